@@ -1,0 +1,45 @@
+/* arena.h - memory that is freed all at once.
+ *
+ * An arena starts in a buffer of its owner and, if allowed to, goes on in chunks from
+ * malloc up to a limit. Not for use by two threads at once. */
+#ifndef REDRESS_BASE_ARENA_H
+#define REDRESS_BASE_ARENA_H
+
+#include "base/text.h"
+
+#include <stddef.h>
+
+struct arena_chunk; /* private */
+
+struct arena {
+    char *buffer;
+    size_t buffer_bytes;
+    size_t used_bytes;          /* of the current block */
+    struct arena_chunk *chunks; /* newest first; each continues the buffer */
+    size_t chunk_bytes;         /* sum over chunks */
+    size_t chunk_bytes_max;     /* 0: the buffer is all there is */
+};
+
+/* Use buffer (borrowed, may be NULL with 0 bytes), then at most chunk_bytes_max from
+ * malloc. */
+void arena_init(struct arena *arena, void *buffer, size_t buffer_bytes,
+                size_t chunk_bytes_max);
+
+/* Zeroed, aligned to 16; NULL when the limit is reached or malloc fails. */
+void *arena_alloc(struct arena *arena, size_t count, size_t item_bytes);
+
+/* A copy ended by NUL; NULL when there is no room. */
+char *arena_copy(struct arena *arena, struct text text);
+
+/* printf into the arena; NULL when there is no room. */
+char *arena_format(struct arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Free the chunks and start again at the front of the buffer. */
+void arena_reset(struct arena *arena);
+
+#define arena_new(arena, type) ((type *)arena_alloc((arena), 1, sizeof(type)))
+#define arena_array(arena, type, count)                                                  \
+    ((type *)arena_alloc((arena), (count), sizeof(type)))
+
+#endif

@@ -1,0 +1,24 @@
+/* file.h - whole files: read within a limit, written so that no half file is ever seen.
+ */
+#ifndef REDRESS_BASE_FILE_H
+#define REDRESS_BASE_FILE_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Read all of it, "-" is standard input. *content is ended by NUL (not counted) and freed
+ * by the caller. TOO_LARGE over bytes_max; NOT_FOUND and IO name the path. */
+enum status file_read(const char *path, size_t bytes_max, char **content, size_t *bytes,
+                      struct err *err);
+
+/* Write beside, sync, rename. mode as in open(2). */
+enum status file_write(const char *path, const void *content, size_t bytes, unsigned mode,
+                       struct err *err);
+
+/* Make the folder, and its parents, where missing. */
+enum status folder_make(const char *path, unsigned mode, struct err *err);
+bool folder_exists(const char *path);
+
+#endif

@@ -1,0 +1,31 @@
+/* log.h - what happened, for operators: one line of JSON per event on stderr.
+ *
+ * Never put a secret, a customer id, an order id or a case body into a line. Any thread;
+ * a line is written with one write(2). Control bytes are escaped, so that no value can
+ * forge a line. */
+#ifndef REDRESS_BASE_LOG_H
+#define REDRESS_BASE_LOG_H
+
+#include <stdint.h>
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+
+struct log_field {
+    const char *name; /* NULL ends the list */
+    const char *text; /* NULL: the number counts */
+    int64_t number;
+};
+
+#define LOG_TEXT(name, text)  ((struct log_field){(name), (text) ? (text) : "", 0})
+#define LOG_INT(name, number) ((struct log_field){(name), 0, (number)})
+
+/* log_event(LOG_INFO, "server_started", LOG_TEXT("listen", address)). Lines below the set
+ * level cost one comparison. */
+#define log_event(level, event, ...)                                                     \
+    log_write((level), (event), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}})
+void log_write(enum log_level level, const char *event, const struct log_field *fields);
+
+/* Default INFO. */
+void log_level_set(enum log_level level);
+
+#endif

@@ -1,0 +1,33 @@
+/* money.h - amounts in integer minor units, and the currencies there are.
+ *
+ * Never a double. All functions are pure. */
+#ifndef REDRESS_BASE_MONEY_H
+#define REDRESS_BASE_MONEY_H
+
+#include "base/err.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The largest integer that every JSON reader keeps exactly. */
+#define MONEY_MINOR_MAX ((INT64_C(1) << 53) - 1)
+
+enum { CURRENCY_BYTES = 4, BPS_WHOLE = 10000 };
+
+enum rounding { ROUND_DOWN, ROUND_NEAREST, ROUND_UP };
+
+/* Whether it is a current ISO 4217 code of a national currency, in upper case. */
+bool currency_exists(struct text code);
+
+/* amount x bps / 10000, half away from zero. |amount| <= MONEY_MINOR_MAX, 0 <= bps <=
+ * 10000. */
+int64_t money_share(int64_t minor, int bps);
+
+/* The multiple of step (> 0) that rounding picks; halves go up. minor >= 0. */
+int64_t money_round(int64_t minor, int64_t step, enum rounding rounding);
+
+/* a + b; INVALID when it leaves +-MONEY_MINOR_MAX. */
+enum status money_add(int64_t a, int64_t b, int64_t *sum, struct err *err);
+
+#endif

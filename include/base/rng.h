@@ -1,0 +1,24 @@
+/* rng.h - chance that can be replayed: xoshiro256** (Blackman and Vigna, 2018), seeded
+ * through splitmix64. One thread at a time. Not for secrets. */
+#ifndef REDRESS_BASE_RNG_H
+#define REDRESS_BASE_RNG_H
+
+#include <stdint.h>
+
+struct rng {
+    uint64_t state[4];
+};
+
+void rng_seed(struct rng *rng, uint64_t seed);
+uint64_t rng_next(struct rng *rng);
+
+/* Uniform in [0, 1), 53 bits. */
+double rng_uniform(struct rng *rng);
+
+/* Uniform in [0, bound), without bias. bound > 0. */
+uint64_t rng_below(struct rng *rng, uint64_t bound);
+
+/* Standard normal (Marsaglia's polar method). */
+double rng_normal(struct rng *rng);
+
+#endif

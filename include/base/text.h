@@ -1,0 +1,40 @@
+/* text.h - a borrowed piece of text: bytes with a length, not ended by NUL. */
+#ifndef REDRESS_BASE_TEXT_H
+#define REDRESS_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct text {
+    const char *at; /* borrowed; NULL only when bytes is 0 */
+    size_t bytes;
+};
+
+/* Printing: printf("%.*s", TEXT_ARG(text)). */
+#define TEXT_ARG(text) (int)(text).bytes, (text).at
+
+static inline struct text text_of(const char *string)
+{
+    return (struct text){string, string ? strlen(string) : 0};
+}
+
+static inline bool text_equal(struct text a, struct text b)
+{
+    return a.bytes == b.bytes && (a.bytes == 0 || memcmp(a.at, b.at, a.bytes) == 0);
+}
+
+static inline bool text_is(struct text text, const char *string)
+{
+    return text_equal(text, text_of(string));
+}
+
+/* Copy into a buffer, ended by NUL. False, and an empty string, when it does not fit or
+ * when the text itself holds a NUL. */
+bool text_copy(struct text text, char *buffer, size_t buffer_bytes);
+
+/* FNV-1a, 64 bits: for tables inside the process, not against adversaries. */
+uint64_t text_hash(struct text text);
+
+#endif

@@ -1,0 +1,40 @@
+/* evaluate.h - the plain, exact evaluator of forests and linear models: the reference
+ * that every faster engine is tested against.
+ *
+ * Pure functions; any number of threads. Rows are row-major doubles, NaN is missing. */
+#ifndef REDRESS_INFER_EVALUATE_H
+#define REDRESS_INFER_EVALUATE_H
+
+#include "model/forest.h"
+#include "model/linear.h"
+
+/* Raw scores (margins), added up in the library's own order and width, over the rounds
+ * [round_from, round_to): rows (row, feature_count) -> raw (row, group_count). */
+void forest_raw(const struct forest *forest, const double *rows, int row_count,
+                int round_from, int round_to, double *raw);
+
+/* The leaf each tree ends in, by the library's own name for it:
+ * rows (row, feature_count) -> leaves (row, tree), tree counted from the first of
+ * round_from. */
+void forest_leaves(const struct forest *forest, const double *rows, int row_count,
+                   int round_from, int round_to, int32_t *leaves);
+
+int forest_round_count(const struct forest *forest);
+
+/* Columns of a prediction: group_count, but 1 for LINK_ARGMAX. */
+int forest_prediction_count(const struct forest *forest);
+
+/* raw (row, group) -> prediction (row, forest_prediction_count), by the forest's own
+ * link; round_count: how many rounds raw was summed over, for averages. */
+void forest_predict(const struct forest *forest, const double *raw, int row_count,
+                    int round_count, double *prediction);
+
+/* rows (row, feature_count) -> raw (row, output_count) through CBLAS; the result of a row
+ * does not depend on the rows beside it. scratch: feature_count doubles per row. */
+void linear_raw(const struct linear *linear, const double *rows, int row_count,
+                double *raw, double *scratch);
+
+/* One number through a link that works on single numbers (not SOFTMAX, ARGMAX, SORT). */
+double link_apply(enum link link, double slope, double raw);
+
+#endif

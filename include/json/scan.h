@@ -1,0 +1,102 @@
+/* scan.h - a strict JSON reader (RFC 8259) that pulls values out of a text, in one pass.
+ *
+ * No allocation but what the caller's arena gives; no recursion; depth is limited. After
+ * the first failure every call fails, so a reader checks once at the end. Stricter than
+ * the RFC: valid UTF-8 only, no lone surrogates, one value in the text, numbers finite.
+ *
+ *     struct json_level object;
+ *     struct text key;
+ *
+ *     json_scan_init(&scan, bytes, count, 16, err);
+ *     json_object(&scan, &object);
+ *     while (json_member(&scan, &object, &key))
+ *         if (text_is(key, "amount"))
+ *             json_int(&scan, &amount);
+ *         else
+ *             json_skip(&scan);
+ *     return json_scan_end(&scan);
+ */
+#ifndef REDRESS_JSON_SCAN_H
+#define REDRESS_JSON_SCAN_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { JSON_DEPTH_MAX = 64, JSON_KEY_BYTES_MAX = 256 };
+
+enum json_kind {
+    JSON_NONE, /* the scan has failed or is at its end */
+    JSON_NULL,
+    JSON_BOOL,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT,
+};
+
+struct json_scan {
+    const char *start, *at, *end;
+    int depth, depth_max;
+    enum status status; /* sticky */
+    struct err *err;
+    char key[JSON_KEY_BYTES_MAX]; /* the current key, when it had escapes */
+};
+
+/* An open object or array. */
+struct json_level {
+    bool has_items;
+};
+
+void json_scan_init(struct json_scan *scan, const char *text, size_t bytes, int depth_max,
+                    struct err *err);
+
+/* What comes next; does not move. */
+enum json_kind json_peek(struct json_scan *scan);
+
+/* Enter an object; then json_member per member: false at its end, and on failure. After
+ * each true, exactly one value must be read. The key is valid until the next call of
+ * json_member. */
+void json_object(struct json_scan *scan, struct json_level *level);
+bool json_member(struct json_scan *scan, struct json_level *level, struct text *key);
+
+/* Enter an array; then json_item per item, in the same manner. */
+void json_array(struct json_scan *scan, struct json_level *level);
+bool json_item(struct json_scan *scan, struct json_level *level);
+
+/* Integers as written, without a detour through floating point: -0 is 0; 1.0, 1e3 and
+ * anything beyond 64 bits are refused. */
+bool json_int(struct json_scan *scan, int64_t *value);
+
+/* Any number, correctly rounded; one that overflows is refused. */
+bool json_double(struct json_scan *scan, double *value);
+
+bool json_bool(struct json_scan *scan, bool *value);
+bool json_null(struct json_scan *scan);
+
+/* Unescaped: a borrowed piece of the input when nothing was escaped, else a copy in the
+ * arena. */
+bool json_string(struct json_scan *scan, struct arena *arena, struct text *value);
+
+/* Read past one value of any kind, checking it. json_raw also says where it stands in the
+ * input. */
+bool json_skip(struct json_scan *scan);
+bool json_raw(struct json_scan *scan, struct text *value);
+
+/* Nothing but white space may follow. Returns the sticky status. */
+enum status json_scan_end(struct json_scan *scan);
+
+/* Fail from outside with a message; the byte offset is added. Returns false. */
+bool json_refuse(struct json_scan *scan, enum status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Bytes read so far. */
+static inline size_t json_offset(const struct json_scan *scan)
+{
+    return (size_t)(scan->at - scan->start);
+}
+
+#endif

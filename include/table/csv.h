@@ -1,0 +1,44 @@
+/* csv.h - RFC 4180 tables of numbers and texts, row by row, for the offline tools.
+ *
+ * One reader per thread. Reads through a buffer, so files may be larger than memory. */
+#ifndef REDRESS_TABLE_CSV_H
+#define REDRESS_TABLE_CSV_H
+
+#include "base/err.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+
+enum { CSV_COLUMN_COUNT_MAX = 65536, CSV_LINE_BYTES_MAX = 16 << 20 };
+
+struct csv; /* opaque */
+
+/* "-" is standard input. With has_header the first line names the columns. A byte order
+ * mark and CRLF are accepted. */
+enum status csv_open(const char *path, bool has_header, struct csv **csv,
+                     struct err *err);
+void csv_close(struct csv *csv); /* NULL is fine */
+
+/* Columns of the header, or of the first row; their names, NULL without a header. */
+int csv_column_count(const struct csv *csv);
+const char *csv_column_name(const struct csv *csv, int column);
+
+/* Index of a column; INVALID names the nearest one there is. */
+enum status csv_column_find(const struct csv *csv, const char *name, int *column,
+                            struct err *err);
+
+/* The next row; *has_row is false at the end. Fields are borrowed until the next call. A
+ * ragged row is refused with its line number. */
+enum status csv_next(struct csv *csv, bool *has_row, struct err *err);
+struct text csv_text(const struct csv *csv, int column);
+
+/* An empty field, nan, NaN, NA or null is NaN. Names line and column when it is not a
+ * number. */
+enum status csv_number(const struct csv *csv, int column, double *number,
+                       struct err *err);
+long csv_line(const struct csv *csv);
+
+/* How far through the file, 0 to 1; -1 when not known. */
+double csv_progress(const struct csv *csv);
+
+#endif
