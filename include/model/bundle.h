@@ -6,27 +6,32 @@
  *
  *   name, kind ("effect"), learner ("s", "t", "x", "r", "dr", "effect", any name)
  *   features    [{"name", "type": "float|category|bool", "missing": "allow|refuse",
- *                 "categories": ["a", "b"]}]     a category is its index in that list
- *   arms        [{"name", "dose"}]               dose > 0 in minor units; "dose_unit":
- * "minor", or "order_share" for shares of the order's amount components  [{"role", "arm",
- * "file", "output", "link"}] tau         effect of one arm, over nothing mu0, mu1
- * expected outcome without (no arm) and with one arm: effect = mu1 - mu0 outcome
- * S-learner: one model over features + "treatment" (see below); effect = f(x, dose) -
- * f(x, 0) cost        expected cost of one arm, in minor units; shapes the cost between
- * doses propensity  kept and checked, not used to decide output      which output of a
- * model with several; default 0 link        "identity|sigmoid|exp" (also "logit", "log");
- * default: the model's own treatment   {"feature": "dose"}    S-learner: the name of the
- * input that carries the dose; it is appended after the features when it is not one of
- * them value       {"scale": 1.0, "feature": NAME}   effect in minor units = effect x
- * scale (x the feature's value, when named); default 1 cost        {"share": 0.9} cost =
- * share x amount; default 1; used when no component has the role cost examples {"rows":
- * [[..] or {..}], "effects": [[per arm]]}  effects after the value rule interval,
- * training                 kept for people, not read
+ *                 "categories": ["a", "b"]}]    a category is its index in that list
+ *   arms        [{"name", "dose"}]              dose > 0, in minor units
+ *   dose_unit   "minor", or "order_share": doses are shares of the order's amount
+ *   components  [{"role", "arm", "file", "output", "link"}]
+ *     tau         effect of one arm, over nothing
+ *     mu0, mu1    expected outcome without credit (no arm) and with one arm;
+ *                 effect = mu1 - mu0
+ *     outcome     S-learner: one model over the features and the dose (see treatment);
+ *                 effect = f(x, dose) - f(x, 0)
+ *     cost        expected cost of one arm, in minor units
+ *     propensity  kept and checked, not used to decide
+ *     output      which output of a model with several; default 0
+ *     link        "identity|sigmoid|exp" (also "logit", "log"); default: the model's own
+ *   treatment   {"feature": "dose"}   S-learner: the input that carries the dose; it is
+ *               appended after the features when it is not one of them
+ *   value       {"scale": 1.0, "feature": NAME}   effect in minor units = effect x scale
+ *               (x the feature's value, when one is named); default 1
+ *   cost        {"share": 0.9}   cost = share x amount; default 1; used when no component
+ *               has the role cost
+ *   examples    {"rows": [[..] or {..}], "effects": [[per arm]]}   effects after the value
+ *               rule, arms in the manifest's order
+ *   interval, training   kept for people, not read
  *
- * A bundle is a folder with manifest.json and its files, one .json
- * {"manifest": {..}, "files": {name: {"text"|"json"|"base64": ..}}}, or the same as
- * posted over HTTP. Bundles are immutable after loading; any number of threads may read
- * one. */
+ * A bundle is a folder with manifest.json and its files, or one JSON text
+ * {"manifest": {..}, "files": {name: {"text"|"json"|"base64": ..}}}, as posted over HTTP.
+ * Immutable after loading; any number of threads may read one. */
 #ifndef REDRESS_MODEL_BUNDLE_H
 #define REDRESS_MODEL_BUNDLE_H
 

@@ -19,7 +19,7 @@ enum {
     FOREST_GROUP_COUNT_MAX = 4096,
 };
 
-/* How a split compares: see notes of each library.
+/* How a split compares.
  * XGBOOST: x and threshold are float32, left iff x < threshold, the sum is float32 in
  * tree order. LIGHTGBM: doubles, left iff x <= threshold, |x| <= 1e-35f is 0 first. */
 enum forest_dialect { FOREST_XGBOOST, FOREST_LIGHTGBM };

@@ -1,10 +1,11 @@
-/* linear.h - a linear or logistic model of our own: a weight per feature and an
- * intercept.
+/* linear.h - a linear or logistic model of our own: a weight per feature and an intercept.
  *
- *     {"format": "redress-linear/1", "features": ["tenure_days", ...], "outputs": ["y"],
- *      "weights": [[...]],      one list per output (a flat list when there is one
- * output) "intercepts": [0.5],     or "intercept": 0.5 "fill": [...],           what a
- * missing feature counts as; 0 when absent "link": "identity"}      or "sigmoid", "exp"
+ *   {"format": "redress-linear/1",
+ *    "features": ["tenure_days", ...],   optional
+ *    "weights": [[...]],                 a list per output; a flat list for one output
+ *    "intercepts": [0.5],                or "intercept": 0.5
+ *    "fill": [...],                      what a missing feature counts as; default 0
+ *    "link": "identity"}                 or "sigmoid", "exp"
  *
  * Immutable after loading. */
 #ifndef REDRESS_MODEL_LINEAR_H
