@@ -1,0 +1,46 @@
+/* options.h - command lines: GNU long options from a table that also prints --help.
+ *
+ * Results go to stdout, messages to stderr; exit 0 done, 1 refused or a check failed, 2 wrong
+ * usage. */
+#ifndef REDRESS_APP_OPTIONS_H
+#define REDRESS_APP_OPTIONS_H
+
+#include "base/err.h"
+
+enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, OPTIONS_GO_ON = -1 };
+
+enum option_kind {
+    OPTION_FLAG, /* bool *target */
+    OPTION_TEXT, /* const char **target; the text is argv's */
+    OPTION_INT,  /* long *target, in [minimum, maximum] */
+};
+
+struct option_spec {
+    const char *name; /* without dashes; NULL ends the table */
+    enum option_kind kind;
+    void *target;
+    const char *argument; /* what --help calls the value, e.g. "FILE" */
+    const char *help;
+    long minimum, maximum; /* of OPTION_INT */
+};
+
+struct command_usage {
+    const char *synopsis; /* "model score FILE --rows X.csv [OPTIONS]" */
+    const char *summary;  /* one or more full sentences */
+    int positional_min, positional_max;
+    const struct option_spec *options;
+};
+
+/* Parse argv[1..]; options and positionals may be mixed, "--" ends options. --help is always
+ * there. Returns OPTIONS_GO_ON, or the code to exit with after help or a message. positionals has
+ * room for positional_max + 1 entries and is ended by NULL. */
+int options_parse(const struct command_usage *usage, int argc, char **argv,
+                  const char **positionals);
+
+/* "redress: sentence" on stderr, faults one a line; returns EXIT_REFUSED. */
+int command_failed(const struct err *err);
+
+/* A command: argv[0] is its last word. */
+typedef int command_main(int argc, char **argv);
+
+#endif
