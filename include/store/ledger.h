@@ -52,6 +52,8 @@ struct budget {
     enum pacing pacing;
     int64_t limit, held, spent;
     int64_t unfunded; /* entitled amounts of this period that found no room */
+    int64_t expected_cases; /* forecast per period, 0: from recent traffic */
+    int64_t case_count;     /* cases charged or offered in this period */
     double shadow_price;
     int64_t period_starts_at_us, period_ends_at_us; /* INT64_MAX: never */
     int64_t created_at_us, updated_at_us;
