@@ -6,6 +6,7 @@
 #include "store/ledger.h"
 #include "store/sql.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 /* "Rdrs" in the file's header, so that file(1) and we know whose database it is. */
