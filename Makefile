@@ -109,7 +109,7 @@ run-fuzz: $(FUZZ)
 	@$(RUN_TESTS) $$(($(FUZZ_SECONDS) + 120)) $(fuzz_runs)
 
 #: make bench       decisions per second and latency, beside a bare HTTP server
-bench: $(BIN) $(BENCH) | bootstrap-test
+bench: $(BIN) $(BENCH) | bootstrap-demo bootstrap-test
 	@for program in $(filter $(BUILD)/tests/bench/bench_%,$(BENCH)); do $$program || exit 1; done
 	tests/bench/run_bench.sh $(BUILD)
 
