@@ -25,10 +25,17 @@ listen=$(jq -r .listen "$data/demo.json")
 support=$(jq -r .keys.support "$data/demo.json")
 ops=$(jq -r .keys.ops "$data/demo.json")
 
+scratch=$(mktemp -d)
 REDRESS_HEALTH_LISTEN=127.0.0.1:0 \
     "$redress" serve --data "$data" --listen "$listen" 2>"$data/serve.log" &
 server=$!
-trap 'kill "$server" 2>/dev/null && wait "$server" || true' EXIT
+finish() {
+    if kill "$server" 2>/dev/null; then
+        wait "$server" || true
+    fi
+    rm -rf "$scratch"
+}
+trap finish EXIT
 
 started='first(inputs | fromjson? | select(.event == "server_started"))'
 for _ in $(seq 200); do
@@ -43,9 +50,6 @@ curl -sf -o /dev/null "http://$health/readyz" || fail "the service is not ready"
 echo "redress listens on $listen; its data is in $data"
 
 # --- how the demo talks to it ----------------------------------------------------------------
-
-scratch=$(mktemp -d)
-trap 'kill "$server" 2>/dev/null && wait "$server" || true; rm -rf "$scratch"' EXIT
 
 # call METHOD PATH AUTHORIZATION [IDEMPOTENCY-KEY [BODY]]: the answer into $scratch/answer.
 call() {
@@ -62,7 +66,7 @@ call() {
 
 # The parts of a decision that tell the story; the service answers with more.
 story='{id, outcome, status, mode, amount, currency,
-    reasons: [.reasons[] | {code, text}],
+    reasons: [.reasons[] | "\(.code): \(.text)"],
     options: [.options[] | if .allowed
         then "\(.amount): net value \((.net_value // 0) * 100 | round / 100)"
         else "\(.amount): blocked, \([.blockers[].code] | join(", "))" end],

@@ -27,7 +27,8 @@ folder=$(mktemp -d)
 children=()
 finish() {
     for child in "${children[@]}"; do
-        kill "$child" 2>/dev/null && wait "$child" || true
+        kill "$child" 2>/dev/null || continue
+        wait "$child" || true
     done
     rm -rf "$folder"
 }
