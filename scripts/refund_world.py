@@ -31,7 +31,7 @@ ISSUES = ["late_delivery", "missing_item", "damaged_item", "wrong_item", "qualit
 MARKETS = ["us-ca", "us-ny", "us-tx"]
 CURRENCY = "USD"
 
-# Credit is redeemed by nine customers in ten: the expected cost of a credit is this share.
+# Nine customers in ten redeem a credit: its expected cost is this share of it.
 COST_SHARE = 0.9
 
 # name, type; the order is that of the bundles and of the CSV.
@@ -91,6 +91,7 @@ class World:
         is_late = issue == ISSUES.index("late_delivery")
         is_short = issue == ISSUES.index("missing_item")
         minutes = np.where(is_late, 15 + rng.lognormal(3.2, 0.7, n), rng.normal(2, 7, n))
+        is_member = rng.random(n) < sigmoid(-1.6 + tenure / 500 + 0.06 * orders)
 
         self.true = {
             "tenure_days": tenure,
@@ -105,7 +106,7 @@ class World:
             "discount_share": np.round(rng.beta(1.6, 4.0, n), 2),
             "contacts": 1.0 + rng.poisson(0.5, n),
             "app_sessions_7d": rng.poisson(1 + 0.35 * orders).astype(float),
-            "is_member": (rng.random(n) < sigmoid(-1.6 + tenure / 500 + 0.06 * orders)) * 1.0,
+            "is_member": is_member.astype(float),
             "channel": rng.choice(len(CHANNELS), n, p=[0.45, 0.2, 0.35]).astype(float),
             "issue": issue.astype(float),
         }
@@ -141,7 +142,8 @@ class World:
         wants_more = np.isin(
             f["issue"], [ISSUES.index("damaged_item"), ISSUES.index("wrong_item")]
         )
-        half = np.where(wants_more, 0.34, 0.13) * f["avg_order_minor"] + 120 * f["contacts"]
+        half = (np.where(wants_more, 0.34, 0.13) * f["avg_order_minor"]
+                + 120 * f["contacts"])
         power = np.where(wants_more, 2.6, 1.4)
         abuse = 0.95 * sigmoid(1.6 * (f["claims_90d"] - 3.2)) + 0.12 * f["discount_share"]
 
@@ -268,8 +270,8 @@ class World:
         writer.writerow(["case_id", "baseline"] + names + ["best_credit"])
         best = self.best_credit()
         for i in range(self.case_count):
-            effects = [repr(float(effect)) for effect in self.effects[i]]
-            writer.writerow([self.case_id(i), repr(float(self.baseline[i]))] + effects + [best[i]])
+            truth = [repr(float(x)) for x in (self.baseline[i], *self.effects[i])]
+            writer.writerow([self.case_id(i), *truth, best[i]])
 
     def write_cases(self, file):
         for i in range(self.case_count):
@@ -285,11 +287,14 @@ def write_to(path, write):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Generate refund cases with known truth.")
+    parser = argparse.ArgumentParser(
+        description="Generate refund cases with known truth.")
     parser.add_argument("--cases", type=int, default=1000, metavar="N")
     parser.add_argument("--seed", type=int, default=1, metavar="S")
-    parser.add_argument("--output", default="-", metavar="FILE", help="the log, - is stdout")
-    parser.add_argument("--truth", metavar="FILE", help="true effect of every credit, CSV")
+    parser.add_argument("--output", default="-", metavar="FILE",
+                        help="the log, - is stdout")
+    parser.add_argument("--truth", metavar="FILE",
+                        help="true effect of every credit, CSV")
     parser.add_argument("--json", action="store_true",
                         help="cases as POST /v1/decisions takes them, one a line")
     options = parser.parse_args()

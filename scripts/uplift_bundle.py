@@ -14,7 +14,6 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import json
 import math
 import sys
-import tempfile
 
 import numpy as np
 import xgboost
@@ -77,7 +76,7 @@ def feature_entries(names, types, categories):
 
 
 def example_row(row, entries):
-    """One row of codes as the features of a case: null is missing, a category its name."""
+    """A row of codes as the features of a case: null is missing, a category its name."""
     sent = {}
     for value, entry in zip(row, entries):
         value = float(value)
@@ -93,8 +92,12 @@ def example_row(row, entries):
 
 
 def write_bundle(folder, manifest, files):
-    """files: name -> bytes. What else lies in the folder is left alone."""
+    """files: name -> bytes. Refuses a folder with other files, such as those of another
+    learner: they would look like part of the model."""
     os.makedirs(folder, exist_ok=True)
+    strangers = sorted(set(os.listdir(folder)) - set(files) - {"manifest.json"})
+    if strangers:
+        sys.exit(f"{folder} holds files of something else: {', '.join(strangers)}")
     for name, content in files.items():
         with open(os.path.join(folder, name), "wb") as file:
             file.write(content)
