@@ -1,6 +1,15 @@
-# redress - see README.md, "make help". One folder per variant: build/release, build/asan, ...
+# redress - "make help" lists the goals. One folder per variant: build/release, build/asan, ...
 VARIANT ?= release
 PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+DATADIR ?= $(PREFIX)/share
+MANDIR ?= $(DATADIR)/man
+TEST_SECONDS ?= 300
+TEST_JOBS ?= 2
+FUZZ_SECONDS ?= 30
+# The tests with more than one thread, by the name after "test_".
+TSAN_TESTS ?= id log queue zone scorer store commit world decide service server http integration
+
 BUILD := build/$(VARIANT)
 CC_release := gcc
 CC_asan := gcc
@@ -8,12 +17,18 @@ CC_tsan := gcc
 CC_fuzz := clang-14
 CC := $(CC_$(VARIANT))
 VERSION := $(shell cat VERSION)
-REVISION := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+REVISION := $(or $(shell git describe --match=NONE --always --abbrev=12 --dirty 2>/dev/null),unknown)
+comma := ,
+Q := $(if $(V),,@)
+say = @printf '%-5s %s\n' $(1) $@
 
-# OpenBLAS has several builds side by side; ours is the serial one.
-export PKG_CONFIG_PATH := $(wildcard /usr/lib/*/openblas-serial/pkgconfig):$(PKG_CONFIG_PATH)
+# Asked when the first recipe needs it, and once: pkg-config and what it knows may have come with
+# scripts/bootstrap a moment ago. Of the several OpenBLAS of Debian, ours is the serial one.
 PACKAGES := libmicrohttpd jansson sqlite3 libsodium libcurl glib-2.0 openblas
-pkg = $(shell pkg-config $(1) 2>/dev/null)
+pkg = $(shell PKG_CONFIG_PATH=$$(echo /usr/lib/*/openblas-serial/pkgconfig):$$PKG_CONFIG_PATH \
+	pkg-config $(1) $(PACKAGES))
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(patsubst -I%,-isystem %,$(call pkg,--cflags)))$(PKG_CFLAGS)
+PKG_LIBS = $(eval PKG_LIBS := $(call pkg,--libs))$(PKG_LIBS)
 
 OPT_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -21,42 +36,121 @@ OPT_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 OPT_fuzz := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wvla
-CFLAGS_ALL = -std=gnu2x $(WARN) $(if $(CI),-Werror) $(OPT_$(VARIANT)) -fno-math-errno \
+LANGUAGE := -std=gnu2x -D_GNU_SOURCE -Iinclude -Isrc
+CFLAGS_ALL = $(LANGUAGE) $(WARN) $(if $(CI),-Werror) $(OPT_$(VARIANT)) -fno-math-errno \
 	-ffp-contract=off -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE \
-	-pthread -D_GNU_SOURCE -Iinclude -Isrc $(call pkg,--cflags $(PACKAGES)) $(CFLAGS)
+	-ffile-prefix-map=$(CURDIR)=. -pthread $(PKG_CFLAGS) $(DEFINES) $(CFLAGS)
 LDFLAGS_ALL = $(filter -fsanitize=%,$(subst $(comma)fuzzer-no-link,,$(OPT_$(VARIANT)))) -pie \
 	-Wl,-z,relro,-z,now -pthread $(LDFLAGS)
-LIBS = $(call pkg,--libs $(PACKAGES)) -lm
-comma := ,
+LIBS = $(PKG_LIBS) -lm
 
 LIB_SRC := $(filter-out src/app/main.c,$(wildcard src/*/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(patsubst %.S,$(BUILD)/%.o,$(wildcard src/*/*.S))
 LIB := $(BUILD)/libredress.a
 BIN := $(BUILD)/redress
 SUPPORT_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
-UNIT_SRC := $(wildcard tests/unit/test_*.c)
-UNIT := $(UNIT_SRC:%.c=$(BUILD)/%)
+SUPPORT := $(if $(SUPPORT_OBJ),$(BUILD)/libsupport.a)
+TEST_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*/*.c))
+UNIT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 INTEGRATION := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test_*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 REPLAY := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/tests/replay/%)
 FUZZ := $(FUZZ_SRC:%.c=build/fuzz/%)
 BENCH := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+SOURCES = $(shell find include src tests -name '*.[ch]')
 
-.PHONY: all help bootstrap
-all: bootstrap $(BIN)
+# Programs with their arguments, one shell word each, for scripts/run-tests.
+corpus_of = $(wildcard tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(1))))
+replay_runs = $(foreach program,$(REPLAY),'$(program) $(call corpus_of,$(program))')
+fuzz_runs = $(foreach program,$(FUZZ),'$(program) -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+	-rss_limit_mb=2048 -artifact_prefix=build/fuzz/ \
+	build/fuzz/corpus/$(notdir $(program)) $(call corpus_of,$(program))')
+tsan_runs = $(foreach name,$(TSAN_TESTS),$(filter %/test_$(name),$(UNIT) $(INTEGRATION)))
+RUN_TESTS := scripts/run-tests -j $(TEST_JOBS) -t
 
+.DEFAULT_GOAL := all
+.SECONDARY:
+.DELETE_ON_ERROR:
+.PHONY: all help bootstrap bootstrap-demo bootstrap-test bootstrap-lint demo test unit run-tests \
+	run-tsan check-asan check-tsan fuzz run-fuzz bench lint tidy format install clean FORCE
+
+#: make             build build/release/redress (missing Debian packages are installed first)
+all: $(BIN)
+
+#: make demo        a working service in build/demo, a few cases sent to it, their answers
+demo: $(BIN) | bootstrap-demo
+	scripts/demo.sh $(BIN)
+
+#: make test        unit tests, fuzz corpora, integration tests, layers
+test: run-tests
+
+#: make unit        the same without the integration tests
+unit: $(UNIT) $(REPLAY)
+	@$(RUN_TESTS) $(TEST_SECONDS) $(UNIT) $(replay_runs)
+
+run-tests: $(UNIT) $(REPLAY) $(INTEGRATION)
+	@$(RUN_TESTS) $(TEST_SECONDS) scripts/check-layers $(UNIT) $(replay_runs) $(INTEGRATION)
+
+#: make check-asan  the same under AddressSanitizer, LeakSanitizer and UBSan
+check-asan:
+	@$(MAKE) --no-print-directory VARIANT=asan TEST_SECONDS=900 run-tests
+
+#: make check-tsan  the concurrent tests (TSAN_TESTS) under ThreadSanitizer
+check-tsan:
+	@$(MAKE) --no-print-directory VARIANT=tsan run-tsan
+run-tsan: $(tsan_runs)
+	@$(RUN_TESTS) 900 $(tsan_runs)
+
+#: make fuzz        libFuzzer on every parser, FUZZ_SECONDS (30) each
+fuzz:
+	@$(MAKE) --no-print-directory VARIANT=fuzz run-fuzz
+run-fuzz: $(FUZZ)
+	@mkdir -p $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/corpus/%)
+	@$(RUN_TESTS) $$(($(FUZZ_SECONDS) + 120)) $(fuzz_runs)
+
+#: make bench       decisions per second and latency, beside a bare HTTP server
+bench: $(BIN) $(BENCH) | bootstrap-test
+	@for program in $(filter $(BUILD)/tests/bench/bench_%,$(BENCH)); do $$program || exit 1; done
+	tests/bench/run_bench.sh $(BUILD)
+
+#: make lint        layout, static analysis, shell scripts, layers
+lint: | bootstrap bootstrap-lint
+	@scripts/lint '$(LANGUAGE) $(PKG_CFLAGS)'
+
+#: make format      lay out every C file by .clang-format
+format: | bootstrap-lint
+	clang-format -i $(SOURCES)
+
+#: make install     to DESTDIR and PREFIX (/usr/local)
+install: $(BIN)
+	install -D -m 755 $(BIN) $(DESTDIR)$(BINDIR)/redress
+	install -D -m 644 docs/redress.1 $(DESTDIR)$(MANDIR)/man1/redress.1
+	install -d $(DESTDIR)$(DATADIR)/redress
+	install -m 644 $(wildcard config/*.*) $(DESTDIR)$(DATADIR)/redress
+
+#: make clean       remove build/
+clean:
+	rm -rf build
+
+#: make help        this list. CI=1: warnings are errors; V=1: whole commands; VARIANT=release|asan|tsan|fuzz
 help:
 	@sed -n 's/^#: //p' Makefile
 
 bootstrap:
 	@scripts/bootstrap build
+bootstrap-demo bootstrap-test bootstrap-lint: bootstrap-%:
+	@scripts/bootstrap $*
 
 $(BIN): $(BUILD)/src/app/main.o $(LIB)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
 $(LIB): $(LIB_OBJ)
+$(SUPPORT): $(SUPPORT_OBJ)
+$(LIB) $(SUPPORT):
+	$(call say,AR)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 # The revision is compiled into one file only, again when it changes.
 $(BUILD)/revision: FORCE
@@ -64,24 +158,45 @@ $(BUILD)/revision: FORCE
 	@echo '$(VERSION) $(REVISION)' | cmp -s - $@ || echo '$(VERSION) $(REVISION)' > $@
 FORCE:
 $(BUILD)/src/app/version.o: $(BUILD)/revision
-$(BUILD)/src/app/version.o: CFLAGS += -DREDRESS_VERSION='"$(VERSION)"' -DREDRESS_REVISION='"$(REVISION)"'
+$(BUILD)/src/app/version.o: DEFINES = -DREDRESS_VERSION='"$(VERSION)"' \
+	-DREDRESS_REVISION='"$(REVISION)"'
+
+# Files that assembly takes in with .incbin are not in its .d file.
+$(BUILD)/src/app/samples.o: $(shell find models config -type f 2>/dev/null)
+
+$(TEST_OBJ): | bootstrap-test
+ifeq ($(VARIANT),fuzz)
+$(LIB_OBJ) $(TEST_OBJ): | bootstrap-lint
+endif
 
 $(BUILD)/%.o: %.c | bootstrap
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 $(BUILD)/%.o: %.S | bootstrap
 	@mkdir -p $(@D)
-	$(CC) -MMD -MP -c -o $@ $<
+	$(call say,AS)
+	$(Q)$(CC) -Wa,--noexecstack -MMD -MP -c -o $@ $<
 
-$(UNIT) $(INTEGRATION): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT_OBJ) $(LIB)
-	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LIBS)
+$(INTEGRATION): | $(BIN)
+$(UNIT) $(INTEGRATION): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LIBS)
 
 $(BENCH): $(BUILD)/%: $(BUILD)/%.o $(LIB)
-	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
 $(REPLAY): $(BUILD)/tests/replay/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
+ifeq ($(VARIANT),fuzz)
+$(FUZZ): %: %.o $(LIB)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+endif
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

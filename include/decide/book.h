@@ -1,0 +1,56 @@
+/* book.h - the budgets in memory, as the commit thread knows them, and the moves of money.
+ *
+ * Owned by the commit thread. Every move appends its entries to the ledger at once; the rows of the
+ * budgets are written by book_flush, once per transaction. After a rollback book_load makes the
+ * book what the store says. */
+#ifndef REDRESS_DECIDE_BOOK_H
+#define REDRESS_DECIDE_BOOK_H
+
+#include "decide/decision.h"
+#include "store/ledger.h"
+
+struct book; /* opaque */
+
+enum status book_open(struct store *store, struct book **book, struct err *err);
+void book_close(struct book *book); /* NULL is fine */
+enum status book_load(struct book *book, struct store *store, struct err *err);
+
+/* Begin the new period of every budget whose period has ended. */
+enum status book_roll(struct book *book, struct store *store, int64_t now_us,
+                      struct err *err);
+enum status book_flush(struct book *book, struct store *store, struct err *err);
+
+/* Budgets whose scope matches, by id. INVALID when one has another currency, or there are more than
+ * DECISION_BUDGET_COUNT_MAX. */
+enum status book_match(const struct book *book, const struct refund_case *asked,
+                       struct budget_view *views, int *count, struct err *err);
+
+/* The budget to look at or to change with book_touch; NULL when there is none. */
+struct budget *book_find(struct book *book, const char *id);
+void book_touch(struct book *book, struct budget *budget);
+int book_count(const struct book *book);
+struct budget *book_at(struct book *book, int index);
+enum status book_insert(struct book *book, struct store *store,
+                        const struct budget *budget, struct err *err);
+/* CONFLICT while something is held. */
+enum status book_remove(struct book *book, struct store *store, const char *id,
+                        int64_t now_us, struct err *err);
+
+/* Reserve what the decision charges to each of its budgets (kind HOLD or OVERRIDE), count the
+ * case, and note what found no room as unfunded. */
+enum status book_hold(struct book *book, struct store *store,
+                      const struct decision *decision, enum entry_kind kind,
+                      int64_t now_us, struct err *err);
+
+/* Close the open charges of a decision: settled of each goes to spent, the rest back, as entries of
+ * the given kind (RELEASE or EXPIRE). */
+enum status book_close_hold(struct book *book, struct store *store,
+                            const char *decision_id, int64_t settled,
+                            enum entry_kind rest, int64_t now_us, struct err *err);
+
+/* Change a budget's limit by amount, as an adjust entry. */
+enum status book_adjust(struct book *book, struct store *store, struct budget *budget,
+                        int64_t amount, const char *note, int64_t now_us,
+                        struct err *err);
+
+#endif

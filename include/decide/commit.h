@@ -1,0 +1,67 @@
+/* commit.h - the one commit thread: the only place where money moves and anything is written.
+ *
+ * Jobs from any thread wait in a bounded queue; the thread takes all that wait, runs them in
+ * one transaction, commits, and only then says that they are done. */
+#ifndef REDRESS_DECIDE_COMMIT_H
+#define REDRESS_DECIDE_COMMIT_H
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "decide/world.h"
+#include "store/ledger.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+
+enum { COMMIT_BATCH_MAX = 256 };
+
+struct book;    /* budgets in memory: decide/book.h */
+struct traffic; /* what recent cases wanted: decide/traffic.h */
+
+/* What a job may use while it runs, on the commit thread. */
+struct commit {
+    struct store *store; /* inside a transaction */
+    struct book *book;
+    struct traffic *traffic;
+    struct world_holder *worlds;
+    int64_t now_us; /* wall time of this batch */
+};
+
+struct job {
+    /* Do the work. A refusal must come before the first write; IO, CORRUPT and a status after a
+     * write undo the whole batch. */
+    enum status (*run)(struct job *job, struct commit *commit, struct err *err);
+    /* After the commit became durable: publish what was changed. May be NULL. Not on failure. */
+    void (*publish)(struct job *job, struct commit *commit);
+    /* The job is over, on the commit thread; status and err say how. The job may be freed here. */
+    void (*done)(struct job *job);
+    enum status status;
+    struct err err;
+};
+
+struct committer; /* opaque */
+
+/* Takes over nothing; store, book, traffic and worlds outlive it. */
+enum status committer_open(const struct commit *tools, const struct clock *clock,
+                           int queue_capacity, struct committer **committer,
+                           struct err *err);
+
+/* Finish what is queued, then end the thread. NULL is fine. */
+void committer_close(struct committer *committer);
+
+/* UNAVAILABLE when the queue is full, shut, or the store has failed; then done is not called. */
+enum status committer_submit(struct committer *committer, struct job *job,
+                             struct err *err);
+
+/* Submit and wait. For tools and background threads. */
+enum status committer_run(struct committer *committer, struct job *job);
+
+/* The store failed in a way that only a restart mends: nothing is acknowledged any more. */
+bool committer_has_failed(const struct committer *committer);
+
+struct commit_stats {
+    int64_t job_count, batch_count, failure_count, waiting_count;
+};
+void committer_stats(const struct committer *committer, struct commit_stats *stats);
+
+#endif

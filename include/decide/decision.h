@@ -1,0 +1,121 @@
+/* decision.h - the decision itself: a pure function of case, world, budgets, the customer's past,
+ * and time. No I/O; what it was made from is stored beside it, so that it can be made again.
+ *
+ * Two steps: prepare (parallel, before the commit thread) and finish (serial, where money moves). */
+#ifndef REDRESS_DECIDE_DECISION_H
+#define REDRESS_DECIDE_DECISION_H
+
+#include "base/id.h"
+#include "decide/world.h"
+#include "json/write.h"
+#include "policy/policy.h"
+#include "store/decisions.h"
+#include "store/ledger.h"
+
+enum {
+    REASON_COUNT_MAX = 4,
+    DECISION_BUDGET_COUNT_MAX = 16, /* budgets that one case may match */
+    DECISION_BYTES_MAX = 48 << 10,  /* its JSON */
+    REQUEST_ID_BYTES = 65,
+    DECISION_HOLD_SECONDS = 24 * 3600, /* where no policy says how long */
+};
+
+struct reason {
+    enum policy_code code;
+    bool is_for;
+    double contribution; /* minor units of net value */
+    const char *text;
+};
+
+/* A budget as the decision saw it. */
+struct budget_view {
+    char id[BUDGET_ID_BYTES];
+    double shadow_price;
+    int64_t remaining;
+};
+
+/* What the world outside the case contributes to a decision; stored for replay. */
+struct circumstances {
+    int64_t now_us;
+    struct policy_needs needs;
+    struct history history;
+    struct budget_view budgets[DECISION_BUDGET_COUNT_MAX];
+    int budget_count;
+};
+
+struct decision {
+    char id[ID_BYTES], parent_id[ID_BYTES], request_id[REQUEST_ID_BYTES];
+    enum outcome outcome;
+    enum decision_status status;
+    enum decision_mode mode;
+    int64_t amount, goodwill, entitled;
+    int64_t recommended; /* review: what would have been given; else AMOUNT_ABSENT */
+    int64_t hold_expires_at_us; /* 0: no hold */
+    double propensity;
+    struct reason reasons[REASON_COUNT_MAX];
+    int reason_count;
+    int chosen; /* index into the menu */
+    struct menu menu;
+    struct circumstances seen;
+
+    /* The versions it was made under; names borrowed from the world or the arena. */
+    const char *policy_id; /* NULL: no policy matched */
+    int64_t policy_revision;
+    const char *model_name; /* NULL: no model answered */
+    int64_t model_version;
+    const char *model_sha256;
+
+    /* Between prepare and finish. */
+    const struct policy *policy;
+    bool is_fallback;
+    enum policy_code fallback_code;
+    int effect_count;
+    double effects[BUNDLE_ARM_COUNT_MAX], costs[BUNDLE_ARM_COUNT_MAX];
+};
+
+/* Find policy and model, make the menu, score it. Leaves decision->is_fallback when no model can
+ * answer. INVALID for features that the model does not know or for a foreign currency. decision is
+ * zeroed by the caller and borrows from world, asked and arena. */
+enum status decision_prepare(const struct world *world, const struct refund_case *asked,
+                             int64_t now_us, struct arena *arena,
+                             struct decision *decision, struct err *err);
+
+/* Apply the past, the budgets and their prices (decision->seen must be filled in), choose, and
+ * give reasons. Everything but the ids is set afterwards. */
+enum status decision_finish(const struct refund_case *asked, struct arena *arena,
+                            struct decision *decision, struct err *err);
+
+/* A person's decision in place of another: amount in all. decision->seen, the versions and ids are
+ * the caller's. */
+void decision_by_person(int64_t amount, int64_t entitled, struct decision *decision);
+
+/* What one budget is charged: the amount, but never more than it has room for (only entitled
+ * amounts can be more). */
+int64_t decision_charge(const struct decision *decision, int budget);
+
+/* The decision as it is answered. */
+void decision_encode(const struct decision *decision, const struct refund_case *asked,
+                     struct json_writer *writer);
+
+/* What it was made from, for replay: case, circumstances, versions. */
+void decision_context_encode(const struct decision *decision, struct text case_body,
+                             struct json_writer *writer);
+
+/* The reverse. Texts belong to the arena; asked is decoded from the stored body. */
+struct decision_context {
+    struct text case_body;
+    struct refund_case asked;
+    struct circumstances seen;
+    const char *policy_id, *model_name;
+    int64_t policy_revision, model_version;
+    bool is_override;
+    int64_t override_amount;
+};
+enum status decision_context_decode(struct text context, struct arena *arena,
+                                    struct decision_context *made_from, struct err *err);
+
+/* "redress 0.1.0 (abcdef123456)": set once by app/ at start; part of every decision. */
+void decision_build_set(const char *build);
+const char *decision_build(void);
+
+#endif

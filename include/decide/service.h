@@ -1,0 +1,52 @@
+/* service.h - the running whole: one data folder, its store, world, commit thread and keepers.
+ *
+ * Used by the server and, without a socket, by the command line. */
+#ifndef REDRESS_DECIDE_SERVICE_H
+#define REDRESS_DECIDE_SERVICE_H
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "decide/commit.h"
+#include "decide/keyring.h"
+#include "decide/world.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+
+struct service_settings {
+    const char *folder;
+    const struct clock *clock;
+    int reader_count;      /* read connections, 1 .. 64 */
+    int queue_capacity;    /* requests waiting for the commit thread */
+    bool has_keepers;      /* expire holds, roll periods, re-solve prices, checkpoint */
+    int price_interval_ms; /* between solves of the prices */
+};
+
+struct service; /* opaque */
+
+/* Lock the folder (UNAVAILABLE, naming the process, when another has it), open or create the
+ * store, load the world, start the threads. *was_created: the folder was empty. */
+enum status service_open(const struct service_settings *settings,
+                         struct service **service, bool *was_created, struct err *err);
+
+/* Finish what is queued, end the threads, unlock. NULL is fine. */
+void service_close(struct service *service);
+
+/* What the use cases work with. */
+const struct clock *service_clock(const struct service *service);
+struct world_holder *service_worlds(struct service *service);
+struct committer *service_committer(struct service *service);
+struct keyring *service_keyring(struct service *service);
+
+/* A read connection for a short while; waits for a free one. Never NULL. */
+struct store *service_reader_take(struct service *service);
+void service_reader_give(struct service *service, struct store *reader);
+
+/* Claim an idempotency key for a request in flight; false: another one has it. */
+bool service_claim(struct service *service, struct text scope_key);
+void service_unclaim(struct service *service, struct text scope_key);
+
+/* NULL when all is well, else what is not, for /readyz. */
+const char *service_trouble(const struct service *service);
+
+#endif

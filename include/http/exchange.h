@@ -1,0 +1,99 @@
+/* exchange.h - one request and its reply, whatever carried them: the server (a socket) or a tool
+ * that calls the same routes inside its own process.
+ *
+ * The carrier fills in the request, calls api_begin when the head is known, reads the body if it
+ * returns true, then calls api_run. Several exchanges may be under way at once, each on one
+ * thread at a time. */
+#ifndef REDRESS_HTTP_EXCHANGE_H
+#define REDRESS_HTTP_EXCHANGE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct service; /* decide/service.h */
+struct route;   /* private to http/ */
+
+enum {
+    EXCHANGE_BUFFER_BYTES = 48 << 10,
+    EXCHANGE_ARENA_BYTES_MAX = 8 << 20,
+    PATH_BYTES_MAX = 512,
+    QUERY_COUNT_MAX = 16,
+    PARAM_COUNT_MAX = 3,
+    PARAM_BYTES = 129,
+    SCOPE_SET_ALL = -1,
+};
+
+/* Who asks. */
+struct principal {
+    char id[32];     /* key id, or "cli" */
+    unsigned scopes; /* bits of enum access */
+};
+
+struct query {
+    const char *name, *value; /* decoded */
+};
+
+struct reply {
+    int status; /* HTTP */
+    struct text body;
+    const char *content_type; /* NULL: application/json */
+    char etag[32];            /* with its quotes; empty: none */
+    const char *location;     /* NULL: none */
+    const char *allow;        /* of 405 */
+    int retry_after_s;        /* 0: none */
+    bool is_replayed;
+};
+
+struct exchange {
+    /* --- filled in by the carrier --- */
+    const char *method, *path; /* path as sent, without the query */
+    struct query queries[QUERY_COUNT_MAX];
+    int query_count;
+    const char *authorization, *idempotency_key, *if_match, *content_type; /* or NULL */
+    char request_id[65], trace_id[33]; /* made by api_begin when not given */
+    int64_t content_length;
+    struct text body; /* outlives the exchange's run */
+    bool is_local;    /* the caller owns the data folder: may do anything */
+    struct service *service;
+    /* The handler is about to hand the exchange to another thread: hold the connection. */
+    void (*defer)(struct exchange *exchange);
+    /* After defer, from another thread: the reply is there. */
+    void (*done)(struct exchange *exchange);
+    void *carrier; /* the carrier's own */
+
+    /* --- filled in by http/ --- */
+    struct arena arena;
+    const struct route *route;
+    char params[PARAM_COUNT_MAX][PARAM_BYTES]; /* of the path, decoded */
+    struct principal principal;
+    int64_t started_us; /* monotonic */
+    struct reply reply;
+    char buffer[EXCHANGE_BUFFER_BYTES];
+};
+
+/* Make a zeroed exchange ready for use and free what it holds. The struct is the carrier's. */
+void exchange_init(struct exchange *exchange, struct service *service);
+void exchange_reset(struct exchange *exchange);
+
+/* Judge what is known before the body: route, method, key, scope, length, type. False: the reply is
+ * a refusal, do not read the body. */
+bool api_begin(struct exchange *exchange);
+
+/* Answer. True: the reply is there. False: done will be called later, after defer was. */
+bool api_run(struct exchange *exchange);
+
+/* A problem document (RFC 9457) as the reply, for carriers that refuse by themselves. */
+void exchange_refuse(struct exchange *exchange, const struct err *err);
+
+/* The largest body that the route takes; valid after api_begin returned true. */
+size_t exchange_body_max(const struct exchange *exchange);
+
+/* One log line about a finished exchange: route, status, duration; no ids of customers. */
+void exchange_log(const struct exchange *exchange);
+
+#endif

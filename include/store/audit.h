@@ -1,0 +1,23 @@
+/* audit.h - who changed what, when and why: append-only and hash-chained. */
+#ifndef REDRESS_STORE_AUDIT_H
+#define REDRESS_STORE_AUDIT_H
+
+#include "base/text.h"
+#include "store/store.h"
+
+struct audit_event {
+    int64_t seq;
+    int64_t created_at_us;
+    char actor[65];     /* key id, "cli" or "system" */
+    char action[48];    /* "budget.updated", "model.alias_moved", ... */
+    char subject[160];  /* the resource, "budgets/bud_all" */
+    struct text detail; /* JSON object: before, after, reason; may be empty */
+    unsigned char prev_hash[32], hash[32]; /* SHA-256 as in ledger.h, over all columns */
+};
+
+enum status audit_append(struct store *store, struct audit_event *event, struct err *err);
+enum status audit_list(struct store *store, int64_t after_seq, int limit,
+                       bool is_descending, struct arena *arena,
+                       struct audit_event **events, int *count, struct err *err);
+
+#endif

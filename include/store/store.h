@@ -1,0 +1,72 @@
+/* store.h - the data folder's database: one SQLite file in WAL mode, synchronous=FULL.
+ *
+ * A struct store is one connection, for one thread at a time. There is one WRITER in a process,
+ * owned by the commit thread; READERs are many and see what is committed. Every write function of
+ * this module must run between store_begin and store_commit. After IO or CORRUPT the caller rolls
+ * back; nothing of the transaction is kept.
+ *
+ * store/ is the only module that knows SQL. */
+#ifndef REDRESS_STORE_STORE_H
+#define REDRESS_STORE_STORE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store; /* opaque */
+
+enum store_mode { STORE_WRITER, STORE_READER };
+
+enum { STORE_SCHEMA_VERSION = 1, LIST_COUNT_MAX = 200 };
+
+/* Open the database at path. A writer creates it when missing and brings its schema up to date in
+ * one transaction; a newer schema is refused with both numbers. *was_created may be NULL. */
+enum status store_open(const char *path, enum store_mode mode, struct store **store,
+                       bool *was_created, struct err *err);
+void store_close(struct store *store); /* NULL is fine */
+
+/* BEGIN IMMEDIATE; fails when an earlier transaction could not be ended. */
+enum status store_begin(struct store *store, struct err *err);
+
+/* Durable when it returns OK. On failure the transaction is rolled back. */
+enum status store_commit(struct store *store, struct err *err);
+
+/* Never fails from the caller's view; the next store_begin tells when it did not work. */
+void store_rollback(struct store *store);
+
+/* A reader's view for several reads that must agree; keep it short. */
+enum status store_read_begin(struct store *store, struct err *err);
+void store_read_end(struct store *store);
+
+/* Move what the log holds into the database file, without waiting for anybody (PASSIVE). For a
+ * connection of its own. */
+enum status store_checkpoint(struct store *store, struct err *err);
+
+/* Make the write-ahead log file large ahead of time, so that commits do not have to grow it. */
+enum status store_wal_reserve(struct store *store, int64_t bytes, struct err *err);
+
+/* A consistent copy while others write, checked by opening it. Refuses an existing destination. */
+enum status store_backup(struct store *store, const char *destination, struct err *err);
+
+/* What was found when everything was checked. */
+struct store_report {
+    int64_t budget_count, decision_count, entry_count, audit_count;
+    int64_t fault_count;
+    char first_fault[256]; /* complete sentence; empty when all is well */
+};
+
+/* SQLite's own integrity check, both hash chains, balances against the sums of entries, held +
+ * spent <= limit unless the limit was lowered, holds against decisions. */
+enum status store_check(struct store *store, struct store_report *report,
+                        struct err *err);
+
+struct store_stats {
+    int64_t file_bytes, wal_bytes, schema_version;
+    int64_t decision_count, entry_count, answer_count, budget_count, policy_count,
+        model_version_count, api_key_count, audit_count;
+};
+enum status store_stats(struct store *store, struct store_stats *stats, struct err *err);
+
+#endif
