@@ -159,7 +159,8 @@ class Report:
         best = AMOUNTS[int(np.argmax(self.constant))]
         print(f"trained on {LOG_CASES} cases of seed {LOG_SEED}, "
               f"judged on {TEST_CASES} cases of seed {TEST_SEED}\n")
-        print("policy at price 0     net value  of oracle's  none   500  1000  1500  2000")
+        print("policy at price 0     net value  of oracle's  none"
+              "   500  1000  1500  2000")
         print("                       per case         gain")
         everyone = {amount: np.full(TEST_CASES, j) for j, amount in enumerate(AMOUNTS)}
         self._line("no credit", 0.0, everyone[0])
