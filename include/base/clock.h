@@ -34,13 +34,16 @@ static inline int64_t clock_monotonic_us(const struct clock *clock)
 
 enum { TIME_TEXT_BYTES = sizeof "2026-11-20T18:02:11.123456Z" };
 
-/* Microseconds as RFC 3339, with a fraction of six digits unless it is zero. */
+/* Microseconds as RFC 3339, with a fraction of six digits unless it is zero. Moments
+ * outside the years 0000 to 9999 are shown as the nearest inside. */
 void time_format(int64_t us, char text[static TIME_TEXT_BYTES]);
 
-/* RFC 3339, with Z or a numeric offset, years 1970 to 9999; fractions are cut at 1 us. */
+/* RFC 3339, with Z or a numeric offset, years 1970 to 9999; fractions are cut at 1 us. A
+ * leap second is the second after it. INVALID otherwise. */
 enum status time_parse(struct text text, int64_t *us, struct err *err);
 
-/* A length like "90s", "15m", "24h", "30d", "2w" in seconds, at most ten years. */
+/* A length like "90s", "15m", "24h", "30d", "2w" in seconds, at most ten years; INVALID
+ * otherwise. */
 enum status duration_parse(struct text text, int64_t *seconds, struct err *err);
 
 #endif

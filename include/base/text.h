@@ -37,4 +37,7 @@ bool text_copy(struct text text, char *buffer, size_t buffer_bytes);
 /* FNV-1a, 64 bits: for tables inside the process, not against adversaries. */
 uint64_t text_hash(struct text text);
 
+/* Bytes of the well-formed UTF-8 sequence that begins at `at`; 0 when there is none. */
+int utf8_bytes(const char *at, const char *end);
+
 #endif

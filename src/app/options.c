@@ -1,0 +1,187 @@
+/* options.c - GNU long options from a table, and the help that the table makes. */
+#include "app/options.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTION_COUNT_MAX = 64, HELP_COLUMN = 26, LINE_COLUMNS = 80 };
+
+/* The words of the synopsis that name the command: "model score FILE" -> "model score". */
+static int command_bytes(const struct command_usage *usage)
+{
+    const char *at = usage->synopsis;
+    size_t bytes = 0;
+
+    while (*at >= 'a' && *at <= 'z') {
+        at += strspn(at, "abcdefghijklmnopqrstuvwxyz-");
+        bytes = (size_t)(at - usage->synopsis);
+        at += *at == ' ';
+    }
+    return (int)bytes;
+}
+
+__attribute__((format(printf, 2, 3))) static int usage_wrong(
+    const struct command_usage *usage, const char *format, ...)
+{
+    va_list arguments;
+
+    fputs("redress: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "\nTry 'redress %.*s --help'.\n", command_bytes(usage),
+            usage->synopsis);
+    return EXIT_USAGE;
+}
+
+/* Print words in lines that begin at the column of indent, where the cursor is now. */
+static void print_wrapped(const char *text, int indent)
+{
+    int column = indent;
+
+    while (*text) {
+        int bytes = (int)strcspn(text, " \n");
+        bool is_first = column == indent;
+
+        if (!is_first && column + 1 + bytes > LINE_COLUMNS) {
+            printf("\n%*s", indent, "");
+            column = indent;
+            is_first = true;
+        }
+        column += printf("%s%.*s", is_first ? "" : " ", bytes, text);
+        text += bytes;
+        text += strspn(text, " \n");
+    }
+    putchar('\n');
+}
+
+static void print_option(const struct option_spec *option)
+{
+    int column = printf("  --%s%s%s", option->name, option->argument ? " " : "",
+                        option->argument ? option->argument : "");
+
+    if (column + 2 > HELP_COLUMN) {
+        putchar('\n');
+        column = 0;
+    }
+    printf("%*s", HELP_COLUMN - column, "");
+    print_wrapped(option->help, HELP_COLUMN);
+}
+
+static int print_help(const struct command_usage *usage)
+{
+    static const struct option_spec help = {.name = "help",
+                                            .help = "Show this and exit."};
+
+    printf("Usage: redress %s\n\n", usage->synopsis);
+    print_wrapped(usage->summary, 0);
+    printf("\nOptions:\n");
+    for (const struct option_spec *o = usage->options; o && o->name; o++)
+        print_option(o);
+    print_option(&help);
+    return EXIT_DONE;
+}
+
+static int take_int(const struct command_usage *usage, const struct option_spec *option,
+                    const char *text)
+{
+    char *end;
+    long value;
+
+    errno = 0;
+    value = strtol(text, &end, 10);
+    if (end == text || *end)
+        return usage_wrong(usage, "--%s: '%s' is not a whole number", option->name, text);
+    if (errno || value < option->minimum || value > option->maximum)
+        return usage_wrong(usage, "--%s: %s is not within %ld to %ld", option->name, text,
+                           option->minimum, option->maximum);
+    *(long *)option->target = value;
+    return OPTIONS_GO_ON;
+}
+
+static int take_value(const struct command_usage *usage, const struct option_spec *option,
+                      const char *text)
+{
+    switch (option->kind) {
+    case OPTION_FLAG:
+        *(bool *)option->target = true;
+        return OPTIONS_GO_ON;
+    case OPTION_TEXT:
+        *(const char **)option->target = text;
+        return OPTIONS_GO_ON;
+    case OPTION_INT:
+        return take_int(usage, option, text);
+    }
+    return EXIT_USAGE;
+}
+
+static int take_positionals(const struct command_usage *usage, int count,
+                            char **arguments, const char **positionals)
+{
+    if (count < usage->positional_min)
+        return usage_wrong(usage, "something is missing: redress %s", usage->synopsis);
+    if (count > usage->positional_max)
+        return usage_wrong(usage, "'%s' is one argument too many",
+                           arguments[usage->positional_max]);
+    for (int i = 0; i < count; i++)
+        positionals[i] = arguments[i];
+    positionals[count] = NULL;
+    return OPTIONS_GO_ON;
+}
+
+/* Our table as getopt's; the last entry before the end is --help. Returns its index. */
+static int make_table(const struct command_usage *usage,
+                      struct option table[static OPTION_COUNT_MAX + 2])
+{
+    int count = 0;
+
+    for (const struct option_spec *o = usage->options; o && o->name; o++) {
+        assert(count < OPTION_COUNT_MAX);
+        table[count++] = (struct option){
+            .name = o->name,
+            .has_arg = o->kind == OPTION_FLAG ? no_argument : required_argument,
+        };
+    }
+    table[count] = (struct option){.name = "help"};
+    table[count + 1] = (struct option){0};
+    return count;
+}
+
+/* getopt answers 0 for every option of the table; place says which. */
+int options_parse(const struct command_usage *usage, int argc, char **argv,
+                  const char **positionals)
+{
+    struct option table[OPTION_COUNT_MAX + 2];
+    int help = make_table(usage, table), place = 0, answer, code;
+
+    optind = 0; /* start afresh, as the GNU library wants it */
+    opterr = 0;
+    while ((answer = getopt_long(argc, argv, ":", table, &place)) != -1) {
+        if (answer == ':')
+            return usage_wrong(usage, "'%s' needs a value", argv[optind - 1]);
+        if (answer != 0 && optopt)
+            return usage_wrong(usage, "there is no option '-%c'", optopt);
+        if (answer != 0)
+            return usage_wrong(usage, "there is no option '%s', or no only one",
+                               argv[optind - 1]);
+        if (place == help)
+            return print_help(usage);
+        code = take_value(usage, &usage->options[place], optarg);
+        if (code != OPTIONS_GO_ON)
+            return code;
+    }
+    return take_positionals(usage, argc - optind, argv + optind, positionals);
+}
+
+int command_failed(const struct err *err)
+{
+    fprintf(stderr, "redress: %s\n", err->text);
+    for (int i = 0; i < err->fault_count && err->fault_count > 1; i++)
+        fprintf(stderr, "  %s: %s\n", err->faults[i].pointer, err->faults[i].detail);
+    return EXIT_REFUSED;
+}

@@ -1,0 +1,69 @@
+/* id.c - ULIDs that rise strictly: 48 bits of milliseconds, 80 bits of chance. */
+#include "base/id.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <sys/random.h>
+
+#define MILLISECONDS_MAX ((INT64_C(1) << 48) - 1)
+
+static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned __int128 last; /* the ULID given out last */
+
+/* The top bit of chance is left free, so that counting up never runs into the time. */
+static unsigned __int128 chance(void)
+{
+    unsigned char bytes[10];
+    unsigned __int128 value = 0;
+    ssize_t got = getrandom(bytes, sizeof bytes, 0);
+
+    assert(got == sizeof bytes);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        value = value << 8 | bytes[i];
+    return value & ~((unsigned __int128)1 << 79);
+}
+
+static unsigned __int128 next_ulid(int64_t now_us)
+{
+    int64_t ms = now_us < 0 ? 0 : now_us / 1000;
+    unsigned __int128 ulid;
+
+    assert(ms <= MILLISECONDS_MAX);
+    pthread_mutex_lock(&lock);
+    if ((unsigned __int128)ms > last >> 80)
+        last = (unsigned __int128)ms << 80 | chance();
+    else
+        last++;
+    ulid = last;
+    pthread_mutex_unlock(&lock);
+    return ulid;
+}
+
+void id_make(const char *prefix, int64_t now_us, char id[static ID_BYTES])
+{
+    size_t prefix_bytes = strlen(prefix);
+    unsigned __int128 ulid = next_ulid(now_us);
+
+    assert(prefix_bytes + ULID_DIGITS < ID_BYTES);
+    memcpy(id, prefix, prefix_bytes);
+    for (int i = ULID_DIGITS - 1; i >= 0; i--) {
+        id[prefix_bytes + (size_t)i] = digits[(unsigned)ulid & 31];
+        ulid >>= 5;
+    }
+    id[prefix_bytes + ULID_DIGITS] = 0;
+}
+
+bool id_is(struct text text, const char *prefix)
+{
+    size_t prefix_bytes = strlen(prefix);
+
+    if (text.bytes != prefix_bytes + ULID_DIGITS ||
+        memcmp(text.at, prefix, prefix_bytes) != 0)
+        return false;
+    for (size_t i = prefix_bytes; i < text.bytes; i++)
+        if (text.at[i] == 0 || !strchr(digits, text.at[i]))
+            return false;
+    return text.at[prefix_bytes] <= '7'; /* 26 digits hold 130 bits, a ULID 128 */
+}

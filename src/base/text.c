@@ -1,0 +1,58 @@
+/* text.c - copying, hashing and checking pieces of text. */
+#include "base/text.h"
+
+bool text_copy(struct text text, char *buffer, size_t buffer_bytes)
+{
+    if (buffer_bytes == 0)
+        return false;
+    buffer[0] = 0;
+    if (text.bytes >= buffer_bytes || (text.bytes && memchr(text.at, 0, text.bytes)))
+        return false;
+    if (text.bytes)
+        memcpy(buffer, text.at, text.bytes);
+    buffer[text.bytes] = 0;
+    return true;
+}
+
+uint64_t text_hash(struct text text)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < text.bytes; i++)
+        hash = (hash ^ (unsigned char)text.at[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static bool continues(unsigned char byte)
+{
+    return (byte & 0xc0) == 0x80;
+}
+
+/* The table of well-formed sequences of the Unicode standard (3-7). */
+int utf8_bytes(const char *at, const char *end)
+{
+    const unsigned char *s = (const unsigned char *)at;
+    ptrdiff_t room = end - at;
+
+    if (room <= 0)
+        return 0;
+    if (s[0] < 0x80)
+        return 1;
+    if (s[0] >= 0xc2 && s[0] <= 0xdf)
+        return room >= 2 && continues(s[1]) ? 2 : 0;
+    if (s[0] >= 0xe0 && s[0] <= 0xef) {
+        if (room < 3 || !continues(s[1]) || !continues(s[2]))
+            return 0;
+        bool is_overlong = s[0] == 0xe0 && s[1] < 0xa0;
+        bool is_surrogate = s[0] == 0xed && s[1] > 0x9f;
+        return is_overlong || is_surrogate ? 0 : 3;
+    }
+    if (s[0] >= 0xf0 && s[0] <= 0xf4) {
+        if (room < 4 || !continues(s[1]) || !continues(s[2]) || !continues(s[3]))
+            return 0;
+        bool is_overlong = s[0] == 0xf0 && s[1] < 0x90;
+        bool is_beyond = s[0] == 0xf4 && s[1] > 0x8f;
+        return is_overlong || is_beyond ? 0 : 4;
+    }
+    return 0;
+}

@@ -1,0 +1,197 @@
+/* number.c - decimal texts to doubles: three exact ways, the fastest that applies. */
+#include "number.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* No double needs more digits than 767 to be told from its neighbours' middle. */
+enum { DIGITS_NEEDED = 800, POWER_EXACT = 22, POWER_INTEGER = 19 };
+
+/* Beyond this every number is 0 or overflows, and sums of two still fit. */
+static const int64_t exponent_max = INT64_C(1) << 40;
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Read a run of digits into number; false when there is none. */
+static bool read_digits(const char **at, const char *end, struct number *number)
+{
+    const char *start = *at, *p = *at;
+    uint64_t digits = number->digits;
+    int64_t count = number->digit_count;
+
+    for (; p < end && is_digit(*p); p++) {
+        if (count == 0 && *p == '0')
+            continue;
+        if (count == 0)
+            number->first_digit = p;
+        if (count < NUMBER_DIGITS_EXACT)
+            digits = digits * 10 + (uint64_t)(*p - '0');
+        count++;
+    }
+    number->digits = digits;
+    number->digit_count = count;
+    *at = p;
+    return p > start;
+}
+
+static bool read_exponent(const char **at, const char *end, int64_t *exponent)
+{
+    const char *p = *at + 1;
+    int64_t value = 0;
+    bool is_negative = p < end && *p == '-';
+
+    if (p < end && (*p == '-' || *p == '+'))
+        p++;
+    const char *start = p;
+    for (; p < end && is_digit(*p); p++)
+        if (value < exponent_max)
+            value = value * 10 + (*p - '0');
+    *exponent += is_negative ? -value : value;
+    *at = p;
+    return p > start;
+}
+
+enum number_fault number_read(const char *at, const char *end, struct number *number)
+{
+    *number = (struct number){.start = at, .first_digit = end, .is_integer = true};
+    number->is_negative = at < end && *at == '-';
+    at += number->is_negative;
+
+    const char *integer = at;
+    enum number_fault fault = NUMBER_GOOD;
+
+    if (!read_digits(&at, end, number))
+        fault = NUMBER_NO_DIGIT;
+    else if (*integer == '0' && at - integer > 1)
+        fault = NUMBER_LEADING_ZERO;
+    if (!fault && at < end && *at == '.') {
+        const char *fraction = ++at;
+
+        number->is_integer = false;
+        if (!read_digits(&at, end, number))
+            fault = NUMBER_NO_DIGIT;
+        number->exponent = fraction - at;
+    }
+    if (!fault && at < end && (*at == 'e' || *at == 'E')) {
+        number->is_integer = false;
+        if (!read_exponent(&at, end, &number->exponent))
+            fault = NUMBER_NO_DIGIT;
+    }
+    number->end = fault == NUMBER_LEADING_ZERO ? integer : at;
+    return fault;
+}
+
+/* mantissa x 2^exponent, rounded to nearest, halves to even; has_more: the true mantissa
+ * is a little larger. mantissa has its top bit or the one below set, so at least nine bits
+ * are dropped and has_more can never stand alone on a half. */
+static double round_to_double(uint64_t mantissa, int exponent, bool has_more)
+{
+    int dropped_bits = 64 - __builtin_clzll(mantissa) - 53;
+    uint64_t kept = mantissa >> dropped_bits;
+    uint64_t dropped = mantissa & ((UINT64_C(1) << dropped_bits) - 1);
+    uint64_t half = UINT64_C(1) << (dropped_bits - 1);
+
+    if (dropped > half || (dropped == half && (has_more || (kept & 1))))
+        kept++;
+    return ldexp((double)kept, exponent + dropped_bits);
+}
+
+/* Up to 19 digits and a power of ten within 64 bits: one product or quotient of 128 by 64
+ * bits, whose remainder decides halves. digits > 0. */
+static double from_integers(uint64_t digits, int power)
+{
+    static const uint64_t tens[POWER_INTEGER + 1] = {
+        1,
+        10,
+        100,
+        1000,
+        10000,
+        100000,
+        1000000,
+        10000000,
+        100000000,
+        1000000000,
+        10000000000,
+        100000000000,
+        1000000000000,
+        10000000000000,
+        100000000000000,
+        1000000000000000,
+        10000000000000000,
+        100000000000000000,
+        1000000000000000000,
+        10000000000000000000U,
+    };
+    uint64_t ten = tens[power < 0 ? -power : power];
+    int digits_shift = __builtin_clzll(digits), ten_shift = __builtin_clzll(ten);
+    unsigned __int128 a = digits << digits_shift, b = ten << ten_shift;
+
+    if (power >= 0) {
+        unsigned __int128 product = a * b; /* the top bit or the one below is set */
+
+        return round_to_double((uint64_t)(product >> 64), 64 - digits_shift - ten_shift,
+                               (uint64_t)product != 0);
+    }
+    unsigned __int128 numerator = a << 63; /* the quotient has 63 or 64 bits */
+
+    return round_to_double((uint64_t)(numerator / b), ten_shift - digits_shift - 63,
+                           numerator % b != 0);
+}
+
+/* Anything else through the C library, which reads a point because the program never sets
+ * a locale. Digits beyond those needed only matter by being not all zero. */
+static double from_text(const struct number *number)
+{
+    char text[DIGITS_NEEDED + 32];
+    int count = 0;
+    int64_t exponent = number->exponent + number->digit_count;
+    bool has_more = false;
+
+    for (const char *p = number->first_digit; p < number->end && (*p | 0x20) != 'e';
+         p++) {
+        if (*p == '.')
+            continue;
+        if (count < DIGITS_NEEDED)
+            text[count++] = *p;
+        else
+            has_more = has_more || *p != '0';
+    }
+    if (has_more)
+        text[count++] = '1';
+    exponent -= count;
+    if (exponent > 10000)
+        exponent = 10000;
+    if (exponent < -10000)
+        exponent = -10000;
+    snprintf(text + count, sizeof text - (size_t)count, "e%d", (int)exponent);
+    return strtod(text, NULL);
+}
+
+bool number_double(const struct number *number, double *value)
+{
+    static const double powers[POWER_EXACT + 1] = {
+        1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+        1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    const uint64_t exact_max = UINT64_C(1) << 53;
+    int64_t power = number->exponent;
+    double size;
+
+    if (number->digit_count == 0)
+        size = 0;
+    else if (number->digit_count > NUMBER_DIGITS_EXACT)
+        size = from_text(number);
+    else if (number->digits <= exact_max && power >= -POWER_EXACT && power <= POWER_EXACT)
+        /* Both are exact, so that one operation rounds once. */
+        size = power < 0 ? (double)number->digits / powers[-power]
+                         : (double)number->digits * powers[power];
+    else if (power >= -POWER_INTEGER && power <= POWER_INTEGER)
+        size = from_integers(number->digits, (int)power);
+    else
+        size = from_text(number);
+    *value = number->is_negative ? -size : size;
+    return isfinite(size);
+}

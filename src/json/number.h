@@ -1,0 +1,31 @@
+/* number.h - decimal texts to doubles, correctly rounded.
+ *
+ * Private to json/. */
+#ifndef REDRESS_JSON_NUMBER_H
+#define REDRESS_JSON_NUMBER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { NUMBER_DIGITS_EXACT = 19 }; /* as many always fit into 64 bits */
+
+/* A number as written, cut into its parts. Its value is digits x 10^exponent when
+ * digit_count <= NUMBER_DIGITS_EXACT, else the text has to be read again. */
+struct number {
+    const char *start, *end; /* all of it */
+    const char *first_digit; /* the first that is not zero, or end */
+    uint64_t digits;         /* the first NUMBER_DIGITS_EXACT of them, as an integer */
+    int64_t digit_count;     /* from the first that is not zero */
+    int64_t exponent;        /* of the last digit */
+    bool is_negative, is_integer;
+};
+
+enum number_fault { NUMBER_GOOD, NUMBER_LEADING_ZERO, NUMBER_NO_DIGIT };
+
+/* Cut the text; on a fault, number->end is where it is. */
+enum number_fault number_read(const char *at, const char *end, struct number *number);
+
+/* False when it overflows. Numbers too small for a double are 0. */
+bool number_double(const struct number *number, double *value);
+
+#endif

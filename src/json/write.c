@@ -1,0 +1,298 @@
+/* write.c - the bounded JSON writer. */
+#include "json/write.h"
+
+#include "base/clock.h"
+#include "plain.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static const char digit_pairs[] =
+    "0001020304050607080910111213141516171819202122232425262728293031323334353637383940"
+    "4142434445464748495051525354555657585960616263646566676869707172737475767778798081"
+    "828384858687888990919293949596979899";
+
+void json_writer_init(struct json_writer *writer, char *buffer, size_t capacity)
+{
+    *writer = (struct json_writer){.buffer = buffer, .capacity = capacity};
+}
+
+/* Room for so many bytes, or NULL from the first time that there is none. */
+static inline char *reserve(struct json_writer *writer, size_t bytes)
+{
+    if (writer->is_full || writer->capacity - writer->bytes < bytes) {
+        writer->is_full = true;
+        return NULL;
+    }
+    char *room = writer->buffer + writer->bytes;
+    writer->bytes += bytes;
+    return room;
+}
+
+static inline void put(struct json_writer *writer, const char *text, size_t bytes)
+{
+    char *room = reserve(writer, bytes);
+
+    if (room && bytes)
+        memcpy(room, text, bytes);
+}
+
+static inline void put_byte(struct json_writer *writer, char byte)
+{
+    char *room = reserve(writer, 1);
+
+    if (room)
+        *room = byte;
+}
+
+/* What comes before a value or key, and the state after a value. */
+static inline void begin_value(struct json_writer *writer)
+{
+    if (writer->needs_comma)
+        put_byte(writer, ',');
+    writer->needs_comma = true;
+}
+
+static void open_level(struct json_writer *writer, char bracket)
+{
+    begin_value(writer);
+    put_byte(writer, bracket);
+    writer->needs_comma = false;
+}
+
+static void close_level(struct json_writer *writer, char bracket)
+{
+    put_byte(writer, bracket);
+    writer->needs_comma = true;
+}
+
+void json_put_object(struct json_writer *writer)
+{
+    open_level(writer, '{');
+}
+
+void json_put_object_end(struct json_writer *writer)
+{
+    close_level(writer, '}');
+}
+
+void json_put_array(struct json_writer *writer)
+{
+    open_level(writer, '[');
+}
+
+void json_put_array_end(struct json_writer *writer)
+{
+    close_level(writer, ']');
+}
+
+static void put_escape(struct json_writer *writer, unsigned char byte)
+{
+    static const char hex[] = "0123456789abcdef";
+    static const char names[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+    const char *name = memchr(names, byte, sizeof names - 1);
+
+    if (name)
+        put(writer, (const char[]){'\\', letters[name - names]}, 2);
+    else
+        put(writer, (const char[]){'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]},
+            6);
+}
+
+static void put_quoted(struct json_writer *writer, struct text text)
+{
+    const char *at = text.at, *end = text.bytes ? at + text.bytes : at;
+
+    put_byte(writer, '"');
+    while (at < end && !writer->is_full) {
+        const char *plain = plain_end(at, end);
+
+        put(writer, at, (size_t)(plain - at));
+        at = plain;
+        if (at == end)
+            break;
+        if ((unsigned char)*at < 0x80) {
+            put_escape(writer, (unsigned char)*at++);
+            continue;
+        }
+        int bytes = utf8_bytes(at, end);
+        if (bytes)
+            put(writer, at, (size_t)bytes);
+        else
+            put(writer, "\xef\xbf\xbd", 3); /* U+FFFD, for each byte that fits nowhere */
+        at += bytes ? bytes : 1;
+    }
+    put_byte(writer, '"');
+}
+
+void json_put_key(struct json_writer *writer, const char *key)
+{
+    size_t bytes = strlen(key);
+    bool needs_comma = writer->needs_comma;
+    char *room = reserve(writer, bytes + 3 + needs_comma);
+
+    writer->needs_comma = false;
+    if (!room)
+        return;
+    if (needs_comma)
+        *room++ = ',';
+    *room++ = '"';
+    memcpy(room, key, bytes);
+    memcpy(room + bytes, "\":", 2);
+}
+
+void json_put_key_text(struct json_writer *writer, struct text key)
+{
+    begin_value(writer);
+    put_quoted(writer, key);
+    put_byte(writer, ':');
+    writer->needs_comma = false;
+}
+
+void json_put_bool(struct json_writer *writer, bool value)
+{
+    begin_value(writer);
+    put(writer, value ? "true" : "false", value ? 4 : 5);
+}
+
+void json_put_null(struct json_writer *writer)
+{
+    begin_value(writer);
+    put(writer, "null", 4);
+}
+
+void json_put_text(struct json_writer *writer, struct text value)
+{
+    begin_value(writer);
+    put_quoted(writer, value);
+}
+
+void json_put_string(struct json_writer *writer, const char *value)
+{
+    if (value)
+        json_put_text(writer, text_of(value));
+    else
+        json_put_null(writer);
+}
+
+void json_put_time(struct json_writer *writer, int64_t us)
+{
+    char text[TIME_TEXT_BYTES + 2];
+    size_t bytes;
+
+    time_format(us, text + 1);
+    bytes = 1 + strlen(text + 1);
+    text[0] = text[bytes] = '"';
+    begin_value(writer);
+    put(writer, text, bytes + 1);
+}
+
+/* Write the digits of value so that they end at end; returns where they begin. */
+static char *digits_before(char *end, uint64_t value)
+{
+    while (value >= 100) {
+        end -= 2;
+        memcpy(end, digit_pairs + value % 100 * 2, 2);
+        value /= 100;
+    }
+    if (value >= 10) {
+        end -= 2;
+        memcpy(end, digit_pairs + value * 2, 2);
+    } else {
+        *--end = (char)('0' + value);
+    }
+    return end;
+}
+
+void json_put_int(struct json_writer *writer, int64_t value)
+{
+    char text[24], *end = text + sizeof text;
+    char *at = digits_before(end, value < 0 ? -(uint64_t)value : (uint64_t)value);
+
+    if (value < 0)
+        *--at = '-';
+    begin_value(writer);
+    put(writer, at, (size_t)(end - at));
+}
+
+/* Print scaled / 10^decimals without the zeros at the end of the fraction. */
+static void put_scaled(struct json_writer *writer, bool is_negative, uint64_t scaled,
+                       uint64_t scale, int decimals)
+{
+    char text[40], *point = text + 24, *end = point, *at;
+    uint64_t fraction = scaled % scale;
+
+    at = digits_before(point, scaled / scale);
+    if (fraction) {
+        while (fraction % 10 == 0) {
+            fraction /= 10;
+            decimals--;
+        }
+        end = point + 1 + decimals;
+        memset(point, '0', (size_t)(end - point));
+        digits_before(end, fraction);
+        *point = '.';
+    }
+    if (is_negative && scaled)
+        *--at = '-';
+    begin_value(writer);
+    put(writer, at, (size_t)(end - at));
+}
+
+void json_put_decimal(struct json_writer *writer, double value, int decimals)
+{
+    static const uint64_t scales[] = {1,      10,      100,      1000,      10000,
+                                      100000, 1000000, 10000000, 100000000, 1000000000};
+    int places = decimals < 0 ? 0 : decimals > 9 ? 9 : decimals;
+    double scale = (double)scales[places], size = fabs(value), product = size * scale;
+
+    /* Also when it is no number. */
+    if (!(product < 0x1p52)) {
+        json_put_double(writer, value);
+        return;
+    }
+    /* Below 2^52 the product's error is less than its distance from a half, unless it
+     * seems to be a half exactly: then the error itself decides. */
+    uint64_t scaled = (uint64_t)product;
+    double rest = product - (double)scaled;
+    bool goes_up = rest > 0.5 || (rest == 0.5 && fma(size, scale, -product) >= 0);
+
+    put_scaled(writer, signbit(value), scaled + goes_up, scales[places], places);
+}
+
+void json_put_double(struct json_writer *writer, double value)
+{
+    char text[32];
+    int bytes;
+
+    if (!isfinite(value)) {
+        json_put_null(writer);
+        return;
+    }
+    bool is_minus_zero = value == 0 && signbit(value);
+
+    if (fabs(value) < 0x1p53 && value == (double)(int64_t)value && !is_minus_zero) {
+        json_put_int(writer, (int64_t)value);
+        return;
+    }
+    /* The program never sets a locale, so that this prints a point. */
+    bytes = snprintf(text, sizeof text, "%.17g", value);
+    begin_value(writer);
+    put(writer, text, (size_t)bytes);
+}
+
+void json_put_raw(struct json_writer *writer, struct text value)
+{
+    begin_value(writer);
+    put(writer, value.at, value.bytes);
+}
+
+enum status json_writer_text(const struct json_writer *writer, struct text *text,
+                             struct err *err)
+{
+    if (writer->is_full)
+        return err_set(err, STATUS_EXHAUSTED, "the answer does not fit into %zu bytes",
+                       writer->capacity);
+    *text = (struct text){writer->buffer, writer->bytes};
+    return STATUS_OK;
+}
