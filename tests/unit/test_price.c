@@ -94,11 +94,12 @@ static uint64_t seed_of_run(void)
     return seed;
 }
 
-/* Refund-like: effects that level off, costs a share of the amount. */
-static void options_random(struct rng *rng, struct price_option *options, int count)
+/* Refund-like: effects that level off, costs a share of the amount. Only when costs are the
+ * amounts themselves is the dual a bound of what the limits allow. */
+static void options_random(struct rng *rng, struct price_option *options, int count,
+                           double share)
 {
     double worth = 100 + 4000 * rng_uniform(rng) * exp(rng_normal(rng));
-    double share = 0.6 + 0.4 * rng_uniform(rng);
 
     for (int i = 0; i < count; i++) {
         int64_t amount = 250 * (int64_t)(i + 1 + rng_below(rng, 2));
@@ -116,7 +117,7 @@ static void add_random_case(struct sample *sample, struct rng *rng, int option_c
     struct price_option options[OPTIONS];
     int budgets[CHARGES_MAX], budget_count = 0;
 
-    options_random(rng, options, option_count);
+    options_random(rng, options, option_count, 0.6 + 0.4 * rng_uniform(rng));
     for (int b = 0; b < sample->problem.budget_count && budget_count < CHARGES_MAX; b++)
         if (rng_below(rng, 2) == 0)
             budgets[budget_count++] = b;
@@ -395,7 +396,7 @@ static void nested_and_equal_budgets_are_priced_once(void **state)
     for (int i = 0; i < 400; i++) {
         struct price_option options[OPTIONS];
 
-        options_random(&rng, options, OPTIONS);
+        options_random(&rng, options, OPTIONS, 1);
         sample_add(sample, options, OPTIONS, i % 2 ? inner : outer, i % 2 ? 2 : 1);
     }
     price_spend(&sample->problem, sample->prices, sample->spend);
@@ -425,7 +426,7 @@ static struct sample *overlapping_sample(int case_count, struct rng *rng)
         int budgets[4] = {0, 1 + market, 7 + issue, 13 + market};
         struct price_option options[OPTIONS];
 
-        options_random(rng, options, OPTIONS);
+        options_random(rng, options, OPTIONS, 1);
         sample_add(sample, options, OPTIONS, budgets, (market + issue) % 2 ? 3 : 4);
     }
     price_spend(&sample->problem, sample->prices, sample->spend);
@@ -524,7 +525,7 @@ static void prices_earn_on_a_stream_almost_what_hindsight_could(void **state)
         for (int i = 0; i < STREAM_CASES; i++) {
             struct price_option options[OPTIONS];
 
-            options_random(&rng, options, OPTIONS);
+            options_random(&rng, options, OPTIONS, 1);
             sample_add(all, options, OPTIONS, budgets, 1);
         }
         price_spend(&all->problem, all->prices, all->spend);
