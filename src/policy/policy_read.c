@@ -160,8 +160,10 @@ static void read_scope(struct document *document, const json_t *value,
         rc = scope_decode(text_of(text), pointer, document->arena, target, document->err);
     if (rc == STATUS_EXHAUSTED)
         document->is_full = true;
-    else if (rc)
+    else if (rc == STATUS_INVALID)
         document->fault_count++;
+    else if (rc)
+        document_refuse(document, pointer, "wrong_type", "is nested too deep for a scope");
     free(text);
 }
 

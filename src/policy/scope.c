@@ -2,7 +2,7 @@
 #include "policy/case.h"
 #include "policy/input.h"
 
-enum { SCOPE_DEPTH_MAX = 4 };
+enum { SCOPE_DEPTH_MAX = 16 };
 
 static bool word_matches(struct text wanted, struct text word)
 {
