@@ -32,6 +32,7 @@ int book_count(const struct book *book);
 struct budget *book_at(struct book *book, int index);
 enum status book_insert(struct book *book, struct store *store,
                         const struct budget *budget, struct err *err);
+/* CONFLICT while something is held. */
 enum status book_remove(struct book *book, struct store *store, const char *id,
                         int64_t now_us, struct err *err);
 
@@ -42,7 +43,7 @@ enum status book_hold(struct book *book, struct store *store,
                       int64_t now_us, struct err *err);
 
 /* Close the open charges of a decision: settled of each goes to spent, the rest back, as entries of
- * the given kind (RELEASE or EXPIRE). Charges of budgets out of service are closed too. */
+ * the given kind (RELEASE or EXPIRE). */
 enum status book_close_hold(struct book *book, struct store *store,
                             const char *decision_id, int64_t settled,
                             enum entry_kind rest, int64_t now_us, struct err *err);

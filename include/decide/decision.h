@@ -17,6 +17,7 @@ enum {
     DECISION_BUDGET_COUNT_MAX = 16, /* budgets that one case may match */
     DECISION_BYTES_MAX = 48 << 10,  /* its JSON */
     REQUEST_ID_BYTES = 65,
+    DECISION_HOLD_SECONDS = 24 * 3600, /* where no policy says how long */
 };
 
 struct reason {

@@ -8,14 +8,15 @@
  *     struct text key;
  *
  *     json_scan_init(&scan, bytes, count, 16, err);
- *     json_object(&scan, &object);
+ *     json_enter_object(&scan, &object);
  *     while (json_member(&scan, &object, &key))
  *         if (text_is(key, "amount"))
  *             json_int(&scan, &amount);
  *         else
  *             json_skip(&scan);
  *     return json_scan_end(&scan);
- */
+ *
+ * No name here is one of jansson's, so that a program may use both. */
 #ifndef REDRESS_JSON_SCAN_H
 #define REDRESS_JSON_SCAN_H
 
@@ -29,13 +30,13 @@
 enum { JSON_DEPTH_MAX = 64, JSON_KEY_BYTES_MAX = 256 };
 
 enum json_kind {
-    JSON_NONE, /* the scan has failed or is at its end */
-    JSON_NULL,
-    JSON_BOOL,
-    JSON_NUMBER,
-    JSON_STRING,
-    JSON_ARRAY,
-    JSON_OBJECT,
+    JSON_KIND_NONE, /* the scan has failed or is at its end */
+    JSON_KIND_NULL,
+    JSON_KIND_BOOL,
+    JSON_KIND_NUMBER,
+    JSON_KIND_STRING,
+    JSON_KIND_ARRAY,
+    JSON_KIND_OBJECT,
 };
 
 struct json_scan {
@@ -60,11 +61,11 @@ enum json_kind json_peek(struct json_scan *scan);
 /* Enter an object; then json_member per member: false at its end, and on failure. After
  * each true, exactly one value must be read. The key is valid until the next call of
  * json_member. */
-void json_object(struct json_scan *scan, struct json_level *level);
+void json_enter_object(struct json_scan *scan, struct json_level *level);
 bool json_member(struct json_scan *scan, struct json_level *level, struct text *key);
 
 /* Enter an array; then json_item per item, in the same manner. */
-void json_array(struct json_scan *scan, struct json_level *level);
+void json_enter_array(struct json_scan *scan, struct json_level *level);
 bool json_item(struct json_scan *scan, struct json_level *level);
 
 /* Integers as written, without a detour through floating point: -0 is 0; 1.0, 1e3 and
@@ -75,11 +76,11 @@ bool json_int(struct json_scan *scan, int64_t *value);
 bool json_double(struct json_scan *scan, double *value);
 
 bool json_bool(struct json_scan *scan, bool *value);
-bool json_null(struct json_scan *scan);
+bool json_take_null(struct json_scan *scan);
 
 /* Unescaped: a borrowed piece of the input when nothing was escaped, else a copy in the
  * arena. */
-bool json_string(struct json_scan *scan, struct arena *arena, struct text *value);
+bool json_text(struct json_scan *scan, struct arena *arena, struct text *value);
 
 /* Read past one value of any kind, checking it. json_raw also says where it stands in the
  * input. */
@@ -88,6 +89,21 @@ bool json_raw(struct json_scan *scan, struct text *value);
 
 /* Nothing but white space may follow. Returns the sticky status. */
 enum status json_scan_end(struct json_scan *scan);
+
+/* The former names, for files that have not changed yet and do not use jansson. */
+#ifndef JANSSON_H
+#define json_object json_enter_object
+#define json_array  json_enter_array
+#define json_string json_text
+#define json_null   json_take_null
+#define JSON_NONE   JSON_KIND_NONE
+#define JSON_NULL   JSON_KIND_NULL
+#define JSON_BOOL   JSON_KIND_BOOL
+#define JSON_NUMBER JSON_KIND_NUMBER
+#define JSON_STRING JSON_KIND_STRING
+#define JSON_ARRAY  JSON_KIND_ARRAY
+#define JSON_OBJECT JSON_KIND_OBJECT
+#endif
 
 /* Fail from outside with a message; the byte offset is added. Returns false. */
 bool json_refuse(struct json_scan *scan, enum status status, const char *format, ...)

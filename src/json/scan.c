@@ -93,20 +93,20 @@ static enum json_kind kind_of(char first)
 {
     switch (first) {
     case '{':
-        return JSON_OBJECT;
+        return JSON_KIND_OBJECT;
     case '[':
-        return JSON_ARRAY;
+        return JSON_KIND_ARRAY;
     case '"':
-        return JSON_STRING;
+        return JSON_KIND_STRING;
     case 't':
     case 'f':
-        return JSON_BOOL;
+        return JSON_KIND_BOOL;
     case 'n':
-        return JSON_NULL;
+        return JSON_KIND_NULL;
     case '-':
-        return JSON_NUMBER;
+        return JSON_KIND_NUMBER;
     default:
-        return first >= '0' && first <= '9' ? JSON_NUMBER : JSON_NONE;
+        return first >= '0' && first <= '9' ? JSON_KIND_NUMBER : JSON_KIND_NONE;
     }
 }
 
@@ -116,9 +116,9 @@ enum json_kind json_peek(struct json_scan *scan)
     enum json_kind kind;
 
     if (scan->status || (at == scan->end && scan->depth == 0))
-        return JSON_NONE;
+        return JSON_KIND_NONE;
     kind = kind_of(at < scan->end ? *at : 0);
-    if (kind == JSON_NONE) {
+    if (kind == JSON_KIND_NONE) {
         scan->at = at;
         expected(scan, "a value");
     }
@@ -129,16 +129,16 @@ enum json_kind json_peek(struct json_scan *scan)
 __attribute__((cold)) static bool wrong_kind(struct json_scan *scan, const char *wanted)
 {
     static const char *const names[] = {
-        [JSON_NULL] = "null",       [JSON_BOOL] = "true or false",
-        [JSON_NUMBER] = "a number", [JSON_STRING] = "a string",
-        [JSON_ARRAY] = "an array",  [JSON_OBJECT] = "an object",
+        [JSON_KIND_NULL] = "null",       [JSON_KIND_BOOL] = "true or false",
+        [JSON_KIND_NUMBER] = "a number", [JSON_KIND_STRING] = "a string",
+        [JSON_KIND_ARRAY] = "an array",  [JSON_KIND_OBJECT] = "an object",
     };
     enum json_kind kind;
 
     if (scan->status)
         return false;
     kind = kind_of(next_byte(scan));
-    if (kind == JSON_NONE)
+    if (kind == JSON_KIND_NONE)
         return expected(scan, wanted);
     return refuse(scan, scan->at, STATUS_INVALID, "expected %s, found %s", wanted,
                   names[kind]);
@@ -156,7 +156,7 @@ static bool enter(struct json_scan *scan)
     return true;
 }
 
-void json_object(struct json_scan *scan, struct json_level *level)
+void json_enter_object(struct json_scan *scan, struct json_level *level)
 {
     level->has_items = false;
     if (next_byte(scan) != '{')
@@ -165,7 +165,7 @@ void json_object(struct json_scan *scan, struct json_level *level)
         enter(scan);
 }
 
-void json_array(struct json_scan *scan, struct json_level *level)
+void json_enter_array(struct json_scan *scan, struct json_level *level)
 {
     level->has_items = false;
     if (next_byte(scan) != '[')
@@ -343,7 +343,7 @@ static struct text unescape(struct text written, char *buffer)
     return (struct text){buffer, (size_t)(to - buffer)};
 }
 
-bool json_string(struct json_scan *scan, struct arena *arena, struct text *value)
+bool json_text(struct json_scan *scan, struct arena *arena, struct text *value)
 {
     struct quoted quoted;
     char *buffer;
@@ -393,7 +393,7 @@ bool json_member(struct json_scan *scan, struct json_level *level, struct text *
 
 static bool read_number(struct json_scan *scan, const char *wanted, struct number *number)
 {
-    if (kind_of(next_byte(scan)) != JSON_NUMBER)
+    if (kind_of(next_byte(scan)) != JSON_KIND_NUMBER)
         return wrong_kind(scan, wanted);
     switch (number_read(scan->at, scan->end, number)) {
     case NUMBER_GOOD:
@@ -472,7 +472,7 @@ bool json_bool(struct json_scan *scan, bool *value)
     return read_literal(scan, *value ? "true" : "false");
 }
 
-bool json_null(struct json_scan *scan)
+bool json_take_null(struct json_scan *scan)
 {
     return next_byte(scan) == 'n' ? read_literal(scan, "null") : wrong_kind(scan, "null");
 }
@@ -484,17 +484,17 @@ static bool skip_scalar(struct json_scan *scan)
     struct quoted quoted;
 
     switch (kind_of(next_byte(scan))) {
-    case JSON_NULL:
+    case JSON_KIND_NULL:
         return read_literal(scan, "null");
-    case JSON_BOOL:
+    case JSON_KIND_BOOL:
         return read_literal(scan, *scan->at == 't' ? "true" : "false");
-    case JSON_NUMBER:
+    case JSON_KIND_NUMBER:
         return skip_number(scan);
-    case JSON_STRING:
+    case JSON_KIND_STRING:
         return read_quoted(scan, &quoted);
-    case JSON_NONE:
-    case JSON_ARRAY:
-    case JSON_OBJECT:
+    case JSON_KIND_NONE:
+    case JSON_KIND_ARRAY:
+    case JSON_KIND_OBJECT:
         break;
     }
     return scan->status ? false : expected(scan, "a value");

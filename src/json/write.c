@@ -269,7 +269,9 @@ void json_put_double(struct json_writer *writer, double value)
         json_put_null(writer);
         return;
     }
-    if (fabs(value) < 0x1p53 && value == (double)(int64_t)value) {
+    bool is_minus_zero = value == 0 && signbit(value);
+
+    if (fabs(value) < 0x1p53 && value == (double)(int64_t)value && !is_minus_zero) {
         json_put_int(writer, (int64_t)value);
         return;
     }

@@ -1,0 +1,73 @@
+/* action.h - a request that changes something: decoded before, performed on the commit thread,
+ * answered once. Asking again with the same idempotency key gives the same bytes.
+ *
+ * A use case (cases.h, admin.h) is prepared on any thread: it decodes the body and says how it is
+ * performed. action_submit then hands it to the commit thread. Answers are JSON. */
+#ifndef REDRESS_DECIDE_ACTION_H
+#define REDRESS_DECIDE_ACTION_H
+
+#include "decide/commit.h"
+#include "decide/service.h"
+#include "json/write.h"
+#include "store/decisions.h"
+
+struct action {
+    struct job job; /* done is the submitter's */
+
+    /* --- set by whoever asks; outlives the action --- */
+    struct service *service;
+    struct arena *arena; /* for everything the action makes */
+    const char *actor;   /* key id, or "cli" */
+    const char *request_id;
+    const char *route;   /* "POST /v1/decisions": part of the key's scope */
+    const char *subject; /* what the path names, e.g. a budget's id; or NULL */
+    const char *idempotency_key, *if_match; /* or NULL */
+    struct text body;
+
+    /* --- set by the use case's preparation --- */
+    enum status (*perform)(struct action *action, struct commit *commit, struct err *err);
+    void (*publish)(struct action *action, struct commit *commit); /* or NULL */
+    void *request; /* the use case's own */
+
+    /* --- the answer --- */
+    int http_status;
+    struct text answer;
+    int64_t answer_number; /* its row, once recorded */
+    int64_t revision;      /* for the ETag; 0: none */
+    const char *location;
+    bool is_replayed;
+
+    /* --- private --- */
+    struct text scope_key;
+    unsigned char request_hash[REQUEST_HASH_BYTES];
+};
+
+/* PRECONDITION-like refusals come as INVALID with code idempotency_key_missing or _invalid. */
+enum status action_require_key(struct action *action, struct err *err);
+
+/* Hand it to the commit thread; action->job.done is called once it is over. When this returns an
+ * error, done is not called. CONFLICT: the same key is in flight. */
+enum status action_submit(struct action *action, struct err *err);
+
+/* For use cases. Start an answer of at most so many bytes; then give it. action_answer records it
+ * under the idempotency key, when there is one or is_kept says so. */
+enum status action_writer(struct action *action, size_t bytes, struct json_writer *writer,
+                          struct err *err);
+enum status action_answer(struct action *action, struct commit *commit, int http_status,
+                          const struct json_writer *writer, bool is_kept,
+                          struct err *err);
+
+/* The body as a JSON object; the caller decrefs. MALFORMED or INVALID else. */
+struct json_t;
+enum status action_object(const struct action *action, struct json_t **root,
+                          struct err *err);
+
+/* Compare If-Match ("3" with its quotes, or *) with the revision there is. */
+enum status action_match(const struct action *action, const char *what, int64_t revision,
+                         struct err *err);
+
+/* Note it in the audit trail; detail is JSON or empty. */
+enum status action_audit(struct action *action, struct commit *commit, const char *verb,
+                         const char *subject, struct text detail, struct err *err);
+
+#endif

@@ -1,0 +1,80 @@
+/* admin.h - the use cases of ops, data scientists and whoever holds the keys: budgets, policies,
+ * models, API keys. Prepared and submitted like those of cases.h. */
+#ifndef REDRESS_DECIDE_ADMIN_H
+#define REDRESS_DECIDE_ADMIN_H
+
+#include "decide/action.h"
+
+/* --- budgets -------------------------------------------------------------------------------- */
+
+enum status budget_create_prepare(struct action *action, struct err *err);
+enum status budget_change_prepare(struct action *action, struct err *err); /* If-Match */
+enum status budget_delete_prepare(struct action *action, struct err *err); /* If-Match */
+/* {"amount", "reason_code", "note"}: append-only change of the limit. */
+enum status budget_adjust_prepare(struct action *action, struct err *err);
+
+enum status budget_show(struct service *service, const char *id, struct arena *arena,
+                        struct text *json, int64_t *revision, struct err *err);
+enum status budget_list_show(struct service *service, struct text after, int limit,
+                             struct arena *arena, struct text *json, struct err *err);
+/* Entries of a budget; of the whole ledger when id is NULL. */
+enum status entry_list_show(struct service *service, const char *id, struct text after,
+                            int limit, bool is_descending, struct arena *arena,
+                            struct text *json, struct err *err);
+
+/* --- policies ------------------------------------------------------------------------------- */
+
+enum status policy_put_prepare(struct action *action,
+                               struct err *err); /* If-Match, or new */
+enum status policy_rollback_prepare(struct action *action, struct err *err);
+enum status policy_show(struct service *service, const char *id, int64_t revision,
+                        struct arena *arena, struct text *json, int64_t *found_revision,
+                        struct err *err);
+enum status policy_list_show(struct service *service, struct arena *arena,
+                             struct text *json, struct err *err);
+enum status policy_revisions_show(struct service *service, const char *id,
+                                  struct arena *arena, struct text *json,
+                                  struct err *err);
+
+/* --- models --------------------------------------------------------------------------------- */
+
+/* subject: the name. The bundle is read and its examples are checked here, before submission. */
+enum status model_push_prepare(struct action *action, struct err *err);
+/* subject: "NAME/VERSION". */
+enum status model_delete_prepare(struct action *action, struct err *err);
+/* subject: "NAME/ALIAS"; {"version", "reason"}. Loads and checks before submission. */
+enum status alias_put_prepare(struct action *action, struct err *err);
+enum status model_list_show(struct service *service, struct arena *arena,
+                            struct text *json, struct err *err);
+enum status model_version_show(struct service *service, const char *name, int64_t version,
+                               struct arena *arena, struct text *json, struct err *err);
+enum status model_history_show(struct service *service, const char *name, int64_t at_us,
+                               struct arena *arena, struct text *json, struct err *err);
+
+/* Fill the holder with the newest policies and the champions, at start. */
+enum status world_load(struct store *reader, struct world_holder *worlds,
+                       struct err *err);
+
+/* A served model or policy revision as stored, not necessarily in force; for replay. */
+enum status model_open(struct store *reader, const char *name, int64_t version,
+                       struct served_model **served, struct err *err);
+enum status policy_open(struct store *reader, const char *id, int64_t revision,
+                        struct served_policy **served, struct err *err);
+
+/* --- API keys ------------------------------------------------------------------------------- */
+
+/* {"name", "scopes": [..], "expires_at"}: the answer has the key's text, once. */
+enum status key_create_prepare(struct action *action, struct err *err);
+enum status key_revoke_prepare(struct action *action, struct err *err);
+/* A new key of the same name and scopes; the old one ends after {"overlap_s"}. */
+enum status key_rotate_prepare(struct action *action, struct err *err);
+enum status key_list_show(struct service *service, struct arena *arena, struct text *json,
+                          struct err *err);
+
+/* --- audit ---------------------------------------------------------------------------------- */
+
+enum status audit_list_show(struct service *service, struct text after, int limit,
+                            bool is_descending, struct arena *arena, struct text *json,
+                            struct err *err);
+
+#endif

@@ -1,0 +1,40 @@
+/* cases.h - the use cases of support tooling: decide, settle, release, override; and reading what
+ * was decided. Each *_prepare decodes action->body and readies the action to be submitted. */
+#ifndef REDRESS_DECIDE_CASES_H
+#define REDRESS_DECIDE_CASES_H
+
+#include "decide/action.h"
+
+/* Decide one case and hold the money; a dry run decides and keeps nothing. */
+enum status case_prepare(struct action *action, bool is_dry_run, struct err *err);
+
+/* {"amount", "external_ref"}: what was held becomes spent, the rest goes back. */
+enum status settle_prepare(struct action *action, struct err *err);
+
+/* {"reason_code"}: what was held goes back. */
+enum status release_prepare(struct action *action, struct err *err);
+
+/* {"amount", "reason_code", "note"}: a person decides otherwise. */
+enum status override_prepare(struct action *action, struct err *err);
+
+/* End holds whose time is over; at most limit at a time. For the keeper: an action without body. */
+enum status expire_prepare(struct action *action, int limit, struct err *err);
+int expire_count(const struct action *action); /* how many it ended */
+
+/* --- reading; texts belong to the arena ----------------------------------------------------- */
+
+enum status decision_show(struct service *service, const char *id, struct arena *arena,
+                          struct text *json, struct err *err);
+enum status decision_list_show(struct service *service,
+                               const struct decision_filter *filter, struct arena *arena,
+                               struct text *json, struct err *err);
+
+/* Make it again from what was stored: {"match": true, "diff": []}. */
+enum status decision_replay(struct service *service, const char *id, struct arena *arena,
+                            struct text *json, bool *is_match, struct err *err);
+
+/* How it came about: features, arms, components, each option's value, cost and prices. */
+enum status decision_explain(struct service *service, const char *id, struct arena *arena,
+                             struct text *json, struct err *err);
+
+#endif

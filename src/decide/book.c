@@ -1,0 +1,393 @@
+#include "decide/book.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct page {
+    struct budget budget;
+    bool is_dirty;
+};
+
+struct book {
+    struct page *pages; /* by id */
+    int count, capacity;
+    int64_t next_roll_us; /* when the first period ends */
+};
+
+static int64_t remaining_of(const struct budget *budget)
+{
+    return budget->limit - budget->held - budget->spent;
+}
+
+static void find_next_roll(struct book *book)
+{
+    book->next_roll_us = INT64_MAX;
+    for (int i = 0; i < book->count; i++)
+        if (book->pages[i].budget.period_ends_at_us < book->next_roll_us)
+            book->next_roll_us = book->pages[i].budget.period_ends_at_us;
+}
+
+static enum status reserve(struct book *book, int count, struct err *err)
+{
+    struct page *pages;
+
+    if (count <= book->capacity)
+        return STATUS_OK;
+    count = count < 16 ? 16 : count * 2;
+    pages = realloc(book->pages, (size_t)count * sizeof *pages);
+    if (!pages)
+        return err_set(err, STATUS_EXHAUSTED, "no memory for %d budgets", count);
+    book->pages = pages;
+    book->capacity = count;
+    return STATUS_OK;
+}
+
+enum status book_load(struct book *book, struct store *store, struct err *err)
+{
+    struct arena arena;
+    struct budget *budgets;
+    int count;
+    enum status rc;
+
+    arena_init(&arena, NULL, 0, BUDGET_COUNT_MAX * (sizeof *budgets + 64) + (64 << 10));
+    rc = budget_list(store, &arena, &budgets, &count, err);
+    if (!rc)
+        rc = reserve(book, count, err);
+    if (!rc) {
+        for (int i = 0; i < count; i++)
+            book->pages[i] = (struct page){.budget = budgets[i]};
+        book->count = count;
+        find_next_roll(book);
+    }
+    arena_reset(&arena);
+    return rc;
+}
+
+enum status book_open(struct store *store, struct book **book, struct err *err)
+{
+    enum status rc;
+
+    *book = calloc(1, sizeof **book);
+    if (!*book)
+        return err_set(err, STATUS_EXHAUSTED, "no memory for the budgets");
+    rc = book_load(*book, store, err);
+    if (rc) {
+        book_close(*book);
+        *book = NULL;
+    }
+    return rc;
+}
+
+void book_close(struct book *book)
+{
+    if (!book)
+        return;
+    free(book->pages);
+    free(book);
+}
+
+int book_count(const struct book *book)
+{
+    return book->count;
+}
+
+struct budget *book_at(struct book *book, int index)
+{
+    return &book->pages[index].budget;
+}
+
+/* Where the id is, or should be put. */
+static int place_of(const struct book *book, const char *id, bool *is_there)
+{
+    int low = 0, high = book->count;
+
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+
+        if (strcmp(book->pages[middle].budget.id, id) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *is_there = low < book->count && strcmp(book->pages[low].budget.id, id) == 0;
+    return low;
+}
+
+struct budget *book_find(struct book *book, const char *id)
+{
+    bool is_there;
+    int place = place_of(book, id, &is_there);
+
+    return is_there ? &book->pages[place].budget : NULL;
+}
+
+void book_touch(struct book *book, struct budget *budget)
+{
+    ((struct page *)budget)->is_dirty = true; /* budget is the first member of its page */
+    find_next_roll(book);
+}
+
+static void mark(struct budget *budget)
+{
+    ((struct page *)budget)->is_dirty = true;
+}
+
+enum status book_flush(struct book *book, struct store *store, struct err *err)
+{
+    for (int i = 0; i < book->count; i++) {
+        enum status rc;
+
+        if (!book->pages[i].is_dirty)
+            continue;
+        rc = budget_update(store, &book->pages[i].budget, err);
+        if (rc)
+            return rc;
+        book->pages[i].is_dirty = false;
+    }
+    return STATUS_OK;
+}
+
+static enum status append(struct store *store, const struct budget *budget,
+                          enum entry_kind kind, int64_t amount, const char *decision_id,
+                          const char *note, int64_t now_us, struct err *err)
+{
+    struct entry entry = {.kind = kind,
+                          .amount = amount,
+                          .balance_after = remaining_of(budget),
+                          .created_at_us = now_us};
+
+    snprintf(entry.budget_id, sizeof entry.budget_id, "%s", budget->id);
+    snprintf(entry.decision_id, sizeof entry.decision_id, "%s", decision_id);
+    snprintf(entry.note, sizeof entry.note, "%s", note);
+    return entry_append(store, &entry, err);
+}
+
+/* --- periods -------------------------------------------------------------------------------- */
+
+static enum status roll(struct budget *budget, struct store *store, int64_t now_us,
+                        struct err *err)
+{
+    int64_t spent = budget->spent;
+    enum status rc;
+
+    rc = zone_period(budget->time_zone, budget->period, now_us,
+                     &budget->period_starts_at_us, &budget->period_ends_at_us, err);
+    if (rc)
+        return rc;
+    budget->spent = 0;
+    budget->unfunded = 0;
+    budget->case_count = 0;
+    mark(budget);
+    return append(store, budget, ENTRY_ROLL, spent, "", "", now_us, err);
+}
+
+enum status book_roll(struct book *book, struct store *store, int64_t now_us,
+                      struct err *err)
+{
+    if (now_us < book->next_roll_us)
+        return STATUS_OK;
+    for (int i = 0; i < book->count; i++) {
+        enum status rc;
+
+        if (now_us < book->pages[i].budget.period_ends_at_us)
+            continue;
+        rc = roll(&book->pages[i].budget, store, now_us, err);
+        if (rc)
+            return rc;
+        log_event(LOG_INFO, "budget_period_rolled",
+                  LOG_TEXT("budget", book->pages[i].budget.id));
+    }
+    find_next_roll(book);
+    return STATUS_OK;
+}
+
+/* --- matching ------------------------------------------------------------------------------- */
+
+static bool part_matches(const char *wanted, struct text given)
+{
+    return wanted[0] == '\0' || text_is(given, wanted);
+}
+
+static bool budget_matches(const struct budget *budget, const struct refund_case *asked)
+{
+    return part_matches(budget->market, asked->market) &&
+           part_matches(budget->issue, asked->issue) &&
+           part_matches(budget->segment, asked->segment) &&
+           part_matches(budget->channel, asked->channel) &&
+           part_matches(budget->scope_currency, text_of(asked->currency));
+}
+
+enum status book_match(const struct book *book, const struct refund_case *asked,
+                       struct budget_view *views, int *count, struct err *err)
+{
+    *count = 0;
+    for (int i = 0; i < book->count; i++) {
+        const struct budget *budget = &book->pages[i].budget;
+        struct budget_view *view = &views[*count];
+
+        if (!budget_matches(budget, asked))
+            continue;
+        if (strcmp(budget->currency, asked->currency) != 0)
+            return err_fault(
+                err, "/currency", "currency_mismatch",
+                "budget %s, which covers this case, is in %s: ask in %s, or add "
+                "\"currency\": \"%s\" to the budget's scope",
+                budget->id, budget->currency, budget->currency, budget->currency);
+        if (*count == DECISION_BUDGET_COUNT_MAX)
+            return err_fault(err, "", "too_many_budgets",
+                             "more than %d budgets cover this case",
+                             DECISION_BUDGET_COUNT_MAX);
+        memcpy(view->id, budget->id, sizeof view->id);
+        view->shadow_price = budget->pacing == PACING_NONE ? 0 : budget->shadow_price;
+        view->remaining = remaining_of(budget);
+        ++*count;
+    }
+    return STATUS_OK;
+}
+
+/* --- changes by people ---------------------------------------------------------------------- */
+
+enum status book_adjust(struct book *book, struct store *store, struct budget *budget,
+                        int64_t amount, const char *note, int64_t now_us, struct err *err)
+{
+    (void)book;
+    budget->limit += amount;
+    mark(budget);
+    return append(store, budget, ENTRY_ADJUST, amount, "", note, now_us, err);
+}
+
+enum status book_insert(struct book *book, struct store *store,
+                        const struct budget *budget, struct err *err)
+{
+    bool is_there;
+    int place = place_of(book, budget->id, &is_there);
+    enum status rc;
+
+    if (is_there)
+        return err_code(err, STATUS_CONFLICT, "budget_exists", "budget %s exists already",
+                        budget->id);
+    if (book->count == BUDGET_COUNT_MAX)
+        return err_set(err, STATUS_CONFLICT,
+                       "there are %d budgets already, which is the most",
+                       BUDGET_COUNT_MAX);
+    rc = reserve(book, book->count + 1, err);
+    if (!rc)
+        rc = budget_insert(store, budget, err);
+    if (!rc)
+        rc = append(store, budget, ENTRY_ADJUST, budget->limit, "", "created",
+                    budget->created_at_us, err);
+    if (rc)
+        return rc;
+    memmove(&book->pages[place + 1], &book->pages[place],
+            (size_t)(book->count - place) * sizeof book->pages[0]);
+    book->pages[place] = (struct page){.budget = *budget};
+    book->count++;
+    find_next_roll(book);
+    return STATUS_OK;
+}
+
+enum status book_remove(struct book *book, struct store *store, const char *id,
+                        int64_t now_us, struct err *err)
+{
+    bool is_there;
+    int place = place_of(book, id, &is_there);
+    enum status rc;
+
+    if (!is_there)
+        return err_code(err, STATUS_NOT_FOUND, "budget_not_found",
+                        "there is no budget %s", id);
+    if (book->pages[place].budget.held > 0)
+        return err_code(
+            err, STATUS_CONFLICT, "budget_has_holds",
+            "budget %s still holds %lld: settle or release those decisions first", id,
+            (long long)book->pages[place].budget.held);
+    rc = budget_remove(store, id, now_us, err);
+    if (rc)
+        return rc;
+    memmove(&book->pages[place], &book->pages[place + 1],
+            (size_t)(book->count - place - 1) * sizeof book->pages[0]);
+    book->count--;
+    find_next_roll(book);
+    return STATUS_OK;
+}
+
+/* --- moves of money ------------------------------------------------------------------------- */
+
+enum status book_hold(struct book *book, struct store *store,
+                      const struct decision *decision, enum entry_kind kind,
+                      int64_t now_us, struct err *err)
+{
+    for (int i = 0; i < decision->seen.budget_count; i++) {
+        struct budget *budget = book_find(book, decision->seen.budgets[i].id);
+        int64_t charge = decision_charge(decision, i);
+        enum status rc;
+
+        if (!budget)
+            return err_set(err, STATUS_CORRUPT, "budget %s left while it was charged",
+                           decision->seen.budgets[i].id);
+        if (kind == ENTRY_HOLD)
+            budget->case_count++;
+        budget->unfunded += decision->amount - charge;
+        mark(budget);
+        if (charge == 0)
+            continue;
+        if (charge > remaining_of(budget))
+            return err_set(err, STATUS_CORRUPT, "budget %s would be overspent",
+                           budget->id);
+        budget->held += charge;
+        rc = append(store, budget, kind, charge, decision->id, "", now_us, err);
+        if (rc)
+            return rc;
+    }
+    return STATUS_OK;
+}
+
+/* One charge: settled of it is spent, the rest goes back. budget may be out of service. */
+static enum status close_charge(struct budget *budget, struct store *store,
+                                const char *decision_id, int64_t charge, int64_t settled,
+                                enum entry_kind rest, int64_t now_us, struct err *err)
+{
+    enum status rc = STATUS_OK;
+
+    if (settled > charge)
+        settled = charge;
+    if (settled > 0) {
+        budget->held -= settled;
+        budget->spent += settled;
+        rc = append(store, budget, ENTRY_SETTLE, settled, decision_id, "", now_us, err);
+    }
+    if (!rc && charge > settled) {
+        budget->held -= charge - settled;
+        rc = append(store, budget, rest, charge - settled, decision_id, "", now_us, err);
+    }
+    return rc;
+}
+
+enum status book_close_hold(struct book *book, struct store *store,
+                            const char *decision_id, int64_t settled,
+                            enum entry_kind rest, int64_t now_us, struct err *err)
+{
+    char buffer[4096];
+    struct arena arena;
+    struct charge *charges;
+    int count;
+    enum status rc;
+
+    arena_init(&arena, buffer, sizeof buffer, 0);
+    rc = entry_open_charges(store, decision_id, &arena, &charges, &count, err);
+    for (int i = 0; i < count && !rc; i++) {
+        struct budget *budget = book_find(book, charges[i].budget_id);
+
+        if (!budget)
+            return err_code(err, STATUS_CONFLICT, "budget_removed",
+                            "budget %s of this decision was removed",
+                            charges[i].budget_id);
+        mark(budget);
+        rc = close_charge(budget, store, decision_id, charges[i].amount, settled, rest,
+                          now_us, err);
+    }
+    return rc;
+}

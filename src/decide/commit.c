@@ -1,0 +1,253 @@
+#include "decide/commit.h"
+
+#include "base/log.h"
+#include "base/queue.h"
+#include "decide/book.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+struct committer {
+    struct commit tools;
+    const struct clock *clock;
+    struct queue *queue;
+    pthread_t thread;
+    bool has_thread;
+    atomic_bool has_failed;
+    _Atomic int64_t job_count, batch_count, failure_count;
+};
+
+/* A job that says no on its merits; everything else is trouble that undoes the batch. */
+static bool is_refusal(enum status status)
+{
+    return status == STATUS_MALFORMED || status == STATUS_INVALID ||
+           status == STATUS_FORBIDDEN || status == STATUS_NOT_FOUND ||
+           status == STATUS_CONFLICT || status == STATUS_STALE ||
+           status == STATUS_PRECONDITION || status == STATUS_TOO_LARGE;
+}
+
+/* Everybody whose work was undone hears why. Those refused on their own merits keep that: nothing
+ * of theirs was to be written. */
+static void fail_all(struct job **jobs, int count, const struct err *why)
+{
+    for (int i = 0; i < count; i++) {
+        if (is_refusal(jobs[i]->status))
+            continue;
+        jobs[i]->err = *why;
+        jobs[i]->status =
+            err_code(&jobs[i]->err, STATUS_UNAVAILABLE, "storage_unavailable",
+                     "nothing was recorded: %s", why->text);
+    }
+}
+
+/* Run one job; its refusal concerns nobody else, unless it came after a write. */
+static enum status run_one(struct commit *tools, struct job *job, struct err *why)
+{
+    int64_t change_count = store_change_count(tools->store);
+
+    err_clear(&job->err);
+    job->status = job->run(job, tools, &job->err);
+    if (job->status == STATUS_OK ||
+        (is_refusal(job->status) && store_change_count(tools->store) == change_count))
+        return STATUS_OK;
+    *why = job->err;
+    return job->status;
+}
+
+/* Run all in one transaction. *why is set when the store, not a job, is in the way. */
+static enum status run_batch(struct committer *committer, struct job **jobs, int count,
+                             struct err *why)
+{
+    struct commit *tools = &committer->tools;
+    enum status rc = store_begin(tools->store, why);
+
+    if (rc)
+        return rc;
+    tools->now_us = clock_wall_us(committer->clock);
+    rc = book_roll(tools->book, tools->store, tools->now_us, why);
+    for (int i = 0; i < count && !rc; i++)
+        rc = run_one(tools, jobs[i], why);
+    if (!rc)
+        rc = book_flush(tools->book, tools->store, why);
+    if (rc) {
+        store_rollback(tools->store);
+        return rc;
+    }
+    rc = store_commit(tools->store, why);
+    /* Whether a commit that failed is on disk is not known: only a restart can tell. */
+    if (rc)
+        atomic_store(&committer->has_failed, true);
+    return rc;
+}
+
+static void work(struct committer *committer, struct job **jobs, int count)
+{
+    struct commit *tools = &committer->tools;
+    struct err why;
+    enum status rc;
+
+    err_clear(&why);
+    for (int i = 0; i < count; i++)
+        jobs[i]->status = STATUS_OK;
+    if (atomic_load(&committer->has_failed))
+        rc = err_set(&why, STATUS_UNAVAILABLE, "the store failed: restart the service");
+    else
+        rc = run_batch(committer, jobs, count, &why);
+    if (rc) {
+        struct err ignored;
+
+        log_event(LOG_ERROR, "commit_failed", LOG_TEXT("detail", why.text));
+        atomic_fetch_add(&committer->failure_count, 1);
+        fail_all(jobs, count, &why);
+        err_clear(&ignored);
+        if (!atomic_load(&committer->has_failed) &&
+            book_load(tools->book, tools->store, &ignored))
+            atomic_store(&committer->has_failed, true);
+    }
+    for (int i = 0; i < count; i++)
+        if (jobs[i]->status == STATUS_OK && jobs[i]->publish)
+            jobs[i]->publish(jobs[i], tools);
+    atomic_fetch_add(&committer->job_count, count);
+    atomic_fetch_add(&committer->batch_count, 1);
+    for (int i = 0; i < count; i++)
+        jobs[i]->done(jobs[i]);
+}
+
+static void *commit_thread(void *argument)
+{
+    struct committer *committer = argument;
+    void *items[COMMIT_BATCH_MAX];
+
+    for (;;) {
+        int count = queue_take(committer->queue, items, COMMIT_BATCH_MAX, SECOND_US);
+
+        if (count > 0)
+            work(committer, (struct job **)items, count);
+        else if (queue_is_shut(committer->queue))
+            return NULL;
+    }
+}
+
+enum status committer_open(const struct commit *tools, const struct clock *clock,
+                           int queue_capacity, struct committer **committer,
+                           struct err *err)
+{
+    struct committer *opened = calloc(1, sizeof *opened);
+    enum status rc;
+
+    if (!opened)
+        return err_set(err, STATUS_EXHAUSTED, "no memory for the commit thread");
+    opened->tools = *tools;
+    opened->clock = clock;
+    rc = queue_open(queue_capacity, &opened->queue, err);
+    if (!rc && pthread_create(&opened->thread, NULL, commit_thread, opened) != 0)
+        rc = err_set(err, STATUS_EXHAUSTED, "cannot start the commit thread");
+    opened->has_thread = !rc;
+    if (rc) {
+        committer_close(opened);
+        return rc;
+    }
+    *committer = opened;
+    return STATUS_OK;
+}
+
+void committer_close(struct committer *committer)
+{
+    if (!committer)
+        return;
+    if (committer->has_thread) {
+        queue_shut(committer->queue);
+        pthread_join(committer->thread, NULL);
+    }
+    queue_close(committer->queue);
+    free(committer);
+}
+
+enum status committer_submit(struct committer *committer, struct job *job,
+                             struct err *err)
+{
+    if (atomic_load(&committer->has_failed))
+        return err_code(err, STATUS_UNAVAILABLE, "storage_unavailable",
+                        "the store failed: restart the service");
+    if (!queue_push(committer->queue, job))
+        return err_code(err, STATUS_UNAVAILABLE, "overloaded",
+                        "too many requests are waiting: try again shortly");
+    return STATUS_OK;
+}
+
+/* --- waiting: a job around a job, whose end wakes the one who waits ------------------------- */
+
+struct waiter {
+    pthread_mutex_t lock;
+    pthread_cond_t over;
+    bool is_over;
+};
+
+struct waiting_job {
+    struct job job;
+    struct job *inner;
+    struct waiter *waiter;
+};
+
+static enum status waiting_run(struct job *job, struct commit *commit, struct err *err)
+{
+    struct job *inner = ((struct waiting_job *)job)->inner;
+
+    return inner->run(inner, commit, err);
+}
+
+static void waiting_publish(struct job *job, struct commit *commit)
+{
+    struct job *inner = ((struct waiting_job *)job)->inner;
+
+    if (inner->publish)
+        inner->publish(inner, commit);
+}
+
+static void waiting_done(struct job *job)
+{
+    struct waiter *waiter = ((struct waiting_job *)job)->waiter;
+
+    pthread_mutex_lock(&waiter->lock);
+    waiter->is_over = true;
+    pthread_cond_signal(&waiter->over);
+    pthread_mutex_unlock(&waiter->lock);
+}
+
+enum status committer_run(struct committer *committer, struct job *job)
+{
+    struct waiter waiter = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                            .over = PTHREAD_COND_INITIALIZER};
+    struct waiting_job waiting = {
+        .job = {.run = waiting_run, .publish = waiting_publish, .done = waiting_done},
+        .inner = job,
+        .waiter = &waiter};
+
+    err_clear(&job->err);
+    job->status = committer_submit(committer, &waiting.job, &job->err);
+    if (job->status)
+        return job->status;
+    pthread_mutex_lock(&waiter.lock);
+    while (!waiter.is_over)
+        pthread_cond_wait(&waiter.over, &waiter.lock);
+    pthread_mutex_unlock(&waiter.lock);
+    job->status = waiting.job.status;
+    job->err = waiting.job.err;
+    return job->status;
+}
+
+bool committer_has_failed(const struct committer *committer)
+{
+    return atomic_load(&committer->has_failed);
+}
+
+void committer_stats(const struct committer *committer, struct commit_stats *stats)
+{
+    *stats = (struct commit_stats){
+        .job_count = atomic_load(&committer->job_count),
+        .batch_count = atomic_load(&committer->batch_count),
+        .failure_count = atomic_load(&committer->failure_count),
+        .waiting_count = queue_count(committer->queue),
+    };
+}

@@ -1,0 +1,326 @@
+/* decision_json.c - a decision as it is answered, and what it was made from as it is stored. */
+#include "decide/decision.h"
+
+#include "base/clock.h"
+#include "json/scan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *build = "unknown";
+
+void decision_build_set(const char *text)
+{
+    build = text;
+}
+
+const char *decision_build(void)
+{
+    return build;
+}
+
+static void put_optional(struct json_writer *w, const char *key, struct text text)
+{
+    if (text.bytes > 0)
+        json_member_text(w, key, text);
+}
+
+static void put_reasons(struct json_writer *w, const struct decision *decision)
+{
+    json_put_key(w, "reasons");
+    json_put_array(w);
+    for (int i = 0; i < decision->reason_count; i++) {
+        const struct reason *reason = &decision->reasons[i];
+
+        json_put_object(w);
+        json_member_string(w, "code", policy_code_name(reason->code));
+        json_member_string(w, "direction", reason->is_for ? "for" : "against");
+        json_member_decimal(w, "contribution", reason->contribution, 6);
+        json_member_string(w, "text", reason->text);
+        json_put_object_end(w);
+    }
+    json_put_array_end(w);
+}
+
+static void put_option(struct json_writer *w, const struct option *option)
+{
+    json_put_object(w);
+    json_member_int(w, "amount", option->amount);
+    if (option->is_scored) {
+        json_member_decimal(w, "effect", option->effect, 6);
+        json_member_decimal(w, "cost", option->cost, 6);
+        json_member_decimal(w, "net_value", option->net_value, 6);
+    }
+    json_member_decimal(w, "propensity", option->propensity, 9);
+    json_member_bool(w, "allowed", option->is_allowed);
+    if (option->blocker_count > 0) {
+        json_put_key(w, "blockers");
+        json_put_array(w);
+        for (int i = 0; i < option->blocker_count; i++) {
+            json_put_object(w);
+            json_member_string(w, "code", policy_code_name(option->blockers[i].code));
+            json_member_string(w, "detail", option->blockers[i].detail);
+            json_put_object_end(w);
+        }
+        json_put_array_end(w);
+    }
+    json_put_object_end(w);
+}
+
+static void put_options(struct json_writer *w, const struct decision *decision)
+{
+    json_put_key(w, "options");
+    json_put_array(w);
+    for (int i = 0; i < decision->menu.count; i++)
+        put_option(w, &decision->menu.options[i]);
+    json_put_array_end(w);
+}
+
+static void put_budgets(struct json_writer *w, const struct decision *decision)
+{
+    json_put_key(w, "budgets");
+    json_put_array(w);
+    for (int i = 0; i < decision->seen.budget_count; i++) {
+        const struct budget_view *budget = &decision->seen.budgets[i];
+        int64_t charge = decision_charge(decision, i);
+
+        json_put_object(w);
+        json_member_string(w, "id", budget->id);
+        json_member_decimal(w, "shadow_price", budget->shadow_price, 9);
+        json_member_int(w, "remaining", budget->remaining - charge);
+        if (charge < decision->amount)
+            json_member_int(w, "unfunded", decision->amount - charge);
+        json_put_object_end(w);
+    }
+    json_put_array_end(w);
+}
+
+static void put_version(struct json_writer *w, const char *key, const char *name,
+                        int64_t version)
+{
+    char text[NAME_TEXT_BYTES + 24];
+
+    json_put_key(w, key);
+    if (!name) {
+        json_put_null(w);
+        return;
+    }
+    snprintf(text, sizeof text, "%s@%lld", name, (long long)version);
+    json_put_string(w, text);
+}
+
+static void put_versions(struct json_writer *w, const struct decision *decision)
+{
+    json_put_key(w, "versions");
+    json_put_object(w);
+    put_version(w, "model", decision->model_name, decision->model_version);
+    json_member_string(w, "model_sha256", decision->model_sha256);
+    put_version(w, "policy", decision->policy_id, decision->policy_revision);
+    json_member_string(w, "build", build);
+    json_put_object_end(w);
+}
+
+void decision_encode(const struct decision *decision, const struct refund_case *asked,
+                     struct json_writer *w)
+{
+    json_put_object(w);
+    json_member_string(w, "id", decision->id);
+    json_member_string(w, "object", "decision");
+    json_member_time(w, "created_at", decision->seen.now_us);
+    json_member_string(w, "mode", decision_mode_name(decision->mode));
+    json_member_string(w, "outcome", outcome_name(decision->outcome));
+    json_member_string(w, "status", decision_status_name(decision->status));
+    json_member_int(w, "amount", decision->amount);
+    json_member_int(w, "entitled_amount", decision->entitled);
+    if (decision->recommended != AMOUNT_ABSENT)
+        json_member_int(w, "recommended_amount", decision->recommended);
+    json_member_string(w, "currency", asked->currency);
+    json_put_key(w, "hold_expires_at");
+    if (decision->hold_expires_at_us > 0)
+        json_put_time(w, decision->hold_expires_at_us);
+    else
+        json_put_null(w);
+    put_reasons(w, decision);
+    put_options(w, decision);
+    put_budgets(w, decision);
+    json_member_decimal(w, "propensity", decision->propensity, 9);
+    json_member_bool(w, "explored", false);
+    json_put_key(w, "experiment");
+    json_put_null(w);
+    put_versions(w, decision);
+    if (decision->parent_id[0])
+        json_member_string(w, "overrides", decision->parent_id);
+    json_member_text(w, "case_id", asked->case_id);
+    json_member_text(w, "customer_id", asked->customer_id);
+    put_optional(w, "order_id", asked->order_id);
+    json_member_text(w, "issue", asked->issue);
+    json_member_string(w, "request_id", decision->request_id);
+    json_put_object_end(w);
+}
+
+/* --- context -------------------------------------------------------------------------------- */
+
+static void put_history(struct json_writer *w, const struct circumstances *seen)
+{
+    json_put_key(w, "windows");
+    json_put_array(w);
+    for (int i = 0; i < seen->needs.window_count; i++) {
+        json_put_object(w);
+        json_member_int(w, "seconds", seen->needs.window_seconds[i]);
+        json_member_int(w, "count", seen->history.window_counts[i]);
+        json_member_int(w, "amount", seen->history.window_amounts[i]);
+        json_put_object_end(w);
+    }
+    json_put_array_end(w);
+    json_member_int(w, "order_amount", seen->history.order_amount);
+    json_member_bool(w, "has_duplicate", seen->history.has_duplicate);
+}
+
+void decision_context_encode(const struct decision *decision, struct text case_body,
+                             struct json_writer *w)
+{
+    const struct circumstances *seen = &decision->seen;
+
+    json_put_object(w);
+    json_member_int(w, "now_us", seen->now_us);
+    if (decision->policy_id) {
+        json_member_string(w, "policy_id", decision->policy_id);
+        json_member_int(w, "policy_revision", decision->policy_revision);
+    }
+    if (decision->model_name) {
+        json_member_string(w, "model_name", decision->model_name);
+        json_member_int(w, "model_version", decision->model_version);
+    }
+    if (decision->parent_id[0])
+        json_member_int(w, "override_amount", decision->amount);
+    put_history(w, seen);
+    json_put_key(w, "budgets");
+    json_put_array(w);
+    for (int i = 0; i < seen->budget_count; i++) {
+        json_put_object(w);
+        json_member_string(w, "id", seen->budgets[i].id);
+        json_put_key(w, "shadow_price"); /* every bit of it */
+        json_put_double(w, seen->budgets[i].shadow_price);
+        json_member_int(w, "remaining", seen->budgets[i].remaining);
+        json_put_object_end(w);
+    }
+    json_put_array_end(w);
+    json_put_key(w, "case");
+    json_put_raw(w, case_body);
+    json_put_object_end(w);
+}
+
+static void read_name(struct json_scan *scan, struct arena *arena, const char **name)
+{
+    struct text text;
+
+    if (!json_string(scan, arena, &text))
+        return;
+    *name = arena_copy(arena, text);
+    if (!*name)
+        json_refuse(scan, STATUS_EXHAUSTED, "request arena is full");
+}
+
+static void read_windows(struct json_scan *scan, struct circumstances *seen)
+{
+    struct json_level array, object;
+    struct text key;
+
+    json_array(scan, &array);
+    while (json_item(scan, &array)) {
+        int i = seen->needs.window_count;
+
+        if (i == POLICY_WINDOW_COUNT_MAX) {
+            json_refuse(scan, STATUS_CORRUPT, "more than %d windows",
+                        POLICY_WINDOW_COUNT_MAX);
+            return;
+        }
+        json_object(scan, &object);
+        while (json_member(scan, &object, &key))
+            if (text_is(key, "seconds"))
+                json_int(scan, &seen->needs.window_seconds[i]);
+            else if (text_is(key, "count"))
+                json_int(scan, &seen->history.window_counts[i]);
+            else if (text_is(key, "amount"))
+                json_int(scan, &seen->history.window_amounts[i]);
+            else
+                json_skip(scan);
+        seen->needs.window_count++;
+    }
+}
+
+static void read_budgets(struct json_scan *scan, struct arena *arena,
+                         struct circumstances *seen)
+{
+    struct json_level array, object;
+    struct text key, id;
+
+    json_array(scan, &array);
+    while (json_item(scan, &array)) {
+        struct budget_view *view = &seen->budgets[seen->budget_count];
+
+        if (seen->budget_count == DECISION_BUDGET_COUNT_MAX) {
+            json_refuse(scan, STATUS_CORRUPT, "more than %d budgets",
+                        DECISION_BUDGET_COUNT_MAX);
+            return;
+        }
+        json_object(scan, &object);
+        while (json_member(scan, &object, &key))
+            if (text_is(key, "id")) {
+                if (json_string(scan, arena, &id) &&
+                    !text_copy(id, view->id, sizeof view->id))
+                    json_refuse(scan, STATUS_CORRUPT, "budget id is too long");
+            } else if (text_is(key, "shadow_price"))
+                json_double(scan, &view->shadow_price);
+            else if (text_is(key, "remaining"))
+                json_int(scan, &view->remaining);
+            else
+                json_skip(scan);
+        seen->budget_count++;
+    }
+}
+
+enum status decision_context_decode(struct text context, struct arena *arena,
+                                    struct decision_context *made_from, struct err *err)
+{
+    struct circumstances *seen = &made_from->seen;
+    struct json_scan scan;
+    struct json_level object;
+    struct text key;
+    enum status rc;
+
+    *made_from = (struct decision_context){0};
+    json_scan_init(&scan, context.at, context.bytes, CASE_DEPTH_MAX + 2, err);
+    json_object(&scan, &object);
+    while (json_member(&scan, &object, &key))
+        if (text_is(key, "now_us"))
+            json_int(&scan, &seen->now_us);
+        else if (text_is(key, "policy_id"))
+            read_name(&scan, arena, &made_from->policy_id);
+        else if (text_is(key, "policy_revision"))
+            json_int(&scan, &made_from->policy_revision);
+        else if (text_is(key, "model_name"))
+            read_name(&scan, arena, &made_from->model_name);
+        else if (text_is(key, "model_version"))
+            json_int(&scan, &made_from->model_version);
+        else if (text_is(key, "override_amount"))
+            made_from->is_override = json_int(&scan, &made_from->override_amount);
+        else if (text_is(key, "windows"))
+            read_windows(&scan, seen);
+        else if (text_is(key, "order_amount"))
+            json_int(&scan, &seen->history.order_amount);
+        else if (text_is(key, "has_duplicate"))
+            json_bool(&scan, &seen->history.has_duplicate);
+        else if (text_is(key, "budgets"))
+            read_budgets(&scan, arena, seen);
+        else if (text_is(key, "case"))
+            json_raw(&scan, &made_from->case_body);
+        else
+            json_skip(&scan);
+    rc = json_scan_end(&scan);
+    if (rc)
+        return err_wrap(err, "stored context");
+    rc = case_decode(made_from->case_body.at, made_from->case_body.bytes, arena,
+                     &made_from->asked, err);
+    return rc ? err_wrap(err, "stored case") : STATUS_OK;
+}
