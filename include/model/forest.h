@@ -46,7 +46,7 @@ enum link {
 };
 
 struct forest_node {
-    double threshold; /* inner: split point; leaf: its value */
+    double threshold; /* inner: split point, in LightGBM also +-inf; leaf: its value */
     int32_t feature;  /* -1: a leaf */
     int32_t left;     /* of the same array, absolute */
     int32_t right;

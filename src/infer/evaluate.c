@@ -142,10 +142,10 @@ void forest_leaves(const struct forest *forest, const double *rows, int row_coun
         const double *row = rows + (size_t)i * (size_t)forest->feature_count;
 
         for (int t = from; t < to; t++)
-            *leaves++ = (forest->dialect == FOREST_XGBOOST
-                             ? leaf_xgboost(forest, t, row)
-                             : leaf_lightgbm(forest, t, row))
-                            ->id;
+            *leaves++ =
+                (forest->dialect == FOREST_XGBOOST ? leaf_xgboost(forest, t, row)
+                                                   : leaf_lightgbm(forest, t, row))
+                    ->id;
     }
 }
 
@@ -165,7 +165,7 @@ void linear_raw(const struct linear *linear, const double *rows, int row_count,
         if (m == 1)
             sums[0] += cblas_ddot(n, linear->weights, 1, scratch, 1);
         else
-            cblas_dgemv(CblasRowMajor, CblasNoTrans, m, n, 1, linear->weights, n, scratch, 1,
-                        1, sums, 1);
+            cblas_dgemv(CblasRowMajor, CblasNoTrans, m, n, 1, linear->weights, n, scratch,
+                        1, 1, sums, 1);
     }
 }

@@ -1,4 +1,4 @@
-/* lightgbm_text.c - the text files that LightGBM saves, versions 2 to 4.
+/* lightgbm_text.c - the text files that LightGBM saves, versions 3 and 4.
  *
  * A header of key=value lines up to the first blank line, a block per tree, then "end of
  * trees"; what follows does not matter. The byte counts of tree_sizes are hints that
@@ -97,12 +97,13 @@ static enum status read_header_lines(struct reader *reader)
     enum status rc = STATUS_OK;
 
     if (!next_line(reader, &line) || !text_is(line, "tree"))
-        return err_set(reader->err, STATUS_MALFORMED, "line 1: a LightGBM model starts with "
-                                                      "'tree'");
+        return err_set(reader->err, STATUS_MALFORMED,
+                       "line 1: a LightGBM model starts with "
+                       "'tree'");
     while (!rc) {
         if (!next_line(reader, &line))
-            return err_set(reader->err, STATUS_MALFORMED, "line %ld: the file ends in the header",
-                           reader->line_number);
+            return err_set(reader->err, STATUS_MALFORMED,
+                           "line %ld: the file ends in the header", reader->line_number);
         if (line.bytes == 0)
             return STATUS_OK;
         rc = keep_line(reader, line, header_names, reader->header, HEADER_COUNT);
@@ -118,9 +119,9 @@ static enum status header_count(struct reader *reader, enum header_line line, in
     if (!text.at)
         return err_set(reader->err, STATUS_INVALID, "%s: is missing", header_names[line]);
     if (!text_int(text, value) || *value < min || *value > max)
-        return err_set(reader->err, STATUS_INVALID, "%s: '%.*s' is not a number in [%lld, %lld]",
-                       header_names[line], TEXT_ARG(text_clip(text)), (long long)min,
-                       (long long)max);
+        return err_set(reader->err, STATUS_INVALID,
+                       "%s: '%.*s' is not a number in [%lld, %lld]", header_names[line],
+                       TEXT_ARG(text_clip(text)), (long long)min, (long long)max);
     return STATUS_OK;
 }
 
@@ -131,7 +132,7 @@ static enum status read_version(struct reader *reader)
 
     if (!version.at)
         return err_set(reader->err, STATUS_INVALID, "version: is missing");
-    if (!text_is(version, "v2") && !text_is(version, "v3") && !text_is(version, "v4"))
+    if (!text_is(version, "v3") && !text_is(version, "v4"))
         return err_set(reader->err, STATUS_INVALID, "version: '%.*s' is not supported",
                        TEXT_ARG(text_clip(version)));
     snprintf(forest->library, sizeof forest->library, "lightgbm-%.2s", version.at);
@@ -204,7 +205,8 @@ static enum status read_header(struct reader *reader)
     rc = read_feature_names(reader);
     /* A custom objective leaves no line. */
     if (!rc && reader->header[HEADER_OBJECTIVE].at)
-        rc = lightgbm_objective_read(reader->header[HEADER_OBJECTIVE], forest, reader->err);
+        rc = lightgbm_objective_read(reader->header[HEADER_OBJECTIVE], forest,
+                                     reader->err);
     else if (!rc)
         memcpy(forest->objective, "none", sizeof "none");
     return rc;
@@ -247,8 +249,9 @@ static enum status read_trees(struct reader *reader)
                            reader->line_number, TEXT_ARG(text_clip(line)),
                            reader->builder.forest->tree_count);
         if (index != reader->builder.forest->tree_count)
-            return err_set(reader->err, STATUS_INVALID, "line %ld: Tree=%lld comes where Tree=%d "
-                                                        "is expected",
+            return err_set(reader->err, STATUS_INVALID,
+                           "line %ld: Tree=%lld comes where Tree=%d "
+                           "is expected",
                            reader->line_number, (long long)index,
                            reader->builder.forest->tree_count);
         rc = read_tree(reader);
@@ -262,11 +265,13 @@ static enum status check_trees(struct reader *reader)
 
     if (reader->announced_tree_count >= 0 &&
         reader->announced_tree_count != forest->tree_count)
-        return err_set(reader->err, STATUS_INVALID, "tree_sizes: announces %lld trees, %d are there",
+        return err_set(reader->err, STATUS_INVALID,
+                       "tree_sizes: announces %lld trees, %d are there",
                        (long long)reader->announced_tree_count, forest->tree_count);
     if (forest->tree_count % forest->trees_per_round != 0)
-        return err_set(reader->err, STATUS_INVALID, "trees: %d are not whole rounds of %d",
-                       forest->tree_count, forest->trees_per_round);
+        return err_set(reader->err, STATUS_INVALID,
+                       "trees: %d are not whole rounds of %d", forest->tree_count,
+                       forest->trees_per_round);
     forest->base_margin = calloc((size_t)forest->group_count, sizeof(double));
     forest->tree_groups = calloc((size_t)forest->tree_count + 1, sizeof(int32_t));
     if (!forest->base_margin || !forest->tree_groups)
@@ -284,7 +289,8 @@ enum status forest_read_lightgbm(const char *text, size_t bytes, struct forest *
     enum status rc;
 
     if (bytes > MODEL_BYTES_MAX)
-        return err_set(err, STATUS_TOO_LARGE, "the model is over %d bytes", MODEL_BYTES_MAX);
+        return err_set(err, STATUS_TOO_LARGE, "the model is over %d bytes",
+                       MODEL_BYTES_MAX);
     if (nul)
         return err_set(err, STATUS_MALFORMED, "byte %zu: is a NUL", (size_t)(nul - text));
     rc = forest_builder_init(&reader.builder, FOREST_LIGHTGBM, err);

@@ -5,9 +5,15 @@
 
 #include <assert.h>
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 
-enum { IS_CATEGORICAL = 1, IS_DEFAULT_LEFT = 2, MISSING_SHIFT = 2, DECISION_TYPE_MAX = 11 };
+enum {
+    IS_CATEGORICAL = 1,
+    IS_DEFAULT_LEFT = 2,
+    MISSING_SHIFT = 2,
+    DECISION_TYPE_MAX = 11
+};
 
 const char *const lightgbm_line_names[LINE_COUNT] = {
     [LINE_LEAF_COUNT] = "num_leaves",
@@ -62,6 +68,16 @@ static enum status read_scalar(const struct lightgbm_tree *tree, enum lightgbm_l
     return STATUS_OK;
 }
 
+/* Thresholds beyond all values are written as "inf"; everything else must be finite. */
+static bool read_double(enum lightgbm_line line, struct text word, double *value)
+{
+    if (line == LINE_THRESHOLD && (text_is(word, "inf") || text_is(word, "-inf"))) {
+        *value = word.at[0] == '-' ? -INFINITY : INFINITY;
+        return true;
+    }
+    return text_double(word, value);
+}
+
 /* Read one word as the next item of a line. */
 static enum status read_item(struct lightgbm_tree *tree, enum lightgbm_line line,
                              bool is_double, struct text word, struct err *err)
@@ -73,7 +89,7 @@ static enum status read_item(struct lightgbm_tree *tree, enum lightgbm_line line
     if (!array_reserve(items, &tree->capacities[line], count + 1, sizeof(double)))
         return no_memory(err);
     tree->counts[line] = count + 1;
-    if (is_double ? text_double(word, &tree->doubles[line][count])
+    if (is_double ? read_double(line, word, &tree->doubles[line][count])
                   : text_int(word, &tree->ints[line][count]))
         return STATUS_OK;
     return err_set(err, STATUS_INVALID, "%s[%zu]: '%.*s' is not %s",
@@ -105,7 +121,8 @@ static enum status read_line(struct lightgbm_tree *tree, enum lightgbm_line line
 }
 
 /* The bit sets: boundaries rise from 0 within the words. */
-static enum status read_sets(struct lightgbm_tree *tree, size_t set_count, struct err *err)
+static enum status read_sets(struct lightgbm_tree *tree, size_t set_count,
+                             struct err *err)
 {
     enum status rc = read_line(tree, LINE_CATEGORY_BOUNDARIES, false,
                                set_count ? set_count + 1 : 0, err);
@@ -117,14 +134,16 @@ static enum status read_sets(struct lightgbm_tree *tree, size_t set_count, struc
     for (size_t i = 0; i <= set_count; i++)
         if (boundaries[i] > FOREST_CATEGORY_WORD_COUNT_MAX ||
             (i == 0 ? boundaries[i] != 0 : boundaries[i] <= boundaries[i - 1]))
-            return err_set(err, STATUS_INVALID, "cat_boundaries[%zu]: %lld does not rise from 0",
-                           i, (long long)boundaries[i]);
+            return err_set(err, STATUS_INVALID,
+                           "cat_boundaries[%zu]: %lld does not rise from 0", i,
+                           (long long)boundaries[i]);
     rc = read_line(tree, LINE_CATEGORY_WORDS, false, (size_t)boundaries[set_count], err);
     words = tree->ints[LINE_CATEGORY_WORDS];
     for (size_t i = 0; !rc && i < tree->counts[LINE_CATEGORY_WORDS]; i++)
         if (words[i] < 0 || words[i] > UINT32_MAX)
-            rc = err_set(err, STATUS_INVALID, "cat_threshold[%zu]: %lld is not a 32-bit word",
-                         i, (long long)words[i]);
+            rc = err_set(err, STATUS_INVALID,
+                         "cat_threshold[%zu]: %lld is not a 32-bit word", i,
+                         (long long)words[i]);
     return rc;
 }
 
@@ -189,7 +208,8 @@ static enum status add_split(const struct lightgbm_tree *tree, int64_t node,
 
     if (feature < 0 || feature >= builder->forest->feature_count)
         return err_set(err, STATUS_INVALID, "split_feature[%lld]: feature %lld of %d",
-                       (long long)node, (long long)feature, builder->forest->feature_count);
+                       (long long)node, (long long)feature,
+                       builder->forest->feature_count);
     if (type < 0 || type > DECISION_TYPE_MAX)
         return err_set(err, STATUS_INVALID, "decision_type[%lld]: %lld is not known",
                        (long long)node, (long long)type);
@@ -217,7 +237,8 @@ static enum status check_child(const struct lightgbm_tree *tree, enum lightgbm_l
     int64_t place = child >= 0 ? child : split_count + ~child;
 
     if (child >= split_count || (child < 0 && ~child >= leaf_count))
-        return err_set(err, STATUS_INVALID, "%s[%lld]: %lld of %lld nodes and %lld leaves",
+        return err_set(err, STATUS_INVALID,
+                       "%s[%lld]: %lld of %lld nodes and %lld leaves",
                        lightgbm_line_names[line], (long long)node, (long long)child,
                        (long long)split_count, (long long)leaf_count);
     if (tree->is_met[place])
@@ -280,7 +301,8 @@ static enum status walk(struct lightgbm_tree *tree, int64_t leaf_count,
             (struct lightgbm_step){tree->ints[LINE_LEFT][step.child], place, true};
     }
     if (!rc && added != node_count)
-        rc = err_set(err, STATUS_INVALID, "left_child, right_child: reach %lld of %lld nodes",
+        rc = err_set(err, STATUS_INVALID,
+                     "left_child, right_child: reach %lld of %lld nodes",
                      (long long)added, (long long)node_count);
     return rc;
 }

@@ -40,7 +40,7 @@ static void read_numbers(struct reader *reader, struct numbers *numbers)
     struct json_level level;
     double value;
 
-    json_array(&reader->scan, &level);
+    json_enter_array(&reader->scan, &level);
     while (json_item(&reader->scan, &level))
         if (json_double(&reader->scan, &value))
             push(reader, numbers, value);
@@ -53,11 +53,11 @@ static void read_weights(struct reader *reader)
     double value;
     bool is_flat = false;
 
-    json_array(&reader->scan, &level);
+    json_enter_array(&reader->scan, &level);
     while (json_item(&reader->scan, &level)) {
         size_t before = reader->weights.count;
 
-        if (json_peek(&reader->scan) == JSON_NUMBER) {
+        if (json_peek(&reader->scan) == JSON_KIND_NUMBER) {
             if (reader->output_count > 0 && !is_flat)
                 json_refuse(&reader->scan, STATUS_INVALID, "weights: expected a list");
             is_flat = true;
@@ -88,9 +88,9 @@ static void read_features(struct reader *reader)
     struct json_level level;
     struct text name;
 
-    json_array(&reader->scan, &level);
+    json_enter_array(&reader->scan, &level);
     while (json_item(&reader->scan, &level))
-        if (json_string(&reader->scan, &reader->arena, &name))
+        if (json_text(&reader->scan, &reader->arena, &name))
             reader->scan.status =
                 forest_builder_name(&reader->names, name, reader->scan.err);
 }
@@ -99,7 +99,7 @@ static void read_link(struct reader *reader)
 {
     struct text name;
 
-    if (!json_string(&reader->scan, &reader->arena, &name))
+    if (!json_text(&reader->scan, &reader->arena, &name))
         return;
     if (text_is(name, "identity"))
         reader->link = LINK_IDENTITY;
@@ -116,7 +116,7 @@ static void read_format(struct reader *reader)
 {
     struct text format;
 
-    if (json_string(&reader->scan, &reader->arena, &format) &&
+    if (json_text(&reader->scan, &reader->arena, &format) &&
         !text_is(format, "redress-linear/1"))
         json_refuse(&reader->scan, STATUS_INVALID, "format: is not redress-linear/1");
 }
@@ -244,12 +244,13 @@ enum status linear_read(const char *text, size_t bytes, struct linear **linear,
 
     err = err ? err : &unheard;
     if (bytes > MODEL_BYTES_MAX)
-        return err_set(err, STATUS_TOO_LARGE, "the model is over %d bytes", MODEL_BYTES_MAX);
+        return err_set(err, STATUS_TOO_LARGE, "the model is over %d bytes",
+                       MODEL_BYTES_MAX);
     arena_init(&reader.arena, NULL, 0, 4 << 20);
     rc = forest_builder_init(&reader.names, FOREST_XGBOOST, err);
     json_scan_init(&reader.scan, text, bytes, LINEAR_DEPTH_MAX, err);
     if (!rc) {
-        json_object(&reader.scan, &level);
+        json_enter_object(&reader.scan, &level);
         while (json_member(&reader.scan, &level, &key))
             read_member(&reader, key);
         rc = json_scan_end(&reader.scan);

@@ -74,7 +74,7 @@ static void read_trees(struct xgboost_reader *reader, int)
     const char *path = reader->path;
     struct json_level level;
 
-    json_array(&reader->scan, &level);
+    json_enter_array(&reader->scan, &level);
     while (json_item(&reader->scan, &level))
         read_tree(reader);
     if (!reader->scan.status)
@@ -86,11 +86,11 @@ static void read_category_encoding(struct xgboost_reader *reader, int)
 {
     struct json_level level;
 
-    if (json_peek(&reader->scan) == JSON_NULL) {
-        json_null(&reader->scan);
+    if (json_peek(&reader->scan) == JSON_KIND_NULL) {
+        json_take_null(&reader->scan);
         return;
     }
-    json_array(&reader->scan, &level);
+    json_enter_array(&reader->scan, &level);
     if (json_item(&reader->scan, &level))
         json_refuse(&reader->scan, STATUS_INVALID,
                     "models with encoded categories are not supported");
@@ -103,8 +103,8 @@ static void read_cats(struct xgboost_reader *reader, int)
         {"sorted_idx", read_category_encoding, 0},
     };
 
-    if (json_peek(&reader->scan) == JSON_NULL)
-        json_null(&reader->scan);
+    if (json_peek(&reader->scan) == JSON_KIND_NULL)
+        json_take_null(&reader->scan);
     else
         READ_MEMBERS(reader, "cats", members);
 }
@@ -150,7 +150,7 @@ static void read_base_score(struct xgboost_reader *reader, int)
     struct text text;
 
     /* As many numbers as there are groups: the text stays where it is until then. */
-    if (json_string(&reader->scan, &reader->arena, &text))
+    if (json_text(&reader->scan, &reader->arena, &text))
         reader->base_score = text;
 }
 
@@ -193,10 +193,10 @@ static void read_feature_names(struct xgboost_reader *reader, int)
     struct json_level level;
     struct text name;
 
-    json_array(&reader->scan, &level);
+    json_enter_array(&reader->scan, &level);
     while (json_item(&reader->scan, &level)) {
         reader->item = reader->builder.name_count;
-        if (!json_string(&reader->scan, &reader->arena, &name))
+        if (!json_text(&reader->scan, &reader->arena, &name))
             return;
         reader->scan.status = forest_builder_name(&reader->builder, name, reader->err);
         if (reader->scan.status)
@@ -259,16 +259,17 @@ static enum status check_booster(const struct xgboost_reader *reader, struct err
     size_t tree_count = (size_t)reader->builder.forest->tree_count;
 
     if (!is_dart && strcmp(reader->booster, "gbtree") != 0)
-        return err_set(err, STATUS_INVALID, "gradient_booster.name: '%s' is not supported",
-                       reader->booster);
+        return err_set(err, STATUS_INVALID,
+                       "gradient_booster.name: '%s' is not supported", reader->booster);
     if (!reader->has_model)
         return err_set(err, STATUS_INVALID, "gradient_booster.model: is missing");
     if (reader->leaf_vector_size > 1)
-        return err_set(err, STATUS_INVALID,
-                       "gbtree_model_param.size_leaf_vector: vector leaves are not supported");
+        return err_set(
+            err, STATUS_INVALID,
+            "gbtree_model_param.size_leaf_vector: vector leaves are not supported");
     if (reader->announced_tree_count != (int64_t)tree_count)
-        return err_set(err, STATUS_INVALID, "trees: %zu, but num_trees is %lld", tree_count,
-                       (long long)reader->announced_tree_count);
+        return err_set(err, STATUS_INVALID, "trees: %zu, but num_trees is %lld",
+                       tree_count, (long long)reader->announced_tree_count);
     if (reader->tree_groups.count != tree_count)
         return err_set(err, STATUS_INVALID, "tree_info: has %zu entries for %zu trees",
                        reader->tree_groups.count, tree_count);
@@ -305,13 +306,14 @@ static enum status check_groups(const struct xgboost_reader *reader, struct err 
                        forest->tree_count, (long long)per_round);
     for (size_t i = 0; i < reader->round_ends.count; i++)
         if (reader->round_ends.items[i] != (int64_t)i * per_round)
-            return err_set(err, STATUS_INVALID, "iteration_indptr[%zu]: is %d, not %lld", i,
-                           reader->round_ends.items[i], (long long)((int64_t)i * per_round));
+            return err_set(err, STATUS_INVALID, "iteration_indptr[%zu]: is %d, not %lld",
+                           i, reader->round_ends.items[i],
+                           (long long)((int64_t)i * per_round));
     if (reader->has_round_ends &&
         (int64_t)reader->round_ends.count != forest->tree_count / per_round + 1)
-        return err_set(err, STATUS_INVALID, "iteration_indptr: has %zu entries for %lld rounds",
-                       reader->round_ends.count,
-                       (long long)(forest->tree_count / per_round));
+        return err_set(
+            err, STATUS_INVALID, "iteration_indptr: has %zu entries for %lld rounds",
+            reader->round_ends.count, (long long)(forest->tree_count / per_round));
     forest->group_count = (int)groups;
     forest->trees_per_round = (int)per_round;
     return STATUS_OK;
@@ -323,7 +325,8 @@ static enum status check_features(const struct xgboost_reader *reader, struct er
     int tree = 0;
 
     if (reader->feature_count < 0)
-        return err_set(err, STATUS_INVALID, "learner_model_param.num_feature: is missing");
+        return err_set(err, STATUS_INVALID,
+                       "learner_model_param.num_feature: is missing");
     if (reader->builder.name_count && reader->builder.name_count != reader->feature_count)
         return err_set(err, STATUS_INVALID, "feature_names: %d for %lld features",
                        reader->builder.name_count, (long long)reader->feature_count);
@@ -332,8 +335,9 @@ static enum status check_features(const struct xgboost_reader *reader, struct er
         while (tree + 1 < forest->tree_count && forest->roots[tree + 1] <= i)
             tree++;
         if (forest->nodes[i].feature >= forest->feature_count)
-            return err_set(err, STATUS_INVALID, "trees[%d].split_indices[%d]: feature %d of %d",
-                           tree, forest->nodes[i].id, forest->nodes[i].feature,
+            return err_set(err, STATUS_INVALID,
+                           "trees[%d].split_indices[%d]: feature %d of %d", tree,
+                           forest->nodes[i].id, forest->nodes[i].feature,
                            forest->feature_count);
     }
     return STATUS_OK;
@@ -376,8 +380,8 @@ static enum status base_score_read(struct text text, enum base_space space,
     enum status rc = STATUS_OK;
 
     json_scan_init(&scan, text.at, text.bytes, 2, err);
-    if (json_peek(&scan) == JSON_ARRAY) {
-        json_array(&scan, &level);
+    if (json_peek(&scan) == JSON_KIND_ARRAY) {
+        json_enter_array(&scan, &level);
         while (!rc && json_item(&scan, &level)) {
             if (!json_double(&scan, &score))
                 break;
@@ -394,8 +398,8 @@ static enum status base_score_read(struct text text, enum base_space space,
     if (json_scan_end(&scan))
         return err_wrap(err, "base_score");
     if (count != 1 && count != forest->group_count)
-        return err_set(err, STATUS_INVALID, "base_score: %d numbers for %d outputs", count,
-                       forest->group_count);
+        return err_set(err, STATUS_INVALID, "base_score: %d numbers for %d outputs",
+                       count, forest->group_count);
     for (int i = 1; count == 1 && i < forest->group_count; i++)
         forest->base_margin[i] = forest->base_margin[0];
     return STATUS_OK;

@@ -8,14 +8,14 @@
 #include <stdlib.h>
 
 void read_members(struct xgboost_reader *reader, const char *path,
-                         const struct xgboost_member *members, int count)
+                  const struct xgboost_member *members, int count)
 {
     const char *outer_path = reader->path, *outer_member = reader->member;
     struct json_level level;
     struct text key;
     uint32_t seen = 0;
 
-    json_object(&reader->scan, &level);
+    json_enter_object(&reader->scan, &level);
     reader->path = path;
     while (json_member(&reader->scan, &level, &key)) {
         int i = 0;
@@ -41,11 +41,11 @@ void read_members(struct xgboost_reader *reader, const char *path,
 }
 
 void read_parameter(struct xgboost_reader *reader, int64_t min, int64_t max,
-                           int64_t *value)
+                    int64_t *value)
 {
     struct text text;
 
-    if (!json_string(&reader->scan, &reader->arena, &text))
+    if (!json_text(&reader->scan, &reader->arena, &text))
         return;
     if (!text_int(text, value))
         json_refuse(&reader->scan, STATUS_INVALID, "'%.*s' is not a whole number",
@@ -59,7 +59,7 @@ void read_name(struct xgboost_reader *reader, char *buffer, size_t buffer_bytes)
 {
     struct text text;
 
-    if (json_string(&reader->scan, &reader->arena, &text) &&
+    if (json_text(&reader->scan, &reader->arena, &text) &&
         !text_copy(text, buffer, buffer_bytes))
         json_refuse(&reader->scan, STATUS_INVALID, "'%.*s' is not known",
                     TEXT_ARG(text_clip(text)));
@@ -83,7 +83,7 @@ void read_ints(struct xgboost_reader *reader, struct int_column *column, size_t 
     int64_t value;
 
     column->count = 0;
-    json_array(&reader->scan, &level);
+    json_enter_array(&reader->scan, &level);
     while (json_item(&reader->scan, &level)) {
         reader->item = (long)column->count;
         if (!json_int(&reader->scan, &value))
@@ -148,14 +148,14 @@ static float float_of(const struct json_scan *scan, const char *start, double va
 }
 
 void read_floats(struct xgboost_reader *reader, struct float_column *column,
-                        size_t count_max)
+                 size_t count_max)
 {
     struct json_level level;
     float value;
     double number;
 
     column->count = 0;
-    json_array(&reader->scan, &level);
+    json_enter_array(&reader->scan, &level);
     while (json_item(&reader->scan, &level)) {
         const char *start = reader->scan.at;
 
@@ -217,7 +217,7 @@ static bool read_flag(struct xgboost_reader *reader, int64_t *value)
 {
     bool flag = false;
 
-    if (json_peek(&reader->scan) == JSON_BOOL) {
+    if (json_peek(&reader->scan) == JSON_KIND_BOOL) {
         if (!json_bool(&reader->scan, &flag))
             return false;
         *value = flag;
@@ -238,7 +238,7 @@ static void read_default_left(struct xgboost_reader *reader, int)
     int64_t value;
 
     reader->tree.columns_present |= 1u << COLUMN_DEFAULT_LEFT;
-    json_array(&reader->scan, &level);
+    json_enter_array(&reader->scan, &level);
     while (json_item(&reader->scan, &level)) {
         reader->item = (long)column->count;
         if (!read_flag(reader, &value))
@@ -267,7 +267,7 @@ static void read_statistic(struct xgboost_reader *reader, int statistic)
     float value;
     int64_t count = 0;
 
-    json_array(&reader->scan, &level);
+    json_enter_array(&reader->scan, &level);
     while (json_item(&reader->scan, &level)) {
         reader->item = (long)count++;
         if (!take_non_finite(&reader->scan, &value) && !json_skip(&reader->scan))
@@ -282,8 +282,9 @@ static enum status check_statistics(struct xgboost_reader *reader)
     for (int i = 0; i < STATISTIC_COUNT; i++)
         if (reader->statistic_counts[i] >= 0 &&
             reader->statistic_counts[i] != reader->tree.node_count)
-            return err_set(reader->err, STATUS_INVALID, "%s: has %lld entries for %lld nodes",
-                           statistic_names[i], (long long)reader->statistic_counts[i],
+            return err_set(reader->err, STATUS_INVALID,
+                           "%s: has %lld entries for %lld nodes", statistic_names[i],
+                           (long long)reader->statistic_counts[i],
                            (long long)reader->tree.node_count);
     return STATUS_OK;
 }

@@ -127,12 +127,14 @@ static enum status place_sets(struct xgboost_tree *tree, struct err *err)
         int64_t end = (int64_t)segments->items[i] + sizes->items[i];
 
         if (node < 0 || node >= tree->node_count)
-            return err_set(err, STATUS_INVALID, "categories_nodes[%zu]: %lld of %lld nodes",
-                           i, (long long)node, (long long)tree->node_count);
+            return err_set(err, STATUS_INVALID,
+                           "categories_nodes[%zu]: %lld of %lld nodes", i,
+                           (long long)node, (long long)tree->node_count);
         if (node <= previous)
             return err_set(err, STATUS_INVALID, "categories_nodes[%zu]: %lld after %lld",
                            i, (long long)node, (long long)previous);
-        if (segments->items[i] < 0 || sizes->items[i] <= 0 || end > (int64_t)category_count)
+        if (segments->items[i] < 0 || sizes->items[i] <= 0 ||
+            end > (int64_t)category_count)
             return err_set(err, STATUS_INVALID,
                            "categories_segments[%zu]: %d categories from %d of %zu", i,
                            sizes->items[i], segments->items[i], category_count);
@@ -170,8 +172,8 @@ static enum status add_set(const struct xgboost_tree *tree, int32_t node,
     if (rc)
         return rc;
     for (int32_t i = 0; i < size; i++)
-        builder->forest->category_words[split->category +
-                                        (uint32_t)categories[i] / WORD_BITS] |=
+        builder->forest
+            ->category_words[split->category + (uint32_t)categories[i] / WORD_BITS] |=
             UINT32_C(1) << categories[i] % WORD_BITS;
     return STATUS_OK;
 }
@@ -212,7 +214,8 @@ static enum status add_split(const struct xgboost_tree *tree, int32_t node,
     enum status rc;
 
     if (type != 0 && type != 1)
-        return err_set(err, STATUS_INVALID, "split_type[%d]: %d is not known", node, type);
+        return err_set(err, STATUS_INVALID, "split_type[%d]: %d is not known", node,
+                       type);
     if (feature < 0 || feature >= FOREST_FEATURE_COUNT_MAX)
         return err_set(err, STATUS_INVALID, "split_indices[%d]: feature %d of at most %d",
                        node, feature, FOREST_FEATURE_COUNT_MAX);
@@ -232,8 +235,8 @@ static enum status add_split(const struct xgboost_tree *tree, int32_t node,
 
 /* Fill the node at *place; *is_split says whether its children are to be visited. */
 static enum status add_node(const struct xgboost_tree *tree, struct walk_step step,
-                            struct forest_builder *builder, int32_t *place, bool *is_split,
-                            struct err *err)
+                            struct forest_builder *builder, int32_t *place,
+                            bool *is_split, struct err *err)
 {
     int32_t left = tree->columns[COLUMN_LEFT].items[step.node];
     int32_t right = tree->columns[COLUMN_RIGHT].items[step.node];
@@ -248,8 +251,9 @@ static enum status add_node(const struct xgboost_tree *tree, struct walk_step st
     if (!rc && *is_split)
         rc = check_child(tree, COLUMN_RIGHT, step.node, err);
     if (!rc && !*is_split && right != -1)
-        rc = err_set(err, STATUS_INVALID, "right_children[%d]: %d, but there is no left one",
-                     step.node, right);
+        rc =
+            err_set(err, STATUS_INVALID,
+                    "right_children[%d]: %d, but there is no left one", step.node, right);
     if (!rc && !*is_split)
         rc = check_condition(tree, step.node, err);
     if (rc)
@@ -283,8 +287,8 @@ static enum status walk(struct xgboost_tree *tree, struct forest_builder *builde
         rc = add_node(tree, step, builder, &place, &is_split, err);
         if (rc || !is_split)
             continue;
-        tree->steps[waiting++] =
-            (struct walk_step){tree->columns[COLUMN_RIGHT].items[step.node], place, false};
+        tree->steps[waiting++] = (struct walk_step){
+            tree->columns[COLUMN_RIGHT].items[step.node], place, false};
         tree->steps[waiting++] =
             (struct walk_step){tree->columns[COLUMN_LEFT].items[step.node], place, true};
     }

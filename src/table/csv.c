@@ -109,7 +109,8 @@ static enum status find_record_end(struct csv *csv, size_t *record_end, bool *ha
     }
 }
 
-static enum status add_field(struct csv *csv, const char *at, size_t bytes, struct err *err)
+static enum status add_field(struct csv *csv, const char *at, size_t bytes,
+                             struct err *err)
 {
     if (csv->field_count == csv->field_capacity) {
         int capacity = csv->field_capacity ? csv->field_capacity * 2 : 64;
@@ -184,10 +185,11 @@ static enum status split_quoted(struct csv *csv, char *at, char *end, struct err
                 next = NULL;
         }
         if (!next)
-            return err_set(err, STATUS_MALFORMED,
-                           "%s line %ld column %d: a quote inside a field must be doubled "
-                           "and the field quoted",
-                           csv->path, csv->line, csv->field_count + 1);
+            return err_set(
+                err, STATUS_MALFORMED,
+                "%s line %ld column %d: a quote inside a field must be doubled "
+                "and the field quoted",
+                csv->path, csv->line, csv->field_count + 1);
         rc = add_field(csv, field.at, field.bytes, err);
         if (rc || next == end)
             return rc;
@@ -257,8 +259,8 @@ static enum status open_file(struct csv *csv, const char *path, struct err *err)
         return refuse_memory(err);
     csv->file = csv->is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (csv->file < 0)
-        return err_set(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, "%s: %s", path,
-                       strerror(errno));
+        return err_set(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, "%s: %s",
+                       path, strerror(errno));
     csv->file_bytes =
         fstat(csv->file, &stat) == 0 && S_ISREG(stat.st_mode) ? stat.st_size : -1;
     return STATUS_OK;
@@ -329,7 +331,8 @@ static int distance(const char *a, const char *b)
 {
     enum { LETTER_COUNT_MAX = 64 };
     int costs[LETTER_COUNT_MAX + 1];
-    int n = (int)strnlen(a, LETTER_COUNT_MAX + 1), m = (int)strnlen(b, LETTER_COUNT_MAX + 1);
+    int n = (int)strnlen(a, LETTER_COUNT_MAX + 1),
+        m = (int)strnlen(b, LETTER_COUNT_MAX + 1);
 
     if (n > LETTER_COUNT_MAX || m > LETTER_COUNT_MAX)
         return LETTER_COUNT_MAX;
@@ -400,8 +403,8 @@ enum status csv_next(struct csv *csv, bool *has_row, struct err *err)
         return rc;
     if (csv->field_count == csv->column_count)
         return STATUS_OK;
-    return err_set(err, STATUS_MALFORMED, "%s line %ld: has %d columns, not %d", csv->path,
-                   csv->line, csv->field_count, csv->column_count);
+    return err_set(err, STATUS_MALFORMED, "%s line %ld: has %d columns, not %d",
+                   csv->path, csv->line, csv->field_count, csv->column_count);
 }
 
 struct text csv_text(const struct csv *csv, int column)
@@ -423,8 +426,8 @@ static bool is_missing(struct text field)
  * (Clinger, 1990). False: left to strtod. */
 static bool parse_short(struct text field, double *number)
 {
-    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    static const double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
     bool is_negative = field.bytes && field.at[0] == '-';
     uint64_t digits = 0;
     size_t digit_count = 0, decimals = 0;
@@ -453,7 +456,7 @@ static bool parse_short(struct text field, double *number)
     return true;
 }
 
-/* Decimal numbers only: strtod also knows hexadecimal, infinities and leading space. */
+/* Finite decimal numbers only: strtod also knows hexadecimal, words and leading space. */
 static bool parse_number(struct text field, double *number)
 {
     char copy[NUMBER_BYTES_MAX];
@@ -488,12 +491,24 @@ static struct text trim(struct text field)
     return field;
 }
 
+static bool is_infinite(struct text field, double *number)
+{
+    bool is_negative = field.bytes && field.at[0] == '-';
+
+    if (field.bytes && (is_negative || field.at[0] == '+')) {
+        field.at++;
+        field.bytes--;
+    }
+    *number = is_negative ? -INFINITY : INFINITY;
+    return text_is(field, "inf") || text_is(field, "Inf") || text_is(field, "Infinity");
+}
+
 enum status csv_number(const struct csv *csv, int column, double *number, struct err *err)
 {
     struct text field = trim(csv->fields[column]);
     int clipped;
 
-    if (parse_number(field, number))
+    if (parse_number(field, number) || is_infinite(field, number))
         return STATUS_OK;
     if (is_missing(field)) {
         *number = NAN;
@@ -501,8 +516,9 @@ enum status csv_number(const struct csv *csv, int column, double *number, struct
     }
     clipped = field.bytes < 40 ? (int)field.bytes : 40;
     if (csv->names)
-        return err_set(err, STATUS_INVALID, "%s line %ld column '%.80s': '%.*s' is not a number",
-                       csv->path, csv->line, csv->names[column], clipped, field.at);
+        return err_set(err, STATUS_INVALID,
+                       "%s line %ld column '%.80s': '%.*s' is not a number", csv->path,
+                       csv->line, csv->names[column], clipped, field.at);
     return err_set(err, STATUS_INVALID, "%s line %ld column %d: '%.*s' is not a number",
                    csv->path, csv->line, column + 1, clipped, field.at);
 }
