@@ -2,5 +2,7 @@
  * includes it ahead of every file but base/err.c. */
 #include "base/err.h"
 
-#define err_set(err, status, ...)  ((void)(err_set)((err), (status), __VA_ARGS__), (status))
-#define err_code(err, status, ...) ((void)(err_code)((err), (status), __VA_ARGS__), (status))
+#define err_set(err, status, ...)                                                        \
+    ((void)(err_set)((err), (status), __VA_ARGS__), (status))
+#define err_code(err, status, ...)                                                       \
+    ((void)(err_code)((err), (status), __VA_ARGS__), (status))
