@@ -207,7 +207,7 @@
       "SELECT number, id, limit_minor, held_minor, spent_minor, removed_at_us IS NULL"   \
       " FROM budgets ORDER BY number")                                                   \
     X(CHECK_DECISIONS, READ,                                                             \
-      "SELECT d.number, d.id, d.status, d.amount,"                                       \
+      "SELECT d.number, d.id, d.status,"                                                 \
       " (SELECT coalesce(sum(iif(kind IN (0, 5), amount, -amount)), 0) FROM entries"     \
       " WHERE decision_id = d.id AND kind IN (0, 1, 2, 3, 5)),"                          \
       " (SELECT count(*) FROM entries WHERE decision_id = d.id AND kind IN (0, 5)"       \
