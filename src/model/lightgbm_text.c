@@ -284,16 +284,18 @@ static enum status check_trees(struct reader *reader)
 enum status forest_read_lightgbm(const char *text, size_t bytes, struct forest **forest,
                                  struct err *err)
 {
-    struct reader reader = {.rest = {text, bytes}, .err = err};
-    const char *nul = memchr(text, 0, bytes);
+    struct err unheard;
+    struct reader reader = {.rest = {text, bytes}, .err = err ? err : &unheard};
+    const char *nul = bytes ? memchr(text, 0, bytes) : NULL;
     enum status rc;
 
     if (bytes > MODEL_BYTES_MAX)
-        return err_set(err, STATUS_TOO_LARGE, "the model is over %d bytes",
+        return err_set(reader.err, STATUS_TOO_LARGE, "the model is over %d bytes",
                        MODEL_BYTES_MAX);
     if (nul)
-        return err_set(err, STATUS_MALFORMED, "byte %zu: is a NUL", (size_t)(nul - text));
-    rc = forest_builder_init(&reader.builder, FOREST_LIGHTGBM, err);
+        return err_set(reader.err, STATUS_MALFORMED, "byte %zu: is a NUL",
+                       (size_t)(nul - text));
+    rc = forest_builder_init(&reader.builder, FOREST_LIGHTGBM, reader.err);
     if (!rc)
         rc = read_header(&reader);
     if (!rc)
@@ -301,7 +303,7 @@ enum status forest_read_lightgbm(const char *text, size_t bytes, struct forest *
     if (!rc)
         rc = check_trees(&reader);
     if (!rc)
-        rc = forest_builder_finish(&reader.builder, forest, err);
+        rc = forest_builder_finish(&reader.builder, forest, reader.err);
     forest_builder_free(&reader.builder);
     lightgbm_tree_free(&reader.tree);
     return rc;
