@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/id.h"
-#include "base/log.h"
 #include "base/rng.h"
 #include "decide/service.h"
 #include "http/head.h"
@@ -74,12 +73,11 @@ static struct call *call_take(struct server *server)
     if (call)
         server->free_calls = call->next;
     pthread_mutex_unlock(&server->lock);
-    if (!call) {
+    if (!call)
         call = calloc(1, sizeof *call);
-        if (!call)
-            return NULL;
-        exchange_init(&call->exchange, server->service);
-    }
+    if (!call)
+        return NULL;
+    exchange_init(&call->exchange, server->service);
     call->server = server;
     call->exchange.carrier = call;
     call->exchange.defer = on_defer;
@@ -96,6 +94,7 @@ static void call_give(struct call *call)
 
     exchange_reset(&call->exchange);
     free(call->body);
+    memset(&call->exchange, 0, offsetof(struct exchange, buffer));
     memset((char *)call + after, 0, sizeof *call - after);
     pthread_mutex_lock(&server->lock);
     call->next = server->free_calls;
