@@ -64,6 +64,7 @@ struct decision {
     const char *model_name; /* NULL: no model answered */
     int64_t model_version;
     const char *model_sha256;
+    const char *build; /* NULL: this program's */
 
     /* Between prepare and finish. */
     const struct policy *policy;
@@ -106,7 +107,7 @@ struct decision_context {
     struct text case_body;
     struct refund_case asked;
     struct circumstances seen;
-    const char *policy_id, *model_name;
+    const char *policy_id, *model_name, *build;
     int64_t policy_revision, model_version;
     bool is_override;
     int64_t override_amount;

@@ -116,7 +116,7 @@ static void put_versions(struct json_writer *w, const struct decision *decision)
     put_version(w, "model", decision->model_name, decision->model_version);
     json_member_string(w, "model_sha256", decision->model_sha256);
     put_version(w, "policy", decision->policy_id, decision->policy_revision);
-    json_member_string(w, "build", build);
+    json_member_string(w, "build", decision->build ? decision->build : build);
     json_put_object_end(w);
 }
 
@@ -183,6 +183,7 @@ void decision_context_encode(const struct decision *decision, struct text case_b
 
     json_put_object(w);
     json_member_int(w, "now_us", seen->now_us);
+    json_member_string(w, "build", build);
     if (decision->policy_id) {
         json_member_string(w, "policy_id", decision->policy_id);
         json_member_int(w, "policy_revision", decision->policy_revision);
@@ -214,7 +215,7 @@ static void read_name(struct json_scan *scan, struct arena *arena, const char **
 {
     struct text text;
 
-    if (!json_string(scan, arena, &text))
+    if (!json_text(scan, arena, &text))
         return;
     *name = arena_copy(arena, text);
     if (!*name)
@@ -226,7 +227,7 @@ static void read_windows(struct json_scan *scan, struct circumstances *seen)
     struct json_level array, object;
     struct text key;
 
-    json_array(scan, &array);
+    json_enter_array(scan, &array);
     while (json_item(scan, &array)) {
         int i = seen->needs.window_count;
 
@@ -235,7 +236,7 @@ static void read_windows(struct json_scan *scan, struct circumstances *seen)
                         POLICY_WINDOW_COUNT_MAX);
             return;
         }
-        json_object(scan, &object);
+        json_enter_object(scan, &object);
         while (json_member(scan, &object, &key))
             if (text_is(key, "seconds"))
                 json_int(scan, &seen->needs.window_seconds[i]);
@@ -255,7 +256,7 @@ static void read_budgets(struct json_scan *scan, struct arena *arena,
     struct json_level array, object;
     struct text key, id;
 
-    json_array(scan, &array);
+    json_enter_array(scan, &array);
     while (json_item(scan, &array)) {
         struct budget_view *view = &seen->budgets[seen->budget_count];
 
@@ -264,10 +265,10 @@ static void read_budgets(struct json_scan *scan, struct arena *arena,
                         DECISION_BUDGET_COUNT_MAX);
             return;
         }
-        json_object(scan, &object);
+        json_enter_object(scan, &object);
         while (json_member(scan, &object, &key))
             if (text_is(key, "id")) {
-                if (json_string(scan, arena, &id) &&
+                if (json_text(scan, arena, &id) &&
                     !text_copy(id, view->id, sizeof view->id))
                     json_refuse(scan, STATUS_CORRUPT, "budget id is too long");
             } else if (text_is(key, "shadow_price"))
@@ -291,10 +292,12 @@ enum status decision_context_decode(struct text context, struct arena *arena,
 
     *made_from = (struct decision_context){0};
     json_scan_init(&scan, context.at, context.bytes, CASE_DEPTH_MAX + 2, err);
-    json_object(&scan, &object);
+    json_enter_object(&scan, &object);
     while (json_member(&scan, &object, &key))
         if (text_is(key, "now_us"))
             json_int(&scan, &seen->now_us);
+        else if (text_is(key, "build"))
+            read_name(&scan, arena, &made_from->build);
         else if (text_is(key, "policy_id"))
             read_name(&scan, arena, &made_from->policy_id);
         else if (text_is(key, "policy_revision"))
