@@ -1,12 +1,11 @@
-/* budgets.c - budgets as people set them: create, change, adjust, delete; and reading them and the
- * ledger. */
-#include "decide/form.h"
+/* budgets.c - budgets as people set them: create, change, adjust, delete; and reading them. */
+#include "decide/admin.h"
 
 #include "base/id.h"
-#include "decide/admin.h"
 #include "decide/book.h"
+#include "decide/budget_json.h"
+#include "decide/form.h"
 #include "decide/lists.h"
-#include "policy/case.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -15,14 +14,6 @@
 enum {
     REASON_CODE_BYTES = 65,
     NOTE_BYTES = REASON_TEXT_BYTES - REASON_CODE_BYTES - 1, /* "reason_code: note" fits */
-    EXPECTED_CASES_MAX = 1000000000,
-};
-
-/* What a body says; what it does not say stays as it is. */
-struct budget_request {
-    struct budget said;
-    bool has_currency, has_period, has_scope, has_time_zone, has_limit, has_pacing,
-        has_expected_cases;
 };
 
 struct adjust_request {
@@ -34,241 +25,6 @@ static enum status no_budget(const char *id, struct err *err)
 {
     return err_code(err, STATUS_NOT_FOUND, "budget_not_found", "there is no budget '%s'",
                     id);
-}
-
-static int64_t remaining_of(const struct budget *budget)
-{
-    return budget->limit - budget->held - budget->spent;
-}
-
-/* --- as JSON ---------------------------------------------------------------------------------- */
-
-static size_t budget_bytes(const struct budget *budget)
-{
-    return 1024 + json_room(strlen(budget->market)) + json_room(strlen(budget->issue)) +
-           json_room(strlen(budget->segment)) + json_room(strlen(budget->channel));
-}
-
-static void put_part(struct json_writer *writer, const char *key, const char *value)
-{
-    if (value[0])
-        json_member_string(writer, key, value);
-}
-
-static void put_scope(struct json_writer *writer, const struct budget *budget)
-{
-    json_put_key(writer, "scope");
-    json_put_object(writer);
-    put_part(writer, "market", budget->market);
-    put_part(writer, "issue", budget->issue);
-    put_part(writer, "segment", budget->segment);
-    put_part(writer, "channel", budget->channel);
-    put_part(writer, "currency", budget->scope_currency);
-    json_put_object_end(writer);
-}
-
-static void put_budget(struct json_writer *writer, const struct budget *budget)
-{
-    bool is_paced = budget->pacing != PACING_NONE;
-
-    json_put_object(writer);
-    json_member_string(writer, "id", budget->id);
-    json_member_string(writer, "object", "budget");
-    put_scope(writer, budget);
-    json_member_string(writer, "period", period_name(budget->period));
-    json_member_string(writer, "time_zone", budget->time_zone);
-    json_member_int(writer, "limit", budget->limit);
-    json_member_string(writer, "currency", budget->currency);
-    json_member_string(writer, "pacing", is_paced ? "even" : NULL);
-    json_put_key(writer, "expected_cases");
-    if (budget->expected_cases > 0)
-        json_put_int(writer, budget->expected_cases);
-    else
-        json_put_null(writer);
-    json_member_int(writer, "held", budget->held);
-    json_member_int(writer, "spent", budget->spent);
-    json_member_int(writer, "remaining", remaining_of(budget));
-    json_member_int(writer, "unfunded", budget->unfunded);
-    json_member_int(writer, "case_count", budget->case_count);
-    json_member_decimal(writer, "shadow_price", is_paced ? budget->shadow_price : 0, 9);
-    json_member_time_or_null(writer, "period_starts_at", budget->period_starts_at_us);
-    json_member_time_or_null(writer, "period_ends_at", budget->period_ends_at_us);
-    json_member_int(writer, "revision", budget->revision);
-    json_member_time(writer, "created_at", budget->created_at_us);
-    json_member_time(writer, "updated_at", budget->updated_at_us);
-    json_put_object_end(writer);
-}
-
-/* --- decoding --------------------------------------------------------------------------------- */
-
-static const struct field create_fields[] = {
-    {"id", OPTIONAL},
-    {"scope", OPTIONAL},
-    {"period", REQUIRED},
-    {"time_zone", OPTIONAL},
-    {"limit", REQUIRED},
-    {"currency", REQUIRED},
-    {"pacing", OPTIONAL},
-    {"expected_cases", OPTIONAL},
-    {"object", IGNORED},
-    {"held", IGNORED},
-    {"spent", IGNORED},
-    {"remaining", IGNORED},
-    {"unfunded", IGNORED},
-    {"case_count", IGNORED},
-    {"shadow_price", IGNORED},
-    {"period_starts_at", IGNORED},
-    {"period_ends_at", IGNORED},
-    {"revision", IGNORED},
-    {"created_at", IGNORED},
-    {"updated_at", IGNORED},
-    {NULL, IGNORED},
-};
-
-enum { FIELD_COUNT = sizeof create_fields / sizeof create_fields[0] };
-
-static void read_id(struct form *form, struct budget *said)
-{
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
-
-    if (!form_text(form, "id", said->id, sizeof said->id))
-        return;
-    if (strncmp(said->id, "bud_", 4) != 0 || said->id[4] == '\0' ||
-        said->id[strspn(said->id, letters)] != '\0')
-        form_refuse(form, "id", -1, "invalid_id",
-                    "'id' must be bud_ and then letters a-z, digits or _");
-}
-
-static bool copy_scope(const struct scope *scope, struct budget *said)
-{
-    return text_copy(scope->market, said->market, sizeof said->market) &&
-           text_copy(scope->issue, said->issue, sizeof said->issue) &&
-           text_copy(scope->segment, said->segment, sizeof said->segment) &&
-           text_copy(scope->channel, said->channel, sizeof said->channel) &&
-           text_copy(scope->currency, said->scope_currency, sizeof said->scope_currency);
-}
-
-/* scope_decode reads text, so the member is written out for it. */
-static enum status read_scope(struct form *form, struct arena *arena, struct budget *said)
-{
-    json_t *member = json_object_get(form->root, "scope");
-    char *text = json_dumps(member, JSON_COMPACT | JSON_ENCODE_ANY);
-    struct scope scope;
-    enum status rc;
-
-    if (!text)
-        return err_set(form->err, STATUS_EXHAUSTED, "no memory for a scope");
-    rc = scope_decode(text_of(text), "/scope", arena, &scope, form->err);
-    free(text);
-    if (rc == STATUS_INVALID)
-        form->status = rc;
-    else if (rc)
-        return rc;
-    else if (!copy_scope(&scope, said))
-        form_refuse(form, "scope", -1, "out_of_range", "a part of the scope is too long");
-    return STATUS_OK;
-}
-
-static void read_period(struct form *form, struct budget *said)
-{
-    char name[16];
-
-    if (form_text(form, "period", name, sizeof name) &&
-        !period_from_name(name, &said->period))
-        form_refuse(form, "period", -1, "unknown_value",
-                    "'period' must be day, week, month or total");
-}
-
-static void read_time_zone(struct form *form, struct budget *said)
-{
-    if (form_text(form, "time_zone", said->time_zone, sizeof said->time_zone) &&
-        !zone_exists(said->time_zone))
-        form_refuse(form, "time_zone", -1, "unknown_value",
-                    "there is no time zone '%s': name one like America/Los_Angeles",
-                    said->time_zone);
-}
-
-static void read_currency(struct form *form, struct budget *said)
-{
-    if (form_text(form, "currency", said->currency, sizeof said->currency) &&
-        !currency_exists(text_of(said->currency)))
-        form_refuse(form, "currency", -1, "unknown_value",
-                    "there is no currency '%s': name one like USD", said->currency);
-}
-
-static void read_pacing(struct form *form, struct budget *said)
-{
-    char name[16];
-
-    said->pacing = PACING_NONE;
-    if (form_is_null(form, "pacing") || !form_text(form, "pacing", name, sizeof name))
-        return;
-    said->pacing = PACING_EVEN;
-    if (strcmp(name, "even") != 0)
-        form_refuse(form, "pacing", -1, "unknown_value",
-                    "'pacing' must be \"even\", or null for a budget that is not paced");
-}
-
-static void read_expected_cases(struct form *form, struct budget *said)
-{
-    said->expected_cases = 0;
-    if (!form_is_null(form, "expected_cases"))
-        form_int(form, "expected_cases", 0, EXPECTED_CASES_MAX, &said->expected_cases);
-}
-
-static enum status read_budget(struct form *form, struct arena *arena,
-                               struct budget_request *request)
-{
-    struct budget *said = &request->said;
-
-    request->has_scope = form_has(form, "scope");
-    request->has_period = form_has(form, "period");
-    request->has_time_zone = form_has(form, "time_zone");
-    request->has_limit = form_has(form, "limit");
-    request->has_currency = form_has(form, "currency");
-    request->has_pacing = form_has(form, "pacing");
-    request->has_expected_cases = form_has(form, "expected_cases");
-    read_id(form, said);
-    read_period(form, said);
-    read_time_zone(form, said);
-    form_int(form, "limit", 0, MONEY_MINOR_MAX, &said->limit);
-    read_currency(form, said);
-    read_pacing(form, said);
-    read_expected_cases(form, said);
-    return request->has_scope ? read_scope(form, arena, said) : STATUS_OK;
-}
-
-/* What its parts must be to each other. */
-static enum status check_budget(const struct budget *budget, struct err *err)
-{
-    enum status rc = STATUS_OK;
-
-    if (budget->scope_currency[0] && strcmp(budget->scope_currency, budget->currency))
-        rc = err_fault(err, "/scope/currency", "currency_mismatch",
-                       "the budget is in %s and cannot cover cases in %s",
-                       budget->currency, budget->scope_currency);
-    if (budget->pacing != PACING_NONE && budget->period == PERIOD_TOTAL)
-        rc = err_fault(err, "/pacing", "not_supported",
-                       "a budget of period total has no end to be paced towards");
-    return rc;
-}
-
-static enum status decode(struct action *action, const struct field *fields,
-                          struct budget_request **request, struct err *err)
-{
-    struct form form;
-    enum status rc, faults;
-
-    *request = arena_new(action->arena, struct budget_request);
-    if (!*request)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
-    rc = form_open(action, fields, &form, err);
-    if (rc)
-        return rc;
-    rc = read_budget(&form, action->arena, *request);
-    faults = form_close(&form);
-    action->request = *request;
-    return rc ? rc : faults;
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */
@@ -290,11 +46,11 @@ static enum status audit(struct action *action, struct commit *commit, const cha
     json_put_object(&writer);
     if (before) {
         json_put_key(&writer, "before");
-        put_budget(&writer, before);
+        budget_put(&writer, before);
     }
     if (after) {
         json_put_key(&writer, "after");
-        put_budget(&writer, after);
+        budget_put(&writer, after);
     }
     if (reason[0])
         json_member_string(&writer, "reason", reason);
@@ -314,7 +70,7 @@ static enum status answer(struct action *action, struct commit *commit, int http
 
     if (rc)
         return rc;
-    put_budget(&writer, budget);
+    budget_put(&writer, budget);
     action->revision = budget->revision;
     return action_answer(action, commit, http_status, &writer, false, err);
 }
@@ -359,14 +115,14 @@ static enum status create_perform(struct action *action, struct commit *commit,
 enum status budget_create_prepare(struct action *action, struct err *err)
 {
     struct budget_request *request;
-    enum status rc = decode(action, create_fields, &request, err);
+    enum status rc = budget_decode(action, true, &request, err);
 
     if (rc)
         return rc;
     if (!request->has_time_zone)
         snprintf(request->said.time_zone, sizeof request->said.time_zone, "UTC");
     action->perform = create_perform;
-    return check_budget(&request->said, err);
+    return budget_check(&request->said, err);
 }
 
 /* --- change, adjust, delete ------------------------------------------------------------------- */
@@ -469,7 +225,7 @@ static enum status change_perform(struct action *action, struct commit *commit,
     if (!rc)
         rc = merge(request, commit->now_us, &after, err);
     if (!rc)
-        rc = check_budget(&after, err);
+        rc = budget_check(&after, err);
     if (!rc)
         rc = put_in_force(action, commit, "budget.updated", "limit changed", "", live,
                           &after, err);
@@ -478,13 +234,10 @@ static enum status change_perform(struct action *action, struct commit *commit,
 
 enum status budget_change_prepare(struct action *action, struct err *err)
 {
-    struct field fields[FIELD_COUNT];
     struct budget_request *request;
 
-    for (int i = 0; i < FIELD_COUNT; i++)
-        fields[i] = (struct field){create_fields[i].name, OPTIONAL};
     action->perform = change_perform;
-    return decode(action, fields, &request, err);
+    return budget_decode(action, false, &request, err);
 }
 
 static enum status adjust_perform(struct action *action, struct commit *commit,
@@ -519,7 +272,7 @@ static enum status adjust_perform(struct action *action, struct commit *commit,
     json_member_string(&writer, "reason_code", request->reason_code);
     json_member_string(&writer, "note", request->note[0] ? request->note : NULL);
     json_member_int(&writer, "limit", after.limit);
-    json_member_int(&writer, "remaining", remaining_of(&after));
+    json_member_int(&writer, "remaining", budget_remaining(&after));
     json_member_int(&writer, "revision", after.revision);
     json_member_time(&writer, "created_at", commit->now_us);
     json_put_object_end(&writer);
@@ -546,8 +299,10 @@ static void read_adjustment(struct form *form, struct adjust_request *request)
 
 enum status budget_adjust_prepare(struct action *action, struct err *err)
 {
-    static const struct field fields[] = {
-        {"amount", REQUIRED}, {"reason_code", REQUIRED}, {"note", OPTIONAL}, {NULL, IGNORED}};
+    static const struct field fields[] = {{"amount", REQUIRED},
+                                          {"reason_code", REQUIRED},
+                                          {"note", OPTIONAL},
+                                          {NULL, IGNORED}};
     struct adjust_request *request = arena_new(action->arena, struct adjust_request);
     struct form form;
     enum status rc;
@@ -614,7 +369,7 @@ enum status budget_show(struct service *service, const char *id, struct arena *a
         rc = show_writer(arena, budget_bytes(&budget), &writer, err);
     if (rc)
         return rc;
-    put_budget(&writer, &budget);
+    budget_put(&writer, &budget);
     *revision = budget.revision;
     return json_writer_text(&writer, json, err);
 }
@@ -652,7 +407,7 @@ enum status budget_list_show(struct service *service, struct text after, int lim
         return rc;
     list_put_start(&writer);
     for (int i = first; i < end; i++)
-        put_budget(&writer, &budgets[i]);
+        budget_put(&writer, &budgets[i]);
     list_put_end(&writer, end < count ? budgets[end - 1].id : NULL);
     return json_writer_text(&writer, json, err);
 }
