@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/rng.h"
 #include "policy/policy.h"
 
@@ -540,6 +541,36 @@ static void fallback_is_the_dearest_allowed_option_within_its_amount(void **stat
     }
 }
 
+static void the_demo_offers_a_credit_to_the_plainest_case(void **state)
+{
+    static const char *const issues[] = {"late_delivery", "quality", "something_else"};
+    struct policy *policy = NULL;
+    char *text;
+    size_t bytes;
+
+    (void)state;
+    err_clear(&err);
+    if (file_read("config/demo-policy.json", POLICY_BYTES_MAX, &text, &bytes, &err) ||
+        policy_read(text, bytes, &policy, &err))
+        fail_msg("%s", err.text);
+    for (int i = 0; i < 3; i++) {
+        struct refund_case asked = case_of(4250);
+        struct policy_needs needs;
+
+        asked.issue = text_of(issues[i]);
+        asked.segment = asked.order_id = (struct text){0};
+        menu_make(policy, &asked);
+        policy_needs(policy, &asked, &needs);
+        assert_int_equal(needs.window_count, 0);
+        assert_false(menu.needs_review);
+        assert_int_equal(menu.options[1].goodwill, 500);
+        assert_true(menu.options[1].is_allowed);
+        assert_int_equal(menu.options[policy_fallback(policy, &menu)].goodwill, 500);
+    }
+    policy_free(policy);
+    free(text);
+}
+
 static void a_case_in_another_currency_has_no_menu(void **state)
 {
     struct policy *policy = policy_of(MENU);
@@ -706,6 +737,7 @@ int main(void)
         cmocka_unit_test(what_the_order_received_counts_what_is_owed_too),
         cmocka_unit_test(large_amounts_and_named_cases_go_to_a_person),
         cmocka_unit_test(fallback_is_the_dearest_allowed_option_within_its_amount),
+        cmocka_unit_test(the_demo_offers_a_credit_to_the_plainest_case),
         cmocka_unit_test(a_case_in_another_currency_has_no_menu),
         cmocka_unit_test(any_policy_makes_sound_menus_of_any_case),
         cmocka_unit_test(a_full_arena_is_said_and_nothing_else_happens),
