@@ -109,7 +109,7 @@ run-fuzz: $(FUZZ)
 	@$(RUN_TESTS) $$(($(FUZZ_SECONDS) + 120)) $(fuzz_runs)
 
 #: make bench       decisions per second and latency, beside a bare HTTP server
-bench: $(BIN) $(BENCH) | bootstrap-test
+bench: $(BIN) $(BENCH) | bootstrap-demo bootstrap-test
 	@for program in $(filter $(BUILD)/tests/bench/bench_%,$(BENCH)); do $$program || exit 1; done
 	tests/bench/run_bench.sh $(BUILD)
 
@@ -164,6 +164,7 @@ $(BUILD)/src/app/version.o: DEFINES = -DREDRESS_VERSION='"$(VERSION)"' \
 # Files that assembly takes in with .incbin are not in its .d file.
 $(BUILD)/src/app/samples.o: $(shell find models config -type f 2>/dev/null)
 
+$(TEST_OBJ): DEFINES = -Itests
 $(TEST_OBJ): | bootstrap-test
 ifeq ($(VARIANT),fuzz)
 $(LIB_OBJ) $(TEST_OBJ): | bootstrap-lint

@@ -1,0 +1,47 @@
+/* answers.c - answers as they went out, found again by their idempotency key. */
+#include "store/decisions.h"
+#include "store/sql.h"
+
+enum status answer_find(struct store *store, struct text scope_key, struct arena *arena,
+                        struct answer *answer, struct err *err)
+{
+    struct query query = query_start(store, SQL_ANSWER_FIND);
+    bool is_found;
+    enum status rc;
+
+    put_text_or_null(&query, scope_key);
+    is_found = query_row(&query);
+    if (is_found) {
+        answer->number = take_int(&query);
+        answer->scope_key = take_text(&query, arena);
+        take_bytes(&query, answer->request_hash, REQUEST_HASH_BYTES);
+        answer->http_status = (int)take_int(&query);
+        answer->body = take_text(&query, arena);
+        answer->created_at_us = take_int(&query);
+    }
+    rc = query_end(&query, "look up an answer", err);
+    if (!rc && !is_found)
+        rc = err_set(err, STATUS_NOT_FOUND, "this key was not used before");
+    return rc;
+}
+
+enum status answer_insert(struct store *store, struct answer *answer, struct err *err)
+{
+    struct query query = query_write(store, SQL_ANSWER_INSERT);
+    bool is_taken;
+    enum status rc;
+
+    put_text_or_null(&query, answer->scope_key);
+    put_bytes(&query, answer->request_hash, REQUEST_HASH_BYTES);
+    put_int(&query, answer->http_status);
+    put_text(&query, answer->body);
+    put_int(&query, answer->created_at_us);
+    query_row(&query);
+    is_taken = query_is_duplicate(&query);
+    rc = query_end(&query, "write an answer", err);
+    if (is_taken)
+        return err_set(err, STATUS_CONFLICT, "this key was used before");
+    if (!rc)
+        answer->number = sqlite3_last_insert_rowid(store->db);
+    return rc;
+}

@@ -1,0 +1,322 @@
+/* decisions.c - the decision log. */
+#include "store/decisions.h"
+
+#include "store/sql.h"
+
+static const char *const outcome_names[] = {"credit", "no_credit", "review", "fallback"};
+
+enum { OUTCOME_COUNT = sizeof outcome_names / sizeof *outcome_names };
+
+const char *outcome_name(enum outcome outcome)
+{
+    return outcome_names[outcome];
+}
+
+bool outcome_find(struct text name, enum outcome *outcome)
+{
+    for (int i = 0; i < OUTCOME_COUNT; i++)
+        if (text_is(name, outcome_names[i])) {
+            *outcome = i;
+            return true;
+        }
+    return false;
+}
+
+const char *decision_status_name(enum decision_status status)
+{
+    static const char *const names[] = {
+        [DECISION_HELD] = "held",         [DECISION_SETTLED] = "settled",
+        [DECISION_RELEASED] = "released", [DECISION_EXPIRED] = "expired",
+        [DECISION_NONE] = "none",
+    };
+
+    return names[status];
+}
+
+const char *decision_mode_name(enum decision_mode mode)
+{
+    static const char *const names[] = {
+        [MODE_LIVE] = "live",
+        [MODE_SHADOW] = "shadow",
+        [MODE_HOLDOUT] = "holdout",
+        [MODE_DRY_RUN] = "dry_run",
+    };
+
+    return names[mode];
+}
+
+enum status decision_insert(struct store *store, struct decision_row *row,
+                            struct err *err)
+{
+    struct query query = query_write(store, SQL_DECISION_INSERT);
+    bool is_taken;
+    enum status rc;
+
+    put_string(&query, row->id);
+    put_string_or_null(&query, row->parent_id);
+    put_int_or_null(&query, row->answer_number);
+    put_int(&query, row->created_at_us);
+    put_int(&query, row->updated_at_us);
+    put_int_or_null(&query, row->hold_expires_at_us);
+    put_int(&query, row->outcome);
+    put_int(&query, row->mode);
+    put_int(&query, row->status);
+    put_int(&query, row->amount);
+    put_int(&query, row->goodwill);
+    put_int(&query, row->settled_amount);
+    put_string(&query, row->currency);
+    put_text(&query, row->customer_id);
+    put_text_or_null(&query, row->order_id);
+    put_text(&query, row->case_id);
+    put_text(&query, row->issue);
+    put_text_or_null(&query, row->external_ref);
+    put_text(&query, row->context);
+    query_row(&query);
+    is_taken = query_is_duplicate(&query);
+    rc = query_end(&query, "write a decision", err);
+    if (is_taken)
+        return err_set(err, STATUS_CONFLICT, "the decision id '%s' is taken", row->id);
+    if (!rc)
+        row->number = sqlite3_last_insert_rowid(store->db);
+    return rc;
+}
+
+static enum status not_found(const char *id, struct err *err)
+{
+    return err_set(err, STATUS_NOT_FOUND, "there is no decision '%s'", id);
+}
+
+enum status decision_update(struct store *store, const struct decision_row *row,
+                            struct err *err)
+{
+    struct query query = query_write(store, SQL_DECISION_UPDATE);
+    enum status rc;
+
+    put_string(&query, row->id);
+    put_int(&query, row->status);
+    put_int(&query, row->settled_amount);
+    put_int(&query, row->goodwill);
+    put_text_or_null(&query, row->external_ref);
+    put_int(&query, row->updated_at_us);
+    rc = query_run(&query, "update a decision", err);
+    if (!rc && sqlite3_changes(store->db) == 0)
+        rc = not_found(row->id, err);
+    return rc;
+}
+
+static void decision_take(struct query *query, struct arena *arena,
+                          struct decision_row *row)
+{
+    row->number = take_int(query);
+    take_string(query, row->id, sizeof row->id);
+    take_string(query, row->parent_id, sizeof row->parent_id);
+    row->answer_number = take_int(query);
+    row->created_at_us = take_int(query);
+    row->updated_at_us = take_int(query);
+    row->hold_expires_at_us = take_int(query);
+    row->outcome = take_enum(query, OUTCOME_COUNT);
+    row->mode = take_enum(query, MODE_DRY_RUN + 1);
+    row->status = take_enum(query, DECISION_NONE + 1);
+    row->amount = take_int(query);
+    row->goodwill = take_int(query);
+    row->settled_amount = take_int(query);
+    take_string(query, row->currency, sizeof row->currency);
+    row->customer_id = take_text(query, arena);
+    row->order_id = take_text(query, arena);
+    row->case_id = take_text(query, arena);
+    row->issue = take_text(query, arena);
+    row->external_ref = take_text(query, arena);
+    row->body = take_text(query, arena);
+}
+
+enum status decision_find(struct store *store, const char *id, struct arena *arena,
+                          struct decision_row *row, struct err *err)
+{
+    struct query query = query_start(store, SQL_DECISION_FIND);
+    bool is_found;
+    enum status rc;
+
+    put_string(&query, id);
+    is_found = query_row(&query);
+    if (is_found) {
+        decision_take(&query, arena, row);
+        row->context = take_text(&query, arena);
+    }
+    rc = query_end(&query, "read a decision", err);
+    if (!rc && !is_found)
+        rc = not_found(id, err);
+    return rc;
+}
+
+/* --- lists ---------------------------------------------------------------------------------- */
+
+/* Lists go by time of creation, then by row. */
+struct place {
+    int64_t created_at_us, number;
+};
+
+static enum status place_find(struct store *store, const struct decision_filter *filter,
+                              struct place *place, struct err *err)
+{
+    struct query query;
+    bool is_found;
+    enum status rc;
+
+    *place = filter->is_ascending ? (struct place){-1, 0}
+                                  : (struct place){INT64_MAX, INT64_MAX};
+    if (filter->after.bytes == 0)
+        return STATUS_OK;
+    query = query_start(store, SQL_DECISION_PLACE);
+    put_text(&query, filter->after);
+    is_found = query_row(&query);
+    if (is_found) {
+        place->created_at_us = take_int(&query);
+        place->number = take_int(&query);
+    }
+    rc = query_end(&query, "read a decision", err);
+    if (!rc && !is_found)
+        rc = err_set(err, STATUS_INVALID, "there is no decision '%.*s' to go on from",
+                     TEXT_ARG(filter->after));
+    return rc;
+}
+
+/* The statement with the narrowest index. When both are asked for, the order is: it has fewer
+ * decisions than a customer; the customer is compared row by row. */
+static struct query page_start(struct store *store, const struct decision_filter *filter)
+{
+    bool is_up = filter->is_ascending;
+    struct query query;
+
+    if (filter->order_id.bytes)
+        query = query_start(store, is_up ? SQL_DECISION_PAGE_ORDER_UP
+                                         : SQL_DECISION_PAGE_ORDER_DOWN);
+    else if (filter->customer_id.bytes)
+        query = query_start(store, is_up ? SQL_DECISION_PAGE_CUSTOMER_UP
+                                         : SQL_DECISION_PAGE_CUSTOMER_DOWN);
+    else
+        query = query_start(store, is_up ? SQL_DECISION_PAGE_ALL_UP
+                                         : SQL_DECISION_PAGE_ALL_DOWN);
+    put_text_or_null(&query,
+                     filter->order_id.bytes ? filter->order_id : filter->customer_id);
+    return query;
+}
+
+enum status decision_list(struct store *store, const struct decision_filter *filter,
+                          struct arena *arena, struct decision_row **rows, int *count,
+                          bool *has_more, struct err *err)
+{
+    struct place place;
+    struct query query;
+    int capacity = 0;
+    enum status rc = place_find(store, filter, &place, err);
+
+    *rows = NULL;
+    *count = 0;
+    *has_more = false;
+    if (rc)
+        return rc;
+    query = page_start(store, filter);
+    put_int(&query, filter->outcome);
+    put_int(&query, filter->created_after_us ? filter->created_after_us : -1);
+    put_int(&query, filter->created_before_us ? filter->created_before_us : INT64_MAX);
+    put_int(&query, place.created_at_us);
+    put_int(&query, place.number);
+    put_text_or_null(&query, filter->customer_id);
+    put_int(&query, filter->limit + 1);
+    while (query_row(&query)) {
+        struct decision_row *row;
+
+        if (*count == filter->limit) {
+            *has_more = true;
+            break;
+        }
+        row = QUERY_PUSH(&query, arena, rows, *count, &capacity);
+        if (!row)
+            break;
+        decision_take(&query, arena, row);
+        ++*count;
+    }
+    return query_end(&query, "list decisions", err);
+}
+
+/* --- what a customer and an order have had -------------------------------------------------- */
+
+enum status decision_usage(struct store *store, struct text customer_id, int64_t since_us,
+                           int64_t *count, int64_t *goodwill, struct err *err)
+{
+    struct query query = query_start(store, SQL_DECISION_USAGE);
+
+    put_text(&query, customer_id);
+    put_int(&query, since_us);
+    if (query_row(&query)) {
+        *count = take_int(&query);
+        *goodwill = take_int(&query);
+    }
+    return query_end(&query, "add up what a customer has had", err);
+}
+
+enum status decision_order_amount(struct store *store, struct text order_id,
+                                  int64_t *amount, struct err *err)
+{
+    struct query query = query_start(store, SQL_DECISION_ORDER_AMOUNT);
+
+    put_text(&query, order_id);
+    if (query_row(&query))
+        *amount = take_int(&query);
+    return query_end(&query, "add up what an order has had", err);
+}
+
+enum status decision_has_duplicate(struct store *store, struct text order_id,
+                                   struct text issue, int64_t since_us, bool *has,
+                                   struct err *err)
+{
+    struct query query = query_start(store, SQL_DECISION_DUPLICATE);
+
+    put_text(&query, order_id);
+    put_text(&query, issue);
+    put_int(&query, since_us);
+    *has = query_row(&query);
+    return query_end(&query, "look for the same order and issue", err);
+}
+
+enum status decision_has_child(struct store *store, const char *id, bool *has,
+                               struct err *err)
+{
+    struct query query = query_start(store, SQL_DECISION_CHILD);
+
+    put_string(&query, id);
+    *has = query_row(&query);
+    return query_end(&query, "look for an override", err);
+}
+
+enum status decision_expired(struct store *store, int64_t now_us, int limit,
+                             struct arena *arena, char (**ids)[ID_BYTES], int *count,
+                             struct err *err)
+{
+    struct query query = query_start(store, SQL_DECISION_EXPIRED);
+    int capacity = 0;
+
+    *ids = NULL;
+    *count = 0;
+    put_int(&query, now_us);
+    put_int(&query, limit);
+    while (query_row(&query)) {
+        char(*id)[ID_BYTES] = QUERY_PUSH(&query, arena, ids, *count, &capacity);
+
+        if (!id)
+            break;
+        take_string(&query, *id, ID_BYTES);
+        ++*count;
+    }
+    return query_end(&query, "look for holds that have ended", err);
+}
+
+bool decision_customer_exists(struct store *store, struct text customer_id)
+{
+    struct query query = query_start(store, SQL_CUSTOMER_EXISTS);
+    bool exists;
+
+    put_text(&query, customer_id);
+    exists = query_row(&query);
+    return query_end(&query, "look for a customer", NULL) == STATUS_OK && exists;
+}

@@ -1,0 +1,212 @@
+/* maintain.c - care for the files: moving the log, making it large, copying, figures. */
+#include "store/sql.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    ZERO_BYTES = 64 << 10, /* written at a time; SQLite takes less than 128 KB */
+    LOG_FRAME_COUNT_MAX = 65536, /* 256 MB: beyond, the log must start again */
+};
+
+/* PASSIVE moves what it can and waits for nobody. Under a load without any pause the writer adds
+ * frames faster than it can start again at the front; then RESTART holds it for the moment that
+ * moving the last frames takes. */
+enum status store_checkpoint(struct store *store, struct err *err)
+{
+    int frame_count = 0, moved_count = 0;
+    int code = sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_PASSIVE,
+                                         &frame_count, &moved_count);
+
+    if (code == SQLITE_OK && frame_count > LOG_FRAME_COUNT_MAX)
+        code = sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_RESTART,
+                                         NULL, NULL);
+    if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)
+        return STATUS_OK;
+    return sql_fail(store, code, "move the log into the database", err);
+}
+
+/* Append zeros to the log, and sync them. SQLite reads a log up to the first frame that does not
+ * carry its salt, and a zero page number is no frame, so that zeros are never taken for content;
+ * what it wrote before is not touched. Written blocks, unlike those of fallocate, need no change
+ * of metadata when they are written again. */
+static int log_extend(sqlite3_file *file, int64_t bytes)
+{
+    static const char zeros[ZERO_BYTES];
+    sqlite3_int64 at = 0;
+    int code = file->pMethods->xFileSize(file, &at);
+
+    while (code == SQLITE_OK && at < bytes) {
+        int n = bytes - at < ZERO_BYTES ? (int)(bytes - at) : ZERO_BYTES;
+
+        code = file->pMethods->xWrite(file, zeros, n, at);
+        at += n;
+    }
+    if (code == SQLITE_OK)
+        code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+    return code;
+}
+
+enum status store_wal_reserve(struct store *store, int64_t bytes, struct err *err)
+{
+    sqlite3_file *file = NULL;
+    enum status rc = store_begin(store, err);
+    int code;
+
+    if (rc)
+        return rc;
+    /* The writer's lock is held: nobody else can append. */
+    code = sqlite3_file_control(store->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
+    if (code == SQLITE_OK && file && file->pMethods)
+        code = log_extend(file, bytes);
+    if (code != SQLITE_OK)
+        rc = sql_fail(store, code, "reserve room for the log", err);
+    store_rollback(store);
+    return rc;
+}
+
+/* --- backup --------------------------------------------------------------------------------- */
+
+static enum status copy_all(struct store *store, sqlite3 *copy, struct err *err)
+{
+    sqlite3_backup *backup = sqlite3_backup_init(copy, "main", store->db, "main");
+    int code;
+
+    if (!backup)
+        return err_set(err, STATUS_IO, "cannot begin the copy: %s", sqlite3_errmsg(copy));
+    /* All in one step: one state of the database, whatever is written meanwhile. */
+    sqlite3_backup_step(backup, -1);
+    code = sqlite3_backup_finish(backup);
+    return code == SQLITE_OK ? STATUS_OK : sql_fail(store, code, "copy", err);
+}
+
+/* Without a write-ahead log the copy is one file; opening the store makes a new log. */
+static enum status copy_check(sqlite3 *copy, struct err *err)
+{
+    sqlite3_stmt *statement = NULL;
+    const char *found = "it cannot be read";
+    enum status rc = STATUS_OK;
+    int code =
+        sqlite3_exec(copy, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+
+    if (code == SQLITE_OK)
+        code = sqlite3_prepare_v2(copy, "PRAGMA quick_check(1)", -1, &statement, NULL);
+    if (code == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
+        found = (const char *)sqlite3_column_text(statement, 0);
+    if (!found || strcmp(found, "ok") != 0)
+        rc = err_set(err, STATUS_CORRUPT, "the copy is damaged: %s",
+                     found ? found : "no memory to check it");
+    sqlite3_finalize(statement);
+    return rc;
+}
+
+static enum status copy_write(struct store *store, const char *path, struct err *err)
+{
+    sqlite3 *copy = NULL;
+    enum status rc = STATUS_OK;
+
+    for (int round = 0; !rc && round < 2; round++) {
+        if (sqlite3_open_v2(path, &copy, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+            rc = err_set(err, STATUS_IO, "cannot open the copy: %s",
+                         copy ? sqlite3_errmsg(copy) : "no memory");
+        else
+            rc = round == 0 ? copy_all(store, copy, err) : copy_check(copy, err);
+        if (sqlite3_close(copy) != SQLITE_OK && !rc)
+            rc = err_set(err, STATUS_IO, "cannot close the copy");
+        copy = NULL;
+    }
+    return rc;
+}
+
+static enum status path_sync(const char *path, int flags, struct err *err)
+{
+    int fd = open(path, flags | O_CLOEXEC);
+    enum status rc = STATUS_OK;
+
+    if (fd < 0 || fsync(fd) != 0)
+        rc = err_set(err, STATUS_IO, "cannot sync '%s': %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+static enum status folder_sync(const char *path, struct err *err)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_MAX];
+
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path + 1) : 1,
+             slash ? path : ".");
+    return path_sync(folder, O_RDONLY | O_DIRECTORY, err);
+}
+
+enum status store_backup(struct store *store, const char *destination, struct err *err)
+{
+    char partial[PATH_MAX];
+    enum status rc;
+    int n = snprintf(partial, sizeof partial, "%s.partial", destination), fd;
+
+    if (n < 0 || (size_t)n >= sizeof partial)
+        return err_set(err, STATUS_INVALID, "the name of the copy is too long");
+    if (access(destination, F_OK) == 0)
+        return err_set(err, STATUS_CONFLICT, "'%s' exists already", destination);
+    fd = open(partial, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_set(err, errno == EEXIST ? STATUS_CONFLICT : STATUS_IO,
+                       "cannot create '%s': %s", partial, strerror(errno));
+    close(fd);
+    rc = copy_write(store, partial, err);
+    if (!rc)
+        rc = path_sync(partial, O_RDONLY, err);
+    if (!rc && renameat2(AT_FDCWD, partial, AT_FDCWD, destination, RENAME_NOREPLACE) != 0)
+        rc = err_set(err, errno == EEXIST ? STATUS_CONFLICT : STATUS_IO,
+                     "cannot name the copy '%s': %s", destination, strerror(errno));
+    if (!rc)
+        rc = folder_sync(destination, err);
+    else
+        (void)unlink(partial);
+    return rc;
+}
+
+/* --- figures -------------------------------------------------------------------------------- */
+
+static int64_t file_bytes(const char *path, const char *suffix)
+{
+    char name[PATH_MAX];
+    struct stat info;
+
+    snprintf(name, sizeof name, "%s%s", path, suffix);
+    return stat(name, &info) == 0 ? info.st_size : 0;
+}
+
+enum status store_stats(struct store *store, struct store_stats *stats, struct err *err)
+{
+    struct query query = query_start(store, SQL_STATS);
+    struct store_stats found = {
+        .file_bytes = file_bytes(store->path, ""),
+        .wal_bytes = file_bytes(store->path, "-wal"),
+        .schema_version = STORE_SCHEMA_VERSION,
+    };
+    enum status rc;
+
+    if (query_row(&query)) {
+        found.decision_count = take_int(&query);
+        found.entry_count = take_int(&query);
+        found.answer_count = take_int(&query);
+        found.budget_count = take_int(&query);
+        found.policy_count = take_int(&query);
+        found.model_version_count = take_int(&query);
+        found.api_key_count = take_int(&query);
+        found.audit_count = take_int(&query);
+    }
+    rc = query_end(&query, "count", err);
+    if (!rc)
+        *stats = found;
+    return rc;
+}

@@ -1,0 +1,247 @@
+/* schema.c - the tables, as an append-only list of migrations counted by PRAGMA user_version.
+ *
+ * Enumerations are stored as the numbers of their headers; new values go at the end there. An
+ * empty optional text or moment is NULL. */
+#include "store/decisions.h"
+#include "store/ledger.h"
+#include "store/sql.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+/* "Rdrs" in the file's header, so that file(1) and we know whose database it is. */
+enum { APPLICATION_ID = 0x52647273 };
+
+static_assert(DECISION_HELD == 0 && DECISION_SETTLED == 1 && DECISION_NONE == 4);
+static_assert(OUTCOME_FALLBACK == 3 && MODE_DRY_RUN == 3);
+static_assert(ENTRY_HOLD == 0 && ENTRY_SETTLE == 1 && ENTRY_EXPIRE == 3 &&
+              ENTRY_ADJUST == 4 && ENTRY_OVERRIDE == 5 && ENTRY_ROLL == 6);
+static_assert(PERIOD_TOTAL == 3 && PACING_EVEN == 1);
+static_assert(MONEY_MINOR_MAX == 9007199254740991);
+
+#define MONEY(column)                                                                    \
+    column " INTEGER NOT NULL CHECK (" column " BETWEEN 0 AND 9007199254740991)"
+#define TIME(column)    column " INTEGER NOT NULL CHECK (" column " >= 0)"
+#define TIME_OR(column) column " INTEGER CHECK (" column " > 0)"
+#define HASH(column)    column " BLOB NOT NULL CHECK (length(" column ") = 32)"
+
+/* Rows of this table stay as they were written. */
+#define NEVER_CHANGES(table)                                                             \
+    "CREATE TRIGGER " table "_no_update BEFORE UPDATE ON " table                         \
+    " BEGIN SELECT RAISE(ABORT, '" table " rows never change'); END;"                    \
+    "CREATE TRIGGER " table "_no_delete BEFORE DELETE ON " table                         \
+    " BEGIN SELECT RAISE(ABORT, '" table " rows are never deleted'); END;"
+
+static const char *const migrations[] = {
+    /* 1: the first schema. */
+    "CREATE TABLE budgets ("
+    " number INTEGER PRIMARY KEY,"
+    " id TEXT NOT NULL UNIQUE CHECK (length(id) BETWEEN 1 AND 63"
+    "  AND id NOT GLOB '*[^a-zA-Z0-9_]*'),"
+    " market TEXT NOT NULL, issue TEXT NOT NULL, segment TEXT NOT NULL,"
+    " channel TEXT NOT NULL, scope_currency TEXT NOT NULL,"
+    " currency TEXT NOT NULL CHECK (length(currency) = 3),"
+    " period INTEGER NOT NULL CHECK (period BETWEEN 0 AND 3),"
+    " time_zone TEXT NOT NULL,"
+    " pacing INTEGER NOT NULL CHECK (pacing BETWEEN 0 AND 1),"
+    " " MONEY("limit_minor") "," MONEY("held_minor") "," MONEY("spent_minor") ","
+    " " MONEY("unfunded_minor") ","
+    " expected_cases INTEGER NOT NULL CHECK (expected_cases >= 0),"
+    " case_count INTEGER NOT NULL CHECK (case_count >= 0),"
+    " shadow_price REAL NOT NULL CHECK (shadow_price >= 0),"
+    " period_starts_at_us INTEGER NOT NULL,"
+    " period_ends_at_us INTEGER NOT NULL CHECK (period_ends_at_us > period_starts_at_us),"
+    " " TIME("created_at_us") "," TIME("updated_at_us") ","
+    " revision INTEGER NOT NULL CHECK (revision >= 1),"
+    " " TIME_OR("removed_at_us")
+    ") STRICT;"
+
+    /* Answers come first: a decision names the answer that holds its JSON. */
+    "CREATE TABLE answers ("
+    " number INTEGER PRIMARY KEY,"
+    " scope_key TEXT UNIQUE CHECK (scope_key <> ''),"
+    " " HASH("request_hash") ","
+    " http_status INTEGER NOT NULL CHECK (http_status BETWEEN 100 AND 599),"
+    " body TEXT NOT NULL,"
+    " " TIME("created_at_us")
+    ") STRICT;"
+
+    "CREATE TABLE decisions ("
+    " number INTEGER PRIMARY KEY,"
+    " id TEXT NOT NULL UNIQUE CHECK (length(id) BETWEEN 1 AND 31),"
+    " parent_id TEXT REFERENCES decisions (id),"
+    " answer_number INTEGER REFERENCES answers (number),"
+    " " TIME("created_at_us") "," TIME("updated_at_us") ","
+    " " TIME_OR("hold_expires_at_us") ","
+    " outcome INTEGER NOT NULL CHECK (outcome BETWEEN 0 AND 3),"
+    " mode INTEGER NOT NULL CHECK (mode BETWEEN 0 AND 3),"
+    " status INTEGER NOT NULL CHECK (status BETWEEN 0 AND 4),"
+    " " MONEY("amount") "," MONEY("goodwill") "," MONEY("settled_amount") ","
+    " currency TEXT NOT NULL CHECK (length(currency) = 3),"
+    " customer_id TEXT NOT NULL, order_id TEXT, case_id TEXT NOT NULL,"
+    " issue TEXT NOT NULL, external_ref TEXT, context TEXT NOT NULL,"
+    " CHECK (goodwill <= amount), CHECK (settled_amount <= amount)"
+    ") STRICT;"
+    "CREATE INDEX decisions_held ON decisions (hold_expires_at_us) WHERE status = 0;"
+    "CREATE INDEX decisions_created ON decisions (created_at_us);"
+    "CREATE INDEX decisions_customer"
+    " ON decisions (customer_id, created_at_us, status, goodwill);"
+    "CREATE INDEX decisions_parent ON decisions (parent_id) WHERE parent_id IS NOT NULL;"
+    "CREATE INDEX decisions_order ON decisions (order_id) WHERE order_id IS NOT NULL;"
+
+    /* Within a transaction an entry may come before its decision. The hash before is that of the
+     * row before. */
+    "CREATE TABLE entries ("
+    " seq INTEGER PRIMARY KEY CHECK (seq > 0),"
+    " decision_id TEXT REFERENCES decisions (id) DEFERRABLE INITIALLY DEFERRED,"
+    " budget_id TEXT NOT NULL REFERENCES budgets (id) DEFERRABLE INITIALLY DEFERRED,"
+    " kind INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 6),"
+    " amount INTEGER NOT NULL CHECK (amount >= 0 OR kind = 4),"
+    " balance_after INTEGER NOT NULL,"
+    " " TIME("created_at_us") ","
+    " note TEXT,"
+    " " HASH("hash") ","
+    " CHECK ((decision_id IS NULL) = (kind IN (4, 6)))"
+    ") STRICT;"
+    "CREATE INDEX entries_decision ON entries (decision_id)"
+    " WHERE decision_id IS NOT NULL;"
+    "CREATE INDEX entries_budget ON entries (budget_id);"
+    NEVER_CHANGES("entries")
+
+    "CREATE TABLE audit ("
+    " seq INTEGER PRIMARY KEY CHECK (seq > 0),"
+    " " TIME("created_at_us") ","
+    " actor TEXT NOT NULL, action TEXT NOT NULL CHECK (length(action) > 0),"
+    " subject TEXT NOT NULL, detail TEXT NOT NULL,"
+    " " HASH("hash")
+    ") STRICT;"
+    NEVER_CHANGES("audit")
+
+    /* Where each chain ends, so that rows cut off its end are missed. */
+    "CREATE TABLE chains ("
+    " name TEXT PRIMARY KEY, seq INTEGER NOT NULL CHECK (seq >= 0), " HASH("hash")
+    ") STRICT;"
+    "INSERT INTO chains VALUES ('entries', 0, zeroblob(32)), ('audit', 0, zeroblob(32));"
+
+    "CREATE TABLE model_versions ("
+    " name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 64),"
+    " version INTEGER NOT NULL CHECK (version >= 1),"
+    " sha256 TEXT NOT NULL CHECK (length(sha256) = 64),"
+    " bytes INTEGER NOT NULL CHECK (bytes >= 0),"
+    " " TIME("created_at_us") ", created_by TEXT NOT NULL,"
+    " is_deleted INTEGER NOT NULL CHECK (is_deleted IN (0, 1)),"
+    " manifest TEXT NOT NULL,"
+    " UNIQUE (name, version)"
+    ") STRICT;"
+    "CREATE TABLE model_files ("
+    " model_name TEXT NOT NULL, version INTEGER NOT NULL,"
+    " name TEXT NOT NULL CHECK (length(name) > 0), content BLOB NOT NULL,"
+    " UNIQUE (model_name, version, name),"
+    " FOREIGN KEY (model_name, version) REFERENCES model_versions (name, version)"
+    ") STRICT;"
+    NEVER_CHANGES("model_files")
+
+    /* Every move of an alias; the newest one counts. No version: it was taken away. */
+    "CREATE TABLE alias_moves ("
+    " number INTEGER PRIMARY KEY,"
+    " name TEXT NOT NULL,"
+    " alias TEXT NOT NULL CHECK (length(alias) BETWEEN 1 AND 15),"
+    " version INTEGER,"
+    " " TIME("moved_at_us") ", moved_by TEXT NOT NULL, reason TEXT NOT NULL,"
+    " FOREIGN KEY (name, version) REFERENCES model_versions (name, version)"
+    ") STRICT;"
+    "CREATE INDEX alias_moves_alias ON alias_moves (name, alias);"
+    NEVER_CHANGES("alias_moves")
+
+    "CREATE TABLE policy_revisions ("
+    " id TEXT NOT NULL CHECK (length(id) BETWEEN 1 AND 64),"
+    " revision INTEGER NOT NULL CHECK (revision >= 1),"
+    " " TIME("created_at_us") ", created_by TEXT NOT NULL, reason TEXT NOT NULL,"
+    " document TEXT NOT NULL,"
+    " UNIQUE (id, revision)"
+    ") STRICT;"
+    NEVER_CHANGES("policy_revisions")
+
+    "CREATE TABLE api_keys ("
+    " number INTEGER PRIMARY KEY,"
+    " id TEXT NOT NULL UNIQUE CHECK (length(id) BETWEEN 1 AND 31),"
+    " name TEXT NOT NULL, scopes TEXT NOT NULL, " HASH("hash") ","
+    " " TIME("created_at_us") "," TIME_OR("expires_at_us") "," TIME_OR("revoked_at_us")
+    ") STRICT;",
+};
+
+static_assert(sizeof migrations / sizeof *migrations == STORE_SCHEMA_VERSION);
+
+/* The version of the file, after making sure that it is ours and not from the future. */
+static enum status version_read(struct store *store, int64_t *version, struct err *err)
+{
+    int64_t application = 0, objects = 0;
+    enum status rc;
+
+    rc = sql_int(store, "PRAGMA user_version", version, err);
+    if (!rc)
+        rc = sql_int(store, "PRAGMA application_id", &application, err);
+    if (!rc)
+        rc = sql_int(store, "SELECT count(*) FROM sqlite_schema", &objects, err);
+    if (rc)
+        return rc;
+    if (application != APPLICATION_ID && (application || objects || *version))
+        return err_set(err, STATUS_INVALID,
+                       "'%s' is a database of some other program, not of redress",
+                       store->path);
+    if (*version < 0 || *version > STORE_SCHEMA_VERSION)
+        return err_set(err, STATUS_INVALID,
+                       "'%s': database has schema %lld, this program knows %d: use a newer "
+                       "redress",
+                       store->path, (long long)*version, STORE_SCHEMA_VERSION);
+    return STATUS_OK;
+}
+
+enum status schema_check(struct store *store, struct err *err)
+{
+    int64_t version;
+    enum status rc = version_read(store, &version, err);
+
+    if (!rc && version < STORE_SCHEMA_VERSION)
+        rc = err_set(err, STATUS_UNAVAILABLE,
+                     "'%s': database has schema %lld, this program needs %d: run "
+                     "'redress db migrate'",
+                     store->path, (long long)version, STORE_SCHEMA_VERSION);
+    return rc;
+}
+
+static enum status migrate_from(struct store *store, int64_t version, struct err *err)
+{
+    char stamp[96];
+    enum status rc = STATUS_OK;
+
+    for (; !rc && version < STORE_SCHEMA_VERSION; version++)
+        rc = sql_run(store, migrations[version], "bring the schema up to date", err);
+    snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+             APPLICATION_ID, STORE_SCHEMA_VERSION);
+    if (!rc)
+        rc = sql_run(store, stamp, "number the schema", err);
+    return rc;
+}
+
+enum status schema_migrate(struct store *store, bool *was_created, struct err *err)
+{
+    int64_t version;
+    enum status rc = version_read(store, &version, err);
+
+    *was_created = false;
+    if (rc || version == STORE_SCHEMA_VERSION)
+        return rc;
+    rc = sql_run(store, "BEGIN IMMEDIATE", "begin the migration", err);
+    /* Again: another process may have been faster. */
+    if (!rc)
+        rc = version_read(store, &version, err);
+    if (!rc && version < STORE_SCHEMA_VERSION)
+        rc = migrate_from(store, version, err);
+    if (!rc)
+        rc = sql_run(store, "COMMIT", "commit the migration", err);
+    if (rc && !sqlite3_get_autocommit(store->db))
+        (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    *was_created = !rc && version == 0;
+    return rc;
+}

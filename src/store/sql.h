@@ -1,0 +1,135 @@
+/* sql.h - how the store speaks to SQLite: one statement run from its arguments to its status.
+ *
+ *     struct query query = query_start(store, SQL_BUDGET_FIND);
+ *
+ *     put_string(&query, id);
+ *     if (query_row(&query))
+ *         budget_take(&query, budget);
+ *     return query_end(&query, "read the budget", err);
+ *
+ * Failures stick: after the first one, puts and takes do nothing and rows end. Arguments are
+ * borrowed until query_end. */
+#ifndef REDRESS_STORE_SQL_H
+#define REDRESS_STORE_SQL_H
+
+#include "base/text.h"
+#include "store/statements.h"
+#include "store/store.h"
+
+#include <sqlite3.h>
+
+enum sql {
+#define SQL_NAME(name, role, text) SQL_##name,
+    STORE_STATEMENTS(SQL_NAME)
+#undef SQL_NAME
+        SQL_COUNT
+};
+
+enum { HASH_BYTES = 32 };
+
+/* The newest row of a hash chain, kept in memory between appends. */
+struct chain {
+    int64_t seq;
+    unsigned char hash[HASH_BYTES];
+    bool is_known;   /* read since the last rollback */
+    bool is_changed; /* in this transaction */
+};
+
+enum chain_name { CHAIN_ENTRIES, CHAIN_AUDIT, CHAIN_COUNT };
+
+struct store {
+    sqlite3 *db;
+    enum store_mode mode;
+    bool is_writing;       /* between store_begin and its end */
+    bool has_failed;       /* a sync failed: only opening again mends that */
+    unsigned data_version; /* of the file when the chains were last known */
+    struct chain chains[CHAIN_COUNT];
+    sqlite3_stmt *statements[SQL_COUNT];
+    char path[]; /* ended by NUL */
+};
+
+/* The last failure of the connection as a status and "cannot WHAT: why". code is an extended
+ * result code of SQLite. */
+enum status sql_fail(struct store *store, int code, const char *what, struct err *err);
+
+/* Run SQL without arguments; rows are ignored. */
+enum status sql_run(struct store *store, const char *text, const char *what,
+                    struct err *err);
+
+/* The first column of the first row of SQL without arguments. */
+enum status sql_int(struct store *store, const char *text, int64_t *value,
+                    struct err *err);
+
+struct query {
+    struct store *store;
+    sqlite3_stmt *statement;
+    int place; /* of the next argument or column */
+    int code;  /* sticky; SQLITE_OK, SQLITE_ROW or SQLITE_DONE while all is well */
+    bool is_arena_full;
+};
+
+struct query query_start(struct store *store, enum sql sql);
+
+/* The same for a write: fails outside a transaction, also when an earlier failure ended it. */
+struct query query_write(struct store *store, enum sql sql);
+
+void put_int(struct query *query, int64_t value);
+void put_int_or_null(struct query *query, int64_t value); /* 0: NULL */
+void put_double(struct query *query, double value);
+void put_text(struct query *query, struct text text);
+void put_text_or_null(struct query *query, struct text text); /* empty: NULL */
+void put_string(struct query *query, const char *string);     /* NULL pointer: NULL */
+void put_string_or_null(struct query *query, const char *string);
+void put_bytes(struct query *query, const void *bytes, size_t count);
+
+/* Step; true when there is a row, whose columns are then taken in order. */
+bool query_row(struct query *query);
+
+/* End it, rows or none, and say how it went. */
+enum status query_end(struct query *query, const char *what, struct err *err);
+
+/* Step a statement without rows, and end it. */
+enum status query_run(struct query *query, const char *what, struct err *err);
+
+/* Whether it failed on a UNIQUE index, before query_end. */
+bool query_is_duplicate(const struct query *query);
+
+/* NULL is 0. Anything that cannot be what was written makes the query CORRUPT. */
+int64_t take_int(struct query *query);
+double take_double(struct query *query);
+int take_enum(struct query *query, int count); /* 0 .. count - 1 */
+struct text take_text(struct query *query, struct arena *arena);
+void take_string(struct query *query, char *buffer, size_t buffer_bytes);
+void take_bytes(struct query *query, unsigned char *bytes, size_t count); /* NULL: zeros */
+
+/* Room for one more item in a list of the arena's that grows; *items, a pointer, may move. NULL
+ * when the arena is full, which ends the query. */
+void *query_push(struct query *query, struct arena *arena, void *items, int count,
+                 int *capacity, size_t item_bytes);
+#define QUERY_PUSH(query, arena, items, count, capacity)                                 \
+    ((typeof(*(items)))query_push((query), (arena), (items), (count), (capacity),        \
+                                  sizeof **(items)))
+
+/* Bring the schema of a new or older file up to date, or refuse a newer one. */
+enum status schema_migrate(struct store *store, bool *was_created, struct err *err);
+enum status schema_check(struct store *store, struct err *err);
+
+/* Chains (chain.c). */
+struct entry;
+struct audit_event;
+void entry_hash(const unsigned char prev_hash[static HASH_BYTES],
+                const struct entry *entry, unsigned char hash[static HASH_BYTES]);
+void audit_hash(const unsigned char prev_hash[static HASH_BYTES],
+                const struct audit_event *event, unsigned char hash[static HASH_BYTES]);
+
+/* The chain with its newest row; CORRUPT when that is not the row that was written last. */
+enum status chain_head(struct store *store, enum chain_name name, struct chain **chain,
+                       struct err *err);
+void chain_advance(struct chain *chain, const unsigned char hash[static HASH_BYTES]);
+
+/* Write the heads that changed; before the commit. */
+enum status chains_save(struct store *store, struct err *err);
+void chains_forget(struct store *store);
+const char *chain_text(enum chain_name name);
+
+#endif

@@ -1,0 +1,226 @@
+/* statements.h - every statement of the store, prepared when it is opened.
+ *
+ * READ statements exist on all connections, WRITE statements on the writer's only. */
+#ifndef REDRESS_STORE_STATEMENTS_H
+#define REDRESS_STORE_STATEMENTS_H
+
+#define BUDGET_COLUMNS                                                                   \
+    "id, market, issue, segment, channel, scope_currency, currency, period, time_zone,"  \
+    " pacing, limit_minor, held_minor, spent_minor, unfunded_minor, expected_cases,"     \
+    " case_count, shadow_price, period_starts_at_us, period_ends_at_us, created_at_us, updated_at_us, revision"
+
+/* The hash before this one is stored once, in the row before. */
+#define ENTRY_SELECT                                                                     \
+    "SELECT e.seq, e.decision_id, e.budget_id, e.kind, e.amount, e.balance_after,"       \
+    " e.created_at_us, e.note, p.hash, e.hash"                                           \
+    " FROM entries e LEFT JOIN entries p ON p.seq = e.seq - 1"
+
+#define AUDIT_SELECT                                                                     \
+    "SELECT e.seq, e.created_at_us, e.actor, e.action, e.subject, e.detail, p.hash,"     \
+    " e.hash FROM audit e LEFT JOIN audit p ON p.seq = e.seq - 1"
+
+#define DECISION_COLUMNS                                                                 \
+    "d.number, d.id, d.parent_id, d.answer_number, d.created_at_us, d.updated_at_us,"    \
+    " d.hold_expires_at_us, d.outcome, d.mode, d.status, d.amount, d.goodwill,"          \
+    " d.settled_amount, d.currency, d.customer_id, d.order_id, d.case_id, d.issue,"      \
+    " d.external_ref, a.body"
+#define DECISION_TABLES                                                                  \
+    " FROM decisions d LEFT JOIN answers a ON a.number = d.answer_number"
+
+/* One page of decisions. ?1 customer or order, ?2 outcome or -1, ?3 and ?4 the time span,
+ * ?5 and ?6 time and number of the row to go on from, ?7 customer or NULL, ?8 how many. */
+#define DECISION_PAGE(scope, compare, direction)                                         \
+    "SELECT " DECISION_COLUMNS DECISION_TABLES                                           \
+    " WHERE " scope " AND (?2 < 0 OR d.outcome = ?2)"                                    \
+    " AND (?7 IS NULL OR d.customer_id = ?7)"                                            \
+    " AND d.created_at_us > ?3 AND d.created_at_us < ?4"                                 \
+    " AND (d.created_at_us, d.number) " compare " (?5, ?6)"                              \
+    " ORDER BY d.created_at_us " direction ", d.number " direction " LIMIT ?8"
+
+#define VERSION_COLUMNS                                                                  \
+    "name, version, sha256, bytes, created_at_us, created_by, is_deleted"
+#define POLICY_COLUMNS "id, revision, created_at_us, created_by, reason, document"
+#define MOVE_COLUMNS   "name, alias, version, moved_at_us, moved_by, reason"
+#define KEY_COLUMNS                                                                      \
+    "id, name, scopes, hash, created_at_us, expires_at_us, revoked_at_us"
+
+#define STORE_STATEMENTS(X)                                                              \
+    /* Transactions. */                                                                  \
+    X(BEGIN_WRITE, WRITE, "BEGIN IMMEDIATE")                                             \
+    X(BEGIN_READ, READ, "BEGIN")                                                         \
+    X(COMMIT, READ, "COMMIT")                                                            \
+    X(ROLLBACK, READ, "ROLLBACK")                                                        \
+                                                                                         \
+    /* Answers and decisions. */                                                         \
+    X(ANSWER_FIND, READ,                                                                 \
+      "SELECT number, scope_key, request_hash, http_status, body, created_at_us"         \
+      " FROM answers WHERE scope_key = ?1")                                              \
+    X(ANSWER_INSERT, WRITE,                                                              \
+      "INSERT INTO answers (scope_key, request_hash, http_status, body, created_at_us)"  \
+      " VALUES (?1, ?2, ?3, ?4, ?5)")                                                    \
+    X(DECISION_INSERT, WRITE,                                                            \
+      "INSERT INTO decisions (id, parent_id, answer_number, created_at_us,"              \
+      " updated_at_us, hold_expires_at_us, outcome, mode, status, amount, goodwill,"     \
+      " settled_amount, currency, customer_id, order_id, case_id, issue, external_ref,"  \
+      " context) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"   \
+      " ?15, ?16, ?17, ?18, ?19)")                                                       \
+    X(DECISION_UPDATE, WRITE,                                                            \
+      "UPDATE decisions SET status = ?2, settled_amount = ?3, goodwill = ?4,"            \
+      " external_ref = ?5, updated_at_us = ?6 WHERE id = ?1")                            \
+    X(DECISION_FIND, READ,                                                               \
+      "SELECT " DECISION_COLUMNS ", d.context" DECISION_TABLES " WHERE d.id = ?1")       \
+    X(DECISION_PLACE, READ, "SELECT created_at_us, number FROM decisions WHERE id = ?1") \
+    X(DECISION_PAGE_ALL_UP, READ, DECISION_PAGE("?1 IS NULL", ">", "ASC"))               \
+    X(DECISION_PAGE_ALL_DOWN, READ, DECISION_PAGE("?1 IS NULL", "<", "DESC"))            \
+    X(DECISION_PAGE_CUSTOMER_UP, READ, DECISION_PAGE("d.customer_id = ?1", ">", "ASC"))  \
+    X(DECISION_PAGE_CUSTOMER_DOWN, READ,                                                 \
+      DECISION_PAGE("d.customer_id = ?1", "<", "DESC"))                                  \
+    X(DECISION_PAGE_ORDER_UP, READ, DECISION_PAGE("d.order_id = ?1", ">", "ASC"))        \
+    X(DECISION_PAGE_ORDER_DOWN, READ, DECISION_PAGE("d.order_id = ?1", "<", "DESC"))     \
+    X(DECISION_USAGE, READ,                                                              \
+      "SELECT count(*), coalesce(sum(goodwill), 0) FROM decisions"                       \
+      " WHERE customer_id = ?1 AND created_at_us >= ?2 AND status IN (0, 1)"             \
+      " AND goodwill > 0")                                                               \
+    X(DECISION_ORDER_AMOUNT, READ,                                                       \
+      "SELECT coalesce(sum(iif(status = 1, settled_amount, amount)), 0)"                 \
+      " FROM decisions WHERE order_id = ?1 AND status IN (0, 1)")                        \
+    X(DECISION_DUPLICATE, READ,                                                          \
+      "SELECT 1 FROM decisions WHERE order_id = ?1 AND issue = ?2"                       \
+      " AND created_at_us >= ?3 AND status IN (0, 1) AND amount > 0 LIMIT 1")            \
+    X(DECISION_EXPIRED, READ,                                                            \
+      "SELECT id FROM decisions WHERE status = 0 AND hold_expires_at_us <= ?1"           \
+      " ORDER BY hold_expires_at_us, number LIMIT ?2")                                   \
+    X(DECISION_CHILD, READ, "SELECT 1 FROM decisions WHERE parent_id = ?1 LIMIT 1")      \
+    X(CUSTOMER_EXISTS, READ, "SELECT 1 FROM decisions WHERE customer_id = ?1 LIMIT 1")   \
+                                                                                         \
+    /* Budgets and entries. */                                                           \
+    X(BUDGET_INSERT, WRITE,                                                              \
+      "INSERT INTO budgets (" BUDGET_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8," \
+      " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)")                     \
+    X(BUDGET_UPDATE, WRITE,                                                              \
+      "UPDATE budgets SET market = ?2, issue = ?3, segment = ?4, channel = ?5,"          \
+      " scope_currency = ?6, currency = ?7, period = ?8, time_zone = ?9, pacing = ?10,"  \
+      " limit_minor = ?11, held_minor = ?12, spent_minor = ?13, unfunded_minor = ?14,"   \
+      " expected_cases = ?15, case_count = ?16, shadow_price = ?17,"                     \
+      " period_starts_at_us = ?18, period_ends_at_us = ?19,"                             \
+      " created_at_us = ?20, updated_at_us = ?21, revision = ?22"                        \
+      " WHERE id = ?1 AND removed_at_us IS NULL")                                        \
+    X(BUDGET_REMOVE, WRITE,                                                              \
+      "UPDATE budgets SET removed_at_us = ?2, updated_at_us = ?2"                        \
+      " WHERE id = ?1 AND removed_at_us IS NULL")                                        \
+    X(BUDGET_FIND, READ,                                                                 \
+      "SELECT " BUDGET_COLUMNS " FROM budgets WHERE id = ?1 AND removed_at_us IS NULL")  \
+    X(BUDGET_LIST, READ,                                                                 \
+      "SELECT " BUDGET_COLUMNS " FROM budgets WHERE removed_at_us IS NULL ORDER BY id")  \
+    X(BUDGET_COUNT, READ, "SELECT count(*) FROM budgets WHERE removed_at_us IS NULL")    \
+    X(ENTRY_HEAD, READ, "SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1")       \
+    X(ENTRY_INSERT, WRITE,                                                               \
+      "INSERT INTO entries (seq, decision_id, budget_id, kind, amount, balance_after,"   \
+      " created_at_us, note, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")         \
+    X(ENTRY_PAGE_ALL_UP, READ, ENTRY_SELECT " WHERE e.seq > ?2 ORDER BY e.seq LIMIT ?3") \
+    X(ENTRY_PAGE_ALL_DOWN, READ,                                                         \
+      ENTRY_SELECT " WHERE e.seq < ?2 ORDER BY e.seq DESC LIMIT ?3")                     \
+    X(ENTRY_PAGE_BUDGET_UP, READ,                                                        \
+      ENTRY_SELECT " WHERE e.budget_id = ?1 AND e.seq > ?2 ORDER BY e.seq LIMIT ?3")     \
+    X(ENTRY_PAGE_BUDGET_DOWN, READ,                                                      \
+      ENTRY_SELECT                                                                       \
+      " WHERE e.budget_id = ?1 AND e.seq < ?2 ORDER BY e.seq DESC LIMIT ?3")             \
+    X(ENTRY_CHARGES, READ,                                                               \
+      "SELECT budget_id, sum(iif(kind IN (0, 5), amount, -amount)) AS open"              \
+      " FROM entries WHERE decision_id = ?1 AND kind IN (0, 1, 2, 3, 5)"                 \
+      " GROUP BY budget_id HAVING open <> 0 ORDER BY budget_id")                         \
+                                                                                         \
+    /* Chains. */                                                                        \
+    X(CHAIN_FIND, READ, "SELECT seq, hash FROM chains WHERE name = ?1")                  \
+    X(CHAIN_SET, WRITE, "UPDATE chains SET seq = ?2, hash = ?3 WHERE name = ?1")         \
+    X(AUDIT_HEAD, READ, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")         \
+    X(AUDIT_INSERT, WRITE,                                                               \
+      "INSERT INTO audit (seq, created_at_us, actor, action, subject, detail, hash)"     \
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                            \
+    X(AUDIT_PAGE_UP, READ, AUDIT_SELECT " WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2")     \
+    X(AUDIT_PAGE_DOWN, READ,                                                             \
+      AUDIT_SELECT " WHERE e.seq < ?1 ORDER BY e.seq DESC LIMIT ?2")                     \
+                                                                                         \
+    /* Models, policies and keys. */                                                     \
+    X(MODEL_NEWEST, READ,                                                                \
+      "SELECT version, sha256, is_deleted FROM model_versions WHERE name = ?1"           \
+      " ORDER BY version DESC LIMIT 1")                                                  \
+    X(MODEL_INSERT, WRITE,                                                               \
+      "INSERT INTO model_versions (" VERSION_COLUMNS ", manifest)"                       \
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7)")                                         \
+    X(MODEL_FILE_INSERT, WRITE,                                                          \
+      "INSERT INTO model_files (model_name, version, name, content)"                     \
+      " VALUES (?1, ?2, ?3, ?4)")                                                        \
+    X(MODEL_FIND, READ,                                                                  \
+      "SELECT " VERSION_COLUMNS ", manifest FROM model_versions"                         \
+      " WHERE name = ?1 AND version = ?2")                                               \
+    X(MODEL_FILES, READ,                                                                 \
+      "SELECT name, content FROM model_files WHERE model_name = ?1 AND version = ?2"     \
+      " ORDER BY name")                                                                  \
+    X(MODEL_LIST, READ,                                                                  \
+      "SELECT " VERSION_COLUMNS " FROM model_versions"                                   \
+      " WHERE (?1 IS NULL OR name = ?1) AND NOT is_deleted ORDER BY name, version DESC") \
+    X(MODEL_DELETE, WRITE,                                                               \
+      "UPDATE model_versions SET is_deleted = 1 WHERE name = ?1 AND version = ?2"        \
+      " AND NOT is_deleted")                                                             \
+    X(ALIAS_INSERT, WRITE,                                                               \
+      "INSERT INTO alias_moves (" MOVE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6)")      \
+    X(ALIAS_LIST, READ,                                                                  \
+      "SELECT " MOVE_COLUMNS " FROM alias_moves m WHERE (?1 IS NULL OR name = ?1)"       \
+      " AND version IS NOT NULL AND number = (SELECT max(number) FROM alias_moves"       \
+      " WHERE name = m.name AND alias = m.alias) ORDER BY name, alias")                  \
+    X(ALIAS_HISTORY, READ,                                                               \
+      "SELECT " MOVE_COLUMNS " FROM alias_moves WHERE (?1 IS NULL OR name = ?1)"         \
+      " AND moved_at_us <= ?2 ORDER BY number DESC")                                     \
+    X(ALIAS_OF_VERSION, READ,                                                            \
+      "SELECT alias FROM alias_moves m WHERE name = ?1 AND version = ?2"                 \
+      " AND number = (SELECT max(number) FROM alias_moves"                               \
+      " WHERE name = m.name AND alias = m.alias) LIMIT 1")                               \
+    X(POLICY_NEWEST, READ,                                                               \
+      "SELECT coalesce(max(revision), 0) FROM policy_revisions WHERE id = ?1")           \
+    X(POLICY_INSERT, WRITE,                                                              \
+      "INSERT INTO policy_revisions (" POLICY_COLUMNS ")"                                \
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                                \
+    X(POLICY_FIND, READ,                                                                 \
+      "SELECT " POLICY_COLUMNS " FROM policy_revisions"                                  \
+      " WHERE id = ?1 AND (?2 = 0 OR revision = ?2) ORDER BY revision DESC LIMIT 1")     \
+    X(POLICY_LIST, READ,                                                                 \
+      "SELECT " POLICY_COLUMNS " FROM policy_revisions p WHERE revision ="               \
+      " (SELECT max(revision) FROM policy_revisions WHERE id = p.id) ORDER BY id")       \
+    X(POLICY_REVISIONS, READ,                                                            \
+      "SELECT " POLICY_COLUMNS " FROM policy_revisions WHERE id = ?1"                    \
+      " ORDER BY revision DESC")                                                         \
+    X(KEY_INSERT, WRITE,                                                                 \
+      "INSERT INTO api_keys (" KEY_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")      \
+    X(KEY_UPDATE, WRITE,                                                                 \
+      "UPDATE api_keys SET name = ?2, scopes = ?3, hash = ?4, created_at_us = ?5,"       \
+      " expires_at_us = ?6, revoked_at_us = ?7 WHERE id = ?1")                           \
+    X(KEY_LIST, READ, "SELECT " KEY_COLUMNS " FROM api_keys ORDER BY number")            \
+                                                                                         \
+    /* Checks and figures. */                                                            \
+    X(CHECK_ENTRIES, READ,                                                               \
+      "SELECT e.seq, e.decision_id, e.budget_id, e.kind, e.amount, e.balance_after,"     \
+      " e.created_at_us, e.hash, b.number FROM entries e"                                \
+      " LEFT JOIN budgets b ON b.id = e.budget_id"                                       \
+      " WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2")                                       \
+    X(CHECK_BUDGETS, READ,                                                               \
+      "SELECT number, id, limit_minor, held_minor, spent_minor, removed_at_us IS NULL"   \
+      " FROM budgets ORDER BY number")                                                   \
+    X(CHECK_DECISIONS, READ,                                                             \
+      "SELECT d.number, d.id, d.status,"                                                 \
+      " (SELECT coalesce(sum(iif(kind IN (0, 5), amount, -amount)), 0) FROM entries"     \
+      " WHERE decision_id = d.id AND kind IN (0, 1, 2, 3, 5)),"                          \
+      " (SELECT count(*) FROM entries WHERE decision_id = d.id AND kind IN (0, 5)"       \
+      " AND amount > 0)"                                                                 \
+      " FROM decisions d WHERE d.number > ?1 ORDER BY d.number LIMIT ?2")                \
+    X(STATS, READ,                                                                       \
+      "SELECT (SELECT coalesce(max(number), 0) FROM decisions),"                         \
+      " (SELECT coalesce(max(seq), 0) FROM entries),"                                    \
+      " (SELECT coalesce(max(number), 0) FROM answers),"                                 \
+      " (SELECT count(*) FROM budgets WHERE removed_at_us IS NULL),"                     \
+      " (SELECT count(DISTINCT id) FROM policy_revisions),"                              \
+      " (SELECT count(*) FROM model_versions WHERE NOT is_deleted),"                     \
+      " (SELECT count(*) FROM api_keys WHERE revoked_at_us IS NULL),"                    \
+      " (SELECT coalesce(max(seq), 0) FROM audit)")
+
+#endif

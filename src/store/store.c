@@ -1,0 +1,333 @@
+/* store.c - the connection: opened with every guard SQLite has, and its transactions. */
+#include "store/store.h"
+
+#include "store/log_file.h"
+#include "store/sql.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    BUSY_TIMEOUT_MS = 5000,
+    VALUE_BYTES_MAX = 80 << 20, /* a whole model bundle, and room to spare */
+};
+
+static const char *const statement_texts[SQL_COUNT] = {
+#define SQL_TEXT(name, role, text) [SQL_##name] = text,
+    STORE_STATEMENTS(SQL_TEXT)
+#undef SQL_TEXT
+};
+
+enum { READ, WRITE };
+static const char statement_roles[SQL_COUNT] = {
+#define SQL_ROLE(name, role, text) [SQL_##name] = role,
+    STORE_STATEMENTS(SQL_ROLE)
+#undef SQL_ROLE
+};
+
+/* Nothing in a damaged or hostile file may make SQLite run code, follow views into trouble, or
+ * grow without bounds. */
+static const struct {
+    int limit, value;
+} limits[] = {
+    {SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX},
+    {SQLITE_LIMIT_SQL_LENGTH, 32 << 10},
+    {SQLITE_LIMIT_COLUMN, 64},
+    {SQLITE_LIMIT_EXPR_DEPTH, 100},
+    {SQLITE_LIMIT_COMPOUND_SELECT, 10},
+    {SQLITE_LIMIT_VDBE_OP, 25000},
+    {SQLITE_LIMIT_FUNCTION_ARG, 8},
+    {SQLITE_LIMIT_ATTACHED, 0},
+    {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 64},
+    {SQLITE_LIMIT_VARIABLE_NUMBER, 32},
+    {SQLITE_LIMIT_TRIGGER_DEPTH, 4},
+    {SQLITE_LIMIT_WORKER_THREADS, 0},
+};
+
+static const struct {
+    int option, value;
+} guards[] = {
+    {SQLITE_DBCONFIG_DEFENSIVE, 1},       {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+    {SQLITE_DBCONFIG_ENABLE_FKEY, 1},     {SQLITE_DBCONFIG_ENABLE_TRIGGER, 1},
+    {SQLITE_DBCONFIG_ENABLE_VIEW, 0},     {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
+    {SQLITE_DBCONFIG_DQS_DDL, 0},         {SQLITE_DBCONFIG_DQS_DML, 0},
+};
+
+/* Memory maps stay off: an I/O error must be an error, not SIGBUS. */
+static const char common_pragmas[] = "PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON;"
+                                     "PRAGMA temp_store = MEMORY;";
+
+/* The log is moved into the file by a thread of its own (store_checkpoint), and never cut:
+ * a large log that is written again needs no metadata at each commit. Pages stay in memory until
+ * the commit: log_file.c depends on it. */
+static const char writer_pragmas[] =
+    "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
+    "PRAGMA journal_size_limit = -1; PRAGMA cache_size = -32768;"
+    "PRAGMA cache_spill = OFF;";
+
+static const char reader_pragmas[] =
+    "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
+    "PRAGMA journal_size_limit = -1; PRAGMA cache_size = -4096; PRAGMA query_only = ON;";
+
+/* What a reader may compile: reads, and the checks. */
+static int reader_may(void *context, int action, const char *first, const char *second,
+                      const char *database, const char *trigger)
+{
+    static const char *const pragmas[] = {
+        "integrity_check", "quick_check", "foreign_key_check",
+        "user_version",    "query_only",  "application_id",
+    };
+
+    (void)context, (void)second, (void)database, (void)trigger;
+    switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_READ:
+    case SQLITE_FUNCTION:
+    case SQLITE_TRANSACTION:
+        return SQLITE_OK;
+    case SQLITE_PRAGMA:
+        for (size_t i = 0; i < sizeof pragmas / sizeof *pragmas; i++)
+            if (strcmp(first, pragmas[i]) == 0)
+                return SQLITE_OK;
+        return SQLITE_DENY;
+    default:
+        return SQLITE_DENY;
+    }
+}
+
+/* SQLite gives a new file the mode of the process; ours holds customers and keys. */
+static enum status file_prepare(const char *path, enum store_mode mode, struct err *err)
+{
+    int fd;
+
+    if (mode == STORE_READER) {
+        if (access(path, F_OK) == 0)
+            return STATUS_OK;
+        return err_set(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO,
+                       "cannot open '%s': %s", path, strerror(errno));
+    }
+    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        close(fd);
+        return STATUS_OK;
+    }
+    if (errno == EEXIST)
+        return STATUS_OK;
+    return err_set(err, STATUS_IO, "cannot create '%s': %s", path, strerror(errno));
+}
+
+static enum status connect(struct store *store, struct err *err)
+{
+    const char *layer = log_file_layer();
+    int code = SQLITE_NOMEM;
+
+    if (layer)
+        code = sqlite3_open_v2(store->path, &store->db,
+                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+                                   SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE,
+                               layer);
+    if (code != SQLITE_OK)
+        return sql_fail(store, code, "open the database", err);
+    sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
+    for (size_t i = 0; i < sizeof guards / sizeof *guards; i++) {
+        code = sqlite3_db_config(store->db, guards[i].option, guards[i].value, NULL);
+        if (code != SQLITE_OK)
+            return sql_fail(store, code, "guard the database", err);
+    }
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        sqlite3_limit(store->db, limits[i].limit, limits[i].value);
+    return sql_run(store, common_pragmas, "configure the database", err);
+}
+
+static enum status configure_writer(struct store *store, bool *was_created,
+                                    struct err *err)
+{
+    sqlite3_stmt *statement = NULL;
+    enum status rc = sql_run(store, writer_pragmas, "configure the database", err);
+    int64_t version;
+    bool is_wal = false;
+    int code;
+
+    /* A newer or a foreign file stays as it is, its journal mode too. */
+    if (!rc)
+        rc = sql_int(store, "PRAGMA user_version", &version, err);
+    if (!rc && version)
+        rc = schema_check(store, err);
+    if (rc)
+        return rc;
+    code = sqlite3_prepare_v2(store->db, "PRAGMA journal_mode = WAL", -1, &statement, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    if (code == SQLITE_ROW) {
+        const char *journal = (const char *)sqlite3_column_text(statement, 0);
+
+        is_wal = journal && strcmp(journal, "wal") == 0;
+    }
+    sqlite3_finalize(statement);
+    if (code != SQLITE_ROW)
+        return sql_fail(store, code, "switch to a write-ahead log", err);
+    if (!is_wal)
+        return err_set(err, STATUS_IO, "'%s' cannot have a write-ahead log: %s",
+                       store->path, "its file system lacks shared memory or locks");
+    return schema_migrate(store, was_created, err);
+}
+
+static enum status configure_reader(struct store *store, struct err *err)
+{
+    enum status rc = sql_run(store, reader_pragmas, "configure the database", err);
+
+    if (!rc)
+        rc = schema_check(store, err);
+    if (!rc)
+        sqlite3_set_authorizer(store->db, reader_may, NULL);
+    return rc;
+}
+
+static enum status prepare_all(struct store *store, struct err *err)
+{
+    for (int i = 0; i < SQL_COUNT; i++) {
+        int code;
+
+        if (store->mode == STORE_READER && statement_roles[i] == WRITE)
+            continue;
+        code = sqlite3_prepare_v3(store->db, statement_texts[i], -1,
+                                  SQLITE_PREPARE_PERSISTENT, &store->statements[i], NULL);
+        if (code != SQLITE_OK)
+            return sql_fail(store, code, "prepare a statement", err);
+    }
+    return STATUS_OK;
+}
+
+enum status store_open(const char *path, enum store_mode mode, struct store **store,
+                       bool *was_created, struct err *err)
+{
+    size_t path_bytes = strlen(path) + 1;
+    struct store *opened;
+    bool is_new = false;
+    enum status rc;
+
+    *store = NULL;
+    opened = calloc(1, sizeof *opened + path_bytes);
+    if (!opened)
+        return err_set(err, STATUS_EXHAUSTED, "no memory to open '%s'", path);
+    opened->mode = mode;
+    memcpy(opened->path, path, path_bytes);
+    rc = file_prepare(path, mode, err);
+    if (!rc) {
+        rc = connect(opened, err);
+        if (!rc && mode == STORE_WRITER)
+            rc = configure_writer(opened, &is_new, err);
+        if (!rc && mode == STORE_READER)
+            rc = configure_reader(opened, err);
+        if (!rc)
+            rc = prepare_all(opened, err);
+        if (rc)
+            rc = err_wrap(err, "open '%s'", path);
+    }
+    if (rc) {
+        store_close(opened);
+        return rc;
+    }
+    if (was_created)
+        *was_created = is_new;
+    *store = opened;
+    return STATUS_OK;
+}
+
+int64_t store_change_count(const struct store *store)
+{
+    return sqlite3_total_changes64(store->db);
+}
+
+void store_close(struct store *store)
+{
+    if (!store)
+        return;
+    for (int i = 0; i < SQL_COUNT; i++)
+        sqlite3_finalize(store->statements[i]);
+    sqlite3_close(store->db);
+    free(store);
+}
+
+/* --- transactions --------------------------------------------------------------------------- */
+
+static unsigned data_version(struct store *store)
+{
+    unsigned version = 0;
+
+    (void)sqlite3_file_control(store->db, "main", SQLITE_FCNTL_DATA_VERSION, &version);
+    return version;
+}
+
+/* A rollback can itself fail for want of memory; then the transaction is still there. */
+static bool is_idle(struct store *store)
+{
+    if (!sqlite3_get_autocommit(store->db))
+        (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    return sqlite3_get_autocommit(store->db);
+}
+
+enum status store_begin(struct store *store, struct err *err)
+{
+    struct query query;
+    enum status rc;
+
+    assert(store->mode == STORE_WRITER);
+    if (store->has_failed)
+        return err_set(err, STATUS_IO,
+                       "an earlier write did not reach the disk: open the store again");
+    if (!is_idle(store))
+        return err_set(err, STATUS_IO, "an earlier transaction could not be ended");
+    query = query_start(store, SQL_BEGIN_WRITE);
+    rc = query_run(&query, "begin a transaction", err);
+    if (rc)
+        return rc;
+    /* Another process may have written meanwhile. */
+    if (store->data_version != data_version(store))
+        chains_forget(store);
+    store->is_writing = true;
+    return STATUS_OK;
+}
+
+enum status store_commit(struct store *store, struct err *err)
+{
+    enum status rc = chains_save(store, err);
+
+    if (!rc) {
+        struct query query = query_write(store, SQL_COMMIT);
+
+        rc = query_run(&query, "commit", err);
+    }
+    if (rc) {
+        store_rollback(store);
+        return rc;
+    }
+    store->is_writing = false;
+    store->data_version = data_version(store);
+    return STATUS_OK;
+}
+
+void store_rollback(struct store *store)
+{
+    (void)is_idle(store);
+    store->is_writing = false;
+    chains_forget(store);
+}
+
+enum status store_read_begin(struct store *store, struct err *err)
+{
+    struct query query = query_start(store, SQL_BEGIN_READ);
+
+    if (!is_idle(store))
+        return err_set(err, STATUS_IO, "an earlier transaction could not be ended");
+    return query_run(&query, "begin to read", err);
+}
+
+void store_read_end(struct store *store)
+{
+    (void)is_idle(store);
+}
