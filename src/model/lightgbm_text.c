@@ -121,7 +121,7 @@ static enum status header_count(struct reader *reader, enum header_line line, in
     if (!text_int(text, value) || *value < min || *value > max)
         return err_set(reader->err, STATUS_INVALID,
                        "%s: '%.*s' is not a number in [%lld, %lld]", header_names[line],
-                       TEXT_ARG(text_clip(text)), (long long)min, (long long)max);
+                       TEXT_ARG(scalar_shown(text)), (long long)min, (long long)max);
     return STATUS_OK;
 }
 
@@ -134,7 +134,7 @@ static enum status read_version(struct reader *reader)
         return err_set(reader->err, STATUS_INVALID, "version: is missing");
     if (!text_is(version, "v3") && !text_is(version, "v4"))
         return err_set(reader->err, STATUS_INVALID, "version: '%.*s' is not supported",
-                       TEXT_ARG(text_clip(version)));
+                       TEXT_ARG(scalar_shown(version)));
     snprintf(forest->library, sizeof forest->library, "lightgbm-%.2s", version.at);
     return STATUS_OK;
 }
@@ -246,7 +246,7 @@ static enum status read_trees(struct reader *reader)
         if (!text_is(key, "Tree") || !text_int(value, &index))
             return err_set(reader->err, STATUS_MALFORMED,
                            "line %ld: '%.*s' where Tree=%d or 'end of trees' is expected",
-                           reader->line_number, TEXT_ARG(text_clip(line)),
+                           reader->line_number, TEXT_ARG(scalar_shown(line)),
                            reader->builder.forest->tree_count);
         if (index != reader->builder.forest->tree_count)
             return err_set(reader->err, STATUS_INVALID,
@@ -284,16 +284,18 @@ static enum status check_trees(struct reader *reader)
 enum status forest_read_lightgbm(const char *text, size_t bytes, struct forest **forest,
                                  struct err *err)
 {
-    struct reader reader = {.rest = {text, bytes}, .err = err};
-    const char *nul = memchr(text, 0, bytes);
+    struct err unheard;
+    struct reader reader = {.rest = {text, bytes}, .err = err ? err : &unheard};
+    const char *nul = bytes ? memchr(text, 0, bytes) : NULL;
     enum status rc;
 
     if (bytes > MODEL_BYTES_MAX)
-        return err_set(err, STATUS_TOO_LARGE, "the model is over %d bytes",
+        return err_set(reader.err, STATUS_TOO_LARGE, "the model is over %d bytes",
                        MODEL_BYTES_MAX);
     if (nul)
-        return err_set(err, STATUS_MALFORMED, "byte %zu: is a NUL", (size_t)(nul - text));
-    rc = forest_builder_init(&reader.builder, FOREST_LIGHTGBM, err);
+        return err_set(reader.err, STATUS_MALFORMED, "byte %zu: is a NUL",
+                       (size_t)(nul - text));
+    rc = forest_builder_init(&reader.builder, FOREST_LIGHTGBM, reader.err);
     if (!rc)
         rc = read_header(&reader);
     if (!rc)
@@ -301,7 +303,7 @@ enum status forest_read_lightgbm(const char *text, size_t bytes, struct forest *
     if (!rc)
         rc = check_trees(&reader);
     if (!rc)
-        rc = forest_builder_finish(&reader.builder, forest, err);
+        rc = forest_builder_finish(&reader.builder, forest, reader.err);
     forest_builder_free(&reader.builder);
     lightgbm_tree_free(&reader.tree);
     return rc;

@@ -516,7 +516,7 @@ static void raw_values_are_those_of_the_input(void **state)
     const char *text = "[ {\"a\": [1, 2 ]} ,  \"x\" ]";
     struct json_scan scan = scan_of(text);
     struct json_level array;
-    struct text raw;
+    struct text raw = {0};
 
     (void)state;
     json_enter_array(&scan, &array);
