@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,8 +28,7 @@ static int command_bytes(const struct command_usage *usage)
     return (int)bytes;
 }
 
-__attribute__((format(printf, 2, 3))) static int usage_wrong(
-    const struct command_usage *usage, const char *format, ...)
+int usage_wrong(const struct command_usage *usage, const char *format, ...)
 {
     va_list arguments;
 
@@ -193,8 +193,12 @@ int options_parse(const struct command_usage *usage, int argc, char **argv,
 
 int command_failed(const struct err *err)
 {
+    const struct fault *only = &err->faults[0];
+    bool is_said = err->fault_count == 1 && strstr(err->text, only->pointer) &&
+                   strstr(err->text, only->detail);
+
     fprintf(stderr, "redress: %s\n", err->text);
-    for (int i = 0; i < err->fault_count && err->fault_count > 1; i++)
+    for (int i = 0; i < err->fault_count && !is_said; i++)
         fprintf(stderr, "  %s: %s\n", err->faults[i].pointer, err->faults[i].detail);
     return EXIT_REFUSED;
 }

@@ -1,4 +1,4 @@
-#include "world_builder.h"
+#include "support/world_builder.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/rng.h"
 #include "decide/decision.h"
-#include "world_builder.h"
+#include "support/world_builder.h"
 
 #include <math.h>
 #include <stdio.h>
