@@ -327,8 +327,8 @@ static void every_tampered_row_is_found(void **state)
          "held 110, spent 0, but its entries add up to 1000000, 100, 0"},
         {"DELETE FROM entries WHERE seq > 11; UPDATE budgets SET held_minor = 100",
          "The last row of 'entries' is 11, but row 12 was written last"},
-        {"UPDATE entries SET seq = -1 WHERE seq = 4; UPDATE entries SET seq = 4 WHERE seq = "
-         "5; UPDATE entries SET seq = 5 WHERE seq = -1",
+        {"UPDATE entries SET seq = 1000 WHERE seq = 4; UPDATE entries SET seq = 4 WHERE seq = "
+         "5; UPDATE entries SET seq = 5 WHERE seq = 1000",
          "entry 4 was changed"},
         {"UPDATE budgets SET spent_minor = 10, held_minor = held_minor - 10", "add up"},
         {"UPDATE budgets SET limit_minor = 2000000", "add up"},
