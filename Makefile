@@ -57,7 +57,7 @@ FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 REPLAY := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/tests/replay/%)
 FUZZ := $(FUZZ_SRC:%.c=build/fuzz/%)
 BENCH := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
-SOURCES = $(shell find include src tests -name '*.[ch]')
+SOURCES = $(shell find include src tests scripts -name '*.[ch]')
 
 # Programs with their arguments, one shell word each, for scripts/run-tests.
 corpus_of = $(wildcard tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(1))))

@@ -20,7 +20,8 @@ struct traffic_case {
     struct traffic_option {
         float effect, cost;
         int64_t amount; /* of the goodwill */
-    } options[TRAFFIC_OPTION_COUNT]; /* those that some price makes the best, by rising cost */
+    } options
+        [TRAFFIC_OPTION_COUNT]; /* those that some price makes the best, by rising cost */
     uint64_t budgets[TRAFFIC_BUDGET_COUNT]; /* hashes of their ids */
 };
 

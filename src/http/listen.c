@@ -21,6 +21,8 @@
 
 enum { CONNECTION_MEMORY_BYTES = 8192, BACKLOG = 1024, SPARE_FILE_COUNT = 128 };
 
+#define WORDS_INTERVAL_US (10 * SECOND_US)
+
 /* --- addresses ------------------------------------------------------------------------------ */
 
 static bool parse_port(const char *text, in_port_t *port)
@@ -94,8 +96,8 @@ void address_format(const struct sockaddr_storage *address, int port,
 
 /* --- what the library tells ----------------------------------------------------------------- */
 
-/* While it starts its words become the error; later they are logged, at most one a second, because
- * clients can make it talk. */
+/* While it starts its words become the error; later they are logged, now and then, because clients
+ * can make it talk. */
 static void on_words(void *context, const char *format, va_list arguments)
 {
     struct listener *listener = context;
@@ -110,9 +112,9 @@ static void on_words(void *context, const char *format, va_list arguments)
         memcpy(listener->trouble, words, sizeof words);
         return;
     }
-    if (now_us - logged_at_us >= SECOND_US &&
+    if (now_us - logged_at_us >= WORDS_INTERVAL_US &&
         atomic_compare_exchange_strong(&listener->logged_at_us, &logged_at_us, now_us))
-        log_event(LOG_WARN, "http_library", LOG_TEXT("detail", detail));
+        log_event(LOG_INFO, "http_library", LOG_TEXT("detail", detail));
 }
 
 static void on_panic(void *context, const char *file, unsigned line, const char *reason)

@@ -293,7 +293,8 @@ static enum status expect_body(struct call *call, struct err *err)
     return STATUS_OK;
 }
 
-/* The first call. True: go on reading. False: the reply is a refusal. */
+/* The first call. True: go on reading. False: the reply is a refusal, to be sent at once. The library
+ * closes a connection that is answered in the first call; without a body that can wait. */
 static bool begin(struct call *call, const char *target, const char *method,
                   const char *version)
 {
@@ -310,7 +311,8 @@ static bool begin(struct call *call, const char *target, const char *method,
         exchange_refuse(&call->exchange, &err);
     }
     call->must_close = call->exchange.content_length > 0;
-    return false;
+    call->is_answered = true;
+    return !call->must_close;
 }
 
 /* --- running -------------------------------------------------------------------------------- */

@@ -46,7 +46,12 @@ fail() {
 "$build/redress" demo --data "$folder/data" >/dev/null || fail "no demo folder"
 demo=$folder/data/demo.json
 support=$(jq -r .keys.support "$demo")
-ops=$(jq -r .keys.ops "$demo")
+
+# Budgets that outlast the run.
+"$build/redress" budget list --data "$folder/data" --json | jq -r '.data[].id' |
+    while read -r budget; do
+        "$build/redress" budget set "$budget" --limit 9000000000000 --data "$folder/data" >/dev/null
+    done || fail "no budgets"
 
 REDRESS_HEALTH_LISTEN=127.0.0.1:0 \
     "$build/redress" serve --data "$folder/data" --listen 127.0.0.1:0 2>"$folder/serve.log" &
@@ -66,20 +71,7 @@ done
 [ -n "$listen" ] || fail "the service did not start"
 hello_port=$(jq -r .port "$folder/hello.out")
 
-# --- budgets that outlast the run, and cases that never repeat -------------------------------
-
-call() {
-    curl -sS --fail-with-body -H "Authorization: Bearer $ops" "$@" || fail "no answer"
-}
-for id in $(call "http://$listen/v1/budgets" | jq -r '.data[].id'); do
-    call -D "$folder/head" "http://$listen/v1/budgets/$id" >"$folder/budget"
-    etag=$(tr -d '\r' <"$folder/head" | sed -n 's/^[Ee][Tt][Aa][Gg]: *//p')
-    jq -c '{scope, period, time_zone, limit: 9000000000000, currency} + (if .pacing then {pacing} else {} end)
-        | with_entries(select(.value != null))' "$folder/budget" |
-        call -X PUT -H "If-Match: $etag" -H "Content-Type: application/json" \
-            -H "Idempotency-Key: bench-$id" --data-binary @- "http://$listen/v1/budgets/$id" \
-            >/dev/null
-done
+# --- cases that never repeat -------------------------------------------------------------------
 
 # Ten '@' become a number that no other request has.
 own='.case_id = "b-@@@@@@@@@@" | .customer_id = "c_@@@@@@@@@@" | .order_id = "o_@@@@@@@@@@"'

@@ -20,6 +20,22 @@ extern const char lightgbm_small[];
  * test when `from` does not occur. */
 char *text_replaced(const char *text, const char *from, const char *to);
 
+enum { PATH_BYTES = 1024 };
+void path_of(char path[static PATH_BYTES], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* How a folder's model compares with raw.csv, pred.csv and leaf.csv beside it. */
+struct comparison {
+    bool is_scored; /* false: refused, as it may be */
+    int row_count, tree_count;
+    int differing_leaf_count;
+    int inexact_count; /* raw scores that are not the same to the bit */
+};
+
+/* Score X.csv by model.json or model.txt. Fails the test when a raw score or a prediction
+ * is off by more than 1e-6 (1 + |raw|). */
+struct comparison compare_folder(const char *folder, bool may_be_refused);
+
 /* The fixtures' folder, e.g. "../shared/fixtures/trees"; NULL, and a line that says
  * SKIPPED, when it is not there. */
 const char *fixtures_folder(void);

@@ -8,81 +8,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "base/file.h"
 #include "../support/forest_fixture.h"
-#include "table/csv.h"
+#include "base/file.h"
 
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-enum { PATH_BYTES = 1024 };
-
-__attribute__((format(printf, 2, 3))) static void path_of(char path[static PATH_BYTES],
-                                                          const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    assert_true(vsnprintf(path, PATH_BYTES, format, arguments) < PATH_BYTES);
-    va_end(arguments);
-}
-
-/* A table of numbers. */
-struct table {
-    double *numbers; /* (row, column) */
-    int row_count, column_count;
-};
-
-static struct table table_read(const char *path)
-{
-    struct table table = {0};
-    struct csv *csv = NULL;
-    struct err err = {0};
-    size_t capacity = 0;
-    bool has_row = true;
-
-    if (csv_open(path, false, &csv, &err))
-        fail_msg("%s", err.text);
-    table.column_count = csv_column_count(csv);
-    while (csv_next(csv, &has_row, &err) == STATUS_OK && has_row) {
-        size_t used = (size_t)table.row_count * (size_t)table.column_count;
-
-        if (used + (size_t)table.column_count > capacity) {
-            capacity = (used + (size_t)table.column_count) * 2;
-            table.numbers = realloc(table.numbers, capacity * sizeof(double));
-            assert_non_null(table.numbers);
-        }
-        for (int i = 0; i < table.column_count; i++)
-            if (csv_number(csv, i, &table.numbers[used + (size_t)i], &err))
-                fail_msg("%s", err.text);
-        table.row_count++;
-    }
-    assert_false(has_row);
-    csv_close(csv);
-    return table;
-}
-
-/* False when the model is refused, which only optional ones may be. */
-static bool model_open(const char *path, bool may_be_refused, struct bundle_model *model)
-{
-    struct err err = {0};
-    char *content = NULL;
-    size_t bytes = 0;
-    enum status rc;
-
-    if (file_read(path, MODEL_BYTES_MAX, &content, &bytes, &err))
-        fail_msg("%s: %s", path, err.text);
-    rc = model_read(content, bytes, model, &err);
-    free(content);
-    if (rc && !may_be_refused)
-        fail_msg("%s: %s", path, err.text);
-    if (rc)
-        printf("%s: refused, as it may be: %s\n", path, err.text);
-    return rc == STATUS_OK;
-}
 
 static bool is_optional(const char *folder)
 {
@@ -100,100 +33,12 @@ static bool is_optional(const char *folder)
     return is;
 }
 
-/* Raw scores and predictions within 1e-6 (1 + |raw|); returns how many raw scores are not
- * the same to the bit once printed as the fixture prints them. */
-static int compare_scores(const char *folder, const struct forest *forest,
-                          struct table rows)
+static void print_comparison(const char *folder, struct comparison comparison)
 {
-    char path[PATH_BYTES];
-    int rounds = forest_round_count(forest);
-    int columns = forest_prediction_count(forest);
-    int inexact = 0;
-    double *raw =
-        calloc((size_t)rows.row_count * (size_t)forest->group_count, sizeof *raw);
-    double *prediction = calloc((size_t)rows.row_count * (size_t)columns, sizeof *raw);
-    struct table expected;
-
-    assert_non_null(raw);
-    assert_non_null(prediction);
-    forest_raw(forest, rows.numbers, rows.row_count, 0, rounds, raw);
-    forest_predict(forest, raw, rows.row_count, rounds, prediction);
-    path_of(path, "%s/raw.csv", folder);
-    expected = table_read(path);
-    assert_int_equal(expected.row_count, rows.row_count);
-    assert_int_equal(expected.column_count, forest->group_count);
-    for (int i = 0; i < rows.row_count * forest->group_count; i++) {
-        if (!(fabs(raw[i] - expected.numbers[i]) <=
-              1e-6 * (1 + fabs(expected.numbers[i]))))
-            fail_msg("%s raw %d: %.17g, expected %.17g", folder, i, raw[i],
-                     expected.numbers[i]);
-        inexact += raw[i] != expected.numbers[i] &&
-                   (forest->dialect != FOREST_XGBOOST ||
-                    (float)raw[i] != (float)expected.numbers[i]);
-    }
-    free(expected.numbers);
-    path_of(path, "%s/pred.csv", folder);
-    expected = table_read(path);
-    assert_int_equal(expected.row_count, rows.row_count);
-    assert_int_equal(expected.column_count, columns);
-    for (int i = 0; i < rows.row_count * columns; i++)
-        if (!(fabs(prediction[i] - expected.numbers[i]) <=
-              1e-6 * (1 + fabs(raw[columns == forest->group_count ? i : 0]))))
-            fail_msg("%s prediction %d: %.17g, expected %.17g", folder, i, prediction[i],
-                     expected.numbers[i]);
-    free(expected.numbers);
-    free(raw);
-    free(prediction);
-    return inexact;
-}
-
-static void compare_leaves(const char *folder, const struct forest *forest,
-                           struct table rows)
-{
-    char path[PATH_BYTES];
-    size_t count = (size_t)rows.row_count * (size_t)forest->tree_count;
-    int32_t *leaves = calloc(count + 1, sizeof *leaves);
-    struct table expected;
-    int differing = 0;
-
-    path_of(path, "%s/leaf.csv", folder);
-    if (access(path, R_OK) == 0) {
-        expected = table_read(path);
-        assert_int_equal(expected.row_count, rows.row_count);
-        assert_int_equal(expected.column_count, forest->tree_count);
-        forest_leaves(forest, rows.numbers, rows.row_count, 0, forest_round_count(forest),
-                      leaves);
-        for (size_t i = 0; i < count; i++)
-            differing += leaves[i] != expected.numbers[i];
-        free(expected.numbers);
-    }
-    free(leaves);
-    assert_int_equal(differing, 0);
-}
-
-static void check_folder(const char *folder)
-{
-    char path[PATH_BYTES];
-    struct bundle_model model = {0};
-    struct table rows;
-    int inexact;
-
-    path_of(path, "%s/model.json", folder);
-    if (access(path, R_OK) != 0)
-        path_of(path, "%s/model.txt", folder);
-    if (!model_open(path, is_optional(folder), &model))
-        return;
-    assert_non_null(model.forest);
-    path_of(path, "%s/X.csv", folder);
-    rows = table_read(path);
-    assert_int_equal(rows.column_count, model.forest->feature_count);
-    assert_true(rows.row_count > 0);
-    compare_leaves(folder, model.forest, rows);
-    inexact = compare_scores(folder, model.forest, rows);
-    printf("%s: %d rows, %d trees, %d raw scores not the same to the bit\n", folder,
-           rows.row_count, model.forest->tree_count, inexact);
-    free(rows.numbers);
-    model_release(&model);
+    assert_int_equal(comparison.differing_leaf_count, 0);
+    if (comparison.is_scored)
+        printf("%s: %d rows, %d trees, %d raw scores not the same to the bit\n", folder,
+               comparison.row_count, comparison.tree_count, comparison.inexact_count);
 }
 
 /* Each folder below parent/group; returns how many. */
@@ -212,7 +57,7 @@ static int check_group(const char *parent, const char *group)
         if (entry->d_name[0] == '.')
             continue;
         path_of(folder, "%s/%s", path, entry->d_name);
-        check_folder(folder);
+        print_comparison(folder, compare_folder(folder, is_optional(folder)));
         count++;
     }
     closedir(directory);
