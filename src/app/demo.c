@@ -21,7 +21,7 @@ enum { PATH_BYTES = 512, SAMPLE_FILE_COUNT_MAX = 16, PORT_TRY_COUNT = 50 };
 static const char policy_id[] = "goodwill";
 static const char *const model_names[] = {"credit_uplift", "credit_linear"};
 
-static const struct role {
+static const struct demo_role {
     const char *name, *scopes; /* separated by spaces */
 } roles[] = {
     {"support", "decide settle override read"},
@@ -238,7 +238,7 @@ static enum status make_budgets(struct client *client, struct err *err)
     return rc ? err_wrap(err, "budgets") : STATUS_OK;
 }
 
-static enum status make_key(struct client *client, const struct role *role, json_t *keys,
+static enum status make_key(struct client *client, const struct demo_role *role, json_t *keys,
                             struct err *err)
 {
     json_t *request, *scopes = json_array(), *reply = NULL;
@@ -336,7 +336,7 @@ static enum status make_all(struct client *client, json_t *demo, struct err *err
 
 static enum status write_demo(const char *folder, const json_t *demo, struct err *err)
 {
-    char *text = json_dumps(demo, JSON_INDENT(2)), path[PATH_BYTES];
+    char *text = json_dumps(demo, JSON_INDENT(2) | JSON_REAL_PRECISION(15)), path[PATH_BYTES];
     enum status rc;
 
     if (!text)
