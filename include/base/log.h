@@ -16,7 +16,12 @@ struct log_field {
     int64_t number;
 };
 
-#define LOG_TEXT(name, text)  ((struct log_field){(name), (text) ? (text) : "", 0})
+static inline struct log_field log_text_field(const char *name, const char *text)
+{
+    return (struct log_field){name, text ? text : "", 0};
+}
+
+#define LOG_TEXT(name, text)  log_text_field((name), (text))
 #define LOG_INT(name, number) ((struct log_field){(name), 0, (number)})
 
 /* log_event(LOG_INFO, "server_started", LOG_TEXT("listen", address)). Lines below the set

@@ -12,9 +12,11 @@
 #include "store/decisions.h"
 
 struct action {
-    struct job job; /* done is the submitter's */
+    struct job job; /* private but for status and err, which say how it ended */
 
     /* --- set by whoever asks; outlives the action --- */
+    void (*done)(struct action *action); /* on the commit thread, once it is over */
+    void *owner;                         /* the asker's own */
     struct service *service;
     struct arena *arena; /* for everything the action makes */
     const char *actor;   /* key id, or "cli" */
@@ -27,7 +29,8 @@ struct action {
     /* --- set by the use case's preparation --- */
     enum status (*perform)(struct action *action, struct commit *commit, struct err *err);
     void (*publish)(struct action *action, struct commit *commit); /* or NULL */
-    void *request; /* the use case's own */
+    void *request;       /* the use case's own */
+    struct world *world; /* what it is made under, or NULL; released when it is over */
 
     /* --- the answer --- */
     int http_status;
@@ -38,6 +41,7 @@ struct action {
     bool is_replayed;
 
     /* --- private --- */
+    bool is_claimed; /* the key is held against others in flight */
     struct text scope_key;
     unsigned char request_hash[REQUEST_HASH_BYTES];
 };
@@ -45,9 +49,15 @@ struct action {
 /* PRECONDITION-like refusals come as INVALID with code idempotency_key_missing or _invalid. */
 enum status action_require_key(struct action *action, struct err *err);
 
-/* Hand it to the commit thread; action->job.done is called once it is over. When this returns an
+/* Give back what a prepared action holds when it is not submitted after all. */
+void action_drop(struct action *action);
+
+/* Hand it to the commit thread; action->done is called once it is over. When this returns an
  * error, done is not called. CONFLICT: the same key is in flight. */
 enum status action_submit(struct action *action, struct err *err);
+
+/* Submit and wait: for tools and background threads. done is not used. */
+enum status action_run(struct action *action, struct err *err);
 
 /* For use cases. Start an answer of at most so many bytes; then give it. action_answer records it
  * under the idempotency key, when there is one or is_kept says so. */

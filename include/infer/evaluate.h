@@ -25,12 +25,13 @@ int forest_round_count(const struct forest *forest);
 int forest_prediction_count(const struct forest *forest);
 
 /* raw (row, group) -> prediction (row, forest_prediction_count), by the forest's own
- * link; round_count: how many rounds raw was summed over, for averages. */
+ * link, in the library's own width; round_count: how many rounds raw was summed over, for
+ * averages. */
 void forest_predict(const struct forest *forest, const double *raw, int row_count,
                     int round_count, double *prediction);
 
 /* rows (row, feature_count) -> raw (row, output_count) through CBLAS; the result of a row
- * does not depend on the rows beside it. scratch: feature_count doubles per row. */
+ * does not depend on the rows beside it. scratch: feature_count doubles. */
 void linear_raw(const struct linear *linear, const double *rows, int row_count,
                 double *raw, double *scratch);
 

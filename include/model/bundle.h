@@ -27,7 +27,13 @@
  *               has the role cost
  *   examples    {"rows": [[..] or {..}], "effects": [[per arm]]}   effects after the value
  *               rule, arms in the manifest's order
- *   interval, training   kept for people, not read
+ *   interval, training, description, metadata   kept for people, not read
+ *
+ * An arm's effect comes from one tau, from one mu1 beside the one mu0, or from the one
+ * outcome; either every arm has a cost or none. A tau, mu1 or cost may leave out its arm
+ * when there is only one. When the treatment is one of the features, every model gets the
+ * arm's dose in it (0 for mu0 and propensity), so that cases and examples may leave it
+ * out; when it is appended, the models with one more input than features get it there.
  *
  * A bundle is a folder with manifest.json and its files, or one JSON text
  * {"manifest": {..}, "files": {name: {"text"|"json"|"base64": ..}}}, as posted over HTTP.
@@ -52,6 +58,7 @@ enum {
     BUNDLE_CATEGORY_COUNT_MAX = 4096,
     BUNDLE_NAME_BYTES_MAX = 64, /* names of models: a-z 0-9 _ - . */
     BUNDLE_BYTES_MAX = 64 << 20,
+    BUNDLE_MANIFEST_BYTES_MAX = 4 << 20,
 };
 
 enum feature_type { FEATURE_FLOAT, FEATURE_CATEGORY, FEATURE_BOOL };
@@ -61,12 +68,14 @@ struct bundle_feature {
     enum feature_type type;
     bool may_be_missing;
     const char **categories; /* code = index */
+    int *category_order;     /* indices of categories, sorted by name */
     int category_count;
 };
 
 struct bundle_arm {
     const char *name;
     double dose;
+    int listed_at; /* index in the manifest's list */
 };
 
 enum role { ROLE_TAU, ROLE_MU0, ROLE_MU1, ROLE_OUTCOME, ROLE_COST, ROLE_PROPENSITY };
@@ -82,7 +91,7 @@ struct bundle_component {
     enum role role;
     int arm;    /* index, or -1 for all */
     int model;  /* index into models */
-    int output; /* group of the model */
+    int output; /* of the model */
     enum link link;
 };
 
@@ -97,6 +106,8 @@ struct bundle {
     const char *name, *learner;
     struct text manifest; /* as it was handed in */
     struct bundle_feature *features;
+    const char **feature_names; /* (feature) */
+    int *feature_order;         /* indices of features, sorted by name */
     int feature_count;
     struct bundle_arm *arms; /* by rising dose */
     int arm_count;
@@ -109,6 +120,7 @@ struct bundle {
     int file_count;
     int treatment_feature; /* S-learner: input index of the dose; feature_count when
                               appended; -1 */
+    const char *treatment_name;
     double value_scale;
     int value_feature; /* -1: none */
     double cost_share;

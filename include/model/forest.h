@@ -15,8 +15,10 @@
 enum {
     FOREST_FEATURE_COUNT_MAX = 65536,
     FOREST_TREE_COUNT_MAX = 100000,
-    FOREST_NODE_COUNT_MAX = 64 << 20, /* over all trees */
+    FOREST_NODE_COUNT_MAX = 2500000, /* over all trees: about 100 MB */
     FOREST_GROUP_COUNT_MAX = 4096,
+    FOREST_CATEGORY_WORD_COUNT_MAX = 4 << 20, /* over all trees: 16 MB of bit sets */
+    MODEL_BYTES_MAX = 256 << 20,              /* of a model file */
 };
 
 /* How a split compares.
@@ -44,7 +46,7 @@ enum link {
 };
 
 struct forest_node {
-    double threshold; /* inner: split point; leaf: its value */
+    double threshold; /* inner: split point, in LightGBM also +-inf; leaf: its value */
     int32_t feature;  /* -1: a leaf */
     int32_t left;     /* of the same array, absolute */
     int32_t right;
@@ -71,7 +73,8 @@ struct forest {
     int node_count;
     char **feature_names; /* feature_count of them, or NULL */
     double *base_margin;  /* (group); already in margin space */
-    int32_t *roots;       /* (tree): index of the root node */
+    int32_t *roots;       /* (tree): index of the root node; rising, the nodes of a tree
+                             stand together in the order of a walk, parents first */
     int32_t *tree_groups; /* (tree) */
     float *tree_weights;  /* (tree), dart; or NULL */
     struct forest_node *nodes;

@@ -105,6 +105,10 @@ enum status decision_expired(struct store *store, int64_t now_us, int limit,
                              struct arena *arena, char (**ids)[ID_BYTES], int *count,
                              struct err *err);
 
+/* Whether another decision overrides this one. */
+enum status decision_has_child(struct store *store, const char *id, bool *has,
+                               struct err *err);
+
 bool decision_customer_exists(struct store *store, struct text customer_id);
 
 #endif

@@ -51,7 +51,7 @@ struct budget {
     char time_zone[ZONE_TEXT_BYTES];
     enum pacing pacing;
     int64_t limit, held, spent;
-    int64_t unfunded; /* entitled amounts of this period that found no room */
+    int64_t unfunded;       /* entitled amounts of this period that found no room */
     int64_t expected_cases; /* forecast per period, 0: from recent traffic */
     int64_t case_count;     /* cases charged or offered in this period */
     double shadow_price;

@@ -36,6 +36,9 @@ enum status store_commit(struct store *store, struct err *err);
 /* Never fails from the caller's view; the next store_begin tells when it did not work. */
 void store_rollback(struct store *store);
 
+/* Rises with every row this connection writes: tells whether something was written. */
+int64_t store_change_count(const struct store *store);
+
 /* A reader's view for several reads that must agree; keep it short. */
 enum status store_read_begin(struct store *store, struct err *err);
 void store_read_end(struct store *store);

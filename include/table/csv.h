@@ -32,7 +32,8 @@ enum status csv_column_find(const struct csv *csv, const char *name, int *column
 enum status csv_next(struct csv *csv, bool *has_row, struct err *err);
 struct text csv_text(const struct csv *csv, int column);
 
-/* An empty field, nan, NaN, NA or null is NaN. Names line and column when it is not a
+/* An empty field, nan, NaN, NA or null is NaN; inf, Inf and Infinity, with a sign or
+ * not, are infinite: who cannot use them checks. Names line and column when it is not a
  * number. */
 enum status csv_number(const struct csv *csv, int column, double *number,
                        struct err *err);

@@ -2,6 +2,7 @@
 #include "decide/decision.h"
 
 #include "base/clock.h"
+#include "decide/lists.h"
 #include "json/scan.h"
 
 #include <stdio.h>
@@ -116,8 +117,59 @@ static void put_versions(struct json_writer *w, const struct decision *decision)
     put_version(w, "model", decision->model_name, decision->model_version);
     json_member_string(w, "model_sha256", decision->model_sha256);
     put_version(w, "policy", decision->policy_id, decision->policy_revision);
-    json_member_string(w, "build", build);
+    json_member_string(w, "build", decision->build ? decision->build : build);
     json_put_object_end(w);
+}
+
+/* --- room: members of fixed size are well below these; texts are counted as if all escaped --- */
+
+enum { DECISION_FRAME_BYTES = 1536, OPTION_FRAME_BYTES = 256, ITEM_FRAME_BYTES = 128 };
+
+static size_t text_room(const char *text)
+{
+    return text ? json_room(strlen(text)) : 4;
+}
+
+static size_t budgets_room(const struct circumstances *seen)
+{
+    size_t bytes = 0;
+
+    for (int i = 0; i < seen->budget_count; i++)
+        bytes += ITEM_FRAME_BYTES + text_room(seen->budgets[i].id);
+    return bytes;
+}
+
+static size_t versions_room(const struct decision *decision)
+{
+    return text_room(decision->model_name) + text_room(decision->policy_id) +
+           text_room(decision->build ? decision->build : build);
+}
+
+size_t decision_encode_room(const struct decision *decision,
+                            const struct refund_case *asked)
+{
+    size_t bytes =
+        DECISION_FRAME_BYTES + budgets_room(&decision->seen) + versions_room(decision);
+
+    for (int i = 0; i < decision->reason_count; i++)
+        bytes += ITEM_FRAME_BYTES + text_room(decision->reasons[i].text);
+    for (int i = 0; i < decision->menu.count; i++) {
+        const struct option *option = &decision->menu.options[i];
+
+        bytes += OPTION_FRAME_BYTES;
+        for (int b = 0; b < option->blocker_count; b++)
+            bytes += ITEM_FRAME_BYTES + text_room(option->blockers[b].detail);
+    }
+    return bytes + json_room(asked->case_id.bytes) + json_room(asked->customer_id.bytes) +
+           json_room(asked->order_id.bytes) + json_room(asked->issue.bytes) +
+           text_room(decision->request_id);
+}
+
+size_t decision_context_room(const struct decision *decision, struct text case_body)
+{
+    return DECISION_FRAME_BYTES + budgets_room(&decision->seen) +
+           versions_room(decision) + POLICY_WINDOW_COUNT_MAX * ITEM_FRAME_BYTES +
+           case_body.bytes;
 }
 
 void decision_encode(const struct decision *decision, const struct refund_case *asked,
@@ -183,6 +235,7 @@ void decision_context_encode(const struct decision *decision, struct text case_b
 
     json_put_object(w);
     json_member_int(w, "now_us", seen->now_us);
+    json_member_string(w, "build", build);
     if (decision->policy_id) {
         json_member_string(w, "policy_id", decision->policy_id);
         json_member_int(w, "policy_revision", decision->policy_revision);
@@ -214,7 +267,7 @@ static void read_name(struct json_scan *scan, struct arena *arena, const char **
 {
     struct text text;
 
-    if (!json_string(scan, arena, &text))
+    if (!json_text(scan, arena, &text))
         return;
     *name = arena_copy(arena, text);
     if (!*name)
@@ -226,7 +279,7 @@ static void read_windows(struct json_scan *scan, struct circumstances *seen)
     struct json_level array, object;
     struct text key;
 
-    json_array(scan, &array);
+    json_enter_array(scan, &array);
     while (json_item(scan, &array)) {
         int i = seen->needs.window_count;
 
@@ -235,7 +288,7 @@ static void read_windows(struct json_scan *scan, struct circumstances *seen)
                         POLICY_WINDOW_COUNT_MAX);
             return;
         }
-        json_object(scan, &object);
+        json_enter_object(scan, &object);
         while (json_member(scan, &object, &key))
             if (text_is(key, "seconds"))
                 json_int(scan, &seen->needs.window_seconds[i]);
@@ -255,7 +308,7 @@ static void read_budgets(struct json_scan *scan, struct arena *arena,
     struct json_level array, object;
     struct text key, id;
 
-    json_array(scan, &array);
+    json_enter_array(scan, &array);
     while (json_item(scan, &array)) {
         struct budget_view *view = &seen->budgets[seen->budget_count];
 
@@ -264,10 +317,10 @@ static void read_budgets(struct json_scan *scan, struct arena *arena,
                         DECISION_BUDGET_COUNT_MAX);
             return;
         }
-        json_object(scan, &object);
+        json_enter_object(scan, &object);
         while (json_member(scan, &object, &key))
             if (text_is(key, "id")) {
-                if (json_string(scan, arena, &id) &&
+                if (json_text(scan, arena, &id) &&
                     !text_copy(id, view->id, sizeof view->id))
                     json_refuse(scan, STATUS_CORRUPT, "budget id is too long");
             } else if (text_is(key, "shadow_price"))
@@ -291,10 +344,12 @@ enum status decision_context_decode(struct text context, struct arena *arena,
 
     *made_from = (struct decision_context){0};
     json_scan_init(&scan, context.at, context.bytes, CASE_DEPTH_MAX + 2, err);
-    json_object(&scan, &object);
+    json_enter_object(&scan, &object);
     while (json_member(&scan, &object, &key))
         if (text_is(key, "now_us"))
             json_int(&scan, &seen->now_us);
+        else if (text_is(key, "build"))
+            read_name(&scan, arena, &made_from->build);
         else if (text_is(key, "policy_id"))
             read_name(&scan, arena, &made_from->policy_id);
         else if (text_is(key, "policy_revision"))

@@ -239,6 +239,11 @@ enum status store_open(const char *path, enum store_mode mode, struct store **st
     return STATUS_OK;
 }
 
+int64_t store_change_count(const struct store *store)
+{
+    return sqlite3_total_changes64(store->db);
+}
+
 void store_close(struct store *store)
 {
     if (!store)

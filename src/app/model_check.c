@@ -1,0 +1,246 @@
+/* model_check.c - redress model check: what a model file is, or why it is refused. */
+#include "app/model_commands.h"
+
+#include "infer/evaluate.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const format_names[] = {
+    [MODEL_UNKNOWN] = "unknown",         [MODEL_XGBOOST_JSON] = "xgboost-json",
+    [MODEL_XGBOOST_UBJ] = "xgboost-ubj", [MODEL_LIGHTGBM_TEXT] = "lightgbm-text",
+    [MODEL_LINEAR] = "redress-linear/1", [MODEL_BUNDLE] = "redress-bundle/1",
+};
+
+static const char *const link_names[] = {
+    [LINK_IDENTITY] = "identity",
+    [LINK_SIGMOID] = "sigmoid",
+    [LINK_EXP] = "exp",
+    [LINK_SOFTMAX] = "softmax",
+    [LINK_ARGMAX] = "argmax",
+    [LINK_STEP] = "step",
+    [LINK_SQUARE] = "square",
+    [LINK_SORT] = "sort",
+    [LINK_LOG1P_EXP] = "log1p_exp",
+};
+
+static const char *const role_names[] = {
+    [ROLE_TAU] = "tau",         [ROLE_MU0] = "mu0",   [ROLE_MU1] = "mu1",
+    [ROLE_OUTCOME] = "outcome", [ROLE_COST] = "cost", [ROLE_PROPENSITY] = "propensity",
+};
+
+static const char *const type_names[] = {
+    [FEATURE_FLOAT] = "float",
+    [FEATURE_CATEGORY] = "category",
+    [FEATURE_BOOL] = "bool",
+};
+
+static json_t *names_json(char *const *names, int count)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; names && i < count; i++)
+        json_array_append_new(list, json_string(names[i]));
+    return list;
+}
+
+static json_t *forest_json(const struct forest *forest)
+{
+    json_t *object = json_object();
+
+    json_object_set_new(object, "library", json_string(forest->library));
+    json_object_set_new(object, "objective", json_string(forest->objective));
+    json_object_set_new(object, "link", json_string(link_names[forest->link]));
+    json_object_set_new(object, "trees", json_integer(forest->tree_count));
+    json_object_set_new(object, "rounds", json_integer(forest_round_count(forest)));
+    json_object_set_new(object, "nodes", json_integer(forest->node_count));
+    json_object_set_new(object, "features", json_integer(forest->feature_count));
+    json_object_set_new(object, "outputs", json_integer(forest->group_count));
+    if (forest->feature_names)
+        json_object_set_new(object, "feature_names",
+                            names_json(forest->feature_names, forest->feature_count));
+    return object;
+}
+
+static json_t *linear_json(const struct linear *linear)
+{
+    json_t *object = json_object();
+
+    json_object_set_new(object, "link", json_string(link_names[linear->link]));
+    json_object_set_new(object, "features", json_integer(linear->feature_count));
+    json_object_set_new(object, "outputs", json_integer(linear->output_count));
+    if (linear->feature_names)
+        json_object_set_new(object, "feature_names",
+                            names_json(linear->feature_names, linear->feature_count));
+    return object;
+}
+
+static json_t *component_json(const struct bundle *bundle,
+                              const struct bundle_component *component)
+{
+    const struct bundle_model *model = &bundle->models[component->model];
+    json_t *object = json_object();
+
+    json_object_set_new(object, "role", json_string(role_names[component->role]));
+    json_object_set_new(object, "arm",
+                        component->arm < 0
+                            ? json_null()
+                            : json_string(bundle->arms[component->arm].name));
+    json_object_set_new(object, "file", json_string(model->file));
+    json_object_set_new(object, "output", json_integer(component->output));
+    json_object_set_new(object, "link", json_string(link_names[component->link]));
+    json_object_set_new(object, "model",
+                        model->forest ? forest_json(model->forest)
+                                      : linear_json(model->linear));
+    return object;
+}
+
+static json_t *bundle_json(const struct bundle *bundle)
+{
+    json_t *object = json_object(), *features = json_array(), *arms = json_array();
+    json_t *components = json_array();
+
+    for (int i = 0; i < bundle->feature_count; i++)
+        json_array_append_new(
+            features, json_pack("{s:s, s:s, s:s}", "name", bundle->features[i].name,
+                                "type", type_names[bundle->features[i].type], "missing",
+                                bundle->features[i].may_be_missing ? "allow" : "refuse"));
+    for (int i = 0; i < bundle->arm_count; i++)
+        json_array_append_new(arms, json_pack("{s:s, s:f}", "name", bundle->arms[i].name,
+                                              "dose", bundle->arms[i].dose));
+    for (int i = 0; i < bundle->component_count; i++)
+        json_array_append_new(components, component_json(bundle, &bundle->components[i]));
+    json_object_set_new(object, "name", json_string(bundle->name));
+    json_object_set_new(object, "learner", json_string(bundle->learner));
+    json_object_set_new(
+        object, "dose_unit",
+        json_string(bundle->dose_is_order_share ? "order_share" : "minor"));
+    json_object_set_new(object, "features", features);
+    json_object_set_new(object, "arms", arms);
+    json_object_set_new(object, "components", components);
+    json_object_set_new(object, "examples", json_integer(bundle->example_count));
+    return object;
+}
+
+static void print_json(const struct loaded_model *loaded)
+{
+    json_t *object;
+
+    if (loaded->scorer)
+        object = bundle_json(scorer_bundle(loaded->scorer));
+    else if (loaded->model.forest)
+        object = forest_json(loaded->model.forest);
+    else
+        object = linear_json(loaded->model.linear);
+    json_object_set_new(object, "format", json_string(format_names[loaded->format]));
+    json_object_set_new(object, "sha256", json_string(loaded->sha256));
+    json_object_set_new(object, "ok", json_true());
+    json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    putchar('\n');
+    json_decref(object);
+}
+
+static void print_names(char *const *names, int count)
+{
+    enum { SHOWN_COUNT_MAX = 20 };
+
+    for (int i = 0; names && i < count && i < SHOWN_COUNT_MAX; i++)
+        printf("%s%s", i ? ", " : " (", names[i]);
+    if (names && count > SHOWN_COUNT_MAX)
+        printf(", ...");
+    printf(names ? ")\n" : "\n");
+}
+
+static void print_bare(const struct bundle_model *model)
+{
+    const struct forest *forest = model->forest;
+    const struct linear *linear = model->linear;
+
+    if (forest) {
+        printf("library    %s\n", forest->library);
+        printf("objective  %s, predictions by %s\n", forest->objective,
+               link_names[forest->link]);
+        printf("trees      %d in %d rounds, %d nodes\n", forest->tree_count,
+               forest_round_count(forest), forest->node_count);
+        printf("features   %d", forest->feature_count);
+        print_names(forest->feature_names, forest->feature_count);
+        printf("outputs    %d\n", forest->group_count);
+    } else {
+        printf("link       %s\n", link_names[linear->link]);
+        printf("features   %d", linear->feature_count);
+        print_names(linear->feature_names, linear->feature_count);
+        printf("outputs    %d\n", linear->output_count);
+    }
+}
+
+static void print_bundle(const struct bundle *bundle)
+{
+    printf("name       %s\n", bundle->name);
+    printf("learner    %s\n", bundle->learner);
+    printf("features   %d", bundle->feature_count);
+    print_names((char *const *)bundle->feature_names, bundle->feature_count);
+    for (int i = 0; i < bundle->arm_count; i++)
+        printf("arm        %s, dose %g%s\n", bundle->arms[i].name, bundle->arms[i].dose,
+               bundle->dose_is_order_share ? " of the order" : "");
+    for (int i = 0; i < bundle->component_count; i++) {
+        const struct bundle_component *component = &bundle->components[i];
+
+        printf("component  %s%s%s: %s, output %d, %s\n", role_names[component->role],
+               component->arm < 0 ? "" : " of ",
+               component->arm < 0 ? "" : bundle->arms[component->arm].name,
+               bundle->models[component->model].file, component->output,
+               link_names[component->link]);
+    }
+    printf("examples   %d, all reproduced\n", bundle->example_count);
+}
+
+static void print_text(const struct loaded_model *loaded)
+{
+    printf("format     %s\n", format_names[loaded->format]);
+    if (loaded->scorer)
+        print_bundle(scorer_bundle(loaded->scorer));
+    else
+        print_bare(&loaded->model);
+    printf("sha256     %s\n", loaded->sha256);
+}
+
+int model_check(int argc, char **argv)
+{
+    bool is_json = false;
+    const struct option_spec options[] = {
+        {.name = "json", .kind = OPTION_FLAG, .target = &is_json, .help = "Print JSON."},
+        {0},
+    };
+    const struct command_usage usage = {
+        .synopsis = "model check FILE [--json]",
+        .summary =
+            "Say what a model file or bundle is, its inputs and outputs, or why it is "
+            "refused and where. The examples of a bundle are scored and compared.",
+        .positional_min = 1,
+        .positional_max = 1,
+        .options = options,
+    };
+    const char *positionals[2];
+    struct loaded_model loaded;
+    struct err err;
+    int code = options_parse(&usage, argc, argv, positionals);
+    enum status rc;
+
+    if (code != OPTIONS_GO_ON)
+        return code;
+    err_clear(&err);
+    rc = loaded_model_open(positionals[0], &loaded, &err);
+    if (!rc && loaded.scorer)
+        rc = scorer_check_examples(loaded.scorer, &err);
+    if (rc)
+        code = model_refused(positionals[0], &err);
+    else if (is_json)
+        print_json(&loaded);
+    else
+        print_text(&loaded);
+    loaded_model_close(&loaded);
+    if (rc)
+        return code;
+    return fflush(stdout) == 0 ? EXIT_DONE : EXIT_REFUSED;
+}

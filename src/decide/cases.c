@@ -1,0 +1,158 @@
+/* cases.c - deciding a case, and keeping what was decided. */
+#include "decide/cases.h"
+
+#include "base/id.h"
+#include "decide/book.h"
+#include "decide/keep.h"
+#include "decide/traffic.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static enum status no_room(struct err *err)
+{
+    return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+}
+
+/* --- decide ----------------------------------------------------------------------------------- */
+
+struct decide_request {
+    struct refund_case asked;
+    struct decision decision;
+    bool is_dry_run;
+};
+
+/* What the policy wants to know of the customer's past. */
+static enum status look_back(struct store *store, const struct refund_case *asked,
+                             struct circumstances *seen, struct err *err)
+{
+    const struct policy_needs *needs = &seen->needs;
+    struct history *history = &seen->history;
+    enum status rc = STATUS_OK;
+
+    for (int i = 0; i < needs->window_count && !rc; i++)
+        rc = decision_usage(store, asked->customer_id,
+                            seen->now_us - needs->window_seconds[i] * SECOND_US,
+                            &history->window_counts[i], &history->window_amounts[i], err);
+    if (!rc && needs->needs_order && asked->order_id.bytes > 0)
+        rc = decision_order_amount(store, asked->order_id, &history->order_amount, err);
+    if (!rc && needs->duplicate_seconds > 0 && asked->order_id.bytes > 0)
+        rc = decision_has_duplicate(store, asked->order_id, asked->issue,
+                                    seen->now_us - needs->duplicate_seconds * SECOND_US,
+                                    &history->has_duplicate, err);
+    return rc;
+}
+
+/* The decision as a row, after its answer was recorded. */
+static enum status record(struct action *action, struct commit *commit,
+                          const struct decision *decision,
+                          const struct refund_case *asked, struct text case_body,
+                          struct err *err)
+{
+    struct decision_row row = {.answer_number = action->answer_number,
+                               .created_at_us = decision->seen.now_us,
+                               .updated_at_us = decision->seen.now_us,
+                               .hold_expires_at_us = decision->hold_expires_at_us,
+                               .outcome = decision->outcome,
+                               .mode = decision->mode,
+                               .status = decision->status,
+                               .amount = decision->amount,
+                               .goodwill = decision->goodwill,
+                               .customer_id = asked->customer_id,
+                               .order_id = asked->order_id,
+                               .case_id = asked->case_id,
+                               .issue = asked->issue};
+    struct json_writer writer;
+    enum status rc;
+
+    memcpy(row.id, decision->id, sizeof row.id);
+    memcpy(row.parent_id, decision->parent_id, sizeof row.parent_id);
+    memcpy(row.currency, asked->currency, sizeof row.currency);
+    rc = action_writer(action, decision_context_room(decision, case_body), &writer, err);
+    if (rc)
+        return rc;
+    decision_context_encode(decision, case_body, &writer);
+    rc = json_writer_text(&writer, &row.context, err);
+    return rc ? rc : decision_insert(commit->store, &row, err);
+}
+
+enum status decision_keep(struct action *action, struct commit *commit,
+                          const struct decision *decision,
+                          const struct refund_case *asked, struct text case_body,
+                          enum entry_kind kind, struct err *err)
+{
+    struct json_writer writer;
+    enum status rc =
+        action_writer(action, decision_encode_room(decision, asked), &writer, err);
+
+    if (rc)
+        return rc;
+    decision_encode(decision, asked, &writer);
+    action->location = arena_format(action->arena, "/v1/decisions/%s", decision->id);
+    rc = action_answer(action, commit, 201, &writer, true, err);
+    if (!rc)
+        rc = record(action, commit, decision, asked, case_body, err);
+    if (!rc)
+        rc = book_hold(commit->book, commit->store, decision, kind, commit->now_us, err);
+    return rc;
+}
+
+static enum status decide_perform(struct action *action, struct commit *commit,
+                                  struct err *err)
+{
+    struct decide_request *request = action->request;
+    struct decision *decision = &request->decision;
+    const struct refund_case *asked = &request->asked;
+    struct json_writer writer;
+    enum status rc;
+
+    rc = book_match(commit->book, asked, decision->seen.budgets,
+                    &decision->seen.budget_count, err);
+    if (!rc)
+        rc = look_back(commit->store, asked, &decision->seen, err);
+    if (!rc)
+        rc = decision_finish(asked, action->arena, decision, err);
+    if (rc)
+        return rc;
+    id_make("dec_", commit->now_us, decision->id);
+    if (!request->is_dry_run) {
+        traffic_add(commit->traffic, decision);
+        return decision_keep(action, commit, decision, asked, action->body, ENTRY_HOLD,
+                             err);
+    }
+    decision->mode = MODE_DRY_RUN;
+    decision->status = DECISION_NONE;
+    decision->hold_expires_at_us = 0;
+    rc = action_writer(action, decision_encode_room(decision, asked), &writer, err);
+    if (rc)
+        return rc;
+    decision_encode(decision, asked, &writer);
+    return action_answer(action, commit, 200, &writer, false, err);
+}
+
+enum status case_prepare(struct action *action, bool is_dry_run, struct err *err)
+{
+    struct decide_request *request = arena_new(action->arena, struct decide_request);
+    enum status rc;
+
+    if (!request)
+        return no_room(err);
+    if (is_dry_run)
+        action->idempotency_key = NULL; /* nothing is kept */
+    rc = is_dry_run ? STATUS_OK : action_require_key(action, err);
+    if (!rc)
+        rc = case_decode(action->body.at, action->body.bytes, action->arena,
+                         &request->asked, err);
+    if (rc)
+        return rc;
+    request->is_dry_run = is_dry_run;
+    action->world = world_acquire(service_worlds(action->service));
+    rc = decision_prepare(action->world, &request->asked,
+                          clock_wall_us(service_clock(action->service)), action->arena,
+                          &request->decision, err);
+    snprintf(request->decision.request_id, sizeof request->decision.request_id, "%s",
+             action->request_id);
+    action->request = request;
+    action->perform = decide_perform;
+    return rc;
+}

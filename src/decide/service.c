@@ -1,0 +1,226 @@
+#include "decide/service.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "decide/admin.h"
+#include "decide/book.h"
+#include "decide/inflight.h"
+#include "decide/keeper.h"
+#include "decide/traffic.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+enum { READER_COUNT_MAX = 64, WAL_RESERVED_BYTES = 64 << 20 };
+
+struct service {
+    const struct clock *clock;
+    int lock;
+    struct store *writer;
+    struct book *book;
+    struct traffic *traffic;
+    struct world_holder *worlds;
+    struct keyring *keyring;
+    struct inflight *inflight;
+    struct committer *committer;
+    struct keeper *keeper;
+
+    struct store *readers[READER_COUNT_MAX];
+    int reader_count, reader_free_count;
+    pthread_mutex_t reader_lock;
+    pthread_cond_t reader_freed;
+};
+
+const struct clock *service_clock(const struct service *service)
+{
+    return service->clock;
+}
+
+struct world_holder *service_worlds(struct service *service)
+{
+    return service->worlds;
+}
+
+struct committer *service_committer(struct service *service)
+{
+    return service->committer;
+}
+
+struct keyring *service_keyring(struct service *service)
+{
+    return service->keyring;
+}
+
+bool service_claim(struct service *service, struct text scope_key)
+{
+    return inflight_claim(service->inflight, scope_key);
+}
+
+void service_unclaim(struct service *service, struct text scope_key)
+{
+    inflight_release(service->inflight, scope_key);
+}
+
+/* --- readers ---------------------------------------------------------------------------------- */
+
+struct store *service_reader_take(struct service *service)
+{
+    struct store *reader;
+
+    pthread_mutex_lock(&service->reader_lock);
+    while (service->reader_free_count == 0)
+        pthread_cond_wait(&service->reader_freed, &service->reader_lock);
+    reader = service->readers[--service->reader_free_count];
+    pthread_mutex_unlock(&service->reader_lock);
+    return reader;
+}
+
+void service_reader_give(struct service *service, struct store *reader)
+{
+    pthread_mutex_lock(&service->reader_lock);
+    service->readers[service->reader_free_count++] = reader;
+    pthread_cond_signal(&service->reader_freed);
+    pthread_mutex_unlock(&service->reader_lock);
+}
+
+static enum status open_readers(struct service *service, const char *path, int count,
+                                struct err *err)
+{
+    enum status rc = STATUS_OK;
+
+    while (service->reader_count < count && !rc) {
+        rc = store_open(path, STORE_READER, &service->readers[service->reader_count],
+                        NULL, err);
+        if (!rc)
+            service->reader_count++;
+    }
+    service->reader_free_count = service->reader_count;
+    return rc;
+}
+
+/* --- the folder ------------------------------------------------------------------------------- */
+
+static enum status lock_folder(const char *folder, int *lock, struct err *err)
+{
+    char path[512], owner[32] = "";
+
+    snprintf(path, sizeof path, "%s/lock", folder);
+    *lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (*lock < 0)
+        return err_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
+    if (flock(*lock, LOCK_EX | LOCK_NB) != 0) {
+        if (read(*lock, owner, sizeof owner - 1) <= 0)
+            owner[0] = '\0';
+        return err_code(
+            err, STATUS_UNAVAILABLE, "folder_in_use",
+            "%s is in use by process %s: stop it first, or use another folder", folder,
+            owner[0] ? owner : "(unknown)");
+    }
+    snprintf(owner, sizeof owner, "%ld", (long)getpid());
+    if (ftruncate(*lock, 0) != 0 || write(*lock, owner, strlen(owner)) < 0)
+        return err_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
+    return STATUS_OK;
+}
+
+static enum status open_parts(struct service *service,
+                              const struct service_settings *settings, bool *was_created,
+                              struct err *err)
+{
+    char path[512];
+    enum status rc;
+
+    snprintf(path, sizeof path, "%s/redress.db", settings->folder);
+    rc = store_open(path, STORE_WRITER, &service->writer, was_created, err);
+    if (!rc && settings->has_keepers)
+        rc = store_wal_reserve(service->writer, WAL_RESERVED_BYTES, err);
+    if (!rc)
+        rc = open_readers(service, path, settings->reader_count, err);
+    if (!rc)
+        rc = world_holder_open(&service->worlds, err);
+    if (!rc)
+        rc = world_load(service->readers[0], service->worlds, err);
+    if (!rc)
+        rc = keyring_open(service->readers[0], &service->keyring, err);
+    if (!rc)
+        rc = book_open(service->writer, &service->book, err);
+    if (!rc)
+        rc = traffic_open(&service->traffic, err);
+    if (!rc)
+        rc = inflight_open(&service->inflight, err);
+    if (!rc) {
+        struct commit tools = {.store = service->writer,
+                               .book = service->book,
+                               .traffic = service->traffic,
+                               .worlds = service->worlds};
+
+        rc = committer_open(&tools, settings->clock, settings->queue_capacity,
+                            &service->committer, err);
+    }
+    if (!rc && settings->has_keepers)
+        rc = keeper_open(service, service->traffic, path, settings->price_interval_ms,
+                         &service->keeper, err);
+    return rc;
+}
+
+enum status service_open(const struct service_settings *settings,
+                         struct service **service, bool *was_created, struct err *err)
+{
+    struct service *opened;
+    enum status rc;
+
+    if (sodium_init() < 0)
+        return err_set(err, STATUS_UNAVAILABLE, "libsodium cannot start");
+    rc = folder_make(settings->folder, 0700, err);
+    if (rc)
+        return rc;
+    opened = calloc(1, sizeof *opened);
+    if (!opened)
+        return err_set(err, STATUS_EXHAUSTED, "no memory for the service");
+    opened->clock = settings->clock;
+    pthread_mutex_init(&opened->reader_lock, NULL);
+    pthread_cond_init(&opened->reader_freed, NULL);
+    rc = lock_folder(settings->folder, &opened->lock, err);
+    if (!rc)
+        rc = open_parts(opened, settings, was_created, err);
+    if (rc) {
+        service_close(opened);
+        return rc;
+    }
+    *service = opened;
+    return STATUS_OK;
+}
+
+void service_close(struct service *service)
+{
+    if (!service)
+        return;
+    keeper_close(service->keeper);
+    committer_close(service->committer);
+    inflight_close(service->inflight);
+    traffic_close(service->traffic);
+    book_close(service->book);
+    keyring_close(service->keyring);
+    world_holder_close(service->worlds);
+    for (int i = 0; i < service->reader_count; i++)
+        store_close(service->readers[i]);
+    store_close(service->writer);
+    if (service->lock >= 0)
+        close(service->lock);
+    pthread_cond_destroy(&service->reader_freed);
+    pthread_mutex_destroy(&service->reader_lock);
+    free(service);
+}
+
+const char *service_trouble(const struct service *service)
+{
+    if (committer_has_failed(service->committer))
+        return "the store failed: restart the service";
+    return NULL;
+}

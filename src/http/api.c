@@ -1,0 +1,472 @@
+/* api.c - from an exchange to its reply: route, access, body, handler, problem document. */
+#include "http/api.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "decide/keyring.h"
+#include "json/write.h"
+
+#include <ctype.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+void exchange_init(struct exchange *exchange, struct service *service)
+{
+    exchange->service = service;
+    arena_init(&exchange->arena, exchange->buffer, sizeof exchange->buffer,
+               EXCHANGE_ARENA_BYTES_MAX);
+}
+
+void exchange_reset(struct exchange *exchange)
+{
+    struct service *service = exchange->service;
+
+    arena_reset(&exchange->arena);
+    memset(exchange, 0, offsetof(struct exchange, buffer));
+    exchange_init(exchange, service);
+}
+
+/* --- problems --------------------------------------------------------------------------------- */
+
+int http_code(const struct err *err)
+{
+    /* Refusals of HTTP itself have a number of their own. */
+    static const struct {
+        const char *code;
+        int number;
+    } of_code[] = {
+        {"method_not_allowed", 405},         {"length_required", 411},
+        {"unsupported_media_type", 415},     {"expectation_failed", 417},
+        {"http_version_not_supported", 505},
+    };
+    static const int of_status[] = {
+        [STATUS_OK] = 200,           [STATUS_MALFORMED] = 400,
+        [STATUS_INVALID] = 422,      [STATUS_UNAUTHORIZED] = 401,
+        [STATUS_FORBIDDEN] = 403,    [STATUS_NOT_FOUND] = 404,
+        [STATUS_CONFLICT] = 409,     [STATUS_STALE] = 412,
+        [STATUS_PRECONDITION] = 428, [STATUS_TOO_LARGE] = 413,
+        [STATUS_EXHAUSTED] = 503,    [STATUS_UNAVAILABLE] = 503,
+        [STATUS_IO] = 503,           [STATUS_CORRUPT] = 503,
+        [STATUS_PENDING] = 503,
+    };
+
+    for (size_t i = 0; i < sizeof of_code / sizeof of_code[0]; i++)
+        if (strcmp(err->code, of_code[i].code) == 0)
+            return of_code[i].number;
+    return of_status[err->status];
+}
+
+static const char *title_of(int number)
+{
+    switch (number) {
+    case 400:
+        return "Bad Request";
+    case 401:
+        return "Unauthorized";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 409:
+        return "Conflict";
+    case 411:
+        return "Length Required";
+    case 412:
+        return "Precondition Failed";
+    case 413:
+        return "Content Too Large";
+    case 415:
+        return "Unsupported Media Type";
+    case 417:
+        return "Expectation Failed";
+    case 422:
+        return "Unprocessable Content";
+    case 428:
+        return "Precondition Required";
+    case 505:
+        return "HTTP Version Not Supported";
+    default:
+        return "Service Unavailable";
+    }
+}
+
+static void put_faults(struct json_writer *writer, const struct err *err)
+{
+    json_put_key(writer, "errors");
+    json_put_array(writer);
+    for (int i = 0; i < err->fault_count; i++) {
+        json_put_object(writer);
+        json_member_string(writer, "pointer", err->faults[i].pointer);
+        json_member_string(writer, "code", err->faults[i].code);
+        json_member_string(writer, "detail", err->faults[i].detail);
+        json_put_object_end(writer);
+    }
+    json_put_array_end(writer);
+}
+
+void exchange_refuse(struct exchange *exchange, const struct err *err)
+{
+    /* Sixteen faults, fully escaped, fit; written in place, since the arena may be what is full. */
+    static const char fallback[] =
+        "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\","
+        "\"status\":503,\"code\":\"out_of_memory\"}";
+    enum { PROBLEM_BYTES_MAX = 24 << 10 };
+    char type[96];
+    int number = http_code(err);
+    struct json_writer writer;
+
+    exchange->reply =
+        (struct reply){.status = number, .content_type = "application/problem+json"};
+    if (number == 503)
+        exchange->reply.retry_after_s = 1;
+    arena_reset(&exchange->arena);
+    json_writer_init(&writer, arena_alloc(&exchange->arena, 1, PROBLEM_BYTES_MAX),
+                     PROBLEM_BYTES_MAX);
+    snprintf(type, sizeof type, "urn:redress:problem:%s", err->code);
+    json_put_object(&writer);
+    json_member_string(&writer, "type", type);
+    json_member_string(&writer, "title", title_of(number));
+    json_member_int(&writer, "status", number);
+    json_member_string(&writer, "detail", err->text);
+    json_member_string(&writer, "instance", exchange->path ? exchange->path : "");
+    json_member_string(&writer, "code", err->code);
+    json_member_string(&writer, "request_id", exchange->request_id);
+    put_faults(&writer, err);
+    json_put_object_end(&writer);
+    if (json_writer_text(&writer, &exchange->reply.body, NULL)) {
+        exchange->reply.status = 503;
+        exchange->reply.body = text_of(fallback);
+    }
+}
+
+/* --- before the body -------------------------------------------------------------------------- */
+
+static void give_names(struct exchange *exchange)
+{
+    if (!exchange->request_id[0])
+        id_make("req_", clock_wall_us(service_clock(exchange->service)),
+                exchange->request_id);
+}
+
+static enum status authenticate(struct exchange *exchange, struct err *err)
+{
+    unsigned needed = 1u << exchange->route->access;
+    enum status rc;
+
+    if (exchange->is_local) {
+        exchange->principal =
+            (struct principal){.id = "cli", .scopes = (unsigned)SCOPE_SET_ALL};
+        return STATUS_OK;
+    }
+    if (exchange->route->access == ACCESS_PUBLIC)
+        return STATUS_OK;
+    rc = keyring_check(service_keyring(exchange->service), exchange->authorization,
+                       clock_wall_us(service_clock(exchange->service)),
+                       exchange->principal.id, &exchange->principal.scopes, err);
+    if (rc)
+        return rc;
+    if (exchange->principal.scopes & (needed | 1u << ACCESS_ADMIN))
+        return STATUS_OK;
+    return err_code(err, STATUS_FORBIDDEN, "insufficient_scope",
+                    "this key may not do that: it needs the scope %s",
+                    access_name((enum access)exchange->route->access));
+}
+
+static bool is_json(const char *content_type)
+{
+    static const char json[] = "application/json";
+    const char *rest = content_type + sizeof json - 1;
+
+    if (strncasecmp(content_type, json, sizeof json - 1) != 0)
+        return false;
+    return *rest == '\0' || *rest == ';' || *rest == ' ';
+}
+
+static enum status judge_body(const struct exchange *exchange, struct err *err)
+{
+    size_t body_max = exchange->route->body_max;
+
+    if (exchange->content_length == 0)
+        return STATUS_OK;
+    if ((uint64_t)exchange->content_length > body_max)
+        return err_code(err, STATUS_TOO_LARGE, "payload_too_large",
+                        "the body has %lld bytes, at most %zu are taken here",
+                        (long long)exchange->content_length, body_max);
+    if (exchange->content_type && !is_json(exchange->content_type))
+        return err_code(err, STATUS_MALFORMED, "unsupported_media_type",
+                        "send the body as application/json");
+    return STATUS_OK;
+}
+
+/* Whether name is one of the words. */
+static bool is_word_of(const char *name, const char *words)
+{
+    size_t bytes = strlen(name);
+
+    while (*words) {
+        size_t word = strcspn(words, " ");
+
+        if (word == bytes && memcmp(words, name, bytes) == 0)
+            return true;
+        words += word;
+        words += *words == ' ';
+    }
+    return false;
+}
+
+static enum status judge_queries(const struct exchange *exchange, struct err *err)
+{
+    enum status rc = STATUS_OK;
+
+    for (int i = 0; i < exchange->query_count; i++) {
+        const char *name = exchange->queries[i].name;
+
+        if (!is_word_of(name, exchange->route->queries))
+            rc = err_fault(err, "", "unknown_parameter",
+                           "there is no query parameter '%.64s'", name);
+        for (int j = 0; j < i; j++)
+            if (strcmp(name, exchange->queries[j].name) == 0)
+                rc = err_fault(err, "", "duplicate_parameter", "'%.64s' is given twice",
+                               name);
+    }
+    return rc;
+}
+
+static enum status judge(struct exchange *exchange, struct err *err)
+{
+    char allowed[64];
+    enum status rc;
+
+    exchange->route =
+        route_find(exchange->method, exchange->path, exchange->params, allowed);
+    if (!exchange->route && allowed[0]) {
+        rc = err_code(err, STATUS_MALFORMED, "method_not_allowed",
+                      "%s is not possible here, only %s", exchange->method, allowed);
+        exchange->reply.allow = arena_copy(&exchange->arena, text_of(allowed));
+        return rc;
+    }
+    if (!exchange->route)
+        return err_code(err, STATUS_NOT_FOUND, "route_not_found",
+                        "there is nothing at this path");
+    rc = authenticate(exchange, err);
+    if (!rc)
+        rc = judge_body(exchange, err);
+    if (!rc)
+        rc = judge_queries(exchange, err);
+    return rc;
+}
+
+bool api_begin(struct exchange *exchange)
+{
+    char allow[64] = "";
+    struct err err;
+
+    err_clear(&err);
+    exchange->started_us = clock_monotonic_us(service_clock(exchange->service));
+    give_names(exchange);
+    if (judge(exchange, &err) == STATUS_OK)
+        return true;
+    if (exchange->reply.allow)
+        snprintf(allow, sizeof allow, "%s", exchange->reply.allow);
+    exchange_refuse(exchange, &err);
+    if (allow[0])
+        exchange->reply.allow = arena_copy(&exchange->arena, text_of(allow));
+    return false;
+}
+
+size_t exchange_body_max(const struct exchange *exchange)
+{
+    return exchange->route->body_max;
+}
+
+/* --- the answer ------------------------------------------------------------------------------- */
+
+bool api_run(struct exchange *exchange)
+{
+    struct err err;
+    enum status rc;
+
+    err_clear(&err);
+    rc = exchange->route->handle(exchange, &err);
+    if (rc == STATUS_PENDING)
+        return false;
+    if (rc)
+        exchange_refuse(exchange, &err);
+    return true;
+}
+
+struct action *exchange_action(struct exchange *exchange, const char *subject)
+{
+    struct action *action = arena_new(&exchange->arena, struct action);
+    char *route;
+
+    if (!action)
+        return NULL;
+    route = arena_format(&exchange->arena, "%s %s", exchange->route->method,
+                         exchange->route->path);
+    if (!route)
+        return NULL;
+    action->service = exchange->service;
+    action->arena = &exchange->arena;
+    action->actor = exchange->principal.id;
+    action->request_id = exchange->request_id;
+    action->route = route;
+    action->subject = subject;
+    action->idempotency_key = exchange->idempotency_key;
+    action->if_match = exchange->if_match;
+    action->body = exchange->body;
+    action->owner = exchange;
+    return action;
+}
+
+/* The commit thread is through with it. */
+static void action_over(struct action *action)
+{
+    struct exchange *exchange = action->owner;
+
+    if (action->job.status) {
+        struct err err =
+            action->job.err; /* it lies in the arena, which a refusal empties */
+
+        exchange_refuse(exchange, &err);
+    } else {
+        exchange->reply.status = action->http_status;
+        exchange->reply.body = action->answer;
+        exchange->reply.location = action->location;
+        exchange->reply.is_replayed = action->is_replayed;
+        if (action->revision > 0)
+            snprintf(exchange->reply.etag, sizeof exchange->reply.etag, "\"%lld\"",
+                     (long long)action->revision);
+    }
+    exchange->done(exchange);
+}
+
+enum status exchange_submit(struct exchange *exchange, struct action *action,
+                            struct err *err)
+{
+    enum status rc;
+
+    action->done = action_over;
+    exchange->defer(exchange);
+    rc = action_submit(action, err);
+    if (rc) {
+        /* Already deferred: answer by the same way. */
+        exchange_refuse(exchange, err);
+        exchange->done(exchange);
+    }
+    return STATUS_PENDING;
+}
+
+enum status exchange_perform(struct exchange *exchange, const char *subject,
+                             enum status (*prepare)(struct action *action,
+                                                    struct err *err),
+                             struct err *err)
+{
+    struct action *action = exchange_action(exchange, subject);
+    enum status rc;
+
+    if (!action)
+        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+    rc = prepare(action, err);
+    if (rc) {
+        action_drop(action);
+        return rc;
+    }
+    return exchange_submit(exchange, action, err);
+}
+
+enum status exchange_show(struct exchange *exchange, struct text json)
+{
+    exchange->reply.status = 200;
+    exchange->reply.body = json;
+    return STATUS_OK;
+}
+
+void exchange_log(const struct exchange *exchange)
+{
+    int64_t now_us = clock_monotonic_us(service_clock(exchange->service));
+
+    log_event(exchange->reply.status >= 500 ? LOG_WARN : LOG_DEBUG, "request",
+              LOG_TEXT("method", exchange->method),
+              LOG_TEXT("route", exchange->route ? exchange->route->path : "(none)"),
+              LOG_INT("status", exchange->reply.status),
+              LOG_INT("duration_us", now_us - exchange->started_us),
+              LOG_TEXT("key", exchange->principal.id),
+              LOG_TEXT("request_id", exchange->request_id),
+              LOG_TEXT("trace_id", exchange->trace_id));
+}
+
+/* --- queries ---------------------------------------------------------------------------------- */
+
+const char *query_text(const struct exchange *exchange, const char *name)
+{
+    for (int i = 0; i < exchange->query_count; i++)
+        if (strcmp(exchange->queries[i].name, name) == 0)
+            return exchange->queries[i].value;
+    return NULL;
+}
+
+enum status query_int(const struct exchange *exchange, const char *name, int64_t minimum,
+                      int64_t maximum, int64_t fallback, int64_t *value, struct err *err)
+{
+    const char *text = query_text(exchange, name);
+    long long number;
+    int end = 0;
+
+    *value = fallback;
+    if (!text)
+        return STATUS_OK;
+    if (!isdigit((unsigned char)text[0]) || strlen(text) > 18 ||
+        sscanf(text, "%lld%n", &number, &end) != 1 || text[end] || number < minimum ||
+        number > maximum)
+        return err_fault(err, "", "invalid_parameter",
+                         "'%s' must be a whole number from %lld to %lld", name,
+                         (long long)minimum, (long long)maximum);
+    *value = number;
+    return STATUS_OK;
+}
+
+enum status query_bool(const struct exchange *exchange, const char *name, bool *value,
+                       struct err *err)
+{
+    const char *text = query_text(exchange, name);
+
+    *value = text && strcmp(text, "true") == 0;
+    if (!text || *value || strcmp(text, "false") == 0)
+        return STATUS_OK;
+    return err_fault(err, "", "invalid_parameter", "'%s' must be true or false", name);
+}
+
+enum status query_time(const struct exchange *exchange, const char *name, int64_t *us,
+                       struct err *err)
+{
+    const char *text = query_text(exchange, name);
+
+    *us = 0;
+    if (!text)
+        return STATUS_OK;
+    if (time_parse(text_of(text), us, err) == STATUS_OK)
+        return STATUS_OK;
+    return err_fault(err, "", "invalid_parameter",
+                     "'%s' must be a time such as 2026-11-20T18:02:11Z", name);
+}
+
+enum status query_order(const struct exchange *exchange, bool is_descending_by_default,
+                        bool *is_descending, struct err *err)
+{
+    const char *text = query_text(exchange, "order");
+
+    *is_descending = is_descending_by_default;
+    if (!text)
+        return STATUS_OK;
+    *is_descending = strcmp(text, "desc") == 0;
+    if (*is_descending || strcmp(text, "asc") == 0)
+        return STATUS_OK;
+    return err_fault(err, "", "invalid_parameter", "'order' must be asc or desc");
+}

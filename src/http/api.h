@@ -1,0 +1,60 @@
+/* api.h - what the parts of the API share. Private to http/. */
+#ifndef REDRESS_HTTP_API_H
+#define REDRESS_HTTP_API_H
+
+#include "decide/action.h"
+#include "http/exchange.h"
+
+#include <stdbool.h>
+
+/* Answer now (OK, or an error that becomes a problem document), or STATUS_PENDING. */
+typedef enum status handler(struct exchange *exchange, struct err *err);
+
+enum { ACCESS_PUBLIC = -1 };
+
+struct route {
+    const char *method, *path; /* "/v1/budgets/{id}" */
+    int access;                /* enum access, or ACCESS_PUBLIC */
+    handler *handle;
+    size_t body_max;     /* 0: a body is refused */
+    const char *queries; /* names that are taken, separated by spaces */
+};
+
+/* The route of a method and path, its parameters decoded into the exchange. Else NULL, and allowed
+ * lists the methods that the path has, or is empty when there is no such path. */
+const struct route *route_find(const char *method, const char *path,
+                               char params[PARAM_COUNT_MAX][PARAM_BYTES],
+                               char allowed[64]);
+
+/* The only place where a status becomes an HTTP number. */
+int http_code(const struct err *err);
+
+/* Values of query parameters. */
+const char *query_text(const struct exchange *exchange, const char *name); /* or NULL */
+enum status query_int(const struct exchange *exchange, const char *name, int64_t minimum,
+                      int64_t maximum, int64_t fallback, int64_t *value, struct err *err);
+enum status query_bool(const struct exchange *exchange, const char *name, bool *value,
+                       struct err *err);
+enum status query_time(const struct exchange *exchange, const char *name, int64_t *us,
+                       struct err *err);
+/* "asc" or "desc". */
+enum status query_order(const struct exchange *exchange, bool is_descending_by_default,
+                        bool *is_descending, struct err *err);
+
+/* A new action on behalf of the exchange; NULL when its arena is full. */
+struct action *exchange_action(struct exchange *exchange, const char *subject);
+
+/* Hand a prepared action over: PENDING, unless it is refused at once. */
+enum status exchange_submit(struct exchange *exchange, struct action *action,
+                            struct err *err);
+
+/* The usual case: make the action, prepare it, hand it over. */
+enum status exchange_perform(struct exchange *exchange, const char *subject,
+                             enum status (*prepare)(struct action *action,
+                                                    struct err *err),
+                             struct err *err);
+
+/* 200 with this JSON. */
+enum status exchange_show(struct exchange *exchange, struct text json);
+
+#endif

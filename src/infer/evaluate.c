@@ -1,0 +1,171 @@
+/* evaluate.c - forests row by row and tree by tree, as their libraries do it. */
+#include "infer/evaluate.h"
+
+#include <assert.h>
+#include <cblas.h>
+#include <math.h>
+#include <string.h>
+
+enum { WORD_BITS = 32 };
+
+/* LightGBM's kZeroThreshold: 1e-35 as float. */
+static const double zero_threshold = 1e-35f;
+
+/* XGBoost's categories are below 2^24, where float still counts by one. */
+static const double category_end = 1 << 24;
+
+static bool set_holds(const struct forest *forest, const struct forest_node *node,
+                      uint32_t category)
+{
+    uint32_t word = category / WORD_BITS;
+
+    if (word >= node->category_word_count)
+        return false;
+    return forest->category_words[node->category + word] >> category % WORD_BITS & 1;
+}
+
+/* In the set goes right; negative, unseen and too large ones are in no set. */
+static bool goes_left_xgboost(const struct forest *forest, const struct forest_node *node,
+                              double value)
+{
+    double x = (float)value;
+
+    if (isnan(x))
+        return node->goes_left_by_default;
+    if (!node->is_categorical)
+        return x < node->threshold;
+    return !(x >= 0 && x < category_end && set_holds(forest, node, (uint32_t)x));
+}
+
+/* In the set goes left; -0.5 is truncated to category 0. */
+static bool goes_left_lightgbm(const struct forest *forest,
+                               const struct forest_node *node, double value)
+{
+    bool is_nan = isnan(value);
+
+    if (node->is_categorical)
+        return value > -1 && value <= INT32_MAX &&
+               set_holds(forest, node, (uint32_t)(int32_t)value);
+    if (node->missing == MISSING_IS_NAN && is_nan)
+        return node->goes_left_by_default;
+    if (is_nan || fabs(value) <= zero_threshold)
+        value = 0;
+    if (node->missing == MISSING_IS_ZERO && value == 0)
+        return node->goes_left_by_default;
+    return value <= node->threshold;
+}
+
+static const struct forest_node *leaf_xgboost(const struct forest *forest, int tree,
+                                              const double *row)
+{
+    const struct forest_node *node = &forest->nodes[forest->roots[tree]];
+
+    while (node->feature >= 0)
+        node = &forest->nodes[goes_left_xgboost(forest, node, row[node->feature])
+                                  ? node->left
+                                  : node->right];
+    return node;
+}
+
+static const struct forest_node *leaf_lightgbm(const struct forest *forest, int tree,
+                                               const double *row)
+{
+    const struct forest_node *node = &forest->nodes[forest->roots[tree]];
+
+    while (node->feature >= 0)
+        node = &forest->nodes[goes_left_lightgbm(forest, node, row[node->feature])
+                                  ? node->left
+                                  : node->right];
+    return node;
+}
+
+/* float32, in tree order, from the base margin: bit for bit XGBoost's own sum. */
+static void raw_xgboost(const struct forest *forest, const double *row, int tree_from,
+                        int tree_to, double *raw)
+{
+    float sums[FOREST_GROUP_COUNT_MAX];
+
+    for (int g = 0; g < forest->group_count; g++)
+        sums[g] = (float)forest->base_margin[g];
+    for (int t = tree_from; t < tree_to; t++) {
+        float leaf = (float)leaf_xgboost(forest, t, row)->threshold;
+
+        if (forest->tree_weights)
+            leaf *= forest->tree_weights[t];
+        sums[forest->tree_groups[t]] += leaf;
+    }
+    for (int g = 0; g < forest->group_count; g++)
+        raw[g] = sums[g];
+}
+
+static void raw_lightgbm(const struct forest *forest, const double *row, int tree_from,
+                         int tree_to, double *raw)
+{
+    memcpy(raw, forest->base_margin, (size_t)forest->group_count * sizeof *raw);
+    for (int t = tree_from; t < tree_to; t++)
+        raw[forest->tree_groups[t]] += leaf_lightgbm(forest, t, row)->threshold;
+}
+
+int forest_round_count(const struct forest *forest)
+{
+    return forest->trees_per_round ? forest->tree_count / forest->trees_per_round : 0;
+}
+
+void forest_raw(const struct forest *forest, const double *rows, int row_count,
+                int round_from, int round_to, double *raw)
+{
+    int from = round_from * forest->trees_per_round;
+    int to = round_to * forest->trees_per_round;
+
+    assert(round_from >= 0);
+    assert(round_to <= forest_round_count(forest));
+    for (int i = 0; i < row_count; i++) {
+        const double *row = rows + (size_t)i * (size_t)forest->feature_count;
+        double *sums = raw + (size_t)i * (size_t)forest->group_count;
+
+        if (forest->dialect == FOREST_XGBOOST)
+            raw_xgboost(forest, row, from, to, sums);
+        else
+            raw_lightgbm(forest, row, from, to, sums);
+    }
+}
+
+void forest_leaves(const struct forest *forest, const double *rows, int row_count,
+                   int round_from, int round_to, int32_t *leaves)
+{
+    int from = round_from * forest->trees_per_round;
+    int to = round_to * forest->trees_per_round;
+
+    assert(round_from >= 0);
+    assert(round_to <= forest_round_count(forest));
+    for (int i = 0; i < row_count; i++) {
+        const double *row = rows + (size_t)i * (size_t)forest->feature_count;
+
+        for (int t = from; t < to; t++)
+            *leaves++ =
+                (forest->dialect == FOREST_XGBOOST ? leaf_xgboost(forest, t, row)
+                                                   : leaf_lightgbm(forest, t, row))
+                    ->id;
+    }
+}
+
+void linear_raw(const struct linear *linear, const double *rows, int row_count,
+                double *raw, double *scratch)
+{
+    int n = linear->feature_count, m = linear->output_count;
+
+    /* One row at a time: larger products may round otherwise than smaller ones. */
+    for (int i = 0; i < row_count; i++) {
+        const double *row = rows + (size_t)i * (size_t)n;
+        double *sums = raw + (size_t)i * (size_t)m;
+
+        for (int j = 0; j < n; j++)
+            scratch[j] = isnan(row[j]) ? linear->fill[j] : row[j];
+        memcpy(sums, linear->intercepts, (size_t)m * sizeof *sums);
+        if (m == 1)
+            sums[0] += cblas_ddot(n, linear->weights, 1, scratch, 1);
+        else
+            cblas_dgemv(CblasRowMajor, CblasNoTrans, m, n, 1, linear->weights, n, scratch,
+                        1, 1, sums, 1);
+    }
+}

@@ -1,0 +1,167 @@
+/* forest_build.c - growing a forest node by node. */
+#include "model/forest_build.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+bool array_reserve(void **items, size_t *capacity, size_t count, size_t item_bytes)
+{
+    size_t wanted = *capacity ? *capacity : 64;
+    size_t bytes;
+    void *grown;
+
+    if (count <= *capacity)
+        return true;
+    while (wanted < count)
+        if (__builtin_mul_overflow(wanted, 2, &wanted))
+            return false;
+    if (__builtin_mul_overflow(wanted, item_bytes, &bytes))
+        return false;
+    grown = realloc(*items, bytes);
+    if (!grown)
+        return false;
+    *items = grown;
+    *capacity = wanted;
+    return true;
+}
+
+static enum status no_memory(struct err *err)
+{
+    return err_set(err, STATUS_EXHAUSTED, "out of memory for a model");
+}
+
+enum status forest_builder_init(struct forest_builder *builder,
+                                enum forest_dialect dialect, struct err *err)
+{
+    *builder = (struct forest_builder){0};
+    builder->forest = calloc(1, sizeof *builder->forest);
+    if (!builder->forest)
+        return no_memory(err);
+    builder->forest->dialect = dialect;
+    builder->forest->link_slope = 1;
+    return STATUS_OK;
+}
+
+void forest_builder_free(struct forest_builder *builder)
+{
+    forest_free(builder->forest);
+    free(builder->names);
+    *builder = (struct forest_builder){0};
+}
+
+enum status forest_builder_node(struct forest_builder *builder, int32_t *node,
+                                struct err *err)
+{
+    struct forest *forest = builder->forest;
+    size_t count = (size_t)forest->node_count + 1;
+
+    if (count > FOREST_NODE_COUNT_MAX)
+        return err_set(err, STATUS_TOO_LARGE, "more than %d nodes in all trees",
+                       FOREST_NODE_COUNT_MAX);
+    if (!array_reserve((void **)&forest->nodes, &builder->node_capacity, count,
+                       sizeof *forest->nodes))
+        return no_memory(err);
+    *node = forest->node_count++;
+    forest->nodes[*node] = (struct forest_node){0};
+    return STATUS_OK;
+}
+
+enum status forest_builder_tree(struct forest_builder *builder, struct err *err)
+{
+    struct forest *forest = builder->forest;
+    size_t count = (size_t)forest->tree_count + 1;
+
+    if (count > FOREST_TREE_COUNT_MAX)
+        return err_set(err, STATUS_TOO_LARGE, "more than %d trees",
+                       FOREST_TREE_COUNT_MAX);
+    if (!array_reserve((void **)&forest->roots, &builder->tree_capacity, count,
+                       sizeof *forest->roots))
+        return no_memory(err);
+    forest->roots[forest->tree_count++] = forest->node_count;
+    return STATUS_OK;
+}
+
+enum status forest_builder_words(struct forest_builder *builder, size_t count,
+                                 uint32_t *first, struct err *err)
+{
+    struct forest *forest = builder->forest;
+    size_t used = forest->category_word_count;
+
+    if (count > FOREST_CATEGORY_WORD_COUNT_MAX - used)
+        return err_set(err, STATUS_TOO_LARGE,
+                       "the category sets need more than %d words in all trees",
+                       FOREST_CATEGORY_WORD_COUNT_MAX);
+    if (!array_reserve((void **)&forest->category_words, &builder->word_capacity,
+                       used + count, sizeof *forest->category_words))
+        return no_memory(err);
+    memset(forest->category_words + used, 0, count * sizeof *forest->category_words);
+    *first = (uint32_t)used;
+    forest->category_word_count = (uint32_t)(used + count);
+    return STATUS_OK;
+}
+
+enum status forest_builder_name(struct forest_builder *builder, struct text name,
+                                struct err *err)
+{
+    size_t bytes = builder->name_bytes + name.bytes + 1;
+
+    if (builder->name_count >= FOREST_FEATURE_COUNT_MAX)
+        return err_set(err, STATUS_TOO_LARGE, "feature_names: more than %d",
+                       FOREST_FEATURE_COUNT_MAX);
+    if (name.bytes && memchr(name.at, 0, name.bytes))
+        return err_set(err, STATUS_INVALID, "feature_names[%d]: holds a NUL",
+                       builder->name_count);
+    if (!array_reserve((void **)&builder->names, &builder->name_capacity, bytes, 1))
+        return no_memory(err);
+    if (name.bytes)
+        memcpy(builder->names + builder->name_bytes, name.at, name.bytes);
+    builder->names[bytes - 1] = 0;
+    builder->name_bytes = bytes;
+    builder->name_count++;
+    return STATUS_OK;
+}
+
+/* One block: the pointers, then the bytes they point to. */
+static char **names_block(const struct forest_builder *builder)
+{
+    size_t pointer_bytes = (size_t)builder->name_count * sizeof(char *);
+    char **names = malloc(pointer_bytes + builder->name_bytes);
+    char *at;
+
+    if (!names)
+        return NULL;
+    at = memcpy((char *)names + pointer_bytes, builder->names, builder->name_bytes);
+    for (int i = 0; i < builder->name_count; i++) {
+        names[i] = at;
+        at += strlen(at) + 1;
+    }
+    return names;
+}
+
+enum status forest_builder_finish(struct forest_builder *builder, struct forest **forest,
+                                  struct err *err)
+{
+    assert(builder->forest->tree_groups || builder->forest->tree_count == 0);
+    if (builder->name_count) {
+        builder->forest->feature_names = names_block(builder);
+        if (!builder->forest->feature_names)
+            return no_memory(err);
+    }
+    *forest = builder->forest;
+    builder->forest = NULL;
+    return STATUS_OK;
+}
+
+void forest_free(struct forest *forest)
+{
+    if (!forest)
+        return;
+    free(forest->feature_names);
+    free(forest->base_margin);
+    free(forest->roots);
+    free(forest->tree_groups);
+    free(forest->tree_weights);
+    free(forest->nodes);
+    free(forest->category_words);
+    free(forest);
+}

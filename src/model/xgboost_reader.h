@@ -1,0 +1,70 @@
+/* xgboost_reader.h - reading XGBoost's JSON value by value, and knowing where one is. */
+#ifndef REDRESS_MODEL_XGBOOST_READER_H
+#define REDRESS_MODEL_XGBOOST_READER_H
+
+#include "json/scan.h"
+#include "model/xgboost_tree.h"
+
+/* Arrays of a tree that do not matter for scores, but must have an entry per node. */
+enum { STATISTIC_COUNT = 4 };
+
+struct xgboost_reader {
+    struct json_scan scan;
+    struct arena arena; /* unescaped strings */
+    struct forest_builder builder;
+    struct xgboost_tree tree; /* the one being read */
+    struct err *err;
+
+    /* Where the scan is, for messages: path.member[item], and inside of which tree. */
+    const char *path, *member;
+    long item;       /* -1: not in an array */
+    bool is_in_tree; /* the one that the forest gets next */
+    int tree_index;
+    int64_t statistic_counts[STATISTIC_COUNT]; /* -1: not there */
+
+    char booster[16], objective[48];
+    struct text base_score; /* as written */
+    int64_t class_count, target_count, feature_count;
+    int64_t announced_tree_count, parallel_tree_count, leaf_vector_size;
+    struct int_column version, tree_groups, round_ends;
+    struct float_column weights; /* of trees: dart */
+    bool has_learner, has_model, has_round_ends;
+    bool has_weights_beside; /* the model, as up to 3.x */
+    bool has_weights_inside; /* the model, as after */
+};
+
+/* One member that may stand in an object, and what reads its value. */
+struct xgboost_member {
+    const char *name;
+    void (*read)(struct xgboost_reader *reader, int argument);
+    int argument;
+};
+
+/* Read an object: known members by the table, each at most once; others are skipped. */
+void read_members(struct xgboost_reader *reader, const char *path,
+                  const struct xgboost_member *members, int count);
+
+#define READ_MEMBERS(reader, path, members)                                              \
+    read_members((reader), (path), (members), sizeof(members) / sizeof *(members))
+
+/* A string that is a whole number, as XGBoost writes its parameters. */
+void read_parameter(struct xgboost_reader *reader, int64_t min, int64_t max,
+                    int64_t *value);
+
+/* A short string into a buffer. */
+void xgboost_name(struct xgboost_reader *reader, char *buffer, size_t buffer_bytes);
+
+void read_ints(struct xgboost_reader *reader, struct int_column *column,
+               size_t count_max);
+
+/* Also NaN and Infinity, which XGBoost writes bare. */
+void read_floats(struct xgboost_reader *reader, struct float_column *column,
+                 size_t count_max);
+
+/* One object of "trees": read, checked, added to the forest. */
+void read_tree(struct xgboost_reader *reader);
+
+/* Put where the scan is before the message: "trees[17].left_children[4]: ...". */
+enum status wrap_place(struct xgboost_reader *reader);
+
+#endif

@@ -1,0 +1,52 @@
+/* server.h - the real program for integration tests: a demo folder, a server on a free
+ * port, killed or stopped, and commands with their output.
+ *
+ * The program is build/VARIANT/redress of the variant the test was built in; REDRESS_BIN
+ * overrides it. Children die with the test. Failures print why on stderr. */
+#ifndef REDRESS_TESTS_SERVER_H
+#define REDRESS_TESTS_SERVER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Make an empty folder under TMPDIR (else /tmp). It and all in it is removed when the
+ * program exits, unless KEEP_FOLDERS is set. The caller frees the path. NULL on failure. */
+char *folder_temporary(void);
+
+/* Run "redress ARGUMENTS..." to its end: the last argument is followed by NULL. input may
+ * be NULL; *output, when asked for, is what it wrote to stdout, freed by the caller.
+ * Returns its exit code, 128 + the signal that ended it, or -1 when it could not run. */
+int program_run(const char *const *arguments, const char *input, char **output);
+
+/* "redress demo --data folder". */
+bool demo_make(const char *folder);
+
+/* The secret of a role ("support", "ops", "science", "audit", "admin") from
+ * folder/demo.json as the value of an Authorization header: "Bearer key_...". The caller
+ * frees it. NULL when there is none. */
+char *demo_authorization(const char *folder, const char *role);
+
+/* The sample case of folder/demo.json; the caller owns it. NULL when there is none. */
+json_t *demo_case(const char *folder);
+
+struct live_server {
+    pid_t pid;              /* 0: not running */
+    char listen[80];        /* "127.0.0.1:43121" */
+    char health_listen[80]; /* empty: health answers on listen */
+};
+
+/* "redress serve --data folder --listen 127.0.0.1:0 EXTRA...", and wait until /readyz says
+ * 200. extra ends with NULL, or is NULL. stderr is appended to folder/serve.log, whose
+ * end is printed when the server does not come up. */
+bool live_server_start(const char *folder, const char *const *extra,
+                       struct live_server *server);
+
+/* kill -9, and wait until it is gone. */
+void live_server_kill(struct live_server *server);
+
+/* SIGTERM, and wait at most 30 s. Its exit code, 128 + signal, or -1 when it had to be
+ * killed. */
+int live_server_stop(struct live_server *server);
+
+#endif
