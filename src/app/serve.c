@@ -215,22 +215,25 @@ static enum status start_server(struct run *run, struct err *err)
     return STATUS_OK;
 }
 
-/* Let the commands of this machine in, with a key that ends with this process. */
+/* Let the commands of this machine in, with a key that ends with this process. It carries the name
+ * they have when no service runs: an idempotency key counts in both cases, and after a restart. */
 static enum status offer_control(struct run *run, struct err *err)
 {
-    struct api_key key = {0};
     struct control control = {.pid = (long)getpid()};
+    char text[KEY_TEXT_BYTES];
+    struct api_key key = {0};
     enum status rc;
 
-    keyring_make(clock_wall_us(&system_clock), &key, control.key);
-    snprintf(key.name, sizeof key.name, "control");
+    keyring_make(clock_wall_us(&system_clock), &key, text);
+    snprintf(key.id, sizeof key.id, "cli");
     snprintf(key.scopes, sizeof key.scopes, "admin");
+    snprintf(control.key, sizeof control.key, "%s%s", key.id, strchr(text, '.'));
     snprintf(control.listen, sizeof control.listen, "%s", server_address(run->server));
-    snprintf(run->control_key, sizeof run->control_key, "%s", key.id);
     rc = keyring_put(service_keyring(run->service), &key, err);
     if (!rc)
         rc = control_write(run->settings.data, &control, err);
     explicit_bzero(&control, sizeof control);
+    explicit_bzero(text, sizeof text);
     return rc;
 }
 
@@ -249,7 +252,6 @@ static enum status start(struct run *run, struct err *err)
                   LOG_TEXT("listen", server_address(run->server)),
                   LOG_TEXT("health_listen", server_health_address(run->server)),
                   LOG_TEXT("data", run->settings.data),
-                  LOG_TEXT("control_key", run->control_key),
                   LOG_TEXT("build", version_build()), LOG_INT("pid", getpid()));
     return rc;
 }
