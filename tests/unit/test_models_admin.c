@@ -170,8 +170,7 @@ static void the_path_names_the_model(void **state)
 {
     static const char *const wrong[] = {
         "", ".m", "M", "a b",
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-        "aaaaaaaaaaaaa"};
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
     struct running *running = *state;
 
     assert_int_equal(push(running, "credit-uplift.v2_x", bundle_of(1, 2)), STATUS_OK);
