@@ -7,6 +7,7 @@
 #include "infer/scorer.h"
 
 #include "infer/evaluate.h"
+#include "infer/pack.h"
 
 #include <assert.h>
 #include <math.h>
@@ -42,6 +43,7 @@ struct scorer {
     int term_count;
     bool is_over_base[BUNDLE_ARM_COUNT_MAX];
     bool has_costs;
+    struct pack *packs[BUNDLE_COMPONENT_COUNT_MAX]; /* (model); NULL: as it was read */
 };
 
 /* Everything one row needs; on the stack. */
@@ -137,6 +139,7 @@ static int compare_terms(const void *a, const void *b)
 enum status scorer_open(struct bundle *bundle, struct scorer **scorer, struct err *err)
 {
     struct scorer *opened = calloc(1, sizeof *opened);
+    enum status rc = STATUS_OK;
 
     if (!opened) {
         bundle_free(bundle);
@@ -147,6 +150,13 @@ enum status scorer_open(struct bundle *bundle, struct scorer **scorer, struct er
         add_component(opened, i);
     qsort(opened->terms, (size_t)opened->term_count, sizeof *opened->terms,
           compare_terms);
+    for (int i = 0; i < bundle->model_count && !rc; i++)
+        if (bundle->models[i].forest)
+            rc = pack_open(bundle->models[i].forest, &opened->packs[i], err);
+    if (rc) {
+        scorer_close(opened);
+        return rc;
+    }
     *scorer = opened;
     return STATUS_OK;
 }
@@ -155,6 +165,8 @@ void scorer_close(struct scorer *scorer)
 {
     if (!scorer)
         return;
+    for (int i = 0; i < scorer->bundle->model_count; i++)
+        pack_close(scorer->packs[i]);
     bundle_free(scorer->bundle);
     free(scorer);
 }
@@ -175,6 +187,8 @@ static void evaluate(const struct scorer *scorer, int index, struct scratch *scr
         scratch->inputs[scorer->bundle->treatment_feature] = evaluation->dose;
     if (model->linear)
         linear_raw(model->linear, scratch->inputs, 1, scratch->raw, scratch->filled);
+    else if (scorer->packs[evaluation->model])
+        pack_raw(scorer->packs[evaluation->model], scratch->inputs, scratch->raw);
     else
         forest_raw(model->forest, scratch->inputs, 1, 0,
                    forest_round_count(model->forest), scratch->raw);
