@@ -10,7 +10,7 @@
 enum status budget_create_prepare(struct action *action, struct err *err);
 enum status budget_change_prepare(struct action *action, struct err *err); /* If-Match */
 enum status budget_delete_prepare(struct action *action, struct err *err); /* If-Match */
-/* {"amount", "reason_code", "note"}: append-only change of the limit. */
+/* {"amount", "reason_code", "note"}: append-only change of the limit. If-Match only when given. */
 enum status budget_adjust_prepare(struct action *action, struct err *err);
 
 enum status budget_show(struct service *service, const char *id, struct arena *arena,
@@ -26,7 +26,9 @@ enum status entry_list_show(struct service *service, const char *id, struct text
 
 enum status policy_put_prepare(struct action *action,
                                struct err *err); /* If-Match, or new */
+/* {"revision", "reason"}: its document as a new revision. If-Match only when given. */
 enum status policy_rollback_prepare(struct action *action, struct err *err);
+/* revision 0: the newest. */
 enum status policy_show(struct service *service, const char *id, int64_t revision,
                         struct arena *arena, struct text *json, int64_t *found_revision,
                         struct err *err);
@@ -48,14 +50,22 @@ enum status model_list_show(struct service *service, struct arena *arena,
                             struct text *json, struct err *err);
 enum status model_version_show(struct service *service, const char *name, int64_t version,
                                struct arena *arena, struct text *json, struct err *err);
+/* Every move of its aliases, newest first; with at_us > 0 only what was in force then. */
 enum status model_history_show(struct service *service, const char *name, int64_t at_us,
                                struct arena *arena, struct text *json, struct err *err);
 
-/* Fill the holder with the newest policies and the champions, at start. */
+/* The version that the alias pointed at before, for rolling back with alias_put. CONFLICT, code
+ * no_previous_version, when there is none. */
+enum status model_previous(struct service *service, const char *name, const char *alias,
+                           int64_t *version, struct err *err);
+
+/* Fill the holder with the newest policies and the champions, at start. What cannot be loaded is
+ * logged and left out. */
 enum status world_load(struct store *reader, struct world_holder *worlds,
                        struct err *err);
 
-/* A served model or policy revision as stored, not necessarily in force; for replay. */
+/* A served model or policy revision as stored, not necessarily in force, checked again; the caller
+ * has the first hold on it. For replay. */
 enum status model_open(struct store *reader, const char *name, int64_t version,
                        struct served_model **served, struct err *err);
 enum status policy_open(struct store *reader, const char *id, int64_t revision,
@@ -63,10 +73,12 @@ enum status policy_open(struct store *reader, const char *id, int64_t revision,
 
 /* --- API keys ------------------------------------------------------------------------------- */
 
-/* {"name", "scopes": [..], "expires_at"}: the answer has the key's text, once. */
+/* {"name", "scopes": [..], "expires_at"}: the answer has the key's text, once: it is never kept, an
+ * Idempotency-Key is not used. */
 enum status key_create_prepare(struct action *action, struct err *err);
 enum status key_revoke_prepare(struct action *action, struct err *err);
-/* A new key of the same name and scopes; the old one ends after {"overlap_s"}. */
+/* A new key of the same name, scopes and length of life; the old one ends after {"overlap_s"}, a day
+ * when that is not given. */
 enum status key_rotate_prepare(struct action *action, struct err *err);
 enum status key_list_show(struct service *service, struct arena *arena, struct text *json,
                           struct err *err);

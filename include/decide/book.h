@@ -42,11 +42,16 @@ enum status book_hold(struct book *book, struct store *store,
                       const struct decision *decision, enum entry_kind kind,
                       int64_t now_us, struct err *err);
 
-/* Close the open charges of a decision: settled of each goes to spent, the rest back, as entries of
- * the given kind (RELEASE or EXPIRE). */
+/* How the open charges of a decision end: settled of each goes to spent, the rest back. */
+struct closing {
+    const char *decision_id;
+    int64_t settled;
+    enum entry_kind rest; /* RELEASE or EXPIRE */
+    const char *note;     /* of the rest's entries; why it went back */
+    int64_t now_us;
+};
 enum status book_close_hold(struct book *book, struct store *store,
-                            const char *decision_id, int64_t settled,
-                            enum entry_kind rest, int64_t now_us, struct err *err);
+                            const struct closing *closing, struct err *err);
 
 /* Change a budget's limit by amount, as an adjust entry. */
 enum status book_adjust(struct book *book, struct store *store, struct budget *budget,

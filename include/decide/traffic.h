@@ -6,15 +6,22 @@
 
 #include "decide/decision.h"
 
-enum { TRAFFIC_CASE_COUNT = 4096, TRAFFIC_OPTION_COUNT = 12, TRAFFIC_BUDGET_COUNT = 8 };
+enum {
+    TRAFFIC_CASE_COUNT = 4096,
+    TRAFFIC_CASE_COUNT_MIN = 32, /* with fewer a budget's price stays as it is */
+    TRAFFIC_OPTION_COUNT = 12,
+    TRAFFIC_BUDGET_COUNT = DECISION_BUDGET_COUNT_MAX,
+};
 
 struct traffic_case {
     int64_t at_us;
+    int64_t entitled; /* paid whatever the prices */
     int option_count, budget_count;
-    struct {
+    struct traffic_option {
         float effect, cost;
-        int64_t amount;
-    } options[TRAFFIC_OPTION_COUNT];
+        int64_t amount; /* of the goodwill */
+    } options
+        [TRAFFIC_OPTION_COUNT]; /* those that some price makes the best, by rising cost */
     uint64_t budgets[TRAFFIC_BUDGET_COUNT]; /* hashes of their ids */
 };
 

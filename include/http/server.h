@@ -16,7 +16,9 @@ struct server_settings {
     int thread_count;          /* 1 .. 64 */
     int connection_count_max;
     int idle_timeout_s;
-    int deadline_s; /* for one request, from its first byte to the end of its body */
+    /* For one request, from its first line to the end of its body; a connection that does not get
+     * as far as a first line ends after idle_timeout_s + deadline_s, whatever it sends. */
+    int deadline_s;
 };
 
 /* Start listening. *server is stopped with server_stop. Errors name the address. */

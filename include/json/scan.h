@@ -90,21 +90,6 @@ bool json_raw(struct json_scan *scan, struct text *value);
 /* Nothing but white space may follow. Returns the sticky status. */
 enum status json_scan_end(struct json_scan *scan);
 
-/* The former names, for files that have not changed yet and do not use jansson. */
-#ifndef JANSSON_H
-#define json_object json_enter_object
-#define json_array  json_enter_array
-#define json_string json_text
-#define json_null   json_take_null
-#define JSON_NONE   JSON_KIND_NONE
-#define JSON_NULL   JSON_KIND_NULL
-#define JSON_BOOL   JSON_KIND_BOOL
-#define JSON_NUMBER JSON_KIND_NUMBER
-#define JSON_STRING JSON_KIND_STRING
-#define JSON_ARRAY  JSON_KIND_ARRAY
-#define JSON_OBJECT JSON_KIND_OBJECT
-#endif
-
 /* Fail from outside with a message; the byte offset is added. Returns false. */
 bool json_refuse(struct json_scan *scan, enum status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

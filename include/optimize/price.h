@@ -31,8 +31,10 @@ struct price_problem {
 };
 
 /* Prices (budget), >= 0 and <= PRICE_MAX, at which greedy choice over the sample keeps within every
- * limit and no price could be lower alone: coordinate bisection, swept until nothing moves. In:
- * a warm start, out: the result. EXHAUSTED when there is no memory. */
+ * limit and no price could be lower alone: coordinate by coordinate, each the exact step that no
+ * longer fits, swept until nothing moves. Cases that tie at that step all go without: a price alone
+ * cannot part equals. What costs nothing is taken at any price; a budget that this alone exceeds
+ * ends at PRICE_MAX. In: a warm start, out: the result. EXHAUSTED when there is no memory. */
 enum status price_solve(const struct price_problem *problem, double *prices,
                         struct err *err);
 

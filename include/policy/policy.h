@@ -67,8 +67,9 @@ struct menu {
 void option_block(struct option *option, enum policy_code code, const char *detail);
 
 /* Make the menu of a case: amounts, shares and rounding; caps per issue and segment; eligibility;
- * the claim window; review conditions. Never above the order's amount in all. The option of goodwill
- * 0 is always there and always allowed. Pure. EXHAUSTED when the arena is full. */
+ * the claim window; review conditions. No option above the order's amount in all is allowed. The
+ * option of goodwill 0 is always there and always allowed. Pure. EXHAUSTED when the arena is full,
+ * INVALID when the case is in another currency. */
 enum status policy_menu(const struct policy *policy, const struct refund_case *asked,
                         int64_t now_us, struct arena *arena, struct menu *menu,
                         struct err *err);
@@ -96,7 +97,8 @@ enum status policy_limit(const struct policy *policy, const struct refund_case *
                          const struct policy_needs *needs, const struct history *history,
                          struct arena *arena, struct menu *menu, struct err *err);
 
-/* Whether an option, if chosen, goes to a person first; *review says why. */
+/* Whether an option, if chosen, goes to a person first, because of the case or of its goodwill;
+ * *review says why. */
 enum status policy_review(const struct policy *policy, const struct refund_case *asked,
                           const struct option *chosen, struct arena *arena,
                           bool *is_review, struct blocker *review, struct err *err);

@@ -1,4 +1,7 @@
-/* audit.h - who changed what, when and why: append-only and hash-chained. */
+/* audit.h - who changed what, when and why: append-only and hash-chained.
+ *
+ * hash = SHA-256 over prev_hash and "seq|created_at_us|n:actor|n:action|n:subject|n:detail", where
+ * n is the length of what follows in bytes, so that no two events have the same text. */
 #ifndef REDRESS_STORE_AUDIT_H
 #define REDRESS_STORE_AUDIT_H
 
@@ -12,7 +15,7 @@ struct audit_event {
     char action[48];    /* "budget.updated", "model.alias_moved", ... */
     char subject[160];  /* the resource, "budgets/bud_all" */
     struct text detail; /* JSON object: before, after, reason; may be empty */
-    unsigned char prev_hash[32], hash[32]; /* SHA-256 as in ledger.h, over all columns */
+    unsigned char prev_hash[32], hash[32]; /* SHA-256, as above */
 };
 
 enum status audit_append(struct store *store, struct audit_event *event, struct err *err);

@@ -41,7 +41,7 @@ struct job {
 
 /* ---- what goes in and comes out ---- */
 
-static int usage_wrong(const char *message)
+static int refuse_usage(const char *message)
 {
     fprintf(stderr, "redress: %s\nTry 'redress model score --help'.\n", message);
     return EXIT_USAGE;
@@ -65,9 +65,9 @@ static int settle_rounds(struct job *job, const char *iterations)
     if (!iterations)
         return OPTIONS_GO_ON;
     if (!forest)
-        return usage_wrong("--iterations is for a forest's model file");
+        return refuse_usage("--iterations is for a forest's model file");
     if (!parse_rounds(iterations, &from, &to))
-        return usage_wrong("--iterations needs FROM:TO, counted from 0, FROM below TO");
+        return refuse_usage("--iterations needs FROM:TO, counted from 0, FROM below TO");
     if (to > job->round_to) {
         fprintf(stderr, "redress: %s: has %d iterations, not %lld\n", job->model_path,
                 job->round_to, (long long)to);
@@ -86,13 +86,13 @@ static int settle_output(struct job *job, bool has_header)
     if (job->output == OUTPUT_DEFAULT)
         job->output = is_bundle ? OUTPUT_EFFECT : OUTPUT_RAW;
     if (is_bundle && !has_header)
-        return usage_wrong("a bundle takes its columns by name: no --no-header");
+        return refuse_usage("a bundle takes its columns by name: no --no-header");
     if (is_bundle && job->output != OUTPUT_EFFECT && job->output != OUTPUT_RAW)
-        return usage_wrong("a bundle's --output is effect or raw");
+        return refuse_usage("a bundle's --output is effect or raw");
     if (!is_bundle && job->output == OUTPUT_EFFECT)
-        return usage_wrong("--output effect needs a bundle");
+        return refuse_usage("--output effect needs a bundle");
     if (!is_bundle && !forest && job->output == OUTPUT_LEAF)
-        return usage_wrong("--output leaf needs a forest");
+        return refuse_usage("--output leaf needs a forest");
     return OPTIONS_GO_ON;
 }
 
@@ -487,7 +487,7 @@ static int find_output(const char *name, enum output *output)
         if (strcmp(output_names[i], name) == 0)
             *output = (enum output)i;
     if (*output == OUTPUT_DEFAULT)
-        return usage_wrong("--output is one of raw, prediction, leaf, effect");
+        return refuse_usage("--output is one of raw, prediction, leaf, effect");
     return OPTIONS_GO_ON;
 }
 
@@ -534,7 +534,7 @@ int model_score(int argc, char **argv)
     int code = options_parse(&usage, argc, argv, positionals);
 
     if (code == OPTIONS_GO_ON && !rows)
-        code = usage_wrong("--rows is missing");
+        code = refuse_usage("--rows is missing");
     if (code == OPTIONS_GO_ON)
         code = find_output(output, &job.output);
     if (code != OPTIONS_GO_ON)

@@ -4,12 +4,15 @@
 #include <assert.h>
 #include <errno.h>
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_COUNT_MAX = 64, HELP_COLUMN = 26, LINE_COLUMNS = 80 };
+/* getopt names an option of the table by FIRST_ANSWER and its index, above every character
+ * that it may also answer. */
+enum { OPTION_COUNT_MAX = 64, HELP_COLUMN = 26, LINE_COLUMNS = 80, FIRST_ANSWER = 256 };
 
 /* The words of the synopsis that name the command: "model score FILE" -> "model score". */
 static int command_bytes(const struct command_usage *usage)
@@ -25,8 +28,7 @@ static int command_bytes(const struct command_usage *usage)
     return (int)bytes;
 }
 
-__attribute__((format(printf, 2, 3))) static int usage_wrong(
-    const struct command_usage *usage, const char *format, ...)
+int usage_wrong(const struct command_usage *usage, const char *format, ...)
 {
     va_list arguments;
 
@@ -134,7 +136,7 @@ static int take_positionals(const struct command_usage *usage, int count,
     return OPTIONS_GO_ON;
 }
 
-/* Our table as getopt's; the last entry before the end is --help. Returns its index. */
+/* Our table as getopt's, --help behind it. Returns the index of --help. */
 static int make_table(const struct command_usage *usage,
                       struct option table[static OPTION_COUNT_MAX + 2])
 {
@@ -142,36 +144,47 @@ static int make_table(const struct command_usage *usage,
 
     for (const struct option_spec *o = usage->options; o && o->name; o++) {
         assert(count < OPTION_COUNT_MAX);
-        table[count++] = (struct option){
+        table[count] = (struct option){
             .name = o->name,
             .has_arg = o->kind == OPTION_FLAG ? no_argument : required_argument,
+            .val = FIRST_ANSWER + count,
         };
+        count++;
     }
-    table[count] = (struct option){.name = "help"};
+    table[count] = (struct option){.name = "help", .val = FIRST_ANSWER + count};
     table[count + 1] = (struct option){0};
     return count;
 }
 
-/* getopt answers 0 for every option of the table; place says which. */
+/* What getopt could not take; it leaves the option in optopt, 0 for an unknown long one. */
+static int refuse_option(const struct command_usage *usage, int answer, const char *word,
+                         const struct option *table)
+{
+    if (answer == ':')
+        return usage_wrong(usage, "'%s' needs a value", word);
+    if (optopt >= FIRST_ANSWER)
+        return usage_wrong(usage, "--%s takes no value",
+                           table[optopt - FIRST_ANSWER].name);
+    if (optopt)
+        return usage_wrong(usage, "there is no option '-%c'", optopt);
+    return usage_wrong(usage, "there is no option '%s', or more than one begins so",
+                       word);
+}
+
 int options_parse(const struct command_usage *usage, int argc, char **argv,
                   const char **positionals)
 {
     struct option table[OPTION_COUNT_MAX + 2];
-    int help = make_table(usage, table), place = 0, answer, code;
+    int help = make_table(usage, table), answer, code;
 
     optind = 0; /* start afresh, as the GNU library wants it */
     opterr = 0;
-    while ((answer = getopt_long(argc, argv, ":", table, &place)) != -1) {
-        if (answer == ':')
-            return usage_wrong(usage, "'%s' needs a value", argv[optind - 1]);
-        if (answer != 0 && optopt)
-            return usage_wrong(usage, "there is no option '-%c'", optopt);
-        if (answer != 0)
-            return usage_wrong(usage, "there is no option '%s', or no only one",
-                               argv[optind - 1]);
-        if (place == help)
+    while ((answer = getopt_long(argc, argv, ":", table, NULL)) != -1) {
+        if (answer < FIRST_ANSWER)
+            return refuse_option(usage, answer, argv[optind - 1], table);
+        if (answer == FIRST_ANSWER + help)
             return print_help(usage);
-        code = take_value(usage, &usage->options[place], optarg);
+        code = take_value(usage, &usage->options[answer - FIRST_ANSWER], optarg);
         if (code != OPTIONS_GO_ON)
             return code;
     }
@@ -180,8 +193,12 @@ int options_parse(const struct command_usage *usage, int argc, char **argv,
 
 int command_failed(const struct err *err)
 {
+    const struct fault *only = &err->faults[0];
+    bool is_said = err->fault_count == 1 && strstr(err->text, only->pointer) &&
+                   strstr(err->text, only->detail);
+
     fprintf(stderr, "redress: %s\n", err->text);
-    for (int i = 0; i < err->fault_count && err->fault_count > 1; i++)
+    for (int i = 0; i < err->fault_count && !is_said; i++)
         fprintf(stderr, "  %s: %s\n", err->faults[i].pointer, err->faults[i].detail);
     return EXIT_REFUSED;
 }

@@ -37,7 +37,12 @@ struct command_usage {
 int options_parse(const struct command_usage *usage, int argc, char **argv,
                   const char **positionals);
 
-/* "redress: sentence" on stderr, faults one a line; returns EXIT_REFUSED. */
+/* "redress: sentence" on stderr and where to find help; returns EXIT_USAGE. */
+int usage_wrong(const struct command_usage *usage, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* "redress: sentence" on stderr, faults one a line unless the sentence is the only one; returns
+ * EXIT_REFUSED. */
 int command_failed(const struct err *err);
 
 /* A command: argv[0] is its last word. */

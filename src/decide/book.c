@@ -345,30 +345,31 @@ enum status book_hold(struct book *book, struct store *store,
     return STATUS_OK;
 }
 
-/* One charge: settled of it is spent, the rest goes back. budget may be out of service. */
+/* One charge: settled of it is spent, the rest goes back. */
 static enum status close_charge(struct budget *budget, struct store *store,
-                                const char *decision_id, int64_t charge, int64_t settled,
-                                enum entry_kind rest, int64_t now_us, struct err *err)
+                                const struct closing *closing, int64_t charge,
+                                struct err *err)
 {
+    int64_t settled = closing->settled < charge ? closing->settled : charge;
     enum status rc = STATUS_OK;
 
-    if (settled > charge)
-        settled = charge;
+    mark(budget);
     if (settled > 0) {
         budget->held -= settled;
         budget->spent += settled;
-        rc = append(store, budget, ENTRY_SETTLE, settled, decision_id, "", now_us, err);
+        rc = append(store, budget, ENTRY_SETTLE, settled, closing->decision_id, "",
+                    closing->now_us, err);
     }
     if (!rc && charge > settled) {
         budget->held -= charge - settled;
-        rc = append(store, budget, rest, charge - settled, decision_id, "", now_us, err);
+        rc = append(store, budget, closing->rest, charge - settled, closing->decision_id,
+                    closing->note, closing->now_us, err);
     }
     return rc;
 }
 
 enum status book_close_hold(struct book *book, struct store *store,
-                            const char *decision_id, int64_t settled,
-                            enum entry_kind rest, int64_t now_us, struct err *err)
+                            const struct closing *closing, struct err *err)
 {
     char buffer[4096];
     struct arena arena;
@@ -377,17 +378,14 @@ enum status book_close_hold(struct book *book, struct store *store,
     enum status rc;
 
     arena_init(&arena, buffer, sizeof buffer, 0);
-    rc = entry_open_charges(store, decision_id, &arena, &charges, &count, err);
+    rc = entry_open_charges(store, closing->decision_id, &arena, &charges, &count, err);
     for (int i = 0; i < count && !rc; i++) {
         struct budget *budget = book_find(book, charges[i].budget_id);
 
-        if (!budget)
-            return err_code(err, STATUS_CONFLICT, "budget_removed",
-                            "budget %s of this decision was removed",
-                            charges[i].budget_id);
-        mark(budget);
-        rc = close_charge(budget, store, decision_id, charges[i].amount, settled, rest,
-                          now_us, err);
+        /* A budget that holds something cannot be removed. */
+        rc = budget ? close_charge(budget, store, closing, charges[i].amount, err)
+                    : err_set(err, STATUS_CORRUPT, "budget %s, charged by %s, is gone",
+                              charges[i].budget_id, closing->decision_id);
     }
     return rc;
 }

@@ -322,7 +322,7 @@ static enum status read_version(struct exchange *exchange, int64_t *version,
 static enum status model_version_get(struct exchange *exchange, struct err *err)
 {
     struct text json;
-    int64_t version;
+    int64_t version = 0;
     enum status rc = read_version(exchange, &version, err);
 
     if (!rc)

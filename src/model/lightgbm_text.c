@@ -127,7 +127,7 @@ static enum status header_count(struct reader *reader, enum header_line line, in
     if (!text_int(text, value) || *value < min || *value > max)
         return err_set(reader->err, STATUS_INVALID,
                        "%s: '%.*s' is not a number in [%lld, %lld]", header_names[line],
-                       TEXT_ARG(text_clip(text)), (long long)min, (long long)max);
+                       TEXT_ARG(scalar_shown(text)), (long long)min, (long long)max);
     return STATUS_OK;
 }
 
@@ -140,7 +140,7 @@ static enum status read_version(struct reader *reader)
         return err_set(reader->err, STATUS_INVALID, "version: is missing");
     if (!text_is(version, "v3") && !text_is(version, "v4"))
         return err_set(reader->err, STATUS_INVALID, "version: '%.*s' is not supported",
-                       TEXT_ARG(text_clip(version)));
+                       TEXT_ARG(scalar_shown(version)));
     snprintf(forest->library, sizeof forest->library, "lightgbm-%.2s", version.at);
     return STATUS_OK;
 }
@@ -256,7 +256,7 @@ static enum status read_trees(struct reader *reader)
         if (!text_is(key, "Tree") || !text_int(value, &index))
             return err_set(reader->err, STATUS_MALFORMED,
                            "line %ld: '%.*s' where Tree=%d or 'end of trees' is expected",
-                           reader->line_number, TEXT_ARG(text_clip(line)),
+                           reader->line_number, TEXT_ARG(scalar_shown(line)),
                            reader->builder.forest->tree_count);
         if (index != reader->builder.forest->tree_count)
             return err_set(reader->err, STATUS_INVALID,

@@ -64,7 +64,7 @@ static enum status read_scalar(const struct lightgbm_tree *tree, enum lightgbm_l
         return err_set(err, STATUS_INVALID, "%s: is missing", lightgbm_line_names[line]);
     if (!text_int(text, value) || *value < 0 || *value > INT_MAX)
         return err_set(err, STATUS_INVALID, "%s: '%.*s' is not a count",
-                       lightgbm_line_names[line], TEXT_ARG(text_clip(text)));
+                       lightgbm_line_names[line], TEXT_ARG(scalar_shown(text)));
     return STATUS_OK;
 }
 
@@ -93,7 +93,7 @@ static enum status read_item(struct lightgbm_tree *tree, enum lightgbm_line line
                   : text_int(word, &tree->ints[line][count]))
         return STATUS_OK;
     return err_set(err, STATUS_INVALID, "%s[%zu]: '%.*s' is not %s",
-                   lightgbm_line_names[line], count, TEXT_ARG(text_clip(word)),
+                   lightgbm_line_names[line], count, TEXT_ARG(scalar_shown(word)),
                    is_double ? "a finite number" : "a whole number");
 }
 

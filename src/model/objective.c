@@ -86,12 +86,12 @@ static enum status parameter_read(const struct lightgbm_objective *objective,
     }
     if (!colon)
         return err_set(err, STATUS_INVALID, "objective: '%.*s' is not known",
-                       TEXT_ARG(text_clip(word)));
+                       TEXT_ARG(scalar_shown(word)));
     key = (struct text){word.at, (size_t)(colon - word.at)};
     value = (struct text){colon + 1, word.bytes - key.bytes - 1};
     if (!text_double(value, &number))
         return err_set(err, STATUS_INVALID, "objective: '%.*s' is not a number",
-                       TEXT_ARG(text_clip(word)));
+                       TEXT_ARG(scalar_shown(word)));
     if (text_is(key, "sigmoid") && objective->has_slope) {
         if (!(number > 0))
             return err_set(err, STATUS_INVALID, "objective: sigmoid is %g, not positive",
@@ -117,7 +117,7 @@ enum status lightgbm_objective_read(struct text line, struct forest *forest,
     objective = lightgbm_objective_find(word);
     if (!objective)
         return err_set(err, STATUS_INVALID, "objective: '%.*s' is not supported",
-                       TEXT_ARG(text_clip(word)));
+                       TEXT_ARG(scalar_shown(word)));
     memcpy(forest->objective, objective->name, strlen(objective->name) + 1);
     forest->link = objective->link;
     while (!rc && text_word(&line, &word))

@@ -63,7 +63,7 @@ bool text_word(struct text *rest, struct text *word)
     return true;
 }
 
-struct text text_clip(struct text text)
+struct text scalar_shown(struct text text)
 {
     size_t bytes = 0;
 

@@ -17,6 +17,6 @@ bool text_double(struct text text, double *value);
 bool text_word(struct text *rest, struct text *word);
 
 /* The first bytes, as many as fit into a message, up to the first control byte. */
-struct text text_clip(struct text text);
+struct text scalar_shown(struct text text);
 
 #endif

@@ -19,7 +19,7 @@ enum {
 
 static void read_booster(struct xgboost_reader *reader, int)
 {
-    read_name(reader, reader->booster, sizeof reader->booster);
+    xgboost_name(reader, reader->booster, sizeof reader->booster);
 }
 
 static void read_tree_count(struct xgboost_reader *reader, int)
@@ -178,7 +178,7 @@ static void read_learner_parameters(struct xgboost_reader *reader, int)
 
 static void read_objective_name(struct xgboost_reader *reader, int)
 {
-    read_name(reader, reader->objective, sizeof reader->objective);
+    xgboost_name(reader, reader->objective, sizeof reader->objective);
 }
 
 static void read_objective(struct xgboost_reader *reader, int)

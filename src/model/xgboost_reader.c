@@ -70,20 +70,20 @@ void read_parameter(struct xgboost_reader *reader, int64_t min, int64_t max,
         return;
     if (!text_int(text, value))
         json_refuse(&reader->scan, STATUS_INVALID, "'%.*s' is not a whole number",
-                    TEXT_ARG(text_clip(text)));
+                    TEXT_ARG(scalar_shown(text)));
     else if (*value < min || *value > max)
         json_refuse(&reader->scan, STATUS_INVALID, "%lld is not in [%lld, %lld]",
                     (long long)*value, (long long)min, (long long)max);
 }
 
-void read_name(struct xgboost_reader *reader, char *buffer, size_t buffer_bytes)
+void xgboost_name(struct xgboost_reader *reader, char *buffer, size_t buffer_bytes)
 {
     struct text text;
 
     if (json_text(&reader->scan, &reader->arena, &text) &&
         !text_copy(text, buffer, buffer_bytes))
         json_refuse(&reader->scan, STATUS_INVALID, "'%.*s' is not known",
-                    TEXT_ARG(text_clip(text)));
+                    TEXT_ARG(scalar_shown(text)));
 }
 
 /* The place of a failure stays. */

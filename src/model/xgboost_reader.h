@@ -53,7 +53,7 @@ void read_parameter(struct xgboost_reader *reader, int64_t min, int64_t max,
                     int64_t *value);
 
 /* A short string into a buffer. */
-void read_name(struct xgboost_reader *reader, char *buffer, size_t buffer_bytes);
+void xgboost_name(struct xgboost_reader *reader, char *buffer, size_t buffer_bytes);
 
 void read_ints(struct xgboost_reader *reader, struct int_column *column,
                size_t count_max);

@@ -105,8 +105,9 @@ static void read_facts(struct document *document, const json_t *value,
     char child[POINTER_BYTES];
 
     if (is_list && (count < 1 || count > CONDITION_VALUE_COUNT_MAX)) {
-        document_refuse(document, pointer,
-                        json_is_array(value) ? "too_many" : "wrong_type",
+        const char *code = count > 0 ? "too_many" : "out_of_range";
+
+        document_refuse(document, pointer, json_is_array(value) ? code : "wrong_type",
                         "must be an array of 1 to %d values", CONDITION_VALUE_COUNT_MAX);
         return;
     }

@@ -163,7 +163,8 @@ static void read_scope(struct document *document, const json_t *value,
     else if (rc == STATUS_INVALID)
         document->fault_count++;
     else if (rc)
-        document_refuse(document, pointer, "wrong_type", "is nested too deep for a scope");
+        document_refuse(document, pointer, "wrong_type",
+                        "is nested too deep for a scope");
     free(text);
 }
 

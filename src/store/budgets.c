@@ -19,6 +19,8 @@ static void budget_put(struct query *query, const struct budget *budget)
     put_int(query, budget->held);
     put_int(query, budget->spent);
     put_int(query, budget->unfunded);
+    put_int(query, budget->expected_cases);
+    put_int(query, budget->case_count);
     put_double(query, budget->shadow_price);
     put_int(query, budget->period_starts_at_us);
     put_int(query, budget->period_ends_at_us);
@@ -43,6 +45,8 @@ static void budget_take(struct query *query, struct budget *budget)
     budget->held = take_int(query);
     budget->spent = take_int(query);
     budget->unfunded = take_int(query);
+    budget->expected_cases = take_int(query);
+    budget->case_count = take_int(query);
     budget->shadow_price = take_double(query);
     budget->period_starts_at_us = take_int(query);
     budget->period_ends_at_us = take_int(query);

@@ -279,6 +279,16 @@ enum status decision_has_duplicate(struct store *store, struct text order_id,
     return query_end(&query, "look for the same order and issue", err);
 }
 
+enum status decision_has_child(struct store *store, const char *id, bool *has,
+                               struct err *err)
+{
+    struct query query = query_start(store, SQL_DECISION_CHILD);
+
+    put_string(&query, id);
+    *has = query_row(&query);
+    return query_end(&query, "look for an override", err);
+}
+
 enum status decision_expired(struct store *store, int64_t now_us, int limit,
                              struct arena *arena, char (**ids)[ID_BYTES], int *count,
                              struct err *err)

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-    ZERO_BYTES = 1 << 20,      /* written at a time */
+    ZERO_BYTES = 64 << 10, /* written at a time; SQLite takes less than 128 KB */
     LOG_FRAME_COUNT_MAX = 65536, /* 256 MB: beyond, the log must start again */
 };
 

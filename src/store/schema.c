@@ -6,6 +6,7 @@
 #include "store/ledger.h"
 #include "store/sql.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 /* "Rdrs" in the file's header, so that file(1) and we know whose database it is. */
@@ -45,6 +46,8 @@ static const char *const migrations[] = {
     " pacing INTEGER NOT NULL CHECK (pacing BETWEEN 0 AND 1),"
     " " MONEY("limit_minor") "," MONEY("held_minor") "," MONEY("spent_minor") ","
     " " MONEY("unfunded_minor") ","
+    " expected_cases INTEGER NOT NULL CHECK (expected_cases >= 0),"
+    " case_count INTEGER NOT NULL CHECK (case_count >= 0),"
     " shadow_price REAL NOT NULL CHECK (shadow_price >= 0),"
     " period_starts_at_us INTEGER NOT NULL,"
     " period_ends_at_us INTEGER NOT NULL CHECK (period_ends_at_us > period_starts_at_us),"
@@ -83,6 +86,7 @@ static const char *const migrations[] = {
     "CREATE INDEX decisions_created ON decisions (created_at_us);"
     "CREATE INDEX decisions_customer"
     " ON decisions (customer_id, created_at_us, status, goodwill);"
+    "CREATE INDEX decisions_parent ON decisions (parent_id) WHERE parent_id IS NOT NULL;"
     "CREATE INDEX decisions_order ON decisions (order_id) WHERE order_id IS NOT NULL;"
 
     /* Within a transaction an entry may come before its decision. The hash before is that of the

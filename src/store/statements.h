@@ -6,8 +6,8 @@
 
 #define BUDGET_COLUMNS                                                                   \
     "id, market, issue, segment, channel, scope_currency, currency, period, time_zone,"  \
-    " pacing, limit_minor, held_minor, spent_minor, unfunded_minor, shadow_price,"       \
-    " period_starts_at_us, period_ends_at_us, created_at_us, updated_at_us, revision"
+    " pacing, limit_minor, held_minor, spent_minor, unfunded_minor, expected_cases,"     \
+    " case_count, shadow_price, period_starts_at_us, period_ends_at_us, created_at_us, updated_at_us, revision"
 
 /* The hash before this one is stored once, in the row before. */
 #define ENTRY_SELECT                                                                     \
@@ -90,18 +90,20 @@
     X(DECISION_EXPIRED, READ,                                                            \
       "SELECT id FROM decisions WHERE status = 0 AND hold_expires_at_us <= ?1"           \
       " ORDER BY hold_expires_at_us, number LIMIT ?2")                                   \
+    X(DECISION_CHILD, READ, "SELECT 1 FROM decisions WHERE parent_id = ?1 LIMIT 1")      \
     X(CUSTOMER_EXISTS, READ, "SELECT 1 FROM decisions WHERE customer_id = ?1 LIMIT 1")   \
                                                                                          \
     /* Budgets and entries. */                                                           \
     X(BUDGET_INSERT, WRITE,                                                              \
       "INSERT INTO budgets (" BUDGET_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8," \
-      " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)")                     \
+      " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)")                     \
     X(BUDGET_UPDATE, WRITE,                                                              \
       "UPDATE budgets SET market = ?2, issue = ?3, segment = ?4, channel = ?5,"          \
       " scope_currency = ?6, currency = ?7, period = ?8, time_zone = ?9, pacing = ?10,"  \
       " limit_minor = ?11, held_minor = ?12, spent_minor = ?13, unfunded_minor = ?14,"   \
-      " shadow_price = ?15, period_starts_at_us = ?16, period_ends_at_us = ?17,"         \
-      " created_at_us = ?18, updated_at_us = ?19, revision = ?20"                        \
+      " expected_cases = ?15, case_count = ?16, shadow_price = ?17,"                     \
+      " period_starts_at_us = ?18, period_ends_at_us = ?19,"                             \
+      " created_at_us = ?20, updated_at_us = ?21, revision = ?22"                        \
       " WHERE id = ?1 AND removed_at_us IS NULL")                                        \
     X(BUDGET_REMOVE, WRITE,                                                              \
       "UPDATE budgets SET removed_at_us = ?2, updated_at_us = ?2"                        \
@@ -205,7 +207,7 @@
       "SELECT number, id, limit_minor, held_minor, spent_minor, removed_at_us IS NULL"   \
       " FROM budgets ORDER BY number")                                                   \
     X(CHECK_DECISIONS, READ,                                                             \
-      "SELECT d.number, d.id, d.status, d.amount,"                                       \
+      "SELECT d.number, d.id, d.status,"                                                 \
       " (SELECT coalesce(sum(iif(kind IN (0, 5), amount, -amount)), 0) FROM entries"     \
       " WHERE decision_id = d.id AND kind IN (0, 1, 2, 3, 5)),"                          \
       " (SELECT count(*) FROM entries WHERE decision_id = d.id AND kind IN (0, 5)"       \

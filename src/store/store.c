@@ -1,6 +1,7 @@
 /* store.c - the connection: opened with every guard SQLite has, and its transactions. */
 #include "store/store.h"
 
+#include "store/log_file.h"
 #include "store/sql.h"
 
 #include <assert.h>
@@ -61,10 +62,12 @@ static const char common_pragmas[] = "PRAGMA mmap_size = 0; PRAGMA cell_size_che
                                      "PRAGMA temp_store = MEMORY;";
 
 /* The log is moved into the file by a thread of its own (store_checkpoint), and never cut:
- * a large log that is written again needs no metadata at each commit. */
+ * a large log that is written again needs no metadata at each commit. Pages stay in memory until
+ * the commit: log_file.c depends on it. */
 static const char writer_pragmas[] =
     "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
-    "PRAGMA journal_size_limit = -1; PRAGMA cache_size = -32768;";
+    "PRAGMA journal_size_limit = -1; PRAGMA cache_size = -32768;"
+    "PRAGMA cache_spill = OFF;";
 
 static const char reader_pragmas[] =
     "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
@@ -119,11 +122,14 @@ static enum status file_prepare(const char *path, enum store_mode mode, struct e
 
 static enum status connect(struct store *store, struct err *err)
 {
-    int code = sqlite3_open_v2(store->path, &store->db,
+    const char *layer = log_file_layer();
+    int code = SQLITE_NOMEM;
+
+    if (layer)
+        code = sqlite3_open_v2(store->path, &store->db,
                                SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
                                    SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE,
-                               NULL);
-
+                               layer);
     if (code != SQLITE_OK)
         return sql_fail(store, code, "open the database", err);
     sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
@@ -220,7 +226,7 @@ enum status store_open(const char *path, enum store_mode mode, struct store **st
         if (!rc)
             rc = prepare_all(opened, err);
         if (rc)
-            err_wrap(err, "open '%s'", path);
+            rc = err_wrap(err, "open '%s'", path);
     }
     if (rc) {
         store_close(opened);
@@ -230,6 +236,11 @@ enum status store_open(const char *path, enum store_mode mode, struct store **st
         *was_created = is_new;
     *store = opened;
     return STATUS_OK;
+}
+
+int64_t store_change_count(const struct store *store)
+{
+    return sqlite3_total_changes64(store->db);
 }
 
 void store_close(struct store *store)

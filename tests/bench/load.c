@@ -1,7 +1,9 @@
-/* load.c - a closed loop of POST requests over kept-alive connections, from one thread.
+/* load.c - POST requests over kept-alive connections, from one thread.
  *
- * Each connection sends its next request when the answer to the last one has come. Every
- * request has an Idempotency-Key of its own, and ten '@' in a row within a body become a
+ * Closed loop: each connection sends its next request when the answer to the last one has
+ * come. Open loop, with --rate: requests are due at even distances whatever the server
+ * does, and latency counts from the moment a request was due, also when no connection was
+ * free. Every request has an Idempotency-Key of its own, and ten '@' in a row within a body become a
  * number of ten digits that no other request has, so that no customer asks twice.
  * Prints one JSON object. Errors are answers outside 2xx and broken connections. */
 #include <arpa/inet.h>
@@ -30,7 +32,7 @@ enum {
 
 struct settings {
     int port, connection_count, server_pid;
-    double seconds;
+    double seconds, rate; /* rate 0: closed loop */
     const char *path, *key, *match;
 };
 
@@ -54,6 +56,9 @@ static int body_count;
 static uint64_t request_number; /* of the next request */
 static char run_name[32];       /* keeps the keys of one run apart from all others */
 static struct tally tally;
+static struct connection *idle[CONNECTION_COUNT_MAX]; /* of the open loop */
+static int idle_count;
+static double due_us; /* when the next request of the open loop is due */
 
 static void die(const char *what)
 {
@@ -217,6 +222,14 @@ static void answer_count(const struct connection *connection, int64_t latency_us
     tally.latency_us[tally.count++] = (uint32_t)latency_us;
 }
 
+static void connection_next(struct connection *connection)
+{
+    if (settings.rate > 0)
+        idle[idle_count++] = connection;
+    else
+        request_send(connection);
+}
+
 /* Take what has come; when the answer is complete, count it and ask again. */
 static void connection_serve(struct connection *connection, int poller)
 {
@@ -229,7 +242,7 @@ static void connection_serve(struct connection *connection, int poller)
         tally.broken++;
         close(connection->fd);
         connection_open(connection, poller);
-        request_send(connection);
+        connection_next(connection);
         return;
     }
     connection->received += (size_t)got;
@@ -238,21 +251,40 @@ static void connection_serve(struct connection *connection, int poller)
         return;
     answer_count(connection, now_us() - connection->sent_us);
     connection->received = 0;
-    request_send(connection);
+    connection_next(connection);
 }
 
 /* --- a run ------------------------------------------------------------------------- */
 
+static void send_what_is_due(void)
+{
+    while (settings.rate > 0 && idle_count > 0 && due_us <= (double)now_us()) {
+        struct connection *connection = idle[--idle_count];
+
+        request_send(connection);
+        connection->sent_us = (int64_t)due_us;
+        due_us += 1e6 / settings.rate;
+    }
+}
+
 static void serve_until(int poller, int64_t end_us)
 {
     struct epoll_event events[256];
-    int64_t left_us;
+    int64_t now;
 
-    while ((left_us = end_us - now_us()) > 0) {
-        int count = epoll_wait(poller, events, 256, (int)(left_us / 1000) + 1);
+    while ((now = now_us()) < end_us) {
+        int64_t wait_us = end_us - now;
+        struct timespec wait;
+        int count;
+
+        if (idle_count > 0 && due_us < (double)end_us)
+            wait_us = due_us > (double)now ? (int64_t)due_us - now : 0;
+        wait = (struct timespec){wait_us / 1000000, wait_us % 1000000 * 1000};
+        count = epoll_pwait2(poller, events, 256, &wait, NULL);
 
         for (int i = 0; i < count; i++)
             connection_serve(events[i].data.ptr, poller);
+        send_what_is_due();
     }
 }
 
@@ -299,6 +331,7 @@ static void usage(int code)
     fputs(
         "usage: load --port N [--path /v1/decisions] [--key SECRET] [--connections 64]\n"
         "            [--seconds 3] [--body FILE.ndjson] [--server-pid PID]\n"
+        "            [--rate N]       open loop: N requests per second, on time\n"
         "            [--match TEXT]   count the answers that contain TEXT\n",
         code ? stderr : stdout);
     exit(code);
@@ -313,6 +346,7 @@ static const char *settings_read(int argc, char **argv)
         {"connections", required_argument, NULL, 'c'},
         {"seconds", required_argument, NULL, 's'},
         {"body", required_argument, NULL, 'b'},
+        {"rate", required_argument, NULL, 'r'},
         {"server-pid", required_argument, NULL, 'i'},
         {"match", required_argument, NULL, 'm'},
         {"help", no_argument, NULL, 'h'},
@@ -338,6 +372,9 @@ static const char *settings_read(int argc, char **argv)
         case 's':
             settings.seconds = atof(optarg);
             break;
+        case 'r':
+            settings.rate = atof(optarg);
+            break;
         case 'b':
             body_path = optarg;
             break;
@@ -352,7 +389,8 @@ static const char *settings_read(int argc, char **argv)
         }
     }
     if (settings.port <= 0 || settings.port > 65535 || settings.seconds <= 0 ||
-        settings.connection_count < 1 || settings.connection_count > CONNECTION_COUNT_MAX)
+        settings.rate < 0 || settings.connection_count < 1 ||
+        settings.connection_count > CONNECTION_COUNT_MAX)
         usage(2);
     return body_path;
 }
@@ -377,9 +415,10 @@ int main(int argc, char **argv)
         die("start");
     for (int i = 0; i < settings.connection_count; i++) {
         connection_open(&connections[i], poller);
-        request_send(&connections[i]);
+        connection_next(&connections[i]);
     }
 
+    due_us = (double)now_us();
     serve_until(poller, now_us() + WARM_UP_MS * 1000);
     tally.count = 0;
     tally.broken = tally.matches = 0;

@@ -2,15 +2,16 @@
 # Durable decisions per second, beside a bare HTTP server of the same library and settings: short
 # rounds of the two in turn, so that a busy machine slows both; medians of the rounds.
 # usage: tests/bench/run_bench.sh [--json] [--rounds 5] [--seconds 3] [--connections 64]
-#                                 [--cases 5000] [BUILD-FOLDER]
+#                                 [--cases 5000] [--rate REQUESTS-PER-SECOND] [BUILD-FOLDER]
+# With --rate the loop is open: latency counts from the moment a request was due.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-json=false rounds=5 seconds=3 connections=64 cases=5000 build=build/release
+json=false rounds=5 seconds=3 connections=64 cases=5000 rate=0 build=build/release
 while [ $# -gt 0 ]; do
     case $1 in
     --json) json=true ;;
-    --rounds | --seconds | --connections | --cases)
+    --rounds | --seconds | --connections | --cases | --rate)
         declare "${1#--}=$2"
         shift
         ;;
@@ -45,7 +46,12 @@ fail() {
 "$build/redress" demo --data "$folder/data" >/dev/null || fail "no demo folder"
 demo=$folder/data/demo.json
 support=$(jq -r .keys.support "$demo")
-ops=$(jq -r .keys.ops "$demo")
+
+# Budgets that outlast the run.
+"$build/redress" budget list --data "$folder/data" --json | jq -r '.data[].id' |
+    while read -r budget; do
+        "$build/redress" budget set "$budget" --limit 9000000000000 --data "$folder/data" >/dev/null
+    done || fail "no budgets"
 
 REDRESS_HEALTH_LISTEN=127.0.0.1:0 \
     "$build/redress" serve --data "$folder/data" --listen 127.0.0.1:0 2>"$folder/serve.log" &
@@ -65,20 +71,7 @@ done
 [ -n "$listen" ] || fail "the service did not start"
 hello_port=$(jq -r .port "$folder/hello.out")
 
-# --- budgets that outlast the run, and cases that never repeat -------------------------------
-
-call() {
-    curl -sS --fail-with-body -H "Authorization: Bearer $ops" "$@" || fail "no answer"
-}
-for id in $(call "http://$listen/v1/budgets" | jq -r '.data[].id'); do
-    call -D "$folder/head" "http://$listen/v1/budgets/$id" >"$folder/budget"
-    etag=$(tr -d '\r' <"$folder/head" | sed -n 's/^[Ee][Tt][Aa][Gg]: *//p')
-    jq -c '{scope, period, time_zone, limit: 9000000000000, currency} + (if .pacing then {pacing} else {} end)
-        | with_entries(select(.value != null))' "$folder/budget" |
-        call -X PUT -H "If-Match: $etag" -H "Content-Type: application/json" \
-            -H "Idempotency-Key: bench-$id" --data-binary @- "http://$listen/v1/budgets/$id" \
-            >/dev/null
-done
+# --- cases that never repeat -------------------------------------------------------------------
 
 # Ten '@' become a number that no other request has.
 own='.case_id = "b-@@@@@@@@@@" | .customer_id = "c_@@@@@@@@@@" | .order_id = "o_@@@@@@@@@@"'
@@ -92,7 +85,7 @@ fi
 
 load() {
     "$build/tests/bench/load" --connections "$connections" --seconds "$seconds" \
-        --body "$folder/cases" "$@"
+        --rate "$rate" --body "$folder/cases" "$@"
 }
 for round in $(seq "$rounds"); do
     [ ! -t 2 ] || printf 'round %d of %d\r' "$round" "$rounds" >&2
@@ -102,7 +95,8 @@ for round in $(seq "$rounds"); do
 done
 
 jq -n --slurpfile hello "$folder/hello.rounds" --slurpfile redress "$folder/redress.rounds" \
-    --argjson connections "$connections" --argjson seconds "$seconds" '
+    --argjson connections "$connections" --argjson seconds "$seconds" \
+    --argjson rate "$rate" '
     def median: sort | if length % 2 == 1 then .[length / 2 | floor]
         else (.[length / 2 - 1] + .[length / 2]) / 2 end;
     def medians: . as $runs
@@ -111,7 +105,7 @@ jq -n --slurpfile hello "$folder/hello.rounds" --slurpfile redress "$folder/redr
     # Paired: each round beside the one that ran just before it.
     def ratio($name): [range($hello | length) | $redress[.][$name] / $hello[.][$name]] | median;
     def sum(f): [$redress[] | f] | add;
-    {connections: $connections, rounds: ($hello | length), seconds: $seconds,
+    {connections: $connections, rate: (if $rate > 0 then $rate else null end), rounds: ($hello | length), seconds: $seconds,
      decisions: sum(.requests), credits: sum(.matches), errors: sum(.errors),
      statuses: ([$redress[].status | to_entries[]] | group_by(.key)
         | map({(.[0].key): (map(.value) | add)}) | add),

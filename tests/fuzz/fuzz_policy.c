@@ -34,7 +34,8 @@ static void menu_check(const struct policy *policy, int64_t order_amount)
     err_clear(&err);
     assert(policy_menu(policy, &asked, 1, &arena, &menu, &err) == STATUS_OK);
     policy_needs(policy, &asked, &needs);
-    assert(policy_limit(policy, &asked, &needs, &history, &arena, &menu, &err) == STATUS_OK);
+    assert(policy_limit(policy, &asked, &needs, &history, &arena, &menu, &err) ==
+           STATUS_OK);
     assert(menu.count >= 1 && menu.count <= OPTION_COUNT_MAX);
     assert(menu.options[0].goodwill == 0 && menu.options[0].is_allowed);
     for (int i = 1; i < menu.count; i++) {
@@ -42,8 +43,8 @@ static void menu_check(const struct policy *policy, int64_t order_amount)
         assert(!menu.options[i].is_allowed || menu.options[i].amount <= order_amount);
         assert(menu.options[i].is_allowed == (menu.options[i].blocker_count == 0));
     }
-    assert(policy_review(policy, &asked, &menu.options[menu.count - 1], &arena, &is_review,
-                         &review, &err) == STATUS_OK);
+    assert(policy_review(policy, &asked, &menu.options[menu.count - 1], &arena,
+                         &is_review, &review, &err) == STATUS_OK);
     assert(menu.options[policy_fallback(policy, &menu)].is_allowed);
     arena_reset(&arena);
 }

@@ -1,0 +1,209 @@
+/* client_wire.c - requests over HTTP: the only user of libcurl. */
+#include "app/client_carrier.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CONNECT_TIMEOUT_S = 5,
+    CALL_TIMEOUT_S = 120,
+    REPLY_BYTES_MAX = 128 << 20,
+    ADDRESS_BYTES = 2048,
+};
+
+struct wire {
+    CURL *curl;
+    char *url, *authorization;
+};
+
+void wire_close(struct wire *wire)
+{
+    if (!wire)
+        return;
+    curl_easy_cleanup(wire->curl);
+    if (wire->authorization)
+        explicit_bzero(wire->authorization, strlen(wire->authorization));
+    free(wire->authorization);
+    free(wire->url);
+    free(wire);
+    curl_global_cleanup();
+}
+
+enum status wire_open(const char *url, const char *key, bool is_loopback,
+                      struct wire **wire, struct err *err)
+{
+    struct wire *opened;
+
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return err_set(err, STATUS_UNAVAILABLE, "libcurl cannot start");
+    opened = calloc(1, sizeof *opened);
+    if (!opened) {
+        curl_global_cleanup();
+        return err_set(err, STATUS_EXHAUSTED, "no memory");
+    }
+    opened->curl = curl_easy_init();
+    opened->url = strdup(url);
+    if (asprintf(&opened->authorization, "Authorization: Bearer %s", key) < 0)
+        opened->authorization = NULL;
+    if (!opened->curl || !opened->url || !opened->authorization) {
+        wire_close(opened);
+        return err_set(err, STATUS_EXHAUSTED, "no memory");
+    }
+    /* A redirect would carry the key elsewhere: it is shown, not followed. */
+    curl_easy_setopt(opened->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(opened->curl, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(opened->curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
+    curl_easy_setopt(opened->curl, CURLOPT_TIMEOUT, (long)CALL_TIMEOUT_S);
+    curl_easy_setopt(opened->curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(opened->curl, CURLOPT_MAXFILESIZE, (long)REPLY_BYTES_MAX);
+    if (is_loopback)
+        curl_easy_setopt(opened->curl, CURLOPT_NOPROXY, "*");
+    *wire = opened;
+    return STATUS_OK;
+}
+
+static size_t take_body(char *at, size_t one, size_t count, void *context)
+{
+    struct client_reply *reply = context;
+    size_t bytes = one * count;
+    char *larger;
+
+    if (bytes > REPLY_BYTES_MAX - reply->bytes)
+        return 0;
+    larger = realloc(reply->body, reply->bytes + bytes + 1);
+    if (!larger)
+        return 0;
+    reply->body = larger;
+    memcpy(reply->body + reply->bytes, at, bytes);
+    reply->bytes += bytes;
+    reply->body[reply->bytes] = '\0';
+    return bytes;
+}
+
+static size_t take_header(char *at, size_t one, size_t count, void *context)
+{
+    static const char name[] = "etag:";
+    struct client_reply *reply = context;
+    size_t bytes = one * count, begin = sizeof name - 1, end = bytes;
+
+    if (bytes < begin || strncasecmp(at, name, begin) != 0)
+        return bytes;
+    while (begin < end && (at[begin] == ' ' || at[begin] == '\t'))
+        begin++;
+    while (end > begin && strchr(" \t\r\n", at[end - 1]))
+        end--;
+    (void)text_copy((struct text){at + begin, end - begin}, reply->etag,
+                    sizeof reply->etag);
+    return bytes;
+}
+
+static enum status address_of(const struct wire *wire,
+                              const struct client_request *request,
+                              char address[static ADDRESS_BYTES], struct err *err)
+{
+    size_t used =
+        (size_t)snprintf(address, ADDRESS_BYTES, "%s%s", wire->url, request->path);
+    bool is_fine = used < ADDRESS_BYTES;
+    char joint = '?';
+
+    for (const struct client_query *query = request->queries;
+         is_fine && query < request->queries + CLIENT_QUERY_COUNT_MAX && query->name;
+         query++) {
+        if (!query->value)
+            continue;
+        is_fine = used + 2 < ADDRESS_BYTES;
+        if (is_fine) {
+            address[used++] = joint;
+            is_fine = percent_encode(query->name, address, ADDRESS_BYTES, &used) &&
+                      used + 2 < ADDRESS_BYTES;
+        }
+        if (is_fine) {
+            address[used++] = '=';
+            address[used] = '\0';
+            is_fine = percent_encode(query->value, address, ADDRESS_BYTES, &used);
+        }
+        joint = '&';
+    }
+    if (!is_fine)
+        return err_set(err, STATUS_INVALID, "the request's address is too long");
+    return STATUS_OK;
+}
+
+static bool add_header(struct curl_slist **list, const char *name, const char *value)
+{
+    struct curl_slist *longer;
+    char *line;
+
+    if (!value)
+        return true;
+    if (asprintf(&line, "%s%s", name, value) < 0)
+        return false;
+    longer = curl_slist_append(*list, line);
+    free(line);
+    if (longer)
+        *list = longer;
+    return longer;
+}
+
+static enum status headers_of(const struct wire *wire,
+                              const struct client_request *request,
+                              struct curl_slist **list, struct err *err)
+{
+    bool is_fine = add_header(list, wire->authorization, "") &&
+                   add_header(list, "Idempotency-Key: ", request->idempotency_key) &&
+                   add_header(list, "If-Match: ", request->if_match) &&
+                   add_header(list, "Expect:", "");
+
+    if (is_fine && request->body.bytes > 0)
+        is_fine = add_header(list, "Content-Type: ", "application/json");
+    return is_fine ? STATUS_OK : err_set(err, STATUS_EXHAUSTED, "no memory");
+}
+
+enum status wire_call(struct wire *wire, const struct client_request *request,
+                      struct client_reply *reply, struct err *err)
+{
+    char address[ADDRESS_BYTES], trouble[CURL_ERROR_SIZE] = "";
+    bool has_body = request->body.bytes > 0 || strcmp(request->method, "POST") == 0;
+    struct curl_slist *headers = NULL;
+    CURL *curl = wire->curl;
+    CURLcode code;
+    long http_status = 0;
+    enum status rc = address_of(wire, request, address, err);
+
+    if (!rc)
+        rc = headers_of(wire, request, &headers, err);
+    if (rc) {
+        curl_slist_free_all(headers);
+        return rc;
+    }
+    curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+    if (has_body) {
+        curl_easy_setopt(curl, CURLOPT_POST, 1L);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS,
+                         request->body.bytes > 0 ? request->body.at : "");
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                         (curl_off_t)request->body.bytes);
+    }
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+    curl_easy_setopt(curl, CURLOPT_URL, address);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, reply);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, reply);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, trouble);
+    code = curl_easy_perform(curl);
+    if (code == CURLE_OK)
+        code = curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &http_status);
+    if (code != CURLE_OK)
+        rc = err_set(err, STATUS_IO, "%s: %s", wire->url,
+                     trouble[0] ? trouble : curl_easy_strerror(code));
+    reply->status = (int)http_status;
+    /* What was borrowed for this call must not be there in the next. */
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, NULL);
+    curl_slist_free_all(headers);
+    return rc;
+}

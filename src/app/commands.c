@@ -1,0 +1,97 @@
+/* commands.c - from a word to a command; the nearest one for a word that is none. */
+#include "app/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { WORD_BYTES_MAX = 32, NAME_COLUMNS = 12 };
+
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* How many letters have to be put in, taken out, exchanged or swapped with their neighbour
+ * (optimal string alignment). Words of at most WORD_BYTES_MAX. */
+static int edit_distance(const char *a, const char *b)
+{
+    int rows[3][WORD_BYTES_MAX + 1];
+    int *before = rows[0], *above = rows[1], *row = rows[2];
+    int a_bytes = (int)strlen(a), b_bytes = (int)strlen(b);
+
+    for (int j = 0; j <= b_bytes; j++)
+        above[j] = j;
+    for (int i = 1; i <= a_bytes; i++) {
+        int *oldest = before;
+
+        row[0] = i;
+        for (int j = 1; j <= b_bytes; j++) {
+            row[j] = above[j - 1] + (a[i - 1] != b[j - 1]);
+            row[j] = least(row[j], least(above[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = least(row[j], before[j - 2] + 1);
+        }
+        before = above;
+        above = row;
+        row = oldest;
+    }
+    return above[b_bytes];
+}
+
+const char *command_nearest(const struct command *commands, const char *word)
+{
+    size_t word_bytes = strlen(word);
+    const char *nearest = NULL;
+    int nearest_distance = 3; /* farther is a guess, not a help */
+
+    if (word_bytes > WORD_BYTES_MAX)
+        return NULL;
+    for (const struct command *c = commands; c->name; c++) {
+        int distance = edit_distance(word, c->name);
+
+        if (strncmp(word, c->name, word_bytes) == 0)
+            distance = 1; /* the beginning of it */
+        if (distance < nearest_distance && distance < (int)strlen(c->name)) {
+            nearest = c->name;
+            nearest_distance = distance;
+        }
+    }
+    return nearest;
+}
+
+static int list(const char *group, const char *summary, const struct command *commands)
+{
+    printf("Usage: redress %s%s%s [OPTIONS]\n\n%s\n\n", group ? group : "",
+           group ? " " : "", group ? "SUBCOMMAND" : "COMMAND", summary);
+    for (const struct command *c = commands; c->name; c++)
+        printf("  %-*s %s\n", NAME_COLUMNS, c->name, c->help);
+    printf("\n'redress %s%s%s --help' says more.\n", group ? group : "", group ? " " : "",
+           group ? "SUBCOMMAND" : "COMMAND");
+    return EXIT_DONE;
+}
+
+int command_dispatch(const char *group, const char *summary,
+                     const struct command *commands, int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : NULL;
+    const char *space = group ? " " : "", *nearest;
+
+    group = group ? group : "";
+    if (!word) {
+        fprintf(stderr, "redress: which %s? Try 'redress %s%s--help'.\n",
+                *group ? "subcommand" : "command", group, space);
+        return EXIT_USAGE;
+    }
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        return list(*group ? group : NULL, summary, commands);
+    for (const struct command *c = commands; c->name; c++)
+        if (strcmp(word, c->name) == 0)
+            return c->run(argc - 1, argv + 1);
+    nearest = command_nearest(commands, word);
+    fprintf(stderr, "redress: there is no command '%s%s%.64s'", group, space, word);
+    if (nearest)
+        fprintf(stderr, "; did you mean '%s%s%s'?\n", group, space, nearest);
+    else
+        fprintf(stderr, ". Try 'redress %s%s--help'.\n", group, space);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,77 @@
+#include "app/control.h"
+
+#include "base/file.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CONTROL_BYTES_MAX = 4096, PATH_BYTES = 512 };
+
+static void control_path(const char *folder, const char *name, char path[PATH_BYTES])
+{
+    snprintf(path, PATH_BYTES, "%s/%s", folder, name);
+}
+
+enum status control_write(const char *folder, const struct control *control,
+                          struct err *err)
+{
+    char path[PATH_BYTES], text[512];
+    int bytes = snprintf(text, sizeof text,
+                         "{\"listen\": \"%s\", \"key\": \"%s\", \"pid\": %ld}\n",
+                         control->listen, control->key, control->pid);
+
+    control_path(folder, "control.json", path);
+    return file_write(path, text, (size_t)bytes, 0600, err);
+}
+
+void control_remove(const char *folder)
+{
+    char path[PATH_BYTES];
+
+    control_path(folder, "control.json", path);
+    unlink(path);
+}
+
+/* The process that has, or last had, the folder. 0: unknown. */
+static long owner_read(const char *folder)
+{
+    char path[PATH_BYTES], *text;
+    size_t bytes;
+    long pid;
+
+    control_path(folder, "lock", path);
+    if (file_read(path, CONTROL_BYTES_MAX, &text, &bytes, NULL))
+        return 0;
+    pid = strtol(text, NULL, 10);
+    free(text);
+    return pid;
+}
+
+enum status control_read(const char *folder, struct control *control, struct err *err)
+{
+    char path[PATH_BYTES], *text;
+    const char *listen = NULL, *key = NULL;
+    json_int_t pid = 0;
+    size_t bytes;
+    json_t *root;
+    enum status rc;
+
+    control_path(folder, "control.json", path);
+    rc = file_read(path, CONTROL_BYTES_MAX, &text, &bytes, err);
+    if (rc)
+        return rc;
+    root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, NULL);
+    free(text);
+    if (json_unpack(root, "{s:s, s:s, s:I}", "listen", &listen, "key", &key, "pid",
+                    &pid) != 0 ||
+        !text_copy(text_of(listen), control->listen, sizeof control->listen) ||
+        !text_copy(text_of(key), control->key, sizeof control->key))
+        rc = err_set(err, STATUS_CORRUPT, "'%s' is not what a service writes", path);
+    else if ((control->pid = (long)pid) != owner_read(folder))
+        rc = err_set(err, STATUS_NOT_FOUND, "'%s' is of a service that was killed", path);
+    json_decref(root);
+    return rc;
+}

@@ -1,0 +1,196 @@
+/* holds.c - what becomes of a hold: it is settled, released, or its time is over. */
+#include "decide/cases.h"
+
+#include "decide/book.h"
+#include "decide/form.h"
+#include "decide/now.h"
+
+static enum status no_room(struct err *err)
+{
+    return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+}
+
+/* --- settle, release -------------------------------------------------------------------------- */
+
+struct close_request {
+    bool is_settle;         /* else a release */
+    int64_t amount;         /* settle; AMOUNT_ABSENT: all of it */
+    char external_ref[129]; /* settle */
+    char reason_code[65];   /* release */
+};
+
+static enum status find_held(struct action *action, struct commit *commit,
+                             struct decision_row *row, struct err *err)
+{
+    enum status rc =
+        decision_find(commit->store, action->subject, action->arena, row, err);
+
+    if (rc)
+        return rc;
+    if (row->status != DECISION_HELD)
+        return err_code(err, STATUS_CONFLICT, "decision_not_held",
+                        "decision %s is %s, nothing is held for it", row->id,
+                        row->status == DECISION_NONE ? outcome_name(row->outcome)
+                                                     : decision_status_name(row->status));
+    if (commit->now_us >= row->hold_expires_at_us)
+        return err_code(err, STATUS_CONFLICT, "hold_expired",
+                        "the hold of decision %s is over: ask for a new decision",
+                        row->id);
+    return STATUS_OK;
+}
+
+static enum status answer_now(struct action *action, struct commit *commit,
+                              const struct decision_row *row, struct err *err)
+{
+    struct json_writer writer;
+    enum status rc =
+        action_writer(action, row->body.bytes + NOW_EXTRA_BYTES, &writer, err);
+
+    if (!rc)
+        rc = decision_now_encode(row, &writer, err);
+    if (!rc)
+        rc = action_answer(action, commit, 200, &writer, true, err);
+    return rc;
+}
+
+static enum status close_perform(struct action *action, struct commit *commit,
+                                 struct err *err)
+{
+    const struct close_request *request = action->request;
+    struct decision_row row;
+    int64_t settled;
+    enum status rc = find_held(action, commit, &row, err);
+
+    if (rc)
+        return rc;
+    settled = !request->is_settle                ? 0
+              : request->amount == AMOUNT_ABSENT ? row.amount
+                                                 : request->amount;
+    if (settled > row.amount)
+        return err_fault(err, "/amount", "amount_over_hold",
+                         "%lld is more than the %lld that are held", (long long)settled,
+                         (long long)row.amount);
+    row.status = request->is_settle ? DECISION_SETTLED : DECISION_RELEASED;
+    row.settled_amount = settled;
+    row.updated_at_us = commit->now_us;
+    /* What is settled first is what was owed by right. */
+    if (settled - (row.amount - row.goodwill) < row.goodwill)
+        row.goodwill = settled > row.amount - row.goodwill
+                           ? settled - (row.amount - row.goodwill)
+                           : 0;
+    if (request->is_settle)
+        row.external_ref = text_of(request->external_ref);
+    rc = answer_now(action, commit, &row, err);
+    if (!rc)
+        rc = decision_update(commit->store, &row, err);
+    if (!rc)
+        rc = book_close_hold(commit->book, commit->store,
+                             &(struct closing){.decision_id = row.id,
+                                               .settled = settled,
+                                               .rest = ENTRY_RELEASE,
+                                               .note = request->reason_code,
+                                               .now_us = commit->now_us},
+                             err);
+    return rc;
+}
+
+enum status settle_prepare(struct action *action, struct err *err)
+{
+    static const struct field fields[] = {
+        {"amount", OPTIONAL}, {"external_ref", OPTIONAL}, {0}};
+    struct close_request *request = arena_new(action->arena, struct close_request);
+    struct form form;
+    enum status rc;
+
+    if (!request)
+        return no_room(err);
+    *request = (struct close_request){.amount = AMOUNT_ABSENT, .is_settle = true};
+    rc = action_require_key(action, err);
+    if (!rc)
+        rc = form_open(action, fields, &form, err);
+    if (rc)
+        return rc;
+    form_int(&form, "amount", 1, MONEY_MINOR_MAX, &request->amount);
+    form_text(&form, "external_ref", request->external_ref, sizeof request->external_ref);
+    action->request = request;
+    action->perform = close_perform;
+    return form_close(&form);
+}
+
+enum status release_prepare(struct action *action, struct err *err)
+{
+    static const struct field fields[] = {{"reason_code", REQUIRED}, {0}};
+    struct close_request *request = arena_new(action->arena, struct close_request);
+    struct form form;
+    enum status rc;
+
+    if (!request)
+        return no_room(err);
+    rc = action_require_key(action, err);
+    if (!rc)
+        rc = form_open(action, fields, &form, err);
+    if (rc)
+        return rc;
+    form_text(&form, "reason_code", request->reason_code, sizeof request->reason_code);
+    action->request = request;
+    action->perform = close_perform;
+    return form_close(&form);
+}
+
+/* --- expire ----------------------------------------------------------------------------------- */
+
+struct expire_request {
+    int limit, count;
+};
+
+static enum status expire_one(struct action *action, struct commit *commit,
+                              const char *id, struct err *err)
+{
+    struct decision_row row;
+    enum status rc = decision_find(commit->store, id, action->arena, &row, err);
+
+    if (rc)
+        return rc;
+    row.status = DECISION_EXPIRED;
+    row.goodwill = 0;
+    row.updated_at_us = commit->now_us;
+    rc = decision_update(commit->store, &row, err);
+    if (!rc)
+        rc = book_close_hold(commit->book, commit->store,
+                             &(struct closing){.decision_id = id,
+                                               .rest = ENTRY_EXPIRE,
+                                               .note = "",
+                                               .now_us = commit->now_us},
+                             err);
+    return rc;
+}
+
+static enum status expire_perform(struct action *action, struct commit *commit,
+                                  struct err *err)
+{
+    struct expire_request *request = action->request;
+    char(*ids)[ID_BYTES];
+    enum status rc = decision_expired(commit->store, commit->now_us, request->limit,
+                                      action->arena, &ids, &request->count, err);
+
+    for (int i = 0; i < request->count && !rc; i++)
+        rc = expire_one(action, commit, ids[i], err);
+    return rc;
+}
+
+enum status expire_prepare(struct action *action, int limit, struct err *err)
+{
+    struct expire_request *request = arena_new(action->arena, struct expire_request);
+
+    if (!request)
+        return no_room(err);
+    request->limit = limit;
+    action->request = request;
+    action->perform = expire_perform;
+    return STATUS_OK;
+}
+
+int expire_count(const struct action *action)
+{
+    return ((const struct expire_request *)action->request)->count;
+}

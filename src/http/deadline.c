@@ -1,0 +1,146 @@
+/* deadline.c - a list of sockets and the thread that goes through it. */
+#include "http/deadline.h"
+
+#include "base/clock.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define SWEEP_INTERVAL_US (SECOND_US / 4)
+
+struct watch {
+    struct watch *next, *previous;
+    int socket;
+    _Atomic int64_t until_us; /* monotonic; INT64_MAX: without limit */
+};
+
+struct deadlines {
+    pthread_mutex_t lock;
+    pthread_cond_t is_over;
+    pthread_t thread;
+    bool must_end;
+    struct watch *first;
+};
+
+static struct timespec timespec_of(int64_t us)
+{
+    return (struct timespec){.tv_sec = us / SECOND_US, .tv_nsec = us % SECOND_US * 1000};
+}
+
+/* Under the lock, so that no socket is closed, and its number given away, meanwhile. The owner sees
+ * the end of the stream and closes. */
+static void sweep(struct deadlines *deadlines, int64_t now_us)
+{
+    for (struct watch *watch = deadlines->first; watch; watch = watch->next)
+        if (now_us >= atomic_load_explicit(&watch->until_us, memory_order_relaxed)) {
+            shutdown(watch->socket, SHUT_RDWR);
+            watch_pause(watch);
+        }
+}
+
+static void *run(void *context)
+{
+    struct deadlines *deadlines = context;
+
+    pthread_mutex_lock(&deadlines->lock);
+    while (!deadlines->must_end) {
+        int64_t now_us = clock_monotonic_us(&system_clock);
+        struct timespec next = timespec_of(now_us + SWEEP_INTERVAL_US);
+
+        sweep(deadlines, now_us);
+        pthread_cond_timedwait(&deadlines->is_over, &deadlines->lock, &next);
+    }
+    pthread_mutex_unlock(&deadlines->lock);
+    return NULL;
+}
+
+enum status deadlines_open(struct deadlines **deadlines, struct err *err)
+{
+    struct deadlines *opened = calloc(1, sizeof *opened);
+    pthread_condattr_t attributes;
+
+    if (!opened)
+        return err_set(err, STATUS_EXHAUSTED, "no memory for deadlines");
+    pthread_mutex_init(&opened->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&opened->is_over, &attributes);
+    pthread_condattr_destroy(&attributes);
+    if (pthread_create(&opened->thread, NULL, run, opened) != 0) {
+        pthread_cond_destroy(&opened->is_over);
+        pthread_mutex_destroy(&opened->lock);
+        free(opened);
+        return err_set(err, STATUS_EXHAUSTED, "no thread for deadlines");
+    }
+    *deadlines = opened;
+    return STATUS_OK;
+}
+
+void deadlines_close(struct deadlines *deadlines)
+{
+    if (!deadlines)
+        return;
+    pthread_mutex_lock(&deadlines->lock);
+    deadlines->must_end = true;
+    pthread_cond_signal(&deadlines->is_over);
+    pthread_mutex_unlock(&deadlines->lock);
+    pthread_join(deadlines->thread, NULL);
+    while (deadlines->first)
+        deadlines_forget(deadlines, deadlines->first);
+    pthread_cond_destroy(&deadlines->is_over);
+    pthread_mutex_destroy(&deadlines->lock);
+    free(deadlines);
+}
+
+struct watch *deadlines_watch(struct deadlines *deadlines, int socket, int64_t wait_us)
+{
+    struct watch *watch = calloc(1, sizeof *watch);
+
+    if (!watch)
+        return NULL;
+    watch->socket = socket;
+    watch_set(watch, wait_us);
+    pthread_mutex_lock(&deadlines->lock);
+    watch->next = deadlines->first;
+    if (watch->next)
+        watch->next->previous = watch;
+    deadlines->first = watch;
+    pthread_mutex_unlock(&deadlines->lock);
+    return watch;
+}
+
+void deadlines_forget(struct deadlines *deadlines, struct watch *watch)
+{
+    pthread_mutex_lock(&deadlines->lock);
+    if (watch->previous)
+        watch->previous->next = watch->next;
+    else
+        deadlines->first = watch->next;
+    if (watch->next)
+        watch->next->previous = watch->previous;
+    pthread_mutex_unlock(&deadlines->lock);
+    free(watch);
+}
+
+void watch_set(struct watch *watch, int64_t wait_us)
+{
+    atomic_store_explicit(&watch->until_us, clock_monotonic_us(&system_clock) + wait_us,
+                          memory_order_relaxed);
+}
+
+void watch_shorten(struct watch *watch, int64_t wait_us)
+{
+    int64_t until_us = clock_monotonic_us(&system_clock) + wait_us;
+
+    if (until_us < atomic_load_explicit(&watch->until_us, memory_order_relaxed))
+        atomic_store_explicit(&watch->until_us, until_us, memory_order_relaxed);
+}
+
+void watch_pause(struct watch *watch)
+{
+    atomic_store_explicit(&watch->until_us, INT64_MAX, memory_order_relaxed);
+}

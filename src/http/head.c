@@ -1,0 +1,249 @@
+/* head.c - the checks of head.h (RFC 9110, RFC 9112; W3C Trace Context). */
+#include "http/head.h"
+
+#include <assert.h>
+#include <strings.h>
+
+static const struct {
+    const char *code, *detail;
+} faults[] = {
+#define X(name, code, detail) {code, detail},
+    HEAD_FAULTS(X)
+#undef X
+};
+
+static const char *const header_names[HEADER_COUNT] = {
+    [HEADER_CONTENT_LENGTH] = "Content-Length",
+    [HEADER_HOST] = "Host",
+    [HEADER_AUTHORIZATION] = "Authorization",
+    [HEADER_IDEMPOTENCY_KEY] = "Idempotency-Key",
+    [HEADER_CONTENT_TYPE] = "Content-Type",
+    [HEADER_IF_MATCH] = "If-Match",
+    [HEADER_REQUEST_ID] = "X-Request-Id",
+    [HEADER_TRACEPARENT] = "traceparent",
+    [HEADER_EXPECT] = "Expect",
+    [HEADER_TRANSFER_ENCODING] = "Transfer-Encoding",
+};
+
+const char *head_fault_code(enum head_fault fault)
+{
+    assert(fault < HEAD_FAULT_COUNT);
+    return faults[fault].code;
+}
+
+const char *head_fault_detail(enum head_fault fault)
+{
+    assert(fault < HEAD_FAULT_COUNT);
+    return faults[fault].detail;
+}
+
+static void refuse(struct head *head, enum head_fault fault)
+{
+    if (head->fault == HEAD_FAULT_NONE)
+        head->fault = fault;
+}
+
+/* --- characters ----------------------------------------------------------------------------- */
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_token_char(char c)
+{
+    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+static bool is_token(struct text text)
+{
+    for (size_t i = 0; i < text.bytes; i++)
+        if (!is_token_char(text.at[i]))
+            return false;
+    return text.bytes > 0;
+}
+
+static bool is_control(char c)
+{
+    return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+/* Tabs are allowed between words; bytes over 127 are opaque. */
+static bool is_field_value(struct text text)
+{
+    for (size_t i = 0; i < text.bytes; i++)
+        if (is_control(text.at[i]) && text.at[i] != '\t')
+            return false;
+    return true;
+}
+
+static bool is_target(struct text text)
+{
+    for (size_t i = 0; i < text.bytes; i++)
+        if ((unsigned char)text.at[i] <= ' ' || (unsigned char)text.at[i] >= 0x7f)
+            return false;
+    return text.bytes > 0;
+}
+
+/* --- lines ---------------------------------------------------------------------------------- */
+
+void head_begin(struct head *head, const char *method, const char *target,
+                const char *version)
+{
+    if (!is_token(text_of(method)))
+        refuse(head, HEAD_FAULT_METHOD);
+    if (!is_target(text_of(target)))
+        refuse(head, HEAD_FAULT_TARGET);
+    if (!version ||
+        (strcmp(version, "HTTP/1.1") != 0 && strcmp(version, "HTTP/1.0") != 0))
+        refuse(head, HEAD_FAULT_VERSION);
+}
+
+static enum head_header find_header(struct text name)
+{
+    for (int i = 0; i < HEADER_COUNT; i++)
+        if (strlen(header_names[i]) == name.bytes &&
+            strncasecmp(header_names[i], name.at, name.bytes) == 0)
+            return (enum head_header)i;
+    return HEADER_COUNT;
+}
+
+/* Digits only: no sign, no space, no list. So long that it cannot be meant: refused as well. */
+static bool read_length(struct text text, int64_t *length)
+{
+    int64_t value = 0;
+
+    if (text.bytes == 0 || text.bytes > 18)
+        return false;
+    for (size_t i = 0; i < text.bytes; i++) {
+        if (!is_digit(text.at[i]))
+            return false;
+        value = value * 10 + (text.at[i] - '0');
+    }
+    *length = value;
+    return true;
+}
+
+void head_add(struct head *head, struct text name, struct text value)
+{
+    enum head_header header = find_header(name);
+
+    if (!is_token(name))
+        refuse(head, HEAD_FAULT_NAME);
+    if (!is_field_value(value))
+        refuse(head, HEAD_FAULT_VALUE);
+    if (header == HEADER_COUNT)
+        return;
+    if (head->values[header] && header < HEADER_ONCE_COUNT)
+        refuse(head, HEAD_FAULT_REPEATED);
+    if (header == HEADER_CONTENT_LENGTH && !read_length(value, &head->content_length))
+        refuse(head, HEAD_FAULT_LENGTH);
+    if (header == HEADER_TRANSFER_ENCODING)
+        refuse(head, HEAD_FAULT_CODING);
+    if (header == HEADER_EXPECT &&
+        !(value.bytes == strlen("100-continue") &&
+          strncasecmp(value.at, "100-continue", value.bytes) == 0))
+        refuse(head, HEAD_FAULT_EXPECT);
+    if (!head->values[header])
+        head->values[header] = value.bytes > 0 ? value.at : "";
+}
+
+bool head_end(struct head *head, const char *version)
+{
+    if (head->fault == HEAD_FAULT_NONE && !head->values[HEADER_HOST] &&
+        strcmp(version, "HTTP/1.1") == 0)
+        refuse(head, HEAD_FAULT_HOST);
+    return head->fault == HEAD_FAULT_NONE;
+}
+
+/* --- values --------------------------------------------------------------------------------- */
+
+void head_request_id(const struct head *head, char id[static 65])
+{
+    struct text text = text_of(head->values[HEADER_REQUEST_ID]);
+
+    id[0] = 0;
+    for (size_t i = 0; i < text.bytes; i++)
+        if (text.at[i] < ' ' || text.at[i] > '~')
+            return;
+    if (!text_copy(text, id, 65))
+        id[0] = 0;
+}
+
+/* So many lower-case hexadecimal digits, not all of them the given one. */
+static bool is_hex(const char *at, int count, char but)
+{
+    bool is_other = false;
+
+    for (int i = 0; i < count; i++) {
+        if (!is_digit(at[i]) && !(at[i] >= 'a' && at[i] <= 'f'))
+            return false;
+        is_other = is_other || at[i] != but;
+    }
+    return is_other;
+}
+
+/* version "-" trace-id "-" parent-id "-" flags; later versions may go on after another "-". */
+void head_trace_id(const struct head *head, char id[static 33])
+{
+    enum { VERSION_AT = 0, TRACE_AT = 3, PARENT_AT = 36, FLAGS_AT = 53, BYTES = 55 };
+    const char *at = head->values[HEADER_TRACEPARENT];
+    size_t bytes = at ? strlen(at) : 0;
+
+    id[0] = 0;
+    if (bytes < BYTES || at[TRACE_AT - 1] != '-' || at[PARENT_AT - 1] != '-' ||
+        at[FLAGS_AT - 1] != '-')
+        return;
+    if (!is_hex(at + VERSION_AT, 2, 'f') || !is_hex(at + TRACE_AT, 32, '0') ||
+        !is_hex(at + PARENT_AT, 16, '0') || !is_hex(at + FLAGS_AT, 2, 0))
+        return;
+    if (bytes > BYTES && (memcmp(at, "00", 2) == 0 || at[BYTES] != '-'))
+        return;
+    memcpy(id, at + TRACE_AT, 32);
+    id[32] = 0;
+}
+
+static int hex_value(char c)
+{
+    if (is_digit(c))
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+static bool is_printable_utf8(const char *at, const char *end)
+{
+    while (at < end) {
+        int bytes = utf8_bytes(at, end);
+
+        if (bytes == 0 || is_control(*at))
+            return false;
+        at += bytes;
+    }
+    return true;
+}
+
+bool head_decode(struct text text, char *out)
+{
+    char *to = out;
+
+    for (size_t i = 0; i < text.bytes; i++) {
+        if (text.at[i] != '%') {
+            *to++ = text.at[i];
+            continue;
+        }
+        if (text.bytes - i < 3)
+            return false;
+        int high = hex_value(text.at[i + 1]), low = hex_value(text.at[i + 2]);
+        if (high < 0 || low < 0)
+            return false;
+        *to++ = (char)(high * 16 + low);
+        i += 2;
+    }
+    *to = 0;
+    return is_printable_utf8(out, to);
+}

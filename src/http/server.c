@@ -1,0 +1,563 @@
+/* server.c - carries exchanges over libmicrohttpd.
+ *
+ * The library calls on_request once with the head, then with pieces of the body, then once more to
+ * be answered. What must be refused by its head is refused in the first call, the only moment when
+ * a body can still be declined. A request that has to wait for the commit thread is suspended; when
+ * done has resumed it, the library calls on_request again, and the reply is there. */
+#include "http/server.h"
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/rng.h"
+#include "http/head.h"
+#include "http/listen.h"
+#include "http/probe.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum {
+    REPLY_BYTES_PER_S_MIN = 16 << 10, /* a client that reads more slowly is cut off */
+    DRAIN_POLL_US = 10000,
+    REPLY_HEADER_COUNT_MAX = 16,
+};
+
+/* One request that is under way on a connection. */
+struct call {
+    struct exchange exchange;
+    struct server *server;
+    struct MHD_Connection *connection;
+    struct watch *watch;
+    struct call *next; /* in the free list */
+    char *body;        /* content_length bytes; NULL when there is none */
+    size_t body_bytes; /* of them, received */
+    bool has_trace;    /* the client sent a trace id */
+    bool must_close;   /* after the reply */
+    bool is_deferred;
+    bool is_answered;
+};
+
+struct server {
+    struct service *service;
+    struct deadlines *deadlines;
+    struct listener main;
+    struct probe probe;
+    int64_t idle_us, deadline_us;
+    struct MHD_Response *no_memory; /* made ahead, for when nothing can be made */
+    pthread_mutex_t lock;           /* of the free list */
+    struct call *free_calls;
+    atomic_int open_count;    /* requests whose reply is not yet sent */
+    atomic_int running_count; /* requests handed to api_run that have no reply yet */
+    atomic_bool is_draining, is_closing;
+};
+
+/* --- calls ---------------------------------------------------------------------------------- */
+
+static void on_defer(struct exchange *exchange);
+static void on_done(struct exchange *exchange);
+
+/* At most one for each connection: the limit of connections is theirs too. */
+static struct call *call_take(struct server *server)
+{
+    struct call *call;
+
+    pthread_mutex_lock(&server->lock);
+    call = server->free_calls;
+    if (call)
+        server->free_calls = call->next;
+    pthread_mutex_unlock(&server->lock);
+    if (!call)
+        call = calloc(1, sizeof *call);
+    if (!call)
+        return NULL;
+    exchange_init(&call->exchange, server->service);
+    call->server = server;
+    call->exchange.carrier = call;
+    call->exchange.defer = on_defer;
+    call->exchange.done = on_done;
+    atomic_fetch_add(&server->open_count, 1);
+    return call;
+}
+
+/* Zeroed for the next, except for the buffer, which an arena zeroes as it goes. */
+static void call_give(struct call *call)
+{
+    struct server *server = call->server;
+    const size_t after = offsetof(struct call, server);
+
+    exchange_reset(&call->exchange);
+    free(call->body);
+    memset(&call->exchange, 0, offsetof(struct exchange, buffer));
+    memset((char *)call + after, 0, sizeof *call - after);
+    pthread_mutex_lock(&server->lock);
+    call->next = server->free_calls;
+    server->free_calls = call;
+    pthread_mutex_unlock(&server->lock);
+    atomic_fetch_sub(&server->open_count, 1);
+}
+
+/* --- replies -------------------------------------------------------------------------------- */
+
+/* Not a secret: it only has to differ from other spans. */
+static uint64_t random_span(void)
+{
+    static _Thread_local struct rng rng;
+    static _Thread_local bool is_seeded;
+    uint64_t seed = 0, span;
+
+    if (!is_seeded) {
+        if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
+            seed = (uint64_t)clock_monotonic_us(&system_clock) ^ (uintptr_t)&rng;
+        rng_seed(&rng, seed);
+        is_seeded = true;
+    }
+    do
+        span = rng_next(&rng);
+    while (span == 0);
+    return span;
+}
+
+struct reply_header {
+    const char *name, *value;
+};
+
+/* The headers of the reply; those without a value are left out. Returns how many. */
+static int list_headers(const struct call *call, char retry_after[static 16],
+                        char traceparent[static 64], struct reply_header *headers)
+{
+    const struct exchange *exchange = &call->exchange;
+    const struct reply *reply = &exchange->reply;
+    const char *type = reply->content_type ? reply->content_type : "application/json";
+    bool must_close = call->must_close || atomic_load(&call->server->is_draining);
+    int count = 0;
+
+    snprintf(retry_after, 16, "%d", reply->retry_after_s);
+    if (call->has_trace)
+        snprintf(traceparent, 64, "00-%s-%016llx-01", exchange->trace_id,
+                 (unsigned long long)random_span());
+    const struct reply_header all[] = {
+        {"Content-Type", reply->body.bytes > 0 ? type : NULL},
+        {"Cache-Control", "no-store"},
+        {"X-Content-Type-Options", "nosniff"},
+        {"X-Request-Id", exchange->request_id[0] ? exchange->request_id : NULL},
+        {"ETag", reply->etag[0] ? reply->etag : NULL},
+        {"Location", reply->location},
+        {"Allow", reply->allow},
+        {"Retry-After", reply->retry_after_s > 0 ? retry_after : NULL},
+        {"Idempotency-Replayed", reply->is_replayed ? "true" : NULL},
+        {"WWW-Authenticate", reply->status == 401 ? "Bearer" : NULL},
+        {"traceparent", call->has_trace ? traceparent : NULL},
+        {"Connection", must_close ? "close" : NULL},
+    };
+    static_assert(sizeof all / sizeof *all <= REPLY_HEADER_COUNT_MAX);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].value)
+            headers[count++] = all[i];
+    return count;
+}
+
+/* Hand the reply to the library, which sends the body from where it is: the exchange lives until
+ * on_completed. A reply that cannot be made whole is not made: the client asks again. */
+static enum MHD_Result send_reply(struct call *call)
+{
+    const struct reply *reply = &call->exchange.reply;
+    struct reply_header headers[REPLY_HEADER_COUNT_MAX];
+    char retry_after[16], traceparent[64];
+    int count = list_headers(call, retry_after, traceparent, headers);
+    struct MHD_Response *response;
+    enum MHD_Result rc = MHD_YES;
+
+    assert(reply->status >= 200);
+    assert(reply->status <= 599);
+    response = MHD_create_response_from_buffer(
+        reply->body.bytes, (void *)(uintptr_t)reply->body.at, MHD_RESPMEM_PERSISTENT);
+    if (!response)
+        return MHD_NO;
+    for (int i = 0; rc == MHD_YES && i < count; i++)
+        rc = MHD_add_response_header(response, headers[i].name, headers[i].value);
+    if (rc == MHD_YES)
+        rc = MHD_queue_response(call->connection, (unsigned)reply->status, response);
+    MHD_destroy_response(response);
+    watch_set(call->watch, call->server->deadline_us + (int64_t)reply->body.bytes *
+                                                           SECOND_US /
+                                                           REPLY_BYTES_PER_S_MIN);
+    return rc;
+}
+
+/* Refused by its head: nothing that follows on this connection can be trusted. */
+static void refuse_head(struct call *call, enum head_fault fault)
+{
+    struct exchange *exchange = &call->exchange;
+    struct err err = {0};
+
+    call->must_close = true;
+    exchange->started_us = clock_monotonic_us(&system_clock);
+    id_make("req_", clock_wall_us(&system_clock), exchange->request_id);
+    if (err_code(&err, STATUS_MALFORMED, head_fault_code(fault), "%s",
+                 head_fault_detail(fault)))
+        exchange_refuse(exchange, &err);
+}
+
+/* --- the head ------------------------------------------------------------------------------- */
+
+static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                 size_t name_bytes, const char *value, size_t value_bytes)
+{
+    (void)kind;
+    head_add(context, (struct text){name, name_bytes},
+             (struct text){value, value ? value_bytes : 0});
+    return MHD_YES;
+}
+
+struct query_list {
+    struct exchange *exchange;
+    bool is_refused;
+};
+
+static const char *decode(struct arena *arena, const char *at, size_t bytes)
+{
+    char *out = arena_alloc(arena, 1, bytes + 1);
+
+    return out && head_decode((struct text){at, bytes}, out) ? out : NULL;
+}
+
+static enum MHD_Result on_query(void *context, enum MHD_ValueKind kind, const char *name,
+                                size_t name_bytes, const char *value, size_t value_bytes)
+{
+    struct query_list *list = context;
+    struct exchange *exchange = list->exchange;
+    struct query *query = &exchange->queries[exchange->query_count];
+
+    (void)kind;
+    list->is_refused = true;
+    if (exchange->query_count == QUERY_COUNT_MAX)
+        return MHD_NO;
+    query->name = decode(&exchange->arena, name, name_bytes);
+    query->value = decode(&exchange->arena, value ? value : "", value ? value_bytes : 0);
+    if (!query->name || !query->value)
+        return MHD_NO;
+    exchange->query_count++;
+    list->is_refused = false;
+    return MHD_YES;
+}
+
+/* Fill in what the head says, or find out why it is refused. */
+static enum head_fault read_head(struct call *call, const char *target,
+                                 const char *method, const char *version)
+{
+    struct exchange *exchange = &call->exchange;
+    struct query_list queries = {.exchange = exchange};
+    struct head head = {0};
+
+    exchange->method = strcmp(method, "HEAD") == 0 ? "GET" : method;
+    exchange->path = target;
+    head_begin(&head, method, target, version);
+    MHD_get_connection_values_n(call->connection, MHD_HEADER_KIND, on_header, &head);
+    if (!head_end(&head, version))
+        return head.fault;
+    MHD_get_connection_values_n(call->connection, MHD_GET_ARGUMENT_KIND, on_query,
+                                &queries);
+    if (queries.is_refused)
+        return HEAD_FAULT_QUERY;
+    exchange->authorization = head.values[HEADER_AUTHORIZATION];
+    exchange->idempotency_key = head.values[HEADER_IDEMPOTENCY_KEY];
+    exchange->if_match = head.values[HEADER_IF_MATCH];
+    exchange->content_type = head.values[HEADER_CONTENT_TYPE];
+    exchange->content_length = head.content_length;
+    head_request_id(&head, exchange->request_id);
+    head_trace_id(&head, exchange->trace_id);
+    call->has_trace = exchange->trace_id[0] != 0;
+    return HEAD_FAULT_NONE;
+}
+
+/* Make room for the announced body. */
+static enum status expect_body(struct call *call, struct err *err)
+{
+    const struct exchange *exchange = &call->exchange;
+
+    if (exchange->content_length == 0)
+        return STATUS_OK;
+    if ((uint64_t)exchange->content_length > exchange_body_max(exchange))
+        return err_set(err, STATUS_TOO_LARGE, "the body may have at most %zu bytes",
+                       exchange_body_max(exchange));
+    call->body = malloc((size_t)exchange->content_length);
+    if (!call->body)
+        return err_set(err, STATUS_EXHAUSTED, "no memory for the body");
+    return STATUS_OK;
+}
+
+/* The first call. True: go on reading. False: the reply is a refusal, to be sent at once. The library
+ * closes a connection that is answered in the first call; without a body that can wait. */
+static bool begin(struct call *call, const char *target, const char *method,
+                  const char *version)
+{
+    enum head_fault fault = read_head(call, target, method, version);
+    struct err err = {0};
+
+    if (fault != HEAD_FAULT_NONE) {
+        refuse_head(call, fault);
+        return false;
+    }
+    if (api_begin(&call->exchange)) {
+        if (!expect_body(call, &err))
+            return true;
+        exchange_refuse(&call->exchange, &err);
+    }
+    call->must_close = call->exchange.content_length > 0;
+    call->is_answered = true;
+    return !call->must_close;
+}
+
+/* --- running -------------------------------------------------------------------------------- */
+
+static void on_defer(struct exchange *exchange)
+{
+    struct call *call = exchange->carrier;
+
+    call->is_deferred = true;
+    MHD_suspend_connection(call->connection);
+}
+
+/* On another thread. After the connection is resumed the call may be gone. */
+static void on_done(struct exchange *exchange)
+{
+    struct call *call = exchange->carrier;
+    struct server *server = call->server;
+
+    call->is_answered = true;
+    MHD_resume_connection(call->connection);
+    atomic_fetch_sub(&server->running_count, 1);
+}
+
+/* The whole request is there. MHD_NO when the server closes. Counted before is_closing is looked at,
+ * and the other way round in server_stop: nothing can be suspended once that has counted to zero. */
+static enum MHD_Result run(struct call *call)
+{
+    struct server *server = call->server;
+    struct exchange *exchange = &call->exchange;
+
+    if (call->body_bytes != (size_t)exchange->content_length)
+        return MHD_NO;
+    exchange->body = (struct text){call->body, call->body_bytes};
+    atomic_fetch_add(&server->running_count, 1);
+    if (atomic_load(&server->is_closing)) {
+        atomic_fetch_sub(&server->running_count, 1);
+        return MHD_NO;
+    }
+    watch_pause(call->watch);
+    if (!api_run(exchange)) {
+        assert(call->is_deferred);
+        return MHD_YES;
+    }
+    call->is_answered = true;
+    if (call->is_deferred)
+        MHD_resume_connection(call->connection);
+    atomic_fetch_sub(&server->running_count, 1);
+    return call->is_deferred ? MHD_YES : send_reply(call);
+}
+
+static enum MHD_Result take_body(struct call *call, const char *piece,
+                                 size_t *piece_bytes)
+{
+    size_t room = (size_t)call->exchange.content_length - call->body_bytes;
+
+    if (*piece_bytes > room)
+        return MHD_NO;
+    memcpy(call->body + call->body_bytes, piece, *piece_bytes);
+    call->body_bytes += *piece_bytes;
+    *piece_bytes = 0;
+    return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
+                                  const char *target, const char *method,
+                                  const char *version, const char *piece,
+                                  size_t *piece_bytes, void **request)
+{
+    struct server *server = context;
+    struct watch *watch = connection_watch(connection);
+    struct call *call = *request;
+
+    if (call) {
+        if (*piece_bytes > 0)
+            return take_body(call, piece, piece_bytes);
+        return call->is_answered ? send_reply(call) : run(call);
+    }
+    if (!watch || atomic_load(&server->is_closing))
+        return MHD_NO;
+    call = call_take(server);
+    if (!call)
+        return MHD_queue_response(connection, 503, server->no_memory);
+    call->connection = connection;
+    call->watch = watch;
+    *request = call;
+    return begin(call, target, method, version) ? MHD_YES : send_reply(call);
+}
+
+/* The first line of a request is there. */
+static void *on_line(void *context, const char *target, struct MHD_Connection *connection)
+{
+    struct server *server = context;
+    struct watch *watch = connection_watch(connection);
+
+    (void)target;
+    if (watch)
+        watch_shorten(watch, server->deadline_us);
+    return NULL;
+}
+
+static void on_completed(void *context, struct MHD_Connection *connection, void **request,
+                         enum MHD_RequestTerminationCode code)
+{
+    struct server *server = context;
+    struct call *call = *request;
+
+    (void)connection;
+    (void)code;
+    if (!call)
+        return;
+    if (call->exchange.reply.status != 0)
+        exchange_log(&call->exchange);
+    watch_set(call->watch, server->idle_us + server->deadline_us);
+    *request = NULL;
+    call_give(call);
+}
+
+/* --- lifetime ------------------------------------------------------------------------------- */
+
+static enum status prepare_refusal(struct server *server, struct err *err)
+{
+    static char body[] = "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\","
+                         "\"status\":503,\"detail\":\"no memory for another request\","
+                         "\"code\":\"out_of_memory\"}";
+
+    server->no_memory =
+        MHD_create_response_from_buffer(sizeof body - 1, body, MHD_RESPMEM_PERSISTENT);
+    if (!server->no_memory ||
+        !MHD_add_response_header(server->no_memory, "Content-Type",
+                                 "application/problem+json") ||
+        !MHD_add_response_header(server->no_memory, "Retry-After", "1") ||
+        !MHD_add_response_header(server->no_memory, "Connection", "close"))
+        return err_set(err, STATUS_EXHAUSTED, "no memory for the server");
+    return STATUS_OK;
+}
+
+static enum status listen_all(struct server *server,
+                              const struct server_settings *settings, struct err *err)
+{
+    const struct listener_settings main = {
+        .listen = settings->listen,
+        .thread_count = settings->thread_count,
+        .connection_count_max = settings->connection_count_max,
+        .idle_timeout_s = settings->idle_timeout_s,
+        .first_wait_us = server->idle_us + server->deadline_us,
+        .deadlines = server->deadlines,
+        .on_request = on_request,
+        .on_line = on_line,
+        .on_completed = on_completed,
+        .context = server,
+    };
+    enum status rc;
+
+    rc = listener_open(&server->main, &main, err);
+    if (!rc && settings->health_listen)
+        rc = probe_open(&server->probe, settings->health_listen, server->service,
+                        server->deadlines, settings->deadline_s, err);
+    return rc;
+}
+
+static enum status check_settings(const struct server_settings *settings, struct err *err)
+{
+    if (settings->thread_count < 1 || settings->thread_count > 64)
+        return err_set(err, STATUS_INVALID, "the server needs 1 to 64 threads, not %d",
+                       settings->thread_count);
+    if (settings->connection_count_max < settings->thread_count)
+        return err_set(err, STATUS_INVALID,
+                       "a server of %d threads needs as many connections or more, not %d",
+                       settings->thread_count, settings->connection_count_max);
+    if (settings->idle_timeout_s < 1 || settings->deadline_s < 1)
+        return err_set(err, STATUS_INVALID, "time-outs are one second or more");
+    return STATUS_OK;
+}
+
+enum status server_start(const struct server_settings *settings, struct service *service,
+                         struct server **server, struct err *err)
+{
+    struct server *started;
+    enum status rc;
+
+    rc = check_settings(settings, err);
+    if (rc)
+        return rc;
+    started = calloc(1, sizeof *started);
+    if (!started)
+        return err_set(err, STATUS_EXHAUSTED, "no memory for the server");
+    pthread_mutex_init(&started->lock, NULL);
+    started->service = service;
+    started->idle_us = settings->idle_timeout_s * SECOND_US;
+    started->deadline_us = settings->deadline_s * SECOND_US;
+    rc = prepare_refusal(started, err);
+    if (!rc)
+        rc = deadlines_open(&started->deadlines, err);
+    if (!rc)
+        rc = listen_all(started, settings, err);
+    if (rc) {
+        server_stop(started, 0);
+        return rc;
+    }
+    *server = started;
+    return STATUS_OK;
+}
+
+const char *server_address(const struct server *server)
+{
+    return server->main.address;
+}
+
+const char *server_health_address(const struct server *server)
+{
+    return server->probe.listener.address;
+}
+
+/* New requests on old connections are still answered, and their connections closed. */
+static void drain(struct server *server, int drain_ms)
+{
+    int64_t until_us = clock_monotonic_us(&system_clock) + (int64_t)drain_ms * 1000;
+
+    atomic_store(&server->is_draining, true);
+    atomic_store(&server->probe.is_draining, true);
+    listener_quiesce(&server->main);
+    while (atomic_load(&server->open_count) > 0 &&
+           clock_monotonic_us(&system_clock) < until_us)
+        usleep(DRAIN_POLL_US);
+    atomic_store(&server->is_closing, true);
+    /* The library must not be stopped with a request suspended; done always comes. */
+    while (atomic_load(&server->running_count) > 0)
+        usleep(DRAIN_POLL_US);
+}
+
+void server_stop(struct server *server, int drain_ms)
+{
+    if (!server)
+        return;
+    if (server->main.daemon)
+        drain(server, drain_ms);
+    listener_close(&server->main);
+    probe_close(&server->probe);
+    deadlines_close(server->deadlines);
+    while (server->free_calls) {
+        struct call *call = server->free_calls;
+        server->free_calls = call->next;
+        free(call);
+    }
+    if (server->no_memory)
+        MHD_destroy_response(server->no_memory);
+    pthread_mutex_destroy(&server->lock);
+    free(server);
+}

@@ -1,0 +1,219 @@
+/* store_fixture.c - stores in folders that go away, and rows that are right. */
+#include "store_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+void fixture_open(struct fixture *fixture)
+{
+    bool was_created;
+
+    *fixture = (struct fixture){0};
+    snprintf(fixture->folder, sizeof fixture->folder, "/tmp/redress-store-XXXXXX");
+    assert_non_null(mkdtemp(fixture->folder));
+    snprintf(fixture->path, sizeof fixture->path, "%s/redress.db", fixture->folder);
+    arena_init(&fixture->arena, NULL, 0, 64 << 20);
+    assert_ok(fixture, store_open(fixture->path, STORE_WRITER, &fixture->store,
+                                  &was_created, &fixture->err));
+    assert_true(was_created);
+}
+
+static void folder_remove(const char *path)
+{
+    DIR *folder = opendir(path);
+    struct dirent *item;
+    char name[512];
+
+    while (folder && (item = readdir(folder))) {
+        snprintf(name, sizeof name, "%s/%s", path, item->d_name);
+        if (item->d_name[0] != '.')
+            (void)unlink(name);
+    }
+    if (folder)
+        closedir(folder);
+    (void)rmdir(path);
+}
+
+void fixture_close(struct fixture *fixture)
+{
+    store_close(fixture->store);
+    arena_reset(&fixture->arena);
+    folder_remove(fixture->folder);
+}
+
+void fixture_reopen(struct fixture *fixture)
+{
+    bool was_created;
+
+    store_close(fixture->store);
+    fixture->store = NULL;
+    assert_ok(fixture, store_open(fixture->path, STORE_WRITER, &fixture->store,
+                                  &was_created, &fixture->err));
+    assert_false(was_created);
+}
+
+struct budget budget_of(const char *id, int64_t limit)
+{
+    struct budget budget = {
+        .currency = "USD",
+        .period = PERIOD_TOTAL,
+        .time_zone = "UTC",
+        .limit = limit,
+        .period_ends_at_us = INT64_MAX,
+        .created_at_us = FIXTURE_TIME_US,
+        .updated_at_us = FIXTURE_TIME_US,
+        .revision = 1,
+    };
+
+    snprintf(budget.id, sizeof budget.id, "%s", id);
+    return budget;
+}
+
+struct decision_row decision_of(const char *id)
+{
+    struct decision_row row = {
+        .created_at_us = FIXTURE_TIME_US,
+        .updated_at_us = FIXTURE_TIME_US,
+        .hold_expires_at_us = FIXTURE_TIME_US + 3600000000,
+        .outcome = OUTCOME_CREDIT,
+        .mode = MODE_LIVE,
+        .status = DECISION_HELD,
+        .amount = 1000,
+        .goodwill = 1000,
+        .currency = "USD",
+        .customer_id = text_of("c_1"),
+        .order_id = text_of("o_1"),
+        .case_id = text_of("case-1"),
+        .issue = text_of("late_delivery"),
+        .context = text_of("{}"),
+    };
+
+    snprintf(row.id, sizeof row.id, "%s", id);
+    return row;
+}
+
+struct answer answer_of(const char *scope_key)
+{
+    return (struct answer){
+        .scope_key = text_of(scope_key),
+        .request_hash = {1, 2, 3},
+        .http_status = 201,
+        .body = text_of("{\"object\":\"decision\"}"),
+        .created_at_us = FIXTURE_TIME_US,
+    };
+}
+
+static enum status entry_write(struct store *store, struct budget *budget,
+                               enum entry_kind kind, int64_t amount,
+                               const char *decision_id, struct err *err)
+{
+    struct entry entry = {
+        .kind = kind,
+        .amount = amount,
+        .balance_after = budget->limit - budget->held - budget->spent,
+        .created_at_us = FIXTURE_TIME_US,
+    };
+
+    snprintf(entry.budget_id, sizeof entry.budget_id, "%s", budget->id);
+    snprintf(entry.decision_id, sizeof entry.decision_id, "%s", decision_id);
+    return entry_append(store, &entry, err);
+}
+
+enum status budget_open(struct store *store, struct budget *budget, struct err *err)
+{
+    enum status rc = budget_insert(store, budget, err);
+
+    if (!rc)
+        rc = entry_write(store, budget, ENTRY_ADJUST, budget->limit, "", err);
+    return rc;
+}
+
+enum status budget_move(struct store *store, struct budget *budget, enum entry_kind kind,
+                        int64_t amount, const char *decision_id, struct err *err)
+{
+    enum status rc;
+
+    switch (kind) {
+    case ENTRY_HOLD:
+    case ENTRY_OVERRIDE:
+        budget->held += amount;
+        break;
+    case ENTRY_SETTLE:
+        budget->held -= amount;
+        budget->spent += amount;
+        break;
+    case ENTRY_RELEASE:
+    case ENTRY_EXPIRE:
+        budget->held -= amount;
+        break;
+    case ENTRY_ADJUST:
+        budget->limit += amount;
+        break;
+    case ENTRY_ROLL:
+        budget->spent -= amount;
+        break;
+    case ENTRY_KIND_COUNT:
+        break;
+    }
+    rc = entry_write(store, budget, kind, amount, decision_id, err);
+    if (!rc)
+        rc = budget_update(store, budget, err);
+    return rc;
+}
+
+enum status decide_once(struct store *store, struct budget *budget, int64_t number,
+                        int64_t amount, struct decision_row *row, struct err *err)
+{
+    char scope_key[64], id[ID_BYTES];
+    struct answer answer;
+    enum status rc;
+
+    snprintf(scope_key, sizeof scope_key, "key_1 POST /v1/decisions k%lld",
+             (long long)number);
+    snprintf(id, sizeof id, "dec_%026lld", (long long)number);
+    answer = answer_of(scope_key);
+    *row = decision_of(id);
+    row->amount = row->goodwill = amount;
+    rc = answer_insert(store, &answer, err);
+    row->answer_number = answer.number;
+    if (!rc)
+        rc = decision_insert(store, row, err);
+    if (!rc)
+        rc = budget_move(store, budget, ENTRY_HOLD, amount, row->id, err);
+    return rc;
+}
+
+void tamper(const char *path, const char *sql)
+{
+    sqlite3 *db = NULL;
+    char *message = NULL;
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    (void)sqlite3_exec(db,
+                       "DROP TRIGGER entries_no_update; DROP TRIGGER entries_no_delete;"
+                       "DROP TRIGGER audit_no_update; DROP TRIGGER audit_no_delete",
+                       NULL, NULL, NULL);
+    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+        fail_msg("%s: %s", sql, message);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+uint64_t seed_print(const char *test)
+{
+    const char *given = getenv("REDRESS_SEED");
+    uint64_t seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
+
+    printf("SEED %llu of %s (set REDRESS_SEED to repeat)\n", (unsigned long long)seed,
+           test);
+    return seed;
+}

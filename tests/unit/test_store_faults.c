@@ -1,0 +1,302 @@
+/* test_store_faults.c - the disk fails, memory ends, the process is killed: no money is lost, none
+ * is made.
+ *
+ * Each sweep lets the first, second, third ... call fail, once and for good, until the operation
+ * goes through untouched. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "../support/store_fault_vfs.h"
+#include "../support/store_fixture.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { BEFORE_COUNT = 3 };
+
+static void prepare(struct fixture *f, struct budget *budget)
+{
+    struct decision_row row;
+
+    fixture_open(f);
+    *budget = budget_of("bud_all", 1000);
+    assert_ok(f, store_begin(f->store, &f->err));
+    assert_ok(f, budget_open(f->store, budget, &f->err));
+    for (int i = 1; i <= BEFORE_COUNT; i++)
+        assert_ok(f, decide_once(f->store, budget, i, 10, &row, &f->err));
+    assert_ok(f, store_commit(f->store, &f->err));
+}
+
+static bool is_clean_failure(enum status rc)
+{
+    return rc == STATUS_IO || rc == STATUS_EXHAUSTED || rc == STATUS_UNAVAILABLE;
+}
+
+/* What a reader that opens now finds: all sums agree, and so many decisions. */
+static int64_t decisions_found(struct fixture *f)
+{
+    struct store *reader;
+    struct store_report report;
+
+    assert_ok(f, store_open(f->path, STORE_READER, &reader, NULL, &f->err));
+    assert_ok(f, store_check(reader, &report, &f->err));
+    assert_string_equal(report.first_fault, "");
+    assert_int_equal(report.entry_count, report.decision_count + 1);
+    store_close(reader);
+    return report.decision_count;
+}
+
+static enum status decide_and_commit(struct fixture *f, int64_t number)
+{
+    struct budget budget;
+    struct decision_row row;
+    enum status rc = store_begin(f->store, &f->err);
+
+    if (rc)
+        return rc;
+    rc = budget_find(f->store, "bud_all", &budget, &f->err);
+    if (!rc)
+        rc = decide_once(f->store, &budget, number, 10, &row, &f->err);
+    if (!rc)
+        return store_commit(f->store, &f->err);
+    store_rollback(f->store);
+    return rc;
+}
+
+/* One decision under one fault. False when the fault did not come to strike. */
+static bool commit_under(enum fault_kind kind, long nth, bool is_lasting)
+{
+    struct fixture f;
+    struct budget budget;
+    enum status rc;
+    int64_t found;
+    bool has_struck;
+
+    prepare(&f, &budget);
+    /* Let the log hold frames to be read, and the first commit after a checkpoint write a header. */
+    if (nth % 2)
+        assert_ok(&f, store_checkpoint(f.store, &f.err));
+    fault_arm(kind, nth, is_lasting);
+    rc = decide_and_commit(&f, BEFORE_COUNT + 1);
+    has_struck = fault_disarm();
+    found = decisions_found(&f);
+    if (!rc)
+        assert_int_equal(found, BEFORE_COUNT + 1);
+    else if (!has_struck || !is_clean_failure(rc))
+        fail_msg("kind %d, call %ld: status %d: %s", kind, nth, rc, f.err.text);
+    else
+        assert_int_equal(found, BEFORE_COUNT);
+    /* After a sync that failed only opening again helps; else the same store goes on. */
+    if (rc && kind == FAULT_SYNC) {
+        assert_status(&f, store_begin(f.store, &f.err), STATUS_IO);
+        fixture_reopen(&f);
+        found = decisions_found(&f);
+        assert_int_equal(found, BEFORE_COUNT);
+    }
+    assert_ok(&f, decide_and_commit(&f, BEFORE_COUNT + 2));
+    assert_int_equal(decisions_found(&f), found + 1);
+    fixture_reopen(&f);
+    assert_int_equal(decisions_found(&f), found + 1);
+    fixture_close(&f);
+    return has_struck;
+}
+
+static void a_commit_under_faults_happens_or_does_not(void **state)
+{
+    (void)state;
+    for (int kind = FAULT_WRITE; kind < FAULT_KIND_COUNT; kind++)
+        for (int is_lasting = 0; is_lasting < 2; is_lasting++) {
+            long nth = 1;
+
+            while (commit_under(kind, nth, is_lasting))
+                nth++;
+            printf("  kind %d %s: %ld faults\n", kind, is_lasting ? "for good" : "once",
+                   nth - 1);
+            /* A commit does not cut files, and finds its pages in memory. */
+            if (kind != FAULT_TRUNCATE && kind != FAULT_READ)
+                assert_true(nth > 1);
+        }
+}
+
+/* Open a store, new or not, under one fault. */
+static bool open_under(enum fault_kind kind, long nth, bool is_lasting, bool is_new)
+{
+    struct fixture f;
+    struct budget budget;
+    struct store *store = NULL;
+    enum status rc;
+    bool has_struck;
+
+    prepare(&f, &budget);
+    store_close(f.store);
+    f.store = NULL;
+    if (is_new)
+        unlink(f.path);
+    fault_arm(kind, nth, is_lasting);
+    rc = store_open(f.path, STORE_WRITER, &store, NULL, &f.err);
+    store_close(store);
+    has_struck = fault_disarm();
+    if (rc && (!has_struck || !is_clean_failure(rc) || store))
+        fail_msg("kind %d, call %ld: status %d: %s", kind, nth, rc, f.err.text);
+    assert_ok(&f, store_open(f.path, STORE_WRITER, &f.store, NULL, &f.err));
+    if (is_new) {
+        struct store_stats stats;
+
+        assert_ok(&f, store_stats(f.store, &stats, &f.err));
+        assert_int_equal(stats.decision_count, 0);
+    } else {
+        assert_int_equal(decisions_found(&f), BEFORE_COUNT);
+        assert_ok(&f, decide_and_commit(&f, BEFORE_COUNT + 1));
+    }
+    fixture_close(&f);
+    return has_struck;
+}
+
+static void opening_under_faults_works_or_leaves_nothing_broken(void **state)
+{
+    struct rng rng;
+
+    (void)state;
+    rng_seed(&rng, seed_print("opening_under_faults_works_or_leaves_nothing_broken"));
+    for (int kind = FAULT_WRITE; kind < FAULT_KIND_COUNT; kind++)
+        for (int is_new = 0; is_new < 2; is_new++) {
+            long nth = 1, count = 0;
+
+            /* Thousands of calls of malloc: all at first, then some of them. */
+            while (open_under(kind, nth, nth % 2, is_new)) {
+                nth += count < 60 ? 1 : 1 + (long)rng_below(&rng, 2 * (uint64_t)nth / 20);
+                count++;
+            }
+            printf("  kind %d, %s: %ld of %ld faults\n", kind, is_new ? "new" : "old",
+                   count, nth - 1);
+        }
+}
+
+static void reserving_and_copying_under_faults_harms_nothing(void **state)
+{
+    (void)state;
+    for (int kind = FAULT_WRITE; kind < FAULT_KIND_COUNT; kind++)
+        for (long nth = 1, struck = 1; struck && nth < 200; nth += 1 + nth / 10) {
+            struct fixture f;
+            struct budget budget;
+            char copy[128];
+            enum status rc;
+
+            prepare(&f, &budget);
+            snprintf(copy, sizeof copy, "%s/copy.db", f.folder);
+            fault_arm(kind, nth, false);
+            rc = store_wal_reserve(f.store, 1 << 20, &f.err);
+            if (!rc)
+                rc = store_backup(f.store, copy, &f.err);
+            struck = fault_disarm();
+            /* A copy that is there is whole. */
+            if (rc)
+                assert_int_equal(access(copy, F_OK), -1);
+            if (rc && kind == FAULT_SYNC)
+                fixture_reopen(&f);
+            assert_ok(&f, decide_and_commit(&f, BEFORE_COUNT + 1));
+            assert_int_equal(decisions_found(&f), BEFORE_COUNT + 1);
+            fixture_close(&f);
+        }
+}
+
+/* --- kill ----------------------------------------------------------------------------------- */
+
+/* Commit one decision after another, in batches, and say each number once it is durable. */
+static void commit_forever(const char *path, int64_t number, int fd)
+{
+    struct store *store;
+    struct err err = {0};
+    struct budget budget;
+
+    if (store_open(path, STORE_WRITER, &store, NULL, &err))
+        _exit(1);
+    if (number % 2)
+        (void)!store_wal_reserve(store, 1 << 20, &err);
+    for (;;) {
+        int64_t last = number + 1 + number % 5;
+        struct decision_row row;
+
+        if (store_begin(store, &err) || budget_find(store, "bud_all", &budget, &err))
+            _exit(2);
+        for (; number < last; number++)
+            if (decide_once(store, &budget, number, 1, &row, &err))
+                _exit(3);
+        if (store_commit(store, &err))
+            _exit(4);
+        if (write(fd, &number, sizeof number) != sizeof number)
+            _exit(5);
+        if (number % 11 == 0 && store_checkpoint(store, &err))
+            _exit(6);
+    }
+}
+
+static void every_decision_that_was_reported_survives_kill(void **state)
+{
+    struct fixture f;
+    struct rng rng;
+    struct budget budget = budget_of("bud_all", 10000000);
+    int64_t reported = 1;
+
+    (void)state;
+    rng_seed(&rng, seed_print("every_decision_that_was_reported_survives_kill"));
+    fixture_open(&f);
+    assert_ok(&f, store_begin(f.store, &f.err));
+    assert_ok(&f, budget_open(f.store, &budget, &f.err));
+    assert_ok(&f, store_commit(f.store, &f.err));
+    store_close(f.store);
+    f.store = NULL;
+    for (int round = 0; round < 20; round++) {
+        int64_t number, found;
+        int pipes[2];
+        pid_t child;
+
+        assert_int_equal(pipe(pipes), 0);
+        child = fork();
+        if (child == 0) {
+            close(pipes[0]);
+            commit_forever(f.path, reported, pipes[1]);
+        }
+        close(pipes[1]);
+        /* Not before it has committed once. */
+        assert_int_equal(read(pipes[0], &number, sizeof number), sizeof number);
+        reported = number;
+        usleep((useconds_t)rng_below(&rng, 30000));
+        kill(child, SIGKILL);
+        while (read(pipes[0], &number, sizeof number) == sizeof number)
+            reported = number;
+        close(pipes[0]);
+        waitpid(child, NULL, 0);
+        found = decisions_found(&f);
+        /* The last batch may have been committed and not been reported. */
+        assert_in_range(found, reported - 1, reported - 1 + 5);
+        reported = found + 1;
+    }
+    printf("  %lld decisions survived\n", (long long)reported - 1);
+    fixture_close(&f);
+}
+
+static int install(void **state)
+{
+    (void)state;
+    fault_install();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_commit_under_faults_happens_or_does_not),
+        cmocka_unit_test(opening_under_faults_works_or_leaves_nothing_broken),
+        cmocka_unit_test(reserving_and_copying_under_faults_harms_nothing),
+        cmocka_unit_test(every_decision_that_was_reported_survives_kill),
+    };
+
+    return cmocka_run_group_tests(tests, install, NULL);
+}
