@@ -7,8 +7,10 @@ MANDIR ?= $(DATADIR)/man
 TEST_SECONDS ?= 300
 TEST_JOBS ?= 2
 FUZZ_SECONDS ?= 30
-# The tests with more than one thread, by the name after "test_".
-TSAN_TESTS ?= id log queue zone scorer store commit world decide service server http integration
+# The tests with more than one thread, by the name after "test_"; of the integration tests, all that
+# are not about numbers.
+TSAN_TESTS ?= id log queue zone store commit world service lifecycle budgets_admin audit server \
+	$(filter-out %_parity,$(patsubst tests/integration/test_%.c,%,$(wildcard tests/integration/*.c)))
 
 BUILD := build/$(VARIANT)
 CC_release := gcc
@@ -35,7 +37,7 @@ OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-o
 OPT_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 OPT_fuzz := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-	-Wwrite-strings -Wvla
+	-Wwrite-strings -Wvla -Werror=implicit-function-declaration
 LANGUAGE := -std=gnu2x -D_GNU_SOURCE -Iinclude -Isrc
 CFLAGS_ALL = $(LANGUAGE) $(WARN) $(if $(CI),-Werror) $(OPT_$(VARIANT)) -fno-math-errno \
 	-ffp-contract=off -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE \

@@ -15,7 +15,6 @@
 enum {
     REASON_COUNT_MAX = 4,
     DECISION_BUDGET_COUNT_MAX = 16, /* budgets that one case may match */
-    DECISION_BYTES_MAX = 48 << 10,  /* its JSON */
     REQUEST_ID_BYTES = 65,
     DECISION_HOLD_SECONDS = 24 * 3600, /* where no policy says how long */
 };
@@ -94,11 +93,14 @@ void decision_by_person(int64_t amount, int64_t entitled, struct decision *decis
  * amounts can be more). */
 int64_t decision_charge(const struct decision *decision, int budget);
 
-/* The decision as it is answered. */
+/* The decision as it is answered, and the room that surely takes. */
+size_t decision_encode_room(const struct decision *decision,
+                            const struct refund_case *asked);
 void decision_encode(const struct decision *decision, const struct refund_case *asked,
                      struct json_writer *writer);
 
 /* What it was made from, for replay: case, circumstances, versions. */
+size_t decision_context_room(const struct decision *decision, struct text case_body);
 void decision_context_encode(const struct decision *decision, struct text case_body,
                              struct json_writer *writer);
 

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LIST_LIMIT = 200 };
-
 static const struct column columns[] = {
     {"ID", "id"},
     {"PERIOD", "period"},
@@ -66,7 +64,6 @@ static enum status list_all(const struct client_settings *settings, json_t **lis
     bool has_more = true;
     enum status rc = client_open(settings, &client, err);
 
-    static_assert(LIST_LIMIT == 200);
     while (!rc && has_more) {
         const char *next;
 

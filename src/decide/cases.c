@@ -68,7 +68,7 @@ static enum status record(struct action *action, struct commit *commit,
     memcpy(row.id, decision->id, sizeof row.id);
     memcpy(row.parent_id, decision->parent_id, sizeof row.parent_id);
     memcpy(row.currency, asked->currency, sizeof row.currency);
-    rc = action_writer(action, case_body.bytes + 4096, &writer, err);
+    rc = action_writer(action, decision_context_room(decision, case_body), &writer, err);
     if (rc)
         return rc;
     decision_context_encode(decision, case_body, &writer);
@@ -82,7 +82,8 @@ enum status decision_keep(struct action *action, struct commit *commit,
                           enum entry_kind kind, struct err *err)
 {
     struct json_writer writer;
-    enum status rc = action_writer(action, DECISION_BYTES_MAX, &writer, err);
+    enum status rc =
+        action_writer(action, decision_encode_room(decision, asked), &writer, err);
 
     if (rc)
         return rc;
@@ -122,7 +123,7 @@ static enum status decide_perform(struct action *action, struct commit *commit,
     decision->mode = MODE_DRY_RUN;
     decision->status = DECISION_NONE;
     decision->hold_expires_at_us = 0;
-    rc = action_writer(action, DECISION_BYTES_MAX, &writer, err);
+    rc = action_writer(action, decision_encode_room(decision, asked), &writer, err);
     if (rc)
         return rc;
     decision_encode(decision, asked, &writer);

@@ -2,6 +2,7 @@
 #include "decide/decision.h"
 
 #include "base/clock.h"
+#include "decide/lists.h"
 #include "json/scan.h"
 
 #include <stdio.h>
@@ -118,6 +119,57 @@ static void put_versions(struct json_writer *w, const struct decision *decision)
     put_version(w, "policy", decision->policy_id, decision->policy_revision);
     json_member_string(w, "build", decision->build ? decision->build : build);
     json_put_object_end(w);
+}
+
+/* --- room: members of fixed size are well below these; texts are counted as if all escaped --- */
+
+enum { DECISION_FRAME_BYTES = 1536, OPTION_FRAME_BYTES = 256, ITEM_FRAME_BYTES = 128 };
+
+static size_t text_room(const char *text)
+{
+    return text ? json_room(strlen(text)) : 4;
+}
+
+static size_t budgets_room(const struct circumstances *seen)
+{
+    size_t bytes = 0;
+
+    for (int i = 0; i < seen->budget_count; i++)
+        bytes += ITEM_FRAME_BYTES + text_room(seen->budgets[i].id);
+    return bytes;
+}
+
+static size_t versions_room(const struct decision *decision)
+{
+    return text_room(decision->model_name) + text_room(decision->policy_id) +
+           text_room(decision->build ? decision->build : build);
+}
+
+size_t decision_encode_room(const struct decision *decision,
+                            const struct refund_case *asked)
+{
+    size_t bytes =
+        DECISION_FRAME_BYTES + budgets_room(&decision->seen) + versions_room(decision);
+
+    for (int i = 0; i < decision->reason_count; i++)
+        bytes += ITEM_FRAME_BYTES + text_room(decision->reasons[i].text);
+    for (int i = 0; i < decision->menu.count; i++) {
+        const struct option *option = &decision->menu.options[i];
+
+        bytes += OPTION_FRAME_BYTES;
+        for (int b = 0; b < option->blocker_count; b++)
+            bytes += ITEM_FRAME_BYTES + text_room(option->blockers[b].detail);
+    }
+    return bytes + json_room(asked->case_id.bytes) + json_room(asked->customer_id.bytes) +
+           json_room(asked->order_id.bytes) + json_room(asked->issue.bytes) +
+           text_room(decision->request_id);
+}
+
+size_t decision_context_room(const struct decision *decision, struct text case_body)
+{
+    return DECISION_FRAME_BYTES + budgets_room(&decision->seen) +
+           versions_room(decision) + POLICY_WINDOW_COUNT_MAX * ITEM_FRAME_BYTES +
+           case_body.bytes;
 }
 
 void decision_encode(const struct decision *decision, const struct refund_case *asked,

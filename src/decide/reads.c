@@ -2,6 +2,7 @@
 #include "decide/admin.h"
 #include "decide/cases.h"
 #include "decide/decision.h"
+#include "decide/lists.h"
 #include "decide/now.h"
 #include "json/scan.h"
 
@@ -13,17 +14,6 @@ static enum status no_room(struct err *err)
 {
     return err_code(err, STATUS_EXHAUSTED, "answer_too_large",
                     "the answer does not fit: ask for fewer at a time");
-}
-
-static enum status writer_in(struct arena *arena, size_t bytes,
-                             struct json_writer *writer, struct err *err)
-{
-    char *buffer = arena_alloc(arena, 1, bytes);
-
-    if (!buffer)
-        return no_room(err);
-    json_writer_init(writer, buffer, bytes);
-    return STATUS_OK;
 }
 
 static enum status find_row(struct service *service, const char *id, struct arena *arena,
@@ -44,7 +34,7 @@ enum status decision_show(struct service *service, const char *id, struct arena 
     enum status rc = find_row(service, id, arena, &row, err);
 
     if (!rc)
-        rc = writer_in(arena, row.body.bytes + NOW_EXTRA_BYTES, &writer, err);
+        rc = show_writer(arena, row.body.bytes + NOW_EXTRA_BYTES, &writer, err);
     if (!rc)
         rc = decision_now_encode(&row, &writer, err);
     return rc ? rc : json_writer_text(&writer, json, err);
@@ -66,7 +56,7 @@ enum status decision_list_show(struct service *service,
     for (int i = 0; i < count && !rc; i++)
         bytes += rows[i].body.bytes + NOW_EXTRA_BYTES;
     if (!rc)
-        rc = writer_in(arena, bytes, &writer, err);
+        rc = show_writer(arena, bytes, &writer, err);
     if (rc)
         return rc;
     json_put_object(&writer);
@@ -217,10 +207,11 @@ static enum status compare(struct again *again, struct arena *arena, struct text
 {
     struct json_writer now_writer, writer;
     struct text now;
-    enum status rc = writer_in(arena, DECISION_BYTES_MAX, &now_writer, err);
+    size_t room = decision_encode_room(&again->decision, &again->made_from.asked);
+    enum status rc = show_writer(arena, room, &now_writer, err);
 
     if (!rc)
-        rc = writer_in(arena, 2 * DECISION_BYTES_MAX + 1024, &writer, err);
+        rc = show_writer(arena, again->row.body.bytes + room + 4096, &writer, err);
     if (rc)
         return rc;
     decision_encode(&again->decision, &again->made_from.asked, &now_writer);
@@ -414,12 +405,31 @@ static void put_terms(const struct decision *decision, struct json_writer *write
     json_put_array_end(writer);
 }
 
+/* The terms of the options, as in the decision and once more per budget; the model's part. */
+static size_t explain_room(const struct again *again)
+{
+    const struct decision *decision = &again->decision;
+    size_t bytes = decision_encode_room(decision, &again->made_from.asked);
+
+    bytes += (size_t)(decision->menu.count * decision->seen.budget_count) *
+             (128 + json_room(BUDGET_ID_BYTES));
+    if (again->world->model_count > 0) {
+        const struct bundle *bundle = scorer_bundle(again->world->models[0]->scorer);
+
+        bytes +=
+            json_room(bundle->manifest.bytes); /* names of features, arms and files */
+        bytes += 128 * (size_t)(bundle->feature_count + bundle->arm_count);
+        bytes += 512 * (size_t)bundle->component_count;
+    }
+    return bytes;
+}
+
 static enum status explain(const struct again *again, struct arena *arena,
                            struct text *json, struct err *err)
 {
     const struct decision *decision = &again->decision;
     struct json_writer writer;
-    enum status rc = writer_in(arena, 256 << 10, &writer, err);
+    enum status rc = show_writer(arena, explain_room(again), &writer, err);
 
     if (rc)
         return rc;

@@ -128,13 +128,18 @@ void world_release(struct world *world)
  * the one writer changes current, so it may read it without the lock. */
 static struct world *copy_current(struct world_holder *holder)
 {
-    struct world *next = malloc(sizeof *next);
+    const struct world *old = holder->current;
+    struct world *next = calloc(1, sizeof *next);
 
     if (!next)
         return NULL;
-    *next = *holder->current;
+    /* One by one: others count holders of the old world meanwhile. */
     atomic_init(&next->holders, 1);
-    next->number++;
+    next->number = old->number + 1;
+    next->policy_count = old->policy_count;
+    next->model_count = old->model_count;
+    memcpy(next->policies, old->policies, sizeof next->policies);
+    memcpy(next->models, old->models, sizeof next->models);
     for (int i = 0; i < next->policy_count; i++)
         hold(&next->policies[i]->holders);
     for (int i = 0; i < next->model_count; i++)

@@ -9,10 +9,9 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/rng.h"
-#include "decide/service.h"
 #include "http/head.h"
-#include "http/health.h"
 #include "http/listen.h"
+#include "http/probe.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -24,7 +23,6 @@
 #include <unistd.h>
 
 enum {
-    HEALTH_CONNECTION_COUNT_MAX = 64,
     REPLY_BYTES_PER_S_MIN = 16 << 10, /* a client that reads more slowly is cut off */
     DRAIN_POLL_US = 10000,
     REPLY_HEADER_COUNT_MAX = 16,
@@ -48,7 +46,8 @@ struct call {
 struct server {
     struct service *service;
     struct deadlines *deadlines;
-    struct listener main, health;
+    struct listener main;
+    struct probe probe;
     int64_t idle_us, deadline_us;
     struct MHD_Response *no_memory; /* made ahead, for when nothing can be made */
     pthread_mutex_t lock;           /* of the free list */
@@ -430,64 +429,6 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     call_give(call);
 }
 
-/* --- health --------------------------------------------------------------------------------- */
-
-static enum MHD_Result send_health(struct MHD_Connection *connection, int number,
-                                   struct text body, const char *allow)
-{
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        body.bytes, (void *)(uintptr_t)body.at, MHD_RESPMEM_MUST_COPY);
-    enum MHD_Result rc = MHD_YES;
-
-    if (!response)
-        return MHD_NO;
-    rc = MHD_add_response_header(
-        response, "Content-Type",
-        number == 404 || number == 405 ? "application/problem+json" : "application/json");
-    if (rc == MHD_YES)
-        rc = MHD_add_response_header(response, "Cache-Control", "no-store");
-    if (rc == MHD_YES && allow)
-        rc = MHD_add_response_header(response, "Allow", allow);
-    if (rc == MHD_YES)
-        rc = MHD_add_response_header(response, "Connection", "close");
-    if (rc == MHD_YES)
-        rc = MHD_queue_response(connection, (unsigned)number, response);
-    MHD_destroy_response(response);
-    return rc;
-}
-
-/* One request a connection, answered by its first line: nothing can hide behind it. */
-static enum MHD_Result on_health(void *context, struct MHD_Connection *connection,
-                                 const char *target, const char *method,
-                                 const char *version, const char *piece,
-                                 size_t *piece_bytes, void **request)
-{
-    struct server *server = context;
-    const char *trouble = service_trouble(server->service);
-    char buffer[HEALTH_BYTES];
-    struct text body;
-    int number;
-
-    (void)version;
-    (void)piece;
-    (void)piece_bytes;
-    (void)request;
-    if (atomic_load(&server->is_draining))
-        trouble = "the server is shutting down";
-    if (!health_answer(target, trouble, buffer, &number, &body))
-        return send_health(connection, 404,
-                           text_of("{\"type\":\"about:blank\",\"title\":\"Not Found\","
-                                   "\"status\":404,\"code\":\"not_found\"}"),
-                           NULL);
-    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-        return send_health(connection, 405,
-                           text_of("{\"type\":\"about:blank\","
-                                   "\"title\":\"Method Not Allowed\","
-                                   "\"status\":405,\"code\":\"method_not_allowed\"}"),
-                           "GET, HEAD");
-    return send_health(connection, number, body, NULL);
-}
-
 /* --- lifetime ------------------------------------------------------------------------------- */
 
 static enum status prepare_refusal(struct server *server, struct err *err)
@@ -522,21 +463,12 @@ static enum status listen_all(struct server *server,
         .on_completed = on_completed,
         .context = server,
     };
-    const struct listener_settings health = {
-        .listen = settings->health_listen,
-        .thread_count = 1,
-        .connection_count_max = HEALTH_CONNECTION_COUNT_MAX,
-        .idle_timeout_s = settings->deadline_s,
-        .first_wait_us = server->deadline_us,
-        .deadlines = server->deadlines,
-        .on_request = on_health,
-        .context = server,
-    };
     enum status rc;
 
     rc = listener_open(&server->main, &main, err);
-    if (!rc && health.listen)
-        rc = listener_open(&server->health, &health, err);
+    if (!rc && settings->health_listen)
+        rc = probe_open(&server->probe, settings->health_listen, server->service,
+                        server->deadlines, settings->deadline_s, err);
     return rc;
 }
 
@@ -590,7 +522,7 @@ const char *server_address(const struct server *server)
 
 const char *server_health_address(const struct server *server)
 {
-    return server->health.address;
+    return server->probe.listener.address;
 }
 
 /* New requests on old connections are still answered, and their connections closed. */
@@ -599,6 +531,7 @@ static void drain(struct server *server, int drain_ms)
     int64_t until_us = clock_monotonic_us(&system_clock) + (int64_t)drain_ms * 1000;
 
     atomic_store(&server->is_draining, true);
+    atomic_store(&server->probe.is_draining, true);
     listener_quiesce(&server->main);
     while (atomic_load(&server->open_count) > 0 &&
            clock_monotonic_us(&system_clock) < until_us)
@@ -616,7 +549,7 @@ void server_stop(struct server *server, int drain_ms)
     if (server->main.daemon)
         drain(server, drain_ms);
     listener_close(&server->main);
-    listener_close(&server->health);
+    probe_close(&server->probe);
     deadlines_close(server->deadlines);
     while (server->free_calls) {
         struct call *call = server->free_calls;

@@ -1,7 +1,7 @@
 /* format.c - telling model files apart by their content, and reading any of them. */
 #include "model/bundle.h"
 
-#include <assert.h>
+#include "json/scan.h"
 
 static const char *skip_spaces(const char *at, const char *end)
 {
@@ -17,27 +17,34 @@ static bool is_ubj(const char *bytes, size_t count)
     return count >= 2 && bytes[0] == '{' && memchr("iUIlL$#", bytes[1], 7) != NULL;
 }
 
-static bool contains(const char *bytes, size_t count, const char *word)
-{
-    return memmem(bytes, count, word, strlen(word)) != NULL;
-}
-
-/* The format that a JSON object speaks of itself: each has a member the others lack. */
+/* What a JSON object is, by the first of its members that only one format has. */
 static enum model_format json_format_of(const char *bytes, size_t count)
 {
-    enum { HEAD_BYTES = 4096 };
-    size_t head = count < HEAD_BYTES ? count : HEAD_BYTES;
+    static const struct {
+        const char *key;
+        enum model_format format;
+    } keys[] = {
+        {"learner", MODEL_XGBOOST_JSON}, {"version", MODEL_XGBOOST_JSON},
+        {"manifest", MODEL_BUNDLE},      {"files", MODEL_BUNDLE},
+        {"format", MODEL_LINEAR},        {"weights", MODEL_LINEAR},
+        {"features", MODEL_LINEAR},      {"intercept", MODEL_LINEAR},
+        {"intercepts", MODEL_LINEAR},    {"fill", MODEL_LINEAR},
+        {"link", MODEL_LINEAR},
+    };
+    struct json_scan scan;
+    struct json_level level;
+    struct text key;
+    struct err err;
 
-    if (contains(bytes, head, "\"redress-linear/"))
-        return MODEL_LINEAR;
-    if (contains(bytes, head, "\"learner\"") && !contains(bytes, head, "\"manifest\"") &&
-        !contains(bytes, head, "\"redress-bundle/"))
-        return MODEL_XGBOOST_JSON;
-    if (contains(bytes, count, "\"manifest\"") || contains(bytes, head, "\"files\""))
-        return MODEL_BUNDLE;
-    if (contains(bytes, count, "\"redress-linear/"))
-        return MODEL_LINEAR;
-    return MODEL_XGBOOST_JSON;
+    json_scan_init(&scan, bytes, count, JSON_DEPTH_MAX, &err);
+    json_enter_object(&scan, &level);
+    while (json_member(&scan, &level, &key)) {
+        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+            if (text_is(key, keys[i].key))
+                return keys[i].format;
+        json_skip(&scan);
+    }
+    return MODEL_XGBOOST_JSON; /* whose reader says what is wrong with it */
 }
 
 enum model_format model_format_of(const char *bytes, size_t count)

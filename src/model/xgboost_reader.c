@@ -318,6 +318,17 @@ static void read_id(struct xgboost_reader *reader, int)
         json_refuse(&reader->scan, STATUS_INVALID, "is %lld", (long long)id);
 }
 
+/* What is wrong with a whole tree begins with the array: "trees[17].left_children[4]: ". */
+static void place_tree_fault(struct xgboost_reader *reader)
+{
+    struct err *err = reader->err;
+    char text[sizeof err->text + 32];
+
+    snprintf(text, sizeof text, "trees[%d].%s", reader->tree_index, err->text);
+    memcpy(err->text, text, sizeof err->text - 1);
+    err->text[sizeof err->text - 1] = 0;
+}
+
 void read_tree(struct xgboost_reader *reader)
 {
     static const struct xgboost_member members[] = {
@@ -347,10 +358,11 @@ void read_tree(struct xgboost_reader *reader)
     READ_MEMBERS(reader, NULL, members);
     if (reader->scan.status)
         return;
-    /* What is wrong with a whole tree names its own place. */
     reader->path = reader->member = NULL;
+    reader->is_in_tree = false;
     reader->scan.status = xgboost_tree_add(&reader->tree, &reader->builder, reader->err);
     if (!reader->scan.status)
         reader->scan.status = check_statistics(reader);
-    reader->is_in_tree = reader->scan.status;
+    if (reader->scan.status)
+        place_tree_fault(reader);
 }

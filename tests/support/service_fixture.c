@@ -188,12 +188,13 @@ void assert_fault(const struct running *running, const char *pointer, const char
     const struct err *err = &running->err;
 
     if (running->status != STATUS_INVALID)
-        fail_msg("status %d in place of a fault at %s (%s)", running->status, pointer,
+        fail_msg("%.*s: status %d in place of a fault at %s (%s)",
+                 TEXT_ARG(running->action.body), running->status, pointer,
                  running->status ? err->text : "done");
     for (int i = 0; i < err->fault_count; i++)
         if (strcmp(err->faults[i].pointer, pointer) == 0 &&
             strcmp(err->faults[i].code, code) == 0)
             return;
-    fail_msg("no fault %s at %s; %d faults, %s", code, pointer, err->fault_count,
-             err->text);
+    fail_msg("%.*s: no fault %s at %s; %d faults, %s", TEXT_ARG(running->action.body),
+             code, pointer, err->fault_count, err->text);
 }

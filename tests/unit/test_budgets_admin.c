@@ -104,19 +104,11 @@ static json_t *newest_event(struct running *running)
 /* Hold 600 of the budget, as a decision would. */
 static enum status hold_600(struct job *job, struct commit *commit, struct err *err)
 {
-    struct decision *decision = calloc(1, sizeof *decision);
-    enum status rc;
+    struct decision_row row;
 
     (void)job;
-    id_make("dec_", commit->now_us, decision->id);
-    decision->amount = decision->goodwill = 600;
-    decision->seen.budget_count = 1;
-    decision->seen.budgets[0].remaining = book_find(commit->book, "bud_us")->limit;
-    snprintf(decision->seen.budgets[0].id, sizeof decision->seen.budgets[0].id, "bud_us");
-    rc =
-        book_hold(commit->book, commit->store, decision, ENTRY_HOLD, commit->now_us, err);
-    free(decision);
-    return rc;
+    return decide_once(commit->store, book_find(commit->book, "bud_us"), 1, 600, &row,
+                       err);
 }
 
 /* --- create and show -------------------------------------------------------------------------- */
@@ -231,7 +223,6 @@ static void a_wrong_body_is_refused_at_the_member_that_is_wrong(void **state)
     struct running *running = *state;
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        print_message("%s\n", rows[i].body);
         (void)ask(running, (struct asking){.prepare = budget_create_prepare,
                                            .body = rows[i].body});
         assert_fault(running, rows[i].pointer, rows[i].code);
@@ -433,7 +424,6 @@ static void an_adjustment_out_of_bounds_is_refused(void **state)
 
     create(running, DAILY);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        print_message("%s\n", rows[i].body);
         (void)adjust(running, rows[i].body, "k");
         assert_fault(running, rows[i].pointer, rows[i].code);
     }

@@ -320,11 +320,12 @@ static uint64_t seed_of_run(void)
 
 static char *encoded(struct bench *bench, const struct decision *decision, size_t *bytes)
 {
-    char *buffer = arena_alloc(&bench->arena, 1, DECISION_BYTES_MAX);
+    size_t room = decision_encode_room(decision, &bench->asked);
+    char *buffer = arena_alloc(&bench->arena, 1, room);
     struct json_writer writer;
     struct text text;
 
-    json_writer_init(&writer, buffer, DECISION_BYTES_MAX);
+    json_writer_init(&writer, buffer, room);
     decision_encode(decision, &bench->asked, &writer);
     assert_int_equal(json_writer_text(&writer, &text, NULL), STATUS_OK);
     *bytes = text.bytes;
@@ -337,7 +338,8 @@ static void assert_replays(struct bench *bench)
     struct decision *again = arena_new(&bench->arena, struct decision);
     struct decision_context *made_from =
         arena_new(&bench->arena, struct decision_context);
-    size_t context_max = strlen(bench->body) + 4096, then_bytes, now_bytes;
+    size_t context_max = decision_context_room(&bench->decision, text_of(bench->body));
+    size_t then_bytes, now_bytes;
     char *context = arena_alloc(&bench->arena, 1, context_max), *then, *now;
     struct json_writer writer;
     struct text text;

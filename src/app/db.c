@@ -1,0 +1,301 @@
+/* db.c - redress db, redress audit: care for the data of a folder, also beside a running service. */
+#include "app/commands.h"
+#include "app/print.h"
+#include "decide/service.h"
+#include "store/store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+struct figure {
+    const char *name; /* NULL ends the list */
+    int64_t value;
+};
+
+static void print_figures(const struct figure *figures, bool is_json)
+{
+    int width = 0;
+
+    for (const struct figure *f = figures; f->name; f++)
+        if ((int)strlen(f->name) > width)
+            width = (int)strlen(f->name);
+    for (const struct figure *f = figures; f->name; f++) {
+        if (is_json)
+            printf("%s\"%s\": %" PRId64, f == figures ? "{" : ", ", f->name, f->value);
+        else
+            printf("%s:%*s %" PRId64 "\n", f->name, width - (int)strlen(f->name), "",
+                   f->value);
+    }
+}
+
+/* --- what the commands have in common --------------------------------------------------------- */
+
+struct target {
+    const char *data; /* the option, or NULL */
+    bool is_json;
+};
+
+#define TARGET_OPTIONS(target)                                                           \
+    {.name = "data",                                                                     \
+     .kind = OPTION_TEXT,                                                                \
+     .target = &(target).data,                                                           \
+     .argument = "DIR",                                                                  \
+     .help = "The data folder (default: $REDRESS_DATA, else data)."},                    \
+    {                                                                                    \
+        .name = "json", .kind = OPTION_FLAG, .target = &(target).is_json,                \
+        .help = "Print JSON."                                                            \
+    }
+
+static enum status open_reader(const struct target *target, struct store **store,
+                               struct err *err)
+{
+    const struct client_settings settings = {.data = target->data};
+    char path[CLIENT_PATH_BYTES];
+
+    snprintf(path, sizeof path, "%s/redress.db", client_folder(&settings));
+    return store_open(path, STORE_READER, store, NULL, err);
+}
+
+/* --- check ------------------------------------------------------------------------------------ */
+
+static void print_report(const struct store_report *report, bool is_json)
+{
+    const struct figure figures[] = {
+        {"budgets", report->budget_count}, {"decisions", report->decision_count},
+        {"entries", report->entry_count},  {"audit_events", report->audit_count},
+        {"faults", report->fault_count},   {0},
+    };
+
+    print_figures(figures, is_json);
+    if (is_json) {
+        json_t *fault = report->first_fault[0] ? json_string(report->first_fault)
+                                               : json_null();
+
+        printf(", \"first_fault\": ");
+        json_dumpf(fault, stdout, JSON_ENCODE_ANY);
+        puts("}");
+        json_decref(fault);
+    } else if (report->fault_count > 0) {
+        fprintf(stderr, "redress: %s\n", report->first_fault);
+    }
+}
+
+static int check(const struct command_usage *usage, struct target *target, int argc,
+                 char **argv)
+{
+    const char *positionals[1];
+    int code = options_parse(usage, argc, argv, positionals);
+    struct store_report report = {0};
+    struct store *store = NULL;
+    struct err err;
+    enum status rc;
+
+    if (code != OPTIONS_GO_ON)
+        return code;
+    err_clear(&err);
+    rc = open_reader(target, &store, &err);
+    if (!rc)
+        rc = store_check(store, &report, &err);
+    store_close(store);
+    if (rc)
+        return command_failed(&err);
+    print_report(&report, target->is_json);
+    return report.fault_count > 0 ? EXIT_REFUSED : EXIT_DONE;
+}
+
+static int db_check(int argc, char **argv)
+{
+    struct target target = {0};
+    const struct option_spec options[] = {TARGET_OPTIONS(target), {0}};
+    const struct command_usage usage = {
+        .synopsis = "db check [OPTIONS]",
+        .summary = "Check the database: its structure, both hash chains, each balance "
+                   "against the sum of its entries, and that no budget is overspent. Exit "
+                   "code 1 when a check fails.",
+        .options = options,
+    };
+
+    return check(&usage, &target, argc, argv);
+}
+
+static int audit_verify(int argc, char **argv)
+{
+    struct target target = {0};
+    const struct option_spec options[] = {TARGET_OPTIONS(target), {0}};
+    const struct command_usage usage = {
+        .synopsis = "audit verify [OPTIONS]",
+        .summary = "Verify the hash chains of the audit trail and the ledger, with all "
+                   "that 'db check' checks. Exit code 1 when a check fails.",
+        .options = options,
+    };
+
+    return check(&usage, &target, argc, argv);
+}
+
+/* --- backup, stats, migrate ------------------------------------------------------------------- */
+
+static int db_backup(int argc, char **argv)
+{
+    struct target target = {0};
+    const struct option_spec options[] = {TARGET_OPTIONS(target), {0}};
+    const struct command_usage usage = {
+        .synopsis = "db backup DEST [OPTIONS]",
+        .summary = "Write a consistent copy of the database to the file DEST while the "
+                   "service runs, and check the copy. An existing DEST is refused. To "
+                   "restore: an empty folder with the copy as redress.db.",
+        .positional_min = 1,
+        .positional_max = 1,
+        .options = options,
+    };
+    const char *positionals[2];
+    int code = options_parse(&usage, argc, argv, positionals);
+    struct store *store = NULL;
+    struct err err;
+    enum status rc;
+
+    if (code != OPTIONS_GO_ON)
+        return code;
+    err_clear(&err);
+    rc = open_reader(&target, &store, &err);
+    if (!rc)
+        rc = store_backup(store, positionals[0], &err);
+    store_close(store);
+    if (rc)
+        return command_failed(&err);
+    if (target.is_json) {
+        json_t *name = json_pack("{s:s}", "backup", positionals[0]);
+
+        json_dumpf(name, stdout, 0);
+        putchar('\n');
+        json_decref(name);
+    } else {
+        printf("%s: written and checked\n", positionals[0]);
+    }
+    return EXIT_DONE;
+}
+
+static enum status print_stats(const struct target *target, struct err *err)
+{
+    struct store_stats stats;
+    struct store *store = NULL;
+    enum status rc = open_reader(target, &store, err);
+
+    if (!rc)
+        rc = store_stats(store, &stats, err);
+    store_close(store);
+    if (rc)
+        return rc;
+    print_figures(
+        (const struct figure[]){
+            {"schema_version", stats.schema_version},
+            {"file_bytes", stats.file_bytes},
+            {"wal_bytes", stats.wal_bytes},
+            {"decisions", stats.decision_count},
+            {"ledger_entries", stats.entry_count},
+            {"answers", stats.answer_count},
+            {"budgets", stats.budget_count},
+            {"policies", stats.policy_count},
+            {"model_versions", stats.model_version_count},
+            {"api_keys", stats.api_key_count},
+            {"audit_events", stats.audit_count},
+            {0},
+        },
+        target->is_json);
+    if (target->is_json)
+        puts("}");
+    return STATUS_OK;
+}
+
+static int db_stats(int argc, char **argv)
+{
+    struct target target = {0};
+    const struct option_spec options[] = {TARGET_OPTIONS(target), {0}};
+    const struct command_usage usage = {
+        .synopsis = "db stats [OPTIONS]",
+        .summary = "Print sizes and counts.",
+        .options = options,
+    };
+    const char *positionals[1];
+    int code = options_parse(&usage, argc, argv, positionals);
+    struct err err;
+
+    if (code != OPTIONS_GO_ON)
+        return code;
+    err_clear(&err);
+    return print_stats(&target, &err) ? command_failed(&err) : EXIT_DONE;
+}
+
+/* Opening for writing, under the folder's lock, is what migrates. */
+static enum status migrate(const char *folder, struct err *err)
+{
+    const struct service_settings settings = {
+        .folder = folder,
+        .clock = &system_clock,
+        .reader_count = 1,
+        .queue_capacity = 1,
+        .price_interval_ms = 1000,
+    };
+    struct service *service = NULL;
+    bool was_created = false;
+    enum status rc = service_open(&settings, &service, &was_created, err);
+
+    service_close(service);
+    return rc;
+}
+
+static int db_migrate(int argc, char **argv)
+{
+    struct target target = {0};
+    const struct option_spec options[] = {TARGET_OPTIONS(target), {0}};
+    const struct command_usage usage = {
+        .synopsis = "db migrate [OPTIONS]",
+        .summary = "Bring the schema up to date, as 'serve' does when it starts. No "
+                   "service may run on the folder.",
+        .options = options,
+    };
+    const char *positionals[1];
+    int code = options_parse(&usage, argc, argv, positionals);
+    struct client_settings settings;
+    struct store *store = NULL;
+    struct err err;
+    enum status rc;
+
+    if (code != OPTIONS_GO_ON)
+        return code;
+    err_clear(&err);
+    settings = (struct client_settings){.data = target.data};
+    /* A folder without a database is not one to be migrated, and must not become one. */
+    if (open_reader(&target, &store, &err) == STATUS_NOT_FOUND)
+        return command_failed(&err);
+    store_close(store);
+    err_clear(&err);
+    rc = migrate(client_folder(&settings), &err);
+    if (!rc)
+        rc = print_stats(&target, &err);
+    return rc ? command_failed(&err) : EXIT_DONE;
+}
+
+int command_db(int argc, char **argv)
+{
+    static const struct command commands[] = {
+        {"check", db_check, "Check everything that is stored"},
+        {"backup", db_backup, "Write a consistent copy"},
+        {"stats", db_stats, "Sizes and counts"},
+        {"migrate", db_migrate, "Bring the schema up to date"},
+        {0},
+    };
+
+    return command_dispatch("db", "Care for the data of a folder.", commands, argc, argv);
+}
+
+int command_audit(int argc, char **argv)
+{
+    static const struct command commands[] = {
+        {"verify", audit_verify, "Verify the hash chains"},
+        {0},
+    };
+
+    return command_dispatch("audit", "Who changed what, when and why.", commands, argc,
+                            argv);
+}

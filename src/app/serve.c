@@ -1,0 +1,353 @@
+/* serve.c - redress serve: a folder's service on a socket, until a signal ends it. */
+#include "app/commands.h"
+#include "app/control.h"
+#include "app/settings.h"
+#include "base/file.h"
+#include "decide/service.h"
+#include "http/server.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    LOOK_EVERY_MS = 500, /* for trouble that only a restart mends */
+    DEMO_BYTES_MAX = 64 << 10,
+    PATH_BYTES = 512,
+    THREAD_COUNT_MAX = 64,
+};
+
+struct run {
+    const char *config; /* file, or NULL */
+    const struct setting_options *options;
+    struct settings settings;
+    struct service *service;
+    struct server *server;
+};
+
+/* --- settings --------------------------------------------------------------------------------- */
+
+/* Where a demo folder says that it is served. */
+static void listen_from_demo(struct settings *settings)
+{
+    char path[PATH_BYTES], *content;
+    const char *listen;
+    json_t *demo;
+    size_t bytes;
+
+    snprintf(path, sizeof path, "%s/demo.json", settings->data);
+    if (file_read(path, DEMO_BYTES_MAX, &content, &bytes, NULL))
+        return;
+    demo = json_loadb(content, bytes, 0, NULL);
+    free(content);
+    listen = json_string_value(json_object_get(demo, "listen"));
+    if (listen && strlen(listen) < sizeof settings->listen)
+        snprintf(settings->listen, sizeof settings->listen, "%s", listen);
+    json_decref(demo);
+}
+
+/* The same host, and the next port, when there is one. */
+static void health_beside(const char *listen, bool is_any_port, char *health, size_t bytes)
+{
+    const char *colon = strrchr(listen, ':');
+    long port = colon ? strtol(colon + 1, NULL, 10) : 0;
+
+    if (!colon)
+        return;
+    port = is_any_port || port == 0 || port >= 65535 ? 0 : port + 1;
+    snprintf(health, bytes, "%.*s:%ld", (int)(colon - listen), listen, port);
+}
+
+static enum status settings_of(const struct run *run, struct settings *settings,
+                               bool *is_usage, struct err *err)
+{
+    enum status rc =
+        settings_read(run->config, run->options, getenv, settings, is_usage, err);
+
+    if (rc)
+        return rc;
+    if (!settings->listen[0])
+        listen_from_demo(settings);
+    if (!settings->listen[0])
+        snprintf(settings->listen, sizeof settings->listen, "127.0.0.1:8080");
+    if (!settings->health_listen[0])
+        health_beside(settings->listen, false, settings->health_listen,
+                      sizeof settings->health_listen);
+    return STATUS_OK;
+}
+
+/* --- only looking ----------------------------------------------------------------------------- */
+
+/* What would become of the folder, without touching it. */
+static enum status check_folder(const char *folder, const char **state, struct err *err)
+{
+    char path[PATH_BYTES];
+    struct control control;
+    struct store *store = NULL;
+    enum status rc;
+
+    snprintf(path, sizeof path, "%s/redress.db", folder);
+    rc = store_open(path, STORE_READER, &store, NULL, err);
+    store_close(store);
+    if (rc == STATUS_NOT_FOUND) {
+        *state = "would be made";
+        err_clear(err);
+        return STATUS_OK;
+    }
+    *state = control_read(folder, &control, NULL) == STATUS_OK ? "served or left unended"
+                                                               : "would open";
+    explicit_bzero(&control, sizeof control);
+    return rc;
+}
+
+static int check(const struct run *run, bool is_json)
+{
+    const char *state = NULL;
+    struct err err;
+    enum status rc;
+
+    err_clear(&err);
+    settings_print(&run->settings, is_json, stdout);
+    rc = check_folder(run->settings.data, &state, &err);
+    if (rc)
+        return command_failed(&err);
+    if (!is_json)
+        printf("%-18s %-24s (%s)\n", "data folder", run->settings.data, state);
+    return EXIT_DONE;
+}
+
+/* --- start ------------------------------------------------------------------------------------ */
+
+static enum status open_service(struct run *run, struct err *err)
+{
+    const struct service_settings settings = {
+        .folder = run->settings.data,
+        .clock = &system_clock,
+        .reader_count = (int)run->settings.readers,
+        .queue_capacity = (int)run->settings.queue,
+        .has_keepers = true,
+        .price_interval_ms = (int)run->settings.price_interval_ms,
+    };
+    bool was_created = false;
+    enum status rc = service_open(&settings, &run->service, &was_created, err);
+
+    if (!rc && was_created)
+        log_event(LOG_INFO, "data_folder_made", LOG_TEXT("folder", run->settings.data),
+                  LOG_TEXT("file", "redress.db"));
+    return rc;
+}
+
+/* What a service can do without, but hardly anybody wants to do without. */
+static void tell_what_lacks(const struct run *run)
+{
+    struct world *world = world_acquire(service_worlds(run->service));
+    char detail[PATH_BYTES + 200];
+
+    if (keyring_is_empty(service_keyring(run->service))) {
+        snprintf(detail, sizeof detail,
+                 "nobody may ask yet: redress key create --data %s --name NAME --scope "
+                 "decide,settle,read",
+                 run->settings.data);
+        log_event(LOG_WARN, "no_api_key", LOG_TEXT("detail", detail));
+    }
+    if (world->policy_count == 0) {
+        snprintf(detail, sizeof detail,
+                 "nothing can be offered yet: redress policy set ID FILE --data %s",
+                 run->settings.data);
+        log_event(LOG_WARN, "no_policy", LOG_TEXT("detail", detail));
+    }
+    world_release(world);
+}
+
+static int thread_count(long wanted)
+{
+    long count = wanted > 0 ? wanted : sysconf(_SC_NPROCESSORS_ONLN);
+
+    return count < 1 ? 1 : count > THREAD_COUNT_MAX ? THREAD_COUNT_MAX : (int)count;
+}
+
+static enum status start_server(struct run *run, struct err *err)
+{
+    const struct settings *settings = &run->settings;
+    bool is_free_choice = settings_source(settings, "health_listen") == FROM_DEFAULT;
+    char health[SETTING_TEXT_BYTES];
+    struct server_settings wanted = {
+        .listen = settings->listen,
+        .health_listen = settings->health_listen,
+        .thread_count = thread_count(settings->threads),
+        .connection_count_max = (int)settings->connections,
+        .idle_timeout_s = (int)settings->idle_timeout_s,
+        .deadline_s = (int)settings->deadline_s,
+    };
+    enum status rc = server_start(&wanted, run->service, &run->server, err);
+
+    if (!rc || !is_free_choice)
+        return rc;
+    /* Nobody asked for that port: any other will do. */
+    health_beside(settings->listen, true, health, sizeof health);
+    wanted.health_listen = health;
+    rc = server_start(&wanted, run->service, &run->server, err);
+    if (!rc)
+        log_event(LOG_WARN, "health_port_taken",
+                  LOG_TEXT("wanted", settings->health_listen),
+                  LOG_TEXT("health_listen", server_health_address(run->server)));
+    return rc;
+}
+
+/* Let the commands of this machine in, with a key that ends with this process. */
+static enum status offer_control(struct run *run, struct err *err)
+{
+    struct api_key key = {.name = "control", .scopes = "admin"};
+    struct control control = {.pid = (long)getpid()};
+    enum status rc;
+
+    keyring_make(clock_wall_us(&system_clock), &key, control.key);
+    snprintf(key.name, sizeof key.name, "control");
+    snprintf(key.scopes, sizeof key.scopes, "admin");
+    snprintf(control.listen, sizeof control.listen, "%s", server_address(run->server));
+    rc = keyring_put(service_keyring(run->service), &key, err);
+    if (!rc)
+        rc = control_write(run->settings.data, &control, err);
+    explicit_bzero(&control, sizeof control);
+    return rc;
+}
+
+static enum status start(struct run *run, struct err *err)
+{
+    enum status rc = open_service(run, err);
+
+    if (rc)
+        return rc;
+    tell_what_lacks(run);
+    rc = start_server(run, err);
+    if (!rc)
+        rc = offer_control(run, err);
+    if (!rc)
+        log_event(LOG_INFO, "server_started",
+                  LOG_TEXT("listen", server_address(run->server)),
+                  LOG_TEXT("health_listen", server_health_address(run->server)),
+                  LOG_TEXT("data", run->settings.data),
+                  LOG_TEXT("build", version_build()), LOG_INT("pid", getpid()));
+    return rc;
+}
+
+/* --- run -------------------------------------------------------------------------------------- */
+
+static void tell_ignored(const char *name)
+{
+    log_event(LOG_WARN, "setting_needs_restart", LOG_TEXT("setting", name));
+}
+
+static void reload(struct run *run)
+{
+    struct settings fresh;
+    bool is_usage;
+    struct err err;
+    int count;
+
+    err_clear(&err);
+    if (settings_of(run, &fresh, &is_usage, &err)) {
+        log_event(LOG_ERROR, "config_refused", LOG_TEXT("detail", err.text));
+        return;
+    }
+    count = settings_renew(&run->settings, &fresh, tell_ignored);
+    log_level_set(settings_log_level(&run->settings));
+    log_event(LOG_INFO, "config_read", LOG_INT("changed", count));
+}
+
+/* Until a signal ends it, or trouble that only a restart mends. Returns the exit code. */
+static int wait_for_end(struct run *run, const sigset_t *signals)
+{
+    static const struct timespec look_every = {.tv_nsec = LOOK_EVERY_MS * 1000000L};
+
+    for (;;) {
+        int signal = sigtimedwait(signals, NULL, &look_every);
+
+        if (signal == SIGHUP) {
+            reload(run);
+        } else if (signal > 0) {
+            log_event(LOG_INFO, "server_stopping", LOG_TEXT("signal", strsignal(signal)));
+            return EXIT_DONE;
+        } else if (committer_has_failed(service_committer(run->service))) {
+            log_event(LOG_ERROR, "store_failed",
+                      LOG_TEXT("detail", service_trouble(run->service)));
+            return EXIT_REFUSED;
+        }
+    }
+}
+
+/* Threads inherit the mask: it is set before the first of them starts. */
+static void block_signals(sigset_t *signals)
+{
+    sigemptyset(signals);
+    sigaddset(signals, SIGTERM);
+    sigaddset(signals, SIGINT);
+    sigaddset(signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static int serve(struct run *run)
+{
+    sigset_t signals;
+    struct err err;
+    int code;
+
+    err_clear(&err);
+    block_signals(&signals);
+    log_level_set(settings_log_level(&run->settings));
+    if (start(run, &err))
+        code = command_failed(&err);
+    else
+        code = wait_for_end(run, &signals);
+    if (run->server)
+        control_remove(run->settings.data);
+    server_stop(run->server, (int)run->settings.drain_ms);
+    service_close(run->service);
+    if (run->server)
+        log_event(LOG_INFO, "server_stopped", LOG_INT("code", code));
+    return code;
+}
+
+int command_serve(int argc, char **argv)
+{
+    static struct setting_options values;
+    struct run run = {.options = &values};
+    bool is_check = false, is_json = false, is_usage;
+    struct option_spec options[SETTING_COUNT + 4] = {
+        {"config", OPTION_TEXT, &run.config, "FILE",
+         "Read settings from this JSON file: {\"listen\": \"127.0.0.1:8080\", ...}, named "
+         "as the options, with _ for -.",
+         0, 0},
+        {"check", OPTION_FLAG, &is_check, NULL,
+         "Only print the settings in force and look at the folder.", 0, 0},
+        {"json", OPTION_FLAG, &is_json, NULL, "With --check: print JSON.", 0, 0},
+    };
+    const struct command_usage usage = {
+        .synopsis = "serve [OPTIONS]",
+        .summary =
+            "Answer requests until SIGTERM or SIGINT, then let those under way finish. "
+            "Each setting is an option, a member of the configuration file and a variable "
+            "(--idle-timeout-s, idle_timeout_s, REDRESS_IDLE_TIMEOUT_S); the option wins, "
+            "then the variable. SIGHUP reads the file again.",
+        .options = options,
+    };
+    const char *positionals[1];
+    struct err err;
+    int code;
+
+    setting_options_make(&values, options + 3);
+    code = options_parse(&usage, argc, argv, positionals);
+    if (code != OPTIONS_GO_ON)
+        return code;
+    err_clear(&err);
+    if (settings_of(&run, &run.settings, &is_usage, &err))
+        return is_usage ? usage_wrong(&usage, "%s", err.text) : command_failed(&err);
+    return is_check ? check(&run, is_json) : serve(&run);
+}

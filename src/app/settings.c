@@ -1,0 +1,359 @@
+#include "app/settings.h"
+
+#include "base/file.h"
+#include "base/text.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CONFIG_BYTES_MAX = 64 << 10 };
+
+enum setting_kind { SETTING_TEXT, SETTING_INT, SETTING_LEVEL };
+
+static const char *const level_names[] = {
+    [LOG_DEBUG] = "debug",
+    [LOG_INFO] = "info",
+    [LOG_WARN] = "warn",
+    [LOG_ERROR] = "error",
+};
+
+struct setting {
+    const char *name;
+    enum setting_kind kind;
+    size_t offset;
+    long minimum, maximum; /* of SETTING_INT */
+    const char *preset;    /* empty: see the meaning */
+    bool is_live;          /* SIGHUP changes it in a running service */
+    const char *argument, *meaning;
+};
+
+#define AT(field) offsetof(struct settings, field)
+
+static const struct setting table[SETTING_COUNT] = {
+    {"data", SETTING_TEXT, AT(data), 0, 0, "data", false, "DIR", "The data folder"},
+    {"listen", SETTING_TEXT, AT(listen), 0, 0, "", false, "ADDR:PORT",
+     "Where to listen; port 0: any free one. Default: what DIR/demo.json says, else "
+     "127.0.0.1:8080"},
+    {"health_listen", SETTING_TEXT, AT(health_listen), 0, 0, "", false, "ADDR:PORT",
+     "Where health answers. Default: the port after that of listen, else any free one"},
+    {"threads", SETTING_INT, AT(threads), 0, 64, "0", false, "N",
+     "Threads that read requests and score; 0: one per core"},
+    {"connections", SETTING_INT, AT(connections), 1, 100000, "1000", false, "N",
+     "Connections at a time"},
+    {"idle_timeout_s", SETTING_INT, AT(idle_timeout_s), 1, 3600, "60", false, "S",
+     "Seconds until an idle connection is closed"},
+    {"deadline_s", SETTING_INT, AT(deadline_s), 1, 600, "10", false, "S",
+     "Seconds for one request to arrive"},
+    {"queue", SETTING_INT, AT(queue), 1, 1000000, "10000", false, "N",
+     "Requests that may wait for the disk; more are refused with 503"},
+    {"readers", SETTING_INT, AT(readers), 1, 64, "8", false, "N",
+     "Read connections to the database"},
+    {"log_level", SETTING_LEVEL, AT(log_level), 0, 0, "info", true, "LEVEL",
+     "debug, info, warn or error"},
+    {"drain_ms", SETTING_INT, AT(drain_ms), 0, 600000, "5000", true, "MS",
+     "How long requests under way may take to finish at the end"},
+    {"price_interval_ms", SETTING_INT, AT(price_interval_ms), 10, 3600000, "1000", false,
+     "MS", "Time between solves of the shadow prices"},
+};
+
+static long *int_of(const struct settings *settings, const struct setting *setting)
+{
+    return (long *)((char *)settings + setting->offset);
+}
+
+static char *text_at(const struct settings *settings, const struct setting *setting)
+{
+    return (char *)settings + setting->offset;
+}
+
+/* --- one value -------------------------------------------------------------------------------- */
+
+static enum status put_int(struct settings *settings, const struct setting *setting,
+                           const char *text, struct err *err)
+{
+    char *end;
+    long value;
+
+    errno = 0;
+    value = strtol(text, &end, 10);
+    if (end == text || *end || isspace((unsigned char)*text))
+        return err_set(err, STATUS_INVALID, "'%.64s' is not a whole number", text);
+    if (errno || value < setting->minimum || value > setting->maximum)
+        return err_set(err, STATUS_INVALID, "%.64s is not within %ld to %ld", text,
+                       setting->minimum, setting->maximum);
+    *int_of(settings, setting) = value;
+    return STATUS_OK;
+}
+
+static enum status put_text(struct settings *settings, const struct setting *setting,
+                            const char *text, struct err *err)
+{
+    bool is_known = setting->kind != SETTING_LEVEL;
+
+    for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++)
+        is_known = is_known || strcmp(text, level_names[i]) == 0;
+    if (!is_known)
+        return err_set(err, STATUS_INVALID, "'%.64s' is not debug, info, warn or error",
+                       text);
+    if (!*text || !text_copy(text_of(text), text_at(settings, setting), SETTING_TEXT_BYTES))
+        return err_set(err, STATUS_INVALID, "must have 1 to %d bytes",
+                       SETTING_TEXT_BYTES - 1);
+    return STATUS_OK;
+}
+
+static enum status put(struct settings *settings, const struct setting *setting,
+                       const char *text, enum setting_source source, struct err *err)
+{
+    enum status rc = setting->kind == SETTING_INT ? put_int(settings, setting, text, err)
+                                                  : put_text(settings, setting, text, err);
+
+    if (!rc)
+        settings->sources[setting - table] = source;
+    return rc;
+}
+
+/* --- the places they come from ---------------------------------------------------------------- */
+
+static void put_defaults(struct settings *settings)
+{
+    *settings = (struct settings){0};
+    for (const struct setting *s = table; s < table + SETTING_COUNT; s++) {
+        enum status rc =
+            *s->preset ? put(settings, s, s->preset, FROM_DEFAULT, NULL) : STATUS_OK;
+
+        assert(rc == STATUS_OK);
+        (void)rc;
+    }
+}
+
+static const struct setting *find(const char *name)
+{
+    for (const struct setting *s = table; s < table + SETTING_COUNT; s++)
+        if (strcmp(s->name, name) == 0)
+            return s;
+    return NULL;
+}
+
+static enum status put_member(struct settings *settings, const char *name,
+                              const json_t *value, struct err *err)
+{
+    const struct setting *setting = find(name);
+    char pointer[80], number[32];
+    const char *text = json_string_value(value);
+    struct err why;
+
+    err_clear(&why);
+    snprintf(pointer, sizeof pointer, "/%.64s", name);
+    if (!setting)
+        return err_fault(err, pointer, "unknown_field", "there is no such setting");
+    if (setting->kind == SETTING_INT && json_is_integer(value)) {
+        snprintf(number, sizeof number, "%lld", (long long)json_integer_value(value));
+        text = number;
+    } else if (setting->kind == SETTING_INT || !text) {
+        return err_fault(err, pointer, "wrong_type", "must be a %s",
+                         setting->kind == SETTING_INT ? "whole number" : "string");
+    }
+    if (put(settings, setting, text, FROM_FILE, &why))
+        return err_fault(err, pointer, "out_of_range", "%s", why.text);
+    return STATUS_OK;
+}
+
+static enum status put_file(struct settings *settings, const char *path, struct err *err)
+{
+    json_error_t error;
+    json_t *root = NULL, *value;
+    const char *name;
+    char *content;
+    size_t bytes;
+    enum status rc = file_read(path, CONFIG_BYTES_MAX, &content, &bytes, err);
+
+    if (rc)
+        return rc;
+    root = json_loadb(content, bytes, JSON_REJECT_DUPLICATES, &error);
+    free(content);
+    if (!root)
+        return err_set(err, STATUS_MALFORMED, "'%s', line %d: %s", path, error.line,
+                       error.text);
+    if (!json_is_object(root))
+        rc = err_set(err, STATUS_MALFORMED, "'%s' does not hold a JSON object", path);
+    json_object_foreach(root, name, value)
+    {
+        enum status fault = put_member(settings, name, value, err);
+
+        rc = rc ? rc : fault;
+    }
+    json_decref(root);
+    return rc == STATUS_INVALID ? err_wrap(err, "'%s'", path) : rc;
+}
+
+static enum status put_environment(struct settings *settings,
+                                   char *(*getter)(const char *name), struct err *err)
+{
+    enum status rc = STATUS_OK;
+
+    for (const struct setting *s = table; s < table + SETTING_COUNT && !rc; s++) {
+        char name[64] = "REDRESS_";
+        const char *text;
+
+        for (size_t i = 0; s->name[i]; i++)
+            name[8 + i] = (char)toupper((unsigned char)s->name[i]);
+        text = getter(name);
+        if (!text || !*text)
+            continue;
+        rc = put(settings, s, text, FROM_ENVIRONMENT, err);
+        if (rc)
+            rc = err_wrap(err, "%s", name);
+    }
+    return rc;
+}
+
+static enum status put_options(struct settings *settings,
+                               const struct setting_options *options, struct err *err)
+{
+    enum status rc = STATUS_OK;
+
+    for (int i = 0; i < SETTING_COUNT && !rc; i++) {
+        if (!options->values[i])
+            continue;
+        rc = put(settings, &table[i], options->values[i], FROM_OPTION, err);
+        if (rc)
+            rc = err_wrap(err, "--%s", options->names[i]);
+    }
+    return rc;
+}
+
+enum status settings_read(const char *config, const struct setting_options *options,
+                          char *(*getter)(const char *name), struct settings *settings,
+                          bool *is_usage, struct err *err)
+{
+    enum status rc = STATUS_OK;
+
+    *is_usage = false;
+    put_defaults(settings);
+    if (config)
+        rc = put_file(settings, config, err);
+    if (!rc)
+        rc = put_environment(settings, getter, err);
+    if (!rc) {
+        rc = put_options(settings, options, err);
+        *is_usage = rc != STATUS_OK;
+    }
+    return rc;
+}
+
+/* --- what people see -------------------------------------------------------------------------- */
+
+int setting_options_make(struct setting_options *options, struct option_spec *specs)
+{
+    *options = (struct setting_options){0};
+    for (int i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *s = &table[i];
+        char *help = options->helps[i], *name = options->names[i];
+        size_t bytes = sizeof options->helps[i];
+
+        snprintf(name, sizeof options->names[i], "%s", s->name);
+        for (char *at = name; *at; at++)
+            *at = *at == '_' ? '-' : *at;
+        if (s->kind == SETTING_INT)
+            snprintf(help, bytes, "%s (%ld to %ld; default %s).", s->meaning, s->minimum,
+                     s->maximum, s->preset);
+        else if (*s->preset)
+            snprintf(help, bytes, "%s (default %s).", s->meaning, s->preset);
+        else
+            snprintf(help, bytes, "%s.", s->meaning);
+        specs[i] = (struct option_spec){
+            .name = name,
+            .kind = OPTION_TEXT,
+            .target = &options->values[i],
+            .argument = s->argument,
+            .help = help,
+        };
+    }
+    return SETTING_COUNT;
+}
+
+void settings_print(const struct settings *settings, bool is_json, FILE *out)
+{
+    static const char *const sources[] = {
+        [FROM_DEFAULT] = "default",
+        [FROM_FILE] = "file",
+        [FROM_ENVIRONMENT] = "environment",
+        [FROM_OPTION] = "option",
+    };
+    json_t *root = json_object();
+
+    for (const struct setting *s = table; s < table + SETTING_COUNT; s++) {
+        char value[SETTING_TEXT_BYTES];
+
+        if (s->kind == SETTING_INT)
+            snprintf(value, sizeof value, "%ld", *int_of(settings, s));
+        else
+            snprintf(value, sizeof value, "%s", text_at(settings, s));
+        if (!is_json)
+            fprintf(out, "%-18s %-24s (%s)\n", s->name, value,
+                    sources[settings->sources[s - table]]);
+        else if (s->kind == SETTING_INT)
+            json_object_set_new(root, s->name, json_integer(*int_of(settings, s)));
+        else
+            json_object_set_new(root, s->name, json_string(value));
+    }
+    if (is_json) {
+        json_dumpf(root, out, 0);
+        putc('\n', out);
+    }
+    json_decref(root);
+}
+
+enum setting_source settings_source(const struct settings *settings, const char *name)
+{
+    const struct setting *setting = find(name);
+
+    assert(setting);
+    return settings->sources[setting - table];
+}
+
+enum log_level settings_log_level(const struct settings *settings)
+{
+    for (int i = LOG_DEBUG; i <= LOG_ERROR; i++)
+        if (strcmp(settings->log_level, level_names[i]) == 0)
+            return (enum log_level)i;
+    return LOG_INFO;
+}
+
+/* --- again ------------------------------------------------------------------------------------ */
+
+static bool is_same(const struct settings *a, const struct settings *b,
+                    const struct setting *setting)
+{
+    if (setting->kind == SETTING_INT)
+        return *int_of(a, setting) == *int_of(b, setting);
+    return strcmp(text_at(a, setting), text_at(b, setting)) == 0;
+}
+
+int settings_renew(struct settings *settings, const struct settings *fresh,
+                   void (*ignored)(const char *name))
+{
+    int count = 0;
+
+    for (const struct setting *s = table; s < table + SETTING_COUNT; s++) {
+        if (is_same(settings, fresh, s))
+            continue;
+        if (!s->is_live) {
+            ignored(s->name);
+            continue;
+        }
+        if (s->kind == SETTING_INT)
+            *int_of(settings, s) = *int_of(fresh, s);
+        else
+            memcpy(text_at(settings, s), text_at(fresh, s), SETTING_TEXT_BYTES);
+        settings->sources[s - table] = fresh->sources[s - table];
+        count++;
+    }
+    return count;
+}

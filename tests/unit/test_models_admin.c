@@ -1,0 +1,467 @@
+/* test_models_admin.c - models pushed, pointed at, rolled back and deleted while they serve. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "support/service_fixture.h"
+#include "support/store_fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int set_up(void **state)
+{
+    struct running *running = calloc(1, sizeof *running);
+
+    running_open(running);
+    *state = running;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    running_close(*state);
+    free(*state);
+    return 0;
+}
+
+/* A model of one arm whose effect is slope x need; its example says that need 2 gives effect. */
+static const char *bundle_of(int slope, int effect)
+{
+    static char text[2048];
+
+    snprintf(text, sizeof text,
+             "{\"manifest\": {\"format\": \"redress-bundle/1\", \"name\": \"m\","
+             " \"kind\": \"effect\", \"learner\": \"effect\","
+             " \"features\": [{\"name\": \"need\", \"type\": \"float\"}],"
+             " \"arms\": [{\"name\": \"a500\", \"dose\": 500}],"
+             " \"components\": [{\"role\": \"tau\", \"arm\": \"a500\","
+             " \"file\": \"a500.json\"}],"
+             " \"examples\": {\"rows\": [[2]], \"effects\": [[%d]]}},"
+             " \"files\": {\"a500.json\": {\"json\": {\"format\": \"redress-linear/1\","
+             " \"weights\": [%d], \"intercept\": 0}}}}",
+             effect, slope);
+    return text;
+}
+
+static enum status push(struct running *running, const char *name, const char *body)
+{
+    return ask(
+        running,
+        (struct asking){.prepare = model_push_prepare, .subject = name, .body = body});
+}
+
+static void push_slope(struct running *running, int slope)
+{
+    if (push(running, "m", bundle_of(slope, 2 * slope)))
+        fail_msg("%s", running->err.text);
+}
+
+static enum status move(struct running *running, const char *subject, const char *body)
+{
+    return ask(
+        running,
+        (struct asking){.prepare = alias_put_prepare, .subject = subject, .body = body});
+}
+
+static void promote(struct running *running, int version)
+{
+    char body[64];
+
+    snprintf(body, sizeof body, "{\"version\": %d, \"reason\": \"trial %d\"}", version,
+             version);
+    running->now_us += SECOND_US;
+    if (move(running, "m/champion", body))
+        fail_msg("%s", running->err.text);
+}
+
+static enum status remove_version(struct running *running, const char *subject)
+{
+    return ask(running,
+               (struct asking){.prepare = model_delete_prepare, .subject = subject});
+}
+
+/* The version that decides now; 0: none. *effect: what it says to need 1. */
+static int64_t served(struct running *running, double *effect)
+{
+    struct world *world = world_acquire(service_worlds(running->service));
+    const struct served_model *model = world_model(world, "m");
+    int64_t version = model ? model->version : 0;
+    double row = 1;
+
+    if (model &&
+        scorer_effects(model->scorer, &row, 1, effect, NULL, &running->err) != STATUS_OK)
+        fail_msg("%s", running->err.text);
+    world_release(world);
+    return version;
+}
+
+static json_t *history(struct running *running, int64_t at_us)
+{
+    struct arena *arena = answer_arena(running);
+
+    return shown(running, model_history_show(running->service, "m", at_us, arena,
+                                             &running->text, &running->err));
+}
+
+static enum status try_show(struct running *running, int64_t version)
+{
+    struct arena *arena = answer_arena(running);
+
+    running->status = model_version_show(running->service, "m", version, arena,
+                                         &running->text, &running->err);
+    return running->status;
+}
+
+/* --- push ------------------------------------------------------------------------------------- */
+
+static void a_pushed_version_says_what_it_is(void **state)
+{
+    struct running *running = *state;
+    json_t *version;
+
+    push_slope(running, 10);
+    version = running->json;
+    assert_int_equal(running->action.http_status, 201);
+    assert_string_equal(running->action.location, "/v1/models/m/versions/1");
+    assert_string_equal(string_at(version, "object"), "model_version");
+    assert_string_equal(string_at(version, "name"), "m");
+    assert_int_equal(int_at(version, "version"), 1);
+    assert_int_equal(strlen(string_at(version, "sha256")), 64);
+    assert_true(int_at(version, "bytes") > 100);
+    assert_string_equal(string_at(version, "kind"), "effect");
+    assert_string_equal(string_at(version, "learner"), "effect");
+    assert_string_equal(string_at(version, "features/0/name"), "need");
+    assert_string_equal(string_at(version, "arms/0/name"), "a500");
+    assert_string_equal(string_at(version, "created_by"), "key_test");
+    assert_int_equal(json_array_size(at(version, "aliases")), 0);
+    assert_null(at(version, "examples"));
+    version = json_deep_copy(version);
+    assert_true(json_equal(version, shown(running, try_show(running, 1))));
+    json_decref(version);
+}
+
+static void pushing_the_same_again_gives_the_version_there_is(void **state)
+{
+    struct running *running = *state;
+    char sha256[65];
+
+    push_slope(running, 10);
+    snprintf(sha256, sizeof sha256, "%s", string_at(running->json, "sha256"));
+    push_slope(running, 10);
+    assert_int_equal(running->action.http_status, 200);
+    assert_int_equal(int_at(running->json, "version"), 1);
+    assert_string_equal(string_at(running->json, "sha256"), sha256);
+    push_slope(running, 11);
+    assert_int_equal(running->action.http_status, 201);
+    assert_int_equal(int_at(running->json, "version"), 2);
+    assert_string_not_equal(string_at(running->json, "sha256"), sha256);
+    push_slope(running, 10); /* not the newest: a version of its own */
+    assert_int_equal(int_at(running->json, "version"), 3);
+}
+
+static void the_path_names_the_model(void **state)
+{
+    static const char *const wrong[] = {
+        "", ".m", "M", "a b",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "aaaaaaaaaaaaa"};
+    struct running *running = *state;
+
+    assert_int_equal(push(running, "credit-uplift.v2_x", bundle_of(1, 2)), STATUS_OK);
+    assert_string_equal(string_at(running->json, "name"), "credit-uplift.v2_x");
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        (void)push(running, wrong[i], bundle_of(1, 2));
+        assert_refused(running, STATUS_INVALID, "invalid_name");
+    }
+}
+
+static void a_bundle_whose_examples_fail_is_refused(void **state)
+{
+    struct running *running = *state;
+
+    assert_int_equal(push(running, "m", bundle_of(10, 21)), STATUS_INVALID);
+    assert_int_equal(
+        push(running, "m", "{\"manifest\": {\"format\": \"redress-bundle/1\"}}"),
+        STATUS_INVALID);
+    assert_int_equal(push(running, "m", "{"), STATUS_MALFORMED);
+    assert_int_equal(try_show(running, 1), STATUS_NOT_FOUND);
+    assert_string_equal(running->err.code, "model_version_not_found");
+}
+
+/* --- aliases ---------------------------------------------------------------------------------- */
+
+static void moving_champion_changes_who_decides(void **state)
+{
+    struct running *running = *state;
+    double effect;
+
+    push_slope(running, 10);
+    push_slope(running, 20);
+    assert_int_equal(served(running, &effect), 0);
+    promote(running, 1);
+    assert_int_equal(served(running, &effect), 1);
+    assert_true(effect == 10);
+    promote(running, 2);
+    assert_string_equal(string_at(running->json, "object"), "model_alias");
+    assert_string_equal(string_at(running->json, "alias"), "champion");
+    assert_int_equal(int_at(running->json, "version"), 2);
+    assert_int_equal(int_at(running->json, "previous_version"), 1);
+    assert_int_equal(served(running, &effect), 2);
+    assert_true(effect == 20);
+    assert_string_equal(string_at(shown(running, try_show(running, 2)), "aliases/0"),
+                        "champion");
+    running_restart(running);
+    assert_int_equal(served(running, &effect), 2);
+    assert_true(effect == 20);
+}
+
+static void who_works_under_the_old_champion_finishes_undisturbed(void **state)
+{
+    struct running *running = *state;
+    struct world *world;
+    double row = 1, effect;
+
+    push_slope(running, 10);
+    push_slope(running, 20);
+    promote(running, 1);
+    world = world_acquire(service_worlds(running->service));
+    promote(running, 2);
+    assert_int_equal(scorer_effects(world_model(world, "m")->scorer, &row, 1, &effect,
+                                    NULL, &running->err),
+                     STATUS_OK);
+    assert_true(effect == 10);
+    world_release(world);
+}
+
+static void challenger_and_shadow_do_not_decide(void **state)
+{
+    struct running *running = *state;
+    double effect;
+
+    push_slope(running, 10);
+    assert_int_equal(move(running, "m/challenger", "{\"version\": 1, \"reason\": \"x\"}"),
+                     STATUS_OK);
+    assert_int_equal(move(running, "m/shadow", "{\"version\": 1, \"reason\": \"x\"}"),
+                     STATUS_OK);
+    assert_true(json_is_null(at(running->json, "previous_version")));
+    assert_int_equal(served(running, &effect), 0);
+    assert_int_equal(json_array_size(at(shown(running, try_show(running, 1)), "aliases")),
+                     2);
+}
+
+static void an_alias_is_moved_with_a_version_and_a_reason_only(void **state)
+{
+    struct running *running = *state;
+    double effect;
+
+    push_slope(running, 10);
+    (void)move(running, "m/champion", "{\"version\": 1}");
+    assert_fault(running, "/reason", "missing_field");
+    (void)move(running, "m/champion", "{\"reason\": \"x\"}");
+    assert_fault(running, "/version", "missing_field");
+    (void)move(running, "m/champion", "{\"version\": \"1\", \"reason\": \"x\"}");
+    assert_fault(running, "/version", "wrong_type");
+    (void)move(running, "m/challenger",
+               "{\"version\": 1, \"reason\": \"x\", \"traffic_percent\": 10}");
+    assert_fault(running, "/traffic_percent", "not_supported");
+    assert_refused(running, STATUS_INVALID, "not_supported");
+    (void)move(running, "m/champion", "{\"version\": 2, \"reason\": \"x\"}");
+    assert_refused(running, STATUS_NOT_FOUND, "model_version_not_found");
+    (void)move(running, "other/champion", "{\"version\": 1, \"reason\": \"x\"}");
+    assert_refused(running, STATUS_NOT_FOUND, "model_version_not_found");
+    (void)move(running, "m/winner", "{\"version\": 1, \"reason\": \"x\"}");
+    assert_refused(running, STATUS_NOT_FOUND, "alias_not_found");
+    assert_int_equal(served(running, &effect), 0);
+}
+
+static void history_says_what_served_when_and_why(void **state)
+{
+    struct running *running = *state;
+    const json_t *list;
+
+    push_slope(running, 10);
+    push_slope(running, 20);
+    promote(running, 1); /* at 22:13:21 */
+    promote(running, 2); /* at 22:13:22 */
+    assert_int_equal(move(running, "m/shadow", "{\"version\": 1, \"reason\": \"look\"}"),
+                     STATUS_OK);
+    list = history(running, 0);
+    assert_int_equal(json_array_size(at(list, "data")), 3);
+    assert_string_equal(string_at(list, "data/0/alias"), "shadow");
+    assert_string_equal(string_at(list, "data/1/reason"), "trial 2");
+    assert_string_equal(string_at(list, "data/1/moved_by"), "key_test");
+    assert_string_equal(string_at(list, "data/2/moved_at"), "2023-11-14T22:13:21Z");
+    list = history(running, SERVICE_TIME_US + SECOND_US);
+    assert_int_equal(json_array_size(at(list, "data")), 1);
+    assert_int_equal(int_at(list, "data/0/version"), 1);
+    list = history(running, SERVICE_TIME_US + 2 * SECOND_US);
+    assert_int_equal(json_array_size(at(list, "data")), 2);
+    assert_int_equal(int_at(list, "data/1/version"), 2);
+    list = history(running, SERVICE_TIME_US);
+    assert_int_equal(json_array_size(at(list, "data")), 0);
+}
+
+static void the_history_of_an_unknown_model_is_not_empty_but_missing(void **state)
+{
+    struct running *running = *state;
+    struct arena *arena = answer_arena(running);
+
+    running->status = model_history_show(running->service, "m", 0, arena, &running->text,
+                                         &running->err);
+    assert_refused(running, STATUS_NOT_FOUND, "model_not_found");
+    push_slope(running, 10);
+    assert_int_equal(json_array_size(at(history(running, 0), "data")), 0);
+}
+
+static void the_way_back_leads_to_the_version_before(void **state)
+{
+    struct running *running = *state;
+    int64_t version = 0;
+
+    for (int slope = 1; slope <= 3; slope++)
+        push_slope(running, slope);
+    promote(running, 1);
+    running->status =
+        model_previous(running->service, "m", "champion", &version, &running->err);
+    assert_refused(running, STATUS_CONFLICT, "no_previous_version");
+    promote(running, 2);
+    promote(running, 3);
+    promote(running, 3);
+    assert_int_equal(
+        model_previous(running->service, "m", "champion", &version, &running->err),
+        STATUS_OK);
+    assert_int_equal(version, 2);
+    assert_int_equal(remove_version(running, "m/2"), STATUS_OK);
+    assert_int_equal(
+        model_previous(running->service, "m", "champion", &version, &running->err),
+        STATUS_OK);
+    assert_int_equal(version, 1);
+}
+
+/* --- delete, list, restart -------------------------------------------------------------------- */
+
+static void a_version_in_use_is_not_deleted(void **state)
+{
+    struct running *running = *state;
+    struct served_model *model;
+    struct store *reader;
+
+    push_slope(running, 10);
+    push_slope(running, 20);
+    promote(running, 1);
+    (void)remove_version(running, "m/1");
+    assert_refused(running, STATUS_CONFLICT, "model_in_use");
+    promote(running, 2);
+    assert_int_equal(remove_version(running, "m/1"), STATUS_OK);
+    assert_true(json_is_true(at(running->json, "deleted")));
+    (void)remove_version(running, "m/1");
+    assert_refused(running, STATUS_NOT_FOUND, "model_version_not_found");
+    (void)remove_version(running, "m/x");
+    assert_refused(running, STATUS_NOT_FOUND, "model_version_not_found");
+    (void)move(running, "m/champion", "{\"version\": 1, \"reason\": \"x\"}");
+    assert_refused(running, STATUS_NOT_FOUND, "model_version_not_found");
+    assert_int_equal(try_show(running, 1), STATUS_NOT_FOUND);
+
+    /* What it decided can still be made again. */
+    reader = service_reader_take(running->service);
+    assert_int_equal(model_open(reader, "m", 1, &model, &running->err), STATUS_OK);
+    service_reader_give(running->service, reader);
+    assert_int_equal(model->version, 1);
+    served_model_release(model);
+}
+
+static void models_are_listed_with_versions_and_aliases(void **state)
+{
+    struct running *running = *state;
+    struct arena *arena;
+
+    push_slope(running, 10);
+    push_slope(running, 20);
+    assert_int_equal(push(running, "a", bundle_of(1, 2)), STATUS_OK);
+    promote(running, 1);
+    arena = answer_arena(running);
+    shown(running,
+          model_list_show(running->service, arena, &running->text, &running->err));
+    assert_int_equal(json_array_size(at(running->json, "data")), 2);
+    assert_string_equal(string_at(running->json, "data/0/name"), "a");
+    assert_string_equal(string_at(running->json, "data/1/object"), "model");
+    assert_int_equal(int_at(running->json, "data/1/latest_version"), 2);
+    assert_int_equal(int_at(running->json, "data/1/aliases/champion"), 1);
+    assert_int_equal(int_at(running->json, "data/1/versions/0/version"), 2);
+    assert_string_equal(string_at(running->json, "data/1/versions/1/aliases/0"),
+                        "champion");
+    assert_int_equal(json_array_size(at(running->json, "data/0/versions/0/aliases")), 0);
+}
+
+static void a_champion_that_was_tampered_with_is_left_out(void **state)
+{
+    struct running *running = *state;
+    struct served_model *model;
+    struct store *reader;
+    double effect;
+
+    push_slope(running, 10);
+    promote(running, 1);
+    /* Another weight, and the example that goes with it: only the hash can tell. */
+    tamper(running->path,
+           "UPDATE model_files SET content = cast(replace(content, '10', '11') AS blob)");
+    tamper(running->path,
+           "UPDATE model_versions SET manifest = replace(manifest, '[[20]]', '[[22]]')");
+    running_restart(running);
+    assert_int_equal(served(running, &effect), 0);
+    reader = service_reader_take(running->service);
+    assert_int_equal(model_open(reader, "m", 1, &model, &running->err), STATUS_CORRUPT);
+    service_reader_give(running->service, reader);
+    (void)move(running, "m/champion", "{\"version\": 1, \"reason\": \"x\"}");
+    assert_refused(running, STATUS_CORRUPT, "data_corrupt");
+}
+
+static void the_trail_says_who_moved_what(void **state)
+{
+    struct running *running = *state;
+    struct arena *arena;
+
+    push_slope(running, 10);
+    promote(running, 1);
+    arena = answer_arena(running);
+    shown(running, audit_list_show(running->service, text_of(""), 10, false, arena,
+                                   &running->text, &running->err));
+    assert_string_equal(string_at(running->json, "data/0/action"), "model.pushed");
+    assert_string_equal(string_at(running->json, "data/0/subject"),
+                        "models/m/versions/1");
+    assert_string_equal(string_at(running->json, "data/1/action"), "model.alias_moved");
+    assert_string_equal(string_at(running->json, "data/1/subject"),
+                        "models/m/aliases/champion");
+    assert_true(json_is_null(at(running->json, "data/1/detail/before/version")));
+    assert_int_equal(int_at(running->json, "data/1/detail/after/version"), 1);
+    assert_string_equal(string_at(running->json, "data/1/detail/reason"), "trial 1");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(a_pushed_version_says_what_it_is),
+        TEST(pushing_the_same_again_gives_the_version_there_is),
+        TEST(the_path_names_the_model),
+        TEST(a_bundle_whose_examples_fail_is_refused),
+        TEST(moving_champion_changes_who_decides),
+        TEST(who_works_under_the_old_champion_finishes_undisturbed),
+        TEST(challenger_and_shadow_do_not_decide),
+        TEST(an_alias_is_moved_with_a_version_and_a_reason_only),
+        TEST(history_says_what_served_when_and_why),
+        TEST(the_history_of_an_unknown_model_is_not_empty_but_missing),
+        TEST(the_way_back_leads_to_the_version_before),
+        TEST(a_version_in_use_is_not_deleted),
+        TEST(models_are_listed_with_versions_and_aliases),
+        TEST(a_champion_that_was_tampered_with_is_left_out),
+        TEST(the_trail_says_who_moved_what),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
