@@ -67,6 +67,8 @@ static enum status answer_version(struct action *action, struct commit *commit,
     int count;
     enum status rc;
 
+    action->location = arena_format(action->arena, "/v1/models/%s/versions/%lld",
+                                    version->name, (long long)version->version);
     rc = alias_list(commit->store, version->name, action->arena, &aliases, &count, err);
     if (!rc)
         rc = action_writer(action, version_bytes(version), &writer, err);
@@ -74,8 +76,6 @@ static enum status answer_version(struct action *action, struct commit *commit,
         rc = put_version(&writer, version, aliases, count, err);
     if (rc)
         return rc;
-    action->location = arena_format(action->arena, "/v1/models/%s/versions/%lld",
-                                    version->name, (long long)version->version);
     return action_answer(action, commit, http_status, &writer, false, err);
 }
 

@@ -30,8 +30,8 @@
 /* One page of decisions. ?1 customer or order, ?2 outcome or -1, ?3 and ?4 the time span,
  * ?5 and ?6 time and number of the row to go on from, ?7 customer or NULL, ?8 how many. */
 #define DECISION_PAGE(scope, compare, direction)                                         \
-    "SELECT " DECISION_COLUMNS DECISION_TABLES                                           \
-    " WHERE " scope " AND (?2 < 0 OR d.outcome = ?2)"                                    \
+    "SELECT " DECISION_COLUMNS DECISION_TABLES " WHERE " scope                           \
+    " AND (?2 < 0 OR d.outcome = ?2)"                                                    \
     " AND (?7 IS NULL OR d.customer_id = ?7)"                                            \
     " AND d.created_at_us > ?3 AND d.created_at_us < ?4"                                 \
     " AND (d.created_at_us, d.number) " compare " (?5, ?6)"                              \
@@ -41,8 +41,7 @@
     "name, version, sha256, bytes, created_at_us, created_by, is_deleted"
 #define POLICY_COLUMNS "id, revision, created_at_us, created_by, reason, document"
 #define MOVE_COLUMNS   "name, alias, version, moved_at_us, moved_by, reason"
-#define KEY_COLUMNS                                                                      \
-    "id, name, scopes, hash, created_at_us, expires_at_us, revoked_at_us"
+#define KEY_COLUMNS    "id, name, scopes, hash, created_at_us, expires_at_us, revoked_at_us"
 
 #define STORE_STATEMENTS(X)                                                              \
     /* Transactions. */                                                                  \
