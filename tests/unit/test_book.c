@@ -100,7 +100,8 @@ static void stage_open(struct stage *stage)
     struct fixture *f = &stage->fixture;
 
     *stage = (struct stage){.model.now_us = FIXTURE_TIME_US};
-    stage->model.decisions = test_calloc(DECISION_COUNT_MAX, sizeof(struct plain_decision));
+    stage->model.decisions =
+        test_calloc(DECISION_COUNT_MAX, sizeof(struct plain_decision));
     memcpy(stage->model.budgets, budgets, sizeof budgets);
     fixture_open(f);
     assert_ok(f, book_open(f->store, &stage->book, &f->err));
@@ -225,9 +226,8 @@ static void step_hold(struct stage *stage)
     struct model *model = &stage->model;
     struct plain_decision *plain = &model->decisions[model->decision_count];
     const char *market = markets[pick(stage, 2)], *issue = issues[pick(stage, 2)];
-    const struct refund_case asked = {.market = text_of(market),
-                                      .issue = text_of(issue),
-                                      .currency = "USD"};
+    const struct refund_case asked = {
+        .market = text_of(market), .issue = text_of(issue), .currency = "USD"};
     bool is_owed = pick(stage, 4) == 0; /* entitled: paid whatever the budgets say */
     enum entry_kind kind = pick(stage, 5) == 0 ? ENTRY_OVERRIDE : ENTRY_HOLD;
     struct decision decision = {.amount = 1 + pick(stage, 1500)};
@@ -267,8 +267,8 @@ static void step_hold(struct stage *stage)
         budget->case_count += kind == ENTRY_HOLD;
     }
     write_decision(stage, plain, decision.amount);
-    assert_ok(f, book_hold(stage->book, f->store, &decision, kind, model->now_us,
-                           &f->err));
+    assert_ok(f,
+              book_hold(stage->book, f->store, &decision, kind, model->now_us, &f->err));
     model->decision_count++;
 }
 
@@ -428,9 +428,8 @@ static void no_more_can_be_held_than_there_is(void **state)
 {
     struct stage stage;
     struct fixture *f = &stage.fixture;
-    const struct refund_case asked = {.market = text_of("us"),
-                                      .issue = text_of("late"),
-                                      .currency = "USD"};
+    const struct refund_case asked = {
+        .market = text_of("us"), .issue = text_of("late"), .currency = "USD"};
     struct decision decision = {.amount = 4000};
 
     (void)state;
@@ -443,10 +442,10 @@ static void no_more_can_be_held_than_there_is(void **state)
     assert_ok(f, book_hold(stage.book, f->store, &decision, ENTRY_HOLD, FIXTURE_TIME_US,
                            &f->err));
     /* The same again, on a view that has become untrue: bud_us_late has 1000 left. */
-    assert_status(f,
-                  book_hold(stage.book, f->store, &decision, ENTRY_HOLD, FIXTURE_TIME_US,
-                            &f->err),
-                  STATUS_CORRUPT);
+    assert_status(
+        f,
+        book_hold(stage.book, f->store, &decision, ENTRY_HOLD, FIXTURE_TIME_US, &f->err),
+        STATUS_CORRUPT);
     store_rollback(f->store);
     assert_ok(f, book_load(stage.book, f->store, &f->err));
     assert_book_is_the_model(&stage);
@@ -458,8 +457,9 @@ static void scopes_say_which_budgets_a_case_needs(void **state)
     static const struct {
         const char *market, *issue;
         int count;
-    } rows[] = {{"us", "late", 4}, {"us", "lost", 2}, {"eu", "late", 2}, {"eu", "lost", 1},
-                {"", "", 1},       {"us-ca", "", 1},  {"u", "lat", 1}};
+    } rows[] = {{"us", "late", 4}, {"us", "lost", 2}, {"eu", "late", 2},
+                {"eu", "lost", 1}, {"", "", 1},       {"us-ca", "", 1},
+                {"u", "lat", 1}};
     struct stage stage;
     struct fixture *f = &stage.fixture;
 
@@ -506,17 +506,17 @@ static void a_budget_that_holds_money_stays(void **state)
     budget = book_find(stage.book, "bud_us");
     budget->held = 1;
     assert_ok(f, store_begin(f->store, &f->err));
-    assert_status(
-        f, book_remove(stage.book, f->store, "bud_us", FIXTURE_TIME_US, &f->err),
-        STATUS_CONFLICT);
+    assert_status(f,
+                  book_remove(stage.book, f->store, "bud_us", FIXTURE_TIME_US, &f->err),
+                  STATUS_CONFLICT);
     assert_string_equal(f->err.code, "budget_has_holds");
     budget->held = 0;
     assert_ok(f, book_remove(stage.book, f->store, "bud_us", FIXTURE_TIME_US, &f->err));
     assert_null(book_find(stage.book, "bud_us"));
     assert_non_null(book_find(stage.book, "bud_us_late"));
-    assert_status(
-        f, book_remove(stage.book, f->store, "bud_us", FIXTURE_TIME_US, &f->err),
-        STATUS_NOT_FOUND);
+    assert_status(f,
+                  book_remove(stage.book, f->store, "bud_us", FIXTURE_TIME_US, &f->err),
+                  STATUS_NOT_FOUND);
     assert_ok(f, store_commit(f->store, &f->err));
     stage_close(&stage);
 }

@@ -202,7 +202,8 @@ static void a_batch_is_committed_once_and_then_published(void **state)
     committer_stats(stage.committer, &before);
     run_as_batch(&stage, works, 3);
     committer_stats(stage.committer, &after);
-    assert_int_equal(after.batch_count - before.batch_count, 2); /* the gate's, and theirs */
+    assert_int_equal(after.batch_count - before.batch_count,
+                     2); /* the gate's, and theirs */
     assert_int_equal(after.job_count - before.job_count, 4);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(works[i].job.status, STATUS_OK);
@@ -247,7 +248,7 @@ static void a_job_that_fails_after_a_write_undoes_the_batch_for_all(void **state
 static void a_refusal_concerns_nobody_else(void **state)
 {
     static const enum status refusals[] = {
-        STATUS_INVALID,  STATUS_NOT_FOUND,    STATUS_CONFLICT, STATUS_STALE,
+        STATUS_INVALID,   STATUS_NOT_FOUND,    STATUS_CONFLICT, STATUS_STALE,
         STATUS_FORBIDDEN, STATUS_PRECONDITION, STATUS_MALFORMED};
 
     (void)state;

@@ -50,8 +50,7 @@ static void mask(json_t *value)
     json_t *member;
     size_t i;
 
-    json_array_foreach(value, i, member)
-        mask(member);
+    json_array_foreach(value, i, member) mask(member);
     json_object_foreach(value, name, member)
     {
         const char *text = json_string_value(member);
