@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -324,12 +325,24 @@ enum status scorer_components(const struct scorer *scorer, const double *row,
 
 /* ---- examples ---- */
 
+static enum status refuse_example(const struct bundle *bundle, int row, int arm,
+                                  double effect, double expected, struct err *err)
+{
+    char pointer[64];
+
+    /* The row is enough: its columns are in the manifest's order of arms, ours by dose. */
+    snprintf(pointer, sizeof pointer, "/examples/effects/%d", row);
+    return err_fault(err, pointer, "effect_differs",
+                     "row %d, arm '%s': the effect is %.17g, not %.17g", row,
+                     bundle->arms[arm].name, effect, expected);
+}
+
 enum status scorer_check_examples(const struct scorer *scorer, struct err *err)
 {
     const struct bundle *bundle = scorer->bundle;
 
     if (bundle->example_count == 0)
-        return err_set(err, STATUS_INVALID, "examples: there are none to check by");
+        return err_fault(err, "/examples", "missing_field", "there are none to check by");
     for (int i = 0; i < bundle->example_count; i++) {
         const double *row =
             bundle->example_rows + (size_t)i * (size_t)bundle->feature_count;
@@ -341,10 +354,7 @@ enum status scorer_check_examples(const struct scorer *scorer, struct err *err)
             return err_wrap(err, "examples: row %d", i);
         for (int arm = 0; arm < bundle->arm_count; arm++)
             if (!(fabs(effects[arm] - expected[arm]) <= 1e-6 * (1 + fabs(expected[arm]))))
-                return err_set(
-                    err, STATUS_INVALID,
-                    "examples: row %d, arm '%s': the effect is %.17g, not %.17g", i,
-                    bundle->arms[arm].name, effects[arm], expected[arm]);
+                return refuse_example(bundle, i, arm, effects[arm], expected[arm], err);
     }
     return STATUS_OK;
 }
