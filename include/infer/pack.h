@@ -11,8 +11,8 @@
 
 struct pack; /* opaque */
 
-/* *pack is NULL, and the status OK, for a forest with categorical splits: use forest_raw. The
- * forest must outlive the pack. */
+/* *pack is NULL, and the status OK, for a forest that this form cannot hold (categorical splits,
+ * infinite thresholds, very deep or very wide): use forest_raw. The forest must outlive the pack. */
 enum status pack_open(const struct forest *forest, struct pack **pack, struct err *err);
 void pack_close(struct pack *pack); /* NULL is fine */
 

@@ -173,8 +173,9 @@ int command_replay(int argc, char **argv)
     };
     const struct command_usage usage = {
         .synopsis = "replay DECISION|--all [OPTIONS]",
-        .summary = "Make decisions again from what was stored with them, and compare. Exit "
-                   "code 1 when one differs.",
+        .summary =
+            "Make decisions again from what was stored with them, and compare. Exit "
+            "code 1 when one differs.",
         .positional_max = 1,
         .options = options,
     };

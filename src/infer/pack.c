@@ -74,9 +74,13 @@ static bool can_pack(const struct forest *forest)
 {
     if (forest->feature_count > PACK_FEATURE_COUNT_MAX || forest->tree_count == 0)
         return false;
-    for (int i = 0; i < forest->node_count; i++)
-        if (forest->nodes[i].feature >= 0 && forest->nodes[i].is_categorical)
+    for (int i = 0; i < forest->node_count; i++) {
+        const struct forest_node *node = &forest->nodes[i];
+
+        /* x <= infinity has no threshold that x < could use. */
+        if (node->feature >= 0 && (node->is_categorical || node->threshold == INFINITY))
             return false;
+    }
     for (int t = 0; t < forest->tree_count; t++)
         if (depth_below(forest, forest->roots[t], UINT8_MAX) > UINT8_MAX)
             return false;

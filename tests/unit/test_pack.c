@@ -59,7 +59,7 @@ static int grow(struct garden *garden, struct rng *rng, int depth)
         node.feature = (int32_t)rng_below(rng, FEATURE_COUNT);
         do
             node.threshold = value_of(rng, garden->forest.dialect);
-        while (isnan(node.threshold) || isinf(node.threshold));
+        while (isnan(node.threshold) || node.threshold == INFINITY);
         if (garden->forest.dialect == FOREST_XGBOOST)
             node.threshold = isinf((float)node.threshold) ? 1 : (float)node.threshold;
         node.goes_left_by_default = rng_below(rng, 2);
