@@ -118,8 +118,8 @@ static enum status decide_perform(struct action *action, struct commit *commit,
     id_make("dec_", commit->now_us, decision->id);
     if (!request->is_dry_run) {
         traffic_add(commit->traffic, decision);
-        rc = decision_keep(action, commit, decision, asked, action->body, ENTRY_HOLD,
-                           err);
+        rc =
+            decision_keep(action, commit, decision, asked, action->body, ENTRY_HOLD, err);
         if (!rc)
             young_budgets_price(commit, decision);
         return rc;

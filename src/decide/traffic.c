@@ -262,7 +262,7 @@ struct plan {
     int budget; /* index among the caller's */
     int solved; /* index in the problem; -1: its price is given, not solved */
     int case_count, case_count_min; /* in the sample; so many are needed */
-    double entitled; /* of the matching cases */
+    double entitled;                /* of the matching cases */
 };
 
 struct pricing {

@@ -9,8 +9,8 @@
 #include <string.h>
 
 enum {
-    YOUNG_CASE_COUNT = 512,  /* with more a budget is no longer young */
-    EACH_CASE_COUNT = 32,    /* up to so many, every case brings a new price */
+    YOUNG_CASE_COUNT = 512,   /* with more a budget is no longer young */
+    EACH_CASE_COUNT = 32,     /* up to so many, every case brings a new price */
     SAMPLE_CASE_COUNT = 2048, /* of all young budgets that a case is charged to */
 };
 
@@ -78,9 +78,8 @@ struct sample {
 static void take_sample(struct commit *commit, const struct young *young,
                         struct sample *sample)
 {
-    sample->case_count =
-        traffic_find(commit->traffic, young->hashes, young->counts, young->count,
-                     sample->cases, SAMPLE_CASE_COUNT);
+    sample->case_count = traffic_find(commit->traffic, young->hashes, young->counts,
+                                      young->count, sample->cases, SAMPLE_CASE_COUNT);
     sample->budget_count = 0;
     for (int i = 0; i < book_count(commit->book); i++) {
         const struct budget *budget = book_at(commit->book, i);

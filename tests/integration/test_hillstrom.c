@@ -25,8 +25,8 @@
 
 enum {
     ROW_COUNT_MAX = 64000,
-    DOSE = 100,        /* what an e-mail costs, minor units */
-    VISIT = 10000,     /* what a visit is worth, minor units */
+    DOSE = 100,         /* what an e-mail costs, minor units */
+    VISIT = 10000,      /* what a visit is worth, minor units */
     SHARE_PERCENT = 30, /* of those held out that the budget is enough for */
     DRAW_COUNT = 400,
     CONNECTION_COUNT = 16,
@@ -37,8 +37,8 @@ enum {
 #define TREATED "Womens E-Mail"
 
 static const char *const feature_names[] = {
-    "recency", "history_segment", "history", "mens", "womens", "zip_code",
-    "newbie",  "channel",
+    "recency", "history_segment", "history", "mens",
+    "womens",  "zip_code",        "newbie",  "channel",
 };
 
 struct customer {
@@ -79,13 +79,20 @@ static bool can_train(void)
     return true;
 }
 
-/* By a hash of the customer, never by the order of the file, which may have been sorted. */
+/* By a hash of the customer, never by the order of the file, which may have been sorted: the even
+ * CRC-32 of "1:CUSTOMER", as in docs/sample-models.md. */
 static bool is_for_training(int customer)
 {
-    struct rng rng;
+    char id[32];
+    uint32_t crc = UINT32_MAX;
 
-    rng_seed(&rng, ((uint64_t)SPLIT_SEED << 32) + (uint64_t)customer);
-    return rng_next(&rng) >> 63;
+    snprintf(id, sizeof id, "%d:%d", SPLIT_SEED, customer);
+    for (const char *c = id; *c; c++) {
+        crc ^= (unsigned char)*c;
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? UINT32_C(0xedb88320) : 0);
+    }
+    return (~crc & 1) == 0;
 }
 
 static json_t *feature_of(const struct csv *csv, int column)
@@ -179,19 +186,6 @@ static void train(const char *folder)
 
 /* --- the server ----------------------------------------------------------------------------- */
 
-static char *key_make(const char *folder)
-{
-    const char *const arguments[] = {"key",     "create", "--data",  folder, "--name",
-                                     "trainer", "--scope", "admin", NULL};
-    char *output, *authorization;
-
-    assert_int_equal(program_run(arguments, NULL, &output), 0);
-    output[strcspn(output, "\n")] = '\0';
-    assert_true(asprintf(&authorization, "Bearer %s", output) > 0);
-    free(output);
-    return authorization;
-}
-
 static void settle_in(const struct stream *stream, const char *folder, int64_t limit)
 {
     char path[4096];
@@ -203,12 +197,12 @@ static void settle_in(const struct stream *stream, const char *folder, int64_t l
                             json_pack("{s:s, s:s, s:{s:[i]}}", "currency", "USD", "model",
                                       "womens_email", "menu", "amounts", DOSE),
                             201));
-    json_decref(server_call(stream->listen, stream->authorization, "POST", "/v1/budgets",
-                            json_pack("{s:s, s:s, s:I, s:s, s:s, s:i}", "id",
-                                      "bud_mailing", "period", "total", "limit",
-                                      (json_int_t)limit, "currency", "USD", "pacing",
-                                      "even", "expected_cases", held_out_count),
-                            201));
+    json_decref(
+        server_call(stream->listen, stream->authorization, "POST", "/v1/budgets",
+                    json_pack("{s:s, s:s, s:I, s:s, s:s, s:i}", "id", "bud_mailing",
+                              "period", "total", "limit", (json_int_t)limit, "currency",
+                              "USD", "pacing", "even", "expected_cases", held_out_count),
+                    201));
 }
 
 static int64_t held_by_budget(const struct stream *stream)
@@ -242,30 +236,29 @@ static struct lift lift_of(const bool *is_chosen)
     return (struct lift){mean[1] - mean[0], sqrt(variance[0] + variance[1])};
 }
 
-/* As many as were chosen, drawn at random, many times: the mean of their lifts and the standard
- * deviation of one. */
+/* As many as were chosen, drawn at random, many times: the mean of their lifts, and what the
+ * standard error of one of them is. */
 static struct lift lift_of_random(struct rng *rng, int chosen_count)
 {
     bool *is_chosen = malloc((size_t)held_out_count * sizeof *is_chosen);
-    double sum = 0, squares = 0, mean;
+    struct lift mean = {0};
 
     assert_non_null(is_chosen);
     for (int draw = 0; draw < DRAW_COUNT; draw++) {
         int missing_count = chosen_count;
-        double value;
+        struct lift one;
 
         for (int i = 0; i < held_out_count; i++) {
             is_chosen[i] =
-                (int)(rng_below(rng, (uint64_t)(held_out_count - i))) < missing_count;
+                (int)rng_below(rng, (uint64_t)(held_out_count - i)) < missing_count;
             missing_count -= is_chosen[i];
         }
-        value = lift_of(is_chosen).value;
-        sum += value;
-        squares += value * value;
+        one = lift_of(is_chosen);
+        mean.value += one.value / DRAW_COUNT;
+        mean.error += one.error / DRAW_COUNT;
     }
     free(is_chosen);
-    mean = sum / DRAW_COUNT;
-    return (struct lift){mean, sqrt(squares / DRAW_COUNT - mean * mean)};
+    return mean;
 }
 
 static void print_course(const struct stream_answer *answers)
@@ -318,7 +311,7 @@ static void those_whom_the_budget_chose_respond_more_than_others(void **state)
     for (int i = 0; i < held_out_count; i++)
         cases[i] = held_out[i].body;
 
-    authorization = key_make(folder);
+    authorization = admin_make(folder);
     assert_true(live_server_start(folder, NULL, &server));
     stream.listen = server.listen;
     stream.authorization = authorization;

@@ -2,6 +2,7 @@
 #include "support/case_stream.h"
 
 #include "support/http_client.h"
+#include "support/server.h"
 
 #include <dirent.h>
 #include <pthread.h>
@@ -27,6 +28,19 @@ static char *text_of_json(const json_t *json)
 
     must(text != NULL, "json", "no memory");
     return text;
+}
+
+char *admin_make(const char *folder)
+{
+    const char *const arguments[] = {"key",   "create",  "--data", folder, "--name",
+                                     "admin", "--scope", "admin",  NULL};
+    char *output, *authorization;
+
+    must(program_run(arguments, NULL, &output) == 0, folder, "no key was made");
+    output[strcspn(output, "\n")] = '\0';
+    must(asprintf(&authorization, "Bearer %s", output) > 0, folder, "no memory");
+    free(output);
+    return authorization;
 }
 
 json_t *server_call(const char *listen, const char *authorization, const char *method,
@@ -111,9 +125,9 @@ void model_install(const char *listen, const char *authorization, const char *na
     version = json_integer_value(json_object_get(reply, "version"));
     json_decref(reply);
     snprintf(path, sizeof path, "/v1/models/%s/aliases/champion", name);
-    json_decref(
-        server_call(listen, authorization, "PUT", path,
-                    json_pack("{s:I, s:s}", "version", version, "reason", "test"), 200));
+    json_decref(server_call(listen, authorization, "PUT", path,
+                            json_pack("{s:I, s:s}", "version", version, "reason", "test"),
+                            200));
 }
 
 /* --- the stream ----------------------------------------------------------------------------- */

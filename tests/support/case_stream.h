@@ -9,7 +9,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One call with an admin's key, answered with this status. body may be NULL; it is taken over. The
+/* Make an empty data folder with one key that may do everything: the value of an Authorization
+ * header, freed by the caller. */
+char *admin_make(const char *folder);
+
+/* One call, answered with this status. body may be NULL; it is taken over. The
  * caller owns the reply. */
 json_t *server_call(const char *listen, const char *authorization, const char *method,
                     const char *path, json_t *body, int status);
