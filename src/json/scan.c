@@ -529,7 +529,7 @@ bool json_skip(struct json_scan *scan)
             has_items = true;
         }
         if (scan->depth > depth_outside && (are_objects & 1)) {
-            struct quoted key;
+            struct quoted key = {0};
 
             if (!read_key(scan, &key))
                 return false;
