@@ -93,7 +93,10 @@ static int stage_open(void **state)
                         "/v1/models/swap/aliases/champion", NULL,
                         "{\"version\": 1, \"reason\": \"first\"}"));
     must_be_done(
-        ask_on(stage.client, stage.ops, "PUT", "/v1/policies/swap", NULL, policies[0]));
+        live_ask(stage.client, &(struct live_request){.method = "PUT",
+                                                      .path = "/v1/policies/swap",
+                                                      .authorization = stage.ops,
+                                                      .body = policies[0]}));
     must_be_done(ask_on(stage.client, stage.ops, "POST", "/v1/budgets", NULL,
                         "{\"id\": \"bud_swap\", \"scope\": {\"market\": \"swap\"}, "
                         "\"period\": \"total\", \"limit\": 1000000, "
