@@ -165,6 +165,7 @@ $(BUILD)/src/app/version.o: DEFINES = -DREDRESS_VERSION='"$(VERSION)"' \
 
 # Files that assembly takes in with .incbin are not in its .d file.
 $(BUILD)/src/app/samples.o: $(shell find models config -type f 2>/dev/null)
+$(BUILD)/src/http/openapi_json.o: docs/openapi.json
 
 $(TEST_OBJ): DEFINES = -Itests
 $(TEST_OBJ): | bootstrap-test

@@ -26,6 +26,12 @@ const struct route *route_find(const char *method, const char *path,
                                char params[PARAM_COUNT_MAX][PARAM_BYTES],
                                char allowed[64]);
 
+/* The routes in the order of their table; NULL behind the last. */
+const struct route *route_at(int index);
+
+/* GET /openapi.json */
+handler openapi_get;
+
 /* The only place where a status becomes an HTTP number. */
 int http_code(const struct err *err);
 

@@ -463,6 +463,7 @@ static const struct route routes[] = {
     {"POST", "/v1/api-keys/{id}/rotate", ACCESS_ADMIN, key_rotate, SMALL_BODY_MAX, ""},
     {"GET", "/healthz", ACCESS_PUBLIC, health_get, 0, ""},
     {"GET", "/readyz", ACCESS_PUBLIC, health_get, 0, ""},
+    {"GET", "/openapi.json", ACCESS_PUBLIC, openapi_get, 0, ""},
     {"GET", "/version", ACCESS_PUBLIC, health_get, 0, ""},
 };
 
@@ -516,6 +517,13 @@ static bool path_matches(const char *pattern, const char *path,
         }
     }
     return *path == '\0';
+}
+
+const struct route *route_at(int index)
+{
+    const int count = sizeof routes / sizeof routes[0];
+
+    return index >= 0 && index < count ? &routes[index] : NULL;
 }
 
 const struct route *route_find(const char *method, const char *path,

@@ -227,6 +227,7 @@ static void score_row(const struct scorer *scorer, const double *row, double *ef
     int evaluated = -1;
 
     memcpy(scratch->inputs, row, (size_t)bundle->feature_count * sizeof *row);
+    memset(effects, 0, (size_t)bundle->arm_count * sizeof *effects);
     for (int i = 0; i < scorer->term_count; i++) {
         const struct term *term = &scorer->terms[i];
         double value;

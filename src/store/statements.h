@@ -7,7 +7,8 @@
 #define BUDGET_COLUMNS                                                                   \
     "id, market, issue, segment, channel, scope_currency, currency, period, time_zone,"  \
     " pacing, limit_minor, held_minor, spent_minor, unfunded_minor, expected_cases,"     \
-    " case_count, shadow_price, period_starts_at_us, period_ends_at_us, created_at_us, updated_at_us, revision"
+    " case_count, shadow_price, period_starts_at_us, period_ends_at_us, created_at_us, " \
+    "updated_at_us, revision"
 
 /* The hash before this one is stored once, in the row before. */
 #define ENTRY_SELECT                                                                     \
@@ -95,7 +96,7 @@
     /* Budgets and entries. */                                                           \
     X(BUDGET_INSERT, WRITE,                                                              \
       "INSERT INTO budgets (" BUDGET_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8," \
-      " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)")                     \
+      " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)")           \
     X(BUDGET_UPDATE, WRITE,                                                              \
       "UPDATE budgets SET market = ?2, issue = ?3, segment = ?4, channel = ?5,"          \
       " scope_currency = ?6, currency = ?7, period = ?8, time_zone = ?9, pacing = ?10,"  \
