@@ -242,9 +242,10 @@ static enum status keep_names(struct csv *csv, struct err *err)
         if (name.bytes && memchr(name.at, 0, name.bytes))
             return err_set(err, STATUS_MALFORMED, "%s line 1 column %d: holds a NUL",
                            csv->path, i + 1);
-        csv->names[i] = strndup(name.at, name.bytes);
+        csv->names[i] = malloc(name.bytes + 1);
         if (!csv->names[i])
             return refuse_memory(err);
+        text_copy(name, csv->names[i], name.bytes + 1);
     }
     return STATUS_OK;
 }
