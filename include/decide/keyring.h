@@ -37,7 +37,7 @@ enum access {
 enum status access_parse(struct text scopes, unsigned *bits, struct err *err);
 const char *access_name(enum access access);
 
-enum { KEY_TEXT_BYTES = 96 };
+enum { KEY_TEXT_BYTES = 100 };
 
 struct keyring; /* opaque */
 

@@ -36,6 +36,12 @@ void traffic_add(struct traffic *traffic, const struct decision *decision);
 /* Copy of what is in the ring, oldest first, into cases (TRAFFIC_CASE_COUNT). Returns how many. */
 int traffic_copy(struct traffic *traffic, struct traffic_case *cases);
 
+/* For the thread that adds: copy the newest cases that are charged to any of these budgets (hashes),
+ * newest first, until there are counts (budget) of each or count_max in all. Returns how many. */
+int traffic_find(const struct traffic *traffic, const uint64_t *budgets,
+                 const int64_t *counts, int budget_count, struct traffic_case *cases,
+                 int count_max);
+
 /* Wait until so many cases came since the last copy, or the time is over, or traffic_wake. */
 void traffic_wait(struct traffic *traffic, int count, int64_t wait_us);
 void traffic_wake(struct traffic *traffic);
@@ -45,5 +51,12 @@ void traffic_wake(struct traffic *traffic);
 enum status traffic_prices(const struct traffic_case *cases, int case_count,
                            const struct budget *budgets, int budget_count, int64_t now_us,
                            double *prices, struct err *err);
+
+/* The same for the young among them (budget) alone, from however few cases; the other prices are
+ * taken as they are. */
+enum status traffic_young_prices(const struct traffic_case *cases, int case_count,
+                                 const struct budget *budgets, int budget_count,
+                                 const bool *is_young, int64_t now_us, double *prices,
+                                 struct err *err);
 
 #endif

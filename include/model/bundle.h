@@ -132,8 +132,9 @@ struct bundle {
 
 /* Build from a manifest and its files. Reads and checks every model file; does not score
  * the examples (infer/ does). sha256 = SHA-256 over, in order: "manifest.json" and each
- * file sorted by name, each as name, NUL, decimal length, NUL, content. Copies what it
- * keeps. Faults carry pointers into the manifest. The caller frees *bundle with
+ * file sorted by name, each as name, NUL, decimal length, NUL, content; the manifest
+ * without the white space around it, so that a folder and a JSON text agree. Copies what
+ * it keeps. Faults carry pointers into the manifest. The caller frees *bundle with
  * bundle_free. */
 enum status bundle_read_parts(struct text manifest, const struct bundle_file *files,
                               int file_count, struct bundle **bundle, struct err *err);

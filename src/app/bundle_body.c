@@ -34,18 +34,18 @@ static size_t string_bytes(struct text text)
 
 static size_t file_bytes(const struct bundle_file *file)
 {
-    size_t content =
-        is_utf8(file->content)
-            ? string_bytes(file->content)
-            : sodium_base64_ENCODED_LEN(file->content.bytes,
-                                        sodium_base64_VARIANT_ORIGINAL);
+    size_t content = is_utf8(file->content)
+                         ? string_bytes(file->content)
+                         : sodium_base64_ENCODED_LEN(file->content.bytes,
+                                                     sodium_base64_VARIANT_ORIGINAL);
 
     return string_bytes(file->name) + content + sizeof "\"\":{\"base64\":},";
 }
 
 static void put_base64(struct json_writer *writer, struct text content)
 {
-    size_t bytes = sodium_base64_ENCODED_LEN(content.bytes, sodium_base64_VARIANT_ORIGINAL);
+    size_t bytes =
+        sodium_base64_ENCODED_LEN(content.bytes, sodium_base64_VARIANT_ORIGINAL);
     char *text = malloc(bytes);
 
     if (!text) {

@@ -301,7 +301,7 @@ static enum status open_folder(struct client *client,
 
     for (int waited_ms = 0; !rc; waited_ms += OPEN_POLL_MS) {
         rc = local_open(folder, &client->local, &was_created, err);
-        if (!rc && was_created)
+        if (!rc && was_created && !settings->is_quiet)
             fprintf(stderr, "redress: made the data folder '%s'\n", folder);
         if (!rc || strcmp(err->code, "folder_in_use") != 0)
             return rc;
@@ -318,9 +318,9 @@ static enum status open_folder(struct client *client,
 enum status client_open(const struct client_settings *settings, struct client **client,
                         struct err *err)
 {
-    const char *url = settings->url                ? settings->url
-                      : settings->data == NULL     ? getenv("REDRESS_URL")
-                                                   : NULL;
+    const char *url = settings->url            ? settings->url
+                      : settings->data == NULL ? getenv("REDRESS_URL")
+                                               : NULL;
     struct client *opened = calloc(1, sizeof *opened);
     enum status rc;
 

@@ -21,6 +21,7 @@ struct client_settings {
     const char *data, *url, *key_file; /* NULL: from the environment, else "data" */
     bool is_json;                      /* print replies as they came */
     bool may_create;                   /* a missing data folder is made, not refused */
+    bool is_quiet;                     /* do not say that it was made */
 };
 
 /* Lines for a command's table of options. */
@@ -60,10 +61,10 @@ struct client_query {
 
 struct client_request {
     const char *method;
-    const char *path;                        /* encoded: see client_path */
+    const char *path;                                    /* encoded: see client_path */
     struct client_query queries[CLIENT_QUERY_COUNT_MAX]; /* ended by a NULL name */
-    const char *idempotency_key, *if_match;  /* or NULL */
-    struct text body;                        /* JSON; bytes 0: none */
+    const char *idempotency_key, *if_match;              /* or NULL */
+    struct text body;                                    /* JSON; bytes 0: none */
 };
 
 struct client_reply {

@@ -8,7 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOCAL_READER_COUNT = 2, LOCAL_QUEUE_CAPACITY = 16, LOCAL_PRICE_INTERVAL_MS = 1000 };
+enum {
+    LOCAL_READER_COUNT = 2,
+    LOCAL_QUEUE_CAPACITY = 16,
+    LOCAL_PRICE_INTERVAL_MS = 1000
+};
 
 struct local {
     struct service *service;

@@ -69,8 +69,8 @@ static void print_report(const struct store_report *report, bool is_json)
 
     print_figures(figures, is_json);
     if (is_json) {
-        json_t *fault = report->first_fault[0] ? json_string(report->first_fault)
-                                               : json_null();
+        json_t *fault =
+            report->first_fault[0] ? json_string(report->first_fault) : json_null();
 
         printf(", \"first_fault\": ");
         json_dumpf(fault, stdout, JSON_ENCODE_ANY);
@@ -110,9 +110,10 @@ static int db_check(int argc, char **argv)
     const struct option_spec options[] = {TARGET_OPTIONS(target), {0}};
     const struct command_usage usage = {
         .synopsis = "db check [OPTIONS]",
-        .summary = "Check the database: its structure, both hash chains, each balance "
-                   "against the sum of its entries, and that no budget is overspent. Exit "
-                   "code 1 when a check fails.",
+        .summary =
+            "Check the database: its structure, both hash chains, each balance "
+            "against the sum of its entries, and that no budget is overspent. Exit "
+            "code 1 when a check fails.",
         .options = options,
     };
 

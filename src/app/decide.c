@@ -23,18 +23,28 @@ static const struct column lines[] = {
 };
 
 static const struct column option_columns[] = {
-    {"AMOUNT", "amount"},       {"EFFECT", "effect"},    {"COST", "cost"},
-    {"NET VALUE", "net_value"}, {"ALLOWED", "allowed"}, {"BLOCKERS", "codes"},
+    {"AMOUNT", "amount"},
+    {"EFFECT", "effect"},
+    {"COST", "cost"},
+    {"NET VALUE", "net_value"},
+    {"ALLOWED", "allowed"},
+    {"BLOCKERS", "codes"},
     {0},
 };
 
 static const struct column reason_columns[] = {
-    {"REASON", "code"}, {"FOR", "direction"}, {"CONTRIBUTION", "contribution"},
-    {"TEXT", "text"},   {0},
+    {"REASON", "code"},
+    {"FOR", "direction"},
+    {"CONTRIBUTION", "contribution"},
+    {"TEXT", "text"},
+    {0},
 };
 
 static const struct column budget_columns[] = {
-    {"BUDGET", "id"}, {"REMAINING", "remaining"}, {"PRICE", "shadow_price"}, {0},
+    {"BUDGET", "id"},
+    {"REMAINING", "remaining"},
+    {"PRICE", "shadow_price"},
+    {0},
 };
 
 /* The codes alone of what blocks each option. */

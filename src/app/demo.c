@@ -53,7 +53,8 @@ static const char *const candidates[] = {
     "{\"case_id\": \"zd-1001\", \"customer_id\": \"c_1001\", \"currency\": \"USD\","
     " \"order_amount\": 5200, \"issue\": \"late_delivery\", \"market\": \"us-ny\","
     " \"segment\": \"regular\", \"channel\": \"phone\","
-    " \"features\": {\"tenure_days\": 1300, \"orders_90d\": 20, \"avg_order_minor\": 4800,"
+    " \"features\": {\"tenure_days\": 1300, \"orders_90d\": 20, \"avg_order_minor\": "
+    "4800,"
     " \"claims_90d\": 1, \"credits_90d_minor\": 400, \"minutes_late\": 75,"
     " \"items_missing\": 0, \"days_since_order\": 2, \"last_rating\": 5,"
     " \"discount_share\": 0.3, \"contacts\": 2, \"app_sessions_7d\": 6,"
@@ -154,12 +155,13 @@ static int bundle_files(const char *name, struct bundle_file *files)
     int count = 0;
     int bytes = snprintf(folder, sizeof folder, "models/%s/", name);
 
-    for (const struct sample *s = samples; s->path && count < SAMPLE_FILE_COUNT_MAX; s++) {
+    for (const struct sample *s = samples; s->path && count < SAMPLE_FILE_COUNT_MAX;
+         s++) {
         if (strncmp(s->path, folder, (size_t)bytes) != 0 ||
             strcmp(s->path + bytes, "manifest.json") == 0)
             continue;
-        files[count++] = (struct bundle_file){
-            text_of(s->path + bytes), {s->begin, (size_t)(s->end - s->begin)}};
+        files[count++] = (struct bundle_file){text_of(s->path + bytes),
+                                              {s->begin, (size_t)(s->end - s->begin)}};
     }
     return count;
 }
@@ -238,8 +240,8 @@ static enum status make_budgets(struct client *client, struct err *err)
     return rc ? err_wrap(err, "budgets") : STATUS_OK;
 }
 
-static enum status make_key(struct client *client, const struct demo_role *role, json_t *keys,
-                            struct err *err)
+static enum status make_key(struct client *client, const struct demo_role *role,
+                            json_t *keys, struct err *err)
 {
     json_t *request, *scopes = json_array(), *reply = NULL;
     char *body;
@@ -336,7 +338,8 @@ static enum status make_all(struct client *client, json_t *demo, struct err *err
 
 static enum status write_demo(const char *folder, const json_t *demo, struct err *err)
 {
-    char *text = json_dumps(demo, JSON_INDENT(2) | JSON_REAL_PRECISION(15)), path[PATH_BYTES];
+    char *text = json_dumps(demo, JSON_INDENT(2) | JSON_REAL_PRECISION(15)),
+         path[PATH_BYTES];
     enum status rc;
 
     if (!text)
@@ -350,7 +353,8 @@ static enum status write_demo(const char *folder, const json_t *demo, struct err
 
 static enum status make_demo(const char *folder, const char *listen, struct err *err)
 {
-    const struct client_settings settings = {.data = folder, .may_create = true};
+    const struct client_settings settings = {
+        .data = folder, .may_create = true, .is_quiet = true};
     json_t *demo = json_pack("{s:s}", "listen", listen);
     struct client *client = NULL;
     enum status rc = client_open(&settings, &client, err);
@@ -391,8 +395,9 @@ int command_demo(int argc, char **argv)
     };
     const struct command_usage usage = {
         .synopsis = "demo --data DIR [OPTIONS]",
-        .summary = "Make a working data folder: sample models, a policy, budgets, one API "
-                   "key per role, and DIR/demo.json with the keys and a sample case.",
+        .summary =
+            "Make a working data folder: sample models, a policy, budgets, one API "
+            "key per role, and DIR/demo.json with the keys and a sample case.",
         .options = options,
     };
     const char *positionals[1];

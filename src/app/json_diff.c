@@ -112,7 +112,10 @@ int json_diff_print(const json_t *before, const json_t *after, FILE *out)
         const json_t *was = json_object_get(entry, "before");
         const json_t *is = json_object_get(entry, "after");
 
-        fprintf(out, "%c %s", was && is ? ' ' : is ? '+' : '-',
+        fprintf(out, "%c %s",
+                was && is ? ' '
+                : is      ? '+'
+                          : '-',
                 json_string_value(json_object_get(entry, "pointer")));
         if (was)
             print_one(was, ": ", out);

@@ -34,8 +34,10 @@ static int finish(int code)
 
 int main(int argc, char **argv)
 {
+    static char version[] = "version";
+
     decision_build_set(version_build());
     if (argc > 1 && strcmp(argv[1], "--version") == 0)
-        argv[1] = (char[]){"version"};
+        argv[1] = version;
     return finish(command_dispatch(NULL, summary, commands, argc, argv));
 }

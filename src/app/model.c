@@ -17,14 +17,24 @@ static const struct column columns[] = {
 };
 
 static const struct column lines[] = {
-    {"name", "name"},       {"version", "version"}, {"aliases", "aliases"},
-    {"sha256", "sha256"},   {"bytes", "bytes"},     {"kind", "kind"},
-    {"learner", "learner"}, {"arms", "arms"},       {"created_at", "created_at"},
-    {"created_by", "created_by"}, {0},
+    {"name", "name"},
+    {"version", "version"},
+    {"aliases", "aliases"},
+    {"sha256", "sha256"},
+    {"bytes", "bytes"},
+    {"kind", "kind"},
+    {"learner", "learner"},
+    {"arms", "arms"},
+    {"created_at", "created_at"},
+    {"created_by", "created_by"},
+    {0},
 };
 
 static const struct column feature_columns[] = {
-    {"FEATURE", "name"}, {"TYPE", "type"}, {"MISSING", "missing"}, {0},
+    {"FEATURE", "name"},
+    {"TYPE", "type"},
+    {"MISSING", "missing"},
+    {0},
 };
 
 static const struct column moves[] = {
@@ -151,7 +161,8 @@ static int model_show_main(int argc, char **argv)
     if (code != OPTIONS_GO_ON)
         return code;
     if (!split(positionals[0], name, &version))
-        return usage_wrong(&usage, "'%s' is not of the form NAME@VERSION", positionals[0]);
+        return usage_wrong(&usage, "'%s' is not of the form NAME@VERSION",
+                           positionals[0]);
     err_clear(&err);
     rc = client_open(&settings, &client, &err);
     if (!rc)
@@ -256,9 +267,10 @@ static int model_push_main(int argc, char **argv)
     const struct option_spec options[] = {CLIENT_OPTIONS(settings), {0}};
     const struct command_usage usage = {
         .synopsis = "model push NAME FILE [OPTIONS]",
-        .summary = "Store a bundle (a folder with manifest.json, or one .json) as the next "
-                   "version of a model, once its examples have been checked. It serves "
-                   "after 'model promote'.",
+        .summary =
+            "Store a bundle (a folder with manifest.json, or one .json) as the next "
+            "version of a model, once its examples have been checked. It serves "
+            "after 'model promote'.",
         .positional_min = 2,
         .positional_max = 2,
         .options = options,
@@ -304,10 +316,10 @@ static enum status point(struct client *client, const struct client_settings *se
 
     if (rc)
         return rc;
-    return call_print(client, settings, &request,
-                      json_pack("{s:I, s:s}", "version", (json_int_t)version, "reason",
-                                reason),
-                      print_alias, err);
+    return call_print(
+        client, settings, &request,
+        json_pack("{s:I, s:s}", "version", (json_int_t)version, "reason", reason),
+        print_alias, err);
 }
 
 static int model_promote_main(int argc, char **argv)
@@ -340,7 +352,8 @@ static int model_promote_main(int argc, char **argv)
     if (code != OPTIONS_GO_ON)
         return code;
     if (!split(positionals[0], name, &version) || version == 0)
-        return usage_wrong(&usage, "'%s' is not of the form NAME@VERSION", positionals[0]);
+        return usage_wrong(&usage, "'%s' is not of the form NAME@VERSION",
+                           positionals[0]);
     if (!reason)
         return usage_wrong(&usage, "--reason is needed");
     err_clear(&err);
@@ -352,9 +365,9 @@ static int model_promote_main(int argc, char **argv)
 }
 
 /* The newest version before the present one that can still be served. */
-static enum status roll_back(struct client *client, const struct client_settings *settings,
-                             const char *name, const char *alias, const char *reason,
-                             struct err *err)
+static enum status roll_back(struct client *client,
+                             const struct client_settings *settings, const char *name,
+                             const char *alias, const char *reason, struct err *err)
 {
     char path[CLIENT_PATH_BYTES], etag[64];
     struct client_request request = {.method = "GET", .path = path};

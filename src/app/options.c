@@ -191,14 +191,31 @@ int options_parse(const struct command_usage *usage, int argc, char **argv,
     return take_positionals(usage, argc - optind, argv + optind, positionals);
 }
 
+/* Whether the sentence ends with what the first fault says, as it does unless somebody wrote a
+ * better one; *before: how much stands before that. */
+static bool ends_with_fault(const struct err *err, int *before)
+{
+    const struct fault *first = &err->faults[0];
+    size_t bytes = strlen(err->text);
+    char said[sizeof first->pointer + sizeof first->detail + 2];
+    size_t said_bytes = (size_t)snprintf(said, sizeof said, "%s%s%s", first->pointer,
+                                         first->pointer[0] ? ": " : "", first->detail);
+
+    *before = (int)(bytes - said_bytes);
+    return bytes >= said_bytes && strcmp(err->text + bytes - said_bytes, said) == 0;
+}
+
 int command_failed(const struct err *err)
 {
-    const struct fault *only = &err->faults[0];
-    bool is_said = err->fault_count == 1 && strstr(err->text, only->pointer) &&
-                   strstr(err->text, only->detail);
+    int before = 0;
+    bool is_said = err->fault_count > 0 && ends_with_fault(err, &before);
 
-    fprintf(stderr, "redress: %s\n", err->text);
-    for (int i = 0; i < err->fault_count && !is_said; i++)
-        fprintf(stderr, "  %s: %s\n", err->faults[i].pointer, err->faults[i].detail);
+    if (is_said && err->fault_count > 1)
+        fprintf(stderr, "redress: %.*s%d faults\n", before, err->text, err->fault_count);
+    else
+        fprintf(stderr, "redress: %s\n", err->text);
+    for (int i = 0; i < err->fault_count && !(is_said && err->fault_count == 1); i++)
+        fprintf(stderr, "  %s%s%s\n", err->faults[i].pointer,
+                err->faults[i].pointer[0] ? ": " : "", err->faults[i].detail);
     return EXIT_REFUSED;
 }

@@ -11,8 +11,10 @@
 #include <string.h>
 
 static const struct column columns[] = {
-    {"ID", "id"},       {"REVISION", "revision"}, {"MODEL", "model"}, {"CURRENCY", "currency"},
-    {"SCOPE", "scope"}, {"CREATED", "created_at"}, {"BY", "created_by"}, {0},
+    {"ID", "id"},         {"REVISION", "revision"},
+    {"MODEL", "model"},   {"CURRENCY", "currency"},
+    {"SCOPE", "scope"},   {"CREATED", "created_at"},
+    {"BY", "created_by"}, {0},
 };
 
 /* Members that the service puts around a document. */
@@ -71,7 +73,8 @@ static int policy_show_main(int argc, char **argv)
     struct client_settings settings = {0};
     long revision = 0;
     const struct option_spec options[] = {
-        {"revision", OPTION_INT, &revision, "N", "Default: the one in force.", 1, LONG_MAX},
+        {"revision", OPTION_INT, &revision, "N", "Default: the one in force.", 1,
+         LONG_MAX},
         CLIENT_OPTIONS(settings),
         {0},
     };
@@ -247,7 +250,8 @@ static int policy_rollback_main(int argc, char **argv)
     const char *reason = NULL;
     long revision = 0;
     const struct option_spec options[] = {
-        {"revision", OPTION_INT, &revision, "N", "The revision to return to.", 1, LONG_MAX},
+        {"revision", OPTION_INT, &revision, "N", "The revision to return to.", 1,
+         LONG_MAX},
         {"reason", OPTION_TEXT, &reason, "TEXT", "Why, for the audit trail.", 0, 0},
         CLIENT_OPTIONS(settings),
         {0},
@@ -272,10 +276,10 @@ static int policy_rollback_main(int argc, char **argv)
     err_clear(&err);
     if (client_path(path, &err, "/v1/policies/%s/rollback", positionals[0]))
         return command_failed(&err);
-    return call_and_print(&settings, &request,
-                          json_pack("{s:I, s:s}", "revision", (json_int_t)revision,
-                                    "reason", reason),
-                          print_revision);
+    return call_and_print(
+        &settings, &request,
+        json_pack("{s:I, s:s}", "revision", (json_int_t)revision, "reason", reason),
+        print_revision);
 }
 
 int command_policy(int argc, char **argv)

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PAGE_COUNT "50" /* decisions of the largest size still fit into a reply */
+
 enum { PROGRESS_AFTER_US = 2 * 1000000, PROGRESS_EVERY_US = 200 * 1000 };
 
 struct replay {
@@ -102,7 +104,7 @@ static enum status replay_all(struct replay *replay, struct err *err)
     struct client_request request = {
         .method = "GET",
         .path = "/v1/decisions",
-        .queries = {{"limit", "200"}, {"order", "asc"}},
+        .queries = {{"limit", PAGE_COUNT}, {"order", "asc"}},
     };
     bool has_more = true;
     enum status rc = STATUS_OK;
@@ -173,8 +175,9 @@ int command_replay(int argc, char **argv)
     };
     const struct command_usage usage = {
         .synopsis = "replay DECISION|--all [OPTIONS]",
-        .summary = "Make decisions again from what was stored with them, and compare. Exit "
-                   "code 1 when one differs.",
+        .summary =
+            "Make decisions again from what was stored with them, and compare. Exit "
+            "code 1 when one differs.",
         .positional_max = 1,
         .options = options,
     };

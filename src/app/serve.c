@@ -29,6 +29,8 @@ struct run {
     struct settings settings;
     struct service *service;
     struct server *server;
+    char control_key
+        [32]; /* id of the key in control.json, for whoever reads the audit trail */
 };
 
 /* --- settings --------------------------------------------------------------------------------- */
@@ -53,7 +55,8 @@ static void listen_from_demo(struct settings *settings)
 }
 
 /* The same host, and the next port, when there is one. */
-static void health_beside(const char *listen, bool is_any_port, char *health, size_t bytes)
+static void health_beside(const char *listen, bool is_any_port, char *health,
+                          size_t bytes)
 {
     const char *colon = strrchr(listen, ':');
     long port = colon ? strtol(colon + 1, NULL, 10) : 0;
@@ -100,8 +103,10 @@ static enum status check_folder(const char *folder, const char **state, struct e
         err_clear(err);
         return STATUS_OK;
     }
-    *state = control_read(folder, &control, NULL) == STATUS_OK ? "served or left unended"
-                                                               : "would open";
+    *state = "would open";
+    if (control_read(folder, &control, NULL) == STATUS_OK &&
+        kill((pid_t)control.pid, 0) == 0)
+        *state = "in use by a service";
     explicit_bzero(&control, sizeof control);
     return rc;
 }
@@ -172,6 +177,15 @@ static int thread_count(long wanted)
     return count < 1 ? 1 : count > THREAD_COUNT_MAX ? THREAD_COUNT_MAX : (int)count;
 }
 
+static enum status say_how_to_go_on(struct err *err)
+{
+    size_t bytes = strlen(err->text);
+
+    snprintf(err->text + bytes, sizeof err->text - bytes,
+             ": name another address with --listen or --health-listen");
+    return err->status;
+}
+
 static enum status start_server(struct run *run, struct err *err)
 {
     const struct settings *settings = &run->settings;
@@ -187,34 +201,39 @@ static enum status start_server(struct run *run, struct err *err)
     };
     enum status rc = server_start(&wanted, run->service, &run->server, err);
 
-    if (!rc || !is_free_choice)
+    if (!rc)
         return rc;
-    /* Nobody asked for that port: any other will do. */
+    if (!is_free_choice)
+        return say_how_to_go_on(err);
+    /* Nobody asked for that port of health: any other will do. */
     health_beside(settings->listen, true, health, sizeof health);
     wanted.health_listen = health;
-    rc = server_start(&wanted, run->service, &run->server, err);
-    if (!rc)
-        log_event(LOG_WARN, "health_port_taken",
-                  LOG_TEXT("wanted", settings->health_listen),
-                  LOG_TEXT("health_listen", server_health_address(run->server)));
-    return rc;
+    if (server_start(&wanted, run->service, &run->server, err))
+        return say_how_to_go_on(err);
+    log_event(LOG_WARN, "health_port_taken", LOG_TEXT("wanted", settings->health_listen),
+              LOG_TEXT("health_listen", server_health_address(run->server)));
+    return STATUS_OK;
 }
 
-/* Let the commands of this machine in, with a key that ends with this process. */
+/* Let the commands of this machine in, with a key that ends with this process. It carries the name
+ * they have when no service runs: an idempotency key counts in both cases, and after a restart. */
 static enum status offer_control(struct run *run, struct err *err)
 {
-    struct api_key key = {.name = "control", .scopes = "admin"};
     struct control control = {.pid = (long)getpid()};
+    char text[KEY_TEXT_BYTES];
+    struct api_key key = {0};
     enum status rc;
 
-    keyring_make(clock_wall_us(&system_clock), &key, control.key);
-    snprintf(key.name, sizeof key.name, "control");
+    keyring_make(clock_wall_us(&system_clock), &key, text);
+    snprintf(key.id, sizeof key.id, "cli");
     snprintf(key.scopes, sizeof key.scopes, "admin");
+    snprintf(control.key, sizeof control.key, "%s%s", key.id, strchr(text, '.'));
     snprintf(control.listen, sizeof control.listen, "%s", server_address(run->server));
     rc = keyring_put(service_keyring(run->service), &key, err);
     if (!rc)
         rc = control_write(run->settings.data, &control, err);
     explicit_bzero(&control, sizeof control);
+    explicit_bzero(text, sizeof text);
     return rc;
 }
 
@@ -322,7 +341,8 @@ int command_serve(int argc, char **argv)
     bool is_check = false, is_json = false, is_usage;
     struct option_spec options[SETTING_COUNT + 4] = {
         {"config", OPTION_TEXT, &run.config, "FILE",
-         "Read settings from this JSON file: {\"listen\": \"127.0.0.1:8080\", ...}, named "
+         "Read settings from this JSON file: {\"listen\": \"127.0.0.1:8080\", ...}, "
+         "named "
          "as the options, with _ for -.",
          0, 0},
         {"check", OPTION_FLAG, &is_check, NULL,
@@ -333,8 +353,10 @@ int command_serve(int argc, char **argv)
         .synopsis = "serve [OPTIONS]",
         .summary =
             "Answer requests until SIGTERM or SIGINT, then let those under way finish. "
-            "Each setting is an option, a member of the configuration file and a variable "
-            "(--idle-timeout-s, idle_timeout_s, REDRESS_IDLE_TIMEOUT_S); the option wins, "
+            "Each setting is an option, a member of the configuration file and a "
+            "variable "
+            "(--idle-timeout-s, idle_timeout_s, REDRESS_IDLE_TIMEOUT_S); the option "
+            "wins, "
             "then the variable. SIGHUP reads the file again.",
         .options = options,
     };

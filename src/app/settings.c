@@ -101,7 +101,8 @@ static enum status put_text(struct settings *settings, const struct setting *set
     if (!is_known)
         return err_set(err, STATUS_INVALID, "'%.64s' is not debug, info, warn or error",
                        text);
-    if (!*text || !text_copy(text_of(text), text_at(settings, setting), SETTING_TEXT_BYTES))
+    if (!*text ||
+        !text_copy(text_of(text), text_at(settings, setting), SETTING_TEXT_BYTES))
         return err_set(err, STATUS_INVALID, "must have 1 to %d bytes",
                        SETTING_TEXT_BYTES - 1);
     return STATUS_OK;
@@ -110,8 +111,9 @@ static enum status put_text(struct settings *settings, const struct setting *set
 static enum status put(struct settings *settings, const struct setting *setting,
                        const char *text, enum setting_source source, struct err *err)
 {
-    enum status rc = setting->kind == SETTING_INT ? put_int(settings, setting, text, err)
-                                                  : put_text(settings, setting, text, err);
+    enum status rc = setting->kind == SETTING_INT
+                         ? put_int(settings, setting, text, err)
+                         : put_text(settings, setting, text, err);
 
     if (!rc)
         settings->sources[setting - table] = source;

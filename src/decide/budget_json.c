@@ -215,9 +215,12 @@ enum status budget_check(const struct budget *budget, struct err *err)
         rc = err_fault(err, "/scope/currency", "currency_mismatch",
                        "the budget is in %s and cannot cover cases in %s",
                        budget->currency, budget->scope_currency);
-    if (budget->pacing != PACING_NONE && budget->period == PERIOD_TOTAL)
+    /* What a budget is paced towards: the end of its period, or the last of so many cases. */
+    if (budget->pacing != PACING_NONE && budget->period == PERIOD_TOTAL &&
+        budget->expected_cases == 0)
         rc = err_fault(err, "/pacing", "not_supported",
-                       "a budget of period total has no end to be paced towards");
+                       "a budget of period total has no end to be paced towards: say how "
+                       "many cases it is for, as 'expected_cases'");
     return rc;
 }
 

@@ -5,6 +5,7 @@
 #include "decide/book.h"
 #include "decide/keep.h"
 #include "decide/traffic.h"
+#include "decide/young.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -117,8 +118,11 @@ static enum status decide_perform(struct action *action, struct commit *commit,
     id_make("dec_", commit->now_us, decision->id);
     if (!request->is_dry_run) {
         traffic_add(commit->traffic, decision);
-        return decision_keep(action, commit, decision, asked, action->body, ENTRY_HOLD,
-                             err);
+        rc =
+            decision_keep(action, commit, decision, asked, action->body, ENTRY_HOLD, err);
+        if (!rc)
+            young_budgets_price(commit, decision);
+        return rc;
     }
     decision->mode = MODE_DRY_RUN;
     decision->status = DECISION_NONE;

@@ -191,10 +191,10 @@ static int best_without_price(const struct menu *menu)
     return choose_greedy(net, amounts, allowed, menu->count);
 }
 
-/* The first blocker of the dearest option that was blocked: what stood in the way. */
+/* The first blocker of the smallest goodwill: why not even that could be given. */
 static const struct blocker *main_blocker(const struct menu *menu)
 {
-    for (int i = menu->count - 1; i > 0; i--)
+    for (int i = 1; i < menu->count; i++)
         if (menu->options[i].blocker_count > 0)
             return &menu->options[i].blockers[0];
     return NULL;

@@ -115,16 +115,18 @@ static enum status look(struct job *job, struct commit *commit, struct err *err)
     return STATUS_OK;
 }
 
-/* Put the prices in force, on the commit thread. Budgets may have come and gone meanwhile. */
+/* Put the prices in force, on the commit thread. Budgets may have come and gone meanwhile, and
+ * those that were not solved here may have got a price otherwise. */
 static enum status set_prices(struct job *job, struct commit *commit, struct err *err)
 {
     struct keeper *keeper = ((struct price_job *)job)->keeper;
 
     (void)err;
     for (int i = 0; i < keeper->budget_count; i++) {
-        struct budget *budget = book_find(commit->book, keeper->budgets[i].id);
+        const struct budget *seen = &keeper->budgets[i];
+        struct budget *budget = book_find(commit->book, seen->id);
 
-        if (!budget || fabs(budget->shadow_price - keeper->prices[i]) <= 1e-9)
+        if (!budget || fabs(seen->shadow_price - keeper->prices[i]) <= 1e-9)
             continue;
         budget->shadow_price = keeper->prices[i];
         book_touch(commit->book, budget);

@@ -175,8 +175,10 @@ static enum status answer_made(struct action *action, struct commit *commit,
 {
     const struct key_request *request = action->request;
     struct json_writer writer;
-    enum status rc = action_writer(action, KEY_BYTES + KEY_TEXT_BYTES, &writer, err);
+    enum status rc;
 
+    action->location = arena_format(action->arena, "/v1/api-keys/%s", request->made.id);
+    rc = action_writer(action, KEY_BYTES + KEY_TEXT_BYTES, &writer, err);
     if (rc)
         return rc;
     json_put_object(&writer);
@@ -187,7 +189,6 @@ static enum status answer_made(struct action *action, struct commit *commit,
     }
     json_member_string(&writer, "key", request->text);
     json_put_object_end(&writer);
-    action->location = arena_format(action->arena, "/v1/api-keys/%s", request->made.id);
     return action_answer(action, commit, 201, &writer, false, err);
 }
 

@@ -67,6 +67,8 @@ static enum status answer_version(struct action *action, struct commit *commit,
     int count;
     enum status rc;
 
+    action->location = arena_format(action->arena, "/v1/models/%s/versions/%lld",
+                                    version->name, (long long)version->version);
     rc = alias_list(commit->store, version->name, action->arena, &aliases, &count, err);
     if (!rc)
         rc = action_writer(action, version_bytes(version), &writer, err);
@@ -74,8 +76,6 @@ static enum status answer_version(struct action *action, struct commit *commit,
         rc = put_version(&writer, version, aliases, count, err);
     if (rc)
         return rc;
-    action->location = arena_format(action->arena, "/v1/models/%s/versions/%lld",
-                                    version->name, (long long)version->version);
     return action_answer(action, commit, http_status, &writer, false, err);
 }
 
@@ -122,6 +122,22 @@ static enum status push_perform(struct action *action, struct commit *commit,
     return rc ? rc : answer_version(action, commit, 201, &version, err);
 }
 
+/* A bundle's faults point into its manifest, which is a member of the body. */
+static enum status point_into_body(struct err *err)
+{
+    for (int i = 0; i < err->fault_count; i++) {
+        struct fault *fault = &err->faults[i];
+        char pointer[sizeof "/manifest" + sizeof fault->pointer];
+
+        snprintf(pointer, sizeof pointer, "/manifest%s", fault->pointer);
+        memcpy(fault->pointer, pointer, sizeof fault->pointer - 1);
+    }
+    if (err->fault_count > 0)
+        snprintf(err->text, sizeof err->text, "%s: %s", err->faults[0].pointer,
+                 err->faults[0].detail);
+    return err->status;
+}
+
 enum status model_push_prepare(struct action *action, struct err *err)
 {
     struct served_model *served;
@@ -133,7 +149,7 @@ enum status model_push_prepare(struct action *action, struct err *err)
         rc = bundle_read_json(action->body.at, action->body.bytes, &bundle, err);
     if (!rc)
         rc = model_serve(bundle, action->subject, 0, &served, err);
-    return rc ? rc : world_of_model(served, &action->world, err);
+    return rc ? point_into_body(err) : world_of_model(served, &action->world, err);
 }
 
 /* --- aliases ---------------------------------------------------------------------------------- */

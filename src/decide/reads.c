@@ -169,7 +169,7 @@ static enum status put_differences(struct text then, struct text now,
 {
     struct json_scan old, new;
     struct json_level old_object, new_object;
-    struct text key, other_key, value, other_value;
+    struct text key, other_key = {0}, value, other_value = {0};
     enum status rc;
 
     *is_match = true;

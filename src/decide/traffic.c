@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "optimize/price.h"
 
+#include <assert.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,6 +189,40 @@ int traffic_copy(struct traffic *traffic, struct traffic_case *cases)
     return count;
 }
 
+static bool is_charged(const struct traffic_case *described, uint64_t budget)
+{
+    for (int b = 0; b < described->budget_count; b++)
+        if (described->budgets[b] == budget)
+            return true;
+    return false;
+}
+
+int traffic_find(const struct traffic *traffic, const uint64_t *budgets,
+                 const int64_t *counts, int budget_count, struct traffic_case *cases,
+                 int count_max)
+{
+    int64_t found[TRAFFIC_BUDGET_COUNT] = {0};
+    int64_t oldest = traffic->added_count - TRAFFIC_CASE_COUNT;
+    int complete_count = 0, count = 0;
+
+    assert(budget_count <= TRAFFIC_BUDGET_COUNT);
+    for (int64_t i = traffic->added_count - 1; i >= 0 && i >= oldest; i--) {
+        const struct traffic_case *described = &traffic->cases[i % TRAFFIC_CASE_COUNT];
+        bool is_found = false;
+
+        if (complete_count == budget_count || count == count_max)
+            break;
+        for (int b = 0; b < budget_count; b++)
+            if (is_charged(described, budgets[b])) {
+                is_found = true;
+                complete_count += ++found[b] == counts[b];
+            }
+        if (is_found)
+            cases[count++] = *described;
+    }
+    return count;
+}
+
 static struct timespec moment_after(int64_t wait_us)
 {
     int64_t at_us = clock_monotonic_us(&system_clock) + (wait_us > 0 ? wait_us : 0);
@@ -225,8 +261,8 @@ struct plan {
     uint64_t hash;
     int budget; /* index among the caller's */
     int solved; /* index in the problem; -1: its price is given, not solved */
-    int case_count;
-    double entitled; /* of the matching cases */
+    int case_count, case_count_min; /* in the sample; so many are needed */
+    double entitled;                /* of the matching cases */
 };
 
 struct pricing {
@@ -288,14 +324,20 @@ static void pricing_close(struct pricing *pricing)
     free(pricing->budget_starts);
 }
 
-/* Unpaced budgets cost nothing above their money; the others get a plan. */
+/* Unpaced budgets cost nothing above their money; the others get a plan. is_young (budget) may be
+ * NULL; else only those are solved, and one case is enough. */
 static void plan_budgets(struct pricing *pricing, const struct budget *budgets,
-                         int budget_count, double *prices)
+                         int budget_count, const bool *is_young, double *prices)
 {
     for (int i = 0; i < budget_count; i++)
         if (is_paced(&budgets[i]))
-            pricing->plans[pricing->plan_count++] = (struct plan){
-                .hash = text_hash(text_of(budgets[i].id)), .budget = i, .solved = -1};
+            pricing->plans[pricing->plan_count++] =
+                (struct plan){.hash = text_hash(text_of(budgets[i].id)),
+                              .budget = i,
+                              .solved = -1,
+                              .case_count_min = !is_young     ? TRAFFIC_CASE_COUNT_MIN
+                                                : is_young[i] ? 1
+                                                              : INT_MAX};
         else
             prices[i] = 0;
     qsort(pricing->plans, (size_t)pricing->plan_count, sizeof *pricing->plans, by_hash);
@@ -346,7 +388,7 @@ static void choose_solved(struct pricing *pricing, const struct budget *budgets,
     for (int i = 0; i < pricing->plan_count; i++) {
         struct plan *plan = &pricing->plans[i];
 
-        if (plan->case_count < TRAFFIC_CASE_COUNT_MIN)
+        if (plan->case_count < plan->case_count_min)
             continue;
         plan->solved = pricing->solved_count++;
         pricing->limits[plan->solved] =
@@ -407,9 +449,10 @@ static enum status solve(struct pricing *pricing, const struct traffic_case *cas
     return rc;
 }
 
-enum status traffic_prices(const struct traffic_case *cases, int case_count,
-                           const struct budget *budgets, int budget_count, int64_t now_us,
-                           double *prices, struct err *err)
+static enum status solve_all(const struct traffic_case *cases, int case_count,
+                             const struct budget *budgets, int budget_count,
+                             const bool *is_young, int64_t now_us, double *prices,
+                             struct err *err)
 {
     struct pricing pricing = {0};
     enum status rc;
@@ -417,7 +460,7 @@ enum status traffic_prices(const struct traffic_case *cases, int case_count,
     rc = pricing_open(case_count, budget_count, &pricing, err);
     if (rc)
         goto out;
-    plan_budgets(&pricing, budgets, budget_count, prices);
+    plan_budgets(&pricing, budgets, budget_count, is_young, prices);
     count_cases(&pricing, cases, case_count);
     choose_solved(&pricing, budgets, case_count > 0 ? now_us - cases[0].at_us : 0, now_us,
                   prices);
@@ -426,4 +469,20 @@ enum status traffic_prices(const struct traffic_case *cases, int case_count,
 out:
     pricing_close(&pricing);
     return rc;
+}
+
+enum status traffic_prices(const struct traffic_case *cases, int case_count,
+                           const struct budget *budgets, int budget_count, int64_t now_us,
+                           double *prices, struct err *err)
+{
+    return solve_all(cases, case_count, budgets, budget_count, NULL, now_us, prices, err);
+}
+
+enum status traffic_young_prices(const struct traffic_case *cases, int case_count,
+                                 const struct budget *budgets, int budget_count,
+                                 const bool *is_young, int64_t now_us, double *prices,
+                                 struct err *err)
+{
+    return solve_all(cases, case_count, budgets, budget_count, is_young, now_us, prices,
+                     err);
 }

@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -417,14 +418,14 @@ enum status query_int(const struct exchange *exchange, const char *name, int64_t
 {
     const char *text = query_text(exchange, name);
     long long number;
-    int end = 0;
+    char *end;
 
     *value = fallback;
     if (!text)
         return STATUS_OK;
-    if (!isdigit((unsigned char)text[0]) || strlen(text) > 18 ||
-        sscanf(text, "%lld%n", &number, &end) != 1 || text[end] || number < minimum ||
-        number > maximum)
+    number = strtoll(text, &end, 10);
+    if (!isdigit((unsigned char)text[0]) || *end || strlen(text) > 18 ||
+        number < minimum || number > maximum)
         return err_fault(err, "", "invalid_parameter",
                          "'%s' must be a whole number from %lld to %lld", name,
                          (long long)minimum, (long long)maximum);

@@ -7,6 +7,6 @@ extern const char openapi_json[], openapi_json_end[];
 enum status openapi_get(struct exchange *exchange, struct err *err)
 {
     (void)err;
-    return exchange_show(exchange, (struct text){openapi_json, (size_t)(openapi_json_end -
-                                                                        openapi_json)});
+    return exchange_show(
+        exchange, (struct text){openapi_json, (size_t)(openapi_json_end - openapi_json)});
 }

@@ -4,6 +4,7 @@
  * visible difference of it. */
 #include "infer/evaluate.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -56,9 +57,10 @@ static int largest_index(const double *values, int count)
 static void softmax(enum forest_dialect dialect, const double *raw, int count,
                     double *prediction)
 {
-    double largest = raw[largest_index(raw, count)];
-    double sum = 0;
+    double largest, sum = 0;
 
+    assert(count > 0);
+    largest = raw[largest_index(raw, count)];
     for (int i = 0; i < count; i++) {
         prediction[i] = dialect == FOREST_XGBOOST ? expf((float)(raw[i] - largest))
                                                   : exp(raw[i] - largest);

@@ -7,9 +7,11 @@
 #include "infer/scorer.h"
 
 #include "infer/evaluate.h"
+#include "infer/pack.h"
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +44,7 @@ struct scorer {
     int term_count;
     bool is_over_base[BUNDLE_ARM_COUNT_MAX];
     bool has_costs;
+    struct pack *packs[BUNDLE_COMPONENT_COUNT_MAX]; /* (model); NULL: as it was read */
 };
 
 /* Everything one row needs; on the stack. */
@@ -137,6 +140,7 @@ static int compare_terms(const void *a, const void *b)
 enum status scorer_open(struct bundle *bundle, struct scorer **scorer, struct err *err)
 {
     struct scorer *opened = calloc(1, sizeof *opened);
+    enum status rc = STATUS_OK;
 
     if (!opened) {
         bundle_free(bundle);
@@ -147,6 +151,13 @@ enum status scorer_open(struct bundle *bundle, struct scorer **scorer, struct er
         add_component(opened, i);
     qsort(opened->terms, (size_t)opened->term_count, sizeof *opened->terms,
           compare_terms);
+    for (int i = 0; i < bundle->model_count && !rc; i++)
+        if (bundle->models[i].forest)
+            rc = pack_open(bundle->models[i].forest, &opened->packs[i], err);
+    if (rc) {
+        scorer_close(opened);
+        return rc;
+    }
     *scorer = opened;
     return STATUS_OK;
 }
@@ -155,6 +166,8 @@ void scorer_close(struct scorer *scorer)
 {
     if (!scorer)
         return;
+    for (int i = 0; i < scorer->bundle->model_count; i++)
+        pack_close(scorer->packs[i]);
     bundle_free(scorer->bundle);
     free(scorer);
 }
@@ -175,6 +188,8 @@ static void evaluate(const struct scorer *scorer, int index, struct scratch *scr
         scratch->inputs[scorer->bundle->treatment_feature] = evaluation->dose;
     if (model->linear)
         linear_raw(model->linear, scratch->inputs, 1, scratch->raw, scratch->filled);
+    else if (scorer->packs[evaluation->model])
+        pack_raw(scorer->packs[evaluation->model], scratch->inputs, scratch->raw);
     else
         forest_raw(model->forest, scratch->inputs, 1, 0,
                    forest_round_count(model->forest), scratch->raw);
@@ -212,6 +227,7 @@ static void score_row(const struct scorer *scorer, const double *row, double *ef
     int evaluated = -1;
 
     memcpy(scratch->inputs, row, (size_t)bundle->feature_count * sizeof *row);
+    memset(effects, 0, (size_t)bundle->arm_count * sizeof *effects);
     for (int i = 0; i < scorer->term_count; i++) {
         const struct term *term = &scorer->terms[i];
         double value;
@@ -309,12 +325,24 @@ enum status scorer_components(const struct scorer *scorer, const double *row,
 
 /* ---- examples ---- */
 
+static enum status refuse_example(const struct bundle *bundle, int row, int arm,
+                                  double effect, double expected, struct err *err)
+{
+    char pointer[64];
+
+    /* The row is enough: its columns are in the manifest's order of arms, ours by dose. */
+    snprintf(pointer, sizeof pointer, "/examples/effects/%d", row);
+    return err_fault(err, pointer, "effect_differs",
+                     "row %d, arm '%s': the effect is %.17g, not %.17g", row,
+                     bundle->arms[arm].name, effect, expected);
+}
+
 enum status scorer_check_examples(const struct scorer *scorer, struct err *err)
 {
     const struct bundle *bundle = scorer->bundle;
 
     if (bundle->example_count == 0)
-        return err_set(err, STATUS_INVALID, "examples: there are none to check by");
+        return err_fault(err, "/examples", "missing_field", "there are none to check by");
     for (int i = 0; i < bundle->example_count; i++) {
         const double *row =
             bundle->example_rows + (size_t)i * (size_t)bundle->feature_count;
@@ -326,10 +354,7 @@ enum status scorer_check_examples(const struct scorer *scorer, struct err *err)
             return err_wrap(err, "examples: row %d", i);
         for (int arm = 0; arm < bundle->arm_count; arm++)
             if (!(fabs(effects[arm] - expected[arm]) <= 1e-6 * (1 + fabs(expected[arm]))))
-                return err_set(
-                    err, STATUS_INVALID,
-                    "examples: row %d, arm '%s': the effect is %.17g, not %.17g", i,
-                    bundle->arms[arm].name, effects[arm], expected[arm]);
+                return refuse_example(bundle, i, arm, effects[arm], expected[arm], err);
     }
     return STATUS_OK;
 }

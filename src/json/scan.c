@@ -345,7 +345,7 @@ static struct text unescape(struct text written, char *buffer)
 
 bool json_text(struct json_scan *scan, struct arena *arena, struct text *value)
 {
-    struct quoted quoted;
+    struct quoted quoted = {0};
     char *buffer;
 
     if (next_byte(scan) != '"')
@@ -381,7 +381,7 @@ static bool read_key(struct json_scan *scan, struct quoted *key)
 
 bool json_member(struct json_scan *scan, struct json_level *level, struct text *key)
 {
-    struct quoted quoted;
+    struct quoted quoted = {0};
 
     if (!next_item(scan, &level->has_items, '}') || !read_key(scan, &quoted))
         return false;
@@ -411,7 +411,7 @@ static bool read_number(struct json_scan *scan, const char *wanted, struct numbe
 bool json_int(struct json_scan *scan, int64_t *value)
 {
     const uint64_t size_max = INT64_MAX;
-    struct number number;
+    struct number number = {0};
 
     if (!read_number(scan, "an integer", &number))
         return false;
@@ -428,7 +428,7 @@ bool json_int(struct json_scan *scan, int64_t *value)
 
 bool json_double(struct json_scan *scan, double *value)
 {
-    struct number number;
+    struct number number = {0};
 
     if (!read_number(scan, "a number", &number))
         return false;
@@ -440,7 +440,7 @@ bool json_double(struct json_scan *scan, double *value)
 /* Only the few numbers that might overflow are worth converting. */
 static bool skip_number(struct json_scan *scan)
 {
-    struct number number;
+    struct number number = {0};
     double value;
 
     if (!read_number(scan, "a number", &number))
@@ -481,7 +481,7 @@ bool json_take_null(struct json_scan *scan)
 
 static bool skip_scalar(struct json_scan *scan)
 {
-    struct quoted quoted;
+    struct quoted quoted = {0};
 
     switch (kind_of(next_byte(scan))) {
     case JSON_KIND_NULL:
@@ -529,7 +529,7 @@ bool json_skip(struct json_scan *scan)
             has_items = true;
         }
         if (scan->depth > depth_outside && (are_objects & 1)) {
-            struct quoted key;
+            struct quoted key = {0};
 
             if (!read_key(scan, &key))
                 return false;

@@ -251,6 +251,19 @@ static enum status read_manifest(struct bundle *bundle, struct err *err)
     return rc;
 }
 
+/* A file ends with a line feed, a member of a JSON text does not: both are the same manifest. */
+static struct text without_space(struct text text)
+{
+    static const char space[] = " \t\r\n";
+
+    while (text.bytes > 0 && strchr(space, text.at[0]) && text.at[0])
+        text.at++, text.bytes--;
+    while (text.bytes > 0 && strchr(space, text.at[text.bytes - 1]) &&
+           text.at[text.bytes - 1])
+        text.bytes--;
+    return text;
+}
+
 enum status bundle_read_parts(struct text manifest, const struct bundle_file *files,
                               int file_count, struct bundle **bundle, struct err *err)
 {
@@ -263,7 +276,7 @@ enum status bundle_read_parts(struct text manifest, const struct bundle_file *fi
     if (!built)
         return no_memory(err);
     arena_init(&built->arena, NULL, 0, ARENA_BYTES_MAX);
-    rc = copy_files(built, manifest, files, file_count, err);
+    rc = copy_files(built, without_space(manifest), files, file_count, err);
     if (!rc)
         hash_files(built);
     if (!rc)

@@ -31,12 +31,14 @@ static enum model_format json_format_of(const char *bytes, size_t count)
         {"intercepts", MODEL_LINEAR},    {"fill", MODEL_LINEAR},
         {"link", MODEL_LINEAR},
     };
+    enum { HEAD_BYTES = 1 << 20 };
     struct json_scan scan;
     struct json_level level;
     struct text key;
     struct err err;
 
-    json_scan_init(&scan, bytes, count, JSON_DEPTH_MAX, &err);
+    json_scan_init(&scan, bytes, count < HEAD_BYTES ? count : HEAD_BYTES, JSON_DEPTH_MAX,
+                   &err);
     json_enter_object(&scan, &level);
     while (json_member(&scan, &level, &key)) {
         for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)

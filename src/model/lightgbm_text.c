@@ -10,6 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum {
+    LINE_COUNT_MAX = 4 << 20, /* 100,000 trees have half as many */
+    OBJECTIVE_BYTES_MAX = 1000,
+};
+
 enum header_line {
     HEADER_VERSION,
     HEADER_CLASS_COUNT,
@@ -43,12 +48,13 @@ struct reader {
     struct err *err;
 };
 
-/* Take the next line, without its end. False at the end of the file. */
+/* Take the next line, without its end. False at the end of the file, and after more lines
+ * than a model can have. */
 static bool next_line(struct reader *reader, struct text *line)
 {
     const char *end;
 
-    if (reader->rest.bytes == 0)
+    if (reader->rest.bytes == 0 || reader->line_number >= LINE_COUNT_MAX)
         return false;
     end = memchr(reader->rest.at, '\n', reader->rest.bytes);
     line->at = reader->rest.at;
@@ -200,9 +206,13 @@ static enum status read_header(struct reader *reader)
     sizes = reader->header[HEADER_TREE_SIZES];
     if (!sizes.at)
         reader->announced_tree_count = -1;
-    while (text_word(&sizes, &word))
+    while (reader->announced_tree_count <= FOREST_TREE_COUNT_MAX &&
+           text_word(&sizes, &word))
         reader->announced_tree_count++;
     rc = read_feature_names(reader);
+    if (!rc && reader->header[HEADER_OBJECTIVE].bytes > OBJECTIVE_BYTES_MAX)
+        rc = err_set(reader->err, STATUS_TOO_LARGE, "objective: has more than %d bytes",
+                     OBJECTIVE_BYTES_MAX);
     /* A custom objective leaves no line. */
     if (!rc && reader->header[HEADER_OBJECTIVE].at)
         rc = lightgbm_objective_read(reader->header[HEADER_OBJECTIVE], forest,

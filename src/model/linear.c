@@ -6,7 +6,11 @@
 
 #include <stdlib.h>
 
-enum { OUTPUT_COUNT_MAX = FOREST_GROUP_COUNT_MAX, LINEAR_DEPTH_MAX = 16 };
+enum {
+    OUTPUT_COUNT_MAX = FOREST_GROUP_COUNT_MAX,
+    NUMBER_COUNT_MAX = 4 << 20, /* in one list */
+    LINEAR_DEPTH_MAX = 16,
+};
 
 /* A list of numbers as it was read. */
 struct numbers {
@@ -28,8 +32,11 @@ struct reader {
 
 static void push(struct reader *reader, struct numbers *numbers, double value)
 {
-    if (!array_reserve((void **)&numbers->items, &numbers->capacity, numbers->count + 1,
-                       sizeof value))
+    if (numbers->count >= NUMBER_COUNT_MAX)
+        json_refuse(&reader->scan, STATUS_TOO_LARGE, "more than %d numbers",
+                    NUMBER_COUNT_MAX);
+    else if (!array_reserve((void **)&numbers->items, &numbers->capacity,
+                            numbers->count + 1, sizeof value))
         json_refuse(&reader->scan, STATUS_EXHAUSTED, "out of memory for a model");
     else
         numbers->items[numbers->count++] = value;

@@ -169,7 +169,7 @@ static void read_categories(struct manifest *manifest, json_t *object,
     size_t count = json_array_size(list);
     struct arena *arena = &manifest->bundle->arena;
     char place[POINTER_BYTES];
-    int duplicate;
+    int duplicate = -1;
 
     pointer_of(place, "%s/categories", pointer);
     if (count < 1 || count > BUNDLE_CATEGORY_COUNT_MAX) {
@@ -241,7 +241,7 @@ static void read_features(struct manifest *manifest)
     int count =
         list_count(manifest, manifest->root, "features", BUNDLE_FEATURE_COUNT_MAX);
     char pointer[POINTER_BYTES];
-    int duplicate;
+    int duplicate = -1;
 
     bundle->features =
         arena_array(&bundle->arena, struct bundle_feature, (size_t)count + 1);

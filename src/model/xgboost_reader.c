@@ -7,6 +7,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { SKIPPED_BYTES_MAX = 32 << 20 };
+
+/* Members that do not matter are read past, up to so many bytes in a file: reading on
+ * would take seconds, and no trainer writes as much beside its trees. */
+static void skip_member(struct xgboost_reader *reader)
+{
+    struct json_scan *scan = &reader->scan;
+    const char *start = scan->at, *end = scan->end;
+    size_t left = SKIPPED_BYTES_MAX - reader->skipped_bytes;
+    bool is_cut = (size_t)(end - start) > left;
+
+    if (is_cut)
+        scan->end = start + left;
+    if (!json_skip(scan) && is_cut && scan->at >= scan->end)
+        scan->status = err_set(reader->err, STATUS_TOO_LARGE,
+                               "byte %zu: more than %d bytes of unknown members",
+                               json_offset(scan), SKIPPED_BYTES_MAX);
+    scan->end = end;
+    reader->skipped_bytes += (size_t)(scan->at - start);
+}
+
 void read_members(struct xgboost_reader *reader, const char *path,
                   const struct xgboost_member *members, int count)
 {
@@ -24,7 +45,7 @@ void read_members(struct xgboost_reader *reader, const char *path,
             i++;
         reader->member = i < count ? members[i].name : NULL;
         if (i == count)
-            json_skip(&reader->scan);
+            skip_member(reader);
         else if (seen >> i & 1)
             json_refuse(&reader->scan, STATUS_INVALID, "is given twice");
         else
@@ -270,6 +291,9 @@ static void read_statistic(struct xgboost_reader *reader, int statistic)
     json_enter_array(&reader->scan, &level);
     while (json_item(&reader->scan, &level)) {
         reader->item = (long)count++;
+        if (count > FOREST_NODE_COUNT_MAX)
+            json_refuse(&reader->scan, STATUS_TOO_LARGE, "more than %d entries",
+                        FOREST_NODE_COUNT_MAX);
         if (!take_non_finite(&reader->scan, &value) && !json_skip(&reader->scan))
             return;
     }

@@ -28,6 +28,7 @@ struct xgboost_reader {
     int64_t announced_tree_count, parallel_tree_count, leaf_vector_size;
     struct int_column version, tree_groups, round_ends;
     struct float_column weights; /* of trees: dart */
+    size_t skipped_bytes;        /* of members that do not matter */
     bool has_learner, has_model, has_round_ends;
     bool has_weights_beside; /* the model, as up to 3.x */
     bool has_weights_inside; /* the model, as after */

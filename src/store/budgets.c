@@ -67,8 +67,8 @@ static enum status has_room(struct store *store, struct err *err)
     enum status rc = query_end(&query, "count the budgets", err);
 
     if (!rc && count >= BUDGET_COUNT_MAX)
-        rc = err_set(err, STATUS_CONFLICT, "there are %d budgets already: remove one first",
-                     BUDGET_COUNT_MAX);
+        rc = err_set(err, STATUS_CONFLICT,
+                     "there are %d budgets already: remove one first", BUDGET_COUNT_MAX);
     return rc;
 }
 

@@ -321,12 +321,13 @@ static void check_budget(struct check *check, struct query *query)
     check->report->budget_count++;
     if (row.limit != balance->limit || row.held != balance->held ||
         row.spent != balance->spent)
-        fault(check,
-              "Budget '%s' says limit %lld, held %lld, spent %lld, but its entries add up "
-              "to %lld, %lld, %lld.",
-              id, (long long)row.limit, (long long)row.held, (long long)row.spent,
-              (long long)balance->limit, (long long)balance->held,
-              (long long)balance->spent);
+        fault(
+            check,
+            "Budget '%s' says limit %lld, held %lld, spent %lld, but its entries add up "
+            "to %lld, %lld, %lld.",
+            id, (long long)row.limit, (long long)row.held, (long long)row.spent,
+            (long long)balance->limit, (long long)balance->held,
+            (long long)balance->spent);
 }
 
 static enum status check_budgets(struct check *check, struct err *err)

@@ -8,9 +8,10 @@
 const char *entry_kind_name(enum entry_kind kind)
 {
     static const char *const names[ENTRY_KIND_COUNT] = {
-        [ENTRY_HOLD] = "hold",       [ENTRY_SETTLE] = "settle", [ENTRY_RELEASE] = "release",
-        [ENTRY_EXPIRE] = "expire",   [ENTRY_ADJUST] = "adjust",
-        [ENTRY_OVERRIDE] = "override", [ENTRY_ROLL] = "roll",
+        [ENTRY_HOLD] = "hold",       [ENTRY_SETTLE] = "settle",
+        [ENTRY_RELEASE] = "release", [ENTRY_EXPIRE] = "expire",
+        [ENTRY_ADJUST] = "adjust",   [ENTRY_OVERRIDE] = "override",
+        [ENTRY_ROLL] = "roll",
     };
 
     return names[kind];

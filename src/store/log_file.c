@@ -38,10 +38,9 @@ static int flush(struct log_file *log)
     for (int at = 0; code == SQLITE_OK && at < log->bytes; at += PIECE_BYTES_MAX) {
         int rest = log->bytes - at;
 
-        code = log->real->pMethods->xWrite(log->real, log->gathered + at,
-                                           rest < PIECE_BYTES_MAX ? rest
-                                                                  : PIECE_BYTES_MAX,
-                                           log->start + at);
+        code = log->real->pMethods->xWrite(
+            log->real, log->gathered + at,
+            rest < PIECE_BYTES_MAX ? rest : PIECE_BYTES_MAX, log->start + at);
     }
     log->bytes = 0;
     return code;

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-    ZERO_BYTES = 64 << 10, /* written at a time; SQLite takes less than 128 KB */
+    ZERO_BYTES = 64 << 10,       /* written at a time; SQLite takes less than 128 KB */
     LOG_FRAME_COUNT_MAX = 65536, /* 256 MB: beyond, the log must start again */
 };
 
@@ -92,8 +92,7 @@ static enum status copy_check(sqlite3 *copy, struct err *err)
     sqlite3_stmt *statement = NULL;
     const char *found = "it cannot be read";
     enum status rc = STATUS_OK;
-    int code =
-        sqlite3_exec(copy, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+    int code = sqlite3_exec(copy, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
 
     if (code == SQLITE_OK)
         code = sqlite3_prepare_v2(copy, "PRAGMA quick_check(1)", -1, &statement, NULL);

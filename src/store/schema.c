@@ -32,6 +32,7 @@ static_assert(MONEY_MINOR_MAX == 9007199254740991);
     "CREATE TRIGGER " table "_no_delete BEFORE DELETE ON " table                         \
     " BEGIN SELECT RAISE(ABORT, '" table " rows are never deleted'); END;"
 
+/* clang-format off */
 static const char *const migrations[] = {
     /* 1: the first schema. */
     "CREATE TABLE budgets ("
@@ -169,6 +170,7 @@ static const char *const migrations[] = {
     " " TIME("created_at_us") "," TIME_OR("expires_at_us") "," TIME_OR("revoked_at_us")
     ") STRICT;",
 };
+/* clang-format on */
 
 static_assert(sizeof migrations / sizeof *migrations == STORE_SCHEMA_VERSION);
 
@@ -190,10 +192,11 @@ static enum status version_read(struct store *store, int64_t *version, struct er
                        "'%s' is a database of some other program, not of redress",
                        store->path);
     if (*version < 0 || *version > STORE_SCHEMA_VERSION)
-        return err_set(err, STATUS_INVALID,
-                       "'%s': database has schema %lld, this program knows %d: use a newer "
-                       "redress",
-                       store->path, (long long)*version, STORE_SCHEMA_VERSION);
+        return err_set(
+            err, STATUS_INVALID,
+            "'%s': database has schema %lld, this program knows %d: use a newer "
+            "redress",
+            store->path, (long long)*version, STORE_SCHEMA_VERSION);
     return STATUS_OK;
 }
 

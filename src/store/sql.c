@@ -123,9 +123,9 @@ void put_double(struct query *query, double value)
 void put_text(struct query *query, struct text text)
 {
     if (query->code == SQLITE_OK)
-        put(query, sqlite3_bind_text64(query->statement, query->place++,
-                                       text.at ? text.at : "", text.bytes, SQLITE_STATIC,
-                                       SQLITE_UTF8));
+        put(query,
+            sqlite3_bind_text64(query->statement, query->place++, text.at ? text.at : "",
+                                text.bytes, SQLITE_STATIC, SQLITE_UTF8));
 }
 
 void put_text_or_null(struct query *query, struct text text)
@@ -282,8 +282,8 @@ void *query_push(struct query *query, struct arena *arena, void *items, int coun
     memcpy(&current, items, sizeof current);
     if (count < *capacity)
         return current + (size_t)count * item_bytes;
-    grown = *capacity <= INT_MAX / 4 ? arena_alloc(arena, (size_t)wanted, item_bytes)
-                                     : NULL;
+    grown =
+        *capacity <= INT_MAX / 4 ? arena_alloc(arena, (size_t)wanted, item_bytes) : NULL;
     if (!grown) {
         query->is_arena_full = true;
         query->code = SQLITE_NOMEM;

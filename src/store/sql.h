@@ -100,7 +100,8 @@ double take_double(struct query *query);
 int take_enum(struct query *query, int count); /* 0 .. count - 1 */
 struct text take_text(struct query *query, struct arena *arena);
 void take_string(struct query *query, char *buffer, size_t buffer_bytes);
-void take_bytes(struct query *query, unsigned char *bytes, size_t count); /* NULL: zeros */
+void take_bytes(struct query *query, unsigned char *bytes,
+                size_t count); /* NULL: zeros */
 
 /* Room for one more item in a list of the arena's that grows; *items, a pointer, may move. NULL
  * when the arena is full, which ends the query. */

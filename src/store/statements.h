@@ -7,7 +7,8 @@
 #define BUDGET_COLUMNS                                                                   \
     "id, market, issue, segment, channel, scope_currency, currency, period, time_zone,"  \
     " pacing, limit_minor, held_minor, spent_minor, unfunded_minor, expected_cases,"     \
-    " case_count, shadow_price, period_starts_at_us, period_ends_at_us, created_at_us, updated_at_us, revision"
+    " case_count, shadow_price, period_starts_at_us, period_ends_at_us, created_at_us, " \
+    "updated_at_us, revision"
 
 /* The hash before this one is stored once, in the row before. */
 #define ENTRY_SELECT                                                                     \
@@ -30,8 +31,8 @@
 /* One page of decisions. ?1 customer or order, ?2 outcome or -1, ?3 and ?4 the time span,
  * ?5 and ?6 time and number of the row to go on from, ?7 customer or NULL, ?8 how many. */
 #define DECISION_PAGE(scope, compare, direction)                                         \
-    "SELECT " DECISION_COLUMNS DECISION_TABLES                                           \
-    " WHERE " scope " AND (?2 < 0 OR d.outcome = ?2)"                                    \
+    "SELECT " DECISION_COLUMNS DECISION_TABLES " WHERE " scope                           \
+    " AND (?2 < 0 OR d.outcome = ?2)"                                                    \
     " AND (?7 IS NULL OR d.customer_id = ?7)"                                            \
     " AND d.created_at_us > ?3 AND d.created_at_us < ?4"                                 \
     " AND (d.created_at_us, d.number) " compare " (?5, ?6)"                              \
@@ -41,8 +42,7 @@
     "name, version, sha256, bytes, created_at_us, created_by, is_deleted"
 #define POLICY_COLUMNS "id, revision, created_at_us, created_by, reason, document"
 #define MOVE_COLUMNS   "name, alias, version, moved_at_us, moved_by, reason"
-#define KEY_COLUMNS                                                                      \
-    "id, name, scopes, hash, created_at_us, expires_at_us, revoked_at_us"
+#define KEY_COLUMNS    "id, name, scopes, hash, created_at_us, expires_at_us, revoked_at_us"
 
 #define STORE_STATEMENTS(X)                                                              \
     /* Transactions. */                                                                  \
@@ -96,7 +96,7 @@
     /* Budgets and entries. */                                                           \
     X(BUDGET_INSERT, WRITE,                                                              \
       "INSERT INTO budgets (" BUDGET_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8," \
-      " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)")                     \
+      " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)")           \
     X(BUDGET_UPDATE, WRITE,                                                              \
       "UPDATE budgets SET market = ?2, issue = ?3, segment = ?4, channel = ?5,"          \
       " scope_currency = ?6, currency = ?7, period = ?8, time_zone = ?9, pacing = ?10,"  \

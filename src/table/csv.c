@@ -1,6 +1,7 @@
 /* csv.c - RFC 4180 through a buffer that grows to the longest line. */
 #include "table/csv.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -48,6 +49,7 @@ static enum status fill(struct csv *csv, struct err *err)
         size_t capacity = csv->buffer_capacity * 2;
         char *grown;
 
+        assert(capacity > 0);
         if (csv->buffer_capacity >= CSV_LINE_BYTES_MAX)
             return err_set(err, STATUS_TOO_LARGE, "%s line %ld: has more than %d bytes",
                            csv->path, csv->next_line, CSV_LINE_BYTES_MAX);
@@ -240,9 +242,10 @@ static enum status keep_names(struct csv *csv, struct err *err)
         if (name.bytes && memchr(name.at, 0, name.bytes))
             return err_set(err, STATUS_MALFORMED, "%s line 1 column %d: holds a NUL",
                            csv->path, i + 1);
-        csv->names[i] = strndup(name.at, name.bytes);
+        csv->names[i] = malloc(name.bytes + 1);
         if (!csv->names[i])
             return refuse_memory(err);
+        text_copy(name, csv->names[i], name.bytes + 1);
     }
     return STATUS_OK;
 }

@@ -48,17 +48,24 @@ static enum status decide(struct bench *b)
     char key[96], id[ID_BYTES], customer[32], order[32];
     int64_t now_us = 1700000000000000 + b->number * 100, count, goodwill;
     struct answer answer = {.http_status = 201, .created_at_us = now_us};
-    struct decision_row row = {
-        .created_at_us = now_us, .updated_at_us = now_us,
-        .hold_expires_at_us = now_us + 3600000000, .amount = 1, .goodwill = 1,
-        .currency = "USD", .case_id = text_of("zd-48213"), .issue = text_of("late_delivery"),
-        .context = {b->context, 1000}};
-    struct entry entry = {.kind = ENTRY_HOLD, .amount = 1, .budget_id = "bud_bench",
+    struct decision_row row = {.created_at_us = now_us,
+                               .updated_at_us = now_us,
+                               .hold_expires_at_us = now_us + 3600000000,
+                               .amount = 1,
+                               .goodwill = 1,
+                               .currency = "USD",
+                               .case_id = text_of("zd-48213"),
+                               .issue = text_of("late_delivery"),
+                               .context = {b->context, 1000}};
+    struct entry entry = {.kind = ENTRY_HOLD,
+                          .amount = 1,
+                          .budget_id = "bud_bench",
                           .created_at_us = now_us};
     enum status rc;
 
     b->number++;
-    snprintf(key, sizeof key, "key_01JD3M00000000000000000000 POST /v1/decisions %016llx%016llx",
+    snprintf(key, sizeof key,
+             "key_01JD3M00000000000000000000 POST /v1/decisions %016llx%016llx",
              (unsigned long long)(b->is_random ? rng_next(&b->rng) : (uint64_t)b->number),
              (unsigned long long)rng_next(&b->rng));
     snprintf(customer, sizeof customer, "c_%llu",
@@ -148,19 +155,26 @@ static void measure(struct bench *b, int size, int decisions)
     wall = seconds(CLOCK_MONOTONIC) - wall;
     qsort(commit_us, (size_t)rounds, sizeof *commit_us, by_size);
     printf("%5d %12.2f %12.2f %12.0f %10.0f %10.0f %10.0f\n", size,
-           cpu * 1e6 / (rounds * size), wall * 1e6 / (rounds * size), rounds * size / wall,
-           commit_us[rounds / 2], commit_us[rounds * 99 / 100], commit_us[rounds - 1]);
+           cpu * 1e6 / (rounds * size), wall * 1e6 / (rounds * size),
+           rounds * size / wall, commit_us[rounds / 2], commit_us[rounds * 99 / 100],
+           commit_us[rounds - 1]);
     free(commit_us);
 }
 
 static void prepare(struct bench *b)
 {
-    struct entry entry = {.kind = ENTRY_ADJUST, .budget_id = "bud_bench",
-                          .amount = 1000000000, .balance_after = 1000000000};
+    struct entry entry = {.kind = ENTRY_ADJUST,
+                          .budget_id = "bud_bench",
+                          .amount = 1000000000,
+                          .balance_after = 1000000000};
 
-    b->budget = (struct budget){.id = "bud_bench", .currency = "USD", .time_zone = "UTC",
-                                .limit = 1000000000, .period = PERIOD_TOTAL,
-                                .period_ends_at_us = INT64_MAX, .revision = 1};
+    b->budget = (struct budget){.id = "bud_bench",
+                                .currency = "USD",
+                                .time_zone = "UTC",
+                                .limit = 1000000000,
+                                .period = PERIOD_TOTAL,
+                                .period_ends_at_us = INT64_MAX,
+                                .revision = 1};
     if (store_begin(b->store, &b->err) || budget_insert(b->store, &b->budget, &b->err) ||
         entry_append(b->store, &entry, &b->err) || store_commit(b->store, &b->err))
         die(b, "prepare");
@@ -176,7 +190,8 @@ int main(int argc, char **argv)
     struct checkpointer checkpointer = {.path = path};
     pthread_t thread;
 
-    snprintf(folder, sizeof folder, "%s/redress-bench-XXXXXX", argc > 4 ? argv[4] : "/tmp");
+    snprintf(folder, sizeof folder, "%s/redress-bench-XXXXXX",
+             argc > 4 ? argv[4] : "/tmp");
     if (!mkdtemp(folder))
         return 1;
     snprintf(path, sizeof path, "%s/redress.db", folder);
@@ -190,7 +205,8 @@ int main(int argc, char **argv)
     if (reserve_mb && store_wal_reserve(b.store, reserve_mb << 20, &b.err))
         die(&b, "reserve");
     pthread_create(&thread, NULL, checkpoint_run, &checkpointer);
-    printf("batch  cpu_us/dec  wall_us/dec  decisions/s   p50_us     p99_us     max_us\n");
+    printf(
+        "batch  cpu_us/dec  wall_us/dec  decisions/s   p50_us     p99_us     max_us\n");
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         measure(&b, sizes[i], sizes[i] == 1 ? decisions / 4 : decisions);
     atomic_store(&checkpointer.is_done, true);

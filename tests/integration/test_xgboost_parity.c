@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../support/forest_fixture.h"
+#include "support/forest_fixture.h"
 
 #include <dirent.h>
 #include <stdio.h>

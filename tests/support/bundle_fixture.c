@@ -1,5 +1,5 @@
 /* bundle_fixture.c - bundles as one JSON text. */
-#include "bundle_fixture.h"
+#include "support/bundle_fixture.h"
 
 const char bundle_small[] =
     "{\"manifest\":{\"format\":\"redress-bundle/1\",\"name\":\"credit_uplift\","

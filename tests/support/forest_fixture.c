@@ -1,5 +1,5 @@
 /* forest_fixture.c - models small enough to check by eye. */
-#include "forest_fixture.h"
+#include "support/forest_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -83,6 +83,7 @@ struct arena *answer_arena(struct running *running)
     running->text = (struct text){0};
     running->revision = 0;
     arena_reset(&running->arena);
+    arena_init(&running->arena, NULL, 0, ANSWER_BYTES_MAX);
     err_clear(&running->err);
     return &running->arena;
 }
@@ -105,8 +106,11 @@ enum status ask(struct running *running, struct asking asking)
 {
     struct action *action = &running->action;
 
+    answer_arena(running);
+    if (asking.arena_bytes > 0)
+        arena_init(&running->arena, NULL, 0, asking.arena_bytes);
     *action = (struct action){.service = running->service,
-                              .arena = answer_arena(running),
+                              .arena = &running->arena,
                               .actor = "key_test",
                               .request_id = "req_test",
                               .route = "TEST",
@@ -132,6 +136,32 @@ json_t *ask_ok(struct running *running, struct asking asking)
     if (ask(running, asking))
         fail_msg("%s: %s", running->err.code, running->err.text);
     return running->json;
+}
+
+static int64_t newest_seq(struct running *running)
+{
+    struct arena *arena = answer_arena(running);
+    const json_t *list =
+        shown(running, audit_list_show(running->service, text_of(""), 1, true, arena,
+                                       &running->text, &running->err));
+
+    return json_array_size(at(list, "data")) ? int_at(list, "data/0/seq") : 0;
+}
+
+int ask_sweep(struct running *running, struct asking asking)
+{
+    int64_t before = newest_seq(running);
+    int failure_count = 0;
+
+    for (asking.arena_bytes = 32; ask(running, asking); failure_count++) {
+        if (running->status != STATUS_EXHAUSTED && running->status != STATUS_UNAVAILABLE)
+            fail_msg("with %zu bytes: status %d, %s", asking.arena_bytes, running->status,
+                     running->err.text);
+        assert_int_equal(newest_seq(running), before);
+        assert_true(asking.arena_bytes < 1 << 20);
+        asking.arena_bytes += asking.arena_bytes / 8 + 16;
+    }
+    return failure_count;
 }
 
 void commit_run(struct running *running,

@@ -38,6 +38,7 @@ void running_restart(struct running *running);
 struct asking {
     enum status (*prepare)(struct action *action, struct err *err);
     const char *subject, *body, *key, *if_match;
+    size_t arena_bytes; /* all the memory it gets; 0: plenty */
 };
 
 /* Prepare and run an action for actor "key_test"; the answer, or the refusal, is in running. */
@@ -45,6 +46,10 @@ enum status ask(struct running *running, struct asking asking);
 
 /* The same, and it has to be done. Returns the answer, which running owns. */
 json_t *ask_ok(struct running *running, struct asking asking);
+
+/* Ask with more and more memory until it is done, and see that every failure before was a clean one
+ * that left no event in the audit trail. Returns how many there were. */
+int ask_sweep(struct running *running, struct asking asking);
 
 /* Note what a *_show gave: shown(running, budget_show(.., &running->text, &running->revision,
  * &running->err)). */

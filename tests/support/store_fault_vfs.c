@@ -59,7 +59,8 @@ PASS(xFileSize, (sqlite3_file * file, sqlite3_int64 *bytes), bytes)
 PASS(xLock, (sqlite3_file * file, int level), level)
 PASS(xUnlock, (sqlite3_file * file, int level), level)
 PASS(xCheckReservedLock, (sqlite3_file * file, int *is_reserved), is_reserved)
-PASS(xFileControl, (sqlite3_file * file, int operation, void *argument), operation, argument)
+PASS(xFileControl, (sqlite3_file * file, int operation, void *argument), operation,
+     argument)
 PASS(xSectorSize, (sqlite3_file * file))
 PASS(xDeviceCharacteristics, (sqlite3_file * file))
 PASS(xShmMap, (sqlite3_file * file, int page, int bytes, int extend, void volatile **at),

@@ -13,8 +13,10 @@
 
 static void append(struct fixture *f, int i)
 {
-    struct audit_event event = {.created_at_us = FIXTURE_TIME_US + i, .actor = "key_1",
-                                .action = "budget.updated", .detail = text_of("{\"a\":1}")};
+    struct audit_event event = {.created_at_us = FIXTURE_TIME_US + i,
+                                .actor = "key_1",
+                                .action = "budget.updated",
+                                .detail = text_of("{\"a\":1}")};
 
     snprintf(event.subject, sizeof event.subject, "budgets/bud_%d", i);
     assert_ok(f, audit_append(f->store, &event, &f->err));

@@ -578,6 +578,29 @@ static void the_trail_says_who_changed_what(void **state)
     assert_int_equal(strlen(string_at(event, "hash")), 64);
 }
 
+/* Wherever memory runs out: it is said, and nothing has happened. */
+static void too_little_memory_changes_nothing(void **state)
+{
+    struct running *running = *state;
+    static const char more[] = "{\"amount\": 7, \"reason_code\": \"x\"}";
+
+    assert_true(ask_sweep(running, (struct asking){.prepare = budget_create_prepare,
+                                                   .body = DAILY}) > 3);
+    assert_int_equal(int_at(show(running, "bud_us"), "limit"), 5000);
+    assert_true(ask_sweep(running, (struct asking){.prepare = budget_adjust_prepare,
+                                                   .subject = "bud_us",
+                                                   .key = "k",
+                                                   .body = more}) > 3);
+    assert_int_equal(int_at(show(running, "bud_us"), "limit"), 5007);
+    assert_true(ask_sweep(running, (struct asking){.prepare = budget_change_prepare,
+                                                   .subject = "bud_us",
+                                                   .if_match = "\"2\"",
+                                                   .body = "{\"limit\": 3}"}) > 3);
+    assert_int_equal(int_at(show(running, "bud_us"), "limit"), 3);
+    entries(running, "bud_us", "", 10, false);
+    assert_int_equal(json_array_size(at(running->json, "data")), 3);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -600,6 +623,7 @@ int main(void)
         TEST(a_cursor_that_is_none_is_refused),
         TEST(the_entries_of_a_deleted_budget_stay),
         TEST(the_trail_says_who_changed_what),
+        TEST(too_little_memory_changes_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../support/bundle_fixture.h"
-#include "../support/forest_fixture.h"
+#include "support/bundle_fixture.h"
+#include "support/forest_fixture.h"
 
 #include "base/file.h"
 

@@ -62,8 +62,8 @@ static void every_column_of_a_decision_comes_back(void **state)
 {
     struct fixture f;
     struct answer answer = answer_of("k");
-    struct decision_row parent = decision_of("dec_parent"), written = decision_of("dec_1"),
-                        read;
+    struct decision_row parent = decision_of("dec_parent"),
+                        written = decision_of("dec_1"), read;
 
     (void)state;
     fixture_open(&f);
@@ -87,7 +87,8 @@ static void every_column_of_a_decision_comes_back(void **state)
     assert_int_equal(read.updated_at_us, written.updated_at_us);
     assert_int_equal(read.hold_expires_at_us, written.hold_expires_at_us);
     assert_true(read.outcome == OUTCOME_FALLBACK && read.mode == MODE_HOLDOUT);
-    assert_true(read.amount == 1000 && read.goodwill == 400 && read.settled_amount == 300);
+    assert_true(read.amount == 1000 && read.goodwill == 400 &&
+                read.settled_amount == 300);
     assert_string_equal(read.currency, "USD");
     assert_true(text_is(read.customer_id, "c_1") && text_is(read.order_id, "o_1"));
     assert_true(text_is(read.case_id, "case-1") && text_is(read.issue, "late_delivery"));
@@ -183,7 +184,8 @@ static void lists_page_through_every_filter(void **state)
     static const char *const orders[] = {NULL, "o_3"};
     struct fixture f;
     struct decision_row *rows;
-    struct decision_filter unknown = {.outcome = -1, .limit = 5, .after = text_of("dec_x")};
+    struct decision_filter unknown = {
+        .outcome = -1, .limit = 5, .after = text_of("dec_x")};
     int count;
     bool has_more;
 
@@ -218,9 +220,9 @@ static void lists_page_through_every_filter(void **state)
 
         check_pages(&f, filter);
     }
-    assert_status(&f, decision_list(f.store, &unknown, &f.arena, &rows, &count, &has_more,
-                                    &f.err),
-                  STATUS_INVALID);
+    assert_status(
+        &f, decision_list(f.store, &unknown, &f.arena, &rows, &count, &has_more, &f.err),
+        STATUS_INVALID);
     fixture_close(&f);
 }
 
@@ -262,14 +264,16 @@ static void usage_counts_goodwill_that_is_held_or_settled(void **state)
     assert_int_equal(amount, 2 * 1000 + 2 * 40);
     assert_ok(&f, decision_order_amount(f.store, text_of("o_2"), &amount, &f.err));
     assert_int_equal(amount, 0);
-    assert_ok(&f, decision_has_duplicate(f.store, text_of("o_1"), text_of("late_delivery"),
-                                         FIXTURE_TIME_US + 6, &has, &f.err));
+    assert_ok(&f,
+              decision_has_duplicate(f.store, text_of("o_1"), text_of("late_delivery"),
+                                     FIXTURE_TIME_US + 6, &has, &f.err));
     assert_true(has);
-    assert_ok(&f, decision_has_duplicate(f.store, text_of("o_1"), text_of("late_delivery"),
-                                         FIXTURE_TIME_US + 7, &has, &f.err));
+    assert_ok(&f,
+              decision_has_duplicate(f.store, text_of("o_1"), text_of("late_delivery"),
+                                     FIXTURE_TIME_US + 7, &has, &f.err));
     assert_false(has);
-    assert_ok(&f, decision_has_duplicate(f.store, text_of("o_1"), text_of("cold"), 0, &has,
-                                         &f.err));
+    assert_ok(&f, decision_has_duplicate(f.store, text_of("o_1"), text_of("cold"), 0,
+                                         &has, &f.err));
     assert_false(has);
     assert_true(decision_customer_exists(f.store, text_of("c_1")));
     assert_false(decision_customer_exists(f.store, text_of("c_2")));

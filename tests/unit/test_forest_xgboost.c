@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../support/forest_fixture.h"
+#include "support/forest_fixture.h"
 #include "infer/evaluate.h"
 
 #include <math.h>

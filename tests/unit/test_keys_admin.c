@@ -319,6 +319,21 @@ static void rotating_and_revoking_are_in_the_trail(void **state)
                         "2023-11-14T22:13:20Z");
 }
 
+/* Wherever memory runs out: it is said, and there is no key that nobody has seen. */
+static void too_little_memory_changes_nothing(void **state)
+{
+    struct running *running = *state;
+    struct made made;
+
+    assert_true(ask_sweep(running, (struct asking){.prepare = key_create_prepare,
+                                                   .body = SUPPORT}) > 3);
+    made = made_of(running);
+    assert_true(ask_sweep(running, (struct asking){.prepare = key_rotate_prepare,
+                                                   .subject = made.id,
+                                                   .body = ""}) > 3);
+    assert_int_equal(json_array_size(at(list(running), "data")), 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -333,6 +348,7 @@ int main(void)
         TEST(the_overlap_is_a_day_unless_said_otherwise),
         TEST(a_key_that_ends_is_followed_by_one_that_lives_as_long),
         TEST(rotating_and_revoking_are_in_the_trail),
+        TEST(too_little_memory_changes_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

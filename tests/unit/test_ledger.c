@@ -132,8 +132,8 @@ static void the_chain_is_what_the_header_says(void **state)
         assert_ok(&f, decide_once(f.store, &budget, i, i * 100, &row, &f.err));
     assert_ok(&f, budget_move(f.store, &budget, ENTRY_ADJUST, -4000, "", &f.err));
     assert_ok(&f, store_commit(f.store, &f.err));
-    assert_ok(&f, entry_list(f.store, NULL, 0, 100, false, &f.arena, &entries, &count,
-                             &f.err));
+    assert_ok(
+        &f, entry_list(f.store, NULL, 0, 100, false, &f.arena, &entries, &count, &f.err));
     assert_int_equal(count, 7);
     for (int i = 0; i < count; i++) {
         const struct entry *e = &entries[i];
@@ -141,9 +141,9 @@ static void the_chain_is_what_the_header_says(void **state)
         int n;
 
         memcpy(bytes, prev, 32);
-        n = snprintf((char *)bytes + 32, sizeof bytes - 32, "%lld|%s|%s|%s|%lld|%lld|%lld",
-                     (long long)e->seq, e->decision_id, e->budget_id,
-                     entry_kind_name(e->kind), (long long)e->amount,
+        n = snprintf((char *)bytes + 32, sizeof bytes - 32,
+                     "%lld|%s|%s|%s|%lld|%lld|%lld", (long long)e->seq, e->decision_id,
+                     e->budget_id, entry_kind_name(e->kind), (long long)e->amount,
                      (long long)e->balance_after, (long long)e->created_at_us);
         crypto_hash_sha256(hash, bytes, (unsigned long long)n + 32);
         assert_int_equal(e->seq, i + 1);
@@ -172,15 +172,15 @@ static void entries_are_listed_both_ways_and_per_budget(void **state)
     for (int i = 1; i <= 10; i++)
         assert_ok(&f, decide_once(f.store, i % 2 ? &a : &b, i, 10, &row, &f.err));
     assert_ok(&f, store_commit(f.store, &f.err));
-    assert_ok(&f, entry_list(f.store, NULL, 0, 5, true, &f.arena, &entries, &count,
-                             &f.err));
+    assert_ok(&f,
+              entry_list(f.store, NULL, 0, 5, true, &f.arena, &entries, &count, &f.err));
     assert_int_equal(count, 5);
     assert_int_equal(entries[0].seq, 12);
-    assert_ok(&f, entry_list(f.store, NULL, 8, 5, true, &f.arena, &entries, &count,
-                             &f.err));
+    assert_ok(&f,
+              entry_list(f.store, NULL, 8, 5, true, &f.arena, &entries, &count, &f.err));
     assert_int_equal(entries[0].seq, 7);
-    assert_ok(&f, entry_list(f.store, NULL, 8, 50, false, &f.arena, &entries, &count,
-                             &f.err));
+    assert_ok(
+        &f, entry_list(f.store, NULL, 8, 50, false, &f.arena, &entries, &count, &f.err));
     assert_int_equal(count, 4);
     assert_int_equal(entries[0].seq, 9);
     assert_ok(&f, entry_list(f.store, "bud_b", 0, 50, false, &f.arena, &entries, &count,
@@ -209,18 +209,21 @@ static void open_charges_are_what_was_not_closed(void **state)
     assert_ok(&f, budget_open(f.store, &b, &f.err));
     assert_ok(&f, decide_once(f.store, &a, 1, 100, &row, &f.err));
     assert_ok(&f, budget_move(f.store, &b, ENTRY_HOLD, 70, row.id, &f.err));
-    assert_ok(&f, entry_open_charges(f.store, row.id, &f.arena, &charges, &count, &f.err));
+    assert_ok(&f,
+              entry_open_charges(f.store, row.id, &f.arena, &charges, &count, &f.err));
     assert_int_equal(count, 2);
     assert_string_equal(charges[0].budget_id, "bud_a");
     assert_int_equal(charges[0].amount, 100);
     assert_int_equal(charges[1].amount, 70);
     assert_ok(&f, budget_move(f.store, &a, ENTRY_SETTLE, 60, row.id, &f.err));
     assert_ok(&f, budget_move(f.store, &a, ENTRY_RELEASE, 40, row.id, &f.err));
-    assert_ok(&f, entry_open_charges(f.store, row.id, &f.arena, &charges, &count, &f.err));
+    assert_ok(&f,
+              entry_open_charges(f.store, row.id, &f.arena, &charges, &count, &f.err));
     assert_int_equal(count, 1);
     assert_string_equal(charges[0].budget_id, "bud_b");
     assert_ok(&f, budget_move(f.store, &b, ENTRY_EXPIRE, 70, row.id, &f.err));
-    assert_ok(&f, entry_open_charges(f.store, row.id, &f.arena, &charges, &count, &f.err));
+    assert_ok(&f,
+              entry_open_charges(f.store, row.id, &f.arena, &charges, &count, &f.err));
     assert_int_equal(count, 0);
     store_rollback(f.store);
     fixture_close(&f);
@@ -276,12 +279,13 @@ static void operate(struct fixture *f, struct model *m, struct rng *rng)
     case 0: /* up or down, below what is used too */
         amount = (int64_t)rng_below(rng, 401) - 200;
         if (budget->limit + amount >= 0)
-            assert_ok(f, budget_move(f->store, budget, ENTRY_ADJUST, amount, "", &f->err));
+            assert_ok(f,
+                      budget_move(f->store, budget, ENTRY_ADJUST, amount, "", &f->err));
         return;
     case 1:
         if (budget->spent)
-            assert_ok(f, budget_move(f->store, budget, ENTRY_ROLL, budget->spent, "",
-                                     &f->err));
+            assert_ok(
+                f, budget_move(f->store, budget, ENTRY_ROLL, budget->spent, "", &f->err));
         return;
     case 2:
     case 3:

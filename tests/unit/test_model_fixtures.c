@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../support/forest_fixture.h"
+#include "support/forest_fixture.h"
 #include "base/file.h"
 
 #include <dirent.h>

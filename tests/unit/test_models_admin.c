@@ -9,6 +9,8 @@
 #include "support/service_fixture.h"
 #include "support/store_fixture.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,8 +170,7 @@ static void the_path_names_the_model(void **state)
 {
     static const char *const wrong[] = {
         "", ".m", "M", "a b",
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-        "aaaaaaaaaaaaa"};
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
     struct running *running = *state;
 
     assert_int_equal(push(running, "credit-uplift.v2_x", bundle_of(1, 2)), STATUS_OK);
@@ -409,8 +410,9 @@ static void a_champion_that_was_tampered_with_is_left_out(void **state)
     promote(running, 1);
     /* Another weight, and the example that goes with it: only the hash can tell. */
     tamper(running->path,
-           "UPDATE model_files SET content = cast(replace(content, '10', '11') AS blob)");
-    tamper(running->path,
+           "DROP TRIGGER model_files_no_update;"
+           "UPDATE model_files SET content = cast(replace(content, '10', '11') AS blob);"
+           "DROP TRIGGER IF EXISTS model_versions_no_update;"
            "UPDATE model_versions SET manifest = replace(manifest, '[[20]]', '[[22]]')");
     running_restart(running);
     assert_int_equal(served(running, &effect), 0);
@@ -442,6 +444,68 @@ static void the_trail_says_who_moved_what(void **state)
     assert_string_equal(string_at(running->json, "data/1/detail/reason"), "trial 1");
 }
 
+/* Wherever memory runs out: it is said, and the champion stays. */
+static void too_little_memory_changes_nothing(void **state)
+{
+    struct running *running = *state;
+    static const char first[] = "{\"version\": 1, \"reason\": \"x\"}";
+    double effect;
+
+    assert_true(ask_sweep(running, (struct asking){.prepare = model_push_prepare,
+                                                   .subject = "m",
+                                                   .body = bundle_of(10, 20)}) > 3);
+    assert_int_equal(int_at(running->json, "version"), 1);
+    assert_true(ask_sweep(running, (struct asking){.prepare = alias_put_prepare,
+                                                   .subject = "m/champion",
+                                                   .body = first}) > 3);
+    assert_int_equal(served(running, &effect), 1);
+    assert_int_equal(json_array_size(at(history(running, 0), "data")), 1);
+}
+
+struct scoring {
+    struct world_holder *worlds;
+    atomic_bool is_over;
+    atomic_int wrong_count, call_count;
+};
+
+static void *score(void *argument)
+{
+    struct scoring *scoring = argument;
+    struct err err;
+
+    err_clear(&err);
+    while (!atomic_load(&scoring->is_over)) {
+        struct world *world = world_acquire(scoring->worlds);
+        const struct served_model *model = world_model(world, "m");
+        double row = 1, effect = 0;
+
+        if (!model || scorer_effects(model->scorer, &row, 1, &effect, NULL, &err) ||
+            effect != (double)model->version)
+            atomic_fetch_add(&scoring->wrong_count, 1);
+        world_release(world);
+        atomic_fetch_add(&scoring->call_count, 1);
+    }
+    return NULL;
+}
+
+static void cases_are_answered_while_the_champion_moves(void **state)
+{
+    struct running *running = *state;
+    struct scoring scoring = {.worlds = service_worlds(running->service)};
+    pthread_t thread;
+
+    push_slope(running, 1);
+    push_slope(running, 2);
+    promote(running, 1);
+    assert_int_equal(pthread_create(&thread, NULL, score, &scoring), 0);
+    for (int i = 0; i < 20; i++)
+        promote(running, 1 + i % 2);
+    atomic_store(&scoring.is_over, true);
+    pthread_join(thread, NULL);
+    assert_true(atomic_load(&scoring.call_count) > 0);
+    assert_int_equal(atomic_load(&scoring.wrong_count), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -461,6 +525,8 @@ int main(void)
         TEST(models_are_listed_with_versions_and_aliases),
         TEST(a_champion_that_was_tampered_with_is_left_out),
         TEST(the_trail_says_who_moved_what),
+        TEST(too_little_memory_changes_nothing),
+        TEST(cases_are_answered_while_the_champion_moves),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -329,6 +329,26 @@ static void putting_again_with_the_same_key_changes_nothing(void **state)
     assert_int_equal(served(running, "goodwill"), 1);
 }
 
+/* Wherever memory runs out: it is said, and the policy before stays in force. */
+static void too_little_memory_changes_nothing(void **state)
+{
+    struct running *running = *state;
+    static const char back[] = "{\"revision\": 1, \"reason\": \"x\"}";
+
+    assert_int_equal(put(running, "goodwill", MENU_500, NULL), STATUS_OK);
+    assert_true(ask_sweep(running, (struct asking){.prepare = policy_put_prepare,
+                                                   .subject = "goodwill",
+                                                   .body = MENU_1000,
+                                                   .if_match = "\"1\""}) > 3);
+    assert_int_equal(served(running, "goodwill"), 2);
+    assert_true(ask_sweep(running, (struct asking){.prepare = policy_rollback_prepare,
+                                                   .subject = "goodwill",
+                                                   .body = back,
+                                                   .if_match = "\"2\""}) > 3);
+    assert_int_equal(served(running, "goodwill"), 3);
+    assert_int_equal(offered(running), 500);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -345,6 +365,7 @@ int main(void)
         TEST(a_restart_serves_what_was_served_and_leaves_out_what_it_cannot),
         TEST(a_stored_revision_can_be_opened_for_replay),
         TEST(putting_again_with_the_same_key_changes_nothing),
+        TEST(too_little_memory_changes_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,8 +27,8 @@ static void insert(struct fixture *f, struct model_version *version)
         {text_of("empty"), {NULL, 0}},
     };
 
-    assert_ok(f, model_insert(f->store, version, text_of("{\"name\":1}"), files, 3,
-                              &f->err));
+    assert_ok(
+        f, model_insert(f->store, version, text_of("{\"name\":1}"), files, 3, &f->err));
 }
 
 static void a_model_comes_back_with_its_files(void **state)
@@ -98,9 +98,11 @@ static void the_same_content_is_refused_and_numbers_are_never_given_again(void *
 
 static struct model_alias alias_of(const char *alias, int64_t version, int64_t at_us)
 {
-    struct model_alias move = {
-        .name = "m", .version = version, .moved_at_us = at_us, .moved_by = "cli",
-        .reason = "better"};
+    struct model_alias move = {.name = "m",
+                               .version = version,
+                               .moved_at_us = at_us,
+                               .moved_by = "cli",
+                               .reason = "better"};
 
     snprintf(move.alias, sizeof move.alias, "%s", alias);
     return move;
@@ -153,8 +155,10 @@ static void an_alias_moves_and_remembers(void **state)
 static void a_policy_keeps_every_revision(void **state)
 {
     struct fixture f;
-    struct policy_revision written = {.id = "goodwill", .created_at_us = FIXTURE_TIME_US,
-                                      .created_by = "key_1", .reason = "start",
+    struct policy_revision written = {.id = "goodwill",
+                                      .created_at_us = FIXTURE_TIME_US,
+                                      .created_by = "key_1",
+                                      .reason = "start",
                                       .document = text_of("{\"v\":1}")};
     struct policy_revision other = written, read, *list;
     int count;
@@ -193,8 +197,12 @@ static void a_policy_keeps_every_revision(void **state)
 static void a_key_comes_back_and_can_be_revoked(void **state)
 {
     struct fixture f;
-    struct api_key key = {.id = "key_1", .name = "support", .scopes = "decide read",
-                          .hash = {9, 8, 7}, .created_at_us = 5, .expires_at_us = 6};
+    struct api_key key = {.id = "key_1",
+                          .name = "support",
+                          .scopes = "decide read",
+                          .hash = {9, 8, 7},
+                          .created_at_us = 5,
+                          .expires_at_us = 6};
     struct api_key *list;
     int count;
 

@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../support/bundle_fixture.h"
-#include "../support/forest_fixture.h"
+#include "support/bundle_fixture.h"
+#include "support/forest_fixture.h"
 #include "infer/scorer.h"
 
 #include <math.h>
@@ -76,8 +76,9 @@ static void examples_are_reproduced_or_refused(void **)
     }
     scorer = scorer_of(text);
     assert_int_equal(scorer_check_examples(scorer, &err), STATUS_INVALID);
-    assert_string_equal(err.text, "examples: row 1, arm 'small': the effect is 24, not "
-                                  "24.100000000000001");
+    assert_string_equal(err.text,
+                        "/examples/effects/1: row 1, arm 'small': the effect is "
+                        "24, not 24.100000000000001");
     scorer_close(scorer);
     free(text);
 }

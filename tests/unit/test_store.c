@@ -318,7 +318,8 @@ static void every_tampered_row_is_found(void **state)
     } edits[] = {
         {"UPDATE entries SET amount = 11 WHERE seq = 4", "entry 4 was changed"},
         {"UPDATE entries SET created_at_us = 5 WHERE seq = 4", "entry 4 was changed"},
-        {"UPDATE entries SET decision_id = 'dec_00000000000000000000000009' WHERE seq = 4",
+        {"UPDATE entries SET decision_id = 'dec_00000000000000000000000009' WHERE seq = "
+         "4",
          "entry 4 was changed"},
         {"UPDATE entries SET hash = randomblob(32) WHERE seq = 4", "entry 4 was changed"},
         {"DELETE FROM entries WHERE seq = 4", "entry 4 is missing"},
@@ -327,12 +328,14 @@ static void every_tampered_row_is_found(void **state)
          "held 110, spent 0, but its entries add up to 1000000, 100, 0"},
         {"DELETE FROM entries WHERE seq > 11; UPDATE budgets SET held_minor = 100",
          "The last row of 'entries' is 11, but row 12 was written last"},
-        {"UPDATE entries SET seq = 1000 WHERE seq = 4; UPDATE entries SET seq = 4 WHERE seq = "
+        {"UPDATE entries SET seq = 1000 WHERE seq = 4; UPDATE entries SET seq = 4 WHERE "
+         "seq = "
          "5; UPDATE entries SET seq = 5 WHERE seq = 1000",
          "entry 4 was changed"},
         {"UPDATE budgets SET spent_minor = 10, held_minor = held_minor - 10", "add up"},
         {"UPDATE budgets SET limit_minor = 2000000", "add up"},
-        {"UPDATE decisions SET status = 1 WHERE number = 3", "is settled, but 10 is still"},
+        {"UPDATE decisions SET status = 1 WHERE number = 3",
+         "is settled, but 10 is still"},
         {"UPDATE decisions SET answer_number = 999 WHERE number = 3",
          "Row 3 of 'decisions' refers to a row of 'answers'"},
         {"DELETE FROM chains WHERE name = 'audit'", "'audit' ends is not recorded"},
@@ -349,8 +352,10 @@ static void every_tampered_row_is_found(void **state)
     for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
         struct fixture f;
         struct store_report report;
-        struct audit_event event = {
-            .actor = "cli", .action = "test", .subject = "x", .detail = text_of("{\"a\":1}")};
+        struct audit_event event = {.actor = "cli",
+                                    .action = "test",
+                                    .subject = "x",
+                                    .detail = text_of("{\"a\":1}")};
 
         fixture_open(&f);
         decided(&f, 11);

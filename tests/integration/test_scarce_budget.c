@@ -1,0 +1,361 @@
+/* test_scarce_budget.c - what the price of a scarce budget is worth, where the truth is known.
+ *
+ * Generated refund cases are decided over HTTP twice: with a paced budget of 15 % of what the
+ * same model would give away if money were no matter, and with an unpaced one of the same size,
+ * which whoever comes first empties. Beside them stand what the same model could have reached
+ * with one price fixed in hindsight, and the most that anybody could who knew the truth. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "optimize/price.h"
+#include "support/case_stream.h"
+#include "support/server.h"
+#include "table/csv.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CASE_COUNT = 6000,
+    WORLD_SEED = 7, /* the model was trained on 1 */
+    CONNECTION_COUNT = 16,
+    SCARCE_PERCENT = 15,
+    DOSE_COUNT = 4,
+};
+
+static const int64_t doses[DOSE_COUNT] = {500, 1000, 1500, 2000};
+/* Of a credit; one in ten is never used. */
+static const double cost_share = 0.9;
+
+static char *cases[CASE_COUNT];
+static double true_effects[CASE_COUNT][DOSE_COUNT];
+static struct stream_answer free_answers[CASE_COUNT]; /* if money were no matter */
+static bool is_skipped;
+
+/* --- the world ------------------------------------------------------------------------------ */
+
+static void read_truth(const char *path)
+{
+    struct csv *csv;
+    struct err err;
+    bool has_row;
+
+    err_clear(&err);
+    assert_int_equal(csv_open(path, true, &csv, &err), 0);
+    for (int i = 0; i < CASE_COUNT; i++) {
+        assert_int_equal(csv_next(csv, &has_row, &err), 0);
+        assert_true(has_row);
+        for (int dose = 0; dose < DOSE_COUNT; dose++) {
+            char name[32];
+            int column;
+
+            snprintf(name, sizeof name, "effect_%lld", (long long)doses[dose]);
+            assert_int_equal(csv_column_find(csv, name, &column, &err), 0);
+            assert_int_equal(csv_number(csv, column, &true_effects[i][dose], &err), 0);
+        }
+    }
+    csv_close(csv);
+}
+
+static void read_cases(const char *path)
+{
+    FILE *file = fopen(path, "re");
+
+    assert_non_null(file);
+    for (int i = 0; i < CASE_COUNT; i++) {
+        size_t room = 0;
+
+        assert_true(getline(&cases[i], &room, file) > 0);
+    }
+    fclose(file);
+}
+
+static double true_value(int asked, int64_t amount)
+{
+    for (int dose = 0; dose < DOSE_COUNT; dose++)
+        if (doses[dose] == amount)
+            return true_effects[asked][dose] - cost_share * (double)amount;
+    assert_int_equal(amount, 0);
+    return 0;
+}
+
+/* --- one way to spend it -------------------------------------------------------------------- */
+
+struct spending {
+    double values[CASE_COUNT], value;
+    int64_t amount;
+    int count;
+};
+
+static void spend_on(struct spending *spending, int asked, int64_t amount)
+{
+    spending->values[asked] = true_value(asked, amount);
+    spending->value += spending->values[asked];
+    spending->amount += amount;
+    spending->count += amount > 0;
+}
+
+static void spending_of(const struct stream_answer *answers, struct spending *spending)
+{
+    *spending = (struct spending){0};
+    for (int i = 0; i < CASE_COUNT; i++)
+        spend_on(spending, i, answers[i].amount);
+}
+
+/* Greedy choice at the one price that suits all cases; by the truth, or by the model's effects. */
+static double hindsight(bool is_by_truth, int64_t limit, struct spending *spending)
+{
+    static struct price_option options[CASE_COUNT * DOSE_COUNT];
+    static int option_starts[CASE_COUNT + 1], budgets[CASE_COUNT],
+        budget_starts[CASE_COUNT + 1];
+    const double limits[] = {(double)limit};
+    const struct price_problem problem = {.options = options,
+                                          .option_starts = option_starts,
+                                          .budgets = budgets,
+                                          .budget_starts = budget_starts,
+                                          .case_count = CASE_COUNT,
+                                          .limits = limits,
+                                          .budget_count = 1};
+    double price = 0;
+    struct err err;
+    int count = 0;
+
+    err_clear(&err);
+    for (int i = 0; i < CASE_COUNT; i++) {
+        const struct stream_answer *answer = &free_answers[i];
+
+        for (int k = 0; k < (is_by_truth ? DOSE_COUNT : answer->option_count); k++) {
+            int64_t amount = is_by_truth ? doses[k] : answer->options[k].amount;
+
+            if (amount > 0)
+                options[count++] = (struct price_option){
+                    is_by_truth ? true_effects[i][k] : answer->options[k].effect,
+                    is_by_truth ? cost_share * (double)amount : answer->options[k].cost,
+                    amount};
+        }
+        option_starts[i + 1] = count;
+        budget_starts[i + 1] = i + 1;
+    }
+    assert_int_equal(price_solve(&problem, &price, &err), 0);
+
+    *spending = (struct spending){0};
+    for (int i = 0; i < CASE_COUNT; i++) {
+        double best = 0;
+        int64_t amount = 0;
+
+        for (int k = option_starts[i]; k < option_starts[i + 1]; k++) {
+            double net = options[k].effect - options[k].cost * (1 + price);
+
+            if (net > best) {
+                best = net;
+                amount = options[k].amount;
+            }
+        }
+        spend_on(spending, i, amount);
+    }
+    return price;
+}
+
+/* --- the server ----------------------------------------------------------------------------- */
+
+struct stage {
+    char *folder, *authorization;
+    struct live_server server;
+    struct stream stream;
+};
+
+/* A fresh folder with the sample model, a policy, and one budget for everything. */
+static void stage_open(struct stage *stage, json_t *budget)
+{
+    const char *listen = stage->server.listen;
+
+    *stage = (struct stage){.folder = folder_temporary()};
+    assert_non_null(stage->folder);
+    stage->authorization = admin_make(stage->folder);
+    assert_true(live_server_start(stage->folder, NULL, &stage->server));
+    stage->stream = (struct stream){.listen = listen,
+                                    .authorization = stage->authorization,
+                                    .connection_count = CONNECTION_COUNT};
+    model_install(listen, stage->authorization, "credit_uplift", "models/credit_uplift");
+    json_decref(
+        server_call(listen, stage->authorization, "PUT", "/v1/policies/goodwill",
+                    json_pack("{s:s, s:s, s:{s:[i, i, i, i]}}", "currency", "USD",
+                              "model", "credit_uplift", "menu", "amounts", (int)doses[0],
+                              (int)doses[1], (int)doses[2], (int)doses[3]),
+                    201));
+    json_object_set_new(budget, "id", json_string("bud_all"));
+    json_object_set_new(budget, "currency", json_string("USD"));
+    json_object_set_new(budget, "period", json_string("total"));
+    json_decref(
+        server_call(listen, stage->authorization, "POST", "/v1/budgets", budget, 201));
+}
+
+static int64_t stage_held(const struct stage *stage)
+{
+    json_t *budget = server_call(stage->stream.listen, stage->authorization, "GET",
+                                 "/v1/budgets/bud_all", NULL, 200);
+    int64_t held = json_integer_value(json_object_get(budget, "held"));
+
+    json_decref(budget);
+    return held;
+}
+
+static void stage_close(struct stage *stage)
+{
+    assert_int_equal(live_server_stop(&stage->server), 0);
+    free(stage->authorization);
+    free(stage->folder);
+}
+
+static int64_t decide_all(json_t *budget, struct stream_answer *answers,
+                          struct spending *spending)
+{
+    struct stage stage;
+    int64_t held;
+
+    stage_open(&stage, budget);
+    stream_decide(&stage.stream, cases, CASE_COUNT, answers);
+    held = stage_held(&stage);
+    printf("%d cases decided in %.1f s\n", CASE_COUNT, stage.stream.seconds);
+    stage_close(&stage);
+    spending_of(answers, spending);
+    assert_int_equal(held, spending->amount);
+    return held;
+}
+
+/* --- what it is worth ----------------------------------------------------------------------- */
+
+static void print_course(const struct stream_answer *answers)
+{
+    enum { PART_COUNT = 12 };
+    double amounts[PART_COUNT] = {0}, prices[PART_COUNT] = {0};
+    int counts[PART_COUNT] = {0};
+
+    for (int i = 0; i < CASE_COUNT; i++) {
+        int part = (int)(answers[i].sequence * PART_COUNT / CASE_COUNT);
+
+        counts[part]++;
+        amounts[part] += (double)answers[i].amount;
+        prices[part] += answers[i].price;
+    }
+    printf("amount per case, and mean price, by twelfths of the stream:");
+    for (int part = 0; part < PART_COUNT; part++)
+        printf("  %.0f %.2f", amounts[part] / counts[part], prices[part] / counts[part]);
+    printf("\n");
+}
+
+static void print_spending(const char *name, const struct spending *spending,
+                           const struct spending *best)
+{
+    printf("  %-34s %9lld %6d %11.0f  %5.3f\n", name, (long long)spending->amount,
+           spending->count, spending->value, spending->value / best->value);
+}
+
+/* Standard error of the difference between two ways with the same cases. */
+static double error_of(const struct spending *a, const struct spending *b)
+{
+    double mean = (a->value - b->value) / CASE_COUNT, squares = 0;
+
+    for (int i = 0; i < CASE_COUNT; i++)
+        squares += pow(a->values[i] - b->values[i] - mean, 2);
+    return sqrt(squares);
+}
+
+static void a_priced_budget_buys_more_than_one_that_is_served_first_come(void **state)
+{
+    static struct stream_answer answers[CASE_COUNT];
+    static struct spending all, paced, unpaced, by_model, best;
+    struct stage stage;
+    int64_t limit;
+    double price, error;
+
+    (void)state;
+    if (is_skipped)
+        skip();
+    stage_open(&stage, json_pack("{s:I}", "limit", (json_int_t)1000000000));
+    stage.stream.is_dry_run = true;
+    stream_decide(&stage.stream, cases, CASE_COUNT, free_answers);
+    assert_int_equal(stage_held(&stage), 0);
+    stage_close(&stage);
+    spending_of(free_answers, &all);
+    limit = all.amount * SCARCE_PERCENT / 100;
+
+    assert_true(decide_all(json_pack("{s:I, s:s, s:i}", "limit", (json_int_t)limit,
+                                     "pacing", "even", "expected_cases", CASE_COUNT),
+                           answers, &paced) <= limit);
+    print_course(answers);
+    assert_true(decide_all(json_pack("{s:I}", "limit", (json_int_t)limit), answers,
+                           &unpaced) <= limit);
+    hindsight(true, limit, &best);
+    price = hindsight(false, limit, &by_model);
+    error = error_of(&paced, &unpaced);
+    printf("budget %lld, %d %% of what the model would give at price 0\n"
+           "  %-34s %9s %6s %11s  %s\n",
+           (long long)limit, SCARCE_PERCENT, "", "given", "cases", "true value", "share");
+    print_spending("best possible, knowing the truth", &best, &best);
+    print_spending("the model at one price in hindsight", &by_model, &best);
+    print_spending("paced", &paced, &best);
+    print_spending("first come, first served", &unpaced, &best);
+    printf("  the price in hindsight is %.3f; paced less unpaced %.0f, se %.0f; "
+           "%.2f times as much\n",
+           price, paced.value - unpaced.value, error, paced.value / unpaced.value);
+
+    assert_true((double)paced.amount >= 0.97 * (double)limit);
+    assert_true((double)unpaced.amount >= 0.97 * (double)limit);
+    assert_true(paced.value - unpaced.value > 4 * error);
+    assert_true(paced.value > 2 * unpaced.value);
+    /* What prices lose that are learned on the way. */
+    assert_true(paced.value > 0.95 * by_model.value);
+    assert_true(paced.value < best.value);
+}
+
+static int make_world(void **state)
+{
+    char *folder = folder_temporary(), command[8192], path[4096];
+
+    (void)state;
+    if (!folder)
+        return -1;
+    if (system("/usr/bin/python3 -c 'import numpy' 2>/dev/null") != 0) {
+        printf("SKIPPED: python3-numpy is not installed\n");
+        is_skipped = true;
+        free(folder);
+        return 0;
+    }
+    snprintf(command, sizeof command,
+             "/usr/bin/python3 scripts/refund_world.py --cases %d --seed %d --json "
+             "--output '%s/cases.ndjson' --truth '%s/truth.csv'",
+             CASE_COUNT, WORLD_SEED, folder, folder);
+    if (system(command) != 0)
+        return -1;
+    snprintf(path, sizeof path, "%s/cases.ndjson", folder);
+    read_cases(path);
+    snprintf(path, sizeof path, "%s/truth.csv", folder);
+    read_truth(path);
+    free(folder);
+    return 0;
+}
+
+static int forget_world(void **state)
+{
+    (void)state;
+    for (int i = 0; i < CASE_COUNT; i++)
+        free(cases[i]);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_priced_budget_buys_more_than_one_that_is_served_first_come),
+    };
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    return cmocka_run_group_tests(tests, make_world, forget_world);
+}
