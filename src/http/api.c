@@ -157,7 +157,7 @@ static void give_names(struct exchange *exchange)
 
 static enum status authenticate(struct exchange *exchange, struct err *err)
 {
-    unsigned needed = 1u << exchange->route->access;
+    unsigned enough = 1u << ACCESS_ADMIN;
     enum status rc;
 
     if (exchange->is_local) {
@@ -172,7 +172,8 @@ static enum status authenticate(struct exchange *exchange, struct err *err)
                        exchange->principal.id, &exchange->principal.scopes, err);
     if (rc)
         return rc;
-    if (exchange->principal.scopes & (needed | 1u << ACCESS_ADMIN))
+    enough |= 1u << exchange->route->access;
+    if (exchange->principal.scopes & enough)
         return STATUS_OK;
     return err_code(err, STATUS_FORBIDDEN, "insufficient_scope",
                     "this key may not do that: it needs the scope %s",
