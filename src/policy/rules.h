@@ -159,10 +159,6 @@ const char *fact_format(const struct fact *fact, struct arena *arena);
 const char *operator_name(enum operator op);
 bool operator_find(const char *name, enum operator* op);
 
-/* The multiple of step that rounding picks for order x bps / 10000, rounded once and exactly.
- * Rounding never lifts a share above the order: it goes down then. */
-int64_t share_round(int64_t order, int bps, int64_t step, enum rounding rounding);
-
 /* Block every option that gives something on top of what is owed. */
 void menu_block(struct menu *menu, enum policy_code code, const char *detail);
 
