@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "json/scan.h"
-#include "policy/pointer.h"
 
 enum { VALUE_SHOWN_BYTES_MAX = 40, VALUES_SHOWN_MAX = 4, FACT_SHOWN_BYTES = 64 };
 

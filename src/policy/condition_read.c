@@ -1,7 +1,7 @@
 /* condition_read.c - rules with conditions, from a policy's document. */
 #include "policy/condition_read.h"
 
-#include "policy/pointer.h"
+#include "base/pointer.h"
 
 enum { CONDITION_VALUE_COUNT_MAX = 32 };
 
