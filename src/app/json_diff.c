@@ -89,12 +89,12 @@ int json_diff_print(const json_t *before, const json_t *after, FILE *out)
     {
         const json_t *was = json_object_get(entry, "before");
         const json_t *is = json_object_get(entry, "after");
+        char pointer[POINTER_BYTES];
 
-        fprintf(out, "%c %s",
-                was && is ? ' '
-                : is      ? '+'
-                          : '-',
-                json_string_value(json_object_get(entry, "pointer")));
+        snprintf(pointer, sizeof pointer, "%s",
+                 json_string_value(json_object_get(entry, "pointer")));
+        text_plain(pointer);
+        fprintf(out, "%c %s", was && is ? ' ' : is ? '+' : '-', pointer);
         if (was)
             print_one(was, ": ", out);
         if (is)
