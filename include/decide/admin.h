@@ -15,8 +15,8 @@ enum status budget_adjust_prepare(struct action *action, struct err *err);
 
 enum status budget_show(struct service *service, const char *id, struct arena *arena,
                         struct text *json, int64_t *revision, struct err *err);
-enum status budget_list_show(struct service *service, struct text after, int limit,
-                             struct arena *arena, struct text *json, struct err *err);
+enum status budget_list_show(struct service *service, struct arena *arena,
+                             struct text *json, struct err *err);
 /* Entries of a budget; of the whole ledger when id is NULL. */
 enum status entry_list_show(struct service *service, const char *id, struct text after,
                             int limit, bool is_descending, struct arena *arena,

@@ -106,8 +106,12 @@ static enum status make_scope_key(struct action *action, struct err *err)
 
 static enum status make_ready(struct action *action, struct err *err)
 {
-    enum status rc = make_scope_key(action, err);
+    enum status rc = STATUS_OK;
 
+    if (action->idempotency_key)
+        rc = action_require_key(action, err);
+    if (!rc)
+        rc = make_scope_key(action, err);
     if (rc)
         return rc;
     action->job.run = run;

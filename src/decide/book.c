@@ -314,6 +314,12 @@ enum status book_remove(struct book *book, struct store *store, const char *id,
     return STATUS_OK;
 }
 
+/* A figure for people, not a balance: it stops at the largest amount there is. */
+static int64_t capped_sum(int64_t a, int64_t b)
+{
+    return a > MONEY_MINOR_MAX - b ? MONEY_MINOR_MAX : a + b;
+}
+
 /* --- moves of money ------------------------------------------------------------------------- */
 
 enum status book_hold(struct book *book, struct store *store,
@@ -330,7 +336,7 @@ enum status book_hold(struct book *book, struct store *store,
                            decision->seen.budgets[i].id);
         if (kind == ENTRY_HOLD)
             budget->case_count++;
-        budget->unfunded += decision->amount - charge;
+        budget->unfunded = capped_sum(budget->unfunded, decision->amount - charge);
         mark(budget);
         if (charge == 0)
             continue;

@@ -374,40 +374,26 @@ enum status budget_show(struct service *service, const char *id, struct arena *a
     return json_writer_text(&writer, json, err);
 }
 
-/* Whether an id comes after the cursor. */
-static bool is_after(const char *id, struct text after)
-{
-    struct text text = text_of(id);
-    size_t common = text.bytes < after.bytes ? text.bytes : after.bytes;
-    int order = common ? memcmp(text.at, after.at, common) : 0;
-
-    return order > 0 || (order == 0 && text.bytes > after.bytes);
-}
-
-enum status budget_list_show(struct service *service, struct text after, int limit,
-                             struct arena *arena, struct text *json, struct err *err)
+enum status budget_list_show(struct service *service, struct arena *arena,
+                             struct text *json, struct err *err)
 {
     struct store *reader = service_reader_take(service);
     struct budget *budgets = NULL;
     struct json_writer writer;
     size_t bytes = LIST_FRAME_BYTES;
-    int count = 0, first = 0, end;
+    int count = 0;
     enum status rc = budget_list(reader, arena, &budgets, &count, err);
 
     service_reader_give(service, reader);
-    if (rc)
-        return rc;
-    while (first < count && !is_after(budgets[first].id, after))
-        first++;
-    end = count - first > limit ? first + limit : count;
-    for (int i = first; i < end; i++)
+    for (int i = 0; i < count; i++)
         bytes += budget_bytes(&budgets[i]);
-    rc = show_writer(arena, bytes, &writer, err);
+    if (!rc)
+        rc = show_writer(arena, bytes, &writer, err);
     if (rc)
         return rc;
     list_put_start(&writer);
-    for (int i = first; i < end; i++)
+    for (int i = 0; i < count; i++)
         budget_put(&writer, &budgets[i]);
-    list_put_end(&writer, end < count ? budgets[end - 1].id : NULL);
+    list_put_end(&writer, NULL);
     return json_writer_text(&writer, json, err);
 }

@@ -44,6 +44,9 @@
 #define MOVE_COLUMNS   "name, alias, version, moved_at_us, moved_by, reason"
 #define KEY_COLUMNS    "id, name, scopes, hash, created_at_us, expires_at_us, revoked_at_us"
 
+/* Exact up to the largest amount there is, and no more than that: sum() would fail beyond 64 bits. */
+#define CAPPED_SUM(column) "cast(min(total(" column "), 9007199254740991.0) AS INTEGER)"
+
 #define STORE_STATEMENTS(X)                                                              \
     /* Transactions. */                                                                  \
     X(BEGIN_WRITE, WRITE, "BEGIN IMMEDIATE")                                             \
@@ -78,12 +81,15 @@
     X(DECISION_PAGE_ORDER_UP, READ, DECISION_PAGE("d.order_id = ?1", ">", "ASC"))        \
     X(DECISION_PAGE_ORDER_DOWN, READ, DECISION_PAGE("d.order_id = ?1", "<", "DESC"))     \
     X(DECISION_USAGE, READ,                                                              \
-      "SELECT count(*), coalesce(sum(goodwill), 0) FROM decisions"                       \
-      " WHERE customer_id = ?1 AND created_at_us >= ?2 AND status IN (0, 1)"             \
-      " AND goodwill > 0")                                                               \
+      "SELECT count(*), " CAPPED_SUM(                                                    \
+          "goodwill") " FROM decisions"                                                  \
+                      " WHERE customer_id = ?1 AND created_at_us >= ?2 AND status IN "   \
+                      "(0, 1)"                                                           \
+                      " AND goodwill > 0")                                               \
     X(DECISION_ORDER_AMOUNT, READ,                                                       \
-      "SELECT coalesce(sum(iif(status = 1, settled_amount, amount)), 0)"                 \
-      " FROM decisions WHERE order_id = ?1 AND status IN (0, 1)")                        \
+      "SELECT " CAPPED_SUM(                                                              \
+          "iif(status = 1, settled_amount, amount)") " FROM decisions WHERE order_id = " \
+                                                     "?1 AND status IN (0, 1)")          \
     X(DECISION_DUPLICATE, READ,                                                          \
       "SELECT 1 FROM decisions WHERE order_id = ?1 AND issue = ?2"                       \
       " AND created_at_us >= ?3 AND status IN (0, 1) AND amount > 0 LIMIT 1")            \

@@ -72,6 +72,7 @@ static const struct route_row {
     {"GET", "/healthz", "/healthz", NULL, "uostA"},
     {"GET", "/readyz", "/readyz", NULL, "uostA"},
     {"GET", "/version", "/version", NULL, "uostA"},
+    {"GET", "/openapi.json", "/openapi.json", NULL, "uostA"},
 };
 
 enum { ROUTE_COUNT = sizeof routes / sizeof routes[0] };

@@ -324,6 +324,27 @@ static void a_foreign_currency_is_refused(void **state)
     stage_end(&stage);
 }
 
+static void the_largest_amounts_hurt_nobody(void **state)
+{
+    struct stage stage = stage_of(", \"order_limit\": {\"order_share\": 1.0}", 100000);
+    char body[512], key[16];
+
+    (void)state;
+    /* Beyond 2^53 in all for the budget, and beyond 2^63 for the order. */
+    for (int i = 0; i < 1030; i++) {
+        snprintf(body, sizeof body,
+                 "{\"case_id\": \"k\", \"customer_id\": \"c\", \"currency\": \"USD\","
+                 " \"order_id\": \"o\", \"issue\": \"x\","
+                 " \"order_amount\": 9007199254740991, \"entitled_amount\": "
+                 "9007199254740991}");
+        snprintf(key, sizeof key, "k%d", i);
+        assert_answer(post(&stage, "/v1/decisions", key, body), 201);
+    }
+    free(decide(&stage, "after", NEEDY("c2"),
+                0)); /* what was owed has taken all there was */
+    stage_end(&stage);
+}
+
 /* --- limits of the customer ------------------------------------------------------------------- */
 
 static void a_customer_gets_so_many_in_a_window(void **state)
@@ -447,6 +468,7 @@ int main(void)
         cmocka_unit_test(a_dry_run_keeps_nothing),
         cmocka_unit_test(a_new_period_begins_with_all_of_the_limit),
         cmocka_unit_test(a_foreign_currency_is_refused),
+        cmocka_unit_test(the_largest_amounts_hurt_nobody),
         cmocka_unit_test(a_customer_gets_so_many_in_a_window),
         cmocka_unit_test(a_person_decides_otherwise),
         cmocka_unit_test(a_person_cannot_spend_what_is_not_there),
