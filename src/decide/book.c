@@ -314,13 +314,23 @@ enum status book_remove(struct book *book, struct store *store, const char *id,
     return STATUS_OK;
 }
 
-/* A figure for people, not a balance: it stops at the largest amount there is. */
-static int64_t capped_sum(int64_t a, int64_t b)
-{
-    return a > MONEY_MINOR_MAX - b ? MONEY_MINOR_MAX : a + b;
-}
-
 /* --- moves of money ------------------------------------------------------------------------- */
+
+/* Note what an entitled amount did not find (> 0), or that it is not asked for any more. The figure
+ * stays within 0 and the largest amount. */
+static enum status note_unfunded(struct store *store, struct budget *budget,
+                                 const char *decision_id, int64_t amount, int64_t now_us,
+                                 struct err *err)
+{
+    int64_t least = -budget->unfunded, most = MONEY_MINOR_MAX - budget->unfunded;
+
+    amount = amount < least ? least : amount > most ? most : amount;
+    if (amount == 0)
+        return STATUS_OK;
+    budget->unfunded += amount;
+    mark(budget);
+    return append(store, budget, ENTRY_UNFUNDED, amount, decision_id, "", now_us, err);
+}
 
 enum status book_hold(struct book *book, struct store *store,
                       const struct decision *decision, enum entry_kind kind,
@@ -336,27 +346,30 @@ enum status book_hold(struct book *book, struct store *store,
                            decision->seen.budgets[i].id);
         if (kind == ENTRY_HOLD)
             budget->case_count++;
-        budget->unfunded = capped_sum(budget->unfunded, decision->amount - charge);
         mark(budget);
-        if (charge == 0)
-            continue;
-        if (charge > remaining_of(budget))
+        if (charge > 0 && charge > remaining_of(budget))
             return err_set(err, STATUS_CORRUPT, "budget %s would be overspent",
                            budget->id);
-        budget->held += charge;
-        rc = append(store, budget, kind, charge, decision->id, "", now_us, err);
+        rc = note_unfunded(store, budget, decision->id, decision->amount - charge, now_us,
+                           err);
+        if (!rc && charge > 0) {
+            budget->held += charge;
+            rc = append(store, budget, kind, charge, decision->id, "", now_us, err);
+        }
         if (rc)
             return rc;
     }
     return STATUS_OK;
 }
 
-/* One charge: settled of it is spent, the rest goes back. */
+/* One charge: settled of it is spent, the rest goes back; likewise what had found no room. */
 static enum status close_charge(struct budget *budget, struct store *store,
-                                const struct closing *closing, int64_t charge,
+                                const struct closing *closing, const struct charge *open,
                                 struct err *err)
 {
+    int64_t charge = open->amount;
     int64_t settled = closing->settled < charge ? closing->settled : charge;
+    int64_t missed = closing->settled - settled; /* paid, and still without room */
     enum status rc = STATUS_OK;
 
     mark(budget);
@@ -371,6 +384,10 @@ static enum status close_charge(struct budget *budget, struct store *store,
         rc = append(store, budget, closing->rest, charge - settled, closing->decision_id,
                     closing->note, closing->now_us, err);
     }
+    /* An earlier period's figure is history. */
+    if (!rc && missed < open->unfunded && open->since_us >= budget->period_starts_at_us)
+        rc = note_unfunded(store, budget, closing->decision_id, missed - open->unfunded,
+                           closing->now_us, err);
     return rc;
 }
 
@@ -389,7 +406,7 @@ enum status book_close_hold(struct book *book, struct store *store,
         struct budget *budget = book_find(book, charges[i].budget_id);
 
         /* A budget that holds something cannot be removed. */
-        rc = budget ? close_charge(budget, store, closing, charges[i].amount, err)
+        rc = budget ? close_charge(budget, store, closing, &charges[i], err)
                     : err_set(err, STATUS_CORRUPT, "budget %s, charged by %s, is gone",
                               charges[i].budget_id, closing->decision_id);
     }

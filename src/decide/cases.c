@@ -32,11 +32,12 @@ static enum status look_back(struct store *store, const struct refund_case *aske
     enum status rc = STATUS_OK;
 
     for (int i = 0; i < needs->window_count && !rc; i++)
-        rc = decision_usage(store, asked->customer_id,
+        rc = decision_usage(store, asked->customer_id, asked->currency,
                             seen->now_us - needs->window_seconds[i] * SECOND_US,
                             &history->window_counts[i], &history->window_amounts[i], err);
     if (!rc && needs->needs_order && asked->order_id.bytes > 0)
-        rc = decision_order_amount(store, asked->order_id, &history->order_amount, err);
+        rc = decision_order_amount(store, asked->order_id, asked->currency,
+                                   &history->order_amount, err);
     if (!rc && needs->duplicate_seconds > 0 && asked->order_id.bytes > 0)
         rc = decision_has_duplicate(store, asked->order_id, asked->issue,
                                     seen->now_us - needs->duplicate_seconds * SECOND_US,
@@ -158,5 +159,5 @@ enum status case_prepare(struct action *action, bool is_dry_run, struct err *err
              action->request_id);
     action->request = request;
     action->perform = decide_perform;
-    return rc;
+    return action_refuse_later(action, rc, err);
 }

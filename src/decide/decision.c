@@ -265,6 +265,9 @@ static enum status review(const struct refund_case *asked, struct arena *arena,
         return rc;
     decision->outcome = OUTCOME_REVIEW;
     decision->recommended = chosen->amount;
+    decision->menu.options[decision->chosen].propensity = 0;
+    decision->chosen = 0; /* nothing on top, until a person has decided */
+    decision->menu.options[0].propensity = 1;
     decision->goodwill = 0;
     decision->amount = decision->entitled;
     /* Said first, whatever else there was to say. */
