@@ -3,6 +3,7 @@
 
 #include "decide/admin.h"
 #include "decide/lists.h"
+#include "decide/load.h"
 
 #include <stdlib.h>
 #include <string.h>

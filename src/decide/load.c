@@ -2,7 +2,6 @@
 #include "decide/load.h"
 
 #include "base/log.h"
-#include "decide/admin.h"
 
 #include <stdlib.h>
 #include <string.h>
