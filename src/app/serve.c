@@ -133,7 +133,7 @@ static enum status open_service(struct run *run, struct err *err)
 {
     const struct service_settings settings = {
         .folder = run->settings.data,
-        .clock = &system_clock,
+        .clock = &steady_clock,
         .reader_count = (int)run->settings.readers,
         .queue_capacity = (int)run->settings.queue,
         .has_keepers = true,

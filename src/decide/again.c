@@ -80,6 +80,7 @@ enum status again_make(struct service *service, const char *id, struct arena *ar
     decision->seen = again->made_from.seen;
     decision->build = again->made_from.build;
     if (again->made_from.is_override) {
+        decision->hold_seconds = again->made_from.override_hold_seconds;
         decision->policy_id = again->made_from.policy_id;
         decision->policy_revision = again->made_from.policy_revision;
         decision_by_person(again->made_from.override_amount,

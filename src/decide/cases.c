@@ -19,6 +19,7 @@ static enum status no_room(struct err *err)
 
 struct decide_request {
     struct refund_case asked;
+    struct decision prepared; /* as it goes to the commit thread, and stays */
     struct decision decision;
     bool is_dry_run;
 };
@@ -52,8 +53,9 @@ static enum status record(struct action *action, struct commit *commit,
                           struct err *err)
 {
     struct decision_row row = {.answer_number = action->answer_number,
-                               .created_at_us = decision->seen.now_us,
-                               .updated_at_us = decision->seen.now_us,
+                               .created_at_us =
+                                   commit->now_us, /* in the order of commits */
+                               .updated_at_us = commit->now_us,
                                .hold_expires_at_us = decision->hold_expires_at_us,
                                .outcome = decision->outcome,
                                .mode = decision->mode,
@@ -108,6 +110,7 @@ static enum status decide_perform(struct action *action, struct commit *commit,
     struct json_writer writer;
     enum status rc;
 
+    *decision = request->prepared;
     rc = book_match(commit->book, asked, decision->seen.budgets,
                     &decision->seen.budget_count, err);
     if (!rc)
@@ -154,8 +157,8 @@ enum status case_prepare(struct action *action, bool is_dry_run, struct err *err
     action->world = world_acquire(service_worlds(action->service));
     rc = decision_prepare(action->world, &request->asked,
                           clock_wall_us(service_clock(action->service)), action->arena,
-                          &request->decision, err);
-    snprintf(request->decision.request_id, sizeof request->decision.request_id, "%s",
+                          &request->prepared, err);
+    snprintf(request->prepared.request_id, sizeof request->decision.request_id, "%s",
              action->request_id);
     action->request = request;
     action->perform = decide_perform;

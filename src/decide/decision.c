@@ -334,7 +334,7 @@ void decision_by_person(int64_t amount, int64_t entitled, struct decision *decis
     decision->status = amount > 0 ? DECISION_HELD : DECISION_NONE;
     if (amount > 0)
         decision->hold_expires_at_us =
-            decision->seen.now_us + SECOND_US * DECISION_HOLD_SECONDS;
+            decision->seen.now_us + SECOND_US * decision->hold_seconds;
     add_reason(decision, CODE_MANUAL_OVERRIDE, true, 0, NULL);
 }
 
