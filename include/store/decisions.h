@@ -117,6 +117,8 @@ enum status decision_expired(struct store *store, int64_t now_us, int limit,
 enum status decision_has_child(struct store *store, const char *id, bool *has,
                                struct err *err);
 
-bool decision_customer_exists(struct store *store, struct text customer_id);
+/* Whether anything was ever decided for the customer. */
+enum status decision_customer_exists(struct store *store, struct text customer_id,
+                                     bool *exists, struct err *err);
 
 #endif

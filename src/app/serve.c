@@ -29,8 +29,6 @@ struct run {
     struct settings settings;
     struct service *service;
     struct server *server;
-    char control_key
-        [32]; /* id of the key in control.json, for whoever reads the audit trail */
 };
 
 /* --- settings --------------------------------------------------------------------------------- */

@@ -332,12 +332,12 @@ enum status decision_expired(struct store *store, int64_t now_us, int limit,
     return query_end(&query, "look for holds that have ended", err);
 }
 
-bool decision_customer_exists(struct store *store, struct text customer_id)
+enum status decision_customer_exists(struct store *store, struct text customer_id,
+                                     bool *exists, struct err *err)
 {
     struct query query = query_start(store, SQL_CUSTOMER_EXISTS);
-    bool exists;
 
     put_text(&query, customer_id);
-    exists = query_row(&query);
-    return query_end(&query, "look for a customer", NULL) == STATUS_OK && exists;
+    *exists = query_row(&query);
+    return query_end(&query, "look for a customer", err);
 }

@@ -275,8 +275,10 @@ static void usage_counts_goodwill_that_is_held_or_settled(void **state)
     assert_ok(&f, decision_has_duplicate(f.store, text_of("o_1"), text_of("cold"), 0,
                                          &has, &f.err));
     assert_false(has);
-    assert_true(decision_customer_exists(f.store, text_of("c_1")));
-    assert_false(decision_customer_exists(f.store, text_of("c_2")));
+    assert_ok(&f, decision_customer_exists(f.store, text_of("c_1"), &has, &f.err));
+    assert_true(has);
+    assert_ok(&f, decision_customer_exists(f.store, text_of("c_2"), &has, &f.err));
+    assert_false(has);
     store_rollback(f.store);
     fixture_close(&f);
 }
