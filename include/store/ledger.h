@@ -81,7 +81,7 @@ struct entry {
 enum status budget_insert(struct store *store, const struct budget *budget,
                           struct err *err);
 
-/* Write every column of an existing row; NOT_FOUND when there is none. */
+/* Write every column of an existing row; NOT_FOUND, code budget_not_found, when there is none. */
 enum status budget_update(struct store *store, const struct budget *budget,
                           struct err *err);
 
@@ -89,7 +89,7 @@ enum status budget_update(struct store *store, const struct budget *budget,
 enum status budget_remove(struct store *store, const char *id, int64_t now_us,
                           struct err *err);
 
-/* One budget; NOT_FOUND when there is none or it was removed. */
+/* One budget; NOT_FOUND, code budget_not_found, when there is none or it was removed. */
 enum status budget_find(struct store *store, const char *id, struct budget *budget,
                         struct err *err);
 
