@@ -16,6 +16,8 @@
 struct service_settings {
     const char *folder;
     const struct clock *clock;
+    const char
+        *build; /* "redress 0.1.0 (abcdef123456)": part of every decision; borrowed */
     int reader_count;      /* read connections, 1 .. 64 */
     int queue_capacity;    /* requests waiting for the commit thread */
     bool has_keepers;      /* expire holds, roll periods, re-solve prices, checkpoint */
@@ -34,6 +36,7 @@ void service_close(struct service *service);
 
 /* What the use cases work with. */
 const struct clock *service_clock(const struct service *service);
+const char *service_build(const struct service *service);
 struct world_holder *service_worlds(struct service *service);
 struct committer *service_committer(struct service *service);
 struct keyring *service_keyring(struct service *service);

@@ -59,6 +59,14 @@ struct served_model *served_model_new(const char *name, int64_t version,
 void served_policy_release(struct served_policy *served); /* NULL is fine */
 void served_model_release(struct served_model *served);
 
+/* One more hold on a model, for whoever keeps it longer than the world it was found in. */
+struct served_model *served_model_hold(const struct served_model *served);
+
+/* A world of nothing but these, each or both NULL, that is not the current one. The caller's holds
+ * pass to it, also on failure; world_release gives them back. */
+enum status world_of(struct served_policy *policy, struct served_model *model,
+                     struct world **world, struct err *err);
+
 /* Make the next world, with this policy or model in place of the one of the same name; a NULL
  * scorer's name leaves. The caller's hold passes to the world, also on failure. One writer at a
  * time: the commit thread. */

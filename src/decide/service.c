@@ -2,10 +2,10 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "decide/admin.h"
 #include "decide/book.h"
 #include "decide/inflight.h"
 #include "decide/keeper.h"
+#include "decide/load.h"
 #include "decide/traffic.h"
 #include "decide/worker.h"
 
@@ -23,6 +23,7 @@ enum { READER_COUNT_MAX = 64, WAL_RESERVED_BYTES = 64 << 20, CHORE_COUNT_MAX = 6
 
 struct service {
     const struct clock *clock;
+    const char *build;
     int lock;
     struct store *writer;
     struct book *book;
@@ -43,6 +44,11 @@ struct service {
 const struct clock *service_clock(const struct service *service)
 {
     return service->clock;
+}
+
+const char *service_build(const struct service *service)
+{
+    return service->build;
 }
 
 struct world_holder *service_worlds(struct service *service)
@@ -188,6 +194,7 @@ enum status service_open(const struct service_settings *settings,
     if (!opened)
         return err_set(err, STATUS_EXHAUSTED, "no memory for the service");
     opened->clock = settings->clock;
+    opened->build = settings->build;
     pthread_mutex_init(&opened->reader_lock, NULL);
     pthread_cond_init(&opened->reader_freed, NULL);
     rc = lock_folder(settings->folder, &opened->lock, err);

@@ -72,6 +72,33 @@ void served_model_release(struct served_model *served)
     free(served);
 }
 
+struct served_model *served_model_hold(const struct served_model *served)
+{
+    struct served_model *held = (struct served_model *)served;
+
+    hold(&held->holders);
+    return held;
+}
+
+enum status world_of(struct served_policy *policy, struct served_model *model,
+                     struct world **world, struct err *err)
+{
+    struct world *made = calloc(1, sizeof *made);
+
+    if (!made) {
+        served_policy_release(policy);
+        served_model_release(model);
+        return err_set(err, STATUS_EXHAUSTED, "no memory for a world");
+    }
+    atomic_init(&made->holders, 1);
+    made->policies[0] = policy;
+    made->policy_count = policy != NULL;
+    made->models[0] = model;
+    made->model_count = model != NULL;
+    *world = made;
+    return STATUS_OK;
+}
+
 /* --- the current world ---------------------------------------------------------------------- */
 
 enum status world_holder_open(struct world_holder **holder, struct err *err)

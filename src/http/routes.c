@@ -420,8 +420,9 @@ static enum status health_get(struct exchange *exchange, struct err *err)
 
     if (!buffer)
         return err_set(err, STATUS_EXHAUSTED, "request arena is full");
-    health_answer(exchange->path, service_trouble(exchange->service), buffer,
-                  &exchange->reply.status, &exchange->reply.body);
+    health_answer(exchange->path, service_build(exchange->service),
+                  service_trouble(exchange->service), buffer, &exchange->reply.status,
+                  &exchange->reply.body);
     return STATUS_OK;
 }
 

@@ -324,7 +324,8 @@ static void a_dry_run_keeps_nothing(void **state)
     assert_string_equal(text_in(&reply, "mode"), "dry_run");
     assert_int_equal(int_in(&reply, "amount"), 1000);
     assert_budget(&stage, 0, 0);
-    assert_problem(get(&stage, path_of(text_in(&reply, "id"), "")), 404, "decision_not_found");
+    assert_problem(get(&stage, path_of(text_in(&reply, "id"), "")), 404,
+                   "decision_not_found");
     api_reply_free(&reply);
     stage_end(&stage);
 }
