@@ -10,6 +10,7 @@
 static const char *const format_names[] = {
     [MODEL_UNKNOWN] = "unknown",         [MODEL_XGBOOST_JSON] = "xgboost-json",
     [MODEL_XGBOOST_UBJ] = "xgboost-ubj", [MODEL_LIGHTGBM_TEXT] = "lightgbm-text",
+    [MODEL_CATBOOST_JSON] = "catboost-json",
     [MODEL_LINEAR] = "redress-linear/1", [MODEL_BUNDLE] = "redress-bundle/1",
 };
 
