@@ -105,7 +105,7 @@ static double line_value(const struct forest *forest, const struct forest_node *
     const struct forest_line *line;
     double sum;
 
-    if (leaf->values < 0)
+    if (forest->form != FOREST_OF_LINES || leaf->values < 0)
         return leaf->threshold;
     line = &forest->lines[leaf->values];
     sum = line->constant;
@@ -119,11 +119,14 @@ static double line_value(const struct forest *forest, const struct forest_node *
     return sum;
 }
 
-/* double, in tree order: LightGBM from the base margin, which is 0; CatBoost from 0. */
+/* double, in tree order; CatBoost scales the sum before it adds the base. */
 static void raw_double(const struct forest *forest, const double *row, int tree_from,
                        int tree_to, double *raw)
 {
-    memset(raw, 0, (size_t)forest->group_count * sizeof *raw);
+    bool is_catboost = forest->dialect == FOREST_CATBOOST;
+
+    for (int g = 0; g < forest->group_count; g++)
+        raw[g] = is_catboost ? 0 : forest->base_margin[g];
     for (int t = tree_from; t < tree_to; t++) {
         const struct forest_node *leaf = leaf_of(forest, t, row);
 
@@ -133,7 +136,7 @@ static void raw_double(const struct forest *forest, const double *row, int tree_
         else
             raw[forest->tree_groups[t]] += line_value(forest, leaf, row);
     }
-    if (forest->dialect == FOREST_CATBOOST)
+    if (is_catboost)
         for (int g = 0; g < forest->group_count; g++)
             raw[g] = raw[g] * forest->sum_scale + forest->base_margin[g];
 }

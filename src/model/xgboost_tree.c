@@ -110,8 +110,8 @@ static enum status check_weights(const struct xgboost_tree *tree, struct err *er
         return err_set(err, STATUS_INVALID, "base_weights: is missing");
     if (tree->has_node_weights && (int64_t)count != tree->node_count * size)
         return err_set(err, STATUS_INVALID,
-                       "base_weights: has %zu entries for %lld nodes", count,
-                       (long long)tree->node_count);
+                       "base_weights: has %zu entries for %lld nodes with %lld numbers",
+                       count, (long long)tree->node_count, (long long)size);
     return STATUS_OK;
 }
 

@@ -79,7 +79,7 @@ static void every_unsound_file_is_refused_with_its_place(void **)
         {"\"num_nodes\":\"5\"", "\"num_nodes\":5", "trees[0].tree_param.num_nodes: byte"},
         {"\"num_nodes\":\"5\"", "\"num_nodes\":\"0\"", "0 is not in [1"},
         {"\"num_nodes\":\"5\",\"size_leaf_vector\":\"0\"",
-         "\"num_nodes\":\"5\",\"size_leaf_vector\":\"3\"", "vector leaves"},
+         "\"num_nodes\":\"5\",\"size_leaf_vector\":\"3\"", "trees[0].base_weights: has 5 entries for 5 nodes with 3 numbers"},
         /* counts over trees */
         {"\"num_trees\":\"2\"", "\"num_trees\":\"3\"", "trees: 2, but num_trees is 3"},
         {"\"num_trees\":\"2\"", "\"num_trees\":\"9999999999\"", "is not in [0, 100000]"},
