@@ -16,6 +16,8 @@ void read_members(struct xgboost_reader *reader, const char *path,
     uint32_t seen = 0;
 
     source_enter_object(&reader->source, &level);
+    if (reader_status(reader))
+        return;
     reader->path = path;
     while (source_member(&reader->source, &level, &key)) {
         int i = 0;
