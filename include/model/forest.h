@@ -16,6 +16,7 @@
 
 enum {
     FOREST_FEATURE_COUNT_MAX = 65536,
+    FOREST_NAME_BYTES_MAX = 16 << 20, /* of all features */
     FOREST_TREE_COUNT_MAX = 100000,
     FOREST_NODE_COUNT_MAX = 2500000, /* over all trees: about 100 MB */
     FOREST_GROUP_COUNT_MAX = 4096,

@@ -157,6 +157,9 @@ enum status forest_builder_name(struct forest_builder *builder, struct text name
     if (builder->name_count >= FOREST_FEATURE_COUNT_MAX)
         return err_set(err, STATUS_TOO_LARGE, "feature_names: more than %d",
                        FOREST_FEATURE_COUNT_MAX);
+    if (bytes > FOREST_NAME_BYTES_MAX)
+        return err_set(err, STATUS_TOO_LARGE, "feature_names: more than %d bytes",
+                       FOREST_NAME_BYTES_MAX);
     if (name.bytes && memchr(name.at, 0, name.bytes))
         return err_set(err, STATUS_INVALID, "feature_names[%d]: holds a NUL",
                        builder->name_count);

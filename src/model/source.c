@@ -135,11 +135,25 @@ bool source_text(struct source *source, struct arena *arena, struct text *value)
                           : json_text(&source->scan, arena, value);
 }
 
+bool source_skip_float(struct source *source)
+{
+    float value;
+
+    if (source->is_ubj)
+        return ubj_float(source, &value);
+    if (source->scan.status)
+        return false;
+    if (take_non_finite(&source->scan, &value))
+        return true;
+    return json_peek(&source->scan) == JSON_KIND_NUMBER ? json_skip(&source->scan)
+                                                        : source_float(source, &value);
+}
+
 bool source_skip(struct source *source)
 {
     struct json_scan *scan = &source->scan;
     const char *start = scan->at, *end = scan->end;
-    size_t left = SKIPPED_BYTES_MAX - source->skipped_bytes;
+    size_t left = SKIPPED_BYTES_MAX - source->skipped;
     bool is_cut = (size_t)(end - start) > left;
 
     if (source->is_ubj)
@@ -151,7 +165,7 @@ bool source_skip(struct source *source)
                                "byte %zu: more than %d bytes of unknown members",
                                json_offset(scan), SKIPPED_BYTES_MAX);
     scan->end = end;
-    source->skipped_bytes += (size_t)(scan->at - start);
+    source->skipped += (size_t)(scan->at - start);
     return !scan->status;
 }
 

@@ -13,8 +13,8 @@
 struct source {
     struct json_scan scan; /* place, depth, status and err, for both encodings */
     bool is_ubj;
-    char marker;          /* UBJ: type of the next value when it is known, else 0 */
-    size_t skipped_bytes; /* JSON: by source_skip */
+    char marker;    /* UBJ: type of the next value when it is known, else 0 */
+    size_t skipped; /* by source_skip: bytes of JSON, values of UBJ */
 };
 
 /* An open object or array. */
@@ -45,9 +45,12 @@ bool source_bool(struct source *source, bool *value);
 bool source_null(struct source *source);
 bool source_text(struct source *source, struct arena *arena, struct text *value);
 
-/* Read past one value; of JSON at most 32 MB in all, since reading past more would take
- * seconds, and no trainer writes as much beside its trees. */
+/* Read past one value; at most 32 MB of JSON or 16 million values of UBJ in all, since
+ * reading past more would take seconds, and no trainer writes as much beside its trees. */
 bool source_skip(struct source *source);
+
+/* Read past what source_float would read; not counted. */
+bool source_skip_float(struct source *source);
 
 /* Nothing may follow. Returns the sticky status. */
 enum status source_end(struct source *source);

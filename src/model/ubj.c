@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-enum { NOT_COUNTED = -1 };
+enum { NOT_COUNTED = -1, SKIPPED_COUNT_MAX = 16 << 20 };
 
 /* Bytes of a number of this type; 0 when it is none. */
 static size_t number_bytes(char type)
@@ -375,6 +375,10 @@ bool ubj_skip(struct source *source)
         enum json_kind kind = ubj_peek(source);
         char type = 0;
 
+        if (++source->skipped > SKIPPED_COUNT_MAX)
+            return json_refuse(&source->scan, STATUS_TOO_LARGE,
+                               "more than %d values of unknown members",
+                               SKIPPED_COUNT_MAX);
         /* Here a value begins. */
         if (kind == JSON_KIND_OBJECT || kind == JSON_KIND_ARRAY) {
             enter(source, level, kind == JSON_KIND_OBJECT ? '{' : '[');

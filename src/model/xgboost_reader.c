@@ -145,20 +145,30 @@ enum status wrap_place(struct xgboost_reader *reader)
     return err_wrap(reader->err, "%s", place);
 }
 
+/* Also what no root reaches takes time to read. */
+static size_t nodes_left(const struct xgboost_reader *reader)
+{
+    return FOREST_NODE_COUNT_MAX - reader->node_total;
+}
+
+static size_t values_left(const struct xgboost_reader *reader)
+{
+    return FOREST_VALUE_COUNT_MAX - reader->value_total;
+}
+
 static void read_column(struct xgboost_reader *reader, int column)
 {
     bool is_categories = column == COLUMN_CATEGORIES;
 
     reader->tree.columns_present |= 1u << column;
     read_ints(reader, &reader->tree.columns[column],
-              is_categories ? (size_t)XGBOOST_CATEGORY_COUNT_MAX
-                            : (size_t)FOREST_NODE_COUNT_MAX);
+              is_categories ? (size_t)XGBOOST_CATEGORY_COUNT_MAX : nodes_left(reader));
 }
 
 static void read_conditions(struct xgboost_reader *reader, int)
 {
     reader->tree.has_condition = true;
-    read_floats(reader, &reader->tree.condition, FOREST_NODE_COUNT_MAX);
+    read_floats(reader, &reader->tree.condition, nodes_left(reader));
 }
 
 /* 0 and 1; false and true in files before 1.5. */
@@ -203,38 +213,33 @@ static void read_default_left(struct xgboost_reader *reader, int)
     leave_array(reader);
 }
 
-static void read_node_weights(struct xgboost_reader *reader, int)
-{
-    reader->tree.has_node_weights = true;
-    read_floats(reader, &reader->tree.node_weights, FOREST_VALUE_COUNT_MAX);
-}
-
 static void read_leaf_weights(struct xgboost_reader *reader, int)
 {
     reader->tree.has_leaf_weights = true;
-    read_floats(reader, &reader->tree.leaf_weights, FOREST_VALUE_COUNT_MAX);
+    read_floats(reader, &reader->tree.leaf_weights, values_left(reader));
 }
 
 static const char *const statistic_names[STATISTIC_COUNT] = {
+    "base_weights",
     "loss_changes",
     "parents",
     "sum_hessian",
 };
 
+/* Numbers that nobody needs: only how many they are. */
 static void read_statistic(struct xgboost_reader *reader, int statistic)
 {
     struct source_level level;
-    float value;
     int64_t count = 0;
 
     source_enter_array(&reader->source, &level);
     while (source_item(&reader->source, &level)) {
         reader->item = (long)count++;
-        if (count > FOREST_NODE_COUNT_MAX)
+        if (count > FOREST_VALUE_COUNT_MAX)
             reader_refuse(reader, STATUS_TOO_LARGE, "more than %d entries",
-                          FOREST_NODE_COUNT_MAX);
+                          FOREST_VALUE_COUNT_MAX);
         else
-            source_float(&reader->source, &value);
+            source_skip_float(&reader->source);
         if (reader_status(reader))
             return;
     }
@@ -242,9 +247,39 @@ static void read_statistic(struct xgboost_reader *reader, int statistic)
     reader->statistic_counts[statistic] = count;
 }
 
+/* A statistic too, unless the leaves turn out to be in it: then they are read later. */
+static void read_node_weights(struct xgboost_reader *reader, int statistic)
+{
+    reader->node_weights = reader->source;
+    read_statistic(reader, statistic);
+}
+
+/* Go back for the leaves, when they are nowhere else. */
+static enum status read_vectors(struct xgboost_reader *reader)
+{
+    struct source source = reader->source;
+    struct xgboost_tree *tree = &reader->tree;
+
+    if (tree->leaf_vector_size <= 1 || tree->has_leaf_weights ||
+        reader->statistic_counts[NODE_WEIGHTS] < 0)
+        return STATUS_OK;
+    tree->has_node_weights = true;
+    reader->source = reader->node_weights;
+    reader->member = "base_weights";
+    read_floats(reader, &tree->node_weights, values_left(reader));
+    if (reader_status(reader))
+        return reader_status(reader);
+    reader->member = NULL;
+    reader->source = source;
+    return STATUS_OK;
+}
+
 static enum status check_statistics(struct xgboost_reader *reader)
 {
-    for (int i = 0; i < STATISTIC_COUNT; i++)
+    /* Where leaves are vectors, nodes may have vectors of their own length. */
+    int first = reader->tree_vector_size > 1 ? NODE_WEIGHTS + 1 : 0;
+
+    for (int i = first; i < STATISTIC_COUNT; i++)
         if (reader->statistic_counts[i] >= 0 &&
             reader->statistic_counts[i] != reader->tree.node_count)
             return err_set(reader->err, STATUS_INVALID,
@@ -321,11 +356,11 @@ void read_tree(struct xgboost_reader *reader)
         {"categories_nodes", read_column, COLUMN_CATEGORY_NODES},
         {"categories_segments", read_column, COLUMN_CATEGORY_SEGMENTS},
         {"categories_sizes", read_column, COLUMN_CATEGORY_SIZES},
-        {"base_weights", read_node_weights, 0},
+        {"base_weights", read_node_weights, NODE_WEIGHTS},
         {"leaf_weights", read_leaf_weights, 0},
-        {"loss_changes", read_statistic, 0},
-        {"parents", read_statistic, 1},
-        {"sum_hessian", read_statistic, 2},
+        {"loss_changes", read_statistic, 1},
+        {"parents", read_statistic, 2},
+        {"sum_hessian", read_statistic, 3},
         {"id", read_id, 0},
         {"tree_param", read_tree_parameters, 0},
     };
@@ -338,7 +373,7 @@ void read_tree(struct xgboost_reader *reader)
     reader->is_in_tree = true;
     reader->tree_index = reader->builder.forest->tree_count;
     READ_MEMBERS(reader, NULL, members);
-    if (reader_status(reader))
+    if (reader_status(reader) || read_vectors(reader))
         return;
     reader->path = reader->member = NULL;
     reader->is_in_tree = false;
@@ -349,5 +384,8 @@ void read_tree(struct xgboost_reader *reader)
         rc = check_statistics(reader);
     if (rc)
         place_tree_fault(reader);
+    else
+        reader->node_total += (size_t)reader->tree.node_count;
+    reader->value_total += reader->tree.leaf_weights.count;
     reader->source.scan.status = rc;
 }

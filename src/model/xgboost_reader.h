@@ -7,7 +7,7 @@
 #include "model/xgboost_tree.h"
 
 /* Arrays of a tree that do not matter for scores, but must have an entry per node. */
-enum { STATISTIC_COUNT = 3 };
+enum { NODE_WEIGHTS = 0, STATISTIC_COUNT = 4 };
 
 struct xgboost_reader {
     struct source source;
@@ -22,6 +22,8 @@ struct xgboost_reader {
     bool is_in_tree; /* the one that the forest gets next */
     int tree_index;
     int64_t statistic_counts[STATISTIC_COUNT]; /* -1: not there */
+    size_t node_total, value_total; /* of the trees before, also those out of reach */
+    struct source node_weights;     /* stands before the tree's "base_weights" */
 
     char booster[16], objective[48];
     struct text base_score; /* as written */

@@ -89,26 +89,27 @@ static bool has_vectors(const struct xgboost_tree *tree)
     return tree->leaf_vector_size > 1;
 }
 
-/* Statistics in most trees; the leaves themselves in trees with vector leaves up to 3.1.
- * Later ones have a table of their own, and may have a shorter vector per node. */
-static enum status check_weights(const struct xgboost_tree *tree, struct err *err)
+/* Vector leaves are in a vector per node up to 3.1, later in a table of their own. */
+static enum status check_vectors(const struct xgboost_tree *tree, struct err *err)
 {
     size_t count = tree->node_weights.count;
-    int64_t size = has_vectors(tree) ? tree->leaf_vector_size : 1;
+    int64_t size = tree->leaf_vector_size;
 
-    if (tree->has_leaf_weights && !has_vectors(tree))
+    if (!has_vectors(tree) && tree->has_leaf_weights)
         return err_set(err, STATUS_INVALID,
                        "leaf_weights: tree_param.size_leaf_vector is %lld",
-                       (long long)tree->leaf_vector_size);
+                       (long long)size);
+    if (!has_vectors(tree))
+        return STATUS_OK;
     if (tree->has_leaf_weights && tree->leaf_weights.count % (size_t)size != 0)
         return err_set(err, STATUS_INVALID,
                        "leaf_weights: %zu entries are no rows of %lld",
                        tree->leaf_weights.count, (long long)size);
     if (tree->has_leaf_weights)
         return STATUS_OK;
-    if (has_vectors(tree) && !tree->has_node_weights)
+    if (!tree->has_node_weights)
         return err_set(err, STATUS_INVALID, "base_weights: is missing");
-    if (tree->has_node_weights && (int64_t)count != tree->node_count * size)
+    if ((int64_t)count != tree->node_count * size)
         return err_set(err, STATUS_INVALID,
                        "base_weights: has %zu entries for %lld nodes with %lld numbers",
                        count, (long long)tree->node_count, (long long)size);
@@ -130,7 +131,7 @@ static enum status check_counts(const struct xgboost_tree *tree, struct err *err
     if (!rc)
         rc = check_count("split_conditions", tree->has_condition, tree->condition.count,
                          tree->node_count, err);
-    return rc ? rc : check_weights(tree, err);
+    return rc ? rc : check_vectors(tree, err);
 }
 
 /* Which set belongs to which node; the nodes are listed in rising order. */

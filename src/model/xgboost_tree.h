@@ -38,7 +38,7 @@ struct xgboost_tree {
     struct int_column columns[COLUMN_COUNT];
     struct float_column condition;    /* of a leaf: its value */
     unsigned columns_present;         /* bit per column */
-    struct float_column node_weights; /* "base_weights": (node) or (node, group) */
+    struct float_column node_weights; /* of some vector leaves: (node, group) */
     struct float_column leaf_weights; /* of some vector leaves: (row, group) */
     bool has_condition, has_node_weights, has_leaf_weights;
     int64_t node_count;       /* as the file says; -1: it does not */
