@@ -114,6 +114,8 @@ struct forest {
     float *tree_weights;  /* (tree), dart; or NULL */
     double sum_scale;     /* CATBOOST; else 1 */
     struct forest_node *nodes;
+    double *covers; /* (node): the training data that came by, >= 0, for explanations; or
+                       NULL where the file does not say */
     uint32_t *category_words;
     uint32_t category_word_count;
     double *leaf_values;       /* VECTORS: (leaf, group) */

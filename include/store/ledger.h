@@ -9,8 +9,12 @@
  *     limit     = sum of adjust
  *     remaining = limit - held - spent = balance_after of the newest entry
  *
- * amount is >= 0, except for adjust, which may lower a limit. A roll begins a new period: its amount
- * is what had been spent. A settle for less than was held comes with a release of the rest. */
+ *     unfunded  = sum of unfunded since the last roll
+ *
+ * amount is >= 0, except for adjust, which may lower a limit, and unfunded. A roll begins a new
+ * period: its amount is what had been spent. A settle for less than was held comes with a release of
+ * the rest. unfunded is what entitled amounts asked for and found no room, taken back when
+ * their decision ends without it; it moves no money of the budget. */
 #ifndef REDRESS_STORE_LEDGER_H
 #define REDRESS_STORE_LEDGER_H
 
@@ -27,6 +31,7 @@ enum entry_kind {
     ENTRY_ADJUST,
     ENTRY_OVERRIDE,
     ENTRY_ROLL,
+    ENTRY_UNFUNDED,
     ENTRY_KIND_COUNT
 };
 const char *entry_kind_name(enum entry_kind kind);
@@ -101,10 +106,12 @@ enum status entry_list(struct store *store, const char *budget_id, int64_t after
                        int limit, bool is_descending, struct arena *arena,
                        struct entry **entries, int *count, struct err *err);
 
-/* What a decision has open in each budget: hold + override - settle - release - expire. */
+/* What a decision has open in each budget: hold + override - settle - release - expire; and what
+ * of it found no room. */
 struct charge {
     char budget_id[BUDGET_ID_BYTES];
-    int64_t amount;
+    int64_t amount, unfunded;
+    int64_t since_us; /* of its first entry */
 };
 enum status entry_open_charges(struct store *store, const char *decision_id,
                                struct arena *arena, struct charge **charges, int *count,

@@ -37,13 +37,13 @@ static int settle_rounds(struct score_job *job, const char *iterations)
     if (!parse_rounds(iterations, &from, &to))
         return refuse_usage("--iterations needs FROM:TO, counted from 0, FROM below TO");
     if (to > job->round_to) {
-        fprintf(stderr, "redress: %s: has %d iterations, not %lld\n", job->model_path,
-                job->round_to, (long long)to);
+        print_line(stderr, "redress: %s: has %d iterations, not %lld", job->model_path,
+                   job->round_to, (long long)to);
         return EXIT_REFUSED;
     }
     if (from > 0 && forest->dialect == FOREST_CATBOOST) {
-        fprintf(stderr, "redress: %s: a range of iterations starts at 0 with CatBoost\n",
-                job->model_path);
+        print_line(stderr, "redress: %s: a range of iterations starts at 0 with CatBoost",
+                   job->model_path);
         return EXIT_REFUSED;
     }
     job->round_from = (int)from;
@@ -67,8 +67,8 @@ static int settle_output(struct score_job *job, bool has_header)
     if (!is_bundle && !forest && job->output == OUTPUT_LEAF)
         return refuse_usage("--output leaf needs a model of trees");
     if (forest && forest->form == FOREST_OF_NO_TREES && job->output == OUTPUT_LEAF) {
-        fprintf(stderr, "redress: %s: has no leaves: it is linear (gblinear)\n",
-                job->model_path);
+        print_line(stderr, "redress: %s: has no leaves: it is linear (gblinear)",
+                   job->model_path);
         return EXIT_REFUSED;
     }
     return OPTIONS_GO_ON;

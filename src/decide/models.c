@@ -372,7 +372,7 @@ enum status alias_put_prepare(struct action *action, struct err *err)
     action->request = request;
     action->perform = alias_perform;
     action->publish = strcmp(request->alias, "champion") == 0 ? publish : NULL;
-    return hold_model(action, request, err);
+    return action_refuse_later(action, hold_model(action, request, err), err);
 }
 
 /* --- delete ----------------------------------------------------------------------------------- */

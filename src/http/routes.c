@@ -107,41 +107,28 @@ static enum status read_filter(const struct exchange *exchange,
     return STATUS_OK;
 }
 
-static enum status show_decisions(struct exchange *exchange,
-                                  const struct decision_filter *filter, struct err *err)
-{
-    struct text json;
-    enum status rc =
-        decision_list_show(exchange->service, filter, &exchange->arena, &json, err);
-
-    return show(exchange, rc, json, 0);
-}
-
 static enum status decision_list_get(struct exchange *exchange, struct err *err)
 {
     struct decision_filter filter = {0};
+    struct text json;
     enum status rc = read_filter(exchange, &filter, err);
 
-    return rc ? rc : show_decisions(exchange, &filter, err);
+    if (!rc)
+        rc = decision_list_show(exchange->service, &filter, &exchange->arena, &json, err);
+    return show(exchange, rc, json, 0);
 }
 
 static enum status customer_decisions(struct exchange *exchange, struct err *err)
 {
     struct decision_filter filter = {0};
-    struct store *reader;
-    bool is_known;
+    struct text json;
     enum status rc = read_filter(exchange, &filter, err);
 
-    if (rc)
-        return rc;
     filter.customer_id = text_of(exchange->params[0]);
-    reader = service_reader_take(exchange->service);
-    is_known = decision_customer_exists(reader, filter.customer_id);
-    service_reader_give(exchange->service, reader);
-    if (!is_known)
-        return err_code(err, STATUS_NOT_FOUND, "customer_not_found",
-                        "nothing was ever decided for this customer");
-    return show_decisions(exchange, &filter, err);
+    if (!rc)
+        rc = customer_decisions_show(exchange->service, &filter, &exchange->arena, &json,
+                                     err);
+    return show(exchange, rc, json, 0);
 }
 
 static enum status decision_get(struct exchange *exchange, struct err *err)

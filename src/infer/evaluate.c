@@ -56,19 +56,22 @@ static bool goes_left_lightgbm(const struct forest *forest,
 }
 
 /* CatBoost's splits are written as XGBoost's. */
+bool forest_goes_left(const struct forest *forest, const struct forest_node *node,
+                      double value)
+{
+    return forest->dialect == FOREST_LIGHTGBM ? goes_left_lightgbm(forest, node, value)
+                                              : goes_left_xgboost(forest, node, value);
+}
+
 static const struct forest_node *leaf_of(const struct forest *forest, int tree,
                                          const double *row)
 {
     const struct forest_node *node = &forest->nodes[forest->roots[tree]];
-    bool is_lightgbm = forest->dialect == FOREST_LIGHTGBM;
 
-    while (node->feature >= 0) {
-        double value = row[node->feature];
-        bool goes_left = is_lightgbm ? goes_left_lightgbm(forest, node, value)
-                                     : goes_left_xgboost(forest, node, value);
-
-        node = &forest->nodes[goes_left ? node->left : node->right];
-    }
+    while (node->feature >= 0)
+        node = &forest->nodes[forest_goes_left(forest, node, row[node->feature])
+                                  ? node->left
+                                  : node->right];
     return node;
 }
 

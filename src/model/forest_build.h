@@ -10,7 +10,7 @@
 
 struct forest_builder {
     struct forest *forest; /* counts are right at all times */
-    size_t node_capacity, tree_capacity, word_capacity;
+    size_t node_capacity, cover_capacity, tree_capacity, word_capacity;
     size_t value_count, value_capacity; /* of vector leaves */
     size_t line_count, line_capacity, term_count, term_capacity;
     char *names; /* each ended by NUL */
@@ -23,7 +23,8 @@ enum status forest_builder_init(struct forest_builder *builder,
                                 enum forest_dialect dialect, struct err *err);
 void forest_builder_free(struct forest_builder *builder);
 
-/* Room for one more node; *node is its index, its content is zero. */
+/* Room for one more node; *node is its index, its content is zero but for values, which
+ * is -1, and its cover is not known. */
 enum status forest_builder_node(struct forest_builder *builder, int32_t *node,
                                 struct err *err);
 
@@ -49,7 +50,8 @@ enum status forest_builder_name(struct forest_builder *builder, struct text name
                                 struct err *err);
 
 /* Take the forest out, marked with needs_evaluator if need be. Names become feature_names when there are any; how many they must
- * be is the reader's business. */
+ * be is the reader's business. Covers stay when every node of a tree with splits has a
+ * sound one. */
 enum status forest_builder_finish(struct forest_builder *builder, struct forest **forest,
                                   struct err *err);
 

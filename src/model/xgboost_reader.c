@@ -171,6 +171,12 @@ static void read_conditions(struct xgboost_reader *reader, int)
     read_floats(reader, &reader->tree.condition, nodes_left(reader));
 }
 
+static void read_covers(struct xgboost_reader *reader, int)
+{
+    reader->tree.has_cover = true;
+    read_floats(reader, &reader->tree.cover, nodes_left(reader));
+}
+
 /* 0 and 1; false and true in files before 1.5. */
 static bool read_flag(struct xgboost_reader *reader, int64_t *value)
 {
@@ -223,7 +229,6 @@ static const char *const statistic_names[STATISTIC_COUNT] = {
     "base_weights",
     "loss_changes",
     "parents",
-    "sum_hessian",
 };
 
 /* Numbers that nobody needs: only how many they are. */
@@ -360,7 +365,7 @@ void read_tree(struct xgboost_reader *reader)
         {"leaf_weights", read_leaf_weights, 0},
         {"loss_changes", read_statistic, 1},
         {"parents", read_statistic, 2},
-        {"sum_hessian", read_statistic, 3},
+        {"sum_hessian", read_covers, 0},
         {"id", read_id, 0},
         {"tree_param", read_tree_parameters, 0},
     };

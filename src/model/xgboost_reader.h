@@ -7,7 +7,7 @@
 #include "model/xgboost_tree.h"
 
 /* Arrays of a tree that do not matter for scores, but must have an entry per node. */
-enum { NODE_WEIGHTS = 0, STATISTIC_COUNT = 4 };
+enum { NODE_WEIGHTS = 0, STATISTIC_COUNT = 3 };
 
 struct xgboost_reader {
     struct source source;

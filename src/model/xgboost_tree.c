@@ -30,7 +30,9 @@ void xgboost_tree_reset(struct xgboost_tree *tree)
     for (int i = 0; i < COLUMN_COUNT; i++)
         tree->columns[i].count = 0;
     tree->condition.count = tree->node_weights.count = tree->leaf_weights.count = 0;
+    tree->cover.count = 0;
     tree->columns_present = 0;
+    tree->has_cover = false;
     tree->has_condition = tree->has_node_weights = tree->has_leaf_weights = false;
     tree->node_count = -1;
     tree->leaf_vector_size = 0;
@@ -41,6 +43,7 @@ void xgboost_tree_free(struct xgboost_tree *tree)
     for (int i = 0; i < COLUMN_COUNT; i++)
         free(tree->columns[i].items);
     free(tree->condition.items);
+    free(tree->cover.items);
     free(tree->node_weights.items);
     free(tree->leaf_weights.items);
     free(tree->set_of_node);
@@ -131,6 +134,8 @@ static enum status check_counts(const struct xgboost_tree *tree, struct err *err
     if (!rc)
         rc = check_count("split_conditions", tree->has_condition, tree->condition.count,
                          tree->node_count, err);
+    if (!rc && tree->has_cover)
+        rc = check_count("sum_hessian", true, tree->cover.count, tree->node_count, err);
     return rc ? rc : check_vectors(tree, err);
 }
 
@@ -328,6 +333,8 @@ static enum status add_node(const struct xgboost_tree *tree, struct walk_step st
     if (rc)
         return rc;
     builder->forest->nodes[*place] = node;
+    if (tree->has_cover)
+        builder->forest->covers[*place] = tree->cover.items[step.node];
     if (step.parent >= 0 && step.is_left)
         builder->forest->nodes[step.parent].left = *place;
     else if (step.parent >= 0)

@@ -17,7 +17,7 @@ enum { RANGE_ROWS = 1000 };
 /* A budget as its entries make it. */
 struct balance {
     int64_t number; /* row of the budget */
-    int64_t limit, held, spent;
+    int64_t limit, held, spent, unfunded;
 };
 
 struct check {
@@ -141,7 +141,10 @@ static bool balance_move(struct balance *balance, const struct entry *entry)
     case ENTRY_ADJUST:
         return !__builtin_add_overflow(balance->limit, up, &balance->limit);
     case ENTRY_ROLL:
+        balance->unfunded = 0;
         return !__builtin_add_overflow(balance->spent, down, &balance->spent);
+    case ENTRY_UNFUNDED:
+        return !__builtin_add_overflow(balance->unfunded, up, &balance->unfunded);
     case ENTRY_KIND_COUNT:
         break;
     }
@@ -312,6 +315,7 @@ static void check_budget(struct check *check, struct query *query)
     row.limit = take_int(query);
     row.held = take_int(query);
     row.spent = take_int(query);
+    row.unfunded = take_int(query);
     is_in_service = take_int(query);
     balance = balance_of(check, row.number);
     if (!balance)
@@ -328,6 +332,10 @@ static void check_budget(struct check *check, struct query *query)
             id, (long long)row.limit, (long long)row.held, (long long)row.spent,
             (long long)balance->limit, (long long)balance->held,
             (long long)balance->spent);
+    if (row.unfunded != balance->unfunded)
+        fault(check,
+              "Budget '%s' says that %lld were unfunded, but its entries add up to %lld.",
+              id, (long long)row.unfunded, (long long)balance->unfunded);
 }
 
 static enum status check_budgets(struct check *check, struct err *err)

@@ -250,7 +250,7 @@ static void one_key_from_many_connections_is_one_decision(void **state)
     assert_int_equal(budget_member(stage.client, "held"), held + 500 * SAME_KEY_COUNT);
     print_message("%d answers given again, %d told that the key is in flight\n",
                   replayed_count, in_flight_count);
-    assert_true(replayed_count + in_flight_count > 0);
+    assert_true(in_flight_count > 0);
     shots_free(shots, SAME_KEY_CONNECTIONS);
 }
 
