@@ -307,8 +307,8 @@ static enum status read_version(const struct exchange *exchange, int64_t *versio
         if (*end == '\0')
             return STATUS_OK;
     }
-    return err_code(err, STATUS_NOT_FOUND, "model_not_found", "there is no version '%s'",
-                    text);
+    return err_code(err, STATUS_NOT_FOUND, "model_version_not_found",
+                    "there is no version '%s'", text);
 }
 
 static enum status model_version_get(struct exchange *exchange, struct err *err)
