@@ -49,6 +49,12 @@ void service_reader_give(struct service *service, struct store *reader);
 bool service_claim(struct service *service, struct text scope_key);
 void service_unclaim(struct service *service, struct text scope_key);
 
+/* Something that takes long, to be run on a thread of its own. It may be freed in run. */
+struct chore {
+    void (*run)(struct chore *chore);
+};
+enum status service_chore(struct service *service, struct chore *chore, struct err *err);
+
 /* NULL when all is well, else what is not, for /readyz. */
 const char *service_trouble(const struct service *service);
 

@@ -34,8 +34,8 @@ struct served_model {
 struct world {
     atomic_int holders;
     int64_t number; /* rises by one with every change */
-    struct served_policy
-        *policies[WORLD_POLICY_COUNT_MAX]; /* by falling priority, then id */
+    struct served_policy *policies
+        [WORLD_POLICY_COUNT_MAX]; /* by falling priority, then the narrower scope, then id */
     int policy_count;
     struct served_model *models[WORLD_MODEL_COUNT_MAX];
     int model_count;
@@ -75,7 +75,7 @@ enum status world_put_policy(struct world_holder *holder, struct served_policy *
 enum status world_put_model(struct world_holder *holder, struct served_model *model,
                             struct err *err);
 
-/* The first policy that matches the case, by priority; NULL when none does. */
+/* The first policy that matches the case, in the order of policies; NULL when none does. */
 const struct served_policy *world_policy(const struct world *world,
                                          const struct refund_case *asked);
 const struct served_model *world_model(const struct world *world, const char *name);

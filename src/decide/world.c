@@ -199,11 +199,23 @@ static void remove_policy(struct world *world, const char *id)
     }
 }
 
+/* How narrow a scope is: what it asks for. */
+static int scope_size(const struct policy *policy)
+{
+    const struct scope *scope = policy_scope(policy);
+
+    return (scope->market.bytes > 0) + (scope->issue.bytes > 0) +
+           (scope->segment.bytes > 0) + (scope->channel.bytes > 0);
+}
+
 static bool goes_first(const struct served_policy *a, const struct served_policy *b)
 {
     int priority_a = policy_priority(a->policy), priority_b = policy_priority(b->policy);
+    int size_a = scope_size(a->policy), size_b = scope_size(b->policy);
 
-    return priority_a != priority_b ? priority_a > priority_b : strcmp(a->id, b->id) < 0;
+    if (priority_a != priority_b)
+        return priority_a > priority_b;
+    return size_a != size_b ? size_a > size_b : strcmp(a->id, b->id) < 0;
 }
 
 enum status world_put_policy(struct world_holder *holder, struct served_policy *policy,

@@ -263,37 +263,6 @@ size_t exchange_body_max(const struct exchange *exchange)
 
 /* --- the answer ------------------------------------------------------------------------------- */
 
-/* The usual way of an action: made, prepared, handed over. */
-static enum status perform(struct exchange *exchange, struct err *err)
-{
-    struct action *action = exchange_action(exchange);
-    enum status rc;
-
-    if (!action)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
-    rc = exchange->route->prepare(action, err);
-    if (rc) {
-        action_drop(action);
-        return rc;
-    }
-    return exchange_submit(exchange, action, err);
-}
-
-bool api_run(struct exchange *exchange)
-{
-    const struct route *route = exchange->route;
-    struct err err;
-    enum status rc;
-
-    err_clear(&err);
-    rc = route->handle ? route->handle(exchange, &err) : perform(exchange, &err);
-    if (rc == STATUS_PENDING)
-        return false;
-    if (rc)
-        exchange_refuse(exchange, &err);
-    return true;
-}
-
 struct action *exchange_action(struct exchange *exchange)
 {
     const char *path = exchange->route->path, *first = exchange->params[0];
@@ -319,6 +288,14 @@ struct action *exchange_action(struct exchange *exchange)
     action->body = exchange->body;
     action->owner = exchange;
     return action;
+}
+
+/* Once: a request that took long may have to wait for the commit thread too. */
+static void defer(struct exchange *exchange)
+{
+    if (!exchange->is_deferred)
+        exchange->defer(exchange);
+    exchange->is_deferred = true;
 }
 
 /* The commit thread is through with it. */
@@ -349,7 +326,7 @@ enum status exchange_submit(struct exchange *exchange, struct action *action,
     enum status rc;
 
     action->done = action_over;
-    exchange->defer(exchange);
+    defer(exchange);
     rc = action_submit(action, err);
     if (rc) {
         /* Already deferred: answer by the same way. */
@@ -357,6 +334,81 @@ enum status exchange_submit(struct exchange *exchange, struct action *action,
         exchange->done(exchange);
     }
     return STATUS_PENDING;
+}
+
+/* The usual way of an action: made, prepared, handed over. */
+static enum status perform(struct exchange *exchange, struct err *err)
+{
+    struct action *action = exchange_action(exchange);
+    enum status rc;
+
+    if (!action)
+        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+    rc = exchange->route->prepare(action, err);
+    if (rc) {
+        action_drop(action);
+        return rc;
+    }
+    return exchange_submit(exchange, action, err);
+}
+
+/* --- now, or on the thread for what takes long ------------------------------------------------ */
+
+static enum status handle(struct exchange *exchange, struct err *err)
+{
+    const struct route *route = exchange->route;
+
+    return route->handle ? route->handle(exchange, err) : perform(exchange, err);
+}
+
+struct exchange_chore {
+    struct chore chore;
+    struct exchange *exchange;
+};
+
+static void run_chore(struct chore *chore)
+{
+    struct exchange *exchange = ((struct exchange_chore *)chore)->exchange;
+    struct err err;
+    enum status rc;
+
+    err_clear(&err);
+    rc = handle(exchange, &err);
+    if (rc == STATUS_PENDING)
+        return;
+    if (rc)
+        exchange_refuse(exchange, &err); /* empties the arena, and with it the chore */
+    exchange->done(exchange);
+}
+
+static enum status handle_later(struct exchange *exchange, struct err *err)
+{
+    struct exchange_chore *work = arena_new(&exchange->arena, struct exchange_chore);
+
+    if (!work)
+        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+    *work = (struct exchange_chore){.chore = {.run = run_chore}, .exchange = exchange};
+    defer(exchange);
+    if (service_chore(exchange->service, &work->chore, err)) {
+        exchange_refuse(exchange, err);
+        exchange->done(exchange);
+    }
+    return STATUS_PENDING;
+}
+
+bool api_run(struct exchange *exchange)
+{
+    struct err err;
+    enum status rc;
+
+    err_clear(&err);
+    rc = exchange->route->pace == LATER ? handle_later(exchange, &err)
+                                        : handle(exchange, &err);
+    if (rc == STATUS_PENDING)
+        return false;
+    if (rc)
+        exchange_refuse(exchange, &err);
+    return true;
 }
 
 enum status exchange_show(struct exchange *exchange, struct text json)

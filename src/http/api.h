@@ -13,6 +13,9 @@ typedef enum status preparation(struct action *action, struct err *err);
 
 enum { ACCESS_PUBLIC = -1, LIST_COUNT_DEFAULT = 50 };
 
+/* LATER: handled, or prepared, on the thread for what takes long. */
+enum pace { AT_ONCE, LATER };
+
 struct route {
     const char *method, *path; /* "/v1/budgets/{id}" */
     int access;                /* enum access, or ACCESS_PUBLIC */
@@ -20,6 +23,7 @@ struct route {
     preparation *prepare;      /* prepared so and handed to the commit thread */
     size_t body_max;           /* 0: a body is refused */
     const char *queries;       /* names that are taken, separated by spaces */
+    enum pace pace;
 };
 
 /* The route of a method and path, its parameters decoded into the exchange. Else NULL, and allowed

@@ -110,9 +110,9 @@ static void close_holder(struct world_holder *holder)
 
 /* --- tests --------------------------------------------------------------------------------------- */
 
-static void policies_stand_by_falling_priority_then_id(void **state)
+static void policies_stand_by_falling_priority_then_scope_then_id(void **state)
 {
-    static const char *const expected[] = {"late", "a", "b", "c", "base"};
+    static const char *const expected[] = {"late", "z_us", "a", "b", "c", "base"};
     struct world_holder *holder = open_holder();
     struct world *world;
 
@@ -122,10 +122,11 @@ static void policies_stand_by_falling_priority_then_id(void **state)
     put_policy(holder, "a", 1, 0, "");
     put_policy(holder, "late", 1, 10, "");
     put_policy(holder, "b", 1, 0, "");
+    put_policy(holder, "z_us", 1, 0, "us");
     world = world_acquire(holder);
-    assert_int_equal(world->policy_count, 5);
-    assert_int_equal(world->number, 5);
-    for (int i = 0; i < 5; i++)
+    assert_int_equal(world->policy_count, 6);
+    assert_int_equal(world->number, 6);
+    for (int i = 0; i < 6; i++)
         assert_string_equal(world->policies[i]->id, expected[i]);
     world_release(world);
     close_holder(holder);
@@ -332,7 +333,7 @@ static void readers_work_undisturbed_while_worlds_are_swapped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(policies_stand_by_falling_priority_then_id),
+        cmocka_unit_test(policies_stand_by_falling_priority_then_scope_then_id),
         cmocka_unit_test(a_case_gets_the_first_policy_that_matches),
         cmocka_unit_test(a_new_revision_takes_the_place_of_the_old),
         cmocka_unit_test(models_come_change_and_leave_by_name),
