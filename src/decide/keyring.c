@@ -53,7 +53,7 @@ const char *access_name(enum access access)
     return access_names[access];
 }
 
-static bool access_find(struct text name, enum access *access)
+bool access_find(struct text name, enum access *access)
 {
     for (int i = 0; i < ACCESS_COUNT; i++)
         if (text_is(name, access_names[i])) {

@@ -343,7 +343,7 @@ static enum status perform(struct exchange *exchange, struct err *err)
     enum status rc;
 
     if (!action)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     rc = exchange->route->prepare(action, err);
     if (rc) {
         action_drop(action);
@@ -386,7 +386,7 @@ static enum status handle_later(struct exchange *exchange, struct err *err)
     struct exchange_chore *work = arena_new(&exchange->arena, struct exchange_chore);
 
     if (!work)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     *work = (struct exchange_chore){.chore = {.run = run_chore}, .exchange = exchange};
     defer(exchange);
     if (service_chore(exchange->service, &work->chore, err)) {

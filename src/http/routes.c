@@ -68,7 +68,7 @@ static enum status decision_create(struct exchange *exchange, struct err *err)
     enum status rc;
 
     if (!action)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     rc = query_bool(exchange, "dry_run", &is_dry_run, err);
     if (!rc)
         rc = case_prepare(action, is_dry_run, err);
@@ -318,7 +318,7 @@ static enum status health_get(struct exchange *exchange, struct err *err)
     char *buffer = arena_alloc(&exchange->arena, 1, HEALTH_BYTES);
 
     if (!buffer)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     health_answer(exchange->path, service_build(exchange->service),
                   service_trouble(exchange->service), buffer, &exchange->reply.status,
                   &exchange->reply.body);
