@@ -21,7 +21,6 @@ struct route;   /* private to http/ */
 enum {
     EXCHANGE_BUFFER_BYTES = 48 << 10,
     EXCHANGE_ARENA_BYTES_MAX = 8 << 20,
-    PATH_BYTES_MAX = 512,
     QUERY_COUNT_MAX = 16,
     PARAM_COUNT_MAX = 3,
     PARAM_BYTES = 129,
