@@ -44,7 +44,14 @@ enum status quantizer_open(const struct forest *const *forests, int forest_count
                            struct quantizer **quantizer, const struct split **splits,
                            struct err *err);
 void quantizer_close(struct quantizer *quantizer); /* NULL is fine */
+
+/* Free the splits, once everything is compiled that needs them. */
+void quantizer_release_splits(struct quantizer *quantizer);
+
 int quantizer_slot_count(const struct quantizer *quantizer);
+
+/* Features of a row: the most that a forest takes. */
+int quantizer_feature_count(const struct quantizer *quantizer);
 
 /* row (feature) -> codes (slot), padded with zeros to a multiple of 64. */
 void quantize_row(const struct quantizer *quantizer, const double *row, uint8_t *codes);
