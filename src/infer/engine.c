@@ -228,7 +228,7 @@ static void score_plainly(const struct entry *entry, const double *row, double *
 /* One row by the kernels for single rows. */
 static void score_row(const struct part *part, const double *row, double *raw)
 {
-    alignas(KERNEL_ALIGNMENT) uint8_t codes[QUANTIZE_SLOT_COUNT_MAX + QUANTIZE_BLOCK];
+    alignas(KERNEL_ALIGNMENT) uint8_t codes[QUANTIZE_SLOT_COUNT_MAX + CODE_SLACK];
     const struct quantizer *coded = NULL;
 
     for (const struct entry *entry = part->from; entry < part->to; entry++) {

@@ -127,10 +127,10 @@ struct trial {
 
 static bool trial_init(struct trial *trial, const struct kernel_forest *source)
 {
-    size_t slots = (size_t)source->slot_count + QUANTIZE_BLOCK;
+    size_t slots = (size_t)source->slot_count + CODE_SLACK;
     struct rng rng;
 
-    trial->row_codes_bytes = slots / QUANTIZE_BLOCK * QUANTIZE_BLOCK;
+    trial->row_codes_bytes = (size_t)source->slot_count;
     trial->code_bytes = slots * QUANTIZE_BLOCK;
     trial->group_count = (size_t)source->forest->group_count;
     trial->codes = aligned_block(trial->code_bytes);

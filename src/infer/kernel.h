@@ -15,7 +15,10 @@
 
 #include <stddef.h>
 
-enum { KERNEL_ALIGNMENT = 64 };
+enum {
+    KERNEL_ALIGNMENT = 64,
+    CODE_SLACK = 256, /* bytes that may be read beyond a row's codes */
+};
 
 /* A forest as kernels see it. */
 struct kernel_forest {
@@ -40,7 +43,7 @@ struct kernel {
      * engine moves it. */
     void (*compile)(const struct kernel_forest *forest, void *compiled);
 
-    /* codes (slot), padded to a multiple of 64 that is not 0 -> raw (group). */
+    /* codes (slot), readable for CODE_SLACK bytes beyond its last -> raw (group). */
     void (*row)(const void *compiled, const uint8_t *codes, double *raw);
 
     /* codes (slot, 64), aligned to 64; 1 <= row_count <= row_count_max -> raw (row, group), rows
@@ -53,7 +56,10 @@ struct kernel {
 /* All there are, ended by NULL. The first takes every forest on every machine. */
 extern const struct kernel *const kernels[];
 
-extern const struct kernel kernel_walk;
+extern const struct kernel kernel_walk; /* anything, in portable C */
+#if defined(__x86_64__)
+extern const struct kernel kernel_mux; /* up to 8 levels */
+#endif
 
 /* ---- what kernels have in common ---- */
 

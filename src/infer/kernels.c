@@ -3,5 +3,8 @@
 
 const struct kernel *const kernels[] = {
     &kernel_walk,
+#if defined(__x86_64__)
+    &kernel_mux,
+#endif
     NULL,
 };

@@ -60,7 +60,7 @@ static void compare_row_kernel(const struct kernel *kernel, const void *form,
 {
     size_t features = (size_t)sample->forest->feature_count;
     size_t groups = (size_t)sample->forest->group_count;
-    uint8_t *codes = aligned_block(QUANTIZE_SLOT_COUNT_MAX + QUANTIZE_BLOCK);
+    uint8_t *codes = aligned_block(QUANTIZE_SLOT_COUNT_MAX + CODE_SLACK);
     double *raw = calloc(groups, sizeof *raw);
 
     assert_true(codes && raw);
