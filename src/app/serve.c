@@ -136,6 +136,7 @@ static enum status open_service(struct run *run, struct err *err)
     const struct service_settings settings = {
         .folder = run->settings.data,
         .clock = &steady_clock,
+        .build = version_build(),
         .reader_count = (int)run->settings.readers,
         .queue_capacity = (int)run->settings.queue,
         .has_keepers = true,

@@ -149,7 +149,7 @@ enum status model_push_prepare(struct action *action, struct err *err)
         rc = bundle_read_json(action->body.at, action->body.bytes, &bundle, err);
     if (!rc)
         rc = model_serve(bundle, action->subject, 0, &served, err);
-    return rc ? point_into_body(err) : world_of_model(served, &action->world, err);
+    return rc ? point_into_body(err) : world_of(NULL, served, &action->world, err);
 }
 
 /* --- aliases ---------------------------------------------------------------------------------- */
@@ -313,7 +313,7 @@ static enum status hold_model(struct action *action,
     if (!rc)
         rc = model_open(reader, request->name, request->version, &served, err);
     service_reader_give(action->service, reader);
-    return rc ? rc : world_of_model(served, &action->world, err);
+    return rc ? rc : world_of(NULL, served, &action->world, err);
 }
 
 static enum status find_names(struct action *action, struct version_request *request,

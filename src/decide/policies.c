@@ -309,7 +309,7 @@ static enum status hold_policy(struct action *action, struct text document,
         policy_free(policy);
         return err_set(err, STATUS_EXHAUSTED, "no memory for a policy");
     }
-    return world_of_policy(served, &action->world, err);
+    return world_of(served, NULL, &action->world, err);
 }
 
 static enum status make_request(struct action *action, struct policy_request **request,

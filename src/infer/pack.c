@@ -72,7 +72,8 @@ static int depth_below(const struct forest *forest, int index, int depth_max)
 
 static bool can_pack(const struct forest *forest)
 {
-    if (forest->feature_count > PACK_FEATURE_COUNT_MAX || forest->tree_count == 0)
+    if (forest->needs_evaluator || forest->feature_count > PACK_FEATURE_COUNT_MAX ||
+        forest->tree_count == 0)
         return false;
     for (int i = 0; i < forest->node_count; i++) {
         const struct forest_node *node = &forest->nodes[i];
