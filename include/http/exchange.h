@@ -73,6 +73,7 @@ struct exchange {
     struct principal principal;
     int64_t started_us; /* monotonic */
     struct reply reply;
+    bool is_deferred; /* done will be called */
     char buffer[EXCHANGE_BUFFER_BYTES];
 };
 

@@ -1,5 +1,6 @@
 #include "decide/action.h"
 
+#include "decide/perform.h"
 #include "store/audit.h"
 
 #include <assert.h>

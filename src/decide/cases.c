@@ -4,6 +4,7 @@
 #include "base/id.h"
 #include "decide/book.h"
 #include "decide/keep.h"
+#include "decide/perform.h"
 #include "decide/traffic.h"
 #include "decide/young.h"
 
@@ -158,6 +159,7 @@ enum status case_prepare(struct action *action, bool is_dry_run, struct err *err
     rc = decision_prepare(action->world, &request->asked,
                           clock_wall_us(service_clock(action->service)), action->arena,
                           &request->prepared, err);
+    request->prepared.build = service_build(action->service);
     snprintf(request->prepared.request_id, sizeof request->decision.request_id, "%s",
              action->request_id);
     action->request = request;

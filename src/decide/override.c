@@ -160,6 +160,7 @@ static enum status override_perform(struct action *action, struct commit *commit
     decision->seen.now_us = commit->now_us;
     decision->policy_id = made_from->policy_id;
     decision->policy_revision = made_from->policy_revision;
+    decision->build = service_build(action->service);
     memcpy(decision->parent_id, parent.id, sizeof decision->parent_id);
     snprintf(decision->request_id, sizeof decision->request_id, "%s", action->request_id);
     decision->hold_seconds = hold_of(&parent, made_from);

@@ -327,6 +327,14 @@ struct action *exchange_action(struct exchange *exchange, const char *subject)
     return action;
 }
 
+/* Once: a request that took long may have to wait for the commit thread too. */
+static void defer(struct exchange *exchange)
+{
+    if (!exchange->is_deferred)
+        exchange->defer(exchange);
+    exchange->is_deferred = true;
+}
+
 /* The commit thread is through with it. */
 static void action_over(struct action *action)
 {
@@ -355,10 +363,48 @@ enum status exchange_submit(struct exchange *exchange, struct action *action,
     enum status rc;
 
     action->done = action_over;
-    exchange->defer(exchange);
+    defer(exchange);
     rc = action_submit(action, err);
     if (rc) {
         /* Already deferred: answer by the same way. */
+        exchange_refuse(exchange, err);
+        exchange->done(exchange);
+    }
+    return STATUS_PENDING;
+}
+
+struct exchange_chore {
+    struct chore chore;
+    struct exchange *exchange;
+    handler *handle;
+};
+
+static void run_chore(struct chore *chore)
+{
+    struct exchange_chore *work = (struct exchange_chore *)chore;
+    struct exchange *exchange = work->exchange;
+    struct err err;
+    enum status rc;
+
+    err_clear(&err);
+    rc = work->handle(exchange, &err);
+    if (rc == STATUS_PENDING)
+        return;
+    if (rc)
+        exchange_refuse(exchange, &err); /* empties the arena, and with it the chore */
+    exchange->done(exchange);
+}
+
+enum status exchange_later(struct exchange *exchange, handler *handle, struct err *err)
+{
+    struct exchange_chore *work = arena_new(&exchange->arena, struct exchange_chore);
+
+    if (!work)
+        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+    *work = (struct exchange_chore){
+        .chore = {.run = run_chore}, .exchange = exchange, .handle = handle};
+    defer(exchange);
+    if (service_chore(exchange->service, &work->chore, err)) {
         exchange_refuse(exchange, err);
         exchange->done(exchange);
     }

@@ -60,6 +60,9 @@ enum status exchange_perform(struct exchange *exchange, const char *subject,
                                                     struct err *err),
                              struct err *err);
 
+/* Handle it on the thread for what takes long: PENDING, unless it is refused at once. */
+enum status exchange_later(struct exchange *exchange, handler *handle, struct err *err);
+
 /* 200 with this JSON. */
 enum status exchange_show(struct exchange *exchange, struct text json);
 

@@ -140,7 +140,7 @@ static enum status decision_get(struct exchange *exchange, struct err *err)
     return show(exchange, rc, json, 0);
 }
 
-static enum status decision_explanation(struct exchange *exchange, struct err *err)
+static enum status decision_explanation_now(struct exchange *exchange, struct err *err)
 {
     struct text json;
     enum status rc = decision_explain(exchange->service, exchange->params[0],
@@ -149,7 +149,12 @@ static enum status decision_explanation(struct exchange *exchange, struct err *e
     return show(exchange, rc, json, 0);
 }
 
-static enum status decision_replay_post(struct exchange *exchange, struct err *err)
+static enum status decision_explanation(struct exchange *exchange, struct err *err)
+{
+    return exchange_later(exchange, decision_explanation_now, err);
+}
+
+static enum status decision_replay_post_now(struct exchange *exchange, struct err *err)
 {
     struct text json;
     bool is_match;
@@ -157,6 +162,11 @@ static enum status decision_replay_post(struct exchange *exchange, struct err *e
                                      &exchange->arena, &json, &is_match, err);
 
     return show(exchange, rc, json, 0);
+}
+
+static enum status decision_replay_post(struct exchange *exchange, struct err *err)
+{
+    return exchange_later(exchange, decision_replay_post_now, err);
 }
 
 static enum status decision_settle(struct exchange *exchange, struct err *err)
@@ -291,9 +301,14 @@ static enum status model_list_get(struct exchange *exchange, struct err *err)
     return show_page(exchange, rc, json, false, err);
 }
 
-static enum status model_push(struct exchange *exchange, struct err *err)
+static enum status model_push_now(struct exchange *exchange, struct err *err)
 {
     return exchange_perform(exchange, exchange->params[0], model_push_prepare, err);
+}
+
+static enum status model_push(struct exchange *exchange, struct err *err)
+{
+    return exchange_later(exchange, model_push_now, err);
 }
 
 static enum status read_version(const struct exchange *exchange, int64_t *version,
@@ -307,8 +322,8 @@ static enum status read_version(const struct exchange *exchange, int64_t *versio
         if (*end == '\0')
             return STATUS_OK;
     }
-    return err_code(err, STATUS_NOT_FOUND, "model_not_found", "there is no version '%s'",
-                    text);
+    return err_code(err, STATUS_NOT_FOUND, "model_version_not_found",
+                    "there is no version '%s'", text);
 }
 
 static enum status model_version_get(struct exchange *exchange, struct err *err)
@@ -335,9 +350,14 @@ static enum status model_version_delete(struct exchange *exchange, struct err *e
     return exchange_perform(exchange, two_params(exchange), model_delete_prepare, err);
 }
 
-static enum status model_alias_put(struct exchange *exchange, struct err *err)
+static enum status model_alias_put_now(struct exchange *exchange, struct err *err)
 {
     return exchange_perform(exchange, two_params(exchange), alias_put_prepare, err);
+}
+
+static enum status model_alias_put(struct exchange *exchange, struct err *err)
+{
+    return exchange_later(exchange, model_alias_put_now, err);
 }
 
 static enum status model_history(struct exchange *exchange, struct err *err)
@@ -400,8 +420,9 @@ static enum status health_get(struct exchange *exchange, struct err *err)
 
     if (!buffer)
         return err_set(err, STATUS_EXHAUSTED, "request arena is full");
-    health_answer(exchange->path, service_trouble(exchange->service), buffer,
-                  &exchange->reply.status, &exchange->reply.body);
+    health_answer(exchange->path, service_build(exchange->service),
+                  service_trouble(exchange->service), buffer, &exchange->reply.status,
+                  &exchange->reply.body);
     return STATUS_OK;
 }
 
