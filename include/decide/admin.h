@@ -60,11 +60,6 @@ enum status model_version_show(struct service *service, const char *name, int64_
 enum status model_history_show(struct service *service, const char *name, int64_t at_us,
                                struct arena *arena, struct text *json, struct err *err);
 
-/* The version that the alias pointed at before, for rolling back with alias_put. CONFLICT, code
- * no_previous_version, when there is none. */
-enum status model_previous(struct service *service, const char *name, const char *alias,
-                           int64_t *version, struct err *err);
-
 /* --- API keys ------------------------------------------------------------------------------- */
 
 /* {"name", "scopes": [..], "expires_at"}: the answer has the key's text, once: it is never kept, an

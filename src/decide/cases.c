@@ -11,11 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum status no_room(struct err *err)
-{
-    return err_set(err, STATUS_EXHAUSTED, "request arena is full");
-}
-
 /* --- decide ----------------------------------------------------------------------------------- */
 
 struct decide_request {
@@ -145,7 +140,7 @@ enum status case_prepare(struct action *action, bool is_dry_run, struct err *err
     enum status rc;
 
     if (!request)
-        return no_room(err);
+        return arena_exhausted(err);
     if (is_dry_run)
         action->idempotency_key = NULL; /* nothing is kept */
     rc = is_dry_run ? STATUS_OK : action_require_key(action, err);

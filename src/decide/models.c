@@ -341,7 +341,7 @@ enum status alias_put_prepare(struct action *action, struct err *err)
     enum status rc;
 
     if (!request)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     rc = find_names(action, request, err);
     if (!rc)
         rc = form_open(action, fields, &form, err);
@@ -418,7 +418,7 @@ enum status model_delete_prepare(struct action *action, struct err *err)
     struct err ignored;
 
     if (!request)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     err_clear(&ignored);
     if (!split(action->subject, request, &version) ||
         list_after(text_of(version), &request->version, &ignored) ||

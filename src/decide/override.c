@@ -9,11 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum status no_room(struct err *err)
-{
-    return err_set(err, STATUS_EXHAUSTED, "request arena is full");
-}
-
 struct override_request {
     int64_t amount;
     char reason_code[65], note[REASON_TEXT_BYTES];
@@ -146,7 +141,7 @@ static enum status override_perform(struct action *action, struct commit *commit
     enum status rc;
 
     if (!decision || !made_from)
-        return no_room(err);
+        return arena_exhausted(err);
     rc = decision_find(commit->store, action->subject, action->arena, &parent, err);
     if (!rc)
         rc = decision_context_decode(parent.context, action->arena, made_from, err);
@@ -188,7 +183,7 @@ enum status override_prepare(struct action *action, struct err *err)
     enum status rc;
 
     if (!request)
-        return no_room(err);
+        return arena_exhausted(err);
     rc = action_require_key(action, err);
     if (!rc)
         rc = form_open(action, fields, &form, err);

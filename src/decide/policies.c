@@ -321,7 +321,7 @@ static enum status make_request(struct action *action, struct policy_request **r
         return rc;
     *request = arena_new(action->arena, struct policy_request);
     if (!*request)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     snprintf((*request)->revision.id, sizeof(*request)->revision.id, "%s",
              action->subject);
     action->request = *request;

@@ -9,7 +9,7 @@
 #include "support/forest_fixture.h"
 #include "support/ubj_fixture.h"
 #include "infer/evaluate.h"
-#include "infer/pack.h"
+#include "infer/engine.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -197,14 +197,16 @@ static void linear_leaves_give_their_number_where_a_feature_is_missing(void **)
 static void check_engine(const char *text, bool needs_evaluator)
 {
     struct forest *forest = read_text(text, strlen(text));
-    struct pack *pack = NULL;
+    const struct forest *forests[] = {forest};
+    struct engine *engine;
     struct err err;
 
     err_clear(&err);
     assert_int_equal(forest->needs_evaluator, needs_evaluator);
-    assert_int_equal(pack_open(forest, &pack, &err), STATUS_OK);
-    assert_int_equal(pack == NULL, needs_evaluator);
-    pack_close(pack);
+    assert_int_equal(engine_open(forests, 1, &engine, &err), STATUS_OK);
+    assert_int_equal(strcmp(engine_kernel_name(engine, 0, 1), "plain") == 0,
+                     needs_evaluator);
+    engine_close(engine);
     forest_free(forest);
 }
 

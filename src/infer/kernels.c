@@ -1,0 +1,10 @@
+/* kernels.c - the kernels there are. */
+#include "infer/kernel.h"
+
+const struct kernel *const kernels[] = {
+    &kernel_walk,
+#if defined(__x86_64__)
+    &kernel_mux,  &kernel_scan_avx2, &kernel_scan_avx512, &kernel_scan_vbmi,
+#endif
+    NULL,
+};

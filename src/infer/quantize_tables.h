@@ -1,0 +1,56 @@
+/* quantize_tables.h - what quantize.c builds and quantize_codes.c reads.
+ *
+ * Every comparison of either library becomes T <= x in double: XGBoost's rounding to float and
+ * LightGBM's <= and its zero are folded into T (see cutpoint in quantize.c). */
+#ifndef REDRESS_INFER_QUANTIZE_TABLES_H
+#define REDRESS_INFER_QUANTIZE_TABLES_H
+
+#include "infer/cpu.h"
+#include "infer/quantize.h"
+
+enum {
+    SCALE_FAN = 16,   /* thresholds per block, blocks per scale */
+    CODE_RIGHT = 255, /* above every rank */
+    IS_NAN = 1,       /* flags of a value */
+    IS_ZERO = 2,      /* |x| <= 1e-35f */
+};
+
+/* Sorted thresholds of one feature. At `first` there are 16 doubles, the last threshold of each
+ * block, then the blocks of 16: threshold_count / 16 + 1 of them, filled up with NaN, which is
+ * never <= x. */
+struct scale {
+    uint32_t first;
+    uint32_t feature;
+    uint16_t slot_from, slot_to;
+};
+
+/* A value whose flags meet missing_flags has missing_code. */
+struct slot {
+    uint8_t missing_flags;
+    uint8_t missing_code;
+};
+
+/* One set of categories: slot = category_slot_from + its index. */
+struct category_set {
+    uint32_t feature;
+    uint32_t first; /* of words */
+    uint32_t word_count;
+    bool is_xgboost;
+    uint8_t missing_code; /* of NaN */
+    uint8_t code_inside, code_outside;
+};
+
+struct quantizer {
+    enum isa isa;
+    int feature_count;
+    int scale_count, scale_slot_count, set_count, slot_count;
+    struct scale *scales; /* by feature */
+    struct slot *slots;   /* of scales */
+    struct category_set *sets;
+    uint32_t *words;
+    double *thresholds;    /* aligned to 64 */
+    struct split **splits; /* (forest) */
+    int forest_count;
+};
+
+#endif

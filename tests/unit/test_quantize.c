@@ -1,0 +1,200 @@
+/* test_quantize.c - a code against a rank says what the libraries' comparisons say. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "infer/evaluate.h"
+#include "infer/quantize.h"
+#include "support/random_forest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FOREST_COUNT = 3, ROW_COUNT = 40 };
+
+static const char *const isas[] = {"portable", "avx2", "avx512", "vbmi"};
+enum { ISA_COUNT = sizeof isas / sizeof isas[0] };
+
+/* The reference's own word on one split: a tree of that node and two leaves. */
+static bool goes_left(const struct forest *forest, int index, const double *row)
+{
+    struct forest_node nodes[3] = {forest->nodes[index],
+                                   {.feature = -1, .threshold = 1},
+                                   {.feature = -1, .threshold = 2}};
+    int32_t root = 0, group = 0;
+    double margin = 0, raw;
+    struct forest stump = *forest;
+
+    nodes[0].left = 1;
+    nodes[0].right = 2;
+    stump.nodes = nodes;
+    stump.roots = &root;
+    stump.tree_groups = &group;
+    stump.tree_weights = NULL;
+    stump.base_margin = &margin;
+    stump.tree_count = stump.trees_per_round = stump.group_count = 1;
+    forest_raw(&stump, row, 1, 0, 1, &raw);
+    return raw == 1;
+}
+
+static void compare_nodes(const struct forest *forest, const struct split *splits,
+                          const double *row, const uint8_t *codes, int stride)
+{
+    for (int i = 0; i < forest->node_count; i++) {
+        const struct forest_node *node = &forest->nodes[i];
+        bool is_left;
+
+        if (node->feature < 0)
+            continue;
+        is_left = codes[splits[i].slot * stride] <= splits[i].rank;
+        if (is_left != goes_left(forest, i, row))
+            fail_msg(
+                "node %d: feature %d, threshold %.17g, value %.17g, slot %d, rank %d,"
+                " code %d",
+                i, node->feature, node->threshold, row[node->feature], splits[i].slot,
+                splits[i].rank, codes[splits[i].slot * stride]);
+    }
+}
+
+static void compare_rows(struct rng *rng, struct forest *const *forests,
+                         const struct quantizer *quantizer, const struct split **splits)
+{
+    size_t slot_count = (size_t)quantizer_slot_count(quantizer);
+    size_t padded = (slot_count + QUANTIZE_BLOCK - 1) / QUANTIZE_BLOCK * QUANTIZE_BLOCK;
+    size_t width = (size_t)quantizer_feature_count(quantizer);
+    double *rows = calloc(ROW_COUNT * width, sizeof *rows);
+    uint8_t *codes = malloc(padded + 1);
+    uint8_t *block = aligned_alloc(64, (slot_count + 1) * QUANTIZE_BLOCK);
+
+    assert_true(rows && codes && block);
+    for (size_t r = 0; r < ROW_COUNT; r++)
+        row_random(rng, forests[r % FOREST_COUNT], rows + r * width);
+    memset(block, 77, slot_count * QUANTIZE_BLOCK);
+    quantize_block(quantizer, rows, ROW_COUNT, block);
+    for (size_t r = 0; r < ROW_COUNT; r++) {
+        memset(codes, 77, padded + 1);
+        quantize_row(quantizer, rows + r * width, codes);
+        for (size_t s = 0; s < padded; s++)
+            assert_int_equal(codes[s],
+                             s < slot_count ? block[s * QUANTIZE_BLOCK + r] : 0);
+        assert_int_equal(codes[padded], 77);
+        for (int f = 0; f < FOREST_COUNT; f++)
+            compare_nodes(forests[f], splits[f], rows + r * width, codes, 1);
+    }
+    for (size_t s = 0; s < slot_count; s++)
+        for (size_t r = ROW_COUNT; r < QUANTIZE_BLOCK; r++)
+            assert_int_equal(block[s * QUANTIZE_BLOCK + r], 0);
+    free(rows);
+    free(codes);
+    free(block);
+}
+
+static void a_code_against_a_rank_is_the_librarys_comparison(void **state)
+{
+    struct rng rng;
+    int opened = 0;
+
+    (void)state;
+    rng_seed_printed(&rng);
+    for (int i = 0; i < 120; i++) {
+        struct forest *forests[FOREST_COUNT];
+        const struct split *splits[FOREST_COUNT];
+        struct quantizer *quantizer = NULL;
+        struct forest_shape shape = forest_shape_random(&rng);
+        struct err err;
+
+        for (int f = 0; f < FOREST_COUNT; f++) {
+            struct forest_shape other = forest_shape_random(&rng);
+
+            shape.dialect = other.dialect;
+            shape.has_weights = false;
+            shape.depth_max = other.depth_max % 8;
+            shape.tree_count = 1 + other.tree_count % 20;
+            forests[f] = forest_random(&rng, &shape);
+        }
+        setenv("REDRESS_ISA", isas[i % ISA_COUNT], 1);
+        assert_int_equal(quantizer_open((const struct forest *const *)forests,
+                                        FOREST_COUNT, &quantizer, splits, &err),
+                         STATUS_OK);
+        if (quantizer) {
+            compare_rows(&rng, forests, quantizer, splits);
+            opened++;
+        }
+        quantizer_close(quantizer);
+        for (int f = 0; f < FOREST_COUNT; f++)
+            forest_free(forests[f]);
+    }
+    unsetenv("REDRESS_ISA");
+    printf("%d of 120 fit into %d slots\n", opened, QUANTIZE_SLOT_COUNT_MAX);
+    assert_true(opened > 80);
+}
+
+static void forests_that_fit_together_share_their_slots(void **state)
+{
+    struct forest_shape shape = {.dialect = FOREST_XGBOOST,
+                                 .feature_count = 10,
+                                 .tree_count = 300,
+                                 .group_count = 1,
+                                 .depth_max = 6,
+                                 .is_full = true,
+                                 .is_one_way = true,
+                                 .grid = 100};
+    const struct split *splits[2];
+    struct forest *forests[2];
+    struct quantizer *quantizer;
+    struct rng rng;
+    struct err err;
+
+    (void)state;
+    rng_seed(&rng, 1);
+    for (int f = 0; f < 2; f++)
+        forests[f] = forest_random(&rng, &shape);
+    assert_int_equal(quantizer_open((const struct forest *const *)forests, 2, &quantizer,
+                                    splits, &err),
+                     STATUS_OK);
+    assert_non_null(quantizer);
+    assert_int_equal(quantizer_slot_count(quantizer), 10);
+    quantizer_close(quantizer);
+    for (int f = 0; f < 2; f++)
+        forest_free(forests[f]);
+}
+
+static void more_than_the_slots_there_are_is_no_quantizer(void **state)
+{
+    struct forest_shape shape = {.dialect = FOREST_LIGHTGBM,
+                                 .feature_count = 4,
+                                 .tree_count = 130,
+                                 .group_count = 1,
+                                 .depth_max = 6,
+                                 .is_full = true,
+                                 .category_permille = 1000};
+    const struct split *splits[1];
+    struct forest *forest;
+    struct quantizer *quantizer;
+    struct rng rng;
+    struct err err;
+
+    (void)state;
+    rng_seed(&rng, 1);
+    forest = forest_random(&rng, &shape);
+    assert_int_equal(quantizer_open((const struct forest *const *)&forest, 1, &quantizer,
+                                    splits, &err),
+                     STATUS_OK);
+    assert_null(quantizer);
+    forest_free(forest);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_code_against_a_rank_is_the_librarys_comparison),
+        cmocka_unit_test(forests_that_fit_together_share_their_slots),
+        cmocka_unit_test(more_than_the_slots_there_are_is_no_quantizer),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
