@@ -2,6 +2,9 @@
 
 #include "base/pointer.h"
 
+/* 0.8 as people wrote it, not 0.80000000000000004. */
+enum { REAL_FORMAT = JSON_REAL_PRECISION(15) };
+
 /* Appends {"pointer", "before", "after"} to list for each difference at pointer and below. */
 static void compare(json_t *list, const char *pointer, const json_t *before,
                     const json_t *after);
@@ -76,7 +79,7 @@ static json_t *diff_of(const json_t *before, const json_t *after)
 static void print_one(const json_t *value, const char *before, FILE *out)
 {
     fputs(before, out);
-    json_dumpf(value, out, JSON_COMPACT | JSON_ENCODE_ANY);
+    json_dumpf(value, out, JSON_COMPACT | JSON_ENCODE_ANY | REAL_FORMAT);
 }
 
 int json_diff_print(const json_t *before, const json_t *after, FILE *out)
@@ -109,7 +112,7 @@ void json_diff_dump(const json_t *before, const json_t *after, FILE *out)
 {
     json_t *list = diff_of(before, after);
 
-    json_dumpf(list, out, JSON_COMPACT);
+    json_dumpf(list, out, JSON_COMPACT | REAL_FORMAT);
     putc('\n', out);
     json_decref(list);
 }

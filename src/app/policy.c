@@ -30,7 +30,8 @@ static void print_policies(const json_t *reply)
 /* The document is JSON for people too: it is what 'policy set' takes. */
 static void print_document(const json_t *reply)
 {
-    json_dumpf(reply, stdout, JSON_INDENT(2));
+    /* 0.8 as people wrote it, not 0.80000000000000004. */
+    json_dumpf(reply, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     putchar('\n');
 }
 

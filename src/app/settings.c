@@ -97,7 +97,8 @@ enum status listen_check(const char *text, struct err *err)
 {
     const char *colon = strrchr(text, ':'), *port = colon ? colon + 1 : "";
     size_t digits = strspn(port, "0123456789");
-    bool is_port = digits > 0 && digits < 6 && !port[digits] && atol(port) <= 65535;
+    bool is_port =
+        digits > 0 && digits < 6 && !port[digits] && strtol(port, NULL, 10) <= 65535;
     char host[INET6_ADDRSTRLEN + 2];
     unsigned char address[sizeof(struct in6_addr)];
     size_t bytes = colon ? (size_t)(colon - text) : 0;

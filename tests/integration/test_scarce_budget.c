@@ -44,10 +44,10 @@ static int connection_count = 16;
 static int number_from(const char *variable, int preset, int max)
 {
     const char *text = getenv(variable);
-    int number = text ? atoi(text) : preset;
+    long number = text ? strtol(text, NULL, 10) : preset;
 
     if (number >= 1 && number <= max)
-        return number;
+        return (int)number;
     fprintf(stderr, "%s: %s is not within 1 to %d\n", variable, text, max);
     exit(2);
 }
