@@ -151,7 +151,7 @@ static void collect_asks(struct builder *builder)
     }
 }
 
-static unsigned byte_of(const struct ask *ask, int byte)
+static inline unsigned byte_of(const struct ask *ask, int byte)
 {
     if (byte < KEY_BYTES)
         return ask->key >> 8 * byte & 0xff;
@@ -165,6 +165,7 @@ static void sort_asks(struct builder *builder)
     size_t counts[KEY_BYTES + PLACE_BYTES][256] = {0};
 
     for (size_t i = 0; i < builder->ask_count; i++)
+#pragma GCC unroll 12
         for (int byte = 0; byte < KEY_BYTES + PLACE_BYTES; byte++)
             counts[byte][byte_of(&builder->asks[i], byte)]++;
     for (int byte = 0; byte < KEY_BYTES + PLACE_BYTES; byte++) {
