@@ -4,6 +4,7 @@
 
 #include "base/rng.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -171,6 +172,7 @@ static void run_once(const struct compiled *compiled, const struct trial *trial,
                        trial->group_count);
         return;
     }
+    assert(kernel->row);
     /* Another row each time, as in life: no branch predictor learns it. */
     kernel->row(compiled->form,
                 trial->codes + shift * (size_t)(turn % (QUANTIZE_BLOCK - 1)), trial->raw);
