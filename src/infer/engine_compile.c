@@ -4,6 +4,7 @@
 
 #include "base/rng.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -171,6 +172,7 @@ static void run_once(const struct compiled *compiled, const struct trial *trial,
                        trial->group_count);
         return;
     }
+    assert(kernel->row);
     /* Another row each time, as in life: no branch predictor learns it. */
     kernel->row(compiled->form,
                 trial->codes + shift * (size_t)(turn % (QUANTIZE_BLOCK - 1)), trial->raw);
@@ -223,6 +225,13 @@ static bool add_candidate(struct candidates *candidates, const struct kernel *ke
     return true;
 }
 
+static bool is_worth_trying(const struct kernel *kernel, enum isa isa, bool may_block)
+{
+    if (kernel->isa > isa || (kernel->superseded_at && kernel->superseded_at <= isa))
+        return false;
+    return kernel->row || may_block;
+}
+
 static bool add_candidates(struct candidates *candidates,
                            const struct kernel_forest *source, bool may_block)
 {
@@ -231,50 +240,80 @@ static bool add_candidates(struct candidates *candidates,
     if (source->slot_count > BLOCK_SLOT_COUNT_MAX)
         may_block = false;
     for (int i = 0; kernels[i] && candidates->count < CANDIDATE_COUNT_MAX; i++)
-        if (kernels[i]->isa <= isa && (kernels[i]->row || may_block) &&
+        if (is_worth_trying(kernels[i], isa, may_block) &&
             !add_candidate(candidates, kernels[i], source))
             return false;
     return true;
 }
 
-/* What a candidate takes for each range of rows, or took before, whichever is less. */
-static void try_candidate(const struct compiled *compiled, const struct trial *trial,
-                          int64_t costs[ROW_RANGE_COUNT])
+/* What every candidate takes for each range of rows, as far as it was tried. */
+struct costs {
+    int64_t ns[CANDIDATE_COUNT_MAX][ROW_RANGE_COUNT];
+    int64_t least_ns[ROW_RANGE_COUNT];
+};
+
+static void note_cost(struct costs *costs, int candidate, int range, int64_t ns)
 {
-    if (compiled->kernel->row) {
-        costs[0] = cost_ns(compiled, trial, 1, costs[0]);
-        return;
+    costs->ns[candidate][range] = ns;
+    if (ns < costs->least_ns[range])
+        costs->least_ns[range] = ns;
+}
+
+/* Kernels for single rows take as long for each. */
+static void try_rows(const struct candidates *candidates, const struct trial *trial,
+                     struct costs *costs)
+{
+    for (int i = 0; i < candidates->count; i++) {
+        const struct compiled *compiled = &candidates->compiled[i];
+        int64_t ns;
+
+        if (!compiled->kernel->row)
+            continue;
+        ns = cost_ns(compiled, trial, 1, costs->ns[i][0]);
+        for (int range = 0; range < ROW_RANGE_COUNT; range++)
+            note_cost(costs, i, range, ns * range_rows[range]);
     }
-    for (int range = 0; range < ROW_RANGE_COUNT; range++)
-        costs[range] = cost_ns(compiled, trial, range_rows[range], costs[range]);
+}
+
+/* Kernels for blocks gain with the number of rows: from the most to the fewest, until another is
+ * clearly faster. */
+static void try_blocks(const struct candidates *candidates, const struct trial *trial,
+                       struct costs *costs)
+{
+    for (int i = 0; i < candidates->count; i++) {
+        const struct compiled *compiled = &candidates->compiled[i];
+
+        if (compiled->kernel->row)
+            continue;
+        for (int range = ROW_RANGE_COUNT - 1; range >= 0; range--) {
+            int64_t ns = cost_ns(compiled, trial, range_rows[range], costs->ns[i][range]);
+
+            note_cost(costs, i, range, ns);
+            if (ns / 3 > costs->least_ns[range] / 2)
+                break;
+        }
+    }
 }
 
 /* For each range of rows the index of the fastest candidate. */
 static void find_fastest(const struct candidates *candidates, const struct trial *trial,
                          int fastest[ROW_RANGE_COUNT])
 {
-    int64_t costs[CANDIDATE_COUNT_MAX][ROW_RANGE_COUNT];
+    struct costs costs;
 
-    for (int i = 0; i < candidates->count; i++)
-        for (int range = 0; range < ROW_RANGE_COUNT; range++)
-            costs[i][range] = INT64_MAX;
-    for (int round = 0; round < TRIAL_ROUND_COUNT; round++)
-        for (int i = 0; i < candidates->count; i++)
-            try_candidate(&candidates->compiled[i], trial, costs[i]);
     for (int range = 0; range < ROW_RANGE_COUNT; range++) {
-        int64_t least = INT64_MAX;
-
-        for (int i = 0; i < candidates->count; i++) {
-            int64_t ns = candidates->compiled[i].kernel->row
-                             ? costs[i][0] * range_rows[range]
-                             : costs[i][range];
-
-            if (ns < least) {
-                least = ns;
-                fastest[range] = i;
-            }
-        }
+        costs.least_ns[range] = INT64_MAX;
+        for (int i = 0; i < CANDIDATE_COUNT_MAX; i++)
+            costs.ns[i][range] = INT64_MAX;
     }
+    for (int round = 0; round < TRIAL_ROUND_COUNT; round++) {
+        try_rows(candidates, trial, &costs);
+        try_blocks(candidates, trial, &costs);
+    }
+    for (int range = 0; range < ROW_RANGE_COUNT; range++)
+        for (int i = candidates->count - 1; i >= 0; i--)
+            if (costs.ns[i][range] == costs.least_ns[range])
+                fastest[range] = i;
 }
 
 /* Move the winners over. */
