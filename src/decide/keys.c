@@ -5,6 +5,7 @@
 #include "decide/admin.h"
 #include "decide/lists.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -189,6 +190,7 @@ static void write_scopes(unsigned bits, char scopes[static SCOPES_TEXT_BYTES])
 {
     size_t used = 0;
 
+    assert(scopes);
     scopes[0] = '\0';
     for (int i = 0; i < ACCESS_COUNT; i++)
         if (bits & 1u << i)

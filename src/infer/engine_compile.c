@@ -173,6 +173,7 @@ static void run_once(const struct compiled *compiled, const struct trial *trial,
         return;
     }
     assert(kernel->row);
+    assert(kernel->row);
     /* Another row each time, as in life: no branch predictor learns it. */
     kernel->row(compiled->form,
                 trial->codes + shift * (size_t)(turn % (QUANTIZE_BLOCK - 1)), trial->raw);
