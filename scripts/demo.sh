@@ -22,8 +22,9 @@ if [ -f "$data/demo.json" ] &&
 fi
 # Only what an earlier demo made is thrown away.
 if [ -d "$data" ] && [ -n "$(ls -A "$data")" ]; then
-    [ -f "$data/demo.json" ] && [ -f "$data/redress.db" ] ||
+    if [ ! -f "$data/demo.json" ] || [ ! -f "$data/redress.db" ]; then
         fail "$data is no demo folder, and it is not empty: name another folder, or empty it"
+    fi
     rm -rf "$data"
 elif [ -e "$data" ] && [ ! -d "$data" ]; then
     fail "$data is not a folder"

@@ -104,7 +104,7 @@ static bool take_int(struct source *source, char type, int64_t *value)
         return false;
     switch (type) {
     case 'i':
-        *value = (int8_t)bits;
+        *value = (int64_t)bits - (bits > INT8_MAX ? UINT8_MAX + 1 : 0);
         return true;
     case 'U':
         *value = (uint8_t)bits;
