@@ -52,7 +52,7 @@ static enum status show(struct exchange *exchange, enum status rc, struct text j
 static enum status show_page(struct exchange *exchange, enum status rc, struct text whole,
                              bool is_descending, struct err *err)
 {
-    struct text page;
+    struct text page = {0};
 
     if (!rc)
         rc = page_cut(exchange, whole, is_descending, &page, err);
@@ -111,7 +111,7 @@ static enum status read_filter(const struct exchange *exchange,
 static enum status decision_list_get(struct exchange *exchange, struct err *err)
 {
     struct decision_filter filter = {0};
-    struct text json;
+    struct text json = {0};
     enum status rc = read_filter(exchange, &filter, err);
 
     if (!rc)
@@ -122,7 +122,7 @@ static enum status decision_list_get(struct exchange *exchange, struct err *err)
 static enum status customer_decisions(struct exchange *exchange, struct err *err)
 {
     struct decision_filter filter = {0};
-    struct text json;
+    struct text json = {0};
     enum status rc = read_filter(exchange, &filter, err);
 
     filter.customer_id = text_of(exchange->params[0]);
@@ -134,7 +134,7 @@ static enum status customer_decisions(struct exchange *exchange, struct err *err
 
 static enum status decision_get(struct exchange *exchange, struct err *err)
 {
-    struct text json;
+    struct text json = {0};
     enum status rc = decision_show(exchange->service, exchange->params[0],
                                    &exchange->arena, &json, err);
 
@@ -143,7 +143,7 @@ static enum status decision_get(struct exchange *exchange, struct err *err)
 
 static enum status decision_explanation(struct exchange *exchange, struct err *err)
 {
-    struct text json;
+    struct text json = {0};
     enum status rc = decision_explain(exchange->service, exchange->params[0],
                                       &exchange->arena, &json, err);
 
@@ -152,7 +152,7 @@ static enum status decision_explanation(struct exchange *exchange, struct err *e
 
 static enum status decision_replay_post(struct exchange *exchange, struct err *err)
 {
-    struct text json;
+    struct text json = {0};
     bool is_match;
     enum status rc = decision_replay(exchange->service, exchange->params[0],
                                      &exchange->arena, &json, &is_match, err);
@@ -172,7 +172,7 @@ static enum status budget_list_get(struct exchange *exchange, struct err *err)
 
 static enum status budget_get(struct exchange *exchange, struct err *err)
 {
-    struct text json;
+    struct text json = {0};
     int64_t revision;
     enum status rc = budget_show(exchange->service, exchange->params[0], &exchange->arena,
                                  &json, &revision, err);
@@ -183,7 +183,7 @@ static enum status budget_get(struct exchange *exchange, struct err *err)
 static enum status show_entries(struct exchange *exchange, const char *id,
                                 struct err *err)
 {
-    struct text json;
+    struct text json = {0};
     bool is_descending;
     int limit;
     enum status rc = read_limit(exchange, &limit, err);
@@ -218,7 +218,7 @@ static enum status policy_list_get(struct exchange *exchange, struct err *err)
 
 static enum status policy_get(struct exchange *exchange, struct err *err)
 {
-    struct text json;
+    struct text json = {0};
     int64_t revision, found;
     enum status rc = query_int(exchange, "revision", 1, INT64_MAX, 0, &revision, err);
 
@@ -264,7 +264,7 @@ static enum status read_version(const struct exchange *exchange, int64_t *versio
 
 static enum status model_version_get(struct exchange *exchange, struct err *err)
 {
-    struct text json;
+    struct text json = {0};
     int64_t version = 0;
     enum status rc = read_version(exchange, &version, err);
 
@@ -298,7 +298,7 @@ static enum status key_list_get(struct exchange *exchange, struct err *err)
 
 static enum status audit_list_get(struct exchange *exchange, struct err *err)
 {
-    struct text json;
+    struct text json = {0};
     bool is_descending;
     int limit;
     enum status rc = read_limit(exchange, &limit, err);

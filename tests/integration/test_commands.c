@@ -221,6 +221,21 @@ static void change_everything(void)
     expect_code(1, WORDS("model", "push", "x", "models/credit_uplift/credit_500.json"));
     expect_code(2, WORDS("model", "promote", "credit_linear", "--reason", "r"));
 
+    /* Back to the version before. */
+    expect_code(0, WORDS("model", "push", "back", "models/credit_linear"));
+    expect_code(0, WORDS("model", "promote", "back@1", "--reason", "first"));
+    expect_code(1, WORDS("model", "rollback", "back", "--reason", "nowhere"));
+    expect_code(0, WORDS("model", "push", "back", "models/credit_uplift"));
+    expect_code(0, WORDS("model", "promote", "back@2", "--reason", "second"));
+    expect_code(0, WORDS("model", "push", "back", "models/credit_linear"));
+    expect_code(0, WORDS("model", "promote", "back@3", "--reason", "third"));
+    expect_code(0, WORDS("model", "rollback", "back", "--reason", "worse"));
+    root = json_from(WORDS("model", "history", "back", "--json"));
+    assert_int_equal(json_integer_value(json_object_get(
+                         json_array_get(json_object_get(root, "data"), 0), "version")),
+                     2);
+    json_decref(root);
+
     assert_int_equal(
         run(WORDS("key", "create", "--name", "n", "--scope", "read"), NULL, &output), 0);
     assert_int_equal(strncmp(output, "key_", 4), 0);
