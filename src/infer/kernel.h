@@ -59,6 +59,9 @@ extern const struct kernel *const kernels[];
 extern const struct kernel kernel_walk; /* anything, in portable C */
 #if defined(__x86_64__)
 extern const struct kernel kernel_mux; /* up to 8 levels */
+
+/* Blocks of rows: */
+extern const struct kernel kernel_planes; /* up to 6 levels or 64 leaves */
 #endif
 
 /* ---- what kernels have in common ---- */

@@ -1,0 +1,31 @@
+/* kernel_block.c - what the compiled forms of block kernels begin with. */
+#include "infer/kernel_block.h"
+
+struct block_head block_head_layout(const struct kernel_forest *source,
+                                    size_t struct_bytes)
+{
+    const struct forest *forest = source->forest;
+    struct block_head head = {
+        .is_float = forest->dialect == FOREST_XGBOOST,
+        .tree_count = forest->tree_count,
+        .group_count = forest->group_count,
+        .groups = block_aligned(struct_bytes),
+    };
+
+    head.margins =
+        head.groups + block_aligned((size_t)forest->tree_count * sizeof(int32_t));
+    head.end = head.margins + block_aligned((size_t)forest->group_count * sizeof(double));
+    return head;
+}
+
+void block_head_compile(const struct kernel_forest *source, const struct block_head *head,
+                        void *compiled)
+{
+    const struct forest *forest = source->forest;
+    double *margins = (double *)((char *)compiled + head->margins);
+
+    memcpy((char *)compiled + head->groups, forest->tree_groups,
+           (size_t)forest->tree_count * sizeof(int32_t));
+    for (int g = 0; g < forest->group_count; g++)
+        margins[g] = margin_of(forest, g);
+}
