@@ -61,7 +61,8 @@ extern const struct kernel kernel_walk; /* anything, in portable C */
 extern const struct kernel kernel_mux; /* up to 8 levels */
 
 /* Blocks of rows: */
-extern const struct kernel kernel_planes; /* up to 6 levels or 64 leaves */
+extern const struct kernel kernel_planes;  /* up to 6 levels or 64 leaves */
+extern const struct kernel kernel_lanes_8; /* up to 64 leaves */
 #endif
 
 /* ---- what kernels have in common ---- */

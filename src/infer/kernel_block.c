@@ -29,3 +29,17 @@ void block_head_compile(const struct kernel_forest *source, const struct block_h
     for (int g = 0; g < forest->group_count; g++)
         margins[g] = margin_of(forest, g);
 }
+
+void block_put_leaf(double value, bool is_float, int leaf_count, int index, void *leaves)
+{
+    uint32_t *halves = leaves;
+    uint64_t bits;
+
+    if (is_float) {
+        ((float *)leaves)[index] = (float)value;
+        return;
+    }
+    memcpy(&bits, &value, sizeof bits);
+    halves[index] = (uint32_t)bits;
+    halves[leaf_count + index] = (uint32_t)(bits >> 32);
+}

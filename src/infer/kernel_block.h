@@ -40,6 +40,10 @@ struct block_head block_head_layout(const struct kernel_forest *source,
 void block_head_compile(const struct kernel_forest *source, const struct block_head *head,
                         void *compiled);
 
+/* Write a leaf's value into the room of its tree: a float, or the lower half of a double and, behind
+ * the lower halves of all leaf_count, the upper one. */
+void block_put_leaf(double value, bool is_float, int leaf_count, int index, void *leaves);
+
 /* The bytes of a number of this forest's leaves. */
 static inline size_t block_number_bytes(const struct kernel_forest *source)
 {

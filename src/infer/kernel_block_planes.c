@@ -108,18 +108,11 @@ static void put_leaf(const struct planting *planting, int32_t node, int index)
     double value = leaf_value(forest, planting->tree, &forest->nodes[node]);
     int count = plane_leaf_count(planting->bunch->levels);
 
-    if (forest->dialect == FOREST_XGBOOST) {
-        ((float *)planting->leaves)[index] = (float)value;
-    } else if (planting->has_halves) {
-        uint32_t *halves = planting->leaves;
-        uint64_t bits;
-
-        memcpy(&bits, &value, sizeof bits);
-        halves[index] = (uint32_t)bits;
-        halves[count + index] = (uint32_t)(bits >> 32);
-    } else {
+    if (forest->dialect == FOREST_XGBOOST || planting->has_halves)
+        block_put_leaf(value, forest->dialect == FOREST_XGBOOST, count, index,
+                       planting->leaves);
+    else
         ((double *)planting->leaves)[index] = value;
-    }
 }
 
 /* The subtree below a node, which stands at an index of its level. A leaf goes on to the left. */

@@ -1,22 +1,13 @@
 /* kernel_block_planes_avx512.c - planes of 64 rows: the masks of eight trees fill a register. */
+#include "infer/kernel_block_avx512.h"
 #include "infer/kernel_block_planes.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
-
 #define INLINE BLOCK_INLINE TARGET_AVX512
-
-enum { GROUP_ROWS = 16 };
 
 /* Masks (place, tree of the bunch), one bit for each row. */
 struct masks {
     alignas(KERNEL_ALIGNMENT) uint64_t masks[MASK_COUNT][PLANE_TREE_COUNT];
-};
-
-/* Sums (group, row): the rows of doubles stand in the order in which halves are put together. */
-union sums {
-    alignas(KERNEL_ALIGNMENT) float floats[BLOCK_GROUP_COUNT_MAX][QUANTIZE_BLOCK];
-    alignas(KERNEL_ALIGNMENT) double doubles[BLOCK_GROUP_COUNT_MAX][QUANTIZE_BLOCK];
 };
 
 /* ---- masks ---- */
@@ -122,70 +113,9 @@ INLINE __m512i leaf_bytes(uint64_t (*planes)[PLANE_TREE_COUNT], int levels, int 
     return leaves;
 }
 
-/* Of 32 or 64 numbers the one that each of 16 leaves names. */
-INLINE __m512i look_up(const __m512i *table, int leaf_count, __m512i leaves)
-{
-    __m512i low = _mm512_permutex2var_epi32(table[0], leaves, table[1]);
-
-    if (leaf_count == 32)
-        return low;
-    return _mm512_mask_blend_epi32(_mm512_movepi32_mask(leaves), low,
-                                   _mm512_permutex2var_epi32(table[2], leaves, table[3]));
-}
-
-INLINE __m512i leaves_of(const uint8_t *leaves, int rows)
-{
-    return _mm512_cvtepi8_epi32(_mm_load_si128((const __m128i *)(leaves + rows)));
-}
-
-INLINE void add_floats(const float *values, int leaf_count, const uint8_t *leaves,
-                       int row_count, float *sums)
-{
-    __m512i table[4];
-
-    for (int i = 0; i < leaf_count / 16; i++)
-        table[i] = _mm512_load_si512(values + 16 * i);
-    for (int r = 0; r < row_count; r += GROUP_ROWS) {
-        __m512i found = look_up(table, leaf_count, leaves_of(leaves, r));
-
-        _mm512_store_ps(sums + r, _mm512_add_ps(_mm512_load_ps(sums + r),
-                                                _mm512_castsi512_ps(found)));
-    }
-}
-
-/* Where the sum of a row stands. */
-static int place_of_double(int row)
-{
-    int in_group = row % GROUP_ROWS;
-
-    return row - in_group + (in_group & 2) * 4 + (in_group / 4 * 2 + in_group % 2);
-}
-
-INLINE void add_doubles(const uint32_t *halves, int leaf_count, const uint8_t *leaves,
-                        int row_count, double *sums)
-{
-    __m512i low_table[4], high_table[4];
-
-    for (int i = 0; i < leaf_count / 16; i++) {
-        low_table[i] = _mm512_load_si512(halves + 16 * i);
-        high_table[i] = _mm512_load_si512(halves + leaf_count + 16 * i);
-    }
-    for (int r = 0; r < row_count; r += GROUP_ROWS) {
-        __m512i of_rows = leaves_of(leaves, r);
-        __m512i low = look_up(low_table, leaf_count, of_rows);
-        __m512i high = look_up(high_table, leaf_count, of_rows);
-        __m512d first = _mm512_castsi512_pd(_mm512_unpacklo_epi32(low, high));
-        __m512d second = _mm512_castsi512_pd(_mm512_unpackhi_epi32(low, high));
-        double *to = sums + r;
-
-        _mm512_store_pd(to, _mm512_add_pd(_mm512_load_pd(to), first));
-        _mm512_store_pd(to + 8, _mm512_add_pd(_mm512_load_pd(to + 8), second));
-    }
-}
-
 INLINE void add_bunch(const struct planes *planes, const struct plane_bunch *bunch,
                       const int32_t *groups, const struct masks *masks, int levels,
-                      int row_count, union sums *sums)
+                      int row_count, union block_sums *sums)
 {
     alignas(KERNEL_ALIGNMENT) uint64_t found[PLANE_LEVEL_MAX][PLANE_TREE_COUNT];
     const char *values = (const char *)planes + bunch->leaves;
@@ -209,7 +139,7 @@ INLINE void add_bunch(const struct planes *planes, const struct plane_bunch *bun
 
 INLINE void score_bunch(const struct planes *planes, const struct plane_bunch *bunch,
                         const int32_t *groups, const uint8_t *codes, int row_count,
-                        struct masks *masks, union sums *sums)
+                        struct masks *masks, union block_sums *sums)
 {
     const void *nodes = (const char *)planes + bunch->nodes;
 
@@ -238,29 +168,6 @@ INLINE void score_bunch(const struct planes *planes, const struct plane_bunch *b
     }
 }
 
-static void begin_sums(const struct planes *planes, union sums *sums)
-{
-    const double *margins = (const double *)((const char *)planes + planes->head.margins);
-
-    for (int g = 0; g < planes->head.group_count; g++)
-        for (int r = 0; r < QUANTIZE_BLOCK; r++) {
-            if (planes->head.is_float)
-                sums->floats[g][r] = (float)margins[g];
-            else
-                sums->doubles[g][r] = margins[g];
-        }
-}
-
-static void write_sums(const struct planes *planes, const union sums *sums, int row_count,
-                       double *raw, size_t raw_stride)
-{
-    for (int r = 0; r < row_count; r++)
-        for (int g = 0; g < planes->head.group_count; g++)
-            raw[(size_t)r * raw_stride + (size_t)g] =
-                planes->head.is_float ? (double)sums->floats[g][r]
-                                      : sums->doubles[g][place_of_double(r)];
-}
-
 static TARGET_AVX512 void planes_block(const void *compiled, const uint8_t *codes,
                                        int row_count, double *raw, size_t raw_stride)
 {
@@ -269,16 +176,16 @@ static TARGET_AVX512 void planes_block(const void *compiled, const uint8_t *code
     const struct plane_bunch *bunches =
         (const struct plane_bunch *)(base + planes->bunches);
     const int32_t *groups = (const int32_t *)(base + planes->head.groups);
-    union sums sums;
+    union block_sums sums;
     struct masks masks;
 
     memset(&masks, 0, sizeof masks);
     memset(masks.masks[MASK_ALL], 0xff, sizeof masks.masks[MASK_ALL]);
-    begin_sums(planes, &sums);
+    sums_begin(&planes->head, &sums);
     for (int i = 0; i < planes->bunch_count; i++)
         score_bunch(planes, &bunches[i], groups + i * PLANE_TREE_COUNT, codes, row_count,
                     &masks, &sums);
-    write_sums(planes, &sums, row_count, raw, raw_stride);
+    sums_write(&planes->head, &sums, row_count, raw, raw_stride);
 }
 
 static void planes_compile_halves(const struct kernel_forest *source, void *compiled)

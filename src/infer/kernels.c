@@ -6,6 +6,7 @@ const struct kernel *const kernels[] = {
 #if defined(__x86_64__)
     &kernel_mux,
     &kernel_planes,
+    &kernel_lanes_8,
 #endif
     NULL,
 };
