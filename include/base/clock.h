@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/text.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SECOND_US INT64_C(1000000)
@@ -21,6 +22,22 @@ struct clock {
 
 /* The machine's clocks. */
 extern const struct clock system_clock;
+
+/* The wall clock as money needs it: it does not follow a clock that is set. Small corrections (up to
+ * STEADY_STEP_US) are taken over, larger ones are logged and left until the next start; it
+ * never goes back. Time that the machine slept counts. */
+extern const struct clock steady_clock;
+
+#define STEADY_STEP_US (5 * SECOND_US)
+
+struct steady {
+    bool is_started, is_stepped;
+    int64_t offset_us; /* wall - elapsed, as believed */
+    int64_t last_us;
+};
+
+/* What steady_clock believes, given what the clocks say now. Zeroed at first. Pure. */
+int64_t steady_time(struct steady *steady, int64_t wall_us, int64_t elapsed_us);
 
 static inline int64_t clock_wall_us(const struct clock *clock)
 {

@@ -4,7 +4,6 @@
 #ifndef REDRESS_BASE_MONEY_H
 #define REDRESS_BASE_MONEY_H
 
-#include "base/err.h"
 #include "base/text.h"
 
 #include <stdbool.h>
@@ -20,14 +19,9 @@ enum rounding { ROUND_DOWN, ROUND_NEAREST, ROUND_UP };
 /* Whether it is a current ISO 4217 code of a national currency, in upper case. */
 bool currency_exists(struct text code);
 
-/* amount x bps / 10000, half away from zero. |amount| <= MONEY_MINOR_MAX, 0 <= bps <=
- * 10000. */
-int64_t money_share(int64_t minor, int bps);
-
-/* The multiple of step (> 0) that rounding picks; halves go up. minor >= 0. */
-int64_t money_round(int64_t minor, int64_t step, enum rounding rounding);
-
-/* a + b; INVALID when it leaves +-MONEY_MINOR_MAX. */
-enum status money_add(int64_t a, int64_t b, int64_t *sum, struct err *err);
+/* minor x bps / 10000, to the multiple of step that rounding picks (halves go up) without an
+ * intermediate rounding, but never more than minor. 0 <= minor <= MONEY_MINOR_MAX, 0 <= bps <=
+ * 10000, step > 0. */
+int64_t money_share(int64_t minor, int bps, int64_t step, enum rounding rounding);
 
 #endif

@@ -40,4 +40,15 @@ uint64_t text_hash(struct text text);
 /* Bytes of the well-formed UTF-8 sequence that begins at `at`; 0 when there is none. */
 int utf8_bytes(const char *at, const char *end);
 
+/* The front of a text, at most so many bytes, whole UTF-8 characters only. */
+struct text text_clip(struct text text, size_t bytes_max);
+
+/* Whether there is a control character (C0, DEL, C1); with line breaks and tabs allowed
+ * or not. The text is valid UTF-8. */
+bool text_has_control(struct text text, bool allows_lines);
+
+/* Make a string fit for a terminal, in place: white space other than blanks becomes a blank, each
+ * byte of another control character, or of what is not UTF-8, becomes '?'. */
+void text_plain(char *string);
+
 #endif

@@ -49,6 +49,11 @@ struct action {
 /* PRECONDITION-like refusals come as INVALID with code idempotency_key_missing or _invalid. */
 enum status action_require_key(struct action *action, struct err *err);
 
+/* For preparations: a refusal that depends on what is in force now must not stand before an answer
+ * given earlier. It is kept, and given once the key turned out to be new. Returns OK, or rc itself
+ * when there is no key to look up. */
+enum status action_refuse_later(struct action *action, enum status rc, struct err *err);
+
 /* Give back what a prepared action holds when it is not submitted after all. */
 void action_drop(struct action *action);
 

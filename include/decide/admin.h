@@ -1,5 +1,11 @@
 /* admin.h - the use cases of ops, data scientists and whoever holds the keys: budgets, policies,
- * models, API keys. Prepared and submitted like those of cases.h. */
+ * models, API keys. Prepared and submitted like those of cases.h.
+ *
+ * The *_show functions only read, on a connection of the service's own: any thread may call them at
+ * any time. *json belongs to the arena and is set on success only; it is the answer whole. *revision
+ * is of what was shown, for the ETag. What is not there is NOT_FOUND with a code of its own
+ * (budget_not_found, ...); an answer for which the arena has no room is EXHAUSTED, code
+ * answer_too_large; IO and CORRUPT come from the store. */
 #ifndef REDRESS_DECIDE_ADMIN_H
 #define REDRESS_DECIDE_ADMIN_H
 
@@ -15,8 +21,8 @@ enum status budget_adjust_prepare(struct action *action, struct err *err);
 
 enum status budget_show(struct service *service, const char *id, struct arena *arena,
                         struct text *json, int64_t *revision, struct err *err);
-enum status budget_list_show(struct service *service, struct text after, int limit,
-                             struct arena *arena, struct text *json, struct err *err);
+enum status budget_list_show(struct service *service, struct arena *arena,
+                             struct text *json, struct err *err);
 /* Entries of a budget; of the whole ledger when id is NULL. */
 enum status entry_list_show(struct service *service, const char *id, struct text after,
                             int limit, bool is_descending, struct arena *arena,

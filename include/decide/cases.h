@@ -29,6 +29,13 @@ enum status decision_list_show(struct service *service,
                                const struct decision_filter *filter, struct arena *arena,
                                struct text *json, struct err *err);
 
+/* The same for filter->customer_id; NOT_FOUND, code customer_not_found, when nothing was ever
+ * decided for that customer, whatever the rest of the filter. */
+enum status customer_decisions_show(struct service *service,
+                                    const struct decision_filter *filter,
+                                    struct arena *arena, struct text *json,
+                                    struct err *err);
+
 /* Make it again from what was stored: {"match": true, "diff": []}. */
 enum status decision_replay(struct service *service, const char *id, struct arena *arena,
                             struct text *json, bool *is_match, struct err *err);

@@ -48,7 +48,8 @@ struct decision {
     enum decision_status status;
     enum decision_mode mode;
     int64_t amount, goodwill, entitled;
-    int64_t recommended; /* review: what would have been given; else AMOUNT_ABSENT */
+    int64_t recommended;  /* review: what would have been given; else AMOUNT_ABSENT */
+    int64_t hold_seconds; /* of a person's decision: set by the caller */
     int64_t hold_expires_at_us; /* 0: no hold */
     double propensity;
     struct reason reasons[REASON_COUNT_MAX];
@@ -112,7 +113,7 @@ struct decision_context {
     const char *policy_id, *model_name, *build;
     int64_t policy_revision, model_version;
     bool is_override;
-    int64_t override_amount;
+    int64_t override_amount, override_hold_seconds;
 };
 enum status decision_context_decode(struct text context, struct arena *arena,
                                     struct decision_context *made_from, struct err *err);

@@ -19,6 +19,10 @@ void forest_raw(const struct forest *forest, const double *rows, int row_count,
 void forest_leaves(const struct forest *forest, const double *rows, int row_count,
                    int round_from, int round_to, int32_t *leaves);
 
+/* Where one node sends a value of its feature. */
+bool forest_goes_left(const struct forest *forest, const struct forest_node *node,
+                      double value);
+
 int forest_round_count(const struct forest *forest);
 
 /* Columns of a prediction: group_count, but 1 for LINK_ARGMAX. */

@@ -78,6 +78,8 @@ struct forest {
     int32_t *tree_groups; /* (tree) */
     float *tree_weights;  /* (tree), dart; or NULL */
     struct forest_node *nodes;
+    double *covers; /* (node): the training data that came by, >= 0, for explanations; or
+                       NULL where the file does not say */
     uint32_t *category_words;
     uint32_t category_word_count;
 };

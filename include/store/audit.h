@@ -18,7 +18,12 @@ struct audit_event {
     unsigned char prev_hash[32], hash[32]; /* SHA-256, as above */
 };
 
+/* Append to the chain: seq, prev_hash and hash are filled in. CORRUPT when the newest row is not the
+ * one that was written last. */
 enum status audit_append(struct store *store, struct audit_event *event, struct err *err);
+
+/* Events after seq, at most limit. Newest first when is_descending (then before seq; 0 begins at the
+ * end). *events and their details belong to the arena; EXHAUSTED when it is full. */
 enum status audit_list(struct store *store, int64_t after_seq, int limit,
                        bool is_descending, struct arena *arena,
                        struct audit_event **events, int *count, struct err *err);

@@ -32,6 +32,8 @@ struct answer {
     unsigned char request_hash[REQUEST_HASH_BYTES];
     int http_status;
     struct text body;
+    int64_t revision;     /* that went with it as an ETag; 0: none */
+    struct text location; /* bytes 0: none */
     int64_t created_at_us;
 };
 
@@ -69,9 +71,13 @@ enum status decision_insert(struct store *store, struct decision_row *row,
 enum status decision_update(struct store *store, const struct decision_row *row,
                             struct err *err);
 
-/* NOT_FOUND when there is none. With context and body. */
+/* NOT_FOUND, code decision_not_found, when there is none. With context and body. */
 enum status decision_find(struct store *store, const char *id, struct arena *arena,
                           struct decision_row *row, struct err *err);
+
+/* The same without context and body: for what needs the money only. */
+enum status decision_find_brief(struct store *store, const char *id, struct arena *arena,
+                                struct decision_row *row, struct err *err);
 
 struct decision_filter {
     struct text customer_id, order_id;           /* bytes 0: any */
@@ -87,13 +93,15 @@ enum status decision_list(struct store *store, const struct decision_filter *fil
                           struct arena *arena, struct decision_row **rows, int *count,
                           bool *has_more, struct err *err);
 
-/* Goodwill credits of a customer since a moment that are held or settled, and their sum. */
-enum status decision_usage(struct store *store, struct text customer_id, int64_t since_us,
-                           int64_t *count, int64_t *goodwill, struct err *err);
+/* Goodwill credits of a customer since a moment that are held or settled: how many, and the sum
+ * of those in one currency. */
+enum status decision_usage(struct store *store, struct text customer_id,
+                           const char *currency, int64_t since_us, int64_t *count,
+                           int64_t *goodwill, struct err *err);
 
-/* What an order has received in all, held or settled. */
+/* What an order has received in all in one currency, held or settled. */
 enum status decision_order_amount(struct store *store, struct text order_id,
-                                  int64_t *amount, struct err *err);
+                                  const char *currency, int64_t *amount, struct err *err);
 
 /* Whether money is held or settled for the same order and issue since a moment. */
 enum status decision_has_duplicate(struct store *store, struct text order_id,
@@ -109,6 +117,8 @@ enum status decision_expired(struct store *store, int64_t now_us, int limit,
 enum status decision_has_child(struct store *store, const char *id, bool *has,
                                struct err *err);
 
-bool decision_customer_exists(struct store *store, struct text customer_id);
+/* Whether anything was ever decided for the customer. */
+enum status decision_customer_exists(struct store *store, struct text customer_id,
+                                     bool *exists, struct err *err);
 
 #endif

@@ -1,16 +1,20 @@
 /* ledger.h - budgets and the entries that move their money.
  *
  * Entries are immutable and hash-chained in the order of seq: hash = SHA-256 over prev_hash and the
- * canonical row "seq|decision_id|budget_id|kind|amount|balance_after|created_at_us". Balances are
- * sums of entries:
+ * canonical row "seq|decision_id|budget_id|kind|amount|balance_after|created_at_us|note". Balances
+ * are sums of entries:
  *
  *     held      = sum of hold and override - settle - release - expire
  *     spent     = sum of settle since the last roll
  *     limit     = sum of adjust
  *     remaining = limit - held - spent = balance_after of the newest entry
  *
- * amount is >= 0, except for adjust, which may lower a limit. A roll begins a new period: its amount
- * is what had been spent. A settle for less than was held comes with a release of the rest. */
+ *     unfunded  = sum of unfunded since the last roll
+ *
+ * amount is >= 0, except for adjust, which may lower a limit, and unfunded. A roll begins a new
+ * period: its amount is what had been spent. A settle for less than was held comes with a release of
+ * the rest. unfunded is what entitled amounts asked for and found no room, taken back when
+ * their decision ends without it; it moves no money of the budget. */
 #ifndef REDRESS_STORE_LEDGER_H
 #define REDRESS_STORE_LEDGER_H
 
@@ -27,6 +31,7 @@ enum entry_kind {
     ENTRY_ADJUST,
     ENTRY_OVERRIDE,
     ENTRY_ROLL,
+    ENTRY_UNFUNDED,
     ENTRY_KIND_COUNT
 };
 const char *entry_kind_name(enum entry_kind kind);
@@ -68,7 +73,7 @@ struct entry {
     int64_t amount, balance_after;
     int64_t created_at_us;
     char note
-        [REASON_TEXT_BYTES]; /* of adjust: "reason_code: note"; not part of the hash */
+        [REASON_TEXT_BYTES]; /* why: of adjust "reason_code: note", of release its reason */
     unsigned char prev_hash[LEDGER_HASH_BYTES], hash[LEDGER_HASH_BYTES];
 };
 
@@ -76,7 +81,7 @@ struct entry {
 enum status budget_insert(struct store *store, const struct budget *budget,
                           struct err *err);
 
-/* Write every column of an existing row; NOT_FOUND when there is none. */
+/* Write every column of an existing row; NOT_FOUND, code budget_not_found, when there is none. */
 enum status budget_update(struct store *store, const struct budget *budget,
                           struct err *err);
 
@@ -84,7 +89,7 @@ enum status budget_update(struct store *store, const struct budget *budget,
 enum status budget_remove(struct store *store, const char *id, int64_t now_us,
                           struct err *err);
 
-/* One budget; NOT_FOUND when there is none or it was removed. */
+/* One budget; NOT_FOUND, code budget_not_found, when there is none or it was removed. */
 enum status budget_find(struct store *store, const char *id, struct budget *budget,
                         struct err *err);
 
@@ -101,10 +106,12 @@ enum status entry_list(struct store *store, const char *budget_id, int64_t after
                        int limit, bool is_descending, struct arena *arena,
                        struct entry **entries, int *count, struct err *err);
 
-/* What a decision has open in each budget: hold + override - settle - release - expire. */
+/* What a decision has open in each budget: hold + override - settle - release - expire; and what
+ * of it found no room. */
 struct charge {
     char budget_id[BUDGET_ID_BYTES];
-    int64_t amount;
+    int64_t amount, unfunded;
+    int64_t since_us; /* of its first entry */
 };
 enum status entry_open_charges(struct store *store, const char *decision_id,
                                struct arena *arena, struct charge **charges, int *count,

@@ -350,18 +350,25 @@ static void print_nothing(const json_t *reply)
     (void)reply;
 }
 
-static enum status delete (struct client *client, const struct client_settings *settings,
-                           const char *id, const char *if_match, struct err *err) {
+static enum status remove_budget(struct client *client,
+                                 const struct client_settings *settings, const char *id,
+                                 const char *if_match, struct err *err)
+{
     char path[CLIENT_PATH_BYTES], etag[64];
-    struct client_request request = {.method = "GET", .path = path}; json_t * current;
+    struct client_request request = {.method = "GET", .path = path};
+    json_t *current;
     enum status rc = client_path(path, err, "/v1/budgets/%s", id);
 
-    if (!rc && !if_match){rc = call_json(client, &request, NULL, &current, etag, err);
-                          if (!rc) json_decref(current);}
-if (rc) return rc;
-request.method = "DELETE";
-request.if_match = if_match ? if_match : etag;
-return call_print(client, settings, &request, NULL, print_nothing, err);
+    if (!rc && !if_match) {
+        rc = call_json(client, &request, NULL, &current, etag, err);
+        if (!rc)
+            json_decref(current);
+    }
+    if (rc)
+        return rc;
+    request.method = "DELETE";
+    request.if_match = if_match ? if_match : etag;
+    return call_print(client, settings, &request, NULL, print_nothing, err);
 }
 
 static int budget_delete_main(int argc, char **argv)
@@ -392,7 +399,7 @@ static int budget_delete_main(int argc, char **argv)
     err_clear(&err);
     rc = client_open(&settings, &client, &err);
     if (!rc)
-        rc = delete (client, &settings, positionals[0], if_match, &err);
+        rc = remove_budget(client, &settings, positionals[0], if_match, &err);
     client_close(client);
     return rc ? command_failed(&err) : EXIT_DONE;
 }

@@ -128,9 +128,7 @@ static const char *member_text(const json_t *object, const char *name, char *buf
     const char *text = json_string_value(json_object_get(object, name));
 
     snprintf(buffer, buffer_bytes, "%s", text ? text : "");
-    for (char *at = buffer; *at; at++)
-        if (iscntrl((unsigned char)*at))
-            *at = ' ';
+    text_plain(buffer);
     return buffer;
 }
 
@@ -302,7 +300,7 @@ static enum status open_folder(struct client *client,
     for (int waited_ms = 0; !rc; waited_ms += OPEN_POLL_MS) {
         rc = local_open(folder, &client->local, &was_created, err);
         if (!rc && was_created && !settings->is_quiet)
-            fprintf(stderr, "redress: made the data folder '%s'\n", folder);
+            print_line(stderr, "redress: made the data folder '%s'", folder);
         if (!rc || strcmp(err->code, "folder_in_use") != 0)
             return rc;
         if (open_running(client, folder, NULL) == STATUS_OK)

@@ -91,7 +91,7 @@ void client_idempotency_key(char key[static ID_BYTES]);
 enum status client_problem(int http_status, const char *body, size_t bytes,
                            struct err *err);
 
-/* Where the database of a folder is, and the folder the settings mean. */
+/* The data folder that the settings mean; borrowed from them, the environment, or the program. */
 const char *client_folder(const struct client_settings *settings);
 
 #endif

@@ -27,7 +27,7 @@ enum status local_open(const char *folder, struct local **local, bool *was_creat
 {
     const struct service_settings settings = {
         .folder = folder,
-        .clock = &system_clock,
+        .clock = &steady_clock,
         .reader_count = LOCAL_READER_COUNT,
         .queue_capacity = LOCAL_QUEUE_CAPACITY,
         .has_keepers = false,

@@ -88,10 +88,13 @@ int command_dispatch(const char *group, const char *summary,
         if (strcmp(word, c->name) == 0)
             return c->run(argc - 1, argv + 1);
     nearest = command_nearest(commands, word);
-    fprintf(stderr, "redress: there is no command '%s%s%.64s'", group, space, word);
     if (nearest)
-        fprintf(stderr, "; did you mean '%s%s%s'?\n", group, space, nearest);
+        print_line(stderr,
+                   "redress: there is no command '%s%s%.64s'; did you mean '%s%s%s'?",
+                   group, space, word, group, space, nearest);
     else
-        fprintf(stderr, ". Try 'redress %s%s--help'.\n", group, space);
+        print_line(stderr,
+                   "redress: there is no command '%s%s%.64s'. Try 'redress %s%s--help'.",
+                   group, space, word, group, space);
     return EXIT_USAGE;
 }

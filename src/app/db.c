@@ -77,7 +77,7 @@ static void print_report(const struct store_report *report, bool is_json)
         puts("}");
         json_decref(fault);
     } else if (report->fault_count > 0) {
-        fprintf(stderr, "redress: %s\n", report->first_fault);
+        print_line(stderr, "redress: %s", report->first_fault);
     }
 }
 

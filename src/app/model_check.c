@@ -141,15 +141,17 @@ static void print_json(const struct loaded_model *loaded)
     json_decref(object);
 }
 
-static void print_names(char *const *names, int count)
+static void print_features(int count, char *const *names)
 {
-    enum { SHOWN_COUNT_MAX = 20 };
+    enum { SHOWN_COUNT_MAX = 20, NAMES_BYTES = 4096 };
+    char text[NAMES_BYTES] = "";
+    size_t used = 0;
 
-    for (int i = 0; names && i < count && i < SHOWN_COUNT_MAX; i++)
-        printf("%s%s", i ? ", " : " (", names[i]);
-    if (names && count > SHOWN_COUNT_MAX)
-        printf(", ...");
-    printf(names ? ")\n" : "\n");
+    for (int i = 0; names && i < count && i < SHOWN_COUNT_MAX && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? ", " : " (",
+                                 names[i]);
+    print_line(stdout, "features   %d%s%s%s", count, text,
+               names && count > SHOWN_COUNT_MAX ? ", ..." : "", names ? ")" : "");
 }
 
 static void print_bare(const struct bundle_model *model)
@@ -158,51 +160,49 @@ static void print_bare(const struct bundle_model *model)
     const struct linear *linear = model->linear;
 
     if (forest) {
-        printf("library    %s\n", forest->library);
-        printf("objective  %s, predictions by %s\n", forest->objective,
-               link_names[forest->link]);
-        printf("trees      %d in %d rounds, %d nodes\n", forest->tree_count,
-               forest_round_count(forest), forest->node_count);
-        printf("features   %d", forest->feature_count);
-        print_names(forest->feature_names, forest->feature_count);
-        printf("outputs    %d\n", forest->group_count);
+        print_line(stdout, "library    %s", forest->library);
+        print_line(stdout, "objective  %s, predictions by %s", forest->objective,
+                   link_names[forest->link]);
+        print_line(stdout, "trees      %d in %d rounds, %d nodes", forest->tree_count,
+                   forest_round_count(forest), forest->node_count);
+        print_features(forest->feature_count, forest->feature_names);
+        print_line(stdout, "outputs    %d", forest->group_count);
     } else {
-        printf("link       %s\n", link_names[linear->link]);
-        printf("features   %d", linear->feature_count);
-        print_names(linear->feature_names, linear->feature_count);
-        printf("outputs    %d\n", linear->output_count);
+        print_line(stdout, "link       %s", link_names[linear->link]);
+        print_features(linear->feature_count, linear->feature_names);
+        print_line(stdout, "outputs    %d", linear->output_count);
     }
 }
 
 static void print_bundle(const struct bundle *bundle)
 {
-    printf("name       %s\n", bundle->name);
-    printf("learner    %s\n", bundle->learner);
-    printf("features   %d", bundle->feature_count);
-    print_names((char *const *)bundle->feature_names, bundle->feature_count);
+    print_line(stdout, "name       %s", bundle->name);
+    print_line(stdout, "learner    %s", bundle->learner);
+    print_features(bundle->feature_count, (char *const *)bundle->feature_names);
     for (int i = 0; i < bundle->arm_count; i++)
-        printf("arm        %s, dose %g%s\n", bundle->arms[i].name, bundle->arms[i].dose,
-               bundle->dose_is_order_share ? " of the order" : "");
+        print_line(stdout, "arm        %s, dose %g%s", bundle->arms[i].name,
+                   bundle->arms[i].dose,
+                   bundle->dose_is_order_share ? " of the order" : "");
     for (int i = 0; i < bundle->component_count; i++) {
         const struct bundle_component *component = &bundle->components[i];
 
-        printf("component  %s%s%s: %s, output %d, %s\n", role_names[component->role],
-               component->arm < 0 ? "" : " of ",
-               component->arm < 0 ? "" : bundle->arms[component->arm].name,
-               bundle->models[component->model].file, component->output,
-               link_names[component->link]);
+        print_line(stdout, "component  %s%s%s: %s, output %d, %s",
+                   role_names[component->role], component->arm < 0 ? "" : " of ",
+                   component->arm < 0 ? "" : bundle->arms[component->arm].name,
+                   bundle->models[component->model].file, component->output,
+                   link_names[component->link]);
     }
-    printf("examples   %d, all reproduced\n", bundle->example_count);
+    print_line(stdout, "examples   %d, all reproduced", bundle->example_count);
 }
 
 static void print_text(const struct loaded_model *loaded)
 {
-    printf("format     %s\n", format_names[loaded->format]);
+    print_line(stdout, "format     %s", format_names[loaded->format]);
     if (loaded->scorer)
         print_bundle(scorer_bundle(loaded->scorer));
     else
         print_bare(&loaded->model);
-    printf("sha256     %s\n", loaded->sha256);
+    print_line(stdout, "sha256     %s", loaded->sha256);
 }
 
 int model_check(int argc, char **argv)

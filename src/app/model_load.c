@@ -66,24 +66,15 @@ void loaded_model_close(struct loaded_model *loaded)
     model_release(&loaded->model);
 }
 
-/* Names in messages come from files: their control bytes must not reach the terminal. */
-static void print_plain(const char *text)
-{
-    for (; *text; text++)
-        fputc((unsigned char)*text < ' ' || *text == 127 ? '?' : *text, stderr);
-}
-
 int model_refused(const char *path, const struct err *err)
 {
     /* Some messages begin with the path already, because reading the file failed. */
     bool has_path = strncmp(err->text, path, strlen(path)) == 0;
+    char more[32] = "";
 
-    fputs("redress: ", stderr);
-    print_plain(has_path ? "" : path);
-    fputs(has_path ? "" : ": ", stderr);
-    print_plain(err->text);
     if (err->fault_count > 1)
-        fprintf(stderr, " (and %d more)", err->fault_count - 1);
-    fputc('\n', stderr);
+        snprintf(more, sizeof more, " (and %d more)", err->fault_count - 1);
+    print_line(stderr, "redress: %s%s%s%s", has_path ? "" : path, has_path ? "" : ": ",
+               err->text, more);
     return EXIT_REFUSED;
 }

@@ -69,8 +69,8 @@ static int settle_rounds(struct job *job, const char *iterations)
     if (!parse_rounds(iterations, &from, &to))
         return refuse_usage("--iterations needs FROM:TO, counted from 0, FROM below TO");
     if (to > job->round_to) {
-        fprintf(stderr, "redress: %s: has %d iterations, not %lld\n", job->model_path,
-                job->round_to, (long long)to);
+        print_line(stderr, "redress: %s: has %d iterations, not %lld", job->model_path,
+                   job->round_to, (long long)to);
         return EXIT_REFUSED;
     }
     job->round_from = (int)from;

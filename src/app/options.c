@@ -1,6 +1,8 @@
 /* options.c - GNU long options from a table, and the help that the table makes. */
 #include "app/options.h"
 
+#include "base/text.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <getopt.h>
@@ -13,6 +15,9 @@
 /* getopt names an option of the table by FIRST_ANSWER and its index, above every character
  * that it may also answer. */
 enum { OPTION_COUNT_MAX = 64, HELP_COLUMN = 26, LINE_COLUMNS = 80, FIRST_ANSWER = 256 };
+
+/* A path may be long; what does not fit is cut. */
+enum { LINE_BYTES = 8192 };
 
 /* The words of the synopsis that name the command: "model score FILE" -> "model score". */
 static int command_bytes(const struct command_usage *usage)
@@ -28,16 +33,29 @@ static int command_bytes(const struct command_usage *usage)
     return (int)bytes;
 }
 
-int usage_wrong(const struct command_usage *usage, const char *format, ...)
+void print_line(FILE *out, const char *format, ...)
 {
+    char text[LINE_BYTES];
     va_list arguments;
 
-    fputs("redress: ", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "\nTry 'redress %.*s --help'.\n", command_bytes(usage),
-            usage->synopsis);
+    text_plain(text);
+    fprintf(out, "%s\n", text);
+}
+
+int usage_wrong(const struct command_usage *usage, const char *format, ...)
+{
+    char text[LINE_BYTES];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    print_line(stderr, "redress: %s", text);
+    print_line(stderr, "Try 'redress %.*s --help'.", command_bytes(usage),
+               usage->synopsis);
     return EXIT_USAGE;
 }
 
@@ -211,11 +229,11 @@ int command_failed(const struct err *err)
     bool is_said = err->fault_count > 0 && ends_with_fault(err, &before);
 
     if (is_said && err->fault_count > 1)
-        fprintf(stderr, "redress: %.*s%d faults\n", before, err->text, err->fault_count);
+        print_line(stderr, "redress: %.*s%d faults", before, err->text, err->fault_count);
     else
-        fprintf(stderr, "redress: %s\n", err->text);
+        print_line(stderr, "redress: %s", err->text);
     for (int i = 0; i < err->fault_count && !(is_said && err->fault_count == 1); i++)
-        fprintf(stderr, "  %s%s%s\n", err->faults[i].pointer,
-                err->faults[i].pointer[0] ? ": " : "", err->faults[i].detail);
+        print_line(stderr, "  %s%s%s", err->faults[i].pointer,
+                   err->faults[i].pointer[0] ? ": " : "", err->faults[i].detail);
     return EXIT_REFUSED;
 }

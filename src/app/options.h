@@ -7,6 +7,8 @@
 
 #include "base/err.h"
 
+#include <stdio.h>
+
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, OPTIONS_GO_ON = -1 };
 
 enum option_kind {
@@ -36,6 +38,10 @@ struct command_usage {
  * room for positional_max + 1 entries and is ended by NULL. */
 int options_parse(const struct command_usage *usage, int argc, char **argv,
                   const char **positionals);
+
+/* A line. Names in it may come from files or from a service: control characters do not
+ * reach the terminal. */
+void print_line(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* "redress: sentence" on stderr and where to find help; returns EXIT_USAGE. */
 int usage_wrong(const struct command_usage *usage, const char *format, ...)

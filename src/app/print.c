@@ -16,8 +16,8 @@ struct out {
 
 static void put(struct out *out, const char *text)
 {
-    for (; *text && out->used + 1 < VALUE_TEXT_BYTES; text++)
-        out->text[out->used++] = iscntrl((unsigned char)*text) ? ' ' : *text;
+    while (*text && out->used + 1 < VALUE_TEXT_BYTES)
+        out->text[out->used++] = *text++;
     out->text[out->used] = '\0';
 }
 
@@ -99,6 +99,7 @@ void value_text(const json_t *value, char text[static VALUE_TEXT_BYTES])
 
     text[0] = '\0';
     put_value(&out, value, 0);
+    text_plain(text);
 }
 
 static const json_t *find(const json_t *object, const char *path)

@@ -42,7 +42,7 @@ static void print_difference(const char *id, const json_t *reply)
     const json_t *difference;
     size_t i;
 
-    printf("%s: differs\n", id);
+    print_line(stdout, "%s: differs", id);
     json_array_foreach(json_object_get(reply, "diff"), i, difference)
     {
         char text[VALUE_TEXT_BYTES];
@@ -158,7 +158,7 @@ static enum status run(struct replay *replay, const char *id, struct err *err)
     } else if (!rc && replay->mismatched > 0) {
         print_difference(id, reply);
     } else if (!rc) {
-        printf("%s: the same\n", id);
+        print_line(stdout, "%s: the same", id);
     }
     json_decref(reply);
     return rc;

@@ -29,8 +29,6 @@ struct run {
     struct settings settings;
     struct service *service;
     struct server *server;
-    char control_key
-        [32]; /* id of the key in control.json, for whoever reads the audit trail */
 };
 
 /* --- settings --------------------------------------------------------------------------------- */
@@ -133,7 +131,7 @@ static enum status open_service(struct run *run, struct err *err)
 {
     const struct service_settings settings = {
         .folder = run->settings.data,
-        .clock = &system_clock,
+        .clock = &steady_clock,
         .reader_count = (int)run->settings.readers,
         .queue_capacity = (int)run->settings.queue,
         .has_keepers = true,

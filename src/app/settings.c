@@ -1,6 +1,7 @@
 #include "app/settings.h"
 
 #include "base/file.h"
+#include "base/pointer.h"
 #include "base/text.h"
 
 #include <assert.h>
@@ -146,12 +147,12 @@ static enum status put_member(struct settings *settings, const char *name,
                               const json_t *value, struct err *err)
 {
     const struct setting *setting = find(name);
-    char pointer[80], number[32];
+    char pointer[POINTER_BYTES], number[32];
     const char *text = json_string_value(value);
     struct err why;
 
     err_clear(&why);
-    snprintf(pointer, sizeof pointer, "/%.64s", name);
+    pointer_member(pointer, "", text_of(name));
     if (!setting)
         return err_fault(err, pointer, "unknown_field", "there is no such setting");
     if (setting->kind == SETTING_INT && json_is_integer(value)) {

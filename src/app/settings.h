@@ -39,7 +39,7 @@ enum status settings_read(const char *config, const struct setting_options *opti
                           char *(*getter)(const char *name), struct settings *settings,
                           bool *is_usage, struct err *err);
 
-/* "name = value   # from where", or JSON. */
+/* A line "name value (source)" for each, or one JSON object of names and values. */
 void settings_print(const struct settings *settings, bool is_json, FILE *out);
 
 /* Where the setting of that name came from. */

@@ -1,8 +1,10 @@
 /* clock.c - the machine's clocks, and the texts of times and durations. */
 #include "base/clock.h"
 
+#include "base/log.h"
 #include "civil.h"
 
+#include <pthread.h>
 #include <time.h>
 
 #define DAY_US (SECONDS_PER_DAY * SECOND_US)
@@ -28,6 +30,45 @@ static int64_t system_monotonic_us(void *context)
 }
 
 const struct clock system_clock = {system_wall_us, system_monotonic_us, NULL};
+
+int64_t steady_time(struct steady *steady, int64_t wall_us, int64_t elapsed_us)
+{
+    int64_t offset_us = wall_us - elapsed_us;
+    int64_t step_us = offset_us - steady->offset_us;
+    int64_t now_us;
+
+    steady->is_stepped =
+        steady->is_started && (step_us > STEADY_STEP_US || step_us < -STEADY_STEP_US);
+    if (!steady->is_stepped)
+        steady->offset_us = offset_us;
+    steady->is_started = true;
+    now_us = steady->offset_us + elapsed_us;
+    if (now_us > steady->last_us)
+        steady->last_us = now_us;
+    return steady->last_us;
+}
+
+static int64_t steady_wall_us(void *context)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static struct steady steady;
+    bool was_stepped, is_stepped;
+    int64_t now_us;
+
+    (void)context;
+    pthread_mutex_lock(&lock);
+    was_stepped = steady.is_stepped;
+    now_us = steady_time(&steady, read_clock(CLOCK_REALTIME), read_clock(CLOCK_BOOTTIME));
+    is_stepped = steady.is_stepped;
+    pthread_mutex_unlock(&lock);
+    if (is_stepped != was_stepped)
+        log_event(
+            LOG_WARN, is_stepped ? "clock_was_set" : "clock_agrees_again",
+            LOG_TEXT("detail", is_stepped ? "not followed until the next start" : ""));
+    return now_us;
+}
+
+const struct clock steady_clock = {steady_wall_us, system_monotonic_us, NULL};
 
 static char *put_digits(char *at, int64_t value, int count)
 {

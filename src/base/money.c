@@ -1,4 +1,4 @@
-/* money.c - checked and rounded arithmetic of minor units, and ISO 4217. */
+/* money.c - shares of amounts, and ISO 4217. */
 #include "base/money.h"
 
 #include <assert.h>
@@ -33,42 +33,20 @@ bool currency_exists(struct text code)
                    sizeof *currencies, compare_codes);
 }
 
-int64_t money_share(int64_t minor, int bps)
+int64_t money_share(int64_t minor, int bps, int64_t step, enum rounding rounding)
 {
-    assert(minor >= -MONEY_MINOR_MAX && minor <= MONEY_MINOR_MAX);
+    assert(minor >= 0 && minor <= MONEY_MINOR_MAX);
     assert(bps >= 0 && bps <= BPS_WHOLE);
-
-    /* Split so that the products stay within 64 bits for every amount. */
-    int64_t whole = minor / BPS_WHOLE * bps;
-    int64_t rest = minor % BPS_WHOLE * bps;
-    int64_t half = rest < 0 ? -BPS_WHOLE / 2 : BPS_WHOLE / 2;
-
-    return whole + (rest + half) / BPS_WHOLE;
-}
-
-int64_t money_round(int64_t minor, int64_t step, enum rounding rounding)
-{
-    assert(minor >= 0);
     assert(step > 0);
 
-    int64_t rest = minor % step, down = minor - rest, up;
-    bool goes_up = rest > 0 && (rounding == ROUND_UP ||
-                                (rounding == ROUND_NEAREST && rest >= step - rest));
+    unsigned __int128 share = (unsigned __int128)minor * (unsigned)bps;
+    unsigned __int128 unit = (unsigned __int128)step * BPS_WHOLE;
+    int64_t steps = (int64_t)(share / unit);
+    unsigned __int128 rest = share % unit;
+    bool goes_up = (rounding == ROUND_UP && rest > 0) ||
+                   (rounding == ROUND_NEAREST && 2 * rest >= unit);
 
-    /* No multiple of step above fits into 64 bits: the one below is the nearest. */
-    if (!goes_up || __builtin_add_overflow(down, step, &up))
-        return down;
-    return up;
-}
-
-enum status money_add(int64_t a, int64_t b, int64_t *sum, struct err *err)
-{
-    int64_t total;
-
-    if (__builtin_add_overflow(a, b, &total) || total > MONEY_MINOR_MAX ||
-        total < -MONEY_MINOR_MAX)
-        return err_set(err, STATUS_INVALID, "an amount is over %lld minor units",
-                       (long long)MONEY_MINOR_MAX);
-    *sum = total;
-    return STATUS_OK;
+    if (goes_up && step <= minor - steps * step)
+        steps++;
+    return steps * step;
 }

@@ -1,6 +1,11 @@
 /* text.c - copying, hashing and checking pieces of text. */
 #include "base/text.h"
 
+static bool continues(unsigned char byte)
+{
+    return (byte & 0xc0) == 0x80;
+}
+
 bool text_copy(struct text text, char *buffer, size_t buffer_bytes)
 {
     if (buffer_bytes == 0)
@@ -21,11 +26,6 @@ uint64_t text_hash(struct text text)
     for (size_t i = 0; i < text.bytes; i++)
         hash = (hash ^ (unsigned char)text.at[i]) * UINT64_C(0x100000001b3);
     return hash;
-}
-
-static bool continues(unsigned char byte)
-{
-    return (byte & 0xc0) == 0x80;
 }
 
 /* The table of well-formed sequences of the Unicode standard (3-7). */
@@ -55,4 +55,46 @@ int utf8_bytes(const char *at, const char *end)
         return is_overlong || is_beyond ? 0 : 4;
     }
     return 0;
+}
+
+struct text text_clip(struct text text, size_t bytes_max)
+{
+    if (text.bytes <= bytes_max)
+        return text;
+    text.bytes = bytes_max;
+    while (text.bytes > 0 && continues((unsigned char)text.at[text.bytes]))
+        text.bytes--;
+    return text;
+}
+
+bool text_has_control(struct text text, bool allows_lines)
+{
+    for (size_t i = 0; i < text.bytes; i++) {
+        unsigned char byte = (unsigned char)text.at[i];
+
+        if (byte < 0x20) {
+            if (!allows_lines || (byte != '\n' && byte != '\r' && byte != '\t'))
+                return true;
+        } else if (byte == 0x7F) {
+            return true;
+        } else if (byte == 0xC2 && i + 1 < text.bytes &&
+                   (unsigned char)text.at[i + 1] < 0xA0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void text_plain(char *string)
+{
+    const char *end = string + strlen(string);
+
+    while (string < end) {
+        int bytes = utf8_bytes(string, end);
+        struct text character = {string, bytes > 0 ? (size_t)bytes : 1};
+
+        if (bytes == 0 || text_has_control(character, false))
+            memset(string, strchr("\n\r\t", *string) ? ' ' : '?', character.bytes);
+        string += character.bytes;
+    }
 }

@@ -29,6 +29,30 @@ enum status action_require_key(struct action *action, struct err *err)
     return STATUS_OK;
 }
 
+static enum status refuse(struct action *action, struct commit *commit, struct err *err)
+{
+    (void)commit;
+    *err = *(const struct err *)action->request;
+    return err->status;
+}
+
+enum status action_refuse_later(struct action *action, enum status rc, struct err *err)
+{
+    struct err *kept;
+
+    if (!rc || !action->idempotency_key)
+        return rc;
+    kept = arena_new(action->arena, struct err);
+    if (!kept)
+        return rc;
+    *kept = *err;
+    action->request = kept;
+    action->perform = refuse;
+    action->publish = NULL;
+    err_clear(err);
+    return STATUS_OK;
+}
+
 /* --- asking again ----------------------------------------------------------------------------- */
 
 static enum status replay(struct action *action, const struct answer *answer,
@@ -39,6 +63,8 @@ static enum status replay(struct action *action, const struct answer *answer,
                         "this Idempotency-Key was used with another body: use a new key");
     action->answer = answer->body;
     action->http_status = answer->http_status;
+    action->revision = answer->revision;
+    action->location = answer->location.bytes > 0 ? answer->location.at : NULL;
     action->is_replayed = true;
     return STATUS_OK;
 }
@@ -106,8 +132,12 @@ static enum status make_scope_key(struct action *action, struct err *err)
 
 static enum status make_ready(struct action *action, struct err *err)
 {
-    enum status rc = make_scope_key(action, err);
+    enum status rc = STATUS_OK;
 
+    if (action->idempotency_key)
+        rc = action_require_key(action, err);
+    if (!rc)
+        rc = make_scope_key(action, err);
     if (rc)
         return rc;
     action->job.run = run;
@@ -165,6 +195,8 @@ enum status action_answer(struct action *action, struct commit *commit, int http
 {
     struct answer answer = {.scope_key = action->scope_key,
                             .http_status = http_status,
+                            .revision = action->revision,
+                            .location = text_of(action->location),
                             .created_at_us = commit->now_us};
     enum status rc = json_writer_text(writer, &action->answer, err);
 

@@ -14,7 +14,8 @@ struct page {
 struct book {
     struct page *pages; /* by id */
     int count, capacity;
-    int64_t next_roll_us; /* when the first period ends */
+    int64_t next_roll_us;    /* when the first period ends */
+    int64_t latest_start_us; /* when the last one began */
 };
 
 static int64_t remaining_of(const struct budget *budget)
@@ -25,9 +26,15 @@ static int64_t remaining_of(const struct budget *budget)
 static void find_next_roll(struct book *book)
 {
     book->next_roll_us = INT64_MAX;
-    for (int i = 0; i < book->count; i++)
-        if (book->pages[i].budget.period_ends_at_us < book->next_roll_us)
-            book->next_roll_us = book->pages[i].budget.period_ends_at_us;
+    book->latest_start_us = 0;
+    for (int i = 0; i < book->count; i++) {
+        const struct budget *budget = &book->pages[i].budget;
+
+        if (budget->period_ends_at_us < book->next_roll_us)
+            book->next_roll_us = budget->period_ends_at_us;
+        if (budget->period_starts_at_us > book->latest_start_us)
+            book->latest_start_us = budget->period_starts_at_us;
+    }
 }
 
 static enum status reserve(struct book *book, int count, struct err *err)
@@ -167,41 +174,53 @@ static enum status append(struct store *store, const struct budget *budget,
 
 /* --- periods -------------------------------------------------------------------------------- */
 
+static enum status set_period(struct budget *budget, int64_t now_us, struct err *err)
+{
+    mark(budget);
+    return zone_period(budget->time_zone, budget->period, now_us,
+                       &budget->period_starts_at_us, &budget->period_ends_at_us, err);
+}
+
 static enum status roll(struct budget *budget, struct store *store, int64_t now_us,
                         struct err *err)
 {
     int64_t spent = budget->spent;
-    enum status rc;
+    enum status rc = set_period(budget, now_us, err);
 
-    rc = zone_period(budget->time_zone, budget->period, now_us,
-                     &budget->period_starts_at_us, &budget->period_ends_at_us, err);
     if (rc)
         return rc;
     budget->spent = 0;
     budget->unfunded = 0;
     budget->case_count = 0;
-    mark(budget);
+    log_event(LOG_INFO, "budget_period_rolled", LOG_TEXT("budget", budget->id));
     return append(store, budget, ENTRY_ROLL, spent, "", "", now_us, err);
+}
+
+/* The clock was set back under the period: it becomes the one we are in, and nothing is given
+ * anew. */
+static enum status step_back(struct budget *budget, int64_t now_us, struct err *err)
+{
+    log_event(LOG_WARN, "budget_period_set_back", LOG_TEXT("budget", budget->id));
+    return set_period(budget, now_us, err);
 }
 
 enum status book_roll(struct book *book, struct store *store, int64_t now_us,
                       struct err *err)
 {
-    if (now_us < book->next_roll_us)
-        return STATUS_OK;
-    for (int i = 0; i < book->count; i++) {
-        enum status rc;
+    enum status rc = STATUS_OK;
 
-        if (now_us < book->pages[i].budget.period_ends_at_us)
-            continue;
-        rc = roll(&book->pages[i].budget, store, now_us, err);
-        if (rc)
-            return rc;
-        log_event(LOG_INFO, "budget_period_rolled",
-                  LOG_TEXT("budget", book->pages[i].budget.id));
+    if (now_us < book->next_roll_us && now_us >= book->latest_start_us)
+        return STATUS_OK;
+    for (int i = 0; i < book->count && !rc; i++) {
+        struct budget *budget = &book->pages[i].budget;
+
+        if (now_us >= budget->period_ends_at_us)
+            rc = roll(budget, store, now_us, err);
+        else if (now_us < budget->period_starts_at_us)
+            rc = step_back(budget, now_us, err);
     }
     find_next_roll(book);
-    return STATUS_OK;
+    return rc;
 }
 
 /* --- matching ------------------------------------------------------------------------------- */
@@ -316,6 +335,22 @@ enum status book_remove(struct book *book, struct store *store, const char *id,
 
 /* --- moves of money ------------------------------------------------------------------------- */
 
+/* Note what an entitled amount did not find (> 0), or that it is not asked for any more. The figure
+ * stays within 0 and the largest amount. */
+static enum status note_unfunded(struct store *store, struct budget *budget,
+                                 const char *decision_id, int64_t amount, int64_t now_us,
+                                 struct err *err)
+{
+    int64_t least = -budget->unfunded, most = MONEY_MINOR_MAX - budget->unfunded;
+
+    amount = amount < least ? least : amount > most ? most : amount;
+    if (amount == 0)
+        return STATUS_OK;
+    budget->unfunded += amount;
+    mark(budget);
+    return append(store, budget, ENTRY_UNFUNDED, amount, decision_id, "", now_us, err);
+}
+
 enum status book_hold(struct book *book, struct store *store,
                       const struct decision *decision, enum entry_kind kind,
                       int64_t now_us, struct err *err)
@@ -330,27 +365,30 @@ enum status book_hold(struct book *book, struct store *store,
                            decision->seen.budgets[i].id);
         if (kind == ENTRY_HOLD)
             budget->case_count++;
-        budget->unfunded += decision->amount - charge;
         mark(budget);
-        if (charge == 0)
-            continue;
-        if (charge > remaining_of(budget))
+        if (charge > 0 && charge > remaining_of(budget))
             return err_set(err, STATUS_CORRUPT, "budget %s would be overspent",
                            budget->id);
-        budget->held += charge;
-        rc = append(store, budget, kind, charge, decision->id, "", now_us, err);
+        rc = note_unfunded(store, budget, decision->id, decision->amount - charge, now_us,
+                           err);
+        if (!rc && charge > 0) {
+            budget->held += charge;
+            rc = append(store, budget, kind, charge, decision->id, "", now_us, err);
+        }
         if (rc)
             return rc;
     }
     return STATUS_OK;
 }
 
-/* One charge: settled of it is spent, the rest goes back. */
+/* One charge: settled of it is spent, the rest goes back; likewise what had found no room. */
 static enum status close_charge(struct budget *budget, struct store *store,
-                                const struct closing *closing, int64_t charge,
+                                const struct closing *closing, const struct charge *open,
                                 struct err *err)
 {
+    int64_t charge = open->amount;
     int64_t settled = closing->settled < charge ? closing->settled : charge;
+    int64_t missed = closing->settled - settled; /* paid, and still without room */
     enum status rc = STATUS_OK;
 
     mark(budget);
@@ -365,6 +403,10 @@ static enum status close_charge(struct budget *budget, struct store *store,
         rc = append(store, budget, closing->rest, charge - settled, closing->decision_id,
                     closing->note, closing->now_us, err);
     }
+    /* An earlier period's figure is history. */
+    if (!rc && missed < open->unfunded && open->since_us >= budget->period_starts_at_us)
+        rc = note_unfunded(store, budget, closing->decision_id, missed - open->unfunded,
+                           closing->now_us, err);
     return rc;
 }
 
@@ -383,7 +425,7 @@ enum status book_close_hold(struct book *book, struct store *store,
         struct budget *budget = book_find(book, charges[i].budget_id);
 
         /* A budget that holds something cannot be removed. */
-        rc = budget ? close_charge(budget, store, closing, charges[i].amount, err)
+        rc = budget ? close_charge(budget, store, closing, &charges[i], err)
                     : err_set(err, STATUS_CORRUPT, "budget %s, charged by %s, is gone",
                               charges[i].budget_id, closing->decision_id);
     }

@@ -21,12 +21,6 @@ struct adjust_request {
     char reason_code[REASON_CODE_BYTES], note[NOTE_BYTES];
 };
 
-static enum status no_budget(const char *id, struct err *err)
-{
-    return err_code(err, STATUS_NOT_FOUND, "budget_not_found", "there is no budget '%s'",
-                    id);
-}
-
 /* --- answers ---------------------------------------------------------------------------------- */
 
 /* {"before": .., "after": .., "reason": ..}; NULL: not there. */
@@ -135,7 +129,8 @@ static enum status find(struct action *action, struct commit *commit, bool needs
 
     *budget = book_find(commit->book, action->subject);
     if (!*budget)
-        return no_budget(action->subject, err);
+        return err_code(err, STATUS_NOT_FOUND, "budget_not_found",
+                        "there is no budget '%s'", action->subject);
     snprintf(what, sizeof what, "budget %s", (*budget)->id);
     if (!needs_match && !action->if_match)
         return STATUS_OK;
@@ -363,8 +358,6 @@ enum status budget_show(struct service *service, const char *id, struct arena *a
     enum status rc = budget_find(reader, id, &budget, err);
 
     service_reader_give(service, reader);
-    if (rc == STATUS_NOT_FOUND)
-        return no_budget(id, err);
     if (!rc)
         rc = show_writer(arena, budget_bytes(&budget), &writer, err);
     if (rc)
@@ -374,40 +367,26 @@ enum status budget_show(struct service *service, const char *id, struct arena *a
     return json_writer_text(&writer, json, err);
 }
 
-/* Whether an id comes after the cursor. */
-static bool is_after(const char *id, struct text after)
-{
-    struct text text = text_of(id);
-    size_t common = text.bytes < after.bytes ? text.bytes : after.bytes;
-    int order = common ? memcmp(text.at, after.at, common) : 0;
-
-    return order > 0 || (order == 0 && text.bytes > after.bytes);
-}
-
-enum status budget_list_show(struct service *service, struct text after, int limit,
-                             struct arena *arena, struct text *json, struct err *err)
+enum status budget_list_show(struct service *service, struct arena *arena,
+                             struct text *json, struct err *err)
 {
     struct store *reader = service_reader_take(service);
     struct budget *budgets = NULL;
     struct json_writer writer;
     size_t bytes = LIST_FRAME_BYTES;
-    int count = 0, first = 0, end;
+    int count = 0;
     enum status rc = budget_list(reader, arena, &budgets, &count, err);
 
     service_reader_give(service, reader);
-    if (rc)
-        return rc;
-    while (first < count && !is_after(budgets[first].id, after))
-        first++;
-    end = count - first > limit ? first + limit : count;
-    for (int i = first; i < end; i++)
+    for (int i = 0; i < count; i++)
         bytes += budget_bytes(&budgets[i]);
-    rc = show_writer(arena, bytes, &writer, err);
+    if (!rc)
+        rc = show_writer(arena, bytes, &writer, err);
     if (rc)
         return rc;
     list_put_start(&writer);
-    for (int i = first; i < end; i++)
+    for (int i = 0; i < count; i++)
         budget_put(&writer, &budgets[i]);
-    list_put_end(&writer, end < count ? budgets[end - 1].id : NULL);
+    list_put_end(&writer, NULL);
     return json_writer_text(&writer, json, err);
 }

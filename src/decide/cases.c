@@ -19,6 +19,7 @@ static enum status no_room(struct err *err)
 
 struct decide_request {
     struct refund_case asked;
+    struct decision prepared; /* as it goes to the commit thread, and stays */
     struct decision decision;
     bool is_dry_run;
 };
@@ -32,11 +33,12 @@ static enum status look_back(struct store *store, const struct refund_case *aske
     enum status rc = STATUS_OK;
 
     for (int i = 0; i < needs->window_count && !rc; i++)
-        rc = decision_usage(store, asked->customer_id,
+        rc = decision_usage(store, asked->customer_id, asked->currency,
                             seen->now_us - needs->window_seconds[i] * SECOND_US,
                             &history->window_counts[i], &history->window_amounts[i], err);
     if (!rc && needs->needs_order && asked->order_id.bytes > 0)
-        rc = decision_order_amount(store, asked->order_id, &history->order_amount, err);
+        rc = decision_order_amount(store, asked->order_id, asked->currency,
+                                   &history->order_amount, err);
     if (!rc && needs->duplicate_seconds > 0 && asked->order_id.bytes > 0)
         rc = decision_has_duplicate(store, asked->order_id, asked->issue,
                                     seen->now_us - needs->duplicate_seconds * SECOND_US,
@@ -51,8 +53,9 @@ static enum status record(struct action *action, struct commit *commit,
                           struct err *err)
 {
     struct decision_row row = {.answer_number = action->answer_number,
-                               .created_at_us = decision->seen.now_us,
-                               .updated_at_us = decision->seen.now_us,
+                               .created_at_us =
+                                   commit->now_us, /* in the order of commits */
+                               .updated_at_us = commit->now_us,
                                .hold_expires_at_us = decision->hold_expires_at_us,
                                .outcome = decision->outcome,
                                .mode = decision->mode,
@@ -107,6 +110,7 @@ static enum status decide_perform(struct action *action, struct commit *commit,
     struct json_writer writer;
     enum status rc;
 
+    *decision = request->prepared;
     rc = book_match(commit->book, asked, decision->seen.budgets,
                     &decision->seen.budget_count, err);
     if (!rc)
@@ -153,10 +157,10 @@ enum status case_prepare(struct action *action, bool is_dry_run, struct err *err
     action->world = world_acquire(service_worlds(action->service));
     rc = decision_prepare(action->world, &request->asked,
                           clock_wall_us(service_clock(action->service)), action->arena,
-                          &request->decision, err);
-    snprintf(request->decision.request_id, sizeof request->decision.request_id, "%s",
+                          &request->prepared, err);
+    snprintf(request->prepared.request_id, sizeof request->decision.request_id, "%s",
              action->request_id);
     action->request = request;
     action->perform = decide_perform;
-    return rc;
+    return action_refuse_later(action, rc, err);
 }

@@ -27,13 +27,11 @@ static bool is_refusal(enum status status)
            status == STATUS_PRECONDITION || status == STATUS_TOO_LARGE;
 }
 
-/* Everybody whose work was undone hears why. Those refused on their own merits keep that: nothing
- * of theirs was to be written. */
+/* Everybody in a batch that was undone hears why; also who was refused, since the reason may have
+ * been written in the same batch. */
 static void fail_all(struct job **jobs, int count, const struct err *why)
 {
     for (int i = 0; i < count; i++) {
-        if (is_refusal(jobs[i]->status))
-            continue;
         jobs[i]->err = *why;
         jobs[i]->status =
             err_code(&jobs[i]->err, STATUS_UNAVAILABLE, "storage_unavailable",
@@ -81,9 +79,21 @@ static enum status run_batch(struct committer *committer, struct job **jobs, int
     return rc;
 }
 
-static void work(struct committer *committer, struct job **jobs, int count)
+/* After trouble: the book is made what the store says. */
+static void start_over(struct committer *committer)
 {
-    struct commit *tools = &committer->tools;
+    struct err err;
+
+    err_clear(&err);
+    if (!atomic_load(&committer->has_failed) &&
+        book_load(committer->tools.book, committer->tools.store, &err))
+        atomic_store(&committer->has_failed, true);
+}
+
+/* Run and commit some jobs; true when it is done with, one way or the other. False: it was undone,
+ * and may be tried again in parts. */
+static bool try_batch(struct committer *committer, struct job **jobs, int count)
+{
     struct err why;
     enum status rc;
 
@@ -94,24 +104,41 @@ static void work(struct committer *committer, struct job **jobs, int count)
         rc = err_set(&why, STATUS_UNAVAILABLE, "the store failed: restart the service");
     else
         rc = run_batch(committer, jobs, count, &why);
-    if (rc) {
-        struct err ignored;
+    if (!rc)
+        return true;
+    log_event(LOG_ERROR, "commit_failed", LOG_TEXT("detail", why.text),
+              LOG_INT("jobs", count));
+    start_over(committer);
+    if (count > 1 && !atomic_load(&committer->has_failed))
+        return false;
+    fail_all(jobs, count, &why);
+    return true;
+}
 
-        log_event(LOG_ERROR, "commit_failed", LOG_TEXT("detail", why.text));
-        atomic_fetch_add(&committer->failure_count, 1);
-        fail_all(jobs, count, &why);
-        err_clear(&ignored);
-        if (!atomic_load(&committer->has_failed) &&
-            book_load(tools->book, tools->store, &ignored))
-            atomic_store(&committer->has_failed, true);
-    }
+static void finish(struct committer *committer, struct job **jobs, int count)
+{
     for (int i = 0; i < count; i++)
         if (jobs[i]->status == STATUS_OK && jobs[i]->publish)
-            jobs[i]->publish(jobs[i], tools);
-    atomic_fetch_add(&committer->job_count, count);
-    atomic_fetch_add(&committer->batch_count, 1);
+            jobs[i]->publish(jobs[i], &committer->tools);
     for (int i = 0; i < count; i++)
         jobs[i]->done(jobs[i]);
+}
+
+/* All in one transaction; when that is undone each in one of its own, so that only the one that is
+ * at fault fails. */
+static void work(struct committer *committer, struct job **jobs, int count)
+{
+    atomic_fetch_add(&committer->job_count, count);
+    atomic_fetch_add(&committer->batch_count, 1);
+    if (try_batch(committer, jobs, count)) {
+        finish(committer, jobs, count);
+        return;
+    }
+    atomic_fetch_add(&committer->failure_count, 1);
+    for (int i = 0; i < count; i++) {
+        try_batch(committer, &jobs[i], 1);
+        finish(committer, &jobs[i], 1);
+    }
 }
 
 static void *commit_thread(void *argument)

@@ -265,6 +265,9 @@ static enum status review(const struct refund_case *asked, struct arena *arena,
         return rc;
     decision->outcome = OUTCOME_REVIEW;
     decision->recommended = chosen->amount;
+    decision->menu.options[decision->chosen].propensity = 0;
+    decision->chosen = 0; /* nothing on top, until a person has decided */
+    decision->menu.options[0].propensity = 1;
     decision->goodwill = 0;
     decision->amount = decision->entitled;
     /* Said first, whatever else there was to say. */
@@ -331,7 +334,7 @@ void decision_by_person(int64_t amount, int64_t entitled, struct decision *decis
     decision->status = amount > 0 ? DECISION_HELD : DECISION_NONE;
     if (amount > 0)
         decision->hold_expires_at_us =
-            decision->seen.now_us + SECOND_US * DECISION_HOLD_SECONDS;
+            decision->seen.now_us + SECOND_US * decision->hold_seconds;
     add_reason(decision, CODE_MANUAL_OVERRIDE, true, 0, NULL);
 }
 

@@ -244,8 +244,10 @@ void decision_context_encode(const struct decision *decision, struct text case_b
         json_member_string(w, "model_name", decision->model_name);
         json_member_int(w, "model_version", decision->model_version);
     }
-    if (decision->parent_id[0])
+    if (decision->parent_id[0]) {
         json_member_int(w, "override_amount", decision->amount);
+        json_member_int(w, "override_hold_seconds", decision->hold_seconds);
+    }
     put_history(w, seen);
     json_put_key(w, "budgets");
     json_put_array(w);
@@ -360,6 +362,8 @@ enum status decision_context_decode(struct text context, struct arena *arena,
             json_int(&scan, &made_from->model_version);
         else if (text_is(key, "override_amount"))
             made_from->is_override = json_int(&scan, &made_from->override_amount);
+        else if (text_is(key, "override_hold_seconds"))
+            json_int(&scan, &made_from->override_hold_seconds);
         else if (text_is(key, "windows"))
             read_windows(&scan, seen);
         else if (text_is(key, "order_amount"))

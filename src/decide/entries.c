@@ -52,10 +52,8 @@ static enum status read_page(struct store *reader, const char *id, int64_t after
         rc = entry_list(reader, id, page->entries[limit - 1].seq, 1, is_descending, arena,
                         &more, &more_count, err);
     page->has_more = more_count > 0;
-    if (!rc && id && page->count == 0 && after == 0 &&
-        budget_find(reader, id, &budget, err))
-        rc = err_code(err, STATUS_NOT_FOUND, "budget_not_found",
-                      "there is no budget '%s'", id);
+    if (!rc && id && page->count == 0 && after == 0)
+        rc = budget_find(reader, id, &budget, err);
     return rc;
 }
 

@@ -1,46 +1,26 @@
 #include "decide/form.h"
 
 #include "base/clock.h"
+#include "base/pointer.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-/* "/name" with ~ and / of the name escaped, cut where there is no more room. */
-static void pointer_of(const char *name, int index, char *pointer, size_t pointer_bytes)
-{
-    size_t used = 0;
-
-    pointer[used++] = '/';
-    for (; *name && used + 16 < pointer_bytes; name++) {
-        if (*name == '~' || *name == '/') {
-            pointer[used++] = '~';
-            pointer[used++] = *name == '~' ? '0' : '1';
-        } else {
-            pointer[used++] = *name;
-        }
-    }
-    /* A cut may have split a character: half of one is not UTF-8. */
-    if (*name)
-        while (used > 1 && (pointer[used - 1] & 0x80))
-            used--;
-    pointer[used] = '\0';
-    if (index >= 0)
-        snprintf(pointer + used, pointer_bytes - used, "/%d", index);
-}
-
 void form_refuse(struct form *form, const char *name, int index, const char *code,
                  const char *format, ...)
 {
-    char pointer[sizeof((struct fault *)0)->pointer];
+    char pointer[POINTER_BYTES], item[POINTER_BYTES];
     char detail[sizeof((struct fault *)0)->detail];
     va_list arguments;
 
-    pointer_of(name, index, pointer, sizeof pointer);
+    pointer_member(pointer, "", text_of(name));
+    if (index >= 0)
+        pointer_index(item, pointer, index);
     va_start(arguments, format);
     vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
-    form->status = err_fault(form->err, pointer, code, "%s", detail);
+    form->status = err_fault(form->err, index >= 0 ? item : pointer, code, "%s", detail);
 }
 
 static const struct field *field_find(const struct field *fields, const char *name)

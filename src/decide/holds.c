@@ -147,7 +147,7 @@ static enum status expire_one(struct action *action, struct commit *commit,
                               const char *id, struct err *err)
 {
     struct decision_row row;
-    enum status rc = decision_find(commit->store, id, action->arena, &row, err);
+    enum status rc = decision_find_brief(commit->store, id, action->arena, &row, err);
 
     if (rc)
         return rc;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 /* At most one key per request that waits or runs; more than this at once are turned away. */
-enum { SLOT_COUNT = 1 << 14 };
+enum { SLOT_COUNT = 1 << 16 };
 
 struct inflight {
     pthread_mutex_t lock;

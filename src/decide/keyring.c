@@ -143,14 +143,17 @@ static enum status grow(struct keyring *keyring, struct err *err)
 static enum status put_entry(struct keyring *keyring, const struct entry *entry,
                              struct err *err)
 {
-    struct entry *slot;
+    struct entry *slot = NULL;
 
-    if (2 * (keyring->key_count + 1) > keyring->slot_count) {
+    /* A key that is there is changed without more room: revoking always works. */
+    if (keyring->slot_count > 0)
+        slot = find_slot(keyring->slots, keyring->slot_count, text_of(entry->id));
+    if ((!slot || !slot->id[0]) && 2 * (keyring->key_count + 1) > keyring->slot_count) {
         enum status rc = grow(keyring, err);
         if (rc)
             return rc;
+        slot = find_slot(keyring->slots, keyring->slot_count, text_of(entry->id));
     }
-    slot = find_slot(keyring->slots, keyring->slot_count, text_of(entry->id));
     if (!slot->id[0])
         keyring->key_count++;
     else if (!slot->is_revoked)

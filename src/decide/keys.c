@@ -72,27 +72,6 @@ static enum status make_request(struct action *action, struct key_request **requ
     return STATUS_OK;
 }
 
-static enum status find_key(struct commit *commit, const char *id, struct api_key *key,
-                            struct err *err)
-{
-    struct api_key *keys;
-    struct arena rows;
-    int count = 0, i = 0;
-    enum status rc;
-
-    arena_init(&rows, NULL, 0, KEYS_ARENA_BYTES);
-    rc = api_key_list(commit->store, &rows, &keys, &count, err);
-    while (!rc && i < count && strcmp(keys[i].id, id) != 0)
-        i++;
-    if (!rc && i == count)
-        rc = err_code(err, STATUS_NOT_FOUND, "api_key_not_found",
-                      "there is no API key '%s'", id);
-    if (!rc)
-        *key = keys[i];
-    arena_reset(&rows);
-    return rc;
-}
-
 /* {"before", "after"}; before NULL: it is new. Neither has the hash. */
 static enum status audit(struct action *action, struct commit *commit, const char *verb,
                          const struct api_key *before, const struct api_key *after,
@@ -285,7 +264,7 @@ static enum status revoke_perform(struct action *action, struct commit *commit,
     struct key_request *request = action->request;
     struct json_writer writer;
     struct api_key before;
-    enum status rc = find_key(commit, action->subject, &before, err);
+    enum status rc = api_key_find(commit->store, action->subject, &before, err);
 
     if (rc)
         return rc;
@@ -334,7 +313,7 @@ static enum status rotate_perform(struct action *action, struct commit *commit,
     int64_t ends_at_us = commit->now_us + request->overlap_s * SECOND_US;
     int64_t made_ends_at_us = 0;
     struct api_key before;
-    enum status rc = find_key(commit, action->subject, &before, err);
+    enum status rc = api_key_find(commit->store, action->subject, &before, err);
 
     if (!rc)
         rc = check_usable(&before, commit->now_us, err);

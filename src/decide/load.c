@@ -77,9 +77,6 @@ static enum status read_bundle(struct store *reader, const char *name, int64_t v
     int count;
     enum status rc = model_find(reader, name, version, arena, &found, err);
 
-    if (rc == STATUS_NOT_FOUND)
-        return err_code(err, rc, "model_version_not_found", "there is no model %s@%lld",
-                        name, (long long)version);
     if (!rc)
         rc = model_files(reader, name, version, arena, &files, &count, err);
     if (!rc)
@@ -133,9 +130,6 @@ enum status policy_open(struct store *reader, const char *id, int64_t revision,
 
     arena_init(&arena, NULL, 0, POLICY_ARENA_BYTES);
     rc = policy_find(reader, id, revision, &arena, &found, err);
-    if (rc == STATUS_NOT_FOUND)
-        rc = err_code(err, rc, "policy_not_found", "there is no policy %s@%lld", id,
-                      (long long)revision);
     if (!rc)
         rc = serve_policy(&found, served, err);
     arena_reset(&arena);

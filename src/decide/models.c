@@ -154,13 +154,6 @@ enum status model_push_prepare(struct action *action, struct err *err)
 
 /* --- aliases ---------------------------------------------------------------------------------- */
 
-static enum status no_version(const struct version_request *request, struct err *err)
-{
-    return err_code(err, STATUS_NOT_FOUND, "model_version_not_found",
-                    "there is no model %s@%lld", request->name,
-                    (long long)request->version);
-}
-
 /* "NAME/WHAT" of the path; false when it is something else. */
 static bool split(const char *subject, struct version_request *request, const char **what)
 {
@@ -171,17 +164,12 @@ static bool split(const char *subject, struct version_request *request, const ch
                               request->name, sizeof request->name);
 }
 
-/* NOT_FOUND also when it was deleted: what is kept for replay is not to be served again. */
 static enum status find_live(struct store *store, struct arena *arena,
                              const struct version_request *request, struct err *err)
 {
     struct model_version found;
-    enum status rc =
-        model_find(store, request->name, request->version, arena, &found, err);
 
-    if (rc == STATUS_NOT_FOUND || (!rc && found.is_deleted))
-        return no_version(request, err);
-    return rc;
+    return model_find_live(store, request->name, request->version, arena, &found, err);
 }
 
 /* Where the alias points now; 0: nowhere. */
@@ -372,7 +360,7 @@ enum status alias_put_prepare(struct action *action, struct err *err)
     action->request = request;
     action->perform = alias_perform;
     action->publish = strcmp(request->alias, "champion") == 0 ? publish : NULL;
-    return hold_model(action, request, err);
+    return action_refuse_later(action, hold_model(action, request, err), err);
 }
 
 /* --- delete ----------------------------------------------------------------------------------- */

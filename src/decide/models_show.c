@@ -92,11 +92,8 @@ enum status model_version_show(struct service *service, const char *name, int64_
     struct model_alias *aliases = NULL;
     struct json_writer writer;
     int count = 0;
-    enum status rc = model_find(reader, name, version, arena, &found, err);
+    enum status rc = model_find_live(reader, name, version, arena, &found, err);
 
-    if (rc == STATUS_NOT_FOUND || (!rc && found.is_deleted))
-        rc = err_code(err, STATUS_NOT_FOUND, "model_version_not_found",
-                      "there is no model %s@%lld", name, (long long)version);
     if (!rc)
         rc = alias_list(reader, name, arena, &aliases, &count, err);
     service_reader_give(service, reader);

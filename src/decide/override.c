@@ -125,6 +125,15 @@ static enum status audit_override(struct action *action, struct commit *commit,
               : action_audit(action, commit, "decision.overridden", subject, detail, err);
 }
 
+/* As long as the decision it replaces was held, or would have been. */
+static int64_t hold_of(const struct decision_row *parent,
+                       const struct decision_context *made_from)
+{
+    if (parent->hold_expires_at_us == 0)
+        return DECISION_HOLD_SECONDS;
+    return (parent->hold_expires_at_us - made_from->seen.now_us) / SECOND_US;
+}
+
 static enum status override_perform(struct action *action, struct commit *commit,
                                     struct err *err)
 {
@@ -153,6 +162,7 @@ static enum status override_perform(struct action *action, struct commit *commit
     decision->policy_revision = made_from->policy_revision;
     memcpy(decision->parent_id, parent.id, sizeof decision->parent_id);
     snprintf(decision->request_id, sizeof decision->request_id, "%s", action->request_id);
+    decision->hold_seconds = hold_of(&parent, made_from);
     decision_by_person(request->amount, made_from->asked.entitled_amount, decision);
     rc = check_room(commit, &parent, action->arena, decision, err);
     if (rc)

@@ -10,7 +10,7 @@
 /* Answer now (OK, or an error that becomes a problem document), or STATUS_PENDING. */
 typedef enum status handler(struct exchange *exchange, struct err *err);
 
-enum { ACCESS_PUBLIC = -1 };
+enum { ACCESS_PUBLIC = -1, LIST_COUNT_DEFAULT = 50 };
 
 struct route {
     const char *method, *path; /* "/v1/budgets/{id}" */

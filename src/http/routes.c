@@ -6,6 +6,7 @@
 #include "decide/cases.h"
 #include "decide/keyring.h"
 #include "http/health.h"
+#include "http/page.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,6 @@
 enum {
     SMALL_BODY_MAX = 16 << 10,
     MODEL_BODY_MAX = BUNDLE_BYTES_MAX,
-    LIST_COUNT_DEFAULT = 50,
 };
 
 static enum status read_limit(const struct exchange *exchange, int *limit,
@@ -45,6 +45,17 @@ static enum status show(struct exchange *exchange, enum status rc, struct text j
         snprintf(exchange->reply.etag, sizeof exchange->reply.etag, "\"%lld\"",
                  (long long)revision);
     return exchange_show(exchange, json);
+}
+
+/* The same for a list that is made whole: the page that was asked for. */
+static enum status show_page(struct exchange *exchange, enum status rc, struct text whole,
+                             bool is_descending, struct err *err)
+{
+    struct text page;
+
+    if (!rc)
+        rc = page_cut(exchange, whole, is_descending, &page, err);
+    return show(exchange, rc, page, 0);
 }
 
 /* --- decisions -------------------------------------------------------------------------------- */
@@ -96,41 +107,28 @@ static enum status read_filter(const struct exchange *exchange,
     return STATUS_OK;
 }
 
-static enum status show_decisions(struct exchange *exchange,
-                                  const struct decision_filter *filter, struct err *err)
-{
-    struct text json;
-    enum status rc =
-        decision_list_show(exchange->service, filter, &exchange->arena, &json, err);
-
-    return show(exchange, rc, json, 0);
-}
-
 static enum status decision_list_get(struct exchange *exchange, struct err *err)
 {
     struct decision_filter filter = {0};
+    struct text json;
     enum status rc = read_filter(exchange, &filter, err);
 
-    return rc ? rc : show_decisions(exchange, &filter, err);
+    if (!rc)
+        rc = decision_list_show(exchange->service, &filter, &exchange->arena, &json, err);
+    return show(exchange, rc, json, 0);
 }
 
 static enum status customer_decisions(struct exchange *exchange, struct err *err)
 {
     struct decision_filter filter = {0};
-    struct store *reader;
-    bool is_known;
+    struct text json;
     enum status rc = read_filter(exchange, &filter, err);
 
-    if (rc)
-        return rc;
     filter.customer_id = text_of(exchange->params[0]);
-    reader = service_reader_take(exchange->service);
-    is_known = decision_customer_exists(reader, filter.customer_id);
-    service_reader_give(exchange->service, reader);
-    if (!is_known)
-        return err_code(err, STATUS_NOT_FOUND, "customer_not_found",
-                        "nothing was ever decided for this customer");
-    return show_decisions(exchange, &filter, err);
+    if (!rc)
+        rc = customer_decisions_show(exchange->service, &filter, &exchange->arena, &json,
+                                     err);
+    return show(exchange, rc, json, 0);
 }
 
 static enum status decision_get(struct exchange *exchange, struct err *err)
@@ -180,14 +178,10 @@ static enum status decision_override(struct exchange *exchange, struct err *err)
 
 static enum status budget_list_get(struct exchange *exchange, struct err *err)
 {
-    struct text json;
-    int limit;
-    enum status rc = read_limit(exchange, &limit, err);
+    struct text json = {0};
+    enum status rc = budget_list_show(exchange->service, &exchange->arena, &json, err);
 
-    if (!rc)
-        rc = budget_list_show(exchange->service, query_slice(exchange, "after"), limit,
-                              &exchange->arena, &json, err);
-    return show(exchange, rc, json, 0);
+    return show_page(exchange, rc, json, false, err);
 }
 
 static enum status budget_get(struct exchange *exchange, struct err *err)
@@ -250,10 +244,10 @@ static enum status ledger_entries(struct exchange *exchange, struct err *err)
 
 static enum status policy_list_get(struct exchange *exchange, struct err *err)
 {
-    struct text json;
+    struct text json = {0};
     enum status rc = policy_list_show(exchange->service, &exchange->arena, &json, err);
 
-    return show(exchange, rc, json, 0);
+    return show_page(exchange, rc, json, false, err);
 }
 
 static enum status policy_get(struct exchange *exchange, struct err *err)
@@ -275,11 +269,11 @@ static enum status policy_put(struct exchange *exchange, struct err *err)
 
 static enum status policy_revisions_get(struct exchange *exchange, struct err *err)
 {
-    struct text json;
+    struct text json = {0};
     enum status rc = policy_revisions_show(exchange->service, exchange->params[0],
                                            &exchange->arena, &json, err);
 
-    return show(exchange, rc, json, 0);
+    return show_page(exchange, rc, json, true, err);
 }
 
 static enum status policy_rollback(struct exchange *exchange, struct err *err)
@@ -291,10 +285,10 @@ static enum status policy_rollback(struct exchange *exchange, struct err *err)
 
 static enum status model_list_get(struct exchange *exchange, struct err *err)
 {
-    struct text json;
+    struct text json = {0};
     enum status rc = model_list_show(exchange->service, &exchange->arena, &json, err);
 
-    return show(exchange, rc, json, 0);
+    return show_page(exchange, rc, json, false, err);
 }
 
 static enum status model_push(struct exchange *exchange, struct err *err)
@@ -302,21 +296,19 @@ static enum status model_push(struct exchange *exchange, struct err *err)
     return exchange_perform(exchange, exchange->params[0], model_push_prepare, err);
 }
 
-/* A version, or what an alias points at. */
-static enum status read_version(struct exchange *exchange, int64_t *version,
+static enum status read_version(const struct exchange *exchange, int64_t *version,
                                 struct err *err)
 {
     const char *text = exchange->params[1];
-    const char *digits = text[0] == 'v' ? text + 1 : text;
     char *end;
 
-    if (digits[0] >= '1' && digits[0] <= '9' && strlen(digits) <= 18) {
-        *version = strtoll(digits, &end, 10);
+    if (text[0] >= '1' && text[0] <= '9' && strlen(text) <= 18) {
+        *version = strtoll(text, &end, 10);
         if (*end == '\0')
             return STATUS_OK;
     }
-    return err_code(err, STATUS_NOT_FOUND, "model_not_found", "there is no version '%s'",
-                    text);
+    return err_code(err, STATUS_NOT_FOUND, "model_version_not_found",
+                    "there is no version '%s'", text);
 }
 
 static enum status model_version_get(struct exchange *exchange, struct err *err)
@@ -350,24 +342,24 @@ static enum status model_alias_put(struct exchange *exchange, struct err *err)
 
 static enum status model_history(struct exchange *exchange, struct err *err)
 {
-    struct text json;
+    struct text json = {0};
     int64_t at_us;
     enum status rc = query_time(exchange, "at", &at_us, err);
 
     if (!rc)
         rc = model_history_show(exchange->service, exchange->params[0], at_us,
                                 &exchange->arena, &json, err);
-    return show(exchange, rc, json, 0);
+    return show_page(exchange, rc, json, true, err);
 }
 
 /* --- keys and audit --------------------------------------------------------------------------- */
 
 static enum status key_list_get(struct exchange *exchange, struct err *err)
 {
-    struct text json;
+    struct text json = {0};
     enum status rc = key_list_show(exchange->service, &exchange->arena, &json, err);
 
-    return show(exchange, rc, json, 0);
+    return show_page(exchange, rc, json, false, err);
 }
 
 static enum status key_post(struct exchange *exchange, struct err *err)
@@ -441,13 +433,13 @@ static const struct route routes[] = {
      SMALL_BODY_MAX, ""},
     {"GET", "/v1/budgets/{id}/entries", ACCESS_READ, budget_entries, 0, LISTED},
     {"GET", "/v1/ledger-entries", ACCESS_READ, ledger_entries, 0, LISTED},
-    {"GET", "/v1/policies", ACCESS_READ, policy_list_get, 0, ""},
+    {"GET", "/v1/policies", ACCESS_READ, policy_list_get, 0, LISTED},
     {"GET", "/v1/policies/{id}", ACCESS_READ, policy_get, 0, "revision"},
     {"PUT", "/v1/policies/{id}", ACCESS_POLICY_WRITE, policy_put, POLICY_BYTES_MAX, ""},
-    {"GET", "/v1/policies/{id}/revisions", ACCESS_READ, policy_revisions_get, 0, ""},
+    {"GET", "/v1/policies/{id}/revisions", ACCESS_READ, policy_revisions_get, 0, LISTED},
     {"POST", "/v1/policies/{id}/rollback", ACCESS_POLICY_WRITE, policy_rollback,
      SMALL_BODY_MAX, ""},
-    {"GET", "/v1/models", ACCESS_READ, model_list_get, 0, ""},
+    {"GET", "/v1/models", ACCESS_READ, model_list_get, 0, LISTED},
     {"POST", "/v1/models/{name}/versions", ACCESS_MODEL_WRITE, model_push, MODEL_BODY_MAX,
      ""},
     {"GET", "/v1/models/{name}/versions/{v}", ACCESS_READ, model_version_get, 0, ""},
@@ -455,9 +447,9 @@ static const struct route routes[] = {
      0, ""},
     {"PUT", "/v1/models/{name}/aliases/{alias}", ACCESS_MODEL_PROMOTE, model_alias_put,
      SMALL_BODY_MAX, ""},
-    {"GET", "/v1/models/{name}/history", ACCESS_READ, model_history, 0, "at"},
+    {"GET", "/v1/models/{name}/history", ACCESS_READ, model_history, 0, LISTED " at"},
     {"GET", "/v1/audit-events", ACCESS_AUDIT_READ, audit_list_get, 0, LISTED},
-    {"GET", "/v1/api-keys", ACCESS_ADMIN, key_list_get, 0, ""},
+    {"GET", "/v1/api-keys", ACCESS_ADMIN, key_list_get, 0, LISTED},
     {"POST", "/v1/api-keys", ACCESS_ADMIN, key_post, SMALL_BODY_MAX, ""},
     {"DELETE", "/v1/api-keys/{id}", ACCESS_ADMIN, key_delete, 0, ""},
     {"POST", "/v1/api-keys/{id}/rotate", ACCESS_ADMIN, key_rotate, SMALL_BODY_MAX, ""},

@@ -55,6 +55,13 @@ static bool goes_left_lightgbm(const struct forest *forest,
     return value <= node->threshold;
 }
 
+bool forest_goes_left(const struct forest *forest, const struct forest_node *node,
+                      double value)
+{
+    return forest->dialect == FOREST_XGBOOST ? goes_left_xgboost(forest, node, value)
+                                             : goes_left_lightgbm(forest, node, value);
+}
+
 static const struct forest_node *leaf_xgboost(const struct forest *forest, int tree,
                                               const double *row)
 {

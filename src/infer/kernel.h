@@ -59,10 +59,12 @@ extern const struct kernel *const kernels[];
 extern const struct kernel kernel_walk; /* anything, in portable C */
 #if defined(__x86_64__)
 extern const struct kernel kernel_mux; /* up to 8 levels */
+extern const struct kernel kernel_scan_avx2, kernel_scan_avx512,
+    kernel_scan_vbmi; /* up to 128 leaves */
 
-/* Blocks of rows: */
-extern const struct kernel kernel_planes;  /* up to 6 levels or 64 leaves */
-extern const struct kernel kernel_lanes_8; /* up to 64 leaves */
+/* Of blocks: */
+extern const struct kernel kernel_team_vbmi;     /* up to 64 leaves */
+extern const struct kernel kernel_planes_avx512; /* up to 64 leaves */
 #endif
 
 /* ---- what kernels have in common ---- */

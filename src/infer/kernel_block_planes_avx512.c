@@ -193,8 +193,8 @@ static void planes_compile_halves(const struct kernel_forest *source, void *comp
     planes_compile(source, true, compiled);
 }
 
-const struct kernel kernel_planes = {
-    .name = "planes",
+const struct kernel kernel_planes_avx512 = {
+    .name = "planes-avx512",
     .isa = ISA_AVX512,
     .measure = planes_measure,
     .compile = planes_compile_halves,

@@ -2,6 +2,7 @@
 #include "model/forest_build.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 
 bool array_reserve(void **items, size_t *capacity, size_t count, size_t item_bytes)
@@ -59,10 +60,13 @@ enum status forest_builder_node(struct forest_builder *builder, int32_t *node,
         return err_set(err, STATUS_TOO_LARGE, "more than %d nodes in all trees",
                        FOREST_NODE_COUNT_MAX);
     if (!array_reserve((void **)&forest->nodes, &builder->node_capacity, count,
-                       sizeof *forest->nodes))
+                       sizeof *forest->nodes) ||
+        !array_reserve((void **)&forest->covers, &builder->cover_capacity, count,
+                       sizeof *forest->covers))
         return no_memory(err);
     *node = forest->node_count++;
     forest->nodes[*node] = (struct forest_node){0};
+    forest->covers[*node] = NAN;
     return STATUS_OK;
 }
 
@@ -138,6 +142,23 @@ static char **names_block(const struct forest_builder *builder)
     return names;
 }
 
+/* A tree that is one leaf needs no cover, and LightGBM does not always write one. */
+static bool has_covers(const struct forest *forest)
+{
+    int tree = 0;
+
+    for (int i = 0; i < forest->node_count; i++) {
+        bool is_alone;
+
+        while (tree + 1 < forest->tree_count && forest->roots[tree + 1] <= i)
+            tree++;
+        is_alone = forest->nodes[i].feature < 0 && forest->roots[tree] == i;
+        if (!is_alone && !(forest->covers[i] >= 0 && isfinite(forest->covers[i])))
+            return false;
+    }
+    return true;
+}
+
 enum status forest_builder_finish(struct forest_builder *builder, struct forest **forest,
                                   struct err *err)
 {
@@ -146,6 +167,10 @@ enum status forest_builder_finish(struct forest_builder *builder, struct forest 
         builder->forest->feature_names = names_block(builder);
         if (!builder->forest->feature_names)
             return no_memory(err);
+    }
+    if (!has_covers(builder->forest)) {
+        free(builder->forest->covers);
+        builder->forest->covers = NULL;
     }
     *forest = builder->forest;
     builder->forest = NULL;
@@ -162,6 +187,7 @@ void forest_free(struct forest *forest)
     free(forest->tree_groups);
     free(forest->tree_weights);
     free(forest->nodes);
+    free(forest->covers);
     free(forest->category_words);
     free(forest);
 }

@@ -10,7 +10,7 @@
 
 struct forest_builder {
     struct forest *forest; /* counts are right at all times */
-    size_t node_capacity, tree_capacity, word_capacity;
+    size_t node_capacity, cover_capacity, tree_capacity, word_capacity;
     char *names; /* each ended by NUL */
     size_t name_bytes, name_capacity;
     int name_count;
@@ -21,7 +21,7 @@ enum status forest_builder_init(struct forest_builder *builder,
                                 enum forest_dialect dialect, struct err *err);
 void forest_builder_free(struct forest_builder *builder);
 
-/* Room for one more node; *node is its index, its content is zero. */
+/* Room for one more node; *node is its index, its content is zero and its cover not known. */
 enum status forest_builder_node(struct forest_builder *builder, int32_t *node,
                                 struct err *err);
 
@@ -37,7 +37,8 @@ enum status forest_builder_name(struct forest_builder *builder, struct text name
                                 struct err *err);
 
 /* Take the forest out. Names become feature_names when there are any; how many they must
- * be is the reader's business. */
+ * be is the reader's business.
+ * Covers stay when every node of a tree with splits has a sound one. */
 enum status forest_builder_finish(struct forest_builder *builder, struct forest **forest,
                                   struct err *err);
 

@@ -24,6 +24,8 @@ const char *const lightgbm_line_names[LINE_COUNT] = {
     [LINE_LEFT] = "left_child",
     [LINE_RIGHT] = "right_child",
     [LINE_LEAF_VALUE] = "leaf_value",
+    [LINE_LEAF_COVER] = "leaf_count",
+    [LINE_SPLIT_COVER] = "internal_count",
     [LINE_CATEGORY_BOUNDARIES] = "cat_boundaries",
     [LINE_CATEGORY_WORDS] = "cat_threshold",
     [LINE_IS_LINEAR] = "is_linear",
@@ -147,6 +149,12 @@ static enum status read_sets(struct lightgbm_tree *tree, size_t set_count,
     return rc;
 }
 
+static bool has_covers(const struct lightgbm_tree *tree, int64_t leaf_count)
+{
+    return leaf_count > 1 && tree->lines[LINE_LEAF_COVER].at &&
+           tree->lines[LINE_SPLIT_COVER].at;
+}
+
 static enum status read_lines(struct lightgbm_tree *tree, int64_t leaf_count,
                               struct err *err)
 {
@@ -154,6 +162,10 @@ static enum status read_lines(struct lightgbm_tree *tree, int64_t leaf_count,
     int64_t set_count = 0;
     enum status rc = read_line(tree, LINE_LEAF_VALUE, true, (size_t)leaf_count, err);
 
+    if (!rc && has_covers(tree, leaf_count))
+        rc = read_line(tree, LINE_LEAF_COVER, true, (size_t)leaf_count, err);
+    if (!rc && has_covers(tree, leaf_count))
+        rc = read_line(tree, LINE_SPLIT_COVER, true, split_count, err);
     if (!rc)
         rc = read_line(tree, LINE_FEATURE, false, split_count, err);
     if (!rc)
@@ -268,6 +280,10 @@ static enum status add_node(const struct lightgbm_tree *tree, struct lightgbm_st
     if (rc)
         return rc;
     builder->forest->nodes[*place] = node;
+    if (has_covers(tree, leaf_count))
+        builder->forest->covers[*place] =
+            step.child < 0 ? tree->doubles[LINE_LEAF_COVER][~step.child]
+                           : tree->doubles[LINE_SPLIT_COVER][step.child];
     if (step.parent >= 0 && step.is_left)
         builder->forest->nodes[step.parent].left = *place;
     else if (step.parent >= 0)

@@ -233,6 +233,12 @@ static void read_conditions(struct xgboost_reader *reader, int)
     read_floats(reader, &reader->tree.condition, FOREST_NODE_COUNT_MAX);
 }
 
+static void read_covers(struct xgboost_reader *reader, int)
+{
+    reader->tree.has_cover = true;
+    read_floats(reader, &reader->tree.cover, FOREST_NODE_COUNT_MAX);
+}
+
 /* 0 and 1; false and true in files before 1.5. */
 static bool read_flag(struct xgboost_reader *reader, int64_t *value)
 {
@@ -279,7 +285,6 @@ static const char *const statistic_names[STATISTIC_COUNT] = {
     "base_weights",
     "loss_changes",
     "parents",
-    "sum_hessian",
 };
 
 static void read_statistic(struct xgboost_reader *reader, int statistic)
@@ -369,7 +374,7 @@ void read_tree(struct xgboost_reader *reader)
         {"base_weights", read_statistic, 0},
         {"loss_changes", read_statistic, 1},
         {"parents", read_statistic, 2},
-        {"sum_hessian", read_statistic, 3},
+        {"sum_hessian", read_covers, 0},
         {"id", read_id, 0},
         {"tree_param", read_tree_parameters, 0},
     };

@@ -6,7 +6,7 @@
 #include "model/xgboost_tree.h"
 
 /* Arrays of a tree that do not matter for scores, but must have an entry per node. */
-enum { STATISTIC_COUNT = 4 };
+enum { STATISTIC_COUNT = 3 };
 
 struct xgboost_reader {
     struct json_scan scan;

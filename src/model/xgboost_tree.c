@@ -30,8 +30,10 @@ void xgboost_tree_reset(struct xgboost_tree *tree)
     for (int i = 0; i < COLUMN_COUNT; i++)
         tree->columns[i].count = 0;
     tree->condition.count = 0;
+    tree->cover.count = 0;
     tree->columns_present = 0;
     tree->has_condition = false;
+    tree->has_cover = false;
     tree->node_count = -1;
     tree->leaf_vector_size = 0;
 }
@@ -41,6 +43,7 @@ void xgboost_tree_free(struct xgboost_tree *tree)
     for (int i = 0; i < COLUMN_COUNT; i++)
         free(tree->columns[i].items);
     free(tree->condition.items);
+    free(tree->cover.items);
     free(tree->set_of_node);
     free(tree->is_met);
     free(tree->steps);
@@ -100,6 +103,8 @@ static enum status check_counts(const struct xgboost_tree *tree, struct err *err
     if (!rc)
         rc = check_count("split_conditions", tree->has_condition, tree->condition.count,
                          tree->node_count, err);
+    if (!rc && tree->has_cover)
+        rc = check_count("sum_hessian", true, tree->cover.count, tree->node_count, err);
     return rc;
 }
 
@@ -261,6 +266,8 @@ static enum status add_node(const struct xgboost_tree *tree, struct walk_step st
     if (!*is_split)
         node.threshold = tree->condition.items[step.node];
     builder->forest->nodes[*place] = node;
+    if (tree->has_cover)
+        builder->forest->covers[*place] = tree->cover.items[step.node];
     if (step.parent >= 0 && step.is_left)
         builder->forest->nodes[step.parent].left = *place;
     else if (step.parent >= 0)

@@ -37,8 +37,9 @@ extern const char *const xgboost_column_names[COLUMN_COUNT];
 struct xgboost_tree {
     struct int_column columns[COLUMN_COUNT];
     struct float_column condition; /* of a leaf: its value */
+    struct float_column cover;     /* sum_hessian, which may be missing */
     unsigned columns_present;      /* bit per column */
-    bool has_condition;
+    bool has_condition, has_cover;
     int64_t node_count; /* as the file says; -1: it does not */
     int64_t leaf_vector_size;
     /* private */

@@ -4,7 +4,6 @@
 #include <assert.h>
 
 #include "policy/input.h"
-#include "policy/pointer.h"
 
 enum field_kind {
     FIELD_TEXT,

@@ -4,27 +4,26 @@
 #include <stdio.h>
 
 #include "json/scan.h"
-#include "policy/pointer.h"
 
 enum { VALUE_SHOWN_BYTES_MAX = 40, VALUES_SHOWN_MAX = 4, FACT_SHOWN_BYTES = 64 };
 
-static const char *const operator_names[] = {
+static const char *const comparison_names[] = {
     [OP_EQ] = "eq",           [OP_NE] = "ne",         [OP_LT] = "lt",
     [OP_LE] = "le",           [OP_GT] = "gt",         [OP_GE] = "ge",
     [OP_IN] = "in",           [OP_NOT_IN] = "not_in", [OP_PRESENT] = "present",
     [OP_MISSING] = "missing",
 };
 
-const char *operator_name(enum operator op)
+const char *comparison_name(enum comparison op)
 {
-    return operator_names[op];
+    return comparison_names[op];
 }
 
-bool operator_find(const char *name, enum operator* op)
+bool comparison_find(const char *name, enum comparison *op)
 {
-    for (size_t i = 0; i < sizeof operator_names / sizeof operator_names[0]; i++) {
-        if (strcmp(operator_names[i], name) == 0) {
-            *op = (enum operator)i;
+    for (size_t i = 0; i < sizeof comparison_names / sizeof comparison_names[0]; i++) {
+        if (strcmp(comparison_names[i], name) == 0) {
+            *op = (enum comparison)i;
             return true;
         }
     }
@@ -235,5 +234,5 @@ const char *condition_format(const struct condition *condition, struct arena *ar
     if (condition->value_count > VALUES_SHOWN_MAX)
         snprintf(values + used, sizeof values - used, ", ..");
     return arena_format(arena, "%s %s%s", condition->field_text,
-                        operator_name(condition->op), values);
+                        comparison_name(condition->op), values);
 }

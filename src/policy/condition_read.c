@@ -1,7 +1,7 @@
 /* condition_read.c - rules with conditions, from a policy's document. */
 #include "policy/condition_read.h"
 
-#include "policy/pointer.h"
+#include "base/pointer.h"
 
 enum { CONDITION_VALUE_COUNT_MAX = 32 };
 
@@ -63,7 +63,7 @@ static bool field_find(const char *text, struct condition *condition)
 
 /* What a scalar may be compared with, or else why not. */
 static const char *value_problem(const json_t *value, enum value_kind kind,
-                                 enum operator op)
+                                 enum comparison op)
 {
     bool is_order = op == OP_LT || op == OP_LE || op == OP_GT || op == OP_GE;
 
@@ -144,7 +144,7 @@ static void condition_compile(struct document *document, const struct raw_condit
         return;
     }
     pointer_member(child, pointer, text_of("op"));
-    if (!operator_find(raw->op, &condition->op)) {
+    if (!comparison_find(raw->op, &condition->op)) {
         document_refuse(document, child, "unknown_value",
                         "no such op; known: eq, ne, lt, le, gt, ge, in, not_in, present, "
                         "missing");

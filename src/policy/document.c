@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "base/money.h"
-#include "policy/pointer.h"
+#include "base/pointer.h"
 
 enum { WORD_BYTES_MAX = 128, PROSE_BYTES_MAX = 1000 };
 

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/money.h"
-#include "policy/pointer.h"
+#include "base/pointer.h"
 
 void input_init(struct input *input, struct text json, int depth_max, struct arena *arena,
                 struct err *err)

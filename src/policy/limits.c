@@ -101,7 +101,7 @@ static enum status limit_order(const struct policy *policy,
     if (!name)
         return arena_is_full(err);
     limit =
-        share_round(asked->order_amount, policy->order_limit.share_bps, 1, ROUND_DOWN);
+        money_share(asked->order_amount, policy->order_limit.share_bps, 1, ROUND_DOWN);
     return limit_amount(menu, CODE_ORDER_CAP_REACHED, limit, used, true, name,
                         policy->currency, arena, err);
 }

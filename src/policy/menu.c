@@ -30,20 +30,6 @@ const char *rule_name(const struct rule *rule, const char *path, int index,
     return arena_format(arena, "%s/%d%s%s", path, index, word, clause);
 }
 
-int64_t share_round(int64_t order, int bps, int64_t step, enum rounding rounding)
-{
-    unsigned __int128 share = (unsigned __int128)order * (unsigned)bps;
-    unsigned __int128 unit = (unsigned __int128)step * BPS_WHOLE;
-    int64_t steps = (int64_t)(share / unit);
-    unsigned __int128 rest = share % unit;
-    bool goes_up = (rounding == ROUND_UP && rest > 0) ||
-                   (rounding == ROUND_NEAREST && 2 * rest >= unit);
-
-    if (goes_up && (steps + 1) * step <= order)
-        steps++;
-    return steps * step;
-}
-
 /* Keep the goodwill amounts distinct and rising. */
 static void menu_insert(struct menu *menu, int64_t goodwill)
 {
@@ -69,7 +55,7 @@ static void menu_fill(const struct menu_rule *rule, const struct refund_case *as
     for (int i = 0; i < rule->amount_count; i++)
         menu_insert(menu, rule->amounts[i]);
     for (int i = 0; i < rule->share_count; i++)
-        menu_insert(menu, share_round(asked->order_amount, rule->shares_bps[i],
+        menu_insert(menu, money_share(asked->order_amount, rule->shares_bps[i],
                                       rule->round_to, rule->rounding));
     for (int i = 0; i < menu->count; i++)
         menu->options[i] = (struct option){
@@ -113,7 +99,7 @@ static enum status cap_by_rules(const struct policy *policy,
             continue;
         if (cap->share_bps != SHARE_ABSENT) {
             int64_t share =
-                share_round(asked->order_amount, cap->share_bps, 1, ROUND_DOWN);
+                money_share(asked->order_amount, cap->share_bps, 1, ROUND_DOWN);
 
             limit = share < limit ? share : limit;
         }

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/pointer.h"
 #include "model/bundle.h"
 #include "policy/condition_read.h"
-#include "policy/pointer.h"
 
 enum {
     POLICY_ARENA_BYTES_MAX = 4 << 20,

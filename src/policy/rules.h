@@ -44,7 +44,7 @@ struct timed_rule {
     bool is_required; /* claim window: a case without time is outside */
 };
 
-enum operator{
+enum comparison {
     OP_EQ,
     OP_NE,
     OP_LT,
@@ -80,7 +80,7 @@ struct fact {
 
 struct condition {
     enum field field;
-    enum operator op;
+    enum comparison op;
     const char *field_text; /* as written */
     struct text name;       /* of a feature or of metadata */
     struct fact *values; /* one; several with in and not_in; none with present, missing */
@@ -156,12 +156,8 @@ enum status conditions_hold(const struct condition_rule *rule,
 /* "features.tenure_days ge 7": NULL when the arena is full. */
 const char *condition_format(const struct condition *condition, struct arena *arena);
 const char *fact_format(const struct fact *fact, struct arena *arena);
-const char *operator_name(enum operator op);
-bool operator_find(const char *name, enum operator* op);
-
-/* The multiple of step that rounding picks for order x bps / 10000, rounded once and exactly.
- * Rounding never lifts a share above the order: it goes down then. */
-int64_t share_round(int64_t order, int bps, int64_t step, enum rounding rounding);
+const char *comparison_name(enum comparison op);
+bool comparison_find(const char *name, enum comparison *op);
 
 /* Block every option that gives something on top of what is owed. */
 void menu_block(struct menu *menu, enum policy_code code, const char *detail);

@@ -17,6 +17,8 @@ enum status answer_find(struct store *store, struct text scope_key, struct arena
         take_bytes(&query, answer->request_hash, REQUEST_HASH_BYTES);
         answer->http_status = (int)take_int(&query);
         answer->body = take_text(&query, arena);
+        answer->revision = take_int(&query);
+        answer->location = take_text(&query, arena);
         answer->created_at_us = take_int(&query);
     }
     rc = query_end(&query, "look up an answer", err);
@@ -35,6 +37,8 @@ enum status answer_insert(struct store *store, struct answer *answer, struct err
     put_bytes(&query, answer->request_hash, REQUEST_HASH_BYTES);
     put_int(&query, answer->http_status);
     put_text(&query, answer->body);
+    put_int(&query, answer->revision);
+    put_text_or_null(&query, answer->location);
     put_int(&query, answer->created_at_us);
     query_row(&query);
     is_taken = query_is_duplicate(&query);

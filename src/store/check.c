@@ -17,7 +17,7 @@ enum { RANGE_ROWS = 1000 };
 /* A budget as its entries make it. */
 struct balance {
     int64_t number; /* row of the budget */
-    int64_t limit, held, spent;
+    int64_t limit, held, spent, unfunded;
 };
 
 struct check {
@@ -141,7 +141,10 @@ static bool balance_move(struct balance *balance, const struct entry *entry)
     case ENTRY_ADJUST:
         return !__builtin_add_overflow(balance->limit, up, &balance->limit);
     case ENTRY_ROLL:
+        balance->unfunded = 0;
         return !__builtin_add_overflow(balance->spent, down, &balance->spent);
+    case ENTRY_UNFUNDED:
+        return !__builtin_add_overflow(balance->unfunded, up, &balance->unfunded);
     case ENTRY_KIND_COUNT:
         break;
     }
@@ -196,6 +199,7 @@ static bool check_entry(struct check *check, struct query *query)
     entry.amount = take_int(query);
     entry.balance_after = take_int(query);
     entry.created_at_us = take_int(query);
+    take_string(query, entry.note, sizeof entry.note);
     take_bytes(query, entry.hash, HASH_BYTES);
     number = take_int(query);
     if (query->code != SQLITE_ROW)
@@ -266,14 +270,18 @@ static enum status check_audit(struct check *check, int *count, struct err *err)
 
 static void check_decision(struct check *check, struct query *query)
 {
-    int64_t number = take_int(query), open, hold_count;
+    int64_t number = take_int(query), amount, settled, open, hold_count, asked, paid;
     enum decision_status status;
     char id[ID_BYTES];
 
     take_string(query, id, sizeof id);
     status = take_enum(query, DECISION_NONE + 1);
+    amount = take_int(query);
+    settled = take_int(query);
     open = take_int(query);
     hold_count = take_int(query);
+    asked = take_int(query);
+    paid = take_int(query);
     if (query->code != SQLITE_ROW)
         return;
     /* A decision that no budget covers is held without entries. */
@@ -282,6 +290,12 @@ static void check_decision(struct check *check, struct query *query)
     if (status != DECISION_HELD && open != 0)
         fault(check, "Decision %s is %s, but %lld is still open in the ledger.", id,
               decision_status_name(status), (long long)open);
+    if (amount != asked)
+        fault(check, "Decision %s says %lld, but asked the ledger for %lld.", id,
+              (long long)amount, (long long)asked);
+    if (paid > settled)
+        fault(check, "Decision %s says that %lld were settled, but the ledger has %lld.",
+              id, (long long)settled, (long long)paid);
     check->report->decision_count++;
     check->decision_number = number;
 }
@@ -312,6 +326,7 @@ static void check_budget(struct check *check, struct query *query)
     row.limit = take_int(query);
     row.held = take_int(query);
     row.spent = take_int(query);
+    row.unfunded = take_int(query);
     is_in_service = take_int(query);
     balance = balance_of(check, row.number);
     if (!balance)
@@ -328,6 +343,10 @@ static void check_budget(struct check *check, struct query *query)
             id, (long long)row.limit, (long long)row.held, (long long)row.spent,
             (long long)balance->limit, (long long)balance->held,
             (long long)balance->spent);
+    if (row.unfunded != balance->unfunded)
+        fault(check,
+              "Budget '%s' says that %lld were unfunded, but its entries add up to %lld.",
+              id, (long long)row.unfunded, (long long)balance->unfunded);
 }
 
 static enum status check_budgets(struct check *check, struct err *err)

@@ -83,7 +83,8 @@ enum status decision_insert(struct store *store, struct decision_row *row,
 
 static enum status not_found(const char *id, struct err *err)
 {
-    return err_set(err, STATUS_NOT_FOUND, "there is no decision '%s'", id);
+    return err_code(err, STATUS_NOT_FOUND, "decision_not_found",
+                    "there is no decision '%s'", id);
 }
 
 enum status decision_update(struct store *store, const struct decision_row *row,
@@ -142,6 +143,24 @@ enum status decision_find(struct store *store, const char *id, struct arena *are
         decision_take(&query, arena, row);
         row->context = take_text(&query, arena);
     }
+    rc = query_end(&query, "read a decision", err);
+    if (!rc && !is_found)
+        rc = not_found(id, err);
+    return rc;
+}
+
+enum status decision_find_brief(struct store *store, const char *id, struct arena *arena,
+                                struct decision_row *row, struct err *err)
+{
+    struct query query = query_start(store, SQL_DECISION_FIND_BRIEF);
+    bool is_found;
+    enum status rc;
+
+    row->context = (struct text){0};
+    put_string(&query, id);
+    is_found = query_row(&query);
+    if (is_found)
+        decision_take(&query, arena, row);
     rc = query_end(&query, "read a decision", err);
     if (!rc && !is_found)
         rc = not_found(id, err);
@@ -241,13 +260,15 @@ enum status decision_list(struct store *store, const struct decision_filter *fil
 
 /* --- what a customer and an order have had -------------------------------------------------- */
 
-enum status decision_usage(struct store *store, struct text customer_id, int64_t since_us,
-                           int64_t *count, int64_t *goodwill, struct err *err)
+enum status decision_usage(struct store *store, struct text customer_id,
+                           const char *currency, int64_t since_us, int64_t *count,
+                           int64_t *goodwill, struct err *err)
 {
     struct query query = query_start(store, SQL_DECISION_USAGE);
 
     put_text(&query, customer_id);
     put_int(&query, since_us);
+    put_string(&query, currency);
     if (query_row(&query)) {
         *count = take_int(&query);
         *goodwill = take_int(&query);
@@ -256,11 +277,12 @@ enum status decision_usage(struct store *store, struct text customer_id, int64_t
 }
 
 enum status decision_order_amount(struct store *store, struct text order_id,
-                                  int64_t *amount, struct err *err)
+                                  const char *currency, int64_t *amount, struct err *err)
 {
     struct query query = query_start(store, SQL_DECISION_ORDER_AMOUNT);
 
     put_text(&query, order_id);
+    put_string(&query, currency);
     if (query_row(&query))
         *amount = take_int(&query);
     return query_end(&query, "add up what an order has had", err);
@@ -311,12 +333,12 @@ enum status decision_expired(struct store *store, int64_t now_us, int limit,
     return query_end(&query, "look for holds that have ended", err);
 }
 
-bool decision_customer_exists(struct store *store, struct text customer_id)
+enum status decision_customer_exists(struct store *store, struct text customer_id,
+                                     bool *exists, struct err *err)
 {
     struct query query = query_start(store, SQL_CUSTOMER_EXISTS);
-    bool exists;
 
     put_text(&query, customer_id);
-    exists = query_row(&query);
-    return query_end(&query, "look for a customer", NULL) == STATUS_OK && exists;
+    *exists = query_row(&query);
+    return query_end(&query, "look for a customer", err);
 }

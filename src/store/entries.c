@@ -11,7 +11,7 @@ const char *entry_kind_name(enum entry_kind kind)
         [ENTRY_HOLD] = "hold",       [ENTRY_SETTLE] = "settle",
         [ENTRY_RELEASE] = "release", [ENTRY_EXPIRE] = "expire",
         [ENTRY_ADJUST] = "adjust",   [ENTRY_OVERRIDE] = "override",
-        [ENTRY_ROLL] = "roll",
+        [ENTRY_ROLL] = "roll",       [ENTRY_UNFUNDED] = "unfunded",
     };
 
     return names[kind];
@@ -105,6 +105,8 @@ enum status entry_open_charges(struct store *store, const char *decision_id,
             break;
         take_string(&query, charge->budget_id, sizeof charge->budget_id);
         charge->amount = take_int(&query);
+        charge->unfunded = take_int(&query);
+        charge->since_us = take_int(&query);
         ++*count;
     }
     return query_end(&query, "read what a decision has open", err);

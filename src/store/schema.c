@@ -15,7 +15,8 @@ enum { APPLICATION_ID = 0x52647273 };
 static_assert(DECISION_HELD == 0 && DECISION_SETTLED == 1 && DECISION_NONE == 4);
 static_assert(OUTCOME_FALLBACK == 3 && MODE_DRY_RUN == 3);
 static_assert(ENTRY_HOLD == 0 && ENTRY_SETTLE == 1 && ENTRY_EXPIRE == 3 &&
-              ENTRY_ADJUST == 4 && ENTRY_OVERRIDE == 5 && ENTRY_ROLL == 6);
+              ENTRY_ADJUST == 4 && ENTRY_OVERRIDE == 5 && ENTRY_ROLL == 6 &&
+              ENTRY_UNFUNDED == 7);
 static_assert(PERIOD_TOTAL == 3 && PACING_EVEN == 1);
 static_assert(MONEY_MINOR_MAX == 9007199254740991);
 
@@ -64,6 +65,7 @@ static const char *const migrations[] = {
     " " HASH("request_hash") ","
     " http_status INTEGER NOT NULL CHECK (http_status BETWEEN 100 AND 599),"
     " body TEXT NOT NULL,"
+    " revision INTEGER NOT NULL CHECK (revision >= 0), location TEXT,"
     " " TIME("created_at_us")
     ") STRICT;"
 
@@ -86,7 +88,7 @@ static const char *const migrations[] = {
     "CREATE INDEX decisions_held ON decisions (hold_expires_at_us) WHERE status = 0;"
     "CREATE INDEX decisions_created ON decisions (created_at_us);"
     "CREATE INDEX decisions_customer"
-    " ON decisions (customer_id, created_at_us, status, goodwill);"
+    " ON decisions (customer_id, created_at_us, status, goodwill, currency);"
     "CREATE INDEX decisions_parent ON decisions (parent_id) WHERE parent_id IS NOT NULL;"
     "CREATE INDEX decisions_order ON decisions (order_id) WHERE order_id IS NOT NULL;"
 
@@ -96,8 +98,8 @@ static const char *const migrations[] = {
     " seq INTEGER PRIMARY KEY CHECK (seq > 0),"
     " decision_id TEXT REFERENCES decisions (id) DEFERRABLE INITIALLY DEFERRED,"
     " budget_id TEXT NOT NULL REFERENCES budgets (id) DEFERRABLE INITIALLY DEFERRED,"
-    " kind INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 6),"
-    " amount INTEGER NOT NULL CHECK (amount >= 0 OR kind = 4),"
+    " kind INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 7),"
+    " amount INTEGER NOT NULL CHECK (amount >= 0 OR kind IN (4, 7)),"
     " balance_after INTEGER NOT NULL,"
     " " TIME("created_at_us") ","
     " note TEXT,"

@@ -44,6 +44,14 @@
 #define MOVE_COLUMNS   "name, alias, version, moved_at_us, moved_by, reason"
 #define KEY_COLUMNS    "id, name, scopes, hash, created_at_us, expires_at_us, revoked_at_us"
 
+/* Sums in one currency, exact up to the largest amount there is, and no more than that: sum() would
+ * fail beyond 64 bits. */
+#define GOODWILL_SUM                                                                     \
+    "cast(min(total(iif(currency = ?3, goodwill, 0)), 9007199254740991.0) AS INTEGER)"
+#define RECEIVED_SUM                                                                     \
+    "cast(min(total(iif(status = 1, settled_amount, amount)), 9007199254740991.0)"       \
+    " AS INTEGER)"
+
 #define STORE_STATEMENTS(X)                                                              \
     /* Transactions. */                                                                  \
     X(BEGIN_WRITE, WRITE, "BEGIN IMMEDIATE")                                             \
@@ -53,11 +61,11 @@
                                                                                          \
     /* Answers and decisions. */                                                         \
     X(ANSWER_FIND, READ,                                                                 \
-      "SELECT number, scope_key, request_hash, http_status, body, created_at_us"         \
-      " FROM answers WHERE scope_key = ?1")                                              \
+      "SELECT number, scope_key, request_hash, http_status, body, revision, location,"   \
+      " created_at_us FROM answers WHERE scope_key = ?1")                                \
     X(ANSWER_INSERT, WRITE,                                                              \
-      "INSERT INTO answers (scope_key, request_hash, http_status, body, created_at_us)"  \
-      " VALUES (?1, ?2, ?3, ?4, ?5)")                                                    \
+      "INSERT INTO answers (scope_key, request_hash, http_status, body, revision,"       \
+      " location, created_at_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                   \
     X(DECISION_INSERT, WRITE,                                                            \
       "INSERT INTO decisions (id, parent_id, answer_number, created_at_us,"              \
       " updated_at_us, hold_expires_at_us, outcome, mode, status, amount, goodwill,"     \
@@ -69,6 +77,11 @@
       " external_ref = ?5, updated_at_us = ?6 WHERE id = ?1")                            \
     X(DECISION_FIND, READ,                                                               \
       "SELECT " DECISION_COLUMNS ", d.context" DECISION_TABLES " WHERE d.id = ?1")       \
+    X(DECISION_FIND_BRIEF, READ,                                                         \
+      "SELECT d.number, d.id, d.parent_id, d.answer_number, d.created_at_us,"            \
+      " d.updated_at_us, d.hold_expires_at_us, d.outcome, d.mode, d.status, d.amount,"   \
+      " d.goodwill, d.settled_amount, d.currency, d.customer_id, d.order_id, d.case_id," \
+      " d.issue, d.external_ref, NULL FROM decisions d WHERE d.id = ?1")                 \
     X(DECISION_PLACE, READ, "SELECT created_at_us, number FROM decisions WHERE id = ?1") \
     X(DECISION_PAGE_ALL_UP, READ, DECISION_PAGE("?1 IS NULL", ">", "ASC"))               \
     X(DECISION_PAGE_ALL_DOWN, READ, DECISION_PAGE("?1 IS NULL", "<", "DESC"))            \
@@ -78,12 +91,12 @@
     X(DECISION_PAGE_ORDER_UP, READ, DECISION_PAGE("d.order_id = ?1", ">", "ASC"))        \
     X(DECISION_PAGE_ORDER_DOWN, READ, DECISION_PAGE("d.order_id = ?1", "<", "DESC"))     \
     X(DECISION_USAGE, READ,                                                              \
-      "SELECT count(*), coalesce(sum(goodwill), 0) FROM decisions"                       \
+      "SELECT count(*), " GOODWILL_SUM " FROM decisions"                                 \
       " WHERE customer_id = ?1 AND created_at_us >= ?2 AND status IN (0, 1)"             \
       " AND goodwill > 0")                                                               \
     X(DECISION_ORDER_AMOUNT, READ,                                                       \
-      "SELECT coalesce(sum(iif(status = 1, settled_amount, amount)), 0)"                 \
-      " FROM decisions WHERE order_id = ?1 AND status IN (0, 1)")                        \
+      "SELECT " RECEIVED_SUM " FROM decisions"                                           \
+      " WHERE order_id = ?1 AND currency = ?2 AND status IN (0, 1)")                     \
     X(DECISION_DUPLICATE, READ,                                                          \
       "SELECT 1 FROM decisions WHERE order_id = ?1 AND issue = ?2"                       \
       " AND created_at_us >= ?3 AND status IN (0, 1) AND amount > 0 LIMIT 1")            \
@@ -126,9 +139,11 @@
       ENTRY_SELECT                                                                       \
       " WHERE e.budget_id = ?1 AND e.seq < ?2 ORDER BY e.seq DESC LIMIT ?3")             \
     X(ENTRY_CHARGES, READ,                                                               \
-      "SELECT budget_id, sum(iif(kind IN (0, 5), amount, -amount)) AS open"              \
-      " FROM entries WHERE decision_id = ?1 AND kind IN (0, 1, 2, 3, 5)"                 \
-      " GROUP BY budget_id HAVING open <> 0 ORDER BY budget_id")                         \
+      "SELECT budget_id,"                                                                \
+      " sum(iif(kind IN (0, 5), amount, iif(kind IN (1, 2, 3), -amount, 0))) AS open,"   \
+      " sum(iif(kind = 7, amount, 0)) AS unfunded, min(created_at_us)"                   \
+      " FROM entries WHERE decision_id = ?1"                                             \
+      " GROUP BY budget_id HAVING open <> 0 OR unfunded <> 0 ORDER BY budget_id")        \
                                                                                          \
     /* Chains. */                                                                        \
     X(CHAIN_FIND, READ, "SELECT seq, hash FROM chains WHERE name = ?1")                  \
@@ -195,23 +210,29 @@
     X(KEY_UPDATE, WRITE,                                                                 \
       "UPDATE api_keys SET name = ?2, scopes = ?3, hash = ?4, created_at_us = ?5,"       \
       " expires_at_us = ?6, revoked_at_us = ?7 WHERE id = ?1")                           \
+    X(KEY_FIND, READ, "SELECT " KEY_COLUMNS " FROM api_keys WHERE id = ?1")              \
     X(KEY_LIST, READ, "SELECT " KEY_COLUMNS " FROM api_keys ORDER BY number")            \
                                                                                          \
     /* Checks and figures. */                                                            \
     X(CHECK_ENTRIES, READ,                                                               \
       "SELECT e.seq, e.decision_id, e.budget_id, e.kind, e.amount, e.balance_after,"     \
-      " e.created_at_us, e.hash, b.number FROM entries e"                                \
+      " e.created_at_us, e.note, e.hash, b.number FROM entries e"                        \
       " LEFT JOIN budgets b ON b.id = e.budget_id"                                       \
       " WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2")                                       \
     X(CHECK_BUDGETS, READ,                                                               \
-      "SELECT number, id, limit_minor, held_minor, spent_minor, removed_at_us IS NULL"   \
-      " FROM budgets ORDER BY number")                                                   \
+      "SELECT number, id, limit_minor, held_minor, spent_minor, unfunded_minor,"         \
+      " removed_at_us IS NULL FROM budgets ORDER BY number")                             \
     X(CHECK_DECISIONS, READ,                                                             \
-      "SELECT d.number, d.id, d.status,"                                                 \
+      "SELECT d.number, d.id, d.status, d.amount, d.settled_amount,"                     \
       " (SELECT coalesce(sum(iif(kind IN (0, 5), amount, -amount)), 0) FROM entries"     \
       " WHERE decision_id = d.id AND kind IN (0, 1, 2, 3, 5)),"                          \
       " (SELECT count(*) FROM entries WHERE decision_id = d.id AND kind IN (0, 5)"       \
-      " AND amount > 0)"                                                                 \
+      " AND amount > 0),"                                                                \
+      " (SELECT coalesce(max(asked), d.amount) FROM (SELECT"                             \
+      " sum(iif(kind IN (0, 5) OR (kind = 7 AND amount > 0), amount, 0)) AS asked"       \
+      " FROM entries WHERE decision_id = d.id GROUP BY budget_id)),"                     \
+      " (SELECT coalesce(max(paid), 0) FROM (SELECT sum(iif(kind = 1, amount, 0))"       \
+      " AS paid FROM entries WHERE decision_id = d.id GROUP BY budget_id))"              \
       " FROM decisions d WHERE d.number > ?1 ORDER BY d.number LIMIT ?2")                \
     X(STATS, READ,                                                                       \
       "SELECT (SELECT coalesce(max(number), 0) FROM decisions),"                         \

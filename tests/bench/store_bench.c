@@ -80,7 +80,7 @@ static enum status decide(struct bench *b)
         die(b, "the key was known");
     row.customer_id = text_of(customer);
     row.order_id = text_of(order);
-    rc = decision_usage(b->store, row.customer_id, now_us - 1000000, &count, &goodwill,
+    rc = decision_usage(b->store, row.customer_id, "USD", now_us - 1000000, &count, &goodwill,
                         &b->err);
     if (!rc)
         rc = answer_insert(b->store, &answer, &b->err);

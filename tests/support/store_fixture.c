@@ -162,6 +162,9 @@ enum status budget_move(struct store *store, struct budget *budget, enum entry_k
     case ENTRY_ROLL:
         budget->spent -= amount;
         break;
+    case ENTRY_UNFUNDED:
+        budget->unfunded += amount;
+        break;
     case ENTRY_KIND_COUNT:
         break;
     }

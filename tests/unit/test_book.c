@@ -32,6 +32,7 @@ struct plain_decision {
     struct decision_row row;
     char id[ID_BYTES];
     int64_t charges[BUDGET_COUNT];
+    int64_t missed[BUDGET_COUNT]; /* in this period: asked for, and found no room */
 };
 
 struct model {
@@ -61,6 +62,8 @@ static void model_roll(struct model *model)
         if (model->now_us < budget->period_ends_at_us)
             continue;
         budget->spent = budget->unfunded = budget->case_count = 0;
+        for (int d = 0; d < model->decision_count; d++)
+            model->decisions[d].missed[i] = 0;
         budget->period_ends_at_us = end_of_period(budget->period, model->now_us);
     }
 }
@@ -262,6 +265,7 @@ static void step_hold(struct stage *stage)
         if (!model_matches(budget, market, issue))
             continue;
         plain->charges[i] = charge;
+        plain->missed[i] = decision.amount - charge;
         budget->held += charge;
         budget->unfunded += decision.amount - charge;
         budget->case_count += kind == ENTRY_HOLD;
@@ -301,7 +305,10 @@ static void step_end(struct stage *stage)
     closing.rest = how == 2 ? ENTRY_EXPIRE : ENTRY_RELEASE;
     for (int i = 0; i < BUDGET_COUNT; i++) {
         int64_t charge = plain->charges[i];
+        int64_t paid = closing.settled > charge ? closing.settled - charge : 0;
 
+        if (plain->missed[i] > paid)
+            stage->model.budgets[i].unfunded -= plain->missed[i] - paid;
         stage->model.budgets[i].held -= charge;
         stage->model.budgets[i].spent +=
             charge < closing.settled ? charge : closing.settled;

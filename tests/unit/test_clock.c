@@ -212,9 +212,35 @@ static void the_systems_clocks_move_forward(void **state)
     }
 }
 
+static void a_clock_that_is_set_is_not_followed(void **state)
+{
+    static const struct {
+        int64_t wall_s, elapsed_s, believed_s;
+        bool is_stepped;
+    } rows[] = {
+        {1000, 0, 1000, false},  {1010, 10, 1010, false},
+        {1023, 20, 1023, false},                          /* a small correction */
+        {1030, 30, 1030, false}, {1028, 31, 1030, false}, /* never back */
+        {5000, 40, 1037, true}, /* set forward: believed 997 + 40 */
+        {5010, 50, 1047, true},  {70, 60, 1057, true}, /* set back to 1970 */
+        {1067, 70, 1067, false},
+    };
+    struct steady steady = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int64_t believed = steady_time(&steady, rows[i].wall_s * SECOND_US,
+                                       rows[i].elapsed_s * SECOND_US);
+
+        assert_int_equal(believed, rows[i].believed_s * SECOND_US);
+        assert_int_equal(steady.is_stepped, rows[i].is_stepped);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_clock_that_is_set_is_not_followed),
         cmocka_unit_test(times_are_formatted_like_by_the_c_library),
         cmocka_unit_test(times_out_of_range_are_shown_as_the_nearest),
         cmocka_unit_test(valid_times_are_understood),

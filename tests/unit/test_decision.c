@@ -375,6 +375,8 @@ static void assert_lawful(const struct decision *decision,
                         menu->options[i].blocker_count > 0);
     }
     assert_true(propensity == 1);
+    assert_int_equal(decision->amount, menu->options[decision->chosen].amount);
+    assert_true(menu->options[decision->chosen].propensity == 1);
     assert_true(menu->options[decision->chosen].is_allowed);
     assert_true(decision->amount <= asked->order_amount);
     assert_true(decision->amount >= asked->entitled_amount);

@@ -248,21 +248,21 @@ static void usage_counts_goodwill_that_is_held_or_settled(void **state)
         insert(&f, row);
     }
     /* Held: 0 and 5; settled: 1 and 6. */
-    assert_ok(&f, decision_usage(f.store, text_of("c_1"), FIXTURE_TIME_US, &count,
+    assert_ok(&f, decision_usage(f.store, text_of("c_1"), "USD", FIXTURE_TIME_US, &count,
                                  &goodwill, &f.err));
     assert_int_equal(count, 4);
     assert_int_equal(goodwill, 220);
-    assert_ok(&f, decision_usage(f.store, text_of("c_1"), FIXTURE_TIME_US + 1, &count,
+    assert_ok(&f, decision_usage(f.store, text_of("c_1"), "USD", FIXTURE_TIME_US + 1, &count,
                                  &goodwill, &f.err));
     assert_int_equal(count, 3);
     assert_int_equal(goodwill, 120);
-    assert_ok(&f, decision_usage(f.store, text_of("c_2"), 0, &count, &goodwill, &f.err));
+    assert_ok(&f, decision_usage(f.store, text_of("c_2"), "USD", 0, &count, &goodwill, &f.err));
     assert_int_equal(count, 0);
     assert_int_equal(goodwill, 0);
     /* 1000 for each hold, what was paid for the settled ones. */
-    assert_ok(&f, decision_order_amount(f.store, text_of("o_1"), &amount, &f.err));
+    assert_ok(&f, decision_order_amount(f.store, text_of("o_1"), "USD", &amount, &f.err));
     assert_int_equal(amount, 2 * 1000 + 2 * 40);
-    assert_ok(&f, decision_order_amount(f.store, text_of("o_2"), &amount, &f.err));
+    assert_ok(&f, decision_order_amount(f.store, text_of("o_2"), "USD", &amount, &f.err));
     assert_int_equal(amount, 0);
     assert_ok(&f,
               decision_has_duplicate(f.store, text_of("o_1"), text_of("late_delivery"),
@@ -275,8 +275,10 @@ static void usage_counts_goodwill_that_is_held_or_settled(void **state)
     assert_ok(&f, decision_has_duplicate(f.store, text_of("o_1"), text_of("cold"), 0,
                                          &has, &f.err));
     assert_false(has);
-    assert_true(decision_customer_exists(f.store, text_of("c_1")));
-    assert_false(decision_customer_exists(f.store, text_of("c_2")));
+    assert_ok(&f, decision_customer_exists(f.store, text_of("c_1"), &has, &f.err));
+    assert_true(has);
+    assert_ok(&f, decision_customer_exists(f.store, text_of("c_2"), &has, &f.err));
+    assert_false(has);
     store_rollback(f.store);
     fixture_close(&f);
 }

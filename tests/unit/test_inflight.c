@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { KEY_COUNT_MAX_AT_ONCE = 1 << 13, THREAD_COUNT = 4, ROUND_COUNT = 20000 };
+enum { KEY_COUNT_MAX_AT_ONCE = 1 << 15, THREAD_COUNT = 4, ROUND_COUNT = 20000 };
 
 static struct inflight *opened(void)
 {

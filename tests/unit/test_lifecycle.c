@@ -246,6 +246,40 @@ static void asking_again_returns_the_first_answer(void **state)
     stage_end(&stage);
 }
 
+/* A model that does not know the feature any more must not stand before an answer of before. */
+static void asking_again_returns_the_first_answer_whatever_is_in_force_now(void **state)
+{
+    static const char narrow[] =
+        "{\"manifest\": {\"format\": \"redress-bundle/1\", \"name\": \"m\", \"kind\": "
+        "\"effect\","
+        " \"learner\": \"effect\", \"features\": [{\"name\": \"other\", \"type\": "
+        "\"float\","
+        " \"missing\": \"allow\"}], \"arms\": [{\"name\": \"a\", \"dose\": 500}],"
+        " \"components\": [{\"role\": \"tau\", \"arm\": \"a\", \"file\": \"a.json\"}],"
+        " \"examples\": {\"rows\": [[2]], \"effects\": [[4]]}}, \"files\": {\"a.json\": "
+        "{\"json\":"
+        " {\"format\": \"redress-linear/1\", \"weights\": [2], \"intercept\": 0}}}}";
+    struct stage stage = stage_of("", 10000);
+    struct api_reply first = post(&stage, "/v1/decisions", "same", NEEDY("c1")), second;
+
+    (void)state;
+    assert_answer(post(&stage, "/v1/models/m/versions", NULL, narrow), 201);
+    assert_answer(api_call(stage.service, "PUT", "/v1/models/m/aliases/champion", NULL,
+                           NULL, "{\"version\": 2, \"reason\": \"narrower\"}"),
+                  200);
+    second = post(&stage, "/v1/decisions", "same", NEEDY("c1"));
+    assert_string_equal(first.text, second.text);
+    assert_true(second.is_replayed);
+    assert_problem(post(&stage, "/v1/decisions", "new", NEEDY("c1")), 422,
+                   "invalid_request");
+    assert_problem(post(&stage, "/v1/decisions?dry_run=true", NULL, NEEDY("c1")), 422,
+                   "invalid_request");
+    assert_budget(&stage, 1000, 0);
+    api_reply_free(&first);
+    api_reply_free(&second);
+    stage_end(&stage);
+}
+
 static void settling_again_returns_the_first_answer(void **state)
 {
     struct stage stage = stage_of("", 10000);
@@ -321,6 +355,27 @@ static void a_foreign_currency_is_refused(void **state)
              "{\"case_id\": \"k\", \"customer_id\": \"c\", \"currency\": \"EUR\","
              " \"order_amount\": 4000, \"issue\": \"x\"}"),
         422, "invalid_request");
+    stage_end(&stage);
+}
+
+static void the_largest_amounts_hurt_nobody(void **state)
+{
+    struct stage stage = stage_of(", \"order_limit\": {\"order_share\": 1.0}", 100000);
+    char body[512], key[16];
+
+    (void)state;
+    /* Beyond 2^53 in all for the budget, and beyond 2^63 for the order. */
+    for (int i = 0; i < 1030; i++) {
+        snprintf(body, sizeof body,
+                 "{\"case_id\": \"k\", \"customer_id\": \"c\", \"currency\": \"USD\","
+                 " \"order_id\": \"o\", \"issue\": \"x\","
+                 " \"order_amount\": 9007199254740991, \"entitled_amount\": "
+                 "9007199254740991}");
+        snprintf(key, sizeof key, "k%d", i);
+        assert_answer(post(&stage, "/v1/decisions", key, body), 201);
+    }
+    free(decide(&stage, "after", NEEDY("c2"),
+                0)); /* what was owed has taken all there was */
     stage_end(&stage);
 }
 
@@ -442,11 +497,13 @@ int main(void)
         cmocka_unit_test(nothing_is_held_for_no_credit),
         cmocka_unit_test(a_hold_that_is_over_cannot_be_settled),
         cmocka_unit_test(asking_again_returns_the_first_answer),
+        cmocka_unit_test(asking_again_returns_the_first_answer_whatever_is_in_force_now),
         cmocka_unit_test(settling_again_returns_the_first_answer),
         cmocka_unit_test(the_budget_is_never_overspent),
         cmocka_unit_test(a_dry_run_keeps_nothing),
         cmocka_unit_test(a_new_period_begins_with_all_of_the_limit),
         cmocka_unit_test(a_foreign_currency_is_refused),
+        cmocka_unit_test(the_largest_amounts_hurt_nobody),
         cmocka_unit_test(a_customer_gets_so_many_in_a_window),
         cmocka_unit_test(a_person_decides_otherwise),
         cmocka_unit_test(a_person_cannot_spend_what_is_not_there),

@@ -51,79 +51,76 @@ static void the_table_has_every_entry_in_reach(void **state)
     assert_int_equal(count, 155);
 }
 
-static void a_share_is_rounded_half_away_from_zero(void **state)
-{
-    (void)state;
-    assert_int_equal(money_share(100, 5000), 50);
-    assert_int_equal(money_share(1, 5000), 1);
-    assert_int_equal(money_share(1, 4999), 0);
-    assert_int_equal(money_share(-1, 5000), -1);
-    assert_int_equal(money_share(-1, 4999), 0);
-    assert_int_equal(money_share(25, 9999), 25);
-    assert_true(money_share(MONEY_MINOR_MAX, BPS_WHOLE) == MONEY_MINOR_MAX);
-    assert_true(money_share(-MONEY_MINOR_MAX, BPS_WHOLE) == -MONEY_MINOR_MAX);
-    for (int i = 0; i < 200000; i++) {
-        int64_t minor = rng_below(&rng, 2) ? random_minor() : -random_minor();
-        int bps = (int)rng_below(&rng, BPS_WHOLE + 1);
-        __int128 product = (__int128)minor * bps;
-        __int128 error = (__int128)money_share(minor, bps) * BPS_WHOLE - product;
-
-        /* Within half a unit; at exactly half, on the side away from zero. */
-        assert_true(error >= -BPS_WHOLE / 2 && error <= BPS_WHOLE / 2);
-        if (error == BPS_WHOLE / 2 || error == -BPS_WHOLE / 2)
-            assert_true((error > 0) == (minor > 0));
-    }
-}
-
-static void amounts_are_rounded_to_steps(void **state)
+static void shares_are_rounded_to_steps_once(void **state)
 {
     static const struct {
-        int64_t minor, step, down, nearest, up;
-    } rows[] = {{0, 50, 0, 0, 0},
-                {49, 50, 0, 50, 50},
-                {24, 50, 0, 0, 50},
-                {25, 50, 0, 50, 50},
-                {100, 50, 100, 100, 100},
-                {7, 1, 7, 7, 7},
-                {1, INT64_MAX, 0, 0, INT64_MAX},
-                {124, 99, 99, 99, 198},
-                {INT64_MAX, 10, INT64_MAX - 7, INT64_MAX - 7, INT64_MAX - 7}};
+        int64_t minor;
+        int bps;
+        int64_t step, down, nearest, up;
+    } rows[] = {
+        {100, 5000, 1, 50, 50, 50},
+        {1, 5000, 1, 0, 1, 1},
+        {1, 4999, 1, 0, 0, 1},
+        {25, 9999, 1, 24, 25, 25},
+        {0, BPS_WHOLE, 50, 0, 0, 0},
+        {2499, 1000, 50, 200, 250, 250},
+        /* 24.99 to a step of 50: rounded to 25 first, it would go up. */
+        {2499, 100, 50, 0, 0, 50},
+        {2500, 100, 50, 0, 50, 50},
+        /* Nothing is lifted above the whole. */
+        {49, BPS_WHOLE, 50, 0, 0, 0},
+        {124, 9000, 99, 99, 99, 99},
+        {1, BPS_WHOLE, INT64_MAX, 0, 0, 0},
+        {MONEY_MINOR_MAX, BPS_WHOLE, 1, MONEY_MINOR_MAX, MONEY_MINOR_MAX,
+         MONEY_MINOR_MAX},
+    };
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        assert_true(money_round(rows[i].minor, rows[i].step, ROUND_DOWN) == rows[i].down);
-        assert_true(money_round(rows[i].minor, rows[i].step, ROUND_NEAREST) ==
-                    rows[i].nearest);
-        assert_true(money_round(rows[i].minor, rows[i].step, ROUND_UP) == rows[i].up);
-    }
-    for (int i = 0; i < 100000; i++) {
-        int64_t minor = random_minor(), step = 1 + (int64_t)rng_below(&rng, 100000);
-        int64_t down = money_round(minor, step, ROUND_DOWN);
-        int64_t nearest = money_round(minor, step, ROUND_NEAREST);
-        int64_t up = money_round(minor, step, ROUND_UP);
+        int64_t minor = rows[i].minor, step = rows[i].step;
+        int bps = rows[i].bps;
 
-        assert_true(down % step == 0 && down <= minor && minor - down < step);
-        assert_true(up % step == 0 && up >= minor && up - minor < step);
-        assert_true(nearest == (minor - down < up - minor ? down : up));
+        assert_int_equal(money_share(minor, bps, step, ROUND_DOWN), rows[i].down);
+        assert_int_equal(money_share(minor, bps, step, ROUND_NEAREST), rows[i].nearest);
+        assert_int_equal(money_share(minor, bps, step, ROUND_UP), rows[i].up);
     }
 }
 
-static void sums_stay_within_the_exact_integers(void **state)
+/* How far a share rounded so is from the exact one, in 10000ths of a minor unit. */
+static __int128 rounding_error(int64_t minor, int bps, int64_t step,
+                               enum rounding rounding)
 {
-    int64_t sum = 5;
-    struct err err;
+    int64_t share = money_share(minor, bps, step, rounding);
+
+    assert_true(share >= 0 && share <= minor && share % step == 0);
+    return (__int128)share * BPS_WHOLE - (__int128)minor * bps;
+}
+
+static void a_share_is_the_multiple_its_rounding_names(void **state)
+{
+    int full_count = 0;
 
     (void)state;
-    err_clear(&err);
-    assert_int_equal(money_add(MONEY_MINOR_MAX - 1, 1, &sum, &err), STATUS_OK);
-    assert_true(sum == MONEY_MINOR_MAX);
-    assert_int_equal(money_add(-MONEY_MINOR_MAX, 1, &sum, &err), STATUS_OK);
-    assert_true(sum == -MONEY_MINOR_MAX + 1);
-    assert_int_equal(money_add(MONEY_MINOR_MAX, 1, &sum, &err), STATUS_INVALID);
-    assert_int_equal(money_add(-MONEY_MINOR_MAX, -1, &sum, &err), STATUS_INVALID);
-    assert_int_equal(money_add(INT64_MAX, INT64_MAX, &sum, &err), STATUS_INVALID);
-    assert_int_equal(money_add(INT64_MIN, -1, &sum, &err), STATUS_INVALID);
-    assert_true(sum == -MONEY_MINOR_MAX + 1);
+    for (int i = 0; i < 200000; i++) {
+        int64_t minor = random_minor();
+        int bps = (int)rng_below(&rng, BPS_WHOLE + 1);
+        int64_t step = 1 + (int64_t)rng_below(&rng, rng_below(&rng, 2) ? 10 : 1000000);
+        __int128 unit = (__int128)step * BPS_WHOLE;
+        __int128 down = rounding_error(minor, bps, step, ROUND_DOWN);
+        __int128 nearest = rounding_error(minor, bps, step, ROUND_NEAREST);
+        __int128 up = rounding_error(minor, bps, step, ROUND_UP);
+        bool has_above = money_share(minor, bps, step, ROUND_DOWN) + step <= minor;
+
+        assert_true(down <= 0 && -down < unit);
+        if (!has_above) {
+            assert_true(nearest == down && up == down);
+            continue;
+        }
+        assert_true(up >= 0 && up < unit);
+        assert_true(nearest == (-down * 2 < unit ? down : down + unit));
+        full_count++;
+    }
+    assert_true(full_count > 10000);
 }
 
 int main(void)
@@ -131,9 +128,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(national_currencies_exist),
         cmocka_unit_test(the_table_has_every_entry_in_reach),
-        cmocka_unit_test(a_share_is_rounded_half_away_from_zero),
-        cmocka_unit_test(amounts_are_rounded_to_steps),
-        cmocka_unit_test(sums_stay_within_the_exact_integers),
+        cmocka_unit_test(shares_are_rounded_to_steps_once),
+        cmocka_unit_test(a_share_is_the_multiple_its_rounding_names),
     };
     uint64_t seed = (uint64_t)time(NULL);
 

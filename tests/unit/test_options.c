@@ -173,6 +173,27 @@ static void failures_are_printed_with_their_faults(void **state)
     assert_string_equal(errors, "redress: 2 faults\n  /a: is odd\n  /b: is even\n");
 }
 
+static void what_a_file_says_does_not_steer_the_terminal(void **state)
+{
+    FILE *file = tmpfile();
+    struct err err;
+    int old;
+
+    (void)state;
+    err_clear(&err);
+    redirect(STDERR_FILENO, file, stderr, &old);
+    (void)err_set(&err, STATUS_INVALID, "no member '%s'", "\x1b[31m\xc2\x9b");
+    (void)command_failed(&err);
+    (void)err_fault(&err, "/\x1b]0;a\x07", "c", "is\todd\x7f");
+    (void)err_fault(&err, "/b", "c", "is even");
+    (void)command_failed(&err);
+    (void)usage_wrong(&usage, "'%s'", "\x1b[2J\xff");
+    restore(STDERR_FILENO, file, stderr, old, errors, sizeof errors);
+    assert_string_equal(errors, "redress: no member '?[31m?\?'\n"
+                                "redress: 2 faults\n  /?]0;a?: is odd?\n  /b: is even\n"
+                                "redress: '?[2J?'\nTry 'redress model score --help'.\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +201,7 @@ int main(void)
         cmocka_unit_test(wrong_usage_is_explained),
         cmocka_unit_test(help_is_made_from_the_table),
         cmocka_unit_test(failures_are_printed_with_their_faults),
+        cmocka_unit_test(what_a_file_says_does_not_steer_the_terminal),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -222,6 +222,50 @@ static void reserving_and_copying_under_faults_harms_nothing(void **state)
         }
 }
 
+/* Look for what is there, and for what is not, under one fault. */
+static bool look_under(struct fixture *f, enum fault_kind kind, long nth)
+{
+    struct store *reader;
+    struct budget budget;
+    bool exists = false, other_exists = true, has_struck;
+    enum status rc[3];
+
+    assert_ok(f, store_open(f->path, STORE_READER, &reader, NULL, &f->err));
+    fault_arm(kind, nth, true);
+    rc[0] = decision_customer_exists(reader, text_of("c_1"), &exists, &f->err);
+    rc[1] = decision_customer_exists(reader, text_of("c_2"), &other_exists, &f->err);
+    rc[2] = budget_find(reader, "bud_all", &budget, &f->err);
+    has_struck = fault_disarm();
+    store_close(reader);
+    for (int i = 0; i < 3; i++)
+        if (rc[i] && (!has_struck || !is_clean_failure(rc[i])))
+            fail_msg("kind %d, call %ld, look %d: status %d: %s", kind, nth, i, rc[i],
+                     f->err.text);
+    if (!rc[0])
+        assert_true(exists);
+    if (!rc[1])
+        assert_false(other_exists);
+    return has_struck;
+}
+
+static void what_cannot_be_read_is_not_taken_for_missing(void **state)
+{
+    static const enum fault_kind kinds[] = {FAULT_READ, FAULT_MEMORY};
+    struct fixture f;
+    struct budget budget;
+
+    (void)state;
+    prepare(&f, &budget);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        long nth = 1;
+
+        while (look_under(&f, kinds[i], nth))
+            nth++;
+        assert_true(nth > 1);
+    }
+    fixture_close(&f);
+}
+
 /* --- kill ----------------------------------------------------------------------------------- */
 
 /* Commit one decision after another, in batches, and say each number once it is durable. */
@@ -311,6 +355,7 @@ int main(void)
         cmocka_unit_test(a_commit_under_faults_happens_or_does_not),
         cmocka_unit_test(opening_under_faults_works_or_leaves_nothing_broken),
         cmocka_unit_test(reserving_and_copying_under_faults_harms_nothing),
+        cmocka_unit_test(what_cannot_be_read_is_not_taken_for_missing),
         cmocka_unit_test(every_decision_that_was_reported_survives_kill),
     };
 

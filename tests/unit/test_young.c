@@ -48,7 +48,7 @@ static void restart(struct stage *stage)
 static void create(struct stage *stage, const char *body)
 {
     struct api_reply reply =
-        api_call(stage->service, "POST", "/v1/budgets", body, NULL, body);
+        api_call(stage->service, "POST", "/v1/budgets", NULL, NULL, body);
 
     if (reply.status != 201)
         fail_msg("%s", reply.text);

@@ -1,4 +1,4 @@
-/* kernel_block_lanes.h - the compiled form of the kernels that score a few rows together: trees in
+/* kernel_block_team.h - the compiled form of the kernels that score a few rows together: trees in
  * the lanes of registers, one register for a node of each of them, row after row while they are in
  * the nearest cache.
  *
@@ -11,20 +11,20 @@
  *   between leaves i - 1 and i moves it to leaf i if the row turns right there and `leaf` is in its
  *   left subtree, that is, not left of its first leaf.
  *
- * Private to kernel_block_lanes*.c. */
-#ifndef REDRESS_INFER_KERNEL_BLOCK_LANES_H
-#define REDRESS_INFER_KERNEL_BLOCK_LANES_H
+ * Private to kernel_block_team*.c. */
+#ifndef REDRESS_INFER_KERNEL_BLOCK_TEAM_H
+#define REDRESS_INFER_KERNEL_BLOCK_TEAM_H
 
 #include "infer/kernel_block.h"
 
 enum {
-    LANE_LEVEL_MAX = 6,
-    LANE_LEAF_COUNT_MAX = 64,
-    LANE_SLOT_COUNT_MAX = 256,
-    LANE_TREE_COUNT_MAX = 64,
+    TEAM_LEVEL_MAX = 6,
+    TEAM_LEAF_COUNT_MAX = 64,
+    TEAM_SLOT_COUNT_MAX = 256,
+    TEAM_TREE_COUNT_MAX = 64,
 };
 
-struct lane_bunch {
+struct team_bunch {
     uint32_t nodes;  /* (node, part, tree) */
     uint32_t leaves; /* float (tree, leaf), or halves of double */
     int32_t tree_count;
@@ -35,23 +35,23 @@ struct lane_bunch {
 
 /* Parts of a node. Lanes of bytes: all three, the last when swept. Lanes of 16 bits: rank above
  * slot, then the first leaf. */
-enum lane_part { LANE_SLOT, LANE_RANK, LANE_FIRST };
+enum team_part { TEAM_SLOT, TEAM_RANK, TEAM_FIRST };
 
-struct lanes {
+struct team {
     struct block_head head;
-    size_t bunches; /* struct lane_bunch */
+    size_t bunches; /* struct team_bunch */
     int32_t bunch_count;
     int32_t lane_bytes;
     int32_t slot_count; /* room: 64, 128 or 256 */
     int32_t used_count;
-    uint16_t used[LANE_SLOT_COUNT_MAX]; /* the slots of the forest */
+    uint16_t used[TEAM_SLOT_COUNT_MAX]; /* the slots of the forest */
 };
 
-size_t lanes_measure(const struct kernel_forest *source, int lane_bytes);
-void lanes_compile(const struct kernel_forest *source, int lane_bytes, void *compiled);
+size_t team_measure(const struct kernel_forest *source, int lane_bytes);
+void team_compile(const struct kernel_forest *source, int lane_bytes, void *compiled);
 
 /* Codes of the forest's own slots (row, slot_count), from those of a block. */
-void lanes_codes(const struct lanes *lanes, const uint8_t *block_codes, int row_count,
-                 uint8_t *codes);
+void team_codes(const struct team *team, const uint8_t *block_codes, int row_count,
+                uint8_t *codes);
 
 #endif

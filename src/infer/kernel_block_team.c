@@ -1,5 +1,5 @@
-/* kernel_block_lanes.c - trees laid into lanes: completed, or from left to right. */
-#include "infer/kernel_block_lanes.h"
+/* kernel_block_team.c - trees laid into lanes: completed, or from left to right. */
+#include "infer/kernel_block_team.h"
 
 enum {
     REGISTER_BYTES = 64,
@@ -10,7 +10,7 @@ enum {
 
 /* ---- laying out ---- */
 
-static bool find_slots(const struct kernel_forest *source, struct lanes *lanes)
+static bool find_slots(const struct kernel_forest *source, struct team *team)
 {
     bool is_used[QUANTIZE_SLOT_COUNT_MAX] = {0};
     int count = 0;
@@ -21,23 +21,23 @@ static bool find_slots(const struct kernel_forest *source, struct lanes *lanes)
     for (int s = 0; s < source->slot_count; s++) {
         if (!is_used[s])
             continue;
-        if (count == LANE_SLOT_COUNT_MAX)
+        if (count == TEAM_SLOT_COUNT_MAX)
             return false;
-        lanes->used[count++] = (uint16_t)s;
+        team->used[count++] = (uint16_t)s;
     }
-    lanes->used_count = count;
-    lanes->slot_count = count <= 64 ? 64 : count <= 128 ? 128 : LANE_SLOT_COUNT_MAX;
+    team->used_count = count;
+    team->slot_count = count <= 64 ? 64 : count <= 128 ? 128 : TEAM_SLOT_COUNT_MAX;
     return true;
 }
 
-static int local_slot(const struct lanes *lanes, int slot)
+static int local_slot(const struct team *team, int slot)
 {
-    int from = 0, to = lanes->used_count;
+    int from = 0, to = team->used_count;
 
     while (to - from > 1) {
         int middle = (from + to) / 2;
 
-        if (lanes->used[middle] <= slot)
+        if (team->used[middle] <= slot)
             from = middle;
         else
             to = middle;
@@ -45,19 +45,19 @@ static int local_slot(const struct lanes *lanes, int slot)
     return from;
 }
 
-static int lane_count(const struct lanes *lanes)
+static int lane_count(const struct team *team)
 {
-    return REGISTER_BYTES / lanes->lane_bytes;
+    return REGISTER_BYTES / team->lane_bytes;
 }
 
-static void bunch_init(const struct kernel_forest *source, const struct lanes *lanes,
-                       int first, struct lane_bunch *bunch)
+static void bunch_init(const struct kernel_forest *source, const struct team *team,
+                       int first, struct team_bunch *bunch)
 {
     int rest = source->forest->tree_count - first;
     int depth = 0, leaves = 1;
 
-    *bunch = (struct lane_bunch){
-        .tree_count = rest < lane_count(lanes) ? rest : lane_count(lanes),
+    *bunch = (struct team_bunch){
+        .tree_count = rest < lane_count(team) ? rest : lane_count(team),
     };
     for (int t = first; t < first + bunch->tree_count; t++) {
         if (source->tree_depths[t] > depth)
@@ -65,72 +65,71 @@ static void bunch_init(const struct kernel_forest *source, const struct lanes *l
         if (source->tree_leaf_counts[t] > leaves)
             leaves = source->tree_leaf_counts[t];
     }
-    bunch->is_complete = depth <= LANE_LEVEL_MAX && (1 << depth) <= SWEPT_COST * leaves;
+    bunch->is_complete = depth <= TEAM_LEVEL_MAX && (1 << depth) <= SWEPT_COST * leaves;
     bunch->size = bunch->is_complete ? depth : leaves - 1;
     if (bunch->is_complete)
         leaves = 1 << depth;
     bunch->leaf_count =
-        leaves <= LANE_LEAF_COUNT_MAX / 2 ? LANE_LEAF_COUNT_MAX / 2 : LANE_LEAF_COUNT_MAX;
+        leaves <= TEAM_LEAF_COUNT_MAX / 2 ? TEAM_LEAF_COUNT_MAX / 2 : TEAM_LEAF_COUNT_MAX;
 }
 
 /* Registers of a node. */
-static int part_count(const struct lanes *lanes, const struct lane_bunch *bunch)
+static int part_count(const struct team *team, const struct team_bunch *bunch)
 {
-    return (lanes->lane_bytes == 1 ? 2 : 1) + !bunch->is_complete;
+    return (team->lane_bytes == 1 ? 2 : 1) + !bunch->is_complete;
 }
 
-static size_t node_bytes(const struct lanes *lanes, const struct lane_bunch *bunch)
+static size_t node_bytes(const struct team *team, const struct team_bunch *bunch)
 {
     int count = bunch->is_complete ? (1 << bunch->size) - 1 : bunch->size;
 
-    return (size_t)count * (size_t)part_count(lanes, bunch) * REGISTER_BYTES;
+    return (size_t)count * (size_t)part_count(team, bunch) * REGISTER_BYTES;
 }
 
 static size_t tree_leaf_bytes(const struct kernel_forest *source,
-                              const struct lane_bunch *bunch)
+                              const struct team_bunch *bunch)
 {
     return (size_t)bunch->leaf_count * block_number_bytes(source);
 }
 
-static size_t bunch_bytes(const struct kernel_forest *source, const struct lanes *lanes,
-                          const struct lane_bunch *bunch)
+static size_t bunch_bytes(const struct kernel_forest *source, const struct team *team,
+                          const struct team_bunch *bunch)
 {
-    return node_bytes(lanes, bunch) +
+    return node_bytes(team, bunch) +
            (size_t)bunch->tree_count * tree_leaf_bytes(source, bunch);
 }
 
-static bool layout(const struct kernel_forest *source, int lane_bytes,
-                   struct lanes *lanes)
+static bool layout(const struct kernel_forest *source, int lane_bytes, struct team *team)
 {
-    *lanes = (struct lanes){
-        .head = block_head_layout(source, sizeof *lanes),
+    *team = (struct team){
+        .head = block_head_layout(source, sizeof *team),
         .lane_bytes = lane_bytes,
     };
-    if (!find_slots(source, lanes))
+    if (!find_slots(source, team))
         return false;
-    lanes->bunch_count =
-        (source->forest->tree_count + lane_count(lanes) - 1) / lane_count(lanes);
-    lanes->bunches = lanes->head.end;
-    lanes->head.end +=
-        block_aligned((size_t)lanes->bunch_count * sizeof(struct lane_bunch));
+    team->bunch_count =
+        (source->forest->tree_count + lane_count(team) - 1) / lane_count(team);
+    team->bunches = team->head.end;
+    team->head.end +=
+        block_aligned((size_t)team->bunch_count * sizeof(struct team_bunch));
     return true;
 }
 
-size_t lanes_measure(const struct kernel_forest *source, int lane_bytes)
+size_t team_measure(const struct kernel_forest *source, int lane_bytes)
 {
-    struct lanes lanes;
+    struct team team;
     size_t bytes;
 
-    if (source->leaf_count_max > LANE_LEAF_COUNT_MAX ||
+    if (source->leaf_count_max > TEAM_LEAF_COUNT_MAX ||
         source->forest->group_count > BLOCK_GROUP_COUNT_MAX ||
-        !layout(source, lane_bytes, &lanes))
+        !layout(source, lane_bytes, &team))
         return 0;
-    bytes = lanes.head.end;
-    for (int t = 0; t < source->forest->tree_count; t += lane_count(&lanes)) {
-        struct lane_bunch bunch;
+    bytes = team.head.end;
+    for (int t = 0; t < source->forest->tree_count; t += lane_count(&team)) {
+        struct team_bunch bunch;
 
-        bunch_init(source, &lanes, t, &bunch);
-        bytes += bunch_bytes(source, &lanes, &bunch);
+        bunch_init(source, &team, t, &bunch);
+        bytes += bunch_bytes(source, &team, &bunch);
     }
     return bytes <= UINT32_MAX ? bytes : 0;
 }
@@ -140,8 +139,8 @@ size_t lanes_measure(const struct kernel_forest *source, int lane_bytes)
 /* A tree on its way into its lane. */
 struct planting {
     const struct kernel_forest *source;
-    const struct lanes *lanes;
-    const struct lane_bunch *bunch;
+    const struct team *team;
+    const struct team_bunch *bunch;
     int tree, lane;
     char *nodes;  /* of the bunch */
     void *leaves; /* of the tree */
@@ -160,17 +159,17 @@ static void put_leaf(const struct planting *planting, int32_t node, int index)
 static void put_node(const struct planting *planting, int index, int slot, int rank,
                      int first)
 {
-    const struct lanes *lanes = planting->lanes;
-    int parts = part_count(lanes, planting->bunch);
+    const struct team *team = planting->team;
+    int parts = part_count(team, planting->bunch);
     char *at = planting->nodes + (size_t)index * (size_t)parts * REGISTER_BYTES;
 
-    if (lanes->lane_bytes == 1) {
+    if (team->lane_bytes == 1) {
         uint8_t *bytes = (uint8_t *)at + planting->lane;
 
-        bytes[LANE_SLOT * REGISTER_BYTES] = (uint8_t)slot;
-        bytes[LANE_RANK * REGISTER_BYTES] = (uint8_t)rank;
+        bytes[TEAM_SLOT * REGISTER_BYTES] = (uint8_t)slot;
+        bytes[TEAM_RANK * REGISTER_BYTES] = (uint8_t)rank;
         if (!planting->bunch->is_complete)
-            bytes[LANE_FIRST * REGISTER_BYTES] = (uint8_t)first;
+            bytes[TEAM_FIRST * REGISTER_BYTES] = (uint8_t)first;
     } else {
         uint16_t *words = (uint16_t *)at + planting->lane;
 
@@ -184,7 +183,7 @@ static void put_split(const struct planting *planting, int index, int32_t node, 
 {
     struct split split = planting->source->splits[node];
 
-    put_node(planting, index, local_slot(planting->lanes, split.slot), split.rank, first);
+    put_node(planting, index, local_slot(planting->team, split.slot), split.rank, first);
 }
 
 /* The subtree below a node, which stands at an index of its level. A leaf goes on to the left. */
@@ -213,7 +212,7 @@ static void put_swept(const struct planting *planting)
     struct {
         int32_t node;
         int first;
-    } waiting[LANE_LEAF_COUNT_MAX];
+    } waiting[TEAM_LEAF_COUNT_MAX];
     int32_t at = forest->roots[planting->tree];
     int depth = 0, leaf = 0;
 
@@ -234,12 +233,12 @@ static void put_swept(const struct planting *planting)
         put_node(planting, leaf, 0, RANK_ALWAYS_LEFT, 0);
 }
 
-static void put_bunch(const struct kernel_forest *source, const struct lanes *lanes,
-                      const struct lane_bunch *bunch, int first, char *base)
+static void put_bunch(const struct kernel_forest *source, const struct team *team,
+                      const struct team_bunch *bunch, int first, char *base)
 {
     struct planting planting = {
         .source = source,
-        .lanes = lanes,
+        .team = team,
         .bunch = bunch,
         .nodes = base + bunch->nodes,
         .leaves = base + bunch->leaves,
@@ -255,37 +254,37 @@ static void put_bunch(const struct kernel_forest *source, const struct lanes *la
     }
 }
 
-void lanes_compile(const struct kernel_forest *source, int lane_bytes, void *compiled)
+void team_compile(const struct kernel_forest *source, int lane_bytes, void *compiled)
 {
     char *base = compiled;
-    struct lane_bunch *bunches;
-    struct lanes lanes;
+    struct team_bunch *bunches;
+    struct team team;
     size_t at;
 
-    (void)layout(source, lane_bytes, &lanes);
-    memcpy(compiled, &lanes, sizeof lanes);
-    block_head_compile(source, &lanes.head, compiled);
-    bunches = (struct lane_bunch *)(base + lanes.bunches);
-    at = lanes.head.end;
-    for (int i = 0; i < lanes.bunch_count; i++) {
-        struct lane_bunch *bunch = &bunches[i];
-        int first = i * lane_count(&lanes);
+    (void)layout(source, lane_bytes, &team);
+    memcpy(compiled, &team, sizeof team);
+    block_head_compile(source, &team.head, compiled);
+    bunches = (struct team_bunch *)(base + team.bunches);
+    at = team.head.end;
+    for (int i = 0; i < team.bunch_count; i++) {
+        struct team_bunch *bunch = &bunches[i];
+        int first = i * lane_count(&team);
 
-        bunch_init(source, &lanes, first, bunch);
+        bunch_init(source, &team, first, bunch);
         bunch->nodes = (uint32_t)at;
-        bunch->leaves = (uint32_t)(at + node_bytes(&lanes, bunch));
-        put_bunch(source, &lanes, bunch, first, base);
-        at += bunch_bytes(source, &lanes, bunch);
+        bunch->leaves = (uint32_t)(at + node_bytes(&team, bunch));
+        put_bunch(source, &team, bunch, first, base);
+        at += bunch_bytes(source, &team, bunch);
     }
 }
 
-void lanes_codes(const struct lanes *lanes, const uint8_t *block_codes, int row_count,
-                 uint8_t *codes)
+void team_codes(const struct team *team, const uint8_t *block_codes, int row_count,
+                uint8_t *codes)
 {
-    for (int i = 0; i < lanes->used_count; i++) {
-        const uint8_t *of_slot = block_codes + (size_t)lanes->used[i] * QUANTIZE_BLOCK;
+    for (int i = 0; i < team->used_count; i++) {
+        const uint8_t *of_slot = block_codes + (size_t)team->used[i] * QUANTIZE_BLOCK;
 
         for (int r = 0; r < row_count; r++)
-            codes[r * lanes->slot_count + i] = of_slot[r];
+            codes[r * team->slot_count + i] = of_slot[r];
     }
 }

@@ -1,7 +1,7 @@
-/* kernel_block_lanes_vbmi.c - 64 trees in the bytes of a register; their codes are fetched by
+/* kernel_block_team_vbmi.c - 64 trees in the bytes of a register; their codes are fetched by
  * permutations of bytes. */
 #include "infer/kernel_block_avx512.h"
-#include "infer/kernel_block_lanes.h"
+#include "infer/kernel_block_team.h"
 
 #if defined(__x86_64__)
 #define INLINE BLOCK_INLINE TARGET_VBMI
@@ -14,7 +14,7 @@ enum {
 
 /* The codes of a row. */
 struct row_codes {
-    __m512i codes[LANE_SLOT_COUNT_MAX / LANE_COUNT];
+    __m512i codes[TEAM_SLOT_COUNT_MAX / LANE_COUNT];
 };
 
 /* Leaves (row, tree) of 16 rows, then (tree, row) in the order of tree_place. */
@@ -73,8 +73,8 @@ PICK(5, 4)
 #define TURN(level)                                                                      \
     if (levels > level) {                                                                \
         int bit = levels - 1 - level;                                                    \
-        __m512i slots = pick_##level(nodes + LANE_SLOT, (1 << level) - 1, 1, turns);     \
-        __m512i ranks = pick_##level(nodes + LANE_RANK, (1 << level) - 1, 1, turns);     \
+        __m512i slots = pick_##level(nodes + TEAM_SLOT, (1 << level) - 1, 1, turns);     \
+        __m512i ranks = pick_##level(nodes + TEAM_RANK, (1 << level) - 1, 1, turns);     \
                                                                                          \
         turns[level] = _mm512_cmpgt_epu8_mask(fetch(row, slot_count, slots), ranks);     \
         leaves =                                                                         \
@@ -86,7 +86,7 @@ INLINE __m512i descend(const __m512i *nodes, int levels, const struct row_codes 
                        int slot_count)
 {
     __m512i leaves = _mm512_setzero_si512();
-    __mmask64 turns[LANE_LEVEL_MAX];
+    __mmask64 turns[TEAM_LEVEL_MAX];
 
     TURN(0)
     TURN(1)
@@ -125,9 +125,9 @@ INLINE void sweep_rows(const __m512i *nodes, int count, const uint8_t *codes,
             leaves[i] = _mm512_setzero_si512();
         }
         for (const __m512i *node = nodes; node < nodes + 3 * count; node += 3) {
-            __m512i slots = _mm512_load_si512(node + LANE_SLOT);
-            __m512i ranks = _mm512_load_si512(node + LANE_RANK);
-            __m512i firsts = _mm512_load_si512(node + LANE_FIRST);
+            __m512i slots = _mm512_load_si512(node + TEAM_SLOT);
+            __m512i ranks = _mm512_load_si512(node + TEAM_RANK);
+            __m512i firsts = _mm512_load_si512(node + TEAM_FIRST);
 
 #pragma GCC unroll 4
             for (int i = 0; i < TOGETHER; i++) {
@@ -178,16 +178,16 @@ INLINE void turn_over(struct found *found)
         _mm512_store_si512(found->leaves + i * LANE_COUNT, from[i]);
 }
 
-INLINE void add_leaves(const struct lanes *lanes, const struct lane_bunch *bunch,
+INLINE void add_leaves(const struct team *team, const struct team_bunch *bunch,
                        const int32_t *groups, int leaf_count, int first_row,
                        const struct found *found, union block_sums *sums)
 {
-    const char *values = (const char *)lanes + bunch->leaves;
+    const char *values = (const char *)team + bunch->leaves;
 
     for (int t = 0; t < bunch->tree_count; t++) {
         const uint8_t *leaves = found->leaves + tree_place(t) * GROUP_ROWS;
 
-        if (lanes->head.is_float)
+        if (team->head.is_float)
             add_floats((const float *)values + t * leaf_count, leaf_count, leaves,
                        GROUP_ROWS, sums->floats[groups[t]] + first_row);
         else
@@ -198,11 +198,11 @@ INLINE void add_leaves(const struct lanes *lanes, const struct lane_bunch *bunch
 
 /* ---- the kernel ---- */
 
-INLINE void find_leaves(const struct lanes *lanes, const struct lane_bunch *bunch,
+INLINE void find_leaves(const struct team *team, const struct team_bunch *bunch,
                         const uint8_t *codes, int slot_count, int row_count,
                         struct found *found)
 {
-    const __m512i *nodes = (const __m512i *)((const char *)lanes + bunch->nodes);
+    const __m512i *nodes = (const __m512i *)((const char *)team + bunch->nodes);
 
     if (!bunch->is_complete) {
         sweep_rows(nodes, bunch->size, codes, slot_count, row_count, found);
@@ -224,62 +224,62 @@ INLINE void find_leaves(const struct lanes *lanes, const struct lane_bunch *bunc
     }
 }
 
-INLINE void score(const struct lanes *lanes, const uint8_t *codes, int slot_count,
+INLINE void score(const struct team *team, const uint8_t *codes, int slot_count,
                   int row_count, union block_sums *sums)
 {
-    const char *base = (const char *)lanes;
-    const struct lane_bunch *bunches = (const struct lane_bunch *)(base + lanes->bunches);
-    const int32_t *groups = (const int32_t *)(base + lanes->head.groups);
+    const char *base = (const char *)team;
+    const struct team_bunch *bunches = (const struct team_bunch *)(base + team->bunches);
+    const int32_t *groups = (const int32_t *)(base + team->head.groups);
 
-    for (int i = 0; i < lanes->bunch_count; i++, groups += LANE_COUNT)
+    for (int i = 0; i < team->bunch_count; i++, groups += LANE_COUNT)
         for (int r = 0; r < row_count; r += GROUP_ROWS) {
             int rest = row_count - r;
             struct found found;
 
-            find_leaves(lanes, &bunches[i], codes + r * slot_count, slot_count,
+            find_leaves(team, &bunches[i], codes + r * slot_count, slot_count,
                         rest < GROUP_ROWS ? rest : GROUP_ROWS, &found);
             turn_over(&found);
             if (bunches[i].leaf_count == 32)
-                add_leaves(lanes, &bunches[i], groups, 32, r, &found, sums);
+                add_leaves(team, &bunches[i], groups, 32, r, &found, sums);
             else
-                add_leaves(lanes, &bunches[i], groups, 64, r, &found, sums);
+                add_leaves(team, &bunches[i], groups, 64, r, &found, sums);
         }
 }
 
-static TARGET_VBMI void lanes_block(const void *compiled, const uint8_t *codes,
-                                    int row_count, double *raw, size_t raw_stride)
+static TARGET_VBMI void team_block(const void *compiled, const uint8_t *codes,
+                                   int row_count, double *raw, size_t raw_stride)
 {
-    const struct lanes *lanes = compiled;
-    alignas(KERNEL_ALIGNMENT) uint8_t room[QUANTIZE_BLOCK * LANE_SLOT_COUNT_MAX];
+    const struct team *team = compiled;
+    alignas(KERNEL_ALIGNMENT) uint8_t room[QUANTIZE_BLOCK * TEAM_SLOT_COUNT_MAX];
     union block_sums sums;
 
-    sums_begin(&lanes->head, &sums);
-    lanes_codes(lanes, codes, row_count, room);
-    if (lanes->slot_count == 64)
-        score(lanes, room, 64, row_count, &sums);
-    else if (lanes->slot_count == 128)
-        score(lanes, room, 128, row_count, &sums);
+    sums_begin(&team->head, &sums);
+    team_codes(team, codes, row_count, room);
+    if (team->slot_count == 64)
+        score(team, room, 64, row_count, &sums);
+    else if (team->slot_count == 128)
+        score(team, room, 128, row_count, &sums);
     else
-        score(lanes, room, 256, row_count, &sums);
-    sums_write(&lanes->head, &sums, row_count, raw, raw_stride);
+        score(team, room, 256, row_count, &sums);
+    sums_write(&team->head, &sums, row_count, raw, raw_stride);
 }
 
-static size_t lanes_measure_bytes(const struct kernel_forest *source)
+static size_t team_measure_bytes(const struct kernel_forest *source)
 {
-    return lanes_measure(source, 1);
+    return team_measure(source, 1);
 }
 
-static void lanes_compile_bytes(const struct kernel_forest *source, void *compiled)
+static void team_compile_bytes(const struct kernel_forest *source, void *compiled)
 {
-    lanes_compile(source, 1, compiled);
+    team_compile(source, 1, compiled);
 }
 
-const struct kernel kernel_lanes_8 = {
-    .name = "lanes_8",
+const struct kernel kernel_team_vbmi = {
+    .name = "team-vbmi",
     .isa = ISA_VBMI,
-    .measure = lanes_measure_bytes,
-    .compile = lanes_compile_bytes,
-    .block = lanes_block,
+    .measure = team_measure_bytes,
+    .compile = team_compile_bytes,
+    .block = team_block,
     .row_count_max = QUANTIZE_BLOCK,
 };
 

@@ -1,5 +1,5 @@
-/* pointer.c - RFC 6901 pointers and the checks of texts that come from outside. */
-#include "policy/pointer.h"
+/* pointer.c - pointers, with the two characters escaped that have a meaning in them. */
+#include "base/pointer.h"
 
 #include <stdio.h>
 
@@ -7,16 +7,6 @@
 static bool is_continued(char byte)
 {
     return ((unsigned char)byte & 0xC0) == 0x80;
-}
-
-struct text text_clip(struct text text, size_t bytes_max)
-{
-    if (text.bytes <= bytes_max)
-        return text;
-    text.bytes = bytes_max;
-    while (text.bytes > 0 && is_continued(text.at[text.bytes]))
-        text.bytes--;
-    return text;
 }
 
 void pointer_member(char pointer[static POINTER_BYTES], const char *parent,
@@ -50,22 +40,4 @@ void pointer_index(char pointer[static POINTER_BYTES], const char *parent, int i
 {
     if (snprintf(pointer, POINTER_BYTES, "%s/%d", parent, index) >= POINTER_BYTES)
         pointer[POINTER_BYTES - 1] = '\0';
-}
-
-bool text_has_control(struct text text, bool allows_lines)
-{
-    for (size_t i = 0; i < text.bytes; i++) {
-        unsigned char byte = (unsigned char)text.at[i];
-
-        if (byte < 0x20) {
-            if (!allows_lines || (byte != '\n' && byte != '\r' && byte != '\t'))
-                return true;
-        } else if (byte == 0x7F) {
-            return true;
-        } else if (byte == 0xC2 && i + 1 < text.bytes &&
-                   (unsigned char)text.at[i + 1] < 0xA0) {
-            return true;
-        }
-    }
-    return false;
 }
