@@ -63,8 +63,8 @@ extern const struct kernel kernel_scan_avx2, kernel_scan_avx512,
     kernel_scan_vbmi; /* up to 128 leaves */
 
 /* Of blocks: */
-extern const struct kernel kernel_team_vbmi;     /* up to 64 leaves */
-extern const struct kernel kernel_planes_avx512; /* up to 64 leaves */
+extern const struct kernel kernel_team_avx512, kernel_team_vbmi; /* up to 64 leaves */
+extern const struct kernel kernel_planes_avx512;                 /* up to 64 leaves */
 #endif
 
 /* ---- what kernels have in common ---- */

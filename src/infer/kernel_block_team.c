@@ -45,19 +45,14 @@ static int local_slot(const struct team *team, int slot)
     return from;
 }
 
-static int lane_count(const struct team *team)
-{
-    return REGISTER_BYTES / team->lane_bytes;
-}
-
-static void bunch_init(const struct kernel_forest *source, const struct team *team,
-                       int first, struct team_bunch *bunch)
+static void bunch_init(const struct kernel_forest *source, int first,
+                       struct team_bunch *bunch)
 {
     int rest = source->forest->tree_count - first;
     int depth = 0, leaves = 1;
 
     *bunch = (struct team_bunch){
-        .tree_count = rest < lane_count(team) ? rest : lane_count(team),
+        .tree_count = rest < TEAM_LANE_COUNT ? rest : TEAM_LANE_COUNT,
     };
     for (int t = first; t < first + bunch->tree_count; t++) {
         if (source->tree_depths[t] > depth)
@@ -79,11 +74,17 @@ static int part_count(const struct team *team, const struct team_bunch *bunch)
     return (team->lane_bytes == 1 ? 2 : 1) + !bunch->is_complete;
 }
 
-static size_t node_bytes(const struct team *team, const struct team_bunch *bunch)
+/* Of as many trees as a register has lanes. */
+static size_t register_node_bytes(const struct team *team, const struct team_bunch *bunch)
 {
     int count = bunch->is_complete ? (1 << bunch->size) - 1 : bunch->size;
 
     return (size_t)count * (size_t)part_count(team, bunch) * REGISTER_BYTES;
+}
+
+static size_t node_bytes(const struct team *team, const struct team_bunch *bunch)
+{
+    return register_node_bytes(team, bunch) * (size_t)team->lane_bytes;
 }
 
 static size_t tree_leaf_bytes(const struct kernel_forest *source,
@@ -108,7 +109,7 @@ static bool layout(const struct kernel_forest *source, int lane_bytes, struct te
     if (!find_slots(source, team))
         return false;
     team->bunch_count =
-        (source->forest->tree_count + lane_count(team) - 1) / lane_count(team);
+        (source->forest->tree_count + TEAM_LANE_COUNT - 1) / TEAM_LANE_COUNT;
     team->bunches = team->head.end;
     team->head.end +=
         block_aligned((size_t)team->bunch_count * sizeof(struct team_bunch));
@@ -125,10 +126,10 @@ size_t team_measure(const struct kernel_forest *source, int lane_bytes)
         !layout(source, lane_bytes, &team))
         return 0;
     bytes = team.head.end;
-    for (int t = 0; t < source->forest->tree_count; t += lane_count(&team)) {
+    for (int t = 0; t < source->forest->tree_count; t += TEAM_LANE_COUNT) {
         struct team_bunch bunch;
 
-        bunch_init(source, &team, t, &bunch);
+        bunch_init(source, t, &bunch);
         bytes += bunch_bytes(source, &team, &bunch);
     }
     return bytes <= UINT32_MAX ? bytes : 0;
@@ -171,7 +172,9 @@ static void put_node(const struct planting *planting, int index, int slot, int r
         if (!planting->bunch->is_complete)
             bytes[TEAM_FIRST * REGISTER_BYTES] = (uint8_t)first;
     } else {
-        uint16_t *words = (uint16_t *)at + planting->lane;
+        int half = planting->lane / (TEAM_LANE_COUNT / 2);
+        uint16_t *words = (uint16_t *)(at + (size_t)half * planting->bunch->half_bytes) +
+                          planting->lane % (TEAM_LANE_COUNT / 2);
 
         words[0] = (uint16_t)(rank << 8 | slot);
         if (!planting->bunch->is_complete)
@@ -268,9 +271,10 @@ void team_compile(const struct kernel_forest *source, int lane_bytes, void *comp
     at = team.head.end;
     for (int i = 0; i < team.bunch_count; i++) {
         struct team_bunch *bunch = &bunches[i];
-        int first = i * lane_count(&team);
+        int first = i * TEAM_LANE_COUNT;
 
-        bunch_init(source, &team, first, bunch);
+        bunch_init(source, first, bunch);
+        bunch->half_bytes = (uint32_t)register_node_bytes(&team, bunch);
         bunch->nodes = (uint32_t)at;
         bunch->leaves = (uint32_t)(at + node_bytes(&team, bunch));
         put_bunch(source, &team, bunch, first, base);

@@ -1,25 +1,20 @@
 /* kernel_block_team_vbmi.c - 64 trees in the bytes of a register; their codes are fetched by
  * permutations of bytes. */
-#include "infer/kernel_block_avx512.h"
 #include "infer/kernel_block_team.h"
 
 #if defined(__x86_64__)
+#include <immintrin.h>
+
 #define INLINE BLOCK_INLINE TARGET_VBMI
 
 enum {
-    LANE_COUNT = 64,
-    TOGETHER = 4,    /* rows swept at a time, so that they wait for each other less */
-    SIGN_OF_32 = 96, /* carries the sixth bit of a leaf into its sign */
+    LANE_COUNT = TEAM_LANE_COUNT,
+    TOGETHER = 4, /* rows swept at a time, so that they wait for each other less */
 };
 
 /* The codes of a row. */
 struct row_codes {
     __m512i codes[TEAM_SLOT_COUNT_MAX / LANE_COUNT];
-};
-
-/* Leaves (row, tree) of 16 rows, then (tree, row) in the order of tree_place. */
-struct found {
-    alignas(KERNEL_ALIGNMENT) uint8_t leaves[GROUP_ROWS * LANE_COUNT];
 };
 
 INLINE struct row_codes row_codes_load(const uint8_t *codes, int slot_count)
@@ -141,58 +136,9 @@ INLINE void sweep_rows(const __m512i *nodes, int count, const uint8_t *codes,
         }
 #pragma GCC unroll 4
         for (int i = 0; i < TOGETHER; i++)
-            _mm512_store_si512(found->leaves + (r + i) * LANE_COUNT,
-                               _mm512_add_epi8(leaves[i], _mm512_set1_epi8(SIGN_OF_32)));
-    }
-}
-
-/* ---- leaves ---- */
-
-/* Where the leaves of a tree stand when they are turned. */
-static inline int tree_place(int tree)
-{
-    return tree % 16 * 4 + tree / 16;
-}
-
-/* Rows become trees: four perfect shuffles of 16 registers turn the 16 x 16 bytes of each quarter. */
-INLINE void turn_over(struct found *found)
-{
-    __m512i from[GROUP_ROWS], to[GROUP_ROWS];
-
-#pragma GCC unroll 16
-    for (int i = 0; i < GROUP_ROWS; i++)
-        from[i] = _mm512_load_si512(found->leaves + i * LANE_COUNT);
-#pragma GCC unroll 4
-    for (int round = 0; round < 4; round++) {
-#pragma GCC unroll 8
-        for (int i = 0; i < GROUP_ROWS / 2; i++) {
-            to[2 * i] = _mm512_unpacklo_epi8(from[i], from[i + GROUP_ROWS / 2]);
-            to[2 * i + 1] = _mm512_unpackhi_epi8(from[i], from[i + GROUP_ROWS / 2]);
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < GROUP_ROWS; i++)
-            from[i] = to[i];
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < GROUP_ROWS; i++)
-        _mm512_store_si512(found->leaves + i * LANE_COUNT, from[i]);
-}
-
-INLINE void add_leaves(const struct team *team, const struct team_bunch *bunch,
-                       const int32_t *groups, int leaf_count, int first_row,
-                       const struct found *found, union block_sums *sums)
-{
-    const char *values = (const char *)team + bunch->leaves;
-
-    for (int t = 0; t < bunch->tree_count; t++) {
-        const uint8_t *leaves = found->leaves + tree_place(t) * GROUP_ROWS;
-
-        if (team->head.is_float)
-            add_floats((const float *)values + t * leaf_count, leaf_count, leaves,
-                       GROUP_ROWS, sums->floats[groups[t]] + first_row);
-        else
-            add_doubles((const uint32_t *)values + t * 2 * leaf_count, leaf_count, leaves,
-                        GROUP_ROWS, sums->doubles[groups[t]] + first_row);
+            _mm512_store_si512(
+                found->leaves + (r + i) * LANE_COUNT,
+                _mm512_add_epi8(leaves[i], _mm512_set1_epi8(TEAM_SIGN_OF_32)));
     }
 }
 
@@ -224,44 +170,23 @@ INLINE void find_leaves(const struct team *team, const struct team_bunch *bunch,
     }
 }
 
-INLINE void score(const struct team *team, const uint8_t *codes, int slot_count,
-                  int row_count, union block_sums *sums)
+static TARGET_VBMI void find_leaves_of_any(const struct team *team,
+                                           const struct team_bunch *bunch,
+                                           const uint8_t *codes, int row_count,
+                                           struct found *found)
 {
-    const char *base = (const char *)team;
-    const struct team_bunch *bunches = (const struct team_bunch *)(base + team->bunches);
-    const int32_t *groups = (const int32_t *)(base + team->head.groups);
-
-    for (int i = 0; i < team->bunch_count; i++, groups += LANE_COUNT)
-        for (int r = 0; r < row_count; r += GROUP_ROWS) {
-            int rest = row_count - r;
-            struct found found;
-
-            find_leaves(team, &bunches[i], codes + r * slot_count, slot_count,
-                        rest < GROUP_ROWS ? rest : GROUP_ROWS, &found);
-            turn_over(&found);
-            if (bunches[i].leaf_count == 32)
-                add_leaves(team, &bunches[i], groups, 32, r, &found, sums);
-            else
-                add_leaves(team, &bunches[i], groups, 64, r, &found, sums);
-        }
+    if (team->slot_count == 64)
+        find_leaves(team, bunch, codes, 64, row_count, found);
+    else if (team->slot_count == 128)
+        find_leaves(team, bunch, codes, 128, row_count, found);
+    else
+        find_leaves(team, bunch, codes, 256, row_count, found);
 }
 
-static TARGET_VBMI void team_block(const void *compiled, const uint8_t *codes,
-                                   int row_count, double *raw, size_t raw_stride)
+static void team_block(const void *compiled, const uint8_t *codes, int row_count,
+                       double *raw, size_t raw_stride)
 {
-    const struct team *team = compiled;
-    alignas(KERNEL_ALIGNMENT) uint8_t room[QUANTIZE_BLOCK * TEAM_SLOT_COUNT_MAX];
-    union block_sums sums;
-
-    sums_begin(&team->head, &sums);
-    team_codes(team, codes, row_count, room);
-    if (team->slot_count == 64)
-        score(team, room, 64, row_count, &sums);
-    else if (team->slot_count == 128)
-        score(team, room, 128, row_count, &sums);
-    else
-        score(team, room, 256, row_count, &sums);
-    sums_write(&team->head, &sums, row_count, raw, raw_stride);
+    team_score(compiled, codes, row_count, raw, raw_stride, find_leaves_of_any);
 }
 
 static size_t team_measure_bytes(const struct kernel_forest *source)
