@@ -62,9 +62,9 @@ extern const struct kernel kernel_mux; /* up to 8 levels */
 extern const struct kernel kernel_scan_avx2, kernel_scan_avx512,
     kernel_scan_vbmi; /* up to 128 leaves */
 
-/* Of blocks: */
-extern const struct kernel kernel_team_avx512, kernel_team_vbmi; /* up to 64 leaves */
-extern const struct kernel kernel_planes_avx512;                 /* up to 64 leaves */
+/* For blocks of rows, with up to 64 leaves: a few rows, many rows. */
+extern const struct kernel kernel_team_avx512, kernel_team_vbmi;
+extern const struct kernel kernel_planes_avx2, kernel_planes_avx512;
 #endif
 
 /* ---- what kernels have in common ---- */
