@@ -32,27 +32,36 @@ INLINE __m512i look_up(const __m512i *table, int leaf_count, __m512i leaves)
                                    _mm512_permutex2var_epi32(table[2], leaves, table[3]));
 }
 
-INLINE __m512i leaves_of(const uint8_t *leaves, int rows)
+INLINE __m512i leaves_of(const uint8_t *leaves)
 {
-    return _mm512_cvtepi8_epi32(_mm_load_si128((const __m128i *)(leaves + rows)));
+    return _mm512_cvtepi8_epi32(_mm_load_si128((const __m128i *)leaves));
 }
 
-INLINE void add_floats(const float *values, int leaf_count, const uint8_t *leaves,
-                       int row_count, float *sums)
+/* The numbers of a tree: floats, or the halves of doubles. */
+struct leaf_table {
+    __m512i low[4], high[4];
+};
+
+INLINE struct leaf_table leaf_table_load(const char *leaves, int tree, int leaf_count,
+                                         bool is_float)
 {
-    __m512i table[4];
+    const uint32_t *numbers =
+        (const uint32_t *)leaves + tree * leaf_count * (is_float ? 1 : 2);
+    struct leaf_table table;
 
-    for (int i = 0; i < leaf_count / 16; i++)
-        table[i] = _mm512_load_si512(values + 16 * i);
-    for (int r = 0; r < row_count; r += GROUP_ROWS) {
-        __m512i found = look_up(table, leaf_count, leaves_of(leaves, r));
-
-        _mm512_store_ps(sums + r, _mm512_add_ps(_mm512_load_ps(sums + r),
-                                                _mm512_castsi512_ps(found)));
+    for (int i = 0; i < leaf_count / 16; i++) {
+        table.low[i] = _mm512_load_si512(numbers + 16 * i);
+        if (!is_float)
+            table.high[i] = _mm512_load_si512(numbers + leaf_count + 16 * i);
     }
+    return table;
 }
 
-/* Where the sum of a row stands. */
+/* The sums of 16 rows: floats in the first, or doubles in the order that place_of_double tells. */
+struct row_sums {
+    __m512i first, second;
+};
+
 static inline int place_of_double(int row)
 {
     int in_group = row % GROUP_ROWS;
@@ -60,26 +69,48 @@ static inline int place_of_double(int row)
     return row - in_group + (in_group & 2) * 4 + (in_group / 4 * 2 + in_group % 2);
 }
 
-INLINE void add_doubles(const uint32_t *halves, int leaf_count, const uint8_t *leaves,
-                        int row_count, double *sums)
+INLINE __m512i add_pd(__m512i sums, __m512i numbers)
 {
-    __m512i low_table[4], high_table[4];
+    return _mm512_castpd_si512(
+        _mm512_add_pd(_mm512_castsi512_pd(sums), _mm512_castsi512_pd(numbers)));
+}
 
-    for (int i = 0; i < leaf_count / 16; i++) {
-        low_table[i] = _mm512_load_si512(halves + 16 * i);
-        high_table[i] = _mm512_load_si512(halves + leaf_count + 16 * i);
-    }
-    for (int r = 0; r < row_count; r += GROUP_ROWS) {
-        __m512i of_rows = leaves_of(leaves, r);
-        __m512i low = look_up(low_table, leaf_count, of_rows);
-        __m512i high = look_up(high_table, leaf_count, of_rows);
-        __m512d first = _mm512_castsi512_pd(_mm512_unpacklo_epi32(low, high));
-        __m512d second = _mm512_castsi512_pd(_mm512_unpackhi_epi32(low, high));
-        double *to = sums + r;
+INLINE void row_sums_add(struct row_sums *sums, const struct leaf_table *table,
+                         int leaf_count, bool is_float, __m512i leaves)
+{
+    __m512i low = look_up(table->low, leaf_count, leaves), high;
 
-        _mm512_store_pd(to, _mm512_add_pd(_mm512_load_pd(to), first));
-        _mm512_store_pd(to + 8, _mm512_add_pd(_mm512_load_pd(to + 8), second));
+    if (is_float) {
+        sums->first = _mm512_castps_si512(
+            _mm512_add_ps(_mm512_castsi512_ps(sums->first), _mm512_castsi512_ps(low)));
+        return;
     }
+    high = look_up(table->high, leaf_count, leaves);
+    sums->first = add_pd(sums->first, _mm512_unpacklo_epi32(low, high));
+    sums->second = add_pd(sums->second, _mm512_unpackhi_epi32(low, high));
+}
+
+INLINE struct row_sums row_sums_load(const union block_sums *sums, bool is_float,
+                                     int group, int row)
+{
+    const double *doubles = &sums->doubles[group][row];
+
+    if (is_float)
+        return (struct row_sums){.first = _mm512_load_si512(&sums->floats[group][row])};
+    return (struct row_sums){_mm512_load_si512(doubles), _mm512_load_si512(doubles + 8)};
+}
+
+INLINE void row_sums_store(const struct row_sums *of_rows, bool is_float, int group,
+                           int row, union block_sums *sums)
+{
+    double *doubles = &sums->doubles[group][row];
+
+    if (is_float) {
+        _mm512_store_si512(&sums->floats[group][row], of_rows->first);
+        return;
+    }
+    _mm512_store_si512(doubles, of_rows->first);
+    _mm512_store_si512(doubles + 8, of_rows->second);
 }
 
 static inline void sums_begin(const struct block_head *head, union block_sums *sums)

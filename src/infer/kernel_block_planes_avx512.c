@@ -113,13 +113,27 @@ INLINE __m512i leaf_bytes(uint64_t (*planes)[PLANE_TREE_COUNT], int levels, int 
     return leaves;
 }
 
+INLINE void add_leaves(const char *values, int tree, int levels, bool is_float,
+                       const uint8_t *leaves, int group, int row_count,
+                       union block_sums *sums)
+{
+    int leaf_count = plane_leaf_count(levels);
+    struct leaf_table table = leaf_table_load(values, tree, leaf_count, is_float);
+
+    for (int r = 0; r < row_count; r += GROUP_ROWS) {
+        struct row_sums of_rows = row_sums_load(sums, is_float, group, r);
+
+        row_sums_add(&of_rows, &table, leaf_count, is_float, leaves_of(leaves + r));
+        row_sums_store(&of_rows, is_float, group, r, sums);
+    }
+}
+
 INLINE void add_bunch(const struct planes *planes, const struct plane_bunch *bunch,
                       const int32_t *groups, const struct masks *masks, int levels,
                       int row_count, union block_sums *sums)
 {
     alignas(KERNEL_ALIGNMENT) uint64_t found[PLANE_LEVEL_MAX][PLANE_TREE_COUNT];
     const char *values = (const char *)planes + bunch->leaves;
-    int leaf_count = plane_leaf_count(levels);
 
     find_planes(masks, levels, found);
     for (int t = 0; t < bunch->tree_count; t++) {
@@ -127,11 +141,9 @@ INLINE void add_bunch(const struct planes *planes, const struct plane_bunch *bun
 
         _mm512_store_si512(leaves, leaf_bytes(found, levels, t));
         if (planes->head.is_float)
-            add_floats((const float *)values + t * leaf_count, leaf_count, leaves,
-                       row_count, sums->floats[groups[t]]);
+            add_leaves(values, t, levels, true, leaves, groups[t], row_count, sums);
         else
-            add_doubles((const uint32_t *)values + t * 2 * leaf_count, leaf_count, leaves,
-                        row_count, sums->doubles[groups[t]]);
+            add_leaves(values, t, levels, false, leaves, groups[t], row_count, sums);
     }
 }
 

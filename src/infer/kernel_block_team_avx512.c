@@ -39,22 +39,41 @@ INLINE void turn_over(struct found *found)
         _mm512_store_si512(found->leaves + i * TEAM_LANE_COUNT, from[i]);
 }
 
+/* Onto the sums of 16 rows. Those of a single group stay in registers. */
 INLINE void add_leaves(const struct team *team, const struct team_bunch *bunch,
-                       const int32_t *groups, int leaf_count, int first_row,
-                       const struct found *found, union block_sums *sums)
+                       const int32_t *groups, int leaf_count, bool is_float,
+                       int first_row, const struct found *found, union block_sums *sums)
 {
-    const char *values = (const char *)team + bunch->leaves;
+    const char *leaves = (const char *)team + bunch->leaves;
+    bool is_single = team->head.group_count == 1;
+    struct row_sums of_rows = row_sums_load(sums, is_float, 0, first_row);
 
     for (int t = 0; t < bunch->tree_count; t++) {
-        const uint8_t *leaves = found->leaves + tree_place(t) * GROUP_ROWS;
+        struct leaf_table table = leaf_table_load(leaves, t, leaf_count, is_float);
 
-        if (team->head.is_float)
-            add_floats((const float *)values + t * leaf_count, leaf_count, leaves,
-                       GROUP_ROWS, sums->floats[groups[t]] + first_row);
-        else
-            add_doubles((const uint32_t *)values + t * 2 * leaf_count, leaf_count, leaves,
-                        GROUP_ROWS, sums->doubles[groups[t]] + first_row);
+        if (!is_single)
+            of_rows = row_sums_load(sums, is_float, groups[t], first_row);
+        row_sums_add(&of_rows, &table, leaf_count, is_float,
+                     leaves_of(found->leaves + tree_place(t) * GROUP_ROWS));
+        if (!is_single)
+            row_sums_store(&of_rows, is_float, groups[t], first_row, sums);
     }
+    if (is_single)
+        row_sums_store(&of_rows, is_float, 0, first_row, sums);
+}
+
+INLINE void add_leaves_of_any(const struct team *team, const struct team_bunch *bunch,
+                              const int32_t *groups, int first_row,
+                              const struct found *found, union block_sums *sums)
+{
+    if (team->head.is_float && bunch->leaf_count == 32)
+        add_leaves(team, bunch, groups, 32, true, first_row, found, sums);
+    else if (team->head.is_float)
+        add_leaves(team, bunch, groups, 64, true, first_row, found, sums);
+    else if (bunch->leaf_count == 32)
+        add_leaves(team, bunch, groups, 32, false, first_row, found, sums);
+    else
+        add_leaves(team, bunch, groups, 64, false, first_row, found, sums);
 }
 
 TARGET_AVX512 void team_score(const void *compiled, const uint8_t *codes, int row_count,
@@ -77,10 +96,7 @@ TARGET_AVX512 void team_score(const void *compiled, const uint8_t *codes, int ro
             find_leaves(team, &bunches[i], room + r * team->slot_count,
                         rest < GROUP_ROWS ? rest : GROUP_ROWS, &found);
             turn_over(&found);
-            if (bunches[i].leaf_count == 32)
-                add_leaves(team, &bunches[i], groups, 32, r, &found, &sums);
-            else
-                add_leaves(team, &bunches[i], groups, 64, r, &found, &sums);
+            add_leaves_of_any(team, &bunches[i], groups, r, &found, &sums);
         }
     sums_write(&team->head, &sums, row_count, raw, raw_stride);
 }
