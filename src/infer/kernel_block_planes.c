@@ -2,7 +2,6 @@
 #include "infer/kernel_block_planes.h"
 
 enum {
-    RANKS_ALWAYS_LEFT = -1,
     /* An ordered node costs about as much as two of a complete tree. */
     BORDER_COST = 2,
 };
@@ -24,7 +23,6 @@ static void bunch_init(const struct kernel_forest *source, int first,
             depth = source->tree_depths[t];
         if (source->tree_leaf_counts[t] > leaves)
             leaves = source->tree_leaf_counts[t];
-        bunch->border_counts[i] = (uint8_t)(source->tree_leaf_counts[t] - 1);
     }
     bunch->is_complete = depth <= PLANE_LEVEL_MAX && (1 << depth) <= BORDER_COST * leaves;
     bunch->levels = depth;
@@ -32,18 +30,16 @@ static void bunch_init(const struct kernel_forest *source, int first,
         bunch->levels = leaves > 1 ? 32 - __builtin_clz((unsigned)leaves - 1) : 0;
     if (bunch->levels == 0)
         bunch->levels = 1;
+    bunch->node_count = bunch->is_complete ? (1 << bunch->levels) - 1 : leaves - 1;
 }
 
 static size_t node_bytes(const struct plane_bunch *bunch)
 {
-    size_t count = 0;
+    size_t node = bunch->is_complete
+                      ? PLANE_TREE_COUNT / TURN_GROUP * sizeof(struct turns)
+                      : PLANE_TREE_COUNT * sizeof(struct border);
 
-    if (bunch->is_complete)
-        return block_aligned((size_t)bunch->tree_count * sizeof(struct turn) *
-                             (((size_t)1 << bunch->levels) - 1));
-    for (int i = 0; i < bunch->tree_count; i++)
-        count += bunch->border_counts[i];
-    return block_aligned(count * sizeof(struct border));
+    return block_aligned((size_t)bunch->node_count * node);
 }
 
 static size_t leaf_bytes(const struct kernel_forest *source,
@@ -90,16 +86,19 @@ struct planting {
     const struct kernel_forest *source;
     const struct plane_bunch *bunch;
     bool has_halves;
-    int tree;
-    void *nodes, *leaves; /* of this tree */
+    int tree, lane;
+    void *nodes;  /* of the bunch */
+    void *leaves; /* of the tree */
 };
 
-static struct turn turn_of(const struct kernel_forest *source, int32_t node)
+static uint32_t ranks_of(const struct kernel_forest *source, int32_t node)
 {
-    struct split split = source->splits[node];
+    return source->splits[node].rank * 0x01010101u;
+}
 
-    return (struct turn){split.rank * 0x01010101u,
-                         (uint32_t)split.slot * (uint32_t)QUANTIZE_BLOCK};
+static uint16_t codes_of(const struct kernel_forest *source, int32_t node)
+{
+    return (uint16_t)(source->splits[node].slot * (QUANTIZE_BLOCK / CODES_STEP));
 }
 
 static void put_leaf(const struct planting *planting, int32_t node, int index)
@@ -120,19 +119,24 @@ static void put_complete(const struct planting *planting, int32_t node, int leve
                          int index)
 {
     const struct forest_node *here = &planting->source->forest->nodes[node];
-    struct turn *turns = planting->nodes;
-    struct turn turn = {(uint32_t)RANKS_ALWAYS_LEFT, 0};
+    int at = (1 << level) - 1 + index;
+    struct turns *turns = (struct turns *)planting->nodes +
+                          (at * PLANE_TREE_COUNT + planting->lane) / TURN_GROUP;
+    int lane = planting->lane % TURN_GROUP;
 
     if (level == planting->bunch->levels) {
         put_leaf(planting, node, index);
         return;
     }
-    if (here->feature >= 0) {
-        turn = turn_of(planting->source, node);
-        put_complete(planting, here->right, level + 1, 2 * index + 1);
+    if (here->feature < 0) {
+        turns->ranks[lane] = UINT32_MAX; /* no code is above 255 */
+        put_complete(planting, node, level + 1, 2 * index);
+        return;
     }
-    put_complete(planting, here->feature >= 0 ? here->left : node, level + 1, 2 * index);
-    turns[(1 << level) - 1 + index] = turn;
+    turns->ranks[lane] = ranks_of(planting->source, node);
+    turns->codes[lane] = codes_of(planting->source, node);
+    put_complete(planting, here->left, level + 1, 2 * index);
+    put_complete(planting, here->right, level + 1, 2 * index + 1);
 }
 
 /* A subtree waiting for its turn: its leaves begin at first and lie between two masks. */
@@ -171,7 +175,7 @@ static void put_ordered(const struct planting *planting)
 {
     const struct forest *forest = planting->source->forest;
     int32_t root = forest->roots[planting->tree];
-    struct border *border = planting->nodes;
+    struct border *border = (struct border *)planting->nodes + planting->lane;
     struct subtree queue[2 * PLANE_LEAF_COUNT_MAX];
     uint8_t counts[2 * PLANE_LEAF_COUNT_MAX];
     int end = 1;
@@ -190,8 +194,14 @@ static void put_ordered(const struct planting *planting)
         }
         middle = tree.first + counts[node->left - root];
         at = border_place(middle, planting->bunch->levels);
-        *border++ = (struct border){turn_of(planting->source, tree.node), tree.left,
-                                    tree.right, at, 0};
+        *border = (struct border){
+            .ranks = ranks_of(planting->source, tree.node),
+            .codes = codes_of(planting->source, tree.node),
+            .left = (uint16_t)(tree.left * PLANE_TREE_COUNT),
+            .right = (uint16_t)(tree.right * PLANE_TREE_COUNT),
+            .at = (uint16_t)(at * PLANE_TREE_COUNT),
+        };
+        border += PLANE_TREE_COUNT;
         queue[end++] = (struct subtree){node->left, tree.first, tree.left, at};
         queue[end++] = (struct subtree){node->right, middle, at, tree.right};
     }
@@ -208,15 +218,15 @@ static void put_bunch(const struct kernel_forest *source, const struct plane_bun
         .leaves = base + bunch->leaves,
     };
 
-    for (int i = 0; i < bunch->tree_count; i++) {
-        planting.tree = first + i;
-        if (bunch->is_complete) {
+    if (!bunch->is_complete)
+        for (int i = 0; i < bunch->node_count * PLANE_TREE_COUNT; i++)
+            ((struct border *)planting.nodes)[i].at = MASK_UNUSED * PLANE_TREE_COUNT;
+    for (; planting.lane < bunch->tree_count; planting.lane++) {
+        planting.tree = first + planting.lane;
+        if (bunch->is_complete)
             put_complete(&planting, source->forest->roots[planting.tree], 0, 0);
-            planting.nodes = (struct turn *)planting.nodes + (1 << bunch->levels) - 1;
-        } else {
+        else
             put_ordered(&planting);
-            planting.nodes = (struct border *)planting.nodes + bunch->border_counts[i];
-        }
         planting.leaves = (char *)planting.leaves +
                           leaf_bytes(source, bunch) / (size_t)bunch->tree_count;
     }

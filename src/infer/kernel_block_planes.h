@@ -28,21 +28,27 @@ enum {
     PLANE_LEAF_COUNT_MAX = 1 << PLANE_LEVEL_MAX,
     MASK_NONE = 0,                   /* no row is right of the last leaf's end */
     MASK_ALL = 1 << PLANE_LEVEL_MAX, /* all are right of the first leaf's beginning */
+    MASK_UNUSED,                     /* for trees with fewer nodes than others */
     MASK_COUNT,
 };
 
-/* A comparison: the rank, four times, and where the codes of its slot begin. */
-struct turn {
-    uint32_t ranks;
-    uint32_t codes;
+/* Nodes of the eight trees take turns, so that none waits for the one before and masks are stored
+ * line by line. Positions are packed, since loads are what bounds these kernels: where a slot's codes
+ * begin, in steps of eight bytes. */
+enum { CODES_STEP = 8, TURN_GROUP = 4 };
+
+/* One comparison in each of four trees, each rank repeated over four bytes. */
+struct turns {
+    uint32_t ranks[TURN_GROUP];
+    uint16_t codes[TURN_GROUP];
 };
 
-/* The same with the masks it takes and gives. */
+/* One comparison, and where masks of the same tree are: those of both ends of the subtree, and its
+ * own. */
 struct border {
-    struct turn turn;
-    uint16_t left, right; /* of the subtree */
-    uint16_t at;
-    uint16_t unused;
+    uint32_t ranks;
+    uint16_t codes;
+    uint16_t left, right, at;
 };
 
 struct plane_bunch {
@@ -52,7 +58,7 @@ struct plane_bunch {
     int32_t levels;
     int32_t tree_count;
     bool is_complete;
-    uint8_t border_counts[PLANE_TREE_COUNT];
+    int32_t node_count; /* of each tree: places, or the most that one has */
 };
 
 struct planes {
@@ -67,7 +73,21 @@ static inline int plane_leaf_count(int levels)
     return levels <= PLANE_LEVEL_MAX - 1 ? 32 : PLANE_LEAF_COUNT_MAX;
 }
 
-/* Trees of up to 6 levels or 64 leaves. */
+/* The parts of a border, or the codes of four turns, in one load: 16 bits each. */
+static inline uint64_t packed_load(const uint16_t *parts)
+{
+    uint64_t packed;
+
+    memcpy(&packed, parts, sizeof packed);
+    return packed;
+}
+
+static inline size_t packed_part(uint64_t packed, int part)
+{
+    return (uint16_t)(packed >> 16 * part);
+}
+
+/* Trees of up to 64 leaves. */
 size_t planes_measure(const struct kernel_forest *source);
 
 /* has_halves: of a tree's doubles the lower halves stand first, then the upper ones. */

@@ -23,42 +23,44 @@ union sums {
 /* ---- masks ---- */
 
 /* A code stays left when it is the smaller of itself and the rank. */
-INLINE uint32_t turn_mask(const struct turn *turn, const uint8_t *codes)
+INLINE uint32_t turn_mask(uint32_t ranks, size_t position, const uint8_t *codes)
 {
-    __m256i of_rows = _mm256_load_si256((const __m256i *)(codes + turn->codes));
-    __m256i smaller = _mm256_min_epu8(of_rows, _mm256_set1_epi32((int)turn->ranks));
+    __m256i of_rows = _mm256_load_si256((const __m256i *)(codes + position * CODES_STEP));
+    __m256i smaller = _mm256_min_epu8(of_rows, _mm256_set1_epi32((int)ranks));
 
     return ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(smaller, of_rows));
 }
 
-INLINE void find_turns(const struct turn *turns, const struct plane_bunch *bunch,
+INLINE void find_turns(const struct turns *turns, const struct plane_bunch *bunch,
                        const uint8_t *codes, struct masks *masks)
 {
-    int count = (1 << bunch->levels) - 1;
+    uint32_t *to = masks->masks[1];
+    const uint32_t *end = masks->masks[1 + bunch->node_count];
 
-    for (int t = 0; t < bunch->tree_count; t++, turns += count) {
-        uint32_t *to = &masks->masks[1][t];
+    for (; to < end; to += TURN_GROUP, turns++) {
+        uint64_t packed = packed_load(turns->codes);
 
 #pragma GCC unroll 4
-        for (int i = 0; i < count; i++)
-            to[i * PLANE_TREE_COUNT] = turn_mask(&turns[i], codes);
+        for (int i = 0; i < TURN_GROUP; i++)
+            to[i] = turn_mask(turns->ranks[i], packed_part(packed, i), codes);
     }
 }
 
 INLINE void find_borders(const struct border *border, const struct plane_bunch *bunch,
                          const uint8_t *codes, struct masks *masks)
 {
+    const struct border *end = border + bunch->node_count * PLANE_TREE_COUNT;
+
     memset(masks->masks[1], 0, ((1u << bunch->levels) - 1) * sizeof masks->masks[1]);
-    for (int t = 0; t < bunch->tree_count; t++) {
-        uint32_t *of_tree = &masks->masks[0][t];
-        const struct border *end = border + bunch->border_counts[t];
+    for (; border < end; border += PLANE_TREE_COUNT) {
+#pragma GCC unroll 8
+        for (int t = 0; t < PLANE_TREE_COUNT; t++) {
+            uint32_t *of_tree = &masks->masks[0][t];
+            uint64_t packed = packed_load(&border[t].codes);
+            uint32_t right = turn_mask(border[t].ranks, packed_part(packed, 0), codes);
 
-        for (; border < end; border++) {
-            uint32_t left = of_tree[border->left * PLANE_TREE_COUNT];
-            uint32_t right = of_tree[border->right * PLANE_TREE_COUNT];
-
-            of_tree[border->at * PLANE_TREE_COUNT] =
-                right | (left & turn_mask(&border->turn, codes));
+            of_tree[packed_part(packed, 3)] = of_tree[packed_part(packed, 2)] |
+                                              (of_tree[packed_part(packed, 1)] & right);
         }
     }
 }

@@ -12,41 +12,43 @@ struct masks {
 
 /* ---- masks ---- */
 
-INLINE uint64_t turn_mask(const struct turn *turn, const uint8_t *codes)
+INLINE uint64_t turn_mask(uint32_t ranks, size_t position, const uint8_t *codes)
 {
-    return _cvtmask64_u64(_mm512_cmpgt_epu8_mask(_mm512_load_si512(codes + turn->codes),
-                                                 _mm512_set1_epi32((int)turn->ranks)));
+    return _cvtmask64_u64(_mm512_cmplt_epu8_mask(
+        _mm512_set1_epi32((int)ranks), _mm512_load_si512(codes + position * CODES_STEP)));
 }
 
-INLINE void find_turns(const struct turn *turns, const struct plane_bunch *bunch,
+INLINE void find_turns(const struct turns *turns, const struct plane_bunch *bunch,
                        const uint8_t *codes, struct masks *masks)
 {
-    int count = (1 << bunch->levels) - 1;
+    uint64_t *to = masks->masks[1];
+    const uint64_t *end = masks->masks[1 + bunch->node_count];
 
-    for (int t = 0; t < bunch->tree_count; t++, turns += count) {
-        uint64_t *to = &masks->masks[1][t];
+    for (; to < end; to += TURN_GROUP, turns++) {
+        uint64_t packed = packed_load(turns->codes);
 
 #pragma GCC unroll 4
-        for (int i = 0; i < count; i++)
-            to[i * PLANE_TREE_COUNT] = turn_mask(&turns[i], codes);
+        for (int i = 0; i < TURN_GROUP; i++)
+            to[i] = turn_mask(turns->ranks[i], packed_part(packed, i), codes);
     }
 }
 
-INLINE void find_borders(const struct border *borders, const struct plane_bunch *bunch,
+INLINE void find_borders(const struct border *border, const struct plane_bunch *bunch,
                          const uint8_t *codes, struct masks *masks)
 {
+    const struct border *end = border + bunch->node_count * PLANE_TREE_COUNT;
+
     for (int i = 1; i < 1 << bunch->levels; i++)
         _mm512_store_si512(masks->masks[i], _mm512_setzero_si512());
-    for (int t = 0; t < bunch->tree_count; t++) {
-        uint64_t *of_tree = &masks->masks[0][t];
-        const struct border *end = borders + bunch->border_counts[t];
+    for (; border < end; border += PLANE_TREE_COUNT) {
+#pragma GCC unroll 8
+        for (int t = 0; t < PLANE_TREE_COUNT; t++) {
+            uint64_t *of_tree = &masks->masks[0][t];
+            uint64_t packed = packed_load(&border[t].codes);
+            uint64_t right = turn_mask(border[t].ranks, packed_part(packed, 0), codes);
 
-        for (; borders < end; borders++) {
-            uint64_t left = of_tree[borders->left * PLANE_TREE_COUNT];
-            uint64_t right = of_tree[borders->right * PLANE_TREE_COUNT];
-
-            of_tree[borders->at * PLANE_TREE_COUNT] =
-                right | (left & turn_mask(&borders->turn, codes));
+            of_tree[packed_part(packed, 3)] = of_tree[packed_part(packed, 2)] |
+                                              (of_tree[packed_part(packed, 1)] & right);
         }
     }
 }
