@@ -9,7 +9,8 @@
 #include "model/linear.h"
 
 /* Raw scores (margins), added up in the library's own order and width, over the rounds
- * [round_from, round_to): rows (row, feature_count) -> raw (row, group_count). */
+ * [round_from, round_to): rows (row, feature_count) -> raw (row, group_count). A forest of
+ * no trees has no rounds: 0 to 0 is all of it. */
 void forest_raw(const struct forest *forest, const double *rows, int row_count,
                 int round_from, int round_to, double *raw);
 

@@ -65,6 +65,12 @@ struct budget {
     int64_t revision; /* of what people set; from 1 */
 };
 
+/* What may still be held. Negative when the limit was lowered below what is bound already. */
+static inline int64_t budget_remaining(const struct budget *budget)
+{
+    return budget->limit - budget->held - budget->spent;
+}
+
 struct entry {
     int64_t seq;
     char decision_id[ID_BYTES]; /* empty for adjust and roll */

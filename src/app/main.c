@@ -1,6 +1,5 @@
 /* main.c - the program: one table of commands. */
 #include "app/commands.h"
-#include "decide/decision.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +13,7 @@ static const struct command commands[] = {
     {"model", command_model, "Models: check, score, push, promote, ..."},
     {"decide", command_decide, "Decide one case"},
     {"replay", command_replay, "Make decisions again and compare"},
+    {"bench", command_bench, "Measure: score"},
     {"db", command_db, "The data: check, backup, stats, migrate"},
     {"audit", command_audit, "The audit trail: verify"},
     {"version", command_version, "Print the version"},
@@ -36,7 +36,6 @@ int main(int argc, char **argv)
 {
     static char version[] = "version";
 
-    decision_build_set(version_build());
     if (argc > 1 && strcmp(argv[1], "--version") == 0)
         argv[1] = version;
     return finish(command_dispatch(NULL, summary, commands, argc, argv));

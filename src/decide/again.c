@@ -3,8 +3,8 @@
 
 #include "decide/admin.h"
 #include "decide/lists.h"
+#include "decide/load.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum status decision_row_find(struct service *service, const char *id,
@@ -20,47 +20,47 @@ enum status decision_row_find(struct service *service, const char *id,
 
 void again_free(struct again *again)
 {
-    for (int i = 0; again->world && i < again->world->policy_count; i++)
-        served_policy_release(again->world->policies[i]);
-    for (int i = 0; again->world && i < again->world->model_count; i++)
-        served_model_release(again->world->models[i]);
-    free(again->world);
+    world_release(again->world);
     again->world = NULL;
 }
 
-/* The champion of a world that holds nothing but the versions of one decision. */
+/* The model in force when it is the one, which is often so, else out of the store. */
+static enum status open_model(struct service *service, struct store *reader,
+                              const char *name, int64_t version,
+                              struct served_model **model, struct err *err)
+{
+    struct world *current = world_acquire(service_worlds(service));
+    const struct served_model *served = world_model(current, name);
+    bool is_served = served && served->version == version;
+
+    if (is_served)
+        *model = served_model_hold(served);
+    world_release(current);
+    return is_served ? STATUS_OK : model_open(reader, name, version, model, err);
+}
+
+/* A world that holds nothing but the versions of one decision. */
 static enum status open_versions(struct service *service, struct again *again,
                                  struct err *err)
 {
     const struct decision_context *made_from = &again->made_from;
-    struct world *current = world_acquire(service_worlds(service));
-    const struct served_model *served =
-        made_from->model_name ? world_model(current, made_from->model_name) : NULL;
-    struct store *reader;
+    struct store *reader = service_reader_take(service);
+    struct served_policy *policy = NULL;
+    struct served_model *model = NULL;
     enum status rc = STATUS_OK;
 
-    again->world = calloc(1, sizeof *again->world);
-    if (!again->world) {
-        world_release(current);
-        return err_set(err, STATUS_EXHAUSTED, "no memory to make a decision again");
-    }
-    reader = service_reader_take(service);
     if (made_from->policy_id)
         rc = policy_open(reader, made_from->policy_id, made_from->policy_revision,
-                         &again->world->policies[0], err);
-    again->world->policy_count = made_from->policy_id && !rc;
-    if (!rc && served && served->version == made_from->model_version) {
-        again->world->models[0] = (struct served_model *)served;
-        atomic_fetch_add(&again->world->models[0]->holders, 1);
-        again->world->model_count = 1;
-    } else if (!rc && made_from->model_name) {
-        rc = model_open(reader, made_from->model_name, made_from->model_version,
-                        &again->world->models[0], err);
-        again->world->model_count = !rc;
-    }
+                         &policy, err);
+    if (!rc && made_from->model_name)
+        rc = open_model(service, reader, made_from->model_name, made_from->model_version,
+                        &model, err);
     service_reader_give(service, reader);
-    world_release(current);
-    return rc;
+    if (rc) {
+        served_policy_release(policy);
+        return rc;
+    }
+    return world_of(policy, model, &again->world, err);
 }
 
 enum status again_make(struct service *service, const char *id, struct arena *arena,

@@ -303,7 +303,7 @@ enum status budget_adjust_prepare(struct action *action, struct err *err)
     enum status rc;
 
     if (!request)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     rc = action_require_key(action, err);
     if (!rc)
         rc = form_open(action, fields, &form, err);

@@ -6,11 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-static enum status no_room(struct err *err)
-{
-    return err_set(err, STATUS_EXHAUSTED, "request arena is full");
-}
-
 enum status features_see(const struct again *again, struct arena *arena,
                          struct seen_features *seen, struct err *err)
 {
@@ -23,7 +18,7 @@ enum status features_see(const struct again *again, struct arena *arena,
     bundle = scorer_bundle(seen->model->scorer);
     seen->row = arena_array(arena, double, (size_t)bundle->feature_count);
     if (!seen->row)
-        return no_room(err);
+        return arena_exhausted(err);
     return bundle_row(bundle, again->made_from.asked.features,
                       again->made_from.asked.feature_count, seen->row, &seen->refused,
                       err);
@@ -65,7 +60,7 @@ static enum status put_in_order(const struct attribution *attribution,
     int *sorted = arena_array(arena, int, (size_t)attribution->input_count);
 
     if (!sorted)
-        return no_room(err);
+        return arena_exhausted(err);
     for (int i = 0; i < attribution->input_count; i++) {
         double size = fabs(attribution->contributions[i]);
         int at = i;
@@ -147,7 +142,7 @@ static enum status summarize(const struct seen_features *seen, struct arena *are
             break;
         text = sentence(seen, contributions, input, arena);
         if (!text)
-            return no_room(err);
+            return arena_exhausted(err);
         contributions->summary[contributions->summary_count++] = text;
     }
     return STATUS_OK;
@@ -191,7 +186,7 @@ enum status contributions_find(const struct again *again,
                            arena, &contributions->attribution, &why);
     if (rc == STATUS_INVALID) {
         contributions->note = arena_copy(arena, text_of(why.text));
-        return contributions->note ? STATUS_OK : no_room(err);
+        return contributions->note ? STATUS_OK : arena_exhausted(err);
     }
     if (rc) {
         *err = why;

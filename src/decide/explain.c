@@ -230,7 +230,7 @@ enum status decision_explain(struct service *service, const char *id, struct are
     enum status rc;
 
     if (!again)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     rc = again_make(service, id, arena, again, err);
     if (!rc)
         rc = explain(again, arena, json, err);

@@ -66,7 +66,7 @@ static enum status make_request(struct action *action, struct key_request **requ
 {
     *request = arena_new(action->arena, struct key_request);
     if (!*request)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     action->request = *request;
     action->idempotency_key = NULL; /* else the secret would be stored with the answer */
     return STATUS_OK;
@@ -184,16 +184,6 @@ static enum status create_perform(struct action *action, struct commit *commit,
     return rc ? rc : answer_made(action, commit, NULL, err);
 }
 
-static bool find_scope(struct text name, enum access *access)
-{
-    for (int i = 0; i < ACCESS_COUNT; i++)
-        if (text_is(name, access_name((enum access)i))) {
-            *access = (enum access)i;
-            return true;
-        }
-    return false;
-}
-
 /* In the order of the catalogue, each once. */
 static void write_scopes(unsigned bits, char scopes[static SCOPES_TEXT_BYTES])
 {
@@ -224,7 +214,7 @@ static void read_scopes(struct form *form, char scopes[static SCOPES_TEXT_BYTES]
 
         if (!json_is_string(item))
             form_refuse(form, "scopes", (int)i, "wrong_type", "a scope is a string");
-        else if (!find_scope(text_of(json_string_value(item)), &access))
+        else if (!access_find(text_of(json_string_value(item)), &access))
             form_refuse(form, "scopes", (int)i, "unknown_scope",
                         "there is no scope '%.64s'", json_string_value(item));
         else

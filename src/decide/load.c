@@ -2,9 +2,7 @@
 #include "decide/load.h"
 
 #include "base/log.h"
-#include "decide/admin.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -17,36 +15,6 @@ enum {
 static enum status no_memory(struct err *err)
 {
     return err_set(err, STATUS_EXHAUSTED, "no memory to load a model or policy");
-}
-
-/* --- worlds of one ---------------------------------------------------------------------------- */
-
-enum status world_of_policy(struct served_policy *policy, struct world **world,
-                            struct err *err)
-{
-    *world = calloc(1, sizeof **world);
-    if (!*world) {
-        served_policy_release(policy);
-        return no_memory(err);
-    }
-    atomic_init(&(*world)->holders, 1);
-    (*world)->policies[0] = policy;
-    (*world)->policy_count = 1;
-    return STATUS_OK;
-}
-
-enum status world_of_model(struct served_model *model, struct world **world,
-                           struct err *err)
-{
-    *world = calloc(1, sizeof **world);
-    if (!*world) {
-        served_model_release(model);
-        return no_memory(err);
-    }
-    atomic_init(&(*world)->holders, 1);
-    (*world)->models[0] = model;
-    (*world)->model_count = 1;
-    return STATUS_OK;
 }
 
 /* --- one model, one policy -------------------------------------------------------------------- */

@@ -149,7 +149,7 @@ enum status model_push_prepare(struct action *action, struct err *err)
         rc = bundle_read_json(action->body.at, action->body.bytes, &bundle, err);
     if (!rc)
         rc = model_serve(bundle, action->subject, 0, &served, err);
-    return rc ? point_into_body(err) : world_of_model(served, &action->world, err);
+    return rc ? point_into_body(err) : world_of(NULL, served, &action->world, err);
 }
 
 /* --- aliases ---------------------------------------------------------------------------------- */
@@ -313,7 +313,7 @@ static enum status hold_model(struct action *action,
     if (!rc)
         rc = model_open(reader, request->name, request->version, &served, err);
     service_reader_give(action->service, reader);
-    return rc ? rc : world_of_model(served, &action->world, err);
+    return rc ? rc : world_of(NULL, served, &action->world, err);
 }
 
 static enum status find_names(struct action *action, struct version_request *request,
@@ -341,7 +341,7 @@ enum status alias_put_prepare(struct action *action, struct err *err)
     enum status rc;
 
     if (!request)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     rc = find_names(action, request, err);
     if (!rc)
         rc = form_open(action, fields, &form, err);
@@ -418,7 +418,7 @@ enum status model_delete_prepare(struct action *action, struct err *err)
     struct err ignored;
 
     if (!request)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     err_clear(&ignored);
     if (!split(action->subject, request, &version) ||
         list_after(text_of(version), &request->version, &ignored) ||

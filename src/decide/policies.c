@@ -309,7 +309,7 @@ static enum status hold_policy(struct action *action, struct text document,
         policy_free(policy);
         return err_set(err, STATUS_EXHAUSTED, "no memory for a policy");
     }
-    return world_of_policy(served, &action->world, err);
+    return world_of(served, NULL, &action->world, err);
 }
 
 static enum status make_request(struct action *action, struct policy_request **request,
@@ -321,7 +321,7 @@ static enum status make_request(struct action *action, struct policy_request **r
         return rc;
     *request = arena_new(action->arena, struct policy_request);
     if (!*request)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     snprintf((*request)->revision.id, sizeof(*request)->revision.id, "%s",
              action->subject);
     action->request = *request;

@@ -136,7 +136,7 @@ enum status decision_replay(struct service *service, const char *id, struct aren
     enum status rc;
 
     if (!again)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     *is_match = false;
     rc = again_make(service, id, arena, again, err);
     if (!rc)

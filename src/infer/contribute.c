@@ -317,6 +317,11 @@ static enum status contribute_group(const struct forest *forest, const double *r
     int depth;
     enum status rc;
 
+    if (forest->needs_evaluator)
+        return err_set(err, STATUS_INVALID,
+                       "contributions of such a model (%s, not one number per leaf) are "
+                       "not supported",
+                       forest->library);
     if (has_splits && !forest->covers)
         return err_set(err, STATUS_INVALID,
                        "the model's file does not say how much data came by each node");

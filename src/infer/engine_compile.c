@@ -4,6 +4,7 @@
 
 #include "base/rng.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,9 +13,12 @@
 enum {
     HUGE_PAGE_BYTES = 2 << 20,
     CANDIDATE_COUNT_MAX = 16,
-    TRIAL_COUNT = 5,
+    TRIAL_ROUND_COUNT =
+        3,               /* candidates take turns, so that a disturbance hits them all */
+    TRIAL_COUNT_MIN = 3, /* runs per round, and more of them while they are short */
+    TRIAL_COUNT_MAX = 12,
+    TRIAL_NS = 8000,
     TRIAL_NS_MAX = 200000, /* a run that takes longer is not tried again */
-    TRIAL_OUTPUT_COUNT_MAX = 1024,
 };
 
 /* Between the ends of each range. */
@@ -168,26 +172,31 @@ static void run_once(const struct compiled *compiled, const struct trial *trial,
                        trial->group_count);
         return;
     }
+    assert(kernel->row);
     /* Another row each time, as in life: no branch predictor learns it. */
     kernel->row(compiled->form,
                 trial->codes + shift * (size_t)(turn % (QUANTIZE_BLOCK - 1)), trial->raw);
 }
 
-/* The least of a few runs: whatever disturbs makes them longer. */
+/* The least of a few runs and of what was known before: whatever disturbs makes them longer. */
 static int64_t cost_ns(const struct compiled *compiled, const struct trial *trial,
-                       int row_count)
+                       int row_count, int64_t least)
 {
-    int64_t least = INT64_MAX;
+    int64_t spent = 0;
 
-    run_once(compiled, trial, row_count, TRIAL_COUNT); /* warms up */
-    for (int turn = 0; turn < TRIAL_COUNT; turn++) {
-        int64_t begin = now_ns(), spent;
+    if (least > TRIAL_NS_MAX && least < INT64_MAX)
+        return least;
+    run_once(compiled, trial, row_count, TRIAL_COUNT_MAX); /* warms up */
+    for (int turn = 0;
+         turn < TRIAL_COUNT_MIN || (turn < TRIAL_COUNT_MAX && spent < TRIAL_NS); turn++) {
+        int64_t begin = now_ns(), ns;
 
         run_once(compiled, trial, row_count, turn);
-        spent = now_ns() - begin;
-        if (spent < least)
-            least = spent;
-        if (spent > TRIAL_NS_MAX)
+        ns = now_ns() - begin;
+        spent += ns;
+        if (ns < least)
+            least = ns;
+        if (ns > TRIAL_NS_MAX)
             break;
     }
     return least;
@@ -216,6 +225,13 @@ static bool add_candidate(struct candidates *candidates, const struct kernel *ke
     return true;
 }
 
+static bool is_worth_trying(const struct kernel *kernel, enum isa isa, bool may_block)
+{
+    if (kernel->isa > isa || (kernel->superseded_at && kernel->superseded_at <= isa))
+        return false;
+    return kernel->row || may_block;
+}
+
 static bool add_candidates(struct candidates *candidates,
                            const struct kernel_forest *source, bool may_block)
 {
@@ -224,35 +240,80 @@ static bool add_candidates(struct candidates *candidates,
     if (source->slot_count > BLOCK_SLOT_COUNT_MAX)
         may_block = false;
     for (int i = 0; kernels[i] && candidates->count < CANDIDATE_COUNT_MAX; i++)
-        if (kernels[i]->isa <= isa && (kernels[i]->row || may_block) &&
+        if (is_worth_trying(kernels[i], isa, may_block) &&
             !add_candidate(candidates, kernels[i], source))
             return false;
     return true;
 }
 
-/* For each range of rows the index of the fastest candidate. */
-static void find_fastest(const struct candidates *candidates, const struct trial *trial,
-                         int *fastest)
-{
-    int64_t least[ROW_RANGE_COUNT];
+/* What every candidate takes for each range of rows, as far as it was tried. */
+struct costs {
+    int64_t ns[CANDIDATE_COUNT_MAX][ROW_RANGE_COUNT];
+    int64_t least_ns[ROW_RANGE_COUNT];
+};
 
-    for (int range = 0; range < ROW_RANGE_COUNT; range++)
-        least[range] = INT64_MAX;
+static void note_cost(struct costs *costs, int candidate, int range, int64_t ns)
+{
+    costs->ns[candidate][range] = ns;
+    if (ns < costs->least_ns[range])
+        costs->least_ns[range] = ns;
+}
+
+/* Kernels for single rows take as long for each. */
+static void try_rows(const struct candidates *candidates, const struct trial *trial,
+                     struct costs *costs)
+{
     for (int i = 0; i < candidates->count; i++) {
         const struct compiled *compiled = &candidates->compiled[i];
-        int64_t row_ns = compiled->kernel->row ? cost_ns(compiled, trial, 1) : 0;
+        int64_t ns;
 
-        for (int range = 0; range < ROW_RANGE_COUNT; range++) {
-            int64_t ns = compiled->kernel->row
-                             ? row_ns * range_rows[range]
-                             : cost_ns(compiled, trial, range_rows[range]);
+        if (!compiled->kernel->row)
+            continue;
+        ns = cost_ns(compiled, trial, 1, costs->ns[i][0]);
+        for (int range = 0; range < ROW_RANGE_COUNT; range++)
+            note_cost(costs, i, range, ns * range_rows[range]);
+    }
+}
 
-            if (ns < least[range]) {
-                least[range] = ns;
-                fastest[range] = i;
-            }
+/* Kernels for blocks gain with the number of rows: from the most to the fewest, until another is
+ * clearly faster. */
+static void try_blocks(const struct candidates *candidates, const struct trial *trial,
+                       struct costs *costs)
+{
+    for (int i = 0; i < candidates->count; i++) {
+        const struct compiled *compiled = &candidates->compiled[i];
+
+        if (compiled->kernel->row)
+            continue;
+        for (int range = ROW_RANGE_COUNT - 1; range >= 0; range--) {
+            int64_t ns = cost_ns(compiled, trial, range_rows[range], costs->ns[i][range]);
+
+            note_cost(costs, i, range, ns);
+            if (ns / 3 > costs->least_ns[range] / 2)
+                break;
         }
     }
+}
+
+/* For each range of rows the index of the fastest candidate. */
+static void find_fastest(const struct candidates *candidates, const struct trial *trial,
+                         int fastest[ROW_RANGE_COUNT])
+{
+    struct costs costs;
+
+    for (int range = 0; range < ROW_RANGE_COUNT; range++) {
+        costs.least_ns[range] = INT64_MAX;
+        for (int i = 0; i < CANDIDATE_COUNT_MAX; i++)
+            costs.ns[i][range] = INT64_MAX;
+    }
+    for (int round = 0; round < TRIAL_ROUND_COUNT; round++) {
+        try_rows(candidates, trial, &costs);
+        try_blocks(candidates, trial, &costs);
+    }
+    for (int range = 0; range < ROW_RANGE_COUNT; range++)
+        for (int i = candidates->count - 1; i >= 0; i--)
+            if (costs.ns[i][range] == costs.least_ns[range])
+                fastest[range] = i;
 }
 
 /* Move the winners over. */

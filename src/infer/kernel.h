@@ -34,7 +34,8 @@ struct kernel_forest {
  * the codes only; any number of threads. */
 struct kernel {
     const char *name;
-    enum isa isa; /* the least it needs */
+    enum isa isa;           /* the least it needs */
+    enum isa superseded_at; /* from here on another does the same faster; 0: nowhere */
 
     /* Bytes of the compiled form; 0 for a forest that this kernel does not take. */
     size_t (*measure)(const struct kernel_forest *forest);

@@ -304,6 +304,7 @@ static TARGET_AVX2 void scan_row_avx2(const void *compiled, const uint8_t *codes
 const struct kernel kernel_scan_avx2 = {
     .name = "scan-avx2",
     .isa = ISA_AVX2,
+    .superseded_at = ISA_AVX512,
     .measure = scan_measure,
     .compile = scan_compile,
     .row = scan_row_avx2,
@@ -312,6 +313,7 @@ const struct kernel kernel_scan_avx2 = {
 const struct kernel kernel_scan_avx512 = {
     .name = "scan-avx512",
     .isa = ISA_AVX512,
+    .superseded_at = ISA_VBMI,
     .measure = scan_measure,
     .compile = scan_compile,
     .row = scan_row_avx512,

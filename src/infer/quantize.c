@@ -22,8 +22,11 @@ static const double zero_threshold = 1e-35f;
 struct ask {
     uint64_t key;   /* T, as an integer of the same order */
     uint32_t place; /* feature << 16 | forest */
-    int32_t node;
+    uint32_t node : 24;
+    uint32_t rule : 8;
 };
+
+static_assert(FOREST_NODE_COUNT_MAX < 1 << 24);
 
 /* A scale before its thresholds are laid out. */
 struct draft {
@@ -101,6 +104,17 @@ static uint64_t split_key(const struct forest *forest, const struct forest_node 
 
 /* ---- collecting and sorting splits ---- */
 
+/* What a missing value does at a node: one of RULE_COUNT. */
+static int rule_of(const struct forest *forest, const struct forest_node *node)
+{
+    bool is_lightgbm = forest->dialect == FOREST_LIGHTGBM;
+
+    if (is_lightgbm && node->missing == MISSING_NONE)
+        return 4;
+    return (is_lightgbm && node->missing == MISSING_IS_ZERO ? 2 : 0) +
+           !node->goes_left_by_default;
+}
+
 static bool is_numeric(const struct forest_node *node)
 {
     return node->feature >= 0 && !node->is_categorical;
@@ -127,13 +141,17 @@ static void collect_asks(struct builder *builder)
             const struct forest_node *node = &forest->nodes[i];
 
             if (is_numeric(node))
-                *ask++ = (struct ask){split_key(forest, node),
-                                      (uint32_t)node->feature << 16 | (uint32_t)f, i};
+                *ask++ = (struct ask){
+                    .key = split_key(forest, node),
+                    .place = (uint32_t)node->feature << 16 | (uint32_t)f,
+                    .node = (uint32_t)i,
+                    .rule = (uint32_t)rule_of(forest, node),
+                };
         }
     }
 }
 
-static unsigned byte_of(const struct ask *ask, int byte)
+static inline unsigned byte_of(const struct ask *ask, int byte)
 {
     if (byte < KEY_BYTES)
         return ask->key >> 8 * byte & 0xff;
@@ -147,6 +165,7 @@ static void sort_asks(struct builder *builder)
     size_t counts[KEY_BYTES + PLACE_BYTES][256] = {0};
 
     for (size_t i = 0; i < builder->ask_count; i++)
+#pragma GCC unroll 12
         for (int byte = 0; byte < KEY_BYTES + PLACE_BYTES; byte++)
             counts[byte][byte_of(&builder->asks[i], byte)]++;
     for (int byte = 0; byte < KEY_BYTES + PLACE_BYTES; byte++) {
@@ -170,35 +189,6 @@ static void sort_asks(struct builder *builder)
 
 /* ---- scales and slots ---- */
 
-/* What a missing value does at a node: one of RULE_COUNT. */
-static int rule_of(const struct forest *forest, const struct forest_node *node)
-{
-    bool is_lightgbm = forest->dialect == FOREST_LIGHTGBM;
-
-    if (is_lightgbm && node->missing == MISSING_NONE)
-        return 4;
-    return (is_lightgbm && node->missing == MISSING_IS_ZERO ? 2 : 0) +
-           !node->goes_left_by_default;
-}
-
-/* How many of the keys stand before key. */
-static int rank_of(const uint64_t *keys, int count, uint64_t key)
-{
-    int from = 0;
-
-    while (count > 0) {
-        int half = count / 2;
-
-        if (keys[from + half] < key) {
-            from += half + 1;
-            count -= half + 1;
-        } else {
-            count = half;
-        }
-    }
-    return from;
-}
-
 static int slot_of(struct builder *builder, int scale, int rule)
 {
     struct quantizer *quantizer = builder->quantizer;
@@ -216,24 +206,30 @@ static int slot_of(struct builder *builder, int scale, int rule)
     return *slot;
 }
 
-/* The asks [from, to), whose distinct keys stand in the last draft, get slots and ranks. */
+/* The asks [from, to), whose distinct keys stand in the last draft, get slots and ranks. Within
+ * each forest they rise. */
 static void finish_scale(struct builder *builder, size_t from, size_t to)
 {
     struct quantizer *quantizer = builder->quantizer;
     int scale = quantizer->scale_count;
     struct draft *draft = &builder->drafts[scale];
+    const uint64_t *keys = builder->keys + draft->first;
+    uint32_t place = builder->asks[from].place;
+    int rank = 0;
 
     for (int rule = 0; rule < RULE_COUNT; rule++)
         draft->slots[rule] = -1;
     for (size_t i = from; i < to && !builder->is_full; i++) {
         const struct ask *ask = &builder->asks[i];
-        int f = (int)(ask->place & 0xffff);
-        const struct forest_node *node = &builder->forests[f]->nodes[ask->node];
 
-        quantizer->splits[f][ask->node] = (struct split){
-            .slot = (uint16_t)slot_of(builder, scale, rule_of(builder->forests[f], node)),
-            .rank =
-                (uint8_t)rank_of(builder->keys + draft->first, draft->count, ask->key),
+        if (ask->place != place)
+            rank = 0;
+        place = ask->place;
+        while (keys[rank] < ask->key)
+            rank++;
+        quantizer->splits[place & 0xffff][ask->node] = (struct split){
+            .slot = (uint16_t)slot_of(builder, scale, (int)ask->rule),
+            .rank = (uint8_t)rank,
         };
     }
     quantizer->scales[scale].feature = builder->asks[from].place >> 16;

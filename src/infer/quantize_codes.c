@@ -165,7 +165,7 @@ void quantize_row(const struct quantizer *quantizer, const double *row, uint8_t 
 void quantize_block(const struct quantizer *quantizer, const double *rows, int row_count,
                     uint8_t *codes)
 {
-    uint8_t row_codes[QUANTIZE_SLOT_COUNT_MAX];
+    uint8_t row_codes[QUANTIZE_SLOT_COUNT_MAX] = {0};
     size_t width = (size_t)quantizer->feature_count;
 
     memset(codes, 0, (size_t)quantizer->slot_count * QUANTIZE_BLOCK);

@@ -353,6 +353,7 @@ static void score_rows(const struct scorer *scorer, const double *rows, int row_
         if (term->evaluation != evaluated)
             scores = evaluate(scorer, term->evaluation, rows, row_count, room);
         evaluated = term->evaluation;
+        assert(scores.raw);
         for (size_t r = 0; r < count; r++)
             *target_of(scorer, term, r, base, effects, costs) = component_value(
                 bundle, component, scores.raw + r * scores.stride, room->predictions);
@@ -483,6 +484,7 @@ enum status scorer_components(const struct scorer *scorer, const double *row,
         if (term->evaluation != evaluated)
             found = evaluate(scorer, term->evaluation, row, 1, &room);
         evaluated = term->evaluation;
+        assert(found.raw);
         scores[term->component] = found.raw[component->output];
         if (!isfinite(scores[term->component]))
             return err_set(err, STATUS_INVALID, "component %d: its score is not finite",

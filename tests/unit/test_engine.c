@@ -46,6 +46,16 @@ static struct sample sample_make(struct rng *rng, const struct forest *forest,
     return sample;
 }
 
+/* To the bit: also the sign of zero. */
+static bool is_same(double a, double b)
+{
+    uint64_t a_bits, b_bits;
+
+    memcpy(&a_bits, &a, sizeof a_bits);
+    memcpy(&b_bits, &b, sizeof b_bits);
+    return a_bits == b_bits;
+}
+
 static void sample_free(struct sample *sample)
 {
     free(sample->rows);
@@ -68,7 +78,7 @@ static void compare_row_kernel(const struct kernel *kernel, const void *form,
         quantize_row(quantizer, sample->rows + r * features, codes);
         kernel->row(form, codes, raw);
         for (size_t g = 0; g < groups; g++)
-            if (memcmp(&raw[g], &sample->raw[r * groups + g], sizeof *raw))
+            if (!is_same(raw[g], sample->raw[r * groups + g]))
                 fail_msg("%s: row %zu, group %zu: %.17g, not %.17g", kernel->name, r, g,
                          raw[g], sample->raw[r * groups + g]);
     }
@@ -103,7 +113,7 @@ static void compare_block_kernel(const struct kernel *kernel, const void *form,
                 double expected =
                     r < count && g < groups ? sample->raw[(at + r) * groups + g] : -7;
 
-                if (memcmp(&raw[r * stride + g], &expected, sizeof expected))
+                if (!is_same(raw[r * stride + g], expected))
                     fail_msg("%s: %zu rows, row %zu, group %zu: %.17g, not %.17g",
                              kernel->name, count, r, g, raw[r * stride + g], expected);
             }

@@ -393,7 +393,7 @@ static void limits_are_those_of_the_program(void **state)
 /* Codes that no answer has: at start, in the log, or of the command line. */
 static const char not_answered[] =
     "folder_in_use too_few_files invalid_address cannot_listen unknown_scope "
-    "no_scope too_many_keys no_previous_version";
+    "no_scope too_many_keys";
 
 static void check_code(const char *code, const char *where)
 {

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUTE_COUNT_MAX = 128 };
+enum { ROUTE_COUNT_MAX = 128, PATH_BYTES_MAX = 512 };
 
 static char *folder;
 static struct service *service;
@@ -155,7 +155,7 @@ static void check_request(const struct asked *asked, const struct route *route)
 
 static const struct route *route_of(const struct asked *asked)
 {
-    char params[PARAM_COUNT_MAX][PARAM_BYTES], allowed[64], path[PATH_BYTES_MAX];
+    char params[PARAM_COUNT_MAX][PARAM_BYTES], allowed[ALLOW_BYTES], path[PATH_BYTES_MAX];
     const struct route *route;
 
     snprintf(path, sizeof path, "%.*s", (int)strcspn(asked->path, "?"), asked->path);
