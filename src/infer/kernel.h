@@ -47,8 +47,8 @@ struct kernel {
     /* codes (slot), readable for CODE_SLACK bytes beyond its last -> raw (group). */
     void (*row)(const void *compiled, const uint8_t *codes, double *raw);
 
-    /* codes (slot, 64), aligned to 64; 1 <= row_count <= row_count_max -> raw (row, group), rows
-     * raw_stride numbers apart. Codes beyond row_count may be anything. */
+    /* codes (slot, 64), aligned to row_count_max, a power of two; 1 <= row_count <= row_count_max ->
+     * raw (row, group), rows raw_stride numbers apart. Codes beyond row_count may be anything. */
     void (*block)(const void *compiled, const uint8_t *codes, int row_count, double *raw,
                   size_t raw_stride);
     int row_count_max; /* of block: up to 64 */
