@@ -244,6 +244,7 @@ static void planes_compile_whole(const struct kernel_forest *source, void *compi
 const struct kernel kernel_planes_avx2 = {
     .name = "planes-avx2",
     .isa = ISA_AVX2,
+    .superseded_at = ISA_AVX512,
     .measure = planes_measure,
     .compile = planes_compile_whole,
     .block = planes_block,

@@ -302,6 +302,7 @@ static void team_compile_words(const struct kernel_forest *source, void *compile
 const struct kernel kernel_team_avx512 = {
     .name = "team-avx512",
     .isa = ISA_AVX512,
+    .superseded_at = ISA_VBMI,
     .measure = team_measure_words,
     .compile = team_compile_words,
     .block = team_block,
