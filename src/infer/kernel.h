@@ -47,8 +47,8 @@ struct kernel {
     /* codes (slot), readable for CODE_SLACK bytes beyond its last -> raw (group). */
     void (*row)(const void *compiled, const uint8_t *codes, double *raw);
 
-    /* codes (slot, 64), aligned to 64; 1 <= row_count <= row_count_max -> raw (row, group), rows
-     * raw_stride numbers apart. Codes beyond row_count may be anything. */
+    /* codes (slot, 64), aligned to row_count_max, a power of two; 1 <= row_count <= row_count_max ->
+     * raw (row, group), rows raw_stride numbers apart. Codes beyond row_count may be anything. */
     void (*block)(const void *compiled, const uint8_t *codes, int row_count, double *raw,
                   size_t raw_stride);
     int row_count_max; /* of block: up to 64 */
@@ -62,6 +62,10 @@ extern const struct kernel kernel_walk; /* anything, in portable C */
 extern const struct kernel kernel_mux; /* up to 8 levels */
 extern const struct kernel kernel_scan_avx2, kernel_scan_avx512,
     kernel_scan_vbmi; /* up to 128 leaves */
+
+/* For blocks of rows, with up to 64 leaves: a few rows, many rows. */
+extern const struct kernel kernel_team_avx512, kernel_team_vbmi;
+extern const struct kernel kernel_planes_avx2, kernel_planes_avx512;
 #endif
 
 /* ---- what kernels have in common ---- */

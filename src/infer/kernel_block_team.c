@@ -1,0 +1,294 @@
+/* kernel_block_team.c - trees laid into lanes: completed, or from left to right. */
+#include "infer/kernel_block_team.h"
+
+enum {
+    REGISTER_BYTES = 64,
+    RANK_ALWAYS_LEFT = 255,
+    /* A swept node costs about as much as so many of a complete tree. */
+    SWEPT_COST = 3,
+};
+
+/* ---- laying out ---- */
+
+static bool find_slots(const struct kernel_forest *source, struct team *team)
+{
+    bool is_used[QUANTIZE_SLOT_COUNT_MAX] = {0};
+    int count = 0;
+
+    for (int i = 0; i < source->forest->node_count; i++)
+        if (source->forest->nodes[i].feature >= 0)
+            is_used[source->splits[i].slot] = true;
+    for (int s = 0; s < source->slot_count; s++) {
+        if (!is_used[s])
+            continue;
+        if (count == TEAM_SLOT_COUNT_MAX)
+            return false;
+        team->used[count++] = (uint16_t)s;
+    }
+    team->used_count = count;
+    team->slot_count = count <= 64 ? 64 : count <= 128 ? 128 : TEAM_SLOT_COUNT_MAX;
+    return true;
+}
+
+static int local_slot(const struct team *team, int slot)
+{
+    int from = 0, to = team->used_count;
+
+    while (to - from > 1) {
+        int middle = (from + to) / 2;
+
+        if (team->used[middle] <= slot)
+            from = middle;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+static void bunch_init(const struct kernel_forest *source, int first,
+                       struct team_bunch *bunch)
+{
+    int rest = source->forest->tree_count - first;
+    int depth = 0, leaves = 1;
+
+    *bunch = (struct team_bunch){
+        .tree_count = rest < TEAM_LANE_COUNT ? rest : TEAM_LANE_COUNT,
+    };
+    for (int t = first; t < first + bunch->tree_count; t++) {
+        if (source->tree_depths[t] > depth)
+            depth = source->tree_depths[t];
+        if (source->tree_leaf_counts[t] > leaves)
+            leaves = source->tree_leaf_counts[t];
+    }
+    bunch->is_complete = depth <= TEAM_LEVEL_MAX && (1 << depth) <= SWEPT_COST * leaves;
+    bunch->size = bunch->is_complete ? depth : leaves - 1;
+    if (bunch->is_complete)
+        leaves = 1 << depth;
+    bunch->leaf_count =
+        leaves <= TEAM_LEAF_COUNT_MAX / 2 ? TEAM_LEAF_COUNT_MAX / 2 : TEAM_LEAF_COUNT_MAX;
+}
+
+/* Registers of a node. */
+static int part_count(const struct team *team, const struct team_bunch *bunch)
+{
+    return (team->lane_bytes == 1 ? 2 : 1) + !bunch->is_complete;
+}
+
+/* Of as many trees as a register has lanes. */
+static size_t register_node_bytes(const struct team *team, const struct team_bunch *bunch)
+{
+    int count = bunch->is_complete ? (1 << bunch->size) - 1 : bunch->size;
+
+    return (size_t)count * (size_t)part_count(team, bunch) * REGISTER_BYTES;
+}
+
+static size_t node_bytes(const struct team *team, const struct team_bunch *bunch)
+{
+    return register_node_bytes(team, bunch) * (size_t)team->lane_bytes;
+}
+
+static size_t tree_leaf_bytes(const struct kernel_forest *source,
+                              const struct team_bunch *bunch)
+{
+    return (size_t)bunch->leaf_count * block_number_bytes(source);
+}
+
+static size_t bunch_bytes(const struct kernel_forest *source, const struct team *team,
+                          const struct team_bunch *bunch)
+{
+    return node_bytes(team, bunch) +
+           (size_t)bunch->tree_count * tree_leaf_bytes(source, bunch);
+}
+
+static bool layout(const struct kernel_forest *source, int lane_bytes, struct team *team)
+{
+    *team = (struct team){
+        .head = block_head_layout(source, sizeof *team),
+        .lane_bytes = lane_bytes,
+    };
+    if (!find_slots(source, team))
+        return false;
+    team->bunch_count =
+        (source->forest->tree_count + TEAM_LANE_COUNT - 1) / TEAM_LANE_COUNT;
+    team->bunches = team->head.end;
+    team->head.end +=
+        block_aligned((size_t)team->bunch_count * sizeof(struct team_bunch));
+    return true;
+}
+
+size_t team_measure(const struct kernel_forest *source, int lane_bytes)
+{
+    struct team team;
+    size_t bytes;
+
+    if (source->leaf_count_max > TEAM_LEAF_COUNT_MAX ||
+        source->forest->group_count > BLOCK_GROUP_COUNT_MAX ||
+        !layout(source, lane_bytes, &team))
+        return 0;
+    bytes = team.head.end;
+    for (int t = 0; t < source->forest->tree_count; t += TEAM_LANE_COUNT) {
+        struct team_bunch bunch;
+
+        bunch_init(source, t, &bunch);
+        bytes += bunch_bytes(source, &team, &bunch);
+    }
+    return bytes <= UINT32_MAX ? bytes : 0;
+}
+
+/* ---- compiling ---- */
+
+/* A tree on its way into its lane. */
+struct planting {
+    const struct kernel_forest *source;
+    const struct team *team;
+    const struct team_bunch *bunch;
+    int tree, lane;
+    char *nodes;  /* of the bunch */
+    void *leaves; /* of the tree */
+};
+
+static void put_leaf(const struct planting *planting, int32_t node, int index)
+{
+    const struct forest *forest = planting->source->forest;
+
+    block_put_leaf(leaf_value(forest, planting->tree, &forest->nodes[node]),
+                   forest->dialect == FOREST_XGBOOST, planting->bunch->leaf_count, index,
+                   planting->leaves);
+}
+
+/* Write the parts of the node at an index of the bunch. */
+static void put_node(const struct planting *planting, int index, int slot, int rank,
+                     int first)
+{
+    const struct team *team = planting->team;
+    int parts = part_count(team, planting->bunch);
+    char *at = planting->nodes + (size_t)index * (size_t)parts * REGISTER_BYTES;
+
+    if (team->lane_bytes == 1) {
+        uint8_t *bytes = (uint8_t *)at + planting->lane;
+
+        bytes[TEAM_SLOT * REGISTER_BYTES] = (uint8_t)slot;
+        bytes[TEAM_RANK * REGISTER_BYTES] = (uint8_t)rank;
+        if (!planting->bunch->is_complete)
+            bytes[TEAM_FIRST * REGISTER_BYTES] = (uint8_t)first;
+    } else {
+        int half = planting->lane / (TEAM_LANE_COUNT / 2);
+        uint16_t *words = (uint16_t *)(at + (size_t)half * planting->bunch->half_bytes) +
+                          planting->lane % (TEAM_LANE_COUNT / 2);
+
+        words[0] = (uint16_t)(rank << 8 | slot);
+        if (!planting->bunch->is_complete)
+            words[REGISTER_BYTES / sizeof *words] = (uint16_t)first;
+    }
+}
+
+static void put_split(const struct planting *planting, int index, int32_t node, int first)
+{
+    struct split split = planting->source->splits[node];
+
+    put_node(planting, index, local_slot(planting->team, split.slot), split.rank, first);
+}
+
+/* The subtree below a node, which stands at an index of its level. A leaf goes on to the left. */
+static void put_complete(const struct planting *planting, int32_t node, int level,
+                         int index)
+{
+    const struct forest_node *here = &planting->source->forest->nodes[node];
+    int at = (1 << level) - 1 + index;
+
+    if (level == planting->bunch->size) {
+        put_leaf(planting, node, index);
+    } else if (here->feature >= 0) {
+        put_split(planting, at, node, 0);
+        put_complete(planting, here->left, level + 1, 2 * index);
+        put_complete(planting, here->right, level + 1, 2 * index + 1);
+    } else {
+        put_node(planting, at, 0, RANK_ALWAYS_LEFT, 0);
+        put_complete(planting, node, level + 1, 2 * index);
+    }
+}
+
+/* From left to right; the first leaf of a node is known before its subtree is. */
+static void put_swept(const struct planting *planting)
+{
+    const struct forest *forest = planting->source->forest;
+    struct {
+        int32_t node;
+        int first;
+    } waiting[TEAM_LEAF_COUNT_MAX];
+    int32_t at = forest->roots[planting->tree];
+    int depth = 0, leaf = 0;
+
+    for (;;) {
+        for (; forest->nodes[at].feature >= 0; at = forest->nodes[at].left) {
+            waiting[depth].node = at;
+            waiting[depth++].first = leaf;
+        }
+        put_leaf(planting, at, leaf);
+        if (depth == 0)
+            break;
+        depth--;
+        put_split(planting, leaf, waiting[depth].node, waiting[depth].first);
+        at = forest->nodes[waiting[depth].node].right;
+        leaf++;
+    }
+    for (; leaf < planting->bunch->size; leaf++)
+        put_node(planting, leaf, 0, RANK_ALWAYS_LEFT, 0);
+}
+
+static void put_bunch(const struct kernel_forest *source, const struct team *team,
+                      const struct team_bunch *bunch, int first, char *base)
+{
+    struct planting planting = {
+        .source = source,
+        .team = team,
+        .bunch = bunch,
+        .nodes = base + bunch->nodes,
+        .leaves = base + bunch->leaves,
+    };
+
+    for (; planting.lane < bunch->tree_count; planting.lane++) {
+        planting.tree = first + planting.lane;
+        if (bunch->is_complete)
+            put_complete(&planting, source->forest->roots[planting.tree], 0, 0);
+        else
+            put_swept(&planting);
+        planting.leaves = (char *)planting.leaves + tree_leaf_bytes(source, bunch);
+    }
+}
+
+void team_compile(const struct kernel_forest *source, int lane_bytes, void *compiled)
+{
+    char *base = compiled;
+    struct team_bunch *bunches;
+    struct team team;
+    size_t at;
+
+    (void)layout(source, lane_bytes, &team);
+    memcpy(compiled, &team, sizeof team);
+    block_head_compile(source, &team.head, compiled);
+    bunches = (struct team_bunch *)(base + team.bunches);
+    at = team.head.end;
+    for (int i = 0; i < team.bunch_count; i++) {
+        struct team_bunch *bunch = &bunches[i];
+        int first = i * TEAM_LANE_COUNT;
+
+        bunch_init(source, first, bunch);
+        bunch->half_bytes = (uint32_t)register_node_bytes(&team, bunch);
+        bunch->nodes = (uint32_t)at;
+        bunch->leaves = (uint32_t)(at + node_bytes(&team, bunch));
+        put_bunch(source, &team, bunch, first, base);
+        at += bunch_bytes(source, &team, bunch);
+    }
+}
+
+void team_codes(const struct team *team, const uint8_t *block_codes, int row_count,
+                uint8_t *codes)
+{
+    for (int i = 0; i < team->used_count; i++) {
+        const uint8_t *of_slot = block_codes + (size_t)team->used[i] * QUANTIZE_BLOCK;
+
+        for (int r = 0; r < row_count; r++)
+            codes[r * team->slot_count + i] = of_slot[r];
+    }
+}
