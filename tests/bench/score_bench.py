@@ -220,17 +220,16 @@ def plot(report, folder):
         script = f"""
 set terminal pngcairo size 900,520 font 'sans,11'
 set output '{folder / model}.png'
-set title "{title}, 28 features: ns per row\\n{{/*0.75 {host['cpu']}, {host['cores']} cores, load {host['load_before']}, one thread, {host['at'][:10]}}}" noenhanced
-set title enhanced
+set title "{title}, 28 features: ns per row\\n{{/*0.75 {host['cpu']}, {host['cores']} cores, load {host['load_before']}, one thread, {host['at'][:10]}}}"
 set style data histogram
 set style histogram clustered gap 1
 set style fill solid 0.9 noborder
 set logscale y
 set format y '%.0s %c'
-set yrange [1:*]
+set yrange [10:*]
 set grid ytics lc rgb '#dddddd'
 set xlabel 'rows per call'
-set key top right
+set key outside bottom center horizontal
 $data << EOD
 {data}
 EOD
