@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A working service in a fresh folder, a few cases sent to it as support tooling would, and what
-# it answers. Stops the service at the end and says how to keep it running.
+# it answers. Stops the service at the end and says how to keep it running. A folder that an earlier
+# run left is made anew; any other that is not empty is refused.
 # usage: scripts/demo.sh [PROGRAM [FOLDER]]
 set -euo pipefail
 
@@ -19,7 +20,15 @@ if [ -f "$data/demo.json" ] &&
     curl -s -o /dev/null --max-time 2 "http://$(jq -r .listen "$data/demo.json")/"; then
     fail "a service still runs on $data; stop it first"
 fi
-rm -rf "$data"
+# Only what an earlier demo made is thrown away.
+if [ -d "$data" ] && [ -n "$(ls -A "$data")" ]; then
+    if [ ! -f "$data/demo.json" ] || [ ! -f "$data/redress.db" ]; then
+        fail "$data is no demo folder, and it is not empty: name another folder, or empty it"
+    fi
+    rm -rf "$data"
+elif [ -e "$data" ] && [ ! -d "$data" ]; then
+    fail "$data is not a folder"
+fi
 "$redress" demo --data "$data" >/dev/null || fail "no demo folder"
 listen=$(jq -r .listen "$data/demo.json")
 support=$(jq -r .keys.support "$data/demo.json")

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Train models with XGBoost and write what it scores, for tests/integration/test_xgboost_parity.
 
-Usage: xgboost_parity.py FOLDER [SEED]. One folder per case: model.json, X.csv (no header),
-raw.csv, pred.csv, leaf.csv. Half of the rows stand exactly on thresholds of the model or one
-float beside them. Exit 77 when XGBoost for Python is not installed.
+Usage: xgboost_parity.py FOLDER [SEED]. One folder per case: model.json and model.ubj, the same
+model, X.csv (no header), raw.csv, pred.csv, leaf.csv and raw_2_7.csv (rounds 2 up to before 7) of trees. Half of the rows stand exactly
+on thresholds of the model or one float beside them. Exit 77 when XGBoost for Python is not installed.
 """
 import json
 import pathlib
@@ -44,6 +44,22 @@ CASES = [
     ("pruned", "reg:squarederror", {"gamma": 3.0, "tree_method": "exact"}),
     ("categories", "reg:squarederror", {"tree_method": "hist", "max_cat_to_onehot": 1}),
     ("one_hot", "binary:logistic", {"tree_method": "hist", "max_cat_to_onehot": 100}),
+    ("aft", "survival:aft", {"base_score": 2.0}),
+    ("ndcg", "rank:ndcg", {}),
+    ("map", "rank:map", {}),
+    ("multi_target", "reg:squarederror", {"targets": 3, "base_score": 0.1}),
+    ("multi_label", "binary:logistic", {"targets": 2}),
+    ("dart_weighted", "count:poisson", {"booster": "dart", "rate_drop": 0.5, "sample_type": "weighted",
+                                        "normalize_type": "forest"}),
+    ("categories_dart", "reg:squarederror", {"tree_method": "hist", "max_cat_to_onehot": 3,
+                                             "booster": "dart", "rate_drop": 0.3}),
+    ("categories_many", "multi:softprob", {"tree_method": "hist", "max_cat_to_onehot": 1,
+                                           "num_class": 3, "max_depth": 8}),
+    ("linear", "reg:squarederror", {"booster": "gblinear", "base_score": 0.3}),
+    ("linear_logistic", "binary:logistic", {"booster": "gblinear", "updater": "coord_descent"}),
+    ("linear_poisson", "count:poisson", {"booster": "gblinear", "eta": 0.05}),
+    ("linear_softprob", "multi:softprob", {"booster": "gblinear", "num_class": 3}),
+    ("linear_lambda", "reg:squarederror", {"booster": "gblinear", "lambda": 0.1, "alpha": 0.05}),
     ("stump", "reg:squarederror", {"max_depth": 1}),
     ("constant", "reg:squarederror", {"gamma": 1e12}),
 ]
@@ -57,11 +73,13 @@ def labels(objective, signal, classes, rng):
         return (signal > 0).astype(float)
     if objective == "survival:cox":
         return numpy.where(rng.random(len(signal)) < 0.3, -1, 1) * numpy.exp(signal / 4)
-    if objective == "rank:pairwise":
+    if objective == "rank:map":
+        return (signal > 0).astype(float)
+    if objective.startswith("rank"):
         return numpy.clip(numpy.round(signal + 2), 0, 4)
     if objective in ("count:poisson", "reg:tweedie"):
         return rng.poisson(numpy.exp(numpy.clip(signal, -2, 2))).astype(float)
-    if objective in ("reg:gamma", "reg:squaredlogerror"):
+    if objective in ("reg:gamma", "reg:squaredlogerror", "survival:aft"):
         return numpy.exp(numpy.clip(signal, -2, 2))
     return signal
 
@@ -82,6 +100,8 @@ def training_rows(has_categories, rng):
 def thresholds(model):
     """Per feature, the numeric split points of every tree."""
     booster = model["learner"]["gradient_booster"]
+    if booster["name"] == "gblinear":
+        return [[] for _ in range(FEATURES)]
     booster = booster.get("gbtree", booster)
     points = [[] for _ in range(FEATURES)]
     for tree in booster["model"]["trees"]:
@@ -109,8 +129,8 @@ def scored_rows(rows, points, has_categories, rng):
     scored[-2] = 0.0
     scored[-3] = -0.0
     scored[-4] = numpy.float32(1e-40)
-    if not has_categories:
-        scored[-5] = numpy.float32(3e38)
+    if any(len(p) for p in points) and not has_categories:
+        scored[-5] = numpy.float32(3e38)  # gblinear would multiply it
     return scored
 
 
@@ -124,27 +144,39 @@ def write(path, table):
 
 def run(folder, index, name, objective, parameters, seed):
     rng = numpy.random.default_rng([seed, index])
-    has_categories = name in ("categories", "one_hot")
+    parameters = dict(parameters)
+    targets = parameters.pop("targets", 1)
+    has_categories = name.startswith("categories") or name == "one_hot"
+    is_linear = parameters.get("booster") == "gblinear"
     rows, signal = training_rows(has_categories, rng)
     kinds = ["q", "q", "q", "c", "c", "q"] if has_categories else None
     label = labels(objective, signal, parameters.get("num_class", 0), rng)
+    if targets > 1:
+        label = numpy.stack([label if i == 0 else numpy.roll(label, i) for i in range(targets)], 1)
     data = xgboost.DMatrix(rows, label, feature_types=kinds, enable_categorical=has_categories)
     if objective.startswith("rank"):
         data.set_group([20] * (ROWS // 20))
-    settings = {"objective": objective, "max_depth": 5, "eta": 0.3, "seed": seed, "nthread": 1,
-                "verbosity": 0}
+    if objective == "survival:aft":
+        data.set_float_info("label_lower_bound", label)
+        data.set_float_info("label_upper_bound", label * rng.choice([1.0, 2.0], ROWS))
+    settings = {"objective": objective, "eta": 0.3, "seed": seed, "nthread": 1, "verbosity": 0}
+    if not is_linear:
+        settings["max_depth"] = 5
     settings.update(parameters)
     booster = xgboost.train(settings, data, ROUNDS)
     path = folder / name
     path.mkdir(parents=True)
     booster.save_model(path / "model.json")
+    booster.save_model(path / "model.ubj")
     points = thresholds(json.loads((path / "model.json").read_text()))
     scored = scored_rows(rows, points, has_categories, rng)
     asked = xgboost.DMatrix(scored, feature_types=kinds, enable_categorical=has_categories)
     write(path / "X.csv", scored)
     write(path / "raw.csv", booster.predict(asked, output_margin=True))
     write(path / "pred.csv", booster.predict(asked))
-    write(path / "leaf.csv", booster.predict(asked, pred_leaf=True))
+    if not is_linear:
+        write(path / "raw_2_7.csv", booster.predict(asked, output_margin=True, iteration_range=(2, 7)))
+        write(path / "leaf.csv", booster.predict(asked, pred_leaf=True))
 
 
 def main():

@@ -5,6 +5,7 @@
 #ifndef REDRESS_BASE_ARENA_H
 #define REDRESS_BASE_ARENA_H
 
+#include "base/err.h"
 #include "base/text.h"
 
 #include <stddef.h>
@@ -34,6 +35,9 @@ char *arena_copy(struct arena *arena, struct text text);
 /* printf into the arena; NULL when there is no room. */
 char *arena_format(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* What a call says whose arena has no room: EXHAUSTED. */
+enum status arena_exhausted(struct err *err);
 
 /* Free the chunks and start again at the front of the buffer. */
 void arena_reset(struct arena *arena);

@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-/* What kind of failure it is; http_code() alone turns it into an HTTP number. */
+/* What kind of failure it is; http_status_of() alone turns it into an HTTP number. */
 enum [[nodiscard]] status{
     STATUS_OK = 0,
     STATUS_MALFORMED,    /* the bytes cannot be read as what they should be */

@@ -9,7 +9,8 @@
 #include <stddef.h>
 
 /* Read all of it, "-" is standard input. *content is ended by NUL (not counted) and freed
- * by the caller. TOO_LARGE over bytes_max; NOT_FOUND and IO name the path. */
+ * by the caller. TOO_LARGE over bytes_max; NOT_FOUND and IO name the path. Pipes and devices are
+ * refused with IO, unless they were handed to this program (/dev/fd/N, /dev/stdin). */
 enum status file_read(const char *path, size_t bytes_max, char **content, size_t *bytes,
                       struct err *err);
 

@@ -60,23 +60,6 @@ enum status model_version_show(struct service *service, const char *name, int64_
 enum status model_history_show(struct service *service, const char *name, int64_t at_us,
                                struct arena *arena, struct text *json, struct err *err);
 
-/* The version that the alias pointed at before, for rolling back with alias_put. CONFLICT, code
- * no_previous_version, when there is none. */
-enum status model_previous(struct service *service, const char *name, const char *alias,
-                           int64_t *version, struct err *err);
-
-/* Fill the holder with the newest policies and the champions, at start. What cannot be loaded is
- * logged and left out. */
-enum status world_load(struct store *reader, struct world_holder *worlds,
-                       struct err *err);
-
-/* A served model or policy revision as stored, not necessarily in force, checked again; the caller
- * has the first hold on it. For replay. */
-enum status model_open(struct store *reader, const char *name, int64_t version,
-                       struct served_model **served, struct err *err);
-enum status policy_open(struct store *reader, const char *id, int64_t revision,
-                        struct served_policy **served, struct err *err);
-
 /* --- API keys ------------------------------------------------------------------------------- */
 
 /* {"name", "scopes": [..], "expires_at"}: the answer has the key's text, once: it is never kept, an

@@ -36,6 +36,7 @@ enum access {
  * includes all the others. */
 enum status access_parse(struct text scopes, unsigned *bits, struct err *err);
 const char *access_name(enum access access);
+bool access_find(struct text name, enum access *access); /* false: no such scope */
 
 enum { KEY_TEXT_BYTES = 100 };
 

@@ -16,6 +16,8 @@
 struct service_settings {
     const char *folder;
     const struct clock *clock;
+    const char
+        *build; /* "redress 0.1.0 (abcdef123456)": part of every decision; borrowed */
     int reader_count;      /* read connections, 1 .. 64 */
     int queue_capacity;    /* requests waiting for the commit thread */
     bool has_keepers;      /* expire holds, roll periods, re-solve prices, checkpoint */
@@ -34,6 +36,7 @@ void service_close(struct service *service);
 
 /* What the use cases work with. */
 const struct clock *service_clock(const struct service *service);
+const char *service_build(const struct service *service);
 struct world_holder *service_worlds(struct service *service);
 struct committer *service_committer(struct service *service);
 struct keyring *service_keyring(struct service *service);
@@ -45,6 +48,12 @@ void service_reader_give(struct service *service, struct store *reader);
 /* Claim an idempotency key for a request in flight; false: another one has it. */
 bool service_claim(struct service *service, struct text scope_key);
 void service_unclaim(struct service *service, struct text scope_key);
+
+/* Something that takes long, to be run on a thread of its own. It may be freed in run. */
+struct chore {
+    void (*run)(struct chore *chore);
+};
+enum status service_chore(struct service *service, struct chore *chore, struct err *err);
 
 /* NULL when all is well, else what is not, for /readyz. */
 const char *service_trouble(const struct service *service);

@@ -34,8 +34,8 @@ struct served_model {
 struct world {
     atomic_int holders;
     int64_t number; /* rises by one with every change */
-    struct served_policy
-        *policies[WORLD_POLICY_COUNT_MAX]; /* by falling priority, then id */
+    struct served_policy *policies
+        [WORLD_POLICY_COUNT_MAX]; /* by falling priority, then the narrower scope, then id */
     int policy_count;
     struct served_model *models[WORLD_MODEL_COUNT_MAX];
     int model_count;
@@ -59,6 +59,14 @@ struct served_model *served_model_new(const char *name, int64_t version,
 void served_policy_release(struct served_policy *served); /* NULL is fine */
 void served_model_release(struct served_model *served);
 
+/* One more hold on a model, for whoever keeps it longer than the world it was found in. */
+struct served_model *served_model_hold(const struct served_model *served);
+
+/* A world of nothing but these, each or both NULL, that is not the current one. The caller's holds
+ * pass to it, also on failure; world_release gives them back. */
+enum status world_of(struct served_policy *policy, struct served_model *model,
+                     struct world **world, struct err *err);
+
 /* Make the next world, with this policy or model in place of the one of the same name; a NULL
  * scorer's name leaves. The caller's hold passes to the world, also on failure. One writer at a
  * time: the commit thread. */
@@ -67,7 +75,7 @@ enum status world_put_policy(struct world_holder *holder, struct served_policy *
 enum status world_put_model(struct world_holder *holder, struct served_model *model,
                             struct err *err);
 
-/* The first policy that matches the case, by priority; NULL when none does. */
+/* The first policy that matches the case, in the order of policies; NULL when none does. */
 const struct served_policy *world_policy(const struct world *world,
                                          const struct refund_case *asked);
 const struct served_model *world_model(const struct world *world, const char *name);

@@ -21,10 +21,10 @@ struct route;   /* private to http/ */
 enum {
     EXCHANGE_BUFFER_BYTES = 48 << 10,
     EXCHANGE_ARENA_BYTES_MAX = 8 << 20,
-    PATH_BYTES_MAX = 512,
     QUERY_COUNT_MAX = 16,
     PARAM_COUNT_MAX = 3,
     PARAM_BYTES = 129,
+    ALLOW_BYTES = 64,
     SCOPE_SET_ALL = -1,
 };
 
@@ -44,7 +44,7 @@ struct reply {
     const char *content_type; /* NULL: application/json */
     char etag[32];            /* with its quotes; empty: none */
     const char *location;     /* NULL: none */
-    const char *allow;        /* of 405 */
+    char allow[ALLOW_BYTES];  /* of 405; empty: none */
     int retry_after_s;        /* 0: none */
     bool is_replayed;
 };
@@ -73,6 +73,7 @@ struct exchange {
     struct principal principal;
     int64_t started_us; /* monotonic */
     struct reply reply;
+    bool is_deferred; /* done will be called */
     char buffer[EXCHANGE_BUFFER_BYTES];
 };
 

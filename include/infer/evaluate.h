@@ -9,7 +9,8 @@
 #include "model/linear.h"
 
 /* Raw scores (margins), added up in the library's own order and width, over the rounds
- * [round_from, round_to): rows (row, feature_count) -> raw (row, group_count). */
+ * [round_from, round_to): rows (row, feature_count) -> raw (row, group_count). A forest of
+ * no trees has no rounds: 0 to 0 is all of it. */
 void forest_raw(const struct forest *forest, const double *rows, int row_count,
                 int round_from, int round_to, double *raw);
 
@@ -18,6 +19,10 @@ void forest_raw(const struct forest *forest, const double *rows, int row_count,
  * round_from. */
 void forest_leaves(const struct forest *forest, const double *rows, int row_count,
                    int round_from, int round_to, int32_t *leaves);
+
+/* Where one node sends a value of its feature. */
+bool forest_goes_left(const struct forest *forest, const struct forest_node *node,
+                      double value);
 
 int forest_round_count(const struct forest *forest);
 

@@ -1,9 +1,11 @@
 /* forest.h - a forest of decision trees as read from a model file, and the rules it
  * follows.
  *
- * One form for XGBoost and LightGBM, as plain and close to the files as possible: engines
- * compile it into something faster. Immutable after loading; any number of threads may
- * read it. */
+ * One form for XGBoost, LightGBM and CatBoost, as plain and close to the files as
+ * possible: engines compile it into something faster. What few models have and what does
+ * not pay to compile is marked with needs_evaluator: an engine must leave such a forest
+ * to the plain evaluator (infer/evaluate.h), and need not know more of it. Immutable after
+ * loading; any number of threads may read it. */
 #ifndef REDRESS_MODEL_FOREST_H
 #define REDRESS_MODEL_FOREST_H
 
@@ -14,17 +16,30 @@
 
 enum {
     FOREST_FEATURE_COUNT_MAX = 65536,
+    FOREST_NAME_BYTES_MAX = 16 << 20, /* of all features */
     FOREST_TREE_COUNT_MAX = 100000,
     FOREST_NODE_COUNT_MAX = 2500000, /* over all trees: about 100 MB */
     FOREST_GROUP_COUNT_MAX = 4096,
     FOREST_CATEGORY_WORD_COUNT_MAX = 4 << 20, /* over all trees: 16 MB of bit sets */
+    FOREST_VALUE_COUNT_MAX = 8 << 20,         /* of vector leaves over all trees: 64 MB */
+    FOREST_TERM_COUNT_MAX = 4 << 20,          /* of linear leaves over all trees: 64 MB */
     MODEL_BYTES_MAX = 256 << 20,              /* of a model file */
 };
 
 /* How a split compares.
  * XGBOOST: x and threshold are float32, left iff x < threshold, the sum is float32 in
- * tree order. LIGHTGBM: doubles, left iff x <= threshold, |x| <= 1e-35f is 0 first. */
-enum forest_dialect { FOREST_XGBOOST, FOREST_LIGHTGBM };
+ * tree order. LIGHTGBM: doubles, left iff x <= threshold, |x| <= 1e-35f is 0 first.
+ * CATBOOST: splits as XGBOOST (a threshold is the next float after the file's border, so
+ * that x < threshold is x <= border), the sum is double, times sum_scale, plus the base. */
+enum forest_dialect { FOREST_XGBOOST, FOREST_LIGHTGBM, FOREST_CATBOOST };
+
+/* What the trees give. */
+enum forest_form {
+    FOREST_OF_NUMBERS,  /* a leaf has one number, for the tree's group */
+    FOREST_OF_VECTORS,  /* a leaf has a number for every group */
+    FOREST_OF_LINES,    /* a leaf has a linear function of the features, or one number */
+    FOREST_OF_NO_TREES, /* only weights: XGBoost's gblinear */
+};
 
 enum missing_rule {
     MISSING_IS_NAN,  /* NaN goes by default */
@@ -56,12 +71,30 @@ struct forest_node {
     bool is_categorical;
     bool goes_left_by_default;
     uint8_t missing; /* enum missing_rule */
+    int32_t values;  /* leaf: of VECTORS its first number in leaf_values, of LINES its
+                        index in lines, -1: only the number in threshold */
+};
+
+/* constant + sum of coefficient x feature; the number in the leaf's threshold when one of
+ * these features is missing. */
+struct forest_line {
+    double constant;
+    uint32_t first_term, term_count;
+};
+
+struct forest_term {
+    double coefficient;
+    int32_t feature;
 };
 
 struct forest {
     enum forest_dialect dialect;
-    char library[24];   /* "xgboost-1.7.4", "lightgbm-v4", for people */
-    char objective[48]; /* as the file names it */
+    enum forest_form form;
+    bool
+        needs_evaluator; /* for infer/evaluate.h only: any form but NUMBERS, and CATBOOST;
+                             no engine may compile it */
+    char library[24];    /* "xgboost-1.7.4", "lightgbm-v4", for people */
+    char objective[48];  /* as the file names it */
     enum link link;
     double link_slope;
     bool
@@ -70,6 +103,8 @@ struct forest {
     int group_count; /* outputs */
     int tree_count;
     int trees_per_round; /* iterations are counted in rounds of so many trees */
+    int best_round;      /* where training would have stopped early; -1: the file does not
+                            say. Advice: all trees count */
     int node_count;
     char **feature_names; /* feature_count of them, or NULL */
     double *base_margin;  /* (group); already in margin space */
@@ -77,18 +112,29 @@ struct forest {
                              stand together in the order of a walk, parents first */
     int32_t *tree_groups; /* (tree) */
     float *tree_weights;  /* (tree), dart; or NULL */
+    double sum_scale;     /* CATBOOST; else 1 */
     struct forest_node *nodes;
+    double *covers; /* (node): the training data that came by, >= 0, for explanations; or
+                       NULL where the file does not say */
     uint32_t *category_words;
     uint32_t category_word_count;
+    double *leaf_values;       /* VECTORS: (leaf, group) */
+    struct forest_line *lines; /* LINES */
+    struct forest_term *terms; /* LINES */
+    float *weights;            /* NO_TREES: (feature, group), the last row is the bias */
 };
 
-/* Read XGBoost's JSON, refuse what is not sound or not supported, and say where.
+/* Read XGBoost's JSON or UBJ, refuse what is not sound or not supported, and say where.
  * The caller frees *forest with forest_free. */
 enum status forest_read_xgboost(const char *text, size_t bytes, struct forest **forest,
                                 struct err *err);
 
 /* The same for LightGBM's text. */
 enum status forest_read_lightgbm(const char *text, size_t bytes, struct forest **forest,
+                                 struct err *err);
+
+/* The same for CatBoost's JSON with numeric splits. */
+enum status forest_read_catboost(const char *text, size_t bytes, struct forest **forest,
                                  struct err *err);
 
 void forest_free(struct forest *forest); /* NULL is fine */

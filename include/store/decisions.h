@@ -71,7 +71,7 @@ enum status decision_insert(struct store *store, struct decision_row *row,
 enum status decision_update(struct store *store, const struct decision_row *row,
                             struct err *err);
 
-/* NOT_FOUND when there is none. With context and body. */
+/* NOT_FOUND, code decision_not_found, when there is none. With context and body. */
 enum status decision_find(struct store *store, const char *id, struct arena *arena,
                           struct decision_row *row, struct err *err);
 

@@ -1,8 +1,8 @@
 /* ledger.h - budgets and the entries that move their money.
  *
  * Entries are immutable and hash-chained in the order of seq: hash = SHA-256 over prev_hash and the
- * canonical row "seq|decision_id|budget_id|kind|amount|balance_after|created_at_us". Balances are
- * sums of entries:
+ * canonical row "seq|decision_id|budget_id|kind|amount|balance_after|created_at_us|note". Balances
+ * are sums of entries:
  *
  *     held      = sum of hold and override - settle - release - expire
  *     spent     = sum of settle since the last roll
@@ -65,6 +65,12 @@ struct budget {
     int64_t revision; /* of what people set; from 1 */
 };
 
+/* What may still be held. Negative when the limit was lowered below what is bound already. */
+static inline int64_t budget_remaining(const struct budget *budget)
+{
+    return budget->limit - budget->held - budget->spent;
+}
+
 struct entry {
     int64_t seq;
     char decision_id[ID_BYTES]; /* empty for adjust and roll */
@@ -73,7 +79,7 @@ struct entry {
     int64_t amount, balance_after;
     int64_t created_at_us;
     char note
-        [REASON_TEXT_BYTES]; /* of adjust: "reason_code: note"; not part of the hash */
+        [REASON_TEXT_BYTES]; /* why: of adjust "reason_code: note", of release its reason */
     unsigned char prev_hash[LEDGER_HASH_BYTES], hash[LEDGER_HASH_BYTES];
 };
 
@@ -81,7 +87,7 @@ struct entry {
 enum status budget_insert(struct store *store, const struct budget *budget,
                           struct err *err);
 
-/* Write every column of an existing row; NOT_FOUND when there is none. */
+/* Write every column of an existing row; NOT_FOUND, code budget_not_found, when there is none. */
 enum status budget_update(struct store *store, const struct budget *budget,
                           struct err *err);
 
@@ -89,7 +95,7 @@ enum status budget_update(struct store *store, const struct budget *budget,
 enum status budget_remove(struct store *store, const char *id, int64_t now_us,
                           struct err *err);
 
-/* One budget; NOT_FOUND when there is none or it was removed. */
+/* One budget; NOT_FOUND, code budget_not_found, when there is none or it was removed. */
 enum status budget_find(struct store *store, const char *id, struct budget *budget,
                         struct err *err);
 

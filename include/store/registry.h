@@ -35,9 +35,15 @@ enum status model_insert(struct store *store, struct model_version *version,
                          struct text manifest, const struct bundle_file *files,
                          int file_count, struct err *err);
 
-/* With its manifest, also when it was deleted. NOT_FOUND. */
+/* With its manifest, also when it was deleted. NOT_FOUND, code model_version_not_found. */
 enum status model_find(struct store *store, const char *name, int64_t version,
                        struct arena *arena, struct model_version *found, struct err *err);
+
+/* The same, but NOT_FOUND also when it was deleted: what is kept for replay is not to be served
+ * again. */
+enum status model_find_live(struct store *store, const char *name, int64_t version,
+                            struct arena *arena, struct model_version *found,
+                            struct err *err);
 
 /* Its files by name, none when there is no such version. */
 enum status model_files(struct store *store, const char *name, int64_t version,
@@ -91,7 +97,7 @@ struct policy_revision {
 enum status policy_insert(struct store *store, struct policy_revision *revision,
                           struct err *err);
 
-/* revision 0: the newest. NOT_FOUND. */
+/* revision 0: the newest. NOT_FOUND, code policy_not_found. */
 enum status policy_find(struct store *store, const char *id, int64_t revision,
                         struct arena *arena, struct policy_revision *found,
                         struct err *err);
@@ -100,7 +106,7 @@ enum status policy_find(struct store *store, const char *id, int64_t revision,
 enum status policy_list(struct store *store, struct arena *arena,
                         struct policy_revision **policies, int *count, struct err *err);
 
-/* All revisions of one policy, newest first. */
+/* All revisions of one policy, newest first; NOT_FOUND, code policy_not_found, when there is none. */
 enum status policy_revisions(struct store *store, const char *id, struct arena *arena,
                              struct policy_revision **revisions, int *count,
                              struct err *err);
@@ -119,7 +125,11 @@ struct api_key {
 enum status api_key_insert(struct store *store, const struct api_key *key,
                            struct err *err);
 
-/* Write every column of an existing row; NOT_FOUND when there is none. */
+/* NOT_FOUND, code api_key_not_found. */
+enum status api_key_find(struct store *store, const char *id, struct api_key *key,
+                         struct err *err);
+
+/* Write every column of an existing row; NOT_FOUND, code api_key_not_found, when there is none. */
 enum status api_key_update(struct store *store, const struct api_key *key,
                            struct err *err);
 

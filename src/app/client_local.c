@@ -1,6 +1,7 @@
 /* client_local.c - requests inside this process: the service without a socket. */
 #include "app/client_carrier.h"
 
+#include "app/commands.h"
 #include "decide/service.h"
 #include "http/exchange.h"
 
@@ -28,6 +29,7 @@ enum status local_open(const char *folder, struct local **local, bool *was_creat
     const struct service_settings settings = {
         .folder = folder,
         .clock = &steady_clock,
+        .build = version_build(),
         .reader_count = LOCAL_READER_COUNT,
         .queue_capacity = LOCAL_QUEUE_CAPACITY,
         .has_keepers = false,

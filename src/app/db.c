@@ -233,6 +233,7 @@ static enum status migrate(const char *folder, struct err *err)
     const struct service_settings settings = {
         .folder = folder,
         .clock = &system_clock,
+        .build = version_build(),
         .reader_count = 1,
         .queue_capacity = 1,
         .price_interval_ms = 1000,

@@ -88,10 +88,9 @@ int command_decide(int argc, char **argv)
     const struct option_spec options[] = {
         {"dry-run", OPTION_FLAG, &is_dry_run, NULL, "Decide, but hold and keep nothing.",
          0, 0},
-        {"key", OPTION_TEXT, &key, "KEY",
-         "Idempotency key: asking again with it gives the same answer. Default: a new "
-         "one.",
-         0, 0},
+        {"idempotency-key", OPTION_TEXT, &key, "KEY",
+         "Asking again with it gives the same answer. Default: a new one.", 0, 0},
+        {"key", OPTION_TEXT, &key, "KEY", "The same as --idempotency-key.", 0, 0},
         CLIENT_OPTIONS(settings),
         {0},
     };

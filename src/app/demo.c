@@ -4,6 +4,7 @@
 #include "app/commands.h"
 #include "app/print.h"
 #include "app/samples.h"
+#include "app/settings.h"
 #include "base/file.h"
 
 #include <arpa/inet.h>
@@ -411,6 +412,8 @@ int command_demo(int argc, char **argv)
     if (!folder || !*folder)
         return usage_wrong(&usage, "--data is needed");
     err_clear(&err);
+    if (listen && listen_check(listen, &err))
+        return usage_wrong(&usage, "--listen: %s", err.text);
     rc = check_empty(folder, &err);
     if (!rc && !listen) {
         rc = port_find(found, sizeof found, &err);

@@ -2,6 +2,7 @@
 #include "app/commands.h"
 #include "app/print.h"
 #include "base/clock.h"
+#include "decide/keyring.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -77,9 +78,9 @@ static int key_create_main(int argc, char **argv)
     const struct option_spec options[] = {
         {"name", OPTION_TEXT, &name, "NAME", "What it is for.", 0, 0},
         {"scope", OPTION_TEXT, &scope, "S,...",
-         "What it may do: decide settle override read budget:write policy:write "
-         "model:write model:promote outcome:write audit:read privacy:erase, or admin for "
-         "all.",
+#define X(name, text) " " text
+         "What it may do; admin may do all:" ACCESS_SCOPES(X) ".",
+#undef X
          0, 0},
         {"expires", OPTION_TEXT, &expires, "TIME",
          "When it ends: a time, or a duration such as 90d. Default: never.", 0, 0},

@@ -1,6 +1,5 @@
 /* main.c - the program: one table of commands. */
 #include "app/commands.h"
-#include "decide/decision.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +36,6 @@ int main(int argc, char **argv)
 {
     static char version[] = "version";
 
-    decision_build_set(version_build());
     if (argc > 1 && strcmp(argv[1], "--version") == 0)
         argv[1] = version;
     return finish(command_dispatch(NULL, summary, commands, argc, argv));

@@ -8,9 +8,13 @@
 #include <stdlib.h>
 
 static const char *const format_names[] = {
-    [MODEL_UNKNOWN] = "unknown",         [MODEL_XGBOOST_JSON] = "xgboost-json",
-    [MODEL_XGBOOST_UBJ] = "xgboost-ubj", [MODEL_LIGHTGBM_TEXT] = "lightgbm-text",
-    [MODEL_LINEAR] = "redress-linear/1", [MODEL_BUNDLE] = "redress-bundle/1",
+    [MODEL_UNKNOWN] = "unknown",
+    [MODEL_XGBOOST_JSON] = "xgboost-json",
+    [MODEL_XGBOOST_UBJ] = "xgboost-ubj",
+    [MODEL_LIGHTGBM_TEXT] = "lightgbm-text",
+    [MODEL_CATBOOST_JSON] = "catboost-json",
+    [MODEL_LINEAR] = "redress-linear/1",
+    [MODEL_BUNDLE] = "redress-bundle/1",
 };
 
 static const char *const link_names[] = {
@@ -23,6 +27,13 @@ static const char *const link_names[] = {
     [LINK_SQUARE] = "square",
     [LINK_SORT] = "sort",
     [LINK_LOG1P_EXP] = "log1p_exp",
+};
+
+static const char *const form_names[] = {
+    [FOREST_OF_NUMBERS] = "numbers",
+    [FOREST_OF_VECTORS] = "vectors",
+    [FOREST_OF_LINES] = "linear",
+    [FOREST_OF_NO_TREES] = "none",
 };
 
 static const char *const role_names[] = {
@@ -54,6 +65,9 @@ static json_t *forest_json(const struct forest *forest)
     json_object_set_new(object, "link", json_string(link_names[forest->link]));
     json_object_set_new(object, "trees", json_integer(forest->tree_count));
     json_object_set_new(object, "rounds", json_integer(forest_round_count(forest)));
+    json_object_set_new(object, "leaves", json_string(form_names[forest->form]));
+    if (forest->best_round >= 0)
+        json_object_set_new(object, "best_round", json_integer(forest->best_round));
     json_object_set_new(object, "nodes", json_integer(forest->node_count));
     json_object_set_new(object, "features", json_integer(forest->feature_count));
     json_object_set_new(object, "outputs", json_integer(forest->group_count));
@@ -163,8 +177,12 @@ static void print_bare(const struct bundle_model *model)
         print_line(stdout, "library    %s", forest->library);
         print_line(stdout, "objective  %s, predictions by %s", forest->objective,
                    link_names[forest->link]);
-        print_line(stdout, "trees      %d in %d rounds, %d nodes", forest->tree_count,
-                   forest_round_count(forest), forest->node_count);
+        print_line(stdout, "trees      %d in %d rounds, %d nodes, leaves: %s",
+                   forest->tree_count, forest_round_count(forest), forest->node_count,
+                   form_names[forest->form]);
+        if (forest->best_round >= 0)
+            print_line(stdout, "best       round %d, by training; all rounds count",
+                       forest->best_round);
         print_features(forest->feature_count, forest->feature_names);
         print_line(stdout, "outputs    %d", forest->group_count);
     } else {

@@ -169,6 +169,13 @@ static int policy_set_main(int argc, char **argv)
 
 /* --- diff ------------------------------------------------------------------------------------- */
 
+/* The document alone. */
+static void strip(json_t *document)
+{
+    for (int i = 0; around[i]; i++)
+        json_object_del(document, around[i]);
+}
+
 static enum status fetch(struct client *client, const char *id, const char *revision,
                          json_t **document, struct err *err)
 {
@@ -179,8 +186,8 @@ static enum status fetch(struct client *client, const char *id, const char *revi
 
     if (!rc)
         rc = call_json(client, &request, NULL, document, etag, err);
-    for (int i = 0; !rc && around[i]; i++)
-        json_object_del(*document, around[i]);
+    if (!rc)
+        strip(*document);
     return rc;
 }
 
@@ -198,9 +205,64 @@ static enum status load(const char *path, json_t **document, struct err *err)
     if (!*document)
         return err_set(err, STATUS_MALFORMED, "'%s', line %d: %s", path, error.line,
                        error.text);
-    for (int i = 0; around[i]; i++)
-        json_object_del(*document, around[i]);
+    strip(*document);
     return STATUS_OK;
+}
+
+/* Two documents, the older or present one first. */
+struct comparison {
+    json_t *before, *after;
+    char before_name[VALUE_TEXT_BYTES], after_name[VALUE_TEXT_BYTES];
+};
+
+/* What the one in force is called, with its number. */
+static enum status fetch_present(struct client *client, const char *id, json_t **document,
+                                 char name[static VALUE_TEXT_BYTES], struct err *err)
+{
+    char path[CLIENT_PATH_BYTES], etag[64];
+    struct client_request request = {.method = "GET", .path = path};
+    enum status rc = client_path(path, err, "/v1/policies/%s", id);
+
+    if (!rc)
+        rc = call_json(client, &request, NULL, document, etag, err);
+    if (rc)
+        return rc;
+    snprintf(name, VALUE_TEXT_BYTES, "%.200s@%lld (in force)", id,
+             (long long)json_integer_value(json_object_get(*document, "revision")));
+    strip(*document);
+    return STATUS_OK;
+}
+
+/* An earlier revision became the present one; the present one would become what a file says. */
+static enum status fetch_both(struct client *client, const char *id, const char *other,
+                              struct comparison *comparison, struct err *err)
+{
+    bool is_revision = other[0] == '@';
+    enum status rc;
+
+    if (is_revision) {
+        rc = fetch_present(client, id, &comparison->after, comparison->after_name, err);
+        if (!rc)
+            rc = fetch(client, id, other + 1, &comparison->before, err);
+        snprintf(comparison->before_name, VALUE_TEXT_BYTES, "%.200s%.100s", id, other);
+        return rc;
+    }
+    rc = fetch_present(client, id, &comparison->before, comparison->before_name, err);
+    if (!rc)
+        rc = load(other, &comparison->after, err);
+    snprintf(comparison->after_name, VALUE_TEXT_BYTES, "%.400s", other);
+    return rc;
+}
+
+static void print_comparison(const struct comparison *comparison)
+{
+    if (json_equal(comparison->before, comparison->after)) {
+        puts("no differences");
+        return;
+    }
+    print_line(stdout, "--- %s", comparison->before_name);
+    print_line(stdout, "+++ %s", comparison->after_name);
+    (void)json_diff_print(comparison->before, comparison->after, stdout);
 }
 
 static int policy_diff_main(int argc, char **argv)
@@ -209,15 +271,16 @@ static int policy_diff_main(int argc, char **argv)
     const struct option_spec options[] = {CLIENT_OPTIONS(settings), {0}};
     const struct command_usage usage = {
         .synopsis = "policy diff ID FILE|@REVISION [OPTIONS]",
-        .summary = "What would change if FILE, or an earlier revision, took the place of "
-                   "the policy in force: one line per value.",
+        .summary = "What FILE would change in the policy in force; or what was changed "
+                   "from an earlier revision to the one in force. One line per value: "
+                   "before -> after.",
         .positional_min = 2,
         .positional_max = 2,
         .options = options,
     };
     const char *positionals[3];
     int code = options_parse(&usage, argc, argv, positionals);
-    json_t *current = NULL, *other = NULL;
+    struct comparison comparison = {0};
     struct client *client = NULL;
     struct err err;
     enum status rc;
@@ -227,18 +290,14 @@ static int policy_diff_main(int argc, char **argv)
     err_clear(&err);
     rc = client_open(&settings, &client, &err);
     if (!rc)
-        rc = fetch(client, positionals[0], NULL, &current, &err);
-    if (!rc && positionals[1][0] == '@')
-        rc = fetch(client, positionals[0], positionals[1] + 1, &other, &err);
-    else if (!rc)
-        rc = load(positionals[1], &other, &err);
+        rc = fetch_both(client, positionals[0], positionals[1], &comparison, &err);
     client_close(client);
     if (!rc && settings.is_json)
-        json_diff_dump(current, other, stdout);
-    else if (!rc && json_diff_print(current, other, stdout) == 0)
-        puts("no differences");
-    json_decref(current);
-    json_decref(other);
+        json_diff_dump(comparison.before, comparison.after, stdout);
+    else if (!rc)
+        print_comparison(&comparison);
+    json_decref(comparison.before);
+    json_decref(comparison.after);
     return rc ? command_failed(&err) : EXIT_DONE;
 }
 

@@ -34,8 +34,9 @@ struct run {
 /* --- settings --------------------------------------------------------------------------------- */
 
 /* Where a demo folder says that it is served. */
-static void listen_from_demo(struct settings *settings)
+static enum status listen_from_demo(struct settings *settings, struct err *err)
 {
+    enum status rc = STATUS_OK;
     char path[PATH_BYTES], *content;
     const char *listen;
     json_t *demo;
@@ -43,13 +44,14 @@ static void listen_from_demo(struct settings *settings)
 
     snprintf(path, sizeof path, "%s/demo.json", settings->data);
     if (file_read(path, DEMO_BYTES_MAX, &content, &bytes, NULL))
-        return;
+        return STATUS_OK;
     demo = json_loadb(content, bytes, 0, NULL);
     free(content);
     listen = json_string_value(json_object_get(demo, "listen"));
-    if (listen && strlen(listen) < sizeof settings->listen)
-        snprintf(settings->listen, sizeof settings->listen, "%s", listen);
+    if (listen)
+        rc = settings_listen_from_demo(settings, listen, err);
     json_decref(demo);
+    return rc ? err_wrap(err, "'%s'", path) : STATUS_OK;
 }
 
 /* The same host, and the next port, when there is one. */
@@ -74,7 +76,9 @@ static enum status settings_of(const struct run *run, struct settings *settings,
     if (rc)
         return rc;
     if (!settings->listen[0])
-        listen_from_demo(settings);
+        rc = listen_from_demo(settings, err);
+    if (rc)
+        return rc;
     if (!settings->listen[0])
         snprintf(settings->listen, sizeof settings->listen, "127.0.0.1:8080");
     if (!settings->health_listen[0])
@@ -132,6 +136,7 @@ static enum status open_service(struct run *run, struct err *err)
     const struct service_settings settings = {
         .folder = run->settings.data,
         .clock = &steady_clock,
+        .build = version_build(),
         .reader_count = (int)run->settings.readers,
         .queue_capacity = (int)run->settings.queue,
         .has_keepers = true,

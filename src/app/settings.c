@@ -4,6 +4,7 @@
 #include "base/pointer.h"
 #include "base/text.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
@@ -15,7 +16,7 @@
 
 enum { CONFIG_BYTES_MAX = 64 << 10 };
 
-enum setting_kind { SETTING_TEXT, SETTING_INT, SETTING_LEVEL };
+enum setting_kind { SETTING_TEXT, SETTING_INT, SETTING_LEVEL, SETTING_ADDRESS };
 
 static const char *const level_names[] = {
     [LOG_DEBUG] = "debug",
@@ -38,10 +39,10 @@ struct setting {
 
 static const struct setting table[SETTING_COUNT] = {
     {"data", SETTING_TEXT, AT(data), 0, 0, "data", false, "DIR", "The data folder"},
-    {"listen", SETTING_TEXT, AT(listen), 0, 0, "", false, "ADDR:PORT",
+    {"listen", SETTING_ADDRESS, AT(listen), 0, 0, "", false, "ADDR:PORT",
      "Where to listen; port 0: any free one. Default: what DIR/demo.json says, else "
      "127.0.0.1:8080"},
-    {"health_listen", SETTING_TEXT, AT(health_listen), 0, 0, "", false, "ADDR:PORT",
+    {"health_listen", SETTING_ADDRESS, AT(health_listen), 0, 0, "", false, "ADDR:PORT",
      "Where health answers. Default: the port after that of listen, else any free one"},
     {"threads", SETTING_INT, AT(threads), 0, 64, "0", false, "N",
      "Threads that read requests and score; 0: one per core"},
@@ -92,6 +93,31 @@ static enum status put_int(struct settings *settings, const struct setting *sett
     return STATUS_OK;
 }
 
+enum status listen_check(const char *text, struct err *err)
+{
+    const char *colon = strrchr(text, ':'), *port = colon ? colon + 1 : "";
+    size_t digits = strspn(port, "0123456789");
+    bool is_port = digits > 0 && digits < 6 && !port[digits] && atol(port) <= 65535;
+    char host[INET6_ADDRSTRLEN + 2];
+    unsigned char address[sizeof(struct in6_addr)];
+    size_t bytes = colon ? (size_t)(colon - text) : 0;
+    bool is_host = text_copy((struct text){text, bytes}, host, sizeof host);
+
+    if (is_host && bytes > 2 && host[0] == '[' && host[bytes - 1] == ']') {
+        host[bytes - 1] = '\0';
+        is_host = inet_pton(AF_INET6, host + 1, address) == 1;
+    } else if (is_host) {
+        is_host =
+            strcmp(host, "localhost") == 0 || inet_pton(AF_INET, host, address) == 1;
+    }
+    if (is_host && is_port)
+        return STATUS_OK;
+    return err_set(err, STATUS_INVALID,
+                   "'%.64s' is not an address to listen on, such as 127.0.0.1:8080 or "
+                   "[::1]:8080",
+                   text);
+}
+
 static enum status put_text(struct settings *settings, const struct setting *setting,
                             const char *text, struct err *err)
 {
@@ -106,7 +132,7 @@ static enum status put_text(struct settings *settings, const struct setting *set
         !text_copy(text_of(text), text_at(settings, setting), SETTING_TEXT_BYTES))
         return err_set(err, STATUS_INVALID, "must have 1 to %d bytes",
                        SETTING_TEXT_BYTES - 1);
-    return STATUS_OK;
+    return setting->kind == SETTING_ADDRESS ? listen_check(text, err) : STATUS_OK;
 }
 
 static enum status put(struct settings *settings, const struct setting *setting,
@@ -250,6 +276,12 @@ enum status settings_read(const char *config, const struct setting_options *opti
     return rc;
 }
 
+enum status settings_listen_from_demo(struct settings *settings, const char *listen,
+                                      struct err *err)
+{
+    return put(settings, find("listen"), listen, FROM_DEMO, err);
+}
+
 /* --- what people see -------------------------------------------------------------------------- */
 
 int setting_options_make(struct setting_options *options, struct option_spec *specs)
@@ -284,9 +316,8 @@ int setting_options_make(struct setting_options *options, struct option_spec *sp
 void settings_print(const struct settings *settings, bool is_json, FILE *out)
 {
     static const char *const sources[] = {
-        [FROM_DEFAULT] = "default",
-        [FROM_FILE] = "file",
-        [FROM_ENVIRONMENT] = "environment",
+        [FROM_DEFAULT] = "default", [FROM_DEMO] = "demo.json",
+        [FROM_FILE] = "file",       [FROM_ENVIRONMENT] = "environment",
         [FROM_OPTION] = "option",
     };
     json_t *root = json_object();

@@ -13,7 +13,7 @@
 
 enum { SETTING_COUNT = 12, SETTING_TEXT_BYTES = 256 };
 
-enum setting_source { FROM_DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_OPTION };
+enum setting_source { FROM_DEFAULT, FROM_DEMO, FROM_FILE, FROM_ENVIRONMENT, FROM_OPTION };
 
 struct settings {
     char data[SETTING_TEXT_BYTES], listen[SETTING_TEXT_BYTES],
@@ -41,6 +41,13 @@ enum status settings_read(const char *config, const struct setting_options *opti
 
 /* A line "name value (source)" for each, or one JSON object of names and values. */
 void settings_print(const struct settings *settings, bool is_json, FILE *out);
+
+/* Where to listen, as a demo folder says it: for want of anybody else's word. */
+enum status settings_listen_from_demo(struct settings *settings, const char *listen,
+                                      struct err *err);
+
+/* "127.0.0.1:8080", "[::1]:0", "localhost:80": what can be listened on. INVALID otherwise. */
+enum status listen_check(const char *text, struct err *err);
 
 /* Where the setting of that name came from. */
 enum setting_source settings_source(const struct settings *settings, const char *name);

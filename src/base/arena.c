@@ -126,3 +126,8 @@ void arena_reset(struct arena *arena)
     arena->used_bytes = 0;
     arena->chunk_bytes = 0;
 }
+
+enum status arena_exhausted(struct err *err)
+{
+    return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+}

@@ -72,20 +72,46 @@ static enum status read_all(int fd, const char *path, size_t bytes_max, char **c
     return err_set(err, STATUS_EXHAUSTED, "no memory to read '%s'", path);
 }
 
+/* What the caller of this program opened for it, such as the pipe of a shell's <(command). */
+static bool is_inherited(const char *path)
+{
+    return strncmp(path, "/dev/fd/", 8) == 0 || strcmp(path, "/dev/stdin") == 0;
+}
+
+/* Reading a pipe or a device may never end, so that only regular files are read. */
+static enum status check_regular(int fd, const char *path, struct err *err)
+{
+    struct stat info;
+
+    if (fstat(fd, &info) != 0)
+        return failed(err, "look at", path);
+    if (S_ISREG(info.st_mode))
+        return STATUS_OK;
+    return err_set(err, STATUS_IO, "cannot read '%s': it is a %s, not a file", path,
+                   S_ISDIR(info.st_mode)    ? "folder"
+                   : S_ISFIFO(info.st_mode) ? "pipe"
+                                            : "device");
+}
+
 enum status file_read(const char *path, size_t bytes_max, char **content, size_t *bytes,
                       struct err *err)
 {
-    enum status rc;
+    bool is_ours = !is_inherited(path);
+    enum status rc = STATUS_OK;
     int fd;
 
     if (bytes_max > SSIZE_MAX - 2)
         bytes_max = SSIZE_MAX - 2;
     if (strcmp(path, "-") == 0)
         return read_all(STDIN_FILENO, "standard input", bytes_max, content, bytes, err);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* Opening a pipe would wait for somebody to write. */
+    fd = open(path, O_RDONLY | O_CLOEXEC | (is_ours ? O_NONBLOCK : 0));
     if (fd < 0)
         return failed(err, "open", path);
-    rc = read_all(fd, path, bytes_max, content, bytes, err);
+    if (is_ours)
+        rc = check_regular(fd, path, err);
+    if (!rc)
+        rc = read_all(fd, path, bytes_max, content, bytes, err);
     close(fd);
     return rc;
 }

@@ -1,5 +1,6 @@
 #include "decide/action.h"
 
+#include "decide/perform.h"
 #include "store/audit.h"
 
 #include <assert.h>
@@ -123,7 +124,7 @@ static enum status make_scope_key(struct action *action, struct err *err)
     key = arena_format(action->arena, "%s %s %s %s", action->actor, action->route,
                        action->subject ? action->subject : "-", action->idempotency_key);
     if (!key)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     action->scope_key = text_of(key);
     crypto_hash_sha256(action->request_hash, (const unsigned char *)action->body.at,
                        action->body.bytes);
@@ -185,7 +186,7 @@ enum status action_writer(struct action *action, size_t bytes, struct json_write
     char *buffer = arena_alloc(action->arena, 1, bytes);
 
     if (!buffer)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     json_writer_init(writer, buffer, bytes);
     return STATUS_OK;
 }

@@ -18,11 +18,6 @@ struct book {
     int64_t latest_start_us; /* when the last one began */
 };
 
-static int64_t remaining_of(const struct budget *budget)
-{
-    return budget->limit - budget->held - budget->spent;
-}
-
 static void find_next_roll(struct book *book)
 {
     book->next_roll_us = INT64_MAX;
@@ -163,7 +158,7 @@ static enum status append(struct store *store, const struct budget *budget,
 {
     struct entry entry = {.kind = kind,
                           .amount = amount,
-                          .balance_after = remaining_of(budget),
+                          .balance_after = budget_remaining(budget),
                           .created_at_us = now_us};
 
     snprintf(entry.budget_id, sizeof entry.budget_id, "%s", budget->id);
@@ -225,6 +220,7 @@ enum status book_roll(struct book *book, struct store *store, int64_t now_us,
 
 /* --- matching ------------------------------------------------------------------------------- */
 
+/* As scope_matches, on the budget's own strings: this runs for every budget of every case. */
 static bool part_matches(const char *wanted, struct text given)
 {
     return wanted[0] == '\0' || text_is(given, wanted);
@@ -261,7 +257,7 @@ enum status book_match(const struct book *book, const struct refund_case *asked,
                              DECISION_BUDGET_COUNT_MAX);
         memcpy(view->id, budget->id, sizeof view->id);
         view->shadow_price = budget->pacing == PACING_NONE ? 0 : budget->shadow_price;
-        view->remaining = remaining_of(budget);
+        view->remaining = budget_remaining(budget);
         ++*count;
     }
     return STATUS_OK;
@@ -366,7 +362,7 @@ enum status book_hold(struct book *book, struct store *store,
         if (kind == ENTRY_HOLD)
             budget->case_count++;
         mark(budget);
-        if (charge > 0 && charge > remaining_of(budget))
+        if (charge > 0 && charge > budget_remaining(budget))
             return err_set(err, STATUS_CORRUPT, "budget %s would be overspent",
                            budget->id);
         rc = note_unfunded(store, budget, decision->id, decision->amount - charge, now_us,

@@ -244,7 +244,7 @@ enum status budget_decode(struct action *action, bool is_new,
 
     *request = arena_new(action->arena, struct budget_request);
     if (!*request)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     rc = open_form(action, is_new, &form, err);
     if (rc)
         return rc;

@@ -25,9 +25,4 @@ enum status budget_check(const struct budget *budget, struct err *err);
 void budget_put(struct json_writer *writer, const struct budget *budget);
 size_t budget_bytes(const struct budget *budget); /* the most that budget_put writes */
 
-static inline int64_t budget_remaining(const struct budget *budget)
-{
-    return budget->limit - budget->held - budget->spent;
-}
-
 #endif

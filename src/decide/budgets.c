@@ -21,12 +21,6 @@ struct adjust_request {
     char reason_code[REASON_CODE_BYTES], note[NOTE_BYTES];
 };
 
-static enum status no_budget(const char *id, struct err *err)
-{
-    return err_code(err, STATUS_NOT_FOUND, "budget_not_found", "there is no budget '%s'",
-                    id);
-}
-
 /* --- answers ---------------------------------------------------------------------------------- */
 
 /* {"before": .., "after": .., "reason": ..}; NULL: not there. */
@@ -135,7 +129,8 @@ static enum status find(struct action *action, struct commit *commit, bool needs
 
     *budget = book_find(commit->book, action->subject);
     if (!*budget)
-        return no_budget(action->subject, err);
+        return err_code(err, STATUS_NOT_FOUND, "budget_not_found",
+                        "there is no budget '%s'", action->subject);
     snprintf(what, sizeof what, "budget %s", (*budget)->id);
     if (!needs_match && !action->if_match)
         return STATUS_OK;
@@ -308,7 +303,7 @@ enum status budget_adjust_prepare(struct action *action, struct err *err)
     enum status rc;
 
     if (!request)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     rc = action_require_key(action, err);
     if (!rc)
         rc = form_open(action, fields, &form, err);
@@ -363,8 +358,6 @@ enum status budget_show(struct service *service, const char *id, struct arena *a
     enum status rc = budget_find(reader, id, &budget, err);
 
     service_reader_give(service, reader);
-    if (rc == STATUS_NOT_FOUND)
-        return no_budget(id, err);
     if (!rc)
         rc = show_writer(arena, budget_bytes(&budget), &writer, err);
     if (rc)

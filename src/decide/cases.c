@@ -4,16 +4,12 @@
 #include "base/id.h"
 #include "decide/book.h"
 #include "decide/keep.h"
+#include "decide/perform.h"
 #include "decide/traffic.h"
 #include "decide/young.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static enum status no_room(struct err *err)
-{
-    return err_set(err, STATUS_EXHAUSTED, "request arena is full");
-}
 
 /* --- decide ----------------------------------------------------------------------------------- */
 
@@ -144,7 +140,7 @@ enum status case_prepare(struct action *action, bool is_dry_run, struct err *err
     enum status rc;
 
     if (!request)
-        return no_room(err);
+        return arena_exhausted(err);
     if (is_dry_run)
         action->idempotency_key = NULL; /* nothing is kept */
     rc = is_dry_run ? STATUS_OK : action_require_key(action, err);
@@ -158,6 +154,7 @@ enum status case_prepare(struct action *action, bool is_dry_run, struct err *err
     rc = decision_prepare(action->world, &request->asked,
                           clock_wall_us(service_clock(action->service)), action->arena,
                           &request->prepared, err);
+    request->prepared.build = service_build(action->service);
     snprintf(request->prepared.request_id, sizeof request->decision.request_id, "%s",
              action->request_id);
     action->request = request;

@@ -26,7 +26,7 @@ static enum status score(const struct served_model *model,
     int refused;
 
     if (!row)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     rc = bundle_row(bundle, asked->features, asked->feature_count, row, &refused, err);
     if (rc)
         return rc;
@@ -122,7 +122,7 @@ static enum status block_by_budget(const struct budget_view *budget,
         arena_format(arena, "%s has %lld %s left, this asks for %lld", budget->id,
                      (long long)budget->remaining, currency, (long long)option->amount);
     if (!detail)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     option_block(option, CODE_BUDGET_EXHAUSTED, detail);
     return STATUS_OK;
 }

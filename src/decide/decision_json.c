@@ -8,16 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *build = "unknown";
-
-void decision_build_set(const char *text)
+static const char *build_of(const struct decision *decision)
 {
-    build = text;
-}
-
-const char *decision_build(void)
-{
-    return build;
+    return decision->build ? decision->build : "unknown";
 }
 
 static void put_optional(struct json_writer *w, const char *key, struct text text)
@@ -117,7 +110,7 @@ static void put_versions(struct json_writer *w, const struct decision *decision)
     put_version(w, "model", decision->model_name, decision->model_version);
     json_member_string(w, "model_sha256", decision->model_sha256);
     put_version(w, "policy", decision->policy_id, decision->policy_revision);
-    json_member_string(w, "build", decision->build ? decision->build : build);
+    json_member_string(w, "build", build_of(decision));
     json_put_object_end(w);
 }
 
@@ -142,7 +135,7 @@ static size_t budgets_room(const struct circumstances *seen)
 static size_t versions_room(const struct decision *decision)
 {
     return text_room(decision->model_name) + text_room(decision->policy_id) +
-           text_room(decision->build ? decision->build : build);
+           text_room(build_of(decision));
 }
 
 size_t decision_encode_room(const struct decision *decision,
@@ -235,7 +228,7 @@ void decision_context_encode(const struct decision *decision, struct text case_b
 
     json_put_object(w);
     json_member_int(w, "now_us", seen->now_us);
-    json_member_string(w, "build", build);
+    json_member_string(w, "build", build_of(decision));
     if (decision->policy_id) {
         json_member_string(w, "policy_id", decision->policy_id);
         json_member_int(w, "policy_revision", decision->policy_revision);

@@ -54,9 +54,6 @@ static enum status read_page(struct store *reader, const char *id, int64_t after
     page->has_more = more_count > 0;
     if (!rc && id && page->count == 0 && after == 0)
         rc = budget_find(reader, id, &budget, err);
-    if (rc == STATUS_NOT_FOUND)
-        rc = err_code(err, STATUS_NOT_FOUND, "budget_not_found",
-                      "there is no budget '%s'", id);
     return rc;
 }
 

@@ -10,17 +10,17 @@
 void form_refuse(struct form *form, const char *name, int index, const char *code,
                  const char *format, ...)
 {
-    char pointer[POINTER_BYTES], item[POINTER_BYTES];
+    char member[POINTER_BYTES], item[POINTER_BYTES];
     char detail[sizeof((struct fault *)0)->detail];
     va_list arguments;
 
-    pointer_member(pointer, "", text_of(name));
+    pointer_member(member, "", text_of(name));
     if (index >= 0)
-        pointer_index(item, pointer, index);
+        pointer_index(item, member, index);
     va_start(arguments, format);
     vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
-    form->status = err_fault(form->err, index >= 0 ? item : pointer, code, "%s", detail);
+    form->status = err_fault(form->err, index >= 0 ? item : member, code, "%s", detail);
 }
 
 static const struct field *field_find(const struct field *fields, const char *name)

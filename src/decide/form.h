@@ -3,7 +3,7 @@
 #ifndef REDRESS_DECIDE_FORM_H
 #define REDRESS_DECIDE_FORM_H
 
-#include "decide/action.h"
+#include "decide/perform.h"
 
 #include <jansson.h>
 

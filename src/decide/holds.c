@@ -5,11 +5,6 @@
 #include "decide/form.h"
 #include "decide/now.h"
 
-static enum status no_room(struct err *err)
-{
-    return err_set(err, STATUS_EXHAUSTED, "request arena is full");
-}
-
 /* --- settle, release -------------------------------------------------------------------------- */
 
 struct close_request {
@@ -103,7 +98,7 @@ enum status settle_prepare(struct action *action, struct err *err)
     enum status rc;
 
     if (!request)
-        return no_room(err);
+        return arena_exhausted(err);
     *request = (struct close_request){.amount = AMOUNT_ABSENT, .is_settle = true};
     rc = action_require_key(action, err);
     if (!rc)
@@ -125,7 +120,7 @@ enum status release_prepare(struct action *action, struct err *err)
     enum status rc;
 
     if (!request)
-        return no_room(err);
+        return arena_exhausted(err);
     rc = action_require_key(action, err);
     if (!rc)
         rc = form_open(action, fields, &form, err);
@@ -183,7 +178,7 @@ enum status expire_prepare(struct action *action, int limit, struct err *err)
     struct expire_request *request = arena_new(action->arena, struct expire_request);
 
     if (!request)
-        return no_room(err);
+        return arena_exhausted(err);
     request->limit = limit;
     action->request = request;
     action->perform = expire_perform;

@@ -53,7 +53,7 @@ const char *access_name(enum access access)
     return access_names[access];
 }
 
-static bool access_find(struct text name, enum access *access)
+bool access_find(struct text name, enum access *access)
 {
     for (int i = 0; i < ACCESS_COUNT; i++)
         if (text_is(name, access_names[i])) {
@@ -143,17 +143,18 @@ static enum status grow(struct keyring *keyring, struct err *err)
 static enum status put_entry(struct keyring *keyring, const struct entry *entry,
                              struct err *err)
 {
-    struct entry *slot = NULL;
+    bool is_there =
+        keyring->slot_count > 0 &&
+        find_slot(keyring->slots, keyring->slot_count, text_of(entry->id))->id[0];
+    struct entry *slot;
 
     /* A key that is there is changed without more room: revoking always works. */
-    if (keyring->slot_count > 0)
-        slot = find_slot(keyring->slots, keyring->slot_count, text_of(entry->id));
-    if ((!slot || !slot->id[0]) && 2 * (keyring->key_count + 1) > keyring->slot_count) {
+    if (!is_there && 2 * (keyring->key_count + 1) > keyring->slot_count) {
         enum status rc = grow(keyring, err);
         if (rc)
             return rc;
-        slot = find_slot(keyring->slots, keyring->slot_count, text_of(entry->id));
     }
+    slot = find_slot(keyring->slots, keyring->slot_count, text_of(entry->id));
     if (!slot->id[0])
         keyring->key_count++;
     else if (!slot->is_revoked)

@@ -66,31 +66,10 @@ static enum status make_request(struct action *action, struct key_request **requ
 {
     *request = arena_new(action->arena, struct key_request);
     if (!*request)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     action->request = *request;
     action->idempotency_key = NULL; /* else the secret would be stored with the answer */
     return STATUS_OK;
-}
-
-static enum status find_key(struct commit *commit, const char *id, struct api_key *key,
-                            struct err *err)
-{
-    struct api_key *keys;
-    struct arena rows;
-    int count = 0, i = 0;
-    enum status rc;
-
-    arena_init(&rows, NULL, 0, KEYS_ARENA_BYTES);
-    rc = api_key_list(commit->store, &rows, &keys, &count, err);
-    while (!rc && i < count && strcmp(keys[i].id, id) != 0)
-        i++;
-    if (!rc && i == count)
-        rc = err_code(err, STATUS_NOT_FOUND, "api_key_not_found",
-                      "there is no API key '%s'", id);
-    if (!rc)
-        *key = keys[i];
-    arena_reset(&rows);
-    return rc;
 }
 
 /* {"before", "after"}; before NULL: it is new. Neither has the hash. */
@@ -205,16 +184,6 @@ static enum status create_perform(struct action *action, struct commit *commit,
     return rc ? rc : answer_made(action, commit, NULL, err);
 }
 
-static bool find_scope(struct text name, enum access *access)
-{
-    for (int i = 0; i < ACCESS_COUNT; i++)
-        if (text_is(name, access_name((enum access)i))) {
-            *access = (enum access)i;
-            return true;
-        }
-    return false;
-}
-
 /* In the order of the catalogue, each once. */
 static void write_scopes(unsigned bits, char scopes[static SCOPES_TEXT_BYTES])
 {
@@ -245,7 +214,7 @@ static void read_scopes(struct form *form, char scopes[static SCOPES_TEXT_BYTES]
 
         if (!json_is_string(item))
             form_refuse(form, "scopes", (int)i, "wrong_type", "a scope is a string");
-        else if (!find_scope(text_of(json_string_value(item)), &access))
+        else if (!access_find(text_of(json_string_value(item)), &access))
             form_refuse(form, "scopes", (int)i, "unknown_scope",
                         "there is no scope '%.64s'", json_string_value(item));
         else
@@ -285,7 +254,7 @@ static enum status revoke_perform(struct action *action, struct commit *commit,
     struct key_request *request = action->request;
     struct json_writer writer;
     struct api_key before;
-    enum status rc = find_key(commit, action->subject, &before, err);
+    enum status rc = api_key_find(commit->store, action->subject, &before, err);
 
     if (rc)
         return rc;
@@ -334,7 +303,7 @@ static enum status rotate_perform(struct action *action, struct commit *commit,
     int64_t ends_at_us = commit->now_us + request->overlap_s * SECOND_US;
     int64_t made_ends_at_us = 0;
     struct api_key before;
-    enum status rc = find_key(commit, action->subject, &before, err);
+    enum status rc = api_key_find(commit->store, action->subject, &before, err);
 
     if (!rc)
         rc = check_usable(&before, commit->now_us, err);

@@ -2,9 +2,7 @@
 #include "decide/load.h"
 
 #include "base/log.h"
-#include "decide/admin.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -17,36 +15,6 @@ enum {
 static enum status no_memory(struct err *err)
 {
     return err_set(err, STATUS_EXHAUSTED, "no memory to load a model or policy");
-}
-
-/* --- worlds of one ---------------------------------------------------------------------------- */
-
-enum status world_of_policy(struct served_policy *policy, struct world **world,
-                            struct err *err)
-{
-    *world = calloc(1, sizeof **world);
-    if (!*world) {
-        served_policy_release(policy);
-        return no_memory(err);
-    }
-    atomic_init(&(*world)->holders, 1);
-    (*world)->policies[0] = policy;
-    (*world)->policy_count = 1;
-    return STATUS_OK;
-}
-
-enum status world_of_model(struct served_model *model, struct world **world,
-                           struct err *err)
-{
-    *world = calloc(1, sizeof **world);
-    if (!*world) {
-        served_model_release(model);
-        return no_memory(err);
-    }
-    atomic_init(&(*world)->holders, 1);
-    (*world)->models[0] = model;
-    (*world)->model_count = 1;
-    return STATUS_OK;
 }
 
 /* --- one model, one policy -------------------------------------------------------------------- */
@@ -77,9 +45,6 @@ static enum status read_bundle(struct store *reader, const char *name, int64_t v
     int count;
     enum status rc = model_find(reader, name, version, arena, &found, err);
 
-    if (rc == STATUS_NOT_FOUND)
-        return err_code(err, rc, "model_version_not_found", "there is no model %s@%lld",
-                        name, (long long)version);
     if (!rc)
         rc = model_files(reader, name, version, arena, &files, &count, err);
     if (!rc)
@@ -133,9 +98,6 @@ enum status policy_open(struct store *reader, const char *id, int64_t revision,
 
     arena_init(&arena, NULL, 0, POLICY_ARENA_BYTES);
     rc = policy_find(reader, id, revision, &arena, &found, err);
-    if (rc == STATUS_NOT_FOUND)
-        rc = err_code(err, rc, "policy_not_found", "there is no policy %s@%lld", id,
-                      (long long)revision);
     if (!rc)
         rc = serve_policy(&found, served, err);
     arena_reset(&arena);

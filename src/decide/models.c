@@ -149,17 +149,10 @@ enum status model_push_prepare(struct action *action, struct err *err)
         rc = bundle_read_json(action->body.at, action->body.bytes, &bundle, err);
     if (!rc)
         rc = model_serve(bundle, action->subject, 0, &served, err);
-    return rc ? point_into_body(err) : world_of_model(served, &action->world, err);
+    return rc ? point_into_body(err) : world_of(NULL, served, &action->world, err);
 }
 
 /* --- aliases ---------------------------------------------------------------------------------- */
-
-static enum status no_version(const struct version_request *request, struct err *err)
-{
-    return err_code(err, STATUS_NOT_FOUND, "model_version_not_found",
-                    "there is no model %s@%lld", request->name,
-                    (long long)request->version);
-}
 
 /* "NAME/WHAT" of the path; false when it is something else. */
 static bool split(const char *subject, struct version_request *request, const char **what)
@@ -171,17 +164,12 @@ static bool split(const char *subject, struct version_request *request, const ch
                               request->name, sizeof request->name);
 }
 
-/* NOT_FOUND also when it was deleted: what is kept for replay is not to be served again. */
 static enum status find_live(struct store *store, struct arena *arena,
                              const struct version_request *request, struct err *err)
 {
     struct model_version found;
-    enum status rc =
-        model_find(store, request->name, request->version, arena, &found, err);
 
-    if (rc == STATUS_NOT_FOUND || (!rc && found.is_deleted))
-        return no_version(request, err);
-    return rc;
+    return model_find_live(store, request->name, request->version, arena, &found, err);
 }
 
 /* Where the alias points now; 0: nowhere. */
@@ -325,7 +313,7 @@ static enum status hold_model(struct action *action,
     if (!rc)
         rc = model_open(reader, request->name, request->version, &served, err);
     service_reader_give(action->service, reader);
-    return rc ? rc : world_of_model(served, &action->world, err);
+    return rc ? rc : world_of(NULL, served, &action->world, err);
 }
 
 static enum status find_names(struct action *action, struct version_request *request,
@@ -353,7 +341,7 @@ enum status alias_put_prepare(struct action *action, struct err *err)
     enum status rc;
 
     if (!request)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     rc = find_names(action, request, err);
     if (!rc)
         rc = form_open(action, fields, &form, err);
@@ -430,7 +418,7 @@ enum status model_delete_prepare(struct action *action, struct err *err)
     struct err ignored;
 
     if (!request)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     err_clear(&ignored);
     if (!split(action->subject, request, &version) ||
         list_after(text_of(version), &request->version, &ignored) ||

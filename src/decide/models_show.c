@@ -92,11 +92,8 @@ enum status model_version_show(struct service *service, const char *name, int64_
     struct model_alias *aliases = NULL;
     struct json_writer writer;
     int count = 0;
-    enum status rc = model_find(reader, name, version, arena, &found, err);
+    enum status rc = model_find_live(reader, name, version, arena, &found, err);
 
-    if (rc == STATUS_NOT_FOUND || (!rc && found.is_deleted))
-        rc = err_code(err, STATUS_NOT_FOUND, "model_version_not_found",
-                      "there is no model %s@%lld", name, (long long)version);
     if (!rc)
         rc = alias_list(reader, name, arena, &aliases, &count, err);
     service_reader_give(service, reader);
@@ -282,50 +279,5 @@ enum status model_history_show(struct service *service, const char *name, int64_
     if (!rc)
         rc = put_history(moves, count, at_us > 0, arena, json, err);
     arena_reset(&rows);
-    return rc;
-}
-
-/* The newest version that the alias pointed at before the one of now, and that is still there. */
-static enum status find_previous(struct store *reader, const char *name,
-                                 const char *alias, struct arena *arena, int64_t *version,
-                                 struct err *err)
-{
-    struct model_alias *moves;
-    int64_t current = -1;
-    int count;
-    enum status rc = alias_history(reader, name, 0, arena, &moves, &count, err);
-
-    for (int i = 0; i < count && !rc; i++) {
-        struct model_version found;
-
-        if (strcmp(moves[i].alias, alias) != 0)
-            continue;
-        if (current < 0)
-            current = moves[i].version;
-        if (moves[i].version == current || moves[i].version == 0)
-            continue;
-        rc = model_find(reader, name, moves[i].version, arena, &found, err);
-        if (rc || found.is_deleted)
-            continue;
-        *version = found.version;
-        return STATUS_OK;
-    }
-    if (rc)
-        return rc;
-    return err_code(err, STATUS_CONFLICT, "no_previous_version",
-                    "alias '%s' of model '%s' has no version to go back to", alias, name);
-}
-
-enum status model_previous(struct service *service, const char *name, const char *alias,
-                           int64_t *version, struct err *err)
-{
-    struct store *reader = service_reader_take(service);
-    struct arena rows;
-    enum status rc;
-
-    arena_init(&rows, NULL, 0, ROWS_BYTES);
-    rc = find_previous(reader, name, alias, &rows, version, err);
-    arena_reset(&rows);
-    service_reader_give(service, reader);
     return rc;
 }

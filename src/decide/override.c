@@ -9,11 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum status no_room(struct err *err)
-{
-    return err_set(err, STATUS_EXHAUSTED, "request arena is full");
-}
-
 struct override_request {
     int64_t amount;
     char reason_code[65], note[REASON_TEXT_BYTES];
@@ -146,7 +141,7 @@ static enum status override_perform(struct action *action, struct commit *commit
     enum status rc;
 
     if (!decision || !made_from)
-        return no_room(err);
+        return arena_exhausted(err);
     rc = decision_find(commit->store, action->subject, action->arena, &parent, err);
     if (!rc)
         rc = decision_context_decode(parent.context, action->arena, made_from, err);
@@ -160,6 +155,7 @@ static enum status override_perform(struct action *action, struct commit *commit
     decision->seen.now_us = commit->now_us;
     decision->policy_id = made_from->policy_id;
     decision->policy_revision = made_from->policy_revision;
+    decision->build = service_build(action->service);
     memcpy(decision->parent_id, parent.id, sizeof decision->parent_id);
     snprintf(decision->request_id, sizeof decision->request_id, "%s", action->request_id);
     decision->hold_seconds = hold_of(&parent, made_from);
@@ -187,7 +183,7 @@ enum status override_prepare(struct action *action, struct err *err)
     enum status rc;
 
     if (!request)
-        return no_room(err);
+        return arena_exhausted(err);
     rc = action_require_key(action, err);
     if (!rc)
         rc = form_open(action, fields, &form, err);

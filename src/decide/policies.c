@@ -20,15 +20,6 @@ struct policy_request {
     int64_t back_to;                 /* the revision rolled back to, or 0 */
 };
 
-static enum status no_policy(const char *id, int64_t revision, struct err *err)
-{
-    if (revision > 0)
-        return err_code(err, STATUS_NOT_FOUND, "policy_not_found",
-                        "there is no policy '%s@%lld'", id, (long long)revision);
-    return err_code(err, STATUS_NOT_FOUND, "policy_not_found", "there is no policy '%s'",
-                    id);
-}
-
 /* --- the document and what we put around it --------------------------------------------------- */
 
 /* What we add to a document when we show it; dropped from one that comes back. */
@@ -318,7 +309,7 @@ static enum status hold_policy(struct action *action, struct text document,
         policy_free(policy);
         return err_set(err, STATUS_EXHAUSTED, "no memory for a policy");
     }
-    return world_of_policy(served, &action->world, err);
+    return world_of(served, NULL, &action->world, err);
 }
 
 static enum status make_request(struct action *action, struct policy_request **request,
@@ -330,7 +321,7 @@ static enum status make_request(struct action *action, struct policy_request **r
         return rc;
     *request = arena_new(action->arena, struct policy_request);
     if (!*request)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     snprintf((*request)->revision.id, sizeof(*request)->revision.id, "%s",
              action->subject);
     action->request = *request;
@@ -368,7 +359,7 @@ static enum status find_revision(struct service *service, const char *id,
     enum status rc = policy_find(reader, id, revision, arena, found, err);
 
     service_reader_give(service, reader);
-    return rc == STATUS_NOT_FOUND ? no_policy(id, revision, err) : rc;
+    return rc;
 }
 
 enum status policy_rollback_prepare(struct action *action, struct err *err)
@@ -494,8 +485,6 @@ enum status policy_revisions_show(struct service *service, const char *id,
     arena_init(&rows, NULL, 0, LISTING_BYTES);
     rc = policy_revisions(reader, id, &rows, &revisions, &count, err);
     service_reader_give(service, reader);
-    if (!rc && count == 0)
-        rc = no_policy(id, 0, err);
     if (!rc)
         rc = put_revisions(revisions, count, arena, json, err);
     arena_reset(&rows);

@@ -2,11 +2,12 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "decide/admin.h"
 #include "decide/book.h"
 #include "decide/inflight.h"
 #include "decide/keeper.h"
+#include "decide/load.h"
 #include "decide/traffic.h"
+#include "decide/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,10 +19,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { READER_COUNT_MAX = 64, WAL_RESERVED_BYTES = 64 << 20 };
+enum { READER_COUNT_MAX = 64, WAL_RESERVED_BYTES = 64 << 20, CHORE_COUNT_MAX = 64 };
 
 struct service {
     const struct clock *clock;
+    const char *build;
     int lock;
     struct store *writer;
     struct book *book;
@@ -31,6 +33,7 @@ struct service {
     struct inflight *inflight;
     struct committer *committer;
     struct keeper *keeper;
+    struct worker *worker;
 
     struct store *readers[READER_COUNT_MAX];
     int reader_count, reader_free_count;
@@ -41,6 +44,11 @@ struct service {
 const struct clock *service_clock(const struct service *service)
 {
     return service->clock;
+}
+
+const char *service_build(const struct service *service)
+{
+    return service->build;
 }
 
 struct world_holder *service_worlds(struct service *service)
@@ -163,6 +171,8 @@ static enum status open_parts(struct service *service,
         rc = committer_open(&tools, settings->clock, settings->queue_capacity,
                             &service->committer, err);
     }
+    if (!rc)
+        rc = worker_open(CHORE_COUNT_MAX, &service->worker, err);
     if (!rc && settings->has_keepers)
         rc = keeper_open(service, service->traffic, path, settings->price_interval_ms,
                          &service->keeper, err);
@@ -184,6 +194,7 @@ enum status service_open(const struct service_settings *settings,
     if (!opened)
         return err_set(err, STATUS_EXHAUSTED, "no memory for the service");
     opened->clock = settings->clock;
+    opened->build = settings->build;
     pthread_mutex_init(&opened->reader_lock, NULL);
     pthread_cond_init(&opened->reader_freed, NULL);
     rc = lock_folder(settings->folder, &opened->lock, err);
@@ -202,6 +213,7 @@ void service_close(struct service *service)
     if (!service)
         return;
     keeper_close(service->keeper);
+    worker_close(service->worker); /* its chores may submit */
     committer_close(service->committer);
     inflight_close(service->inflight);
     traffic_close(service->traffic);
@@ -216,6 +228,11 @@ void service_close(struct service *service)
     pthread_cond_destroy(&service->reader_freed);
     pthread_mutex_destroy(&service->reader_lock);
     free(service);
+}
+
+enum status service_chore(struct service *service, struct chore *chore, struct err *err)
+{
+    return worker_submit(service->worker, chore, err);
 }
 
 const char *service_trouble(const struct service *service)

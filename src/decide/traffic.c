@@ -362,7 +362,7 @@ static void count_cases(struct pricing *pricing, const struct traffic_case *case
 static double sample_limit(const struct plan *plan, const struct budget *budget,
                            int64_t since_us, int64_t now_us)
 {
-    double remaining = (double)(budget->limit - budget->held - budget->spent);
+    double remaining = (double)budget_remaining(budget);
     double count = plan->case_count, limit;
 
     if (remaining < 0)

@@ -72,6 +72,33 @@ void served_model_release(struct served_model *served)
     free(served);
 }
 
+struct served_model *served_model_hold(const struct served_model *served)
+{
+    struct served_model *held = (struct served_model *)served;
+
+    hold(&held->holders);
+    return held;
+}
+
+enum status world_of(struct served_policy *policy, struct served_model *model,
+                     struct world **world, struct err *err)
+{
+    struct world *made = calloc(1, sizeof *made);
+
+    if (!made) {
+        served_policy_release(policy);
+        served_model_release(model);
+        return err_set(err, STATUS_EXHAUSTED, "no memory for a world");
+    }
+    atomic_init(&made->holders, 1);
+    made->policies[0] = policy;
+    made->policy_count = policy != NULL;
+    made->models[0] = model;
+    made->model_count = model != NULL;
+    *world = made;
+    return STATUS_OK;
+}
+
 /* --- the current world ---------------------------------------------------------------------- */
 
 enum status world_holder_open(struct world_holder **holder, struct err *err)
@@ -172,11 +199,23 @@ static void remove_policy(struct world *world, const char *id)
     }
 }
 
+/* How narrow a scope is: what it asks for. */
+static int scope_size(const struct policy *policy)
+{
+    const struct scope *scope = policy_scope(policy);
+
+    return (scope->market.bytes > 0) + (scope->issue.bytes > 0) +
+           (scope->segment.bytes > 0) + (scope->channel.bytes > 0);
+}
+
 static bool goes_first(const struct served_policy *a, const struct served_policy *b)
 {
     int priority_a = policy_priority(a->policy), priority_b = policy_priority(b->policy);
+    int size_a = scope_size(a->policy), size_b = scope_size(b->policy);
 
-    return priority_a != priority_b ? priority_a > priority_b : strcmp(a->id, b->id) < 0;
+    if (priority_a != priority_b)
+        return priority_a > priority_b;
+    return size_a != size_b ? size_a > size_b : strcmp(a->id, b->id) < 0;
 }
 
 enum status world_put_policy(struct world_holder *holder, struct served_policy *policy,

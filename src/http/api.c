@@ -33,68 +33,47 @@ void exchange_reset(struct exchange *exchange)
 
 /* --- problems --------------------------------------------------------------------------------- */
 
-int http_code(const struct err *err)
+struct http_status {
+    int number;
+    const char *title;
+};
+
+/* The only place where a status becomes an HTTP number. */
+static const struct http_status *http_status_of(const struct err *err)
 {
     /* Refusals of HTTP itself have a number of their own. */
     static const struct {
         const char *code;
-        int number;
+        struct http_status http;
     } of_code[] = {
-        {"method_not_allowed", 405},         {"length_required", 411},
-        {"unsupported_media_type", 415},     {"expectation_failed", 417},
-        {"http_version_not_supported", 505},
+        {"method_not_allowed", {405, "Method Not Allowed"}},
+        {"length_required", {411, "Length Required"}},
+        {"unsupported_media_type", {415, "Unsupported Media Type"}},
+        {"expectation_failed", {417, "Expectation Failed"}},
+        {"http_version_not_supported", {505, "HTTP Version Not Supported"}},
     };
-    static const int of_status[] = {
-        [STATUS_OK] = 200,           [STATUS_MALFORMED] = 400,
-        [STATUS_INVALID] = 422,      [STATUS_UNAUTHORIZED] = 401,
-        [STATUS_FORBIDDEN] = 403,    [STATUS_NOT_FOUND] = 404,
-        [STATUS_CONFLICT] = 409,     [STATUS_STALE] = 412,
-        [STATUS_PRECONDITION] = 428, [STATUS_TOO_LARGE] = 413,
-        [STATUS_EXHAUSTED] = 503,    [STATUS_UNAVAILABLE] = 503,
-        [STATUS_IO] = 503,           [STATUS_CORRUPT] = 503,
-        [STATUS_PENDING] = 503,
+    static const struct http_status of_status[] = {
+        [STATUS_OK] = {200, "OK"},
+        [STATUS_MALFORMED] = {400, "Bad Request"},
+        [STATUS_INVALID] = {422, "Unprocessable Content"},
+        [STATUS_UNAUTHORIZED] = {401, "Unauthorized"},
+        [STATUS_FORBIDDEN] = {403, "Forbidden"},
+        [STATUS_NOT_FOUND] = {404, "Not Found"},
+        [STATUS_CONFLICT] = {409, "Conflict"},
+        [STATUS_STALE] = {412, "Precondition Failed"},
+        [STATUS_PRECONDITION] = {428, "Precondition Required"},
+        [STATUS_TOO_LARGE] = {413, "Content Too Large"},
+        [STATUS_EXHAUSTED] = {503, "Service Unavailable"},
+        [STATUS_UNAVAILABLE] = {503, "Service Unavailable"},
+        [STATUS_IO] = {503, "Service Unavailable"},
+        [STATUS_CORRUPT] = {503, "Service Unavailable"},
+        [STATUS_PENDING] = {503, "Service Unavailable"},
     };
 
     for (size_t i = 0; i < sizeof of_code / sizeof of_code[0]; i++)
         if (strcmp(err->code, of_code[i].code) == 0)
-            return of_code[i].number;
-    return of_status[err->status];
-}
-
-static const char *title_of(int number)
-{
-    switch (number) {
-    case 400:
-        return "Bad Request";
-    case 401:
-        return "Unauthorized";
-    case 403:
-        return "Forbidden";
-    case 404:
-        return "Not Found";
-    case 405:
-        return "Method Not Allowed";
-    case 409:
-        return "Conflict";
-    case 411:
-        return "Length Required";
-    case 412:
-        return "Precondition Failed";
-    case 413:
-        return "Content Too Large";
-    case 415:
-        return "Unsupported Media Type";
-    case 417:
-        return "Expectation Failed";
-    case 422:
-        return "Unprocessable Content";
-    case 428:
-        return "Precondition Required";
-    case 505:
-        return "HTTP Version Not Supported";
-    default:
-        return "Service Unavailable";
-    }
+            return &of_code[i].http;
+    return &of_status[err->status];
 }
 
 static void put_faults(struct json_writer *writer, const struct err *err)
@@ -119,12 +98,12 @@ void exchange_refuse(struct exchange *exchange, const struct err *err)
         "\"status\":503,\"code\":\"out_of_memory\"}";
     enum { PROBLEM_BYTES_MAX = 24 << 10 };
     char type[96];
-    int number = http_code(err);
+    const struct http_status *http = http_status_of(err);
     struct json_writer writer;
 
-    exchange->reply =
-        (struct reply){.status = number, .content_type = "application/problem+json"};
-    if (number == 503)
+    exchange->reply = (struct reply){.status = http->number,
+                                     .content_type = "application/problem+json"};
+    if (http->number == 503)
         exchange->reply.retry_after_s = 1;
     arena_reset(&exchange->arena);
     json_writer_init(&writer, arena_alloc(&exchange->arena, 1, PROBLEM_BYTES_MAX),
@@ -132,8 +111,8 @@ void exchange_refuse(struct exchange *exchange, const struct err *err)
     snprintf(type, sizeof type, "urn:redress:problem:%s", err->code);
     json_put_object(&writer);
     json_member_string(&writer, "type", type);
-    json_member_string(&writer, "title", title_of(number));
-    json_member_int(&writer, "status", number);
+    json_member_string(&writer, "title", http->title);
+    json_member_int(&writer, "status", http->number);
     json_member_string(&writer, "detail", err->text);
     json_member_string(&writer, "instance", exchange->path ? exchange->path : "");
     json_member_string(&writer, "code", err->code);
@@ -240,19 +219,16 @@ static enum status judge_queries(const struct exchange *exchange, struct err *er
     return rc;
 }
 
-static enum status judge(struct exchange *exchange, struct err *err)
+static enum status judge(struct exchange *exchange, char allow[static ALLOW_BYTES],
+                         struct err *err)
 {
-    char allowed[64];
     enum status rc;
 
     exchange->route =
-        route_find(exchange->method, exchange->path, exchange->params, allowed);
-    if (!exchange->route && allowed[0]) {
-        rc = err_code(err, STATUS_MALFORMED, "method_not_allowed",
-                      "%s is not possible here, only %s", exchange->method, allowed);
-        exchange->reply.allow = arena_copy(&exchange->arena, text_of(allowed));
-        return rc;
-    }
+        route_find(exchange->method, exchange->path, exchange->params, allow);
+    if (!exchange->route && allow[0])
+        return err_code(err, STATUS_MALFORMED, "method_not_allowed",
+                        "%s is not possible here, only %s", exchange->method, allow);
     if (!exchange->route)
         return err_code(err, STATUS_NOT_FOUND, "route_not_found",
                         "there is nothing at this path");
@@ -266,19 +242,17 @@ static enum status judge(struct exchange *exchange, struct err *err)
 
 bool api_begin(struct exchange *exchange)
 {
-    char allow[64] = "";
+    char allow[ALLOW_BYTES] = "";
     struct err err;
 
     err_clear(&err);
     exchange->started_us = clock_monotonic_us(service_clock(exchange->service));
     give_names(exchange);
-    if (judge(exchange, &err) == STATUS_OK)
+    if (judge(exchange, allow, &err) == STATUS_OK)
         return true;
-    if (exchange->reply.allow)
-        snprintf(allow, sizeof allow, "%s", exchange->reply.allow);
     exchange_refuse(exchange, &err);
-    if (allow[0])
-        exchange->reply.allow = arena_copy(&exchange->arena, text_of(allow));
+    if (!exchange->route)
+        memcpy(exchange->reply.allow, allow, sizeof exchange->reply.allow);
     return false;
 }
 
@@ -289,42 +263,39 @@ size_t exchange_body_max(const struct exchange *exchange)
 
 /* --- the answer ------------------------------------------------------------------------------- */
 
-bool api_run(struct exchange *exchange)
+struct action *exchange_action(struct exchange *exchange)
 {
-    struct err err;
-    enum status rc;
-
-    err_clear(&err);
-    rc = exchange->route->handle(exchange, &err);
-    if (rc == STATUS_PENDING)
-        return false;
-    if (rc)
-        exchange_refuse(exchange, &err);
-    return true;
-}
-
-struct action *exchange_action(struct exchange *exchange, const char *subject)
-{
+    const char *path = exchange->route->path, *first = exchange->params[0];
+    const char *name = strchr(path, '{');
+    bool has_two = name && strchr(name + 1, '{');
     struct action *action = arena_new(&exchange->arena, struct action);
-    char *route;
+    const char *route =
+        arena_format(&exchange->arena, "%s %s", exchange->route->method, path);
+    const char *both =
+        has_two ? arena_format(&exchange->arena, "%s/%s", first, exchange->params[1])
+                : first;
 
-    if (!action)
-        return NULL;
-    route = arena_format(&exchange->arena, "%s %s", exchange->route->method,
-                         exchange->route->path);
-    if (!route)
+    if (!action || !route || !both)
         return NULL;
     action->service = exchange->service;
     action->arena = &exchange->arena;
     action->actor = exchange->principal.id;
     action->request_id = exchange->request_id;
     action->route = route;
-    action->subject = subject;
+    action->subject = name ? both : NULL;
     action->idempotency_key = exchange->idempotency_key;
     action->if_match = exchange->if_match;
     action->body = exchange->body;
     action->owner = exchange;
     return action;
+}
+
+/* Once: a request that took long may have to wait for the commit thread too. */
+static void defer(struct exchange *exchange)
+{
+    if (!exchange->is_deferred)
+        exchange->defer(exchange);
+    exchange->is_deferred = true;
 }
 
 /* The commit thread is through with it. */
@@ -355,7 +326,7 @@ enum status exchange_submit(struct exchange *exchange, struct action *action,
     enum status rc;
 
     action->done = action_over;
-    exchange->defer(exchange);
+    defer(exchange);
     rc = action_submit(action, err);
     if (rc) {
         /* Already deferred: answer by the same way. */
@@ -365,22 +336,79 @@ enum status exchange_submit(struct exchange *exchange, struct action *action,
     return STATUS_PENDING;
 }
 
-enum status exchange_perform(struct exchange *exchange, const char *subject,
-                             enum status (*prepare)(struct action *action,
-                                                    struct err *err),
-                             struct err *err)
+/* The usual way of an action: made, prepared, handed over. */
+static enum status perform(struct exchange *exchange, struct err *err)
 {
-    struct action *action = exchange_action(exchange, subject);
+    struct action *action = exchange_action(exchange);
     enum status rc;
 
     if (!action)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
-    rc = prepare(action, err);
+        return arena_exhausted(err);
+    rc = exchange->route->prepare(action, err);
     if (rc) {
         action_drop(action);
         return rc;
     }
     return exchange_submit(exchange, action, err);
+}
+
+/* --- now, or on the thread for what takes long ------------------------------------------------ */
+
+static enum status handle(struct exchange *exchange, struct err *err)
+{
+    const struct route *route = exchange->route;
+
+    return route->handle ? route->handle(exchange, err) : perform(exchange, err);
+}
+
+struct exchange_chore {
+    struct chore chore;
+    struct exchange *exchange;
+};
+
+static void run_chore(struct chore *chore)
+{
+    struct exchange *exchange = ((struct exchange_chore *)chore)->exchange;
+    struct err err;
+    enum status rc;
+
+    err_clear(&err);
+    rc = handle(exchange, &err);
+    if (rc == STATUS_PENDING)
+        return;
+    if (rc)
+        exchange_refuse(exchange, &err); /* empties the arena, and with it the chore */
+    exchange->done(exchange);
+}
+
+static enum status handle_later(struct exchange *exchange, struct err *err)
+{
+    struct exchange_chore *work = arena_new(&exchange->arena, struct exchange_chore);
+
+    if (!work)
+        return arena_exhausted(err);
+    *work = (struct exchange_chore){.chore = {.run = run_chore}, .exchange = exchange};
+    defer(exchange);
+    if (service_chore(exchange->service, &work->chore, err)) {
+        exchange_refuse(exchange, err);
+        exchange->done(exchange);
+    }
+    return STATUS_PENDING;
+}
+
+bool api_run(struct exchange *exchange)
+{
+    struct err err;
+    enum status rc;
+
+    err_clear(&err);
+    rc = exchange->route->pace == LATER ? handle_later(exchange, &err)
+                                        : handle(exchange, &err);
+    if (rc == STATUS_PENDING)
+        return false;
+    if (rc)
+        exchange_refuse(exchange, &err);
+    return true;
 }
 
 enum status exchange_show(struct exchange *exchange, struct text json)

@@ -9,31 +9,34 @@
 
 /* Answer now (OK, or an error that becomes a problem document), or STATUS_PENDING. */
 typedef enum status handler(struct exchange *exchange, struct err *err);
+typedef enum status preparation(struct action *action, struct err *err);
 
 enum { ACCESS_PUBLIC = -1, LIST_COUNT_DEFAULT = 50 };
+
+/* LATER: handled, or prepared, on the thread for what takes long. */
+enum pace { AT_ONCE, LATER };
 
 struct route {
     const char *method, *path; /* "/v1/budgets/{id}" */
     int access;                /* enum access, or ACCESS_PUBLIC */
-    handler *handle;
-    size_t body_max;     /* 0: a body is refused */
-    const char *queries; /* names that are taken, separated by spaces */
+    handler *handle;           /* or NULL: then it is an action, */
+    preparation *prepare;      /* prepared so and handed to the commit thread */
+    size_t body_max;           /* 0: a body is refused */
+    const char *queries;       /* names that are taken, separated by spaces */
+    enum pace pace;
 };
 
 /* The route of a method and path, its parameters decoded into the exchange. Else NULL, and allowed
  * lists the methods that the path has, or is empty when there is no such path. */
 const struct route *route_find(const char *method, const char *path,
                                char params[PARAM_COUNT_MAX][PARAM_BYTES],
-                               char allowed[64]);
+                               char allowed[static ALLOW_BYTES]);
 
 /* The routes in the order of their table; NULL behind the last. */
 const struct route *route_at(int index);
 
 /* GET /openapi.json */
 handler openapi_get;
-
-/* The only place where a status becomes an HTTP number. */
-int http_code(const struct err *err);
 
 /* Values of query parameters. */
 const char *query_text(const struct exchange *exchange, const char *name); /* or NULL */
@@ -47,18 +50,13 @@ enum status query_time(const struct exchange *exchange, const char *name, int64_
 enum status query_order(const struct exchange *exchange, bool is_descending_by_default,
                         bool *is_descending, struct err *err);
 
-/* A new action on behalf of the exchange; NULL when its arena is full. */
-struct action *exchange_action(struct exchange *exchange, const char *subject);
+/* A new action on behalf of the exchange, about what the path names ("NAME/REST" when that is two
+ * things); NULL when its arena is full. */
+struct action *exchange_action(struct exchange *exchange);
 
 /* Hand a prepared action over: PENDING, unless it is refused at once. */
 enum status exchange_submit(struct exchange *exchange, struct action *action,
                             struct err *err);
-
-/* The usual case: make the action, prepare it, hand it over. */
-enum status exchange_perform(struct exchange *exchange, const char *subject,
-                             enum status (*prepare)(struct action *action,
-                                                    struct err *err),
-                             struct err *err);
 
 /* 200 with this JSON. */
 enum status exchange_show(struct exchange *exchange, struct text json);

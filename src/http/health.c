@@ -1,7 +1,6 @@
 /* health.c - three small answers. */
 #include "http/health.h"
 
-#include "decide/decision.h"
 #include "json/write.h"
 
 #include <assert.h>
@@ -31,10 +30,8 @@ static struct text version_of(const char *build)
     return (struct text){version, strcspn(version, " ")};
 }
 
-static void put_version(struct json_writer *writer)
+static void put_version(struct json_writer *writer, const char *build)
 {
-    const char *build = decision_build();
-
     json_put_object(writer);
     json_member_string(writer, "object", "version");
     json_member_text(writer, "version", version_of(build));
@@ -42,7 +39,7 @@ static void put_version(struct json_writer *writer)
     json_put_object_end(writer);
 }
 
-bool health_answer(const char *path, const char *trouble,
+bool health_answer(const char *path, const char *build, const char *trouble,
                    char buffer[static HEALTH_BYTES], int *number, struct text *body)
 {
     struct json_writer writer;
@@ -50,7 +47,7 @@ bool health_answer(const char *path, const char *trouble,
     json_writer_init(&writer, buffer, HEALTH_BYTES);
     *number = 200;
     if (strcmp(path, "/version") == 0) {
-        put_version(&writer);
+        put_version(&writer, build);
     } else if (strcmp(path, "/healthz") == 0 ||
                (strcmp(path, "/readyz") == 0 && !trouble)) {
         put_live(&writer);

@@ -47,7 +47,7 @@ static enum status list_items(struct exchange *exchange, struct text whole,
         return rc;
     items->at = arena_array(&exchange->arena, struct text, (size_t)items->count + 1);
     if (!items->at)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     return find_items(whole, items->count, items, err);
 }
 
@@ -72,7 +72,7 @@ enum status page_cut(struct exchange *exchange, struct text whole, bool is_desce
         return rc;
     buffer = arena_alloc(&exchange->arena, 1, whole.bytes + PAGE_FRAME_BYTES);
     if (!buffer)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     json_writer_init(&writer, buffer, whole.bytes + PAGE_FRAME_BYTES);
     end = after + limit < items.count ? after + limit : items.count;
     json_put_object(&writer);

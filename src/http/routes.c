@@ -5,6 +5,7 @@
 #include "decide/admin.h"
 #include "decide/cases.h"
 #include "decide/keyring.h"
+#include "http/head.h"
 #include "http/health.h"
 #include "http/page.h"
 
@@ -62,12 +63,12 @@ static enum status show_page(struct exchange *exchange, enum status rc, struct t
 
 static enum status decision_create(struct exchange *exchange, struct err *err)
 {
-    struct action *action = exchange_action(exchange, NULL);
+    struct action *action = exchange_action(exchange);
     bool is_dry_run;
     enum status rc;
 
     if (!action)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     rc = query_bool(exchange, "dry_run", &is_dry_run, err);
     if (!rc)
         rc = case_prepare(action, is_dry_run, err);
@@ -159,21 +160,6 @@ static enum status decision_replay_post(struct exchange *exchange, struct err *e
     return show(exchange, rc, json, 0);
 }
 
-static enum status decision_settle(struct exchange *exchange, struct err *err)
-{
-    return exchange_perform(exchange, exchange->params[0], settle_prepare, err);
-}
-
-static enum status decision_release(struct exchange *exchange, struct err *err)
-{
-    return exchange_perform(exchange, exchange->params[0], release_prepare, err);
-}
-
-static enum status decision_override(struct exchange *exchange, struct err *err)
-{
-    return exchange_perform(exchange, exchange->params[0], override_prepare, err);
-}
-
 /* --- budgets ---------------------------------------------------------------------------------- */
 
 static enum status budget_list_get(struct exchange *exchange, struct err *err)
@@ -192,26 +178,6 @@ static enum status budget_get(struct exchange *exchange, struct err *err)
                                  &json, &revision, err);
 
     return show(exchange, rc, json, revision);
-}
-
-static enum status budget_post(struct exchange *exchange, struct err *err)
-{
-    return exchange_perform(exchange, NULL, budget_create_prepare, err);
-}
-
-static enum status budget_put(struct exchange *exchange, struct err *err)
-{
-    return exchange_perform(exchange, exchange->params[0], budget_change_prepare, err);
-}
-
-static enum status budget_delete(struct exchange *exchange, struct err *err)
-{
-    return exchange_perform(exchange, exchange->params[0], budget_delete_prepare, err);
-}
-
-static enum status budget_adjust(struct exchange *exchange, struct err *err)
-{
-    return exchange_perform(exchange, exchange->params[0], budget_adjust_prepare, err);
 }
 
 static enum status show_entries(struct exchange *exchange, const char *id,
@@ -262,11 +228,6 @@ static enum status policy_get(struct exchange *exchange, struct err *err)
     return show(exchange, rc, json, rc ? 0 : found);
 }
 
-static enum status policy_put(struct exchange *exchange, struct err *err)
-{
-    return exchange_perform(exchange, exchange->params[0], policy_put_prepare, err);
-}
-
 static enum status policy_revisions_get(struct exchange *exchange, struct err *err)
 {
     struct text json = {0};
@@ -274,11 +235,6 @@ static enum status policy_revisions_get(struct exchange *exchange, struct err *e
                                            &exchange->arena, &json, err);
 
     return show_page(exchange, rc, json, true, err);
-}
-
-static enum status policy_rollback(struct exchange *exchange, struct err *err)
-{
-    return exchange_perform(exchange, exchange->params[0], policy_rollback_prepare, err);
 }
 
 /* --- models ----------------------------------------------------------------------------------- */
@@ -289,11 +245,6 @@ static enum status model_list_get(struct exchange *exchange, struct err *err)
     enum status rc = model_list_show(exchange->service, &exchange->arena, &json, err);
 
     return show_page(exchange, rc, json, false, err);
-}
-
-static enum status model_push(struct exchange *exchange, struct err *err)
-{
-    return exchange_perform(exchange, exchange->params[0], model_push_prepare, err);
 }
 
 static enum status read_version(const struct exchange *exchange, int64_t *version,
@@ -307,8 +258,8 @@ static enum status read_version(const struct exchange *exchange, int64_t *versio
         if (*end == '\0')
             return STATUS_OK;
     }
-    return err_code(err, STATUS_NOT_FOUND, "model_not_found", "there is no version '%s'",
-                    text);
+    return err_code(err, STATUS_NOT_FOUND, "model_version_not_found",
+                    "there is no version '%s'", text);
 }
 
 static enum status model_version_get(struct exchange *exchange, struct err *err)
@@ -321,23 +272,6 @@ static enum status model_version_get(struct exchange *exchange, struct err *err)
         rc = model_version_show(exchange->service, exchange->params[0], version,
                                 &exchange->arena, &json, err);
     return show(exchange, rc, json, 0);
-}
-
-/* "NAME/REST": what the use cases of versions and aliases are about. */
-static char *two_params(struct exchange *exchange)
-{
-    return arena_format(&exchange->arena, "%s/%s", exchange->params[0],
-                        exchange->params[1]);
-}
-
-static enum status model_version_delete(struct exchange *exchange, struct err *err)
-{
-    return exchange_perform(exchange, two_params(exchange), model_delete_prepare, err);
-}
-
-static enum status model_alias_put(struct exchange *exchange, struct err *err)
-{
-    return exchange_perform(exchange, two_params(exchange), alias_put_prepare, err);
 }
 
 static enum status model_history(struct exchange *exchange, struct err *err)
@@ -362,21 +296,6 @@ static enum status key_list_get(struct exchange *exchange, struct err *err)
     return show_page(exchange, rc, json, false, err);
 }
 
-static enum status key_post(struct exchange *exchange, struct err *err)
-{
-    return exchange_perform(exchange, NULL, key_create_prepare, err);
-}
-
-static enum status key_delete(struct exchange *exchange, struct err *err)
-{
-    return exchange_perform(exchange, exchange->params[0], key_revoke_prepare, err);
-}
-
-static enum status key_rotate(struct exchange *exchange, struct err *err)
-{
-    return exchange_perform(exchange, exchange->params[0], key_rotate_prepare, err);
-}
-
 static enum status audit_list_get(struct exchange *exchange, struct err *err)
 {
     struct text json;
@@ -399,9 +318,10 @@ static enum status health_get(struct exchange *exchange, struct err *err)
     char *buffer = arena_alloc(&exchange->arena, 1, HEALTH_BYTES);
 
     if (!buffer)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
-    health_answer(exchange->path, service_trouble(exchange->service), buffer,
-                  &exchange->reply.status, &exchange->reply.body);
+        return arena_exhausted(err);
+    health_answer(exchange->path, service_build(exchange->service),
+                  service_trouble(exchange->service), buffer, &exchange->reply.status,
+                  &exchange->reply.body);
     return STATUS_OK;
 }
 
@@ -411,84 +331,80 @@ static enum status health_get(struct exchange *exchange, struct err *err)
 #define FILTERED LISTED " order_id outcome created_after created_before"
 
 static const struct route routes[] = {
-    {"POST", "/v1/decisions", ACCESS_DECIDE, decision_create, CASE_BYTES_MAX, "dry_run"},
-    {"GET", "/v1/decisions", ACCESS_READ, decision_list_get, 0, FILTERED " customer_id"},
-    {"GET", "/v1/decisions/{id}", ACCESS_READ, decision_get, 0, ""},
-    {"GET", "/v1/decisions/{id}/explanation", ACCESS_READ, decision_explanation, 0, ""},
-    {"POST", "/v1/decisions/{id}/settle", ACCESS_SETTLE, decision_settle, SMALL_BODY_MAX,
-     ""},
-    {"POST", "/v1/decisions/{id}/release", ACCESS_SETTLE, decision_release,
-     SMALL_BODY_MAX, ""},
-    {"POST", "/v1/decisions/{id}/override", ACCESS_OVERRIDE, decision_override,
-     SMALL_BODY_MAX, ""},
-    {"POST", "/v1/decisions/{id}/replay", ACCESS_READ, decision_replay_post,
-     SMALL_BODY_MAX, ""},
-    {"GET", "/v1/customers/{id}/decisions", ACCESS_READ, customer_decisions, 0, FILTERED},
-    {"GET", "/v1/budgets", ACCESS_READ, budget_list_get, 0, LISTED},
-    {"POST", "/v1/budgets", ACCESS_BUDGET_WRITE, budget_post, SMALL_BODY_MAX, ""},
-    {"GET", "/v1/budgets/{id}", ACCESS_READ, budget_get, 0, ""},
-    {"PUT", "/v1/budgets/{id}", ACCESS_BUDGET_WRITE, budget_put, SMALL_BODY_MAX, ""},
-    {"DELETE", "/v1/budgets/{id}", ACCESS_BUDGET_WRITE, budget_delete, 0, ""},
-    {"POST", "/v1/budgets/{id}/adjustments", ACCESS_BUDGET_WRITE, budget_adjust,
-     SMALL_BODY_MAX, ""},
-    {"GET", "/v1/budgets/{id}/entries", ACCESS_READ, budget_entries, 0, LISTED},
-    {"GET", "/v1/ledger-entries", ACCESS_READ, ledger_entries, 0, LISTED},
-    {"GET", "/v1/policies", ACCESS_READ, policy_list_get, 0, LISTED},
-    {"GET", "/v1/policies/{id}", ACCESS_READ, policy_get, 0, "revision"},
-    {"PUT", "/v1/policies/{id}", ACCESS_POLICY_WRITE, policy_put, POLICY_BYTES_MAX, ""},
-    {"GET", "/v1/policies/{id}/revisions", ACCESS_READ, policy_revisions_get, 0, LISTED},
-    {"POST", "/v1/policies/{id}/rollback", ACCESS_POLICY_WRITE, policy_rollback,
-     SMALL_BODY_MAX, ""},
-    {"GET", "/v1/models", ACCESS_READ, model_list_get, 0, LISTED},
-    {"POST", "/v1/models/{name}/versions", ACCESS_MODEL_WRITE, model_push, MODEL_BODY_MAX,
-     ""},
-    {"GET", "/v1/models/{name}/versions/{v}", ACCESS_READ, model_version_get, 0, ""},
-    {"DELETE", "/v1/models/{name}/versions/{v}", ACCESS_MODEL_WRITE, model_version_delete,
-     0, ""},
-    {"PUT", "/v1/models/{name}/aliases/{alias}", ACCESS_MODEL_PROMOTE, model_alias_put,
-     SMALL_BODY_MAX, ""},
-    {"GET", "/v1/models/{name}/history", ACCESS_READ, model_history, 0, LISTED " at"},
-    {"GET", "/v1/audit-events", ACCESS_AUDIT_READ, audit_list_get, 0, LISTED},
-    {"GET", "/v1/api-keys", ACCESS_ADMIN, key_list_get, 0, LISTED},
-    {"POST", "/v1/api-keys", ACCESS_ADMIN, key_post, SMALL_BODY_MAX, ""},
-    {"DELETE", "/v1/api-keys/{id}", ACCESS_ADMIN, key_delete, 0, ""},
-    {"POST", "/v1/api-keys/{id}/rotate", ACCESS_ADMIN, key_rotate, SMALL_BODY_MAX, ""},
-    {"GET", "/healthz", ACCESS_PUBLIC, health_get, 0, ""},
-    {"GET", "/readyz", ACCESS_PUBLIC, health_get, 0, ""},
-    {"GET", "/openapi.json", ACCESS_PUBLIC, openapi_get, 0, ""},
-    {"GET", "/version", ACCESS_PUBLIC, health_get, 0, ""},
+    {"POST", "/v1/decisions", ACCESS_DECIDE, decision_create, NULL, CASE_BYTES_MAX,
+     "dry_run", AT_ONCE},
+    {"GET", "/v1/decisions", ACCESS_READ, decision_list_get, NULL, 0,
+     FILTERED " customer_id", AT_ONCE},
+    {"GET", "/v1/decisions/{id}", ACCESS_READ, decision_get, NULL, 0, "", AT_ONCE},
+    {"GET", "/v1/decisions/{id}/explanation", ACCESS_READ, decision_explanation, NULL, 0,
+     "", LATER},
+    {"POST", "/v1/decisions/{id}/settle", ACCESS_SETTLE, NULL, settle_prepare,
+     SMALL_BODY_MAX, "", AT_ONCE},
+    {"POST", "/v1/decisions/{id}/release", ACCESS_SETTLE, NULL, release_prepare,
+     SMALL_BODY_MAX, "", AT_ONCE},
+    {"POST", "/v1/decisions/{id}/override", ACCESS_OVERRIDE, NULL, override_prepare,
+     SMALL_BODY_MAX, "", AT_ONCE},
+    {"POST", "/v1/decisions/{id}/replay", ACCESS_READ, decision_replay_post, NULL,
+     SMALL_BODY_MAX, "", LATER},
+    {"GET", "/v1/customers/{id}/decisions", ACCESS_READ, customer_decisions, NULL, 0,
+     FILTERED, AT_ONCE},
+    {"GET", "/v1/budgets", ACCESS_READ, budget_list_get, NULL, 0, LISTED, AT_ONCE},
+    {"POST", "/v1/budgets", ACCESS_BUDGET_WRITE, NULL, budget_create_prepare,
+     SMALL_BODY_MAX, "", AT_ONCE},
+    {"GET", "/v1/budgets/{id}", ACCESS_READ, budget_get, NULL, 0, "", AT_ONCE},
+    {"PUT", "/v1/budgets/{id}", ACCESS_BUDGET_WRITE, NULL, budget_change_prepare,
+     SMALL_BODY_MAX, "", AT_ONCE},
+    {"DELETE", "/v1/budgets/{id}", ACCESS_BUDGET_WRITE, NULL, budget_delete_prepare, 0,
+     "", AT_ONCE},
+    {"POST", "/v1/budgets/{id}/adjustments", ACCESS_BUDGET_WRITE, NULL,
+     budget_adjust_prepare, SMALL_BODY_MAX, "", AT_ONCE},
+    {"GET", "/v1/budgets/{id}/entries", ACCESS_READ, budget_entries, NULL, 0, LISTED,
+     AT_ONCE},
+    {"GET", "/v1/ledger-entries", ACCESS_READ, ledger_entries, NULL, 0, LISTED, AT_ONCE},
+    {"GET", "/v1/policies", ACCESS_READ, policy_list_get, NULL, 0, LISTED, AT_ONCE},
+    {"GET", "/v1/policies/{id}", ACCESS_READ, policy_get, NULL, 0, "revision", AT_ONCE},
+    {"PUT", "/v1/policies/{id}", ACCESS_POLICY_WRITE, NULL, policy_put_prepare,
+     POLICY_BYTES_MAX, "", AT_ONCE},
+    {"GET", "/v1/policies/{id}/revisions", ACCESS_READ, policy_revisions_get, NULL, 0,
+     LISTED, AT_ONCE},
+    {"POST", "/v1/policies/{id}/rollback", ACCESS_POLICY_WRITE, NULL,
+     policy_rollback_prepare, SMALL_BODY_MAX, "", AT_ONCE},
+    {"GET", "/v1/models", ACCESS_READ, model_list_get, NULL, 0, LISTED, AT_ONCE},
+    {"POST", "/v1/models/{name}/versions", ACCESS_MODEL_WRITE, NULL, model_push_prepare,
+     MODEL_BODY_MAX, "", LATER},
+    {"GET", "/v1/models/{name}/versions/{v}", ACCESS_READ, model_version_get, NULL, 0, "",
+     AT_ONCE},
+    {"DELETE", "/v1/models/{name}/versions/{v}", ACCESS_MODEL_WRITE, NULL,
+     model_delete_prepare, 0, "", AT_ONCE},
+    {"PUT", "/v1/models/{name}/aliases/{alias}", ACCESS_MODEL_PROMOTE, NULL,
+     alias_put_prepare, SMALL_BODY_MAX, "", LATER},
+    {"GET", "/v1/models/{name}/history", ACCESS_READ, model_history, NULL, 0,
+     LISTED " at", AT_ONCE},
+    {"GET", "/v1/audit-events", ACCESS_AUDIT_READ, audit_list_get, NULL, 0, LISTED,
+     AT_ONCE},
+    {"GET", "/v1/api-keys", ACCESS_ADMIN, key_list_get, NULL, 0, LISTED, AT_ONCE},
+    {"POST", "/v1/api-keys", ACCESS_ADMIN, NULL, key_create_prepare, SMALL_BODY_MAX, "",
+     AT_ONCE},
+    {"DELETE", "/v1/api-keys/{id}", ACCESS_ADMIN, NULL, key_revoke_prepare, 0, "",
+     AT_ONCE},
+    {"POST", "/v1/api-keys/{id}/rotate", ACCESS_ADMIN, NULL, key_rotate_prepare,
+     SMALL_BODY_MAX, "", AT_ONCE},
+    {"GET", "/healthz", ACCESS_PUBLIC, health_get, NULL, 0, "", AT_ONCE},
+    {"GET", "/readyz", ACCESS_PUBLIC, health_get, NULL, 0, "", AT_ONCE},
+    {"GET", "/openapi.json", ACCESS_PUBLIC, openapi_get, NULL, 0, "", AT_ONCE},
+    {"GET", "/version", ACCESS_PUBLIC, health_get, NULL, 0, "", AT_ONCE},
 };
 
 /* --- finding ---------------------------------------------------------------------------------- */
 
-static int hex(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    digit |= 0x20;
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
-/* One segment of a path, percent-decoded; empty ones and control characters do not match. */
+/* One segment of a path, decoded; empty ones and those with a slash of their own do not match. */
 static bool decode_segment(const char *from, size_t bytes, char param[PARAM_BYTES])
 {
-    size_t count = 0;
+    char decoded[3 * PARAM_BYTES];
 
-    for (size_t i = 0; i < bytes; i++) {
-        int byte = (unsigned char)from[i];
-
-        if (byte == '%') {
-            if (i + 2 >= bytes || hex(from[i + 1]) < 0 || hex(from[i + 2]) < 0)
-                return false;
-            byte = hex(from[i + 1]) * 16 + hex(from[i + 2]);
-            i += 2;
-        }
-        if (byte < 0x20 || byte == 0x7f || byte == '/' || count == PARAM_BYTES - 1)
-            return false;
-        param[count++] = (char)byte;
-    }
-    param[count] = '\0';
-    return count > 0;
+    return bytes < sizeof decoded && head_decode((struct text){from, bytes}, decoded) &&
+           !strchr(decoded, '/') && decoded[0] &&
+           text_copy(text_of(decoded), param, PARAM_BYTES);
 }
 
 static bool path_matches(const char *pattern, const char *path,
@@ -520,7 +436,7 @@ const struct route *route_at(int index)
 
 const struct route *route_find(const char *method, const char *path,
                                char params[PARAM_COUNT_MAX][PARAM_BYTES],
-                               char allowed[64])
+                               char allowed[static ALLOW_BYTES])
 {
     allowed[0] = '\0';
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {

@@ -35,20 +35,25 @@ struct engine {
 struct draft {
     const struct forest *const *forests;
     int forest_count;
-    struct quantizer **quantizers; /* (forest) */
-    const struct split **splits;   /* (forest) */
-    struct selection *selections;  /* (forest) */
+    const struct forest **compiled; /* (forest); NULL: left to the plain evaluator */
+    struct quantizer **quantizers;  /* (forest) */
+    const struct split **splits;    /* (forest) */
+    struct selection *selections;   /* (forest) */
 };
 
 static enum status draft_init(struct draft *draft, struct err *err)
 {
     size_t count = (size_t)draft->forest_count + 1;
 
+    draft->compiled = calloc(count, sizeof(struct forest *));
     draft->quantizers = calloc(count, sizeof(struct quantizer *));
     draft->splits = calloc(count, sizeof(struct split *));
     draft->selections = calloc(count, sizeof *draft->selections);
-    if (!draft->quantizers || !draft->splits || !draft->selections)
+    if (!draft->compiled || !draft->quantizers || !draft->splits || !draft->selections)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for an engine");
+    for (int f = 0; f < draft->forest_count; f++)
+        if (!draft->forests[f]->needs_evaluator && draft->forests[f]->tree_count > 0)
+            draft->compiled[f] = draft->forests[f];
     return STATUS_OK;
 }
 
@@ -59,6 +64,7 @@ static void draft_release(struct draft *draft)
         selection_release(&draft->selections[f]);
     for (int f = 0; draft->quantizers && f < draft->forest_count; f++)
         quantizer_close(draft->quantizers[f]);
+    free(draft->compiled);
     free(draft->quantizers);
     free(draft->splits);
     free(draft->selections);
@@ -68,14 +74,14 @@ static void draft_release(struct draft *draft)
  * each. */
 static enum status open_quantizers(struct draft *draft, bool *is_shared, struct err *err)
 {
-    enum status rc = quantizer_open(draft->forests, draft->forest_count,
+    enum status rc = quantizer_open(draft->compiled, draft->forest_count,
                                     &draft->quantizers[0], draft->splits, err);
 
     *is_shared = !rc && draft->quantizers[0];
     if (rc || *is_shared)
         return rc;
     for (int f = 0; f < draft->forest_count && !rc; f++)
-        rc = quantizer_open(&draft->forests[f], 1, &draft->quantizers[f],
+        rc = quantizer_open(&draft->compiled[f], 1, &draft->quantizers[f],
                             &draft->splits[f], err);
     return rc;
 }
@@ -91,7 +97,7 @@ static enum status compile(struct draft *draft, bool is_shared, struct err *err)
     for (int f = 0; f < draft->forest_count && !rc; f++) {
         const struct quantizer *quantizer = draft->quantizers[is_shared ? 0 : f];
 
-        if (quantizer && draft->forests[f]->tree_count > 0)
+        if (quantizer && draft->compiled[f])
             rc = selection_make(
                 draft->forests[f], draft->splits[f], quantizer_slot_count(quantizer),
                 quantizer_feature_count(quantizer) == width, &draft->selections[f], err);

@@ -12,9 +12,12 @@
 enum {
     HUGE_PAGE_BYTES = 2 << 20,
     CANDIDATE_COUNT_MAX = 16,
-    TRIAL_COUNT = 5,
+    TRIAL_ROUND_COUNT =
+        3,               /* candidates take turns, so that a disturbance hits them all */
+    TRIAL_COUNT_MIN = 3, /* runs per round, and more of them while they are short */
+    TRIAL_COUNT_MAX = 12,
+    TRIAL_NS = 8000,
     TRIAL_NS_MAX = 200000, /* a run that takes longer is not tried again */
-    TRIAL_OUTPUT_COUNT_MAX = 1024,
 };
 
 /* Between the ends of each range. */
@@ -173,21 +176,25 @@ static void run_once(const struct compiled *compiled, const struct trial *trial,
                 trial->codes + shift * (size_t)(turn % (QUANTIZE_BLOCK - 1)), trial->raw);
 }
 
-/* The least of a few runs: whatever disturbs makes them longer. */
+/* The least of a few runs and of what was known before: whatever disturbs makes them longer. */
 static int64_t cost_ns(const struct compiled *compiled, const struct trial *trial,
-                       int row_count)
+                       int row_count, int64_t least)
 {
-    int64_t least = INT64_MAX;
+    int64_t spent = 0;
 
-    run_once(compiled, trial, row_count, TRIAL_COUNT); /* warms up */
-    for (int turn = 0; turn < TRIAL_COUNT; turn++) {
-        int64_t begin = now_ns(), spent;
+    if (least > TRIAL_NS_MAX && least < INT64_MAX)
+        return least;
+    run_once(compiled, trial, row_count, TRIAL_COUNT_MAX); /* warms up */
+    for (int turn = 0;
+         turn < TRIAL_COUNT_MIN || (turn < TRIAL_COUNT_MAX && spent < TRIAL_NS); turn++) {
+        int64_t begin = now_ns(), ns;
 
         run_once(compiled, trial, row_count, turn);
-        spent = now_ns() - begin;
-        if (spent < least)
-            least = spent;
-        if (spent > TRIAL_NS_MAX)
+        ns = now_ns() - begin;
+        spent += ns;
+        if (ns < least)
+            least = ns;
+        if (ns > TRIAL_NS_MAX)
             break;
     }
     return least;
@@ -230,25 +237,40 @@ static bool add_candidates(struct candidates *candidates,
     return true;
 }
 
+/* What a candidate takes for each range of rows, or took before, whichever is less. */
+static void try_candidate(const struct compiled *compiled, const struct trial *trial,
+                          int64_t costs[ROW_RANGE_COUNT])
+{
+    if (compiled->kernel->row) {
+        costs[0] = cost_ns(compiled, trial, 1, costs[0]);
+        return;
+    }
+    for (int range = 0; range < ROW_RANGE_COUNT; range++)
+        costs[range] = cost_ns(compiled, trial, range_rows[range], costs[range]);
+}
+
 /* For each range of rows the index of the fastest candidate. */
 static void find_fastest(const struct candidates *candidates, const struct trial *trial,
-                         int *fastest)
+                         int fastest[ROW_RANGE_COUNT])
 {
-    int64_t least[ROW_RANGE_COUNT];
+    int64_t costs[CANDIDATE_COUNT_MAX][ROW_RANGE_COUNT];
 
-    for (int range = 0; range < ROW_RANGE_COUNT; range++)
-        least[range] = INT64_MAX;
-    for (int i = 0; i < candidates->count; i++) {
-        const struct compiled *compiled = &candidates->compiled[i];
-        int64_t row_ns = compiled->kernel->row ? cost_ns(compiled, trial, 1) : 0;
+    for (int i = 0; i < candidates->count; i++)
+        for (int range = 0; range < ROW_RANGE_COUNT; range++)
+            costs[i][range] = INT64_MAX;
+    for (int round = 0; round < TRIAL_ROUND_COUNT; round++)
+        for (int i = 0; i < candidates->count; i++)
+            try_candidate(&candidates->compiled[i], trial, costs[i]);
+    for (int range = 0; range < ROW_RANGE_COUNT; range++) {
+        int64_t least = INT64_MAX;
 
-        for (int range = 0; range < ROW_RANGE_COUNT; range++) {
-            int64_t ns = compiled->kernel->row
-                             ? row_ns * range_rows[range]
-                             : cost_ns(compiled, trial, range_rows[range]);
+        for (int i = 0; i < candidates->count; i++) {
+            int64_t ns = candidates->compiled[i].kernel->row
+                             ? costs[i][0] * range_rows[range]
+                             : costs[i][range];
 
-            if (ns < least[range]) {
-                least[range] = ns;
+            if (ns < least) {
+                least = ns;
                 fastest[range] = i;
             }
         }

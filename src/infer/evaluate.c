@@ -55,29 +55,27 @@ static bool goes_left_lightgbm(const struct forest *forest,
     return value <= node->threshold;
 }
 
-static const struct forest_node *leaf_xgboost(const struct forest *forest, int tree,
-                                              const double *row)
+/* CatBoost's splits are written as XGBoost's. */
+bool forest_goes_left(const struct forest *forest, const struct forest_node *node,
+                      double value)
+{
+    return forest->dialect == FOREST_LIGHTGBM ? goes_left_lightgbm(forest, node, value)
+                                              : goes_left_xgboost(forest, node, value);
+}
+
+static const struct forest_node *leaf_of(const struct forest *forest, int tree,
+                                         const double *row)
 {
     const struct forest_node *node = &forest->nodes[forest->roots[tree]];
 
     while (node->feature >= 0)
-        node = &forest->nodes[goes_left_xgboost(forest, node, row[node->feature])
+        node = &forest->nodes[forest_goes_left(forest, node, row[node->feature])
                                   ? node->left
                                   : node->right];
     return node;
 }
 
-static const struct forest_node *leaf_lightgbm(const struct forest *forest, int tree,
-                                               const double *row)
-{
-    const struct forest_node *node = &forest->nodes[forest->roots[tree]];
-
-    while (node->feature >= 0)
-        node = &forest->nodes[goes_left_lightgbm(forest, node, row[node->feature])
-                                  ? node->left
-                                  : node->right];
-    return node;
-}
+/* ---- sums over trees ---- */
 
 /* float32, in tree order, from the base margin: bit for bit XGBoost's own sum. */
 static void raw_xgboost(const struct forest *forest, const double *row, int tree_from,
@@ -88,22 +86,77 @@ static void raw_xgboost(const struct forest *forest, const double *row, int tree
     for (int g = 0; g < forest->group_count; g++)
         sums[g] = (float)forest->base_margin[g];
     for (int t = tree_from; t < tree_to; t++) {
-        float leaf = (float)leaf_xgboost(forest, t, row)->threshold;
+        const struct forest_node *leaf = leaf_of(forest, t, row);
+        float value = (float)leaf->threshold;
 
         if (forest->tree_weights)
-            leaf *= forest->tree_weights[t];
-        sums[forest->tree_groups[t]] += leaf;
+            value *= forest->tree_weights[t];
+        if (forest->form == FOREST_OF_NUMBERS)
+            sums[forest->tree_groups[t]] += value;
+        else
+            for (int g = 0; g < forest->group_count; g++)
+                sums[g] += (float)forest->leaf_values[leaf->values + g];
     }
     for (int g = 0; g < forest->group_count; g++)
         raw[g] = sums[g];
 }
 
-static void raw_lightgbm(const struct forest *forest, const double *row, int tree_from,
-                         int tree_to, double *raw)
+/* A leaf that may be a linear function: its plain number where a feature is missing. */
+static double line_value(const struct forest *forest, const struct forest_node *leaf,
+                         const double *row)
 {
-    memcpy(raw, forest->base_margin, (size_t)forest->group_count * sizeof *raw);
-    for (int t = tree_from; t < tree_to; t++)
-        raw[forest->tree_groups[t]] += leaf_lightgbm(forest, t, row)->threshold;
+    const struct forest_line *line;
+    double sum;
+
+    if (forest->form != FOREST_OF_LINES || leaf->values < 0)
+        return leaf->threshold;
+    line = &forest->lines[leaf->values];
+    sum = line->constant;
+    for (uint32_t i = 0; i < line->term_count; i++) {
+        const struct forest_term *term = &forest->terms[line->first_term + i];
+
+        if (isnan(row[term->feature]))
+            return leaf->threshold;
+        sum += term->coefficient * row[term->feature];
+    }
+    return sum;
+}
+
+/* double, in tree order; CatBoost scales the sum before it adds the base. */
+static void raw_double(const struct forest *forest, const double *row, int tree_from,
+                       int tree_to, double *raw)
+{
+    bool is_catboost = forest->dialect == FOREST_CATBOOST;
+
+    for (int g = 0; g < forest->group_count; g++)
+        raw[g] = is_catboost ? 0 : forest->base_margin[g];
+    for (int t = tree_from; t < tree_to; t++) {
+        const struct forest_node *leaf = leaf_of(forest, t, row);
+
+        if (forest->form == FOREST_OF_VECTORS)
+            for (int g = 0; g < forest->group_count; g++)
+                raw[g] += forest->leaf_values[leaf->values + g];
+        else
+            raw[forest->tree_groups[t]] += line_value(forest, leaf, row);
+    }
+    if (is_catboost)
+        for (int g = 0; g < forest->group_count; g++)
+            raw[g] = raw[g] * forest->sum_scale + forest->base_margin[g];
+}
+
+/* gblinear: float32, from bias and base margin, feature by feature; missing adds nothing. */
+static void raw_weights(const struct forest *forest, const double *row, double *raw)
+{
+    int n = forest->feature_count, groups = forest->group_count;
+
+    for (int g = 0; g < groups; g++) {
+        float sum = forest->weights[n * groups + g] + (float)forest->base_margin[g];
+
+        for (int i = 0; i < n; i++)
+            if (!isnan(row[i]))
+                sum += (float)row[i] * forest->weights[i * groups + g];
+        raw[g] = sum;
+    }
 }
 
 int forest_round_count(const struct forest *forest)
@@ -123,10 +176,12 @@ void forest_raw(const struct forest *forest, const double *rows, int row_count,
         const double *row = rows + (size_t)i * (size_t)forest->feature_count;
         double *sums = raw + (size_t)i * (size_t)forest->group_count;
 
-        if (forest->dialect == FOREST_XGBOOST)
+        if (forest->form == FOREST_OF_NO_TREES)
+            raw_weights(forest, row, sums);
+        else if (forest->dialect == FOREST_XGBOOST)
             raw_xgboost(forest, row, from, to, sums);
         else
-            raw_lightgbm(forest, row, from, to, sums);
+            raw_double(forest, row, from, to, sums);
     }
 }
 
@@ -142,10 +197,7 @@ void forest_leaves(const struct forest *forest, const double *rows, int row_coun
         const double *row = rows + (size_t)i * (size_t)forest->feature_count;
 
         for (int t = from; t < to; t++)
-            *leaves++ =
-                (forest->dialect == FOREST_XGBOOST ? leaf_xgboost(forest, t, row)
-                                                   : leaf_lightgbm(forest, t, row))
-                    ->id;
+            *leaves++ = leaf_of(forest, t, row)->id;
     }
 }
 

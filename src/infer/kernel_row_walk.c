@@ -125,22 +125,37 @@ static void walk_compile(const struct kernel_forest *source, void *compiled)
     }
 }
 
+/* A step, taken from eight trees at once. The positions are named one by one, so that they stay in
+ * registers. */
+#define STEP(lane)                                                                       \
+    step = steps[at_##lane];                                                             \
+    at_##lane = step.left + (codes[step.slot] > step.rank);
+
 /* Eight trees from their roots to their leaves. */
 static inline void walk_lanes(const struct walk *walk, int lanes, const uint8_t *codes,
                               uint32_t at[LANE_COUNT])
 {
     const char *base = (const char *)walk;
     const struct step *steps = (const struct step *)(base + walk->steps);
+    const uint32_t *roots =
+        (const uint32_t *)(base + walk->roots) + (size_t)lanes * LANE_COUNT;
     uint32_t depth = ((const uint32_t *)(base + walk->depths))[lanes];
+    uint32_t at_0 = roots[0], at_1 = roots[1], at_2 = roots[2], at_3 = roots[3];
+    uint32_t at_4 = roots[4], at_5 = roots[5], at_6 = roots[6], at_7 = roots[7];
+    struct step step;
 
-    memcpy(at, base + walk->roots + (size_t)lanes * LANE_COUNT * sizeof *at,
-           LANE_COUNT * sizeof *at);
-    for (; depth > 0; depth--)
-        for (int lane = 0; lane < LANE_COUNT; lane++) {
-            const struct step *step = &steps[at[lane]];
-
-            at[lane] = step->left + (codes[step->slot] > step->rank);
-        }
+    for (; depth > 0; depth--) {
+        STEP(0)
+        STEP(1)
+        STEP(2)
+        STEP(3)
+        STEP(4)
+        STEP(5)
+        STEP(6)
+        STEP(7)
+    }
+    at[0] = at_0, at[1] = at_1, at[2] = at_2, at[3] = at_3;
+    at[4] = at_4, at[5] = at_5, at[6] = at_6, at[7] = at_7;
 }
 
 static void add_floats(const struct walk *walk, const uint8_t *codes, double *raw)

@@ -3,11 +3,12 @@
  *
  * At opening, components become terms (what an arm's effect or cost is made of), and terms
  * share evaluations: a model is evaluated once per row for each dose it must see, however
- * many components read it. */
+ * many components read it. All forests that decide are in one engine; where no model sees
+ * a dose, one call of it scores them all. */
 #include "infer/scorer.h"
 
+#include "infer/engine.h"
 #include "infer/evaluate.h"
-#include "infer/pack.h"
 
 #include <assert.h>
 #include <math.h>
@@ -19,7 +20,14 @@ enum {
     INPUT_COUNT_MAX = BUNDLE_FEATURE_COUNT_MAX + 1,
     EVALUATION_COUNT_MAX = BUNDLE_COMPONENT_COUNT_MAX + BUNDLE_ARM_COUNT_MAX + 1,
     TERM_COUNT_MAX = EVALUATION_COUNT_MAX,
+    ROW_BLOCK = 64,    /* rows that are scored together, if there is room for them */
+    ROOM_COUNT = 8192, /* numbers in a buffer */
+    NARROW_ROOM_COUNT =
+        1024, /* for one row of most bundles: a small frame on the stack */
 };
+
+static_assert(ROOM_COUNT >= (int)FOREST_GROUP_COUNT_MAX);
+static_assert(NARROW_ROOM_COUNT >= (int)INPUT_COUNT_MAX);
 
 struct evaluation {
     int model;
@@ -44,15 +52,25 @@ struct scorer {
     int term_count;
     bool is_over_base[BUNDLE_ARM_COUNT_MAX];
     bool has_costs;
-    struct pack *packs[BUNDLE_COMPONENT_COUNT_MAX]; /* (model); NULL: as it was read */
+    struct engine *engine;                          /* of the forests that decide */
+    int engine_forests[BUNDLE_COMPONENT_COUNT_MAX]; /* (model): its index there; -1 */
+    bool is_one_call; /* no model sees a dose: one call scores every forest */
+    int output_count; /* of the largest model, or of the engine when one call does it */
 };
 
-/* Everything one row needs; on the stack. */
-struct scratch {
-    double inputs[INPUT_COUNT_MAX];
-    double filled[INPUT_COUNT_MAX]; /* of linear models */
-    double raw[FOREST_GROUP_COUNT_MAX];
-    double predictions[FOREST_GROUP_COUNT_MAX];
+/* Everything that scoring needs, on the stack. */
+struct room {
+    double *inputs;      /* (row, input): rows with a dose */
+    double *all;         /* (row, output): of the engine's one call */
+    double *one;         /* (row, output): of one model */
+    double *predictions; /* (output) of one row */
+    size_t count;        /* numbers in each */
+};
+
+/* The raw scores of one evaluation. */
+struct scores {
+    const double *raw;
+    size_t stride; /* between rows */
 };
 
 static int input_count(const struct bundle_model *model)
@@ -137,10 +155,54 @@ static int compare_terms(const void *a, const void *b)
     return ((const struct term *)a)->evaluation - ((const struct term *)b)->evaluation;
 }
 
+/* Whether a model has a part in effects or costs. */
+static bool decides(const struct scorer *scorer, int model)
+{
+    for (int i = 0; i < scorer->term_count; i++) {
+        const struct term *term = &scorer->terms[i];
+
+        if (term->target != TARGET_NONE &&
+            scorer->evaluations[term->evaluation].model == model)
+            return true;
+    }
+    return false;
+}
+
+static enum status open_engine(struct scorer *scorer, struct err *err)
+{
+    const struct bundle *bundle = scorer->bundle;
+    const struct forest *forests[BUNDLE_COMPONENT_COUNT_MAX];
+    int count = 0, output_count = 0;
+    enum status rc;
+
+    for (int i = 0; i < bundle->model_count; i++) {
+        const struct bundle_model *model = &bundle->models[i];
+        int outputs =
+            model->forest ? model->forest->group_count : model->linear->output_count;
+
+        scorer->engine_forests[i] = -1;
+        if (outputs > output_count)
+            output_count = outputs;
+        if (!model->forest || !decides(scorer, i))
+            continue;
+        scorer->engine_forests[i] = count;
+        forests[count++] = model->forest;
+    }
+    rc = engine_open(forests, count, &scorer->engine, err);
+    if (rc)
+        return rc;
+    scorer->is_one_call = bundle->treatment_feature < 0 &&
+                          engine_output_count(scorer->engine) <= ROOM_COUNT;
+    scorer->output_count = output_count;
+    if (scorer->is_one_call && engine_output_count(scorer->engine) > output_count)
+        scorer->output_count = engine_output_count(scorer->engine);
+    return STATUS_OK;
+}
+
 enum status scorer_open(struct bundle *bundle, struct scorer **scorer, struct err *err)
 {
     struct scorer *opened = calloc(1, sizeof *opened);
-    enum status rc = STATUS_OK;
+    enum status rc;
 
     if (!opened) {
         bundle_free(bundle);
@@ -151,9 +213,7 @@ enum status scorer_open(struct bundle *bundle, struct scorer **scorer, struct er
         add_component(opened, i);
     qsort(opened->terms, (size_t)opened->term_count, sizeof *opened->terms,
           compare_terms);
-    for (int i = 0; i < bundle->model_count && !rc; i++)
-        if (bundle->models[i].forest)
-            rc = pack_open(bundle->models[i].forest, &opened->packs[i], err);
+    rc = open_engine(opened, err);
     if (rc) {
         scorer_close(opened);
         return rc;
@@ -166,8 +226,7 @@ void scorer_close(struct scorer *scorer)
 {
     if (!scorer)
         return;
-    for (int i = 0; i < scorer->bundle->model_count; i++)
-        pack_close(scorer->packs[i]);
+    engine_close(scorer->engine);
     bundle_free(scorer->bundle);
     free(scorer);
 }
@@ -177,76 +236,131 @@ const struct bundle *scorer_bundle(const struct scorer *scorer)
     return scorer->bundle;
 }
 
-/* ---- one row ---- */
+/* ---- models ---- */
 
-static void evaluate(const struct scorer *scorer, int index, struct scratch *scratch)
+/* The rows as an evaluation's model wants them, so many numbers wide. */
+static const double *inputs_of(const struct scorer *scorer, double dose,
+                               const double *rows, int row_count, size_t width,
+                               const struct room *room)
+{
+    const struct bundle *bundle = scorer->bundle;
+    size_t feature_count = (size_t)bundle->feature_count;
+    size_t copied = width < feature_count ? width : feature_count;
+
+    if (bundle->treatment_feature < 0)
+        return rows;
+    for (size_t r = 0; r < (size_t)row_count; r++) {
+        double *inputs = room->inputs + r * width;
+
+        memcpy(inputs, rows + r * feature_count, copied * sizeof *rows);
+        if (!isnan(dose))
+            inputs[bundle->treatment_feature] = dose;
+    }
+    return room->inputs;
+}
+
+/* All forests, where one call does it: before any evaluation of a block of rows. */
+static void begin_rows(const struct scorer *scorer, const double *rows, int row_count,
+                       const struct room *room)
+{
+    if (scorer->is_one_call)
+        engine_raw(scorer->engine, rows, row_count, room->all);
+}
+
+static struct scores evaluate(const struct scorer *scorer, int index, const double *rows,
+                              int row_count, const struct room *room)
 {
     const struct evaluation *evaluation = &scorer->evaluations[index];
     const struct bundle_model *model = &scorer->bundle->models[evaluation->model];
+    int forest = scorer->engine_forests[evaluation->model];
+    double filled[INPUT_COUNT_MAX];
+    const double *inputs;
+    size_t width;
 
-    if (!isnan(evaluation->dose))
-        scratch->inputs[scorer->bundle->treatment_feature] = evaluation->dose;
-    if (model->linear)
-        linear_raw(model->linear, scratch->inputs, 1, scratch->raw, scratch->filled);
-    else if (scorer->packs[evaluation->model])
-        pack_raw(scorer->packs[evaluation->model], scratch->inputs, scratch->raw);
+    if (forest >= 0 && scorer->is_one_call)
+        return (struct scores){room->all + engine_output_of(scorer->engine, forest),
+                               (size_t)engine_output_count(scorer->engine)};
+    width =
+        (size_t)(forest >= 0 ? engine_feature_count(scorer->engine) : input_count(model));
+    inputs = inputs_of(scorer, evaluation->dose, rows, row_count, width, room);
+    if (model->linear) {
+        linear_raw(model->linear, inputs, row_count, room->one, filled);
+        return (struct scores){room->one, (size_t)model->linear->output_count};
+    }
+    if (forest >= 0)
+        engine_raw_of(scorer->engine, forest, inputs, row_count, room->one);
     else
-        forest_raw(model->forest, scratch->inputs, 1, 0,
-                   forest_round_count(model->forest), scratch->raw);
+        forest_raw(model->forest, inputs, row_count, 0, forest_round_count(model->forest),
+                   room->one);
+    return (struct scores){room->one, (size_t)model->forest->group_count};
 }
 
 /* A component's number out of its model's raw scores. The model's own link is applied the
  * way `model score --output prediction` does it, to the bit. */
 static double component_value(const struct bundle *bundle,
-                              const struct bundle_component *component,
-                              struct scratch *scratch)
+                              const struct bundle_component *component, const double *raw,
+                              double *predictions)
 {
     const struct bundle_model *model = &bundle->models[component->model];
     const struct forest *forest = model->forest;
-    double raw = scratch->raw[component->output];
+    double value = raw[component->output];
     int rounds;
 
     if (!forest)
-        return link_apply(component->link, 1, raw);
+        return link_apply(component->link, 1, value);
     rounds = forest_round_count(forest);
     if (component->link == forest->link) {
-        forest_predict(forest, scratch->raw, 1, rounds, scratch->predictions);
-        return scratch->predictions[component->output];
+        forest_predict(forest, raw, 1, rounds, predictions);
+        return predictions[component->output];
     }
     if (forest->is_average && rounds > 0)
-        raw /= rounds;
-    return link_apply(component->link, 1, raw);
+        value /= rounds;
+    return link_apply(component->link, 1, value);
 }
 
-/* Effects and costs of one row before the value rule. */
-static void score_row(const struct scorer *scorer, const double *row, double *effects,
-                      double *costs, struct scratch *scratch)
+/* ---- rows ---- */
+
+/* The place of a term's number for a row. */
+static double *target_of(const struct scorer *scorer, const struct term *term, size_t row,
+                         double *base, double *effects, double *costs)
+{
+    size_t arm_count = (size_t)scorer->bundle->arm_count;
+
+    if (term->target == TARGET_BASE)
+        return &base[row];
+    return &(term->target == TARGET_COST ? costs
+                                         : effects)[row * arm_count + (size_t)term->arm];
+}
+
+/* Effects and costs (row, arm) of a block of rows before the value rule. */
+static void score_rows(const struct scorer *scorer, const double *rows, int row_count,
+                       double *effects, double *costs, const struct room *room)
 {
     const struct bundle *bundle = scorer->bundle;
-    double base = 0;
+    size_t arm_count = (size_t)bundle->arm_count, count = (size_t)row_count;
+    double base[ROW_BLOCK] = {0};
+    struct scores scores = {0};
     int evaluated = -1;
 
-    memcpy(scratch->inputs, row, (size_t)bundle->feature_count * sizeof *row);
-    memset(effects, 0, (size_t)bundle->arm_count * sizeof *effects);
+    memset(effects, 0, count * arm_count * sizeof *effects);
+    begin_rows(scorer, rows, row_count, room);
     for (int i = 0; i < scorer->term_count; i++) {
         const struct term *term = &scorer->terms[i];
-        double value;
+        const struct bundle_component *component = &bundle->components[term->component];
 
         if (term->target == TARGET_NONE || (term->target == TARGET_COST && !costs))
             continue;
         if (term->evaluation != evaluated)
-            evaluate(scorer, term->evaluation, scratch);
+            scores = evaluate(scorer, term->evaluation, rows, row_count, room);
         evaluated = term->evaluation;
-        value = component_value(bundle, &bundle->components[term->component], scratch);
-        if (term->target == TARGET_BASE)
-            base = value;
-        else
-            *(term->target == TARGET_COST ? &costs[term->arm] : &effects[term->arm]) =
-                value;
+        for (size_t r = 0; r < count; r++)
+            *target_of(scorer, term, r, base, effects, costs) = component_value(
+                bundle, component, scores.raw + r * scores.stride, room->predictions);
     }
-    for (int i = 0; i < bundle->arm_count; i++)
-        if (scorer->is_over_base[i])
-            effects[i] -= base;
+    for (size_t r = 0; r < count; r++)
+        for (size_t arm = 0; arm < arm_count; arm++)
+            if (scorer->is_over_base[arm])
+                effects[r * arm_count + arm] -= base[r];
 }
 
 static double value_factor(const struct bundle *bundle, const double *row)
@@ -267,44 +381,98 @@ static enum status check_finite(const struct bundle *bundle, int row,
     return STATUS_OK;
 }
 
+/* The value rule, and a look at what came out. */
+static enum status finish_row(const struct scorer *scorer, const double *row, int index,
+                              double *effects, double *costs, struct err *err)
+{
+    const struct bundle *bundle = scorer->bundle;
+    double factor = value_factor(bundle, row);
+    enum status rc;
+
+    for (int arm = 0; arm < bundle->arm_count; arm++)
+        effects[arm] *= factor;
+    rc = check_finite(bundle, index, effects, "effect", err);
+    if (rc || !costs)
+        return rc;
+    if (scorer->has_costs)
+        return check_finite(bundle, index, costs, "cost", err);
+    for (int arm = 0; arm < bundle->arm_count; arm++)
+        costs[arm] = NAN;
+    return STATUS_OK;
+}
+
+static enum status score_blocks(const struct scorer *scorer, const double *rows,
+                                int row_count, double *effects, double *costs,
+                                const struct room *room, struct err *err)
+{
+    size_t feature_count = (size_t)scorer->bundle->feature_count;
+    size_t arm_count = (size_t)scorer->bundle->arm_count;
+    size_t widest = feature_count + 1;
+    int block;
+
+    if ((size_t)scorer->output_count > widest)
+        widest = (size_t)scorer->output_count;
+    block = (int)(room->count / widest);
+    block = block < ROW_BLOCK ? block : ROW_BLOCK;
+    for (int first = 0; first < row_count; first += block) {
+        int count = row_count - first < block ? row_count - first : block;
+        const double *block_rows = rows + (size_t)first * feature_count;
+        double *block_effects = effects + (size_t)first * arm_count;
+        double *block_costs = costs ? costs + (size_t)first * arm_count : NULL;
+
+        score_rows(scorer, block_rows, count, block_effects,
+                   scorer->has_costs ? block_costs : NULL, room);
+        for (size_t r = 0; r < (size_t)count; r++) {
+            enum status rc =
+                finish_row(scorer, block_rows + r * feature_count, first + (int)r,
+                           block_effects + r * arm_count,
+                           block_costs ? block_costs + r * arm_count : NULL, err);
+
+            if (rc)
+                return rc;
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status score_narrow(const struct scorer *scorer, const double *row,
+                                double *effects, double *costs, struct err *err)
+{
+    double inputs[NARROW_ROOM_COUNT], raw[2][NARROW_ROOM_COUNT];
+    double predictions[NARROW_ROOM_COUNT];
+    const struct room room = {inputs, raw[0], raw[1], predictions, NARROW_ROOM_COUNT};
+
+    return score_blocks(scorer, row, 1, effects, costs, &room, err);
+}
+
+static enum status score_wide(const struct scorer *scorer, const double *rows,
+                              int row_count, double *effects, double *costs,
+                              struct err *err)
+{
+    double inputs[ROOM_COUNT], raw[2][ROOM_COUNT], predictions[FOREST_GROUP_COUNT_MAX];
+    const struct room room = {inputs, raw[0], raw[1], predictions, ROOM_COUNT};
+
+    return score_blocks(scorer, rows, row_count, effects, costs, &room, err);
+}
+
 enum status scorer_effects(const struct scorer *scorer, const double *rows, int row_count,
                            double *effects, double *costs, struct err *err)
 {
-    const struct bundle *bundle = scorer->bundle;
-    size_t feature_count = (size_t)bundle->feature_count;
-    size_t arm_count = (size_t)bundle->arm_count;
-    struct scratch scratch;
-    enum status rc = STATUS_OK;
-
-    for (int i = 0; i < row_count && !rc; i++) {
-        const double *row = rows + (size_t)i * feature_count;
-        double *row_effects = effects + (size_t)i * arm_count;
-        double *row_costs = costs ? costs + (size_t)i * arm_count : NULL;
-        double factor = value_factor(bundle, row);
-
-        score_row(scorer, row, row_effects, scorer->has_costs ? row_costs : NULL,
-                  &scratch);
-        for (size_t arm = 0; arm < arm_count; arm++)
-            row_effects[arm] *= factor;
-        rc = check_finite(bundle, i, row_effects, "effect", err);
-        if (rc || !row_costs)
-            continue;
-        if (scorer->has_costs)
-            rc = check_finite(bundle, i, row_costs, "cost", err);
-        for (size_t arm = 0; arm < arm_count && !scorer->has_costs; arm++)
-            row_costs[arm] = NAN;
-    }
-    return rc;
+    if (row_count == 1 && scorer->output_count <= NARROW_ROOM_COUNT)
+        return score_narrow(scorer, rows, effects, costs, err);
+    return score_wide(scorer, rows, row_count, effects, costs, err);
 }
 
 enum status scorer_components(const struct scorer *scorer, const double *row,
                               double *scores, struct err *err)
 {
     const struct bundle *bundle = scorer->bundle;
-    struct scratch scratch;
+    double inputs[INPUT_COUNT_MAX], raw[2][ROOM_COUNT];
+    const struct room room = {inputs, raw[0], raw[1], NULL, ROOM_COUNT};
+    struct scores found = {0};
     int evaluated = -1;
 
-    memcpy(scratch.inputs, row, (size_t)bundle->feature_count * sizeof *row);
+    begin_rows(scorer, row, 1, &room);
     for (int i = 0; i < scorer->term_count; i++) {
         const struct term *term = &scorer->terms[i];
         const struct bundle_component *component = &bundle->components[term->component];
@@ -313,9 +481,9 @@ enum status scorer_components(const struct scorer *scorer, const double *row,
         if (component->role == ROLE_OUTCOME && term->target != TARGET_BASE)
             continue;
         if (term->evaluation != evaluated)
-            evaluate(scorer, term->evaluation, &scratch);
+            found = evaluate(scorer, term->evaluation, row, 1, &room);
         evaluated = term->evaluation;
-        scores[term->component] = scratch.raw[component->output];
+        scores[term->component] = found.raw[component->output];
         if (!isfinite(scores[term->component]))
             return err_set(err, STATUS_INVALID, "component %d: its score is not finite",
                            term->component);

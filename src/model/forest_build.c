@@ -2,6 +2,7 @@
 #include "model/forest_build.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 
 bool array_reserve(void **items, size_t *capacity, size_t count, size_t item_bytes)
@@ -39,6 +40,8 @@ enum status forest_builder_init(struct forest_builder *builder,
         return no_memory(err);
     builder->forest->dialect = dialect;
     builder->forest->link_slope = 1;
+    builder->forest->sum_scale = 1;
+    builder->forest->best_round = -1;
     return STATUS_OK;
 }
 
@@ -59,10 +62,13 @@ enum status forest_builder_node(struct forest_builder *builder, int32_t *node,
         return err_set(err, STATUS_TOO_LARGE, "more than %d nodes in all trees",
                        FOREST_NODE_COUNT_MAX);
     if (!array_reserve((void **)&forest->nodes, &builder->node_capacity, count,
-                       sizeof *forest->nodes))
+                       sizeof *forest->nodes) ||
+        !array_reserve((void **)&forest->covers, &builder->cover_capacity, count,
+                       sizeof *forest->covers))
         return no_memory(err);
     *node = forest->node_count++;
-    forest->nodes[*node] = (struct forest_node){0};
+    forest->nodes[*node] = (struct forest_node){.values = -1};
+    forest->covers[*node] = NAN;
     return STATUS_OK;
 }
 
@@ -100,6 +106,53 @@ enum status forest_builder_words(struct forest_builder *builder, size_t count,
     return STATUS_OK;
 }
 
+enum status forest_builder_values(struct forest_builder *builder, size_t count,
+                                  int32_t *first, struct err *err)
+{
+    struct forest *forest = builder->forest;
+
+    if (count > FOREST_VALUE_COUNT_MAX - builder->value_count)
+        return err_set(err, STATUS_TOO_LARGE, "more than %d numbers in all leaves",
+                       FOREST_VALUE_COUNT_MAX);
+    if (!array_reserve((void **)&forest->leaf_values, &builder->value_capacity,
+                       builder->value_count + count, sizeof *forest->leaf_values))
+        return no_memory(err);
+    *first = (int32_t)builder->value_count;
+    builder->value_count += count;
+    return STATUS_OK;
+}
+
+enum status forest_builder_line(struct forest_builder *builder, double constant,
+                                int32_t *line, struct err *err)
+{
+    struct forest *forest = builder->forest;
+
+    if (!array_reserve((void **)&forest->lines, &builder->line_capacity,
+                       builder->line_count + 1, sizeof *forest->lines))
+        return no_memory(err);
+    *line = (int32_t)builder->line_count++;
+    forest->lines[*line] =
+        (struct forest_line){constant, (uint32_t)builder->term_count, 0};
+    return STATUS_OK;
+}
+
+enum status forest_builder_term(struct forest_builder *builder, struct forest_term term,
+                                struct err *err)
+{
+    struct forest *forest = builder->forest;
+
+    assert(builder->line_count > 0);
+    if (builder->term_count >= FOREST_TERM_COUNT_MAX)
+        return err_set(err, STATUS_TOO_LARGE, "more than %d terms in all leaves",
+                       FOREST_TERM_COUNT_MAX);
+    if (!array_reserve((void **)&forest->terms, &builder->term_capacity,
+                       builder->term_count + 1, sizeof *forest->terms))
+        return no_memory(err);
+    forest->terms[builder->term_count++] = term;
+    forest->lines[builder->line_count - 1].term_count++;
+    return STATUS_OK;
+}
+
 enum status forest_builder_name(struct forest_builder *builder, struct text name,
                                 struct err *err)
 {
@@ -108,6 +161,9 @@ enum status forest_builder_name(struct forest_builder *builder, struct text name
     if (builder->name_count >= FOREST_FEATURE_COUNT_MAX)
         return err_set(err, STATUS_TOO_LARGE, "feature_names: more than %d",
                        FOREST_FEATURE_COUNT_MAX);
+    if (bytes > FOREST_NAME_BYTES_MAX)
+        return err_set(err, STATUS_TOO_LARGE, "feature_names: more than %d bytes",
+                       FOREST_NAME_BYTES_MAX);
     if (name.bytes && memchr(name.at, 0, name.bytes))
         return err_set(err, STATUS_INVALID, "feature_names[%d]: holds a NUL",
                        builder->name_count);
@@ -138,6 +194,23 @@ static char **names_block(const struct forest_builder *builder)
     return names;
 }
 
+/* A tree that is one leaf needs no cover, and LightGBM does not always write one. */
+static bool has_covers(const struct forest *forest)
+{
+    int tree = 0;
+
+    for (int i = 0; i < forest->node_count; i++) {
+        bool is_alone;
+
+        while (tree + 1 < forest->tree_count && forest->roots[tree + 1] <= i)
+            tree++;
+        is_alone = forest->nodes[i].feature < 0 && forest->roots[tree] == i;
+        if (!is_alone && !(forest->covers[i] >= 0 && isfinite(forest->covers[i])))
+            return false;
+    }
+    return true;
+}
+
 enum status forest_builder_finish(struct forest_builder *builder, struct forest **forest,
                                   struct err *err)
 {
@@ -147,7 +220,13 @@ enum status forest_builder_finish(struct forest_builder *builder, struct forest 
         if (!builder->forest->feature_names)
             return no_memory(err);
     }
+    if (!has_covers(builder->forest)) {
+        free(builder->forest->covers);
+        builder->forest->covers = NULL;
+    }
     *forest = builder->forest;
+    (*forest)->needs_evaluator =
+        (*forest)->form != FOREST_OF_NUMBERS || (*forest)->dialect == FOREST_CATBOOST;
     builder->forest = NULL;
     return STATUS_OK;
 }
@@ -162,6 +241,11 @@ void forest_free(struct forest *forest)
     free(forest->tree_groups);
     free(forest->tree_weights);
     free(forest->nodes);
+    free(forest->covers);
     free(forest->category_words);
+    free(forest->leaf_values);
+    free(forest->lines);
+    free(forest->terms);
+    free(forest->weights);
     free(forest);
 }

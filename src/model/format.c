@@ -1,20 +1,13 @@
 /* format.c - telling model files apart by their content, and reading any of them. */
 #include "model/bundle.h"
 
-#include "json/scan.h"
+#include "model/source.h"
 
 static const char *skip_spaces(const char *at, const char *end)
 {
     while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
         at++;
     return at;
-}
-
-/* UBJ opens an object with '{' and the type of the first key's length, or a typed
- * container's '$' or '#'. */
-static bool is_ubj(const char *bytes, size_t count)
-{
-    return count >= 2 && bytes[0] == '{' && memchr("iUIlL$#", bytes[1], 7) != NULL;
 }
 
 /* What a JSON object is, by the first of its members that only one format has. */
@@ -24,11 +17,22 @@ static enum model_format json_format_of(const char *bytes, size_t count)
         const char *key;
         enum model_format format;
     } keys[] = {
-        {"learner", MODEL_XGBOOST_JSON}, {"version", MODEL_XGBOOST_JSON},
-        {"manifest", MODEL_BUNDLE},      {"files", MODEL_BUNDLE},
-        {"format", MODEL_LINEAR},        {"weights", MODEL_LINEAR},
-        {"features", MODEL_LINEAR},      {"intercept", MODEL_LINEAR},
-        {"intercepts", MODEL_LINEAR},    {"fill", MODEL_LINEAR},
+        {"learner", MODEL_XGBOOST_JSON},
+        {"version", MODEL_XGBOOST_JSON},
+        {"model_info", MODEL_CATBOOST_JSON},
+        {"features_info", MODEL_CATBOOST_JSON},
+        {"oblivious_trees", MODEL_CATBOOST_JSON},
+        {"trees", MODEL_CATBOOST_JSON},
+        {"scale_and_bias", MODEL_CATBOOST_JSON},
+        {"ctr_data", MODEL_CATBOOST_JSON},
+        {"manifest", MODEL_BUNDLE},
+        {"files", MODEL_BUNDLE},
+        {"format", MODEL_LINEAR},
+        {"weights", MODEL_LINEAR},
+        {"features", MODEL_LINEAR},
+        {"intercept", MODEL_LINEAR},
+        {"intercepts", MODEL_LINEAR},
+        {"fill", MODEL_LINEAR},
         {"link", MODEL_LINEAR},
     };
     enum { HEAD_BYTES = 1 << 20 };
@@ -58,7 +62,7 @@ enum model_format model_format_of(const char *bytes, size_t count)
         return MODEL_LIGHTGBM_TEXT;
     if (count >= 6 && memcmp(bytes, "tree\r\n", 6) == 0)
         return MODEL_LIGHTGBM_TEXT;
-    if (is_ubj(bytes, count))
+    if (source_is_ubj(bytes, count))
         return MODEL_XGBOOST_UBJ;
     at = skip_spaces(bytes, end);
     if (at < end && *at == '{')
@@ -83,15 +87,14 @@ enum status model_read(const char *text, size_t bytes, struct bundle_model *mode
         return err_set(err, STATUS_MALFORMED, "the model is empty");
     switch (model_format_of(text, bytes)) {
     case MODEL_XGBOOST_JSON:
+    case MODEL_XGBOOST_UBJ:
         return forest_read_xgboost(text, bytes, &model->forest, err);
     case MODEL_LIGHTGBM_TEXT:
         return forest_read_lightgbm(text, bytes, &model->forest, err);
     case MODEL_LINEAR:
         return linear_read(text, bytes, &model->linear, err);
-    case MODEL_XGBOOST_UBJ:
-        return err_set(
-            err, STATUS_INVALID,
-            "byte 0: XGBoost's UBJ is not supported yet; save the model as JSON");
+    case MODEL_CATBOOST_JSON:
+        return forest_read_catboost(text, bytes, &model->forest, err);
     case MODEL_BUNDLE:
         return err_set(err, STATUS_INVALID,
                        "byte 0: a bundle where a model file is expected");
@@ -104,7 +107,8 @@ enum status model_read(const char *text, size_t bytes, struct bundle_model *mode
             "byte 0: XGBoost's old binary format is not supported; save the model "
             "as JSON");
     return err_set(err, STATUS_MALFORMED,
-                   "byte 0: neither XGBoost JSON, LightGBM text nor a linear model");
+                   "byte 0: neither a model of XGBoost (JSON, UBJ), LightGBM (text), "
+                   "CatBoost (JSON) nor a linear model");
 }
 
 void model_release(struct bundle_model *model)

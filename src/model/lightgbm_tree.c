@@ -24,9 +24,15 @@ const char *const lightgbm_line_names[LINE_COUNT] = {
     [LINE_LEFT] = "left_child",
     [LINE_RIGHT] = "right_child",
     [LINE_LEAF_VALUE] = "leaf_value",
+    [LINE_LEAF_COVER] = "leaf_count",
+    [LINE_SPLIT_COVER] = "internal_count",
     [LINE_CATEGORY_BOUNDARIES] = "cat_boundaries",
     [LINE_CATEGORY_WORDS] = "cat_threshold",
     [LINE_IS_LINEAR] = "is_linear",
+    [LINE_LEAF_CONSTANT] = "leaf_const",
+    [LINE_TERM_COUNT] = "num_features",
+    [LINE_TERM_FEATURE] = "leaf_features",
+    [LINE_TERM_COEFFICIENT] = "leaf_coeff",
 };
 
 /* A child whose turn comes later, and where its place is written. */
@@ -97,9 +103,8 @@ static enum status read_item(struct lightgbm_tree *tree, enum lightgbm_line line
                    is_double ? "a finite number" : "a whole number");
 }
 
-/* A line of exactly count numbers. */
-static enum status read_line(struct lightgbm_tree *tree, enum lightgbm_line line,
-                             bool is_double, size_t count, struct err *err)
+enum status lightgbm_line_read(struct lightgbm_tree *tree, enum lightgbm_line line,
+                               bool is_double, size_t count, struct err *err)
 {
     struct text rest = tree->lines[line];
     struct text word;
@@ -124,8 +129,8 @@ static enum status read_line(struct lightgbm_tree *tree, enum lightgbm_line line
 static enum status read_sets(struct lightgbm_tree *tree, size_t set_count,
                              struct err *err)
 {
-    enum status rc = read_line(tree, LINE_CATEGORY_BOUNDARIES, false,
-                               set_count ? set_count + 1 : 0, err);
+    enum status rc = lightgbm_line_read(tree, LINE_CATEGORY_BOUNDARIES, false,
+                                        set_count ? set_count + 1 : 0, err);
     const int64_t *boundaries = tree->ints[LINE_CATEGORY_BOUNDARIES];
     const int64_t *words;
 
@@ -137,7 +142,8 @@ static enum status read_sets(struct lightgbm_tree *tree, size_t set_count,
             return err_set(err, STATUS_INVALID,
                            "cat_boundaries[%zu]: %lld does not rise from 0", i,
                            (long long)boundaries[i]);
-    rc = read_line(tree, LINE_CATEGORY_WORDS, false, (size_t)boundaries[set_count], err);
+    rc = lightgbm_line_read(tree, LINE_CATEGORY_WORDS, false,
+                            (size_t)boundaries[set_count], err);
     words = tree->ints[LINE_CATEGORY_WORDS];
     for (size_t i = 0; !rc && i < tree->counts[LINE_CATEGORY_WORDS]; i++)
         if (words[i] < 0 || words[i] > UINT32_MAX)
@@ -147,23 +153,34 @@ static enum status read_sets(struct lightgbm_tree *tree, size_t set_count,
     return rc;
 }
 
+static bool has_covers(const struct lightgbm_tree *tree, int64_t leaf_count)
+{
+    return leaf_count > 1 && tree->lines[LINE_LEAF_COVER].at &&
+           tree->lines[LINE_SPLIT_COVER].at;
+}
+
 static enum status read_lines(struct lightgbm_tree *tree, int64_t leaf_count,
                               struct err *err)
 {
     size_t split_count = (size_t)leaf_count - 1;
     int64_t set_count = 0;
-    enum status rc = read_line(tree, LINE_LEAF_VALUE, true, (size_t)leaf_count, err);
+    enum status rc =
+        lightgbm_line_read(tree, LINE_LEAF_VALUE, true, (size_t)leaf_count, err);
 
+    if (!rc && has_covers(tree, leaf_count))
+        rc = lightgbm_line_read(tree, LINE_LEAF_COVER, true, (size_t)leaf_count, err);
+    if (!rc && has_covers(tree, leaf_count))
+        rc = lightgbm_line_read(tree, LINE_SPLIT_COVER, true, split_count, err);
     if (!rc)
-        rc = read_line(tree, LINE_FEATURE, false, split_count, err);
+        rc = lightgbm_line_read(tree, LINE_FEATURE, false, split_count, err);
     if (!rc)
-        rc = read_line(tree, LINE_THRESHOLD, true, split_count, err);
+        rc = lightgbm_line_read(tree, LINE_THRESHOLD, true, split_count, err);
     if (!rc)
-        rc = read_line(tree, LINE_DECISION_TYPE, false, split_count, err);
+        rc = lightgbm_line_read(tree, LINE_DECISION_TYPE, false, split_count, err);
     if (!rc)
-        rc = read_line(tree, LINE_LEFT, false, split_count, err);
+        rc = lightgbm_line_read(tree, LINE_LEFT, false, split_count, err);
     if (!rc)
-        rc = read_line(tree, LINE_RIGHT, false, split_count, err);
+        rc = lightgbm_line_read(tree, LINE_RIGHT, false, split_count, err);
     if (!rc)
         rc = read_scalar(tree, LINE_CATEGORY_SET_COUNT, 0, &set_count, err);
     if (!rc && set_count > (int64_t)split_count)
@@ -171,6 +188,8 @@ static enum status read_lines(struct lightgbm_tree *tree, int64_t leaf_count,
                      (long long)set_count, split_count);
     if (!rc)
         rc = read_sets(tree, (size_t)set_count, err);
+    if (!rc && tree->is_linear)
+        rc = lightgbm_linear_read(tree, leaf_count, err);
     return rc;
 }
 
@@ -220,6 +239,7 @@ static enum status add_split(const struct lightgbm_tree *tree, int64_t node,
         .missing = (uint8_t)rules[type >> MISSING_SHIFT],
         .goes_left_by_default = type & IS_DEFAULT_LEFT,
         .is_categorical = type & IS_CATEGORICAL,
+        .values = -1,
     };
     if (!split->is_categorical)
         return STATUS_OK;
@@ -252,12 +272,14 @@ static enum status add_node(const struct lightgbm_tree *tree, struct lightgbm_st
                             int64_t leaf_count, struct forest_builder *builder,
                             int32_t *place, struct err *err)
 {
-    struct forest_node node = {.feature = -1};
+    struct forest_node node = {.feature = -1, .values = -1};
     enum status rc = forest_builder_node(builder, place, err);
 
     if (!rc && step.child < 0) {
         node.id = (int32_t)~step.child;
         node.threshold = tree->doubles[LINE_LEAF_VALUE][~step.child];
+        if (tree->is_linear)
+            rc = lightgbm_linear_add(tree, ~step.child, builder, &node.values, err);
     } else if (!rc) {
         rc = add_split(tree, step.child, builder, &node, err);
         if (!rc)
@@ -268,6 +290,10 @@ static enum status add_node(const struct lightgbm_tree *tree, struct lightgbm_st
     if (rc)
         return rc;
     builder->forest->nodes[*place] = node;
+    if (has_covers(tree, leaf_count))
+        builder->forest->covers[*place] =
+            step.child < 0 ? tree->doubles[LINE_LEAF_COVER][~step.child]
+                           : tree->doubles[LINE_SPLIT_COVER][step.child];
     if (step.parent >= 0 && step.is_left)
         builder->forest->nodes[step.parent].left = *place;
     else if (step.parent >= 0)
@@ -315,8 +341,11 @@ enum status lightgbm_tree_add(struct lightgbm_tree *tree, struct forest_builder 
 
     if (!rc)
         rc = read_scalar(tree, LINE_IS_LINEAR, 0, &is_linear, err);
-    if (!rc && is_linear)
-        rc = err_set(err, STATUS_INVALID, "is_linear: linear trees are not supported");
+    if (!rc && is_linear > 1)
+        rc = err_set(err, STATUS_INVALID, "is_linear: is %lld", (long long)is_linear);
+    tree->is_linear = is_linear;
+    if (is_linear)
+        builder->forest->form = FOREST_OF_LINES;
     if (!rc && (leaf_count < 1 || leaf_count > FOREST_NODE_COUNT_MAX / 2))
         rc = err_set(err, STATUS_INVALID, "num_leaves: %lld is not in [1, %d]",
                      (long long)leaf_count, FOREST_NODE_COUNT_MAX / 2);

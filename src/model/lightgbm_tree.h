@@ -14,9 +14,15 @@ enum lightgbm_line {
     LINE_LEFT,
     LINE_RIGHT,
     LINE_LEAF_VALUE,
+    LINE_LEAF_COVER,
+    LINE_SPLIT_COVER,
     LINE_CATEGORY_BOUNDARIES,
     LINE_CATEGORY_WORDS,
     LINE_IS_LINEAR,
+    LINE_LEAF_CONSTANT,
+    LINE_TERM_COUNT,
+    LINE_TERM_FEATURE,
+    LINE_TERM_COEFFICIENT,
     LINE_COUNT
 };
 
@@ -26,7 +32,8 @@ extern const char *const lightgbm_line_names[LINE_COUNT];
 /* The parsed arrays are reused from tree to tree. */
 struct lightgbm_tree {
     struct text lines[LINE_COUNT]; /* values, borrowed; at is NULL where missing */
-    /* private */
+    /* private to the readers of trees */
+    bool is_linear;
     int64_t *ints[LINE_COUNT];
     double *doubles[LINE_COUNT];
     size_t counts[LINE_COUNT], capacities[LINE_COUNT];
@@ -41,5 +48,16 @@ void lightgbm_tree_free(struct lightgbm_tree *tree);
  * name the line and the item, e.g. "left_child[4]: 93 of 30 nodes". */
 enum status lightgbm_tree_add(struct lightgbm_tree *tree, struct forest_builder *builder,
                               struct err *err);
+
+/* Read a line of exactly count numbers into ints or doubles. */
+enum status lightgbm_line_read(struct lightgbm_tree *tree, enum lightgbm_line line,
+                               bool is_double, size_t count, struct err *err);
+
+/* The lines of a tree with linear leaves; then one leaf of it, *line its index. */
+enum status lightgbm_linear_read(struct lightgbm_tree *tree, int64_t leaf_count,
+                                 struct err *err);
+enum status lightgbm_linear_add(const struct lightgbm_tree *tree, int64_t leaf,
+                                struct forest_builder *builder, int32_t *line,
+                                struct err *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* objective.c - the objectives of both libraries, one line each. */
+/* objective.c - the objectives of the libraries, one line each. */
 #include "model/objective.h"
 
 #include "model/scalar.h"
@@ -127,4 +127,56 @@ enum status lightgbm_objective_read(struct text line, struct forest *forest,
         rc = err_set(err, STATUS_INVALID, "objective: %s with %d outputs",
                      objective->name, forest->group_count);
     return rc;
+}
+
+static const struct catboost_loss {
+    const char *name;
+    enum link link;
+    bool has_outputs; /* may have several */
+} catboost_losses[] = {
+    {"RMSE", LINK_IDENTITY, false},
+    {"MAE", LINK_IDENTITY, false},
+    {"Quantile", LINK_IDENTITY, false},
+    {"MultiQuantile", LINK_IDENTITY, true},
+    {"Expectile", LINK_IDENTITY, false},
+    {"MAPE", LINK_IDENTITY, false},
+    {"Huber", LINK_IDENTITY, false},
+    {"LogCosh", LINK_IDENTITY, false},
+    {"Lq", LINK_IDENTITY, false},
+    {"MultiRMSE", LINK_IDENTITY, true},
+    {"MultiRMSEWithMissingValues", LINK_IDENTITY, true},
+    {"Poisson", LINK_EXP, false},
+    {"Tweedie", LINK_EXP, false},
+    {"Logloss", LINK_SIGMOID, false},
+    {"CrossEntropy", LINK_SIGMOID, false},
+    {"Focal", LINK_SIGMOID, false},
+    {"MultiLogloss", LINK_SIGMOID, true},
+    {"MultiCrossEntropy", LINK_SIGMOID, true},
+    {"MultiClass", LINK_SOFTMAX, true},
+    {"MultiClassOneVsAll", LINK_SIGMOID, true},
+    {"QueryRMSE", LINK_IDENTITY, false},
+    {"QuerySoftMax", LINK_IDENTITY, false},
+    {"PairLogit", LINK_IDENTITY, false},
+    {"PairLogitPairwise", LINK_IDENTITY, false},
+    {"YetiRank", LINK_IDENTITY, false},
+    {"YetiRankPairwise", LINK_IDENTITY, false},
+    {"LambdaMart", LINK_IDENTITY, false},
+    {"StochasticRank", LINK_IDENTITY, false},
+    {"none", LINK_IDENTITY, true}, /* a file that does not say */
+};
+
+enum status catboost_objective_read(const char *name, struct forest *forest,
+                                    struct err *err)
+{
+    for (size_t i = 0; i < sizeof catboost_losses / sizeof *catboost_losses; i++) {
+        if (strcmp(catboost_losses[i].name, name) != 0)
+            continue;
+        if (forest->group_count > 1 && !catboost_losses[i].has_outputs)
+            return err_set(err, STATUS_INVALID, "loss_function: %s with %d outputs", name,
+                           forest->group_count);
+        memcpy(forest->objective, name, strlen(name) + 1);
+        forest->link = catboost_losses[i].link;
+        return STATUS_OK;
+    }
+    return err_set(err, STATUS_INVALID, "loss_function: '%s' is not supported", name);
 }

@@ -1,15 +1,16 @@
-/* xgboost_reader.h - reading XGBoost's JSON value by value, and knowing where one is. */
+/* xgboost_reader.h - reading XGBoost's JSON or UBJ value by value, and knowing where one
+ * is. */
 #ifndef REDRESS_MODEL_XGBOOST_READER_H
 #define REDRESS_MODEL_XGBOOST_READER_H
 
-#include "json/scan.h"
+#include "model/source.h"
 #include "model/xgboost_tree.h"
 
 /* Arrays of a tree that do not matter for scores, but must have an entry per node. */
-enum { STATISTIC_COUNT = 4 };
+enum { NODE_WEIGHTS = 0, STATISTIC_COUNT = 3 };
 
 struct xgboost_reader {
-    struct json_scan scan;
+    struct source source;
     struct arena arena; /* unescaped strings */
     struct forest_builder builder;
     struct xgboost_tree tree; /* the one being read */
@@ -21,15 +22,19 @@ struct xgboost_reader {
     bool is_in_tree; /* the one that the forest gets next */
     int tree_index;
     int64_t statistic_counts[STATISTIC_COUNT]; /* -1: not there */
+    size_t node_total, value_total; /* of the trees before, also those out of reach */
+    struct source node_weights;     /* stands before the tree's "base_weights" */
 
     char booster[16], objective[48];
     struct text base_score; /* as written */
     int64_t class_count, target_count, feature_count;
     int64_t announced_tree_count, parallel_tree_count, leaf_vector_size;
     struct int_column version, tree_groups, round_ends;
-    struct float_column weights; /* of trees: dart */
-    size_t skipped_bytes;        /* of members that do not matter */
-    bool has_learner, has_model, has_round_ends;
+    struct float_column weights;        /* of trees: dart */
+    struct float_column linear_weights; /* gblinear */
+    int64_t tree_vector_size;           /* of the leaves of all trees so far */
+    int64_t best_round;
+    bool has_learner, has_model, has_round_ends, has_linear_weights, has_trees;
     bool has_weights_beside; /* the model, as up to 3.x */
     bool has_weights_inside; /* the model, as after */
 };
@@ -40,6 +45,15 @@ struct xgboost_member {
     void (*read)(struct xgboost_reader *reader, int argument);
     int argument;
 };
+
+/* The sticky status of the source. */
+static inline enum status reader_status(const struct xgboost_reader *reader)
+{
+    return reader->source.scan.status;
+}
+
+#define reader_refuse(reader, status, ...)                                               \
+    json_refuse(&(reader)->source.scan, (status), __VA_ARGS__)
 
 /* Read an object: known members by the table, each at most once; others are skipped. */
 void read_members(struct xgboost_reader *reader, const char *path,
@@ -58,7 +72,6 @@ void xgboost_name(struct xgboost_reader *reader, char *buffer, size_t buffer_byt
 void read_ints(struct xgboost_reader *reader, struct int_column *column,
                size_t count_max);
 
-/* Also NaN and Infinity, which XGBoost writes bare. */
 void read_floats(struct xgboost_reader *reader, struct float_column *column,
                  size_t count_max);
 
@@ -67,5 +80,11 @@ void read_tree(struct xgboost_reader *reader);
 
 /* Put where the scan is before the message: "trees[17].left_children[4]: ...". */
 enum status wrap_place(struct xgboost_reader *reader);
+
+/* The whole file, member by member; what is said in several places is not compared yet. */
+enum status xgboost_document_read(struct xgboost_reader *reader);
+
+/* Compare, and complete the forest but for what its builder finishes. */
+enum status xgboost_document_check(struct xgboost_reader *reader);
 
 #endif

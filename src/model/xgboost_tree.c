@@ -29,9 +29,11 @@ void xgboost_tree_reset(struct xgboost_tree *tree)
 {
     for (int i = 0; i < COLUMN_COUNT; i++)
         tree->columns[i].count = 0;
-    tree->condition.count = 0;
+    tree->condition.count = tree->node_weights.count = tree->leaf_weights.count = 0;
+    tree->cover.count = 0;
     tree->columns_present = 0;
-    tree->has_condition = false;
+    tree->has_cover = false;
+    tree->has_condition = tree->has_node_weights = tree->has_leaf_weights = false;
     tree->node_count = -1;
     tree->leaf_vector_size = 0;
 }
@@ -41,6 +43,9 @@ void xgboost_tree_free(struct xgboost_tree *tree)
     for (int i = 0; i < COLUMN_COUNT; i++)
         free(tree->columns[i].items);
     free(tree->condition.items);
+    free(tree->cover.items);
+    free(tree->node_weights.items);
+    free(tree->leaf_weights.items);
     free(tree->set_of_node);
     free(tree->is_met);
     free(tree->steps);
@@ -82,13 +87,42 @@ static enum status check_count(const char *name, bool is_there, size_t count,
     return STATUS_OK;
 }
 
+static bool has_vectors(const struct xgboost_tree *tree)
+{
+    return tree->leaf_vector_size > 1;
+}
+
+/* Vector leaves are in a vector per node up to 3.1, later in a table of their own. */
+static enum status check_vectors(const struct xgboost_tree *tree, struct err *err)
+{
+    size_t count = tree->node_weights.count;
+    int64_t size = tree->leaf_vector_size;
+
+    if (!has_vectors(tree) && tree->has_leaf_weights)
+        return err_set(err, STATUS_INVALID,
+                       "leaf_weights: tree_param.size_leaf_vector is %lld",
+                       (long long)size);
+    if (!has_vectors(tree))
+        return STATUS_OK;
+    if (tree->has_leaf_weights && tree->leaf_weights.count % (size_t)size != 0)
+        return err_set(err, STATUS_INVALID,
+                       "leaf_weights: %zu entries are no rows of %lld",
+                       tree->leaf_weights.count, (long long)size);
+    if (tree->has_leaf_weights)
+        return STATUS_OK;
+    if (!tree->has_node_weights)
+        return err_set(err, STATUS_INVALID, "base_weights: is missing");
+    if ((int64_t)count != tree->node_count * size)
+        return err_set(err, STATUS_INVALID,
+                       "base_weights: has %zu entries for %lld nodes with %lld numbers",
+                       count, (long long)tree->node_count, (long long)size);
+    return STATUS_OK;
+}
+
 static enum status check_counts(const struct xgboost_tree *tree, struct err *err)
 {
     enum status rc = STATUS_OK;
 
-    if (tree->leaf_vector_size > 1)
-        return err_set(err, STATUS_INVALID,
-                       "tree_param.size_leaf_vector: vector leaves are not supported");
     if (tree->node_count < 0)
         return err_set(err, STATUS_INVALID, "tree_param.num_nodes: is missing");
     if (tree->node_count == 0)
@@ -100,7 +134,9 @@ static enum status check_counts(const struct xgboost_tree *tree, struct err *err
     if (!rc)
         rc = check_count("split_conditions", tree->has_condition, tree->condition.count,
                          tree->node_count, err);
-    return rc;
+    if (!rc && tree->has_cover)
+        rc = check_count("sum_hessian", true, tree->cover.count, tree->node_count, err);
+    return rc ? rc : check_vectors(tree, err);
 }
 
 /* Which set belongs to which node; the nodes are listed in rising order. */
@@ -233,34 +269,72 @@ static enum status add_split(const struct xgboost_tree *tree, int32_t node,
     return rc;
 }
 
+/* The numbers of a vector leaf; with a table of their own, the right child is the row. */
+static enum status add_vector(const struct xgboost_tree *tree, int32_t node,
+                              struct forest_builder *builder, struct forest_node *leaf,
+                              struct err *err)
+{
+    const char *name = tree->has_leaf_weights ? "leaf_weights" : "base_weights";
+    const struct float_column *column =
+        tree->has_leaf_weights ? &tree->leaf_weights : &tree->node_weights;
+    size_t size = (size_t)tree->leaf_vector_size, first;
+    int32_t row = tree->has_leaf_weights ? tree->columns[COLUMN_RIGHT].items[node] : node;
+    enum status rc;
+
+    if (row < 0 || (size_t)row >= column->count / size)
+        return err_set(err, STATUS_INVALID, "right_children[%d]: row %d of %zu leaves",
+                       node, row, column->count / size);
+    first = (size_t)row * size;
+    rc = forest_builder_values(builder, size, &leaf->values, err);
+    for (size_t i = 0; !rc && i < size; i++) {
+        if (!isfinite(column->items[first + i]))
+            rc = err_set(err, STATUS_INVALID, "%s[%zu]: is not finite", name, first + i);
+        else
+            builder->forest->leaf_values[(size_t)leaf->values + i] =
+                column->items[first + i];
+    }
+    return rc;
+}
+
+static enum status add_leaf(const struct xgboost_tree *tree, int32_t node,
+                            struct forest_builder *builder, struct forest_node *leaf,
+                            struct err *err)
+{
+    int32_t right = tree->columns[COLUMN_RIGHT].items[node];
+    enum status rc;
+
+    if (right != -1 && !tree->has_leaf_weights)
+        return err_set(err, STATUS_INVALID,
+                       "right_children[%d]: %d, but there is no left one", node, right);
+    if (has_vectors(tree))
+        return add_vector(tree, node, builder, leaf, err);
+    rc = check_condition(tree, node, err);
+    leaf->threshold = tree->condition.items[node];
+    return rc;
+}
+
 /* Fill the node at *place; *is_split says whether its children are to be visited. */
 static enum status add_node(const struct xgboost_tree *tree, struct walk_step step,
                             struct forest_builder *builder, int32_t *place,
                             bool *is_split, struct err *err)
 {
-    int32_t left = tree->columns[COLUMN_LEFT].items[step.node];
-    int32_t right = tree->columns[COLUMN_RIGHT].items[step.node];
-    struct forest_node node = {.id = step.node, .feature = -1};
+    struct forest_node node = {.id = step.node, .feature = -1, .values = -1};
     enum status rc = forest_builder_node(builder, place, err);
 
-    *is_split = left != -1;
+    *is_split = tree->columns[COLUMN_LEFT].items[step.node] != -1;
+    if (!rc && !*is_split)
+        rc = add_leaf(tree, step.node, builder, &node, err);
     if (!rc && *is_split)
         rc = add_split(tree, step.node, builder, &node, err);
     if (!rc && *is_split)
         rc = check_child(tree, COLUMN_LEFT, step.node, err);
     if (!rc && *is_split)
         rc = check_child(tree, COLUMN_RIGHT, step.node, err);
-    if (!rc && !*is_split && right != -1)
-        rc =
-            err_set(err, STATUS_INVALID,
-                    "right_children[%d]: %d, but there is no left one", step.node, right);
-    if (!rc && !*is_split)
-        rc = check_condition(tree, step.node, err);
     if (rc)
         return rc;
-    if (!*is_split)
-        node.threshold = tree->condition.items[step.node];
     builder->forest->nodes[*place] = node;
+    if (tree->has_cover)
+        builder->forest->covers[*place] = tree->cover.items[step.node];
     if (step.parent >= 0 && step.is_left)
         builder->forest->nodes[step.parent].left = *place;
     else if (step.parent >= 0)

@@ -36,11 +36,14 @@ extern const char *const xgboost_column_names[COLUMN_COUNT];
 /* Reused from tree to tree. */
 struct xgboost_tree {
     struct int_column columns[COLUMN_COUNT];
-    struct float_column condition; /* of a leaf: its value */
-    unsigned columns_present;      /* bit per column */
-    bool has_condition;
-    int64_t node_count; /* as the file says; -1: it does not */
-    int64_t leaf_vector_size;
+    struct float_column condition;    /* of a leaf: its value */
+    struct float_column cover;        /* sum_hessian, which may be missing */
+    unsigned columns_present;         /* bit per column */
+    struct float_column node_weights; /* of some vector leaves: (node, group) */
+    struct float_column leaf_weights; /* of some vector leaves: (row, group) */
+    bool has_condition, has_cover, has_node_weights, has_leaf_weights;
+    int64_t node_count;       /* as the file says; -1: it does not */
+    int64_t leaf_vector_size; /* numbers per leaf, 0 and 1 mean one */
     /* private */
     int32_t *set_of_node;
     unsigned char *is_met;

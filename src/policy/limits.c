@@ -57,7 +57,7 @@ static enum status limit_amount(struct menu *menu, enum policy_code code, int64_
             arena, "%s: limit %lld, used %lld, asked %lld (%s minor units)", name,
             (long long)limit, (long long)used, (long long)asks, currency);
         if (!detail)
-            return arena_is_full(err);
+            return arena_exhausted(err);
         option_block(option, code, detail);
     }
     return STATUS_OK;
@@ -74,12 +74,12 @@ static enum status limit_customer(const struct policy *policy, int index, int64_
     if (name)
         name = arena_format(arena, "%s, %s", name, limit->window.text);
     if (!name)
-        return arena_is_full(err);
+        return arena_exhausted(err);
     if (limit->count != AMOUNT_ABSENT && count >= limit->count) {
         detail = arena_format(arena, "%s: limit %lld, used %lld, asked 1 (credits)", name,
                               (long long)limit->count, (long long)count);
         if (!detail)
-            return arena_is_full(err);
+            return arena_exhausted(err);
         menu_block(menu, CODE_VELOCITY_LIMIT, detail);
     }
     if (limit->amount == AMOUNT_ABSENT)
@@ -99,7 +99,7 @@ static enum status limit_order(const struct policy *policy,
         return STATUS_OK;
     name = rule_name(&policy->order_limit.rule, "/order_limit", -1, arena);
     if (!name)
-        return arena_is_full(err);
+        return arena_exhausted(err);
     limit =
         money_share(asked->order_amount, policy->order_limit.share_bps, 1, ROUND_DOWN);
     return limit_amount(menu, CODE_ORDER_CAP_REACHED, limit, used, true, name,
@@ -117,7 +117,7 @@ static enum status limit_duplicate(const struct policy *policy, struct arena *ar
             arena_format(arena, "%s: the same order and issue was answered within %s",
                          name, policy->duplicates.window.text);
     if (!detail)
-        return arena_is_full(err);
+        return arena_exhausted(err);
     menu_block(menu, CODE_DUPLICATE_REQUEST, detail);
     return STATUS_OK;
 }
@@ -170,7 +170,7 @@ enum status review_find(const struct policy *policy, const struct refund_case *a
         if (name && reason)
             detail = arena_format(arena, "%s: %s", name, reason);
         if (!detail)
-            return arena_is_full(err);
+            return arena_exhausted(err);
         *review = (struct blocker){CODE_REVIEW_THRESHOLD, detail};
         return STATUS_OK;
     }
@@ -194,7 +194,7 @@ enum status policy_review(const struct policy *policy, const struct refund_case 
                               (long long)rule->amount_over, (long long)chosen->goodwill,
                               policy->currency);
     if (!detail)
-        return arena_is_full(err);
+        return arena_exhausted(err);
     *is_review = true;
     *review = (struct blocker){CODE_REVIEW_THRESHOLD, detail};
     return STATUS_OK;

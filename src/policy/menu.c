@@ -78,7 +78,7 @@ static enum status cap_at(struct menu *menu, int64_t limit, const char *name,
         detail = arena_format(arena, "%s: limit %lld, asked %lld (%s minor units)", name,
                               (long long)limit, (long long)option->goodwill, currency);
         if (!detail)
-            return arena_is_full(err);
+            return arena_exhausted(err);
         option_block(option, CODE_AMOUNT_OVER_CAP, detail);
     }
     return STATUS_OK;
@@ -107,7 +107,7 @@ static enum status cap_by_rules(const struct policy *policy,
             continue;
         name = rule_name(&cap->rule, "/caps", i, arena);
         rc = name ? cap_at(menu, limit, name, policy->currency, arena, err)
-                  : arena_is_full(err);
+                  : arena_exhausted(err);
     }
     return rc;
 }
@@ -135,7 +135,7 @@ static enum status cap_in_all(const struct policy *policy,
             (long long)limit, (long long)asked->entitled_amount,
             (long long)option->amount, policy->currency);
         if (!detail)
-            return arena_is_full(err);
+            return arena_exhausted(err);
         option_block(option, CODE_AMOUNT_OVER_CAP, detail);
     }
     return STATUS_OK;
@@ -167,7 +167,7 @@ static enum status check_eligibility(const struct policy *policy,
                                   rule->rule.text ? "; " : "",
                                   rule->rule.text ? rule->rule.text : "");
         if (!detail)
-            return arena_is_full(err);
+            return arena_exhausted(err);
         menu_block(menu, CODE_NOT_ELIGIBLE, detail);
     }
     return STATUS_OK;
@@ -209,7 +209,7 @@ static enum status check_window(const struct policy *policy,
         return STATUS_OK;
     detail = window_miss(rule, asked, now_us, arena);
     if (!detail)
-        return arena_is_full(err);
+        return arena_exhausted(err);
     if (detail[0] != '\0')
         menu_block(menu, CODE_OUT_OF_WINDOW, detail);
     return STATUS_OK;

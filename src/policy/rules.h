@@ -167,9 +167,4 @@ enum status review_find(const struct policy *policy, const struct refund_case *a
                         struct arena *arena, bool *is_review, struct blocker *review,
                         struct err *err);
 
-static inline enum status arena_is_full(struct err *err)
-{
-    return err_set(err, STATUS_EXHAUSTED, "request arena is full");
-}
-
 #endif

@@ -57,7 +57,8 @@ static void budget_take(struct query *query, struct budget *budget)
 
 static enum status not_found(const char *id, struct err *err)
 {
-    return err_set(err, STATUS_NOT_FOUND, "there is no budget '%s'", id);
+    return err_code(err, STATUS_NOT_FOUND, "budget_not_found", "there is no budget '%s'",
+                    id);
 }
 
 static enum status has_room(struct store *store, struct err *err)

@@ -51,7 +51,7 @@ static char *write_string(char *at, const char *string, size_t bytes_max)
 void entry_hash(const unsigned char prev_hash[static HASH_BYTES],
                 const struct entry *entry, unsigned char hash[static HASH_BYTES])
 {
-    char row[HASH_BYTES + ID_BYTES + BUDGET_ID_BYTES + 16 + 5 * 22];
+    char row[HASH_BYTES + ID_BYTES + BUDGET_ID_BYTES + REASON_TEXT_BYTES + 16 + 5 * 22];
     char *at = row + HASH_BYTES - 1;
 
     at = write_int(at, entry->seq);
@@ -61,6 +61,7 @@ void entry_hash(const unsigned char prev_hash[static HASH_BYTES],
     at = write_int(at, entry->amount);
     at = write_int(at, entry->balance_after);
     at = write_int(at, entry->created_at_us);
+    at = write_string(at, entry->note, REASON_TEXT_BYTES);
     /* The hash before takes the place of the separator before the first column. */
     memcpy(row, prev_hash, HASH_BYTES);
     crypto_hash_sha256(hash, (unsigned char *)row, (unsigned long long)(at - row));

@@ -199,6 +199,7 @@ static bool check_entry(struct check *check, struct query *query)
     entry.amount = take_int(query);
     entry.balance_after = take_int(query);
     entry.created_at_us = take_int(query);
+    take_string(query, entry.note, sizeof entry.note);
     take_bytes(query, entry.hash, HASH_BYTES);
     number = take_int(query);
     if (query->code != SQLITE_ROW)
@@ -269,14 +270,18 @@ static enum status check_audit(struct check *check, int *count, struct err *err)
 
 static void check_decision(struct check *check, struct query *query)
 {
-    int64_t number = take_int(query), open, hold_count;
+    int64_t number = take_int(query), amount, settled, open, hold_count, asked, paid;
     enum decision_status status;
     char id[ID_BYTES];
 
     take_string(query, id, sizeof id);
     status = take_enum(query, DECISION_NONE + 1);
+    amount = take_int(query);
+    settled = take_int(query);
     open = take_int(query);
     hold_count = take_int(query);
+    asked = take_int(query);
+    paid = take_int(query);
     if (query->code != SQLITE_ROW)
         return;
     /* A decision that no budget covers is held without entries. */
@@ -285,6 +290,12 @@ static void check_decision(struct check *check, struct query *query)
     if (status != DECISION_HELD && open != 0)
         fault(check, "Decision %s is %s, but %lld is still open in the ledger.", id,
               decision_status_name(status), (long long)open);
+    if (amount != asked)
+        fault(check, "Decision %s says %lld, but asked the ledger for %lld.", id,
+              (long long)amount, (long long)asked);
+    if (paid > settled)
+        fault(check, "Decision %s says that %lld were settled, but the ledger has %lld.",
+              id, (long long)settled, (long long)paid);
     check->report->decision_count++;
     check->decision_number = number;
 }

@@ -83,7 +83,8 @@ enum status decision_insert(struct store *store, struct decision_row *row,
 
 static enum status not_found(const char *id, struct err *err)
 {
-    return err_set(err, STATUS_NOT_FOUND, "there is no decision '%s'", id);
+    return err_code(err, STATUS_NOT_FOUND, "decision_not_found",
+                    "there is no decision '%s'", id);
 }
 
 enum status decision_update(struct store *store, const struct decision_row *row,

@@ -13,6 +13,23 @@ static void key_put(struct query *query, const struct api_key *key)
     put_int_or_null(query, key->revoked_at_us);
 }
 
+static void key_take(struct query *query, struct api_key *key)
+{
+    take_string(query, key->id, sizeof key->id);
+    take_string(query, key->name, sizeof key->name);
+    take_string(query, key->scopes, sizeof key->scopes);
+    take_bytes(query, key->hash, KEY_HASH_BYTES);
+    key->created_at_us = take_int(query);
+    key->expires_at_us = take_int(query);
+    key->revoked_at_us = take_int(query);
+}
+
+static enum status not_found(const char *id, struct err *err)
+{
+    return err_code(err, STATUS_NOT_FOUND, "api_key_not_found",
+                    "there is no API key '%s'", id);
+}
+
 enum status api_key_insert(struct store *store, const struct api_key *key,
                            struct err *err)
 {
@@ -38,8 +55,23 @@ enum status api_key_update(struct store *store, const struct api_key *key,
     key_put(&query, key);
     rc = query_run(&query, "update an API key", err);
     if (!rc && sqlite3_changes(store->db) == 0)
-        rc = err_set(err, STATUS_NOT_FOUND, "there is no API key '%s'", key->id);
+        rc = not_found(key->id, err);
     return rc;
+}
+
+enum status api_key_find(struct store *store, const char *id, struct api_key *key,
+                         struct err *err)
+{
+    struct query query = query_start(store, SQL_KEY_FIND);
+    bool is_found;
+    enum status rc;
+
+    put_string(&query, id);
+    is_found = query_row(&query);
+    if (is_found)
+        key_take(&query, key);
+    rc = query_end(&query, "read an API key", err);
+    return !rc && !is_found ? not_found(id, err) : rc;
 }
 
 enum status api_key_list(struct store *store, struct arena *arena, struct api_key **keys,
@@ -55,13 +87,7 @@ enum status api_key_list(struct store *store, struct arena *arena, struct api_ke
 
         if (!key)
             break;
-        take_string(&query, key->id, sizeof key->id);
-        take_string(&query, key->name, sizeof key->name);
-        take_string(&query, key->scopes, sizeof key->scopes);
-        take_bytes(&query, key->hash, KEY_HASH_BYTES);
-        key->created_at_us = take_int(&query);
-        key->expires_at_us = take_int(&query);
-        key->revoked_at_us = take_int(&query);
+        key_take(&query, key);
         ++*count;
     }
     return query_end(&query, "list API keys", err);

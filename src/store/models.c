@@ -7,8 +7,8 @@
 
 static enum status not_found(const char *name, int64_t version, struct err *err)
 {
-    return err_set(err, STATUS_NOT_FOUND, "there is no model '%s@%lld'", name,
-                   (long long)version);
+    return err_code(err, STATUS_NOT_FOUND, "model_version_not_found",
+                    "there is no model '%s@%lld'", name, (long long)version);
 }
 
 /* --- versions ------------------------------------------------------------------------------- */
@@ -100,7 +100,16 @@ enum status model_find(struct store *store, const char *name, int64_t version,
     return !rc && !is_found ? not_found(name, version, err) : rc;
 }
 
-/* NOT_FOUND also when it was deleted. */
+enum status model_find_live(struct store *store, const char *name, int64_t version,
+                            struct arena *arena, struct model_version *found,
+                            struct err *err)
+{
+    enum status rc = model_find(store, name, version, arena, found, err);
+
+    return !rc && found->is_deleted ? not_found(name, version, err) : rc;
+}
+
+/* The same without an arena, for those who do not ask for the manifest. */
 static enum status version_is_live(struct store *store, const char *name, int64_t version,
                                    struct err *err)
 {

@@ -3,6 +3,15 @@
 
 #include "store/sql.h"
 
+static enum status not_found(const char *id, int64_t revision, struct err *err)
+{
+    if (revision > 0)
+        return err_code(err, STATUS_NOT_FOUND, "policy_not_found",
+                        "there is no policy '%s@%lld'", id, (long long)revision);
+    return err_code(err, STATUS_NOT_FOUND, "policy_not_found", "there is no policy '%s'",
+                    id);
+}
+
 enum status policy_insert(struct store *store, struct policy_revision *revision,
                           struct err *err)
 {
@@ -56,10 +65,7 @@ enum status policy_find(struct store *store, const char *id, int64_t revision,
     rc = query_end(&query, "read a policy", err);
     if (rc || is_found)
         return rc;
-    if (revision)
-        return err_set(err, STATUS_NOT_FOUND, "there is no policy '%s@%lld'", id,
-                       (long long)revision);
-    return err_set(err, STATUS_NOT_FOUND, "there is no policy '%s'", id);
+    return not_found(id, revision, err);
 }
 
 static enum status revisions_take(struct query *query, struct arena *arena,
@@ -95,7 +101,9 @@ enum status policy_revisions(struct store *store, const char *id, struct arena *
                              struct err *err)
 {
     struct query query = query_start(store, SQL_POLICY_REVISIONS);
+    enum status rc;
 
     put_string(&query, id);
-    return revisions_take(&query, arena, revisions, count, err);
+    rc = revisions_take(&query, arena, revisions, count, err);
+    return !rc && *count == 0 ? not_found(id, 0, err) : rc;
 }

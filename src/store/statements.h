@@ -210,23 +210,29 @@
     X(KEY_UPDATE, WRITE,                                                                 \
       "UPDATE api_keys SET name = ?2, scopes = ?3, hash = ?4, created_at_us = ?5,"       \
       " expires_at_us = ?6, revoked_at_us = ?7 WHERE id = ?1")                           \
+    X(KEY_FIND, READ, "SELECT " KEY_COLUMNS " FROM api_keys WHERE id = ?1")              \
     X(KEY_LIST, READ, "SELECT " KEY_COLUMNS " FROM api_keys ORDER BY number")            \
                                                                                          \
     /* Checks and figures. */                                                            \
     X(CHECK_ENTRIES, READ,                                                               \
       "SELECT e.seq, e.decision_id, e.budget_id, e.kind, e.amount, e.balance_after,"     \
-      " e.created_at_us, e.hash, b.number FROM entries e"                                \
+      " e.created_at_us, e.note, e.hash, b.number FROM entries e"                        \
       " LEFT JOIN budgets b ON b.id = e.budget_id"                                       \
       " WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2")                                       \
     X(CHECK_BUDGETS, READ,                                                               \
       "SELECT number, id, limit_minor, held_minor, spent_minor, unfunded_minor,"         \
       " removed_at_us IS NULL FROM budgets ORDER BY number")                             \
     X(CHECK_DECISIONS, READ,                                                             \
-      "SELECT d.number, d.id, d.status,"                                                 \
+      "SELECT d.number, d.id, d.status, d.amount, d.settled_amount,"                     \
       " (SELECT coalesce(sum(iif(kind IN (0, 5), amount, -amount)), 0) FROM entries"     \
       " WHERE decision_id = d.id AND kind IN (0, 1, 2, 3, 5)),"                          \
       " (SELECT count(*) FROM entries WHERE decision_id = d.id AND kind IN (0, 5)"       \
-      " AND amount > 0)"                                                                 \
+      " AND amount > 0),"                                                                \
+      " (SELECT coalesce(max(asked), d.amount) FROM (SELECT"                             \
+      " sum(iif(kind IN (0, 5) OR (kind = 7 AND amount > 0), amount, 0)) AS asked"       \
+      " FROM entries WHERE decision_id = d.id GROUP BY budget_id)),"                     \
+      " (SELECT coalesce(max(paid), 0) FROM (SELECT sum(iif(kind = 1, amount, 0))"       \
+      " AS paid FROM entries WHERE decision_id = d.id GROUP BY budget_id))"              \
       " FROM decisions d WHERE d.number > ?1 ORDER BY d.number LIMIT ?2")                \
     X(STATS, READ,                                                                       \
       "SELECT (SELECT coalesce(max(number), 0) FROM decisions),"                         \

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -99,25 +100,43 @@ static int reader_may(void *context, int action, const char *first, const char *
     }
 }
 
+static bool is_empty(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 && info.st_size == 0;
+}
+
+/* To SQLite an empty file is a new database: it would even throw a log beside it away. Whoever
+ * emptied it, all money in it would be forgotten. */
+static enum status check_present(const char *path, struct err *err)
+{
+    if (access(path, F_OK) != 0)
+        return err_set(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO,
+                       "cannot open '%s': %s", path, strerror(errno));
+    if (is_empty(path))
+        return err_set(err, STATUS_CORRUPT,
+                       "'%s' is empty: restore a backup, or delete it to begin anew",
+                       path);
+    return STATUS_OK;
+}
+
 /* SQLite gives a new file the mode of the process; ours holds customers and keys. */
-static enum status file_prepare(const char *path, enum store_mode mode, struct err *err)
+static enum status file_prepare(const char *path, enum store_mode mode, bool *is_made,
+                                struct err *err)
 {
     int fd;
 
-    if (mode == STORE_READER) {
-        if (access(path, F_OK) == 0)
-            return STATUS_OK;
-        return err_set(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO,
-                       "cannot open '%s': %s", path, strerror(errno));
-    }
+    if (mode == STORE_READER)
+        return check_present(path, err);
     fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd >= 0) {
-        close(fd);
-        return STATUS_OK;
-    }
-    if (errno == EEXIST)
-        return STATUS_OK;
-    return err_set(err, STATUS_IO, "cannot create '%s': %s", path, strerror(errno));
+    if (fd < 0 && errno == EEXIST)
+        return check_present(path, err);
+    if (fd < 0)
+        return err_set(err, STATUS_IO, "cannot create '%s': %s", path, strerror(errno));
+    close(fd);
+    *is_made = true;
+    return STATUS_OK;
 }
 
 static enum status connect(struct store *store, struct err *err)
@@ -208,7 +227,7 @@ enum status store_open(const char *path, enum store_mode mode, struct store **st
 {
     size_t path_bytes = strlen(path) + 1;
     struct store *opened;
-    bool is_new = false;
+    bool is_new = false, is_made = false;
     enum status rc;
 
     *store = NULL;
@@ -217,7 +236,7 @@ enum status store_open(const char *path, enum store_mode mode, struct store **st
         return err_set(err, STATUS_EXHAUSTED, "no memory to open '%s'", path);
     opened->mode = mode;
     memcpy(opened->path, path, path_bytes);
-    rc = file_prepare(path, mode, err);
+    rc = file_prepare(path, mode, &is_made, err);
     if (!rc) {
         rc = connect(opened, err);
         if (!rc && mode == STORE_WRITER)
@@ -231,6 +250,9 @@ enum status store_open(const char *path, enum store_mode mode, struct store **st
     }
     if (rc) {
         store_close(opened);
+        /* The next attempt is not to stumble over what this one left. */
+        if (is_made && is_empty(path))
+            unlink(path);
         return rc;
     }
     if (was_created)

@@ -80,8 +80,8 @@ static enum status decide(struct bench *b)
         die(b, "the key was known");
     row.customer_id = text_of(customer);
     row.order_id = text_of(order);
-    rc = decision_usage(b->store, row.customer_id, "USD", now_us - 1000000, &count, &goodwill,
-                        &b->err);
+    rc = decision_usage(b->store, row.customer_id, "USD", now_us - 1000000, &count,
+                        &goodwill, &b->err);
     if (!rc)
         rc = answer_insert(b->store, &answer, &b->err);
     row.answer_number = answer.number;

@@ -75,7 +75,8 @@ static char *decide_with_key(const char *key)
     json_t *asked = demo_case(folder);
     char *input = json_dumps(asked, JSON_COMPACT), *output = NULL;
 
-    assert_int_equal(run(WORDS("decide", "--key", key, "--json"), input, &output), 0);
+    assert_int_equal(
+        run(WORDS("decide", "--idempotency-key", key, "--json"), input, &output), 0);
     free(input);
     json_decref(asked);
     return output;
@@ -106,6 +107,84 @@ static void the_same_key_gives_the_same_bytes_whoever_carries_it(void **state)
         free(again);
     }
     free(first);
+}
+
+static void expect_difference(const char *other, const char *pointer, int before,
+                              int after)
+{
+    json_t *root = json_from(WORDS("policy", "diff", "goodwill", other, "--json")),
+           *entry = json_array_get(root, 0);
+
+    assert_int_equal(json_array_size(root), 1);
+    assert_string_equal(json_string_value(json_object_get(entry, "pointer")), pointer);
+    assert_int_equal(json_integer_value(json_object_get(entry, "before")), before);
+    assert_int_equal(json_integer_value(json_object_get(entry, "after")), after);
+    json_decref(root);
+}
+
+static void a_difference_goes_from_what_was_to_what_is_or_would_be(void **state)
+{
+    static const char document[] = "{\"currency\": \"USD\", \"model\": \"credit_uplift\","
+                                   " \"menu\": {\"amounts\": [%d]}}";
+    char text[200], path[512], *output = NULL;
+    FILE *file;
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/policy.json", folder);
+    for (int amount = 500; amount <= 600; amount += 100) {
+        snprintf(text, sizeof text, document, amount);
+        assert_int_equal(run(WORDS("policy", "set", "goodwill", "-"), text, &output), 0);
+        free(output);
+    }
+    expect_difference("@2", "/menu/amounts/0", 500, 600);
+    file = fopen(path, "we");
+    assert_non_null(file);
+    fprintf(file, document, 700);
+    assert_int_equal(fclose(file), 0);
+    expect_difference(path, "/menu/amounts/0", 600, 700);
+    assert_int_equal(run(WORDS("policy", "diff", "goodwill", "@2"), NULL, &output), 0);
+    assert_string_equal(output, "--- goodwill@2\n+++ goodwill@3 (in force)\n"
+                                "  /menu/amounts/0: 500 -> 600\n");
+    free(output);
+}
+
+static void a_policy_whose_model_nobody_knows_is_warned_of(void **state)
+{
+    char *output = NULL;
+    json_t *reply;
+
+    (void)state;
+    assert_int_equal(run(WORDS("policy", "set", "goodwill", "-", "--json"),
+                         "{\"currency\": \"USD\", \"model\": \"no_such_model\","
+                         " \"menu\": {\"amounts\": [500]}}",
+                         &output),
+                     0);
+    reply = json_loads(output, 0, NULL);
+    assert_string_equal(
+        json_string_value(json_object_get(
+            json_array_get(json_object_get(reply, "warnings"), 0), "code")),
+        "model_without_champion");
+    json_decref(reply);
+    free(output);
+}
+
+static void a_wrong_address_is_refused_before_a_folder_is_made(void **state)
+{
+    static const char *const commands[] = {"serve", "demo"};
+    char path[512];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/new", folder);
+    for (int i = 0; i < 2; i++) {
+        char *output = NULL;
+
+        assert_int_equal(
+            program_run(WORDS(commands[i], "--listen", "nowhere", "--data", path), NULL,
+                        &output),
+            2);
+        assert_int_equal(access(path, F_OK), -1);
+        free(output);
+    }
 }
 
 static void change_everything(void)
@@ -231,6 +310,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, forget_folder)
     const struct CMUnitTest tests[] = {
+        TEST(a_difference_goes_from_what_was_to_what_is_or_would_be),
+        TEST(a_policy_whose_model_nobody_knows_is_warned_of),
+        TEST(a_wrong_address_is_refused_before_a_folder_is_made),
         TEST(the_same_key_gives_the_same_bytes_whoever_carries_it),
         TEST(every_command_works_without_a_service),
         TEST(every_command_works_beside_a_service),

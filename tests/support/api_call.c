@@ -48,6 +48,7 @@ struct service *service_in(const char *folder)
 {
     struct service_settings settings = {.folder = folder,
                                         .clock = &test_clock,
+                                        .build = "redress 0.0.0 (test)",
                                         .reader_count = 2,
                                         .queue_capacity = 1000};
     struct service *service;

@@ -168,50 +168,71 @@ static bool model_open(const char *path, bool may_be_refused, struct bundle_mode
     return rc == STATUS_OK;
 }
 
-/* Raw scores and predictions within 1e-6 (1 + |raw|); returns how many raw scores are not
- * the same to the bit once printed as the fixture prints them. */
-static int compare_scores(const char *folder, const struct forest *forest,
-                          struct table rows)
+/* Raw scores within 1e-6 (1 + |raw|); returns how many are not the same to the bit once
+ * printed as the fixture prints them. */
+static int compare_raw(const char *path, const struct forest *forest, const double *raw,
+                       int row_count)
 {
-    char path[PATH_BYTES];
-    int rounds = forest_round_count(forest);
-    int columns = forest_prediction_count(forest);
+    struct table expected = table_read(path);
     int inexact = 0;
-    double *raw =
-        calloc((size_t)rows.row_count * (size_t)forest->group_count, sizeof *raw);
-    double *prediction = calloc((size_t)rows.row_count * (size_t)columns, sizeof *raw);
-    struct table expected;
 
-    assert_non_null(raw);
-    assert_non_null(prediction);
-    forest_raw(forest, rows.numbers, rows.row_count, 0, rounds, raw);
-    forest_predict(forest, raw, rows.row_count, rounds, prediction);
-    path_of(path, "%s/raw.csv", folder);
-    expected = table_read(path);
-    assert_int_equal(expected.row_count, rows.row_count);
+    assert_int_equal(expected.row_count, row_count);
     assert_int_equal(expected.column_count, forest->group_count);
-    for (int i = 0; i < rows.row_count * forest->group_count; i++) {
+    for (int i = 0; i < row_count * forest->group_count; i++) {
         if (!(fabs(raw[i] - expected.numbers[i]) <=
               1e-6 * (1 + fabs(expected.numbers[i]))))
-            fail_msg("%s raw %d: %.17g, expected %.17g", folder, i, raw[i],
+            fail_msg("%s %d: %.17g, expected %.17g", path, i, raw[i],
                      expected.numbers[i]);
         inexact += raw[i] != expected.numbers[i] &&
                    (forest->dialect != FOREST_XGBOOST ||
                     (float)raw[i] != (float)expected.numbers[i]);
     }
     free(expected.numbers);
-    path_of(path, "%s/pred.csv", folder);
-    expected = table_read(path);
-    assert_int_equal(expected.row_count, rows.row_count);
+    return inexact;
+}
+
+static void compare_predictions(const char *path, const struct forest *forest,
+                                const double *raw, int row_count)
+{
+    int columns = forest_prediction_count(forest);
+    double *prediction = calloc((size_t)row_count * (size_t)columns, sizeof *prediction);
+    struct table expected = table_read(path);
+
+    assert_non_null(prediction);
+    assert_int_equal(expected.row_count, row_count);
     assert_int_equal(expected.column_count, columns);
-    for (int i = 0; i < rows.row_count * columns; i++)
+    forest_predict(forest, raw, row_count, forest_round_count(forest), prediction);
+    for (int i = 0; i < row_count * columns; i++)
         if (!(fabs(prediction[i] - expected.numbers[i]) <=
               1e-6 * (1 + fabs(raw[columns == forest->group_count ? i : 0]))))
-            fail_msg("%s prediction %d: %.17g, expected %.17g", folder, i, prediction[i],
+            fail_msg("%s %d: %.17g, expected %.17g", path, i, prediction[i],
                      expected.numbers[i]);
     free(expected.numbers);
-    free(raw);
     free(prediction);
+}
+
+/* Returns how many raw scores are not the same to the bit. */
+static int compare_scores(const char *folder, const struct forest *forest,
+                          struct table rows)
+{
+    char path[PATH_BYTES];
+    int inexact;
+    double *raw =
+        calloc((size_t)rows.row_count * (size_t)forest->group_count, sizeof *raw);
+
+    assert_non_null(raw);
+    forest_raw(forest, rows.numbers, rows.row_count, 0, forest_round_count(forest), raw);
+    path_of(path, "%s/raw.csv", folder);
+    inexact = compare_raw(path, forest, raw, rows.row_count);
+    path_of(path, "%s/pred.csv", folder);
+    if (access(path, R_OK) == 0)
+        compare_predictions(path, forest, raw, rows.row_count);
+    path_of(path, "%s/raw_2_7.csv", folder);
+    if (access(path, R_OK) == 0) {
+        forest_raw(forest, rows.numbers, rows.row_count, 2, 7, raw);
+        inexact += compare_raw(path, forest, raw, rows.row_count);
+    }
+    free(raw);
     return inexact;
 }
 
@@ -240,29 +261,38 @@ static int compare_leaves(const char *folder, const struct forest *forest,
     return differing;
 }
 
-struct comparison compare_folder(const char *folder, bool may_be_refused)
+static void compare_model(const char *folder, const char *file, bool may_be_refused,
+                          struct comparison *comparison)
 {
-    struct comparison comparison = {0};
     struct bundle_model model = {0};
     char path[PATH_BYTES];
     struct table rows;
 
-    path_of(path, "%s/model.json", folder);
-    if (access(path, R_OK) != 0)
-        path_of(path, "%s/model.txt", folder);
-    if (!model_open(path, may_be_refused, &model))
-        return comparison;
+    path_of(path, "%s/%s", folder, file);
+    if (access(path, R_OK) != 0 || !model_open(path, may_be_refused, &model))
+        return;
     assert_non_null(model.forest);
     path_of(path, "%s/X.csv", folder);
     rows = table_read(path);
     assert_int_equal(rows.column_count, model.forest->feature_count);
     assert_true(rows.row_count > 0);
-    comparison.is_scored = true;
-    comparison.row_count = rows.row_count;
-    comparison.tree_count = model.forest->tree_count;
-    comparison.differing_leaf_count = compare_leaves(folder, model.forest, rows);
-    comparison.inexact_count = compare_scores(folder, model.forest, rows);
+    comparison->model_count++;
+    comparison->row_count = rows.row_count;
+    comparison->tree_count = model.forest->tree_count;
+    comparison->differing_leaf_count += compare_leaves(folder, model.forest, rows);
+    comparison->inexact_count += compare_scores(folder, model.forest, rows);
     free(rows.numbers);
     model_release(&model);
+}
+
+struct comparison compare_folder(const char *folder, bool may_be_refused)
+{
+    static const char *const files[] = {"model.json", "model.ubj", "model.txt",
+                                        "model.catboost.json"};
+    struct comparison comparison = {0};
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        compare_model(folder, files[i], may_be_refused, &comparison);
+    assert_true(comparison.model_count > 0 || may_be_refused);
     return comparison;
 }

@@ -24,16 +24,17 @@ enum { PATH_BYTES = 1024 };
 void path_of(char path[static PATH_BYTES], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* How a folder's model compares with raw.csv, pred.csv and leaf.csv beside it. */
+/* How a folder's models compare with raw.csv, pred.csv and leaf.csv beside them. */
 struct comparison {
-    bool is_scored; /* false: refused, as it may be */
+    int model_count; /* scored; 0: refused, as it may be */
     int row_count, tree_count;
     int differing_leaf_count;
     int inexact_count; /* raw scores that are not the same to the bit */
 };
 
-/* Score X.csv by model.json or model.txt. Fails the test when a raw score or a prediction
- * is off by more than 1e-6 (1 + |raw|). */
+/* Score X.csv by every file model.* there is, and rounds 2 to 7 as in raw_2_7.csv: the same model in several formats. Fails the
+ * test when a raw score or a prediction is off by more than 1e-6 (1 + |raw|), and when a
+ * file there may not be refused. */
 struct comparison compare_folder(const char *folder, bool may_be_refused);
 
 /* The fixtures' folder, e.g. "../shared/fixtures/trees"; NULL, and a line that says

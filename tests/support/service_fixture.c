@@ -25,6 +25,7 @@ static void start(struct running *running)
 {
     const struct service_settings settings = {.folder = running->folder,
                                               .clock = &running->clock,
+                                              .build = "redress 0.0.0 (test)",
                                               .reader_count = 2,
                                               .queue_capacity = 64};
     bool was_created;

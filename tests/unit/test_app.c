@@ -111,6 +111,7 @@ static void a_wrong_file_is_refused_with_every_fault_and_its_place(void **state)
         {"{\"threads\": \"2\"}", "/threads", STATUS_INVALID, 1},
         {"{\"listen\": 8080}", "/listen", STATUS_INVALID, 1},
         {"{\"listen\": \"\"}", "/listen", STATUS_INVALID, 1},
+        {"{\"listen\": \"nowhere\"}", "/listen", STATUS_INVALID, 1},
         {"{\"log_level\": \"loud\"}", "/log_level", STATUS_INVALID, 1},
         {"{\"thread\": 2}", "/thread", STATUS_INVALID, 1},
         {"{\"thread\": 2, \"queue\": 0, \"drain_ms\": true}", "/thread", STATUS_INVALID,
@@ -180,6 +181,29 @@ static void the_ends_of_a_range_are_within_it(void **state)
         assert_int_equal(settings_read(NULL, &options, nothing_set, &settings, &is_usage,
                                        &err) == STATUS_OK,
                          rows[i].is_fine);
+    }
+}
+
+static void an_address_is_one_before_anything_is_made(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_fine;
+    } rows[] = {
+        {"127.0.0.1:8080", true},   {"0.0.0.0:0", true},
+        {"[::1]:65535", true},      {"localhost:80", true},
+        {"127.0.0.1", false},       {"127.0.0.1:", false},
+        {"127.0.0.1:x", false},     {"127.0.0.1:8 ", false},
+        {"127.0.0.1:65536", false}, {"127.0.0:80", false},
+        {"example.com:80", false},  {":8080", false},
+        {"::1:8080", false},        {"[::1:8080", false},
+        {"[]:80", false},           {"", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        err_clear(&err);
+        assert_int_equal(listen_check(rows[i].text, &err) == STATUS_OK, rows[i].is_fine);
     }
 }
 
@@ -575,6 +599,7 @@ int main(void)
         TEST(a_wrong_file_is_refused_with_every_fault_and_its_place),
         TEST(a_wrong_option_is_wrong_usage_and_a_wrong_variable_is_not),
         TEST(the_ends_of_a_range_are_within_it),
+        TEST(an_address_is_one_before_anything_is_made),
         TEST(a_running_service_takes_over_only_what_can_change),
         TEST(the_sample_configuration_says_the_defaults),
         TEST(the_nearest_command_is_suggested_when_one_is_near),

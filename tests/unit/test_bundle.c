@@ -258,6 +258,8 @@ static void formats_are_told_apart_by_content(void **)
         {bundle_s_learner, MODEL_BUNDLE},
         {" {\"format\":\"redress-linear/1\"}", MODEL_LINEAR},
         {"{L\1", MODEL_XGBOOST_UBJ},
+        {"{\"oblivious_trees\":[]}", MODEL_CATBOOST_JSON},
+        {"{\"features_info\":{}}", MODEL_CATBOOST_JSON},
         {"binf", MODEL_UNKNOWN},
         {"", MODEL_UNKNOWN},
     };

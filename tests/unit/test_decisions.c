@@ -252,11 +252,12 @@ static void usage_counts_goodwill_that_is_held_or_settled(void **state)
                                  &goodwill, &f.err));
     assert_int_equal(count, 4);
     assert_int_equal(goodwill, 220);
-    assert_ok(&f, decision_usage(f.store, text_of("c_1"), "USD", FIXTURE_TIME_US + 1, &count,
-                                 &goodwill, &f.err));
+    assert_ok(&f, decision_usage(f.store, text_of("c_1"), "USD", FIXTURE_TIME_US + 1,
+                                 &count, &goodwill, &f.err));
     assert_int_equal(count, 3);
     assert_int_equal(goodwill, 120);
-    assert_ok(&f, decision_usage(f.store, text_of("c_2"), "USD", 0, &count, &goodwill, &f.err));
+    assert_ok(
+        &f, decision_usage(f.store, text_of("c_2"), "USD", 0, &count, &goodwill, &f.err));
     assert_int_equal(count, 0);
     assert_int_equal(goodwill, 0);
     /* 1000 for each hold, what was paid for the settled ones. */

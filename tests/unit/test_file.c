@@ -103,9 +103,43 @@ static void more_than_the_limit_is_too_large(void **state)
         assert_int_equal(file_read(path, limit, &content, &bytes, &err),
                          STATUS_TOO_LARGE);
     assert_non_null(strstr(err.text, path));
+}
+
+static const char *handed_over(int fd)
+{
+    static char name[32];
+
+    snprintf(name, sizeof name, "/dev/fd/%d", fd);
+    return name;
+}
+
+static void a_pipe_or_device_is_read_only_when_it_was_handed_over(void **state)
+{
+    int ends[2], zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    struct err err;
+    char *content;
+    size_t bytes;
+
+    (void)state;
+    err_clear(&err);
+    /* Nobody writes into it: reading it would never return. */
+    assert_int_equal(mkfifo(in_folder("pipe"), 0600), 0);
+    assert_int_equal(file_read(path, 9, &content, &bytes, &err), STATUS_IO);
+    assert_non_null(strstr(err.text, "it is a pipe"));
+    assert_int_equal(file_read("/dev/zero", 9, &content, &bytes, &err), STATUS_IO);
+
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "hello", 5), 5);
+    close(ends[1]);
+    assert_int_equal(file_read(handed_over(ends[0]), 9, &content, &bytes, &err),
+                     STATUS_OK);
+    assert_string_equal(content, "hello");
+    free(content);
+    close(ends[0]);
     /* Without a size of its own, and without an end. */
-    assert_int_equal(file_read("/dev/zero", 300000, &content, &bytes, &err),
+    assert_int_equal(file_read(handed_over(zero), 300000, &content, &bytes, &err),
                      STATUS_TOO_LARGE);
+    close(zero);
 }
 
 static void failures_name_the_path(void **state)
@@ -196,6 +230,7 @@ int main(void)
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(the_mode_is_kept),
         cmocka_unit_test(more_than_the_limit_is_too_large),
+        cmocka_unit_test(a_pipe_or_device_is_read_only_when_it_was_handed_over),
         cmocka_unit_test(failures_name_the_path),
         cmocka_unit_test(a_failed_write_leaves_the_old_file),
         cmocka_unit_test(standard_input_is_a_dash),

@@ -68,7 +68,35 @@ static void every_unsound_file_is_refused_with_its_place(void **)
         {"num_cat=0", "num_cat=1\ncat_boundaries=0 1\ncat_threshold=4294967296",
          "cat_threshold[0]: 4294967296 is not a 32-bit word"},
         {"num_cat=0", "num_cat=3", "num_cat: 3 sets for 2 splits"},
-        {"is_linear=0", "is_linear=1", "linear trees are not supported"},
+        {"is_linear=0", "is_linear=2", "Tree=0: is_linear: is 2"},
+        {"is_linear=0", "is_linear=1", "Tree=0: leaf_const: is missing"},
+        {"is_linear=0",
+         "is_linear=1\nleaf_const=1 2 3\nnum_features=1 0\nleaf_features=0\nleaf_coeff=1",
+         "Tree=0: num_features: has 2 entries, not 3"},
+        {"is_linear=0",
+         "is_linear=1\nleaf_const=1 2 nan\nnum_features=1 0 "
+         "0\nleaf_features=0\nleaf_coeff=1",
+         "Tree=0: leaf_const[2]: 'nan' is not a finite number"},
+        {"is_linear=0",
+         "is_linear=1\nleaf_const=1 2 3\nnum_features=1 0 "
+         "-1\nleaf_features=0\nleaf_coeff=1",
+         "Tree=0: num_features[2]: -1 of at most"},
+        {"is_linear=0",
+         "is_linear=1\nleaf_const=1 2 3\nnum_features=1 0 "
+         "1\nleaf_features=0\nleaf_coeff=1",
+         "Tree=0: leaf_features: has 1 entries, not 2"},
+        {"is_linear=0",
+         "is_linear=1\nleaf_const=1 2 3\nnum_features=1 0 "
+         "0\nleaf_features=2\nleaf_coeff=1",
+         "Tree=0: leaf_features[0]: feature 2 of 2"},
+        {"is_linear=0",
+         "is_linear=1\nleaf_const=1 2 3\nnum_features=1 0 "
+         "0\nleaf_features=0\nleaf_coeff=inf",
+         "Tree=0: leaf_coeff[0]: 'inf' is not a finite number"},
+        {"is_linear=0",
+         "is_linear=1\nleaf_const=1 2 3\nnum_features=99999 0 "
+         "0\nleaf_features=0\nleaf_coeff=1",
+         "Tree=0: num_features[0]: 99999 of at most"},
         {"end of trees\n", "", "where Tree=1 or 'end of trees' is expected"},
     };
 

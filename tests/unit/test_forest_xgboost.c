@@ -79,7 +79,8 @@ static void every_unsound_file_is_refused_with_its_place(void **)
         {"\"num_nodes\":\"5\"", "\"num_nodes\":5", "trees[0].tree_param.num_nodes: byte"},
         {"\"num_nodes\":\"5\"", "\"num_nodes\":\"0\"", "0 is not in [1"},
         {"\"num_nodes\":\"5\",\"size_leaf_vector\":\"0\"",
-         "\"num_nodes\":\"5\",\"size_leaf_vector\":\"3\"", "vector leaves"},
+         "\"num_nodes\":\"5\",\"size_leaf_vector\":\"3\"",
+         "trees[0].base_weights: has 5 entries for 5 nodes with 3 numbers"},
         /* counts over trees */
         {"\"num_trees\":\"2\"", "\"num_trees\":\"3\"", "trees: 2, but num_trees is 3"},
         {"\"num_trees\":\"2\"", "\"num_trees\":\"9999999999\"", "is not in [0, 100000]"},
@@ -101,7 +102,11 @@ static void every_unsound_file_is_refused_with_its_place(void **)
          "\"tree_info\":[0,0]",
          "encoded categories are not supported"},
         /* the learner */
-        {"\"name\":\"gbtree\"", "\"name\":\"gblinear\"", "'gblinear' is not supported"},
+        {"\"name\":\"gbtree\"", "\"name\":\"other\"", "'other' is not supported"},
+        {"\"name\":\"gbtree\"", "\"name\":\"gblinear\"",
+         "trees: the booster is gblinear"},
+        {"\"tree_info\":[0,0]", "\"tree_info\":[0,0],\"weights\":[1,2,3]",
+         "weights: the booster is not gblinear"},
         {"\"name\":\"gbtree\"", "\"name\":\"dart\"", "weight_drop: is missing"},
         {"binary:logistic", "binary:other", "'binary:other' is not supported"},
         {"\"base_score\":\"5E-1\"", "\"base_score\":\"1E0\"", "is not in (0, 1)"},

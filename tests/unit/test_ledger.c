@@ -142,9 +142,9 @@ static void the_chain_is_what_the_header_says(void **state)
 
         memcpy(bytes, prev, 32);
         n = snprintf((char *)bytes + 32, sizeof bytes - 32,
-                     "%lld|%s|%s|%s|%lld|%lld|%lld", (long long)e->seq, e->decision_id,
+                     "%lld|%s|%s|%s|%lld|%lld|%lld|%s", (long long)e->seq, e->decision_id,
                      e->budget_id, entry_kind_name(e->kind), (long long)e->amount,
-                     (long long)e->balance_after, (long long)e->created_at_us);
+                     (long long)e->balance_after, (long long)e->created_at_us, e->note);
         crypto_hash_sha256(hash, bytes, (unsigned long long)n + 32);
         assert_int_equal(e->seq, i + 1);
         assert_memory_equal(e->prev_hash, prev, 32);

@@ -204,7 +204,7 @@ static void nothing_is_held_for_no_credit(void **state)
                    "decision_not_held");
     assert_problem(post(&stage, path_of("dec_00000000000000000000000000", "settle"), "s2",
                         "{\"amount\": 1}"),
-                   404, "not_found");
+                   404, "decision_not_found");
     free(id);
     stage_end(&stage);
 }
@@ -324,7 +324,8 @@ static void a_dry_run_keeps_nothing(void **state)
     assert_string_equal(text_in(&reply, "mode"), "dry_run");
     assert_int_equal(int_in(&reply, "amount"), 1000);
     assert_budget(&stage, 0, 0);
-    assert_problem(get(&stage, path_of(text_in(&reply, "id"), "")), 404, "not_found");
+    assert_problem(get(&stage, path_of(text_in(&reply, "id"), "")), 404,
+                   "decision_not_found");
     api_reply_free(&reply);
     stage_end(&stage);
 }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "support/service_fixture.h"
+#include "decide/load.h"
 #include "support/store_fixture.h"
 
 #include <pthread.h>
@@ -319,31 +320,6 @@ static void the_history_of_an_unknown_model_is_not_empty_but_missing(void **stat
     assert_int_equal(json_array_size(at(history(running, 0), "data")), 0);
 }
 
-static void the_way_back_leads_to_the_version_before(void **state)
-{
-    struct running *running = *state;
-    int64_t version = 0;
-
-    for (int slope = 1; slope <= 3; slope++)
-        push_slope(running, slope);
-    promote(running, 1);
-    running->status =
-        model_previous(running->service, "m", "champion", &version, &running->err);
-    assert_refused(running, STATUS_CONFLICT, "no_previous_version");
-    promote(running, 2);
-    promote(running, 3);
-    promote(running, 3);
-    assert_int_equal(
-        model_previous(running->service, "m", "champion", &version, &running->err),
-        STATUS_OK);
-    assert_int_equal(version, 2);
-    assert_int_equal(remove_version(running, "m/2"), STATUS_OK);
-    assert_int_equal(
-        model_previous(running->service, "m", "champion", &version, &running->err),
-        STATUS_OK);
-    assert_int_equal(version, 1);
-}
-
 /* --- delete, list, restart -------------------------------------------------------------------- */
 
 static void a_version_in_use_is_not_deleted(void **state)
@@ -520,7 +496,6 @@ int main(void)
         TEST(an_alias_is_moved_with_a_version_and_a_reason_only),
         TEST(history_says_what_served_when_and_why),
         TEST(the_history_of_an_unknown_model_is_not_empty_but_missing),
-        TEST(the_way_back_leads_to_the_version_before),
         TEST(a_version_in_use_is_not_deleted),
         TEST(models_are_listed_with_versions_and_aliases),
         TEST(a_champion_that_was_tampered_with_is_left_out),

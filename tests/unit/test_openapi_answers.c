@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUTE_COUNT_MAX = 128 };
+enum { ROUTE_COUNT_MAX = 128, PATH_BYTES_MAX = 512 };
 
 static char *folder;
 static struct service *service;
@@ -155,7 +155,7 @@ static void check_request(const struct asked *asked, const struct route *route)
 
 static const struct route *route_of(const struct asked *asked)
 {
-    char params[PARAM_COUNT_MAX][PARAM_BYTES], allowed[64], path[PATH_BYTES_MAX];
+    char params[PARAM_COUNT_MAX][PARAM_BYTES], allowed[ALLOW_BYTES], path[PATH_BYTES_MAX];
     const struct route *route;
 
     snprintf(path, sizeof path, "%.*s", (int)strcspn(asked->path, "?"), asked->path);
@@ -263,7 +263,7 @@ static void decisions_are_answered_as_described(void **state)
                "00Z"));
     expect(200, NULL, GET("/v1/customers/c_1/decisions?order=asc"));
     expect(404, "customer_not_found", GET("/v1/customers/nobody/decisions"));
-    expect(404, "not_found", GET("/v1/decisions/dec_nothing"));
+    expect(404, "decision_not_found", GET("/v1/decisions/dec_nothing"));
     expect(422, "invalid_request", GET("/v1/decisions?after=dec_nothing"));
 }
 
@@ -408,7 +408,7 @@ static void models_are_answered_as_described(void **state)
     expect(200, NULL, GET("/v1/models"));
     expect(200, NULL, GET("/v1/models/x/versions/1"));
     expect(404, "model_version_not_found", GET("/v1/models/x/versions/9"));
-    expect(404, "model_not_found", GET("/v1/models/x/versions/latest"));
+    expect(404, "model_version_not_found", GET("/v1/models/x/versions/latest"));
     expect(200, NULL,
            PUT("/v1/models/x/aliases/shadow", NULL,
                "{\"version\": 1, \"reason\": \"look at it\"}"));

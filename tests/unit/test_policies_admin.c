@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "support/service_fixture.h"
+#include "decide/load.h"
 #include "support/store_fixture.h"
 
 #include <stdio.h>

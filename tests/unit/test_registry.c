@@ -111,7 +111,7 @@ static struct model_alias alias_of(const char *alias, int64_t version, int64_t a
 static void an_alias_moves_and_remembers(void **state)
 {
     struct fixture f;
-    struct model_version a = version_of("m", 'a'), b = version_of("m", 'b');
+    struct model_version a = version_of("m", 'a'), b = version_of("m", 'b'), kept;
     struct model_alias *list, move;
     int count;
 
@@ -148,6 +148,10 @@ static void an_alias_moves_and_remembers(void **state)
     assert_ok(&f, model_mark_deleted(f.store, "m", 1, &f.err));
     move = alias_of("shadow", 1, 60);
     assert_status(&f, alias_set(f.store, &move, &f.err), STATUS_NOT_FOUND);
+    assert_string_equal(f.err.code, "model_version_not_found");
+    assert_ok(&f, model_find(f.store, "m", 1, &f.arena, &kept, &f.err));
+    assert_status(&f, model_find_live(f.store, "m", 1, &f.arena, &kept, &f.err),
+                  STATUS_NOT_FOUND);
     store_rollback(f.store);
     fixture_close(&f);
 }
@@ -203,17 +207,22 @@ static void a_key_comes_back_and_can_be_revoked(void **state)
                           .hash = {9, 8, 7},
                           .created_at_us = 5,
                           .expires_at_us = 6};
-    struct api_key *list;
+    struct api_key *list, found;
     int count;
 
     (void)state;
     fixture_open(&f);
     assert_ok(&f, store_begin(f.store, &f.err));
     assert_status(&f, api_key_update(f.store, &key, &f.err), STATUS_NOT_FOUND);
+    assert_status(&f, api_key_find(f.store, "key_1", &found, &f.err), STATUS_NOT_FOUND);
+    assert_string_equal(f.err.code, "api_key_not_found");
     assert_ok(&f, api_key_insert(f.store, &key, &f.err));
     assert_status(&f, api_key_insert(f.store, &key, &f.err), STATUS_CONFLICT);
     key.revoked_at_us = 7;
     assert_ok(&f, api_key_update(f.store, &key, &f.err));
+    assert_ok(&f, api_key_find(f.store, "key_1", &found, &f.err));
+    assert_string_equal(found.scopes, "decide read");
+    assert_int_equal(found.revoked_at_us, 7);
     assert_ok(&f, store_commit(f.store, &f.err));
     fixture_reopen(&f);
     assert_ok(&f, api_key_list(f.store, &f.arena, &list, &count, &f.err));

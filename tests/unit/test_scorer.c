@@ -60,6 +60,34 @@ static void a_single_learner_is_asked_with_and_without_the_dose(void **)
     scorer_close(scorer);
 }
 
+static void rows_scored_together_get_what_they_get_alone(void **)
+{
+    static const char *const bundles[] = {bundle_small, bundle_s_learner};
+    enum { ROW_COUNT = 150 };
+
+    for (size_t b = 0; b < 2; b++) {
+        struct scorer *scorer = scorer_of(bundles[b]);
+        size_t width = (size_t)scorer_bundle(scorer)->feature_count;
+        size_t arms = (size_t)scorer_bundle(scorer)->arm_count;
+        double rows[ROW_COUNT * 8], together[ROW_COUNT * 8], alone[8];
+        struct err err;
+
+        assert_true(width <= 8 && arms <= 8);
+        err_clear(&err);
+        for (size_t i = 0; i < ROW_COUNT * width; i++)
+            rows[i] = (double)(i * 7 % 31) / 4 - 1;
+        assert_int_equal(scorer_effects(scorer, rows, ROW_COUNT, together, NULL, &err),
+                         STATUS_OK);
+        for (size_t r = 0; r < ROW_COUNT; r++) {
+            assert_int_equal(
+                scorer_effects(scorer, rows + r * width, 1, alone, NULL, &err),
+                STATUS_OK);
+            assert_memory_equal(alone, together + r * arms, arms * sizeof *alone);
+        }
+        scorer_close(scorer);
+    }
+}
+
 static void examples_are_reproduced_or_refused(void **)
 {
     static const char *const good[] = {bundle_small, bundle_s_learner};
@@ -153,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(effects_of_two_models_are_their_difference_in_value),
         cmocka_unit_test(a_single_learner_is_asked_with_and_without_the_dose),
+        cmocka_unit_test(rows_scored_together_get_what_they_get_alone),
         cmocka_unit_test(examples_are_reproduced_or_refused),
         cmocka_unit_test(amounts_between_doses_are_interpolated),
         cmocka_unit_test(a_cost_is_never_negative_nor_above_the_amount),

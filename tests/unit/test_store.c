@@ -7,8 +7,10 @@
 
 #include "../support/store_fixture.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -104,6 +106,35 @@ static void a_file_that_is_no_database_is_corrupt(void **state)
     store_close(f.store);
     assert_status(&f, store_open(path, STORE_WRITER, &f.store, NULL, &f.err),
                   STATUS_CORRUPT);
+    fixture_close(&f);
+}
+
+static void an_emptied_file_is_refused_and_a_failed_start_leaves_none(void **state)
+{
+    const struct rlimit usual = {RLIM_INFINITY, RLIM_INFINITY},
+                        small = {.rlim_cur = 100, .rlim_max = RLIM_INFINITY};
+    struct fixture f;
+    char path[128];
+
+    (void)state;
+    fixture_open(&f);
+    decided(&f, 3);
+    store_close(f.store);
+    assert_int_equal(truncate(f.path, 0), 0);
+    for (int mode = STORE_WRITER; mode <= STORE_READER; mode++) {
+        assert_status(&f, store_open(f.path, mode, &f.store, NULL, &f.err),
+                      STATUS_CORRUPT);
+        assert_non_null(
+            strstr(f.err.text, "is empty: restore a backup, or delete it to begin anew"));
+    }
+    /* A limit on file sizes stands in for a full disk. */
+    snprintf(path, sizeof path, "%s/new.db", f.folder);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    assert_true(store_open(path, STORE_WRITER, &f.store, NULL, &f.err) != STATUS_OK);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &usual), 0);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_ok(&f, store_open(path, STORE_WRITER, &f.store, NULL, &f.err));
     fixture_close(&f);
 }
 
@@ -437,6 +468,7 @@ int main(void)
         cmocka_unit_test(a_newer_schema_is_refused_with_both_numbers),
         cmocka_unit_test(the_database_of_another_program_is_left_alone),
         cmocka_unit_test(a_file_that_is_no_database_is_corrupt),
+        cmocka_unit_test(an_emptied_file_is_refused_and_a_failed_start_leaves_none),
         cmocka_unit_test(a_reader_of_a_missing_file_finds_nothing),
         cmocka_unit_test(a_reader_sees_only_what_is_committed),
         cmocka_unit_test(writing_outside_a_transaction_or_through_a_reader_fails),

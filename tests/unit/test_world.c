@@ -110,9 +110,9 @@ static void close_holder(struct world_holder *holder)
 
 /* --- tests --------------------------------------------------------------------------------------- */
 
-static void policies_stand_by_falling_priority_then_id(void **state)
+static void policies_stand_by_falling_priority_then_scope_then_id(void **state)
 {
-    static const char *const expected[] = {"late", "a", "b", "c", "base"};
+    static const char *const expected[] = {"late", "z_us", "a", "b", "c", "base"};
     struct world_holder *holder = open_holder();
     struct world *world;
 
@@ -122,10 +122,11 @@ static void policies_stand_by_falling_priority_then_id(void **state)
     put_policy(holder, "a", 1, 0, "");
     put_policy(holder, "late", 1, 10, "");
     put_policy(holder, "b", 1, 0, "");
+    put_policy(holder, "z_us", 1, 0, "us");
     world = world_acquire(holder);
-    assert_int_equal(world->policy_count, 5);
-    assert_int_equal(world->number, 5);
-    for (int i = 0; i < 5; i++)
+    assert_int_equal(world->policy_count, 6);
+    assert_int_equal(world->number, 6);
+    for (int i = 0; i < 6; i++)
         assert_string_equal(world->policies[i]->id, expected[i]);
     world_release(world);
     close_holder(holder);
@@ -247,6 +248,34 @@ struct reader {
 
 /* Policy and model are always put in pairs of one number, the policy first: what is seen together
  * differs by one step at most, and never goes back. */
+static void a_world_of_its_own_keeps_what_it_shares(void **state)
+{
+    struct world_holder *holder = open_holder();
+    struct world *current, *own, *empty;
+    struct err err;
+
+    (void)state;
+    err_clear(&err);
+    put_model(holder, "m", 1);
+    current = world_acquire(holder);
+    assert_int_equal(world_of(new_policy("p", 1, 0, NULL),
+                              served_model_hold(world_model(current, "m")), &own, &err),
+                     STATUS_OK);
+    world_release(current);
+    put_model(holder, "m", 2);
+    assert_int_equal(own->policy_count, 1);
+    assert_int_equal(world_model(own, "m")->version, 1);
+    assert_int_equal(world_model(own, "m")->scorer->is_alive, ALIVE);
+    assert_int_equal(atomic_load(&alive_count), 3);
+    world_release(own);
+    assert_int_equal(atomic_load(&alive_count), 1);
+    assert_int_equal(world_of(NULL, NULL, &empty, &err), STATUS_OK);
+    assert_null(world_model(empty, "m"));
+    assert_int_equal(empty->policy_count, 0);
+    world_release(empty);
+    close_holder(holder);
+}
+
 static void *read_worlds(void *context)
 {
     struct reader *reader = context;
@@ -304,11 +333,12 @@ static void readers_work_undisturbed_while_worlds_are_swapped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(policies_stand_by_falling_priority_then_id),
+        cmocka_unit_test(policies_stand_by_falling_priority_then_scope_then_id),
         cmocka_unit_test(a_case_gets_the_first_policy_that_matches),
         cmocka_unit_test(a_new_revision_takes_the_place_of_the_old),
         cmocka_unit_test(models_come_change_and_leave_by_name),
         cmocka_unit_test(a_full_world_refuses_but_still_replaces),
+        cmocka_unit_test(a_world_of_its_own_keeps_what_it_shares),
         cmocka_unit_test(readers_work_undisturbed_while_worlds_are_swapped),
     };
 

@@ -2,7 +2,8 @@
  *
  * Owned by the commit thread. Every move appends its entries to the ledger at once; the rows of the
  * budgets are written by book_flush, once per transaction. After a rollback book_load makes the
- * book what the store says. */
+ * book what the store says. Private
+ * to decide/. */
 #ifndef REDRESS_DECIDE_BOOK_H
 #define REDRESS_DECIDE_BOOK_H
 

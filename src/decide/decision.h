@@ -1,7 +1,8 @@
 /* decision.h - the decision itself: a pure function of case, world, budgets, the customer's past,
  * and time. No I/O; what it was made from is stored beside it, so that it can be made again.
  *
- * Two steps: prepare (parallel, before the commit thread) and finish (serial, where money moves). */
+ * Two steps: prepare (parallel, before the commit thread) and finish (serial, where money moves). Private
+ * to decide/. */
 #ifndef REDRESS_DECIDE_DECISION_H
 #define REDRESS_DECIDE_DECISION_H
 
@@ -14,7 +15,7 @@
 
 enum {
     REASON_COUNT_MAX = 4,
-    DECISION_BUDGET_COUNT_MAX = 16, /* budgets that one case may match */
+    DECISION_BUDGET_COUNT_MAX = 64, /* budgets that one case may match */
     REQUEST_ID_BYTES = 65,
     DECISION_HOLD_SECONDS = 24 * 3600, /* where no policy says how long */
 };
@@ -64,7 +65,7 @@ struct decision {
     const char *model_name; /* NULL: no model answered */
     int64_t model_version;
     const char *model_sha256;
-    const char *build; /* NULL: this program's */
+    const char *build; /* of the program that made it; NULL: unknown */
 
     /* Between prepare and finish. */
     const struct policy *policy;
@@ -117,9 +118,5 @@ struct decision_context {
 };
 enum status decision_context_decode(struct text context, struct arena *arena,
                                     struct decision_context *made_from, struct err *err);
-
-/* "redress 0.1.0 (abcdef123456)": set once by app/ at start; part of every decision. */
-void decision_build_set(const char *build);
-const char *decision_build(void);
 
 #endif

@@ -1,6 +1,7 @@
 /* traffic.h - what the last cases wanted from which budgets: the sample prices are solved on.
  *
- * A ring of fixed size. The commit thread adds, the keeper copies out. */
+ * A ring of fixed size. The commit thread adds, the keeper copies out. Private
+ * to decide/. */
 #ifndef REDRESS_DECIDE_TRAFFIC_H
 #define REDRESS_DECIDE_TRAFFIC_H
 

@@ -1,0 +1,36 @@
+/* model_score.h - one run of redress model score, between the command line and the rows. */
+#ifndef REDRESS_APP_MODEL_SCORE_H
+#define REDRESS_APP_MODEL_SCORE_H
+
+#include "app/model_commands.h"
+#include "table/csv.h"
+
+enum score_output {
+    OUTPUT_RAW,
+    OUTPUT_PREDICTION,
+    OUTPUT_LEAF,
+    OUTPUT_EFFECT,
+    OUTPUT_DEFAULT
+};
+
+struct score_job {
+    const char *model_path, *rows_path;
+    struct loaded_model loaded;
+    struct csv *csv;
+    enum score_output output;
+    int round_from, round_to;
+    int input_count, output_count;
+    int *columns;    /* (input): of the table */
+    double *rows;    /* (row, input), a block */
+    double *results; /* (row, output) */
+    int32_t *leaves; /* (row, output) */
+    int block_rows;
+    struct err err;
+};
+
+/* Score the table from its first row to its last: columns, buffers, a line per row on
+ * standard output, a header line before them for a bundle. The model, the table, the output
+ * and the rounds are settled. Frees nothing. */
+enum status score_table(struct score_job *job);
+
+#endif

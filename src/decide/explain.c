@@ -1,0 +1,239 @@
+/* explain.c - how a decision came about: what it was made from, made again and laid open. */
+#include "decide/cases.h"
+
+#include "decide/again.h"
+#include "decide/contributions.h"
+#include "decide/lists.h"
+
+#include <math.h>
+#include <string.h>
+
+/* --- what the model saw and said ------------------------------------------------------------ */
+
+static const char *role_name(enum role role)
+{
+    static const char *const names[] = {"tau",     "mu0",  "mu1",
+                                        "outcome", "cost", "propensity"};
+
+    return names[role];
+}
+
+static void put_features(const struct bundle *bundle, const double *row,
+                         struct json_writer *writer)
+{
+    json_put_key(writer, "features");
+    json_put_array(writer);
+    for (int i = 0; i < bundle->feature_count; i++) {
+        const struct bundle_feature *feature = &bundle->features[i];
+
+        json_put_object(writer);
+        json_member_string(writer, "name", feature->name);
+        json_put_key(writer, "value");
+        feature_value_put(feature, row[i], writer);
+        json_put_object_end(writer);
+    }
+    json_put_array_end(writer);
+}
+
+static void put_arms(const struct bundle *bundle, const struct decision *decision,
+                     struct json_writer *writer)
+{
+    json_put_key(writer, "arms");
+    json_put_array(writer);
+    for (int i = 0; i < decision->effect_count; i++) {
+        json_put_object(writer);
+        json_member_string(writer, "name", bundle->arms[i].name);
+        json_put_key(writer, "dose");
+        json_put_double(writer, bundle->arms[i].dose);
+        json_member_decimal(writer, "effect", decision->effects[i], 6);
+        if (isfinite(decision->costs[i]))
+            json_member_decimal(writer, "cost", decision->costs[i], 6);
+        json_put_object_end(writer);
+    }
+    json_put_array_end(writer);
+}
+
+static enum status put_components(const struct scorer *scorer, const double *row,
+                                  struct json_writer *writer, struct err *err)
+{
+    const struct bundle *bundle = scorer_bundle(scorer);
+    double scores[BUNDLE_COMPONENT_COUNT_MAX];
+    enum status rc = scorer_components(scorer, row, scores, err);
+
+    if (rc)
+        return rc;
+    json_put_key(writer, "components");
+    json_put_array(writer);
+    for (int i = 0; i < bundle->component_count; i++) {
+        const struct bundle_component *component = &bundle->components[i];
+
+        json_put_object(writer);
+        json_member_string(writer, "role", role_name(component->role));
+        json_member_string(writer, "arm",
+                           component->arm < 0 ? NULL : bundle->arms[component->arm].name);
+        json_member_string(writer, "file", bundle->models[component->model].file);
+        json_put_key(writer, "score");
+        json_put_double(writer, scores[i]);
+        json_put_object_end(writer);
+    }
+    json_put_array_end(writer);
+    return STATUS_OK;
+}
+
+/* Nothing when no model answered. */
+static enum status put_model(const struct again *again, const struct seen_features *seen,
+                             struct json_writer *writer, struct err *err)
+{
+    const struct served_model *model = seen->model;
+    enum status rc = STATUS_OK;
+
+    json_put_key(writer, "model");
+    if (!model) {
+        json_put_null(writer);
+        return STATUS_OK;
+    }
+    json_put_object(writer);
+    json_member_string(writer, "name", model->name);
+    json_member_int(writer, "version", model->version);
+    json_member_string(writer, "learner", scorer_bundle(model->scorer)->learner);
+    put_features(scorer_bundle(model->scorer), seen->row, writer);
+    put_arms(scorer_bundle(model->scorer), &again->decision, writer);
+    if (seen->refused < 0)
+        rc = put_components(model->scorer, seen->row, writer, err);
+    json_put_object_end(writer);
+    return rc;
+}
+
+/* --- the options and the reasons ------------------------------------------------------------ */
+
+/* net value = effect - cost - cost x price of each budget, term by term. */
+static void put_terms(const struct decision *decision, struct json_writer *writer)
+{
+    json_put_key(writer, "options");
+    json_put_array(writer);
+    for (int i = 0; i < decision->menu.count; i++) {
+        const struct option *option = &decision->menu.options[i];
+
+        json_put_object(writer);
+        json_member_int(writer, "amount", option->amount);
+        json_member_bool(writer, "chosen", i == decision->chosen);
+        json_member_bool(writer, "allowed", option->is_allowed);
+        if (option->is_scored) {
+            json_member_decimal(writer, "effect", option->effect, 6);
+            json_member_decimal(writer, "cost", option->cost, 6);
+            json_put_key(writer, "budget_prices");
+            json_put_array(writer);
+            for (int b = 0; b < decision->seen.budget_count; b++) {
+                const struct budget_view *budget = &decision->seen.budgets[b];
+
+                json_put_object(writer);
+                json_member_string(writer, "id", budget->id);
+                json_member_decimal(writer, "amount", option->cost * budget->shadow_price,
+                                    6);
+                json_put_object_end(writer);
+            }
+            json_put_array_end(writer);
+            json_member_decimal(writer, "net_value", option->net_value, 6);
+        }
+        json_put_key(writer, "blockers");
+        json_put_array(writer);
+        for (int b = 0; b < option->blocker_count; b++) {
+            json_put_object(writer);
+            json_member_string(writer, "code",
+                               policy_code_name(option->blockers[b].code));
+            json_member_string(writer, "detail", option->blockers[b].detail);
+            json_put_object_end(writer);
+        }
+        json_put_array_end(writer);
+        json_put_object_end(writer);
+    }
+    json_put_array_end(writer);
+}
+
+static void put_reasons(const struct decision *decision, struct json_writer *writer)
+{
+    json_put_key(writer, "reasons");
+    json_put_array(writer);
+    for (int i = 0; i < decision->reason_count; i++) {
+        const struct reason *reason = &decision->reasons[i];
+
+        json_put_object(writer);
+        json_member_string(writer, "code", policy_code_name(reason->code));
+        json_member_string(writer, "direction", reason->is_for ? "for" : "against");
+        json_member_decimal(writer, "contribution", reason->contribution, 6);
+        json_member_string(writer, "text", reason->text);
+        json_put_object_end(writer);
+    }
+    json_put_array_end(writer);
+}
+
+/* --- all of it ------------------------------------------------------------------------------ */
+
+/* The terms of the options, as in the decision and once more per budget; the model's part. */
+static size_t explain_room(const struct again *again, const struct seen_features *seen,
+                           const struct contributions *contributions)
+{
+    const struct decision *decision = &again->decision;
+    size_t bytes = decision_encode_room(decision, &again->made_from.asked);
+
+    bytes += (size_t)(decision->menu.count * decision->seen.budget_count) *
+             (128 + json_room(BUDGET_ID_BYTES));
+    if (seen->model) {
+        const struct bundle *bundle = scorer_bundle(seen->model->scorer);
+
+        bytes +=
+            json_room(bundle->manifest.bytes); /* names of features, arms and files */
+        bytes += 128 * (size_t)(bundle->feature_count + bundle->arm_count);
+        bytes += 512 * (size_t)bundle->component_count;
+    }
+    return bytes + contributions_room(seen, contributions);
+}
+
+static enum status explain(const struct again *again, struct arena *arena,
+                           struct text *json, struct err *err)
+{
+    const struct decision *decision = &again->decision;
+    struct seen_features seen;
+    struct contributions contributions;
+    struct json_writer writer;
+    enum status rc = features_see(again, arena, &seen, err);
+
+    if (!rc)
+        rc = contributions_find(again, &seen, arena, &contributions, err);
+    if (!rc)
+        rc = show_writer(arena, explain_room(again, &seen, &contributions), &writer, err);
+    if (rc)
+        return rc;
+    json_put_object(&writer);
+    json_member_string(&writer, "object", "explanation");
+    json_member_string(&writer, "decision_id", decision->id);
+    json_member_string(&writer, "outcome", outcome_name(decision->outcome));
+    json_member_int(&writer, "amount", decision->amount);
+    json_member_string(
+        &writer, "rule",
+        again->made_from.is_override
+            ? "a person chose the amount"
+            : "the allowed option of the largest net value, where net value = "
+              "effect - cost - cost x the price of each budget");
+    put_reasons(decision, &writer);
+    put_terms(decision, &writer);
+    contributions_put(&seen, &contributions, &writer);
+    rc = put_model(again, &seen, &writer, err);
+    json_put_object_end(&writer);
+    return rc ? rc : json_writer_text(&writer, json, err);
+}
+
+enum status decision_explain(struct service *service, const char *id, struct arena *arena,
+                             struct text *json, struct err *err)
+{
+    struct again *again = arena_new(arena, struct again);
+    enum status rc;
+
+    if (!again)
+        return arena_exhausted(err);
+    rc = again_make(service, id, arena, again, err);
+    if (!rc)
+        rc = explain(again, arena, json, err);
+    again_free(again);
+    return rc;
+}

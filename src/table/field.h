@@ -1,0 +1,11 @@
+/* field.h - one field of a table as a number. */
+#ifndef REDRESS_TABLE_FIELD_H
+#define REDRESS_TABLE_FIELD_H
+
+#include "base/text.h"
+
+/* A decimal, an infinity or a word for what is missing, by the rules of csv_number; spaces
+ * around it are taken off *field. False when it is none of these. */
+bool field_number(struct text *field, double *number);
+
+#endif
