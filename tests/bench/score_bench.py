@@ -229,7 +229,7 @@ set format y '%.0s %c'
 set yrange [10:*]
 set grid ytics lc rgb '#dddddd'
 set xlabel 'rows per call'
-set key outside bottom center horizontal
+set key inside top left reverse Left
 $data << EOD
 {data}
 EOD
