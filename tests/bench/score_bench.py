@@ -178,12 +178,12 @@ def text(report):
         f"medians of {report['rounds']} rounds; XGBoost {report['xgboost']}",
         "",
         "microseconds of thread CPU time per call, one thread",
-        f"{'model':<13}{'rows':>7}  {'kernel':<9}{'redress':>8}"
+        f"{'model':<13}{'rows':>7}  {'kernel':<14}{'redress':>8}"
         f"{'XGBoost':>10}{'ratio':>8}{'goal':>8}{'met':>5}{'compiled':>10}{'ratio':>8}{'goal':>8}{'met':>5}",
     ]
     for row in report["models"]:
         rows = f"{row['rows']}{' cold' if row['is_cold'] else ''}"
-        lines.append(f"{row['model']:<13}{rows:>7}  {row['kernel']:<9}{us(row['redress_ns']):>8} "
+        lines.append(f"{row['model']:<13}{rows:>7}  {row['kernel']:<14}{us(row['redress_ns']):>8} "
                      f"{versus(row['xgboost'])} {versus(row['ifelse'])}")
     own = report["own"]
     lines += [
