@@ -29,13 +29,18 @@ static bool is_refusal(enum status status)
 
 /* Everybody in a batch that was undone hears why; also who was refused, since the reason may have
  * been written in the same batch. */
-static void fail_all(struct job **jobs, int count, const struct err *why)
+static void fail_all(struct job **jobs, int count, bool may_be_recorded,
+                     const struct err *why)
 {
+    const char *said = may_be_recorded
+                           ? "whether this was recorded is not known, ask again with "
+                             "the same Idempotency-Key"
+                           : "nothing was recorded";
+
     for (int i = 0; i < count; i++) {
         jobs[i]->err = *why;
-        jobs[i]->status =
-            err_code(&jobs[i]->err, STATUS_UNAVAILABLE, "storage_unavailable",
-                     "nothing was recorded: %s", why->text);
+        jobs[i]->status = err_code(&jobs[i]->err, STATUS_UNAVAILABLE,
+                                   "storage_unavailable", "%s: %s", said, why->text);
     }
 }
 
@@ -94,13 +99,14 @@ static void start_over(struct committer *committer)
  * and may be tried again in parts. */
 static bool try_batch(struct committer *committer, struct job **jobs, int count)
 {
+    bool had_failed = atomic_load(&committer->has_failed);
     struct err why;
     enum status rc;
 
     err_clear(&why);
     for (int i = 0; i < count; i++)
         jobs[i]->status = STATUS_OK;
-    if (atomic_load(&committer->has_failed))
+    if (had_failed)
         rc = err_set(&why, STATUS_UNAVAILABLE, "the store failed: restart the service");
     else
         rc = run_batch(committer, jobs, count, &why);
@@ -111,7 +117,7 @@ static bool try_batch(struct committer *committer, struct job **jobs, int count)
     start_over(committer);
     if (count > 1 && !atomic_load(&committer->has_failed))
         return false;
-    fail_all(jobs, count, &why);
+    fail_all(jobs, count, !had_failed && atomic_load(&committer->has_failed), &why);
     return true;
 }
 
