@@ -74,7 +74,7 @@ RUN_TESTS := scripts/run-tests -j $(TEST_JOBS) -t
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all help bootstrap bootstrap-demo bootstrap-test bootstrap-lint demo test unit run-tests \
+.PHONY: all help bootstrap bootstrap-demo bootstrap-test bootstrap-bench bootstrap-lint demo test unit run-tests \
 	run-tsan check-asan check-tsan fuzz run-fuzz bench lint tidy format install clean FORCE
 
 #: make             build build/release/redress (missing Debian packages are installed first)
@@ -111,8 +111,9 @@ run-fuzz: $(FUZZ)
 	@mkdir -p $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/corpus/%)
 	@$(RUN_TESTS) $$(($(FUZZ_SECONDS) + 120)) $(fuzz_runs)
 
-#: make bench       decisions per second and latency, beside a bare HTTP server
-bench: $(BIN) $(BENCH) | bootstrap-demo bootstrap-test
+#: make bench       scoring beside XGBoost and compiled C, decisions beside a bare HTTP server
+bench: $(BIN) $(BENCH) | bootstrap-demo bootstrap-test bootstrap-bench
+	tests/bench/score_bench.py --build $(BUILD) --plot build/bench/plots
 	@for program in $(filter $(BUILD)/tests/bench/bench_%,$(BENCH)); do $$program || exit 1; done
 	tests/bench/run_bench.sh $(BUILD)
 
@@ -141,7 +142,7 @@ help:
 
 bootstrap:
 	@scripts/bootstrap build
-bootstrap-demo bootstrap-test bootstrap-lint: bootstrap-%:
+bootstrap-demo bootstrap-test bootstrap-bench bootstrap-lint: bootstrap-%:
 	@scripts/bootstrap $*
 
 $(BIN): $(BUILD)/src/app/main.o $(LIB)

@@ -101,9 +101,8 @@ static void settle_counts(struct score_job *job)
 
 static void job_close(struct score_job *job)
 {
-    csv_close(job->csv);
+    table_rows_close(job->table);
     loaded_model_close(&job->loaded);
-    free(job->columns);
     free(job->rows);
     free(job->results);
     free(job->leaves);
@@ -124,7 +123,8 @@ static int run(struct score_job *job, bool has_header, const char *iterations)
     if (code != OPTIONS_GO_ON)
         return code;
     settle_counts(job);
-    rc = csv_open(job->rows_path, has_header, &job->csv, &job->err);
+    rc =
+        table_rows_open(job->rows_path, has_header, &job->loaded, &job->table, &job->err);
     if (!rc)
         rc = score_table(job);
     job->err.fault_count = 0; /* the sentence says it */

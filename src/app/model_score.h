@@ -2,8 +2,7 @@
 #ifndef REDRESS_APP_MODEL_SCORE_H
 #define REDRESS_APP_MODEL_SCORE_H
 
-#include "app/model_commands.h"
-#include "table/csv.h"
+#include "app/table_rows.h"
 
 enum score_output {
     OUTPUT_RAW,
@@ -16,11 +15,10 @@ enum score_output {
 struct score_job {
     const char *model_path, *rows_path;
     struct loaded_model loaded;
-    struct csv *csv;
+    struct table_rows *table;
     enum score_output output;
     int round_from, round_to;
     int input_count, output_count;
-    int *columns;    /* (input): of the table */
     double *rows;    /* (row, input), a block */
     double *results; /* (row, output) */
     int32_t *leaves; /* (row, output) */

@@ -17,121 +17,19 @@ enum {
     PROGRESS_ROWS = 256, /* between looks at the clock */
 };
 
-/* ---- columns ---- */
-
-static const char *input_name(const struct score_job *job, int input)
-{
-    const struct bundle_model *model = &job->loaded.model;
-    char **names;
-
-    if (job->loaded.scorer)
-        return scorer_bundle(job->loaded.scorer)->features[input].name;
-    names = model->forest ? model->forest->feature_names : model->linear->feature_names;
-    return names ? names[input] : NULL;
-}
-
-static enum status find_columns(struct score_job *job)
-{
-    bool is_by_name = csv_column_count(job->csv) > 0 && csv_column_name(job->csv, 0) &&
-                      job->input_count > 0 && input_name(job, 0);
-    int treatment =
-        job->loaded.scorer ? scorer_bundle(job->loaded.scorer)->treatment_feature : -1;
-    enum status rc = STATUS_OK;
-
-    if (!is_by_name && csv_column_count(job->csv) != job->input_count &&
-        csv_column_count(job->csv) > 0)
-        return err_set(&job->err, STATUS_INVALID,
-                       "%s: has %d columns, the model %d inputs", job->rows_path,
-                       csv_column_count(job->csv), job->input_count);
-    for (int i = 0; i < job->input_count && !rc; i++) {
-        job->columns[i] = i;
-        if (is_by_name)
-            rc = csv_column_find(job->csv, input_name(job, i), &job->columns[i],
-                                 &job->err);
-        /* The scorer sets the treatment itself. */
-        if (rc && i == treatment) {
-            rc = STATUS_OK;
-            job->columns[i] = -1;
-        }
-    }
-    return rc;
-}
-
 /* ---- rows in ---- */
-
-static enum status read_numbers(struct score_job *job, double *row)
-{
-    enum status rc = STATUS_OK;
-
-    for (int i = 0; i < job->input_count && !rc; i++)
-        rc = csv_number(job->csv, job->columns[i], &row[i], &job->err);
-    return rc;
-}
-
-/* A field as a case would send it. */
-static enum status read_value(struct score_job *job, const struct bundle_feature *feature,
-                              int column, struct feature_value *value)
-{
-    struct text field = csv_text(job->csv, column);
-
-    value->kind = FEATURE_SENT_NULL;
-    if (feature->type == FEATURE_CATEGORY) {
-        value->kind = field.bytes ? FEATURE_SENT_STRING : FEATURE_SENT_NULL;
-        value->string = field;
-        return STATUS_OK;
-    }
-    if (feature->type == FEATURE_BOOL &&
-        (text_is(field, "true") || text_is(field, "false"))) {
-        value->kind = FEATURE_SENT_BOOL;
-        value->number = text_is(field, "true");
-        return STATUS_OK;
-    }
-    if (csv_number(job->csv, column, &value->number, &job->err))
-        return job->err.status;
-    if (!isnan(value->number))
-        value->kind = FEATURE_SENT_NUMBER;
-    return STATUS_OK;
-}
-
-static enum status read_features(struct score_job *job, double *row)
-{
-    const struct bundle *bundle = scorer_bundle(job->loaded.scorer);
-    struct feature_value values[BUNDLE_FEATURE_COUNT_MAX];
-    int count = 0, refused = -1;
-    enum status rc = STATUS_OK;
-
-    for (int i = 0; i < bundle->feature_count && !rc; i++) {
-        if (job->columns[i] < 0)
-            continue;
-        values[count].name = text_of(bundle->features[i].name);
-        rc = read_value(job, &bundle->features[i], job->columns[i], &values[count++]);
-    }
-    if (!rc)
-        rc = bundle_row(bundle, values, count, row, &refused, &job->err);
-    if (rc == STATUS_INVALID && job->err.fault_count)
-        return err_wrap(&job->err, "%s line %ld", job->rows_path, csv_line(job->csv));
-    if (!rc && refused >= 0)
-        rc = err_set(&job->err, STATUS_INVALID, "%s line %ld: '%s' must not be missing",
-                     job->rows_path, csv_line(job->csv), bundle->features[refused].name);
-    return rc;
-}
 
 static enum status read_block(struct score_job *job, int *row_count)
 {
-    enum status rc = STATUS_OK;
     bool has_row = true;
+    enum status rc = STATUS_OK;
 
     *row_count = 0;
-    while (*row_count < job->block_rows) {
+    while (*row_count < job->block_rows && has_row && !rc) {
         double *row = job->rows + (size_t)*row_count * (size_t)job->input_count;
 
-        rc = csv_next(job->csv, &has_row, &job->err);
-        if (rc || !has_row)
-            return rc;
-        rc = job->loaded.scorer ? read_features(job, row) : read_numbers(job, row);
-        if (rc)
-            return rc;
-        ++*row_count;
+        rc = table_rows_next(job->table, row, &has_row, &job->err);
+        *row_count += !rc && has_row;
     }
     return rc;
 }
@@ -195,7 +93,7 @@ static enum status score_bundle(struct score_job *job, int row_count)
             result[bundle->arms[arm].listed_at] = effects[arm];
     }
     return rc ? err_wrap(&job->err, "%s up to line %ld", job->rows_path,
-                         csv_line(job->csv))
+                         table_rows_line(job->table))
               : STATUS_OK;
 }
 
@@ -278,7 +176,7 @@ static void print_header(const struct score_job *job)
 static void show_progress(const struct score_job *job, int64_t started_us, bool is_done)
 {
     static bool was_shown;
-    double progress = csv_progress(job->csv);
+    double progress = table_rows_progress(job->table);
     int64_t passed_us = clock_monotonic_us(&system_clock) - started_us;
 
     if (!isatty(STDERR_FILENO) || isatty(STDOUT_FILENO) || progress < 0)
@@ -330,11 +228,10 @@ static enum status make_room(struct score_job *job)
 
     job->block_rows = rows < 1 ? 1 : rows > BLOCK_ROWS_MAX ? BLOCK_ROWS_MAX : (int)rows;
     rows = (size_t)job->block_rows;
-    job->columns = calloc((size_t)job->input_count + 1, sizeof *job->columns);
     job->rows = calloc(rows * (size_t)job->input_count + 1, sizeof *job->rows);
     job->results = calloc(rows * (size_t)job->output_count + 1, sizeof *job->results);
     job->leaves = calloc(rows * (size_t)job->output_count + 1, sizeof *job->leaves);
-    if (!job->columns || !job->rows || !job->results || !job->leaves)
+    if (!job->rows || !job->results || !job->leaves)
         return err_set(&job->err, STATUS_EXHAUSTED, "out of memory for scores");
     return STATUS_OK;
 }
@@ -343,7 +240,5 @@ enum status score_table(struct score_job *job)
 {
     enum status rc = make_room(job);
 
-    if (!rc)
-        rc = find_columns(job);
     return rc ? rc : score_rows(job);
 }

@@ -166,3 +166,13 @@ enum status table_rows_next(struct table_rows *rows, double *row, bool *has_row,
     return rows->loaded->scorer ? read_features(rows, row, err)
                                 : read_numbers(rows, row, err);
 }
+
+long table_rows_line(const struct table_rows *rows)
+{
+    return csv_line(rows->csv);
+}
+
+double table_rows_progress(const struct table_rows *rows)
+{
+    return csv_progress(rows->csv);
+}

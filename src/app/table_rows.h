@@ -23,4 +23,8 @@ void table_rows_close(struct table_rows *rows); /* NULL is fine */
 enum status table_rows_next(struct table_rows *rows, double *row, bool *has_row,
                             struct err *err);
 
+/* The line of the last row; how far through the file, 0 to 1, or -1 when not known. */
+long table_rows_line(const struct table_rows *rows);
+double table_rows_progress(const struct table_rows *rows);
+
 #endif

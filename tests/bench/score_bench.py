@@ -178,12 +178,12 @@ def text(report):
         f"medians of {report['rounds']} rounds; XGBoost {report['xgboost']}",
         "",
         "microseconds of thread CPU time per call, one thread",
-        f"{'model':<13}{'rows':>6}  {'kernel':<6}{'redress':>8}"
+        f"{'model':<13}{'rows':>7}  {'kernel':<14}{'redress':>8}"
         f"{'XGBoost':>10}{'ratio':>8}{'goal':>8}{'met':>5}{'compiled':>10}{'ratio':>8}{'goal':>8}{'met':>5}",
     ]
     for row in report["models"]:
         rows = f"{row['rows']}{' cold' if row['is_cold'] else ''}"
-        lines.append(f"{row['model']:<13}{rows:>6}  {row['kernel']:<6}{us(row['redress_ns']):>8} "
+        lines.append(f"{row['model']:<13}{rows:>7}  {row['kernel']:<14}{us(row['redress_ns']):>8} "
                      f"{versus(row['xgboost'])} {versus(row['ifelse'])}")
     own = report["own"]
     lines += [
@@ -220,17 +220,16 @@ def plot(report, folder):
         script = f"""
 set terminal pngcairo size 900,520 font 'sans,11'
 set output '{folder / model}.png'
-set title "{title}, 28 features: ns per row\\n{{/*0.75 {host['cpu']}, {host['cores']} cores, load {host['load_before']}, one thread, {host['at'][:10]}}}" noenhanced
-set title enhanced
+set title "{title}, 28 features: ns per row\\n{{/*0.75 {host['cpu']}, {host['cores']} cores, load {host['load_before']}, one thread, {host['at'][:10]}}}"
 set style data histogram
 set style histogram clustered gap 1
 set style fill solid 0.9 noborder
 set logscale y
 set format y '%.0s %c'
-set yrange [1:*]
+set yrange [10:*]
 set grid ytics lc rgb '#dddddd'
 set xlabel 'rows per call'
-set key top right
+set key inside top left reverse Left
 $data << EOD
 {data}
 EOD

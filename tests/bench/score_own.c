@@ -85,8 +85,8 @@ static void time_cases(const struct scorer *scorer, const double *rows, size_t r
 
 static struct scorer *scorer_of(const char *path)
 {
-    struct bundle *bundle;
-    struct scorer *scorer;
+    struct bundle *bundle = NULL;
+    struct scorer *scorer = NULL;
     struct err err;
 
     if (bundle_read_path(path, &bundle, &err) || scorer_open(bundle, &scorer, &err) ||
