@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "support/server.h"
+#include "support/copy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,7 +76,7 @@ static char *entry_find(const char *command)
         const char *end = strstr(at + 1, next);
 
         if (at[bytes] == ' ' || at[bytes] == ENTRY)
-            return strndup(at, end ? (size_t)(end - at) : strlen(at));
+            return copy_of(at, end ? (size_t)(end - at) : strlen(at));
     }
     return NULL;
 }

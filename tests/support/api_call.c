@@ -2,6 +2,7 @@
 
 #include "http/exchange.h"
 #include "support/server.h"
+#include "support/copy.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -88,7 +89,7 @@ static struct api_reply reply_of(const struct exchange *exchange)
 {
     struct api_reply reply = {
         .status = exchange->reply.status,
-        .text = strndup(exchange->reply.body.at, exchange->reply.body.bytes),
+        .text = copy_of(exchange->reply.body.at, exchange->reply.body.bytes),
         .is_replayed = exchange->reply.is_replayed};
 
     memcpy(reply.etag, exchange->reply.etag, sizeof reply.etag);

@@ -3,6 +3,7 @@
 #include "app/bundle_body.h"
 #include "app/samples.h"
 #include "support/api_call.h"
+#include "support/copy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +58,7 @@ static void push(struct service *service, const char *name)
     must(bundle_body(find(path), files, count, &body, &bytes, &err) == STATUS_OK, name,
          err.text);
     snprintf(path, sizeof path, "/v1/models/%s/versions", name);
-    ended_body = strndup(body, bytes);
+    ended_body = copy_of(body, bytes);
     must_answer(api_call(service, "POST", path, NULL, NULL, ended_body), path);
     free(ended_body);
     free(body);
@@ -70,7 +71,7 @@ static void push(struct service *service, const char *name)
 static void make_policy(struct service *service)
 {
     struct text document = find("config/demo-policy.json");
-    char *body = strndup(document.at, document.bytes);
+    char *body = copy_of(document.at, document.bytes);
 
     must_answer(api_call(service, "PUT", "/v1/policies/goodwill", NULL, NULL, body),
                 "policy");

@@ -1,5 +1,6 @@
 /* http_client.c - see http_client.h. */
 #include "support/http_client.h"
+#include "support/copy.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -235,7 +236,7 @@ static bool receive_head(struct http_client *client, struct http_response *respo
     } while (line_bytes > 0);
 
     head = response->memory =
-        strndup(client->buffer + client->read_to, offset - client->read_to);
+        copy_of(client->buffer + client->read_to, offset - client->read_to);
     if (!head)
         return trouble(client, "out of memory");
     client->read_to = offset;
