@@ -8,7 +8,7 @@
  * variable REDRESS_ISA=portable|avx2|avx512|vbmi limits the instructions that are used.
  *
  * Immutable after opening: any number of threads may score at once, without locks, without
- * allocating; what a call needs is on its stack (less than 150 kB). */
+ * allocating; what a call needs is on its stack (less than 200 kB). */
 #ifndef REDRESS_INFER_ENGINE_H
 #define REDRESS_INFER_ENGINE_H
 
