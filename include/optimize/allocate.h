@@ -1,0 +1,59 @@
+/* allocate.h - one action for each of many requests, within budgets: the multiple-choice knapsack
+ * problem with several, possibly overlapping budgets. Integer in, integer out; a pure function of
+ * arrays, the same on every machine.
+ *
+ *     max sum value[choice]   such that   sum cost[choice] <= limit   for every budget
+ *
+ * A request whose actions all cost something has to be given one all the same. Actions that lose
+ * value, that are dominated, or that no price would choose are allowed, and chosen where that is
+ * best. */
+#ifndef REDRESS_OPTIMIZE_ALLOCATE_H
+#define REDRESS_OPTIMIZE_ALLOCATE_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    ALLOCATION_BUDGET_COUNT_MAX = 10000,
+    ALLOCATION_ACTION_COUNT_MAX = 4096, /* of one request */
+};
+#define ALLOCATION_NUMBER_MAX ((int64_t)1 << 53) /* costs, and values of either sign */
+
+struct allocation {
+    int64_t request_count;
+    const int64_t *starts;       /* (request + 1): its actions, at least one */
+    const int64_t *costs;        /* (action): 0 to ALLOCATION_NUMBER_MAX */
+    const int64_t *values;       /* (action) */
+    const int32_t *cells;        /* (request): the set of budgets it is charged to */
+    const int32_t *cell_starts;  /* (cell + 1) into cell_budgets; a set may be empty */
+    const int32_t *cell_budgets; /* indices, rising within a cell */
+    int32_t cell_count;
+    const int64_t *limits; /* (budget): >= 0 */
+    int32_t budget_count;
+};
+
+struct allocation_result {
+    int32_t *choices; /* (request): index among its actions; room is the caller's */
+    int64_t *spend;   /* (budget); room is the caller's */
+    double *prices;   /* (budget): shadow prices, value per cost; room is the caller's.
+                       * In: a warm start, zeros will do. */
+    __int128 value;   /* summed again from the choices */
+    double bound;     /* no choice within the limits is worth more; >= value */
+    double gap;       /* (bound - value) / |bound|; 0 when both are 0 */
+    bool is_exact;    /* the value is known to be the optimum */
+
+    /* Set when there is no choice within the limits: the budget that the cheapest actions alone
+     * exceed, and what they cost. The rest is then not set. */
+    bool is_infeasible;
+    int32_t infeasible_budget;
+    __int128 infeasible_cost;
+};
+
+/* Needs some 100 bytes a request and 40 an action beside the problem (measured by the unit test).
+ * EXHAUSTED when there is no memory. Infeasible is an answer, not an error. */
+enum status allocation_solve(const struct allocation *allocation,
+                             struct allocation_result *result, struct err *err);
+
+#endif

@@ -1,0 +1,109 @@
+/* pacer.h - the price of budget while a period runs: from what remains, and from what is still to
+ * come, as the same hours of past days and the drift of today tell. Pure: time is handed in, nothing
+ * is read or written but memory.
+ *
+ * Demand is kept as curves: per cell (cases that look alike to budgets) and quarter of an hour, what
+ * cases would take of cost and value as the price falls, in bins of the price. So a solve costs the
+ * same whatever the number of cases behind it. */
+#ifndef REDRESS_OPTIMIZE_PACER_H
+#define REDRESS_OPTIMIZE_PACER_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    PACER_CELL_COUNT_MAX = 4096,
+    PACER_BUDGET_COUNT_MAX = 1000,
+    PACER_CELL_BUDGET_COUNT_MAX = 64,
+    PACER_HISTORY_DAYS = 14,
+};
+
+struct pacer; /* opaque; one thread at a time */
+
+enum status pacer_open(struct pacer **pacer, struct err *err);
+void pacer_close(struct pacer *pacer); /* NULL is fine */
+
+/* What one case could be given: its options that policy allowed, nothing among them or not. */
+struct pacer_option {
+    double value;   /* effect - cost: worth at price 0 */
+    double cost;    /* expected, what the price multiplies; >= 0 */
+    int64_t amount; /* what budgets are charged */
+};
+
+struct pacer_case {
+    uint64_t cell;    /* any hash of what decides the budgets it is charged to */
+    int64_t at_us;    /* never before that of the case before */
+    int64_t granted;  /* what budgets were charged for it, in all */
+    int64_t entitled; /* of that, paid whatever the prices */
+    const struct pacer_option *options;
+    int option_count;
+};
+
+/* Note a decided case. At most a microsecond or so. Beyond PACER_CELL_COUNT_MAX cells, new ones
+ * share one, which pacer_cells tells as cell 0. */
+void pacer_note(struct pacer *pacer, const struct pacer_case *noted);
+
+enum pacer_plan {
+    PACER_ASAP,    /* price 0 while there is money */
+    PACER_EVEN,    /* the same money for every hour that is left */
+    PACER_PROFILE, /* where it is worth most, over all that is still to come */
+};
+
+struct pacer_budget {
+    enum pacer_plan plan;
+    int64_t remaining; /* may be negative */
+    int64_t open;      /* of what is held, what is expected to come back */
+    int64_t period_starts_us, period_ends_us; /* ends INT64_MAX: never */
+    int64_t expected_cases; /* of the whole period, as people said; 0: not said */
+    int64_t case_count;     /* of this period so far */
+};
+
+/* What a solve knew and found of a budget. */
+struct pacer_outlook {
+    double price;
+    double cases_left;    /* forecast for the rest of the period */
+    double planned_share; /* of the period's money that the plan has spent by now */
+    double spend_left;    /* expected at these prices */
+    bool is_incident;     /* a burst in one of its cells */
+};
+
+/* The budgets a cell is charged to: fills budgets (PACER_CELL_BUDGET_COUNT_MAX) with rising indices
+ * into the array given to pacer_solve, returns how many. */
+typedef int pacer_budgets_of(void *context, uint64_t cell, int *budgets);
+
+/* Prices for now. outlooks (budget) come in with the prices in force and go out solved. EXHAUSTED
+ * when there is no memory: then they stay as they are. Budgets that no demand is known of keep their
+ * price; it is 0 at first. */
+enum status pacer_solve(struct pacer *pacer, int64_t now_us,
+                        const struct pacer_budget *budgets, int budget_count,
+                        pacer_budgets_of *budgets_of, void *context,
+                        struct pacer_outlook *outlooks, struct err *err);
+
+/* How many cases a price may stand for, so that it neither goes stale nor costs more than it is
+ * worth: fewer near the end of a period and for a budget that has just begun. */
+int64_t pacer_case_count(const struct pacer *pacer, const struct pacer_budget *budgets,
+                         const struct pacer_outlook *outlooks, int budget_count,
+                         int64_t now_us);
+
+/* --- keeping what was learned, over restarts ------------------------------------------------ */
+
+/* One curve as bytes: the demand of a cell in one quarter of an hour. Bytes from elsewhere are
+ * checked: INVALID. */
+enum { PACER_CURVE_BYTES_MAX = 16 << 10 };
+struct pacer_curve {
+    uint64_t cell;
+    int64_t slot; /* quarters of an hour since 1970, UTC */
+    const void *bytes;
+    int byte_count;
+};
+
+/* Each curve that changed since the last call of pacer_saved, oldest slots first, from *cursor (0 to
+ * begin) on; false when there are no more. bytes are the pacer's until the next call. */
+bool pacer_next_changed(struct pacer *pacer, int64_t *cursor, struct pacer_curve *curve);
+void pacer_saved(struct pacer *pacer);
+enum status pacer_load(struct pacer *pacer, const struct pacer_curve *curve,
+                       struct err *err);
+
+#endif
