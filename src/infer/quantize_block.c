@@ -220,9 +220,9 @@ INLINE __m512 floats_of(const double *values, bool is_exact)
         _mm512_cvt_roundpd_ps(high, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC), 1);
 }
 
-/* One scale's values on their way to codes; masks have a bit for each row. */
+/* One scale's values on their way to codes, a byte or a bit for each row. */
 struct coded {
-    alignas(64) uint8_t codes[QUANTIZE_BLOCK];
+    __m512i codes;
     uint64_t nan, zero, near;
 };
 
@@ -234,7 +234,8 @@ INLINE void search_rows(const float *tree, int levels, bool is_exact,
         __mmask16 near;
         __m128i codes = search_lanes(tree, levels, is_exact, floats, &near);
 
-        _mm_store_si128((__m128i *)(coded->codes + r), codes);
+        coded->codes =
+            _mm512_mask_broadcast_i32x4(coded->codes, (__mmask16)(0xf << r / 4), codes);
         coded->nan |= (uint64_t)_mm512_cmp_ps_mask(floats, floats, _CMP_UNORD_Q) << r;
         coded->near |= (uint64_t)near << r;
     }
@@ -279,9 +280,8 @@ INLINE void put_slot(const struct slot *slot, const struct coded *coded, uint64_
 {
     uint64_t missing = (slot->missing_flags & IS_NAN ? coded->nan : 0) |
                        (slot->missing_flags & IS_ZERO ? coded->zero : 0);
-    __m512i of_rows =
-        _mm512_mask_mov_epi8(_mm512_load_si512(coded->codes), _cvtu64_mask64(missing),
-                             _mm512_set1_epi8((char)slot->missing_code));
+    __m512i of_rows = _mm512_mask_mov_epi8(coded->codes, _cvtu64_mask64(missing),
+                                           _mm512_set1_epi8((char)slot->missing_code));
 
     _mm512_store_si512(codes, _mm512_maskz_mov_epi8(_cvtu64_mask64(rows), of_rows));
 }
@@ -295,10 +295,9 @@ INLINE uint64_t code_scale(const struct quantizer *quantizer, int index,
     const struct search *search = &quantizer->searches[index];
     const float *tree = quantizer->trees + search->first;
     const struct slot *slots = quantizer->slots;
-    struct coded coded;
+    struct coded coded = {.codes = _mm512_setzero_si512()};
     unsigned flags = 0;
 
-    coded.nan = coded.zero = coded.near = 0;
     if (search->is_exact)
         search_any(tree, search->levels, true, values, row_count, &coded);
     else
