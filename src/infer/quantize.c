@@ -15,9 +15,6 @@ enum {
     WORD_BITS = 32,
 };
 
-/* LightGBM's kZeroThreshold: 1e-35 as float. */
-static const double zero_threshold = 1e-35f;
-
 /* A numeric split on its way to a slot. */
 struct ask {
     uint64_t key;   /* T, as an integer of the same order */
@@ -51,8 +48,7 @@ struct builder {
 
 /* ---- comparisons as T <= x ---- */
 
-/* The smallest double that rounds to t or above: (float)x >= t is x >= it. */
-static double cutpoint_xgboost(float t)
+double cutpoint_xgboost(float t)
 {
     double before = nextafterf(t, -INFINITY);
     double middle;
@@ -503,6 +499,28 @@ static bool lay_out(struct builder *builder)
     return true;
 }
 
+/* After the thresholds are laid out. */
+static bool plant_searches(struct builder *builder)
+{
+    struct quantizer *quantizer = builder->quantizer;
+    size_t count = 0;
+
+    if (quantizer->isa < ISA_AVX512)
+        return true;
+    for (int i = 0; i < quantizer->scale_count; i++) {
+        quantizer->searches[i].first = (uint32_t)count;
+        count += search_floats(builder->drafts[i].count);
+    }
+    quantizer->trees = aligned_alloc(64, (count + SCALE_FAN) * sizeof(float));
+    for (int i = 0; quantizer->trees && i < quantizer->scale_count; i++) {
+        struct search *search = &quantizer->searches[i];
+
+        search_init(quantizer->thresholds + quantizer->scales[i].first + SCALE_FAN,
+                    builder->drafts[i].count, search, quantizer->trees + search->first);
+    }
+    return quantizer->trees;
+}
+
 /* Slots came in the order in which scales were finished, so those of a scale stand together. */
 static void fill_slots(struct builder *builder)
 {
@@ -535,13 +553,15 @@ static bool allocate(struct builder *builder)
     builder->slot_rules = calloc(slots, sizeof *builder->slot_rules);
     builder->set_buckets = calloc(SET_BUCKET_COUNT, sizeof *builder->set_buckets);
     quantizer->scales = calloc(slots + 2, sizeof *quantizer->scales);
+    quantizer->searches = calloc(slots + 2, sizeof *quantizer->searches);
     quantizer->slots = calloc(slots, sizeof *quantizer->slots);
     quantizer->sets = calloc(slots, sizeof *quantizer->sets);
     quantizer->splits =
         calloc((size_t)builder->forest_count + 1, sizeof *quantizer->splits);
     if (!builder->asks || !builder->spare || !builder->keys || !builder->drafts ||
         !builder->slot_scales || !builder->slot_rules || !builder->set_buckets ||
-        !quantizer->scales || !quantizer->slots || !quantizer->sets || !quantizer->splits)
+        !quantizer->scales || !quantizer->searches || !quantizer->slots ||
+        !quantizer->sets || !quantizer->splits)
         return false;
     for (int f = 0; f < builder->forest_count; f++) {
         if (!builder->forests[f])
@@ -564,7 +584,7 @@ static bool build(struct builder *builder)
     if (builder->ask_count)
         sort_asks(builder);
     add_features(builder);
-    if (!add_sets(builder) || !lay_out(builder))
+    if (!add_sets(builder) || !lay_out(builder) || !plant_searches(builder))
         return false;
     fill_slots(builder);
     return true;
@@ -626,6 +646,8 @@ void quantizer_close(struct quantizer *quantizer)
     free(quantizer->sets);
     free(quantizer->words);
     free(quantizer->thresholds);
+    free(quantizer->searches);
+    free(quantizer->trees);
     free(quantizer);
 }
 
