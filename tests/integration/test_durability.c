@@ -11,6 +11,7 @@
 
 #include "base/rng.h"
 #include "support/live_call.h"
+#include "support/folder.h"
 #include "support/server.h"
 #include "support/store_fixture.h"
 
