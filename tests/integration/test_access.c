@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "support/live_call.h"
 #include "support/folder.h"
+#include "support/live_call.h"
 #include "support/server.h"
 
 #include <stdio.h>

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "support/live_call.h"
 #include "support/folder.h"
+#include "support/live_call.h"
 #include "support/server.h"
 
 #include <pthread.h>
