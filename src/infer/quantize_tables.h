@@ -1,7 +1,7 @@
-/* quantize_tables.h - what quantize.c builds and quantize_codes.c reads.
+/* quantize_tables.h - what quantize.c builds, and quantize_codes.c and quantize_block.c read.
  *
  * Every comparison of either library becomes T <= x in double: XGBoost's rounding to float and
- * LightGBM's <= and its zero are folded into T (see cutpoint in quantize.c). */
+ * LightGBM's <= and its zero are folded into T (see the cutpoints of quantize_asks.c). */
 #ifndef REDRESS_INFER_QUANTIZE_TABLES_H
 #define REDRESS_INFER_QUANTIZE_TABLES_H
 
