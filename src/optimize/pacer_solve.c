@@ -175,6 +175,8 @@ static double said_cases_left(const struct solving *solving, int budget)
         share = (double)(solving->now_us - since_us) /
                 (double)(asked->period_ends_us - since_us);
         share = share < 0 ? 0 : share > 1 ? 1 : share;
+        share *=
+            share; /* a rate is no guide as long as little of the period has been seen */
         left = (1 - share) * fmax(left, 0) + share * forecast;
     }
     return fmax(left, CASES_LEFT_MIN);
