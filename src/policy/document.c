@@ -146,6 +146,20 @@ void read_integer(struct document *document, const json_t *value, const char *po
         *target = json_integer_value(value);
 }
 
+void read_number(struct document *document, const json_t *value, const char *pointer,
+                 double least, double most, const char *meaning, double *target)
+{
+    double number = json_number_value(value);
+
+    if (!json_is_number(value))
+        document_refuse(document, pointer, "wrong_type", "must be a number: %s", meaning);
+    else if (!(number >= least && number <= most))
+        document_refuse(document, pointer, "out_of_range", "must be %.15g to %.15g: %s",
+                        least, most, meaning);
+    else
+        *target = number;
+}
+
 void read_amount(struct document *document, const json_t *value, const char *pointer,
                  void *target)
 {
