@@ -341,7 +341,8 @@ static enum status find_review(const struct refund_case *asked, struct arena *ar
     if (!*is_review)
         rc = policy_review(decision->policy, asked, best, arena, is_review, why, err);
     if (!rc && *is_review && decision->best > 0) {
-        decision->menu.options[0].propensity += best->propensity;
+        decision->menu.options[0].propensity =
+            fmin(1, decision->menu.options[0].propensity + best->propensity);
         best->propensity = 0;
     }
     return rc;

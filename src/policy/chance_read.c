@@ -9,6 +9,14 @@ static void read_probability(struct document *document, const json_t *value,
     read_number(document, value, pointer, 0, 1, "a probability", target);
 }
 
+/* Kept for every menu there can be. */
+static void read_floor(struct document *document, const json_t *value,
+                       const char *pointer, void *target)
+{
+    read_number(document, value, pointer, 0, 1.0 / OPTION_COUNT_MAX, "a probability",
+                target);
+}
+
 static void read_scale(struct document *document, const json_t *value,
                        const char *pointer, void *target)
 {
@@ -37,7 +45,7 @@ void read_exploration(struct document *document, const json_t *value, const char
          false},
         {"cost_scale", read_scale, offsetof(struct explore_rule, chance.cost_scale),
          false},
-        {"floor", read_probability, offsetof(struct explore_rule, chance.floor), false},
+        {"floor", read_floor, offsetof(struct explore_rule, chance.floor), false},
         {"max_amount", read_amount, offsetof(struct explore_rule, amount_max), false},
         {"unless", read_unless, 0, false},
         MEMBERS_END,
@@ -62,14 +70,4 @@ void read_holdout(struct document *document, const json_t *value, const char *po
     };
 
     read_object(document, value, pointer, members, target);
-}
-
-void exploration_check(struct document *document, const struct policy *policy)
-{
-    int option_count = 1 + policy->menu.amount_count + policy->menu.share_count;
-    double floor = policy->exploration.chance.floor;
-
-    if (floor * option_count > 1)
-        document_refuse(document, "/exploration/floor", "out_of_range",
-                        "times the %d options there can be is more than 1", option_count);
 }

@@ -11,7 +11,4 @@ void read_exploration(struct document *document, const json_t *value, const char
 void read_holdout(struct document *document, const json_t *value, const char *pointer,
                   void *target);
 
-/* Once the menu is read too: whether the floor can be kept. */
-void exploration_check(struct document *document, const struct policy *policy);
-
 #endif

@@ -65,7 +65,7 @@ void read_object(struct document *document, const json_t *value, const char *poi
     json_object_foreach((json_t *)value, key, item)
     {
         const struct member *member = member_find(members, key);
-        char known[160];
+        char known[176];
 
         pointer_member(child, pointer, text_of(key));
         if (member) {

@@ -502,7 +502,6 @@ enum status policy_read(const char *text, size_t bytes, struct policy **policy,
     read->exploration.amount_max = AMOUNT_ABSENT;
     read_object(&document, root, "", policy_members, read);
     check_scope(&document, read);
-    exploration_check(&document, read);
     if (document.is_full)
         rc = err_set(err, STATUS_EXHAUSTED, "no memory for the policy");
     else if (document.fault_count > 0)

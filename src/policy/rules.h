@@ -169,8 +169,8 @@ const char *fact_format(const struct fact *fact, struct arena *arena);
 const char *comparison_name(enum comparison op);
 bool comparison_find(const char *name, enum comparison *op);
 
-/* How much goodwill chance may give for this case; AMOUNT_ABSENT: none of it, nor nothing. The menu
- * knows already whether a person decides. */
+/* Set how much goodwill chance may give for this case. The menu knows already whether a person
+ * decides. */
 enum status exploration_reach(const struct policy *policy,
                               const struct refund_case *asked, struct arena *arena,
                               struct menu *menu, struct err *err);
