@@ -31,8 +31,11 @@ static int open_service(void **state)
     (void)state;
     seen = json_object();
     running = running_open();
+    /* Chance takes part, and always takes the best: what is answered stays the same. */
     service_fill(running->service,
-                 ", \"customer_limits\": [{\"window\": \"30d\", \"count\": 3}]", 100000);
+                 ", \"customer_limits\": [{\"window\": \"30d\", \"count\": 3}],"
+                 " \"exploration\": {\"epsilon\": 0, \"max_amount\": 500}",
+                 100000);
     reply = api_call_as(running->service, NULL, "GET", "/openapi.json", NULL, NULL);
     document = json_incref(reply.json);
     api_reply_free(&reply);
