@@ -13,6 +13,7 @@ static const struct command commands[] = {
     {"model", command_model, "Models: check, score, push, promote, ..."},
     {"decide", command_decide, "Decide one case"},
     {"replay", command_replay, "Make decisions again and compare"},
+    {"allocate", command_allocate, "Spend budgets best over many requests"},
     {"bench", command_bench, "Measure: score"},
     {"db", command_db, "The data: check, backup, stats, migrate"},
     {"audit", command_audit, "The audit trail: verify"},
