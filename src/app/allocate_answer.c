@@ -54,7 +54,7 @@ void answer_why(const struct answer *answer, char why[static ANSWER_WHY_BYTES])
     const struct instance *instance = answer->instance;
     int32_t budget = answer->result->infeasible_budget;
     const struct decimal *limit = &instance->budget_list[budget].limit;
-    struct text id = text_clip(names_text(instance->budgets, budget), 120);
+    struct text id = text_clip(text_set_text(instance->budgets, budget), 120);
     char cost[DECIMAL_TEXT_BYTES], most[DECIMAL_TEXT_BYTES];
 
     snprintf(why, ANSWER_WHY_BYTES,
@@ -124,12 +124,13 @@ static void put_choices(const struct answer *answer, struct output *output)
     output_string(output, "],\"requests\":[");
     for (int64_t i = 0; i < count; i++) {
         output_string(output, i > 0 ? "," : "");
-        put_json_text(output, names_text(instance->requests, (int32_t)i));
+        put_json_text(output, text_set_text(instance->requests, (int32_t)i));
     }
     output_string(output, "],\"actions\":[");
     for (int64_t i = 0; i < count; i++) {
         output_string(output, i > 0 ? "," : "");
-        put_json_text(output, names_text(instance->actions, action_name_of(answer, i)));
+        put_json_text(output,
+                      text_set_text(instance->actions, action_name_of(answer, i)));
     }
     output_string(output, "],");
 }
@@ -137,20 +138,20 @@ static void put_choices(const struct answer *answer, struct output *output)
 static void put_budgets(const struct answer *answer, struct output *output)
 {
     const struct instance *instance = answer->instance;
-    int32_t count = names_count(instance->budgets);
+    int32_t count = text_set_count(instance->budgets);
     char text[DECIMAL_TEXT_BYTES];
 
     output_string(output, ",\"spend\":{");
     for (int32_t i = 0; i < count; i++) {
         output_string(output, i > 0 ? "," : "");
-        put_json_text(output, names_text(instance->budgets, i));
+        put_json_text(output, text_set_text(instance->budgets, i));
         output_format(output, ":%s",
                       cost_text_of(answer, answer->result->spend[i], text));
     }
     output_string(output, "},\"prices\":{");
     for (int32_t i = 0; i < count; i++) {
         output_string(output, i > 0 ? "," : "");
-        put_json_text(output, names_text(instance->budgets, i));
+        put_json_text(output, text_set_text(instance->budgets, i));
         output_string(output, ":");
         put_json_double(output, price_of(answer, i));
     }
@@ -191,7 +192,8 @@ static void put_field(struct output *output, struct text text)
     bool is_plain = true;
 
     for (size_t i = 0; i < text.bytes; i++)
-        is_plain = is_plain && !strchr(",\"\r\n", text.at[i]);
+        is_plain = is_plain && text.at[i] != ',' && text.at[i] != '"' &&
+                   text.at[i] != '\r' && text.at[i] != '\n';
     if (is_plain) {
         output_put(output, text.at, text.bytes);
         return;
@@ -211,9 +213,9 @@ void answer_put_table(const struct answer *answer, struct output *output)
 
     output_string(output, "request,action\n");
     for (int64_t i = 0; i < instance->allocation.request_count; i++) {
-        put_field(output, names_text(instance->requests, (int32_t)i));
+        put_field(output, text_set_text(instance->requests, (int32_t)i));
         output_put(output, ",", 1);
-        put_field(output, names_text(instance->actions, action_name_of(answer, i)));
+        put_field(output, text_set_text(instance->actions, action_name_of(answer, i)));
         output_put(output, "\n", 1);
     }
 }
@@ -225,7 +227,7 @@ static void print_budget(const struct answer *answer, int32_t budget, int id_col
 {
     const struct instance *instance = answer->instance;
     const struct decimal *limit = &instance->budget_list[budget].limit;
-    struct text id = text_clip(names_text(instance->budgets, budget), SHOWN_ID_BYTES);
+    struct text id = text_clip(text_set_text(instance->budgets, budget), SHOWN_ID_BYTES);
     char shown[SHOWN_ID_BYTES + 1], most[DECIMAL_TEXT_BYTES], spend[DECIMAL_TEXT_BYTES],
         left[DECIMAL_TEXT_BYTES];
     int64_t spent = answer->result->spend[budget];
@@ -241,11 +243,11 @@ static void print_budget(const struct answer *answer, int32_t budget, int id_col
 
 static void print_budgets(const struct answer *answer, FILE *out)
 {
-    int32_t count = names_count(answer->instance->budgets);
+    int32_t count = text_set_count(answer->instance->budgets);
     int id_columns = 6;
 
     for (int32_t i = 0; i < count; i++) {
-        int bytes = (int)names_text(answer->instance->budgets, i).bytes;
+        int bytes = (int)text_set_text(answer->instance->budgets, i).bytes;
 
         id_columns = bytes > id_columns ? bytes : id_columns;
     }

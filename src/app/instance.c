@@ -55,6 +55,8 @@ static enum status actions_grow(struct instance *instance, struct err *err)
 static enum status column_put(struct instance_column *column, int64_t capacity,
                               int64_t at, const struct decimal *number, struct err *err)
 {
+    int64_t size = number->digits < 0 ? -number->digits : number->digits;
+
     if (number->decimals > 0 && !column->decimals) {
         column->decimals = calloc((size_t)capacity, sizeof *column->decimals);
         if (!column->decimals)
@@ -65,6 +67,8 @@ static enum status column_put(struct instance_column *column, int64_t capacity,
         column->decimals[at] = (uint8_t)number->decimals;
     if (number->decimals > column->decimals_max)
         column->decimals_max = number->decimals;
+    if (size > column->size_max[number->decimals])
+        column->size_max[number->decimals] = size;
     return STATUS_OK;
 }
 
@@ -119,7 +123,7 @@ enum status instance_budget(struct instance *instance, struct text id, int32_t *
                             bool *is_new, struct err *err)
 {
     int64_t capacity = instance->budget_capacity;
-    enum status rc = names_add(instance->budgets, id, index, is_new, err);
+    enum status rc = text_set_add(instance->budgets, id, index, is_new, err);
 
     if (rc == STATUS_TOO_LARGE)
         return err_set(err, rc, "more than %d budgets", ALLOCATION_BUDGET_COUNT_MAX);
@@ -143,22 +147,22 @@ enum status instance_init(struct instance *instance, enum instance_format format
     enum status rc;
 
     *instance = (struct instance){.format = format};
-    rc = names_open(ALLOCATION_BUDGET_COUNT_MAX, INSTANCE_NAME_BYTES_MAX,
-                    &instance->budgets, err);
+    rc = text_set_open(ALLOCATION_BUDGET_COUNT_MAX, INSTANCE_NAME_BYTES_MAX,
+                       &instance->budgets, err);
     if (!rc)
-        rc = names_open(INSTANCE_REQUEST_COUNT_MAX, INSTANCE_NAME_BYTES_MAX,
-                        &instance->requests, err);
+        rc = text_set_open(INSTANCE_REQUEST_COUNT_MAX, INSTANCE_NAME_BYTES_MAX,
+                           &instance->requests, err);
     if (!rc && format == INSTANCE_CSV)
-        rc = names_open(INSTANCE_ACTION_COUNT_MAX, INSTANCE_NAME_BYTES_MAX,
-                        &instance->actions, err);
+        rc = text_set_open(INSTANCE_ACTION_COUNT_MAX, INSTANCE_NAME_BYTES_MAX,
+                           &instance->actions, err);
     return rc;
 }
 
 void instance_close(struct instance *instance)
 {
-    names_close(instance->budgets);
-    names_close(instance->requests);
-    names_close(instance->actions);
+    text_set_close(instance->budgets);
+    text_set_close(instance->requests);
+    text_set_close(instance->actions);
     free(instance->budget_list);
     free(instance->action_names);
     free(instance->costs.digits);
@@ -222,21 +226,14 @@ const char *instance_id_fault(struct text id)
 /* ---- scales ---- */
 
 /* The largest size in units of 10^-DECIMAL_DIGITS_MAX; sizes are at most 2^53. */
-static __int128 column_largest(const struct instance_column *column, int64_t count,
-                               int64_t *where)
+static __int128 column_largest(const struct instance_column *column)
 {
     __int128 largest = 0;
 
-    *where = 0;
-    for (int64_t i = 0; i < count; i++) {
-        int decimals = column->decimals ? column->decimals[i] : 0;
-        __int128 size = decimal_scale(column->digits[i], decimals, DECIMAL_DIGITS_MAX);
+    for (int i = 0; i <= column->decimals_max; i++) {
+        __int128 size = decimal_scale(column->size_max[i], i, DECIMAL_DIGITS_MAX);
 
-        size = size < 0 ? -size : size;
-        if (size > largest) {
-            largest = size;
-            *where = i;
-        }
+        largest = size > largest ? size : largest;
     }
     return largest;
 }
@@ -255,41 +252,57 @@ static int decimals_that_fit(__int128 largest)
     return decimals;
 }
 
+/* Rounds only where a number has more decimals than the scale. */
 static void column_scale(struct instance_column *column, int64_t count, int decimals)
 {
+    int64_t powers[DECIMAL_DIGITS_MAX + 1];
+
     if (!column->decimals)
         return;
-    for (int64_t i = 0; i < count; i++)
-        column->digits[i] =
-            (int64_t)decimal_scale(column->digits[i], column->decimals[i], decimals);
+    for (int i = 0; i <= DECIMAL_DIGITS_MAX; i++)
+        powers[i] = i <= decimals ? decimal_power(decimals - i) : 0;
+    for (int64_t i = 0; i < count; i++) {
+        int from = column->decimals[i];
+
+        if (from <= decimals)
+            column->digits[i] *= powers[from];
+        else
+            column->digits[i] = (int64_t)decimal_scale(column->digits[i], from, decimals);
+    }
     free(column->decimals);
     column->decimals = NULL;
+}
+
+/* The first cost that does not fit, and whose it is. */
+static enum status refuse_cost(const struct instance *instance, const char *name,
+                               struct err *err)
+{
+    const struct instance_column *costs = &instance->costs;
+    int decimals = costs->decimals_max;
+    char text[DECIMAL_TEXT_BYTES];
+    int64_t at = 0, request = 0;
+    struct text id;
+
+    while (decimal_scale(costs->digits[at], costs->decimals[at], decimals) <=
+           ALLOCATION_NUMBER_MAX)
+        at++;
+    while (instance->starts[request + 1] <= at)
+        request++;
+    id = text_clip(text_set_text(instance->requests, (int32_t)request), 80);
+    return err_set(err, STATUS_INVALID,
+                   "%s: request '%.*s' action %lld: the cost %s, with the %d decimals that "
+                   "other costs have, is beyond 2^53",
+                   name, TEXT_ARG(id), (long long)(at - instance->starts[request]),
+                   decimal_text(costs->digits[at], costs->decimals[at], text), decimals);
 }
 
 static enum status scale_costs(struct instance *instance, const char *name,
                                struct err *err)
 {
     struct instance_column *costs = &instance->costs;
-    int64_t where, request = 0;
-    char text[DECIMAL_TEXT_BYTES];
-    struct text id;
 
-    if (costs->decimals) {
-        __int128 largest = column_largest(costs, instance->action_count, &where);
-
-        if (decimals_that_fit(largest) < costs->decimals_max) {
-            while (instance->starts[request + 1] <= where)
-                request++;
-            id = names_text(instance->requests, (int32_t)request);
-            return err_set(
-                err, STATUS_INVALID,
-                "%s: request '%.*s': the cost %s, with the %d decimals that other "
-                "costs have, is beyond 2^53",
-                name, TEXT_ARG(text_clip(id, 80)),
-                decimal_text(costs->digits[where], costs->decimals[where], text),
-                costs->decimals_max);
-        }
-    }
+    if (costs->decimals && decimals_that_fit(column_largest(costs)) < costs->decimals_max)
+        return refuse_cost(instance, name, err);
     instance->cost_decimals = costs->decimals_max;
     column_scale(costs, instance->action_count, instance->cost_decimals);
     return STATUS_OK;
@@ -298,17 +311,10 @@ static enum status scale_costs(struct instance *instance, const char *name,
 static void scale_values(struct instance *instance)
 {
     struct instance_column *values = &instance->values;
-    int64_t where;
+    int fitting = decimals_that_fit(column_largest(values));
 
-    instance->value_decimals = values->decimals_max;
-    if (values->decimals) {
-        int fitting =
-            decimals_that_fit(column_largest(values, instance->action_count, &where));
-
-        instance->is_rounded = fitting < values->decimals_max;
-        if (instance->is_rounded)
-            instance->value_decimals = fitting;
-    }
+    instance->is_rounded = fitting < values->decimals_max;
+    instance->value_decimals = instance->is_rounded ? fitting : values->decimals_max;
     column_scale(values, instance->action_count, instance->value_decimals);
 }
 
@@ -335,7 +341,7 @@ static enum status scale_limit(const struct instance *instance, int32_t budget,
     const struct decimal *limit = &instance->budget_list[budget].limit;
     __int128 scaled =
         decimal_floor(limit->digits, limit->decimals, instance->cost_decimals);
-    struct text id = names_text(instance->budgets, budget);
+    struct text id = text_set_text(instance->budgets, budget);
 
     if (!limit->is_exact && instance->cost_decimals >= limit->decimals && scaled > 0)
         scaled--;
@@ -354,7 +360,7 @@ static enum status scale_limit(const struct instance *instance, int32_t budget,
 static enum status scale_limits(struct instance *instance, const char *name,
                                 struct err *err)
 {
-    int32_t count = names_count(instance->budgets);
+    int32_t count = text_set_count(instance->budgets);
     enum status rc =
         instance_resize(&instance->limits, count + 1, sizeof *instance->limits, err);
 
@@ -365,15 +371,15 @@ static enum status scale_limits(struct instance *instance, const char *name,
 
 /* ---- the problem ---- */
 
-static enum status set_cells(struct instance *instance, const struct names *cells,
+static enum status set_cells(struct instance *instance, const struct text_set *cells,
                              struct err *err)
 {
-    int32_t count = names_count(cells), used = 0;
+    int32_t count = text_set_count(cells), used = 0;
     size_t bytes = 0;
     enum status rc;
 
     for (int32_t i = 0; i < count; i++)
-        bytes += names_text(cells, i).bytes;
+        bytes += text_set_text(cells, i).bytes;
     rc = instance_resize(&instance->cell_starts, count + 1, sizeof *instance->cell_starts,
                          err);
     if (!rc)
@@ -381,7 +387,7 @@ static enum status set_cells(struct instance *instance, const struct names *cell
     if (rc)
         return rc;
     for (int32_t i = 0; i < count; i++) {
-        struct text set = names_text(cells, i);
+        struct text set = text_set_text(cells, i);
 
         instance->cell_starts[i] = used;
         if (set.bytes > 0)
@@ -397,15 +403,15 @@ static enum status set_cells(struct instance *instance, const struct names *cell
 static void forget_names(struct instance *instance)
 {
     if (instance->format == INSTANCE_CSV) {
-        names_seal(instance->requests);
-        names_seal(instance->actions);
+        text_set_seal(instance->requests);
+        text_set_seal(instance->actions);
     } else {
-        names_close(instance->requests);
+        text_set_close(instance->requests);
         instance->requests = NULL;
     }
 }
 
-enum status instance_finish(struct instance *instance, const struct names *cells,
+enum status instance_finish(struct instance *instance, const struct text_set *cells,
                             const char *name, struct err *err)
 {
     struct allocation *allocation = &instance->allocation;
@@ -432,6 +438,6 @@ enum status instance_finish(struct instance *instance, const struct names *cells
     allocation->cell_starts = instance->cell_starts;
     allocation->cell_budgets = instance->cell_budgets;
     allocation->limits = instance->limits;
-    allocation->budget_count = names_count(instance->budgets);
+    allocation->budget_count = text_set_count(instance->budgets);
     return STATUS_OK;
 }

@@ -17,7 +17,7 @@
 #include "base/decimal.h"
 #include "optimize/allocate.h"
 #include "table/input.h"
-#include "table/names.h"
+#include "table/text_set.h"
 
 enum {
     INSTANCE_REQUEST_COUNT_MAX = 20000000,
@@ -39,6 +39,7 @@ struct instance_column {
     int64_t *digits;
     uint8_t *decimals; /* NULL while all are 0 */
     int decimals_max;
+    int64_t size_max[DECIMAL_DIGITS_MAX + 1]; /* (decimals): of the digits */
 };
 
 struct instance_budget {
@@ -55,11 +56,11 @@ struct instance {
         allocation; /* in units of 10^-cost_decimals and 10^-value_decimals */
     int cost_decimals, value_decimals;
     bool is_rounded; /* some value had more decimals than fit */
-    struct names *budgets;
+    struct text_set *budgets;
     struct instance_budget *budget_list;
-    struct names *requests; /* their ids; of JSON only while it is read */
-    struct names *actions;  /* CSV: different names of actions, else NULL */
-    int32_t *action_names;  /* (action): index into actions */
+    struct text_set *requests; /* their ids; of JSON only while it is read */
+    struct text_set *actions;  /* CSV: different names of actions, else NULL */
+    int32_t *action_names;     /* (action): index into actions */
 
     /* Private: what grows. */
     struct instance_column costs, values;

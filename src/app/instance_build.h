@@ -24,7 +24,7 @@ enum status instance_budget(struct instance *instance, struct text id, int32_t *
 
 /* Bring all numbers to their scales and set up the allocation; cells are the sets of budgets as
  * arrays of int32_t. name: of the input, for messages. */
-enum status instance_finish(struct instance *instance, const struct names *cells,
+enum status instance_finish(struct instance *instance, const struct text_set *cells,
                             const char *name, struct err *err);
 
 /* A larger capacity, half as much again, and an array made as large; EXHAUSTED leaves it. */

@@ -85,9 +85,9 @@ static enum status find_request(struct table *table, struct err *err)
     enum status rc;
 
     if (table->request >= 0 &&
-        text_equal(names_text(instance->requests, table->request), id))
+        text_equal(text_set_text(instance->requests, table->request), id))
         return STATUS_OK;
-    rc = names_add(instance->requests, id, &table->request, &is_new, err);
+    rc = text_set_add(instance->requests, id, &table->request, &is_new, err);
     if (rc == STATUS_TOO_LARGE)
         return refuse(table, COLUMN_REQUEST, err, "%s (here, of requests)", err->text);
     if (rc)
@@ -107,7 +107,7 @@ static enum status name_action(struct table *table, struct text name, struct err
     struct instance *instance = table->instance;
     const char *fault;
     bool is_new;
-    enum status rc = names_add(instance->actions, name, &table->action, &is_new, err);
+    enum status rc = text_set_add(instance->actions, name, &table->action, &is_new, err);
 
     if (rc == STATUS_TOO_LARGE)
         return refuse(table, COLUMN_ACTION, err, "%s (here, of actions)", err->text);
@@ -132,14 +132,14 @@ static enum status name_action(struct table *table, struct text name, struct err
  * first. While rows are adjacent a second one of the same name is seen at once. */
 static enum status find_action(struct table *table, struct err *err)
 {
-    struct names *names = table->instance->actions;
+    struct text_set *names = table->instance->actions;
     struct text name = field_of(table, COLUMN_ACTION);
     int32_t before = table->action;
     int32_t guess = before >= 0 ? table->action_list[before].next : -1;
     struct action_name *action;
     enum status rc = STATUS_OK;
 
-    if (guess >= 0 && text_equal(names_text(names, guess), name))
+    if (guess >= 0 && text_equal(text_set_text(names, guess), name))
         table->action = guess;
     else
         rc = name_action(table, name, err);
@@ -152,7 +152,7 @@ static enum status find_action(struct table *table, struct err *err)
         return refuse(table, COLUMN_ACTION, err,
                       "request '%.*s' has the action '%.*s' twice",
                       TEXT_ARG(text_clip(
-                          names_text(table->instance->requests, table->request), 80)),
+                          text_set_text(table->instance->requests, table->request), 80)),
                       TEXT_ARG(text_clip(name, 80)));
     action->request = table->request;
     return STATUS_OK;
@@ -180,7 +180,7 @@ static enum status read_number(const struct table *table, int column,
                                const char *(*judge)(const struct decimal *),
                                struct decimal *number, struct err *err)
 {
-    struct text field = field_of(table, column), shown = text_clip(field, 40);
+    struct text field = field_of(table, column);
     const char *what = NULL;
 
     switch (read_decimal(field, number)) {
@@ -192,11 +192,13 @@ static enum status read_number(const struct table *table, int column,
         break;
     case DECIMAL_NO_NUMBER:
         what =
-            field.bytes ? "is not a finite number" : "is missing: a number is expected";
+            field.bytes ? "is not a finite number" : "is no number: it is missing";
         break;
     }
-    return what ? refuse(table, column, err, "'%.*s' %s", TEXT_ARG(shown), what)
-                : STATUS_OK;
+    if (!what)
+        return STATUS_OK;
+    field = text_clip(field, 40);
+    return refuse(table, column, err, "'%.*s' %s", TEXT_ARG(field), what);
 }
 
 /* ---- rows ---- */
@@ -281,7 +283,7 @@ static enum status count_rows(struct table *table, int64_t **cursors, struct err
             return err_set(
                 err, STATUS_INVALID, "%s: request '%.*s' has more than %d actions",
                 table->name,
-                TEXT_ARG(text_clip(names_text(instance->requests, (int32_t)i), 80)),
+                TEXT_ARG(text_clip(text_set_text(instance->requests, (int32_t)i), 80)),
                 ALLOCATION_ACTION_COUNT_MAX);
         starts[i + 1] += starts[i];
     }
@@ -323,7 +325,7 @@ static enum status refuse_twice(struct table *table, struct err *err)
 {
     const struct instance *instance = table->instance;
 
-    for (int32_t i = 0; i < names_count(instance->actions); i++)
+    for (int32_t i = 0; i < text_set_count(instance->actions); i++)
         table->action_list[i].request = -1;
     for (int64_t i = 0; i < instance->action_count; i++) {
         struct action_name *action = &table->action_list[instance->action_names[i]];
@@ -334,9 +336,9 @@ static enum status refuse_twice(struct table *table, struct err *err)
                 err, STATUS_INVALID,
                 "%s line %u column 'action': request '%.*s' has the action '%.*s' twice",
                 table->name, row->line,
-                TEXT_ARG(text_clip(names_text(instance->requests, row->request), 80)),
+                TEXT_ARG(text_clip(text_set_text(instance->requests, row->request), 80)),
                 TEXT_ARG(text_clip(
-                    names_text(instance->actions, instance->action_names[i]), 80)));
+                    text_set_text(instance->actions, instance->action_names[i]), 80)));
         action->request = row->request;
     }
     return STATUS_OK;
@@ -366,7 +368,7 @@ static enum status gather_rows(struct table *table, struct err *err)
 /* ---- all of it ---- */
 
 static enum status set_budget(struct instance *instance, const struct decimal *limit,
-                              struct names *cells, struct err *err)
+                              struct text_set *cells, struct err *err)
 {
     int32_t budget = 0, cell;
     bool is_new;
@@ -377,8 +379,8 @@ static enum status set_budget(struct instance *instance, const struct decimal *l
         return rc;
     instance->budget_list[budget] =
         (struct instance_budget){.limit = *limit, .is_defined = true};
-    return names_add(cells, (struct text){(const char *)&budget, sizeof budget}, &cell,
-                     &is_new, err);
+    return text_set_add(cells, (struct text){(const char *)&budget, sizeof budget}, &cell,
+                        &is_new, err);
 }
 
 static enum status open_table(struct table *table, struct input *input, struct err *err)
@@ -396,11 +398,11 @@ enum status instance_read_table(struct input *input, const struct decimal *limit
 {
     struct table table = {
         .name = input->name, .instance = instance, .request = -1, .action = -1};
-    struct names *cells = NULL;
+    struct text_set *cells = NULL;
     enum status rc = instance_init(instance, INSTANCE_CSV, err);
 
     if (!rc)
-        rc = names_open(1, sizeof(int32_t), &cells, err);
+        rc = text_set_open(1, sizeof(int32_t), &cells, err);
     if (!rc)
         rc = set_budget(instance, limit, cells, err);
     if (!rc)
@@ -414,6 +416,6 @@ enum status instance_read_table(struct input *input, const struct decimal *limit
     csv_close(table.csv);
     free(table.rows);
     free(table.action_list);
-    names_close(cells);
+    text_set_close(cells);
     return rc;
 }

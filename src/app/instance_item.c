@@ -137,7 +137,7 @@ static bool find_budget(struct document *document, struct json_scan *scan, struc
     struct instance_budget *budget;
     bool is_new = false;
 
-    *index = names_find(instance->budgets, id);
+    *index = text_set_find(instance->budgets, id);
     if (*index < 0 && document->has[MEMBER_BUDGETS])
         return refuse_at(scan, at, "budget '%.*s' %s", id, "is unknown");
     if (*index >= 0)
@@ -173,9 +173,9 @@ static bool find_cell(struct document *document, struct json_scan *scan, int cou
     for (int i = 1; i < count; i++)
         if (document->set[i] == document->set[i - 1])
             return refuse_at(scan, scan->at, "names budget '%.*s' %s",
-                             names_text(document->instance->budgets, document->set[i]),
+                             text_set_text(document->instance->budgets, document->set[i]),
                              "twice");
-    rc = names_add(document->cells, set, cell, &is_new, document->err);
+    rc = text_set_add(document->cells, set, cell, &is_new, document->err);
     if (rc == STATUS_TOO_LARGE)
         return json_refuse(scan, rc,
                            "more than %d different sets of budgets, or of more than "
@@ -214,7 +214,7 @@ static bool remember_set(struct document *document, struct json_scan *scan,
     int32_t index;
     bool is_new;
     enum status rc =
-        names_add(document->set_texts, written, &index, &is_new, document->err);
+        text_set_add(document->set_texts, written, &index, &is_new, document->err);
 
     if (rc == STATUS_TOO_LARGE)
         return true;
@@ -238,7 +238,7 @@ static bool read_budgets(struct document *document, struct json_scan *scan, int3
 
     /* What cannot be skipped cannot be read either, and reading it says where. */
     if (json_peek(scan) == JSON_KIND_ARRAY && json_raw(scan, &written)) {
-        index = names_find(document->set_texts, written);
+        index = text_set_find(document->set_texts, written);
         if (index >= 0) {
             *cell = document->text_cells[index];
             return true;
@@ -311,7 +311,7 @@ static bool keep_request(struct document *document, struct json_scan *scan,
     struct instance *instance = document->instance;
     int32_t index;
     bool is_new;
-    enum status rc = names_add(instance->requests, id, &index, &is_new, document->err);
+    enum status rc = text_set_add(instance->requests, id, &index, &is_new, document->err);
 
     document->place.member = "id";
     if (rc == STATUS_TOO_LARGE)

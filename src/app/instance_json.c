@@ -312,7 +312,7 @@ static enum status check_budgets(struct document *document)
 {
     const struct instance *instance = document->instance;
 
-    for (int32_t i = 0; i < names_count(instance->budgets); i++) {
+    for (int32_t i = 0; i < text_set_count(instance->budgets); i++) {
         const struct instance_budget *budget = &instance->budget_list[i];
 
         if (!budget->is_defined)
@@ -321,7 +321,7 @@ static enum status check_budgets(struct document *document)
                 "%s line %lld: /requests/%lld/budgets/%d: budget '%.*s' is unknown",
                 document->input->name, (long long)budget->line,
                 (long long)budget->request, budget->position,
-                TEXT_ARG(text_clip(names_text(instance->budgets, i), 80)));
+                TEXT_ARG(text_clip(text_set_text(instance->budgets, i), 80)));
     }
     return STATUS_OK;
 }
@@ -355,11 +355,11 @@ static enum status read_document(struct document *document, struct progress *pro
     enum status rc = instance_init(instance, INSTANCE_JSON, document->err);
 
     if (!rc)
-        rc = names_open(SET_TEXT_COUNT_MAX, SET_TEXT_BYTES_MAX, &document->set_texts,
-                        document->err);
+        rc = text_set_open(SET_TEXT_COUNT_MAX, SET_TEXT_BYTES_MAX, &document->set_texts,
+                           document->err);
     if (!rc)
-        rc = names_open(INSTANCE_CELL_COUNT_MAX, INSTANCE_CELL_BYTES_MAX,
-                        &document->cells, document->err);
+        rc = text_set_open(INSTANCE_CELL_COUNT_MAX, INSTANCE_CELL_BYTES_MAX,
+                           &document->cells, document->err);
     if (!rc)
         rc = read_object(document, progress);
     if (!rc)
@@ -387,8 +387,8 @@ enum status instance_read_json(struct input *input, struct progress *progress,
                ARENA_BYTES_MAX);
     rc = read_document(document, progress);
     arena_reset(&document->arena);
-    names_close(document->set_texts);
-    names_close(document->cells);
+    text_set_close(document->set_texts);
+    text_set_close(document->cells);
     free(document->text_cells);
     free(document);
     return rc;

@@ -29,7 +29,7 @@ struct document {
     enum document_member key; /* the last that was read */
 
     /* Sets of budgets, as written and as sorted indices. */
-    struct names *set_texts, *cells;
+    struct text_set *set_texts, *cells;
     int32_t *text_cells; /* (set_text) */
     int64_t text_cell_capacity;
     int32_t set[ALLOCATION_BUDGET_COUNT_MAX]; /* the one that is read */

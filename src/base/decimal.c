@@ -122,10 +122,42 @@ static void cut(struct parts *parts)
         parts->digits++;
 }
 
+/* Nearly all numbers are short and plain. False: left to the general way. */
+static bool read_short(struct text text, struct decimal *decimal)
+{
+    const char *at = text.at, *end = at + text.bytes, *point = NULL;
+    bool is_negative = text.bytes > 0 && *at == '-';
+    int64_t digits = 0;
+    int decimals;
+
+    at += is_negative;
+    if (at == end || end - at > DECIMAL_DIGITS_MAX || !is_digit(*at) || !is_digit(end[-1]))
+        return false;
+    for (; at < end; at++) {
+        unsigned digit = (unsigned)(*at - '0');
+
+        if (digit <= 9)
+            digits = digits * 10 + digit;
+        else if (*at == '.' && !point)
+            point = at + 1;
+        else
+            return false;
+    }
+    decimals = point ? (int)(end - point) : 0;
+    while (decimals > 0 && digits % 10 == 0) {
+        digits /= 10;
+        decimals--;
+    }
+    *decimal = (struct decimal){is_negative ? -digits : digits, decimals, true};
+    return true;
+}
+
 enum decimal_fault decimal_read(struct text text, struct decimal *decimal)
 {
     struct parts parts = {0};
 
+    if (read_short(text, decimal))
+        return DECIMAL_GOOD;
     *decimal = (struct decimal){.is_exact = true};
     if (!read_parts(text, &parts))
         return DECIMAL_NO_NUMBER;

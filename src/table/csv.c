@@ -70,21 +70,30 @@ static enum status find_record_end(struct csv *csv, size_t *record_bytes, long *
     }
 }
 
-static enum status add_field(struct csv *csv, const char *at, size_t bytes,
-                             struct err *err)
+static enum status grow_fields(struct csv *csv, struct err *err)
+{
+    int capacity = csv->field_capacity ? csv->field_capacity * 2 : 64;
+    struct text *grown;
+
+    if (csv->field_count >= CSV_COLUMN_COUNT_MAX)
+        return err_set(err, STATUS_TOO_LARGE, "%s line %ld: has more than %d columns",
+                       csv->input->name, csv->line, CSV_COLUMN_COUNT_MAX);
+    grown = realloc(csv->fields, (size_t)capacity * sizeof *grown);
+    if (!grown)
+        return refuse_memory(err);
+    csv->fields = grown;
+    csv->field_capacity = capacity;
+    return STATUS_OK;
+}
+
+static inline enum status add_field(struct csv *csv, const char *at, size_t bytes,
+                                    struct err *err)
 {
     if (csv->field_count == csv->field_capacity) {
-        int capacity = csv->field_capacity ? csv->field_capacity * 2 : 64;
-        struct text *grown;
+        enum status rc = grow_fields(csv, err);
 
-        if (csv->field_count >= CSV_COLUMN_COUNT_MAX)
-            return err_set(err, STATUS_TOO_LARGE, "%s line %ld: has more than %d columns",
-                           csv->input->name, csv->line, CSV_COLUMN_COUNT_MAX);
-        grown = realloc(csv->fields, (size_t)capacity * sizeof *grown);
-        if (!grown)
-            return refuse_memory(err);
-        csv->fields = grown;
-        csv->field_capacity = capacity;
+        if (rc)
+            return rc;
     }
     csv->fields[csv->field_count++] = (struct text){at, bytes};
     return STATUS_OK;
