@@ -289,11 +289,12 @@ static enum status refuse_cost(const struct instance *instance, const char *name
     while (instance->starts[request + 1] <= at)
         request++;
     id = text_clip(text_set_text(instance->requests, (int32_t)request), 80);
-    return err_set(err, STATUS_INVALID,
-                   "%s: request '%.*s' action %lld: the cost %s, with the %d decimals that "
-                   "other costs have, is beyond 2^53",
-                   name, TEXT_ARG(id), (long long)(at - instance->starts[request]),
-                   decimal_text(costs->digits[at], costs->decimals[at], text), decimals);
+    return err_set(
+        err, STATUS_INVALID,
+        "%s: request '%.*s' action %lld: the cost %s, with the %d decimals that "
+        "other costs have, is beyond 2^53",
+        name, TEXT_ARG(id), (long long)(at - instance->starts[request]),
+        decimal_text(costs->digits[at], costs->decimals[at], text), decimals);
 }
 
 static enum status scale_costs(struct instance *instance, const char *name,

@@ -62,6 +62,12 @@ static enum status refuse(struct document *document, const char *sentence)
     return refuse_at(document, input->at);
 }
 
+static enum status refuse_whole(struct document *document, const char *sentence)
+{
+    (void)err_set(document->err, STATUS_INVALID, "%s", sentence);
+    return refuse_at(document, document->input->at);
+}
+
 /* A failure to read more, which names the input itself when it was the disk's. */
 static enum status fill(struct document *document)
 {
@@ -335,15 +341,15 @@ static enum status read_rest(struct document *document, struct progress *progres
 
     document->place = (struct place){0};
     if (!document->has[MEMBER_BUDGETS])
-        return refuse(document, "'budgets' is missing");
+        return refuse_whole(document, "'budgets' is missing");
     rc = peek(document, &byte);
     if (rc)
         return rc;
     if (document->input->at == document->input->end)
         return has_requests
                    ? STATUS_OK
-                   : refuse(document, "'requests' is missing, and so are lines with one "
-                                      "request each");
+                   : refuse_whole(document, "'requests' is missing, and no line with "
+                                            "a request follows");
     if (has_requests)
         return refuse(document, "expected nothing more behind the object");
     return read_lines(document, progress);
