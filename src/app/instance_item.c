@@ -191,9 +191,11 @@ static bool read_set(struct document *document, struct json_scan *scan, int32_t 
     const char *at;
     int count = 0;
 
+    json_enter_array(scan, &array);
+    if (scan->status)
+        return false;
     document->place.member = NULL;
     document->place.part = "budgets";
-    json_enter_array(scan, &array);
     while (json_item(scan, &array)) {
         document->place.position = count;
         if (count == ALLOCATION_BUDGET_COUNT_MAX)
@@ -284,9 +286,11 @@ static bool read_actions(struct document *document, struct json_scan *scan)
     struct json_level array;
     int count = 0;
 
+    json_enter_array(scan, &array);
+    if (scan->status)
+        return false;
     document->place.member = NULL;
     document->place.part = "actions";
-    json_enter_array(scan, &array);
     while (json_item(scan, &array)) {
         document->place.position = count;
         if (count++ == ALLOCATION_ACTION_COUNT_MAX)
