@@ -57,7 +57,7 @@ struct simulation {
     int cell_count, cell_capacity, cell_budget_capacity;
     int *cell_table; /* of cells by their budgets, open addressing; -1: free */
     int cell_table_count;
-    int64_t expected_cases; /* of the day, as was forecast; 0: not said */
+    int64_t expected_cases;               /* of the day, as was forecast; 0: not said */
     struct simulation_day today, history; /* history may be empty */
 };
 
@@ -95,8 +95,8 @@ struct simulation_sample {
 /* What a run came to; zeroed at first, freed by simulation_result_free. */
 struct simulation_result {
     double value;
-    int64_t *spend;       /* (budget) */
-    int64_t overspend;    /* the most that a budget spent over its limit */
+    int64_t *spend;        /* (budget) */
+    int64_t overspend;     /* the most that a budget spent over its limit */
     int64_t clipped_count; /* cases whose best option did not fit what was left */
     int64_t solve_count;
     double solve_cpu_us; /* in all, of this thread */
@@ -132,9 +132,9 @@ enum status simulation_bound(const struct simulation *simulation,
 
 enum simulation_profile {
     SIMULATION_STATIONARY, /* every hour is like the day before */
-    SIMULATION_DRIFT,      /* cases are worth more as the day goes on, as the day before */
-    SIMULATION_BURST,      /* a fifth of the cases come in three short incidents unheard of */
-    SIMULATION_VOLUME,     /* two fifths more cases than were forecast */
+    SIMULATION_DRIFT,  /* cases are worth more as the day goes on, as the day before */
+    SIMULATION_BURST,  /* a fifth of the cases come in three short incidents unheard of */
+    SIMULATION_VOLUME, /* two fifths more cases than were forecast */
 };
 
 /* Fill a zeroed simulation with budgets and two days: the same seed, the same days. */

@@ -62,7 +62,8 @@ struct pacer_budget {
 /* What a solve knew and found of a budget. */
 struct pacer_outlook {
     double price;
-    double cases_left;    /* forecast for the rest of the period; of PACER_EVEN, of the stretch now */
+    double
+        cases_left; /* forecast for the rest of the period; of PACER_EVEN, of the stretch now */
     double case_share;    /* of all cases to come, those charged to it */
     double planned_share; /* of the period's money that the plan has spent by now */
     double spend_left;    /* expected at these prices */

@@ -167,9 +167,8 @@ static bool note(struct run *run, const struct simulation_day *day,
     for (int i = 0; i < given->action_count; i++) {
         const struct simulation_action *action = &day->actions[given->action_start + i];
 
-        options[i] = (struct pacer_option){.value = action->value,
-                                           .cost = (double)action->cost,
-                                           .amount = action->cost};
+        options[i] = (struct pacer_option){
+            .value = action->value, .cost = (double)action->cost, .amount = action->cost};
     }
     return pacer_note(run->pacer,
                       &(struct pacer_case){.cell = (uint64_t)given->cell + 1,
@@ -213,8 +212,7 @@ static enum status solve(struct run *run, int64_t now_us, struct err *err)
     run->result->solve_count++;
     for (int b = 0; b < count && !rc; b++)
         run->budgets[b]->shadow_price = run->outlooks[b].price;
-    run->cases_left =
-        pacer_case_count(run->asked, run->outlooks, count);
+    run->cases_left = pacer_case_count(run->asked, run->outlooks, count);
     return rc;
 }
 
@@ -291,13 +289,12 @@ static void make_menu(const struct simulation_action *actions, int count,
     for (int i = 0; i < count; i++) {
         const struct simulation_action *action = &actions[order[i]];
 
-        menu->options[i] =
-            (struct option){.amount = action->cost,
-                            .goodwill = action->cost,
-                            .effect = action->value + (double)action->cost,
-                            .cost = (double)action->cost,
-                            .is_allowed = true,
-                            .is_scored = true};
+        menu->options[i] = (struct option){.amount = action->cost,
+                                           .goodwill = action->cost,
+                                           .effect = action->value + (double)action->cost,
+                                           .cost = (double)action->cost,
+                                           .is_allowed = true,
+                                           .is_scored = true};
     }
 }
 
@@ -369,8 +366,7 @@ static enum status keep(struct run *run, int64_t at_us, struct err *err)
     memcpy(row.id, decision->id, sizeof row.id);
     if (decision->status == DECISION_HELD)
         rc = decision_insert(run->store, &row, err);
-    return rc ? rc
-              : book_hold(run->book, run->store, decision, ENTRY_HOLD, at_us, err);
+    return rc ? rc : book_hold(run->book, run->store, decision, ENTRY_HOLD, at_us, err);
 }
 
 static enum status decide_one(struct run *run, int64_t number, struct err *err)

@@ -17,12 +17,12 @@ enum {
     INCIDENT_COUNT = 3,
 };
 
-#define VOLUME_TIMES   1.4  /* as many cases as were forecast */
-#define BURST_SHARE    0.2  /* of the cases come in incidents */
-#define GLOBAL_SHARE   0.4  /* of what would be spent at price 0, for all cases, */
+#define VOLUME_TIMES     1.4 /* as many cases as were forecast */
+#define BURST_SHARE      0.2 /* of the cases come in incidents */
+#define GLOBAL_SHARE     0.4 /* of what would be spent at price 0, for all cases, */
 #define LOCAL_SHARE_LOW  0.3 /* and for those of one market, issue or segment */
 #define LOCAL_SHARE_HIGH 0.8
-#define ORDER_MEDIAN   2500.0
+#define ORDER_MEDIAN     2500.0
 
 static const double credit_shares[ACTION_COUNT] = {0, 0.1, 0.2, 0.35, 0.6, 1};
 
@@ -241,8 +241,8 @@ static void set_limits(struct world *world)
         double share = LOCAL_SHARE_LOW +
                        (LOCAL_SHARE_HIGH - LOCAL_SHARE_LOW) * rng_uniform(&world->rng);
 
-        simulation->budgets[b].limit =
-            (int64_t)((double)simulation->budgets[b].limit * (b == 0 ? GLOBAL_SHARE : share));
+        simulation->budgets[b].limit = (int64_t)((double)simulation->budgets[b].limit *
+                                                 (b == 0 ? GLOBAL_SHARE : share));
     }
 }
 

@@ -95,7 +95,8 @@ enum status simulation_add_budget(struct simulation *simulation, struct text id,
 
 static uint64_t hash_of(const int *budgets, int count)
 {
-    return text_hash((struct text){(const char *)budgets, (size_t)count * sizeof *budgets});
+    return text_hash(
+        (struct text){(const char *)budgets, (size_t)count * sizeof *budgets});
 }
 
 static bool is_cell(const struct simulation *simulation, int cell, const int *budgets,
@@ -152,7 +153,8 @@ static int find_cell(struct simulation *simulation, const int *budgets, int coun
     place = place_of(simulation, budgets, count);
     if (simulation->cell_table[place] >= 0)
         return simulation->cell_table[place];
-    end = simulation->cell_count > 0 ? simulation->cell_starts[simulation->cell_count] : 0;
+    end =
+        simulation->cell_count > 0 ? simulation->cell_starts[simulation->cell_count] : 0;
     if (!reserve_ints(&simulation->cell_starts, &simulation->cell_capacity,
                       simulation->cell_count + 2) ||
         !reserve_ints(&simulation->cell_budgets, &simulation->cell_budget_capacity,

@@ -27,7 +27,8 @@ double pacer_volume_seen(const struct pacer *pacer)
 /* (w N + n_seen) / (w N + N F(t)): of two counts that both forget. */
 double pacer_volume(const struct pacer *pacer, int64_t now_us)
 {
-    double expected = pacer->expected + pacer->expected_now * pacer_slot_share(pacer, now_us);
+    double expected =
+        pacer->expected + pacer->expected_now * pacer_slot_share(pacer, now_us);
     double weight = pacer_volume_weight(pacer);
 
     if (weight <= 0 || expected <= 0)
@@ -135,8 +136,8 @@ static void add_known(struct pacer *pacer, const struct horizon *horizon, int in
     if (index < horizon->cell_count)
         demand_add(forecast, &horizon->parts[index], (1 - mixed) * volume);
     if (cell->reference_now)
-        sheet_add(cell->reference_now, (1 - mixed) * volume * slot_left(pacer, horizon, now_us),
-                  forecast);
+        sheet_add(cell->reference_now,
+                  (1 - mixed) * volume * slot_left(pacer, horizon, now_us), forecast);
     if (behind <= 0 || ahead <= 0)
         return;
     demand_add(forecast, &cell->recent, mixed * ahead / behind);

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOUR_US        (INT64_C(3600) * 1000000)
-#define DAY_US         (24 * HOUR_US)
-#define SAID_TIMES_MIN 0.1 /* people's forecast counts at most so far from that of days before */
+#define HOUR_US (INT64_C(3600) * 1000000)
+#define DAY_US  (24 * HOUR_US)
+#define SAID_TIMES_MIN                                                                   \
+    0.1 /* people's forecast counts at most so far from that of days before */
 #define SAID_TIMES_MAX 10
 #define CASES_LEFT_MIN 8.0 /* a forecast that has run out still leaves a few to come */
 
@@ -16,8 +17,9 @@ enum {
     EVEN_STRETCH_COUNT = 24, /* a period has so many stretches of equal money */
     ROUND_COUNT = 3,         /* over budgets that look ahead to different ends */
     CASE_COUNT_MAX = 512,    /* a price stands for at most so many */
-    LEFT_PRICE_COUNT = 256,   /* about so many prices for each halving or so of what is left */
-    EACH_CASE_COUNT = 32,    /* so many first cases bring a new price each */
+    LEFT_PRICE_COUNT =
+        256, /* about so many prices for each halving or so of what is left */
+    EACH_CASE_COUNT = 32, /* so many first cases bring a new price each */
 };
 
 /* A budget as it is solved. */
@@ -34,7 +36,7 @@ struct plan {
 
 struct member {
     int cell;
-    int start, count; /* its budgets */
+    int start, count;  /* its budgets */
     double case_count; /* forecast of its group */
 };
 
