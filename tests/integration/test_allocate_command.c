@@ -383,7 +383,11 @@ static const struct wrong wrongs[] = {
          "[{\"cost\":1,\"value\":1}]") "]}",
      NULL, "line 2: /requests/1/id: request 'x' is there twice", 1},
     {ONE_BUDGET "\"requests\":[" REQUEST("[{\"cost\":1,\"value\":1}"), NULL,
-     "/requests/0: expected ',' or ']'", 1},
+     "line 1: /requests/0/actions/0: expected ',' or ']'", 1},
+    {ONE_BUDGET "\"requests\":[{\"id\":\"x\",\"budgets\":[\"a\"", NULL,
+     "line 1: /requests/0/budgets/0: expected ',' or ']', but the text ends", 1},
+    {ONE_BUDGET "\"requests\":[{\"id\":\"x\",\"bud", NULL,
+     "line 1: /requests/0: a string does not end", 1},
     {ONE_BUDGET "\"requests\":[]}x", NULL, "expected nothing more behind the object", 1},
     {ONE_BUDGET "\"x\":[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]],\"requests\":[]}", NULL,
      "line 1: nested deeper than 16", 1},
@@ -532,7 +536,7 @@ static void put_large(FILE *lines_file, FILE *table_file, int request_count)
  * are. */
 static void large_instances_take_memory_by_the_request_and_not_by_the_text(void **)
 {
-    enum { REQUEST_COUNT = 200000, BYTES_A_REQUEST_MAX = 1200 };
+    enum { REQUEST_COUNT = 200000, BYTES_A_REQUEST_MAX = 500 };
     const char *lines_path = file_with("large.ndjson", ""),
                *table_path = file_with("large.csv", "");
     FILE *lines_file = fopen(lines_path, "we"), *table_file = fopen(table_path, "we");
