@@ -171,6 +171,13 @@ static const char *const migrations[] = {
     " name TEXT NOT NULL, scopes TEXT NOT NULL, " HASH("hash") ","
     " " TIME("created_at_us") "," TIME_OR("expires_at_us") "," TIME_OR("revoked_at_us")
     ") STRICT;",
+
+    /* 2: what the installation keeps to itself, so that nobody can foresee its chance. */
+    "CREATE TABLE secrets ("
+    " name TEXT PRIMARY KEY CHECK (name <> ''),"
+    " value BLOB NOT NULL CHECK (length(value) = 32)"
+    ") STRICT;"
+    NEVER_CHANGES("secrets"),
 };
 /* clang-format on */
 
