@@ -6,6 +6,7 @@
 #include "decide/book.h"
 #include "decide/keep.h"
 #include "decide/perform.h"
+#include "decide/traffic.h"
 #include "json/scan.h"
 
 #include <stdio.h>
@@ -31,9 +32,9 @@ struct batch_request {
     struct prepared_case *cases;
     int case_count;
     bool is_dry_run;
+    char id[ID_BYTES];
     struct decision scratch;
 };
-
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
@@ -50,7 +51,7 @@ static enum status refuse_case(int index, const struct err *of_case, struct err 
         const struct fault *fault = &of_case->faults[i];
 
         snprintf(pointer, sizeof pointer, "/cases/%d%.*s", index,
-                 (int)sizeof pointer - 16, fault->pointer);
+                 (int)sizeof pointer - 32, fault->pointer);
         (void)err_fault(err, pointer, fault->code, "%s", fault->detail);
     }
     return STATUS_INVALID;
@@ -84,7 +85,8 @@ static enum status find_bodies(struct text batch, struct bodies *bodies, struct 
     json_enter_object(&scan, &object);
     while (json_member(&scan, &object, &key)) {
         if (!text_is(key, "cases"))
-            return err_fault(err, "", "unknown_field", "'%.*s' is not a member of a batch",
+            return err_fault(err, "", "unknown_field",
+                             "'%.*s' is not a member of a batch",
                              TEXT_ARG(text_clip(key, 64)));
         if (has_cases)
             return err_fault(err, "/cases", "duplicate_field", "is given twice");
@@ -214,6 +216,19 @@ static enum status make_plan(struct action *action, struct commit *commit,
     return batch_plan_solve(plan, outcome, err);
 }
 
+static enum status keep_one(struct action *one, struct commit *commit,
+                            const struct prepared_case *item, struct decision *decision,
+                            struct err *err)
+{
+    enum status rc;
+
+    id_make("dec_", commit->now_us, decision->id);
+    rc = decision_keep(one, commit, decision, &item->asked, item->body, ENTRY_HOLD, err);
+    if (!rc)
+        traffic_add(commit->traffic, decision);
+    return rc;
+}
+
 /* Decide a case as planned, keep it, and keep its JSON for the answer. */
 static enum status decide_one(struct action *action, struct commit *commit,
                               struct prepared_case *item, int64_t planned_amount,
@@ -228,10 +243,12 @@ static enum status decide_one(struct action *action, struct commit *commit,
     *decision = item->decision;
     decision->seen.is_planned = true;
     decision->seen.planned_amount = planned_amount;
+    memcpy(decision->seen.batch_id, request->id, sizeof request->id);
     rc = case_decide(&one, commit, &item->asked, decision, err);
     if (!rc)
-        rc = case_answer(&one, commit, &item->asked, item->body, request->is_dry_run,
-                         decision, err);
+        rc = request->is_dry_run
+                 ? case_foretell(&one, commit, &item->asked, decision, err)
+                 : keep_one(&one, commit, item, decision, err);
     if (rc)
         return rc;
     copy = arena_copy(action->arena, one.answer);
@@ -264,7 +281,6 @@ static enum status answer_batch(struct action *action, struct commit *commit,
     const struct batch_request *request = action->request;
     size_t bytes = BATCH_FRAME_BYTES;
     struct json_writer writer;
-    char id[ID_BYTES];
     enum status rc;
 
     for (int i = 0; i < request->case_count; i++)
@@ -273,9 +289,8 @@ static enum status answer_batch(struct action *action, struct commit *commit,
     rc = action_writer(action, bytes, &writer, err);
     if (rc)
         return rc;
-    id_make("bat_", commit->now_us, id);
     json_put_object(&writer);
-    json_member_string(&writer, "id", id);
+    json_member_string(&writer, "id", request->id);
     json_member_string(&writer, "object", "decision_batch");
     json_member_time(&writer, "created_at", commit->now_us);
     json_member_string(&writer, "mode", request->is_dry_run ? "dry_run" : "live");
@@ -301,8 +316,7 @@ static enum status decide_all(struct action *action, struct commit *commit,
     struct batch_request *request = action->request;
     struct batch_outcome outcome;
     struct batch_plan *plan;
-    enum status rc =
-        batch_plan_open(request->case_count, action->arena, &plan, err);
+    enum status rc = batch_plan_open(request->case_count, action->arena, &plan, err);
 
     if (!rc)
         rc = make_plan(action, commit, scratch, plan, &outcome, err);
@@ -315,9 +329,11 @@ static enum status decide_all(struct action *action, struct commit *commit,
 static enum status batch_perform(struct action *action, struct commit *commit,
                                  struct err *err)
 {
+    struct batch_request *request = action->request;
     struct arena scratch;
     enum status rc;
 
+    id_make("bat_", commit->now_us, request->id);
     arena_init(&scratch, NULL, 0, BATCH_SCRATCH_BYTES_MAX);
     rc = decide_all(action, commit, &scratch, err);
     arena_reset(&scratch);
