@@ -346,10 +346,10 @@ static enum status health_get(struct exchange *exchange, struct err *err)
 static const struct route routes[] = {
     {"POST", "/v1/decisions", ACCESS_DECIDE, decision_create, NULL, CASE_BYTES_MAX,
      "dry_run", AT_ONCE},
-    {"POST", "/v1/decision-batches", ACCESS_DECIDE, batch_create, NULL, BATCH_BYTES_MAX,
-     "dry_run", LATER},
     {"GET", "/v1/decisions", ACCESS_READ, decision_list_get, NULL, 0,
      FILTERED " customer_id", AT_ONCE},
+    {"POST", "/v1/decision-batches", ACCESS_DECIDE, batch_create, NULL, BATCH_BYTES_MAX,
+     "dry_run", LATER},
     {"GET", "/v1/decisions/{id}", ACCESS_READ, decision_get, NULL, 0, "", AT_ONCE},
     {"GET", "/v1/decisions/{id}/explanation", ACCESS_READ, decision_explanation, NULL, 0,
      "", LATER},

@@ -33,8 +33,8 @@ static const struct route_row {
     const char *method, *pattern, *path, *scope, *roles;
 } routes[] = {
     {"POST", "/v1/decisions", "/v1/decisions", "decide", "uA"},
-    {"POST", "/v1/decision-batches", "/v1/decision-batches", "decide", "uA"},
     {"GET", "/v1/decisions", "/v1/decisions", "read", "uostA"},
+    {"POST", "/v1/decision-batches", "/v1/decision-batches", "decide", "uA"},
     {"GET", "/v1/decisions/{id}", "/v1/decisions/x", "read", "uostA"},
     {"GET", "/v1/decisions/{id}/explanation", "/v1/decisions/x/explanation", "read",
      "uostA"},

@@ -292,15 +292,16 @@ static void a_bad_batch_is_refused_whole(void **state)
 
         snprintf(body, sizeof body, rows[i].format, good);
         snprintf(key, sizeof key, "bad%zu", i);
-        reply = api_call(running->service, "POST", "/v1/decision-batches", key, NULL, body);
+        reply =
+            api_call(running->service, "POST", "/v1/decision-batches", key, NULL, body);
         if (reply.status != 422)
             fail_msg("%s: %d", body, reply.status);
         for (size_t f = 0; f < json_array_size(at(reply.json, "errors")); f++) {
             const json_t *fault = json_array_get(at(reply.json, "errors"), f);
 
-            is_named = is_named ||
-                       (strcmp(string_at(fault, "pointer"), rows[i].pointer) == 0 &&
-                        strcmp(string_at(fault, "code"), rows[i].code) == 0);
+            is_named =
+                is_named || (strcmp(string_at(fault, "pointer"), rows[i].pointer) == 0 &&
+                             strcmp(string_at(fault, "code"), rows[i].code) == 0);
         }
         if (!is_named)
             fail_msg("%s: %s", body, reply.text);
@@ -332,7 +333,8 @@ static void a_batch_has_at_most_a_thousand_cases(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, running_set_up, running_tear_down)
+#define TEST(name)                                                                       \
+    cmocka_unit_test_setup_teardown(name, running_set_up, running_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(cases_share_what_none_would_leave_alone),
         TEST(the_sum_is_the_best_there_is),

@@ -279,7 +279,8 @@ static void batches_are_answered_as_described(void **state)
     expect(200, NULL, POST("/v1/decision-batches?dry_run=true", NULL, both));
     expect(201, NULL, POST(batches, "t1", both));
     expect(201, NULL, POST(batches, "t1", both)); /* replayed */
-    expect(422, "idempotency_key_reused", POST(batches, "t1", "{\"cases\": []}"));
+    expect(422, "idempotency_key_reused",
+           POST(batches, "t1", "{\"cases\": [" CASE("c_8", "1") "]}"));
     expect(422, "invalid_request", POST(batches, "t2", "{\"cases\": []}"));
     expect(422, "invalid_request", POST(batches, "t3", twice));
     expect(400, "idempotency_key_missing", POST(batches, NULL, both));
