@@ -123,7 +123,7 @@ lint: | bootstrap bootstrap-lint
 
 #: make format      lay out every C file by .clang-format
 format: | bootstrap-lint
-	clang-format -i $(SOURCES)
+	$(Q)clang-format -i $(SOURCES)
 
 #: make install     to DESTDIR and PREFIX (/usr/local)
 install: $(BIN)
