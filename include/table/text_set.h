@@ -27,6 +27,9 @@ struct text text_set_text(const struct text_set *set, int32_t index);
 /* -1 when it is not there. Not after text_set_seal. */
 int32_t text_set_find(const struct text_set *set, struct text text);
 
+/* The text will be looked for soon: begin to fetch what that takes. */
+void text_set_expect(const struct text_set *set, struct text text);
+
 /* The index of the text; *is_new when it was not there before. TOO_LARGE when it would be one too
  * many, EXHAUSTED without memory. Not after text_set_seal. */
 enum status text_set_add(struct text_set *set, struct text text, int32_t *index,

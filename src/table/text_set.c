@@ -7,7 +7,12 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
-enum { SLOT_COUNT_MIN = 64, TEXT_COUNT_MIN = 32, POOL_BYTES_MIN = 512, HUGE_PAGE_BYTES = 2 << 20 };
+enum {
+    SLOT_COUNT_MIN = 64,
+    TEXT_COUNT_MIN = 32,
+    POOL_BYTES_MIN = 512,
+    HUGE_PAGE_BYTES = 2 << 20
+};
 
 struct slot {
     uint32_t hash;
@@ -75,7 +80,8 @@ static struct slot *slot_of(const struct text_set *set, uint32_t hash, struct te
 static struct slot *alloc_slots(uint32_t count)
 {
     size_t bytes = count * sizeof(struct slot);
-    void *slots = bytes < HUGE_PAGE_BYTES ? malloc(bytes) : aligned_alloc(HUGE_PAGE_BYTES, bytes);
+    void *slots =
+        bytes < HUGE_PAGE_BYTES ? malloc(bytes) : aligned_alloc(HUGE_PAGE_BYTES, bytes);
 
     if (slots && bytes >= HUGE_PAGE_BYTES)
         madvise(slots, bytes, MADV_HUGEPAGE);
@@ -154,6 +160,11 @@ int32_t text_set_find(const struct text_set *set, struct text text)
 {
     assert(set->slots);
     return slot_of(set, hash_of(set, text), text)->index;
+}
+
+void text_set_expect(const struct text_set *set, struct text text)
+{
+    __builtin_prefetch(&set->slots[hash_of(set, text) & (set->slot_count - 1)], 1);
 }
 
 /* ---- adding ---- */
