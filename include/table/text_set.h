@@ -14,7 +14,7 @@
 struct text_set; /* opaque */
 
 /* For at most count_max texts of bytes_max bytes together. Holds the bytes of the texts and 8 of
- * each, and for finding them another 16 to 32 of each. */
+ * each, and for finding them another 10 to 20 of each. */
 enum status text_set_open(int32_t count_max, int64_t bytes_max, struct text_set **set,
                           struct err *err);
 void text_set_close(struct text_set *set); /* NULL is fine */
