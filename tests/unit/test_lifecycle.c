@@ -474,17 +474,17 @@ static void decisions_replay_under_the_versions_they_were_made_under(void **stat
 /* Held out from goodwill, not from people: they may make good what went wrong. */
 static void a_person_may_decide_otherwise_for_who_is_held_out(void **state)
 {
-    struct stage stage =
+    struct running *stage =
         stage_of(", \"holdout\": {\"share\": 1, \"salt\": \"s\"}", 10000);
-    char *id = decide(&stage, "h1", NEEDY("c_1"), 0);
+    char *id = decide(stage, "h1", NEEDY("c_1"), 0);
 
     (void)state;
-    assert_answer(post(&stage, path_of(id, "override"), "h2",
+    assert_answer(post(stage, path_of(id, "override"), "h2",
                        "{\"amount\": 700, \"reason_code\": \"GOODWILL\"}"),
                   201);
-    assert_budget(&stage, 700, 0);
+    assert_budget(stage, 700, 0);
     free(id);
-    stage_end(&stage);
+    running_close(stage);
 }
 
 int main(void)

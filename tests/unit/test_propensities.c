@@ -11,6 +11,7 @@
 #include "decide/chance.h"
 #include "support/api_call.h"
 #include "support/decision_bench.h"
+#include "support/service_fixture.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -357,22 +358,21 @@ static void give_back(struct service *service, const json_t *answer, int number)
  * what can be drawn, and is what the propensities say. */
 static void decisions_of_the_service_are_distributed_as_recorded(void **state)
 {
-    char *folder = empty_folder();
-    struct service *service = service_in(folder);
+    struct running *running = running_open();
     struct sums sums = {0};
     json_t *held[HELD_MAX] = {0};
 
     (void)state;
-    service_fill(service, EXPLORING, 1800);
+    service_fill(running->service, EXPLORING, 1800);
     for (int i = 0; i < CASE_COUNT; i++) {
-        struct api_reply reply = decide_case(service, i);
+        struct api_reply reply = decide_case(running->service, i);
 
         assert_int_equal(reply.status, 201);
         add_answer(reply.json, &sums);
         if (i % 16 == 0)
-            assert_replays(service, reply.json);
+            assert_replays(running->service, reply.json);
         if (held[i % HELD_MAX])
-            give_back(service, held[i % HELD_MAX], i);
+            give_back(running->service, held[i % HELD_MAX], i);
         json_decref(held[i % HELD_MAX]);
         held[i % HELD_MAX] =
             number_in(reply.json, "amount") > 0 ? json_incref(reply.json) : NULL;
@@ -388,36 +388,55 @@ static void decisions_of_the_service_are_distributed_as_recorded(void **state)
                      sums.expected[i]);
     for (int i = 0; i < HELD_MAX; i++)
         json_decref(held[i]);
-    service_close(service);
-    free(folder);
+    running_close(running);
 }
 
 static void a_retry_and_a_restart_draw_the_same(void **state)
 {
-    char *folder = empty_folder(), *other_folder = empty_folder();
-    struct service *service = service_in(folder), *other = service_in(other_folder);
-    double drawn = service_draw(service, text_of("decision x"));
+    struct running *running = running_open(), *other = running_open();
+    double drawn = service_draw(running->service, text_of("decision x"));
     struct api_reply first, again;
 
     (void)state;
-    service_fill(service, EXPLORING, 1000000);
-    first = decide_case(service, 7);
-    assert_true(service_draw(service, text_of("decision x")) == drawn);
-    assert_true(service_draw(service, text_of("decision y")) != drawn);
-    assert_true(service_draw(other, text_of("decision x")) != drawn);
-    service_close(service);
-    service = service_in(folder);
-    assert_true(service_draw(service, text_of("decision x")) == drawn);
-    again = decide_case(service, 7);
+    service_fill(running->service, EXPLORING, 1000000);
+    first = decide_case(running->service, 7);
+    assert_true(service_draw(running->service, text_of("decision x")) == drawn);
+    assert_true(service_draw(running->service, text_of("decision y")) != drawn);
+    assert_true(service_draw(other->service, text_of("decision x")) != drawn);
+    running_restart(running);
+    assert_true(service_draw(running->service, text_of("decision x")) == drawn);
+    again = decide_case(running->service, 7);
     assert_true(again.is_replayed);
     assert_string_equal(again.text, first.text);
-    assert_replays(service, again.json);
+    assert_replays(running->service, again.json);
     api_reply_free(&first);
     api_reply_free(&again);
-    service_close(service);
-    service_close(other);
-    free(folder);
-    free(other_folder);
+    running_close(running);
+    running_close(other);
+}
+
+static void dry_runs_draw_and_keep_nothing(void **state)
+{
+    enum { DRY_COUNT = 60 };
+    struct running *running = running_open();
+    struct api_reply list;
+    int explored_count = 0;
+
+    (void)state;
+    service_fill(running->service, EXPLORING, 1000000);
+    for (int i = 0; i < DRY_COUNT; i++) {
+        struct api_reply reply = api_call(
+            running->service, "POST", "/v1/decisions?dry_run=true", NULL, NULL, NEEDY);
+
+        assert_int_equal(reply.status, 200);
+        explored_count += json_is_true(json_object_get(reply.json, "explored"));
+        api_reply_free(&reply);
+    }
+    assert_in_range(explored_count, 1, DRY_COUNT - 1);
+    list = api_call(running->service, "GET", "/v1/decisions", NULL, NULL, NULL);
+    assert_int_equal(json_array_size(json_object_get(list.json, "data")), 0);
+    api_reply_free(&list);
+    running_close(running);
 }
 
 static bool is_held_out(const struct api_reply *reply)
@@ -431,13 +450,13 @@ static bool is_held_out(const struct api_reply *reply)
 static void who_is_held_out_stays_so_and_gets_no_goodwill(void **state)
 {
     enum { HELD_CASES = 150 };
-    char *folder = empty_folder();
-    struct service *service = service_in(folder);
+    struct running *running = running_open();
     bool was_held[HELD_CASES];
     int held_count = 0;
 
     (void)state;
-    service_fill(service, ", \"holdout\": {\"share\": 0.2, \"salt\": \"s\"}", 100000000);
+    service_fill(running->service, ", \"holdout\": {\"share\": 0.2, \"salt\": \"s\"}",
+                 100000000);
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < HELD_CASES; i++) {
             /* The first round's answers are not asked for again: these are new cases. */
@@ -450,22 +469,20 @@ static void who_is_held_out_stays_so_and_gets_no_goodwill(void **state)
                      " \"features\": {\"need\": %d}}",
                      i, 1 + round);
             snprintf(key, sizeof key, "h%d-%d", round, i);
-            reply = api_call(service, "POST", "/v1/decisions", key, NULL, body);
+            reply = api_call(running->service, "POST", "/v1/decisions", key, NULL, body);
             if (round == 0)
                 was_held[i] = is_held_out(&reply);
             assert_int_equal(is_held_out(&reply), was_held[i]);
             assert_true((number_in(reply.json, "amount") == 0) == was_held[i]);
             assert_int_equal(was_held[i], chance_of_customer("s", customer(i)) < 0.2);
-            assert_replays(service, reply.json);
+            assert_replays(running->service, reply.json);
             held_count += was_held[i];
             api_reply_free(&reply);
         }
-        service_close(service);
-        service = service_in(folder);
+        running_restart(running);
     }
     assert_true(held_count > 0);
-    service_close(service);
-    free(folder);
+    running_close(running);
 }
 
 int main(void)
@@ -476,6 +493,7 @@ int main(void)
         cmocka_unit_test(anybody_with_the_salt_can_tell_who_is_held_out),
         cmocka_unit_test(decisions_of_the_service_are_distributed_as_recorded),
         cmocka_unit_test(a_retry_and_a_restart_draw_the_same),
+        cmocka_unit_test(dry_runs_draw_and_keep_nothing),
         cmocka_unit_test(who_is_held_out_stays_so_and_gets_no_goodwill),
     };
 
