@@ -258,6 +258,7 @@ static void what_was_planned_is_given_or_the_next_below_it(void **state)
         assert_int_equal(decision->amount, rows[i].amount);
         assert_true(decision->propensity == 1);
         assert_false(decision->is_explored);
+        assert_false(decision_wants_draw(decision));
         bench_free(bench);
     }
 }
