@@ -40,6 +40,7 @@ const char *service_build(const struct service *service);
 struct world_holder *service_worlds(struct service *service);
 struct committer *service_committer(struct service *service);
 struct keyring *service_keyring(struct service *service);
+struct prices *service_prices(struct service *service);
 
 /* A read connection for a short while; waits for a free one. Never NULL. */
 struct store *service_reader_take(struct service *service);

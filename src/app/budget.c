@@ -45,6 +45,31 @@ static void print_budget(const json_t *reply)
     print_values(reply, lines);
 }
 
+static const struct column pacing_lines[] = {
+    {"budget", "budget_id"},
+    {"pacing", "pacing"},
+    {"period_starts_at", "period_starts_at"},
+    {"period_ends_at", "period_ends_at"},
+    {"currency", "currency"},
+    {"limit", "limit"},
+    {"planned by now", "planned_amount"},
+    {"held", "held"},
+    {"spent", "spent"},
+    {"remaining", "remaining"},
+    {"cases so far", "case_count"},
+    {"shadow_price", "shadow_price"},
+    {"snapshot", "snapshot"},
+    {"cases left", "forecast.cases_left"},
+    {"spend left", "forecast.spend_left"},
+    {"incident since", "incident.since"},
+    {0},
+};
+
+static void print_pacing(const json_t *reply)
+{
+    print_values(reply, pacing_lines);
+}
+
 static void print_budgets(const json_t *reply)
 {
     print_table(json_object_get(reply, "data"), columns, "no budgets");
@@ -114,13 +139,14 @@ static int budget_list_main(int argc, char **argv)
     return EXIT_DONE;
 }
 
-static int budget_show_main(int argc, char **argv)
+static int show(int argc, char **argv, const char *synopsis, const char *summary,
+                const char *path_format, void (*print)(const json_t *reply))
 {
     struct client_settings settings = {0};
     const struct option_spec options[] = {CLIENT_OPTIONS(settings), {0}};
     const struct command_usage usage = {
-        .synopsis = "budget show ID [OPTIONS]",
-        .summary = "Show one budget.",
+        .synopsis = synopsis,
+        .summary = summary,
         .positional_min = 1,
         .positional_max = 1,
         .options = options,
@@ -134,9 +160,22 @@ static int budget_show_main(int argc, char **argv)
     if (code != OPTIONS_GO_ON)
         return code;
     err_clear(&err);
-    if (client_path(path, &err, "/v1/budgets/%s", positionals[0]))
+    if (client_path(path, &err, path_format, positionals[0]))
         return command_failed(&err);
-    return call_and_print(&settings, &request, NULL, print_budget);
+    return call_and_print(&settings, &request, NULL, print);
+}
+
+static int budget_show_main(int argc, char **argv)
+{
+    return show(argc, argv, "budget show ID [OPTIONS]", "Show one budget.",
+                "/v1/budgets/%s", print_budget);
+}
+
+static int budget_pacing_main(int argc, char **argv)
+{
+    return show(argc, argv, "budget pacing ID [OPTIONS]",
+                "Show how a budget keeps to its plan: spend, price and forecast.",
+                "/v1/budgets/%s/pacing", print_pacing);
 }
 
 /* --- set -------------------------------------------------------------------------------------- */
@@ -261,10 +300,12 @@ static int budget_set_main(int argc, char **argv)
         {"scope", OPTION_TEXT, &wish.scope, "K=V,...",
          "Cases it covers: market, issue, segment, channel, currency. Default: all.", 0,
          0},
-        {"pacing", OPTION_TEXT, &wish.pacing, "even|none",
-         "Whether it is to last for its period.", 0, 0},
+        {"pacing", OPTION_TEXT, &wish.pacing, "profile|even|asap|none",
+         "How it is to last for its period: where it is worth most, or the same for every "
+         "hour; asap: not at all.",
+         0, 0},
         {"expected-cases", OPTION_INT, &wish.expected_cases, "N",
-         "Forecast per period; 0: from recent traffic.", 0, INT_MAX},
+         "Forecast per period; 0: from past days.", 0, INT_MAX},
         {"if-match", OPTION_TEXT, &wish.if_match, "ETAG",
          "Only when it still has this revision, such as '\"3\"'.", 0, 0},
         CLIENT_OPTIONS(settings),
@@ -409,6 +450,7 @@ int command_budget(int argc, char **argv)
     static const struct command commands[] = {
         {"list", budget_list_main, "List all budgets"},
         {"show", budget_show_main, "Show one"},
+        {"pacing", budget_pacing_main, "Show how one keeps to its plan"},
         {"set", budget_set_main, "Make or change one"},
         {"adjust", budget_adjust_main, "Raise or lower a limit, with a reason"},
         {"delete", budget_delete_main, "Take one out of service"},

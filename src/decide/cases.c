@@ -4,9 +4,8 @@
 #include "base/id.h"
 #include "decide/book.h"
 #include "decide/keep.h"
+#include "decide/prices.h"
 #include "decide/perform.h"
-#include "decide/traffic.h"
-#include "decide/young.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +17,7 @@ struct decide_request {
     struct decision prepared; /* as it goes to the commit thread, and stays */
     struct decision decision;
     bool is_dry_run;
+    bool is_noted; /* also when its batch was undone, and it runs again */
 };
 
 /* What the policy wants to know of the customer's past. */
@@ -107,8 +107,7 @@ static enum status decide_perform(struct action *action, struct commit *commit,
     enum status rc;
 
     *decision = request->prepared;
-    rc = book_match(commit->book, asked, decision->seen.budgets,
-                    &decision->seen.budget_count, err);
+    rc = book_match(commit->book, asked, &decision->seen, err);
     if (!rc)
         rc = look_back(commit->store, asked, &decision->seen, err);
     if (!rc)
@@ -117,11 +116,10 @@ static enum status decide_perform(struct action *action, struct commit *commit,
         return rc;
     id_make("dec_", commit->now_us, decision->id);
     if (!request->is_dry_run) {
-        traffic_add(commit->traffic, decision);
         rc =
             decision_keep(action, commit, decision, asked, action->body, ENTRY_HOLD, err);
-        if (!rc)
-            young_budgets_price(commit, decision);
+        if (!rc && !request->is_noted)
+            request->is_noted = prices_begin(commit, asked, decision);
         return rc;
     }
     decision->mode = MODE_DRY_RUN;
@@ -132,6 +130,15 @@ static enum status decide_perform(struct action *action, struct commit *commit,
         return rc;
     decision_encode(decision, asked, &writer);
     return action_answer(action, commit, 200, &writer, false, err);
+}
+
+/* What a case wanted is learned once its decision is on disk. */
+static void decide_publish(struct action *action, struct commit *commit)
+{
+    const struct decide_request *request = action->request;
+
+    if (!request->is_noted)
+        prices_note(commit, &request->asked, &request->decision);
 }
 
 enum status case_prepare(struct action *action, bool is_dry_run, struct err *err)
@@ -159,5 +166,6 @@ enum status case_prepare(struct action *action, bool is_dry_run, struct err *err
              action->request_id);
     action->request = request;
     action->perform = decide_perform;
+    action->publish = is_dry_run ? NULL : decide_publish;
     return action_refuse_later(action, rc, err);
 }
