@@ -29,20 +29,19 @@ void pacer_close(struct pacer *pacer); /* NULL is fine */
 struct pacer_option {
     double value;   /* effect - cost: worth at price 0 */
     double cost;    /* expected, what the price multiplies; >= 0 */
-    int64_t amount; /* what budgets are charged */
+    int64_t amount; /* what budgets are charged, on top of what is entitled */
 };
 
 struct pacer_case {
     uint64_t cell;    /* any hash of what decides the budgets it is charged to */
     int64_t at_us;    /* never before that of the case before */
-    int64_t granted;  /* what budgets were charged for it, in all */
-    int64_t entitled; /* of that, paid whatever the prices */
+    int64_t entitled; /* charged whatever the prices, before any option */
     const struct pacer_option *options;
     int option_count;
 };
 
 /* Note a decided case. At most a microsecond or so. Beyond PACER_CELL_COUNT_MAX cells, new ones
- * share one, which pacer_cells tells as cell 0. */
+ * share one, told as cell 0. */
 void pacer_note(struct pacer *pacer, const struct pacer_case *noted);
 
 enum pacer_plan {

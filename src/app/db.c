@@ -1,10 +1,11 @@
 /* db.c - redress db, redress audit: care for the data of a folder, also beside a running service. */
+#include "app/client.h"
 #include "app/commands.h"
-#include "app/print.h"
 #include "decide/service.h"
 #include "store/store.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -281,10 +282,10 @@ static int db_migrate(int argc, char **argv)
 int command_db(int argc, char **argv)
 {
     static const struct command commands[] = {
-        {"check", db_check, "Check everything that is stored"},
-        {"backup", db_backup, "Write a consistent copy"},
-        {"stats", db_stats, "Sizes and counts"},
-        {"migrate", db_migrate, "Bring the schema up to date"},
+        {"check", "Check everything that is stored", .run = db_check},
+        {"backup", "Write a consistent copy", .run = db_backup},
+        {"stats", "Sizes and counts", .run = db_stats},
+        {"migrate", "Bring the schema up to date", .run = db_migrate},
         {0},
     };
 
@@ -294,7 +295,7 @@ int command_db(int argc, char **argv)
 int command_audit(int argc, char **argv)
 {
     static const struct command commands[] = {
-        {"verify", audit_verify, "Verify the hash chains"},
+        {"verify", "Verify the hash chains", .run = audit_verify},
         {0},
     };
 

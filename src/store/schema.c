@@ -172,7 +172,14 @@ static const char *const migrations[] = {
     " " TIME("created_at_us") "," TIME_OR("expires_at_us") "," TIME_OR("revoked_at_us")
     ") STRICT;",
 
-    /* 2: more ways to pace; what becomes of holds; demand, and prices as snapshots. A CHECK cannot
+    /* 2: what the installation keeps to itself, so that nobody can foresee its chance. */
+    "CREATE TABLE secrets ("
+    " name TEXT PRIMARY KEY CHECK (name <> ''),"
+    " value BLOB NOT NULL CHECK (length(value) = 32)"
+    ") STRICT;"
+    NEVER_CHANGES("secrets"),
+
+    /* 3: more ways to pace; what becomes of holds; demand, and prices as snapshots. A CHECK cannot
      * be changed: the column is made anew, and the table, which entries refer to, stays. */
     "ALTER TABLE budgets ADD COLUMN plan INTEGER NOT NULL DEFAULT 0"
     " CHECK (plan BETWEEN 0 AND 3);"

@@ -263,8 +263,8 @@ static void the_sample_configuration_says_the_defaults(void **state)
 static void the_nearest_command_is_suggested_when_one_is_near(void **state)
 {
     static const struct command commands[] = {
-        {"demo", NULL, ""},  {"serve", NULL, ""},  {"budget", NULL, ""},
-        {"model", NULL, ""}, {"policy", NULL, ""}, {0},
+        {.name = "demo"},  {.name = "serve"},  {.name = "budget"},
+        {.name = "model"}, {.name = "policy"}, {0},
     };
     static const struct {
         const char *word, *nearest;
