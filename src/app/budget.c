@@ -114,7 +114,7 @@ static const struct call_command show = {
     .print = print_budget,
 };
 
-static const struct call_command pacing = {
+static const struct call_command pace = {
     .synopsis = "budget pacing ID [OPTIONS]",
     .summary = "Show how a budget keeps to its plan: spend, price and forecast.",
     .positional_min = 1,
@@ -282,7 +282,7 @@ int command_budget(int argc, char **argv)
     static const struct command commands[] = {
         {"list", "List all budgets", .call = &list},
         {"show", "Show one", .call = &show},
-        {"pacing", "Show how one keeps to its plan", .call = &pacing},
+        {"pacing", "Show how one keeps to its plan", .call = &pace},
         {"set", "Make or change one", .call = &set},
         {"adjust", "Raise or lower a limit, with a reason", .call = &adjust},
         {"delete", "Take one out of service", .call = &delete},
