@@ -15,8 +15,8 @@
 
 enum { COMMIT_BATCH_MAX = 256 };
 
-struct book;    /* budgets in memory: decide/book.h */
-struct prices;  /* prices, and what they follow from: decide/prices.h */
+struct book;   /* budgets in memory: decide/book.h */
+struct prices; /* prices, and what they follow from: decide/prices.h */
 
 /* What a job may use while it runs, on the commit thread. */
 struct commit {

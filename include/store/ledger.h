@@ -56,9 +56,10 @@ struct budget {
     char time_zone[ZONE_TEXT_BYTES];
     enum pacing pacing;
     int64_t limit, held, spent;
-    int64_t unfunded;       /* entitled amounts of this period that found no room */
-    int64_t ended, returned; /* of what was held lately: what of it is over, and came back */
-    int64_t expected_cases;  /* forecast per period, 0: from past demand */
+    int64_t unfunded; /* entitled amounts of this period that found no room */
+    int64_t ended,
+        returned; /* of what was held lately: what of it is over, and came back */
+    int64_t expected_cases; /* forecast per period, 0: from past demand */
     int64_t case_count;     /* cases charged or offered in this period */
     double shadow_price;
     int64_t period_starts_at_us, period_ends_at_us; /* INT64_MAX: never */

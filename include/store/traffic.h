@@ -24,25 +24,26 @@ struct traffic_curve {
 
 /* Nothing is changed when it is there. */
 enum status traffic_cell_put(struct store *store, const struct traffic_cell *cell,
-                            struct err *err);
+                             struct err *err);
 
 /* By hash, at most count_max. *count. */
-enum status traffic_cell_list(struct store *store, int count_max, struct traffic_cell *cells,
-                             int *count, struct err *err);
+enum status traffic_cell_list(struct store *store, int count_max,
+                              struct traffic_cell *cells, int *count, struct err *err);
 
 /* In place of the one there was. Its cell has to be there. */
 enum status traffic_curve_put(struct store *store, const struct traffic_curve *curve,
-                             struct err *err);
+                              struct err *err);
 
 /* Newest slots first, before a curve (slot INT64_MAX begins), at most limit; they belong to the
  * arena. */
 enum status traffic_curve_list(struct store *store, int64_t before_slot,
-                              uint64_t before_cell, int limit, struct arena *arena,
-                              struct traffic_curve **curves, int *count, struct err *err);
+                               uint64_t before_cell, int limit, struct arena *arena,
+                               struct traffic_curve **curves, int *count,
+                               struct err *err);
 
 /* Delete curves of slots before this one, oldest first, and cells without any; at most limit of
  * each. */
 enum status traffic_forget(struct store *store, int64_t before_slot, int limit,
-                          struct err *err);
+                           struct err *err);
 
 #endif

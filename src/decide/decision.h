@@ -37,7 +37,8 @@ struct budget_view {
 /* What the world outside the case contributes to a decision; stored for replay. */
 struct circumstances {
     int64_t now_us;
-    char prices[ID_BYTES]; /* the snapshot that the budgets' prices are of; empty: none yet */
+    char prices
+        [ID_BYTES]; /* the snapshot that the budgets' prices are of; empty: none yet */
     struct policy_needs needs;
     struct history history;
     struct budget_view budgets[DECISION_BUDGET_COUNT_MAX];

@@ -48,7 +48,8 @@ static void put_plan(struct json_writer *w, const struct budget *budget,
     json_member_int(w, "remaining", budget_remaining(budget));
     json_put_key(w, "planned_amount");
     if (outlook)
-        json_put_int(w, (int64_t)(outlook->outlook.planned_share * (double)budget->limit));
+        json_put_int(w,
+                     (int64_t)(outlook->outlook.planned_share * (double)budget->limit));
     else
         json_put_null(w);
 }

@@ -138,8 +138,7 @@ static bool has_moved(const struct sample *sample)
         double before = sample->budgets[i].shadow_price;
         double now = sample->outlooks[i].price;
 
-        if (fabs(now - before) > price_step * (1 + before) ||
-            (now == 0) != (before == 0))
+        if (fabs(now - before) > price_step * (1 + before) || (now == 0) != (before == 0))
             return true;
     }
     return false;
@@ -229,8 +228,7 @@ static enum status put_in_force(struct job *job, struct commit *commit, struct e
     struct solve_job *solve = (struct solve_job *)job;
 
     (void)err;
-    solve->is_late =
-        strcmp(solve->sample.snapshot, book_snapshot(commit->book)) != 0;
+    solve->is_late = strcmp(solve->sample.snapshot, book_snapshot(commit->book)) != 0;
     if (!solve->is_late)
         publish(commit, &solve->sample);
     return STATUS_OK;

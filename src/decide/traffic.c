@@ -43,9 +43,9 @@ struct traffic {
     pthread_cond_t has_news;
     struct list *filling;
     struct cells cells;
-    int64_t latest_us;      /* of the cases */
-    int64_t noted_count;    /* since the start */
-    int64_t awaited_count;  /* of them: when the prices are to be solved again */
+    int64_t latest_us;     /* of the cases */
+    int64_t noted_count;   /* since the start */
+    int64_t awaited_count; /* of them: when the prices are to be solved again */
     bool must_wake;
 
     pthread_mutex_t pacer_lock; /* taken before lock */
@@ -122,7 +122,8 @@ static uint16_t *place_of(struct cells *cells, uint64_t hash)
     }
 }
 
-static void cell_add(struct cells *cells, uint16_t *place, const struct traffic_cell *cell)
+static void cell_add(struct cells *cells, uint16_t *place,
+                     const struct traffic_cell *cell)
 {
     cells->at[cells->count] = *cell;
     *place = (uint16_t)++cells->count;
@@ -221,7 +222,7 @@ static enum status learn(struct traffic *traffic, struct store *store, int64_t n
                          struct err *err);
 
 void traffic_note(struct traffic *traffic, struct commit *commit,
-                 const struct refund_case *asked, const struct decision *decision)
+                  const struct refund_case *asked, const struct decision *decision)
 {
     uint64_t cell;
 
@@ -249,7 +250,8 @@ void traffic_note(struct traffic *traffic, struct commit *commit,
 
 /* --- what was learned before this start ----------------------------------------------------- */
 
-static enum status load_cells(struct traffic *traffic, struct store *store, struct err *err)
+static enum status load_cells(struct traffic *traffic, struct store *store,
+                              struct err *err)
 {
     struct traffic_cell *cells = calloc(PACER_CELL_COUNT_MAX, sizeof *cells);
     enum status rc;
@@ -283,7 +285,7 @@ static enum status load_page(struct traffic *traffic, struct store *store,
 {
     struct traffic_curve *curves;
     enum status rc = traffic_curve_list(store, *slot, *cell, LOAD_PAGE_COUNT, arena,
-                                       &curves, count, err);
+                                        &curves, count, err);
 
     for (int i = 0; i < *count && !rc; i++) {
         const struct pacer_curve curve = {.cell = curves[i].cell,
@@ -419,8 +421,8 @@ static void await(struct traffic *traffic, int64_t case_count)
 }
 
 enum status traffic_solve(struct traffic *traffic, struct store *store, int64_t now_us,
-                         const struct budget *budgets, int budget_count,
-                         struct pacer_outlook *outlooks, struct err *err)
+                          const struct budget *budgets, int budget_count,
+                          struct pacer_outlook *outlooks, struct err *err)
 {
     struct matching matching = {traffic, budgets, budget_count};
     struct pacer_budget *paced = calloc((size_t)budget_count + 1, sizeof *paced);
@@ -436,8 +438,8 @@ enum status traffic_solve(struct traffic *traffic, struct store *store, int64_t 
         rc = pacer_solve(traffic->pacer, now_us, paced, budget_count, budgets_of,
                          &matching, outlooks, err);
     if (!rc)
-        await(traffic, pacer_case_count(traffic->pacer, paced, outlooks, budget_count,
-                                       now_us));
+        await(traffic,
+              pacer_case_count(traffic->pacer, paced, outlooks, budget_count, now_us));
     pthread_mutex_unlock(&traffic->pacer_lock);
     free(paced);
     return rc;
@@ -459,7 +461,8 @@ void traffic_wait(struct traffic *traffic, int64_t wait_us)
     int rc = 0;
 
     pthread_mutex_lock(&traffic->lock);
-    while (rc == 0 && !traffic->must_wake && traffic->noted_count < traffic->awaited_count)
+    while (rc == 0 && !traffic->must_wake &&
+           traffic->noted_count < traffic->awaited_count)
         rc = pthread_cond_timedwait(&traffic->has_news, &traffic->lock, &until);
     traffic->must_wake = false;
     pthread_mutex_unlock(&traffic->lock);
@@ -497,7 +500,7 @@ static enum status put_curve(struct traffic *traffic, struct store *store,
 }
 
 enum status traffic_save(struct traffic *traffic, struct store *store, int64_t now_us,
-                        int64_t *cursor, bool *is_all, struct err *err)
+                         int64_t *cursor, bool *is_all, struct err *err)
 {
     struct pacer_curve curve;
     enum status rc = STATUS_OK;

@@ -18,14 +18,14 @@ void traffic_close(struct traffic *traffic); /* NULL is fine */
 /* Note a decided case: its options that policy allowed, whatever the budgets said. The commit
  * thread. */
 void traffic_note(struct traffic *traffic, struct commit *commit,
-                 const struct refund_case *asked, const struct decision *decision);
+                  const struct refund_case *asked, const struct decision *decision);
 
 /* Prices and forecasts (budget) for now, from all that was noted; what was learned before this start
  * is read from store the first time. outlooks come in with the prices in force. Any thread; one
  * solves at a time, another waits. */
 enum status traffic_solve(struct traffic *traffic, struct store *store, int64_t now_us,
-                         const struct budget *budgets, int budget_count,
-                         struct pacer_outlook *outlooks, struct err *err);
+                          const struct budget *budgets, int budget_count,
+                          struct pacer_outlook *outlooks, struct err *err);
 
 /* Wait until so many cases were noted as the prices solved last may stand for, or the time is over,
  * or traffic_wake. */
@@ -36,6 +36,6 @@ void traffic_wake(struct traffic *traffic);
  * after transaction until *is_all. *cursor: 0 to begin. Forgets what is too old. Nobody else may
  * save meanwhile. */
 enum status traffic_save(struct traffic *traffic, struct store *store, int64_t now_us,
-                        int64_t *cursor, bool *is_all, struct err *err);
+                         int64_t *cursor, bool *is_all, struct err *err);
 
 #endif

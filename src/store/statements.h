@@ -163,24 +163,24 @@
       AUDIT_SELECT " WHERE e.seq < ?1 ORDER BY e.seq DESC LIMIT ?2")                     \
                                                                                          \
     /* Demand. */                                                                        \
-    X(TRAFFIC_CELL_PUT, WRITE,                                                            \
-      "INSERT INTO traffic_cells (hash, market, issue, segment, channel, currency)"       \
+    X(TRAFFIC_CELL_PUT, WRITE,                                                           \
+      "INSERT INTO traffic_cells (hash, market, issue, segment, channel, currency)"      \
       " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING")                         \
-    X(TRAFFIC_CELL_LIST, READ,                                                            \
-      "SELECT hash, market, issue, segment, channel, currency FROM traffic_cells"         \
+    X(TRAFFIC_CELL_LIST, READ,                                                           \
+      "SELECT hash, market, issue, segment, channel, currency FROM traffic_cells"        \
       " ORDER BY hash")                                                                  \
-    X(TRAFFIC_CURVE_PUT, WRITE,                                                           \
-      "INSERT INTO traffic_curves (slot, cell, content) VALUES (?1, ?2, ?3)"              \
+    X(TRAFFIC_CURVE_PUT, WRITE,                                                          \
+      "INSERT INTO traffic_curves (slot, cell, content) VALUES (?1, ?2, ?3)"             \
       " ON CONFLICT (slot, cell) DO UPDATE SET content = ?3")                            \
-    X(TRAFFIC_CURVE_PAGE, READ,                                                           \
-      "SELECT slot, cell, content FROM traffic_curves WHERE (slot, cell) < (?1, ?2)"      \
+    X(TRAFFIC_CURVE_PAGE, READ,                                                          \
+      "SELECT slot, cell, content FROM traffic_curves WHERE (slot, cell) < (?1, ?2)"     \
       " ORDER BY slot DESC, cell DESC LIMIT ?3")                                         \
-    X(TRAFFIC_CURVE_FORGET, WRITE,                                                        \
-      "DELETE FROM traffic_curves WHERE number IN (SELECT number FROM traffic_curves"      \
+    X(TRAFFIC_CURVE_FORGET, WRITE,                                                       \
+      "DELETE FROM traffic_curves WHERE number IN (SELECT number FROM traffic_curves"    \
       " WHERE slot < ?1 ORDER BY slot LIMIT ?2)")                                        \
-    X(TRAFFIC_CELL_FORGET, WRITE,                                                         \
-      "DELETE FROM traffic_cells WHERE hash IN (SELECT hash FROM traffic_cells c"          \
-      " WHERE NOT EXISTS (SELECT 1 FROM traffic_curves WHERE cell = c.hash) LIMIT ?1)")   \
+    X(TRAFFIC_CELL_FORGET, WRITE,                                                        \
+      "DELETE FROM traffic_cells WHERE hash IN (SELECT hash FROM traffic_cells c"        \
+      " WHERE NOT EXISTS (SELECT 1 FROM traffic_curves WHERE cell = c.hash) LIMIT ?1)")  \
                                                                                          \
     /* Models, policies and keys. */                                                     \
     X(MODEL_NEWEST, READ,                                                                \

@@ -5,7 +5,7 @@
 #include "store/sql.h"
 
 enum status traffic_cell_put(struct store *store, const struct traffic_cell *cell,
-                            struct err *err)
+                             struct err *err)
 {
     struct query query = query_write(store, SQL_TRAFFIC_CELL_PUT);
 
@@ -18,8 +18,8 @@ enum status traffic_cell_put(struct store *store, const struct traffic_cell *cel
     return query_run(&query, "write a cell of traffic", err);
 }
 
-enum status traffic_cell_list(struct store *store, int count_max, struct traffic_cell *cells,
-                             int *count, struct err *err)
+enum status traffic_cell_list(struct store *store, int count_max,
+                              struct traffic_cell *cells, int *count, struct err *err)
 {
     struct query query = query_start(store, SQL_TRAFFIC_CELL_LIST);
 
@@ -37,7 +37,7 @@ enum status traffic_cell_list(struct store *store, int count_max, struct traffic
 }
 
 enum status traffic_curve_put(struct store *store, const struct traffic_curve *curve,
-                             struct err *err)
+                              struct err *err)
 {
     struct query query = query_write(store, SQL_TRAFFIC_CURVE_PUT);
 
@@ -48,8 +48,8 @@ enum status traffic_curve_put(struct store *store, const struct traffic_curve *c
 }
 
 enum status traffic_curve_list(struct store *store, int64_t before_slot,
-                              uint64_t before_cell, int limit, struct arena *arena,
-                              struct traffic_curve **curves, int *count, struct err *err)
+                               uint64_t before_cell, int limit, struct arena *arena,
+                               struct traffic_curve **curves, int *count, struct err *err)
 {
     struct query query = query_start(store, SQL_TRAFFIC_CURVE_PAGE);
     int capacity = 0;
@@ -85,7 +85,7 @@ static enum status forget(struct store *store, enum sql sql, const int64_t *befo
 }
 
 enum status traffic_forget(struct store *store, int64_t before_slot, int limit,
-                          struct err *err)
+                           struct err *err)
 {
     enum status rc = forget(store, SQL_TRAFFIC_CURVE_FORGET, &before_slot, limit, err);
 

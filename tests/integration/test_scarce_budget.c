@@ -127,7 +127,8 @@ struct offer {
 };
 
 /* What a case can be offered, by the truth or by the model's effects. */
-static int offers_of(int asked, bool is_by_truth, struct offer offers[STREAM_OPTION_COUNT_MAX])
+static int offers_of(int asked, bool is_by_truth,
+                     struct offer offers[STREAM_OPTION_COUNT_MAX])
 {
     const struct stream_answer *answer = &free_answers[asked];
     int count = 0;

@@ -496,8 +496,7 @@ static void a_case_in_another_currency_is_refused(void **state)
 
     (void)state;
     stage_open(&stage);
-    assert_status(f, book_match(stage.book, &asked, &seen, &f->err),
-                  STATUS_INVALID);
+    assert_status(f, book_match(stage.book, &asked, &seen, &f->err), STATUS_INVALID);
     assert_string_equal(f->err.faults[0].pointer, "/currency");
     assert_string_equal(f->err.faults[0].code, "currency_mismatch");
     stage_close(&stage);
