@@ -99,8 +99,8 @@ enum status budget_pacing_show(struct service *service, const char *id,
                                struct arena *arena, struct text *json, struct err *err)
 {
     struct price_snapshot snapshot = {0};
-    const struct price_outlook *outlook;
     struct price_outlook found;
+    const struct price_outlook *outlook = find_outlook(service, id, &found);
     struct budget budget;
     struct json_writer w;
     enum status rc = read_budget(service, id, &budget, &snapshot, err);
@@ -109,7 +109,6 @@ enum status budget_pacing_show(struct service *service, const char *id,
         rc = show_writer(arena, PACING_BYTES, &w, err);
     if (rc)
         return rc;
-    outlook = find_outlook(service, id, &found);
     json_put_object(&w);
     json_member_string(&w, "object", "budget_pacing");
     json_member_string(&w, "budget_id", budget.id);

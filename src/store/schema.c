@@ -241,6 +241,13 @@ static enum status version_read(struct store *store, int64_t *version, struct er
     return STATUS_OK;
 }
 
+enum status schema_recognize(struct store *store, struct err *err)
+{
+    int64_t version;
+
+    return version_read(store, &version, err);
+}
+
 enum status schema_check(struct store *store, struct err *err)
 {
     int64_t version;

@@ -113,7 +113,9 @@ void *query_push(struct query *query, struct arena *arena, void *items, int coun
 
 /* Bring the schema of a new or older file up to date, or refuse a newer one. */
 enum status schema_migrate(struct store *store, bool *was_created, struct err *err);
-enum status schema_check(struct store *store, struct err *err);
+/* Refuse what is newer or not ours, and change nothing. */
+enum status schema_recognize(struct store *store, struct err *err);
+enum status schema_check(struct store *store, struct err *err); /* the same, and what is older */
 
 /* Chains (chain.c). */
 struct entry;

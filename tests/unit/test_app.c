@@ -16,6 +16,7 @@
 #include "app/samples.h"
 #include "app/settings.h"
 #include "base/file.h"
+#include "support/folder.h"
 #include "support/server.h"
 
 #include <stdio.h>

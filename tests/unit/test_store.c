@@ -72,6 +72,57 @@ static void a_newer_schema_is_refused_with_both_numbers(void **state)
     fixture_close(&f);
 }
 
+/* The schema as it was, under the rows that are there now. */
+static const char back_to_schema_1[] =
+    "DROP TABLE traffic_curves; DROP TABLE traffic_cells; DROP TABLE price_snapshot;"
+    "DROP TABLE secrets;"
+    "ALTER TABLE budgets DROP COLUMN returned_minor;"
+    "ALTER TABLE budgets DROP COLUMN ended_minor;"
+    "ALTER TABLE budgets ADD COLUMN was INTEGER NOT NULL DEFAULT 0"
+    " CHECK (was BETWEEN 0 AND 1);"
+    "UPDATE budgets SET was = pacing; ALTER TABLE budgets DROP COLUMN pacing;"
+    "ALTER TABLE budgets RENAME COLUMN was TO pacing;"
+    "PRAGMA user_version = 1";
+
+static void an_older_schema_is_brought_up_to_date_with_all_its_rows(void **state)
+{
+    struct budget budget = budget_of("bud_even", 5000), read;
+    struct store_report report;
+    struct decision_row row;
+    struct fixture f;
+    bool was_created;
+
+    (void)state;
+    fixture_open(&f);
+    budget.pacing = PACING_EVEN;
+    budget.shadow_price = 0.46;
+    assert_ok(&f, store_begin(f.store, &f.err));
+    assert_ok(&f, budget_open(f.store, &budget, &f.err));
+    assert_ok(&f, decide_once(f.store, &budget, 1, 1000, &row, &f.err));
+    assert_ok(&f, store_commit(f.store, &f.err));
+    store_close(f.store);
+    tamper(f.path, back_to_schema_1);
+    assert_status(&f, store_open(f.path, STORE_READER, &f.store, NULL, &f.err),
+                  STATUS_UNAVAILABLE);
+    assert_non_null(strstr(f.err.text, "database has schema 1, this program needs"));
+
+    assert_ok(&f, store_open(f.path, STORE_WRITER, &f.store, &was_created, &f.err));
+    assert_false(was_created);
+    assert_ok(&f, budget_find(f.store, "bud_even", &read, &f.err));
+    assert_true(read.pacing == PACING_EVEN && read.shadow_price == 0.46);
+    assert_true(read.held == 1000 && read.limit == 5000 && read.ended == 0);
+    assert_ok(&f, store_check(f.store, &report, &f.err));
+    assert_int_equal(report.entry_count, 2);
+    if (report.fault_count)
+        fail_msg("%s", report.first_fault);
+    /* What the old schema forbade. */
+    read.pacing = PACING_PROFILE;
+    assert_ok(&f, store_begin(f.store, &f.err));
+    assert_ok(&f, budget_update(f.store, &read, &f.err));
+    assert_ok(&f, store_commit(f.store, &f.err));
+    fixture_close(&f);
+}
+
 static void the_database_of_another_program_is_left_alone(void **state)
 {
     struct fixture f;
@@ -466,6 +517,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_file_is_private_and_has_the_schema),
         cmocka_unit_test(a_newer_schema_is_refused_with_both_numbers),
+        cmocka_unit_test(an_older_schema_is_brought_up_to_date_with_all_its_rows),
         cmocka_unit_test(the_database_of_another_program_is_left_alone),
         cmocka_unit_test(a_file_that_is_no_database_is_corrupt),
         cmocka_unit_test(an_emptied_file_is_refused_and_a_failed_start_leaves_none),
