@@ -35,6 +35,9 @@ const char *book_snapshot(const struct book *book);
 void book_price(struct book *book, struct budget *budget, double price);
 void book_publish(struct book *book, int64_t now_us);
 
+/* A budget as a decision sees it. */
+void book_view(const struct budget *budget, struct budget_view *view);
+
 /* The budget to look at or to change with book_touch; NULL when there is none. */
 struct budget *book_find(struct book *book, const char *id);
 void book_touch(struct book *book, struct budget *budget);

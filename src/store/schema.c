@@ -215,8 +215,7 @@ static const char *const migrations[] = {
 
 static_assert(sizeof migrations / sizeof *migrations == STORE_SCHEMA_VERSION);
 
-/* The version of the file, after making sure that it is ours and not from the future. */
-static enum status version_read(struct store *store, int64_t *version, struct err *err)
+enum status schema_version(struct store *store, int64_t *version, struct err *err)
 {
     int64_t application = 0, objects = 0;
     enum status rc;
@@ -241,17 +240,10 @@ static enum status version_read(struct store *store, int64_t *version, struct er
     return STATUS_OK;
 }
 
-enum status schema_recognize(struct store *store, struct err *err)
-{
-    int64_t version;
-
-    return version_read(store, &version, err);
-}
-
 enum status schema_check(struct store *store, struct err *err)
 {
     int64_t version;
-    enum status rc = version_read(store, &version, err);
+    enum status rc = schema_version(store, &version, err);
 
     if (!rc && version < STORE_SCHEMA_VERSION)
         rc = err_set(err, STATUS_UNAVAILABLE,
@@ -278,7 +270,7 @@ static enum status migrate_from(struct store *store, int64_t version, struct err
 enum status schema_migrate(struct store *store, bool *was_created, struct err *err)
 {
     int64_t version;
-    enum status rc = version_read(store, &version, err);
+    enum status rc = schema_version(store, &version, err);
 
     *was_created = false;
     if (rc || version == STORE_SCHEMA_VERSION)
@@ -286,7 +278,7 @@ enum status schema_migrate(struct store *store, bool *was_created, struct err *e
     rc = sql_run(store, "BEGIN IMMEDIATE", "begin the migration", err);
     /* Again: another process may have been faster. */
     if (!rc)
-        rc = version_read(store, &version, err);
+        rc = schema_version(store, &version, err);
     if (!rc && version < STORE_SCHEMA_VERSION)
         rc = migrate_from(store, version, err);
     if (!rc)

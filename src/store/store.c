@@ -167,12 +167,13 @@ static enum status configure_writer(struct store *store, bool *was_created,
 {
     sqlite3_stmt *statement = NULL;
     enum status rc = sql_run(store, writer_pragmas, "configure the database", err);
+    int64_t version;
     bool is_wal = false;
     int code;
 
     /* A newer or a foreign file stays as it is, its journal mode too. */
     if (!rc)
-        rc = schema_recognize(store, err);
+        rc = schema_version(store, &version, err);
     if (rc)
         return rc;
     code =

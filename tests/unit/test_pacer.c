@@ -139,8 +139,7 @@ static double run(struct stage *stage, int64_t from_us, int64_t to_us, int case_
         if (--left > 0)
             continue;
         solve(stage, at_us);
-        left = pacer_case_count(stage->pacer, stage->budgets, stage->outlooks,
-                                stage->budget_count, at_us);
+        left = pacer_case_count(stage->budgets, stage->outlooks, stage->budget_count);
     }
     return value;
 }
