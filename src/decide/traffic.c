@@ -438,8 +438,7 @@ enum status traffic_solve(struct traffic *traffic, struct store *store, int64_t 
         rc = pacer_solve(traffic->pacer, now_us, paced, budget_count, budgets_of,
                          &matching, outlooks, err);
     if (!rc)
-        await(traffic,
-              pacer_case_count(traffic->pacer, paced, outlooks, budget_count, now_us));
+        await(traffic, pacer_case_count(paced, outlooks, budget_count));
     pthread_mutex_unlock(&traffic->pacer_lock);
     free(paced);
     return rc;

@@ -517,10 +517,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_file_is_private_and_has_the_schema),
         cmocka_unit_test(a_newer_schema_is_refused_with_both_numbers),
-<<<<<<< HEAD
         cmocka_unit_test(an_older_schema_is_brought_up_to_date_with_all_its_rows),
-=======
->>>>>>> main
         cmocka_unit_test(the_database_of_another_program_is_left_alone),
         cmocka_unit_test(a_file_that_is_no_database_is_corrupt),
         cmocka_unit_test(an_emptied_file_is_refused_and_a_failed_start_leaves_none),
