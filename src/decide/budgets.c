@@ -106,7 +106,7 @@ static enum status create_perform(struct action *action, struct commit *commit,
         rc = audit(action, commit, "budget.created", NULL, &budget, "", err);
     if (rc)
         return rc;
-    prices_solve_now(commit);
+    prices_renew_now(commit);
     return answer(action, commit, 201, book_find(commit->book, budget.id), err);
 }
 
@@ -210,7 +210,7 @@ static enum status put_in_force(struct action *action, struct commit *commit,
     book_publish(commit->book, commit->now_us);
     rc = audit(action, commit, verb, &before, after, reason, err);
     if (!rc)
-        prices_solve_now(commit);
+        prices_renew_now(commit);
     return rc;
 }
 
@@ -337,7 +337,7 @@ static enum status delete_perform(struct action *action, struct commit *commit,
     if (!rc)
         rc = audit(action, commit, "budget.deleted", &before, NULL, "", err);
     if (!rc)
-        prices_solve_now(commit);
+        prices_renew_now(commit);
     if (!rc)
         rc = action_writer(action, 256, &writer, err);
     if (rc)

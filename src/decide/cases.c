@@ -17,7 +17,6 @@ struct decide_request {
     struct decision prepared; /* as it goes to the commit thread, and stays */
     struct decision decision;
     bool is_dry_run;
-    bool is_noted; /* also when its batch was undone, and it runs again */
 };
 
 /* What the policy wants to know of the customer's past. */
@@ -116,33 +115,27 @@ enum status decision_keep(struct action *action, struct commit *commit,
     return rc;
 }
 
-static enum status decide_perform(struct action *action, struct commit *commit,
-                                  struct err *err)
+enum status case_decide(struct action *action, struct commit *commit,
+                        const struct refund_case *asked, struct decision *decision,
+                        struct err *err)
 {
-    struct decide_request *request = action->request;
-    struct decision *decision = &request->decision;
-    const struct refund_case *asked = &request->asked;
-    struct json_writer writer;
-    enum status rc;
+    enum status rc = book_match(commit->book, asked, &decision->seen, err);
 
-    *decision = request->prepared;
-    rc = book_match(commit->book, asked, &decision->seen, err);
     if (!rc)
         rc = look_back(commit->store, asked, &decision->seen, err);
     if (!rc)
         rc = take_draw(action, decision, err);
-    if (!rc)
-        rc = decision_finish(asked, action->arena, decision, err);
-    if (rc)
-        return rc;
+    return rc ? rc : decision_finish(asked, action->arena, decision, err);
+}
+
+enum status case_foretell(struct action *action, struct commit *commit,
+                          const struct refund_case *asked, struct decision *decision,
+                          struct err *err)
+{
+    struct json_writer writer;
+    enum status rc;
+
     id_make("dec_", commit->now_us, decision->id);
-    if (!request->is_dry_run) {
-        rc =
-            decision_keep(action, commit, decision, asked, action->body, ENTRY_HOLD, err);
-        if (!rc && !request->is_noted)
-            request->is_noted = prices_begin(commit, asked, decision);
-        return rc;
-    }
     decision->mode = MODE_DRY_RUN;
     decision->status = DECISION_NONE;
     decision->hold_expires_at_us = 0;
@@ -153,13 +146,25 @@ static enum status decide_perform(struct action *action, struct commit *commit,
     return action_answer(action, commit, 200, &writer, false, err);
 }
 
-/* What a case wanted is learned once its decision is on disk. */
-static void decide_publish(struct action *action, struct commit *commit)
+static enum status decide_perform(struct action *action, struct commit *commit,
+                                  struct err *err)
 {
-    const struct decide_request *request = action->request;
+    struct decide_request *request = action->request;
+    struct decision *decision = &request->decision;
+    const struct refund_case *asked = &request->asked;
+    enum status rc;
 
-    if (!request->is_noted)
-        prices_note(commit, &request->asked, &request->decision);
+    *decision = request->prepared;
+    rc = case_decide(action, commit, asked, decision, err);
+    if (rc)
+        return rc;
+    if (request->is_dry_run)
+        return case_foretell(action, commit, asked, decision, err);
+    id_make("dec_", commit->now_us, decision->id);
+    rc = decision_keep(action, commit, decision, asked, action->body, ENTRY_HOLD, err);
+    if (!rc)
+        prices_note(commit, asked, decision);
+    return rc;
 }
 
 enum status case_prepare(struct action *action, bool is_dry_run, struct err *err)
@@ -187,6 +192,5 @@ enum status case_prepare(struct action *action, bool is_dry_run, struct err *err
              action->request_id);
     action->request = request;
     action->perform = decide_perform;
-    action->publish = is_dry_run ? NULL : decide_publish;
     return action_refuse_later(action, rc, err);
 }

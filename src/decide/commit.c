@@ -72,16 +72,18 @@ static enum status run_batch(struct committer *committer, struct job **jobs, int
     tools->now_us = clock_wall_us(committer->clock);
     rc = book_roll(tools->book, tools->store, tools->now_us, &has_rolled, why);
     if (!rc && has_rolled)
-        prices_solve_now(tools);
+        prices_renew_now(tools);
     for (int i = 0; i < count && !rc; i++)
         rc = run_one(tools, jobs[i], why);
     if (!rc)
         rc = book_flush(tools->book, tools->store, why);
     if (rc) {
         store_rollback(tools->store);
+        prices_end(tools, false);
         return rc;
     }
     rc = store_commit(tools->store, why);
+    prices_end(tools, rc == STATUS_OK);
     /* Whether a commit that failed is on disk is not known: only a restart can tell. */
     if (rc)
         atomic_store(&committer->has_failed, true);

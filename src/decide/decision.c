@@ -203,10 +203,10 @@ static int choose(const struct decision *decision)
         amounts[i] = menu->options[i].amount;
         allowed[i] = menu->options[i].is_allowed;
     }
-    if (decision->is_fallback)
-        return decision->policy ? policy_fallback(decision->policy, menu) : 0;
     if (decision->seen.is_planned)
         return planned(decision);
+    if (decision->is_fallback)
+        return decision->policy ? policy_fallback(decision->policy, menu) : 0;
     return choose_greedy(net, amounts, allowed, menu->count);
 }
 

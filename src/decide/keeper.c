@@ -97,7 +97,7 @@ static void solve_prices(struct keeper *keeper)
     struct err err;
 
     err_clear(&err);
-    if (prices_solve(keeper->service, &err))
+    if (prices_renew(keeper->service, &err))
         log_event(LOG_ERROR, "prices_not_solved", LOG_TEXT("detail", err.text));
 }
 

@@ -89,7 +89,7 @@ static const struct price_outlook *find_outlook(struct service *service, const c
 
     err_clear(&err);
     if (prices_find(service_prices(service), id, found) ||
-        (prices_solve(service, &err) == STATUS_OK &&
+        (prices_renew(service, &err) == STATUS_OK &&
          prices_find(service_prices(service), id, found)))
         return found;
     return NULL;

@@ -123,13 +123,6 @@ static void sample_free(struct sample *sample)
     free(sample->outlooks);
 }
 
-static enum status sample_solve(struct sample *sample, struct prices *prices,
-                                struct store *store, struct err *err)
-{
-    return traffic_solve(prices->traffic, store, sample->at_us, sample->budgets,
-                         sample->count, sample->outlooks, err);
-}
-
 /* --- publishing ------------------------------------------------------------------------------- */
 
 static bool has_moved(const struct sample *sample)
@@ -195,14 +188,15 @@ static void publish(struct commit *commit, const struct sample *sample)
     book_publish(commit->book, commit->now_us);
 }
 
-void prices_solve_now(struct commit *commit)
+void prices_renew_now(struct commit *commit)
 {
     struct sample sample;
     struct err err;
 
     err_clear(&err);
     if (sample_take(&sample, commit, &err) ||
-        sample_solve(&sample, commit->prices, commit->store, &err))
+        traffic_solve_now(commit->prices->traffic, commit->store, sample.at_us,
+                          sample.budgets, sample.count, sample.outlooks, &err))
         log_event(LOG_ERROR, "prices_not_solved", LOG_TEXT("detail", err.text));
     else
         publish(commit, &sample);
@@ -244,7 +238,9 @@ static enum status solve_once(struct service *service, bool *is_late, struct err
         *err = solve.job.err;
     if (!rc) {
         reader = service_reader_take(service);
-        rc = sample_solve(&solve.sample, service_prices(service), reader, err);
+        rc = traffic_solve(service_prices(service)->traffic, reader, solve.sample.at_us,
+                           solve.sample.budgets, solve.sample.count,
+                           solve.sample.outlooks, err);
         service_reader_give(service, reader);
     }
     if (!rc) {
@@ -258,7 +254,7 @@ static enum status solve_once(struct service *service, bool *is_late, struct err
     return rc;
 }
 
-enum status prices_solve(struct service *service, struct err *err)
+enum status prices_renew(struct service *service, struct err *err)
 {
     bool is_late = true;
     enum status rc = STATUS_OK;
@@ -329,27 +325,20 @@ static bool is_due(const struct budget *budget)
 void prices_note(struct commit *commit, const struct refund_case *asked,
                  const struct decision *decision)
 {
+    bool must_solve = false;
+
     traffic_note(commit->prices->traffic, commit, asked, decision);
-}
-
-bool prices_begin(struct commit *commit, const struct refund_case *asked,
-                  const struct decision *decision)
-{
-    bool has_young = false, must_solve = false;
-
-    for (int i = 0; i < decision->seen.budget_count; i++) {
+    for (int i = 0; i < decision->seen.budget_count && !must_solve; i++) {
         const struct budget *budget =
             book_find(commit->book, decision->seen.budgets[i].id);
 
-        if (!budget || !is_young(budget))
-            continue;
-        has_young = true;
-        must_solve = must_solve || is_due(budget);
+        must_solve = budget && is_young(budget) && is_due(budget);
     }
-    if (!has_young)
-        return false;
-    prices_note(commit, asked, decision);
     if (must_solve)
-        prices_solve_now(commit);
-    return true;
+        prices_renew_now(commit);
+}
+
+void prices_end(struct commit *commit, bool is_durable)
+{
+    traffic_end(commit->prices->traffic, is_durable);
 }

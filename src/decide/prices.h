@@ -19,22 +19,21 @@ void prices_close(struct prices *prices); /* NULL is fine */
 
 /* --- the commit thread ---------------------------------------------------------------------- */
 
-/* A decision was written, and may yet be undone; true when it was noted here already, because a
- * budget has only just begun, and its price cannot wait. */
-bool prices_begin(struct commit *commit, const struct refund_case *asked,
-                  const struct decision *decision);
-
-/* A decision is on disk, and was not noted before. */
+/* A decision was written. What it says of demand is learned once it is on disk; at once when a
+ * budget has only just begun and needs a price, which is then solved. */
 void prices_note(struct commit *commit, const struct refund_case *asked,
                  const struct decision *decision);
 
+/* The transaction is over: what was noted in it is on disk, or was undone. */
+void prices_end(struct commit *commit, bool is_durable);
+
 /* Solve and publish within this transaction. Trouble is logged: the prices stay as they are. */
-void prices_solve_now(struct commit *commit);
+void prices_renew_now(struct commit *commit);
 
 /* --- other threads -------------------------------------------------------------------------- */
 
 /* Solve beside the requests, and publish; waits for whoever else does. */
-enum status prices_solve(struct service *service, struct err *err);
+enum status prices_renew(struct service *service, struct err *err);
 
 /* Wait until it is time for that, or wait_us is over, or prices_wake. */
 void prices_wait(struct prices *prices, int64_t wait_us);

@@ -30,6 +30,7 @@ struct list {
     struct pacer_case notes[NOTE_COUNT];
     struct pacer_option options[NOTE_OPTION_COUNT];
     int count, option_count;
+    int kept_count, kept_option_count; /* of them: of transactions that are on disk */
 };
 
 struct cells {
@@ -219,7 +220,7 @@ static void list_add(struct list *list, uint64_t cell, int64_t at_us,
 }
 
 static enum status learn(struct traffic *traffic, struct store *store, int64_t now_us,
-                         struct err *err);
+                         bool is_in_transaction, struct err *err);
 
 void traffic_note(struct traffic *traffic, struct commit *commit,
                   const struct refund_case *asked, const struct decision *decision)
@@ -233,7 +234,7 @@ void traffic_note(struct traffic *traffic, struct commit *commit,
         pthread_mutex_unlock(&traffic->lock);
         err_clear(&err);
         pthread_mutex_lock(&traffic->pacer_lock);
-        if (learn(traffic, commit->store, commit->now_us, &err))
+        if (learn(traffic, commit->store, commit->now_us, true, &err))
             log_event(LOG_ERROR, "traffic_not_read", LOG_TEXT("detail", err.text));
         pthread_mutex_unlock(&traffic->pacer_lock);
         pthread_mutex_lock(&traffic->lock);
@@ -243,7 +244,24 @@ void traffic_note(struct traffic *traffic, struct commit *commit,
     cell = cell_find(&traffic->cells, asked);
     if (cell)
         list_add(traffic->filling, cell, traffic->latest_us, decision);
-    if (++traffic->noted_count == traffic->awaited_count)
+    traffic->noted_count++;
+    pthread_mutex_unlock(&traffic->lock);
+}
+
+void traffic_end(struct traffic *traffic, bool is_durable)
+{
+    struct list *list;
+
+    pthread_mutex_lock(&traffic->lock);
+    list = traffic->filling;
+    if (is_durable) {
+        list->kept_count = list->count;
+        list->kept_option_count = list->option_count;
+    } else {
+        list->count = list->kept_count;
+        list->option_count = list->kept_option_count;
+    }
+    if (traffic->noted_count >= traffic->awaited_count)
         pthread_cond_signal(&traffic->has_news);
     pthread_mutex_unlock(&traffic->lock);
 }
@@ -329,13 +347,30 @@ static enum status load(struct traffic *traffic, struct store *store, int64_t no
 
 /* --- learning and solving; under the pacer's lock -------------------------------------------- */
 
-static struct list *list_take(struct traffic *traffic)
+/* What is not on disk yet goes on waiting in the other list. */
+static void move_pending(struct list *from, struct list *to)
 {
-    struct list *taken = traffic->filling;
+    for (int i = from->kept_count; i < from->count; i++) {
+        struct pacer_case *note = &to->notes[to->count++];
+
+        *note = from->notes[i];
+        note->options = memcpy(&to->options[to->option_count], from->notes[i].options,
+                               (size_t)note->option_count * sizeof *note->options);
+        to->option_count += note->option_count;
+    }
+    from->count = from->kept_count;
+}
+
+static struct list *list_take(struct traffic *traffic, bool is_in_transaction)
+{
+    struct list *taken;
 
     pthread_mutex_lock(&traffic->lock);
+    taken = traffic->filling;
     traffic->filling = traffic->learning;
     traffic->learning = taken;
+    if (!is_in_transaction)
+        move_pending(taken, traffic->filling);
     pthread_mutex_unlock(&traffic->lock);
     return taken;
 }
@@ -343,15 +378,15 @@ static struct list *list_take(struct traffic *traffic)
 /* Hand to the pacer what was noted. Without what was learned before, it would be kept in its place:
  * so that comes first, and is tried once. */
 static enum status learn(struct traffic *traffic, struct store *store, int64_t now_us,
-                         struct err *err)
+                         bool is_in_transaction, struct err *err)
 {
     enum status rc = traffic->is_loaded ? STATUS_OK : load(traffic, store, now_us, err);
-    struct list *list = list_take(traffic);
+    struct list *list = list_take(traffic, is_in_transaction);
 
     traffic->is_loaded = true;
     for (int i = 0; i < list->count; i++)
         pacer_note(traffic->pacer, &list->notes[i]);
-    list->count = list->option_count = 0;
+    list->count = list->option_count = list->kept_count = list->kept_option_count = 0;
     return rc;
 }
 
@@ -420,9 +455,10 @@ static void await(struct traffic *traffic, int64_t case_count)
     pthread_mutex_unlock(&traffic->lock);
 }
 
-enum status traffic_solve(struct traffic *traffic, struct store *store, int64_t now_us,
-                          const struct budget *budgets, int budget_count,
-                          struct pacer_outlook *outlooks, struct err *err)
+static enum status solve(struct traffic *traffic, struct store *store, int64_t now_us,
+                         const struct budget *budgets, int budget_count,
+                         bool is_in_transaction, struct pacer_outlook *outlooks,
+                         struct err *err)
 {
     struct matching matching = {traffic, budgets, budget_count};
     struct pacer_budget *paced = calloc((size_t)budget_count + 1, sizeof *paced);
@@ -433,7 +469,7 @@ enum status traffic_solve(struct traffic *traffic, struct store *store, int64_t 
     for (int i = 0; i < budget_count; i++)
         paced[i] = pacer_budget_of(&budgets[i]);
     pthread_mutex_lock(&traffic->pacer_lock);
-    rc = learn(traffic, store, now_us, err);
+    rc = learn(traffic, store, now_us, is_in_transaction, err);
     if (!rc)
         rc = pacer_solve(traffic->pacer, now_us, paced, budget_count, budgets_of,
                          &matching, outlooks, err);
@@ -442,6 +478,21 @@ enum status traffic_solve(struct traffic *traffic, struct store *store, int64_t 
     pthread_mutex_unlock(&traffic->pacer_lock);
     free(paced);
     return rc;
+}
+
+enum status traffic_solve(struct traffic *traffic, struct store *store, int64_t now_us,
+                          const struct budget *budgets, int budget_count,
+                          struct pacer_outlook *outlooks, struct err *err)
+{
+    return solve(traffic, store, now_us, budgets, budget_count, false, outlooks, err);
+}
+
+enum status traffic_solve_now(struct traffic *traffic, struct store *store,
+                              int64_t now_us, const struct budget *budgets,
+                              int budget_count, struct pacer_outlook *outlooks,
+                              struct err *err)
+{
+    return solve(traffic, store, now_us, budgets, budget_count, true, outlooks, err);
 }
 
 /* --- waiting -------------------------------------------------------------------------------- */
@@ -507,7 +558,7 @@ enum status traffic_save(struct traffic *traffic, struct store *store, int64_t n
     *is_all = false;
     pthread_mutex_lock(&traffic->pacer_lock);
     if (*cursor == 0)
-        rc = learn(traffic, store, now_us, err);
+        rc = learn(traffic, store, now_us, false, err);
     for (int i = 0; i < SAVE_CURVE_COUNT && !rc && !*is_all; i++) {
         *is_all = !pacer_next_changed(traffic->pacer, cursor, &curve);
         if (!*is_all)

@@ -16,9 +16,11 @@ enum status traffic_open(struct traffic **traffic, struct err *err);
 void traffic_close(struct traffic *traffic); /* NULL is fine */
 
 /* Note a decided case: its options that policy allowed, whatever the budgets said. The commit
- * thread. */
+ * thread; it is learned from once the transaction is over and was not undone. */
 void traffic_note(struct traffic *traffic, struct commit *commit,
                   const struct refund_case *asked, const struct decision *decision);
+
+void traffic_end(struct traffic *traffic, bool is_durable);
 
 /* Prices and forecasts (budget) for now, from all that was noted; what was learned before this start
  * is read from store the first time. outlooks come in with the prices in force. Any thread; one
@@ -26,6 +28,13 @@ void traffic_note(struct traffic *traffic, struct commit *commit,
 enum status traffic_solve(struct traffic *traffic, struct store *store, int64_t now_us,
                           const struct budget *budgets, int budget_count,
                           struct pacer_outlook *outlooks, struct err *err);
+
+/* The same on the commit thread, from what was noted in this transaction too. Should it be undone,
+ * these cases are learned from twice when they run again. */
+enum status traffic_solve_now(struct traffic *traffic, struct store *store,
+                              int64_t now_us, const struct budget *budgets,
+                              int budget_count, struct pacer_outlook *outlooks,
+                              struct err *err);
 
 /* Wait until so many cases were noted as the prices solved last may stand for, or the time is over,
  * or traffic_wake. */
