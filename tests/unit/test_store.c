@@ -66,7 +66,7 @@ static void a_newer_schema_is_refused_with_both_numbers(void **state)
     for (int mode = STORE_WRITER; mode <= STORE_READER; mode++) {
         assert_status(&f, store_open(f.path, mode, &f.store, NULL, &f.err),
                       STATUS_INVALID);
-        assert_non_null(strstr(f.err.text, "database has schema 7, this program knows 2: "
+        assert_non_null(strstr(f.err.text, "database has schema 7, this program knows 3: "
                                            "use a newer redress"));
     }
     fixture_close(&f);
