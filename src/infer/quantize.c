@@ -15,9 +15,6 @@ enum {
     WORD_BITS = 32,
 };
 
-/* LightGBM's kZeroThreshold: 1e-35 as float. */
-static const double zero_threshold = 1e-35f;
-
 /* A numeric split on its way to a slot. */
 struct ask {
     uint64_t key;   /* T, as an integer of the same order */
@@ -51,8 +48,7 @@ struct builder {
 
 /* ---- comparisons as T <= x ---- */
 
-/* The smallest double that rounds to t or above: (float)x >= t is x >= it. */
-static double cutpoint_xgboost(float t)
+double cutpoint_xgboost(float t)
 {
     double before = nextafterf(t, -INFINITY);
     double middle;
@@ -483,6 +479,7 @@ static bool lay_out(struct builder *builder)
     quantizer->thresholds = aligned_alloc(64, (count + SCALE_FAN) * sizeof(double));
     if (!quantizer->thresholds)
         return false;
+    quantizer->threshold_count = count;
     for (size_t i = 0; i < count; i++)
         quantizer->thresholds[i] = NAN;
     for (int i = 0; i < quantizer->scale_count; i++) {
@@ -558,6 +555,8 @@ static bool allocate(struct builder *builder)
 
 static bool build(struct builder *builder)
 {
+    struct quantizer *quantizer = builder->quantizer;
+
     if (!allocate(builder))
         return false;
     collect_asks(builder);
@@ -567,7 +566,7 @@ static bool build(struct builder *builder)
     if (!add_sets(builder) || !lay_out(builder))
         return false;
     fill_slots(builder);
-    return true;
+    return row_tables_open(quantizer);
 }
 
 static void builder_release(struct builder *builder)
@@ -626,6 +625,7 @@ void quantizer_close(struct quantizer *quantizer)
     free(quantizer->sets);
     free(quantizer->words);
     free(quantizer->thresholds);
+    row_tables_close(quantizer->row_tables);
     free(quantizer);
 }
 

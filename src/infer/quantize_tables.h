@@ -48,9 +48,25 @@ struct quantizer {
     struct slot *slots;   /* of scales */
     struct category_set *sets;
     uint32_t *words;
-    double *thresholds;    /* aligned to 64 */
-    struct split **splits; /* (forest) */
+    double *thresholds;            /* aligned to 64 */
+    size_t threshold_count;        /* with what fills them up */
+    struct row_tables *row_tables; /* of quantize_row.c; NULL: they would not do */
+    struct split **splits;         /* (forest) */
     int forest_count;
 };
+
+/* LightGBM's kZeroThreshold: 1e-35 as float. */
+static const double zero_threshold = 1e-35f;
+
+/* The smallest double that rounds to t or above: (float)x >= t is x >= it. */
+double cutpoint_xgboost(float t);
+
+/* Once all else is laid out; false when memory is out. */
+bool row_tables_open(struct quantizer *quantizer);
+void row_tables_close(struct row_tables *tables); /* NULL is fine */
+
+/* row (feature) -> codes (slot of a scale), and zeros up to a multiple of 64. */
+void row_tables_code(const struct quantizer *quantizer, const double *row,
+                     uint8_t *codes);
 
 #endif
