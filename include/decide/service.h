@@ -41,6 +41,10 @@ struct world_holder *service_worlds(struct service *service);
 struct committer *service_committer(struct service *service);
 struct keyring *service_keyring(struct service *service);
 
+/* Uniform in [0, 1): the same for the same text as long as the data folder lives, foreseen by
+ * nobody outside. */
+double service_draw(const struct service *service, struct text of);
+
 /* A read connection for a short while; waits for a free one. Never NULL. */
 struct store *service_reader_take(struct service *service);
 void service_reader_give(struct service *service, struct store *reader);

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "optimize/explore.h"
 #include "policy/case.h"
 #include "policy/codes.h"
 
@@ -36,6 +37,16 @@ int policy_priority(const struct policy *policy);      /* higher goes first; def
 const char *policy_model(const struct policy *policy); /* NULL: no model is asked */
 int64_t policy_hold_seconds(const struct policy *policy);
 
+/* Who gets no goodwill, for good, to measure what goodwill does. */
+struct holdout {
+    int share_bps;    /* of all customers */
+    const char *salt; /* which of them */
+};
+
+/* How it explores, and whom it holds out. NULL: not. */
+const struct exploration *policy_exploration(const struct policy *policy);
+const struct holdout *policy_holdout(const struct policy *policy);
+
 /* The document's text for a code, else the catalogue's. */
 const char *policy_reason_text(const struct policy *policy, enum policy_code code);
 
@@ -62,12 +73,18 @@ struct menu {
     int count;
     bool needs_review; /* whatever is chosen, a person decides */
     struct blocker review;
+    int64_t
+        explored_max; /* chance may give that much goodwill; AMOUNT_ABSENT: no chance */
 };
 
 void option_block(struct option *option, enum policy_code code, const char *detail);
 
+/* Keep all goodwill of the menu from a customer who is held out: HOLDOUT, as the first blocker. */
+enum status policy_hold_out(const struct policy *policy, struct arena *arena,
+                            struct menu *menu, struct err *err);
+
 /* Make the menu of a case: amounts, shares and rounding; caps per issue and segment; eligibility;
- * the claim window; review conditions. No option above the order's amount in all is allowed. The
+ * the claim window; review conditions; what may be explored. No option above the order's amount in all is allowed. The
  * option of goodwill 0 is always there and always allowed. Pure. EXHAUSTED when the arena is full,
  * INVALID when the case is in another currency. */
 enum status policy_menu(const struct policy *policy, const struct refund_case *asked,

@@ -137,4 +137,17 @@ enum status api_key_update(struct store *store, const struct api_key *key,
 enum status api_key_list(struct store *store, struct arena *arena, struct api_key **keys,
                          int *count, struct err *err);
 
+/* --- secrets of the installation: made once, never shown, part of every backup ------------- */
+
+enum { SECRET_BYTES = 32 };
+
+/* CONFLICT when there is one of that name. */
+enum status secret_insert(struct store *store, const char *name,
+                          const unsigned char secret[static SECRET_BYTES],
+                          struct err *err);
+
+/* NOT_FOUND when there is none. */
+enum status secret_find(struct store *store, const char *name,
+                        unsigned char secret[static SECRET_BYTES], struct err *err);
+
 #endif

@@ -452,7 +452,7 @@ static int bench_score(int argc, char **argv)
 int command_bench(int argc, char **argv)
 {
     static const struct command commands[] = {
-        {"score", bench_score, "What scoring rows costs, per call"},
+        {"score", "What scoring rows costs, per call", .run = bench_score},
         {0},
     };
 

@@ -1,6 +1,8 @@
 /* commands.c - from a word to a command; the nearest one for a word that is none. */
 #include "app/commands.h"
 
+#include "app/call.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -86,7 +88,8 @@ int command_dispatch(const char *group, const char *summary,
         return list(*group ? group : NULL, summary, commands);
     for (const struct command *c = commands; c->name; c++)
         if (strcmp(word, c->name) == 0)
-            return c->run(argc - 1, argv + 1);
+            return c->call ? call_main(c->call, argc - 1, argv + 1)
+                           : c->run(argc - 1, argv + 1);
     nearest = command_nearest(commands, word);
     if (nearest)
         print_line(stderr,

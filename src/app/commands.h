@@ -4,10 +4,14 @@
 
 #include "app/options.h"
 
+struct call_command;
+
+/* Either run or call, see app/call.h. */
 struct command {
     const char *name; /* NULL ends a table */
-    command_main *run;
     const char *help; /* one line, without full stop */
+    command_main *run;
+    const struct call_command *call;
 };
 
 /* Run the command that argv[1] names. group: what stands before it on the command line ("budget"),

@@ -1,10 +1,11 @@
 /* db.c - redress db, redress audit: care for the data of a folder, also beside a running service. */
+#include "app/client.h"
 #include "app/commands.h"
-#include "app/print.h"
 #include "decide/service.h"
 #include "store/store.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,28 +33,57 @@ static void print_figures(const struct figure *figures, bool is_json)
 /* --- what the commands have in common --------------------------------------------------------- */
 
 struct target {
-    const char *data; /* the option, or NULL */
+    const char *folder;
     bool is_json;
 };
 
-#define TARGET_OPTIONS(target)                                                           \
-    {.name = "data",                                                                     \
-     .kind = OPTION_TEXT,                                                                \
-     .target = &(target).data,                                                           \
-     .argument = "DIR",                                                                  \
-     .help = "The data folder (default: $REDRESS_DATA, else data)."},                    \
-    {                                                                                    \
-        .name = "json", .kind = OPTION_FLAG, .target = &(target).is_json,                \
-        .help = "Print JSON."                                                            \
-    }
+/* A command. positional: what follows it, or NULL. run returns the code to exit with. */
+struct care {
+    const char *synopsis, *summary;
+    int positional_count;
+    int (*run)(const struct target *target, const char *positional, struct err *err);
+};
+
+static int care_main(const struct care *care, int argc, char **argv)
+{
+    struct client_settings settings = {0};
+    const struct option_spec options[] = {
+        {.name = "data",
+         .kind = OPTION_TEXT,
+         .target = &settings.data,
+         .argument = "DIR",
+         .help = "The data folder (default: $REDRESS_DATA, else data)."},
+        {.name = "json",
+         .kind = OPTION_FLAG,
+         .target = &settings.is_json,
+         .help = "Print JSON."},
+        {0},
+    };
+    const struct command_usage usage = {
+        .synopsis = care->synopsis,
+        .summary = care->summary,
+        .positional_min = care->positional_count,
+        .positional_max = care->positional_count,
+        .options = options,
+    };
+    const char *positionals[2];
+    int code = options_parse(&usage, argc, argv, positionals);
+    struct target target;
+    struct err err;
+
+    if (code != OPTIONS_GO_ON)
+        return code;
+    err_clear(&err);
+    target = (struct target){client_folder(&settings), settings.is_json};
+    return care->run(&target, positionals[0], &err);
+}
 
 static enum status open_reader(const struct target *target, struct store **store,
                                struct err *err)
 {
-    const struct client_settings settings = {.data = target->data};
     char path[CLIENT_PATH_BYTES];
 
-    snprintf(path, sizeof path, "%s/redress.db", client_folder(&settings));
+    snprintf(path, sizeof path, "%s/redress.db", target->folder);
     return store_open(path, STORE_READER, store, NULL, err);
 }
 
@@ -81,154 +111,130 @@ static void print_report(const struct store_report *report, bool is_json)
     }
 }
 
-static int check(const struct command_usage *usage, struct target *target, int argc,
-                 char **argv)
+static int check(const struct target *target, const char *, struct err *err)
 {
-    const char *positionals[1];
-    int code = options_parse(usage, argc, argv, positionals);
     struct store_report report = {0};
     struct store *store = NULL;
-    struct err err;
-    enum status rc;
+    enum status rc = open_reader(target, &store, err);
 
-    if (code != OPTIONS_GO_ON)
-        return code;
-    err_clear(&err);
-    rc = open_reader(target, &store, &err);
     if (!rc)
-        rc = store_check(store, &report, &err);
+        rc = store_check(store, &report, err);
     store_close(store);
     if (rc)
-        return command_failed(&err);
+        return command_failed(err);
     print_report(&report, target->is_json);
     return report.fault_count > 0 ? EXIT_REFUSED : EXIT_DONE;
 }
 
 static int db_check(int argc, char **argv)
 {
-    struct target target = {0};
-    const struct option_spec options[] = {TARGET_OPTIONS(target), {0}};
-    const struct command_usage usage = {
+    static const struct care care = {
         .synopsis = "db check [OPTIONS]",
         .summary =
             "Check the database: its structure, both hash chains, each balance "
             "against the sum of its entries, and that no budget is overspent. Exit "
             "code 1 when a check fails.",
-        .options = options,
+        .run = check,
     };
 
-    return check(&usage, &target, argc, argv);
+    return care_main(&care, argc, argv);
 }
 
 static int audit_verify(int argc, char **argv)
 {
-    struct target target = {0};
-    const struct option_spec options[] = {TARGET_OPTIONS(target), {0}};
-    const struct command_usage usage = {
+    static const struct care care = {
         .synopsis = "audit verify [OPTIONS]",
         .summary = "Verify the hash chains of the audit trail and the ledger, with all "
                    "that 'db check' checks. Exit code 1 when a check fails.",
-        .options = options,
+        .run = check,
     };
 
-    return check(&usage, &target, argc, argv);
+    return care_main(&care, argc, argv);
 }
 
 /* --- backup, stats, migrate ------------------------------------------------------------------- */
 
-static int db_backup(int argc, char **argv)
+static int backup(const struct target *target, const char *destination, struct err *err)
 {
-    struct target target = {0};
-    const struct option_spec options[] = {TARGET_OPTIONS(target), {0}};
-    const struct command_usage usage = {
-        .synopsis = "db backup DEST [OPTIONS]",
-        .summary = "Write a consistent copy of the database to the file DEST while the "
-                   "service runs, and check the copy. An existing DEST is refused. To "
-                   "restore: an empty folder with the copy as redress.db.",
-        .positional_min = 1,
-        .positional_max = 1,
-        .options = options,
-    };
-    const char *positionals[2];
-    int code = options_parse(&usage, argc, argv, positionals);
     struct store *store = NULL;
-    struct err err;
-    enum status rc;
+    enum status rc = open_reader(target, &store, err);
 
-    if (code != OPTIONS_GO_ON)
-        return code;
-    err_clear(&err);
-    rc = open_reader(&target, &store, &err);
     if (!rc)
-        rc = store_backup(store, positionals[0], &err);
+        rc = store_backup(store, destination, err);
     store_close(store);
     if (rc)
-        return command_failed(&err);
-    if (target.is_json) {
-        json_t *name = json_pack("{s:s}", "backup", positionals[0]);
+        return command_failed(err);
+    if (target->is_json) {
+        json_t *name = json_pack("{s:s}", "backup", destination);
 
         json_dumpf(name, stdout, 0);
         putchar('\n');
         json_decref(name);
     } else {
-        printf("%s: written and checked\n", positionals[0]);
+        printf("%s: written and checked\n", destination);
     }
     return EXIT_DONE;
 }
 
-static enum status print_stats(const struct target *target, struct err *err)
+static int db_backup(int argc, char **argv)
 {
-    struct store_stats stats;
+    static const struct care care = {
+        .synopsis = "db backup DEST [OPTIONS]",
+        .summary = "Write a consistent copy of the database to the file DEST while the "
+                   "service runs, and check the copy. An existing DEST is refused. To "
+                   "restore: an empty folder with the copy as redress.db.",
+        .positional_count = 1,
+        .run = backup,
+    };
+
+    return care_main(&care, argc, argv);
+}
+
+static int stats(const struct target *target, const char *, struct err *err)
+{
+    struct store_stats stored;
     struct store *store = NULL;
     enum status rc = open_reader(target, &store, err);
 
     if (!rc)
-        rc = store_stats(store, &stats, err);
+        rc = store_stats(store, &stored, err);
     store_close(store);
     if (rc)
-        return rc;
+        return command_failed(err);
     print_figures(
         (const struct figure[]){
-            {"schema_version", stats.schema_version},
-            {"file_bytes", stats.file_bytes},
-            {"wal_bytes", stats.wal_bytes},
-            {"decisions", stats.decision_count},
-            {"ledger_entries", stats.entry_count},
-            {"answers", stats.answer_count},
-            {"budgets", stats.budget_count},
-            {"policies", stats.policy_count},
-            {"model_versions", stats.model_version_count},
-            {"api_keys", stats.api_key_count},
-            {"audit_events", stats.audit_count},
+            {"schema_version", stored.schema_version},
+            {"file_bytes", stored.file_bytes},
+            {"wal_bytes", stored.wal_bytes},
+            {"decisions", stored.decision_count},
+            {"ledger_entries", stored.entry_count},
+            {"answers", stored.answer_count},
+            {"budgets", stored.budget_count},
+            {"policies", stored.policy_count},
+            {"model_versions", stored.model_version_count},
+            {"api_keys", stored.api_key_count},
+            {"audit_events", stored.audit_count},
             {0},
         },
         target->is_json);
     if (target->is_json)
         puts("}");
-    return STATUS_OK;
+    return EXIT_DONE;
 }
 
 static int db_stats(int argc, char **argv)
 {
-    struct target target = {0};
-    const struct option_spec options[] = {TARGET_OPTIONS(target), {0}};
-    const struct command_usage usage = {
+    static const struct care care = {
         .synopsis = "db stats [OPTIONS]",
         .summary = "Print sizes and counts.",
-        .options = options,
+        .run = stats,
     };
-    const char *positionals[1];
-    int code = options_parse(&usage, argc, argv, positionals);
-    struct err err;
 
-    if (code != OPTIONS_GO_ON)
-        return code;
-    err_clear(&err);
-    return print_stats(&target, &err) ? command_failed(&err) : EXIT_DONE;
+    return care_main(&care, argc, argv);
 }
 
 /* Opening for writing, under the folder's lock, is what migrates. */
-static enum status migrate(const char *folder, struct err *err)
+static enum status open_for_writing(const char *folder, struct err *err)
 {
     const struct service_settings settings = {
         .folder = folder,
@@ -246,45 +252,39 @@ static enum status migrate(const char *folder, struct err *err)
     return rc;
 }
 
+static int migrate(const struct target *target, const char *, struct err *err)
+{
+    struct store *store = NULL;
+
+    /* A folder without a database is not one to be migrated, and must not become one. */
+    if (open_reader(target, &store, err) == STATUS_NOT_FOUND)
+        return command_failed(err);
+    store_close(store);
+    err_clear(err);
+    if (open_for_writing(target->folder, err))
+        return command_failed(err);
+    return stats(target, NULL, err);
+}
+
 static int db_migrate(int argc, char **argv)
 {
-    struct target target = {0};
-    const struct option_spec options[] = {TARGET_OPTIONS(target), {0}};
-    const struct command_usage usage = {
+    static const struct care care = {
         .synopsis = "db migrate [OPTIONS]",
         .summary = "Bring the schema up to date, as 'serve' does when it starts. No "
                    "service may run on the folder.",
-        .options = options,
+        .run = migrate,
     };
-    const char *positionals[1];
-    int code = options_parse(&usage, argc, argv, positionals);
-    struct client_settings settings;
-    struct store *store = NULL;
-    struct err err;
-    enum status rc;
 
-    if (code != OPTIONS_GO_ON)
-        return code;
-    err_clear(&err);
-    settings = (struct client_settings){.data = target.data};
-    /* A folder without a database is not one to be migrated, and must not become one. */
-    if (open_reader(&target, &store, &err) == STATUS_NOT_FOUND)
-        return command_failed(&err);
-    store_close(store);
-    err_clear(&err);
-    rc = migrate(client_folder(&settings), &err);
-    if (!rc)
-        rc = print_stats(&target, &err);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    return care_main(&care, argc, argv);
 }
 
 int command_db(int argc, char **argv)
 {
     static const struct command commands[] = {
-        {"check", db_check, "Check everything that is stored"},
-        {"backup", db_backup, "Write a consistent copy"},
-        {"stats", db_stats, "Sizes and counts"},
-        {"migrate", db_migrate, "Bring the schema up to date"},
+        {"check", "Check everything that is stored", .run = db_check},
+        {"backup", "Write a consistent copy", .run = db_backup},
+        {"stats", "Sizes and counts", .run = db_stats},
+        {"migrate", "Bring the schema up to date", .run = db_migrate},
         {0},
     };
 
@@ -294,7 +294,7 @@ int command_db(int argc, char **argv)
 int command_audit(int argc, char **argv)
 {
     static const struct command commands[] = {
-        {"verify", audit_verify, "Verify the hash chains"},
+        {"verify", "Verify the hash chains", .run = audit_verify},
         {0},
     };
 

@@ -1,4 +1,5 @@
 /* decide.c - redress decide: one case, as support tooling would ask it. */
+#include "app/call.h"
 #include "app/commands.h"
 #include "app/print.h"
 #include "base/file.h"
@@ -80,46 +81,48 @@ static void print_decision(const json_t *reply)
     json_decref(options);
 }
 
+static enum status decide_file(struct call *call, struct err *err)
+{
+    const char *path = call->positionals[0], *key = call_text(call, "idempotency-key");
+    char *body;
+    size_t bytes;
+    enum status rc = file_read(path ? path : "-", CASE_BYTES_MAX, &body, &bytes, err);
+
+    if (rc)
+        return rc;
+    if (!key)
+        key = call_text(call, "key");
+    if (key)
+        call->request.idempotency_key = key;
+    call->request.body = (struct text){body, bytes};
+    rc = call_send(call, err);
+    free(body);
+    return rc;
+}
+
+static const struct call_option decide_options[] = {
+    {{"dry-run", OPTION_FLAG, NULL, NULL, "Decide, but hold and keep nothing.", 0, 0},
+     .query = "dry_run"},
+    {.spec = {"idempotency-key", OPTION_TEXT, NULL, "KEY",
+              "Asking again with it gives the same answer. Default: a new one.", 0, 0}},
+    {.spec = {"key", OPTION_TEXT, NULL, "KEY", "The same as --idempotency-key.", 0, 0}},
+    {},
+};
+
 int command_decide(int argc, char **argv)
 {
-    struct client_settings settings = {0};
-    bool is_dry_run = false;
-    const char *key = NULL;
-    const struct option_spec options[] = {
-        {"dry-run", OPTION_FLAG, &is_dry_run, NULL, "Decide, but hold and keep nothing.",
-         0, 0},
-        {"idempotency-key", OPTION_TEXT, &key, "KEY",
-         "Asking again with it gives the same answer. Default: a new one.", 0, 0},
-        {"key", OPTION_TEXT, &key, "KEY", "The same as --idempotency-key.", 0, 0},
-        CLIENT_OPTIONS(settings),
-        {0},
-    };
-    const struct command_usage usage = {
+    static const struct call_command decide = {
         .synopsis = "decide [FILE] [OPTIONS]",
         .summary = "Decide the case in FILE (default: standard input) as the service "
                    "would, and print the decision.",
         .positional_max = 1,
-        .options = options,
+        .options = decide_options,
+        .is_keyed = true,
+        .method = "POST",
+        .path = "/v1/decisions",
+        .run = decide_file,
+        .print = print_decision,
     };
-    const char *positionals[2];
-    char made_key[ID_BYTES], *body;
-    struct client_request request = {.method = "POST", .path = "/v1/decisions"};
-    int code = options_parse(&usage, argc, argv, positionals);
-    size_t bytes;
-    struct err err;
 
-    if (code != OPTIONS_GO_ON)
-        return code;
-    err_clear(&err);
-    if (file_read(positionals[0] ? positionals[0] : "-", CASE_BYTES_MAX, &body, &bytes,
-                  &err))
-        return command_failed(&err);
-    client_idempotency_key(made_key);
-    request.idempotency_key = key ? key : made_key;
-    request.body = (struct text){body, bytes};
-    if (is_dry_run)
-        request.queries[0] = (struct client_query){"dry_run", "true"};
-    code = call_and_print(&settings, &request, NULL, print_decision);
-    free(body);
-    return code;
+    return call_main(&decide, argc, argv);
 }

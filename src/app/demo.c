@@ -1,6 +1,6 @@
 /* demo.c - redress demo: an empty folder becomes a working one. */
 #include "app/bundle_body.h"
-#include "app/client.h"
+#include "app/call.h"
 #include "app/commands.h"
 #include "app/print.h"
 #include "app/samples.h"
@@ -172,12 +172,12 @@ static int bundle_files(const char *name, struct bundle_file *files)
 static enum status call(struct client *client, const char *method, const char *path,
                         struct text body, json_t **reply, struct err *err)
 {
-    char key[ID_BYTES], etag[64];
+    char key[ID_BYTES];
     struct client_request request = {
         .method = method, .path = path, .body = body, .idempotency_key = key};
 
     client_idempotency_key(key);
-    return call_json(client, &request, NULL, reply, etag, err);
+    return call_json(client, &request, reply, NULL, err);
 }
 
 static enum status make_model(struct client *client, const char *name, struct err *err)
@@ -295,9 +295,8 @@ static enum status choose_case(struct client *client, json_t **chosen, struct er
                                          .path = "/v1/decisions",
                                          .queries = {{"dry_run", "true"}},
                                          .body = text_of(candidates[i])};
-        char etag[64];
         json_t *decision = NULL;
-        enum status rc = call_json(client, &request, NULL, &decision, etag, err);
+        enum status rc = call_json(client, &request, &decision, NULL, err);
         double worth = rc ? -1 : worth_of(decision);
 
         json_decref(decision);

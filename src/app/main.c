@@ -5,18 +5,18 @@
 #include <string.h>
 
 static const struct command commands[] = {
-    {"demo", command_demo, "Make a working data folder of an empty one"},
-    {"serve", command_serve, "Answer requests over HTTP"},
-    {"key", command_key, "API keys: create, list, revoke, rotate"},
-    {"budget", command_budget, "Budgets: list, show, set, adjust, delete"},
-    {"policy", command_policy, "Policies: list, show, set, diff, rollback"},
-    {"model", command_model, "Models: check, score, push, promote, ..."},
-    {"decide", command_decide, "Decide one case"},
-    {"replay", command_replay, "Make decisions again and compare"},
-    {"bench", command_bench, "Measure: score"},
-    {"db", command_db, "The data: check, backup, stats, migrate"},
-    {"audit", command_audit, "The audit trail: verify"},
-    {"version", command_version, "Print the version"},
+    {"demo", "Make a working data folder of an empty one", .run = command_demo},
+    {"serve", "Answer requests over HTTP", .run = command_serve},
+    {"key", "API keys: create, list, revoke, rotate", .run = command_key},
+    {"budget", "Budgets: list, show, set, adjust, delete", .run = command_budget},
+    {"policy", "Policies: list, show, set, diff, rollback", .run = command_policy},
+    {"model", "Models: check, score, push, promote, ...", .run = command_model},
+    {"decide", "Decide one case", .run = command_decide},
+    {"replay", "Make decisions again and compare", .run = command_replay},
+    {"bench", "Measure: score", .run = command_bench},
+    {"db", "The data: check, backup, stats, migrate", .run = command_db},
+    {"audit", "The audit trail: verify", .run = command_audit},
+    {"version", "Print the version", .run = command_version},
     {0},
 };
 

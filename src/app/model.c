@@ -1,5 +1,6 @@
 /* model.c - redress model: versions of models, and what points at them. */
 #include "app/bundle_body.h"
+#include "app/call.h"
 #include "app/commands.h"
 #include "app/model_commands.h"
 #include "app/print.h"
@@ -42,21 +43,23 @@ static const struct column moves[] = {
     {"BY", "moved_by"},    {"REASON", "reason"}, {0},
 };
 
-/* "NAME@V" into its parts; *version is 0 when there is none. False when V is no number. */
-static bool split(const char *text, char name[static BUNDLE_NAME_BYTES_MAX + 1],
-                  long *version)
+/* "NAME@V" into its parts; *version is 0 when there is none. */
+static enum status split(struct call *call, char name[static BUNDLE_NAME_BYTES_MAX + 1],
+                         long *version, struct err *err)
 {
-    const char *at = strchr(text, '@');
+    const char *text = call->positionals[0], *at = strchr(text, '@');
     char *end;
 
     *version = 0;
-    if (!text_copy((struct text){text, at ? (size_t)(at - text) : strlen(text)}, name,
-                   BUNDLE_NAME_BYTES_MAX + 1))
-        return false;
-    if (!at)
-        return true;
-    *version = strtol(at + 1, &end, 10);
-    return at[1] >= '1' && at[1] <= '9' && *end == '\0';
+    if (text_copy((struct text){text, at ? (size_t)(at - text) : strlen(text)}, name,
+                  BUNDLE_NAME_BYTES_MAX + 1)) {
+        if (!at)
+            return STATUS_OK;
+        *version = strtol(at + 1, &end, 10);
+        if (at[1] >= '1' && at[1] <= '9' && *end == '\0')
+            return STATUS_OK;
+    }
+    return call_wrong_usage(call, err, "'%s' is not of the form NAME@VERSION", text);
 }
 
 /* --- list, show, history ---------------------------------------------------------------------- */
@@ -78,36 +81,25 @@ static void print_history(const json_t *reply)
     print_table(json_object_get(reply, "data"), moves, "nothing was moved");
 }
 
-static int model_list_main(int argc, char **argv)
-{
-    struct client_settings settings = {0};
-    const struct option_spec options[] = {CLIENT_OPTIONS(settings), {0}};
-    const struct command_usage usage = {
-        .synopsis = "model list [OPTIONS]",
-        .summary = "List all models.",
-        .options = options,
-    };
-    const char *positionals[1];
-    struct client_request request = {.method = "GET", .path = "/v1/models"};
-    int code = options_parse(&usage, argc, argv, positionals);
-
-    if (code != OPTIONS_GO_ON)
-        return code;
-    return call_and_print(&settings, &request, NULL, print_models);
-}
+static const struct call_command list = {
+    .synopsis = "model list [OPTIONS]",
+    .summary = "List all models.",
+    .method = "GET",
+    .path = "/v1/models",
+    .print = print_models,
+};
 
 /* The version that serves, else the newest. */
-static enum status find_version(struct client *client, const char *name, long *version,
+static enum status find_version(struct call *call, const char *name, long *version,
                                 struct err *err)
 {
-    struct client_request request = {.method = "GET", .path = "/v1/models"};
-    json_t *list = NULL;
+    struct client_request request = {.path = "/v1/models"};
+    json_t *models;
     const json_t *model;
-    char etag[64];
     size_t i;
-    enum status rc = call_json(client, &request, NULL, &list, etag, err);
+    enum status rc = call_get(call, &request, &models, err);
 
-    json_array_foreach(json_object_get(list, "data"), i, model)
+    json_array_foreach(json_object_get(models, "data"), i, model)
     {
         const json_t *aliases = json_object_get(model, "aliases");
         const char *found = json_string_value(json_object_get(model, "name"));
@@ -117,91 +109,53 @@ static enum status find_version(struct client *client, const char *name, long *v
             *version = (long)json_integer_value(
                 champion ? champion : json_object_get(model, "latest_version"));
     }
-    json_decref(list);
+    json_decref(models);
     if (!rc && *version == 0)
         rc = err_set(err, STATUS_NOT_FOUND, "there is no model '%s'", name);
     return rc;
 }
 
-static enum status show(struct client *client, const struct client_settings *settings,
-                        const char *name, long version, struct err *err)
+static enum status show_version(struct call *call, struct err *err)
 {
-    char path[CLIENT_PATH_BYTES], number[24];
-    struct client_request request = {.method = "GET", .path = path};
-    enum status rc = version ? STATUS_OK : find_version(client, name, &version, err);
-
-    snprintf(number, sizeof number, "%ld", version);
-    if (!rc)
-        rc = client_path(path, err, "/v1/models/%s/versions/%s", name, number);
-    if (!rc)
-        rc = call_print(client, settings, &request, NULL, print_version, err);
-    return rc;
-}
-
-static int model_show_main(int argc, char **argv)
-{
-    struct client_settings settings = {0};
-    const struct option_spec options[] = {CLIENT_OPTIONS(settings), {0}};
-    const struct command_usage usage = {
-        .synopsis = "model show NAME[@VERSION] [OPTIONS]",
-        .summary = "Show a version of a model: the champion, else the newest, unless one "
-                   "is named.",
-        .positional_min = 1,
-        .positional_max = 1,
-        .options = options,
-    };
-    const char *positionals[2];
-    int code = options_parse(&usage, argc, argv, positionals);
-    char name[BUNDLE_NAME_BYTES_MAX + 1];
-    struct client *client = NULL;
+    char name[BUNDLE_NAME_BYTES_MAX + 1], number[24];
     long version;
-    struct err err;
-    enum status rc;
+    enum status rc = split(call, name, &version, err);
 
-    if (code != OPTIONS_GO_ON)
-        return code;
-    if (!split(positionals[0], name, &version))
-        return usage_wrong(&usage, "'%s' is not of the form NAME@VERSION",
-                           positionals[0]);
-    err_clear(&err);
-    rc = client_open(&settings, &client, &err);
-    if (!rc)
-        rc = show(client, &settings, name, version, &err);
-    client_close(client);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    if (!rc && version == 0)
+        rc = find_version(call, name, &version, err);
+    if (rc)
+        return rc;
+    snprintf(number, sizeof number, "%ld", version);
+    rc = client_path(call->path, err, "/v1/models/%s/versions/%s", name, number);
+    return rc ? rc : call_send(call, err);
 }
 
-static int model_history_main(int argc, char **argv)
-{
-    struct client_settings settings = {0};
-    const char *at = NULL;
-    const struct option_spec options[] = {
-        {"at", OPTION_TEXT, &at, "TIME", "What was in force then.", 0, 0},
-        CLIENT_OPTIONS(settings),
-        {0},
-    };
-    const struct command_usage usage = {
-        .synopsis = "model history NAME [--at TIME] [OPTIONS]",
-        .summary = "What the aliases of a model pointed at, when, by whom and why.",
-        .positional_min = 1,
-        .positional_max = 1,
-        .options = options,
-    };
-    const char *positionals[2];
-    char path[CLIENT_PATH_BYTES];
-    struct client_request request = {.method = "GET", .path = path};
-    int code = options_parse(&usage, argc, argv, positionals);
-    struct err err;
+static const struct call_command show = {
+    .synopsis = "model show NAME[@VERSION] [OPTIONS]",
+    .summary = "Show a version of a model: the champion, else the newest, unless one "
+               "is named.",
+    .positional_min = 1,
+    .positional_max = 1,
+    .method = "GET",
+    .run = show_version,
+    .print = print_version,
+};
 
-    if (code != OPTIONS_GO_ON)
-        return code;
-    err_clear(&err);
-    if (client_path(path, &err, "/v1/models/%s/history", positionals[0]))
-        return command_failed(&err);
-    if (at)
-        request.queries[0] = (struct client_query){"at", at};
-    return call_and_print(&settings, &request, NULL, print_history);
-}
+static const struct call_option history_options[] = {
+    {{"at", OPTION_TEXT, NULL, "TIME", "What was in force then.", 0, 0}, .query = "at"},
+    {},
+};
+
+static const struct call_command history = {
+    .synopsis = "model history NAME [--at TIME] [OPTIONS]",
+    .summary = "What the aliases of a model pointed at, when, by whom and why.",
+    .positional_min = 1,
+    .positional_max = 1,
+    .options = history_options,
+    .method = "GET",
+    .path = "/v1/models/%s/history",
+    .print = print_history,
+};
 
 /* --- push ------------------------------------------------------------------------------------- */
 
@@ -239,59 +193,40 @@ static void print_pushed(const json_t *reply)
            (long long)json_integer_value(json_object_get(reply, "version")), sha256);
 }
 
-static enum status push(const struct client_settings *settings, const char *name,
-                        const struct bundle *bundle, struct err *err)
+static enum status push_bundle(struct call *call, struct err *err)
 {
-    char path[CLIENT_PATH_BYTES], *body = NULL;
-    struct client_request request = {.method = "POST", .path = path};
-    struct client *client = NULL;
+    const char *path = call->positionals[1];
+    struct bundle *bundle = NULL;
+    char *body = NULL;
     size_t bytes = 0;
-    enum status rc = client_path(path, err, "/v1/models/%s/versions", name);
+    enum status rc = refuse_bare(path, err);
 
+    if (!rc)
+        rc = bundle_read_path(path, &bundle, err);
     if (!rc)
         rc = bundle_body(bundle->manifest, bundle->files, bundle->file_count, &body,
                          &bytes, err);
+    call->request.body = (struct text){body, bytes};
     if (!rc)
-        rc = client_open(settings, &client, err);
-    request.body = (struct text){body, bytes};
-    if (!rc)
-        rc = call_print(client, settings, &request, NULL, print_pushed, err);
-    client_close(client);
+        rc = call_send(call, err);
     free(body);
+    bundle_free(bundle);
     return rc;
 }
 
-static int model_push_main(int argc, char **argv)
-{
-    struct client_settings settings = {.may_create = true};
-    const struct option_spec options[] = {CLIENT_OPTIONS(settings), {0}};
-    const struct command_usage usage = {
-        .synopsis = "model push NAME FILE [OPTIONS]",
-        .summary =
-            "Store a bundle (a folder with manifest.json, or one .json) as the next "
-            "version of a model, once its examples have been checked. It serves "
-            "after 'model promote'.",
-        .positional_min = 2,
-        .positional_max = 2,
-        .options = options,
-    };
-    const char *positionals[3];
-    int code = options_parse(&usage, argc, argv, positionals);
-    struct bundle *bundle = NULL;
-    struct err err;
-    enum status rc;
-
-    if (code != OPTIONS_GO_ON)
-        return code;
-    err_clear(&err);
-    rc = refuse_bare(positionals[1], &err);
-    if (!rc)
-        rc = bundle_read_path(positionals[1], &bundle, &err);
-    if (!rc)
-        rc = push(&settings, positionals[0], bundle, &err);
-    bundle_free(bundle);
-    return rc ? command_failed(&err) : EXIT_DONE;
-}
+static const struct call_command push = {
+    .synopsis = "model push NAME FILE [OPTIONS]",
+    .summary = "Store a bundle (a folder with manifest.json, or one .json) as the next "
+               "version of a model, once its examples have been checked. It serves "
+               "after 'model promote'.",
+    .positional_min = 2,
+    .positional_max = 2,
+    .may_create = true,
+    .method = "POST",
+    .path = "/v1/models/%s/versions",
+    .run = push_bundle,
+    .print = print_pushed,
+};
 
 /* --- promote, rollback ------------------------------------------------------------------------ */
 
@@ -306,85 +241,46 @@ static void print_alias(const json_t *reply)
            (long long)json_integer_value(json_object_get(reply, "version")), before);
 }
 
-static enum status point(struct client *client, const struct client_settings *settings,
-                         const char *name, const char *alias, long version,
-                         const char *reason, struct err *err)
+static enum status point(struct call *call, const char *name, long version,
+                         struct err *err)
 {
-    char path[CLIENT_PATH_BYTES];
-    struct client_request request = {.method = "PUT", .path = path};
-    enum status rc = client_path(path, err, "/v1/models/%s/aliases/%s", name, alias);
+    enum status rc = client_path(call->path, err, "/v1/models/%s/aliases/%s", name,
+                                 call_text(call, "alias"));
 
     if (rc)
         return rc;
-    return call_print(
-        client, settings, &request,
-        json_pack("{s:I, s:s}", "version", (json_int_t)version, "reason", reason),
-        print_alias, err);
+    json_object_set_new(call->body, "version", json_integer(version));
+    return call_send(call, err);
 }
 
-static int model_promote_main(int argc, char **argv)
+static enum status point_ahead(struct call *call, struct err *err)
 {
-    struct client_settings settings = {0};
-    const char *alias = "champion", *reason = NULL;
-    const struct option_spec options[] = {
-        {"alias", OPTION_TEXT, &alias, "NAME",
-         "champion (the default), challenger or shadow.", 0, 0},
-        {"reason", OPTION_TEXT, &reason, "TEXT", "Why, for the history.", 0, 0},
-        CLIENT_OPTIONS(settings),
-        {0},
-    };
-    const struct command_usage usage = {
-        .synopsis = "model promote NAME@VERSION --reason TEXT [OPTIONS]",
-        .summary = "Point an alias at a version, once that was loaded and checked. The "
-                   "champion decides from then on.",
-        .positional_min = 1,
-        .positional_max = 1,
-        .options = options,
-    };
-    const char *positionals[2];
-    int code = options_parse(&usage, argc, argv, positionals);
     char name[BUNDLE_NAME_BYTES_MAX + 1];
-    struct client *client = NULL;
     long version;
-    struct err err;
-    enum status rc;
+    enum status rc = split(call, name, &version, err);
 
-    if (code != OPTIONS_GO_ON)
-        return code;
-    if (!split(positionals[0], name, &version) || version == 0)
-        return usage_wrong(&usage, "'%s' is not of the form NAME@VERSION",
-                           positionals[0]);
-    if (!reason)
-        return usage_wrong(&usage, "--reason is needed");
-    err_clear(&err);
-    rc = client_open(&settings, &client, &err);
-    if (!rc)
-        rc = point(client, &settings, name, alias, version, reason, &err);
-    client_close(client);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    if (!rc && version == 0)
+        rc = call_wrong_usage(call, err, "'%s' names no VERSION: say NAME@VERSION", name);
+    return rc ? rc : point(call, name, version, err);
 }
 
 /* The newest version before the present one that can still be served. */
-static enum status roll_back(struct client *client,
-                             const struct client_settings *settings, const char *name,
-                             const char *alias, const char *reason, struct err *err)
+static enum status point_back(struct call *call, struct err *err)
 {
-    char path[CLIENT_PATH_BYTES], etag[64];
-    struct client_request request = {.method = "GET", .path = path};
-    json_t *history = NULL;
+    const char *name = call->positionals[0], *alias = call_text(call, "alias");
+    struct client_request request = {.path = call->path};
+    json_t *moves_made;
     const json_t *move;
     long current = -1;
     size_t i;
     bool is_over = false;
-    enum status rc = client_path(path, err, "/v1/models/%s/history", name);
+    enum status rc = call_get(call, &request, &moves_made, err);
 
-    if (!rc)
-        rc = call_json(client, &request, NULL, &history, etag, err);
     if (rc)
         return rc;
     rc = err_set(err, STATUS_CONFLICT, "'%s' of %s has no version to go back to", alias,
                  name);
-    json_array_foreach(json_object_get(history, "data"), i, move)
+    json_array_foreach(json_object_get(moves_made, "data"), i, move)
     {
         const char *moved = json_string_value(json_object_get(move, "alias"));
         long version = (long)json_integer_value(json_object_get(move, "version"));
@@ -395,60 +291,58 @@ static enum status roll_back(struct client *client,
             current = version;
         if (version == current || version == 0)
             continue;
-        rc = point(client, settings, name, alias, version, reason, err);
+        rc = point(call, name, version, err);
         is_over = rc != STATUS_NOT_FOUND; /* that one was deleted */
     }
-    json_decref(history);
+    json_decref(moves_made);
     return rc;
 }
 
-static int model_rollback_main(int argc, char **argv)
-{
-    struct client_settings settings = {0};
-    const char *alias = "champion", *reason = NULL;
-    const struct option_spec options[] = {
-        {"alias", OPTION_TEXT, &alias, "NAME",
-         "champion (the default), challenger or shadow.", 0, 0},
-        {"reason", OPTION_TEXT, &reason, "TEXT", "Why, for the history.", 0, 0},
-        CLIENT_OPTIONS(settings),
-        {0},
-    };
-    const struct command_usage usage = {
-        .synopsis = "model rollback NAME --reason TEXT [OPTIONS]",
-        .summary = "Point an alias at the version it pointed at before.",
-        .positional_min = 1,
-        .positional_max = 1,
-        .options = options,
-    };
-    const char *positionals[2];
-    int code = options_parse(&usage, argc, argv, positionals);
-    struct client *client = NULL;
-    struct err err;
-    enum status rc;
+static const struct call_option alias_options[] = {
+    {{"alias", OPTION_TEXT, NULL, "NAME", "champion (the default), challenger or shadow.",
+      0, 0},
+     .otherwise = "champion"},
+    {{"reason", OPTION_TEXT, NULL, "TEXT", "Why, for the history.", 0, 0},
+     .body = "reason",
+     .is_needed = true},
+    {},
+};
 
-    if (code != OPTIONS_GO_ON)
-        return code;
-    if (!reason)
-        return usage_wrong(&usage, "--reason is needed");
-    err_clear(&err);
-    rc = client_open(&settings, &client, &err);
-    if (!rc)
-        rc = roll_back(client, &settings, positionals[0], alias, reason, &err);
-    client_close(client);
-    return rc ? command_failed(&err) : EXIT_DONE;
-}
+static const struct call_command promote = {
+    .synopsis = "model promote NAME@VERSION --reason TEXT [OPTIONS]",
+    .summary = "Point an alias at a version, once that was loaded and checked. The "
+               "champion decides from then on.",
+    .positional_min = 1,
+    .positional_max = 1,
+    .options = alias_options,
+    .method = "PUT",
+    .run = point_ahead,
+    .print = print_alias,
+};
+
+static const struct call_command rollback = {
+    .synopsis = "model rollback NAME --reason TEXT [OPTIONS]",
+    .summary = "Point an alias at the version it pointed at before.",
+    .positional_min = 1,
+    .positional_max = 1,
+    .options = alias_options,
+    .method = "PUT",
+    .path = "/v1/models/%s/history",
+    .run = point_back,
+    .print = print_alias,
+};
 
 int command_model(int argc, char **argv)
 {
     static const struct command commands[] = {
-        {"check", model_check, "What a model file is, or why it is refused"},
-        {"score", model_score, "Score the rows of a CSV file"},
-        {"push", model_push_main, "Store a bundle as the next version"},
-        {"list", model_list_main, "List all models"},
-        {"show", model_show_main, "Show a version"},
-        {"promote", model_promote_main, "Point an alias at a version"},
-        {"rollback", model_rollback_main, "Point an alias at the version before"},
-        {"history", model_history_main, "What the aliases pointed at, and why"},
+        {"check", "What a model file is, or why it is refused", .run = model_check},
+        {"score", "Score the rows of a CSV file", .run = model_score},
+        {"push", "Store a bundle as the next version", .call = &push},
+        {"list", "List all models", .call = &list},
+        {"show", "Show a version", .call = &show},
+        {"promote", "Point an alias at a version", .call = &promote},
+        {"rollback", "Point an alias at the version before", .call = &rollback},
+        {"history", "What the aliases pointed at, and why", .call = &history},
         {0},
     };
 

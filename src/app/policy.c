@@ -1,4 +1,5 @@
 /* policy.c - redress policy: the rules, their revisions, and what differs between two. */
+#include "app/call.h"
 #include "app/commands.h"
 #include "app/json_diff.h"
 #include "app/print.h"
@@ -51,122 +52,71 @@ static void print_revision(const json_t *reply)
     }
 }
 
-static int policy_list_main(int argc, char **argv)
-{
-    struct client_settings settings = {0};
-    const struct option_spec options[] = {CLIENT_OPTIONS(settings), {0}};
-    const struct command_usage usage = {
-        .synopsis = "policy list [OPTIONS]",
-        .summary = "List all policies.",
-        .options = options,
-    };
-    const char *positionals[1];
-    struct client_request request = {.method = "GET", .path = "/v1/policies"};
-    int code = options_parse(&usage, argc, argv, positionals);
+static const struct call_command list = {
+    .synopsis = "policy list [OPTIONS]",
+    .summary = "List all policies.",
+    .method = "GET",
+    .path = "/v1/policies",
+    .print = print_policies,
+};
 
-    if (code != OPTIONS_GO_ON)
-        return code;
-    return call_and_print(&settings, &request, NULL, print_policies);
-}
+static const struct call_option show_options[] = {
+    {{"revision", OPTION_INT, NULL, "N", "Default: the one in force.", 1, LONG_MAX},
+     .query = "revision"},
+    {},
+};
 
-static int policy_show_main(int argc, char **argv)
-{
-    struct client_settings settings = {0};
-    long revision = 0;
-    const struct option_spec options[] = {
-        {"revision", OPTION_INT, &revision, "N", "Default: the one in force.", 1,
-         LONG_MAX},
-        CLIENT_OPTIONS(settings),
-        {0},
-    };
-    const struct command_usage usage = {
-        .synopsis = "policy show ID [--revision N] [OPTIONS]",
-        .summary = "Show a policy, in the revision in force or an earlier one.",
-        .positional_min = 1,
-        .positional_max = 1,
-        .options = options,
-    };
-    const char *positionals[2];
-    char path[CLIENT_PATH_BYTES], number[24];
-    struct client_request request = {.method = "GET", .path = path};
-    int code = options_parse(&usage, argc, argv, positionals);
-    struct err err;
-
-    if (code != OPTIONS_GO_ON)
-        return code;
-    err_clear(&err);
-    if (client_path(path, &err, "/v1/policies/%s", positionals[0]))
-        return command_failed(&err);
-    snprintf(number, sizeof number, "%ld", revision);
-    if (revision > 0)
-        request.queries[0] = (struct client_query){"revision", number};
-    return call_and_print(&settings, &request, NULL, print_document);
-}
+static const struct call_command show = {
+    .synopsis = "policy show ID [--revision N] [OPTIONS]",
+    .summary = "Show a policy, in the revision in force or an earlier one.",
+    .positional_min = 1,
+    .positional_max = 1,
+    .options = show_options,
+    .method = "GET",
+    .path = "/v1/policies/%s",
+    .print = print_document,
+};
 
 /* --- set -------------------------------------------------------------------------------------- */
 
-static enum status set(struct client *client, const struct client_settings *settings,
-                       const char *id, const char *if_match, struct text document,
-                       struct err *err)
+/* The first revision has nothing to match. */
+static enum status put(struct call *call, struct err *err)
 {
-    char path[CLIENT_PATH_BYTES], etag[64] = "";
-    struct client_request request = {.method = "GET", .path = path};
-    json_t *current = NULL;
-    enum status rc = client_path(path, err, "/v1/policies/%s", id);
+    char *document;
+    size_t bytes;
+    enum status rc =
+        file_read(call->positionals[1], POLICY_BYTES_MAX, &document, &bytes, err);
 
-    if (!rc && !if_match) {
-        rc = call_json(client, &request, NULL, &current, etag, err);
-        if (rc == STATUS_NOT_FOUND)
-            rc = STATUS_OK;
-        json_decref(current);
-    }
     if (rc)
         return rc;
-    request.method = "PUT";
-    request.body = document;
-    request.if_match = if_match ? if_match : etag[0] ? etag : NULL;
-    return call_print(client, settings, &request, NULL, print_revision, err);
-}
-
-static int policy_set_main(int argc, char **argv)
-{
-    struct client_settings settings = {.may_create = true};
-    const char *if_match = NULL;
-    const struct option_spec options[] = {
-        {"if-match", OPTION_TEXT, &if_match, "ETAG",
-         "Only when it still has this revision, such as '\"3\"'.", 0, 0},
-        CLIENT_OPTIONS(settings),
-        {0},
-    };
-    const struct command_usage usage = {
-        .synopsis = "policy set ID FILE [OPTIONS]",
-        .summary = "Put the document in FILE (- is standard input) in force as the next "
-                   "revision of a policy.",
-        .positional_min = 2,
-        .positional_max = 2,
-        .options = options,
-    };
-    const char *positionals[3];
-    int code = options_parse(&usage, argc, argv, positionals);
-    struct client *client = NULL;
-    char *document = NULL;
-    size_t bytes = 0;
-    struct err err;
-    enum status rc;
-
-    if (code != OPTIONS_GO_ON)
-        return code;
-    err_clear(&err);
-    rc = file_read(positionals[1], POLICY_BYTES_MAX, &document, &bytes, &err);
-    if (!rc)
-        rc = client_open(&settings, &client, &err);
-    if (!rc)
-        rc = set(client, &settings, positionals[0], if_match,
-                 (struct text){document, bytes}, &err);
-    client_close(client);
+    call->request.body = (struct text){document, bytes};
+    rc = call_match(call, err);
+    if (!rc || rc == STATUS_NOT_FOUND)
+        rc = call_send(call, err);
     free(document);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    return rc;
 }
+
+static const struct call_option set_options[] = {
+    {{"if-match", OPTION_TEXT, NULL, "ETAG",
+      "Only when it still has this revision, such as '\"3\"'.", 0, 0},
+     .is_if_match = true},
+    {},
+};
+
+static const struct call_command set = {
+    .synopsis = "policy set ID FILE [OPTIONS]",
+    .summary = "Put the document in FILE (- is standard input) in force as the next "
+               "revision of a policy.",
+    .positional_min = 2,
+    .positional_max = 2,
+    .options = set_options,
+    .may_create = true,
+    .method = "PUT",
+    .path = "/v1/policies/%s",
+    .run = put,
+    .print = print_revision,
+};
 
 /* --- diff ------------------------------------------------------------------------------------- */
 
@@ -175,21 +125,6 @@ static void strip(json_t *document)
 {
     for (int i = 0; around[i]; i++)
         json_object_del(document, around[i]);
-}
-
-static enum status fetch(struct client *client, const char *id, const char *revision,
-                         json_t **document, struct err *err)
-{
-    char path[CLIENT_PATH_BYTES], etag[64];
-    struct client_request request = {
-        .method = "GET", .path = path, .queries = {{"revision", revision}}};
-    enum status rc = client_path(path, err, "/v1/policies/%s", id);
-
-    if (!rc)
-        rc = call_json(client, &request, NULL, document, etag, err);
-    if (!rc)
-        strip(*document);
-    return rc;
 }
 
 static enum status load(const char *path, json_t **document, struct err *err)
@@ -216,43 +151,44 @@ struct comparison {
     char before_name[VALUE_TEXT_BYTES], after_name[VALUE_TEXT_BYTES];
 };
 
-/* What the one in force is called, with its number. */
-static enum status fetch_present(struct client *client, const char *id, json_t **document,
-                                 char name[static VALUE_TEXT_BYTES], struct err *err)
+/* A revision, NULL for the one in force; *number is which one it is. */
+static enum status fetch(struct call *call, const char *revision, json_t **document,
+                         long long *number, struct err *err)
 {
-    char path[CLIENT_PATH_BYTES], etag[64];
-    struct client_request request = {.method = "GET", .path = path};
-    enum status rc = client_path(path, err, "/v1/policies/%s", id);
+    struct client_request request = {.path = call->path,
+                                     .queries = {{"revision", revision}}};
+    enum status rc = call_get(call, &request, document, err);
 
-    if (!rc)
-        rc = call_json(client, &request, NULL, document, etag, err);
     if (rc)
         return rc;
-    snprintf(name, VALUE_TEXT_BYTES, "%.200s@%lld (in force)", id,
-             (long long)json_integer_value(json_object_get(*document, "revision")));
+    *number = json_integer_value(json_object_get(*document, "revision"));
     strip(*document);
     return STATUS_OK;
 }
 
 /* An earlier revision became the present one; the present one would become what a file says. */
-static enum status fetch_both(struct client *client, const char *id, const char *other,
-                              struct comparison *comparison, struct err *err)
+static enum status fetch_both(struct call *call, struct comparison *comparison,
+                              struct err *err)
 {
-    bool is_revision = other[0] == '@';
-    enum status rc;
+    const char *id = call->positionals[0], *other = call->positionals[1];
+    char present_name[VALUE_TEXT_BYTES];
+    json_t *present;
+    long long number;
+    enum status rc = fetch(call, NULL, &present, &number, err);
 
-    if (is_revision) {
-        rc = fetch_present(client, id, &comparison->after, comparison->after_name, err);
-        if (!rc)
-            rc = fetch(client, id, other + 1, &comparison->before, err);
-        snprintf(comparison->before_name, VALUE_TEXT_BYTES, "%.200s%.100s", id, other);
+    if (rc)
         return rc;
+    snprintf(present_name, sizeof present_name, "%.200s@%lld (in force)", id, number);
+    if (other[0] == '@') {
+        comparison->after = present;
+        memcpy(comparison->after_name, present_name, sizeof present_name);
+        snprintf(comparison->before_name, VALUE_TEXT_BYTES, "%.200s%.100s", id, other);
+        return fetch(call, other + 1, &comparison->before, &number, err);
     }
-    rc = fetch_present(client, id, &comparison->before, comparison->before_name, err);
-    if (!rc)
-        rc = load(other, &comparison->after, err);
+    comparison->before = present;
+    memcpy(comparison->before_name, present_name, sizeof present_name);
     snprintf(comparison->after_name, VALUE_TEXT_BYTES, "%.400s", other);
-    return rc;
+    return load(other, &comparison->after, err);
 }
 
 static void print_comparison(const struct comparison *comparison)
@@ -266,90 +202,62 @@ static void print_comparison(const struct comparison *comparison)
     (void)json_diff_print(comparison->before, comparison->after, stdout);
 }
 
-static int policy_diff_main(int argc, char **argv)
+static enum status compare(struct call *call, struct err *err)
 {
-    struct client_settings settings = {0};
-    const struct option_spec options[] = {CLIENT_OPTIONS(settings), {0}};
-    const struct command_usage usage = {
-        .synopsis = "policy diff ID FILE|@REVISION [OPTIONS]",
-        .summary = "What FILE would change in the policy in force; or what was changed "
-                   "from an earlier revision to the one in force. One line per value: "
-                   "before -> after.",
-        .positional_min = 2,
-        .positional_max = 2,
-        .options = options,
-    };
-    const char *positionals[3];
-    int code = options_parse(&usage, argc, argv, positionals);
     struct comparison comparison = {0};
-    struct client *client = NULL;
-    struct err err;
-    enum status rc;
+    enum status rc = fetch_both(call, &comparison, err);
 
-    if (code != OPTIONS_GO_ON)
-        return code;
-    err_clear(&err);
-    rc = client_open(&settings, &client, &err);
-    if (!rc)
-        rc = fetch_both(client, positionals[0], positionals[1], &comparison, &err);
-    client_close(client);
-    if (!rc && settings.is_json)
+    if (!rc && call->settings.is_json)
         json_diff_dump(comparison.before, comparison.after, stdout);
     else if (!rc)
         print_comparison(&comparison);
     json_decref(comparison.before);
     json_decref(comparison.after);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    return rc;
 }
+
+static const struct call_command diff = {
+    .synopsis = "policy diff ID FILE|@REVISION [OPTIONS]",
+    .summary = "What FILE would change in the policy in force; or what was changed "
+               "from an earlier revision to the one in force. One line per value: "
+               "before -> after.",
+    .positional_min = 2,
+    .positional_max = 2,
+    .path = "/v1/policies/%s",
+    .run = compare,
+};
 
 /* --- rollback --------------------------------------------------------------------------------- */
 
-static int policy_rollback_main(int argc, char **argv)
-{
-    struct client_settings settings = {0};
-    const char *reason = NULL;
-    long revision = 0;
-    const struct option_spec options[] = {
-        {"revision", OPTION_INT, &revision, "N", "The revision to return to.", 1,
-         LONG_MAX},
-        {"reason", OPTION_TEXT, &reason, "TEXT", "Why, for the audit trail.", 0, 0},
-        CLIENT_OPTIONS(settings),
-        {0},
-    };
-    const struct command_usage usage = {
-        .synopsis = "policy rollback ID --revision N --reason TEXT [OPTIONS]",
-        .summary = "Put an earlier revision in force again, as the next one.",
-        .positional_min = 1,
-        .positional_max = 1,
-        .options = options,
-    };
-    const char *positionals[2];
-    char path[CLIENT_PATH_BYTES];
-    struct client_request request = {.method = "POST", .path = path};
-    int code = options_parse(&usage, argc, argv, positionals);
-    struct err err;
+static const struct call_option rollback_options[] = {
+    {{"revision", OPTION_INT, NULL, "N", "The revision to return to.", 1, LONG_MAX},
+     .body = "revision",
+     .is_needed = true},
+    {{"reason", OPTION_TEXT, NULL, "TEXT", "Why, for the audit trail.", 0, 0},
+     .body = "reason",
+     .is_needed = true},
+    {},
+};
 
-    if (code != OPTIONS_GO_ON)
-        return code;
-    if (revision == 0 || !reason)
-        return usage_wrong(&usage, "--revision and --reason are needed");
-    err_clear(&err);
-    if (client_path(path, &err, "/v1/policies/%s/rollback", positionals[0]))
-        return command_failed(&err);
-    return call_and_print(
-        &settings, &request,
-        json_pack("{s:I, s:s}", "revision", (json_int_t)revision, "reason", reason),
-        print_revision);
-}
+static const struct call_command rollback = {
+    .synopsis = "policy rollback ID --revision N --reason TEXT [OPTIONS]",
+    .summary = "Put an earlier revision in force again, as the next one.",
+    .positional_min = 1,
+    .positional_max = 1,
+    .options = rollback_options,
+    .method = "POST",
+    .path = "/v1/policies/%s/rollback",
+    .print = print_revision,
+};
 
 int command_policy(int argc, char **argv)
 {
     static const struct command commands[] = {
-        {"list", policy_list_main, "List all policies"},
-        {"show", policy_show_main, "Show one, or an earlier revision of it"},
-        {"set", policy_set_main, "Put a document in force"},
-        {"diff", policy_diff_main, "What a document or revision would change"},
-        {"rollback", policy_rollback_main, "Return to an earlier revision"},
+        {"list", "List all policies", .call = &list},
+        {"show", "Show one, or an earlier revision of it", .call = &show},
+        {"set", "Put a document in force", .call = &set},
+        {"diff", "What a document or revision would change", .call = &diff},
+        {"rollback", "Return to an earlier revision", .call = &rollback},
         {0},
     };
 

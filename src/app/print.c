@@ -1,6 +1,9 @@
 #include "app/print.h"
 
+#include "base/text.h"
+
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,94 +198,4 @@ void print_values(const json_t *object, const struct column *columns)
         value_text(value, text);
         printf("%s:%*s %s\n", c->title, width - width_of(c->title), "", text);
     }
-}
-
-void print_raw(const struct client_reply *reply)
-{
-    fwrite(reply->body, 1, reply->bytes, stdout);
-    if (reply->bytes > 0 && reply->body[reply->bytes - 1] != '\n')
-        putchar('\n');
-}
-
-/* --- calls ------------------------------------------------------------------------------------ */
-
-/* Send the request with its body, which is decref'd. */
-static enum status call_body(struct client *client, struct client_request *request,
-                             json_t *body, struct client_reply *reply, struct err *err)
-{
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    enum status rc;
-
-    json_decref(body);
-    if (body && !text)
-        return err_set(err, STATUS_EXHAUSTED, "no memory for the request");
-    if (text)
-        request->body = text_of(text);
-    rc = client_call(client, request, reply, err);
-    if (text)
-        request->body = (struct text){0};
-    free(text);
-    return rc;
-}
-
-static enum status reply_read(const struct client_reply *reply, json_t **root,
-                              struct err *err)
-{
-    *root = json_loadb(reply->body, reply->bytes, JSON_DECODE_ANY, NULL);
-    if (!*root && reply->bytes > 0)
-        return err_set(err, STATUS_MALFORMED, "the reply is not JSON");
-    return STATUS_OK;
-}
-
-enum status call_json(struct client *client, struct client_request *request, json_t *body,
-                      json_t **root, char etag[static 64], struct err *err)
-{
-    struct client_reply reply;
-    enum status rc = call_body(client, request, body, &reply, err);
-
-    *root = NULL;
-    if (rc)
-        return rc;
-    memcpy(etag, reply.etag, sizeof reply.etag);
-    rc = reply_read(&reply, root, err);
-    client_reply_free(&reply);
-    return rc;
-}
-
-enum status call_print(struct client *client, const struct client_settings *settings,
-                       struct client_request *request, json_t *body, print_reply *print,
-                       struct err *err)
-{
-    struct client_reply reply;
-    json_t *root = NULL;
-    enum status rc = call_body(client, request, body, &reply, err);
-
-    if (rc)
-        return rc;
-    if (settings->is_json)
-        print_raw(&reply);
-    else
-        rc = reply_read(&reply, &root, err);
-    if (!rc && !settings->is_json)
-        print(root);
-    json_decref(root);
-    client_reply_free(&reply);
-    return rc;
-}
-
-int call_and_print(const struct client_settings *settings, struct client_request *request,
-                   json_t *body, print_reply *print)
-{
-    struct client *client = NULL;
-    struct err err;
-    enum status rc;
-
-    err_clear(&err);
-    rc = client_open(settings, &client, &err);
-    if (rc)
-        json_decref(body);
-    else
-        rc = call_print(client, settings, request, body, print, &err);
-    client_close(client);
-    return rc ? command_failed(&err) : EXIT_DONE;
 }

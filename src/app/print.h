@@ -2,8 +2,6 @@
 #ifndef REDRESS_APP_PRINT_H
 #define REDRESS_APP_PRINT_H
 
-#include "app/client.h"
-
 #include <jansson.h>
 
 /* One column of a table, or one line of a list of values. */
@@ -23,23 +21,5 @@ void print_table(const json_t *rows, const struct column *columns, const char *n
 
 /* "title: value", aligned. What is not there is left out. */
 void print_values(const json_t *object, const struct column *columns);
-
-/* The reply as it came, with a line end. */
-void print_raw(const struct client_reply *reply);
-
-/* Make one call and print its reply: as it came with --json, else through print. Returns the code
- * to exit with. body may be NULL; it is decref'd. */
-typedef void print_reply(const json_t *reply);
-int call_and_print(const struct client_settings *settings, struct client_request *request,
-                   json_t *body, print_reply *print);
-
-/* The same on a client that is open. */
-enum status call_print(struct client *client, const struct client_settings *settings,
-                       struct client_request *request, json_t *body, print_reply *print,
-                       struct err *err);
-
-/* A call whose reply is read: *root is decref'd by the caller, NULL when there was no body. */
-enum status call_json(struct client *client, struct client_request *request, json_t *body,
-                      json_t **root, char etag[static 64], struct err *err);
 
 #endif

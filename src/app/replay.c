@@ -1,4 +1,5 @@
 /* replay.c - redress replay: decisions made again from what was stored, and compared. */
+#include "app/call.h"
 #include "app/commands.h"
 #include "app/print.h"
 #include "base/clock.h"
@@ -55,12 +56,12 @@ static void print_difference(const char *id, const json_t *reply)
 static enum status replay_one(struct replay *replay, const char *id, json_t **reply,
                               struct err *err)
 {
-    char path[CLIENT_PATH_BYTES], etag[64];
+    char path[CLIENT_PATH_BYTES];
     struct client_request request = {.method = "POST", .path = path};
     enum status rc = client_path(path, err, "/v1/decisions/%s/replay", id);
 
     if (!rc)
-        rc = call_json(replay->client, &request, NULL, reply, etag, err);
+        rc = call_json(replay->client, &request, reply, NULL, err);
     if (rc)
         return err_wrap(err, "%s", id);
     replay->checked++;
@@ -100,27 +101,22 @@ static enum status replay_page(struct replay *replay, const json_t *page, struct
 
 static enum status replay_all(struct replay *replay, struct err *err)
 {
-    char cursor[128] = "", etag[64];
+    char cursor[128];
     struct client_request request = {
         .method = "GET",
         .path = "/v1/decisions",
         .queries = {{"limit", PAGE_COUNT}, {"order", "asc"}},
     };
-    bool has_more = true;
-    enum status rc = STATUS_OK;
+    json_t *page = NULL;
+    enum status rc;
 
-    while (!rc && has_more) {
-        const char *next;
-        json_t *page = NULL;
-
-        rc = call_json(replay->client, &request, NULL, &page, etag, err);
+    do {
+        json_decref(page);
+        rc = call_json(replay->client, &request, &page, NULL, err);
         if (!rc)
             rc = replay_page(replay, page, err);
-        next = json_string_value(json_object_get(page, "next_cursor"));
-        has_more = next && snprintf(cursor, sizeof cursor, "%s", next) > 0;
-        request.queries[2] = (struct client_query){"after", cursor};
-        json_decref(page);
-    }
+    } while (!rc && call_next_page(&request, page, cursor));
+    json_decref(page);
     end_progress(replay);
     return rc;
 }

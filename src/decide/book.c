@@ -235,6 +235,13 @@ static bool budget_matches(const struct budget *budget, const struct refund_case
            part_matches(budget->scope_currency, text_of(asked->currency));
 }
 
+void book_view(const struct budget *budget, struct budget_view *view)
+{
+    memcpy(view->id, budget->id, sizeof view->id);
+    view->shadow_price = budget->pacing == PACING_NONE ? 0 : budget->shadow_price;
+    view->remaining = budget_remaining(budget);
+}
+
 enum status book_match(const struct book *book, const struct refund_case *asked,
                        struct budget_view *views, int *count, struct err *err)
 {
@@ -255,9 +262,7 @@ enum status book_match(const struct book *book, const struct refund_case *asked,
             return err_fault(err, "", "too_many_budgets",
                              "more than %d budgets cover this case",
                              DECISION_BUDGET_COUNT_MAX);
-        memcpy(view->id, budget->id, sizeof view->id);
-        view->shadow_price = budget->pacing == PACING_NONE ? 0 : budget->shadow_price;
-        view->remaining = budget_remaining(budget);
+        book_view(budget, view);
         ++*count;
     }
     return STATUS_OK;

@@ -26,6 +26,9 @@ enum status book_flush(struct book *book, struct store *store, struct err *err);
 enum status book_match(const struct book *book, const struct refund_case *asked,
                        struct budget_view *views, int *count, struct err *err);
 
+/* A budget as a decision sees it. */
+void book_view(const struct budget *budget, struct budget_view *view);
+
 /* The budget to look at or to change with book_touch; NULL when there is none. */
 struct budget *book_find(struct book *book, const char *id);
 void book_touch(struct book *book, struct budget *budget);

@@ -42,6 +42,25 @@ static enum status look_back(struct store *store, const struct refund_case *aske
     return rc;
 }
 
+/* A retry has the same idempotency key, hence the same draw; a dry run has none and keeps nothing,
+ * and must not foretell what will be drawn. */
+static enum status take_draw(struct action *action, struct decision *decision,
+                             struct err *err)
+{
+    const char *of;
+
+    if (!decision_wants_draw(decision))
+        return STATUS_OK;
+    of = action->scope_key.bytes > 0
+             ? arena_format(action->arena, "decision %.*s", TEXT_ARG(action->scope_key))
+             : arena_format(action->arena, "dry_run %s", action->request_id);
+    if (!of)
+        return arena_exhausted(err);
+    decision->seen.draw = service_draw(action->service, text_of(of));
+    decision->seen.has_draw = true;
+    return STATUS_OK;
+}
+
 /* The decision as a row, after its answer was recorded. */
 static enum status record(struct action *action, struct commit *commit,
                           const struct decision *decision,
@@ -111,6 +130,8 @@ static enum status decide_perform(struct action *action, struct commit *commit,
                     &decision->seen.budget_count, err);
     if (!rc)
         rc = look_back(commit->store, asked, &decision->seen, err);
+    if (!rc)
+        rc = take_draw(action, decision, err);
     if (!rc)
         rc = decision_finish(asked, action->arena, decision, err);
     if (rc)

@@ -1,7 +1,9 @@
 #include "decide/decision.h"
 
 #include "base/clock.h"
+#include "decide/chance.h"
 #include "optimize/choose.h"
+#include "optimize/explore.h"
 
 #include <assert.h>
 #include <math.h>
@@ -63,9 +65,23 @@ static enum status score(const struct served_model *model,
 static enum status menu_of_nothing(const struct refund_case *asked, struct menu *menu)
 {
     menu->count = 1;
+    menu->explored_max = AMOUNT_ABSENT;
     menu->options[0] = (struct option){
         .amount = asked->entitled_amount, .is_allowed = true, .is_scored = true};
     return STATUS_OK;
+}
+
+/* For good: a function of policy and customer alone. */
+static enum status hold_out(const struct refund_case *asked, struct arena *arena,
+                            struct decision *decision, struct err *err)
+{
+    const struct holdout *holdout = policy_holdout(decision->policy);
+
+    if (!holdout || chance_of_customer(holdout->salt, asked->customer_id) * BPS_WHOLE >=
+                        holdout->share_bps)
+        return STATUS_OK;
+    decision->mode = MODE_HOLDOUT;
+    return policy_hold_out(decision->policy, arena, &decision->menu, err);
 }
 
 enum status decision_prepare(const struct world *world, const struct refund_case *asked,
@@ -87,6 +103,8 @@ enum status decision_prepare(const struct world *world, const struct refund_case
     decision->policy_id = policy->id;
     decision->policy_revision = policy->revision;
     rc = policy_menu(policy->policy, asked, now_us, arena, &decision->menu, err);
+    if (!rc)
+        rc = hold_out(asked, arena, decision, err);
     if (rc)
         return rc;
     policy_needs(policy->policy, asked, &decision->seen.needs);
@@ -159,7 +177,21 @@ static void add_reason(struct decision *decision, enum policy_code code, bool is
         .code = code, .is_for = is_for, .contribution = contribution, .text = text};
 }
 
-static int choose(struct decision *decision)
+/* What was chosen elsewhere, as far as it is still allowed: options rise by amount. */
+static int planned(const struct decision *decision)
+{
+    const struct menu *menu = &decision->menu;
+    int best = 0;
+
+    for (int i = 1; i < menu->count; i++)
+        if (menu->options[i].is_allowed &&
+            menu->options[i].amount <= decision->seen.planned_amount)
+            best = i;
+    return best;
+}
+
+/* Without chance. */
+static int choose(const struct decision *decision)
 {
     double net[OPTION_COUNT_MAX];
     int64_t amounts[OPTION_COUNT_MAX];
@@ -173,7 +205,41 @@ static int choose(struct decision *decision)
     }
     if (decision->is_fallback)
         return decision->policy ? policy_fallback(decision->policy, menu) : 0;
+    if (decision->seen.is_planned)
+        return planned(decision);
     return choose_greedy(net, amounts, allowed, menu->count);
+}
+
+bool decision_wants_draw(const struct decision *decision)
+{
+    return decision->menu.explored_max != AMOUNT_ABSENT && !decision->is_fallback;
+}
+
+/* By chance among the best and what chance may give. Sets every propensity. */
+static int draw(struct decision *decision)
+{
+    struct menu *menu = &decision->menu;
+    double net[OPTION_COUNT_MAX], costs[OPTION_COUNT_MAX], shares[OPTION_COUNT_MAX];
+    bool is_open[OPTION_COUNT_MAX];
+
+    static_assert(OPTION_COUNT_MAX <= (int)EXPLORE_OPTION_COUNT_MAX);
+    if (!decision->seen.has_draw || decision->seen.is_planned ||
+        !decision_wants_draw(decision)) {
+        menu->options[decision->best].propensity = 1;
+        return decision->best;
+    }
+    for (int i = 0; i < menu->count; i++) {
+        const struct option *option = &menu->options[i];
+
+        net[i] = option->net_value;
+        costs[i] = option->cost;
+        is_open[i] = option->is_allowed && option->goodwill <= menu->explored_max;
+    }
+    explore_probabilities(policy_exploration(decision->policy), net, costs, is_open,
+                          menu->count, decision->best, shares);
+    for (int i = 0; i < menu->count; i++)
+        menu->options[i].propensity = shares[i];
+    return explore_choose(shares, menu->count, decision->seen.draw);
 }
 
 /* The best option there would be at price 0, to say what the price changed. */
@@ -220,14 +286,23 @@ static void give_reasons(const struct refund_case *asked, struct decision *decis
         add_reason(decision, CODE_ENTITLED, true, (double)asked->entitled_amount, NULL);
     if (decision->is_fallback)
         add_reason(decision, decision->fallback_code, chosen->goodwill > 0, 0, NULL);
+    if (decision->mode == MODE_HOLDOUT) {
+        add_reason(decision, CODE_HOLDOUT, false, 0, NULL);
+        return;
+    }
+    if (decision->is_explored)
+        add_reason(decision, CODE_EXPLORATION, chosen->goodwill > 0,
+                   chosen->net_value - menu->options[decision->best].net_value, NULL);
     if (!decision->is_fallback && chosen->goodwill > 0) {
-        add_reason(decision, CODE_HIGH_UPLIFT, true, chosen->effect, NULL);
+        if (!decision->is_explored)
+            add_reason(decision, CODE_HIGH_UPLIFT, true, chosen->effect, NULL);
         if (policy_code_of_issue(asked->issue, &issue))
             add_reason(decision, issue, true, 0, NULL);
         if (price > 0)
             add_reason(decision, CODE_BUDGET_PRICE, false, -chosen->cost * price, NULL);
     }
-    if (!decision->is_fallback && chosen->goodwill == 0 && has_allowed_goodwill(menu)) {
+    if (!decision->is_fallback && !decision->is_explored && chosen->goodwill == 0 &&
+        has_allowed_goodwill(menu)) {
         const struct option *best = &menu->options[best_without_price(menu)];
 
         if (best->goodwill > 0)
@@ -250,24 +325,35 @@ static enum outcome outcome_of(const struct decision *decision)
     return decision->amount > 0 ? OUTCOME_CREDIT : OUTCOME_NO_CREDIT;
 }
 
-/* A person decides over goodwill; what is owed by right is paid meanwhile. */
-static enum status review(const struct refund_case *asked, struct arena *arena,
-                          struct decision *decision, struct err *err)
+/* Whether the best option goes to a person first; the others that can be drawn never do. What would
+ * happen with its probability is then nothing on top. */
+static enum status find_review(const struct refund_case *asked, struct arena *arena,
+                               struct decision *decision, bool *is_review,
+                               struct blocker *why, struct err *err)
 {
-    const struct option *chosen = &decision->menu.options[decision->chosen];
-    struct blocker why = decision->menu.review;
-    bool is_review = decision->menu.needs_review;
+    struct option *best = &decision->menu.options[decision->best];
     enum status rc = STATUS_OK;
 
-    if (!is_review && decision->policy)
-        rc = policy_review(decision->policy, asked, chosen, arena, &is_review, &why, err);
-    if (rc || !is_review)
-        return rc;
+    *is_review = decision->menu.needs_review;
+    *why = decision->menu.review;
+    if (decision->mode == MODE_HOLDOUT || !decision->policy)
+        return STATUS_OK;
+    if (!*is_review)
+        rc = policy_review(decision->policy, asked, best, arena, is_review, why, err);
+    if (!rc && *is_review && decision->best > 0) {
+        decision->menu.options[0].propensity =
+            fmin(1, decision->menu.options[0].propensity + best->propensity);
+        best->propensity = 0;
+    }
+    return rc;
+}
+
+/* A person decides over goodwill; what is owed by right is paid meanwhile. */
+static void go_to_person(const struct blocker *why, struct decision *decision)
+{
     decision->outcome = OUTCOME_REVIEW;
-    decision->recommended = chosen->amount;
-    decision->menu.options[decision->chosen].propensity = 0;
+    decision->recommended = decision->amount;
     decision->chosen = 0; /* nothing on top, until a person has decided */
-    decision->menu.options[0].propensity = 1;
     decision->goodwill = 0;
     decision->amount = decision->entitled;
     /* Said first, whatever else there was to say. */
@@ -276,8 +362,31 @@ static enum status review(const struct refund_case *asked, struct arena *arena,
     memmove(decision->reasons + 1, decision->reasons,
             (size_t)decision->reason_count * sizeof decision->reasons[0]);
     decision->reason_count++;
-    decision->reasons[0] = (struct reason){.code = why.code, .text = why.detail};
-    return STATUS_OK;
+    decision->reasons[0] = (struct reason){.code = why->code, .text = why->detail};
+}
+
+/* Choose, by chance where the policy asks for it, and say why. */
+static enum status settle_on(const struct refund_case *asked, struct arena *arena,
+                             struct decision *decision, struct err *err)
+{
+    struct menu *menu = &decision->menu;
+    struct blocker why;
+    bool is_review;
+    enum status rc;
+
+    decision->best = choose(decision);
+    assert(decision->best >= 0); /* nothing on top is always allowed */
+    decision->chosen = draw(decision);
+    decision->is_explored = decision->chosen != decision->best;
+    decision->goodwill = menu->options[decision->chosen].goodwill;
+    decision->amount = menu->options[decision->chosen].amount;
+    decision->outcome = outcome_of(decision);
+    give_reasons(asked, decision);
+    rc = find_review(asked, arena, decision, &is_review, &why, err);
+    if (!rc && is_review && !decision->is_explored)
+        go_to_person(&why, decision);
+    decision->propensity = menu->options[decision->chosen].propensity;
+    return rc;
 }
 
 enum status decision_finish(const struct refund_case *asked, struct arena *arena,
@@ -297,15 +406,7 @@ enum status decision_finish(const struct refund_case *asked, struct arena *arena
     for (int i = 0; i < menu->count; i++)
         menu->options[i].net_value =
             net_value(menu->options[i].effect, menu->options[i].cost, price);
-    decision->chosen = choose(decision);
-    assert(decision->chosen >= 0); /* nothing on top is always allowed */
-    menu->options[decision->chosen].propensity = 1;
-    decision->propensity = 1;
-    decision->goodwill = menu->options[decision->chosen].goodwill;
-    decision->amount = menu->options[decision->chosen].amount;
-    decision->outcome = outcome_of(decision);
-    give_reasons(asked, decision);
-    rc = review(asked, arena, decision, err);
+    rc = settle_on(asked, arena, decision, err);
     if (rc)
         return rc;
     decision->status = decision->amount > 0 ? DECISION_HELD : DECISION_NONE;

@@ -1,5 +1,5 @@
 /* decision.h - the decision itself: a pure function of case, world, budgets, the customer's past,
- * and time. No I/O; what it was made from is stored beside it, so that it can be made again.
+ * time, and chance. No I/O; what it was made from is stored beside it, so that it can be made again.
  *
  * Two steps: prepare (parallel, before the commit thread) and finish (serial, where money moves). Private
  * to decide/. */
@@ -41,6 +41,10 @@ struct circumstances {
     struct history history;
     struct budget_view budgets[DECISION_BUDGET_COUNT_MAX];
     int budget_count;
+    bool has_draw;          /* else nothing is left to chance */
+    double draw;            /* from [0, 1) */
+    bool is_planned;        /* chosen together with other cases, before this: */
+    int64_t planned_amount; /* take it, or the dearest allowed below it; no chance */
 };
 
 struct decision {
@@ -52,9 +56,11 @@ struct decision {
     int64_t recommended;  /* review: what would have been given; else AMOUNT_ABSENT */
     int64_t hold_seconds; /* of a person's decision: set by the caller */
     int64_t hold_expires_at_us; /* 0: no hold */
-    double propensity;
+    double propensity;          /* of what happens, after all masking */
+    bool is_explored;           /* chance gave something else than the best */
     struct reason reasons[REASON_COUNT_MAX];
     int reason_count;
+    int best; /* what would be chosen, or recommended, without chance; index into the menu */
     int chosen; /* index into the menu */
     struct menu menu;
     struct circumstances seen;
@@ -82,8 +88,15 @@ enum status decision_prepare(const struct world *world, const struct refund_case
                              int64_t now_us, struct arena *arena,
                              struct decision *decision, struct err *err);
 
+/* Whether chance takes part, so that finish wants a draw. After prepare. */
+bool decision_wants_draw(const struct decision *decision);
+
 /* Apply the past, the budgets and their prices (decision->seen must be filled in), choose, and
- * give reasons. Everything but the ids is set afterwards. */
+ * give reasons. Everything but the ids is set afterwards.
+ *
+ * Propensities are the probabilities with which each option happens, given all that is left after
+ * policy and budgets: 0 for what is blocked; of an option that a person would have to look at
+ * first, nothing on top has the probability. They sum to 1 within 1e-12. */
 enum status decision_finish(const struct refund_case *asked, struct arena *arena,
                             struct decision *decision, struct err *err);
 

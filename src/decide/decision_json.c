@@ -36,6 +36,13 @@ static void put_reasons(struct json_writer *w, const struct decision *decision)
     json_put_array_end(w);
 }
 
+/* Every bit of it: estimates divide by it. */
+static void put_propensity(struct json_writer *w, double propensity)
+{
+    json_put_key(w, "propensity");
+    json_put_double(w, propensity);
+}
+
 static void put_option(struct json_writer *w, const struct option *option)
 {
     json_put_object(w);
@@ -45,7 +52,7 @@ static void put_option(struct json_writer *w, const struct option *option)
         json_member_decimal(w, "cost", option->cost, 6);
         json_member_decimal(w, "net_value", option->net_value, 6);
     }
-    json_member_decimal(w, "propensity", option->propensity, 9);
+    put_propensity(w, option->propensity);
     json_member_bool(w, "allowed", option->is_allowed);
     if (option->blocker_count > 0) {
         json_put_key(w, "blockers");
@@ -188,8 +195,8 @@ void decision_encode(const struct decision *decision, const struct refund_case *
     put_reasons(w, decision);
     put_options(w, decision);
     put_budgets(w, decision);
-    json_member_decimal(w, "propensity", decision->propensity, 9);
-    json_member_bool(w, "explored", false);
+    put_propensity(w, decision->propensity);
+    json_member_bool(w, "explored", decision->is_explored);
     json_put_key(w, "experiment");
     json_put_null(w);
     put_versions(w, decision);
@@ -241,6 +248,12 @@ void decision_context_encode(const struct decision *decision, struct text case_b
         json_member_int(w, "override_amount", decision->amount);
         json_member_int(w, "override_hold_seconds", decision->hold_seconds);
     }
+    if (seen->has_draw) {
+        json_put_key(w, "draw");
+        json_put_double(w, seen->draw);
+    }
+    if (seen->is_planned)
+        json_member_int(w, "planned_amount", seen->planned_amount);
     put_history(w, seen);
     json_put_key(w, "budgets");
     json_put_array(w);
@@ -357,6 +370,10 @@ enum status decision_context_decode(struct text context, struct arena *arena,
             made_from->is_override = json_int(&scan, &made_from->override_amount);
         else if (text_is(key, "override_hold_seconds"))
             json_int(&scan, &made_from->override_hold_seconds);
+        else if (text_is(key, "draw"))
+            seen->has_draw = json_double(&scan, &seen->draw);
+        else if (text_is(key, "planned_amount"))
+            seen->is_planned = json_int(&scan, &seen->planned_amount);
         else if (text_is(key, "windows"))
             read_windows(&scan, seen);
         else if (text_is(key, "order_amount"))

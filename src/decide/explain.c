@@ -118,6 +118,8 @@ static void put_terms(const struct decision *decision, struct json_writer *write
         json_member_int(writer, "amount", option->amount);
         json_member_bool(writer, "chosen", i == decision->chosen);
         json_member_bool(writer, "allowed", option->is_allowed);
+        json_put_key(writer, "propensity");
+        json_put_double(writer, option->propensity);
         if (option->is_scored) {
             json_member_decimal(writer, "effect", option->effect, 6);
             json_member_decimal(writer, "cost", option->cost, 6);
@@ -150,6 +152,58 @@ static void put_terms(const struct decision *decision, struct json_writer *write
     json_put_array_end(writer);
 }
 
+/* --- which option, and by what chance ------------------------------------------------------- */
+
+static const char *rule_of(const struct again *again)
+{
+    const struct circumstances *seen = &again->decision.seen;
+
+    if (again->made_from.is_override)
+        return "a person chose the amount";
+    if (again->decision.mode == MODE_HOLDOUT)
+        return "nothing on top of what is owed: the customer belongs to the policy's "
+               "holdout";
+    if (again->decision.is_fallback)
+        return "the dearest allowed option within the policy's fallback amount";
+    if (seen->is_planned)
+        return "the option that was chosen together with other cases, or the dearest "
+               "allowed one below it";
+    if (seen->has_draw)
+        return "drawn by chance from the allowed options, each with its propensity; net "
+               "value = effect - cost - cost x the price of each budget";
+    return "the allowed option of the largest net value, where net value = "
+           "effect - cost - cost x the price of each budget";
+}
+
+/* null when nothing was left to chance. */
+static void put_exploration(const struct decision *decision, struct json_writer *writer)
+{
+    const struct exploration *exploration;
+
+    json_put_key(writer, "exploration");
+    if (!decision->seen.has_draw) {
+        json_put_null(writer);
+        return;
+    }
+    exploration = policy_exploration(decision->policy);
+    json_put_object(writer);
+    json_put_key(writer, "draw");
+    json_put_double(writer, decision->seen.draw);
+    json_member_bool(writer, "explored", decision->is_explored);
+    json_member_int(writer, "best_amount", decision->menu.options[decision->best].amount);
+    json_put_key(writer, "epsilon");
+    json_put_double(writer, exploration->epsilon);
+    json_put_key(writer, "temperature");
+    json_put_double(writer, exploration->temperature);
+    json_put_key(writer, "cost_scale");
+    json_put_double(writer, exploration->cost_scale);
+    json_put_key(writer, "floor");
+    json_put_double(writer, exploration->floor);
+    if (decision->menu.explored_max < MONEY_MINOR_MAX)
+        json_member_int(writer, "max_amount", decision->menu.explored_max);
+    json_put_object_end(writer);
+}
+
 static void put_reasons(const struct decision *decision, struct json_writer *writer)
 {
     json_put_key(writer, "reasons");
@@ -169,6 +223,8 @@ static void put_reasons(const struct decision *decision, struct json_writer *wri
 
 /* --- all of it ------------------------------------------------------------------------------ */
 
+enum { EXPLORATION_BYTES = 512 };
+
 /* The terms of the options, as in the decision and once more per budget; the model's part. */
 static size_t explain_room(const struct again *again, const struct seen_features *seen,
                            const struct contributions *contributions)
@@ -176,6 +232,7 @@ static size_t explain_room(const struct again *again, const struct seen_features
     const struct decision *decision = &again->decision;
     size_t bytes = decision_encode_room(decision, &again->made_from.asked);
 
+    bytes += EXPLORATION_BYTES;
     bytes += (size_t)(decision->menu.count * decision->seen.budget_count) *
              (128 + json_room(BUDGET_ID_BYTES));
     if (seen->model) {
@@ -209,12 +266,8 @@ static enum status explain(const struct again *again, struct arena *arena,
     json_member_string(&writer, "decision_id", decision->id);
     json_member_string(&writer, "outcome", outcome_name(decision->outcome));
     json_member_int(&writer, "amount", decision->amount);
-    json_member_string(
-        &writer, "rule",
-        again->made_from.is_override
-            ? "a person chose the amount"
-            : "the allowed option of the largest net value, where net value = "
-              "effect - cost - cost x the price of each budget");
+    json_member_string(&writer, "rule", rule_of(again));
+    put_exploration(decision, &writer);
     put_reasons(decision, &writer);
     put_terms(decision, &writer);
     contributions_put(&seen, &contributions, &writer);

@@ -24,7 +24,7 @@ static enum status check_override(const struct decision_row *row,
     if (row->status == DECISION_SETTLED)
         return err_code(err, STATUS_CONFLICT, "decision_settled",
                         "decision %s is settled: its money is spent", row->id);
-    if (row->mode != MODE_LIVE)
+    if (row->mode != MODE_LIVE && row->mode != MODE_HOLDOUT)
         return err_code(err, STATUS_CONFLICT, "decision_not_live",
                         "decision %s was not made for real", row->id);
     rc = decision_has_child(commit->store, row->id, &has_child, err);

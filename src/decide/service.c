@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "decide/book.h"
+#include "decide/chance.h"
 #include "decide/inflight.h"
 #include "decide/keeper.h"
 #include "decide/load.h"
@@ -34,6 +35,7 @@ struct service {
     struct committer *committer;
     struct keeper *keeper;
     struct worker *worker;
+    unsigned char draw_secret[SECRET_BYTES];
 
     struct store *readers[READER_COUNT_MAX];
     int reader_count, reader_free_count;
@@ -64,6 +66,11 @@ struct committer *service_committer(struct service *service)
 struct keyring *service_keyring(struct service *service)
 {
     return service->keyring;
+}
+
+double service_draw(const struct service *service, struct text of)
+{
+    return chance_draw(service->draw_secret, of);
 }
 
 bool service_claim(struct service *service, struct text scope_key)
@@ -149,6 +156,8 @@ static enum status open_parts(struct service *service,
     if (!rc && settings->has_keepers)
         rc = store_wal_reserve(service->writer, WAL_RESERVED_BYTES, err);
     if (!rc)
+        rc = chance_secret(service->writer, service->draw_secret, err);
+    if (!rc)
         rc = open_readers(service, path, settings->reader_count, err);
     if (!rc)
         rc = world_holder_open(&service->worlds, err);
@@ -227,6 +236,7 @@ void service_close(struct service *service)
         close(service->lock);
     pthread_cond_destroy(&service->reader_freed);
     pthread_mutex_destroy(&service->reader_lock);
+    sodium_memzero(service->draw_secret, sizeof service->draw_secret);
     free(service);
 }
 

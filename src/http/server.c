@@ -8,8 +8,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
-#include "base/rng.h"
-#include "http/head.h"
+#include "http/call.h"
 #include "http/listen.h"
 #include "http/probe.h"
 
@@ -17,30 +16,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 enum {
     REPLY_BYTES_PER_S_MIN = 16 << 10, /* a client that reads more slowly is cut off */
     DRAIN_POLL_US = 10000,
-    REPLY_HEADER_COUNT_MAX = 16,
-};
-
-/* One request that is under way on a connection. */
-struct call {
-    struct exchange exchange;
-    struct server *server;
-    struct MHD_Connection *connection;
-    struct watch *watch;
-    struct call *next; /* in the free list */
-    char *body;        /* content_length bytes; NULL when there is none */
-    size_t body_bytes; /* of them, received */
-    bool has_trace;    /* the client sent a trace id */
-    bool must_close;   /* after the reply */
-    bool is_deferred;
-    bool is_answered;
 };
 
 struct server {
@@ -104,90 +85,16 @@ static void call_give(struct call *call)
 
 /* --- replies -------------------------------------------------------------------------------- */
 
-/* Not a secret: it only has to differ from other spans. */
-static uint64_t random_span(void)
-{
-    static _Thread_local struct rng rng;
-    static _Thread_local bool is_seeded;
-    uint64_t seed = 0, span;
-
-    if (!is_seeded) {
-        if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
-            seed = (uint64_t)clock_monotonic_us(&system_clock) ^ (uintptr_t)&rng;
-        rng_seed(&rng, seed);
-        is_seeded = true;
-    }
-    do
-        span = rng_next(&rng);
-    while (span == 0);
-    return span;
-}
-
-struct reply_header {
-    const char *name, *value;
-};
-
-/* The headers of the reply; those without a value are left out. Returns how many. */
-static int list_headers(const struct call *call, char retry_after[static 16],
-                        char traceparent[static 64], struct reply_header *headers)
-{
-    const struct exchange *exchange = &call->exchange;
-    const struct reply *reply = &exchange->reply;
-    const char *type = reply->content_type ? reply->content_type : "application/json";
-    bool must_close = call->must_close || atomic_load(&call->server->is_draining);
-    int count = 0;
-
-    snprintf(retry_after, 16, "%d", reply->retry_after_s);
-    if (call->has_trace)
-        snprintf(traceparent, 64, "00-%s-%016llx-01", exchange->trace_id,
-                 (unsigned long long)random_span());
-    const struct reply_header all[] = {
-        {"Content-Type", reply->body.bytes > 0 ? type : NULL},
-        {"Cache-Control", "no-store"},
-        {"X-Content-Type-Options", "nosniff"},
-        {"X-Request-Id", exchange->request_id[0] ? exchange->request_id : NULL},
-        {"ETag", reply->etag[0] ? reply->etag : NULL},
-        {"Location", reply->location},
-        {"Allow", reply->allow[0] ? reply->allow : NULL},
-        {"Retry-After", reply->retry_after_s > 0 ? retry_after : NULL},
-        {"Idempotency-Replayed", reply->is_replayed ? "true" : NULL},
-        {"WWW-Authenticate", reply->status == 401 ? "Bearer" : NULL},
-        {"traceparent", call->has_trace ? traceparent : NULL},
-        {"Connection", must_close ? "close" : NULL},
-    };
-    static_assert(sizeof all / sizeof *all <= REPLY_HEADER_COUNT_MAX);
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (all[i].value)
-            headers[count++] = all[i];
-    return count;
-}
-
-/* Hand the reply to the library, which sends the body from where it is: the exchange lives until
- * on_completed. A reply that cannot be made whole is not made: the client asks again. */
 static enum MHD_Result send_reply(struct call *call)
 {
-    const struct reply *reply = &call->exchange.reply;
-    struct reply_header headers[REPLY_HEADER_COUNT_MAX];
-    char retry_after[16], traceparent[64];
-    int count = list_headers(call, retry_after, traceparent, headers);
-    struct MHD_Response *response;
-    enum MHD_Result rc = MHD_YES;
+    const struct server *server = call->server;
 
-    assert(reply->status >= 200);
-    assert(reply->status <= 599);
-    response = MHD_create_response_from_buffer(
-        reply->body.bytes, (void *)(uintptr_t)reply->body.at, MHD_RESPMEM_PERSISTENT);
-    if (!response)
-        return MHD_NO;
-    for (int i = 0; rc == MHD_YES && i < count; i++)
-        rc = MHD_add_response_header(response, headers[i].name, headers[i].value);
-    if (rc == MHD_YES)
-        rc = MHD_queue_response(call->connection, (unsigned)reply->status, response);
-    MHD_destroy_response(response);
-    watch_set(call->watch, call->server->deadline_us + (int64_t)reply->body.bytes *
-                                                           SECOND_US /
-                                                           REPLY_BYTES_PER_S_MIN);
-    return rc;
+    if (atomic_load(&server->is_draining))
+        call->must_close = true;
+    watch_set(call->watch,
+              server->deadline_us + (int64_t)call->exchange.reply.body.bytes * SECOND_US /
+                                        REPLY_BYTES_PER_S_MIN);
+    return call_reply(call);
 }
 
 /* Refused by its head: nothing that follows on this connection can be trusted. */
@@ -205,76 +112,6 @@ static void refuse_head(struct call *call, enum head_fault fault)
 }
 
 /* --- the head ------------------------------------------------------------------------------- */
-
-static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const char *name,
-                                 size_t name_bytes, const char *value, size_t value_bytes)
-{
-    (void)kind;
-    head_add(context, (struct text){name, name_bytes},
-             (struct text){value, value ? value_bytes : 0});
-    return MHD_YES;
-}
-
-struct query_list {
-    struct exchange *exchange;
-    bool is_refused;
-};
-
-static const char *decode(struct arena *arena, const char *at, size_t bytes)
-{
-    char *out = arena_alloc(arena, 1, bytes + 1);
-
-    return out && head_decode((struct text){at, bytes}, out) ? out : NULL;
-}
-
-static enum MHD_Result on_query(void *context, enum MHD_ValueKind kind, const char *name,
-                                size_t name_bytes, const char *value, size_t value_bytes)
-{
-    struct query_list *list = context;
-    struct exchange *exchange = list->exchange;
-    struct query *query = &exchange->queries[exchange->query_count];
-
-    (void)kind;
-    list->is_refused = true;
-    if (exchange->query_count == QUERY_COUNT_MAX)
-        return MHD_NO;
-    query->name = decode(&exchange->arena, name, name_bytes);
-    query->value = decode(&exchange->arena, value ? value : "", value ? value_bytes : 0);
-    if (!query->name || !query->value)
-        return MHD_NO;
-    exchange->query_count++;
-    list->is_refused = false;
-    return MHD_YES;
-}
-
-/* Fill in what the head says, or find out why it is refused. */
-static enum head_fault read_head(struct call *call, const char *target,
-                                 const char *method, const char *version)
-{
-    struct exchange *exchange = &call->exchange;
-    struct query_list queries = {.exchange = exchange};
-    struct head head = {0};
-
-    exchange->method = strcmp(method, "HEAD") == 0 ? "GET" : method;
-    exchange->path = target;
-    head_begin(&head, method, target, version);
-    MHD_get_connection_values_n(call->connection, MHD_HEADER_KIND, on_header, &head);
-    if (!head_end(&head, version))
-        return head.fault;
-    MHD_get_connection_values_n(call->connection, MHD_GET_ARGUMENT_KIND, on_query,
-                                &queries);
-    if (queries.is_refused)
-        return HEAD_FAULT_QUERY;
-    exchange->authorization = head.values[HEADER_AUTHORIZATION];
-    exchange->idempotency_key = head.values[HEADER_IDEMPOTENCY_KEY];
-    exchange->if_match = head.values[HEADER_IF_MATCH];
-    exchange->content_type = head.values[HEADER_CONTENT_TYPE];
-    exchange->content_length = head.content_length;
-    head_request_id(&head, exchange->request_id);
-    head_trace_id(&head, exchange->trace_id);
-    call->has_trace = exchange->trace_id[0] != 0;
-    return HEAD_FAULT_NONE;
-}
 
 /* Make room for the announced body. */
 static enum status expect_body(struct call *call, struct err *err)
@@ -297,7 +134,7 @@ static enum status expect_body(struct call *call, struct err *err)
 static bool begin(struct call *call, const char *target, const char *method,
                   const char *version)
 {
-    enum head_fault fault = read_head(call, target, method, version);
+    enum head_fault fault = call_read_head(call, target, method, version);
     struct err err = {0};
 
     if (fault != HEAD_FAULT_NONE) {

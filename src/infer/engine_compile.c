@@ -251,13 +251,18 @@ static bool add_candidates(struct candidates *candidates,
 struct costs {
     int64_t ns[CANDIDATE_COUNT_MAX][ROW_RANGE_COUNT];
     int64_t least_ns[ROW_RANGE_COUNT];
+    int64_t rows_ns[ROW_RANGE_COUNT]; /* the least of kernels for single rows */
 };
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
 
 static void note_cost(struct costs *costs, int candidate, int range, int64_t ns)
 {
     costs->ns[candidate][range] = ns;
-    if (ns < costs->least_ns[range])
-        costs->least_ns[range] = ns;
+    costs->least_ns[range] = least(costs->least_ns[range], ns);
 }
 
 /* Kernels for single rows take as long for each. */
@@ -271,13 +276,15 @@ static void try_rows(const struct candidates *candidates, const struct trial *tr
         if (!compiled->kernel->row)
             continue;
         ns = cost_ns(compiled, trial, 1, costs->ns[i][0]);
-        for (int range = 0; range < ROW_RANGE_COUNT; range++)
+        for (int range = 0; range < ROW_RANGE_COUNT; range++) {
             note_cost(costs, i, range, ns * range_rows[range]);
+            costs->rows_ns[range] = least(costs->rows_ns[range], ns * range_rows[range]);
+        }
     }
 }
 
-/* Kernels for blocks gain with the number of rows: from the most to the fewest, until another is
- * clearly faster. */
+/* Kernels for blocks gain with the number of rows: from the most to the fewest, until scoring them
+ * one by one is clearly faster. */
 static void try_blocks(const struct candidates *candidates, const struct trial *trial,
                        struct costs *costs)
 {
@@ -290,7 +297,7 @@ static void try_blocks(const struct candidates *candidates, const struct trial *
             int64_t ns = cost_ns(compiled, trial, range_rows[range], costs->ns[i][range]);
 
             note_cost(costs, i, range, ns);
-            if (ns / 3 > costs->least_ns[range] / 2)
+            if (ns / 3 > costs->rows_ns[range] / 2)
                 break;
         }
     }
@@ -303,7 +310,7 @@ static void find_fastest(const struct candidates *candidates, const struct trial
     struct costs costs;
 
     for (int range = 0; range < ROW_RANGE_COUNT; range++) {
-        costs.least_ns[range] = INT64_MAX;
+        costs.least_ns[range] = costs.rows_ns[range] = INT64_MAX;
         for (int i = 0; i < CANDIDATE_COUNT_MAX; i++)
             costs.ns[i][range] = INT64_MAX;
     }

@@ -65,7 +65,7 @@ extern const struct kernel kernel_scan_avx2, kernel_scan_avx512,
 
 /* For blocks of rows, with up to 64 leaves: a few rows, many rows. */
 extern const struct kernel kernel_team_avx512, kernel_team_vbmi;
-extern const struct kernel kernel_planes_avx2, kernel_planes_avx512;
+extern const struct kernel kernel_planes_avx2, kernel_lanes_avx512;
 #endif
 
 /* ---- what kernels have in common ---- */

@@ -10,8 +10,10 @@
 #include <stdalign.h>
 #include <string.h>
 
-/* Sums are on the stack. */
-enum { BLOCK_GROUP_COUNT_MAX = 64 };
+enum {
+    BLOCK_GROUP_COUNT_MAX = 64, /* sums are on the stack */
+    BLOCK_LEAF_COUNT_MAX = 64,  /* of trees, also when completed */
+};
 
 /* Functions of kernels are put together from parts that are always inlined, so that what is known
  * when compiling (how many levels, which number type) is worked out once. */
@@ -40,14 +42,44 @@ struct block_head block_head_layout(const struct kernel_forest *source,
 void block_head_compile(const struct kernel_forest *source, const struct block_head *head,
                         void *compiled);
 
-/* Write a leaf's value into the room of its tree: a float, or the lower half of a double and, behind
- * the lower halves of all leaf_count, the upper one. */
-void block_put_leaf(double value, bool is_float, int leaf_count, int index, void *leaves);
+/* Write a tree's leaves into its room: floats, or the lower halves of doubles and then the upper
+ * ones. nodes (leaf_count): where they stand in the forest, -1 where there is none. */
+void block_put_leaves(const struct kernel_forest *source, int tree, const int32_t *nodes,
+                      int leaf_count, void *leaves);
 
 /* The bytes of a number of this forest's leaves. */
 static inline size_t block_number_bytes(const struct kernel_forest *source)
 {
     return source->forest->dialect == FOREST_XGBOOST ? sizeof(float) : sizeof(double);
 }
+
+/* ---- shapes of trees ---- */
+
+struct tree_size {
+    int depth, leaf_count;
+};
+
+/* The greatest depth and the greatest number of leaves among some trees. */
+struct tree_size largest_tree(const struct kernel_forest *source, int first,
+                              int tree_count);
+
+/* The tree completed to so many levels: nodes (2^level + index), -1 where all go left; leaves
+ * (BLOCK_LEAF_COUNT_MAX), -1 where no row ends. */
+void tree_complete(const struct forest *forest, int tree, int levels, int32_t *nodes,
+                   int32_t *leaves);
+
+/* A node visited from left to right: the one between leaves i and i + 1, and the first leaf of its
+ * left subtree. With the nodes before it visited, a row ends at `leaf` unless a later node says
+ * otherwise; this one moves it to leaf i + 1 if the row turns right there and `leaf` is in the left
+ * subtree, that is, not left of its first leaf. */
+struct sweep {
+    int32_t node;
+    int first;
+};
+
+/* The nodes of a tree of up to BLOCK_LEAF_COUNT_MAX leaves from left to right, and its leaves, as
+ * above; how many nodes. */
+int tree_sweep(const struct forest *forest, int tree, struct sweep *nodes,
+               int32_t *leaves);
 
 #endif

@@ -11,26 +11,22 @@ static void bunch_init(const struct kernel_forest *source, int first,
                        struct plane_bunch *bunch)
 {
     int rest = source->forest->tree_count - first;
-    int depth = 0, leaves = 1;
+    struct tree_size size;
 
     *bunch = (struct plane_bunch){
         .tree_count = rest < PLANE_TREE_COUNT ? rest : PLANE_TREE_COUNT,
     };
-    for (int i = 0; i < bunch->tree_count; i++) {
-        int t = first + i;
-
-        if (source->tree_depths[t] > depth)
-            depth = source->tree_depths[t];
-        if (source->tree_leaf_counts[t] > leaves)
-            leaves = source->tree_leaf_counts[t];
-    }
-    bunch->is_complete = depth <= PLANE_LEVEL_MAX && (1 << depth) <= BORDER_COST * leaves;
-    bunch->levels = depth;
+    size = largest_tree(source, first, bunch->tree_count);
+    bunch->is_complete = size.depth <= PLANE_LEVEL_MAX &&
+                         (1 << size.depth) <= BORDER_COST * size.leaf_count;
+    bunch->levels = size.depth;
     if (!bunch->is_complete)
-        bunch->levels = leaves > 1 ? 32 - __builtin_clz((unsigned)leaves - 1) : 0;
+        bunch->levels =
+            size.leaf_count > 1 ? 32 - __builtin_clz((unsigned)size.leaf_count - 1) : 0;
     if (bunch->levels == 0)
         bunch->levels = 1;
-    bunch->node_count = bunch->is_complete ? (1 << bunch->levels) - 1 : leaves - 1;
+    bunch->node_count =
+        bunch->is_complete ? (1 << bunch->levels) - 1 : size.leaf_count - 1;
 }
 
 static size_t node_bytes(const struct plane_bunch *bunch)
@@ -85,7 +81,6 @@ size_t planes_measure(const struct kernel_forest *source)
 struct planting {
     const struct kernel_forest *source;
     const struct plane_bunch *bunch;
-    bool has_halves;
     int tree, lane;
     void *nodes;  /* of the bunch */
     void *leaves; /* of the tree */
@@ -105,38 +100,31 @@ static void put_leaf(const struct planting *planting, int32_t node, int index)
 {
     const struct forest *forest = planting->source->forest;
     double value = leaf_value(forest, planting->tree, &forest->nodes[node]);
-    int count = plane_leaf_count(planting->bunch->levels);
 
-    if (forest->dialect == FOREST_XGBOOST || planting->has_halves)
-        block_put_leaf(value, forest->dialect == FOREST_XGBOOST, count, index,
-                       planting->leaves);
+    if (forest->dialect == FOREST_XGBOOST)
+        ((float *)planting->leaves)[index] = (float)value;
     else
         ((double *)planting->leaves)[index] = value;
 }
 
-/* The subtree below a node, which stands at an index of its level. A leaf goes on to the left. */
-static void put_complete(const struct planting *planting, int32_t node, int level,
-                         int index)
+static void put_complete(const struct planting *planting)
 {
-    const struct forest_node *here = &planting->source->forest->nodes[node];
-    int at = (1 << level) - 1 + index;
-    struct turns *turns = (struct turns *)planting->nodes +
-                          (at * PLANE_TREE_COUNT + planting->lane) / TURN_GROUP;
+    int levels = planting->bunch->levels;
+    int32_t nodes[PLANE_LEAF_COUNT_MAX], leaves[BLOCK_LEAF_COUNT_MAX];
+    struct turns *turns = (struct turns *)planting->nodes + planting->lane / TURN_GROUP;
     int lane = planting->lane % TURN_GROUP;
 
-    if (level == planting->bunch->levels) {
-        put_leaf(planting, node, index);
-        return;
-    }
-    if (here->feature < 0) {
+    tree_complete(planting->source->forest, planting->tree, levels, nodes, leaves);
+    for (int i = 1; i < 1 << levels; i++, turns += PLANE_TREE_COUNT / TURN_GROUP) {
         turns->ranks[lane] = UINT32_MAX; /* no code is above 255 */
-        put_complete(planting, node, level + 1, 2 * index);
-        return;
+        if (nodes[i] < 0)
+            continue;
+        turns->ranks[lane] = ranks_of(planting->source, nodes[i]);
+        turns->codes[lane] = codes_of(planting->source, nodes[i]);
     }
-    turns->ranks[lane] = ranks_of(planting->source, node);
-    turns->codes[lane] = codes_of(planting->source, node);
-    put_complete(planting, here->left, level + 1, 2 * index);
-    put_complete(planting, here->right, level + 1, 2 * index + 1);
+    for (int i = 0; i < 1 << levels; i++)
+        if (leaves[i] >= 0)
+            put_leaf(planting, leaves[i], i);
 }
 
 /* A subtree waiting for its turn: its leaves begin at first and lie between two masks. */
@@ -208,12 +196,11 @@ static void put_ordered(const struct planting *planting)
 }
 
 static void put_bunch(const struct kernel_forest *source, const struct plane_bunch *bunch,
-                      int first, bool has_halves, char *base)
+                      int first, char *base)
 {
     struct planting planting = {
         .source = source,
         .bunch = bunch,
-        .has_halves = has_halves,
         .nodes = base + bunch->nodes,
         .leaves = base + bunch->leaves,
     };
@@ -224,7 +211,7 @@ static void put_bunch(const struct kernel_forest *source, const struct plane_bun
     for (; planting.lane < bunch->tree_count; planting.lane++) {
         planting.tree = first + planting.lane;
         if (bunch->is_complete)
-            put_complete(&planting, source->forest->roots[planting.tree], 0, 0);
+            put_complete(&planting);
         else
             put_ordered(&planting);
         planting.leaves = (char *)planting.leaves +
@@ -232,7 +219,7 @@ static void put_bunch(const struct kernel_forest *source, const struct plane_bun
     }
 }
 
-void planes_compile(const struct kernel_forest *source, bool has_halves, void *compiled)
+void planes_compile(const struct kernel_forest *source, void *compiled)
 {
     struct planes planes = layout(source);
     char *base = compiled;
@@ -247,7 +234,7 @@ void planes_compile(const struct kernel_forest *source, bool has_halves, void *c
         bunch_init(source, i * PLANE_TREE_COUNT, bunch);
         bunch->nodes = (uint32_t)at;
         bunch->leaves = (uint32_t)(at + node_bytes(bunch));
-        put_bunch(source, bunch, i * PLANE_TREE_COUNT, has_halves, base);
+        put_bunch(source, bunch, i * PLANE_TREE_COUNT, base);
         at = bunch->leaves + leaf_bytes(source, bunch);
     }
 }

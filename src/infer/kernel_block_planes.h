@@ -90,7 +90,6 @@ static inline size_t packed_part(uint64_t packed, int part)
 /* Trees of up to 64 leaves. */
 size_t planes_measure(const struct kernel_forest *source);
 
-/* has_halves: of a tree's doubles the lower halves stand first, then the upper ones. */
-void planes_compile(const struct kernel_forest *source, bool has_halves, void *compiled);
+void planes_compile(const struct kernel_forest *source, void *compiled);
 
 #endif

@@ -236,17 +236,12 @@ static TARGET_AVX2 void planes_block(const void *compiled, const uint8_t *codes,
                 planes->head.is_float ? (double)sums.floats[g][r] : sums.doubles[g][r];
 }
 
-static void planes_compile_whole(const struct kernel_forest *source, void *compiled)
-{
-    planes_compile(source, false, compiled);
-}
-
 const struct kernel kernel_planes_avx2 = {
     .name = "planes-avx2",
     .isa = ISA_AVX2,
     .superseded_at = ISA_AVX512,
     .measure = planes_measure,
-    .compile = planes_compile_whole,
+    .compile = planes_compile,
     .block = planes_block,
     .row_count_max = ROW_COUNT,
 };

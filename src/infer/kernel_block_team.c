@@ -49,23 +49,20 @@ static void bunch_init(const struct kernel_forest *source, int first,
                        struct team_bunch *bunch)
 {
     int rest = source->forest->tree_count - first;
-    int depth = 0, leaves = 1;
+    struct tree_size size;
 
     *bunch = (struct team_bunch){
         .tree_count = rest < TEAM_LANE_COUNT ? rest : TEAM_LANE_COUNT,
     };
-    for (int t = first; t < first + bunch->tree_count; t++) {
-        if (source->tree_depths[t] > depth)
-            depth = source->tree_depths[t];
-        if (source->tree_leaf_counts[t] > leaves)
-            leaves = source->tree_leaf_counts[t];
-    }
-    bunch->is_complete = depth <= TEAM_LEVEL_MAX && (1 << depth) <= SWEPT_COST * leaves;
-    bunch->size = bunch->is_complete ? depth : leaves - 1;
+    size = largest_tree(source, first, bunch->tree_count);
+    bunch->is_complete =
+        size.depth <= TEAM_LEVEL_MAX && (1 << size.depth) <= SWEPT_COST * size.leaf_count;
+    bunch->size = bunch->is_complete ? size.depth : size.leaf_count - 1;
     if (bunch->is_complete)
-        leaves = 1 << depth;
-    bunch->leaf_count =
-        leaves <= TEAM_LEAF_COUNT_MAX / 2 ? TEAM_LEAF_COUNT_MAX / 2 : TEAM_LEAF_COUNT_MAX;
+        size.leaf_count = 1 << size.depth;
+    bunch->leaf_count = size.leaf_count <= TEAM_LEAF_COUNT_MAX / 2
+                            ? TEAM_LEAF_COUNT_MAX / 2
+                            : TEAM_LEAF_COUNT_MAX;
 }
 
 /* Registers of a node. */
@@ -143,18 +140,8 @@ struct planting {
     const struct team *team;
     const struct team_bunch *bunch;
     int tree, lane;
-    char *nodes;  /* of the bunch */
-    void *leaves; /* of the tree */
+    char *nodes; /* of the bunch */
 };
-
-static void put_leaf(const struct planting *planting, int32_t node, int index)
-{
-    const struct forest *forest = planting->source->forest;
-
-    block_put_leaf(leaf_value(forest, planting->tree, &forest->nodes[node]),
-                   forest->dialect == FOREST_XGBOOST, planting->bunch->leaf_count, index,
-                   planting->leaves);
-}
 
 /* Write the parts of the node at an index of the bunch. */
 static void put_node(const struct planting *planting, int index, int slot, int rank,
@@ -189,51 +176,29 @@ static void put_split(const struct planting *planting, int index, int32_t node, 
     put_node(planting, index, local_slot(planting->team, split.slot), split.rank, first);
 }
 
-/* The subtree below a node, which stands at an index of its level. A leaf goes on to the left. */
-static void put_complete(const struct planting *planting, int32_t node, int level,
-                         int index)
+static void put_complete(const struct planting *planting, int32_t *leaves)
 {
-    const struct forest_node *here = &planting->source->forest->nodes[node];
-    int at = (1 << level) - 1 + index;
+    int32_t nodes[TEAM_LEAF_COUNT_MAX];
 
-    if (level == planting->bunch->size) {
-        put_leaf(planting, node, index);
-    } else if (here->feature >= 0) {
-        put_split(planting, at, node, 0);
-        put_complete(planting, here->left, level + 1, 2 * index);
-        put_complete(planting, here->right, level + 1, 2 * index + 1);
-    } else {
-        put_node(planting, at, 0, RANK_ALWAYS_LEFT, 0);
-        put_complete(planting, node, level + 1, 2 * index);
+    tree_complete(planting->source->forest, planting->tree, planting->bunch->size, nodes,
+                  leaves);
+    for (int i = 1; i < 1 << planting->bunch->size; i++) {
+        if (nodes[i] >= 0)
+            put_split(planting, i - 1, nodes[i], 0);
+        else
+            put_node(planting, i - 1, 0, RANK_ALWAYS_LEFT, 0);
     }
 }
 
-/* From left to right; the first leaf of a node is known before its subtree is. */
-static void put_swept(const struct planting *planting)
+static void put_swept(const struct planting *planting, int32_t *leaves)
 {
-    const struct forest *forest = planting->source->forest;
-    struct {
-        int32_t node;
-        int first;
-    } waiting[TEAM_LEAF_COUNT_MAX];
-    int32_t at = forest->roots[planting->tree];
-    int depth = 0, leaf = 0;
+    struct sweep nodes[TEAM_LEAF_COUNT_MAX];
+    int count = tree_sweep(planting->source->forest, planting->tree, nodes, leaves);
 
-    for (;;) {
-        for (; forest->nodes[at].feature >= 0; at = forest->nodes[at].left) {
-            waiting[depth].node = at;
-            waiting[depth++].first = leaf;
-        }
-        put_leaf(planting, at, leaf);
-        if (depth == 0)
-            break;
-        depth--;
-        put_split(planting, leaf, waiting[depth].node, waiting[depth].first);
-        at = forest->nodes[waiting[depth].node].right;
-        leaf++;
-    }
-    for (; leaf < planting->bunch->size; leaf++)
-        put_node(planting, leaf, 0, RANK_ALWAYS_LEFT, 0);
+    for (int i = 0; i < count; i++)
+        put_split(planting, i, nodes[i].node, nodes[i].first);
+    for (int i = count; i < planting->bunch->size; i++)
+        put_node(planting, i, 0, RANK_ALWAYS_LEFT, 0);
 }
 
 static void put_bunch(const struct kernel_forest *source, const struct team *team,
@@ -244,16 +209,19 @@ static void put_bunch(const struct kernel_forest *source, const struct team *tea
         .team = team,
         .bunch = bunch,
         .nodes = base + bunch->nodes,
-        .leaves = base + bunch->leaves,
     };
+    char *leaves = base + bunch->leaves;
 
     for (; planting.lane < bunch->tree_count; planting.lane++) {
+        int32_t nodes[BLOCK_LEAF_COUNT_MAX];
+
         planting.tree = first + planting.lane;
         if (bunch->is_complete)
-            put_complete(&planting, source->forest->roots[planting.tree], 0, 0);
+            put_complete(&planting, nodes);
         else
-            put_swept(&planting);
-        planting.leaves = (char *)planting.leaves + tree_leaf_bytes(source, bunch);
+            put_swept(&planting, nodes);
+        block_put_leaves(source, planting.tree, nodes, bunch->leaf_count, leaves);
+        leaves += tree_leaf_bytes(source, bunch);
     }
 }
 

@@ -6,10 +6,7 @@
  *
  * - complete: all are completed to the same number of levels, and the node that a row asks at a
  *   level is chosen by blending all of them under the turns so far.
- * - swept: nodes are visited from left to right. With leaves numbered in the same order, and the
- *   nodes up to i visited, the row ends at `leaf` unless a later node says otherwise; the node
- *   between leaves i - 1 and i moves it to leaf i if the row turns right there and `leaf` is in its
- *   left subtree, that is, not left of its first leaf.
+ * - swept: nodes are visited from left to right (see tree_sweep).
  *
  * Private to kernel_block_team*.c. */
 #ifndef REDRESS_INFER_KERNEL_BLOCK_TEAM_H

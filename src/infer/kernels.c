@@ -10,7 +10,7 @@ const struct kernel *const kernels[] = {
     &kernel_scan_avx512,
     &kernel_scan_vbmi,
     &kernel_planes_avx2,
-    &kernel_planes_avx512,
+    &kernel_lanes_avx512,
     &kernel_team_avx512,
     &kernel_team_vbmi,
 #endif

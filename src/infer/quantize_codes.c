@@ -34,8 +34,7 @@ static bool set_holds(const struct category_set *set, const uint32_t *words, dou
            words_hold(words, set->word_count, (uint32_t)(int32_t)value);
 }
 
-static void code_sets(const struct quantizer *quantizer, const double *row,
-                      uint8_t *codes)
+void code_sets(const struct quantizer *quantizer, const double *row, uint8_t *codes)
 {
     for (int i = 0; i < quantizer->set_count; i++) {
         const struct category_set *set = &quantizer->sets[i];
@@ -164,20 +163,4 @@ void quantize_row(const struct quantizer *quantizer, const double *row, uint8_t 
     }
     code_row(quantizer, row, codes);
     memset(codes + count, 0, -count % QUANTIZE_BLOCK);
-}
-
-/* ---- blocks ---- */
-
-void quantize_block(const struct quantizer *quantizer, const double *rows, int row_count,
-                    uint8_t *codes)
-{
-    uint8_t row_codes[QUANTIZE_SLOT_COUNT_MAX] = {0};
-    size_t width = (size_t)quantizer->feature_count;
-
-    memset(codes, 0, (size_t)quantizer->slot_count * QUANTIZE_BLOCK);
-    for (int r = 0; r < row_count; r++) {
-        code_row(quantizer, rows + (size_t)r * width, row_codes);
-        for (int s = 0; s < quantizer->slot_count; s++)
-            codes[(size_t)s * QUANTIZE_BLOCK + (size_t)r] = row_codes[s];
-    }
 }

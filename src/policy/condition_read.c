@@ -217,3 +217,13 @@ void read_review_rule(struct document *document, const json_t *value, const char
 {
     read_object(document, value, pointer, review_members, target);
 }
+
+struct list_form condition_rules(void (*read)(struct document *, const json_t *,
+                                              const char *, void *))
+{
+    return (struct list_form){
+        .item_bytes = sizeof(struct condition_rule),
+        .count_max = POLICY_RULE_COUNT_MAX,
+        .read = read,
+    };
+}

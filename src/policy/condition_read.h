@@ -27,4 +27,8 @@ void read_eligibility_rule(struct document *document, const json_t *value,
 void read_review_rule(struct document *document, const json_t *value, const char *pointer,
                       void *target);
 
+/* A list of rules, each by one of these. */
+struct list_form condition_rules(void (*read)(struct document *, const json_t *,
+                                              const char *, void *));
+
 #endif

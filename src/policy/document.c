@@ -65,7 +65,7 @@ void read_object(struct document *document, const json_t *value, const char *poi
     json_object_foreach((json_t *)value, key, item)
     {
         const struct member *member = member_find(members, key);
-        char known[160];
+        char known[176];
 
         pointer_member(child, pointer, text_of(key));
         if (member) {
@@ -144,6 +144,20 @@ void read_integer(struct document *document, const json_t *value, const char *po
                         (long long)least, (long long)most, meaning);
     else
         *target = json_integer_value(value);
+}
+
+void read_number(struct document *document, const json_t *value, const char *pointer,
+                 double least, double most, const char *meaning, double *target)
+{
+    double number = json_number_value(value);
+
+    if (!json_is_number(value))
+        document_refuse(document, pointer, "wrong_type", "must be a number: %s", meaning);
+    else if (!(number >= least && number <= most))
+        document_refuse(document, pointer, "out_of_range", "must be %.15g to %.15g: %s",
+                        least, most, meaning);
+    else
+        *target = number;
 }
 
 void read_amount(struct document *document, const json_t *value, const char *pointer,

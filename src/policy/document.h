@@ -59,6 +59,8 @@ void read_name(struct document *document, const json_t *value, const char *point
                void *target); /* const char *, the same */
 void read_prose(struct document *document, const json_t *value, const char *pointer,
                 void *target); /* const char *, up to 1000 bytes */
+void read_number(struct document *document, const json_t *value, const char *pointer,
+                 double least, double most, const char *meaning, double *target);
 void read_integer(struct document *document, const json_t *value, const char *pointer,
                   int64_t least, int64_t most, const char *meaning, int64_t *target);
 

@@ -234,6 +234,8 @@ enum status policy_menu(const struct policy *policy, const struct refund_case *a
         rc = cap_by_rules(policy, asked, arena, menu, err);
     if (!rc)
         rc = review_find(policy, asked, arena, &menu->needs_review, &menu->review, err);
+    if (!rc)
+        rc = exploration_reach(policy, asked, arena, menu, err);
     return rc;
 }
 

@@ -38,6 +38,16 @@ int64_t policy_hold_seconds(const struct policy *policy)
     return policy->hold_seconds;
 }
 
+const struct exploration *policy_exploration(const struct policy *policy)
+{
+    return policy->exploration.is_set ? &policy->exploration.chance : NULL;
+}
+
+const struct holdout *policy_holdout(const struct policy *policy)
+{
+    return policy->holdout.salt ? &policy->holdout : NULL;
+}
+
 const char *policy_reason_text(const struct policy *policy, enum policy_code code)
 {
     return policy->reasons[code] ? policy->reasons[code] : policy_code_text(code);

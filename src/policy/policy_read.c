@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/pointer.h"
 #include "model/bundle.h"
+#include "policy/chance_read.h"
 #include "policy/condition_read.h"
 
 enum {
@@ -350,16 +351,6 @@ static void read_claim_window(struct document *document, const json_t *value,
         read_object(document, value, pointer, members, rule);
 }
 
-static struct list_form condition_rules(void (*read)(struct document *, const json_t *,
-                                                     const char *, void *))
-{
-    return (struct list_form){
-        .item_bytes = sizeof(struct condition_rule),
-        .count_max = POLICY_RULE_COUNT_MAX,
-        .read = read,
-    };
-}
-
 static void read_eligibility(struct document *document, const json_t *value,
                              const char *pointer, void *target)
 {
@@ -446,6 +437,8 @@ static const struct member policy_members[] = {
     {"claim_window", read_claim_window, offsetof(struct policy, claim_window), false},
     {"eligibility", read_eligibility, 0, false},
     {"review", read_review, offsetof(struct policy, review), false},
+    {"exploration", read_exploration, offsetof(struct policy, exploration), false},
+    {"holdout", read_holdout, offsetof(struct policy, holdout), false},
     {"fallback", read_fallback, offsetof(struct policy, fallback_amount), false},
     {"hold", read_hold, offsetof(struct policy, hold_seconds), false},
     {"reasons", read_reasons, offsetof(struct policy, reasons), false},
@@ -506,6 +499,7 @@ enum status policy_read(const char *text, size_t bytes, struct policy **policy,
     read->menu.round_to = 1;
     read->order_limit.share_bps = SHARE_ABSENT;
     read->review.amount_over = AMOUNT_ABSENT;
+    read->exploration.amount_max = AMOUNT_ABSENT;
     read_object(&document, root, "", policy_members, read);
     check_scope(&document, read);
     if (document.is_full)

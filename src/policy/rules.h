@@ -110,6 +110,14 @@ struct review_rule {
     int when_count;
 };
 
+struct explore_rule {
+    bool is_set;
+    struct exploration chance;
+    int64_t amount_max; /* goodwill that chance may give, or AMOUNT_ABSENT */
+    struct condition_rule *unless;
+    int unless_count;
+};
+
 struct policy {
     struct arena arena; /* everything below */
     struct scope scope;
@@ -127,6 +135,8 @@ struct policy {
     struct condition_rule *eligibility;
     int eligibility_count;
     struct review_rule review;
+    struct explore_rule exploration;
+    struct holdout holdout; /* salt NULL: none */
     int64_t fallback_amount;
     int64_t hold_seconds;
     const char *reasons[CODE_COUNT]; /* NULL: the catalogue's */
@@ -158,6 +168,12 @@ const char *condition_format(const struct condition *condition, struct arena *ar
 const char *fact_format(const struct fact *fact, struct arena *arena);
 const char *comparison_name(enum comparison op);
 bool comparison_find(const char *name, enum comparison *op);
+
+/* Set how much goodwill chance may give for this case. The menu knows already whether a person
+ * decides. */
+enum status exploration_reach(const struct policy *policy,
+                              const struct refund_case *asked, struct arena *arena,
+                              struct menu *menu, struct err *err);
 
 /* Block every option that gives something on top of what is owed. */
 void menu_block(struct menu *menu, enum policy_code code, const char *detail);

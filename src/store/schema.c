@@ -171,13 +171,19 @@ static const char *const migrations[] = {
     " name TEXT NOT NULL, scopes TEXT NOT NULL, " HASH("hash") ","
     " " TIME("created_at_us") "," TIME_OR("expires_at_us") "," TIME_OR("revoked_at_us")
     ") STRICT;",
+
+    /* 2: what the installation keeps to itself, so that nobody can foresee its chance. */
+    "CREATE TABLE secrets ("
+    " name TEXT PRIMARY KEY CHECK (name <> ''),"
+    " value BLOB NOT NULL CHECK (length(value) = 32)"
+    ") STRICT;"
+    NEVER_CHANGES("secrets"),
 };
 /* clang-format on */
 
 static_assert(sizeof migrations / sizeof *migrations == STORE_SCHEMA_VERSION);
 
-/* The version of the file, after making sure that it is ours and not from the future. */
-static enum status version_read(struct store *store, int64_t *version, struct err *err)
+enum status schema_version(struct store *store, int64_t *version, struct err *err)
 {
     int64_t application = 0, objects = 0;
     enum status rc;
@@ -205,7 +211,7 @@ static enum status version_read(struct store *store, int64_t *version, struct er
 enum status schema_check(struct store *store, struct err *err)
 {
     int64_t version;
-    enum status rc = version_read(store, &version, err);
+    enum status rc = schema_version(store, &version, err);
 
     if (!rc && version < STORE_SCHEMA_VERSION)
         rc = err_set(err, STATUS_UNAVAILABLE,
@@ -232,7 +238,7 @@ static enum status migrate_from(struct store *store, int64_t version, struct err
 enum status schema_migrate(struct store *store, bool *was_created, struct err *err)
 {
     int64_t version;
-    enum status rc = version_read(store, &version, err);
+    enum status rc = schema_version(store, &version, err);
 
     *was_created = false;
     if (rc || version == STORE_SCHEMA_VERSION)
@@ -240,7 +246,7 @@ enum status schema_migrate(struct store *store, bool *was_created, struct err *e
     rc = sql_run(store, "BEGIN IMMEDIATE", "begin the migration", err);
     /* Again: another process may have been faster. */
     if (!rc)
-        rc = version_read(store, &version, err);
+        rc = schema_version(store, &version, err);
     if (!rc && version < STORE_SCHEMA_VERSION)
         rc = migrate_from(store, version, err);
     if (!rc)

@@ -111,9 +111,14 @@ void *query_push(struct query *query, struct arena *arena, void *items, int coun
     ((typeof(*(items)))query_push((query), (arena), (items), (count), (capacity),        \
                                   sizeof **(items)))
 
-/* Bring the schema of a new or older file up to date, or refuse a newer one. */
-enum status schema_migrate(struct store *store, bool *was_created, struct err *err);
+/* The schema of a file, 0 for a new one. INVALID when it is newer than ours, or another program's. */
+enum status schema_version(struct store *store, int64_t *version, struct err *err);
+
+/* Refuse a file whose schema is not ours. */
 enum status schema_check(struct store *store, struct err *err);
+
+/* Bring the schema of a new or older file up to date. */
+enum status schema_migrate(struct store *store, bool *was_created, struct err *err);
 
 /* Chains (chain.c). */
 struct entry;

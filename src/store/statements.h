@@ -210,6 +210,8 @@
     X(KEY_UPDATE, WRITE,                                                                 \
       "UPDATE api_keys SET name = ?2, scopes = ?3, hash = ?4, created_at_us = ?5,"       \
       " expires_at_us = ?6, revoked_at_us = ?7 WHERE id = ?1")                           \
+    X(SECRET_INSERT, WRITE, "INSERT INTO secrets (name, value) VALUES (?1, ?2)")         \
+    X(SECRET_FIND, READ, "SELECT value FROM secrets WHERE name = ?1")                    \
     X(KEY_FIND, READ, "SELECT " KEY_COLUMNS " FROM api_keys WHERE id = ?1")              \
     X(KEY_LIST, READ, "SELECT " KEY_COLUMNS " FROM api_keys ORDER BY number")            \
                                                                                          \

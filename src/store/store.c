@@ -173,9 +173,7 @@ static enum status configure_writer(struct store *store, bool *was_created,
 
     /* A newer or a foreign file stays as it is, its journal mode too. */
     if (!rc)
-        rc = sql_int(store, "PRAGMA user_version", &version, err);
-    if (!rc && version)
-        rc = schema_check(store, err);
+        rc = schema_version(store, &version, err);
     if (rc)
         return rc;
     code =

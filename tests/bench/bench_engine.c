@@ -107,7 +107,7 @@ struct run {
     const void *form;
     const struct quantizer *quantizer;
     const uint8_t *row_codes, *block_codes;
-    uint8_t *room; /* for the codes of two rows */
+    uint8_t *room; /* for the codes of a block */
     size_t padded;
     const double *rows;
     double *raw;
@@ -137,6 +137,17 @@ static void run_quantizer(const struct run *run, int first)
     for (int r = first; r < first + run->row_count; r++)
         quantize_row(run->quantizer, run->rows + (size_t)r * width,
                      run->room + (size_t)(r % 2) * run->padded);
+}
+
+static void run_block_quantizer(const struct run *run, int first)
+{
+    size_t width = (size_t)run->forest->feature_count;
+
+    for (int r = 0; r < run->row_count; r += QUANTIZE_BLOCK)
+        quantize_block(run->quantizer, run->rows + (size_t)(first + r) * width,
+                       run->row_count - r < QUANTIZE_BLOCK ? run->row_count - r
+                                                           : QUANTIZE_BLOCK,
+                       run->room);
 }
 
 static void run_kernel(const struct run *run, int first)
@@ -183,7 +194,7 @@ static double ns_per_call(run_fn *call, const struct run *run)
 
 static void print_line(const char *name, run_fn *call, struct run run)
 {
-    printf("  %-14s", name);
+    printf("  %-15s", name);
     for (int i = 0; i < BATCH_COUNT; i++) {
         run.row_count = batches[i];
         printf(" %12.0f", ns_per_call(call, &run));
@@ -228,8 +239,11 @@ static void bench_kernels(struct run run)
         quantize_block(quantizer, run.rows + r * width, QUANTIZE_BLOCK,
                        block_codes + r * run.padded);
     run.quantizer = quantizer;
-    run.room = allocate(2 * run.padded, 1);
+    run.room = aligned_block(QUANTIZE_BLOCK * run.padded);
+    if (!run.room)
+        abort();
     print_line("codes of rows", run_quantizer, run);
+    print_line("codes of blocks", run_block_quantizer, run);
     free(run.room);
     for (int i = 0; kernels[i]; i++) {
         size_t bytes = kernels[i]->isa <= cpu_isa() ? kernels[i]->measure(&source) : 0;
@@ -264,7 +278,7 @@ static void bench(const char *name, const struct forest *const *forests, int for
            forests[0]->tree_count, (now_ns() - begin) / 1e6);
     for (int i = 0; i < BATCH_COUNT; i++)
         printf(" %s", engine_kernel_name(engine, 0, batches[i]));
-    printf("\n  %-14s", "rows");
+    printf("\n  %-15s", "rows");
     for (int i = 0; i < BATCH_COUNT; i++)
         printf(" %12d", batches[i]);
     printf("\n");

@@ -1,51 +1,8 @@
-/* fuzz_xgboost.c - any bytes as a xgboost model; one that is accepted can be scored. */
-#include <assert.h>
-#include <math.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include "infer/evaluate.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void score(const struct forest *forest, double value)
-{
-    size_t rounds = (size_t)forest_round_count(forest);
-    size_t groups = (size_t)forest->group_count;
-    double *row = calloc((size_t)forest->feature_count + 1, sizeof *row);
-    double *raw = calloc(groups, sizeof *raw), *prediction = calloc(groups, sizeof *raw);
-    int32_t *leaves = calloc((size_t)forest->tree_count + 1, sizeof *leaves);
-
-    if (!row || !raw || !prediction || !leaves)
-        abort();
-    for (int i = 0; i < forest->feature_count; i++)
-        row[i] = value;
-    forest_raw(forest, row, 1, 0, (int)rounds, raw);
-    forest_predict(forest, raw, 1, (int)rounds, prediction);
-    forest_leaves(forest, row, 1, 0, (int)rounds, leaves);
-    free(row);
-    free(raw);
-    free(prediction);
-    free(leaves);
-}
+/* fuzz_xgboost.c - any bytes as an XGBoost model. */
+#include "fuzz/forest.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const double values[] = {0, -1.5, 3, 1e300, NAN};
-    struct forest *forest = NULL;
-    struct err err;
-    enum status rc;
-
-    err_clear(&err);
-    rc = forest_read_xgboost((const char *)data, size, &forest, &err);
-    if (rc) {
-        assert(err.status == rc);
-        assert(err.text[0]);
-        return 0;
-    }
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-        score(forest, values[i]);
-    forest_free(forest);
+    forest_try(forest_read_xgboost, (const char *)data, size);
     return 0;
 }

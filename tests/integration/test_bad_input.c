@@ -9,16 +9,13 @@
 
 #include <cmocka.h>
 
+#include "support/folder.h"
 #include "support/live_call.h"
 #include "support/server.h"
 
-#include <fcntl.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* --- the stage -------------------------------------------------------------------------------- */
 
@@ -786,202 +783,11 @@ static void a_head_that_can_be_read_in_two_ways_ends_the_connection(void **state
         fail_msg("%d complaints", wrong_count);
 }
 
-/* --- the command line ------------------------------------------------------------------------- */
-
-/* Run it; its exit code, and what it said on stderr, freed by the caller. */
-static int run(const char *const *arguments, char **said)
-{
-    char path[512];
-    int saved, file, code;
-    ssize_t bytes;
-
-    snprintf(path, sizeof path, "%s/said", stage.folder);
-    file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-    assert_true(file >= 0);
-    fflush(stderr);
-    saved = dup(STDERR_FILENO);
-    dup2(file, STDERR_FILENO);
-    code = program_run(arguments, NULL, NULL);
-    dup2(saved, STDERR_FILENO);
-    close(saved);
-    *said = calloc(1, 4096);
-    bytes = pread(file, *said, 4095, 0);
-    assert_true(bytes >= 0);
-    close(file);
-    return code;
-}
-
-static void write_text(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
-/* One line that holds these words; more lines are for wrong usage only. */
-static void assert_refused(const char *const *arguments, int code, const char *words[3])
-{
-    char *said;
-    int got = run(arguments, &said);
-
-    if (got != code)
-        fail_msg("%s: exit code %d in place of %d: %s", arguments[0], got, code, said);
-    for (int i = 0; i < 3 && words[i]; i++)
-        if (!strstr(said, words[i]))
-            fail_msg("%s: no '%s' in: %s", arguments[0], words[i], said);
-    if (strstr(said, "\nTry 'redress")) /* after wrong usage: where to read more */
-        strstr(said, "\nTry 'redress")[1] = '\0';
-    if (strchr(said, '\n') != said + strlen(said) - 1)
-        fail_msg("%s: not one line: %s", arguments[0], said);
-    free(said);
-}
-
-#define REFUSED(code, word1, word2, ...)                                                 \
-    assert_refused((const char *const[]){__VA_ARGS__, NULL}, code,                       \
-                   (const char *[3]){word1, word2, NULL})
-
-static void wrong_commands_are_wrong_usage(void **state)
-{
-    (void)state;
-    REFUSED(2, "help", NULL, "frobnicate");
-    REFUSED(2, "--frobnicate", "help", "serve", "--frobnicate");
-    REFUSED(2, "--queue", NULL, "serve", "--queue", "none");
-    REFUSED(2, "--data", NULL, "demo");
-    REFUSED(2, NULL, NULL, "model", "frobnicate");
-    REFUSED(2, NULL, NULL, "model", "check");
-}
-
-static void a_config_that_cannot_be_used_is_named(void **state)
-{
-    char path[512];
-
-    (void)state;
-    snprintf(path, sizeof path, "%s/absent.json", stage.folder);
-    REFUSED(1, path, "No such file", "serve", "--config", path, "--data", stage.folder);
-    snprintf(path, sizeof path, "%s/config.json", stage.folder);
-    write_text(path, "{\"listen\": ");
-    REFUSED(1, path, NULL, "serve", "--config", path, "--data", stage.folder);
-    write_text(path, "{\"lisen\": \"127.0.0.1:0\"}");
-    REFUSED(1, "lisen", path, "serve", "--config", path, "--data", stage.folder);
-    write_text(path, "{\"queue\": \"many\"}");
-    REFUSED(1, "queue", path, "serve", "--config", path, "--data", stage.folder);
-    write_text(path, "{\"queue\": 0}");
-    REFUSED(1, "queue", path, "serve", "--config", path, "--data", stage.folder);
-}
-
-static void a_folder_is_served_once(void **state)
-{
-    char pid[32];
-
-    (void)state;
-    snprintf(pid, sizeof pid, "%d", (int)stage.server.pid);
-    REFUSED(1, stage.folder, pid, "serve", "--data", stage.folder, "--listen",
-            "127.0.0.1:0");
-}
-
-static void a_port_in_use_is_named(void **state)
-{
-    char *folder = folder_temporary();
-
-    (void)state;
-    assert_true(demo_make(folder));
-    setenv("REDRESS_LOG_LEVEL", "error", 1);
-    REFUSED(1, stage.server.listen, "in use", "serve", "--data", folder, "--listen",
-            stage.server.listen);
-    unsetenv("REDRESS_LOG_LEVEL");
-    free(folder);
-}
-
-static void a_folder_from_a_newer_version_is_left_alone(void **state)
-{
-    char *folder = folder_temporary(), path[512];
-    sqlite3 *db;
-
-    (void)state;
-    assert_true(demo_make(folder));
-    snprintf(path, sizeof path, "%s/redress.db", folder);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 99", NULL, NULL, NULL),
-                     SQLITE_OK);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    REFUSED(1, "99", "newer", "serve", "--data", folder, "--listen", "127.0.0.1:0");
-    REFUSED(1, "99", "newer", "db", "check", "--data", folder);
-    REFUSED(1, "99", "newer", "budget", "list", "--data", folder);
-    free(folder);
-}
-
-static void a_folder_that_is_not_empty_is_no_place_for_a_demo(void **state)
-{
-    (void)state;
-    REFUSED(1, stage.folder, "not empty", "demo", "--data", stage.folder);
-}
-
-static void a_database_that_is_none_is_left_alone(void **state)
-{
-    char *folder = folder_temporary(), path[512], text[64] = "";
-    FILE *file;
-
-    (void)state;
-    snprintf(path, sizeof path, "%s/redress.db", folder);
-    write_text(path, "This is no database, but somebody may need it all the same.");
-    REFUSED(1, path, NULL, "serve", "--data", folder, "--listen", "127.0.0.1:0");
-    file = fopen(path, "r");
-    assert_non_null(fgets(text, sizeof text, file));
-    fclose(file);
-    assert_string_equal(text,
-                        "This is no database, but somebody may need it all the same.");
-    free(folder);
-}
-
-static void a_model_file_cut_short_is_refused(void **state)
-{
-    static char content[1 << 20];
-    char path[512], bundle[512], *before;
-    FILE *file = fopen("models/credit_uplift/credit_500.json", "r");
-    size_t bytes;
-
-    (void)state;
-    assert_non_null(file);
-    bytes = fread(content, 1, sizeof content - 1, file);
-    fclose(file);
-    content[bytes / 2] = '\0';
-    snprintf(path, sizeof path, "%s/cut.json", stage.folder);
-    write_text(path, content);
-    REFUSED(1, path, "byte", "model", "check", path);
-    snprintf(bundle, sizeof bundle, "%s/bundle", stage.folder);
-    assert_int_equal(mkdir(bundle, 0700), 0);
-    snprintf(path, sizeof path, "%s/bundle/manifest.json", stage.folder);
-    write_text(path, "{\"format\": \"redress-bundle/1\", \"name\": \"m\", \"kind\": "
-                     "\"effect\", \"learner\": \"effect\", \"features\": [{\"name\": "
-                     "\"need\", \"type\": \"float\", \"missing\": \"allow\"}], \"arms\": "
-                     "[{\"name\": \"a\", \"dose\": 500}], \"components\": [{\"role\": "
-                     "\"tau\", \"arm\": \"a\", \"file\": \"a.json\"}], \"examples\": "
-                     "{\"rows\": [[2]], \"effects\": [[1]]}}");
-    snprintf(path, sizeof path, "%s/bundle/a.json", stage.folder);
-    write_text(path, content);
-    before = everything();
-    REFUSED(1, "a.json", "byte", "model", "check", bundle);
-    REFUSED(1, "a.json", "byte", "model", "push", "m", bundle, "--data", stage.folder);
-    REFUSED(1, "absent", "No such file", "model", "check", "absent.json");
-    judge_service("model push", before);
-    free(before);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_wrong_is_refused_and_changes_nothing),
         cmocka_unit_test(a_head_that_can_be_read_in_two_ways_ends_the_connection),
-        cmocka_unit_test(wrong_commands_are_wrong_usage),
-        cmocka_unit_test(a_config_that_cannot_be_used_is_named),
-        cmocka_unit_test(a_folder_is_served_once),
-        cmocka_unit_test(a_port_in_use_is_named),
-        cmocka_unit_test(a_folder_from_a_newer_version_is_left_alone),
-        cmocka_unit_test(a_folder_that_is_not_empty_is_no_place_for_a_demo),
-        cmocka_unit_test(a_database_that_is_none_is_left_alone),
-        cmocka_unit_test(a_model_file_cut_short_is_refused),
     };
 
     return cmocka_run_group_tests(tests, stage_open, stage_close);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "support/folder.h"
 #include "support/server.h"
 
 #include <jansson.h>

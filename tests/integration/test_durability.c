@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "support/folder.h"
 #include "support/live_call.h"
 #include "support/server.h"
 #include "support/store_fixture.h"

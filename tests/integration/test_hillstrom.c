@@ -14,6 +14,7 @@
 
 #include "base/rng.h"
 #include "support/case_stream.h"
+#include "support/folder.h"
 #include "support/server.h"
 #include "table/csv.h"
 

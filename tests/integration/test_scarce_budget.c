@@ -15,6 +15,7 @@
 
 #include "optimize/price.h"
 #include "support/case_stream.h"
+#include "support/folder.h"
 #include "support/server.h"
 #include "table/csv.h"
 

@@ -8,48 +8,25 @@
 #include <cmocka.h>
 
 #include "support/forest_fixture.h"
+#include "support/trained_models.h"
 
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-enum { EXIT_SKIP = 77, CASE_COUNT_MIN = 36 };
+enum { CASE_COUNT_MIN = 36 };
 
-static char folder[] = "/tmp/redress-parity-XXXXXX";
-static bool is_skipped;
+static char *folder; /* NULL: nothing could be trained */
 
-/* Run Debian's Python, which has python3-xgboost, whatever else is first in PATH. */
 static int train_models(void **)
 {
-    const char *seed = getenv("SEED");
-    char command[512];
-    int status;
-
-    if (!mkdtemp(folder))
-        return -1;
-    snprintf(command, sizeof command,
-             "/usr/bin/python3 scripts/xgboost_parity.py %s %lld", folder,
-             seed ? atoll(seed) : (long long)time(NULL));
-    fflush(stdout);
-    status = system(command);
-    if (WIFEXITED(status) &&
-        (WEXITSTATUS(status) == EXIT_SKIP || WEXITSTATUS(status) == 127)) {
-        printf("SKIPPED: python3-xgboost is not installed\n");
-        is_skipped = true;
-        return 0;
-    }
-    return status;
+    return trained_models("scripts/xgboost_parity.py", &folder);
 }
 
-static int remove_models(void **)
+static int forget_models(void **)
 {
-    char command[512];
-
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
+    free(folder);
+    return 0;
 }
 
 static void every_model_scores_to_the_bit(void **)
@@ -59,7 +36,7 @@ static void every_model_scores_to_the_bit(void **)
     int count = 0;
     DIR *directory;
 
-    if (is_skipped)
+    if (!folder)
         skip();
     directory = opendir(folder);
     assert_non_null(directory);
@@ -88,5 +65,5 @@ int main(void)
         cmocka_unit_test(every_model_scores_to_the_bit),
     };
 
-    return cmocka_run_group_tests(tests, train_models, remove_models);
+    return cmocka_run_group_tests(tests, train_models, forget_models);
 }

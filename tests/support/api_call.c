@@ -1,7 +1,6 @@
 #include "support/api_call.h"
 
 #include "http/exchange.h"
-#include "support/server.h"
 #include "support/copy.h"
 
 #include <pthread.h>
@@ -9,57 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t now_us = INT64_C(1763661731) * SECOND_US;
-
-static int64_t read_now(void *context)
-{
-    (void)context;
-    return now_us;
-}
-
-const struct clock test_clock = {.wall_us = read_now, .monotonic_us = read_now};
-
-void test_clock_advance(int64_t us)
-{
-    now_us += us;
-}
-
-int64_t test_clock_now(void)
-{
-    return now_us;
-}
-
 static void must(bool is_well, const char *what, const char *why)
 {
     if (is_well)
         return;
     fprintf(stderr, "%s: %s\n", what, why);
     abort();
-}
-
-char *empty_folder(void)
-{
-    char *folder = folder_temporary();
-
-    must(folder != NULL, "temporary folder", "cannot be made");
-    return folder;
-}
-
-struct service *service_in(const char *folder)
-{
-    struct service_settings settings = {.folder = folder,
-                                        .clock = &test_clock,
-                                        .build = "redress 0.0.0 (test)",
-                                        .reader_count = 2,
-                                        .queue_capacity = 1000};
-    struct service *service;
-    bool was_created;
-    struct err err;
-
-    err_clear(&err);
-    must(service_open(&settings, &service, &was_created, &err) == STATUS_OK, folder,
-         err.text);
-    return service;
 }
 
 /* --- calls ------------------------------------------------------------------------------------ */

@@ -1,22 +1,11 @@
-/* api_call.h - the whole service without a socket: a temporary folder, and requests through the
- * same routes that the server uses. */
+/* api_call.h - the whole service without a socket: requests through the same routes that the server
+ * uses, to a service of service_fixture.h. */
 #ifndef REDRESS_TESTS_API_CALL_H
 #define REDRESS_TESTS_API_CALL_H
 
 #include "decide/service.h"
 
 #include <jansson.h>
-
-/* The test's clock: starts at a fixed moment and moves when told. */
-extern const struct clock test_clock;
-void test_clock_advance(int64_t us);
-int64_t test_clock_now(void);
-
-/* Opens folder (made when missing) without keepers, on the test's clock. Aborts on failure. */
-struct service *service_in(const char *folder);
-
-/* An empty temporary folder, removed at exit; the caller frees the path. */
-char *empty_folder(void);
 
 struct api_reply {
     int status;

@@ -5,7 +5,7 @@
 
 #include "decide/service.h"
 
-/* Fill a service that was opened with service_in. Aborts on failure. */
+/* Fill an empty service. Aborts on failure. */
 void demo_fill(struct service *service);
 
 #endif

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,55 +30,6 @@ static void sleep_ms(int ms)
 {
     nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L},
               NULL);
-}
-
-/* --- folders ----------------------------------------------------------------------- */
-
-static struct made_folder {
-    struct made_folder *next;
-    pid_t maker; /* a forked child must not remove what its parent uses */
-    char path[PATH_BYTES];
-} * made_folders;
-
-static int remove_entry(const char *path, const struct stat *status, int kind,
-                        struct FTW *place)
-{
-    (void)status, (void)kind, (void)place;
-    return remove(path);
-}
-
-static void remove_folders(void)
-{
-    while (made_folders) {
-        struct made_folder *folder = made_folders;
-
-        made_folders = folder->next;
-        if (folder->maker == getpid() && !getenv("KEEP_FOLDERS"))
-            nftw(folder->path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-        free(folder);
-    }
-}
-
-char *folder_temporary(void)
-{
-    const char *parent = getenv("TMPDIR");
-    struct made_folder *folder = calloc(1, sizeof *folder);
-
-    if (!folder)
-        return NULL;
-    snprintf(folder->path, sizeof folder->path, "%s/redress-test-XXXXXX",
-             parent && *parent ? parent : "/tmp");
-    if (!mkdtemp(folder->path)) {
-        perror(folder->path);
-        free(folder);
-        return NULL;
-    }
-    folder->maker = getpid();
-    if (!made_folders)
-        atexit(remove_folders);
-    folder->next = made_folders;
-    made_folders = folder;
-    return strdup(folder->path);
 }
 
 /* --- the program ------------------------------------------------------------------- */

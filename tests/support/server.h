@@ -10,10 +10,6 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Make an empty folder under TMPDIR (else /tmp). It and all in it is removed when the
- * program exits, unless KEEP_FOLDERS is set. The caller frees the path. NULL on failure. */
-char *folder_temporary(void);
-
 /* Run "redress ARGUMENTS..." to its end: the last argument is followed by NULL. input may
  * be NULL; *output, when asked for, is what it wrote to stdout, freed by the caller.
  * Returns its exit code, 128 + the signal that ended it, or -1 when it could not run. */

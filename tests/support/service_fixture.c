@@ -1,6 +1,8 @@
 /* service_fixture.c - a running service for tests. */
 #include "support/service_fixture.h"
 
+#include "support/folder.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,16 +28,19 @@ static void start(struct running *running)
                                               .clock = &running->clock,
                                               .build = "redress 0.0.0 (test)",
                                               .reader_count = 2,
-                                              .queue_capacity = 64};
+                                              .queue_capacity = 1000};
     bool was_created;
 
     if (service_open(&settings, &running->service, &was_created, &running->err))
         fail_msg("open the service: %s", running->err.text);
 }
 
-void running_open(struct running *running)
+struct running *running_open(void)
 {
-    *running = (struct running){.now_us = SERVICE_TIME_US};
+    struct running *running = calloc(1, sizeof *running);
+
+    assert_non_null(running);
+    running->now_us = SERVICE_TIME_US;
     running->clock = (struct clock){now, now, &running->now_us};
     snprintf(running->folder, sizeof running->folder, "/tmp/redress-service-XXXXXX");
     assert_non_null(mkdtemp(running->folder));
@@ -44,22 +48,7 @@ void running_open(struct running *running)
     arena_init(&running->arena, NULL, 0, ANSWER_BYTES_MAX);
     err_clear(&running->err);
     start(running);
-}
-
-static void folder_remove(const char *path)
-{
-    DIR *folder = opendir(path);
-    struct dirent *item;
-    char name[512];
-
-    while (folder && (item = readdir(folder))) {
-        snprintf(name, sizeof name, "%s/%s", path, item->d_name);
-        if (item->d_name[0] != '.')
-            (void)unlink(name);
-    }
-    if (folder)
-        closedir(folder);
-    (void)rmdir(path);
+    return running;
 }
 
 void running_close(struct running *running)
@@ -68,6 +57,19 @@ void running_close(struct running *running)
     json_decref(running->json);
     arena_reset(&running->arena);
     folder_remove(running->folder);
+    free(running);
+}
+
+int running_set_up(void **state)
+{
+    *state = running_open();
+    return 0;
+}
+
+int running_tear_down(void **state)
+{
+    running_close(*state);
+    return 0;
 }
 
 void running_restart(struct running *running)

@@ -1,5 +1,5 @@
 /* service_fixture.h - a running service in a folder that goes away, its clock in the test's hands,
- * and requests to it as the routes would make them.
+ * and actions as the routes would make them. Requests through the routes: api_call.h.
  *
  * Every function stops the test with a message when it does not work. */
 #ifndef REDRESS_TESTS_SERVICE_FIXTURE_H
@@ -10,12 +10,12 @@
 
 #include <jansson.h>
 
-#define SERVICE_TIME_US (INT64_C(1700000000) * SECOND_US) /* 2023-11-14T22:13:20Z */
+#define SERVICE_TIME_US (INT64_C(1763661731) * SECOND_US) /* 2025-11-20T18:02:11Z */
 
 struct running {
     char folder[64], path[96];
     struct clock clock;
-    int64_t now_us;
+    int64_t now_us; /* starts at SERVICE_TIME_US and moves when told */
     struct service *service;
     struct arena arena; /* of the last answer */
 
@@ -29,8 +29,12 @@ struct running {
 };
 
 /* A new, empty service without keepers. */
-void running_open(struct running *running);
+struct running *running_open(void);
 void running_close(struct running *running);
+
+/* The same around every test, which gets it as its state. */
+int running_set_up(void **state);
+int running_tear_down(void **state);
 
 /* Close and open again, as a restart would. */
 void running_restart(struct running *running);

@@ -1,13 +1,14 @@
 /* store_fixture.c - stores in folders that go away, and rows that are right. */
 #include "store_fixture.h"
 
+#include "support/folder.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,22 +27,6 @@ void fixture_open(struct fixture *fixture)
     assert_ok(fixture, store_open(fixture->path, STORE_WRITER, &fixture->store,
                                   &was_created, &fixture->err));
     assert_true(was_created);
-}
-
-static void folder_remove(const char *path)
-{
-    DIR *folder = opendir(path);
-    struct dirent *item;
-    char name[512];
-
-    while (folder && (item = readdir(folder))) {
-        snprintf(name, sizeof name, "%s/%s", path, item->d_name);
-        if (item->d_name[0] != '.')
-            (void)unlink(name);
-    }
-    if (folder)
-        closedir(folder);
-    (void)rmdir(path);
 }
 
 void fixture_close(struct fixture *fixture)

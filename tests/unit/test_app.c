@@ -16,6 +16,7 @@
 #include "app/samples.h"
 #include "app/settings.h"
 #include "base/file.h"
+#include "support/folder.h"
 #include "support/server.h"
 
 #include <stdio.h>
@@ -263,8 +264,8 @@ static void the_sample_configuration_says_the_defaults(void **state)
 static void the_nearest_command_is_suggested_when_one_is_near(void **state)
 {
     static const struct command commands[] = {
-        {"demo", NULL, ""},  {"serve", NULL, ""},  {"budget", NULL, ""},
-        {"model", NULL, ""}, {"policy", NULL, ""}, {0},
+        {.name = "demo"},  {.name = "serve"},  {.name = "budget"},
+        {.name = "model"}, {.name = "policy"}, {0},
     };
     static const struct {
         const char *word, *nearest;

@@ -21,22 +21,6 @@
     " \"limit\": 5000, \"currency\": \"USD\", \"pacing\": \"even\","                     \
     " \"expected_cases\": 40}"
 
-static int set_up(void **state)
-{
-    struct running *running = calloc(1, sizeof *running);
-
-    running_open(running);
-    *state = running;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    running_close(*state);
-    free(*state);
-    return 0;
-}
-
 static json_t *create(struct running *running, const char *body)
 {
     return ask_ok(running,
@@ -129,9 +113,9 @@ static void a_budget_shows_what_was_set_and_what_is_left(void **state)
     assert_int_equal(int_at(budget, "remaining"), 5000);
     assert_int_equal(int_at(budget, "revision"), 1);
     /* 14:13 of the 14th in Los Angeles, which is 8 hours behind. */
-    assert_string_equal(string_at(budget, "period_starts_at"), "2023-11-14T08:00:00Z");
-    assert_string_equal(string_at(budget, "period_ends_at"), "2023-11-15T08:00:00Z");
-    assert_string_equal(string_at(budget, "created_at"), "2023-11-14T22:13:20Z");
+    assert_string_equal(string_at(budget, "period_starts_at"), "2025-11-20T08:00:00Z");
+    assert_string_equal(string_at(budget, "period_ends_at"), "2025-11-21T08:00:00Z");
+    assert_string_equal(string_at(budget, "created_at"), "2025-11-20T18:02:11Z");
 
     budget = json_deep_copy(budget);
     assert_true(json_equal(budget, show(running, "bud_us")));
@@ -263,7 +247,7 @@ static void what_is_read_can_be_put_back(void **state)
     after = running->json;
     assert_int_equal(running->action.http_status, 200);
     assert_int_equal(running->revision, 2);
-    assert_string_equal(string_at(after, "updated_at"), "2023-11-14T22:14:20Z");
+    assert_string_equal(string_at(after, "updated_at"), "2025-11-20T18:03:11Z");
     json_object_set(before, "revision", json_object_get(after, "revision"));
     json_object_set(before, "updated_at", json_object_get(after, "updated_at"));
     assert_true(json_equal(before, after));
@@ -315,7 +299,7 @@ static void a_change_leaves_alone_what_it_does_not_name(void **state)
     assert_int_equal(json_object_size(at(budget, "scope")), 1);
     assert_string_equal(string_at(budget, "scope/channel"), "chat");
     /* 07:13 of the 15th in Tokyo. */
-    assert_string_equal(string_at(budget, "period_starts_at"), "2023-11-14T15:00:00Z");
+    assert_string_equal(string_at(budget, "period_starts_at"), "2025-11-20T15:00:00Z");
     assert_int_equal(int_at(budget, "limit"), 7000);
     entries(running, "bud_us", "1", 10, false);
     assert_int_equal(int_at(running->json, "data/0/amount"), 2000);
@@ -592,7 +576,8 @@ static void too_little_memory_changes_nothing(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                                       \
+    cmocka_unit_test_setup_teardown(name, running_set_up, running_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_budget_shows_what_was_set_and_what_is_left),
         TEST(what_is_not_given_has_a_plain_default),

@@ -8,35 +8,33 @@
 
 #include "support/api_call.h"
 #include "support/forest_fixture.h"
+#include "support/service_fixture.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static char *folder;
-static struct service *service;
+static struct running *running;
 
 static int open_service(void **)
 {
-    folder = empty_folder();
-    service = service_in(folder);
-    service_fill(service, "", 1000000);
+    running = running_open();
+    service_fill(running->service, "", 1000000);
     return 0;
 }
 
 static int close_service(void **)
 {
-    service_close(service);
-    free(folder);
+    running_close(running);
     return 0;
 }
 
 /* The answer to a request that has to work; the caller frees it. */
-static json_t *ask(const char *method, const char *path, const char *key,
-                   const char *body)
+static json_t *answer_to(const char *method, const char *path, const char *key,
+                         const char *body)
 {
-    struct api_reply reply = api_call(service, method, path, key, NULL, body);
+    struct api_reply reply = api_call(running->service, method, path, key, NULL, body);
     json_t *json = json_incref(reply.json);
 
     if (reply.status / 100 != 2)
@@ -55,10 +53,10 @@ static json_t *explain(const char *issue, const char *features)
              "{\"case_id\": \"k\", \"customer_id\": \"c\", \"currency\": \"USD\","
              " \"order_amount\": 4000, \"issue\": \"%s\", \"features\": %s}",
              issue, features);
-    decision = ask("POST", "/v1/decisions", issue, body);
+    decision = answer_to("POST", "/v1/decisions", issue, body);
     snprintf(path, sizeof path, "/v1/decisions/%s/explanation",
              json_string_value(json_object_get(decision, "id")));
-    explanation = ask("GET", path, NULL, NULL);
+    explanation = answer_to("GET", path, NULL, NULL);
     json_decref(decision);
     return explanation;
 }
@@ -77,15 +75,15 @@ static void put_model(const char *issue, const char *members, const char *exampl
                          "\"examples\": %s}, \"files\": {\"f.json\": {\"json\": %s}}}",
                          issue, members, examples, file) > 0);
     snprintf(path, sizeof path, "/v1/models/%s/versions", issue);
-    json_decref(ask("POST", path, NULL, manifest));
+    json_decref(answer_to("POST", path, NULL, manifest));
     snprintf(path, sizeof path, "/v1/models/%s/aliases/champion", issue);
-    json_decref(ask("PUT", path, NULL, "{\"version\": 1, \"reason\": \"first\"}"));
+    json_decref(answer_to("PUT", path, NULL, "{\"version\": 1, \"reason\": \"first\"}"));
     snprintf(path, sizeof path, "/v1/policies/%s", issue);
     snprintf(body, sizeof body,
              "{\"currency\": \"USD\", \"model\": \"%s\", \"priority\": 9, \"scope\": "
              "{\"issue\": \"%s\"}, \"menu\": {\"amounts\": [400]}}",
              issue, issue);
-    json_decref(ask("PUT", path, NULL, body));
+    json_decref(answer_to("PUT", path, NULL, body));
     free(manifest);
 }
 
@@ -184,16 +182,17 @@ static void a_person_and_a_fallback_have_no_contributions(void **)
     snprintf(path, sizeof path, "/v1/decisions/%s/override",
              json_string_value(json_object_get(explanation, "decision_id")));
     json_decref(explanation);
-    decision = ask("POST", path, "o", override);
+    decision = answer_to("POST", path, "o", override);
     snprintf(path, sizeof path, "/v1/decisions/%s/explanation",
              json_string_value(json_object_get(decision, "id")));
     json_decref(decision);
-    explanation = ask("GET", path, NULL, NULL);
+    explanation = answer_to("GET", path, NULL, NULL);
     assert_none(explanation, "a person chose the amount");
     json_decref(explanation);
-    json_decref(ask("PUT", "/v1/policies/modelless", NULL,
-                    "{\"currency\": \"USD\", \"priority\": 9, \"scope\": {\"issue\": "
-                    "\"lost\"}, \"menu\": {\"amounts\": [500]}}"));
+    json_decref(
+        answer_to("PUT", "/v1/policies/modelless", NULL,
+                  "{\"currency\": \"USD\", \"priority\": 9, \"scope\": {\"issue\": "
+                  "\"lost\"}, \"menu\": {\"amounts\": [500]}}"));
     explanation = explain("lost", "{}");
     assert_none(explanation, "no model answered");
     json_decref(explanation);

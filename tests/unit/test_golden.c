@@ -22,6 +22,7 @@
 #include "decide/decision.h"
 #include "support/api_call.h"
 #include "support/demo_world.h"
+#include "support/service_fixture.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -73,7 +74,7 @@ static void mask(json_t *value)
 /* --- steps ------------------------------------------------------------------------------------ */
 
 struct scene {
-    struct service *service;
+    struct running *running;
     char id[ID_BYTES]; /* of the last decision */
 };
 
@@ -94,7 +95,7 @@ static const char *text_of_member(const json_t *object, const char *name)
     return json_string_value(json_object_get(object, name));
 }
 
-static struct api_reply ask(struct scene *scene, const json_t *call)
+static struct api_reply answer_to(struct scene *scene, const json_t *call)
 {
     json_t *body = json_object_get(call, "body");
     char *text = body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
@@ -102,7 +103,7 @@ static struct api_reply ask(struct scene *scene, const json_t *call)
     struct api_reply reply;
 
     path_of(scene, text_of_member(call, "path"), path);
-    reply = api_call(scene->service, text_of_member(call, "method"), path,
+    reply = api_call(scene->running->service, text_of_member(call, "method"), path,
                      text_of_member(call, "key"), text_of_member(call, "if_match"), text);
     free(text);
     return reply;
@@ -138,17 +139,18 @@ static void take_step(struct scene *scene, const json_t *step)
     const char *id;
 
     if (advance) {
-        test_clock_advance(json_integer_value(advance) * SECOND_US);
+        scene->running->now_us += json_integer_value(advance) * SECOND_US;
         return;
     }
     if (prices) {
         struct price_job job = {.job = {.run = put_prices}, .prices = prices};
 
-        assert_int_equal(committer_run(service_committer(scene->service), &job.job),
-                         STATUS_OK);
+        assert_int_equal(
+            committer_run(service_committer(scene->running->service), &job.job),
+            STATUS_OK);
         return;
     }
-    reply = ask(scene, step);
+    reply = answer_to(scene, step);
     if (reply.status != 200 && reply.status != 201)
         fail_msg("%s %s: %d %s", text_of_member(step, "method"),
                  text_of_member(step, "path"), reply.status, reply.text);
@@ -234,9 +236,8 @@ static void write_file(const char *path, const char *text)
 
 static bool run_case(const char *name)
 {
-    const int64_t began_us = test_clock_now();
-    char path[PATH_BYTES], *folder = empty_folder(), *wanted, *got;
-    struct scene scene = {.service = service_in(folder)};
+    char path[PATH_BYTES], *wanted, *got;
+    struct scene scene = {.running = running_open()};
     struct api_reply reply;
     json_error_t error;
     json_t *request, *step;
@@ -247,10 +248,10 @@ static bool run_case(const char *name)
     request = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     if (!request)
         fail_msg("%s:%d: %s", path, error.line, error.text);
-    demo_fill(scene.service);
+    demo_fill(scene.running->service);
     json_array_foreach(json_object_get(request, "before"), i, step)
         take_step(&scene, step);
-    reply = ask(&scene, request);
+    reply = answer_to(&scene, request);
     if (!reply.json)
         fail_msg("%s: no JSON: %s", name, reply.text);
     got = printed(&reply);
@@ -261,11 +262,9 @@ static bool run_case(const char *name)
     is_fine = is_same(name, wanted, got);
     api_reply_free(&reply);
     json_decref(request);
-    service_close(scene.service);
-    test_clock_advance(began_us - test_clock_now());
+    running_close(scene.running);
     free(wanted);
     free(got);
-    free(folder);
     return is_fine;
 }
 

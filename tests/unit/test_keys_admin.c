@@ -15,22 +15,6 @@
 
 #define SUPPORT "{\"name\": \"tooling\", \"scopes\": [\"read\", \"decide\", \"read\"]}"
 
-static int set_up(void **state)
-{
-    struct running *running = calloc(1, sizeof *running);
-
-    running_open(running);
-    *state = running;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    running_close(*state);
-    free(*state);
-    return 0;
-}
-
 /* A key as it was answered. */
 struct made {
     char id[32], bearer[KEY_TEXT_BYTES + 8];
@@ -183,7 +167,7 @@ static void a_wrong_body_is_refused_at_the_member_that_is_wrong(void **state)
         {"{\"name\": \"n\", \"scopes\": [\"read\"], \"expires_at\": \"soon\"}",
          "/expires_at", "invalid_time"},
         {"{\"name\": \"n\", \"scopes\": [\"read\"], \"expires_at\":"
-         " \"2023-11-14T22:13:20Z\"}",
+         " \"2025-11-20T18:02:11Z\"}",
          "/expires_at", "out_of_range"},
         {"{\"name\": \"n\", \"scopes\": [\"read\"], \"key\": \"mine\"}", "/key",
          "unknown_field"},
@@ -203,10 +187,10 @@ static void a_key_ends_when_it_said(void **state)
 {
     struct running *running = *state;
     struct made made = create(running, "{\"name\": \"n\", \"scopes\": [\"read\"],"
-                                       " \"expires_at\": \"2023-11-14T22:14:20Z\"}");
+                                       " \"expires_at\": \"2025-11-20T18:03:11Z\"}");
     unsigned scopes;
 
-    assert_string_equal(string_at(running->json, "expires_at"), "2023-11-14T22:14:20Z");
+    assert_string_equal(string_at(running->json, "expires_at"), "2025-11-20T18:03:11Z");
     running->now_us += 59 * SECOND_US;
     assert_true(opens(running, &made, &scopes));
     running->now_us += SECOND_US;
@@ -226,12 +210,12 @@ static void a_revoked_key_opens_nothing_ever_again(void **state)
     running->now_us += SECOND_US;
     assert_int_equal(revoke(running, made.id), STATUS_OK);
     assert_int_equal(running->action.http_status, 200);
-    assert_string_equal(string_at(running->json, "revoked_at"), "2023-11-14T22:13:21Z");
+    assert_string_equal(string_at(running->json, "revoked_at"), "2025-11-20T18:02:12Z");
     assert_false(opens(running, &made, &scopes));
     assert_true(opens(running, &other, &scopes));
     running->now_us += SECOND_US;
     assert_int_equal(revoke(running, made.id), STATUS_OK); /* nothing left to do */
-    assert_string_equal(string_at(running->json, "revoked_at"), "2023-11-14T22:13:21Z");
+    assert_string_equal(string_at(running->json, "revoked_at"), "2025-11-20T18:02:12Z");
     running_restart(running);
     assert_false(opens(running, &made, &scopes));
     assert_int_equal(rotate(running, made.id, ""), STATUS_CONFLICT);
@@ -272,27 +256,27 @@ static void the_overlap_is_a_day_unless_said_otherwise(void **state)
 
     assert_int_equal(rotate(running, made.id, ""), STATUS_OK);
     assert_string_equal(string_at(running->json, "rotated_from_expires_at"),
-                        "2023-11-15T22:13:20Z");
+                        "2025-11-21T18:02:11Z");
     (void)rotate(running, made.id, "{\"overlap_s\": 2592001}");
     assert_fault(running, "/overlap_s", "out_of_range");
     /* A second rotation does not put off the end. */
     running->now_us += 3600 * SECOND_US;
     assert_int_equal(rotate(running, made.id, "{\"overlap_s\": 86400}"), STATUS_OK);
     assert_string_equal(string_at(running->json, "rotated_from_expires_at"),
-                        "2023-11-15T22:13:20Z");
+                        "2025-11-21T18:02:11Z");
 }
 
 static void a_key_that_ends_is_followed_by_one_that_lives_as_long(void **state)
 {
     struct running *running = *state;
     struct made made = create(running, "{\"name\": \"n\", \"scopes\": [\"read\"],"
-                                       " \"expires_at\": \"2023-11-14T23:13:20Z\"}");
+                                       " \"expires_at\": \"2025-11-20T19:02:11Z\"}");
 
     running->now_us += 1800 * SECOND_US;
     assert_int_equal(rotate(running, made.id, "{\"overlap_s\": 0}"), STATUS_OK);
-    assert_string_equal(string_at(running->json, "expires_at"), "2023-11-14T23:43:20Z");
+    assert_string_equal(string_at(running->json, "expires_at"), "2025-11-20T19:32:11Z");
     assert_string_equal(string_at(running->json, "rotated_from_expires_at"),
-                        "2023-11-14T22:43:20Z");
+                        "2025-11-20T18:32:11Z");
 }
 
 static void rotating_and_revoking_are_in_the_trail(void **state)
@@ -316,7 +300,7 @@ static void rotating_and_revoking_are_in_the_trail(void **state)
     }
     assert_true(json_is_null(at(running->json, "data/3/detail/before/revoked_at")));
     assert_string_equal(string_at(running->json, "data/3/detail/after/revoked_at"),
-                        "2023-11-14T22:13:20Z");
+                        "2025-11-20T18:02:11Z");
 }
 
 /* Wherever memory runs out: it is said, and there is no key that nobody has seen. */
@@ -336,7 +320,8 @@ static void too_little_memory_changes_nothing(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                                       \
+    cmocka_unit_test_setup_teardown(name, running_set_up, running_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_key_opens_the_door_as_soon_as_it_is_made),
         TEST(the_secret_is_answered_once_and_kept_nowhere),

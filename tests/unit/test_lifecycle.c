@@ -7,35 +7,18 @@
 #include <cmocka.h>
 
 #include "support/api_call.h"
+#include "support/service_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct stage {
-    char *folder;
-    struct service *service;
-};
-
-static struct stage stage_of(const char *policy_members, int64_t limit)
+static struct running *stage_of(const char *policy_members, int64_t limit)
 {
-    struct stage stage = {.folder = empty_folder()};
+    struct running *stage = running_open();
 
-    stage.service = service_in(stage.folder);
-    service_fill(stage.service, policy_members, limit);
+    service_fill(stage->service, policy_members, limit);
     return stage;
-}
-
-static void stage_end(struct stage *stage)
-{
-    service_close(stage->service);
-    free(stage->folder);
-}
-
-static void restart(struct stage *stage)
-{
-    service_close(stage->service);
-    stage->service = service_in(stage->folder);
 }
 
 /* --- shorthands ------------------------------------------------------------------------------- */
@@ -45,13 +28,13 @@ static void restart(struct stage *stage)
     " \"order_amount\": 4000, \"issue\": \"late_delivery\", \"features\": {\"need\": "   \
     "1}}"
 
-static struct api_reply post(struct stage *stage, const char *path, const char *key,
+static struct api_reply post(struct running *stage, const char *path, const char *key,
                              const char *body)
 {
     return api_call(stage->service, "POST", path, key, NULL, body);
 }
 
-static struct api_reply get(struct stage *stage, const char *path)
+static struct api_reply get(struct running *stage, const char *path)
 {
     return api_call(stage->service, "GET", path, NULL, NULL, NULL);
 }
@@ -89,7 +72,7 @@ static void assert_problem(struct api_reply reply, int status, const char *code)
 }
 
 /* Decide; the id of the decision, freed by the caller. */
-static char *decide(struct stage *stage, const char *key, const char *body,
+static char *decide(struct running *stage, const char *key, const char *body,
                     int64_t amount)
 {
     struct api_reply reply = post(stage, "/v1/decisions", key, body);
@@ -103,7 +86,7 @@ static char *decide(struct stage *stage, const char *key, const char *body,
     return id;
 }
 
-static void assert_budget(struct stage *stage, int64_t held, int64_t spent)
+static void assert_budget(struct running *stage, int64_t held, int64_t spent)
 {
     struct api_reply reply = get(stage, "/v1/budgets/bud_all");
 
@@ -121,7 +104,7 @@ static char *path_of(const char *id, const char *verb)
     return path;
 }
 
-static void assert_status(struct stage *stage, const char *id, const char *status)
+static void assert_status(struct running *stage, const char *id, const char *status)
 {
     struct api_reply reply = get(stage, path_of(id, ""));
 
@@ -133,117 +116,117 @@ static void assert_status(struct stage *stage, const char *id, const char *statu
 
 static void a_credit_is_held_and_then_settled(void **state)
 {
-    struct stage stage = stage_of("", 10000);
-    char *id = decide(&stage, "a", NEEDY("c1"), 1000);
+    struct running *stage = stage_of("", 10000);
+    char *id = decide(stage, "a", NEEDY("c1"), 1000);
 
     (void)state;
-    assert_budget(&stage, 1000, 0);
-    assert_answer(post(&stage, path_of(id, "settle"), "s", "{\"amount\": 1000}"), 200);
-    assert_budget(&stage, 0, 1000);
-    assert_status(&stage, id, "settled");
+    assert_budget(stage, 1000, 0);
+    assert_answer(post(stage, path_of(id, "settle"), "s", "{\"amount\": 1000}"), 200);
+    assert_budget(stage, 0, 1000);
+    assert_status(stage, id, "settled");
     free(id);
-    stage_end(&stage);
+    running_close(stage);
 }
 
 static void what_is_not_settled_goes_back(void **state)
 {
-    struct stage stage = stage_of("", 10000);
-    char *id = decide(&stage, "a", NEEDY("c1"), 1000);
+    struct running *stage = stage_of("", 10000);
+    char *id = decide(stage, "a", NEEDY("c1"), 1000);
 
     (void)state;
-    assert_answer(post(&stage, path_of(id, "settle"), "s",
+    assert_answer(post(stage, path_of(id, "settle"), "s",
                        "{\"amount\": 400, \"external_ref\": \"pay_1\"}"),
                   200);
-    assert_budget(&stage, 0, 400);
+    assert_budget(stage, 0, 400);
     free(id);
-    stage_end(&stage);
+    running_close(stage);
 }
 
 static void a_hold_ends_once(void **state)
 {
-    struct stage stage = stage_of("", 10000);
-    char *id = decide(&stage, "a", NEEDY("c1"), 1000);
+    struct running *stage = stage_of("", 10000);
+    char *id = decide(stage, "a", NEEDY("c1"), 1000);
 
     (void)state;
     assert_answer(
-        post(&stage, path_of(id, "release"), "r", "{\"reason_code\": \"refused\"}"), 200);
-    assert_problem(post(&stage, path_of(id, "settle"), "s", "{\"amount\": 1}"), 409,
+        post(stage, path_of(id, "release"), "r", "{\"reason_code\": \"refused\"}"), 200);
+    assert_problem(post(stage, path_of(id, "settle"), "s", "{\"amount\": 1}"), 409,
                    "decision_not_held");
     assert_problem(
-        post(&stage, path_of(id, "release"), "r2", "{\"reason_code\": \"again\"}"), 409,
+        post(stage, path_of(id, "release"), "r2", "{\"reason_code\": \"again\"}"), 409,
         "decision_not_held");
-    assert_budget(&stage, 0, 0);
+    assert_budget(stage, 0, 0);
     free(id);
-    stage_end(&stage);
+    running_close(stage);
 }
 
 static void more_than_was_held_cannot_be_settled(void **state)
 {
-    struct stage stage = stage_of("", 10000);
-    char *id = decide(&stage, "a", NEEDY("c1"), 1000);
+    struct running *stage = stage_of("", 10000);
+    char *id = decide(stage, "a", NEEDY("c1"), 1000);
 
     (void)state;
-    assert_problem(post(&stage, path_of(id, "settle"), "s", "{\"amount\": 1001}"), 422,
+    assert_problem(post(stage, path_of(id, "settle"), "s", "{\"amount\": 1001}"), 422,
                    "invalid_request");
-    assert_budget(&stage, 1000, 0);
+    assert_budget(stage, 1000, 0);
     free(id);
-    stage_end(&stage);
+    running_close(stage);
 }
 
 static void nothing_is_held_for_no_credit(void **state)
 {
-    struct stage stage = stage_of("", 10000);
+    struct running *stage = stage_of("", 10000);
     char *id =
-        decide(&stage, "a",
+        decide(stage, "a",
                "{\"case_id\": \"k\", \"customer_id\": \"c\", \"currency\": \"USD\","
                " \"order_amount\": 4000, \"issue\": \"x\", \"features\": {\"need\": 0}}",
                0);
 
     (void)state;
-    assert_problem(post(&stage, path_of(id, "settle"), "s", "{\"amount\": 1}"), 409,
+    assert_problem(post(stage, path_of(id, "settle"), "s", "{\"amount\": 1}"), 409,
                    "decision_not_held");
-    assert_problem(post(&stage, path_of("dec_00000000000000000000000000", "settle"), "s2",
+    assert_problem(post(stage, path_of("dec_00000000000000000000000000", "settle"), "s2",
                         "{\"amount\": 1}"),
                    404, "decision_not_found");
     free(id);
-    stage_end(&stage);
+    running_close(stage);
 }
 
 static void a_hold_that_is_over_cannot_be_settled(void **state)
 {
-    struct stage stage = stage_of(", \"hold\": {\"seconds\": 3600}", 10000);
-    char *id = decide(&stage, "a", NEEDY("c1"), 1000);
+    struct running *stage = stage_of(", \"hold\": {\"seconds\": 3600}", 10000);
+    char *id = decide(stage, "a", NEEDY("c1"), 1000);
 
     (void)state;
-    test_clock_advance(3600 * SECOND_US);
-    assert_problem(post(&stage, path_of(id, "settle"), "s", "{\"amount\": 1}"), 409,
+    stage->now_us += 3600 * SECOND_US;
+    assert_problem(post(stage, path_of(id, "settle"), "s", "{\"amount\": 1}"), 409,
                    "hold_expired");
     free(id);
-    stage_end(&stage);
+    running_close(stage);
 }
 
 /* --- asking again ----------------------------------------------------------------------------- */
 
 static void asking_again_returns_the_first_answer(void **state)
 {
-    struct stage stage = stage_of("", 10000);
-    struct api_reply first = post(&stage, "/v1/decisions", "same", NEEDY("c1")), second;
+    struct running *stage = stage_of("", 10000);
+    struct api_reply first = post(stage, "/v1/decisions", "same", NEEDY("c1")), second;
 
     (void)state;
-    restart(&stage);
-    second = post(&stage, "/v1/decisions", "same", NEEDY("c1"));
+    running_restart(stage);
+    second = post(stage, "/v1/decisions", "same", NEEDY("c1"));
     assert_int_equal(second.status, 201);
     assert_true(second.is_replayed);
     assert_false(first.is_replayed);
     assert_string_equal(first.text, second.text);
-    assert_budget(&stage, 1000, 0);
-    assert_problem(post(&stage, "/v1/decisions", "same", NEEDY("c2")), 422,
+    assert_budget(stage, 1000, 0);
+    assert_problem(post(stage, "/v1/decisions", "same", NEEDY("c2")), 422,
                    "idempotency_key_reused");
-    assert_problem(post(&stage, "/v1/decisions", NULL, NEEDY("c2")), 400,
+    assert_problem(post(stage, "/v1/decisions", NULL, NEEDY("c2")), 400,
                    "idempotency_key_missing");
     api_reply_free(&first);
     api_reply_free(&second);
-    stage_end(&stage);
+    running_close(stage);
 }
 
 /* A model that does not know the feature any more must not stand before an answer of before. */
@@ -259,109 +242,107 @@ static void asking_again_returns_the_first_answer_whatever_is_in_force_now(void 
         " \"examples\": {\"rows\": [[2]], \"effects\": [[4]]}}, \"files\": {\"a.json\": "
         "{\"json\":"
         " {\"format\": \"redress-linear/1\", \"weights\": [2], \"intercept\": 0}}}}";
-    struct stage stage = stage_of("", 10000);
-    struct api_reply first = post(&stage, "/v1/decisions", "same", NEEDY("c1")), second;
+    struct running *stage = stage_of("", 10000);
+    struct api_reply first = post(stage, "/v1/decisions", "same", NEEDY("c1")), second;
 
     (void)state;
-    assert_answer(post(&stage, "/v1/models/m/versions", NULL, narrow), 201);
-    assert_answer(api_call(stage.service, "PUT", "/v1/models/m/aliases/champion", NULL,
+    assert_answer(post(stage, "/v1/models/m/versions", NULL, narrow), 201);
+    assert_answer(api_call(stage->service, "PUT", "/v1/models/m/aliases/champion", NULL,
                            NULL, "{\"version\": 2, \"reason\": \"narrower\"}"),
                   200);
-    second = post(&stage, "/v1/decisions", "same", NEEDY("c1"));
+    second = post(stage, "/v1/decisions", "same", NEEDY("c1"));
     assert_string_equal(first.text, second.text);
     assert_true(second.is_replayed);
-    assert_problem(post(&stage, "/v1/decisions", "new", NEEDY("c1")), 422,
+    assert_problem(post(stage, "/v1/decisions", "new", NEEDY("c1")), 422,
                    "invalid_request");
-    assert_problem(post(&stage, "/v1/decisions?dry_run=true", NULL, NEEDY("c1")), 422,
+    assert_problem(post(stage, "/v1/decisions?dry_run=true", NULL, NEEDY("c1")), 422,
                    "invalid_request");
-    assert_budget(&stage, 1000, 0);
+    assert_budget(stage, 1000, 0);
     api_reply_free(&first);
     api_reply_free(&second);
-    stage_end(&stage);
+    running_close(stage);
 }
 
 static void settling_again_returns_the_first_answer(void **state)
 {
-    struct stage stage = stage_of("", 10000);
-    char *id = decide(&stage, "a", NEEDY("c1"), 1000);
-    struct api_reply first =
-                         post(&stage, path_of(id, "settle"), "s", "{\"amount\": 600}"),
+    struct running *stage = stage_of("", 10000);
+    char *id = decide(stage, "a", NEEDY("c1"), 1000);
+    struct api_reply first = post(stage, path_of(id, "settle"), "s", "{\"amount\": 600}"),
                      second;
 
     (void)state;
-    second = post(&stage, path_of(id, "settle"), "s", "{\"amount\": 600}");
+    second = post(stage, path_of(id, "settle"), "s", "{\"amount\": 600}");
     assert_int_equal(second.status, 200);
     assert_string_equal(first.text, second.text);
-    assert_budget(&stage, 0, 600);
+    assert_budget(stage, 0, 600);
     api_reply_free(&first);
     api_reply_free(&second);
     free(id);
-    stage_end(&stage);
+    running_close(stage);
 }
 
 /* --- budgets ---------------------------------------------------------------------------------- */
 
 static void the_budget_is_never_overspent(void **state)
 {
-    struct stage stage = stage_of("", 2300);
+    struct running *stage = stage_of("", 2300);
 
     (void)state;
-    free(decide(&stage, "1", NEEDY("c1"), 1000));
-    free(decide(&stage, "2", NEEDY("c2"), 1000));
-    free(decide(&stage, "3", NEEDY("c3"), 0));
-    assert_budget(&stage, 2000, 0);
-    stage_end(&stage);
+    free(decide(stage, "1", NEEDY("c1"), 1000));
+    free(decide(stage, "2", NEEDY("c2"), 1000));
+    free(decide(stage, "3", NEEDY("c3"), 0));
+    assert_budget(stage, 2000, 0);
+    running_close(stage);
 }
 
 static void a_dry_run_keeps_nothing(void **state)
 {
-    struct stage stage = stage_of("", 10000);
-    struct api_reply reply =
-        post(&stage, "/v1/decisions?dry_run=true", NULL, NEEDY("c1"));
+    struct running *stage = stage_of("", 10000);
+    struct api_reply reply = post(stage, "/v1/decisions?dry_run=true", NULL, NEEDY("c1"));
 
     (void)state;
     assert_int_equal(reply.status, 200);
     assert_string_equal(text_in(&reply, "mode"), "dry_run");
     assert_int_equal(int_in(&reply, "amount"), 1000);
-    assert_budget(&stage, 0, 0);
-    assert_problem(get(&stage, path_of(text_in(&reply, "id"), "")), 404,
+    assert_budget(stage, 0, 0);
+    assert_problem(get(stage, path_of(text_in(&reply, "id"), "")), 404,
                    "decision_not_found");
     api_reply_free(&reply);
-    stage_end(&stage);
+    running_close(stage);
 }
 
 static void a_new_period_begins_with_all_of_the_limit(void **state)
 {
-    struct stage stage = stage_of("", 1500);
-    char *id = decide(&stage, "1", NEEDY("c1"), 1000);
+    struct running *stage = stage_of("", 1500);
+    char *id = decide(stage, "1", NEEDY("c1"), 1000);
 
     (void)state;
-    assert_answer(post(&stage, path_of(id, "settle"), "s", "{}"), 200);
-    free(decide(&stage, "2", NEEDY("c2"), 500));
-    free(decide(&stage, "3", NEEDY("c3"), 0));
-    test_clock_advance(24 * 3600 * SECOND_US);
-    free(decide(&stage, "4", NEEDY("c4"), 1000)); /* 500 are still held */
-    assert_budget(&stage, 1500, 0);
+    assert_answer(post(stage, path_of(id, "settle"), "s", "{}"), 200);
+    free(decide(stage, "2", NEEDY("c2"), 500));
+    free(decide(stage, "3", NEEDY("c3"), 0));
+    stage->now_us += 24 * 3600 * SECOND_US;
+    free(decide(stage, "4", NEEDY("c4"), 1000)); /* 500 are still held */
+    assert_budget(stage, 1500, 0);
     free(id);
-    stage_end(&stage);
+    running_close(stage);
 }
 
 static void a_foreign_currency_is_refused(void **state)
 {
-    struct stage stage = stage_of("", 1500);
+    struct running *stage = stage_of("", 1500);
 
     (void)state;
     assert_problem(
-        post(&stage, "/v1/decisions", "a",
+        post(stage, "/v1/decisions", "a",
              "{\"case_id\": \"k\", \"customer_id\": \"c\", \"currency\": \"EUR\","
              " \"order_amount\": 4000, \"issue\": \"x\"}"),
         422, "invalid_request");
-    stage_end(&stage);
+    running_close(stage);
 }
 
 static void the_largest_amounts_hurt_nobody(void **state)
 {
-    struct stage stage = stage_of(", \"order_limit\": {\"order_share\": 1.0}", 100000);
+    struct running *stage = stage_of(", \"order_limit\": {\"order_share\": 1.0}", 100000);
     char body[512], key[16];
 
     (void)state;
@@ -373,38 +354,38 @@ static void the_largest_amounts_hurt_nobody(void **state)
                  " \"order_amount\": 9007199254740991, \"entitled_amount\": "
                  "9007199254740991}");
         snprintf(key, sizeof key, "k%d", i);
-        assert_answer(post(&stage, "/v1/decisions", key, body), 201);
+        assert_answer(post(stage, "/v1/decisions", key, body), 201);
     }
-    free(decide(&stage, "after", NEEDY("c2"),
+    free(decide(stage, "after", NEEDY("c2"),
                 0)); /* what was owed has taken all there was */
-    stage_end(&stage);
+    running_close(stage);
 }
 
 /* --- limits of the customer ------------------------------------------------------------------- */
 
 static void a_customer_gets_so_many_in_a_window(void **state)
 {
-    struct stage stage =
+    struct running *stage =
         stage_of(", \"customer_limits\": [{\"window\": \"1d\", \"count\": 2}]", 100000);
 
     (void)state;
-    free(decide(&stage, "1", NEEDY("c1"), 1000));
-    free(decide(&stage, "2", NEEDY("c1"), 1000));
-    free(decide(&stage, "3", NEEDY("c1"), 0));
-    free(decide(&stage, "4", NEEDY("c2"), 1000));
-    test_clock_advance(25 * 3600 * SECOND_US);
-    free(decide(&stage, "5", NEEDY("c1"), 1000));
-    stage_end(&stage);
+    free(decide(stage, "1", NEEDY("c1"), 1000));
+    free(decide(stage, "2", NEEDY("c1"), 1000));
+    free(decide(stage, "3", NEEDY("c1"), 0));
+    free(decide(stage, "4", NEEDY("c2"), 1000));
+    stage->now_us += 25 * 3600 * SECOND_US;
+    free(decide(stage, "5", NEEDY("c1"), 1000));
+    running_close(stage);
 }
 
 /* --- a person decides ------------------------------------------------------------------------- */
 
 static void a_person_decides_otherwise(void **state)
 {
-    struct stage stage = stage_of("", 10000);
-    char *id = decide(&stage, "a", NEEDY("c1"), 1000), *other;
+    struct running *stage = stage_of("", 10000);
+    char *id = decide(stage, "a", NEEDY("c1"), 1000), *other;
     struct api_reply reply = post(
-        &stage, path_of(id, "override"), "o",
+        stage, path_of(id, "override"), "o",
         "{\"amount\": 2500, \"reason_code\": \"angry\", \"note\": \"called twice\"}");
 
     (void)state;
@@ -413,43 +394,43 @@ static void a_person_decides_otherwise(void **state)
     assert_int_equal(int_in(&reply, "amount"), 2500);
     other = strdup(text_in(&reply, "id"));
     api_reply_free(&reply);
-    assert_status(&stage, id, "released");
-    assert_budget(&stage, 2500, 0);
-    assert_problem(post(&stage, path_of(id, "override"), "o2",
+    assert_status(stage, id, "released");
+    assert_budget(stage, 2500, 0);
+    assert_problem(post(stage, path_of(id, "override"), "o2",
                         "{\"amount\": 1, \"reason_code\": \"x\"}"),
                    409, "already_overridden");
-    assert_answer(post(&stage, path_of(other, "settle"), "s", "{\"amount\": 2500}"), 200);
-    assert_budget(&stage, 0, 2500);
+    assert_answer(post(stage, path_of(other, "settle"), "s", "{\"amount\": 2500}"), 200);
+    assert_budget(stage, 0, 2500);
     free(other);
     free(id);
-    stage_end(&stage);
+    running_close(stage);
 }
 
 static void a_person_cannot_spend_what_is_not_there(void **state)
 {
-    struct stage stage = stage_of("", 1200);
-    char *id = decide(&stage, "a", NEEDY("c1"), 1000);
+    struct running *stage = stage_of("", 1200);
+    char *id = decide(stage, "a", NEEDY("c1"), 1000);
 
     (void)state;
-    assert_problem(post(&stage, path_of(id, "override"), "o",
+    assert_problem(post(stage, path_of(id, "override"), "o",
                         "{\"amount\": 1201, \"reason_code\": \"x\"}"),
                    409, "budget_exhausted");
-    assert_problem(post(&stage, path_of(id, "override"), "o3",
+    assert_problem(post(stage, path_of(id, "override"), "o3",
                         "{\"amount\": 4001, \"reason_code\": \"x\"}"),
                    422, "invalid_request");
-    assert_status(&stage, id, "held");
-    assert_budget(&stage, 1000, 0);
-    assert_answer(post(&stage, path_of(id, "override"), "o2",
+    assert_status(stage, id, "held");
+    assert_budget(stage, 1000, 0);
+    assert_answer(post(stage, path_of(id, "override"), "o2",
                        "{\"amount\": 1200, \"reason_code\": \"x\"}"),
                   201);
-    assert_budget(&stage, 1200, 0);
+    assert_budget(stage, 1200, 0);
     free(id);
-    stage_end(&stage);
+    running_close(stage);
 }
 
 /* --- again ------------------------------------------------------------------------------------ */
 
-static void assert_replay_matches(struct stage *stage, const char *id)
+static void assert_replay_matches(struct running *stage, const char *id)
 {
     struct api_reply reply = post(stage, path_of(id, "replay"), NULL, NULL);
 
@@ -460,32 +441,32 @@ static void assert_replay_matches(struct stage *stage, const char *id)
 
 static void decisions_replay_under_the_versions_they_were_made_under(void **state)
 {
-    struct stage stage =
+    struct running *stage =
         stage_of(", \"customer_limits\": [{\"window\": \"1d\", \"count\": 1}]", 100000);
-    char *first = decide(&stage, "1", NEEDY("c1"), 1000);
-    char *blocked = decide(&stage, "2", NEEDY("c1"), 0);
+    char *first = decide(stage, "1", NEEDY("c1"), 1000);
+    char *blocked = decide(stage, "2", NEEDY("c1"), 0);
     struct api_reply reply;
 
     (void)state;
     /* Another policy from now on; what was decided was decided under the old one. */
-    reply = api_call(stage.service, "PUT", "/v1/policies/goodwill", NULL, "*",
+    reply = api_call(stage->service, "PUT", "/v1/policies/goodwill", NULL, "*",
                      "{\"currency\": \"USD\", \"menu\": {\"amounts\": [100]}}");
     assert_int_equal(reply.status, 200);
     api_reply_free(&reply);
-    restart(&stage);
-    assert_replay_matches(&stage, first);
-    assert_replay_matches(&stage, blocked);
-    reply = post(&stage, path_of(first, "override"), "o",
+    running_restart(stage);
+    assert_replay_matches(stage, first);
+    assert_replay_matches(stage, blocked);
+    reply = post(stage, path_of(first, "override"), "o",
                  "{\"amount\": 700, \"reason_code\": \"x\"}");
-    assert_replay_matches(&stage, text_in(&reply, "id"));
+    assert_replay_matches(stage, text_in(&reply, "id"));
     api_reply_free(&reply);
-    reply = get(&stage, path_of(first, "explanation"));
+    reply = get(stage, path_of(first, "explanation"));
     assert_int_equal(reply.status, 200);
     assert_non_null(strstr(reply.text, "\"a1000\""));
     api_reply_free(&reply);
     free(first);
     free(blocked);
-    stage_end(&stage);
+    running_close(stage);
 }
 
 int main(void)

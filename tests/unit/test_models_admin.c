@@ -16,22 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int set_up(void **state)
-{
-    struct running *running = calloc(1, sizeof *running);
-
-    running_open(running);
-    *state = running;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    running_close(*state);
-    free(*state);
-    return 0;
-}
-
 /* A model of one arm whose effect is slope x need; its example says that need 2 gives effect. */
 static const char *bundle_of(int slope, int effect)
 {
@@ -288,8 +272,8 @@ static void history_says_what_served_when_and_why(void **state)
 
     push_slope(running, 10);
     push_slope(running, 20);
-    promote(running, 1); /* at 22:13:21 */
-    promote(running, 2); /* at 22:13:22 */
+    promote(running, 1); /* at 18:02:12 */
+    promote(running, 2); /* at 18:02:13 */
     assert_int_equal(move(running, "m/shadow", "{\"version\": 1, \"reason\": \"look\"}"),
                      STATUS_OK);
     list = history(running, 0);
@@ -297,7 +281,7 @@ static void history_says_what_served_when_and_why(void **state)
     assert_string_equal(string_at(list, "data/0/alias"), "shadow");
     assert_string_equal(string_at(list, "data/1/reason"), "trial 2");
     assert_string_equal(string_at(list, "data/1/moved_by"), "key_test");
-    assert_string_equal(string_at(list, "data/2/moved_at"), "2023-11-14T22:13:21Z");
+    assert_string_equal(string_at(list, "data/2/moved_at"), "2025-11-20T18:02:12Z");
     list = history(running, SERVICE_TIME_US + SECOND_US);
     assert_int_equal(json_array_size(at(list, "data")), 1);
     assert_int_equal(int_at(list, "data/0/version"), 1);
@@ -484,7 +468,8 @@ static void cases_are_answered_while_the_champion_moves(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                                       \
+    cmocka_unit_test_setup_teardown(name, running_set_up, running_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_pushed_version_says_what_it_is),
         TEST(pushing_the_same_again_gives_the_version_there_is),

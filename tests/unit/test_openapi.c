@@ -8,6 +8,7 @@
 
 #include "support/api_call.h"
 #include "support/json_schema.h"
+#include "support/service_fixture.h"
 
 #include "base/file.h"
 #include "decide/decision.h"
@@ -28,16 +29,14 @@ static json_t *document;
 
 static int read_document(void **state)
 {
-    char *folder = empty_folder();
-    struct service *service = service_in(folder);
+    struct running *running = running_open();
     struct api_reply reply =
-        api_call_as(service, NULL, "GET", "/openapi.json", NULL, NULL);
+        api_call_as(running->service, NULL, "GET", "/openapi.json", NULL, NULL);
 
     (void)state;
     document = json_loads(reply.text, JSON_REJECT_DUPLICATES, NULL);
     api_reply_free(&reply);
-    service_close(service);
-    free(folder);
+    running_close(running);
     return document ? 0 : -1;
 }
 
@@ -49,7 +48,7 @@ static int drop_document(void **state)
 }
 
 /* "components/schemas/Code/enum": names with a slash are not needed. */
-static const json_t *at(const char *path)
+static const json_t *found_at(const char *path)
 {
     char reference[160];
     json_t *link;
@@ -308,7 +307,7 @@ static void words_are_those_of_the_program_in_their_order(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        const json_t *words = at(lists[i].path);
+        const json_t *words = found_at(lists[i].path);
         int index = 0;
 
         for (; lists[i].name(index); index++)
@@ -324,7 +323,7 @@ static void words_are_those_of_the_program_in_their_order(void **state)
 static void codes_are_explained_in_the_words_of_the_catalogue(void **state)
 {
     const char *description =
-        json_string_value(at("components/schemas/Code/description"));
+        json_string_value(found_at("components/schemas/Code/description"));
 
     (void)state;
     for (int i = 0; i < CODE_COUNT; i++) {
@@ -384,7 +383,7 @@ static void limits_are_those_of_the_program(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
-        if (json_integer_value(at(limits[i].path)) != limits[i].limit)
+        if (json_integer_value(found_at(limits[i].path)) != limits[i].limit)
             fail_msg("%s is not %lld", limits[i].path, (long long)limits[i].limit);
 }
 
@@ -397,7 +396,7 @@ static const char not_answered[] =
 
 static void check_code(const char *code, const char *where)
 {
-    if (!has_text(at("components/schemas/ProblemCode/enum"), code) &&
+    if (!has_text(found_at("components/schemas/ProblemCode/enum"), code) &&
         !is_word_of(code, not_answered))
         fail_msg("%s: the problem code %s is not described", where, code);
 }
@@ -483,7 +482,7 @@ static void mark_codes(const json_t *value, json_t *marked)
 
 static void codes_of_answers_are_those_of_the_catalogue(void **state)
 {
-    const json_t *catalogue = at("components/schemas/ProblemCode/enum");
+    const json_t *catalogue = found_at("components/schemas/ProblemCode/enum");
     json_t *marked = json_object();
     const char *code;
     json_t *mark;

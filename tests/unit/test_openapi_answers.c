@@ -8,6 +8,7 @@
 
 #include "support/api_call.h"
 #include "support/json_schema.h"
+#include "support/service_fixture.h"
 
 #include "base/clock.h"
 #include "http/api.h"
@@ -18,8 +19,7 @@
 
 enum { ROUTE_COUNT_MAX = 128, PATH_BYTES_MAX = 512 };
 
-static char *folder;
-static struct service *service;
+static struct running *running;
 static json_t *document;
 static bool was_answered[ROUTE_COUNT_MAX]; /* with what was asked for, by route */
 static json_t *seen;                       /* names of members in answers */
@@ -30,11 +30,13 @@ static int open_service(void **state)
 
     (void)state;
     seen = json_object();
-    folder = empty_folder();
-    service = service_in(folder);
-    service_fill(service, ", \"customer_limits\": [{\"window\": \"30d\", \"count\": 3}]",
+    running = running_open();
+    /* Chance takes part, and always takes the best: what is answered stays the same. */
+    service_fill(running->service,
+                 ", \"customer_limits\": [{\"window\": \"30d\", \"count\": 3}],"
+                 " \"exploration\": {\"epsilon\": 0, \"max_amount\": 500}",
                  100000);
-    reply = api_call_as(service, NULL, "GET", "/openapi.json", NULL, NULL);
+    reply = api_call_as(running->service, NULL, "GET", "/openapi.json", NULL, NULL);
     document = json_incref(reply.json);
     api_reply_free(&reply);
     return document ? 0 : -1;
@@ -45,8 +47,7 @@ static int close_service(void **state)
     (void)state;
     json_decref(seen);
     json_decref(document);
-    service_close(service);
-    free(folder);
+    running_close(running);
     return 0;
 }
 
@@ -179,11 +180,11 @@ static void see(const json_t *value)
     }
 }
 
-static struct api_reply ask(struct asked asked)
+static struct api_reply answer_to(struct asked asked)
 {
     const struct route *route = route_of(&asked);
-    struct api_reply reply = api_call(service, asked.method, asked.path, asked.key,
-                                      asked.if_match, asked.body);
+    struct api_reply reply = api_call(running->service, asked.method, asked.path,
+                                      asked.key, asked.if_match, asked.body);
 
     check_reply(&asked, route, &reply);
     if (reply.json && strcmp(asked.path, "/openapi.json") != 0)
@@ -199,7 +200,7 @@ static struct api_reply ask(struct asked asked)
 /* Ask and forget; it has to come out with this status, and a problem with this code. */
 static void expect(int status, const char *code, struct asked asked)
 {
-    struct api_reply reply = ask(asked);
+    struct api_reply reply = answer_to(asked);
     const char *found = json_string_value(member(reply.json, "code"));
 
     if (reply.status != status || (code && (!found || strcmp(code, found) != 0)))
@@ -211,7 +212,7 @@ static void expect(int status, const char *code, struct asked asked)
 static char *made(const char *parent, const char *what, struct asked asked)
 {
     static char path[PATH_BYTES_MAX];
-    struct api_reply reply = ask(asked);
+    struct api_reply reply = answer_to(asked);
 
     assert_int_equal(reply.status, 201);
     snprintf(path, sizeof path, "%s/%s%s", parent,
@@ -381,7 +382,7 @@ static void policies_are_answered_as_described(void **state)
     expect(400, "malformed_request", PUT("/v1/policies/p", "*", "{"));
     expect(200, NULL, GET("/v1/policies/p?revision=1"));
     expect(404, "policy_not_found", GET("/v1/policies/p?revision=2"));
-    reply = ask(GET("/v1/policies/p"));
+    reply = answer_to(GET("/v1/policies/p"));
     expect(200, NULL, PUT("/v1/policies/p", "\"1\"", reply.text)); /* as it was read */
     api_reply_free(&reply);
     expect(200, NULL, GET("/v1/policies"));
@@ -534,7 +535,7 @@ static void path_of(const struct route *route, char path[static PATH_BYTES_MAX])
 
 static void nobody_and_a_key_without_the_scope_are_refused_as_described(void **state)
 {
-    struct api_reply key = ask(POST(
+    struct api_reply key = answer_to(POST(
         "/v1/api-keys", NULL, "{\"name\": \"few\", \"scopes\": [\"outcome:write\"]}"));
     char path[PATH_BYTES_MAX], bearer[160];
 
@@ -548,8 +549,9 @@ static void nobody_and_a_key_without_the_scope_are_refused_as_described(void **s
 
         path_of(route, path);
         for (int has_key = 0; has_key < 2; has_key++) {
-            struct api_reply reply = api_call_as(service, has_key ? bearer : NULL,
-                                                 asked.method, path, NULL, NULL);
+            struct api_reply reply =
+                api_call_as(running->service, has_key ? bearer : NULL, asked.method, path,
+                            NULL, NULL);
             int refused = has_key ? 403 : 401;
 
             assert_int_equal(reply.status,

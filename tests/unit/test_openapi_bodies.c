@@ -10,6 +10,7 @@
 
 #include "support/api_call.h"
 #include "support/json_schema.h"
+#include "support/service_fixture.h"
 
 #include "base/file.h"
 
@@ -17,8 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *folder;
-static struct service *service;
+static struct running *running;
 static json_t *document;
 static int key_count;
 
@@ -27,10 +27,9 @@ static int open_service(void **state)
     struct api_reply reply;
 
     (void)state;
-    folder = empty_folder();
-    service = service_in(folder);
-    service_fill(service, "", 1000000);
-    reply = api_call_as(service, NULL, "GET", "/openapi.json", NULL, NULL);
+    running = running_open();
+    service_fill(running->service, "", 1000000);
+    reply = api_call_as(running->service, NULL, "GET", "/openapi.json", NULL, NULL);
     document = json_incref(reply.json);
     api_reply_free(&reply);
     return document ? 0 : -1;
@@ -40,8 +39,7 @@ static int close_service(void **state)
 {
     (void)state;
     json_decref(document);
-    service_close(service);
-    free(folder);
+    running_close(running);
     return 0;
 }
 
@@ -61,7 +59,7 @@ static bool is_taken(const struct trial *trial, const char *body, char why[stati
     bool taken;
 
     snprintf(key, sizeof key, "key-%d", key_count++);
-    reply = api_call(service, trial->method, trial->path, key, "*", body);
+    reply = api_call(running->service, trial->method, trial->path, key, "*", body);
     taken = reply.status != 400 && reply.status != 422;
     if (reply.status >= 500)
         fail_msg("%s %s: %s", trial->method, trial->path, reply.text);

@@ -7,19 +7,18 @@
 #include <cmocka.h>
 
 #include "support/api_call.h"
+#include "support/service_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct service *service;
-static char *folder;
+static struct running *running;
 
 static int open_service(void **state)
 {
     (void)state;
-    folder = empty_folder();
-    service = service_in(folder);
+    running = running_open();
     for (int i = 0; i < 5; i++) {
         struct api_reply reply;
         char body[128];
@@ -28,7 +27,7 @@ static int open_service(void **state)
                  "{\"id\": \"bud_%c\", \"period\": \"day\", \"limit\": 1, \"currency\": "
                  "\"USD\"}",
                  'e' - i);
-        reply = api_call(service, "POST", "/v1/budgets", NULL, NULL, body);
+        reply = api_call(running->service, "POST", "/v1/budgets", NULL, NULL, body);
         assert_int_equal(reply.status, 201);
         api_reply_free(&reply);
     }
@@ -38,8 +37,7 @@ static int open_service(void **state)
 static int close_service(void **state)
 {
     (void)state;
-    service_close(service);
-    free(folder);
+    running_close(running);
     return 0;
 }
 
@@ -52,7 +50,7 @@ static void read_page(const char *query, const char *letters, char cursor[32])
     size_t i;
 
     snprintf(path, sizeof path, "/v1/budgets%s", query);
-    reply = api_call(service, "GET", path, NULL, NULL, NULL);
+    reply = api_call(running->service, "GET", path, NULL, NULL, NULL);
     assert_int_equal(reply.status, 200);
     json_array_foreach(json_object_get(reply.json, "data"), i, item) found[i] =
         json_string_value(json_object_get(item, "id"))[4];
@@ -98,7 +96,7 @@ static void what_is_no_page_is_refused(void **state)
         struct api_reply reply;
 
         snprintf(path, sizeof path, "/v1/policies%s", queries[i]);
-        reply = api_call(service, "GET", path, NULL, NULL, NULL);
+        reply = api_call(running->service, "GET", path, NULL, NULL, NULL);
         assert_int_equal(reply.status, 422);
         api_reply_free(&reply);
     }

@@ -10,6 +10,7 @@
 #include "infer/quantize.h"
 #include "support/random_forest.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +134,59 @@ static void a_code_against_a_rank_is_the_librarys_comparison(void **state)
     assert_true(opened > 80);
 }
 
+/* Values that lie on no threshold, but for a few, and any number of thresholds: blocks have a way of
+ * their own to code these. */
+static void a_block_has_the_codes_of_its_rows(void **state)
+{
+    double rows[QUANTIZE_BLOCK * 11];
+    uint8_t codes[QUANTIZE_SLOT_COUNT_MAX];
+    struct rng rng;
+
+    (void)state;
+    rng_seed_printed(&rng);
+    for (int i = 0; i < 400; i++) {
+        struct forest_shape shape = {.dialect = rng_below(&rng, 2) ? FOREST_LIGHTGBM
+                                                                   : FOREST_XGBOOST,
+                                     .feature_count = 1 + (int)rng_below(&rng, 11),
+                                     .tree_count = 1 << rng_below(&rng, 7),
+                                     .group_count = 1,
+                                     .depth_max = 1 + (int)rng_below(&rng, 6),
+                                     .is_full = true};
+        struct forest *forest = forest_random(&rng, &shape);
+        int row_count = 1 + (int)rng_below(&rng, QUANTIZE_BLOCK);
+        const struct split *splits[1];
+        struct quantizer *quantizer;
+        struct err err;
+        uint8_t *block;
+        size_t slots;
+
+        setenv("REDRESS_ISA", isas[i % ISA_COUNT], 1);
+        assert_int_equal(quantizer_open((const struct forest *const *)&forest, 1,
+                                        &quantizer, splits, &err),
+                         STATUS_OK);
+        assert_non_null(quantizer);
+        slots = (size_t)quantizer_slot_count(quantizer);
+        block = aligned_alloc(64, slots * QUANTIZE_BLOCK);
+        assert_non_null(block);
+        for (int v = 0; v < row_count * shape.feature_count; v++)
+            rows[v] = rng_normal(&rng);
+        for (int n = 0; n < row_count / 4; n++)
+            rows[rng_below(&rng, (uint64_t)(row_count * shape.feature_count))] =
+                rng_below(&rng, 2) ? NAN : 0;
+        row_random(&rng, forest, rows);
+        quantize_block(quantizer, rows, row_count, block);
+        for (int r = 0; r < row_count; r++) {
+            quantize_row(quantizer, rows + r * shape.feature_count, codes);
+            for (size_t s = 0; s < slots; s++)
+                assert_int_equal(block[s * QUANTIZE_BLOCK + (size_t)r], codes[s]);
+        }
+        free(block);
+        quantizer_close(quantizer);
+        forest_free(forest);
+    }
+    unsetenv("REDRESS_ISA");
+}
+
 static void forests_that_fit_together_share_their_slots(void **state)
 {
     struct forest_shape shape = {.dialect = FOREST_XGBOOST,
@@ -192,6 +246,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_code_against_a_rank_is_the_librarys_comparison),
+        cmocka_unit_test(a_block_has_the_codes_of_its_rows),
         cmocka_unit_test(forests_that_fit_together_share_their_slots),
         cmocka_unit_test(more_than_the_slots_there_are_is_no_quantizer),
     };

@@ -66,9 +66,30 @@ static void a_newer_schema_is_refused_with_both_numbers(void **state)
     for (int mode = STORE_WRITER; mode <= STORE_READER; mode++) {
         assert_status(&f, store_open(f.path, mode, &f.store, NULL, &f.err),
                       STATUS_INVALID);
-        assert_non_null(strstr(f.err.text, "database has schema 7, this program knows 1: "
+        assert_non_null(strstr(f.err.text, "database has schema 7, this program knows 2: "
                                            "use a newer redress"));
     }
+    fixture_close(&f);
+}
+
+/* The database as the first schema had it: without what came later. */
+static void an_older_database_is_brought_up_to_date_by_the_writer(void **state)
+{
+    struct fixture f;
+    bool was_created = true;
+
+    (void)state;
+    fixture_open(&f);
+    decided(&f, 3);
+    store_close(f.store);
+    tamper(f.path, "DROP TABLE secrets; PRAGMA user_version = 1");
+    assert_status(&f, store_open(f.path, STORE_READER, &f.store, NULL, &f.err),
+                  STATUS_UNAVAILABLE);
+    assert_non_null(strstr(f.err.text, "run 'redress db migrate'"));
+    assert_ok(&f, store_open(f.path, STORE_WRITER, &f.store, &was_created, &f.err));
+    assert_false(was_created);
+    store_close(f.store);
+    assert_ok(&f, store_open(f.path, STORE_READER, &f.store, NULL, &f.err));
     fixture_close(&f);
 }
 
@@ -466,6 +487,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_file_is_private_and_has_the_schema),
         cmocka_unit_test(a_newer_schema_is_refused_with_both_numbers),
+        cmocka_unit_test(an_older_database_is_brought_up_to_date_by_the_writer),
         cmocka_unit_test(the_database_of_another_program_is_left_alone),
         cmocka_unit_test(a_file_that_is_no_database_is_corrupt),
         cmocka_unit_test(an_emptied_file_is_refused_and_a_failed_start_leaves_none),

@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "decide/traffic.h"
 #include "support/api_call.h"
+#include "support/service_fixture.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -19,36 +20,22 @@
 
 /* The model's effects are 900 and 1700 per unit of need for 500 and 1000. */
 struct stage {
-    char *folder;
-    struct service *service;
+    struct running *running;
     int case_count;
 };
 
 static struct stage stage_open(void)
 {
-    struct stage stage = {.folder = empty_folder()};
+    struct stage stage = {.running = running_open()};
 
-    stage.service = service_in(stage.folder);
-    service_fill(stage.service, "", 1000000000);
+    service_fill(stage.running->service, "", 1000000000);
     return stage;
-}
-
-static void stage_close(struct stage *stage)
-{
-    service_close(stage->service);
-    free(stage->folder);
-}
-
-static void restart(struct stage *stage)
-{
-    service_close(stage->service);
-    stage->service = service_in(stage->folder);
 }
 
 static void create(struct stage *stage, const char *body)
 {
     struct api_reply reply =
-        api_call(stage->service, "POST", "/v1/budgets", NULL, NULL, body);
+        api_call(stage->running->service, "POST", "/v1/budgets", NULL, NULL, body);
 
     if (reply.status != 201)
         fail_msg("%s", reply.text);
@@ -68,7 +55,7 @@ static int64_t decide(struct stage *stage, double need)
              "\"order_amount\": 4000, \"issue\": \"late_delivery\", "
              "\"features\": {\"need\": %.6f}}",
              key, key, need);
-    reply = api_call(stage->service, "POST", "/v1/decisions", key, NULL, body);
+    reply = api_call(stage->running->service, "POST", "/v1/decisions", key, NULL, body);
     if (reply.status != 201)
         fail_msg("%s", reply.text);
     amount = json_integer_value(json_object_get(reply.json, "amount"));
@@ -83,7 +70,7 @@ static double number_in(struct stage *stage, const char *budget, const char *mem
     double number;
 
     snprintf(path, sizeof path, "/v1/budgets/%s", budget);
-    reply = api_call(stage->service, "GET", path, NULL, NULL, NULL);
+    reply = api_call(stage->running->service, "GET", path, NULL, NULL, NULL);
     if (reply.status != 200)
         fail_msg("%s", reply.text);
     number = json_number_value(json_object_get(reply.json, member));
@@ -110,7 +97,7 @@ static void the_first_case_already_makes_a_price(void **state)
     assert_int_equal(decide(&stage, 3), 1000);
     /* The other budget is not paced. */
     assert_true(number_in(&stage, "bud_all", "shadow_price") == 0);
-    stage_close(&stage);
+    running_close(stage.running);
 }
 
 static void a_budget_that_is_enough_for_all_stays_without_a_price(void **state)
@@ -124,7 +111,7 @@ static void a_budget_that_is_enough_for_all_stays_without_a_price(void **state)
     for (int i = 0; i < 40; i++)
         assert_int_equal(decide(&stage, 1), 1000);
     assert_true(number_in(&stage, "bud_new", "shadow_price") == 0);
-    stage_close(&stage);
+    running_close(stage.running);
 }
 
 /* The rate of its first cases says nothing about how many there will be. */
@@ -138,7 +125,7 @@ static void without_a_forecast_the_price_waits_for_a_sample(void **state)
     for (int i = 0; i < 5; i++)
         assert_int_equal(decide(&stage, 1), 1000);
     assert_true(number_in(&stage, "bud_new", "shadow_price") == 0);
-    stage_close(&stage);
+    running_close(stage.running);
 }
 
 static void a_restart_keeps_the_price(void **state)
@@ -152,12 +139,12 @@ static void a_restart_keeps_the_price(void **state)
         decide(&stage, 1 + 0.1 * i);
     price = number_in(&stage, "bud_new", "shadow_price");
     assert_true(price > 0);
-    restart(&stage);
+    running_restart(stage.running);
     assert_true(number_in(&stage, "bud_new", "shadow_price") == price);
     /* The one case seen since then would ask for less. */
     decide(&stage, 0.6);
     assert_true(number_in(&stage, "bud_new", "shadow_price") == price);
-    stage_close(&stage);
+    running_close(stage.running);
 }
 
 static void two_new_budgets_are_priced_together(void **state)
@@ -176,7 +163,7 @@ static void two_new_budgets_are_priced_together(void **state)
            number_in(&stage, "bud_late", "shadow_price");
     /* Not twice the price of one: all cases are the same, and all go without. */
     assert_true(both >= 0.8 && both < 0.801);
-    stage_close(&stage);
+    running_close(stage.running);
 }
 
 /* Money for a fifth of what all cases want lasts from the first case on. */
@@ -201,7 +188,7 @@ static void spending_keeps_to_the_plan_from_the_start(void **state)
             fail_msg("after %d cases %lld are gone", i, (long long)held);
     }
     assert_true(held > 200 * 300 / 2);
-    stage_close(&stage);
+    running_close(stage.running);
 }
 
 /* --- finding the cases ------------------------------------------------------------------------ */

@@ -1,0 +1,34 @@
+/* call.h - one request that is under way on a connection of the server: what came and goes through
+ * libmicrohttpd. Private to the server. */
+#ifndef REDRESS_HTTP_CALL_H
+#define REDRESS_HTTP_CALL_H
+
+#include "http/exchange.h"
+#include "http/head.h"
+#include "http/listen.h"
+
+struct server;
+
+struct call {
+    struct exchange exchange;
+    struct server *server;
+    struct MHD_Connection *connection;
+    struct watch *watch;
+    struct call *next; /* in the free list */
+    char *body;        /* content_length bytes; NULL when there is none */
+    size_t body_bytes; /* of them, received */
+    bool has_trace;    /* the client sent a trace id */
+    bool must_close;   /* after the reply */
+    bool is_deferred;
+    bool is_answered;
+};
+
+/* Fill in what the head says, or find out why it is refused. */
+enum head_fault call_read_head(struct call *call, const char *target, const char *method,
+                               const char *version);
+
+/* Hand the reply to the library, which sends the body from where it is: the exchange lives until
+ * the request is completed. A reply that cannot be made whole is not made: the client asks again. */
+enum MHD_Result call_reply(struct call *call);
+
+#endif

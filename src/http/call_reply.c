@@ -1,0 +1,91 @@
+/* call_reply.c - a reply with its headers, handed to libmicrohttpd. */
+#include "http/call.h"
+
+#include "base/clock.h"
+#include "base/rng.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+enum { REPLY_HEADER_COUNT_MAX = 16 };
+
+/* Not a secret: it only has to differ from other spans. */
+static uint64_t random_span(void)
+{
+    static _Thread_local struct rng rng;
+    static _Thread_local bool is_seeded;
+    uint64_t seed = 0, span;
+
+    if (!is_seeded) {
+        if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
+            seed = (uint64_t)clock_monotonic_us(&system_clock) ^ (uintptr_t)&rng;
+        rng_seed(&rng, seed);
+        is_seeded = true;
+    }
+    do
+        span = rng_next(&rng);
+    while (span == 0);
+    return span;
+}
+
+struct reply_header {
+    const char *name, *value;
+};
+
+/* The headers of the reply; those without a value are left out. Returns how many. */
+static int list_headers(const struct call *call, char retry_after[static 16],
+                        char traceparent[static 64], struct reply_header *headers)
+{
+    const struct exchange *exchange = &call->exchange;
+    const struct reply *reply = &exchange->reply;
+    const char *type = reply->content_type ? reply->content_type : "application/json";
+    int count = 0;
+
+    snprintf(retry_after, 16, "%d", reply->retry_after_s);
+    if (call->has_trace)
+        snprintf(traceparent, 64, "00-%s-%016llx-01", exchange->trace_id,
+                 (unsigned long long)random_span());
+    const struct reply_header all[] = {
+        {"Content-Type", reply->body.bytes > 0 ? type : NULL},
+        {"Cache-Control", "no-store"},
+        {"X-Content-Type-Options", "nosniff"},
+        {"X-Request-Id", exchange->request_id[0] ? exchange->request_id : NULL},
+        {"ETag", reply->etag[0] ? reply->etag : NULL},
+        {"Location", reply->location},
+        {"Allow", reply->allow[0] ? reply->allow : NULL},
+        {"Retry-After", reply->retry_after_s > 0 ? retry_after : NULL},
+        {"Idempotency-Replayed", reply->is_replayed ? "true" : NULL},
+        {"WWW-Authenticate", reply->status == 401 ? "Bearer" : NULL},
+        {"traceparent", call->has_trace ? traceparent : NULL},
+        {"Connection", call->must_close ? "close" : NULL},
+    };
+    static_assert(sizeof all / sizeof *all <= REPLY_HEADER_COUNT_MAX);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].value)
+            headers[count++] = all[i];
+    return count;
+}
+
+enum MHD_Result call_reply(struct call *call)
+{
+    const struct reply *reply = &call->exchange.reply;
+    struct reply_header headers[REPLY_HEADER_COUNT_MAX];
+    char retry_after[16], traceparent[64];
+    int count = list_headers(call, retry_after, traceparent, headers);
+    struct MHD_Response *response;
+    enum MHD_Result rc = MHD_YES;
+
+    assert(reply->status >= 200);
+    assert(reply->status <= 599);
+    response = MHD_create_response_from_buffer(
+        reply->body.bytes, (void *)(uintptr_t)reply->body.at, MHD_RESPMEM_PERSISTENT);
+    if (!response)
+        return MHD_NO;
+    for (int i = 0; rc == MHD_YES && i < count; i++)
+        rc = MHD_add_response_header(response, headers[i].name, headers[i].value);
+    if (rc == MHD_YES)
+        rc = MHD_queue_response(call->connection, (unsigned)reply->status, response);
+    MHD_destroy_response(response);
+    return rc;
+}

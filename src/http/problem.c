@@ -1,0 +1,99 @@
+/* problem.c - an error as a problem document (RFC 9457). */
+#include "http/exchange.h"
+
+#include "json/write.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct http_status {
+    int number;
+    const char *title;
+};
+
+/* The only place where a status becomes an HTTP number. */
+static const struct http_status *http_status_of(const struct err *err)
+{
+    /* Refusals of HTTP itself have a number of their own. */
+    static const struct {
+        const char *code;
+        struct http_status http;
+    } of_code[] = {
+        {"method_not_allowed", {405, "Method Not Allowed"}},
+        {"length_required", {411, "Length Required"}},
+        {"unsupported_media_type", {415, "Unsupported Media Type"}},
+        {"expectation_failed", {417, "Expectation Failed"}},
+        {"http_version_not_supported", {505, "HTTP Version Not Supported"}},
+    };
+    static const struct http_status of_status[] = {
+        [STATUS_OK] = {200, "OK"},
+        [STATUS_MALFORMED] = {400, "Bad Request"},
+        [STATUS_INVALID] = {422, "Unprocessable Content"},
+        [STATUS_UNAUTHORIZED] = {401, "Unauthorized"},
+        [STATUS_FORBIDDEN] = {403, "Forbidden"},
+        [STATUS_NOT_FOUND] = {404, "Not Found"},
+        [STATUS_CONFLICT] = {409, "Conflict"},
+        [STATUS_STALE] = {412, "Precondition Failed"},
+        [STATUS_PRECONDITION] = {428, "Precondition Required"},
+        [STATUS_TOO_LARGE] = {413, "Content Too Large"},
+        [STATUS_EXHAUSTED] = {503, "Service Unavailable"},
+        [STATUS_UNAVAILABLE] = {503, "Service Unavailable"},
+        [STATUS_IO] = {503, "Service Unavailable"},
+        [STATUS_CORRUPT] = {503, "Service Unavailable"},
+        [STATUS_PENDING] = {503, "Service Unavailable"},
+    };
+
+    for (size_t i = 0; i < sizeof of_code / sizeof of_code[0]; i++)
+        if (strcmp(err->code, of_code[i].code) == 0)
+            return &of_code[i].http;
+    return &of_status[err->status];
+}
+
+static void put_faults(struct json_writer *writer, const struct err *err)
+{
+    json_put_key(writer, "errors");
+    json_put_array(writer);
+    for (int i = 0; i < err->fault_count; i++) {
+        json_put_object(writer);
+        json_member_string(writer, "pointer", err->faults[i].pointer);
+        json_member_string(writer, "code", err->faults[i].code);
+        json_member_string(writer, "detail", err->faults[i].detail);
+        json_put_object_end(writer);
+    }
+    json_put_array_end(writer);
+}
+
+void exchange_refuse(struct exchange *exchange, const struct err *err)
+{
+    /* Sixteen faults, fully escaped, fit; written in place, since the arena may be what is full. */
+    static const char fallback[] =
+        "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\","
+        "\"status\":503,\"code\":\"out_of_memory\"}";
+    enum { PROBLEM_BYTES_MAX = 24 << 10 };
+    char type[96];
+    const struct http_status *http = http_status_of(err);
+    struct json_writer writer;
+
+    exchange->reply = (struct reply){.status = http->number,
+                                     .content_type = "application/problem+json"};
+    if (http->number == 503)
+        exchange->reply.retry_after_s = 1;
+    arena_reset(&exchange->arena);
+    json_writer_init(&writer, arena_alloc(&exchange->arena, 1, PROBLEM_BYTES_MAX),
+                     PROBLEM_BYTES_MAX);
+    snprintf(type, sizeof type, "urn:redress:problem:%s", err->code);
+    json_put_object(&writer);
+    json_member_string(&writer, "type", type);
+    json_member_string(&writer, "title", http->title);
+    json_member_int(&writer, "status", http->number);
+    json_member_string(&writer, "detail", err->text);
+    json_member_string(&writer, "instance", exchange->path ? exchange->path : "");
+    json_member_string(&writer, "code", err->code);
+    json_member_string(&writer, "request_id", exchange->request_id);
+    put_faults(&writer, err);
+    json_put_object_end(&writer);
+    if (json_writer_text(&writer, &exchange->reply.body, NULL)) {
+        exchange->reply.status = 503;
+        exchange->reply.body = text_of(fallback);
+    }
+}

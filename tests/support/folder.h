@@ -1,0 +1,12 @@
+/* folder.h - folders that go away. */
+#ifndef REDRESS_TESTS_FOLDER_H
+#define REDRESS_TESTS_FOLDER_H
+
+/* Make an empty folder under TMPDIR (else /tmp). It and all in it is removed when the
+ * program exits, unless KEEP_FOLDERS is set. The caller frees the path. NULL on failure. */
+char *folder_temporary(void);
+
+/* Remove a folder and all in it, now. */
+void folder_remove(const char *path);
+
+#endif
