@@ -2,6 +2,7 @@
  * flags in registers, each is counted into its scale, and registers hand the counts to the slots. */
 #include "infer/quantize_tables.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,12 +27,14 @@ struct row_tables {
 
 /* ---- opening ---- */
 
+/* Floats of values beyond theirs are infinite, so no threshold may be. */
 static bool are_singles(const struct quantizer *quantizer)
 {
     for (size_t i = 0; i < quantizer->threshold_count; i++) {
         double threshold = quantizer->thresholds[i];
 
-        if (threshold == threshold && threshold != cutpoint_xgboost((float)threshold))
+        if (!isnan(threshold) &&
+            (isinf(threshold) || threshold != cutpoint_xgboost((float)threshold)))
             return false;
     }
     return true;
