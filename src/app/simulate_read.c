@@ -77,6 +77,13 @@ static void name_field(struct reader *reader, const char *format, int index)
     snprintf(reader->field, sizeof reader->field, format, index);
 }
 
+/* After a member that was read well, what is wrong is wrong with the line. */
+static void name_rest(struct reader *reader, const struct json_scan *scan)
+{
+    if (!scan->status)
+        name_field(reader, "line", 0);
+}
+
 /* An amount of money, a whole number from 0 to 2^53, however it is written. */
 static bool read_amount(struct json_scan *scan, int64_t *amount)
 {
@@ -150,7 +157,6 @@ static enum status read_head(struct reader *reader)
     scan_line(reader, &scan);
     json_enter_object(&scan, &object);
     while (json_member(&scan, &object, &key)) {
-        name_field(reader, "member", 0);
         if (text_is(key, "budgets")) {
             has_budgets = true;
             read_budgets(reader, &scan);
@@ -160,6 +166,7 @@ static enum status read_head(struct reader *reader)
         } else {
             json_skip(&scan);
         }
+        name_rest(reader, &scan);
     }
     if (json_scan_end(&scan))
         return scan.status;
@@ -321,7 +328,6 @@ static enum status read_case(struct reader *reader)
     scan_line(reader, &scan);
     json_enter_object(&scan, &object);
     while (json_member(&scan, &object, &key)) {
-        name_field(reader, "member", 0);
         if (text_is(key, "at")) {
             name_field(reader, "at", 0);
             read.has_at = json_double(&scan, &read.at);
@@ -334,6 +340,7 @@ static enum status read_case(struct reader *reader)
         } else {
             json_skip(&scan);
         }
+        name_rest(reader, &scan);
     }
     rc = json_scan_end(&scan);
     if (!rc)

@@ -22,8 +22,8 @@ enum {
 #define VOLUME_TIMES     1.4 /* as many cases as were forecast */
 #define BURST_SHARE      0.2 /* of the cases come in incidents */
 #define GLOBAL_SHARE     0.4 /* of what would be spent at price 0, for all cases, */
-#define LOCAL_SHARE_LOW  0.3 /* and for those of one market, issue or segment */
-#define LOCAL_SHARE_HIGH 0.8
+#define LOCAL_SHARE_LOW  0.2 /* and for those of one market, issue or segment */
+#define LOCAL_SHARE_HIGH 0.6
 #define ORDER_MEDIAN     2500.0
 
 static const double credit_shares[ACTION_COUNT] = {0, 0.1, 0.2, 0.35, 0.6, 1};
