@@ -10,7 +10,7 @@ FUZZ_SECONDS ?= 30
 # The tests with more than one thread, by the name after "test_"; of the integration tests, all that
 # are not about numbers.
 TSAN_TESTS ?= id log queue zone inflight engine store commit world service lifecycle budgets_admin \
-	audit server \
+	audit server server_life \
 	$(filter-out %_parity,$(patsubst tests/integration/test_%.c,%,$(wildcard tests/integration/*.c)))
 
 BUILD := build/$(VARIANT)
@@ -123,7 +123,7 @@ lint: | bootstrap bootstrap-lint
 
 #: make format      lay out every C file by .clang-format
 format: | bootstrap-lint
-	clang-format -i $(SOURCES)
+	$(Q)clang-format -i $(SOURCES)
 
 #: make install     to DESTDIR and PREFIX (/usr/local)
 install: $(BIN)
@@ -191,7 +191,11 @@ $(BUILD)/%.o: %.S | bootstrap
 $(INTEGRATION): | $(BIN)
 $(UNIT) $(INTEGRATION): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
 	$(call say,LINK)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LIBS)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
+
+# It stands for the API of the library.
+$(BUILD)/tests/unit/test_server $(BUILD)/tests/unit/test_server_life: \
+	$(BUILD)/tests/unit/server_stage.o
 
 $(BENCH): $(BUILD)/%: $(BUILD)/%.o $(LIB)
 	$(call say,LINK)

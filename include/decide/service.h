@@ -53,6 +53,10 @@ void service_reader_give(struct service *service, struct store *reader);
 bool service_claim(struct service *service, struct text scope_key);
 void service_unclaim(struct service *service, struct text scope_key);
 
+/* Batches under way: false when there are so many already, else service_batch_end is due. */
+bool service_batch_begin(struct service *service, int count_max);
+void service_batch_end(struct service *service);
+
 /* Something that takes long, to be run on a thread of its own. It may be freed in run. */
 struct chore {
     void (*run)(struct chore *chore);

@@ -6,10 +6,11 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "table/input.h"
 
 #include <stdbool.h>
 
-enum { CSV_COLUMN_COUNT_MAX = 65536, CSV_LINE_BYTES_MAX = 16 << 20 };
+enum { CSV_COLUMN_COUNT_MAX = 65536, CSV_LINE_BYTES_MAX = INPUT_WINDOW_BYTES_MAX };
 
 struct csv; /* opaque */
 
@@ -17,6 +18,11 @@ struct csv; /* opaque */
  * mark and CRLF are accepted. */
 enum status csv_open(const char *path, bool has_header, struct csv **csv,
                      struct err *err);
+
+/* The same from where an open input is, which stays the caller's and is his again after
+ * csv_close. */
+enum status csv_open_input(struct input *input, bool has_header, struct csv **csv,
+                           struct err *err);
 void csv_close(struct csv *csv); /* NULL is fine */
 
 /* Columns of the header, or of the first row; their names, NULL without a header. */

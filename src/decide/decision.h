@@ -45,6 +45,7 @@ struct circumstances {
     double draw;            /* from [0, 1) */
     bool is_planned;        /* chosen together with other cases, before this: */
     int64_t planned_amount; /* take it, or the dearest allowed below it; no chance */
+    char batch_id[ID_BYTES]; /* of those cases; empty: none */
 };
 
 struct decision {

@@ -202,6 +202,8 @@ void decision_encode(const struct decision *decision, const struct refund_case *
     put_versions(w, decision);
     if (decision->parent_id[0])
         json_member_string(w, "overrides", decision->parent_id);
+    if (decision->seen.batch_id[0])
+        json_member_string(w, "batch_id", decision->seen.batch_id);
     json_member_text(w, "case_id", asked->case_id);
     json_member_text(w, "customer_id", asked->customer_id);
     put_optional(w, "order_id", asked->order_id);
@@ -254,6 +256,8 @@ void decision_context_encode(const struct decision *decision, struct text case_b
     }
     if (seen->is_planned)
         json_member_int(w, "planned_amount", seen->planned_amount);
+    if (seen->batch_id[0])
+        json_member_string(w, "batch_id", seen->batch_id);
     put_history(w, seen);
     json_put_key(w, "budgets");
     json_put_array(w);
@@ -280,6 +284,14 @@ static void read_name(struct json_scan *scan, struct arena *arena, const char **
     *name = arena_copy(arena, text);
     if (!*name)
         json_refuse(scan, STATUS_EXHAUSTED, "request arena is full");
+}
+
+static void read_id(struct json_scan *scan, struct arena *arena, char id[static ID_BYTES])
+{
+    struct text text;
+
+    if (json_text(scan, arena, &text) && !text_copy(text, id, ID_BYTES))
+        json_refuse(scan, STATUS_CORRUPT, "an id is too long");
 }
 
 static void read_windows(struct json_scan *scan, struct circumstances *seen)
@@ -374,6 +386,8 @@ enum status decision_context_decode(struct text context, struct arena *arena,
             seen->has_draw = json_double(&scan, &seen->draw);
         else if (text_is(key, "planned_amount"))
             seen->is_planned = json_int(&scan, &seen->planned_amount);
+        else if (text_is(key, "batch_id"))
+            read_id(&scan, arena, seen->batch_id);
         else if (text_is(key, "windows"))
             read_windows(&scan, seen);
         else if (text_is(key, "order_amount"))

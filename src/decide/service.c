@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,7 @@ struct service {
     struct keeper *keeper;
     struct worker *worker;
     unsigned char draw_secret[SECRET_BYTES];
+    atomic_int batch_count; /* under way */
 
     struct store *readers[READER_COUNT_MAX];
     int reader_count, reader_free_count;
@@ -71,6 +73,19 @@ struct keyring *service_keyring(struct service *service)
 double service_draw(const struct service *service, struct text of)
 {
     return chance_draw(service->draw_secret, of);
+}
+
+bool service_batch_begin(struct service *service, int count_max)
+{
+    if (atomic_fetch_add(&service->batch_count, 1) < count_max)
+        return true;
+    atomic_fetch_sub(&service->batch_count, 1);
+    return false;
+}
+
+void service_batch_end(struct service *service)
+{
+    atomic_fetch_sub(&service->batch_count, 1);
 }
 
 bool service_claim(struct service *service, struct text scope_key)

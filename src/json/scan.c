@@ -437,6 +437,16 @@ bool json_double(struct json_scan *scan, double *value)
     return true;
 }
 
+bool json_number(struct json_scan *scan, struct text *written)
+{
+    struct number number = {0};
+
+    if (!read_number(scan, "a number", &number))
+        return false;
+    *written = (struct text){number.start, (size_t)(number.end - number.start)};
+    return true;
+}
+
 /* Only the few numbers that might overflow are worth converting. */
 static bool skip_number(struct json_scan *scan)
 {

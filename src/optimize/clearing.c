@@ -237,13 +237,13 @@ static void solve_step(struct search *search, double rho)
     }
 }
 
-/* Whether a step, or a part of it, lowers D; then it is taken. */
+/* Whether a step, or a half or quarter of it, lowers D; then it is taken. */
 static bool take_step(struct search *search, double *value)
 {
     size_t bytes = (size_t)search->clearing->budget_count * sizeof(double);
 
-    for (double share = 1; share > 0.2; share /= 2) {
-        double trial_value;
+    for (int half = 0; half < 3; half++) {
+        double share = 1.0 / (1 << half), trial_value;
 
         memcpy(search->trial, search->prices, bytes);
         for (int i = 0; i < search->free_count; i++) {

@@ -12,7 +12,8 @@ static pthread_once_t edges_once = PTHREAD_ONCE_INIT;
 static void make_edges(void)
 {
     for (int i = 1; i <= DEMAND_BIN_COUNT; i++)
-        demand_edges[i] = exp2(DEMAND_EXPONENT_MIN + (double)(i - 1) / DEMAND_BINS_PER_OCTAVE);
+        demand_edges[i] =
+            exp2(DEMAND_EXPONENT_MIN + (double)(i - 1) / DEMAND_BINS_PER_OCTAVE);
 }
 
 void demand_begin(void)

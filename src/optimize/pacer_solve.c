@@ -2,6 +2,7 @@
 #include "optimize/clearing.h"
 #include "optimize/pacer_state.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +159,7 @@ static bool add_member(struct solving *solving, struct member *member,
                    solving->forecast);
     member->case_count = forecast->case_count;
     cell->curve = clearing_curve_make(forecast, room);
+    assert(cell->curve.above);
     for (int i = 0; i < member->count; i++) {
         struct plan *plan = &solving->plans[solving->charged[member->start + i]];
 

@@ -34,6 +34,7 @@ static const struct route_row {
 } routes[] = {
     {"POST", "/v1/decisions", "/v1/decisions", "decide", "uA"},
     {"GET", "/v1/decisions", "/v1/decisions", "read", "uostA"},
+    {"POST", "/v1/decision-batches", "/v1/decision-batches", "decide", "uA"},
     {"GET", "/v1/decisions/{id}", "/v1/decisions/x", "read", "uostA"},
     {"GET", "/v1/decisions/{id}/explanation", "/v1/decisions/x/explanation", "read",
      "uostA"},

@@ -268,6 +268,24 @@ static void decisions_are_answered_as_described(void **state)
     expect(422, "invalid_request", GET("/v1/decisions?after=dec_nothing"));
 }
 
+static void batches_are_answered_as_described(void **state)
+{
+    static const char batches[] = "/v1/decision-batches";
+    static const char both[] = "{\"cases\": [" CASE("c_7", "1") "]}";
+    static const char twice[] =
+        "{\"cases\": [" CASE("c_7", "1") ", " CASE("c_8", "1") "]}";
+
+    (void)state;
+    expect(200, NULL, POST("/v1/decision-batches?dry_run=true", NULL, both));
+    expect(201, NULL, POST(batches, "t1", both));
+    expect(201, NULL, POST(batches, "t1", both)); /* replayed */
+    expect(422, "idempotency_key_reused",
+           POST(batches, "t1", "{\"cases\": [" CASE("c_8", "1") "]}"));
+    expect(422, "invalid_request", POST(batches, "t2", "{\"cases\": []}"));
+    expect(422, "invalid_request", POST(batches, "t3", twice));
+    expect(400, "idempotency_key_missing", POST(batches, NULL, both));
+}
+
 static void holds_and_overrides_are_answered_as_described(void **state)
 {
     static const char decisions[] = "/v1/decisions";
@@ -636,6 +654,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decisions_are_answered_as_described),
+        cmocka_unit_test(batches_are_answered_as_described),
         cmocka_unit_test(holds_and_overrides_are_answered_as_described),
         cmocka_unit_test(other_outcomes_are_answered_as_described),
         cmocka_unit_test(budgets_are_answered_as_described),

@@ -1,0 +1,165 @@
+/* allocate_core.c - the requests that the price still decides, and their steps. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "optimize/allocate_hull.h"
+#include "optimize/allocate_work.h"
+
+/* Hulls are made twice, first to count the steps: that costs less than memory for the most there
+ * could be. */
+struct hulls {
+    struct work *work;
+    int64_t request_count, *requests;
+    struct step *steps; /* NULL: only count */
+    int64_t count;
+};
+
+/* Give a request what is over its bracket, and note its steps within. */
+static void take_hull(struct hulls *hulls, int64_t request)
+{
+    struct work *work = hulls->work;
+    int64_t start = work->problem->starts[request];
+    const int64_t *costs = work->problem->costs + start;
+    const int64_t *values = work->problem->values + start;
+    int32_t cell = work->problem->cells[request], points[ALLOCATION_ACTION_COUNT_MAX];
+    int count = allocate_hull(costs, values,
+                              (int)(work->problem->starts[request + 1] - start), points);
+    double slope = INFINITY;
+    int32_t base = points[0];
+
+    for (int i = 1; i < count; i++) {
+        int64_t cost = costs[points[i]] - costs[points[i - 1]];
+        double own = (double)(values[points[i]] - values[points[i - 1]]) / (double)cost;
+
+        slope = own < slope ? own : slope; /* rounding must not turn the order */
+        if (slope <= work->lows[cell])
+            break;
+        if (slope >= work->highs[cell])
+            base = points[i];
+        else if (hulls->steps)
+            hulls->steps[hulls->count++] =
+                (struct step){slope, cost, (int32_t)request, points[i]};
+        else
+            hulls->count++;
+    }
+    work->choices[request] = base;
+    if (hulls->steps)
+        charge(work, cell, costs[base]);
+}
+
+static enum status take_hulls(struct hulls *hulls, struct err *err)
+{
+    for (int64_t i = 0; i < hulls->request_count; i++)
+        take_hull(hulls, hulls->requests ? hulls->requests[i] : i);
+    hulls->steps = malloc(((size_t)hulls->count + 1) * sizeof *hulls->steps);
+    if (!hulls->steps)
+        return err_set(err, STATUS_EXHAUSTED, "no memory for %lld steps",
+                       (long long)hulls->count);
+    hulls->count = 0;
+    for (int64_t i = 0; i < hulls->request_count; i++)
+        take_hull(hulls, hulls->requests ? hulls->requests[i] : i);
+    return STATUS_OK;
+}
+
+/* From all by slope to cell by cell. */
+static enum status part_cells(struct core *core, const struct allocation *problem,
+                              struct err *err)
+{
+    size_t cell_count = (size_t)problem->cell_count;
+    struct step *parted = malloc(((size_t)core->step_count + 1) * sizeof *parted);
+
+    core->cell_steps = calloc(cell_count + 2, sizeof *core->cell_steps);
+    if (!parted || !core->cell_steps) {
+        free(parted);
+        return err_set(err, STATUS_EXHAUSTED, "no memory for %lld steps",
+                       (long long)core->step_count);
+    }
+    for (int64_t i = 0; i < core->step_count; i++)
+        core->cell_steps[problem->cells[core->steps[i].request] + 2]++;
+    for (size_t g = 0; g < cell_count; g++)
+        core->cell_steps[g + 2] += core->cell_steps[g + 1];
+    for (int64_t i = 0; i < core->step_count; i++)
+        parted[core->cell_steps[problem->cells[core->steps[i].request] + 1]++] =
+            core->steps[i];
+    free(core->steps);
+    core->steps = parted;
+    return STATUS_OK;
+}
+
+static void fill_cell(struct work *work, int g, double *slopes, double *costs,
+                      double *values)
+{
+    struct core *core = &work->core;
+    int64_t start = core->cell_steps[g], count = core->cell_steps[g + 1] - start;
+    int budget_count;
+    const int32_t *budgets = budgets_of(work->problem, g, &budget_count);
+
+    costs[0] = 0;
+    values[0] = 0;
+    for (int64_t k = 0; k < count; k++) {
+        const struct step *step = &core->steps[start + k];
+
+        slopes[k] = step->slope;
+        costs[k + 1] = costs[k] + (double)step->cost;
+        values[k + 1] = values[k] + step->slope * (double)step->cost;
+    }
+    core->cells[g] =
+        (struct dual_cell){budgets, budget_count, (int)count, slopes, costs, values};
+}
+
+/* The core as the dual wants it. */
+static enum status fill_cells(struct work *work, struct err *err)
+{
+    struct core *core = &work->core;
+    size_t cell_count = (size_t)work->problem->cell_count;
+    size_t room = (size_t)core->step_count + cell_count + 1;
+
+    core->cells = calloc(cell_count + 1, sizeof *core->cells);
+    core->slopes = malloc(room * sizeof *core->slopes);
+    core->costs = malloc(room * sizeof *core->costs);
+    core->values = malloc(room * sizeof *core->values);
+    if (!core->cells || !core->slopes || !core->costs || !core->values)
+        return err_set(err, STATUS_EXHAUSTED, "no memory for %lld steps",
+                       (long long)core->step_count);
+    for (size_t g = 0; g < cell_count; g++) {
+        size_t start = (size_t)core->cell_steps[g];
+
+        fill_cell(work, (int)g, core->slopes + start, core->costs + start + g,
+                  core->values + start + g);
+    }
+    return STATUS_OK;
+}
+
+enum status core_make(struct work *work, int64_t *requests, int64_t request_count,
+                      struct err *err)
+{
+    struct hulls hulls = {work, request_count, requests, NULL, 0};
+    struct core *core = &work->core;
+    enum status rc = take_hulls(&hulls, err);
+
+    *core = (struct core){
+        .steps = hulls.steps,
+        .step_count = hulls.count,
+        .requests = requests,
+        .request_count = request_count,
+    };
+    if (!rc)
+        rc = steps_sort(core->steps, core->step_count, err);
+    if (!rc)
+        rc = part_cells(core, work->problem, err);
+    if (!rc)
+        rc = fill_cells(work, err);
+    return rc;
+}
+
+void core_free(struct core *core)
+{
+    free(core->steps);
+    free(core->cell_steps);
+    free(core->requests);
+    free(core->cells);
+    free(core->slopes);
+    free(core->costs);
+    free(core->values);
+    *core = (struct core){};
+}

@@ -1,0 +1,605 @@
+/* allocate_search.c - the requests whose choice can still matter, all together: dynamic programming
+ * over rooms, with the dual bound to prune (reduced costs as in Dyer, Kayal and Walker, 1984).
+ *
+ * Served at the price, each request has a default. Any other action loses, of the bound, its loss;
+ * room that is left over loses its price. What loses more than the gap between bound and best
+ * choice so far cannot be better. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "optimize/allocate_work.h"
+
+enum { ITEM_COUNT_MAX = 500 }; /* so that sums of costs and values fit 64 bits */
+
+#define ROOM_MAX ((int64_t)1 << 62)
+
+/* Another action for an item, against its default. */
+struct choice {
+    int64_t cost, value;
+    double loss;
+    int32_t action;
+};
+
+/* A request that may choose other than its default. */
+struct item {
+    int64_t request;
+    double second; /* the least loss but the default's */
+    int start, count;
+    int32_t normal; /* the default action */
+};
+
+/* The state before an item: its rooms lie in an array of their own. */
+struct state {
+    int64_t value; /* against all defaults */
+    double loss;
+};
+
+struct trail {
+    int32_t parent, choice;
+};
+
+struct layer {
+    int64_t *rooms; /* (state, dimension) */
+    struct state *states;
+    struct trail *trails;
+    int count;
+};
+
+struct search {
+    struct work *work;
+    struct item *items;
+    int item_count;
+    struct choice *choices;
+    int choice_count, choice_room;
+
+    int *dimensions; /* (dimension): the budget; those that may run short */
+    int *places;     /* (budget): the dimension or -1 */
+    int dimension_count;
+    int64_t *least,
+        *most; /* (item + 1, dimension): what the items from here on may cost */
+    int64_t *start_rooms; /* (dimension): with all defaults */
+
+    __int128 base; /* value of all defaults */
+    __int128 best; /* the best value known */
+    double margin; /* the loss at which nothing can be better */
+    double fuzz;   /* of rounding */
+    int state_count_max;
+    bool is_cut; /* something that might be better was left out */
+
+    struct layer next;
+    int next_room;
+    int32_t *table; /* hash table of next: index + 1 */
+    uint32_t table_mask;
+    struct trail **trails; /* (item) */
+    int32_t *found;        /* (item): choices of the best, when found */
+    bool is_found;
+};
+
+static double loss_of(const struct work *work, int64_t request, int32_t normal, int32_t j)
+{
+    const struct allocation *problem = work->problem;
+    int64_t start = problem->starts[request];
+    int64_t cost = problem->costs[start + j] - problem->costs[start + normal];
+    int64_t value = problem->values[start + j] - problem->values[start + normal];
+
+    return work->mus[problem->cells[request]] * (double)cost - (double)value;
+}
+
+/* The best action at the price; of equals the cheapest. */
+static int32_t normal_of(const struct work *work, int64_t request)
+{
+    const struct allocation *problem = work->problem;
+    int64_t start = problem->starts[request];
+    int count = (int)(problem->starts[request + 1] - start);
+    int32_t normal = 0;
+
+    for (int32_t j = 1; j < count; j++) {
+        double loss = loss_of(work, request, normal, j);
+
+        if (loss < 0 ||
+            (loss == 0 && problem->costs[start + j] < problem->costs[start + normal]))
+            normal = j;
+    }
+    return normal;
+}
+
+static double margin_of(const struct search *search)
+{
+    /* Values are whole: better is better by one. */
+    return search->work->bound - (double)(search->best + 1) + search->fuzz;
+}
+
+/* --- what can matter ------------------------------------------------------------------------- */
+
+static bool add_choice(struct search *search, struct choice choice)
+{
+    if (search->choice_count == search->choice_room) {
+        int room = search->choice_room * 2 + 64;
+        struct choice *grown = realloc(search->choices, (size_t)room * sizeof *grown);
+
+        if (!grown)
+            return false;
+        search->choices = grown;
+        search->choice_room = room;
+    }
+    search->choices[search->choice_count++] = choice;
+    return true;
+}
+
+/* Make an item of a request, unless nothing but its default can matter. */
+static bool add_item(struct search *search, int64_t request, struct item *item)
+{
+    const struct allocation *problem = search->work->problem;
+    int64_t start = problem->starts[request];
+    int count = (int)(problem->starts[request + 1] - start);
+
+    *item = (struct item){request, INFINITY, search->choice_count, 0,
+                          normal_of(search->work, request)};
+    search->base += problem->values[start + item->normal];
+    for (int32_t j = 0; j < count; j++) {
+        double loss = fmax(0, loss_of(search->work, request, item->normal, j));
+
+        if (j == item->normal || loss > search->margin)
+            continue;
+        item->second = fmin(item->second, loss);
+        item->count++;
+        if (!add_choice(search, (struct choice){problem->costs[start + j] -
+                                                    problem->costs[start + item->normal],
+                                                problem->values[start + j] -
+                                                    problem->values[start + item->normal],
+                                                loss, j}))
+            return false;
+    }
+    return true;
+}
+
+static int item_compare(const void *a, const void *b)
+{
+    const struct item *x = a, *y = b;
+
+    if (x->second != y->second)
+        return x->second < y->second ? -1 : 1;
+    return x->request < y->request ? -1 : x->request > y->request;
+}
+
+/* The items, those closest to the price first, and no more than wanted. */
+static bool find_items(struct search *search, int item_count_max)
+{
+    const struct core *core = &search->work->core;
+    struct item *items = malloc(((size_t)core->request_count + 1) * sizeof *items);
+    int count = 0;
+
+    search->items = items;
+    if (!items)
+        return false;
+    for (int64_t i = 0; i < core->request_count; i++) {
+        if (!add_item(search, core_request(core, i), &items[count]))
+            return false;
+        count += items[count].count > 0;
+    }
+    qsort(items, (size_t)count, sizeof *items, item_compare);
+    search->item_count = count < item_count_max ? count : item_count_max;
+    search->is_cut = count > search->item_count;
+    return true;
+}
+
+/* --- budgets that may run short -------------------------------------------------------------- */
+
+/* What is left of each budget with all defaults. */
+static __int128 *default_rooms(const struct search *search)
+{
+    const struct work *work = search->work;
+    const struct allocation *problem = work->problem;
+    __int128 *rooms = malloc(((size_t)problem->budget_count + 1) * sizeof *rooms);
+    int count;
+
+    if (!rooms)
+        return NULL;
+    memcpy(rooms, work->rooms, (size_t)problem->budget_count * sizeof *rooms);
+    for (int64_t i = 0; i < work->core.request_count; i++) {
+        int64_t request = core_request(&work->core, i);
+        const int64_t *costs = problem->costs + problem->starts[request];
+        int64_t more = costs[normal_of(work, request)] - costs[work->choices[request]];
+        const int32_t *budgets = budgets_of(problem, problem->cells[request], &count);
+
+        for (int k = 0; k < count; k++)
+            rooms[budgets[k]] -= more;
+    }
+    return rooms;
+}
+
+static void item_range(const struct search *search, const struct item *item,
+                       int64_t *least, int64_t *most)
+{
+    *least = *most = 0;
+    for (int i = 0; i < item->count; i++) {
+        int64_t cost = search->choices[item->start + i].cost;
+
+        *least = cost < *least ? cost : *least;
+        *most = cost > *most ? cost : *most;
+    }
+}
+
+static bool find_dimensions(struct search *search)
+{
+    const struct allocation *problem = search->work->problem;
+    __int128 *rooms = default_rooms(search);
+    int64_t *mosts = calloc((size_t)problem->budget_count + 1, sizeof *mosts);
+    bool is_ready = rooms && mosts;
+    int count;
+
+    search->places = calloc((size_t)problem->budget_count + 1, sizeof *search->places);
+    search->dimensions = calloc((size_t)problem->budget_count + 1, sizeof(int));
+    search->start_rooms = calloc((size_t)problem->budget_count + 1, sizeof(int64_t));
+    is_ready = is_ready && search->places && search->dimensions && search->start_rooms;
+    for (int t = 0; is_ready && t < search->item_count; t++) {
+        const int32_t *budgets =
+            budgets_of(problem, problem->cells[search->items[t].request], &count);
+        int64_t least, most;
+
+        item_range(search, &search->items[t], &least, &most);
+        for (int i = 0; i < count; i++)
+            mosts[budgets[i]] += most;
+    }
+    for (int b = 0; is_ready && b < problem->budget_count; b++) {
+        search->places[b] = -1;
+        if (rooms[b] >= mosts[b])
+            continue;
+        search->places[b] = search->dimension_count;
+        search->start_rooms[search->dimension_count] =
+            rooms[b] < -ROOM_MAX ? -ROOM_MAX : (int64_t)rooms[b];
+        search->dimensions[search->dimension_count++] = b;
+    }
+    free(rooms);
+    free(mosts);
+    return is_ready;
+}
+
+/* What the items from each on may cost every dimension. */
+static bool find_ranges(struct search *search)
+{
+    const struct allocation *problem = search->work->problem;
+    size_t dimension_count = (size_t)search->dimension_count;
+    size_t room = ((size_t)search->item_count + 1) * dimension_count + 1;
+    int count;
+
+    search->least = calloc(room, sizeof *search->least);
+    search->most = calloc(room, sizeof *search->most);
+    if (!search->least || !search->most)
+        return false;
+    for (int t = search->item_count - 1; t >= 0; t--) {
+        int64_t *least = search->least + (size_t)t * dimension_count, own_least;
+        int64_t *most = search->most + (size_t)t * dimension_count, own_most;
+        const int32_t *budgets =
+            budgets_of(problem, problem->cells[search->items[t].request], &count);
+
+        memcpy(least, least + dimension_count, dimension_count * sizeof *least);
+        memcpy(most, most + dimension_count, dimension_count * sizeof *most);
+        item_range(search, &search->items[t], &own_least, &own_most);
+        for (int i = 0; i < count; i++) {
+            int place = search->places[budgets[i]];
+
+            if (place >= 0) {
+                least[place] += own_least;
+                most[place] += own_most;
+            }
+        }
+    }
+    return true;
+}
+
+/* --- states ---------------------------------------------------------------------------------- */
+
+static bool layer_alloc(struct layer *layer, int room, int dimension_count)
+{
+    layer->rooms =
+        malloc(((size_t)room * (size_t)dimension_count + 1) * sizeof *layer->rooms);
+    layer->states = malloc((size_t)room * sizeof *layer->states);
+    layer->trails = malloc((size_t)room * sizeof *layer->trails);
+    layer->count = 0;
+    return layer->rooms && layer->states && layer->trails;
+}
+
+static void layer_free(struct layer *layer)
+{
+    free(layer->rooms);
+    free(layer->states);
+    free(layer->trails);
+}
+
+static uint32_t hash_of(const int64_t *rooms, int count)
+{
+    uint64_t hash = 0x9e3779b97f4a7c15;
+
+    for (int d = 0; d < count; d++)
+        hash = (hash ^ (uint64_t)rooms[d]) * 0xff51afd7ed558ccd, hash ^= hash >> 32;
+    return (uint32_t)hash;
+}
+
+/* Put a state with the rooms at the end of next into next, unless one with the same rooms is there
+ * and worth as much. */
+static void insert(struct search *search, struct state state, struct trail trail)
+{
+    struct layer *next = &search->next;
+    size_t dimension_count = (size_t)search->dimension_count;
+    const int64_t *rooms = next->rooms + (size_t)next->count * dimension_count;
+    uint32_t slot = hash_of(rooms, search->dimension_count) & search->table_mask;
+
+    for (; search->table[slot]; slot = (slot + 1) & search->table_mask) {
+        int other = search->table[slot] - 1;
+
+        if (memcmp(next->rooms + (size_t)other * dimension_count, rooms,
+                   dimension_count * sizeof *rooms) != 0)
+            continue;
+        if (next->states[other].value < state.value) {
+            next->states[other] = state;
+            next->trails[other] = trail;
+        }
+        return;
+    }
+    next->states[next->count] = state;
+    next->trails[next->count] = trail;
+    search->table[slot] = ++next->count;
+}
+
+/* A better choice is found: everything from here on is left at its default. */
+static void note_best(struct search *search, int t, struct trail trail, int64_t value)
+{
+    search->best = search->base + value;
+    search->margin = margin_of(search);
+    search->is_found = true;
+    for (int u = 0; u < search->item_count; u++)
+        search->found[u] = -1;
+    for (; t >= 0; t--) {
+        search->found[t] = trail.choice;
+        if (t > 0)
+            trail = search->trails[t - 1][trail.parent];
+    }
+}
+
+/* Extend a state by a choice of item t; drop it when it cannot be better. */
+static void extend(struct search *search, int t, const int64_t *rooms,
+                   const struct state *from, struct trail trail)
+{
+    const struct work *work = search->work;
+    size_t dimension_count = (size_t)search->dimension_count;
+    const struct item *item = &search->items[t];
+    const struct choice *choice =
+        trail.choice < 0 ? NULL : &search->choices[trail.choice];
+    const int64_t *least = search->least + (size_t)(t + 1) * dimension_count;
+    const int64_t *most = search->most + (size_t)(t + 1) * dimension_count;
+    int64_t *own = search->next.rooms + (size_t)search->next.count * dimension_count;
+    struct state state = *from;
+    bool fits = true;
+    int count;
+    const int32_t *budgets =
+        budgets_of(work->problem, work->problem->cells[item->request], &count);
+
+    memcpy(own, rooms, dimension_count * sizeof *own);
+    if (choice) {
+        state.value += choice->value;
+        state.loss += choice->loss;
+        for (int i = 0; i < count; i++)
+            if (search->places[budgets[i]] >= 0)
+                own[search->places[budgets[i]]] -= choice->cost;
+    }
+    for (size_t d = 0; d < dimension_count; d++) {
+        if (own[d] < least[d])
+            return;
+        fits = fits && own[d] >= 0;
+        if (own[d] > most[d]) { /* room that nothing can use any more */
+            state.loss +=
+                work->prices[search->dimensions[d]] * (double)(own[d] - most[d]);
+            own[d] = most[d];
+        }
+    }
+    if (state.loss > search->margin)
+        return;
+    if (fits && search->base + state.value > search->best)
+        note_best(search, t, trail, state.value);
+    insert(search, state, trail);
+}
+
+/* --- fewer states ---------------------------------------------------------------------------- */
+
+struct rank {
+    double loss;
+    int64_t room, value;
+    int index;
+};
+
+static int rank_by_loss(const void *a, const void *b)
+{
+    const struct rank *x = a, *y = b;
+
+    if (x->loss != y->loss)
+        return x->loss < y->loss ? -1 : 1;
+    return x->index - y->index;
+}
+
+static int rank_by_room(const void *a, const void *b)
+{
+    const struct rank *x = a, *y = b;
+
+    if (x->room != y->room)
+        return x->room > y->room ? -1 : 1;
+    if (x->value != y->value)
+        return x->value > y->value ? -1 : 1;
+    return x->index - y->index;
+}
+
+static int rank_by_index(const void *a, const void *b)
+{
+    const struct rank *x = a, *y = b;
+
+    return x->index - y->index;
+}
+
+/* Of one budget: more room and more value is better. */
+static int keep_undominated(struct rank *ranks, int count)
+{
+    int kept = 0;
+
+    qsort(ranks, (size_t)count, sizeof *ranks, rank_by_room);
+    for (int i = 0; i < count; i++)
+        if (kept == 0 || ranks[i].value > ranks[kept - 1].value)
+            ranks[kept++] = ranks[i];
+    return kept;
+}
+
+static bool thin(struct search *search)
+{
+    struct layer *next = &search->next;
+    size_t dimension_count = (size_t)search->dimension_count;
+    struct rank *ranks = malloc(((size_t)next->count + 1) * sizeof *ranks);
+    int count = next->count;
+
+    if (!ranks)
+        return false;
+    for (int i = 0; i < count; i++)
+        ranks[i] =
+            (struct rank){next->states[i].loss,
+                          dimension_count ? next->rooms[(size_t)i * dimension_count] : 0,
+                          next->states[i].value, i};
+    if (dimension_count <= 1)
+        count = keep_undominated(ranks, count);
+    if (count > search->state_count_max) {
+        qsort(ranks, (size_t)count, sizeof *ranks, rank_by_loss);
+        count = search->state_count_max;
+        search->is_cut = true;
+    }
+    qsort(ranks, (size_t)count, sizeof *ranks, rank_by_index);
+    for (int i = 0; i < count; i++) {
+        int from = ranks[i].index;
+
+        memmove(next->rooms + (size_t)i * dimension_count,
+                next->rooms + (size_t)from * dimension_count,
+                dimension_count * sizeof *next->rooms);
+        next->states[i] = next->states[from];
+        next->trails[i] = next->trails[from];
+    }
+    next->count = count;
+    free(ranks);
+    return true;
+}
+
+/* All states after item t. Consumes what was before. */
+static bool advance(struct search *search, int t, struct layer *here)
+{
+    const struct item *item = &search->items[t];
+    size_t dimension_count = (size_t)search->dimension_count;
+    int room = here->count * (item->count + 1) + 1;
+    uint32_t table_count = 64;
+    bool is_ready;
+
+    while (table_count < 2 * (uint32_t)room)
+        table_count *= 2;
+    search->table = calloc(table_count, sizeof *search->table);
+    search->table_mask = table_count - 1;
+    is_ready = layer_alloc(&search->next, room, search->dimension_count) && search->table;
+    for (int i = 0; is_ready && i < here->count; i++)
+        for (int k = -1; k < item->count; k++)
+            if (here->states[i].loss <= search->margin)
+                extend(search, t, here->rooms + (size_t)i * dimension_count,
+                       &here->states[i], (struct trail){i, k < 0 ? -1 : item->start + k});
+    is_ready = is_ready && thin(search);
+    free(search->table);
+    search->table = NULL;
+    search->trails[t] = search->next.trails;
+    search->next.trails = NULL;
+    layer_free(here);
+    *here = search->next;
+    search->next = (struct layer){};
+    return is_ready;
+}
+
+/* All defaults may be best, and fit. */
+static void note_start(struct search *search)
+{
+    bool fits = true;
+
+    for (int d = 0; d < search->dimension_count; d++)
+        fits = fits && search->start_rooms[d] >= 0;
+    if (fits && search->base > search->best)
+        note_best(search, -1, (struct trail){0, -1}, 0);
+}
+
+static bool run(struct search *search)
+{
+    struct layer here = {};
+    size_t room = (size_t)search->item_count + 1;
+    bool is_ready = layer_alloc(&here, 1, search->dimension_count);
+
+    search->trails = calloc(room, sizeof *search->trails);
+    search->found = calloc(room, sizeof *search->found);
+    is_ready = is_ready && search->trails && search->found;
+    if (is_ready) {
+        note_start(search);
+        memcpy(here.rooms, search->start_rooms,
+               (size_t)search->dimension_count * sizeof *here.rooms);
+        here.states[0] = (struct state){0, 0};
+        here.count = 1;
+    }
+    for (int t = 0; is_ready && t < search->item_count && here.count > 0; t++)
+        is_ready = advance(search, t, &here);
+    layer_free(&here);
+    return is_ready;
+}
+
+static void apply(struct search *search)
+{
+    struct work *work = search->work;
+    const struct core *core = &work->core;
+
+    for (int64_t i = 0; i < core->request_count; i++) {
+        int64_t request = core_request(core, i);
+
+        choose(work, request, normal_of(work, request));
+    }
+    for (int t = 0; t < search->item_count; t++)
+        if (search->found[t] >= 0)
+            choose(work, search->items[t].request,
+                   search->choices[search->found[t]].action);
+}
+
+static void search_free(struct search *search)
+{
+    for (int t = 0; search->trails && t < search->item_count; t++)
+        free(search->trails[t]);
+    free(search->trails);
+    free(search->found);
+    free(search->items);
+    free(search->choices);
+    free(search->dimensions);
+    free(search->places);
+    free(search->least);
+    free(search->most);
+    free(search->start_rooms);
+    layer_free(&search->next);
+}
+
+enum status search_improve(struct work *work, int state_count_max, int request_count_max,
+                           bool *is_exact, struct err *err)
+{
+    struct search search = {.work = work, .state_count_max = state_count_max};
+    bool is_ready;
+
+    search.base = work->outside_value;
+    search.best = choices_value(work);
+    search.fuzz = 1e-12 * fabs(work->bound) + 1e-9;
+    search.margin = margin_of(&search);
+    if (search.margin < 0) {
+        *is_exact = true;
+        return STATUS_OK;
+    }
+    is_ready = find_items(&search, request_count_max < ITEM_COUNT_MAX ? request_count_max
+                                                                      : ITEM_COUNT_MAX) &&
+               find_dimensions(&search) && find_ranges(&search) && run(&search);
+    if (search.is_found)
+        apply(&search);
+    *is_exact = is_ready && !search.is_cut;
+    search_free(&search);
+    return is_ready ? STATUS_OK
+                    : err_set(err, STATUS_EXHAUSTED, "no memory for a search");
+}

@@ -1,0 +1,242 @@
+/* allocate_swap.c - better choices by one move, or by two that pay for each other, over all actions,
+ * those no price would choose among them. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "optimize/allocate_work.h"
+
+enum { MOVE_COUNT_MAX = 2048, SWEEP_COUNT_MAX = 40 };
+
+/* Another action for a request. */
+struct move {
+    int64_t cost, value; /* more than now; either sign */
+    int64_t request;
+    double loss; /* of value at the price */
+    int32_t action, cell;
+};
+
+/* The moves of least loss: as a heap while they are collected, the worst on top; then by falling
+ * value. */
+struct moves {
+    struct move *items;
+    int count;
+};
+
+struct swap {
+    struct work *work;
+    struct moves ups;   /* worth more */
+    struct moves downs; /* not worth more, but cheaper */
+    bool *is_allowed;   /* (cell) */
+};
+
+/* --- the moves that lose least at the price -------------------------------------------------- */
+
+/* Of equals any will do, but not those next to each other, which have much in common. */
+static uint32_t scatter(const struct move *move)
+{
+    return ((uint32_t)move->request * 64 + (uint32_t)move->action) * 2654435761u;
+}
+
+static bool is_worse(const struct move *a, const struct move *b)
+{
+    if (a->loss != b->loss)
+        return a->loss > b->loss;
+    return scatter(a) > scatter(b);
+}
+
+static void heap_sink(struct move *heap, int count, int at)
+{
+    struct move move = heap[at];
+
+    for (;;) {
+        int child = 2 * at + 1;
+
+        if (child + 1 < count && is_worse(&heap[child + 1], &heap[child]))
+            child++;
+        if (child >= count || !is_worse(&heap[child], &move))
+            break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = move;
+}
+
+static void heap_rise(struct move *heap, int at)
+{
+    struct move move = heap[at];
+
+    for (; at > 0 && is_worse(&move, &heap[(at - 1) / 2]); at = (at - 1) / 2)
+        heap[at] = heap[(at - 1) / 2];
+    heap[at] = move;
+}
+
+static void keep(struct moves *moves, const struct move *move)
+{
+    if (moves->count < MOVE_COUNT_MAX) {
+        moves->items[moves->count++] = *move;
+        heap_rise(moves->items, moves->count - 1);
+    } else if (is_worse(&moves->items[0], move)) {
+        moves->items[0] = *move;
+        heap_sink(moves->items, moves->count, 0);
+    }
+}
+
+static void collect_of(struct swap *swap, int64_t request)
+{
+    const struct work *work = swap->work;
+    const struct allocation *problem = work->problem;
+    const int64_t *costs = problem->costs + problem->starts[request];
+    const int64_t *values = problem->values + problem->starts[request];
+    int count = (int)(problem->starts[request + 1] - problem->starts[request]);
+    int32_t now = work->choices[request], cell = problem->cells[request];
+
+    for (int j = 0; j < count; j++) {
+        struct move move = {
+            costs[j] - costs[now], values[j] - values[now], request, 0, j, cell,
+        };
+
+        move.loss = work->mus[cell] * (double)move.cost - (double)move.value;
+        if (move.value > 0)
+            keep(&swap->ups, &move);
+        else if (move.cost < 0)
+            keep(&swap->downs, &move);
+    }
+}
+
+static void collect(struct swap *swap)
+{
+    const struct core *core = &swap->work->core;
+
+    swap->ups.count = swap->downs.count = 0;
+    for (int64_t i = 0; i < core->request_count; i++)
+        collect_of(swap, core_request(core, i));
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const struct move *x = a, *y = b;
+
+    if (x->value != y->value)
+        return x->value > y->value ? -1 : 1;
+    if (x->cost != y->cost)
+        return x->cost < y->cost ? -1 : 1;
+    if (x->request != y->request)
+        return x->request < y->request ? -1 : 1;
+    return x->action - y->action;
+}
+
+static void order(struct moves *moves)
+{
+    qsort(moves->items, (size_t)moves->count, sizeof *moves->items, by_value);
+}
+
+/* --- moves that fit -------------------------------------------------------------------------- */
+
+static bool holds(const struct allocation *problem, int cell, int32_t budget)
+{
+    int count;
+    const int32_t *budgets = budgets_of(problem, cell, &count);
+
+    for (int i = 0; i < count; i++)
+        if (budgets[i] == budget)
+            return true;
+    return false;
+}
+
+/* How much the budgets lack for a move at most, and in which cells that could be made up for. */
+static __int128 find_lack(struct swap *swap, const struct move *up)
+{
+    const struct work *work = swap->work;
+    __int128 lack = 0;
+    int count;
+    const int32_t *budgets = budgets_of(work->problem, up->cell, &count);
+
+    for (int i = 0; i < count; i++)
+        if (work->rooms[budgets[i]] < up->cost &&
+            up->cost - work->rooms[budgets[i]] > lack)
+            lack = up->cost - work->rooms[budgets[i]];
+    for (int g = 0; lack > 0 && g < work->problem->cell_count; g++) {
+        swap->is_allowed[g] = true;
+        for (int i = 0; i < count && swap->is_allowed[g]; i++)
+            swap->is_allowed[g] = work->rooms[budgets[i]] >= up->cost ||
+                                  holds(work->problem, g, budgets[i]);
+    }
+    return lack;
+}
+
+static bool is_current(const struct work *work, const struct move *move)
+{
+    const int64_t *costs = work->problem->costs + work->problem->starts[move->request];
+    const int64_t *values = work->problem->values + work->problem->starts[move->request];
+    int32_t now = work->choices[move->request];
+
+    return costs[move->action] - costs[now] == move->cost &&
+           values[move->action] - values[now] == move->value;
+}
+
+/* The move down that makes up for a lack and loses least; NULL when none leaves a gain. */
+static const struct move *find_down(const struct swap *swap, const struct move *up,
+                                    __int128 lack)
+{
+    for (int i = 0; i < swap->downs.count; i++) {
+        const struct move *down = &swap->downs.items[i];
+
+        if (up->value + down->value <= 0)
+            return NULL;
+        if (-down->cost >= lack && swap->is_allowed[down->cell] &&
+            down->request != up->request && is_current(swap->work, down))
+            return down;
+    }
+    return NULL;
+}
+
+/* Make every move up that fits, alone or with one down. True when any was made. */
+static bool sweep(struct swap *swap)
+{
+    struct work *work = swap->work;
+    bool is_better = false;
+
+    for (int i = 0; i < swap->ups.count; i++) {
+        const struct move *up = &swap->ups.items[i], *down = NULL;
+        __int128 lack;
+
+        if (!is_current(work, up))
+            continue;
+        lack = find_lack(swap, up);
+        if (lack > 0)
+            down = find_down(swap, up, lack);
+        if (lack > 0 && !down)
+            continue;
+        if (down)
+            choose(work, down->request, down->action);
+        choose(work, up->request, up->action);
+        is_better = true;
+    }
+    return is_better;
+}
+
+enum status swap_improve(struct work *work, struct err *err)
+{
+    struct swap swap = {
+        .work = work,
+        .ups.items = calloc(MOVE_COUNT_MAX, sizeof *swap.ups.items),
+        .downs.items = calloc(MOVE_COUNT_MAX, sizeof *swap.downs.items),
+        .is_allowed =
+            calloc((size_t)work->problem->cell_count + 1, sizeof *swap.is_allowed),
+    };
+    enum status rc = STATUS_OK;
+    bool is_better = true;
+
+    if (!swap.ups.items || !swap.downs.items || !swap.is_allowed)
+        rc = err_set(err, STATUS_EXHAUSTED, "no memory for swaps");
+    for (int i = 0; !rc && is_better && i < SWEEP_COUNT_MAX; i++) {
+        collect(&swap);
+        order(&swap.ups);
+        order(&swap.downs);
+        is_better = sweep(&swap);
+    }
+    free(swap.ups.items);
+    free(swap.downs.items);
+    free(swap.is_allowed);
+    return rc;
+}

@@ -1,0 +1,134 @@
+/* allocate_work.h - an allocation while it is made. Private to the allocator.
+ *
+ * The core are the requests whose choice the price still decides, and their steps: increments along
+ * the hull by falling slope, cell by cell. All other requests have their choice. */
+#ifndef REDRESS_OPTIMIZE_ALLOCATE_WORK_H
+#define REDRESS_OPTIMIZE_ALLOCATE_WORK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "optimize/allocate.h"
+#include "optimize/dual.h"
+
+/* One more along a request's hull. */
+struct step {
+    double slope; /* more value per more cost, > 0 */
+    int64_t cost; /* more */
+    int32_t request;
+    int32_t action; /* of the request, once taken */
+};
+
+struct core {
+    struct step *steps;  /* by cell, then falling slope, then request and level */
+    int64_t *cell_steps; /* (cell + 1) into steps */
+    int64_t step_count;
+    int64_t *requests; /* in rising order; NULL: all of them */
+    int64_t request_count;
+    struct dual_cell *cells;
+    double *slopes, *costs, *values; /* behind cells */
+};
+
+struct work {
+    const struct allocation *problem;
+    int32_t *choices;     /* (request) */
+    __int128 *rooms;      /* (budget): limit - spend of the choices */
+    double *prices;       /* (budget) */
+    double *mus;          /* (cell): the sum of its budgets' prices */
+    double *lows, *highs; /* (cell): the core's steps have slopes between */
+    int *parents;         /* (budget): when budgets are nested, the next larger, or -1 */
+    int *chain;           /* (cell_budgets): each cell's budgets, the largest first */
+    bool is_tree;
+    double bound;
+    __int128 outside_value; /* of the choices of those who are not of the core */
+    struct core core;
+};
+
+static inline const int32_t *budgets_of(const struct allocation *problem, int32_t cell,
+                                        int *count)
+{
+    *count = problem->cell_starts[cell + 1] - problem->cell_starts[cell];
+    return problem->cell_budgets + problem->cell_starts[cell];
+}
+
+/* Charge an amount, which may be negative, to a cell's budgets. */
+static inline void charge(struct work *work, int32_t cell, __int128 amount)
+{
+    int count;
+    const int32_t *budgets = budgets_of(work->problem, cell, &count);
+
+    for (int i = 0; i < count; i++)
+        work->rooms[budgets[i]] -= amount;
+}
+
+static inline bool has_room(const struct work *work, int32_t cell, __int128 amount)
+{
+    int count;
+    const int32_t *budgets = budgets_of(work->problem, cell, &count);
+
+    for (int i = 0; i < count; i++)
+        if (work->rooms[budgets[i]] < amount)
+            return false;
+    return true;
+}
+
+static inline int64_t core_request(const struct core *core, int64_t i)
+{
+    return core->requests ? core->requests[i] : i;
+}
+
+/* Give a request another of its actions. */
+static inline void choose(struct work *work, int64_t request, int32_t action)
+{
+    const int64_t *costs = work->problem->costs + work->problem->starts[request];
+
+    charge(work, work->problem->cells[request],
+           costs[action] - costs[work->choices[request]]);
+    work->choices[request] = action;
+}
+
+/* allocate_core.c: hull the given requests (NULL: all), give each the choice of the price at the
+ * top of its cell's bracket, and sort the steps within the bracket. The rooms must be those of the
+ * other requests' choices, and end with all. Free with core_free also after a failure. */
+enum status core_make(struct work *work, int64_t *requests, int64_t request_count,
+                      struct err *err);
+void core_free(struct core *core);
+
+/* allocate_sort.c: steps by falling slope, equal ones in the order they came. EXHAUSTED when there
+ * is no memory. */
+enum status steps_sort(struct step *steps, int64_t count, struct err *err);
+
+/* allocate_tree.c: whether the budgets are nested; fills parents and chain. */
+enum status tree_find(struct work *work, struct err *err);
+/* Prices of nested budgets: steps by falling slope, each as far as there is room in all budgets
+ * above it, which is best for divisible steps. rooms (budget) are used up. */
+enum status tree_solve(const struct work *work, double *rooms, double *prices,
+                       struct err *err);
+
+/* allocate_prices.c: prices of the core for the rooms it leaves, times scale. */
+enum status prices_solve(struct work *work, double scale, struct err *err);
+void prices_sum(struct work *work); /* mus */
+/* The bound that the prices give, from whole numbers. */
+double prices_bound(const struct work *work);
+
+/* allocate_recover.c: choices of the core by price as far as rooms go. */
+enum status recover(struct work *work, struct err *err);
+/* All on the cheapest but the one with most to win: where one big action beats many small ones. */
+enum status recover_single(struct work *work, struct err *err);
+
+/* allocate_swap.c: better choices one and two at a time, until there is none among the likeliest. */
+enum status swap_improve(struct work *work, struct err *err);
+
+/* allocate_search.c: better choices of all that can matter together. Sets *is_exact when none is
+ * better. */
+enum status search_improve(struct work *work, int state_count_max, int request_count_max,
+                           bool *is_exact, struct err *err);
+
+/* allocate_fix.c: a bracket of each cell's price from a sample or the prices that came; the
+ * requests that choose the same at both ends have their choice, the others are the core. */
+enum status fix_and_solve(struct work *work, struct err *err);
+
+/* The value of all choices. */
+__int128 choices_value(const struct work *work);
+
+#endif
