@@ -53,7 +53,8 @@ LIB := $(BUILD)/libredress.a
 BIN := $(BUILD)/redress
 SUPPORT_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 SUPPORT := $(if $(SUPPORT_OBJ),$(BUILD)/libsupport.a)
-TEST_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*/*.c))
+TEST_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/preload/%,$(wildcard tests/*/*.c)))
+PRELOAD := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/preload/*.c))
 UNIT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 INTEGRATION := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test_*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
@@ -188,7 +189,14 @@ $(BUILD)/%.o: %.S | bootstrap
 	$(call say,AS)
 	$(Q)$(CC) -Wa,--noexecstack -MMD -MP -c -o $@ $<
 
-$(INTEGRATION): | $(BIN)
+$(PRELOAD): $(BUILD)/%.so: %.c | bootstrap
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(LANGUAGE) $(WARN) -O2 -g -fPIC -shared -o $@ $< -ldl
+
+$(BUILD)/tests/integration/test_day.o: DEFINES = -Itests \
+	-DFAST_CLOCK_LIBRARY='"$(BUILD)/tests/preload/fast_clock.so"'
+$(INTEGRATION): | $(BIN) $(PRELOAD)
 $(UNIT) $(INTEGRATION): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
