@@ -13,7 +13,6 @@
 
 #include <cmocka.h>
 
-#include "optimize/price.h"
 #include "support/case_stream.h"
 #include "support/folder.h"
 #include "support/server.h"
@@ -123,58 +122,67 @@ static void spending_of(const struct stream_answer *answers, struct spending *sp
         spend_on(spending, i, answers[i].amount);
 }
 
-/* Greedy choice at the one price that suits all cases; by the truth, or by the model's effects. */
-static double hindsight(bool is_by_truth, int64_t limit, struct spending *spending)
+struct offer {
+    double effect, cost;
+    int64_t amount;
+};
+
+/* What a case can be offered, by the truth or by the model's effects. */
+static int offers_of(int asked, bool is_by_truth,
+                     struct offer offers[STREAM_OPTION_COUNT_MAX])
 {
-    static struct price_option options[CASE_COUNT * DOSE_COUNT];
-    static int option_starts[CASE_COUNT + 1], budgets[CASE_COUNT],
-        budget_starts[CASE_COUNT + 1];
-    const double limits[] = {(double)limit};
-    const struct price_problem problem = {.options = options,
-                                          .option_starts = option_starts,
-                                          .budgets = budgets,
-                                          .budget_starts = budget_starts,
-                                          .case_count = CASE_COUNT,
-                                          .limits = limits,
-                                          .budget_count = 1};
-    double price = 0;
-    struct err err;
+    const struct stream_answer *answer = &free_answers[asked];
     int count = 0;
 
-    err_clear(&err);
-    for (int i = 0; i < CASE_COUNT; i++) {
-        const struct stream_answer *answer = &free_answers[i];
+    for (int k = 0; k < (is_by_truth ? DOSE_COUNT : answer->option_count); k++) {
+        int64_t amount = is_by_truth ? doses[k] : answer->options[k].amount;
 
-        for (int k = 0; k < (is_by_truth ? DOSE_COUNT : answer->option_count); k++) {
-            int64_t amount = is_by_truth ? doses[k] : answer->options[k].amount;
-
-            if (amount > 0)
-                options[count++] = (struct price_option){
-                    is_by_truth ? true_effects[i][k] : answer->options[k].effect,
-                    is_by_truth ? cost_share * (double)amount : answer->options[k].cost,
-                    amount};
-        }
-        option_starts[i + 1] = count;
-        budget_starts[i + 1] = i + 1;
+        if (amount > 0)
+            offers[count++] = (struct offer){
+                is_by_truth ? true_effects[asked][k] : answer->options[k].effect,
+                is_by_truth ? cost_share * (double)amount : answer->options[k].cost,
+                amount};
     }
-    assert_int_equal(price_solve(&problem, &price, &err), 0);
+    return count;
+}
 
+static void spend_at(double price, bool is_by_truth, struct spending *spending)
+{
     *spending = (struct spending){0};
     for (int i = 0; i < CASE_COUNT; i++) {
+        struct offer offers[STREAM_OPTION_COUNT_MAX];
+        int count = offers_of(i, is_by_truth, offers);
         double best = 0;
         int64_t amount = 0;
 
-        for (int k = option_starts[i]; k < option_starts[i + 1]; k++) {
-            double net = options[k].effect - options[k].cost * (1 + price);
+        for (int k = 0; k < count; k++) {
+            double net = offers[k].effect - offers[k].cost * (1 + price);
 
             if (net > best) {
                 best = net;
-                amount = options[k].amount;
+                amount = offers[k].amount;
             }
         }
         spend_on(spending, i, amount);
     }
-    return price;
+}
+
+/* Greedy choice at the one price that suits all cases: the least at which the budget is enough. */
+static double hindsight(bool is_by_truth, int64_t limit, struct spending *spending)
+{
+    double low = 0, high = 1000;
+
+    for (int i = 0; i < 60; i++) {
+        double price = (low + high) / 2;
+
+        spend_at(price, is_by_truth, spending);
+        if (spending->amount <= limit)
+            high = price;
+        else
+            low = price;
+    }
+    spend_at(high, is_by_truth, spending);
+    return high;
 }
 
 /* --- the server ----------------------------------------------------------------------------- */
