@@ -75,7 +75,7 @@ RUN_TESTS := scripts/run-tests -j $(TEST_JOBS) -t
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all help bootstrap bootstrap-demo bootstrap-test bootstrap-bench bootstrap-lint demo test unit run-tests \
+.PHONY: all help bootstrap bootstrap-demo bootstrap-test bootstrap-bench bootstrap-lint demo test day unit run-tests \
 	run-tsan check-asan check-tsan fuzz run-fuzz bench lint tidy format install clean FORCE
 
 #: make             build build/release/redress (missing Debian packages are installed first)
@@ -94,6 +94,10 @@ unit: $(UNIT) $(REPLAY)
 
 run-tests: $(UNIT) $(REPLAY) $(INTEGRATION)
 	@$(RUN_TESTS) $(TEST_SECONDS) scripts/check-layers $(UNIT) $(replay_runs) $(INTEGRATION)
+
+#: make day         half an hour: a day of cases at 50 times its speed through the program
+day: $(BUILD)/tests/integration/test_day
+	DAY_SPEED=50 DAY_CASES=20000 $<
 
 #: make check-asan  the same under AddressSanitizer, LeakSanitizer and UBSan
 check-asan:

@@ -38,9 +38,9 @@ enum {
     SENDER_COUNT = 8,
     DAY_SECONDS = 86400,
     EVENING_SECONDS = 5, /* before midnight, as the true clock runs, for what is set up */
-    YESTERDAY_SPEED = 2880, /* at least */
+    YESTERDAY_SPEED = 5760, /* at least */
     YESTERDAY_ENDS = 86000, /* of its seconds: then there is time to stop */
-    SCARCE_PERCENT = 15,
+    SCARCE_PERCENT = 10,    /* of what the model would give if money were no matter */
     CHANGE_COUNT = 4,
 };
 
@@ -56,13 +56,13 @@ static const struct change {
     const char *scope;
     double factor; /* on the limit there is */
 } changes[CHANGE_COUNT] = {
-    {0.30, "all", 1.25},
-    {0.45, "late", 0.70},
-    {0.60, "all", 0.80},
-    {0.80, "late", 1.30},
+    {0.30, "all", 0.80},
+    {0.45, "late", 1.30},
+    {0.60, "all", 1.25},
+    {0.80, "late", 0.70},
 };
 
-static int day_speed = 2880, case_count = 4000, world_seed = 11;
+static int day_speed = 5760, case_count = 3000, world_seed = 11;
 static bool is_skipped;
 
 /* One day, and what was given on it. */
