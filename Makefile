@@ -120,6 +120,7 @@ run-fuzz: $(FUZZ)
 bench: $(BIN) $(BENCH) | bootstrap-demo bootstrap-test bootstrap-bench
 	tests/bench/score_bench.py --build $(BUILD) --plot build/bench/plots
 	@for program in $(filter $(BUILD)/tests/bench/bench_%,$(BENCH)); do $$program || exit 1; done
+	tests/bench/allocate_files.py --program $(BIN)
 	tests/bench/run_bench.sh $(BUILD)
 
 #: make lint        layout, static analysis, shell scripts, layers
