@@ -31,6 +31,7 @@ struct action {
     void (*publish)(struct action *action, struct commit *commit); /* or NULL */
     void *request;       /* the use case's own */
     struct world *world; /* what it is made under, or NULL; released when it is over */
+    void (*release)(struct action *action); /* what else is given back then, or NULL */
 
     /* --- the answer --- */
     int http_status;

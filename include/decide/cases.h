@@ -8,6 +8,12 @@
 /* Decide one case and hold the money; a dry run decides and keeps nothing. */
 enum status case_prepare(struct action *action, bool is_dry_run, struct err *err);
 
+/* {"cases": [..]}: decide up to 1,000 cases together, so that the sum of their net values is the
+ * largest within the budgets; all in one transaction, or none. At most a few batches at a time: then
+ * UNAVAILABLE. */
+enum { BATCH_BYTES_MAX = 4 << 20 };
+enum status batch_prepare(struct action *action, bool is_dry_run, struct err *err);
+
 /* {"amount", "external_ref"}: what was held becomes spent, the rest goes back. */
 enum status settle_prepare(struct action *action, struct err *err);
 

@@ -40,6 +40,7 @@ const char *service_build(const struct service *service);
 struct world_holder *service_worlds(struct service *service);
 struct committer *service_committer(struct service *service);
 struct keyring *service_keyring(struct service *service);
+struct prices *service_prices(struct service *service);
 
 /* Uniform in [0, 1): the same for the same text as long as the data folder lives, foreseen by
  * nobody outside. */
@@ -52,6 +53,10 @@ void service_reader_give(struct service *service, struct store *reader);
 /* Claim an idempotency key for a request in flight; false: another one has it. */
 bool service_claim(struct service *service, struct text scope_key);
 void service_unclaim(struct service *service, struct text scope_key);
+
+/* Batches under way: false when there are so many already, else service_batch_end is due. */
+bool service_batch_begin(struct service *service, int count_max);
+void service_batch_end(struct service *service);
 
 /* Something that takes long, to be run on a thread of its own. It may be freed in run. */
 struct chore {

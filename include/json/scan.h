@@ -75,6 +75,10 @@ bool json_int(struct json_scan *scan, int64_t *value);
 /* Any number, correctly rounded; one that overflows is refused. */
 bool json_double(struct json_scan *scan, double *value);
 
+/* Any number as it is written, for who reads it exactly; its size does not matter. Borrowed from
+ * the input. */
+bool json_number(struct json_scan *scan, struct text *written);
+
 bool json_bool(struct json_scan *scan, bool *value);
 bool json_take_null(struct json_scan *scan);
 

@@ -41,8 +41,8 @@ struct pacer_case {
 };
 
 /* Note a decided case. At most a microsecond or so. Beyond PACER_CELL_COUNT_MAX cells, new ones
- * share one, told as cell 0. */
-void pacer_note(struct pacer *pacer, const struct pacer_case *noted);
+ * share one, told as cell 0. True: a burst has just begun, so that prices should be solved at once. */
+bool pacer_note(struct pacer *pacer, const struct pacer_case *noted);
 
 enum pacer_plan {
     PACER_ASAP,    /* price 0 while there is money */
@@ -62,7 +62,9 @@ struct pacer_budget {
 /* What a solve knew and found of a budget. */
 struct pacer_outlook {
     double price;
-    double cases_left;    /* forecast for the rest of the period */
+    double
+        cases_left; /* forecast for the rest of the period; of PACER_EVEN, of the stretch now */
+    double case_share;    /* of all cases to come, those charged to it */
     double planned_share; /* of the period's money that the plan has spent by now */
     double spend_left;    /* expected at these prices */
     bool is_incident;     /* a burst in one of its cells */
@@ -80,11 +82,10 @@ enum status pacer_solve(struct pacer *pacer, int64_t now_us,
                         pacer_budgets_of *budgets_of, void *context,
                         struct pacer_outlook *outlooks, struct err *err);
 
-/* How many cases a price may stand for, so that it neither goes stale nor costs more than it is
+/* How many cases, of all kinds, prices may stand for, so that it neither goes stale nor costs more than it is
  * worth: fewer near the end of a period and for a budget that has just begun. */
-int64_t pacer_case_count(const struct pacer *pacer, const struct pacer_budget *budgets,
-                         const struct pacer_outlook *outlooks, int budget_count,
-                         int64_t now_us);
+int64_t pacer_case_count(const struct pacer_budget *budgets,
+                         const struct pacer_outlook *outlooks, int budget_count);
 
 /* --- keeping what was learned, over restarts ------------------------------------------------ */
 

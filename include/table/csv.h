@@ -6,10 +6,11 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "table/input.h"
 
 #include <stdbool.h>
 
-enum { CSV_COLUMN_COUNT_MAX = 65536, CSV_LINE_BYTES_MAX = 16 << 20 };
+enum { CSV_COLUMN_COUNT_MAX = 65536, CSV_LINE_BYTES_MAX = INPUT_WINDOW_BYTES_MAX };
 
 struct csv; /* opaque */
 
@@ -17,6 +18,11 @@ struct csv; /* opaque */
  * mark and CRLF are accepted. */
 enum status csv_open(const char *path, bool has_header, struct csv **csv,
                      struct err *err);
+
+/* The same from where an open input is, which stays the caller's and is his again after csv_close;
+ * its lines are counted no more. */
+enum status csv_open_input(struct input *input, bool has_header, struct csv **csv,
+                           struct err *err);
 void csv_close(struct csv *csv); /* NULL is fine */
 
 /* Columns of the header, or of the first row; their names, NULL without a header. */
@@ -31,6 +37,7 @@ enum status csv_column_find(const struct csv *csv, const char *name, int *column
  * ragged row is refused with its line number. */
 enum status csv_next(struct csv *csv, bool *has_row, struct err *err);
 struct text csv_text(const struct csv *csv, int column);
+const struct text *csv_fields(const struct csv *csv); /* (column) */
 
 /* An empty field, nan, NaN, NA or null is NaN; inf, Inf and Infinity, with a sign or
  * not, are infinite: who cannot use them checks. Names line and column when it is not a

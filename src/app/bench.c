@@ -396,15 +396,7 @@ static int bench_score(int argc, char **argv)
     bool no_header = false, as_json = false;
     struct bench bench = {0};
     const struct option_spec options[] = {
-        {.name = "rows",
-         .kind = OPTION_TEXT,
-         .target = &rows,
-         .argument = "X.csv",
-         .help = "The table to score; - is standard input."},
-        {.name = "no-header",
-         .kind = OPTION_FLAG,
-         .target = &no_header,
-         .help = "The table has no header line: columns by position."},
+        TABLE_OPTIONS(rows, no_header),
         {.name = "batch",
          .kind = OPTION_TEXT,
          .target = &batches,

@@ -149,15 +149,7 @@ int model_score(int argc, char **argv)
     const char *rows = NULL, *output = NULL, *iterations = NULL;
     bool no_header = false;
     const struct option_spec options[] = {
-        {.name = "rows",
-         .kind = OPTION_TEXT,
-         .target = &rows,
-         .argument = "X.csv",
-         .help = "The table to score; - is standard input."},
-        {.name = "no-header",
-         .kind = OPTION_FLAG,
-         .target = &no_header,
-         .help = "The table has no header line: columns by position."},
+        TABLE_OPTIONS(rows, no_header),
         {.name = "output",
          .kind = OPTION_TEXT,
          .target = &output,

@@ -6,6 +6,18 @@
 #include "app/model_commands.h"
 #include "table/csv.h"
 
+/* Lines for a command's table of options: where the rows are, and whether a header line is not. */
+#define TABLE_OPTIONS(rows, no_header)                                                   \
+    {.name = "rows",                                                                     \
+     .kind = OPTION_TEXT,                                                                \
+     .target = &(rows),                                                                  \
+     .argument = "X.csv",                                                                \
+     .help = "The table to score; - is standard input."},                                \
+    {                                                                                    \
+        .name = "no-header", .kind = OPTION_FLAG, .target = &(no_header),                \
+        .help = "The table has no header line: columns by position."                     \
+    }
+
 struct table_rows; /* opaque */
 
 /* Numbers in a row of the model. */

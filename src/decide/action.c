@@ -104,6 +104,9 @@ void action_drop(struct action *action)
     action->is_claimed = false;
     world_release(action->world);
     action->world = NULL;
+    if (action->release)
+        action->release(action);
+    action->release = NULL;
 }
 
 static void done(struct job *job)

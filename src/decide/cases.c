@@ -4,9 +4,8 @@
 #include "base/id.h"
 #include "decide/book.h"
 #include "decide/keep.h"
+#include "decide/prices.h"
 #include "decide/perform.h"
-#include "decide/traffic.h"
-#include "decide/young.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -116,35 +115,27 @@ enum status decision_keep(struct action *action, struct commit *commit,
     return rc;
 }
 
-static enum status decide_perform(struct action *action, struct commit *commit,
-                                  struct err *err)
+enum status case_decide(struct action *action, struct commit *commit,
+                        const struct refund_case *asked, struct decision *decision,
+                        struct err *err)
 {
-    struct decide_request *request = action->request;
-    struct decision *decision = &request->decision;
-    const struct refund_case *asked = &request->asked;
-    struct json_writer writer;
-    enum status rc;
+    enum status rc = book_match(commit->book, asked, &decision->seen, err);
 
-    *decision = request->prepared;
-    rc = book_match(commit->book, asked, decision->seen.budgets,
-                    &decision->seen.budget_count, err);
     if (!rc)
         rc = look_back(commit->store, asked, &decision->seen, err);
     if (!rc)
         rc = take_draw(action, decision, err);
-    if (!rc)
-        rc = decision_finish(asked, action->arena, decision, err);
-    if (rc)
-        return rc;
+    return rc ? rc : decision_finish(asked, action->arena, decision, err);
+}
+
+enum status case_foretell(struct action *action, struct commit *commit,
+                          const struct refund_case *asked, struct decision *decision,
+                          struct err *err)
+{
+    struct json_writer writer;
+    enum status rc;
+
     id_make("dec_", commit->now_us, decision->id);
-    if (!request->is_dry_run) {
-        traffic_add(commit->traffic, decision);
-        rc =
-            decision_keep(action, commit, decision, asked, action->body, ENTRY_HOLD, err);
-        if (!rc)
-            young_budgets_price(commit, decision);
-        return rc;
-    }
     decision->mode = MODE_DRY_RUN;
     decision->status = DECISION_NONE;
     decision->hold_expires_at_us = 0;
@@ -153,6 +144,27 @@ static enum status decide_perform(struct action *action, struct commit *commit,
         return rc;
     decision_encode(decision, asked, &writer);
     return action_answer(action, commit, 200, &writer, false, err);
+}
+
+static enum status decide_perform(struct action *action, struct commit *commit,
+                                  struct err *err)
+{
+    struct decide_request *request = action->request;
+    struct decision *decision = &request->decision;
+    const struct refund_case *asked = &request->asked;
+    enum status rc;
+
+    *decision = request->prepared;
+    rc = case_decide(action, commit, asked, decision, err);
+    if (rc)
+        return rc;
+    if (request->is_dry_run)
+        return case_foretell(action, commit, asked, decision, err);
+    id_make("dec_", commit->now_us, decision->id);
+    rc = decision_keep(action, commit, decision, asked, action->body, ENTRY_HOLD, err);
+    if (!rc)
+        prices_note(commit, asked, decision);
+    return rc;
 }
 
 enum status case_prepare(struct action *action, bool is_dry_run, struct err *err)

@@ -203,16 +203,17 @@ static int choose(const struct decision *decision)
         amounts[i] = menu->options[i].amount;
         allowed[i] = menu->options[i].is_allowed;
     }
-    if (decision->is_fallback)
-        return decision->policy ? policy_fallback(decision->policy, menu) : 0;
     if (decision->seen.is_planned)
         return planned(decision);
+    if (decision->is_fallback)
+        return decision->policy ? policy_fallback(decision->policy, menu) : 0;
     return choose_greedy(net, amounts, allowed, menu->count);
 }
 
 bool decision_wants_draw(const struct decision *decision)
 {
-    return decision->menu.explored_max != AMOUNT_ABSENT && !decision->is_fallback;
+    return decision->menu.explored_max != AMOUNT_ABSENT && !decision->is_fallback &&
+           !decision->seen.is_planned;
 }
 
 /* By chance among the best and what chance may give. Sets every propensity. */
@@ -223,8 +224,7 @@ static int draw(struct decision *decision)
     bool is_open[OPTION_COUNT_MAX];
 
     static_assert(OPTION_COUNT_MAX <= (int)EXPLORE_OPTION_COUNT_MAX);
-    if (!decision->seen.has_draw || decision->seen.is_planned ||
-        !decision_wants_draw(decision)) {
+    if (!decision->seen.has_draw || !decision_wants_draw(decision)) {
         menu->options[decision->best].propensity = 1;
         return decision->best;
     }

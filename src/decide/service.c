@@ -7,13 +7,14 @@
 #include "decide/inflight.h"
 #include "decide/keeper.h"
 #include "decide/load.h"
-#include "decide/traffic.h"
+#include "decide/prices.h"
 #include "decide/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,7 @@ struct service {
     int lock;
     struct store *writer;
     struct book *book;
-    struct traffic *traffic;
+    struct prices *prices;
     struct world_holder *worlds;
     struct keyring *keyring;
     struct inflight *inflight;
@@ -36,6 +37,7 @@ struct service {
     struct keeper *keeper;
     struct worker *worker;
     unsigned char draw_secret[SECRET_BYTES];
+    atomic_int batch_count; /* under way */
 
     struct store *readers[READER_COUNT_MAX];
     int reader_count, reader_free_count;
@@ -63,6 +65,11 @@ struct committer *service_committer(struct service *service)
     return service->committer;
 }
 
+struct prices *service_prices(struct service *service)
+{
+    return service->prices;
+}
+
 struct keyring *service_keyring(struct service *service)
 {
     return service->keyring;
@@ -71,6 +78,19 @@ struct keyring *service_keyring(struct service *service)
 double service_draw(const struct service *service, struct text of)
 {
     return chance_draw(service->draw_secret, of);
+}
+
+bool service_batch_begin(struct service *service, int count_max)
+{
+    if (atomic_fetch_add(&service->batch_count, 1) < count_max)
+        return true;
+    atomic_fetch_sub(&service->batch_count, 1);
+    return false;
+}
+
+void service_batch_end(struct service *service)
+{
+    atomic_fetch_sub(&service->batch_count, 1);
 }
 
 bool service_claim(struct service *service, struct text scope_key)
@@ -168,13 +188,13 @@ static enum status open_parts(struct service *service,
     if (!rc)
         rc = book_open(service->writer, &service->book, err);
     if (!rc)
-        rc = traffic_open(&service->traffic, err);
+        rc = prices_open(&service->prices, err);
     if (!rc)
         rc = inflight_open(&service->inflight, err);
     if (!rc) {
         struct commit tools = {.store = service->writer,
                                .book = service->book,
-                               .traffic = service->traffic,
+                               .prices = service->prices,
                                .worlds = service->worlds};
 
         rc = committer_open(&tools, settings->clock, settings->queue_capacity,
@@ -183,8 +203,8 @@ static enum status open_parts(struct service *service,
     if (!rc)
         rc = worker_open(CHORE_COUNT_MAX, &service->worker, err);
     if (!rc && settings->has_keepers)
-        rc = keeper_open(service, service->traffic, path, settings->price_interval_ms,
-                         &service->keeper, err);
+        rc = keeper_open(service, path, settings->price_interval_ms, &service->keeper,
+                         err);
     return rc;
 }
 
@@ -217,15 +237,27 @@ enum status service_open(const struct service_settings *settings,
     return STATUS_OK;
 }
 
+/* What was learned of cases since the keeper wrote it last. */
+static void save_traffic(struct service *service)
+{
+    struct err err;
+
+    err_clear(&err);
+    if (service->committer && service->prices &&
+        !committer_has_failed(service->committer) && prices_save(service, &err))
+        log_event(LOG_WARN, "traffic_not_saved", LOG_TEXT("detail", err.text));
+}
+
 void service_close(struct service *service)
 {
     if (!service)
         return;
     keeper_close(service->keeper);
     worker_close(service->worker); /* its chores may submit */
+    save_traffic(service);
     committer_close(service->committer);
     inflight_close(service->inflight);
-    traffic_close(service->traffic);
+    prices_close(service->prices);
     book_close(service->book);
     keyring_close(service->keyring);
     world_holder_close(service->worlds);

@@ -61,7 +61,10 @@ static enum status show_page(struct exchange *exchange, enum status rc, struct t
 
 /* --- decisions -------------------------------------------------------------------------------- */
 
-static enum status decision_create(struct exchange *exchange, struct err *err)
+static enum status decide(struct exchange *exchange,
+                          enum status (*prepare)(struct action *action, bool is_dry_run,
+                                                 struct err *err),
+                          struct err *err)
 {
     struct action *action = exchange_action(exchange);
     bool is_dry_run;
@@ -71,12 +74,22 @@ static enum status decision_create(struct exchange *exchange, struct err *err)
         return arena_exhausted(err);
     rc = query_bool(exchange, "dry_run", &is_dry_run, err);
     if (!rc)
-        rc = case_prepare(action, is_dry_run, err);
+        rc = prepare(action, is_dry_run, err);
     if (rc) {
         action_drop(action);
         return rc;
     }
     return exchange_submit(exchange, action, err);
+}
+
+static enum status decision_create(struct exchange *exchange, struct err *err)
+{
+    return decide(exchange, case_prepare, err);
+}
+
+static enum status batch_create(struct exchange *exchange, struct err *err)
+{
+    return decide(exchange, batch_prepare, err);
 }
 
 static enum status read_filter(const struct exchange *exchange,
@@ -178,6 +191,15 @@ static enum status budget_get(struct exchange *exchange, struct err *err)
                                  &json, &revision, err);
 
     return show(exchange, rc, json, revision);
+}
+
+static enum status budget_pacing(struct exchange *exchange, struct err *err)
+{
+    struct text json = {0};
+    enum status rc = budget_pacing_show(exchange->service, exchange->params[0],
+                                        &exchange->arena, &json, err);
+
+    return show(exchange, rc, json, 0);
 }
 
 static enum status show_entries(struct exchange *exchange, const char *id,
@@ -335,6 +357,8 @@ static const struct route routes[] = {
      "dry_run", AT_ONCE},
     {"GET", "/v1/decisions", ACCESS_READ, decision_list_get, NULL, 0,
      FILTERED " customer_id", AT_ONCE},
+    {"POST", "/v1/decision-batches", ACCESS_DECIDE, batch_create, NULL, BATCH_BYTES_MAX,
+     "dry_run", LATER},
     {"GET", "/v1/decisions/{id}", ACCESS_READ, decision_get, NULL, 0, "", AT_ONCE},
     {"GET", "/v1/decisions/{id}/explanation", ACCESS_READ, decision_explanation, NULL, 0,
      "", LATER},
@@ -360,6 +384,7 @@ static const struct route routes[] = {
      budget_adjust_prepare, SMALL_BODY_MAX, "", AT_ONCE},
     {"GET", "/v1/budgets/{id}/entries", ACCESS_READ, budget_entries, NULL, 0, LISTED,
      AT_ONCE},
+    {"GET", "/v1/budgets/{id}/pacing", ACCESS_READ, budget_pacing, NULL, 0, "", AT_ONCE},
     {"GET", "/v1/ledger-entries", ACCESS_READ, ledger_entries, NULL, 0, LISTED, AT_ONCE},
     {"GET", "/v1/policies", ACCESS_READ, policy_list_get, NULL, 0, LISTED, AT_ONCE},
     {"GET", "/v1/policies/{id}", ACCESS_READ, policy_get, NULL, 0, "revision", AT_ONCE},

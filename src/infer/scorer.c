@@ -1,62 +1,22 @@
-/* scorer.c - a bundle's models put together: which of them are evaluated how often, and
- * what their outputs mean.
- *
- * At opening, components become terms (what an arm's effect or cost is made of), and terms
- * share evaluations: a model is evaluated once per row for each dose it must see, however
- * many components read it. All forests that decide are in one engine; where no model sees
- * a dose, one call of it scores them all. */
-#include "infer/scorer.h"
+/* scorer.c - rows to effects and costs, as the plan says; and a bundle's examples. */
+#include "infer/scorer_plan.h"
 
-#include "infer/engine.h"
 #include "infer/evaluate.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
     INPUT_COUNT_MAX = BUNDLE_FEATURE_COUNT_MAX + 1,
-    EVALUATION_COUNT_MAX = BUNDLE_COMPONENT_COUNT_MAX + BUNDLE_ARM_COUNT_MAX + 1,
-    TERM_COUNT_MAX = EVALUATION_COUNT_MAX,
-    ROW_BLOCK = 64,    /* rows that are scored together, if there is room for them */
-    ROOM_COUNT = 8192, /* numbers in a buffer */
+    ROW_BLOCK = 64, /* rows that are scored together, if there is room for them */
     NARROW_ROOM_COUNT =
         1024, /* for one row of most bundles: a small frame on the stack */
 };
 
 static_assert(ROOM_COUNT >= (int)FOREST_GROUP_COUNT_MAX);
 static_assert(NARROW_ROOM_COUNT >= (int)INPUT_COUNT_MAX);
-
-struct evaluation {
-    int model;
-    double dose; /* what the treatment input holds; NaN when the model has none */
-};
-
-enum target { TARGET_EFFECT, TARGET_BASE, TARGET_COST, TARGET_NONE };
-
-/* One number out of an evaluation, and where it goes. */
-struct term {
-    int evaluation;
-    int component;
-    int arm; /* of EFFECT and COST */
-    enum target target;
-};
-
-struct scorer {
-    struct bundle *bundle;
-    struct evaluation evaluations[EVALUATION_COUNT_MAX];
-    int evaluation_count;
-    struct term terms[TERM_COUNT_MAX]; /* by evaluation */
-    int term_count;
-    bool is_over_base[BUNDLE_ARM_COUNT_MAX];
-    bool has_costs;
-    struct engine *engine;                          /* of the forests that decide */
-    int engine_forests[BUNDLE_COMPONENT_COUNT_MAX]; /* (model): its index there; -1 */
-    bool is_one_call; /* no model sees a dose: one call scores every forest */
-    int output_count; /* of the largest model, or of the engine when one call does it */
-};
 
 /* Everything that scoring needs, on the stack. */
 struct room {
@@ -72,169 +32,6 @@ struct scores {
     const double *raw;
     size_t stride; /* between rows */
 };
-
-static int input_count(const struct bundle_model *model)
-{
-    return model->forest ? model->forest->feature_count : model->linear->feature_count;
-}
-
-/* Whether the model sees the treatment, among its features or after them. */
-static bool sees_dose(const struct bundle *bundle, const struct bundle_model *model)
-{
-    return bundle->treatment_feature >= 0 &&
-           bundle->treatment_feature < input_count(model);
-}
-
-/* ---- opening ---- */
-
-static int add_evaluation(struct scorer *scorer, int model, double dose)
-{
-    if (!sees_dose(scorer->bundle, &scorer->bundle->models[model]))
-        dose = NAN;
-    for (int i = 0; i < scorer->evaluation_count; i++) {
-        const struct evaluation *there = &scorer->evaluations[i];
-
-        if (there->model == model &&
-            (there->dose == dose || (isnan(there->dose) && isnan(dose))))
-            return i;
-    }
-    assert(scorer->evaluation_count < EVALUATION_COUNT_MAX);
-    scorer->evaluations[scorer->evaluation_count] = (struct evaluation){model, dose};
-    return scorer->evaluation_count++;
-}
-
-static void add_term(struct scorer *scorer, int component, enum target target, int arm)
-{
-    const struct bundle *bundle = scorer->bundle;
-    double dose = arm >= 0 ? bundle->arms[arm].dose : 0;
-    int model = bundle->components[component].model;
-
-    assert(scorer->term_count < TERM_COUNT_MAX);
-    scorer->terms[scorer->term_count++] = (struct term){
-        .evaluation = add_evaluation(scorer, model, dose),
-        .component = component,
-        .arm = arm,
-        .target = target,
-    };
-}
-
-static void add_component(struct scorer *scorer, int index)
-{
-    const struct bundle_component *component = &scorer->bundle->components[index];
-
-    switch (component->role) {
-    case ROLE_TAU:
-        add_term(scorer, index, TARGET_EFFECT, component->arm);
-        break;
-    case ROLE_MU0:
-        add_term(scorer, index, TARGET_BASE, -1);
-        break;
-    case ROLE_MU1:
-        add_term(scorer, index, TARGET_EFFECT, component->arm);
-        scorer->is_over_base[component->arm] = true;
-        break;
-    case ROLE_OUTCOME:
-        add_term(scorer, index, TARGET_BASE, -1);
-        for (int i = 0; i < scorer->bundle->arm_count; i++) {
-            add_term(scorer, index, TARGET_EFFECT, i);
-            scorer->is_over_base[i] = true;
-        }
-        break;
-    case ROLE_COST:
-        add_term(scorer, index, TARGET_COST, component->arm);
-        scorer->has_costs = true;
-        break;
-    case ROLE_PROPENSITY:
-        add_term(scorer, index, TARGET_NONE, -1);
-        break;
-    }
-}
-
-static int compare_terms(const void *a, const void *b)
-{
-    return ((const struct term *)a)->evaluation - ((const struct term *)b)->evaluation;
-}
-
-/* Whether a model has a part in effects or costs. */
-static bool decides(const struct scorer *scorer, int model)
-{
-    for (int i = 0; i < scorer->term_count; i++) {
-        const struct term *term = &scorer->terms[i];
-
-        if (term->target != TARGET_NONE &&
-            scorer->evaluations[term->evaluation].model == model)
-            return true;
-    }
-    return false;
-}
-
-static enum status open_engine(struct scorer *scorer, struct err *err)
-{
-    const struct bundle *bundle = scorer->bundle;
-    const struct forest *forests[BUNDLE_COMPONENT_COUNT_MAX];
-    int count = 0, output_count = 0;
-    enum status rc;
-
-    for (int i = 0; i < bundle->model_count; i++) {
-        const struct bundle_model *model = &bundle->models[i];
-        int outputs =
-            model->forest ? model->forest->group_count : model->linear->output_count;
-
-        scorer->engine_forests[i] = -1;
-        if (outputs > output_count)
-            output_count = outputs;
-        if (!model->forest || !decides(scorer, i))
-            continue;
-        scorer->engine_forests[i] = count;
-        forests[count++] = model->forest;
-    }
-    rc = engine_open(forests, count, &scorer->engine, err);
-    if (rc)
-        return rc;
-    scorer->is_one_call = bundle->treatment_feature < 0 &&
-                          engine_output_count(scorer->engine) <= ROOM_COUNT;
-    scorer->output_count = output_count;
-    if (scorer->is_one_call && engine_output_count(scorer->engine) > output_count)
-        scorer->output_count = engine_output_count(scorer->engine);
-    return STATUS_OK;
-}
-
-enum status scorer_open(struct bundle *bundle, struct scorer **scorer, struct err *err)
-{
-    struct scorer *opened = calloc(1, sizeof *opened);
-    enum status rc;
-
-    if (!opened) {
-        bundle_free(bundle);
-        return err_set(err, STATUS_EXHAUSTED, "out of memory for a scorer");
-    }
-    opened->bundle = bundle;
-    for (int i = 0; i < bundle->component_count; i++)
-        add_component(opened, i);
-    qsort(opened->terms, (size_t)opened->term_count, sizeof *opened->terms,
-          compare_terms);
-    rc = open_engine(opened, err);
-    if (rc) {
-        scorer_close(opened);
-        return rc;
-    }
-    *scorer = opened;
-    return STATUS_OK;
-}
-
-void scorer_close(struct scorer *scorer)
-{
-    if (!scorer)
-        return;
-    engine_close(scorer->engine);
-    bundle_free(scorer->bundle);
-    free(scorer);
-}
-
-const struct bundle *scorer_bundle(const struct scorer *scorer)
-{
-    return scorer->bundle;
-}
 
 /* ---- models ---- */
 
@@ -280,8 +77,8 @@ static struct scores evaluate(const struct scorer *scorer, int index, const doub
     if (forest >= 0 && scorer->is_one_call)
         return (struct scores){room->all + engine_output_of(scorer->engine, forest),
                                (size_t)engine_output_count(scorer->engine)};
-    width =
-        (size_t)(forest >= 0 ? engine_feature_count(scorer->engine) : input_count(model));
+    width = (size_t)(forest >= 0 ? engine_feature_count(scorer->engine)
+                                 : model_input_count(model));
     inputs = inputs_of(scorer, evaluation->dose, rows, row_count, width, room);
     if (model->linear) {
         linear_raw(model->linear, inputs, row_count, room->one, filled);
@@ -527,56 +324,4 @@ enum status scorer_check_examples(const struct scorer *scorer, struct err *err)
                 return refuse_example(bundle, i, arm, effects[arm], expected[arm], err);
     }
     return STATUS_OK;
-}
-
-/* ---- any amount ---- */
-
-/* Linear between the doses around amount, from (0, 0) below the first; flat beyond. */
-static double interpolate(const struct bundle *bundle, const double *values,
-                          double amount, double dose_unit)
-{
-    double dose_before = 0, value_before = 0;
-
-    for (int i = 0; i < bundle->arm_count; i++) {
-        double dose = bundle->arms[i].dose * dose_unit;
-
-        if (amount <= dose)
-            return dose > dose_before
-                       ? value_before + (values[i] - value_before) *
-                                            (amount - dose_before) / (dose - dose_before)
-                       : values[i];
-        dose_before = dose;
-        value_before = values[i];
-    }
-    return value_before;
-}
-
-double scorer_effect_at(const struct scorer *scorer, const double *effects,
-                        int64_t amount, int64_t order_amount)
-{
-    const struct bundle *bundle = scorer->bundle;
-
-    if (amount <= 0)
-        return 0;
-    return interpolate(bundle, effects, (double)amount,
-                       bundle->dose_is_order_share ? (double)order_amount : 1);
-}
-
-double scorer_cost_at(const struct scorer *scorer, const double *costs, int64_t amount,
-                      int64_t order_amount)
-{
-    const struct bundle *bundle = scorer->bundle;
-    double dose_unit = bundle->dose_is_order_share ? (double)order_amount : 1;
-    double last_dose = bundle->arms[bundle->arm_count - 1].dose * dose_unit;
-    double cost;
-
-    if (amount <= 0)
-        return 0;
-    if (!scorer->has_costs || !costs || !(last_dose > 0))
-        cost = bundle->cost_share * (double)amount;
-    else if ((double)amount > last_dose)
-        cost = costs[bundle->arm_count - 1] * ((double)amount / last_dose);
-    else
-        cost = interpolate(bundle, costs, (double)amount, dose_unit);
-    return cost < 0 ? 0 : cost > (double)amount ? (double)amount : cost;
 }

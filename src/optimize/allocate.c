@@ -13,8 +13,9 @@ enum {
     FIX_REQUEST_COUNT = 6000,  /* so many and more are bracketed */
 };
 
-#define GAP_SMALL 5e-8 /* of the bound; not worth the time in a large problem */
-#define GAP_LARGE 1e-4 /* one big action may be worth more */
+#define GAP_SMALL  5e-8 /* of the bound; not worth the time in a large problem */
+#define GAP_MIDDLE 4e-7 /* worth it, of one budget */
+#define GAP_LARGE  1e-4 /* one big action may be worth more */
 
 static enum status work_open(const struct allocation *problem,
                              struct allocation_result *result, struct work *work,
@@ -118,13 +119,16 @@ static bool is_close(const struct work *work)
  * pairs find more in less time. */
 static enum status improve_large(struct work *work, bool *is_exact, struct err *err)
 {
-    static const struct search_effort effort = {50, 20, false};
+    static const struct search_effort effort = {50, 20, false}, more = {400, 60, false};
+    bool is_one = work->problem->budget_count == 1;
     enum status rc = STATUS_OK;
 
-    if (work->problem->budget_count == 1 && !is_close(work))
+    if (is_one && !is_close(work))
         rc = search_improve(work, &effort, is_exact, err);
     if (!rc && !*is_exact && !is_close(work))
         rc = swap_improve(work, err);
+    if (!rc && is_one && gap_of(work) > GAP_MIDDLE * fabs(work->bound))
+        rc = search_improve(work, &more, is_exact, err);
     if (!rc && gap_of(work) > GAP_LARGE * fabs(work->bound))
         rc = recover_single(work, err);
     return rc;

@@ -149,9 +149,9 @@ static void solve(const struct dual_search *search, struct system *system)
 /* Try the step, at most twice halved; true when D falls. */
 static bool try_step(struct dual_search *search, const struct system *system)
 {
-    double length = 1;
+    for (int half = 0; half < 3; half++) {
+        double length = 1.0 / (1 << half);
 
-    for (int half = 0; half < 3; half++, length /= 2) {
         for (int b = 0; b < search->problem->budget_count; b++)
             search->trial.prices[b] = search->here.prices[b];
         for (int i = 0; i < system->count; i++) {

@@ -6,41 +6,28 @@
 #include <stdint.h>
 #include <string.h>
 
-/* e^-x for x >= 0 to a few units in the last place, by additions and products alone: exp() of a
- * library may differ from one machine to the next. */
+/* e^-x for x >= 0, off by 1e-11 of itself at most, by additions and products alone: exp() of a library
+ * may differ from one machine to the next. Taylor's polynomial of degree 9 in pairs (Estrin, 1960), which
+ * need not wait for each other. */
 static double decay(double x)
 {
     static const double ln2_high = 0x1.62e42fee00000p-1, ln2_low = 0x1.a39ef35793c76p-33;
-    static const double inverse_factorials[] = {
-        1.0,
-        1.0,
-        1.0 / 2,
-        1.0 / 6,
-        1.0 / 24,
-        1.0 / 120,
-        1.0 / 720,
-        1.0 / 5040,
-        1.0 / 40320,
-        1.0 / 362880,
-        1.0 / 3628800,
-        1.0 / 39916800,
-        1.0 / 479001600,
-        1.0 / 6227020800,
-    };
-    int last = sizeof inverse_factorials / sizeof inverse_factorials[0] - 1;
-    double rest, sum = inverse_factorials[last], power;
+    static const double halvings_per_unit = 0x1.71547652b82fep+0; /* 1 / ln 2 */
     uint64_t halvings, bits;
+    double r, r2, r4, low, middle, high, power;
 
     if (!(x < 700)) /* below 1e-304 nothing is left of a sum with 1 */
         return 0;
-    halvings = (uint64_t)(x / (ln2_high + ln2_low) + 0.5);
-    rest = ((double)halvings * ln2_high - x) + (double)halvings * ln2_low;
-    for (int i = last - 1; i >= 0;
-         i--) /* |rest| <= ln 2 / 2: the next term is below 1e-17 */
-        sum = sum * rest + inverse_factorials[i];
+    halvings = (uint64_t)(int64_t)(x * halvings_per_unit + 0.5);
+    r = ((double)(int64_t)halvings * ln2_high - x) + (double)(int64_t)halvings * ln2_low;
+    r2 = r * r; /* |r| <= ln 2 / 2 */
+    r4 = r2 * r2;
+    low = (1 + r) + r2 * (1.0 / 2 + r * (1.0 / 6));
+    middle = (1.0 / 24 + r * (1.0 / 120)) + r2 * (1.0 / 720 + r * (1.0 / 5040));
+    high = 1.0 / 40320 + r * (1.0 / 362880);
     bits = (1023 - halvings) << 52;
     memcpy(&power, &bits, sizeof power);
-    return sum * power;
+    return (low + r4 * (middle + r4 * high)) * power;
 }
 
 /* The options that take part. */
@@ -64,16 +51,23 @@ static void add_softmax(double mass, double sign, const double *values, double s
 {
     double weights[EXPLORE_OPTION_COUNT_MAX], largest = -INFINITY, total = 0;
 
-    for (int i = 0; i < open->count; i++)
-        largest = fmax(largest, sign * values[open->indices[i]]);
+    if (scale == 0) {
+        for (int i = 0; i < open->count; i++)
+            probabilities[open->indices[i]] += mass / open->count;
+        return;
+    }
     for (int i = 0; i < open->count; i++) {
-        double below = largest - sign * values[open->indices[i]];
+        double value = sign * values[open->indices[i]];
 
-        weights[i] = scale > 0 ? decay(below / scale) : 1;
+        largest = value > largest ? value : largest;
+    }
+    for (int i = 0; i < open->count; i++) {
+        weights[i] = decay((largest - sign * values[open->indices[i]]) / scale);
         total += weights[i];
     }
+    mass /= total; /* of which the largest is 1 */
     for (int i = 0; i < open->count; i++)
-        probabilities[open->indices[i]] += mass * (weights[i] / total);
+        probabilities[open->indices[i]] += mass * weights[i];
 }
 
 void explore_probabilities(const struct exploration *exploration,
@@ -92,7 +86,9 @@ void explore_probabilities(const struct exploration *exploration,
         probabilities[best] = 1;
         return;
     }
-    floor = fmin(exploration->floor, 1.0 / open.count);
+    floor = exploration->floor;
+    if (floor * open.count > 1)
+        floor = 1.0 / open.count;
     rest = 1 - open.count * floor;
     if (exploration->temperature > 0)
         add_softmax(rest * (1 - exploration->epsilon), 1, net_values,

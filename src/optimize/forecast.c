@@ -14,18 +14,26 @@
 
 /* --- volume ----------------------------------------------------------------------------------- */
 
+double pacer_volume_weight(const struct pacer *pacer)
+{
+    return VOLUME_WEIGHT * pacer->day_expected;
+}
+
+double pacer_volume_seen(const struct pacer *pacer)
+{
+    return pacer->seen + (pacer->reference_now >= 0 ? pacer->usual_now : 0);
+}
+
 /* (w N + n_seen) / (w N + N F(t)): of two counts that both forget. */
 double pacer_volume(const struct pacer *pacer, int64_t now_us)
 {
     double expected =
         pacer->expected + pacer->expected_now * pacer_slot_share(pacer, now_us);
-    double seen = pacer->seen, weight = VOLUME_WEIGHT * pacer->day_expected;
+    double weight = pacer_volume_weight(pacer);
 
     if (weight <= 0 || expected <= 0)
         return 1;
-    if (pacer->reference_now >= 0)
-        seen += pacer->usual_now;
-    return (weight + seen) / (weight + expected);
+    return (weight + pacer_volume_seen(pacer)) / (weight + expected);
 }
 
 double pacer_cell_volume(const struct pacer *pacer, const struct pacer_cell *cell,
@@ -97,21 +105,39 @@ struct horizon *pacer_horizon(struct pacer *pacer, int64_t ends_us)
 
 /* --- today ------------------------------------------------------------------------------------ */
 
+/* Share of a slot from now to the end of the slot now, or of the horizon. */
+static double slot_left(const struct pacer *pacer, const struct horizon *horizon,
+                        int64_t now_us)
+{
+    int64_t until_us = (pacer->slot_now + 1) * PACER_SLOT_US;
+
+    if (until_us > horizon->ends_us)
+        until_us = horizon->ends_us;
+    return now_us < until_us ? (double)(until_us - now_us) / PACER_SLOT_US : 0;
+}
+
+double pacer_cases_ahead(const struct pacer *pacer, const struct horizon *horizon,
+                         int64_t now_us)
+{
+    return horizon->case_count + pacer->expected_now * slot_left(pacer, horizon, now_us);
+}
+
 /* The slots of days before, and of late as it would go on with the day's course. */
 static void add_known(struct pacer *pacer, const struct horizon *horizon, int index,
-                      int64_t now_us, double left, struct demand *forecast)
+                      int64_t now_us, struct demand *forecast)
 {
     const struct pacer_cell *cell = pacer->cells[index];
     double share = pacer_slot_share(pacer, now_us);
     double volume = pacer_cell_volume(pacer, cell, pacer_volume(pacer, now_us), now_us);
     double behind = pacer->recent_expected + share * pacer->expected_now;
-    double ahead = horizon->case_count + left * pacer->expected_now;
+    double ahead = pacer_cases_ahead(pacer, horizon, now_us);
     double mixed = RECENT_SHARE * behind / (behind + RECENT_WEIGHT);
 
     if (index < horizon->cell_count)
         demand_add(forecast, &horizon->parts[index], (1 - mixed) * volume);
     if (cell->reference_now)
-        sheet_add(cell->reference_now, (1 - mixed) * volume * left, forecast);
+        sheet_add(cell->reference_now,
+                  (1 - mixed) * volume * slot_left(pacer, horizon, now_us), forecast);
     if (behind <= 0 || ahead <= 0)
         return;
     demand_add(forecast, &cell->recent, mixed * ahead / behind);
@@ -148,16 +174,12 @@ static void add_incident(const struct pacer *pacer, const struct pacer_cell *cel
 void pacer_forecast(struct pacer *pacer, const struct horizon *horizon, int cell,
                     int64_t now_us, struct demand *forecast)
 {
-    int64_t slot_ends_us = (pacer->slot_now + 1) * PACER_SLOT_US;
-    int64_t until_us = slot_ends_us < horizon->ends_us ? slot_ends_us : horizon->ends_us;
-    double left_us = now_us < until_us ? (double)(until_us - now_us) : 0;
     double unknown_us = (double)horizon->unknown_us;
 
     demand_clear(forecast);
     if (pacer->reference_now < 0)
-        unknown_us += left_us;
-    add_known(pacer, horizon, cell, now_us,
-              pacer->reference_now >= 0 ? left_us / PACER_SLOT_US : 0, forecast);
+        unknown_us += PACER_SLOT_US * slot_left(pacer, horizon, now_us);
+    add_known(pacer, horizon, cell, now_us, forecast);
     if (unknown_us > 0)
         add_unknown(pacer, pacer->cells[cell], now_us, unknown_us, forecast);
     add_incident(pacer, pacer->cells[cell], now_us, horizon->ends_us, forecast);

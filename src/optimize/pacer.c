@@ -44,6 +44,7 @@ enum status pacer_open(struct pacer **pacer, struct err *err)
 {
     struct pacer *opened = calloc(1, sizeof *opened);
 
+    demand_begin();
     if (opened) {
         opened->cells = calloc(PACER_CELL_COUNT_MAX, sizeof *opened->cells);
         opened->table = malloc(TABLE_COUNT * sizeof *opened->table);
@@ -124,8 +125,10 @@ int64_t pacer_reference(const struct pacer *pacer, int64_t number)
 {
     int64_t days =
         (number - pacer->slot_now) / PACER_DAY_SLOTS + 1; /* at least so many back */
-    int64_t weeks = (days + 6) / 7;
+    int64_t weeks;
 
+    days = days > 1 ? days : 1;
+    weeks = (days + 6) / 7;
     if (is_known(pacer, number - 7 * weeks * PACER_DAY_SLOTS))
         return number - 7 * weeks * PACER_DAY_SLOTS;
     for (int64_t day = days; day < days + PACER_HISTORY_DAYS; day++)
@@ -333,18 +336,21 @@ void pacer_advance(struct pacer *pacer, int64_t now_us)
     begin_slot(pacer);
 }
 
-void pacer_note(struct pacer *pacer, const struct pacer_case *noted)
+bool pacer_note(struct pacer *pacer, const struct pacer_case *noted)
 {
     int64_t at_us = noted->at_us > pacer->latest_us ? noted->at_us : pacer->latest_us;
     struct demand_steps steps;
     struct pacer_cell *cell;
+    bool was_active;
     double usual;
 
     pacer_advance(pacer, at_us);
     cell = pacer->cells[pacer_find_cell(pacer, noted->cell)];
     demand_steps_make(noted->options, noted->option_count, &steps);
     demand_add_case(&cell->now, &steps, (double)noted->entitled);
+    was_active = cell->incident.is_active;
     usual = incident_note(pacer, cell, at_us);
     cell->usual_now += usual;
     pacer->usual_now += usual;
+    return cell->incident.is_active && !was_active;
 }

@@ -2,20 +2,25 @@
 #include "optimize/clearing.h"
 #include "optimize/pacer_state.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define HOUR_US        (INT64_C(3600) * 1000000)
-#define DAY_US         (24 * HOUR_US)
-#define SAID_WEIGHT    0.1 /* of people's forecast, beside what was seen */
+#define HOUR_US (INT64_C(3600) * 1000000)
+#define DAY_US  (24 * HOUR_US)
+#define SAID_TIMES_MIN                                                                   \
+    0.1 /* people's forecast counts at most so far from that of days before */
+#define SAID_TIMES_MAX 10
 #define CASES_LEFT_MIN 8.0 /* a forecast that has run out still leaves a few to come */
 
 enum {
     EVEN_STRETCH_COUNT = 24, /* a period has so many stretches of equal money */
     ROUND_COUNT = 3,         /* over budgets that look ahead to different ends */
     CASE_COUNT_MAX = 512,    /* a price stands for at most so many */
-    EACH_CASE_COUNT = 32,    /* so many first cases bring a new price each */
+    LEFT_PRICE_COUNT =
+        256, /* about so many prices for each halving or so of what is left */
+    EACH_CASE_COUNT = 32, /* so many first cases bring a new price each */
 };
 
 /* A budget as it is solved. */
@@ -24,6 +29,7 @@ struct plan {
     int64_t ends_us;           /* of the stretch it is solved for */
     double money;              /* for the stretch */
     double case_count, charge; /* forecast of the stretch; base charges of it */
+    double case_share;         /* of all cases, those charged to it */
     double cases_left;         /* of the same, as people's forecast corrects it */
     double top;                /* demand at price 0 */
     int number;                /* in the clearing of its group */
@@ -31,7 +37,8 @@ struct plan {
 
 struct member {
     int cell;
-    int start, count; /* its budgets */
+    int start, count;  /* its budgets */
+    double case_count; /* forecast of its group */
 };
 
 struct solving {
@@ -45,6 +52,8 @@ struct solving {
     struct member *members;
     int member_count;
     int *charged; /* the budgets of all members */
+    int64_t period_starts_us, period_ends_us;
+    double period_cases; /* of all kinds in that period, by the days before */
     struct demand *forecast;
     struct clearing_cell *cells;
     int *cell_budgets;
@@ -104,7 +113,8 @@ static void find_members(struct solving *solving, pacer_budgets_of *budgets_of,
             solving->outlooks[charged[k]].is_incident = true;
         if (count == 0)
             continue;
-        solving->members[solving->member_count++] = (struct member){i, start, count};
+        solving->members[solving->member_count++] =
+            (struct member){.cell = i, .start = start, .count = count};
         start += count;
     }
 }
@@ -127,13 +137,14 @@ static int number_group(struct solving *solving, int64_t ends_us)
 }
 
 /* A member as a cell of the clearing; false when none of its budgets is in the group. */
-static bool add_member(struct solving *solving, const struct member *member,
+static bool add_member(struct solving *solving, struct member *member,
                        const struct horizon *horizon, struct clearing_cell *cell,
                        int *budgets, double *room)
 {
     const struct demand *forecast = solving->forecast;
 
     *cell = (struct clearing_cell){.budgets = budgets};
+    member->case_count = 0;
     for (int i = 0; i < member->count; i++) {
         int b = solving->charged[member->start + i];
 
@@ -146,7 +157,9 @@ static bool add_member(struct solving *solving, const struct member *member,
         return false;
     pacer_forecast(solving->pacer, horizon, member->cell, solving->now_us,
                    solving->forecast);
+    member->case_count = forecast->case_count;
     cell->curve = clearing_curve_make(forecast, room);
+    assert(cell->curve.above);
     for (int i = 0; i < member->count; i++) {
         struct plan *plan = &solving->plans[solving->charged[member->start + i]];
 
@@ -159,13 +172,54 @@ static bool add_member(struct solving *solving, const struct member *member,
     return true;
 }
 
-/* Cases that people's forecast leaves for the rest of the period. */
-static double said_cases_left(const struct solving *solving, int budget)
+/* Cases of all kinds in a period, by the days before. */
+static double period_cases(struct pacer *pacer, const struct pacer_budget *budget)
+{
+    int64_t ends_us = budget->period_ends_us;
+    double count = 0;
+
+    for (int64_t n = budget->period_starts_us / PACER_SLOT_US;
+         n * PACER_SLOT_US < ends_us; n++) {
+        const struct slot *slot = pacer_slot(pacer, pacer_reference(pacer, n));
+
+        count += slot ? slot->case_count : 0;
+    }
+    return count;
+}
+
+/* The days before tell how a period goes, people how much it is: their word is held against theirs
+ * with the weight that theirs has beside what was seen. */
+static double said_with_history(struct solving *solving, const struct horizon *horizon,
+                                int budget)
+{
+    struct pacer *pacer = solving->pacer;
+    const struct pacer_budget *asked = &solving->budgets[budget];
+    double forecast = solving->plans[budget].case_count;
+    double volume = pacer_volume(pacer, solving->now_us), times;
+    double weight = pacer_volume_weight(pacer), seen = pacer_volume_seen(pacer);
+
+    if (asked->period_starts_us != solving->period_starts_us ||
+        asked->period_ends_us != solving->period_ends_us) {
+        solving->period_starts_us = asked->period_starts_us;
+        solving->period_ends_us = asked->period_ends_us;
+        solving->period_cases = period_cases(pacer, asked);
+    }
+    if (solving->period_cases <= 0 || forecast <= 0 || weight + seen <= 0)
+        return forecast;
+    times = (double)asked->expected_cases * volume / forecast *
+            pacer_cases_ahead(pacer, horizon, solving->now_us) / solving->period_cases;
+    times = times < SAID_TIMES_MIN   ? SAID_TIMES_MIN
+            : times > SAID_TIMES_MAX ? SAID_TIMES_MAX
+                                     : times;
+    return forecast * (times * weight + seen) / (weight + seen);
+}
+
+/* Without days before: what was said less what came; a rate is no guide as long as little of the
+ * period has been seen. */
+static double said_without_history(const struct solving *solving, int budget)
 {
     const struct pacer_budget *asked = &solving->budgets[budget];
-    double said = (double)asked->expected_cases, seen = (double)asked->case_count;
-    double forecast = solving->plans[budget].case_count;
-    double left = said - seen, share = 0;
+    double left = (double)(asked->expected_cases - asked->case_count), share = 0;
 
     if (ends(asked)) {
         int64_t since_us = asked->period_starts_us > solving->pacer->noted_since_us
@@ -174,27 +228,41 @@ static double said_cases_left(const struct solving *solving, int budget)
 
         share = (double)(solving->now_us - since_us) /
                 (double)(asked->period_ends_us - since_us);
-        share = share < 0 ? 0 : share > 1 ? 1 : share;
-        share *=
-            share; /* a rate is no guide as long as little of the period has been seen */
-        left = (1 - share) * fmax(left, 0) + share * forecast;
+        share = share < 0 ? 0 : share > 1 ? 1 : share * share;
     }
+    return (1 - share) * fmax(left, 0) + share * solving->plans[budget].case_count;
+}
+
+/* Cases still to come, as people's forecast corrects it. */
+static double said_cases_left(struct solving *solving, const struct horizon *horizon,
+                              int budget)
+{
+    bool has_history = ends(&solving->budgets[budget]) && horizon->unknown_us == 0 &&
+                       solving->pacer->reference_now >= 0;
+    double left = has_history ? said_with_history(solving, horizon, budget)
+                              : said_without_history(solving, budget);
+
     return fmax(left, CASES_LEFT_MIN);
 }
 
 /* What the group's cases may be charged beyond their base. Where people said how many are to come,
  * and the days before do not say it better, the money is scaled instead of the cases. */
-static void set_limits(struct solving *solving)
+static void set_limits(struct solving *solving, const struct horizon *horizon)
 {
+    double all = 0;
+
+    for (int i = 0; i < solving->member_count; i++)
+        all += solving->members[i].case_count;
     for (int b = 0; b < solving->budget_count; b++) {
         struct plan *plan = &solving->plans[b];
         double money = plan->money;
 
         if (plan->number < 0)
             continue;
+        plan->case_share = all > 0 ? plan->case_count / all : 1;
         plan->cases_left = plan->case_count;
         if (solving->budgets[b].expected_cases > 0 && plan->case_count > 0) {
-            plan->cases_left = said_cases_left(solving, b);
+            plan->cases_left = said_cases_left(solving, horizon, b);
             money *= plan->case_count / plan->cases_left;
         }
         solving->limits[plan->number] = fmax(money - plan->charge, 0);
@@ -222,7 +290,7 @@ static enum status solve_group(struct solving *solving, int64_t ends_us, struct 
         room += clearing_curve_room(solving->forecast);
         clearing.cell_count++;
     }
-    set_limits(solving);
+    set_limits(solving, horizon);
     rc = clearing_solve(&clearing, solving->group_prices, err);
     for (int b = 0; b < solving->budget_count && !rc; b++)
         if (solving->plans[b].number >= 0 && solving->plans[b].top > 0)
@@ -264,6 +332,7 @@ static void tell(const struct solving *solving)
         struct pacer_outlook *outlook = &solving->outlooks[b];
 
         outlook->price = solving->prices[b];
+        outlook->case_share = solving->plans[b].case_share;
         outlook->cases_left = solving->plans[b].cases_left;
         if (budget->plan == PACER_EVEN && ends(budget))
             outlook->planned_share =
@@ -333,19 +402,17 @@ enum status pacer_solve(struct pacer *pacer, int64_t now_us,
 
 /* --- how long a price lasts ------------------------------------------------------------------- */
 
-int64_t pacer_case_count(const struct pacer *pacer, const struct pacer_budget *budgets,
-                         const struct pacer_outlook *outlooks, int budget_count,
-                         int64_t now_us)
+int64_t pacer_case_count(const struct pacer_budget *budgets,
+                         const struct pacer_outlook *outlooks, int budget_count)
 {
     double count = CASE_COUNT_MAX;
 
-    (void)pacer;
-    (void)now_us;
     for (int b = 0; b < budget_count; b++) {
-        if (budgets[b].plan == PACER_ASAP)
-            continue;
-        count = fmin(count, fmax(1, (double)budgets[b].case_count / EACH_CASE_COUNT));
-        count = fmin(count, fmax(1, outlooks[b].cases_left / 256));
+        double own = fmin((double)budgets[b].case_count / EACH_CASE_COUNT,
+                          outlooks[b].cases_left / LEFT_PRICE_COUNT);
+
+        if (budgets[b].plan != PACER_ASAP)
+            count = fmin(count, fmax(own, 1) / fmax(outlooks[b].case_share, 1e-6));
     }
-    return (int64_t)count;
+    return count < 1 ? 1 : (int64_t)count;
 }

@@ -121,6 +121,8 @@ double pacer_slot_share(const struct pacer *pacer, int64_t now_us);
 
 /* How many times as many cases as the days before said: of all cells, of one. */
 double pacer_volume(const struct pacer *pacer, int64_t now_us);
+double pacer_volume_weight(const struct pacer *pacer); /* w N: what it is held back by */
+double pacer_volume_seen(const struct pacer *pacer);   /* the cases it is made from */
 double pacer_cell_volume(const struct pacer *pacer, const struct pacer_cell *cell,
                          double volume, int64_t now_us);
 
@@ -132,6 +134,10 @@ static inline double pacer_usual_share(const struct pacer_cell *cell)
 
 /* What is known of a cell's demand from the next slot to ends_us. NULL: no memory. */
 struct horizon *pacer_horizon(struct pacer *pacer, int64_t ends_us);
+
+/* Cases of all kinds from now to the end of the horizon, by the days before. */
+double pacer_cases_ahead(const struct pacer *pacer, const struct horizon *horizon,
+                         int64_t now_us);
 
 /* What a cell will ask for from now to the end of the horizon. */
 void pacer_forecast(struct pacer *pacer, const struct horizon *horizon, int cell,

@@ -1,29 +1,17 @@
-/* csv.c - RFC 4180 through a buffer that grows to the longest line. */
+/* csv.c - RFC 4180: records cut at commas and line ends, eight bytes at a time, and with more care
+ * where there are quotes. */
 #include "table/csv.h"
 
 #include "table/field.h"
 
-#include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-enum { BUFFER_BYTES_MIN = 1 << 16 };
 
 struct csv {
-    int file;
-    bool is_stdin, is_at_end; /* of the file */
-    char *buffer;
-    size_t buffer_capacity;
-    size_t start, end; /* what was read and not yet used */
-    off_t file_bytes;  /* -1: not known */
-    off_t read_bytes;
-    char *path;
-    long line; /* of the row's first line, from 1 */
+    struct input *input;
+    struct input own; /* what csv_open opened */
+    long line;        /* of the row's first line, from 1 */
     long next_line;
     int column_count; /* -1: not known yet */
     struct text *fields;
@@ -37,114 +25,78 @@ static enum status refuse_memory(struct err *err)
     return err_set(err, STATUS_EXHAUSTED, "out of memory for a table");
 }
 
-/* Read more behind `end`; the unused part moves to the front first. */
+/* Read more; a record too long for the window is refused by its line. */
 static enum status fill(struct csv *csv, struct err *err)
 {
-    ssize_t bytes;
+    enum status rc = input_fill(csv->input, err);
 
-    if (csv->start > 0) {
-        memmove(csv->buffer, csv->buffer + csv->start, csv->end - csv->start);
-        csv->end -= csv->start;
-        csv->start = 0;
-    }
-    if (csv->end == csv->buffer_capacity) {
-        size_t capacity = csv->buffer_capacity * 2;
-        char *grown;
-
-        assert(capacity > 0);
-        if (csv->buffer_capacity >= CSV_LINE_BYTES_MAX)
-            return err_set(err, STATUS_TOO_LARGE, "%s line %ld: has more than %d bytes",
-                           csv->path, csv->next_line, CSV_LINE_BYTES_MAX);
-        grown = realloc(csv->buffer, capacity);
-        if (!grown)
-            return refuse_memory(err);
-        csv->buffer = grown;
-        csv->buffer_capacity = capacity;
-    }
-    do
-        bytes = read(csv->file, csv->buffer + csv->end, csv->buffer_capacity - csv->end);
-    while (bytes < 0 && errno == EINTR);
-    if (bytes < 0)
-        return err_set(err, STATUS_IO, "%s: %s", csv->path, strerror(errno));
-    csv->is_at_end = bytes == 0;
-    csv->end += (size_t)bytes;
-    csv->read_bytes += bytes;
-    return STATUS_OK;
+    return rc == STATUS_TOO_LARGE
+               ? err_wrap(err, "%s line %ld", csv->input->name, csv->next_line)
+               : rc;
 }
 
-/* Where the record that begins at start ends: the index of its newline, or of the end of
- * the file. Newlines within quotes belong to a field. */
-static enum status find_record_end(struct csv *csv, size_t *record_end, bool *has_quotes,
-                                   long *newlines, struct err *err)
+/* Where the record that begins at `at` ends: its newline, or the end of the file. Newlines within
+ * quotes belong to a field. */
+static enum status find_record_end(struct csv *csv, size_t *record_bytes, long *newlines,
+                                   struct err *err)
 {
-    size_t at = 0; /* from start, which moves when the buffer fills */
+    size_t offset = 0;
     bool is_quoted = false;
 
-    *has_quotes = false;
     *newlines = 0;
     for (;;) {
-        const char *record = csv->buffer + csv->start;
-        size_t bytes = csv->end - csv->start;
+        const char *record = csv->input->at;
+        size_t bytes = (size_t)(csv->input->end - record);
 
-        for (; at < bytes; at++) {
-            char c = record[at];
-
-            if (c == '"') {
-                is_quoted = !is_quoted;
-                *has_quotes = true;
-            } else if (c == '\n') {
-                ++*newlines;
-                if (!is_quoted) {
-                    *record_end = csv->start + at;
-                    return STATUS_OK;
-                }
-            }
+        for (; offset < bytes; offset++) {
+            is_quoted ^= record[offset] == '"';
+            if (record[offset] != '\n')
+                continue;
+            ++*newlines;
+            if (!is_quoted)
+                break;
         }
-        if (csv->is_at_end) {
-            if (is_quoted)
-                return err_set(err, STATUS_MALFORMED, "%s line %ld: a quote does not end",
-                               csv->path, csv->next_line);
-            *record_end = csv->end;
+        *record_bytes = offset;
+        if (offset < bytes)
             return STATUS_OK;
-        }
+        if (csv->input->is_at_end)
+            return is_quoted ? err_set(err, STATUS_MALFORMED,
+                                       "%s line %ld: a quote does not end",
+                                       csv->input->name, csv->next_line)
+                             : STATUS_OK;
         enum status rc = fill(csv, err);
         if (rc)
             return rc;
     }
 }
 
-static enum status add_field(struct csv *csv, const char *at, size_t bytes,
-                             struct err *err)
+static enum status grow_fields(struct csv *csv, struct err *err)
 {
-    if (csv->field_count == csv->field_capacity) {
-        int capacity = csv->field_capacity ? csv->field_capacity * 2 : 64;
-        struct text *grown;
+    int capacity = csv->field_capacity ? csv->field_capacity * 2 : 64;
+    struct text *grown;
 
-        if (csv->field_count >= CSV_COLUMN_COUNT_MAX)
-            return err_set(err, STATUS_TOO_LARGE, "%s line %ld: has more than %d columns",
-                           csv->path, csv->line, CSV_COLUMN_COUNT_MAX);
-        grown = realloc(csv->fields, (size_t)capacity * sizeof *grown);
-        if (!grown)
-            return refuse_memory(err);
-        csv->fields = grown;
-        csv->field_capacity = capacity;
-    }
-    csv->fields[csv->field_count++] = (struct text){at, bytes};
+    if (csv->field_count >= CSV_COLUMN_COUNT_MAX)
+        return err_set(err, STATUS_TOO_LARGE, "%s line %ld: has more than %d columns",
+                       csv->input->name, csv->line, CSV_COLUMN_COUNT_MAX);
+    grown = realloc(csv->fields, (size_t)capacity * sizeof *grown);
+    if (!grown)
+        return refuse_memory(err);
+    csv->fields = grown;
+    csv->field_capacity = capacity;
     return STATUS_OK;
 }
 
-static enum status split_plain(struct csv *csv, char *at, char *end, struct err *err)
+static inline enum status add_field(struct csv *csv, const char *at, size_t bytes,
+                                    struct err *err)
 {
-    enum status rc = STATUS_OK;
+    if (csv->field_count == csv->field_capacity) {
+        enum status rc = grow_fields(csv, err);
 
-    for (;;) {
-        char *comma = memchr(at, ',', (size_t)(end - at));
-
-        rc = add_field(csv, at, (size_t)((comma ? comma : end) - at), err);
-        if (rc || !comma)
+        if (rc)
             return rc;
-        at = comma + 1;
     }
+    csv->fields[csv->field_count++] = (struct text){at, bytes};
+    return STATUS_OK;
 }
 
 /* Take one quoted field, its doubled quotes made single in place. NULL when something
@@ -193,7 +145,7 @@ static enum status split_quoted(struct csv *csv, char *at, char *end, struct err
                 err, STATUS_MALFORMED,
                 "%s line %ld column %d: a quote inside a field must be doubled "
                 "and the field quoted",
-                csv->path, csv->line, csv->field_count + 1);
+                csv->input->name, csv->line, csv->field_count + 1);
         rc = add_field(csv, field.at, field.bytes, err);
         if (rc || next == end)
             return rc;
@@ -201,35 +153,105 @@ static enum status split_quoted(struct csv *csv, char *at, char *end, struct err
     }
 }
 
-/* Read one record into the fields; *has_record is false at the end of the file. */
-static enum status read_record(struct csv *csv, bool *has_record, struct err *err)
+/* The record at `at` in the way that knows of quotes. */
+static enum status read_quoted(struct csv *csv, struct err *err)
 {
-    bool has_quotes;
     long newlines;
-    size_t record_end = 0;
+    size_t bytes = 0;
     char *at, *end;
-    enum status rc = find_record_end(csv, &record_end, &has_quotes, &newlines, err);
+    enum status rc = find_record_end(csv, &bytes, &newlines, err);
 
-    *has_record = false;
-    if (rc || (csv->start == csv->end && csv->is_at_end))
+    if (rc)
         return rc;
-    at = csv->buffer + csv->start;
-    end = csv->buffer + record_end;
-    csv->line = csv->next_line;
+    /* Quotes are taken off in place, in what is then used. */
+    at = csv->input->window + (csv->input->at - csv->input->window);
+    end = at + bytes;
+    csv->input->at += bytes + (csv->input->at + bytes < csv->input->end);
     csv->next_line += newlines;
-    csv->start = record_end < csv->end ? record_end + 1 : record_end;
     if (end > at && end[-1] == '\r')
         end--;
     csv->field_count = 0;
-    *has_record = true;
-    return has_quotes ? split_quoted(csv, at, end, err) : split_plain(csv, at, end, err);
+    return split_quoted(csv, at, end, err);
 }
 
-static void skip_byte_order_mark(struct csv *csv)
+#define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
+
+/* Where commas, newlines and quotes may be among the next bytes, at most eight: the high bit of each,
+ * the first byte lowest. They are the few bytes up to ',' that tables hold, and one subtraction finds
+ * all of those; it may also mark others, so that each has to be looked at. */
+static inline uint64_t find_marks(const char *at, const char *end)
 {
-    if (csv->end - csv->start >= 3 &&
-        memcmp(csv->buffer + csv->start, "\xef\xbb\xbf", 3) == 0)
-        csv->start += 3;
+    uint64_t word = EACH_BYTE(0x7f);
+
+    if (end - at >= 8)
+        memcpy(&word, at, 8);
+    else
+        memcpy(&word, at, (size_t)(end - at));
+    if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+        word = __builtin_bswap64(word);
+    return (word - EACH_BYTE(',' + 1)) & ~word & EACH_BYTE(0x80);
+}
+
+enum cut {
+    CUT_DONE,
+    CUT_QUOTE, /* a quote was met */
+    CUT_SHORT, /* what was read ends before the record does */
+};
+
+/* The fields of the record at `at`, up to its newline or the first quote. */
+static enum cut cut_record(struct csv *csv, const char **record_end, enum status *rc,
+                           struct err *err)
+{
+    const char *field = csv->input->at, *end = csv->input->end;
+
+    csv->field_count = 0;
+    for (const char *at = field; at < end; at += 8) {
+        for (uint64_t marks = find_marks(at, end); marks; marks &= marks - 1) {
+            const char *mark = at + __builtin_ctzll(marks) / 8;
+
+            if (*mark == '"')
+                return CUT_QUOTE;
+            if (*mark != ',' && *mark != '\n')
+                continue;
+            *record_end = mark;
+            *rc = add_field(csv, field, (size_t)(mark - field), err);
+            if (*rc || *mark == '\n')
+                return CUT_DONE;
+            field = mark + 1;
+        }
+    }
+    *record_end = end;
+    if (csv->input->is_at_end)
+        *rc = add_field(csv, field, (size_t)(end - field), err);
+    return csv->input->is_at_end ? CUT_DONE : CUT_SHORT;
+}
+
+/* Read one record into the fields; *has_record is false at the end of the file. */
+static enum status read_record(struct csv *csv, bool *has_record, struct err *err)
+{
+    const char *record_end = NULL;
+    struct text *last;
+    enum status rc = STATUS_OK;
+    enum cut cut;
+
+    csv->line = csv->next_line;
+    *has_record = false;
+    while ((cut = cut_record(csv, &record_end, &rc, err)) == CUT_SHORT) {
+        rc = fill(csv, err);
+        if (rc)
+            return rc;
+    }
+    *has_record = csv->input->at < csv->input->end;
+    if (cut == CUT_QUOTE)
+        return read_quoted(csv, err);
+    if (rc || !*has_record)
+        return rc;
+    last = &csv->fields[csv->field_count - 1];
+    if (last->bytes > 0 && last->at[last->bytes - 1] == '\r')
+        last->bytes--;
+    csv->next_line += record_end < csv->input->end;
+    csv->input->at = record_end + (record_end < csv->input->end);
+    return STATUS_OK;
 }
 
 static enum status keep_names(struct csv *csv, struct err *err)
@@ -243,7 +265,7 @@ static enum status keep_names(struct csv *csv, struct err *err)
 
         if (name.bytes && memchr(name.at, 0, name.bytes))
             return err_set(err, STATUS_MALFORMED, "%s line 1 column %d: holds a NUL",
-                           csv->path, i + 1);
+                           csv->input->name, i + 1);
         csv->names[i] = malloc(name.bytes + 1);
         if (!csv->names[i])
             return refuse_memory(err);
@@ -252,52 +274,40 @@ static enum status keep_names(struct csv *csv, struct err *err)
     return STATUS_OK;
 }
 
-static enum status open_file(struct csv *csv, const char *path, struct err *err)
+/* The names of the header, or how many columns the first row has. */
+static enum status read_columns(struct csv *csv, bool has_header, struct err *err)
 {
-    struct stat stat;
+    enum status rc = read_record(csv, &csv->has_row_ahead, err);
 
-    csv->is_stdin = strcmp(path, "-") == 0;
-    csv->path = strdup(csv->is_stdin ? "standard input" : path);
-    csv->buffer = malloc(BUFFER_BYTES_MIN);
-    csv->buffer_capacity = BUFFER_BYTES_MIN;
-    if (!csv->path || !csv->buffer)
-        return refuse_memory(err);
-    csv->file = csv->is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (csv->file < 0)
-        return err_set(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, "%s: %s",
-                       path, strerror(errno));
-    csv->file_bytes =
-        fstat(csv->file, &stat) == 0 && S_ISREG(stat.st_mode) ? stat.st_size : -1;
-    return STATUS_OK;
+    if (rc)
+        return rc;
+    if (!has_header) {
+        csv->column_count = csv->has_row_ahead ? csv->field_count : 0;
+        return STATUS_OK;
+    }
+    if (!csv->has_row_ahead)
+        return err_set(err, STATUS_MALFORMED, "%s: is empty, a header line is expected",
+                       csv->input->name);
+    csv->has_row_ahead = false;
+    return keep_names(csv, err);
 }
 
-enum status csv_open(const char *path, bool has_header, struct csv **csv, struct err *err)
+static enum status open_csv(const char *path, struct input *input, bool has_header,
+                            struct csv **csv, struct err *err)
 {
     struct csv *opened = calloc(1, sizeof *opened);
-    enum status rc;
+    enum status rc = STATUS_OK;
 
     if (!opened)
         return refuse_memory(err);
-    opened->file = -1;
+    opened->input = input ? input : &opened->own;
     opened->column_count = -1;
     opened->next_line = 1;
-    rc = open_file(opened, path, err);
-    while (!rc && opened->end < 3 && !opened->is_at_end)
-        rc = fill(opened, err);
-    if (!rc) {
-        skip_byte_order_mark(opened);
-        rc = read_record(opened, &opened->has_row_ahead, err);
-    }
-    if (!rc && has_header) {
-        if (!opened->has_row_ahead)
-            rc = err_set(err, STATUS_MALFORMED, "%s: is empty, a header line is expected",
-                         opened->path);
-        else
-            rc = keep_names(opened, err);
-        opened->has_row_ahead = false;
-    } else if (!rc) {
-        opened->column_count = opened->has_row_ahead ? opened->field_count : 0;
-    }
+    if (!input)
+        rc = input_open(path, &opened->own, err);
+    opened->input->has_lines = false;
+    if (!rc)
+        rc = read_columns(opened, has_header, err);
     if (rc)
         csv_close(opened);
     else
@@ -305,18 +315,27 @@ enum status csv_open(const char *path, bool has_header, struct csv **csv, struct
     return rc;
 }
 
+enum status csv_open(const char *path, bool has_header, struct csv **csv, struct err *err)
+{
+    return open_csv(path, NULL, has_header, csv, err);
+}
+
+enum status csv_open_input(struct input *input, bool has_header, struct csv **csv,
+                           struct err *err)
+{
+    return open_csv(NULL, input, has_header, csv, err);
+}
+
 void csv_close(struct csv *csv)
 {
     if (!csv)
         return;
-    if (csv->file >= 0 && !csv->is_stdin)
-        close(csv->file);
+    if (csv->input == &csv->own)
+        input_close(&csv->own);
     for (int i = 0; csv->names && i < csv->column_count; i++)
         free(csv->names[i]);
     free(csv->names);
     free(csv->fields);
-    free(csv->buffer);
-    free(csv->path);
     free(csv);
 }
 
@@ -382,9 +401,9 @@ enum status csv_column_find(const struct csv *csv, const char *name, int *column
     }
     if (nearest < 0)
         return err_set(err, STATUS_INVALID, "%s: has no column names, '%.80s' is wanted",
-                       csv->path, name);
+                       csv->input->name, name);
     return err_set(err, STATUS_INVALID, "%s: no column '%.80s'; the nearest is '%.80s'",
-                   csv->path, name, csv->names[nearest]);
+                   csv->input->name, name, csv->names[nearest]);
 }
 
 /* An empty line: a missing value in a table of one column, nothing in a wider one. */
@@ -409,12 +428,17 @@ enum status csv_next(struct csv *csv, bool *has_row, struct err *err)
     if (csv->field_count == csv->column_count)
         return STATUS_OK;
     return err_set(err, STATUS_MALFORMED, "%s line %ld: has %d columns, not %d",
-                   csv->path, csv->line, csv->field_count, csv->column_count);
+                   csv->input->name, csv->line, csv->field_count, csv->column_count);
 }
 
 struct text csv_text(const struct csv *csv, int column)
 {
     return csv->fields[column];
+}
+
+const struct text *csv_fields(const struct csv *csv)
+{
+    return csv->fields;
 }
 
 enum status csv_number(const struct csv *csv, int column, double *number, struct err *err)
@@ -426,11 +450,11 @@ enum status csv_number(const struct csv *csv, int column, double *number, struct
         return STATUS_OK;
     clipped = field.bytes < 40 ? (int)field.bytes : 40;
     if (csv->names)
-        return err_set(err, STATUS_INVALID,
-                       "%s line %ld column '%.80s': '%.*s' is not a number", csv->path,
-                       csv->line, csv->names[column], clipped, field.at);
+        return err_set(
+            err, STATUS_INVALID, "%s line %ld column '%.80s': '%.*s' is not a number",
+            csv->input->name, csv->line, csv->names[column], clipped, field.at);
     return err_set(err, STATUS_INVALID, "%s line %ld column %d: '%.*s' is not a number",
-                   csv->path, csv->line, column + 1, clipped, field.at);
+                   csv->input->name, csv->line, column + 1, clipped, field.at);
 }
 
 long csv_line(const struct csv *csv)
@@ -440,9 +464,5 @@ long csv_line(const struct csv *csv)
 
 double csv_progress(const struct csv *csv)
 {
-    off_t used = csv->read_bytes - (off_t)(csv->end - csv->start);
-
-    if (csv->file_bytes <= 0)
-        return -1;
-    return used < csv->file_bytes ? (double)used / (double)csv->file_bytes : 1;
+    return input_progress(csv->input);
 }

@@ -46,6 +46,13 @@ static void menu_check(const struct policy *policy, int64_t order_amount)
     assert(policy_review(policy, &asked, &menu.options[menu.count - 1], &arena,
                          &is_review, &review, &err) == STATUS_OK);
     assert(menu.options[policy_fallback(policy, &menu)].is_allowed);
+    assert(menu.explored_max == AMOUNT_ABSENT || policy_exploration(policy));
+    if (policy_holdout(policy)) {
+        assert(policy_hold_out(policy, &arena, &menu, &err) == STATUS_OK);
+        for (int i = 1; i < menu.count; i++)
+            assert(!menu.options[i].is_allowed &&
+                   menu.options[i].blockers[0].code == CODE_HOLDOUT);
+    }
     arena_reset(&arena);
 }
 

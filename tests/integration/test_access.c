@@ -34,6 +34,7 @@ static const struct route_row {
 } routes[] = {
     {"POST", "/v1/decisions", "/v1/decisions", "decide", "uA"},
     {"GET", "/v1/decisions", "/v1/decisions", "read", "uostA"},
+    {"POST", "/v1/decision-batches", "/v1/decision-batches", "decide", "uA"},
     {"GET", "/v1/decisions/{id}", "/v1/decisions/x", "read", "uostA"},
     {"GET", "/v1/decisions/{id}/explanation", "/v1/decisions/x/explanation", "read",
      "uostA"},
@@ -50,6 +51,7 @@ static const struct route_row {
     {"POST", "/v1/budgets/{id}/adjustments", "/v1/budgets/x/adjustments", "budget:write",
      "oA"},
     {"GET", "/v1/budgets/{id}/entries", "/v1/budgets/x/entries", "read", "uostA"},
+    {"GET", "/v1/budgets/{id}/pacing", "/v1/budgets/x/pacing", "read", "uostA"},
     {"GET", "/v1/ledger-entries", "/v1/ledger-entries", "read", "uostA"},
     {"GET", "/v1/policies", "/v1/policies", "read", "uostA"},
     {"GET", "/v1/policies/{id}", "/v1/policies/x", "read", "uostA"},

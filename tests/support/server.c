@@ -120,34 +120,52 @@ static char *read_all(FILE *file)
     return content;
 }
 
-int program_run(const char *const *arguments, const char *input, char **output)
+/* stdout and stderr go where they are asked for, else where the test's own go. */
+static int run_to_end(const char *const *arguments, const char *input, char **output,
+                      char **messages)
 {
     FILE *in = scratch(input);
-    FILE *out = scratch(NULL);
+    FILE *out = scratch(NULL), *errors = scratch(NULL);
     int wait_status;
     int code = -1;
     pid_t child;
 
-    if (output)
-        *output = NULL;
-    if (!in || !out)
+    if (!in || !out || !errors)
         goto end;
     child = child_start(arguments, (struct child_streams){
                                        .input = input ? fileno(in) : -1,
                                        .output = output ? fileno(out) : -1,
-                                       .errors = -1,
+                                       .errors = messages ? fileno(errors) : -1,
                                    });
     if (child < 0 || waitpid(child, &wait_status, 0) != child)
         goto end;
     code = exit_code(wait_status);
     if (output)
         *output = read_all(out);
+    if (messages)
+        *messages = read_all(errors);
 end:
     if (in)
         fclose(in);
     if (out)
         fclose(out);
+    if (errors)
+        fclose(errors);
     return code;
+}
+
+int program_run(const char *const *arguments, const char *input, char **output)
+{
+    if (output)
+        *output = NULL;
+    return run_to_end(arguments, input, output, NULL);
+}
+
+int program_run_messages(const char *const *arguments, const char *input, char **output,
+                         char **messages)
+{
+    *output = *messages = NULL;
+    return run_to_end(arguments, input, output, messages);
 }
 
 /* --- the demo folder --------------------------------------------------------------- */

@@ -15,6 +15,10 @@
  * Returns its exit code, 128 + the signal that ended it, or -1 when it could not run. */
 int program_run(const char *const *arguments, const char *input, char **output);
 
+/* The same with what it wrote to stderr; both texts are freed by the caller. */
+int program_run_messages(const char *const *arguments, const char *input, char **output,
+                         char **messages);
+
 /* "redress demo --data folder". */
 bool demo_make(const char *folder);
 

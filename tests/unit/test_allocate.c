@@ -387,7 +387,7 @@ static void the_shared_examples_reach_their_optimum(void **state)
 
 /* --- what it takes --------------------------------------------------------------------------- */
 
-static void a_second_solve_at_its_own_prices_is_as_good(void **state)
+static void where_prices_start_does_not_matter(void **state)
 {
     struct rng rng;
 
@@ -396,16 +396,18 @@ static void a_second_solve_at_its_own_prices_is_as_good(void **state)
     for (int round = 0; round < 6; round++) {
         struct allocation_fixture *fixture = allocation_random(
             &rng, 8000, 6, (enum menu_kind)(round % 5), BUDGETS_SHARED, 12, 0.2);
-        double bound;
+        double bound, gap;
 
         solve(fixture);
         bound = fixture->result.bound;
+        gap = fixture->result.gap;
         if (round % 2)
             fixture->result.prices[0] = 100; /* a start that is far off */
         solve(fixture);
         assert_holds(fixture);
         assert_true(fabs(fixture->result.bound - bound) <= 1e-9 * fabs(bound));
-        assert_true(fixture->result.gap <= 2e-4);
+        if (fixture->result.gap > 2 * gap + 1e-5)
+            fail_msg("round %d: gap %g, and was %g", round, fixture->result.gap, gap);
         allocation_free(fixture);
     }
 }
@@ -420,7 +422,7 @@ int main(void)
         cmocka_unit_test(what_is_compulsory_and_too_much_names_the_budget),
         cmocka_unit_test(nothing_to_allocate_is_worth_nothing),
         cmocka_unit_test(the_shared_examples_reach_their_optimum),
-        cmocka_unit_test(a_second_solve_at_its_own_prices_is_as_good),
+        cmocka_unit_test(where_prices_start_does_not_matter),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,95 +6,14 @@
 
 #include <cmocka.h>
 
-#include "base/clock.h"
 #include "base/rng.h"
-#include "decide/decision.h"
-#include "support/world_builder.h"
+#include "support/decision_bench.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#define NOW_US (INT64_C(1763661731) * SECOND_US)
-
-/* One decision with all that it borrows from. */
-struct bench {
-    struct world_holder *holder;
-    struct world *world;
-    struct arena arena;
-    struct refund_case asked;
-    struct decision decision;
-    const char *body;
-};
-
-static struct bench *bench_of(struct world_holder *holder, const char *body)
-{
-    struct bench *bench = calloc(1, sizeof *bench);
-    struct err err;
-
-    err_clear(&err);
-    bench->holder = holder;
-    bench->world = world_acquire(holder);
-    bench->body = body;
-    arena_init(&bench->arena, NULL, 0, 1 << 20);
-    if (case_decode(body, strlen(body), &bench->arena, &bench->asked, &err))
-        fail_msg("%s", err.text);
-    return bench;
-}
-
-static void bench_free(struct bench *bench)
-{
-    arena_reset(&bench->arena);
-    world_release(bench->world);
-    world_holder_close(bench->holder);
-    free(bench);
-}
-
-static void with_budget(struct bench *bench, const char *id, int64_t remaining,
-                        double price)
-{
-    struct circumstances *seen = &bench->decision.seen;
-    struct budget_view *view = &seen->budgets[seen->budget_count++];
-
-    snprintf(view->id, sizeof view->id, "%s", id);
-    view->remaining = remaining;
-    view->shadow_price = price;
-}
-
-static const struct decision *decide(struct bench *bench)
-{
-    struct err err;
-
-    err_clear(&err);
-    if (decision_prepare(bench->world, &bench->asked, NOW_US, &bench->arena,
-                         &bench->decision, &err) ||
-        decision_finish(&bench->asked, &bench->arena, &bench->decision, &err))
-        fail_msg("%s", err.text);
-    return &bench->decision;
-}
-
-#define CASE(more)                                                                       \
-    "{\"case_id\": \"k\", \"customer_id\": \"c\", \"currency\": \"USD\","                \
-    " \"order_amount\": 4000, \"issue\": \"late_delivery\"" more "}"
-#define NEEDY CASE(", \"features\": {\"need\": 1}")
-
-static bool has_reason(const struct decision *decision, enum policy_code code)
-{
-    for (int i = 0; i < decision->reason_count; i++)
-        if (decision->reasons[i].code == code)
-            return true;
-    return false;
-}
-
-static bool is_blocked_by(const struct option *option, enum policy_code code)
-{
-    for (int i = 0; i < option->blocker_count; i++)
-        if (option->blockers[i].code == code)
-            return true;
-    return false;
-}
 
 /* --- choosing --------------------------------------------------------------------------------- */
 
@@ -374,9 +293,14 @@ static void assert_lawful(const struct decision *decision,
             assert_true(menu->options[i].propensity == 0 &&
                         menu->options[i].blocker_count > 0);
     }
-    assert_true(propensity == 1);
+    assert_true(fabs(propensity - 1) <= 1e-12);
     assert_int_equal(decision->amount, menu->options[decision->chosen].amount);
-    assert_true(menu->options[decision->chosen].propensity == 1);
+    assert_true(decision->propensity > 0 && decision->propensity <= 1);
+    assert_true(menu->options[decision->chosen].propensity == decision->propensity);
+    if (decision->is_explored)
+        assert_true(decision->propensity < 1);
+    if (decision->mode == MODE_HOLDOUT)
+        assert_true(decision->goodwill == 0 && decision->propensity == 1);
     assert_true(menu->options[decision->chosen].is_allowed);
     assert_true(decision->amount <= asked->order_amount);
     assert_true(decision->amount >= asked->entitled_amount);
@@ -391,22 +315,42 @@ static void assert_lawful(const struct decision *decision,
 
 static void any_decision_keeps_the_laws_and_replays_to_the_same_bytes(void **state)
 {
+    static const char *const chances[] = {
+        "",
+        ", \"exploration\": {\"epsilon\": 0.2, \"cost_scale\": 300}",
+        ", \"exploration\": {\"temperature\": 100, \"floor\": 0.01}",
+        ", \"exploration\": {\"epsilon\": 0.1, \"temperature\": 30, \"max_amount\": 500}",
+    };
+    static const char *const holdouts[] = {
+        "",
+        ", \"holdout\": {\"share\": 0, \"salt\": \"s\"}",
+        ", \"holdout\": {\"share\": 1, \"salt\": \"s\"}",
+        "",
+    };
     struct rng rng;
 
     (void)state;
     rng_seed(&rng, seed_of_run());
     for (int i = 0; i < 500; i++) {
-        char body[512];
+        char body[512], members[512];
         struct bench *bench;
 
         snprintf(body, sizeof body,
                  CASE(", \"features\": {\"need\": %.17g}, \"entitled_amount\": %lld"),
                  3 * rng_normal(&rng), (long long)rng_below(&rng, 800));
-        bench = bench_of(holder_of(policy_of(rng_below(&rng, 2)
-                                                 ? ", \"review\": {\"amount_over\": 900}"
-                                                 : ", \"caps\": [{\"amount\": 700}]"),
-                                   scorer_of(900, 1700, 0.9, false)),
+        snprintf(members, sizeof members, "%s%s%s",
+                 rng_below(&rng, 2) ? ", \"review\": {\"amount_over\": 900}"
+                                    : ", \"caps\": [{\"amount\": 700}]",
+                 chances[rng_below(&rng, sizeof chances / sizeof chances[0])],
+                 holdouts[rng_below(&rng, 4)]);
+        bench = bench_of(holder_of(policy_of(members), scorer_of(900, 1700, 0.9, false)),
                          body);
+        if (rng_below(&rng, 4))
+            with_draw(bench, rng_uniform(&rng));
+        if (rng_below(&rng, 8) == 0) {
+            bench->decision.seen.is_planned = true;
+            bench->decision.seen.planned_amount = (int64_t)rng_below(&rng, 2000);
+        }
         for (uint64_t b = rng_below(&rng, 4); b > 0; b--) {
             char id[BUDGET_ID_BYTES];
 

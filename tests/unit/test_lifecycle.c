@@ -469,6 +469,24 @@ static void decisions_replay_under_the_versions_they_were_made_under(void **stat
     running_close(stage);
 }
 
+/* --- holdout ---------------------------------------------------------------------------------- */
+
+/* Held out from goodwill, not from people: they may make good what went wrong. */
+static void a_person_may_decide_otherwise_for_who_is_held_out(void **state)
+{
+    struct running *stage =
+        stage_of(", \"holdout\": {\"share\": 1, \"salt\": \"s\"}", 10000);
+    char *id = decide(stage, "h1", NEEDY("c_1"), 0);
+
+    (void)state;
+    assert_answer(post(stage, path_of(id, "override"), "h2",
+                       "{\"amount\": 700, \"reason_code\": \"GOODWILL\"}"),
+                  201);
+    assert_budget(stage, 700, 0);
+    free(id);
+    running_close(stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -490,6 +508,7 @@ int main(void)
         cmocka_unit_test(a_person_decides_otherwise),
         cmocka_unit_test(a_person_cannot_spend_what_is_not_there),
         cmocka_unit_test(decisions_replay_under_the_versions_they_were_made_under),
+        cmocka_unit_test(a_person_may_decide_otherwise_for_who_is_held_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -268,6 +268,24 @@ static void decisions_are_answered_as_described(void **state)
     expect(422, "invalid_request", GET("/v1/decisions?after=dec_nothing"));
 }
 
+static void batches_are_answered_as_described(void **state)
+{
+    static const char batches[] = "/v1/decision-batches";
+    static const char both[] = "{\"cases\": [" CASE("c_7", "1") "]}";
+    static const char twice[] =
+        "{\"cases\": [" CASE("c_7", "1") ", " CASE("c_8", "1") "]}";
+
+    (void)state;
+    expect(200, NULL, POST("/v1/decision-batches?dry_run=true", NULL, both));
+    expect(201, NULL, POST(batches, "t1", both));
+    expect(201, NULL, POST(batches, "t1", both)); /* replayed */
+    expect(422, "idempotency_key_reused",
+           POST(batches, "t1", "{\"cases\": [" CASE("c_8", "1") "]}"));
+    expect(422, "invalid_request", POST(batches, "t2", "{\"cases\": []}"));
+    expect(422, "invalid_request", POST(batches, "t3", twice));
+    expect(400, "idempotency_key_missing", POST(batches, NULL, both));
+}
+
 static void holds_and_overrides_are_answered_as_described(void **state)
 {
     static const char decisions[] = "/v1/decisions";
@@ -360,6 +378,8 @@ static void budgets_are_answered_as_described(void **state)
     expect(201, NULL, POST("/v1/budgets/bud_x/adjustments", "b2", more));
     expect(200, NULL, GET("/v1/budgets/bud_x/entries?limit=1&order=desc"));
     expect(404, "budget_not_found", GET("/v1/budgets/bud_none/entries"));
+    expect(200, NULL, GET("/v1/budgets/bud_x/pacing"));
+    expect(404, "budget_not_found", GET("/v1/budgets/bud_none/pacing"));
     expect(200, NULL, GET("/v1/ledger-entries?limit=3"));
     expect(422, "invalid_cursor", GET("/v1/ledger-entries?after=x"));
     expect(200, NULL, DELETE("/v1/budgets/bud_x", "*"));
@@ -636,6 +656,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decisions_are_answered_as_described),
+        cmocka_unit_test(batches_are_answered_as_described),
         cmocka_unit_test(holds_and_overrides_are_answered_as_described),
         cmocka_unit_test(other_outcomes_are_answered_as_described),
         cmocka_unit_test(budgets_are_answered_as_described),

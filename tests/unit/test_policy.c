@@ -39,6 +39,30 @@ static void the_least_document_has_defaults(void **state)
     policy_free(NULL);
 }
 
+static void how_chance_takes_part_is_read(void **state)
+{
+    const struct exploration *exploration;
+    struct policy *policy;
+
+    (void)state;
+    assert_int_equal(read_text("{\"currency\": \"USD\"}", &policy), STATUS_OK);
+    assert_null(policy_exploration(policy));
+    assert_null(policy_holdout(policy));
+    policy_free(policy);
+    assert_int_equal(
+        read_text("{\"currency\": \"USD\", \"exploration\": {\"epsilon\": 1, "
+                  "\"temperature\": 30.5, \"cost_scale\": 700, \"floor\": 0.03125}, "
+                  "\"holdout\": {\"share\": 0.0125, \"salt\": \"2026\"}}",
+                  &policy),
+        STATUS_OK);
+    exploration = policy_exploration(policy);
+    assert_true(exploration->epsilon == 1 && exploration->temperature == 30.5 &&
+                exploration->cost_scale == 700 && exploration->floor == 0.03125);
+    assert_int_equal(policy_holdout(policy)->share_bps, 125);
+    assert_string_equal(policy_holdout(policy)->salt, "2026");
+    policy_free(policy);
+}
+
 static void members_are_read(void **state)
 {
     static const struct {
@@ -174,6 +198,31 @@ static const struct {
     {"\"claim_window\":\"soon\"", "/claim_window", "out_of_range"},
     {"\"claim_window\":30", "/claim_window", "wrong_type"},
     {"\"claim_window\":{\"required\":true}", "/claim_window/window", "missing_field"},
+    {"\"exploration\":0.1", "/exploration", "wrong_type"},
+    {"\"exploration\":{}", "/exploration", "missing_field"},
+    {"\"exploration\":{\"max_amount\":1}", "/exploration", "missing_field"},
+    {"\"exploration\":{\"epsilon\":\"1\"}", "/exploration/epsilon", "wrong_type"},
+    {"\"exploration\":{\"epsilon\":1.5}", "/exploration/epsilon", "out_of_range"},
+    {"\"exploration\":{\"epsilon\":-0.1}", "/exploration/epsilon", "out_of_range"},
+    {"\"exploration\":{\"temperature\":-1}", "/exploration/temperature", "out_of_range"},
+    {"\"exploration\":{\"temperature\":1e300}", "/exploration/temperature",
+     "out_of_range"},
+    {"\"exploration\":{\"epsilon\":0,\"cost_scale\":-1}", "/exploration/cost_scale",
+     "out_of_range"},
+    {"\"exploration\":{\"floor\":0.032}", "/exploration/floor", "out_of_range"},
+    {"\"exploration\":{\"epsilon\":0,\"max_amount\":0.5}", "/exploration/max_amount",
+     "wrong_type"},
+    {"\"exploration\":{\"epsilon\":0,\"unless\":{}}", "/exploration/unless",
+     "wrong_type"},
+    {"\"exploration\":{\"epsilon\":0,\"unless\":[{\"all\":[]}]}",
+     "/exploration/unless/0/all", "out_of_range"},
+    {"\"exploration\":{\"epsilon\":0,\"chance\":1}", "/exploration/chance",
+     "unknown_field"},
+    {"\"holdout\":0.1", "/holdout", "wrong_type"},
+    {"\"holdout\":{\"share\":0.1}", "/holdout/salt", "missing_field"},
+    {"\"holdout\":{\"salt\":\"s\"}", "/holdout/share", "missing_field"},
+    {"\"holdout\":{\"share\":0.1,\"salt\":\"\"}", "/holdout/salt", "out_of_range"},
+    {"\"holdout\":{\"share\":1.1,\"salt\":\"s\"}", "/holdout/share", "out_of_range"},
     {"\"eligibility\":[{}]", "/eligibility/0/require", "missing_field"},
     {"\"eligibility\":[{\"require\":[]}]", "/eligibility/0/require", "out_of_range"},
     {"\"eligibility\":[{\"require\":{}}]", "/eligibility/0/require", "wrong_type"},
@@ -317,6 +366,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_least_document_has_defaults),
         cmocka_unit_test(members_are_read),
+        cmocka_unit_test(how_chance_takes_part_is_read),
         cmocka_unit_test(the_shipped_documents_are_accepted),
         cmocka_unit_test(each_fault_is_named_at_its_pointer),
         cmocka_unit_test(all_faults_are_found_at_once),

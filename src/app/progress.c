@@ -1,0 +1,46 @@
+/* progress.c - one line that is written over. */
+#include "app/progress.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum { LINE_COLUMNS = 60 };
+
+void progress_start(struct progress *progress)
+{
+    *progress = (struct progress){
+        .started_us = clock_monotonic_us(&system_clock),
+        .is_terminal = isatty(STDERR_FILENO),
+    };
+}
+
+static void put(struct progress *progress, const char *what, double share)
+{
+    if (share < 0)
+        fprintf(stderr, "\r%-*.*s", LINE_COLUMNS, LINE_COLUMNS, what);
+    else
+        fprintf(stderr, "\r%.40s %5.1f %%  ", what, 100 * share);
+    progress->was_shown = true;
+}
+
+void progress_show(struct progress *progress, const char *what, double share)
+{
+    if (progress->is_terminal &&
+        clock_monotonic_us(&system_clock) - progress->started_us >= 2 * SECOND_US)
+        put(progress, what, share);
+}
+
+void progress_announce(struct progress *progress, const char *what)
+{
+    if (progress->is_terminal)
+        put(progress, what, -1);
+}
+
+void progress_end(struct progress *progress)
+{
+    if (progress->was_shown)
+        fprintf(stderr, "\r%*s\r", LINE_COLUMNS, "");
+    progress->was_shown = false;
+}

@@ -1,0 +1,225 @@
+/* server_stage.c - see server_stage.h. */
+#include "unit/server_stage.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "decide/service.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct service stage;
+
+const char *service_trouble(const struct service *asked)
+{
+    return atomic_load(&asked->trouble);
+}
+
+const char *service_build(const struct service *asked)
+{
+    (void)asked;
+    return "redress 1.2.3 (abcdef123456)";
+}
+
+void exchange_init(struct exchange *exchange, struct service *of)
+{
+    exchange->service = of;
+    arena_init(&exchange->arena, exchange->buffer, sizeof exchange->buffer,
+               EXCHANGE_ARENA_BYTES_MAX);
+}
+
+void exchange_reset(struct exchange *exchange)
+{
+    arena_reset(&exchange->arena);
+}
+
+void exchange_refuse(struct exchange *exchange, const struct err *err)
+{
+    static const struct {
+        const char *code;
+        int number;
+    } numbers[] = {
+        {"unauthorized", 401},
+        {"length_required", 411},
+        {"payload_too_large", 413},
+        {"expectation_failed", 417},
+        {"http_version_not_supported", 505},
+    };
+    int number = 400;
+
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (strcmp(numbers[i].code, err->code) == 0)
+            number = numbers[i].number;
+    exchange->reply = (struct reply){
+        .status = number,
+        .content_type = "application/problem+json",
+        .body = text_of(arena_format(&exchange->arena, "%s: %s", err->code, err->text)),
+    };
+}
+
+size_t exchange_body_max(const struct exchange *exchange)
+{
+    (void)exchange;
+    return BODY_MAX;
+}
+
+void exchange_log(const struct exchange *exchange)
+{
+    assert_true(exchange->reply.status >= 200);
+    atomic_fetch_add(&exchange->service->logged_count, 1);
+}
+
+static bool path_is(const struct exchange *exchange, const char *path)
+{
+    return strcmp(exchange->path, path) == 0;
+}
+
+bool api_begin(struct exchange *exchange)
+{
+    struct err err = {0};
+
+    atomic_fetch_add(&exchange->service->begun_count, 1);
+    if (path_is(exchange, "/secret"))
+        (void)err_set(&err, STATUS_UNAUTHORIZED, "who are you");
+    else if (exchange->content_length > BODY_MAX && !path_is(exchange, "/careless"))
+        (void)err_set(&err, STATUS_TOO_LARGE, "too much");
+    if (!err.status)
+        return true;
+    exchange_refuse(exchange, &err);
+    return false;
+}
+
+static const char *or_none(const char *text)
+{
+    return text ? text : "(none)";
+}
+
+static void show(struct exchange *exchange)
+{
+    const char *queries = "";
+
+    for (int i = 0; i < exchange->query_count; i++)
+        queries = arena_format(&exchange->arena, "%s[%s=%s]", queries,
+                               exchange->queries[i].name, exchange->queries[i].value);
+    exchange->reply.body = text_of(arena_format(
+        &exchange->arena,
+        "%s %s %s authorization=%s key=%s match=%s type=%s id=%s body=%zu",
+        exchange->method, exchange->path, queries, or_none(exchange->authorization),
+        or_none(exchange->idempotency_key), or_none(exchange->if_match),
+        or_none(exchange->content_type), exchange->request_id, exchange->body.bytes));
+}
+
+static void *answer_later(void *context)
+{
+    struct exchange *exchange = context;
+    int64_t wait_us = exchange->query_count > 0 ? atoi(exchange->queries[0].value) : 0;
+
+    if (wait_us > 0)
+        usleep((useconds_t)wait_us);
+    exchange->reply.status = 201;
+    exchange->reply.body = exchange->body;
+    atomic_fetch_sub(&exchange->service->waiting_count, 1);
+    exchange->done(exchange);
+    return NULL;
+}
+
+static bool run_later(struct exchange *exchange)
+{
+    pthread_t thread;
+
+    atomic_fetch_add(&exchange->service->waiting_count, 1);
+    exchange->defer(exchange);
+    assert_int_equal(pthread_create(&thread, NULL, answer_later, exchange), 0);
+    pthread_detach(thread);
+    return false;
+}
+
+bool api_run(struct exchange *exchange)
+{
+    atomic_fetch_add(&exchange->service->run_count, 1);
+    if (path_is(exchange, "/later"))
+        return run_later(exchange);
+    if (path_is(exchange, "/at-once")) {
+        /* Deferred, and answered before the handler has returned. */
+        exchange->defer(exchange);
+        exchange->reply.status = 202;
+        exchange->done(exchange);
+        return false;
+    }
+    if (path_is(exchange, "/changed-mind")) {
+        exchange->defer(exchange);
+        exchange->reply.status = 203;
+        return true;
+    }
+    exchange->reply.status = 200;
+    if (path_is(exchange, "/show"))
+        show(exchange);
+    else if (path_is(exchange, "/headers"))
+        exchange->reply = (struct reply){.status = 201,
+                                         .body = text_of("{}"),
+                                         .etag = "\"7\"",
+                                         .location = "/v1/things/1",
+                                         .allow = "GET",
+                                         .retry_after_s = 3,
+                                         .is_replayed = true};
+    else
+        exchange->reply.body = exchange->body;
+    return true;
+}
+
+/* --- a server and a client -------------------------------------------------------------------- */
+
+struct server *stage_start(int thread_count, const char *health_listen)
+{
+    const struct server_settings settings = {
+        .listen = "127.0.0.1:0",
+        .health_listen = health_listen,
+        .thread_count = thread_count,
+        .connection_count_max = 200,
+        .idle_timeout_s = IDLE_S,
+        .deadline_s = DEADLINE_S,
+    };
+    struct server *server = NULL;
+    struct err err = {0};
+
+    memset(&stage, 0, sizeof stage);
+    if (server_start(&settings, &stage, &server, &err))
+        fail_msg("%s", err.text);
+    return server;
+}
+
+struct http_client *stage_connect(const char *address)
+{
+    struct http_client *client = http_client_open(address);
+
+    assert_non_null(client);
+    return client;
+}
+
+void stage_call(struct http_client *client, const char *method, const char *path,
+                const struct http_header *headers, const char *body, size_t body_bytes,
+                struct http_response *response)
+{
+    if (!http_call(client, method, path, headers, body, body_bytes, response))
+        fail_msg("%s %s: %s", method, path, http_client_trouble(client));
+}
+
+int stage_get(struct http_client *client, const char *path, char *body, size_t body_size)
+{
+    struct http_response response;
+
+    stage_call(client, "GET", path, NULL, NULL, 0, &response);
+    if (body)
+        snprintf(body, body_size, "%s", response.body);
+    int status = response.status;
+    http_response_free(&response);
+    return status;
+}

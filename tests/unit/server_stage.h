@@ -1,0 +1,31 @@
+/* server_stage.h - http/server.h over real sockets, with a tiny API in place of the real one: a path for
+ * each thing that a carrier must do. */
+#ifndef REDRESS_TESTS_SERVER_STAGE_H
+#define REDRESS_TESTS_SERVER_STAGE_H
+
+#include "http/server.h"
+#include "support/http_client.h"
+
+#include <stdatomic.h>
+
+enum { BODY_MAX = 64 << 10, DEADLINE_S = 1, IDLE_S = 2 };
+
+struct service {
+    _Atomic(const char *) trouble;
+    atomic_int begun_count, run_count, logged_count, waiting_count;
+};
+
+/* What the API was asked since the server started. */
+extern struct service stage;
+
+/* health_listen may be NULL. Each stops the test when it does not work. */
+struct server *stage_start(int thread_count, const char *health_listen);
+struct http_client *stage_connect(const char *address);
+void stage_call(struct http_client *client, const char *method, const char *path,
+                const struct http_header *headers, const char *body, size_t body_bytes,
+                struct http_response *response);
+
+/* Returns the status; body may be NULL. */
+int stage_get(struct http_client *client, const char *path, char *body, size_t body_size);
+
+#endif

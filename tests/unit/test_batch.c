@@ -1,0 +1,352 @@
+/* test_batch.c - many cases decided together: the best sum within the budgets, all or nothing, and
+ * every decision one that can be made again. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "support/api_call.h"
+#include "support/service_fixture.h"
+
+#include "base/clock.h"
+#include "base/rng.h"
+#include "decide/batch_plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* need: the effects are 900 x need for 500 and 1700 x need for 1000, at a cost of as much. */
+struct wish {
+    const char *customer;
+    double need;
+    int entitled;
+};
+
+static char *batch_of(const struct wish *wishes, int count)
+{
+    size_t room = 512 * ((size_t)count + 1), bytes;
+    char *body = malloc(room);
+
+    bytes = (size_t)snprintf(body, room, "{\"cases\": [");
+    for (int i = 0; i < count; i++)
+        bytes += (size_t)snprintf(
+            body + bytes, room - bytes,
+            "%s{\"case_id\": \"k%d\", \"customer_id\": \"%s\", \"currency\": \"USD\","
+            " \"order_amount\": 4000, \"entitled_amount\": %d, \"issue\":"
+            " \"late_delivery\", \"features\": {\"need\": %.17g}}",
+            i ? ", " : "", i, wishes[i].customer, wishes[i].entitled, wishes[i].need);
+    snprintf(body + bytes, room - bytes, "]}");
+    return body;
+}
+
+static struct api_reply post(struct running *running, const char *path, const char *key,
+                             const struct wish *wishes, int count)
+{
+    char *body = batch_of(wishes, count);
+    struct api_reply reply = api_call(running->service, "POST", path, key, NULL, body);
+
+    free(body);
+    return reply;
+}
+
+static struct api_reply decide(struct running *running, const char *key,
+                               const struct wish *wishes, int count)
+{
+    return post(running, "/v1/decision-batches", key, wishes, count);
+}
+
+static int64_t amount_of(const struct api_reply *reply, int index)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "decisions/%d/amount", index);
+    return int_at(reply->json, path);
+}
+
+static int64_t remaining(struct running *running)
+{
+    struct api_reply reply =
+        api_call(running->service, "GET", "/v1/budgets/bud_all", NULL, NULL, NULL);
+    int64_t value = int_at(reply.json, "remaining");
+
+    api_reply_free(&reply);
+    return value;
+}
+
+/* --- what is best together -------------------------------------------------------------------- */
+
+/* Alone each would take 1000: two of the three would go without. */
+static void cases_share_what_none_would_leave_alone(void **state)
+{
+    struct running *running = *state;
+    const struct wish wishes[] = {{"a", 2, 0}, {"b", 2, 0}, {"c", 2, 0}};
+    struct api_reply reply;
+
+    service_fill(running->service, "", 1500);
+    reply = decide(running, "k1", wishes, 3);
+    assert_int_equal(reply.status, 201);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(amount_of(&reply, i), 500);
+    assert_true(json_is_true(at(reply.json, "optimal")));
+    assert_int_equal(remaining(running), 0);
+    api_reply_free(&reply);
+}
+
+/* The best sum of net values over all ways to choose 0, 500 or 1000 within the limit. */
+static double best_sum(const struct wish *wishes, int count, int64_t limit)
+{
+    double best = -1e300, rest;
+
+    if (count == 0)
+        return 0;
+    for (int steps = 0; steps < 3 && 500 * steps <= limit; steps++) {
+        double net = steps == 0   ? 0
+                     : steps == 1 ? 900 * wishes[0].need - 500
+                                  : 1700 * wishes[0].need - 1000;
+
+        rest = best_sum(wishes + 1, count - 1, limit - 500 * steps);
+        best = net + rest > best ? net + rest : best;
+    }
+    return best;
+}
+
+static void the_sum_is_the_best_there_is(void **state)
+{
+    struct running *running = *state;
+    struct rng rng;
+
+    service_fill(running->service, "", 0);
+    rng_seed(&rng, 7);
+    for (int round = 0; round < 40; round++) {
+        struct wish wishes[7];
+        char names[7][16], key[32], body[64];
+        int64_t limit = 500 * (int64_t)rng_below(&rng, 12);
+        struct api_reply reply;
+        int count = 1 + (int)rng_below(&rng, 7);
+
+        for (int i = 0; i < count; i++) {
+            snprintf(names[i], sizeof names[i], "c%d_%d", round, i);
+            wishes[i] = (struct wish){names[i], 3 * rng_uniform(&rng), 0};
+        }
+        snprintf(body, sizeof body, "{\"limit\": %lld}", (long long)limit);
+        reply = api_call(running->service, "PUT", "/v1/budgets/bud_all", NULL, "*", body);
+        assert_int_equal(reply.status, 200);
+        api_reply_free(&reply);
+        snprintf(key, sizeof key, "best%d", round);
+        reply = post(running, "/v1/decision-batches?dry_run=true", NULL, wishes, count);
+        assert_int_equal(reply.status, 200);
+        assert_float_equal(json_number_value(at(reply.json, "value")),
+                           best_sum(wishes, count, limit), 1e-3);
+        api_reply_free(&reply);
+    }
+    assert_int_equal(remaining(running), 500 * (remaining(running) / 500));
+}
+
+static void what_is_owed_comes_first(void **state)
+{
+    struct running *running = *state;
+    const struct wish wishes[] = {{"a", 3, 0}, {"b", 0, 1200}};
+    struct api_reply reply;
+
+    service_fill(running->service, "", 2000);
+    reply = decide(running, "k1", wishes, 2);
+    assert_int_equal(amount_of(&reply, 0), 500); /* 800 are left for goodwill */
+    assert_int_equal(amount_of(&reply, 1), 1200);
+    assert_int_equal(remaining(running), 300);
+    api_reply_free(&reply);
+}
+
+static void more_owed_than_there_is_leaves_no_goodwill(void **state)
+{
+    struct running *running = *state;
+    const struct wish wishes[] = {{"a", 3, 0}, {"b", 0, 1200}, {"c", 0, 1300}};
+    struct api_reply reply;
+
+    service_fill(running->service, "", 2000);
+    reply = decide(running, "k1", wishes, 3);
+    assert_int_equal(amount_of(&reply, 0), 0);
+    assert_int_equal(amount_of(&reply, 1), 1200);
+    assert_int_equal(amount_of(&reply, 2), 1300);
+    assert_int_equal(remaining(running), 0);
+    api_reply_free(&reply);
+}
+
+static void limits_on_a_customer_hold_within_a_batch(void **state)
+{
+    struct running *running = *state;
+    const struct wish wishes[] = {{"same", 3, 0}, {"same", 3, 0}, {"other", 3, 0}};
+    struct api_reply reply;
+
+    service_fill(running->service,
+                 ", \"customer_limits\": [{\"window\": \"30d\", \"count\": 1}]", 100000);
+    reply = decide(running, "k1", wishes, 3);
+    assert_int_equal(amount_of(&reply, 0), 1000);
+    assert_int_equal(amount_of(&reply, 1), 0);
+    assert_int_equal(amount_of(&reply, 2), 1000);
+    api_reply_free(&reply);
+}
+
+/* --- as a ledger ------------------------------------------------------------------------------ */
+
+static void asking_again_gives_the_same_bytes_and_moves_nothing(void **state)
+{
+    struct running *running = *state;
+    const struct wish wishes[] = {{"a", 2, 0}, {"b", 1, 0}};
+    struct api_reply first, again;
+    int64_t left;
+
+    service_fill(running->service, "", 10000);
+    first = decide(running, "k1", wishes, 2);
+    left = remaining(running);
+    again = decide(running, "k1", wishes, 2);
+    assert_true(again.is_replayed);
+    assert_string_equal(again.text, first.text);
+    assert_int_equal(remaining(running), left);
+    api_reply_free(&first);
+    api_reply_free(&again);
+}
+
+static void every_decision_of_a_batch_stands_for_itself(void **state)
+{
+    struct running *running = *state;
+    const struct wish wishes[] = {{"a", 2, 0}, {"b", 1.1, 0}, {"c", 0.1, 200}};
+    struct api_reply reply, one;
+    char path[160], id[64];
+
+    service_fill(running->service, "", 1200);
+    reply = decide(running, "k1", wishes, 3);
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "decisions/%d/id", i);
+        snprintf(id, sizeof id, "%s", string_at(reply.json, path));
+        snprintf(path, sizeof path, "/v1/decisions/%s", id);
+        one = api_call(running->service, "GET", path, NULL, NULL, NULL);
+        assert_int_equal(one.status, 200);
+        assert_string_equal(string_at(one.json, "batch_id"), string_at(reply.json, "id"));
+        api_reply_free(&one);
+        strcat(path, "/replay");
+        one = api_call(running->service, "POST", path, NULL, NULL, "");
+        assert_true(json_is_true(at(one.json, "match")));
+        api_reply_free(&one);
+        strcpy(strrchr(path, '/'), "/explanation");
+        one = api_call(running->service, "GET", path, NULL, NULL, NULL);
+        assert_int_equal(one.status, 200);
+        api_reply_free(&one);
+    }
+    snprintf(path, sizeof path, "/v1/decisions/%s/settle",
+             string_at(reply.json, "decisions/0/id"));
+    one = api_call(running->service, "POST", path, "s1", NULL, "{}");
+    assert_int_equal(one.status, 200);
+    api_reply_free(&one);
+    api_reply_free(&reply);
+}
+
+static void a_dry_run_keeps_nothing(void **state)
+{
+    struct running *running = *state;
+    const struct wish wishes[] = {{"a", 2, 0}};
+    struct api_reply reply, list;
+
+    service_fill(running->service, "", 10000);
+    reply = post(running, "/v1/decision-batches?dry_run=true", NULL, wishes, 1);
+    assert_int_equal(reply.status, 200);
+    assert_string_equal(string_at(reply.json, "decisions/0/mode"), "dry_run");
+    assert_int_equal(remaining(running), 10000);
+    list = api_call(running->service, "GET", "/v1/decisions", NULL, NULL, NULL);
+    assert_int_equal(json_array_size(at(list.json, "data")), 0);
+    api_reply_free(&reply);
+    api_reply_free(&list);
+}
+
+/* --- what is refused -------------------------------------------------------------------------- */
+
+static void a_bad_batch_is_refused_whole(void **state)
+{
+    struct running *running = *state;
+    static const char *const good =
+        "{\"case_id\": \"g\", \"customer_id\": \"c\", \"currency\": \"USD\","
+        " \"order_amount\": 4000, \"issue\": \"late_delivery\","
+        " \"features\": {\"need\": 2}}";
+    static const struct {
+        const char *format, *pointer, *code;
+    } rows[] = {
+        {"[%s]", "", "wrong_type"},
+        {"{\"cases\": %s}", "/cases", "wrong_type"},
+        {"{\"case\": [%s]}", "", "unknown_field"},
+        {"{\"cases\": [%s], \"cases\": []}", "/cases", "duplicate_field"},
+        {"{\"cases\": []}", "/cases", "out_of_range"},
+        {"{}", "/cases", "missing_field"},
+        {"{\"cases\": [%s, {\"case_id\": \"x\"}]}", "/cases/1/customer_id",
+         "missing_field"},
+        {"{\"cases\": [%s, 5]}", "/cases/1", "wrong_type"},
+        {"{\"cases\": [%1$s, %1$s]}", "/cases/1/case_id", "duplicate"},
+    };
+    char body[1024], key[16];
+
+    service_fill(running->service, "", 10000);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct api_reply reply;
+        bool is_named = false;
+
+        snprintf(body, sizeof body, rows[i].format, good);
+        snprintf(key, sizeof key, "bad%zu", i);
+        reply =
+            api_call(running->service, "POST", "/v1/decision-batches", key, NULL, body);
+        if (reply.status != 422)
+            fail_msg("%s: %d", body, reply.status);
+        for (size_t f = 0; f < json_array_size(at(reply.json, "errors")); f++) {
+            const json_t *fault = json_array_get(at(reply.json, "errors"), f);
+
+            is_named =
+                is_named || (strcmp(string_at(fault, "pointer"), rows[i].pointer) == 0 &&
+                             strcmp(string_at(fault, "code"), rows[i].code) == 0);
+        }
+        if (!is_named)
+            fail_msg("%s: %s", body, reply.text);
+        api_reply_free(&reply);
+    }
+    assert_int_equal(remaining(running), 10000);
+}
+
+static void a_batch_has_at_most_a_thousand_cases(void **state)
+{
+    struct running *running = *state;
+    struct wish *wishes = calloc(BATCH_CASE_COUNT_MAX + 1, sizeof *wishes);
+    struct api_reply reply;
+
+    service_fill(running->service, "", 50000);
+    for (int i = 0; i <= BATCH_CASE_COUNT_MAX; i++)
+        wishes[i] = (struct wish){"c", 0.5 + 0.002 * i, 0};
+    reply = decide(running, "k1", wishes, BATCH_CASE_COUNT_MAX + 1);
+    assert_int_equal(reply.status, 422);
+    api_reply_free(&reply);
+    assert_int_equal(remaining(running), 50000);
+    reply = decide(running, "k2", wishes, BATCH_CASE_COUNT_MAX);
+    assert_int_equal(reply.status, 201);
+    assert_int_equal(json_array_size(at(reply.json, "decisions")), BATCH_CASE_COUNT_MAX);
+    assert_int_equal(remaining(running), 0);
+    api_reply_free(&reply);
+    free(wishes);
+}
+
+int main(void)
+{
+#define TEST(name)                                                                       \
+    cmocka_unit_test_setup_teardown(name, running_set_up, running_tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(cases_share_what_none_would_leave_alone),
+        TEST(the_sum_is_the_best_there_is),
+        TEST(what_is_owed_comes_first),
+        TEST(more_owed_than_there_is_leaves_no_goodwill),
+        TEST(limits_on_a_customer_hold_within_a_batch),
+        TEST(asking_again_gives_the_same_bytes_and_moves_nothing),
+        TEST(every_decision_of_a_batch_stands_for_itself),
+        TEST(a_dry_run_keeps_nothing),
+        TEST(a_bad_batch_is_refused_whole),
+        TEST(a_batch_has_at_most_a_thousand_cases),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

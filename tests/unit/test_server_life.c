@@ -1,0 +1,299 @@
+/* test_server_life.c - how connections and servers begin and end: time-outs, addresses, stopping. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "http/listen.h"
+#include "unit/server_stage.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How long the server bears a client that sends these bytes, then one more every 100 ms. */
+static double seconds_borne(struct server *server, const char *bytes)
+{
+    struct http_client *client = stage_connect(server_address(server));
+    int64_t start_us = clock_monotonic_us(&system_clock);
+    double seconds;
+
+    assert_true(http_send(client, bytes, strlen(bytes)));
+    while (!http_is_closed(client, 100)) {
+        if (clock_monotonic_us(&system_clock) - start_us > 10 * SECOND_US)
+            fail_msg("it is borne for ever");
+        (void)http_send(client, "x", 1);
+    }
+    seconds = (double)(clock_monotonic_us(&system_clock) - start_us) / SECOND_US;
+    http_client_close(client);
+    return seconds;
+}
+
+static void clients_that_drip_are_cut_off(void **state)
+{
+    struct server *server = stage_start(2, NULL);
+    double line, head, body;
+
+    (void)state;
+    line = seconds_borne(server, "GET /sl");
+    head = seconds_borne(server, "GET /slow HTTP/1.1\r\nHost: a\r\nX-Slow: ");
+    body = seconds_borne(
+        server, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\n");
+    print_message("cut off after %.2f s (first line), %.2f s (head), %.2f s (body)\n",
+                  line, head, body);
+    assert_true(line >= IDLE_S + DEADLINE_S && line < IDLE_S + DEADLINE_S + 1);
+    assert_true(head >= DEADLINE_S && head < DEADLINE_S + 1);
+    assert_true(body >= DEADLINE_S && body < DEADLINE_S + 1);
+    assert_int_equal(atomic_load(&stage.run_count), 0);
+    server_stop(server, 1000);
+}
+
+static void waiting_for_an_answer_is_no_dripping(void **state)
+{
+    struct server *server = stage_start(2, NULL);
+    struct http_client *client = stage_connect(server_address(server));
+
+    (void)state;
+    assert_int_equal(stage_get(client, "/later?us=2600000", NULL, 0), 201);
+    assert_int_equal(stage_get(client, "/show", NULL, 0), 200);
+    http_client_close(client);
+    server_stop(server, 1000);
+}
+
+static void health_has_a_listener_of_its_own(void **state)
+{
+    static const struct {
+        const char *method, *path, *trouble;
+        int status;
+        const char *body;
+    } rows[] = {
+        {"GET", "/healthz", "the disk is full", 200, "{\"status\":\"ok\"}"},
+        {"GET", "/readyz", NULL, 200, "{\"status\":\"ok\"}"},
+        {"GET", "/readyz", "the disk is full", 503,
+         "{\"status\":\"unavailable\",\"detail\":\"the disk is full\"}"},
+        {"GET", "/version", NULL, 200,
+         "{\"object\":\"version\",\"version\":\"1.2.3\","
+         "\"build\":\"redress 1.2.3 (abcdef123456)\"}"},
+        {"HEAD", "/healthz", NULL, 200, ""},
+        {"POST", "/healthz", NULL, 405, NULL},
+        {"GET", "/v1/decisions", NULL, 404, NULL},
+        {"GET", "/", NULL, 404, NULL},
+    };
+    struct server *server = stage_start(2, "127.0.0.1:0");
+
+    (void)state;
+    assert_string_not_equal(server_health_address(server), server_address(server));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct http_client *client = stage_connect(server_health_address(server));
+        struct http_response response;
+
+        atomic_store(&stage.trouble, rows[i].trouble);
+        stage_call(client, rows[i].method, rows[i].path, NULL, NULL, 0, &response);
+        assert_int_equal(response.status, rows[i].status);
+        if (rows[i].body)
+            assert_string_equal(response.body, rows[i].body);
+        assert_true(response.is_last);
+        http_response_free(&response);
+        http_client_close(client);
+    }
+    assert_int_equal(atomic_load(&stage.begun_count), 0);
+    server_stop(server, 1000);
+}
+
+static void addresses_that_cannot_be_listened_on_are_named(void **state)
+{
+    struct server *server = stage_start(1, NULL), *second = NULL;
+    const char *const addresses[] = {
+        "",
+        "8080",
+        ":8080",
+        "127.0.0.1",
+        "127.0.0.1:",
+        "1.2.3:80",
+        "example.com:1",
+        "127.0.0.1:65536",
+        "127.0.0.1:-1",
+        "[::1:80",
+        "127.0.0.1:8x",
+        "[]:80",
+        "203.0.113.1:1",
+        server_address(server),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+        const struct server_settings settings = {
+            .listen = addresses[i],
+            .thread_count = 1,
+            .connection_count_max = 10,
+            .idle_timeout_s = 1,
+            .deadline_s = 1,
+        };
+        struct err err = {0};
+
+        if (server_start(&settings, &stage, &second, &err) == STATUS_OK)
+            fail_msg("listens on '%s'", addresses[i]);
+        assert_non_null(strstr(err.text, addresses[i]));
+    }
+    server_stop(server, 0);
+}
+
+static void addresses_are_written_as_they_are_read(void **state)
+{
+    static const struct {
+        const char *text, *written;
+    } rows[] = {
+        {"127.0.0.1:8080", "127.0.0.1:8080"},
+        {"localhost:80", "127.0.0.1:80"},
+        {"0.0.0.0:65535", "0.0.0.0:65535"},
+        {"[::1]:1", "[::1]:1"},
+        {"[::]:443", "[::]:443"},
+    };
+    char text[ADDRESS_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct sockaddr_storage address;
+
+        assert_int_equal(address_parse(rows[i].text, &address, NULL), STATUS_OK);
+        address_format(&address, atoi(strrchr(rows[i].text, ':') + 1), text);
+        assert_string_equal(text, rows[i].written);
+    }
+}
+
+/* --- stopping --------------------------------------------------------------------------------- */
+
+struct caller {
+    pthread_t thread;
+    char address[ADDRESS_BYTES];
+    const char *path;
+    int answered_count, status;
+    bool is_last;
+};
+
+static void *call_once(void *context)
+{
+    struct caller *caller = context;
+    struct http_client *client = http_client_open(caller->address);
+    struct http_response response;
+
+    if (http_call(client, "GET", caller->path, NULL, NULL, 0, &response)) {
+        caller->status = response.status;
+        caller->is_last = response.is_last;
+        http_response_free(&response);
+    }
+    http_client_close(client);
+    return NULL;
+}
+
+static void begin_call(struct caller *caller, const struct server *server,
+                       void *(*run)(void *))
+{
+    snprintf(caller->address, sizeof caller->address, "%s", server_address(server));
+    assert_int_equal(pthread_create(&caller->thread, NULL, run, caller), 0);
+}
+
+static void stopping_lets_what_is_under_way_finish(void **state)
+{
+    struct server *server = stage_start(2, NULL);
+    struct http_client *idle = stage_connect(server_address(server)), *late;
+    struct caller caller = {.path = "/later?us=400000"};
+    char address[ADDRESS_BYTES];
+    struct http_response response;
+
+    (void)state;
+    snprintf(address, sizeof address, "%s", server_address(server));
+    assert_int_equal(stage_get(idle, "/show", NULL, 0), 200);
+    begin_call(&caller, server, call_once);
+    while (atomic_load(&stage.waiting_count) == 0)
+        usleep(1000);
+    server_stop(server, 5000);
+    pthread_join(caller.thread, NULL);
+    assert_int_equal(caller.status, 201);
+    assert_true(caller.is_last);
+    assert_true(http_is_closed(idle, 0));
+    late = stage_connect(address);
+    assert_false(http_call(late, "GET", "/show", NULL, NULL, 0, &response));
+    http_client_close(late);
+    http_client_close(idle);
+}
+
+/* done is the one who lets go of the connection, so it has to be awaited. */
+static void stopping_in_a_hurry_still_waits_for_done(void **state)
+{
+    struct server *server = stage_start(2, NULL);
+    struct caller caller = {.path = "/later?us=300000"};
+    int64_t start_us;
+
+    (void)state;
+    begin_call(&caller, server, call_once);
+    while (atomic_load(&stage.waiting_count) == 0)
+        usleep(1000);
+    start_us = clock_monotonic_us(&system_clock);
+    server_stop(server, 0);
+    assert_true(clock_monotonic_us(&system_clock) - start_us >= 200000);
+    assert_int_equal(atomic_load(&stage.waiting_count), 0);
+    pthread_join(caller.thread, NULL);
+}
+
+static void *call_until_closed(void *context)
+{
+    struct caller *caller = context;
+    struct http_client *client = http_client_open(caller->address);
+    struct http_response response;
+
+    while (http_call(client, "GET", caller->path, NULL, NULL, 0, &response)) {
+        if (response.status == 200 || response.status == 201)
+            caller->answered_count++;
+        http_response_free(&response);
+    }
+    http_client_close(client);
+    return NULL;
+}
+
+static void stopping_under_load_loses_no_answer(void **state)
+{
+    enum { CALLER_COUNT = 12, ROUND_COUNT = 5 };
+
+    (void)state;
+    for (int round = 0; round < ROUND_COUNT; round++) {
+        struct server *server = stage_start(2, "127.0.0.1:0");
+        struct caller callers[CALLER_COUNT] = {0};
+        int answered_count = 0;
+
+        for (int i = 0; i < CALLER_COUNT; i++) {
+            callers[i].path = i % 2 ? "/later?us=200" : "/show";
+            begin_call(&callers[i], server, call_until_closed);
+        }
+        usleep(100000);
+        server_stop(server, 3000);
+        for (int i = 0; i < CALLER_COUNT; i++) {
+            pthread_join(callers[i].thread, NULL);
+            answered_count += callers[i].answered_count;
+        }
+        assert_true(answered_count > CALLER_COUNT);
+        assert_int_equal(answered_count, atomic_load(&stage.run_count));
+        assert_int_equal(answered_count, atomic_load(&stage.logged_count));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(clients_that_drip_are_cut_off),
+        cmocka_unit_test(waiting_for_an_answer_is_no_dripping),
+        cmocka_unit_test(health_has_a_listener_of_its_own),
+        cmocka_unit_test(addresses_that_cannot_be_listened_on_are_named),
+        cmocka_unit_test(addresses_are_written_as_they_are_read),
+        cmocka_unit_test(stopping_lets_what_is_under_way_finish),
+        cmocka_unit_test(stopping_in_a_hurry_still_waits_for_done),
+        cmocka_unit_test(stopping_under_load_loses_no_answer),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
