@@ -23,6 +23,9 @@ enum status budget_show(struct service *service, const char *id, struct arena *a
                         struct text *json, int64_t *revision, struct err *err);
 enum status budget_list_show(struct service *service, struct arena *arena,
                              struct text *json, struct err *err);
+/* Plan, spend, price and forecast of a budget, as of the prices in force. */
+enum status budget_pacing_show(struct service *service, const char *id,
+                               struct arena *arena, struct text *json, struct err *err);
 /* Entries of a budget; of the whole ledger when id is NULL. */
 enum status entry_list_show(struct service *service, const char *id, struct text after,
                             int limit, bool is_descending, struct arena *arena,

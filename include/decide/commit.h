@@ -15,14 +15,14 @@
 
 enum { COMMIT_BATCH_MAX = 256 };
 
-struct book;    /* budgets in memory: decide/book.h */
-struct traffic; /* what recent cases wanted: decide/traffic.h */
+struct book;   /* budgets in memory: decide/book.h */
+struct prices; /* prices, and what they follow from: decide/prices.h */
 
 /* What a job may use while it runs, on the commit thread. */
 struct commit {
     struct store *store; /* inside a transaction */
     struct book *book;
-    struct traffic *traffic;
+    struct prices *prices;
     struct world_holder *worlds;
     int64_t now_us; /* wall time of this batch */
 };
@@ -42,7 +42,7 @@ struct job {
 
 struct committer; /* opaque */
 
-/* Takes over nothing; store, book, traffic and worlds outlive it. */
+/* Takes over nothing; store, book, prices and worlds outlive it. */
 enum status committer_open(const struct commit *tools, const struct clock *clock,
                            int queue_capacity, struct committer **committer,
                            struct err *err);

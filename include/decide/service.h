@@ -40,6 +40,7 @@ const char *service_build(const struct service *service);
 struct world_holder *service_worlds(struct service *service);
 struct committer *service_committer(struct service *service);
 struct keyring *service_keyring(struct service *service);
+struct prices *service_prices(struct service *service);
 
 /* Uniform in [0, 1): the same for the same text as long as the data folder lives, foreseen by
  * nobody outside. */

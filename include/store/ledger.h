@@ -45,7 +45,7 @@ enum {
     REASON_TEXT_BYTES = 513, /* reasons and notes */
 };
 
-enum pacing { PACING_NONE, PACING_EVEN };
+enum pacing { PACING_NONE, PACING_EVEN, PACING_ASAP, PACING_PROFILE };
 
 struct budget {
     char id[BUDGET_ID_BYTES];
@@ -56,8 +56,10 @@ struct budget {
     char time_zone[ZONE_TEXT_BYTES];
     enum pacing pacing;
     int64_t limit, held, spent;
-    int64_t unfunded;       /* entitled amounts of this period that found no room */
-    int64_t expected_cases; /* forecast per period, 0: from recent traffic */
+    int64_t unfunded; /* entitled amounts of this period that found no room */
+    int64_t ended,
+        returned; /* of what was held lately: what of it is over, and came back */
+    int64_t expected_cases; /* forecast per period, 0: from past demand */
     int64_t case_count;     /* cases charged or offered in this period */
     double shadow_price;
     int64_t period_starts_at_us, period_ends_at_us; /* INT64_MAX: never */
@@ -102,6 +104,16 @@ enum status budget_find(struct store *store, const char *id, struct budget *budg
 /* All in service, by id. *budgets belongs to the arena. */
 enum status budget_list(struct store *store, struct arena *arena, struct budget **budgets,
                         int *count, struct err *err);
+
+/* The prices in force are one snapshot: those in the rows of the budgets, under an id. */
+struct price_snapshot {
+    char id[ID_BYTES]; /* "prc_" + ULID; empty: nothing was published yet */
+    int64_t published_at_us;
+};
+enum status price_snapshot_find(struct store *store, struct price_snapshot *snapshot,
+                                struct err *err);
+enum status price_snapshot_set(struct store *store, const struct price_snapshot *snapshot,
+                               struct err *err);
 
 /* Append to the chain: seq, prev_hash and hash are filled in. */
 enum status entry_append(struct store *store, struct entry *entry, struct err *err);

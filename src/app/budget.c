@@ -41,9 +41,34 @@ static const struct column lines[] = {
     {0},
 };
 
+static const struct column pacing_lines[] = {
+    {"budget", "budget_id"},
+    {"pacing", "pacing"},
+    {"period_starts_at", "period_starts_at"},
+    {"period_ends_at", "period_ends_at"},
+    {"currency", "currency"},
+    {"limit", "limit"},
+    {"planned by now", "planned_amount"},
+    {"held", "held"},
+    {"spent", "spent"},
+    {"remaining", "remaining"},
+    {"cases so far", "case_count"},
+    {"shadow_price", "shadow_price"},
+    {"snapshot", "snapshot"},
+    {"cases left", "forecast.cases_left"},
+    {"spend left", "forecast.spend_left"},
+    {"incident since", "incident.since"},
+    {0},
+};
+
 static void print_budget(const json_t *reply)
 {
     print_values(reply, lines);
+}
+
+static void print_pacing(const json_t *reply)
+{
+    print_values(reply, pacing_lines);
 }
 
 /* All pages as one list. */
@@ -87,6 +112,16 @@ static const struct call_command show = {
     .method = "GET",
     .path = "/v1/budgets/%s",
     .print = print_budget,
+};
+
+static const struct call_command pace = {
+    .synopsis = "budget pacing ID [OPTIONS]",
+    .summary = "Show how a budget keeps to its plan: spend, price and forecast.",
+    .positional_min = 1,
+    .positional_max = 1,
+    .method = "GET",
+    .path = "/v1/budgets/%s/pacing",
+    .print = print_pacing,
 };
 
 /* --- set -------------------------------------------------------------------------------------- */
@@ -162,12 +197,14 @@ static const struct call_option set_options[] = {
       "Cases it covers: market, issue, segment, channel, currency. Default: all.", 0, 0},
      .body = "scope",
      .convert = scope_of},
-    {{"pacing", OPTION_TEXT, NULL, "even|none", "Whether it is to last for its period.",
+    {{"pacing", OPTION_TEXT, NULL, "profile|even|asap|none",
+      "How it is to last for its period: spent where it is worth most, or the same money "
+      "for every hour; asap: without a price.",
       0, 0},
      .body = "pacing",
      .convert = pacing_of},
-    {{"expected-cases", OPTION_INT, NULL, "N",
-      "Forecast per period; 0: from recent traffic.", 0, INT_MAX},
+    {{"expected-cases", OPTION_INT, NULL, "N", "Forecast per period; 0: from past days.",
+      0, INT_MAX},
      .body = "expected_cases"},
     {{"if-match", OPTION_TEXT, NULL, "ETAG",
       "Only when it still has this revision, such as '\"3\"'.", 0, 0},
@@ -245,6 +282,7 @@ int command_budget(int argc, char **argv)
     static const struct command commands[] = {
         {"list", "List all budgets", .call = &list},
         {"show", "Show one", .call = &show},
+        {"pacing", "Show how one keeps to its plan", .call = &pace},
         {"set", "Make or change one", .call = &set},
         {"adjust", "Raise or lower a limit, with a reason", .call = &adjust},
         {"delete", "Take one out of service", .call = &delete},

@@ -6,7 +6,7 @@
 #include "decide/book.h"
 #include "decide/keep.h"
 #include "decide/perform.h"
-#include "decide/traffic.h"
+#include "decide/prices.h"
 #include "json/scan.h"
 
 #include <stdio.h>
@@ -225,7 +225,7 @@ static enum status keep_one(struct action *one, struct commit *commit,
     id_make("dec_", commit->now_us, decision->id);
     rc = decision_keep(one, commit, decision, &item->asked, item->body, ENTRY_HOLD, err);
     if (!rc)
-        traffic_add(commit->traffic, decision);
+        prices_note(commit, &item->asked, decision);
     return rc;
 }
 

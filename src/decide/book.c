@@ -1,5 +1,6 @@
 #include "decide/book.h"
 
+#include "base/id.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -16,6 +17,8 @@ struct book {
     int count, capacity;
     int64_t next_roll_us;    /* when the first period ends */
     int64_t latest_start_us; /* when the last one began */
+    struct price_snapshot snapshot;
+    bool is_published; /* since the last flush */
 };
 
 static void find_next_roll(struct book *book)
@@ -57,11 +60,14 @@ enum status book_load(struct book *book, struct store *store, struct err *err)
     arena_init(&arena, NULL, 0, BUDGET_COUNT_MAX * (sizeof *budgets + 64) + (64 << 10));
     rc = budget_list(store, &arena, &budgets, &count, err);
     if (!rc)
+        rc = price_snapshot_find(store, &book->snapshot, err);
+    if (!rc)
         rc = reserve(book, count, err);
     if (!rc) {
         for (int i = 0; i < count; i++)
             book->pages[i] = (struct page){.budget = budgets[i]};
         book->count = count;
+        book->is_published = false;
         find_next_roll(book);
     }
     arena_reset(&arena);
@@ -149,7 +155,10 @@ enum status book_flush(struct book *book, struct store *store, struct err *err)
             return rc;
         book->pages[i].is_dirty = false;
     }
-    return STATUS_OK;
+    if (!book->is_published)
+        return STATUS_OK;
+    book->is_published = false;
+    return price_snapshot_set(store, &book->snapshot, err);
 }
 
 static enum status append(struct store *store, const struct budget *budget,
@@ -185,6 +194,8 @@ static enum status roll(struct budget *budget, struct store *store, int64_t now_
     if (rc)
         return rc;
     budget->spent = 0;
+    budget->ended /= 2; /* what is older counts less */
+    budget->returned /= 2;
     budget->unfunded = 0;
     budget->case_count = 0;
     log_event(LOG_INFO, "budget_period_rolled", LOG_TEXT("budget", budget->id));
@@ -200,10 +211,11 @@ static enum status step_back(struct budget *budget, int64_t now_us, struct err *
 }
 
 enum status book_roll(struct book *book, struct store *store, int64_t now_us,
-                      struct err *err)
+                      bool *has_rolled, struct err *err)
 {
     enum status rc = STATUS_OK;
 
+    *has_rolled = false;
     if (now_us < book->next_roll_us && now_us >= book->latest_start_us)
         return STATUS_OK;
     for (int i = 0; i < book->count && !rc; i++) {
@@ -213,6 +225,9 @@ enum status book_roll(struct book *book, struct store *store, int64_t now_us,
             rc = roll(budget, store, now_us, err);
         else if (now_us < budget->period_starts_at_us)
             rc = step_back(budget, now_us, err);
+        else
+            continue;
+        *has_rolled = true;
     }
     find_next_roll(book);
     return rc;
@@ -226,7 +241,7 @@ static bool part_matches(const char *wanted, struct text given)
     return wanted[0] == '\0' || text_is(given, wanted);
 }
 
-static bool budget_matches(const struct budget *budget, const struct refund_case *asked)
+bool budget_covers(const struct budget *budget, const struct refund_case *asked)
 {
     return part_matches(budget->market, asked->market) &&
            part_matches(budget->issue, asked->issue) &&
@@ -243,14 +258,17 @@ void book_view(const struct budget *budget, struct budget_view *view)
 }
 
 enum status book_match(const struct book *book, const struct refund_case *asked,
-                       struct budget_view *views, int *count, struct err *err)
+                       struct circumstances *seen, struct err *err)
 {
+    int *count = &seen->budget_count;
+
     *count = 0;
+    memcpy(seen->prices, book->snapshot.id, sizeof seen->prices);
     for (int i = 0; i < book->count; i++) {
         const struct budget *budget = &book->pages[i].budget;
-        struct budget_view *view = &views[*count];
+        struct budget_view *view = &seen->budgets[*count];
 
-        if (!budget_matches(budget, asked))
+        if (!budget_covers(budget, asked))
             continue;
         if (strcmp(budget->currency, asked->currency) != 0)
             return err_fault(
@@ -266,6 +284,27 @@ enum status book_match(const struct book *book, const struct refund_case *asked,
         ++*count;
     }
     return STATUS_OK;
+}
+
+/* --- prices --------------------------------------------------------------------------------- */
+
+const char *book_snapshot(const struct book *book)
+{
+    return book->snapshot.id;
+}
+
+void book_price(struct book *book, struct budget *budget, double price)
+{
+    (void)book;
+    budget->shadow_price = price;
+    mark(budget);
+}
+
+void book_publish(struct book *book, int64_t now_us)
+{
+    id_make("prc_", now_us, book->snapshot.id);
+    book->snapshot.published_at_us = now_us;
+    book->is_published = true;
 }
 
 /* --- changes by people ---------------------------------------------------------------------- */
@@ -305,6 +344,7 @@ enum status book_insert(struct book *book, struct store *store,
             (size_t)(book->count - place) * sizeof book->pages[0]);
     book->pages[place] = (struct page){.budget = *budget};
     book->count++;
+    book_publish(book, budget->created_at_us);
     find_next_roll(book);
     return STATUS_OK;
 }
@@ -330,6 +370,7 @@ enum status book_remove(struct book *book, struct store *store, const char *id,
     memmove(&book->pages[place], &book->pages[place + 1],
             (size_t)(book->count - place - 1) * sizeof book->pages[0]);
     book->count--;
+    book_publish(book, now_us);
     find_next_roll(book);
     return STATUS_OK;
 }
@@ -382,6 +423,19 @@ enum status book_hold(struct book *book, struct store *store,
     return STATUS_OK;
 }
 
+/* How much of what is held tends to come back. Halved before it gets too large. */
+static void note_end(struct budget *budget, int64_t charge, int64_t returned)
+{
+    if (budget->ended > MONEY_MINOR_MAX - charge) {
+        budget->ended /= 2;
+        budget->returned /= 2;
+    }
+    if (budget->ended > MONEY_MINOR_MAX - charge)
+        return;
+    budget->ended += charge;
+    budget->returned += returned;
+}
+
 /* One charge: settled of it is spent, the rest goes back; likewise what had found no room. */
 static enum status close_charge(struct budget *budget, struct store *store,
                                 const struct closing *closing, const struct charge *open,
@@ -392,6 +446,7 @@ static enum status close_charge(struct budget *budget, struct store *store,
     int64_t missed = closing->settled - settled; /* paid, and still without room */
     enum status rc = STATUS_OK;
 
+    note_end(budget, charge, charge - settled);
     mark(budget);
     if (settled > 0) {
         budget->held -= settled;

@@ -16,15 +16,24 @@ enum status book_open(struct store *store, struct book **book, struct err *err);
 void book_close(struct book *book); /* NULL is fine */
 enum status book_load(struct book *book, struct store *store, struct err *err);
 
-/* Begin the new period of every budget whose period has ended. */
+/* Begin the new period of every budget whose period has ended; *has_rolled says whether one has. */
 enum status book_roll(struct book *book, struct store *store, int64_t now_us,
-                      struct err *err);
+                      bool *has_rolled, struct err *err);
 enum status book_flush(struct book *book, struct store *store, struct err *err);
 
-/* Budgets whose scope matches, by id. INVALID when one has another currency, or there are more than
+/* Whether a case is in the scope of a budget. */
+bool budget_covers(const struct budget *budget, const struct refund_case *asked);
+
+/* What a decision sees of the budgets: those whose scope matches, by id, and the snapshot their prices
+ * are of. INVALID when one has another currency, or there are more than
  * DECISION_BUDGET_COUNT_MAX. */
 enum status book_match(const struct book *book, const struct refund_case *asked,
-                       struct budget_view *views, int *count, struct err *err);
+                       struct circumstances *seen, struct err *err);
+
+/* The prices in force are a snapshot with an id: publishing gives them a new one. */
+const char *book_snapshot(const struct book *book);
+void book_price(struct book *book, struct budget *budget, double price);
+void book_publish(struct book *book, int64_t now_us);
 
 /* A budget as a decision sees it. */
 void book_view(const struct budget *budget, struct budget_view *view);

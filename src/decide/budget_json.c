@@ -10,6 +10,28 @@
 
 enum { EXPECTED_CASES_MAX = 1000000000 };
 
+static const char *const pacing_names[] = {
+    [PACING_NONE] = NULL,
+    [PACING_EVEN] = "even",
+    [PACING_ASAP] = "asap",
+    [PACING_PROFILE] = "profile",
+};
+
+const char *pacing_name(enum pacing pacing)
+{
+    return pacing_names[pacing];
+}
+
+static bool pacing_from_name(const char *name, enum pacing *pacing)
+{
+    for (int i = PACING_NONE + 1; i <= PACING_PROFILE; i++)
+        if (strcmp(pacing_names[i], name) == 0) {
+            *pacing = (enum pacing)i;
+            return true;
+        }
+    return false;
+}
+
 /* --- as JSON ---------------------------------------------------------------------------------- */
 
 size_t budget_bytes(const struct budget *budget)
@@ -48,7 +70,7 @@ void budget_put(struct json_writer *writer, const struct budget *budget)
     json_member_string(writer, "time_zone", budget->time_zone);
     json_member_int(writer, "limit", budget->limit);
     json_member_string(writer, "currency", budget->currency);
-    json_member_string(writer, "pacing", is_paced ? "even" : NULL);
+    json_member_string(writer, "pacing", pacing_name(budget->pacing));
     json_put_key(writer, "expected_cases");
     if (budget->expected_cases > 0)
         json_put_int(writer, budget->expected_cases);
@@ -172,10 +194,10 @@ static void read_pacing(struct form *form, struct budget *said)
     said->pacing = PACING_NONE;
     if (form_is_null(form, "pacing") || !form_text(form, "pacing", name, sizeof name))
         return;
-    said->pacing = PACING_EVEN;
-    if (strcmp(name, "even") != 0)
+    if (!pacing_from_name(name, &said->pacing))
         form_refuse(form, "pacing", -1, "unknown_value",
-                    "'pacing' must be \"even\", or null for a budget that is not paced");
+                    "'pacing' must be \"even\", \"profile\" or \"asap\", or null for a "
+                    "budget that is not paced");
 }
 
 static void read_expected_cases(struct form *form, struct budget *said)
@@ -216,8 +238,8 @@ enum status budget_check(const struct budget *budget, struct err *err)
                        "the budget is in %s and cannot cover cases in %s",
                        budget->currency, budget->scope_currency);
     /* What a budget is paced towards: the end of its period, or the last of so many cases. */
-    if (budget->pacing != PACING_NONE && budget->period == PERIOD_TOTAL &&
-        budget->expected_cases == 0)
+    if ((budget->pacing == PACING_EVEN || budget->pacing == PACING_PROFILE) &&
+        budget->period == PERIOD_TOTAL && budget->expected_cases == 0)
         rc = err_fault(err, "/pacing", "not_supported",
                        "a budget of period total has no end to be paced towards: say how "
                        "many cases it is for, as 'expected_cases'");

@@ -22,6 +22,7 @@ enum status budget_decode(struct action *action, bool is_new,
 /* What the parts of a budget must be to each other. */
 enum status budget_check(const struct budget *budget, struct err *err);
 
+const char *pacing_name(enum pacing pacing); /* NULL for none */
 void budget_put(struct json_writer *writer, const struct budget *budget);
 size_t budget_bytes(const struct budget *budget); /* the most that budget_put writes */
 

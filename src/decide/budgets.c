@@ -6,6 +6,7 @@
 #include "decide/budget_json.h"
 #include "decide/form.h"
 #include "decide/lists.h"
+#include "decide/prices.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -103,7 +104,10 @@ static enum status create_perform(struct action *action, struct commit *commit,
         return err_code(err, rc, "budget_exists", "%s", err->text);
     if (!rc)
         rc = audit(action, commit, "budget.created", NULL, &budget, "", err);
-    return rc ? rc : answer(action, commit, 201, &budget, err);
+    if (rc)
+        return rc;
+    prices_renew_now(commit);
+    return answer(action, commit, 201, book_find(commit->book, budget.id), err);
 }
 
 enum status budget_create_prepare(struct action *action, struct err *err)
@@ -203,7 +207,11 @@ static enum status put_in_force(struct action *action, struct commit *commit,
         return rc;
     *live = *after;
     book_touch(commit->book, live);
-    return audit(action, commit, verb, &before, after, reason, err);
+    book_publish(commit->book, commit->now_us);
+    rc = audit(action, commit, verb, &before, after, reason, err);
+    if (!rc)
+        prices_renew_now(commit);
+    return rc;
 }
 
 static enum status change_perform(struct action *action, struct commit *commit,
@@ -224,7 +232,7 @@ static enum status change_perform(struct action *action, struct commit *commit,
     if (!rc)
         rc = put_in_force(action, commit, "budget.updated", "limit changed", "", live,
                           &after, err);
-    return rc ? rc : answer(action, commit, 200, &after, err);
+    return rc ? rc : answer(action, commit, 200, live, err);
 }
 
 enum status budget_change_prepare(struct action *action, struct err *err)
@@ -328,6 +336,8 @@ static enum status delete_perform(struct action *action, struct commit *commit,
     rc = book_remove(commit->book, commit->store, before.id, commit->now_us, err);
     if (!rc)
         rc = audit(action, commit, "budget.deleted", &before, NULL, "", err);
+    if (!rc)
+        prices_renew_now(commit);
     if (!rc)
         rc = action_writer(action, 256, &writer, err);
     if (rc)

@@ -4,9 +4,8 @@
 #include "base/id.h"
 #include "decide/book.h"
 #include "decide/keep.h"
+#include "decide/prices.h"
 #include "decide/perform.h"
-#include "decide/traffic.h"
-#include "decide/young.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -120,8 +119,7 @@ enum status case_decide(struct action *action, struct commit *commit,
                         const struct refund_case *asked, struct decision *decision,
                         struct err *err)
 {
-    enum status rc = book_match(commit->book, asked, decision->seen.budgets,
-                                &decision->seen.budget_count, err);
+    enum status rc = book_match(commit->book, asked, &decision->seen, err);
 
     if (!rc)
         rc = look_back(commit->store, asked, &decision->seen, err);
@@ -163,10 +161,9 @@ static enum status decide_perform(struct action *action, struct commit *commit,
     if (request->is_dry_run)
         return case_foretell(action, commit, asked, decision, err);
     id_make("dec_", commit->now_us, decision->id);
-    traffic_add(commit->traffic, decision);
     rc = decision_keep(action, commit, decision, asked, action->body, ENTRY_HOLD, err);
     if (!rc)
-        young_budgets_price(commit, decision);
+        prices_note(commit, asked, decision);
     return rc;
 }
 

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/queue.h"
 #include "decide/book.h"
+#include "decide/prices.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -64,20 +65,25 @@ static enum status run_batch(struct committer *committer, struct job **jobs, int
 {
     struct commit *tools = &committer->tools;
     enum status rc = store_begin(tools->store, why);
+    bool has_rolled = false;
 
     if (rc)
         return rc;
     tools->now_us = clock_wall_us(committer->clock);
-    rc = book_roll(tools->book, tools->store, tools->now_us, why);
+    rc = book_roll(tools->book, tools->store, tools->now_us, &has_rolled, why);
+    if (!rc && has_rolled)
+        prices_renew_now(tools);
     for (int i = 0; i < count && !rc; i++)
         rc = run_one(tools, jobs[i], why);
     if (!rc)
         rc = book_flush(tools->book, tools->store, why);
     if (rc) {
         store_rollback(tools->store);
+        prices_end(tools, false);
         return rc;
     }
     rc = store_commit(tools->store, why);
+    prices_end(tools, rc == STATUS_OK);
     /* Whether a commit that failed is on disk is not known: only a restart can tell. */
     if (rc)
         atomic_store(&committer->has_failed, true);

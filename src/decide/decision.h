@@ -37,14 +37,16 @@ struct budget_view {
 /* What the world outside the case contributes to a decision; stored for replay. */
 struct circumstances {
     int64_t now_us;
+    char prices
+        [ID_BYTES]; /* the snapshot that the budgets' prices are of; empty: none yet */
     struct policy_needs needs;
     struct history history;
     struct budget_view budgets[DECISION_BUDGET_COUNT_MAX];
     int budget_count;
-    bool has_draw;          /* else nothing is left to chance */
-    double draw;            /* from [0, 1) */
-    bool is_planned;        /* chosen together with other cases, before this: */
-    int64_t planned_amount; /* take it, or the dearest allowed below it; no chance */
+    bool has_draw;           /* else nothing is left to chance */
+    double draw;             /* from [0, 1) */
+    bool is_planned;         /* chosen together with other cases, before this: */
+    int64_t planned_amount;  /* take it, or the dearest allowed below it; no chance */
     char batch_id[ID_BYTES]; /* of those cases; empty: none */
 };
 

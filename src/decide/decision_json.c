@@ -117,6 +117,8 @@ static void put_versions(struct json_writer *w, const struct decision *decision)
     put_version(w, "model", decision->model_name, decision->model_version);
     json_member_string(w, "model_sha256", decision->model_sha256);
     put_version(w, "policy", decision->policy_id, decision->policy_revision);
+    if (decision->seen.prices[0])
+        json_member_string(w, "prices", decision->seen.prices);
     json_member_string(w, "build", build_of(decision));
     json_put_object_end(w);
 }
@@ -259,6 +261,8 @@ void decision_context_encode(const struct decision *decision, struct text case_b
     if (seen->batch_id[0])
         json_member_string(w, "batch_id", seen->batch_id);
     put_history(w, seen);
+    if (seen->prices[0])
+        json_member_string(w, "prices", seen->prices);
     json_put_key(w, "budgets");
     json_put_array(w);
     for (int i = 0; i < seen->budget_count; i++) {
@@ -320,6 +324,15 @@ static void read_windows(struct json_scan *scan, struct circumstances *seen)
                 json_skip(scan);
         seen->needs.window_count++;
     }
+}
+
+static void read_snapshot(struct json_scan *scan, struct arena *arena,
+                          struct circumstances *seen)
+{
+    struct text id;
+
+    if (json_text(scan, arena, &id) && !text_copy(id, seen->prices, sizeof seen->prices))
+        json_refuse(scan, STATUS_CORRUPT, "the id of the prices is too long");
 }
 
 static void read_budgets(struct json_scan *scan, struct arena *arena,
@@ -394,6 +407,8 @@ enum status decision_context_decode(struct text context, struct arena *arena,
             json_int(&scan, &seen->history.order_amount);
         else if (text_is(key, "has_duplicate"))
             json_bool(&scan, &seen->history.has_duplicate);
+        else if (text_is(key, "prices"))
+            read_snapshot(&scan, arena, seen);
         else if (text_is(key, "budgets"))
             read_budgets(&scan, arena, seen);
         else if (text_is(key, "case"))

@@ -1,12 +1,10 @@
 #include "decide/keeper.h"
 
 #include "base/log.h"
-#include "decide/book.h"
 #include "decide/cases.h"
+#include "decide/prices.h"
 #include "decide/service.h"
-#include "decide/traffic.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -17,13 +15,13 @@ enum {
     EXPIRE_BATCH = 200,
     EXPIRE_INTERVAL_MS = 500,
     CHECKPOINT_INTERVAL_MS = 250,
-    PRICE_CASE_COUNT = 256, /* so many new cases bring the next solve forward */
+    SAVE_INTERVAL_US = 30000000,
+    REST_FACTOR = 4, /* times what a solve took of a core, until the next */
     KEEPER_ARENA_BYTES = 4 << 20,
 };
 
 struct keeper {
     struct service *service;
-    struct traffic *traffic;
     struct store *checkpointer;
     int price_interval_ms;
     pthread_t expirer, pricer, checkpoint;
@@ -31,10 +29,6 @@ struct keeper {
     atomic_bool is_over;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct traffic_case *sample; /* TRAFFIC_CASE_COUNT */
-    struct budget *budgets;      /* BUDGET_COUNT_MAX */
-    double *prices;              /* BUDGET_COUNT_MAX */
-    int budget_count;
 };
 
 /* False when it is over. */
@@ -98,83 +92,49 @@ static void *expire_thread(void *argument)
 
 /* --- prices ----------------------------------------------------------------------------------- */
 
-struct price_job {
-    struct job job;
-    struct keeper *keeper;
-};
-
-/* Copy the budgets out, on the commit thread. */
-static enum status look(struct job *job, struct commit *commit, struct err *err)
-{
-    struct keeper *keeper = ((struct price_job *)job)->keeper;
-
-    (void)err;
-    keeper->budget_count = book_count(commit->book);
-    for (int i = 0; i < keeper->budget_count; i++)
-        keeper->budgets[i] = *book_at(commit->book, i);
-    return STATUS_OK;
-}
-
-/* Put the prices in force, on the commit thread. Budgets may have come and gone meanwhile, and
- * those that were not solved here may have got a price otherwise. */
-static enum status set_prices(struct job *job, struct commit *commit, struct err *err)
-{
-    struct keeper *keeper = ((struct price_job *)job)->keeper;
-
-    (void)err;
-    for (int i = 0; i < keeper->budget_count; i++) {
-        const struct budget *seen = &keeper->budgets[i];
-        struct budget *budget = book_find(commit->book, seen->id);
-
-        if (!budget || fabs(seen->shadow_price - keeper->prices[i]) <= 1e-9)
-            continue;
-        budget->shadow_price = keeper->prices[i];
-        book_touch(commit->book, budget);
-    }
-    return STATUS_OK;
-}
-
-static bool has_paced(const struct keeper *keeper)
-{
-    for (int i = 0; i < keeper->budget_count; i++)
-        if (keeper->budgets[i].pacing != PACING_NONE)
-            return true;
-    return false;
-}
-
 static void solve_prices(struct keeper *keeper)
 {
-    struct committer *committer = service_committer(keeper->service);
-    struct price_job job = {.job = {.run = look}, .keeper = keeper};
     struct err err;
-    int case_count;
 
     err_clear(&err);
-    if (committer_run(committer, &job.job) || !has_paced(keeper))
-        return;
-    case_count = traffic_copy(keeper->traffic, keeper->sample);
-    for (int i = 0; i < keeper->budget_count; i++)
-        keeper->prices[i] = keeper->budgets[i].shadow_price;
-    if (traffic_prices(keeper->sample, case_count, keeper->budgets, keeper->budget_count,
-                       clock_wall_us(service_clock(keeper->service)), keeper->prices,
-                       &err)) {
+    if (prices_renew(keeper->service, &err))
         log_event(LOG_ERROR, "prices_not_solved", LOG_TEXT("detail", err.text));
-        return;
-    }
-    job.job.run = set_prices;
-    if (committer_run(committer, &job.job))
-        log_event(LOG_WARN, "prices_not_set", LOG_TEXT("detail", job.job.err.text));
 }
 
+static void save_traffic(struct keeper *keeper)
+{
+    struct err err;
+
+    err_clear(&err);
+    if (prices_save(keeper->service, &err))
+        log_event(LOG_WARN, "traffic_not_saved", LOG_TEXT("detail", err.text));
+}
+
+static int64_t thread_us(void)
+{
+    struct timespec used;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return used.tv_sec * SECOND_US + used.tv_nsec / 1000;
+}
+
+/* Prices that are asked for faster than they can be solved do not keep the machine from deciding. */
 static void *price_thread(void *argument)
 {
     struct keeper *keeper = argument;
+    int64_t saved_at_us = clock_monotonic_us(&system_clock);
 
     while (!atomic_load(&keeper->is_over)) {
-        traffic_wait(keeper->traffic, PRICE_CASE_COUNT,
-                     keeper->price_interval_ms * 1000LL);
-        if (!atomic_load(&keeper->is_over))
-            solve_prices(keeper);
+        int64_t used_us = thread_us(), now_us = clock_monotonic_us(&system_clock);
+
+        solve_prices(keeper);
+        if (now_us - saved_at_us >= SAVE_INTERVAL_US) {
+            save_traffic(keeper);
+            saved_at_us = now_us;
+        }
+        if (!sleep_ms(keeper, (int)(REST_FACTOR * (thread_us() - used_us) / 1000)))
+            break;
+        prices_wait(service_prices(keeper->service), keeper->price_interval_ms * 1000LL);
     }
     return NULL;
 }
@@ -207,9 +167,8 @@ static enum status start(struct keeper *keeper, struct err *err)
     return err_set(err, STATUS_EXHAUSTED, "cannot start the keeper threads");
 }
 
-enum status keeper_open(struct service *service, struct traffic *traffic,
-                        const char *database, int price_interval_ms,
-                        struct keeper **keeper, struct err *err)
+enum status keeper_open(struct service *service, const char *database,
+                        int price_interval_ms, struct keeper **keeper, struct err *err)
 {
     struct keeper *opened = calloc(1, sizeof *opened);
     pthread_condattr_t attributes;
@@ -223,15 +182,8 @@ enum status keeper_open(struct service *service, struct traffic *traffic,
     pthread_cond_init(&opened->wake, &attributes);
     pthread_condattr_destroy(&attributes);
     opened->service = service;
-    opened->traffic = traffic;
     opened->price_interval_ms = price_interval_ms;
-    opened->sample = calloc(TRAFFIC_CASE_COUNT, sizeof *opened->sample);
-    opened->budgets = calloc(BUDGET_COUNT_MAX, sizeof *opened->budgets);
-    opened->prices = calloc(BUDGET_COUNT_MAX, sizeof *opened->prices);
-    if (!opened->sample || !opened->budgets || !opened->prices)
-        rc = err_set(err, STATUS_EXHAUSTED, "no memory for the keeper");
-    else
-        rc = store_open(database, STORE_READER, &opened->checkpointer, NULL, err);
+    rc = store_open(database, STORE_READER, &opened->checkpointer, NULL, err);
     if (!rc)
         rc = start(opened, err);
     if (rc) {
@@ -250,7 +202,7 @@ void keeper_close(struct keeper *keeper)
     atomic_store(&keeper->is_over, true);
     pthread_cond_broadcast(&keeper->wake);
     pthread_mutex_unlock(&keeper->lock);
-    traffic_wake(keeper->traffic);
+    prices_wake(service_prices(keeper->service));
     if (keeper->has_expirer)
         pthread_join(keeper->expirer, NULL);
     if (keeper->has_pricer)
@@ -258,9 +210,6 @@ void keeper_close(struct keeper *keeper)
     if (keeper->has_checkpoint)
         pthread_join(keeper->checkpoint, NULL);
     store_close(keeper->checkpointer);
-    free(keeper->sample);
-    free(keeper->budgets);
-    free(keeper->prices);
     pthread_cond_destroy(&keeper->wake);
     pthread_mutex_destroy(&keeper->lock);
     free(keeper);

@@ -7,12 +7,10 @@
 
 struct keeper; /* opaque */
 struct service;
-struct traffic;
 
 /* Start the threads. database: path of the store, for a connection of their own. */
-enum status keeper_open(struct service *service, struct traffic *traffic,
-                        const char *database, int price_interval_ms,
-                        struct keeper **keeper, struct err *err);
+enum status keeper_open(struct service *service, const char *database,
+                        int price_interval_ms, struct keeper **keeper, struct err *err);
 void keeper_close(struct keeper *keeper); /* NULL is fine */
 
 #endif

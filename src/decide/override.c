@@ -148,8 +148,7 @@ static enum status override_perform(struct action *action, struct commit *commit
     if (!rc)
         rc = check_override(&parent, made_from, request->amount, commit, err);
     if (!rc)
-        rc = book_match(commit->book, &made_from->asked, decision->seen.budgets,
-                        &decision->seen.budget_count, err);
+        rc = book_match(commit->book, &made_from->asked, &decision->seen, err);
     if (rc)
         return rc;
     decision->seen.now_us = commit->now_us;

@@ -7,7 +7,7 @@
 #include "decide/inflight.h"
 #include "decide/keeper.h"
 #include "decide/load.h"
-#include "decide/traffic.h"
+#include "decide/prices.h"
 #include "decide/worker.h"
 
 #include <errno.h>
@@ -29,7 +29,7 @@ struct service {
     int lock;
     struct store *writer;
     struct book *book;
-    struct traffic *traffic;
+    struct prices *prices;
     struct world_holder *worlds;
     struct keyring *keyring;
     struct inflight *inflight;
@@ -63,6 +63,11 @@ struct world_holder *service_worlds(struct service *service)
 struct committer *service_committer(struct service *service)
 {
     return service->committer;
+}
+
+struct prices *service_prices(struct service *service)
+{
+    return service->prices;
 }
 
 struct keyring *service_keyring(struct service *service)
@@ -183,13 +188,13 @@ static enum status open_parts(struct service *service,
     if (!rc)
         rc = book_open(service->writer, &service->book, err);
     if (!rc)
-        rc = traffic_open(&service->traffic, err);
+        rc = prices_open(&service->prices, err);
     if (!rc)
         rc = inflight_open(&service->inflight, err);
     if (!rc) {
         struct commit tools = {.store = service->writer,
                                .book = service->book,
-                               .traffic = service->traffic,
+                               .prices = service->prices,
                                .worlds = service->worlds};
 
         rc = committer_open(&tools, settings->clock, settings->queue_capacity,
@@ -198,8 +203,8 @@ static enum status open_parts(struct service *service,
     if (!rc)
         rc = worker_open(CHORE_COUNT_MAX, &service->worker, err);
     if (!rc && settings->has_keepers)
-        rc = keeper_open(service, service->traffic, path, settings->price_interval_ms,
-                         &service->keeper, err);
+        rc = keeper_open(service, path, settings->price_interval_ms, &service->keeper,
+                         err);
     return rc;
 }
 
@@ -232,15 +237,27 @@ enum status service_open(const struct service_settings *settings,
     return STATUS_OK;
 }
 
+/* What was learned of cases since the keeper wrote it last. */
+static void save_traffic(struct service *service)
+{
+    struct err err;
+
+    err_clear(&err);
+    if (service->committer && service->prices &&
+        !committer_has_failed(service->committer) && prices_save(service, &err))
+        log_event(LOG_WARN, "traffic_not_saved", LOG_TEXT("detail", err.text));
+}
+
 void service_close(struct service *service)
 {
     if (!service)
         return;
     keeper_close(service->keeper);
     worker_close(service->worker); /* its chores may submit */
+    save_traffic(service);
     committer_close(service->committer);
     inflight_close(service->inflight);
-    traffic_close(service->traffic);
+    prices_close(service->prices);
     book_close(service->book);
     keyring_close(service->keyring);
     world_holder_close(service->worlds);

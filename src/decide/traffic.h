@@ -1,63 +1,50 @@
-/* traffic.h - what the last cases wanted from which budgets: the sample prices are solved on.
+/* traffic.h - what cases wanted: noted by the commit thread, learned by the pacer, kept in the store.
  *
- * A ring of fixed size. The commit thread adds, the keeper copies out. Private
- * to decide/. */
+ * Noting puts a case into a list; whoever solves hands the list to the pacer first. So the commit
+ * thread neither aggregates nor waits for a solve that is under way, unless the list is full.
+ * Private to decide/. */
 #ifndef REDRESS_DECIDE_TRAFFIC_H
 #define REDRESS_DECIDE_TRAFFIC_H
 
+#include "decide/commit.h"
 #include "decide/decision.h"
-
-enum {
-    TRAFFIC_CASE_COUNT = 4096,
-    TRAFFIC_CASE_COUNT_MIN = 32, /* with fewer a budget's price stays as it is */
-    TRAFFIC_OPTION_COUNT = 12,
-    TRAFFIC_BUDGET_COUNT = DECISION_BUDGET_COUNT_MAX,
-};
-
-struct traffic_case {
-    int64_t at_us;
-    int64_t entitled; /* paid whatever the prices */
-    int option_count, budget_count;
-    struct traffic_option {
-        float effect, cost;
-        int64_t amount; /* of the goodwill */
-    } options
-        [TRAFFIC_OPTION_COUNT]; /* those that some price makes the best, by rising cost */
-    uint64_t budgets[TRAFFIC_BUDGET_COUNT]; /* hashes of their ids */
-};
+#include "optimize/pacer.h"
 
 struct traffic; /* opaque */
 
 enum status traffic_open(struct traffic **traffic, struct err *err);
 void traffic_close(struct traffic *traffic); /* NULL is fine */
 
-/* Note a decided case: its options that policy allowed, whatever the budgets said. */
-void traffic_add(struct traffic *traffic, const struct decision *decision);
+/* Note a decided case: its options that policy allowed, whatever the budgets said. The commit
+ * thread; it is learned from once the transaction is over and was not undone. */
+void traffic_note(struct traffic *traffic, struct commit *commit,
+                  const struct refund_case *asked, const struct decision *decision);
 
-/* Copy of what is in the ring, oldest first, into cases (TRAFFIC_CASE_COUNT). Returns how many. */
-int traffic_copy(struct traffic *traffic, struct traffic_case *cases);
+void traffic_end(struct traffic *traffic, bool is_durable);
 
-/* For the thread that adds: copy the newest cases that are charged to any of these budgets (hashes),
- * newest first, until there are counts (budget) of each or count_max in all. Returns how many. */
-int traffic_find(const struct traffic *traffic, const uint64_t *budgets,
-                 const int64_t *counts, int budget_count, struct traffic_case *cases,
-                 int count_max);
+/* Prices and forecasts (budget) for now, from all that was noted; what was learned before this start
+ * is read from store the first time. outlooks come in with the prices in force. Any thread; one
+ * solves at a time, another waits. */
+enum status traffic_solve(struct traffic *traffic, struct store *store, int64_t now_us,
+                          const struct budget *budgets, int budget_count,
+                          struct pacer_outlook *outlooks, struct err *err);
 
-/* Wait until so many cases came since the last copy, or the time is over, or traffic_wake. */
-void traffic_wait(struct traffic *traffic, int count, int64_t wait_us);
+/* The same on the commit thread, from what was noted in this transaction too. Should it be undone,
+ * these cases are learned from twice when they run again. */
+enum status traffic_solve_now(struct traffic *traffic, struct store *store,
+                              int64_t now_us, const struct budget *budgets,
+                              int budget_count, struct pacer_outlook *outlooks,
+                              struct err *err);
+
+/* Wait until so many cases were noted as the prices solved last may stand for, or the time is over,
+ * or traffic_wake. */
+void traffic_wait(struct traffic *traffic, int64_t wait_us);
 void traffic_wake(struct traffic *traffic);
 
-/* Prices (budget) of the paced ones among budgets at now_us, from this sample; others 0. prices
- * comes in with the current ones, which stay where the sample is too thin. */
-enum status traffic_prices(const struct traffic_case *cases, int case_count,
-                           const struct budget *budgets, int budget_count, int64_t now_us,
-                           double *prices, struct err *err);
-
-/* The same for the young among them (budget) alone, from however few cases; the other prices are
- * taken as they are. */
-enum status traffic_young_prices(const struct traffic_case *cases, int case_count,
-                                 const struct budget *budgets, int budget_count,
-                                 const bool *is_young, int64_t now_us, double *prices,
-                                 struct err *err);
+/* Write some of what was learned since the last save, inside a transaction; call it in transaction
+ * after transaction until *is_all. *cursor: 0 to begin. Forgets what is too old. Nobody else may
+ * save meanwhile. */
+enum status traffic_save(struct traffic *traffic, struct store *store, int64_t now_us,
+                         int64_t *cursor, bool *is_all, struct err *err);
 
 #endif

@@ -193,6 +193,15 @@ static enum status budget_get(struct exchange *exchange, struct err *err)
     return show(exchange, rc, json, revision);
 }
 
+static enum status budget_pacing(struct exchange *exchange, struct err *err)
+{
+    struct text json = {0};
+    enum status rc = budget_pacing_show(exchange->service, exchange->params[0],
+                                        &exchange->arena, &json, err);
+
+    return show(exchange, rc, json, 0);
+}
+
 static enum status show_entries(struct exchange *exchange, const char *id,
                                 struct err *err)
 {
@@ -375,6 +384,7 @@ static const struct route routes[] = {
      budget_adjust_prepare, SMALL_BODY_MAX, "", AT_ONCE},
     {"GET", "/v1/budgets/{id}/entries", ACCESS_READ, budget_entries, NULL, 0, LISTED,
      AT_ONCE},
+    {"GET", "/v1/budgets/{id}/pacing", ACCESS_READ, budget_pacing, NULL, 0, "", AT_ONCE},
     {"GET", "/v1/ledger-entries", ACCESS_READ, ledger_entries, NULL, 0, LISTED, AT_ONCE},
     {"GET", "/v1/policies", ACCESS_READ, policy_list_get, NULL, 0, LISTED, AT_ONCE},
     {"GET", "/v1/policies/{id}", ACCESS_READ, policy_get, NULL, 0, "revision", AT_ONCE},

@@ -59,7 +59,7 @@ extern const struct kernel *const kernels[];
 
 extern const struct kernel kernel_walk; /* anything, in portable C */
 #if defined(__x86_64__)
-extern const struct kernel kernel_mux; /* up to 8 levels */
+extern const struct kernel kernel_mux, kernel_twig; /* up to 8 levels */
 extern const struct kernel kernel_scan_avx2, kernel_scan_avx512,
     kernel_scan_vbmi; /* up to 128 leaves */
 

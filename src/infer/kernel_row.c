@@ -63,7 +63,7 @@ static size_t bunch_layout(const struct kernel_forest *source,
 {
     int rest = source->forest->tree_count - first;
     size_t number_bytes = lanes->is_float ? sizeof(float) : sizeof(double);
-    size_t leaf_bytes;
+    size_t leaf_count;
 
     *bunch = (struct bunch){
         .tree_count = rest < shape->lane_count ? rest : shape->lane_count,
@@ -77,8 +77,10 @@ static size_t bunch_layout(const struct kernel_forest *source,
     bunch->leaf_stride = shape->leaf_stride(bunch->size);
     bunch->nodes = (uint32_t)position;
     bunch->leaves = (uint32_t)(position + aligned(shape->node_bytes(bunch->size)));
-    leaf_bytes = (size_t)bunch->leaf_stride * (size_t)bunch->tree_count * number_bytes;
-    return aligned(shape->node_bytes(bunch->size)) + aligned(leaf_bytes);
+    leaf_count = (size_t)bunch->leaf_stride * (size_t)bunch->tree_count;
+    for (int i = 0; shape->further_leaves && i < bunch->tree_count; i++)
+        leaf_count += shape->further_leaves(source, first + i, bunch->size);
+    return aligned(shape->node_bytes(bunch->size)) + aligned(leaf_count * number_bytes);
 }
 
 bool lanes_layout(const struct kernel_forest *source, const struct lanes_shape *shape,

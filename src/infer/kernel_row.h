@@ -51,7 +51,8 @@ struct bunch {
     uint32_t leaves;     /* float or double (tree, leaf_stride) */
     int32_t leaf_stride; /* leaves of a tree */
     int32_t tree_count;
-    int32_t size; /* levels, or nodes of a tree: the most of any tree */
+    int32_t size;   /* levels, or nodes of a tree: the most of any tree */
+    int32_t cursor; /* for put_tree; 0 at first */
 };
 
 /* The compiled form of a row kernel begins with this. */
@@ -72,8 +73,10 @@ struct lanes_shape {
     size_t (*node_bytes)(int size); /* of a bunch */
     int (*size)(const struct kernel_forest *source, int tree);
     int (*leaf_stride)(int size); /* that is enough for trees of that size */
+    /* Room for so many leaves more behind those of the bunch, for one tree of it; or NULL. */
+    size_t (*further_leaves)(const struct kernel_forest *source, int tree, int size);
     void (*put_tree)(const struct kernel_forest *source, const struct lanes *lanes,
-                     const struct bunch *bunch, int tree, int lane, void *compiled);
+                     struct bunch *bunch, int tree, int lane, void *compiled);
 };
 
 /* Everything but the trees is laid out; false when the forest is too large or looks at too many

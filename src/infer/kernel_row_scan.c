@@ -74,7 +74,7 @@ static uint8_t put_node(struct place *place, int32_t node)
 
 /* Level by level. */
 static void put_tree(const struct kernel_forest *source, const struct lanes *lanes,
-                     const struct bunch *bunch, int tree, int lane, void *compiled)
+                     struct bunch *bunch, int tree, int lane, void *compiled)
 {
     struct scan *scan = (struct scan *)((char *)compiled + bunch->nodes);
     struct place place = {source, lanes, bunch, tree, lane, compiled, {0}, 0, 0};

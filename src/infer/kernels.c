@@ -5,6 +5,7 @@ const struct kernel *const kernels[] = {
     &kernel_walk,
 #if defined(__x86_64__)
     &kernel_mux,
+    &kernel_twig,
     &kernel_scan_avx2,
     &kernel_scan_avx512,
     &kernel_scan_vbmi,

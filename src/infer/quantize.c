@@ -50,6 +50,7 @@ static bool lay_out(struct builder *builder)
         return false;
     for (size_t i = 0; i < count; i++)
         quantizer->thresholds[i] = NAN;
+    quantizer->threshold_count = count;
     for (int i = 0; i < quantizer->scale_count; i++) {
         const struct draft *draft = &builder->drafts[i];
         struct scale *scale = &quantizer->scales[i];
@@ -154,7 +155,7 @@ static bool build(struct builder *builder)
     if (!builder_add_sets(builder) || !lay_out(builder) || !plant_searches(builder))
         return false;
     fill_slots(builder);
-    return true;
+    return row_tables_open(builder->quantizer);
 }
 
 static void builder_release(struct builder *builder)
@@ -213,6 +214,7 @@ void quantizer_close(struct quantizer *quantizer)
     free(quantizer->sets);
     free(quantizer->words);
     free(quantizer->thresholds);
+    row_tables_close(quantizer->row_tables);
     free(quantizer->searches);
     free(quantizer->trees);
     free(quantizer);

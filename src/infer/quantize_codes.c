@@ -68,9 +68,11 @@ static inline __attribute__((always_inline)) void code_scales(
         unsigned flags =
             (x != x ? IS_NAN : 0u) | (fabs(x) <= zero_threshold ? IS_ZERO : 0u);
 
-        for (unsigned s = scale->slot_from; s < scale->slot_to; s++)
-            codes[s] =
-                flags & slots[s].missing_flags ? slots[s].missing_code : (uint8_t)code;
+        for (unsigned s = scale->slot_from; s < scale->slot_to; s++) {
+            unsigned is_missing = -(unsigned)((flags & slots[s].missing_flags) != 0);
+
+            codes[s] = (uint8_t)(code ^ ((code ^ slots[s].missing_code) & is_missing));
+        }
     }
 }
 
@@ -154,6 +156,11 @@ void quantize_row(const struct quantizer *quantizer, const double *row, uint8_t 
 {
     size_t count = (size_t)quantizer->slot_count;
 
+    if (quantizer->row_tables) {
+        row_tables_code(quantizer, row, codes);
+        code_sets(quantizer, row, codes + quantizer->scale_slot_count);
+        return;
+    }
     code_row(quantizer, row, codes);
     memset(codes + count, 0, -count % QUANTIZE_BLOCK);
 }

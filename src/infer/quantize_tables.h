@@ -1,4 +1,5 @@
-/* quantize_tables.h - what quantize.c builds, and quantize_codes.c and quantize_block.c read.
+/* quantize_tables.h - what quantize.c builds, and quantize_row.c, quantize_codes.c and
+ * quantize_block.c read.
  *
  * Every comparison of either library becomes T <= x in double: XGBoost's rounding to float and
  * LightGBM's <= and its zero are folded into T (see the cutpoints of quantize_asks.c). */
@@ -60,9 +61,11 @@ struct quantizer {
     struct slot *slots;      /* of scales */
     struct category_set *sets;
     uint32_t *words;
-    double *thresholds;    /* aligned to 64 */
-    float *trees;          /* aligned to 64 */
-    struct split **splits; /* (forest) */
+    double *thresholds;            /* aligned to 64 */
+    size_t threshold_count;        /* with what fills them up */
+    struct row_tables *row_tables; /* of quantize_row.c; NULL: they would not do */
+    float *trees;                  /* aligned to 64 */
+    struct split **splits;         /* (forest) */
     int forest_count;
 };
 
@@ -77,6 +80,14 @@ size_t search_floats(int threshold_count);
 
 /* Ascending thresholds as a search tree. */
 void search_init(const double *thresholds, int count, struct search *search, float *tree);
+
+/* Once all else is laid out; false when memory is out. */
+bool row_tables_open(struct quantizer *quantizer);
+void row_tables_close(struct row_tables *tables); /* NULL is fine */
+
+/* row (feature) -> codes (slot of a scale), and zeros up to a multiple of 64. */
+void row_tables_code(const struct quantizer *quantizer, const double *row,
+                     uint8_t *codes);
 
 /* row (feature) -> codes (set). */
 void code_sets(const struct quantizer *quantizer, const double *row, uint8_t *codes);

@@ -74,6 +74,11 @@ static bool take_literal(struct json_scan *scan, const char *literal)
 
 static bool take_non_finite(struct json_scan *scan, float *value)
 {
+    /* Hardly ever, and asked for every number: one look at a digit is enough. */
+    if (scan->at < scan->end && *scan->at >= '0' && *scan->at <= '9')
+        return false;
+    if (scan->end - scan->at > 1 && scan->at[0] == '-' && scan->at[1] != 'I')
+        return false;
     if (take_literal(scan, "NaN"))
         *value = NAN;
     else if (take_literal(scan, "Infinity"))

@@ -27,6 +27,8 @@ static void budget_put(struct query *query, const struct budget *budget)
     put_int(query, budget->created_at_us);
     put_int(query, budget->updated_at_us);
     put_int(query, budget->revision);
+    put_int(query, budget->ended);
+    put_int(query, budget->returned);
 }
 
 static void budget_take(struct query *query, struct budget *budget)
@@ -40,7 +42,7 @@ static void budget_take(struct query *query, struct budget *budget)
     take_string(query, budget->currency, sizeof budget->currency);
     budget->period = take_enum(query, PERIOD_TOTAL + 1);
     take_string(query, budget->time_zone, sizeof budget->time_zone);
-    budget->pacing = take_enum(query, PACING_EVEN + 1);
+    budget->pacing = take_enum(query, PACING_PROFILE + 1);
     budget->limit = take_int(query);
     budget->held = take_int(query);
     budget->spent = take_int(query);
@@ -53,6 +55,8 @@ static void budget_take(struct query *query, struct budget *budget)
     budget->created_at_us = take_int(query);
     budget->updated_at_us = take_int(query);
     budget->revision = take_int(query);
+    budget->ended = take_int(query);
+    budget->returned = take_int(query);
 }
 
 static enum status not_found(const char *id, struct err *err)
@@ -153,4 +157,29 @@ enum status budget_list(struct store *store, struct arena *arena, struct budget 
         ++*count;
     }
     return query_end(&query, "read the budgets", err);
+}
+
+/* --- prices --------------------------------------------------------------------------------- */
+
+enum status price_snapshot_find(struct store *store, struct price_snapshot *snapshot,
+                                struct err *err)
+{
+    struct query query = query_start(store, SQL_PRICE_SNAPSHOT_FIND);
+
+    *snapshot = (struct price_snapshot){0};
+    if (query_row(&query)) {
+        take_string(&query, snapshot->id, sizeof snapshot->id);
+        snapshot->published_at_us = take_int(&query);
+    }
+    return query_end(&query, "read the price snapshot", err);
+}
+
+enum status price_snapshot_set(struct store *store, const struct price_snapshot *snapshot,
+                               struct err *err)
+{
+    struct query query = query_write(store, SQL_PRICE_SNAPSHOT_SET);
+
+    put_string(&query, snapshot->id);
+    put_int(&query, snapshot->published_at_us);
+    return query_run(&query, "write the price snapshot", err);
 }

@@ -17,7 +17,7 @@ static_assert(OUTCOME_FALLBACK == 3 && MODE_DRY_RUN == 3);
 static_assert(ENTRY_HOLD == 0 && ENTRY_SETTLE == 1 && ENTRY_EXPIRE == 3 &&
               ENTRY_ADJUST == 4 && ENTRY_OVERRIDE == 5 && ENTRY_ROLL == 6 &&
               ENTRY_UNFUNDED == 7);
-static_assert(PERIOD_TOTAL == 3 && PACING_EVEN == 1);
+static_assert(PERIOD_TOTAL == 3 && PACING_EVEN == 1 && PACING_PROFILE == 3);
 static_assert(MONEY_MINOR_MAX == 9007199254740991);
 
 #define MONEY(column)                                                                    \
@@ -178,6 +178,38 @@ static const char *const migrations[] = {
     " value BLOB NOT NULL CHECK (length(value) = 32)"
     ") STRICT;"
     NEVER_CHANGES("secrets"),
+
+    /* 3: more ways to pace; what becomes of holds; demand, and prices as snapshots. A CHECK cannot
+     * be changed: the column is made anew, and the table, which entries refer to, stays. */
+    "ALTER TABLE budgets ADD COLUMN plan INTEGER NOT NULL DEFAULT 0"
+    " CHECK (plan BETWEEN 0 AND 3);"
+    "UPDATE budgets SET plan = pacing;"
+    "ALTER TABLE budgets DROP COLUMN pacing;"
+    "ALTER TABLE budgets RENAME COLUMN plan TO pacing;"
+    "ALTER TABLE budgets ADD COLUMN ended_minor INTEGER NOT NULL DEFAULT 0"
+    " CHECK (ended_minor BETWEEN 0 AND 9007199254740991);"
+    "ALTER TABLE budgets ADD COLUMN returned_minor INTEGER NOT NULL DEFAULT 0"
+    " CHECK (returned_minor BETWEEN 0 AND ended_minor);"
+
+    /* The one in force; the prices are in the rows of the budgets. */
+    "CREATE TABLE price_snapshot ("
+    " number INTEGER PRIMARY KEY CHECK (number = 1),"
+    " id TEXT NOT NULL CHECK (length(id) BETWEEN 1 AND 31), " TIME("published_at_us")
+    ") STRICT;"
+
+    "CREATE TABLE traffic_cells ("
+    " hash INTEGER PRIMARY KEY,"
+    " market TEXT NOT NULL, issue TEXT NOT NULL, segment TEXT NOT NULL,"
+    " channel TEXT NOT NULL, currency TEXT NOT NULL CHECK (length(currency) = 3)"
+    ") STRICT;"
+    "CREATE TABLE traffic_curves ("
+    " number INTEGER PRIMARY KEY,"
+    " slot INTEGER NOT NULL CHECK (slot >= 0),"
+    " cell INTEGER NOT NULL REFERENCES traffic_cells (hash),"
+    " content BLOB NOT NULL CHECK (length(content) > 0),"
+    " UNIQUE (slot, cell)"
+    ") STRICT;"
+    "CREATE INDEX traffic_curves_cell ON traffic_curves (cell);",
 };
 /* clang-format on */
 

@@ -8,7 +8,7 @@
     "id, market, issue, segment, channel, scope_currency, currency, period, time_zone,"  \
     " pacing, limit_minor, held_minor, spent_minor, unfunded_minor, expected_cases,"     \
     " case_count, shadow_price, period_starts_at_us, period_ends_at_us, created_at_us, " \
-    "updated_at_us, revision"
+    "updated_at_us, revision, ended_minor, returned_minor"
 
 /* The hash before this one is stored once, in the row before. */
 #define ENTRY_SELECT                                                                     \
@@ -109,14 +109,16 @@
     /* Budgets and entries. */                                                           \
     X(BUDGET_INSERT, WRITE,                                                              \
       "INSERT INTO budgets (" BUDGET_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8," \
-      " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)")           \
+      " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,"            \
+      " ?23, ?24)")                                                                      \
     X(BUDGET_UPDATE, WRITE,                                                              \
       "UPDATE budgets SET market = ?2, issue = ?3, segment = ?4, channel = ?5,"          \
       " scope_currency = ?6, currency = ?7, period = ?8, time_zone = ?9, pacing = ?10,"  \
       " limit_minor = ?11, held_minor = ?12, spent_minor = ?13, unfunded_minor = ?14,"   \
       " expected_cases = ?15, case_count = ?16, shadow_price = ?17,"                     \
       " period_starts_at_us = ?18, period_ends_at_us = ?19,"                             \
-      " created_at_us = ?20, updated_at_us = ?21, revision = ?22"                        \
+      " created_at_us = ?20, updated_at_us = ?21, revision = ?22, ended_minor = ?23,"    \
+      " returned_minor = ?24"                                                            \
       " WHERE id = ?1 AND removed_at_us IS NULL")                                        \
     X(BUDGET_REMOVE, WRITE,                                                              \
       "UPDATE budgets SET removed_at_us = ?2, updated_at_us = ?2"                        \
@@ -126,6 +128,10 @@
     X(BUDGET_LIST, READ,                                                                 \
       "SELECT " BUDGET_COLUMNS " FROM budgets WHERE removed_at_us IS NULL ORDER BY id")  \
     X(BUDGET_COUNT, READ, "SELECT count(*) FROM budgets WHERE removed_at_us IS NULL")    \
+    X(PRICE_SNAPSHOT_FIND, READ, "SELECT id, published_at_us FROM price_snapshot")       \
+    X(PRICE_SNAPSHOT_SET, WRITE,                                                         \
+      "INSERT INTO price_snapshot (number, id, published_at_us) VALUES (1, ?1, ?2)"      \
+      " ON CONFLICT DO UPDATE SET id = ?1, published_at_us = ?2")                        \
     X(ENTRY_HEAD, READ, "SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1")       \
     X(ENTRY_INSERT, WRITE,                                                               \
       "INSERT INTO entries (seq, decision_id, budget_id, kind, amount, balance_after,"   \
@@ -155,6 +161,26 @@
     X(AUDIT_PAGE_UP, READ, AUDIT_SELECT " WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2")     \
     X(AUDIT_PAGE_DOWN, READ,                                                             \
       AUDIT_SELECT " WHERE e.seq < ?1 ORDER BY e.seq DESC LIMIT ?2")                     \
+                                                                                         \
+    /* Demand. */                                                                        \
+    X(TRAFFIC_CELL_PUT, WRITE,                                                           \
+      "INSERT INTO traffic_cells (hash, market, issue, segment, channel, currency)"      \
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING")                         \
+    X(TRAFFIC_CELL_LIST, READ,                                                           \
+      "SELECT hash, market, issue, segment, channel, currency FROM traffic_cells"        \
+      " ORDER BY hash")                                                                  \
+    X(TRAFFIC_CURVE_PUT, WRITE,                                                          \
+      "INSERT INTO traffic_curves (slot, cell, content) VALUES (?1, ?2, ?3)"             \
+      " ON CONFLICT (slot, cell) DO UPDATE SET content = ?3")                            \
+    X(TRAFFIC_CURVE_PAGE, READ,                                                          \
+      "SELECT slot, cell, content FROM traffic_curves WHERE (slot, cell) < (?1, ?2)"     \
+      " ORDER BY slot DESC, cell DESC LIMIT ?3")                                         \
+    X(TRAFFIC_CURVE_FORGET, WRITE,                                                       \
+      "DELETE FROM traffic_curves WHERE number IN (SELECT number FROM traffic_curves"    \
+      " WHERE slot < ?1 ORDER BY slot LIMIT ?2)")                                        \
+    X(TRAFFIC_CELL_FORGET, WRITE,                                                        \
+      "DELETE FROM traffic_cells WHERE hash IN (SELECT hash FROM traffic_cells c"        \
+      " WHERE NOT EXISTS (SELECT 1 FROM traffic_curves WHERE cell = c.hash) LIMIT ?1)")  \
                                                                                          \
     /* Models, policies and keys. */                                                     \
     X(MODEL_NEWEST, READ,                                                                \

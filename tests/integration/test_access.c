@@ -51,6 +51,7 @@ static const struct route_row {
     {"POST", "/v1/budgets/{id}/adjustments", "/v1/budgets/x/adjustments", "budget:write",
      "oA"},
     {"GET", "/v1/budgets/{id}/entries", "/v1/budgets/x/entries", "read", "uostA"},
+    {"GET", "/v1/budgets/{id}/pacing", "/v1/budgets/x/pacing", "read", "uostA"},
     {"GET", "/v1/ledger-entries", "/v1/ledger-entries", "read", "uostA"},
     {"GET", "/v1/policies", "/v1/policies", "read", "uostA"},
     {"GET", "/v1/policies/{id}", "/v1/policies/x", "read", "uostA"},

@@ -10,7 +10,7 @@
 #include "decide/commit.h"
 
 #include "decide/book.h"
-#include "decide/traffic.h"
+#include "decide/prices.h"
 #include "support/store_fault_vfs.h"
 #include "support/store_fixture.h"
 
@@ -47,7 +47,7 @@ static void stage_open(struct stage *stage)
     assert_ok(f, store_commit(f->store, &f->err));
     stage->tools.store = f->store;
     assert_ok(f, book_open(f->store, &stage->tools.book, &f->err));
-    assert_ok(f, traffic_open(&stage->tools.traffic, &f->err));
+    assert_ok(f, prices_open(&stage->tools.prices, &f->err));
     assert_ok(f, world_holder_open(&stage->tools.worlds, &f->err));
     assert_ok(f, committer_open(&stage->tools, &stage->clock, QUEUE_CAPACITY,
                                 &stage->committer, &f->err));
@@ -57,7 +57,7 @@ static void stage_close(struct stage *stage)
 {
     committer_close(stage->committer);
     world_holder_close(stage->tools.worlds);
-    traffic_close(stage->tools.traffic);
+    prices_close(stage->tools.prices);
     book_close(stage->tools.book);
     fixture_close(&stage->fixture);
 }

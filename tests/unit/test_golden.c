@@ -37,7 +37,8 @@ enum { CASE_COUNT_MIN = 12, PATH_BYTES = 512 };
 
 static bool is_made_id(const char *text)
 {
-    return id_is(text_of(text), "dec_") || id_is(text_of(text), "req_");
+    return id_is(text_of(text), "dec_") || id_is(text_of(text), "req_") ||
+           id_is(text_of(text), "prc_");
 }
 
 static bool is_masked_member(const char *name)

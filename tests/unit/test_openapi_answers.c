@@ -378,6 +378,8 @@ static void budgets_are_answered_as_described(void **state)
     expect(201, NULL, POST("/v1/budgets/bud_x/adjustments", "b2", more));
     expect(200, NULL, GET("/v1/budgets/bud_x/entries?limit=1&order=desc"));
     expect(404, "budget_not_found", GET("/v1/budgets/bud_none/entries"));
+    expect(200, NULL, GET("/v1/budgets/bud_x/pacing"));
+    expect(404, "budget_not_found", GET("/v1/budgets/bud_none/pacing"));
     expect(200, NULL, GET("/v1/ledger-entries?limit=3"));
     expect(422, "invalid_cursor", GET("/v1/ledger-entries?after=x"));
     expect(200, NULL, DELETE("/v1/budgets/bud_x", "*"));

@@ -66,25 +66,42 @@ static void a_newer_schema_is_refused_with_both_numbers(void **state)
     for (int mode = STORE_WRITER; mode <= STORE_READER; mode++) {
         assert_status(&f, store_open(f.path, mode, &f.store, NULL, &f.err),
                       STATUS_INVALID);
-        assert_non_null(strstr(f.err.text, "database has schema 7, this program knows 2: "
+        assert_non_null(strstr(f.err.text, "database has schema 7, this program knows 3: "
                                            "use a newer redress"));
     }
     fixture_close(&f);
 }
 
-/* The database as the first schema had it: without what came later. */
+/* The schema as it was at first, under the rows that are there now. */
+static const char back_to_schema_1[] =
+    "DROP TABLE traffic_curves; DROP TABLE traffic_cells; DROP TABLE price_snapshot;"
+    "DROP TABLE secrets;"
+    "ALTER TABLE budgets DROP COLUMN returned_minor;"
+    "ALTER TABLE budgets DROP COLUMN ended_minor;"
+    "ALTER TABLE budgets ADD COLUMN was INTEGER NOT NULL DEFAULT 0"
+    " CHECK (was BETWEEN 0 AND 1);"
+    "UPDATE budgets SET was = pacing; ALTER TABLE budgets DROP COLUMN pacing;"
+    "ALTER TABLE budgets RENAME COLUMN was TO pacing;"
+    "PRAGMA user_version = 1";
+
 static void an_older_database_is_brought_up_to_date_by_the_writer(void **state)
 {
     struct fixture f;
     unsigned char secret[SECRET_BYTES] = "kept", found[SECRET_BYTES];
     bool was_created = true;
     struct store_stats stats;
+    struct budget budget = budget_of("bud_even", 5000);
 
     (void)state;
     fixture_open(&f);
     decided(&f, 3);
+    budget.pacing = PACING_EVEN;
+    budget.shadow_price = 0.46;
+    assert_ok(&f, store_begin(f.store, &f.err));
+    assert_ok(&f, budget_open(f.store, &budget, &f.err));
+    assert_ok(&f, store_commit(f.store, &f.err));
     store_close(f.store);
-    tamper(f.path, "DROP TABLE secrets; PRAGMA user_version = 1");
+    tamper(f.path, back_to_schema_1);
     assert_status(&f, store_open(f.path, STORE_READER, &f.store, NULL, &f.err),
                   STATUS_UNAVAILABLE);
     assert_non_null(strstr(f.err.text, "run 'redress db migrate'"));
@@ -92,7 +109,11 @@ static void an_older_database_is_brought_up_to_date_by_the_writer(void **state)
     assert_false(was_created);
     assert_ok(&f, store_stats(f.store, &stats, &f.err));
     assert_int_equal(stats.decision_count, 3);
+    assert_ok(&f, budget_find(f.store, "bud_even", &budget, &f.err));
+    assert_true(budget.pacing == PACING_EVEN && budget.shadow_price == 0.46);
     assert_ok(&f, store_begin(f.store, &f.err));
+    budget.pacing = PACING_PROFILE; /* which the first schema forbade */
+    assert_ok(&f, budget_update(f.store, &budget, &f.err));
     assert_status(&f, secret_find(f.store, "draws", found, &f.err), STATUS_NOT_FOUND);
     assert_ok(&f, secret_insert(f.store, "draws", secret, &f.err));
     assert_ok(&f, store_commit(f.store, &f.err));

@@ -1,5 +1,5 @@
-/* test_young.c - budgets that have only just begun get a price from their very first cases: through
- * the routes, on a real store, without the keeper. */
+/* test_prices.c - when prices are solved, and how they come into force: through the routes, on a real
+ * store, without the keeper. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "decide/traffic.h"
 #include "support/api_call.h"
 #include "support/service_fixture.h"
 
@@ -89,9 +88,10 @@ static void the_first_case_already_makes_a_price(void **state)
     (void)state;
     create(&stage, FORECAST);
     assert_int_equal(decide(&stage, 1), 1000);
-    /* 500 for 900, which is 0.8 above its cost: 999 such cases could not all have it. */
+    /* 500 for 900, which is 0.8 above its cost: 999 such cases could not all have it. Prices are as fine
+     * as the bins of demand, 16 to an octave. */
     assert_true(number_in(&stage, "bud_new", "shadow_price") >= 0.8);
-    assert_true(number_in(&stage, "bud_new", "shadow_price") < 0.801);
+    assert_true(number_in(&stage, "bud_new", "shadow_price") < 0.836);
     assert_int_equal(decide(&stage, 1), 0);
     /* One that is worth much more may have it. */
     assert_int_equal(decide(&stage, 3), 1000);
@@ -162,7 +162,7 @@ static void two_new_budgets_are_priced_together(void **state)
     both = number_in(&stage, "bud_new", "shadow_price") +
            number_in(&stage, "bud_late", "shadow_price");
     /* Not twice the price of one: all cases are the same, and all go without. */
-    assert_true(both >= 0.8 && both < 0.801);
+    assert_true(both >= 0.8 && both < 0.836);
     running_close(stage.running);
 }
 
@@ -191,45 +191,6 @@ static void spending_keeps_to_the_plan_from_the_start(void **state)
     running_close(stage.running);
 }
 
-/* --- finding the cases ------------------------------------------------------------------------ */
-
-static void add_case(struct traffic *traffic, int64_t at_us, const char *budget)
-{
-    struct decision decision = {.seen = {.now_us = at_us, .budget_count = 1}};
-
-    snprintf(decision.seen.budgets[0].id, BUDGET_ID_BYTES, "%s", budget);
-    traffic_add(traffic, &decision);
-}
-
-static void cases_of_a_budget_are_found_newest_first(void **state)
-{
-    static struct traffic_case cases[TRAFFIC_CASE_COUNT];
-    const uint64_t hashes[] = {text_hash(text_of("bud_a")), text_hash(text_of("bud_b"))};
-    struct traffic *traffic;
-
-    (void)state;
-    assert_int_equal(traffic_open(&traffic, NULL), STATUS_OK);
-    assert_int_equal(traffic_find(traffic, hashes, (int64_t[]){3}, 1, cases, 10), 0);
-    for (int i = 0; i < 3 * TRAFFIC_CASE_COUNT; i++)
-        add_case(traffic, i, i % 100 == 0 ? "bud_a" : i % 100 == 1 ? "bud_b" : "bud_c");
-    /* As many as were asked for, */
-    assert_int_equal(traffic_find(traffic, hashes, (int64_t[]){3}, 1, cases, 10), 3);
-    assert_int_equal(cases[0].at_us, 12200);
-    assert_int_equal(cases[2].at_us, 12000);
-    /* of both, until there are enough of each, */
-    assert_int_equal(traffic_find(traffic, hashes, (int64_t[]){2, 1}, 2, cases, 10), 4);
-    assert_int_equal(cases[0].at_us, 12201);
-    assert_int_equal(cases[3].at_us, 12100);
-    /* as many as there is room for, */
-    assert_int_equal(traffic_find(traffic, hashes, (int64_t[]){30}, 1, cases, 10), 10);
-    /* and as many as there still are: the oldest is 8192. */
-    assert_int_equal(
-        traffic_find(traffic, hashes, (int64_t[]){100}, 1, cases, TRAFFIC_CASE_COUNT),
-        41);
-    assert_int_equal(cases[40].at_us, 8200);
-    traffic_close(traffic);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,7 +200,6 @@ int main(void)
         cmocka_unit_test(a_restart_keeps_the_price),
         cmocka_unit_test(two_new_budgets_are_priced_together),
         cmocka_unit_test(spending_keeps_to_the_plan_from_the_start),
-        cmocka_unit_test(cases_of_a_budget_are_found_newest_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
