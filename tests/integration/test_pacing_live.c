@@ -392,9 +392,55 @@ static void three_days_of_pacing(void **state)
     stage_close(&stage);
 }
 
+/* The pacing of a budget after so many cases of its market, one a second or so apart. */
+static json_t *after_cases(struct stage *stage, int count, int64_t apart_us)
+{
+    for (int i = 0; i < count; i++) {
+        stage->running->now_us += apart_us;
+        decide(stage, false);
+        if (i % RENEW_CASE_COUNT == 0)
+            renew(stage);
+    }
+    renew(stage);
+    return pacing_of(stage, "bud_profile");
+}
+
+static void a_burst_is_an_incident_while_it_lasts(void **state)
+{
+    struct stage stage = stage_open();
+    double usual, burst;
+    json_t *pacing;
+
+    (void)state;
+    run_hours(&stage, 0, 14);
+    pacing = pacing_of(&stage, "bud_profile");
+    assert_true(json_is_null(at(pacing, "incident")));
+    usual = json_number_value(at(pacing, "forecast/cases_left"));
+    json_decref(pacing);
+
+    /* Fourteen an hour become a hundred in five minutes: an outage. */
+    pacing = after_cases(&stage, 100, 3 * SECOND_US);
+    burst = json_number_value(at(pacing, "forecast/cases_left"));
+    printf("%.0f cases left before the burst, %.0f in it, since %s\n", usual, burst,
+           string_at(pacing, "incident/since"));
+    assert_true(burst > 1.2 * usual);
+    json_decref(pacing);
+    pacing = pacing_of(&stage, "bud_even"); /* of the other market */
+    assert_true(json_is_null(at(pacing, "incident")));
+    json_decref(pacing);
+
+    pacing = after_cases(&stage, 28, HOUR_US / CASES_AN_HOUR);
+    assert_true(json_is_null(at(pacing, "incident")));
+    json_decref(pacing);
+    stage_close(&stage);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(three_days_of_pacing)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(three_days_of_pacing),
+        cmocka_unit_test(a_burst_is_an_incident_while_it_lasts),
+    };
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     return cmocka_run_group_tests(tests, NULL, NULL);
