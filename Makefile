@@ -53,7 +53,8 @@ LIB := $(BUILD)/libredress.a
 BIN := $(BUILD)/redress
 SUPPORT_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 SUPPORT := $(if $(SUPPORT_OBJ),$(BUILD)/libsupport.a)
-TEST_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*/*.c))
+TEST_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/preload/%,$(wildcard tests/*/*.c)))
+PRELOAD := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/preload/*.c))
 UNIT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 INTEGRATION := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test_*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
@@ -74,7 +75,7 @@ RUN_TESTS := scripts/run-tests -j $(TEST_JOBS) -t
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all help bootstrap bootstrap-demo bootstrap-test bootstrap-bench bootstrap-lint demo test unit run-tests \
+.PHONY: all help bootstrap bootstrap-demo bootstrap-test bootstrap-bench bootstrap-lint demo test day unit run-tests \
 	run-tsan check-asan check-tsan fuzz run-fuzz bench lint tidy format install clean FORCE
 
 #: make             build build/release/redress (missing Debian packages are installed first)
@@ -93,6 +94,10 @@ unit: $(UNIT) $(REPLAY)
 
 run-tests: $(UNIT) $(REPLAY) $(INTEGRATION)
 	@$(RUN_TESTS) $(TEST_SECONDS) scripts/check-layers $(UNIT) $(replay_runs) $(INTEGRATION)
+
+#: make day         half an hour: a day of cases at 50 times its speed through the program
+day: $(BUILD)/tests/integration/test_day
+	DAY_SPEED=50 DAY_CASES=20000 $<
 
 #: make check-asan  the same under AddressSanitizer, LeakSanitizer and UBSan
 check-asan:
@@ -115,6 +120,7 @@ run-fuzz: $(FUZZ)
 bench: $(BIN) $(BENCH) | bootstrap-demo bootstrap-test bootstrap-bench
 	tests/bench/score_bench.py --build $(BUILD) --plot build/bench/plots
 	@for program in $(filter $(BUILD)/tests/bench/bench_%,$(BENCH)); do $$program || exit 1; done
+	tests/bench/allocate_files.py --program $(BIN)
 	tests/bench/run_bench.sh $(BUILD)
 
 #: make lint        layout, static analysis, shell scripts, layers
@@ -188,7 +194,14 @@ $(BUILD)/%.o: %.S | bootstrap
 	$(call say,AS)
 	$(Q)$(CC) -Wa,--noexecstack -MMD -MP -c -o $@ $<
 
-$(INTEGRATION): | $(BIN)
+$(PRELOAD): $(BUILD)/%.so: %.c | bootstrap
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(LANGUAGE) $(WARN) -O2 -g -fPIC -shared -o $@ $< -ldl
+
+$(BUILD)/tests/integration/test_day.o: DEFINES = -Itests \
+	-DFAST_CLOCK_LIBRARY='"$(BUILD)/tests/preload/fast_clock.so"'
+$(INTEGRATION): | $(BIN) $(PRELOAD)
 $(UNIT) $(INTEGRATION): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)

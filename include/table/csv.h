@@ -19,8 +19,8 @@ struct csv; /* opaque */
 enum status csv_open(const char *path, bool has_header, struct csv **csv,
                      struct err *err);
 
-/* The same from where an open input is, which stays the caller's and is his again after
- * csv_close. */
+/* The same from where an open input is, which stays the caller's and is his again after csv_close;
+ * its lines are counted no more. */
 enum status csv_open_input(struct input *input, bool has_header, struct csv **csv,
                            struct err *err);
 void csv_close(struct csv *csv); /* NULL is fine */
@@ -37,6 +37,7 @@ enum status csv_column_find(const struct csv *csv, const char *name, int *column
  * ragged row is refused with its line number. */
 enum status csv_next(struct csv *csv, bool *has_row, struct err *err);
 struct text csv_text(const struct csv *csv, int column);
+const struct text *csv_fields(const struct csv *csv); /* (column) */
 
 /* An empty field, nan, NaN, NA or null is NaN; inf, Inf and Infinity, with a sign or
  * not, are infinite: who cannot use them checks. Names line and column when it is not a

@@ -19,6 +19,8 @@ struct input {
     bool is_at_end;       /* nothing comes behind `end` */
     const char *name;     /* the path, or "standard input" */
 
+    bool has_lines; /* input_line is wanted: set unless the owner counts lines himself */
+
     char *window; /* private from here on */
     size_t window_bytes;
     int64_t window_line; /* where the window begins, from 1 */

@@ -14,7 +14,7 @@
 struct text_set; /* opaque */
 
 /* For at most count_max texts of bytes_max bytes together. Holds the bytes of the texts and 8 of
- * each, and for finding them another 16 to 32 of each. */
+ * each, and for finding them another 10 to 20 of each. */
 enum status text_set_open(int32_t count_max, int64_t bytes_max, struct text_set **set,
                           struct err *err);
 void text_set_close(struct text_set *set); /* NULL is fine */
@@ -26,6 +26,9 @@ struct text text_set_text(const struct text_set *set, int32_t index);
 
 /* -1 when it is not there. Not after text_set_seal. */
 int32_t text_set_find(const struct text_set *set, struct text text);
+
+/* The text will be looked for soon: begin to fetch what that takes. */
+void text_set_expect(const struct text_set *set, struct text text);
 
 /* The index of the text; *is_new when it was not there before. TOO_LARGE when it would be one too
  * many, EXHAUSTED without memory. Not after text_set_seal. */

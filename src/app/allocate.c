@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+enum { SLOW_ACTION_COUNT = 1000000 }; /* may take seconds to choose from */
+
 /* What a run needs, opened step by step. */
 struct job {
     const char *path, *output_path;
@@ -123,7 +125,8 @@ static enum status solve(struct job *job)
         return rc;
     snprintf(what, sizeof what, "choosing for %lld requests",
              (long long)job->instance.allocation.request_count);
-    progress_show(&job->progress, what, -1);
+    if (job->instance.action_count >= SLOW_ACTION_COUNT)
+        progress_announce(&job->progress, what);
     started_us = clock_monotonic_us(&system_clock);
     rc = allocation_solve(&job->instance.allocation, &job->result, &job->err);
     job->answer = (struct answer){

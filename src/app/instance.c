@@ -181,8 +181,12 @@ void instance_close(struct instance *instance)
 
 static bool is_beyond(const struct decimal *number)
 {
-    __int128 most = (__int128)ALLOCATION_NUMBER_MAX * decimal_power(number->decimals);
+    __int128 most;
 
+    if (number->digits <= ALLOCATION_NUMBER_MAX &&
+        number->digits >= -ALLOCATION_NUMBER_MAX)
+        return false;
+    most = (__int128)ALLOCATION_NUMBER_MAX * decimal_power(number->decimals);
     return number->digits > most || number->digits < -most;
 }
 

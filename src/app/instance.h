@@ -4,7 +4,7 @@
  * budgets and every further line one request; and CSV with the columns request, action, value and
  * cost, whose rows stand in any order. Each is read in one pass through a window, so only what is
  * kept of it takes memory: 12 bytes a request and 16 an action for the problem, and while it is
- * read 30 to 50 bytes and the id a request; 2 bytes an action when there are decimals; of CSV 4
+ * read 20 to 30 bytes and the id a request; 2 bytes an action when there are decimals; of CSV 4
  * bytes an action, which stay, as do the ids, and 8 more and a copy of a column when the rows of a
  * request are not adjacent.
  *

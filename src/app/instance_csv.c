@@ -27,6 +27,7 @@ struct action_name {
 struct table {
     struct csv *csv;
     const char *name;
+    const struct text *fields; /* of the row */
     int columns[COLUMN_COUNT];
     struct instance *instance;
     int32_t request; /* of the last row; -1: none */
@@ -52,7 +53,7 @@ __attribute__((format(printf, 4, 5), cold)) static enum status refuse(
 
 static struct text field_of(const struct table *table, int column)
 {
-    return csv_text(table->csv, table->columns[column]);
+    return table->fields[table->columns[column]];
 }
 
 /* ---- requests ---- */
@@ -76,6 +77,13 @@ static enum status scatter(struct table *table, struct err *err)
     return STATUS_OK;
 }
 
+static bool is_last_request(const struct table *table)
+{
+    return table->request >= 0 &&
+           text_equal(text_set_text(table->instance->requests, table->request),
+                      field_of(table, COLUMN_REQUEST));
+}
+
 static enum status find_request(struct table *table, struct err *err)
 {
     struct instance *instance = table->instance;
@@ -84,9 +92,6 @@ static enum status find_request(struct table *table, struct err *err)
     bool is_new;
     enum status rc;
 
-    if (table->request >= 0 &&
-        text_equal(text_set_text(instance->requests, table->request), id))
-        return STATUS_OK;
     rc = text_set_add(instance->requests, id, &table->request, &is_new, err);
     if (rc == STATUS_TOO_LARGE)
         return refuse(table, COLUMN_REQUEST, err, "%s (here, of requests)", err->text);
@@ -218,18 +223,23 @@ static enum status keep_row(struct table *table, struct err *err)
     return rc;
 }
 
+/* While the numbers are read, memory fetches where a new id belongs. */
 static enum status read_row(struct table *table, struct err *err)
 {
     struct instance *instance = table->instance;
+    bool is_same = is_last_request(table);
     struct decimal cost, value;
-    enum status rc = find_request(table, err);
+    enum status rc;
 
-    if (!rc)
-        rc = find_action(table, err);
-    if (!rc)
-        rc = read_number(table, COLUMN_VALUE, instance_value_fault, &value, err);
+    if (!is_same)
+        text_set_expect(instance->requests, field_of(table, COLUMN_REQUEST));
+    rc = read_number(table, COLUMN_VALUE, instance_value_fault, &value, err);
     if (!rc)
         rc = read_number(table, COLUMN_COST, instance_cost_fault, &cost, err);
+    if (!rc && !is_same)
+        rc = find_request(table, err);
+    if (!rc)
+        rc = find_action(table, err);
     if (!rc)
         rc = instance_add_action(instance, &cost, &value, err);
     if (rc == STATUS_TOO_LARGE)
@@ -255,8 +265,10 @@ static enum status read_rows(struct table *table, struct progress *progress,
 
     while (!rc && has_row) {
         rc = csv_next(table->csv, &has_row, err);
-        if (!rc && has_row)
+        if (!rc && has_row) {
+            table->fields = csv_fields(table->csv);
             rc = read_row(table, err);
+        }
         if (progress && ++count % PROGRESS_ROWS == 0)
             progress_show(progress, "reading", csv_progress(table->csv));
     }

@@ -13,6 +13,7 @@ static const struct command commands[] = {
     {"model", "Models: check, score, push, promote, ...", .run = command_model},
     {"decide", "Decide one case", .run = command_decide},
     {"replay", "Make decisions again and compare", .run = command_replay},
+    {"simulate", "Try a day of cases: pacing", .run = command_simulate},
     {"allocate", "Spend budgets best over many requests", .run = command_allocate},
     {"bench", "Measure: score", .run = command_bench},
     {"db", "The data: check, backup, stats, migrate", .run = command_db},

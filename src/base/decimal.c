@@ -131,7 +131,8 @@ static bool read_short(struct text text, struct decimal *decimal)
     int decimals;
 
     at += is_negative;
-    if (at == end || end - at > DECIMAL_DIGITS_MAX || !is_digit(*at) || !is_digit(end[-1]))
+    if (at == end || end - at > DECIMAL_DIGITS_MAX || !is_digit(*at) ||
+        !is_digit(end[-1]))
         return false;
     for (; at < end; at++) {
         unsigned digit = (unsigned)(*at - '0');

@@ -344,10 +344,20 @@ static enum status report(struct run *run, int64_t number, const int *order,
                                   err);
 }
 
+/* What it is compared with needs no ledger. */
+static void charge(struct run *run, int cell)
+{
+    const struct simulation *simulation = run->simulation;
+
+    for (int k = simulation->cell_starts[cell]; k < simulation->cell_starts[cell + 1];
+         k++)
+        run->budgets[simulation->cell_budgets[k]]->held += run->decision->amount;
+}
+
 /* The ledger wants to know whose money it is. */
 static enum status keep(struct run *run, int64_t at_us, struct err *err)
 {
-    const struct decision *decision = run->decision;
+    struct decision *decision = run->decision;
     struct decision_row row = {.created_at_us = at_us,
                                .updated_at_us = at_us,
                                .hold_expires_at_us = decision->hold_expires_at_us,
@@ -363,6 +373,7 @@ static enum status keep(struct run *run, int64_t at_us, struct err *err)
                                .context = text_of("{}")};
     enum status rc = STATUS_OK;
 
+    id_make("dec_", at_us, decision->id);
     memcpy(row.id, decision->id, sizeof row.id);
     if (decision->status == DECISION_HELD)
         rc = decision_insert(run->store, &row, err);
@@ -385,9 +396,10 @@ static enum status decide_one(struct run *run, int64_t number, struct err *err)
     see_budgets(run, given->cell, &decision->seen);
     rc = decision_finish(&asked, &run->arena, decision, err);
     arena_reset(&run->arena);
-    id_make("dec_", at_us, decision->id);
-    if (!rc)
+    if (!rc && run->settings->rule == SIMULATION_PACED)
         rc = keep(run, at_us, err);
+    else
+        charge(run, given->cell);
     if (!rc)
         rc = report(run, number, order, err);
     if (!rc && run->settings->rule == SIMULATION_PACED) {

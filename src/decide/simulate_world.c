@@ -15,13 +15,15 @@ enum {
     KIND_COUNT_MAX = 1000,
     DIMENSION_COUNT = 3, /* market, issue, segment */
     INCIDENT_COUNT = 3,
+    ISSUE_COUNT_MAX = 8,
+    SEGMENT_COUNT_MAX = 4,
 };
 
 #define VOLUME_TIMES     1.4 /* as many cases as were forecast */
 #define BURST_SHARE      0.2 /* of the cases come in incidents */
 #define GLOBAL_SHARE     0.4 /* of what would be spent at price 0, for all cases, */
-#define LOCAL_SHARE_LOW  0.3 /* and for those of one market, issue or segment */
-#define LOCAL_SHARE_HIGH 0.8
+#define LOCAL_SHARE_LOW  0.2 /* and for those of one market, issue or segment */
+#define LOCAL_SHARE_HIGH 0.6
 #define ORDER_MEDIAN     2500.0
 
 static const double credit_shares[ACTION_COUNT] = {0, 0.1, 0.2, 0.35, 0.6, 1};
@@ -66,13 +68,20 @@ static void make_dimension(struct world *world, struct dimension *dimension, int
         dimension->weights[k] /= sum;
 }
 
-/* One budget for all; beside it half of them for markets, a third for issues, the rest for segments. */
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* One budget for all; beside it about half of them for markets, a quarter for issues, the rest for
+ * segments; of many more than twenty, all the others for markets. */
 static void make_dimensions(struct world *world, int budget_count)
 {
     int left = budget_count - 1, made = 1;
-    int markets = left >= 6 ? (left + 1) / 2 : left;
-    int issues = (left - markets) * 3 / 5;
-    int segments = left - markets - issues;
+    int beside = left >= 6 ? left / 2 : 0;
+    int issues = least(beside * 3 / 5, ISSUE_COUNT_MAX);
+    int segments = least(beside - issues, SEGMENT_COUNT_MAX);
+    int markets = left - issues - segments;
 
     make_dimension(world, &world->dimensions[0], markets > 0 ? markets : 6, &made,
                    markets > 0);

@@ -254,6 +254,21 @@ static void score_row(const struct part *part, const double *row, double *raw)
     }
 }
 
+static bool is_by_blocks(const struct entry *entry, int range)
+{
+    return entry->quantizer && entry->choices[range].kernel->block;
+}
+
+/* How many forests are scored block by block; the others are scored row by row. */
+static int count_by_blocks(const struct part *part)
+{
+    int count = 0;
+
+    for (const struct entry *entry = part->from; entry < part->to; entry++)
+        count += is_by_blocks(entry, part->range);
+    return count;
+}
+
 /* Up to 64 rows by the kernels for blocks. */
 static void score_block(const struct part *part, const double *rows, int row_count,
                         double *raw)
@@ -264,7 +279,7 @@ static void score_block(const struct part *part, const double *rows, int row_cou
     for (const struct entry *entry = part->from; entry < part->to; entry++) {
         const struct choice *choice = &entry->choices[part->range];
 
-        if (!entry->quantizer || !choice->kernel->block)
+        if (!is_by_blocks(entry, part->range))
             continue;
         if (entry->quantizer != coded) {
             coded = entry->quantizer;
@@ -275,24 +290,18 @@ static void score_block(const struct part *part, const double *rows, int row_cou
     }
 }
 
-static bool has_blocks(const struct part *part)
-{
-    for (const struct entry *entry = part->from; entry < part->to; entry++)
-        if (entry->quantizer && entry->choices[part->range].kernel->block)
-            return true;
-    return false;
-}
-
 static void score(struct part part, const double *rows, int row_count)
 {
     while (row_count > 0) {
         int count = row_count < QUANTIZE_BLOCK ? row_count : QUANTIZE_BLOCK;
+        int by_blocks;
 
         part.range = row_range(count);
-        for (int r = 0; r < count; r++)
+        by_blocks = count_by_blocks(&part);
+        for (int r = 0; r < count && by_blocks < part.to - part.from; r++)
             score_row(&part, rows + (size_t)r * part.width,
                       part.raw + (size_t)r * part.stride);
-        if (has_blocks(&part))
+        if (by_blocks)
             score_block(&part, rows, count, part.raw);
         rows += (size_t)count * part.width;
         part.raw += (size_t)count * part.stride;

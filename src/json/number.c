@@ -17,23 +17,20 @@ static bool is_digit(char c)
 }
 
 /* Read a run of digits into number; false when there is none. */
-static bool read_digits(const char **at, const char *end, struct number *number)
+static inline bool read_digits(const char **at, const char *end, struct number *number)
 {
-    const char *start = *at, *p = *at;
+    const char *start = *at, *p = *at, *first;
     uint64_t digits = number->digits;
-    int64_t count = number->digit_count;
 
-    for (; p < end && is_digit(*p); p++) {
-        if (count == 0 && *p == '0')
-            continue;
-        if (count == 0)
-            number->first_digit = p;
-        if (count < NUMBER_DIGITS_EXACT)
-            digits = digits * 10 + (uint64_t)(*p - '0');
-        count++;
-    }
+    while (number->digit_count == 0 && p < end && *p == '0')
+        p++;
+    first = p;
+    for (; p < end && is_digit(*p); p++)
+        digits = digits * 10 + (uint64_t)(*p - '0');
+    if (number->digit_count == 0 && p > first)
+        number->first_digit = first;
     number->digits = digits;
-    number->digit_count = count;
+    number->digit_count += p - first;
     *at = p;
     return p > start;
 }

@@ -14,7 +14,8 @@ enum { NUMBER_DIGITS_EXACT = 19 }; /* as many always fit into 64 bits */
 struct number {
     const char *start, *end; /* all of it */
     const char *first_digit; /* the first that is not zero, or end */
-    uint64_t digits;         /* the first NUMBER_DIGITS_EXACT of them, as an integer */
+    uint64_t digits;         /* as an integer; meaningless when there are more than
+                                NUMBER_DIGITS_EXACT */
     int64_t digit_count;     /* from the first that is not zero */
     int64_t exponent;        /* of the last digit */
     bool is_negative, is_integer;

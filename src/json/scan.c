@@ -408,11 +408,33 @@ static bool read_number(struct json_scan *scan, const char *wanted, struct numbe
     return true;
 }
 
+enum { SHORT_DIGIT_COUNT = 18 }; /* so many do not overflow */
+
+/* A plain integer of few digits, as nearly all are; false when it takes a closer look. */
+static bool read_short_int(struct json_scan *scan, int64_t *value)
+{
+    const char *at = scan->at, *end = scan->end, *first;
+    bool is_negative = at < end && *at == '-';
+    int64_t size = 0;
+
+    first = at += is_negative;
+    for (; at < end && at - first < SHORT_DIGIT_COUNT && *at >= '0' && *at <= '9'; at++)
+        size = size * 10 + (*at - '0');
+    if (at == first || at - first == SHORT_DIGIT_COUNT || at == end || *at == '.' ||
+        *at == 'e' || *at == 'E' || (*first == '0' && at - first > 1))
+        return false;
+    *value = is_negative ? -size : size;
+    scan->at = at;
+    return true;
+}
+
 bool json_int(struct json_scan *scan, int64_t *value)
 {
     const uint64_t size_max = INT64_MAX;
     struct number number = {0};
 
+    if (next_byte(scan) && read_short_int(scan, value))
+        return true;
     if (!read_number(scan, "an integer", &number))
         return false;
     if (!number.is_integer)

@@ -29,7 +29,7 @@ struct clearing_curve clearing_curve_make(const struct demand *demand, double *r
     above[count] = area[count] = 0;
     for (int i = count - 1; i >= 0; i--) {
         int bin = demand->low + i;
-        double width = demand_edge(bin + 1) - demand_edge(bin);
+        double width = demand_edges[bin + 1] - demand_edges[bin];
 
         above[i] = above[i + 1] + demand->charges[bin];
         area[i] = area[i + 1] + 0.5 * width * (above[i] + above[i + 1]);
@@ -47,17 +47,17 @@ static struct reading read_curve(const struct clearing_curve *curve, double pric
     int bin, i;
     double low, high, left;
 
-    if (curve->low == curve->high || price >= demand_edge(curve->high))
+    if (curve->low == curve->high || price >= demand_edges[curve->high])
         return (struct reading){0};
-    low = demand_edge(curve->low);
+    low = demand_edges[curve->low];
     if (price < low)
         return (struct reading){.demand = curve->above[0],
                                 .area = curve->area[0] + (low - price) * curve->above[0]};
     bin = price > 0 ? demand_bin(price) : 0;
     bin = bin < curve->low ? curve->low : bin >= curve->high ? curve->high - 1 : bin;
     i = bin - curve->low;
-    low = demand_edge(bin);
-    high = demand_edge(bin + 1);
+    low = demand_edges[bin];
+    high = demand_edges[bin + 1];
     left = fmax(0, high - price);
     struct reading reading = {.steepness =
                                   (curve->above[i] - curve->above[i + 1]) / (high - low)};
@@ -150,7 +150,7 @@ static double excess(const struct search *search, int budget, double price)
 /* The lowest price of one budget that fits, the others as they are: by halves of its logarithm. */
 static void settle_one(struct search *search, int budget)
 {
-    double low = demand_edge(1) / 4, high = demand_edge(DEMAND_BIN_COUNT);
+    double low = demand_edges[1] / 4, high = demand_edges[DEMAND_BIN_COUNT];
 
     if (excess(search, budget, 0) <= 0) {
         search->prices[budget] = 0;
@@ -177,7 +177,7 @@ static void sweep(struct search *search, int sweep_count)
 
             settle_one(search, b);
             moved = fmax(moved, fabs(search->prices[b] - was) /
-                                    (search->prices[b] + was + demand_edge(1)));
+                                    (search->prices[b] + was + demand_edges[1]));
         }
         if (moved < 1e-7)
             return;

@@ -6,19 +6,19 @@
 #include <pthread.h>
 #include <string.h>
 
-static double edges[DEMAND_BIN_COUNT + 1];
+double demand_edges[DEMAND_BIN_COUNT + 1];
 static pthread_once_t edges_once = PTHREAD_ONCE_INIT;
 
 static void make_edges(void)
 {
     for (int i = 1; i <= DEMAND_BIN_COUNT; i++)
-        edges[i] = exp2(DEMAND_EXPONENT_MIN + (double)(i - 1) / DEMAND_BINS_PER_OCTAVE);
+        demand_edges[i] =
+            exp2(DEMAND_EXPONENT_MIN + (double)(i - 1) / DEMAND_BINS_PER_OCTAVE);
 }
 
-double demand_edge(int bin)
+void demand_begin(void)
 {
     pthread_once(&edges_once, make_edges);
-    return edges[bin];
 }
 
 int demand_bin(double price)
@@ -153,7 +153,7 @@ double demand_at(const struct demand *demand, double price)
     for (int i = demand->high - 1; i >= demand->low && i > bin; i--)
         sum += demand->charges[i];
     if (bin >= demand->low && bin < demand->high)
-        sum += demand->charges[bin] * fmax(0, demand_edge(bin + 1) - price) /
-               (demand_edge(bin + 1) - demand_edge(bin));
+        sum += demand->charges[bin] * fmax(0, demand_edges[bin + 1] - price) /
+               (demand_edges[bin + 1] - demand_edges[bin]);
     return sum;
 }

@@ -23,8 +23,11 @@ struct demand {
     float charges[DEMAND_BIN_COUNT]; /* minor units */
 };
 
-/* Price at which a bin begins, 0 to DEMAND_BIN_COUNT. */
-double demand_edge(int bin);
+/* Price at which each bin begins, and the last ends. Filled by demand_begin. */
+extern double demand_edges[DEMAND_BIN_COUNT + 1];
+
+/* Before anything else here; again does no harm. Any thread. */
+void demand_begin(void);
 
 /* The bin of a price > 0. */
 int demand_bin(double price);

@@ -44,6 +44,7 @@ enum status pacer_open(struct pacer **pacer, struct err *err)
 {
     struct pacer *opened = calloc(1, sizeof *opened);
 
+    demand_begin();
     if (opened) {
         opened->cells = calloc(PACER_CELL_COUNT_MAX, sizeof *opened->cells);
         opened->table = malloc(TABLE_COUNT * sizeof *opened->table);

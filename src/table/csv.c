@@ -176,19 +176,12 @@ static enum status read_quoted(struct csv *csv, struct err *err)
 
 #define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
 
-/* The high bit of each byte that is the one wanted. */
-static inline uint64_t bytes_equal(uint64_t word, char wanted)
-{
-    uint64_t other = word ^ EACH_BYTE((unsigned char)wanted);
-
-    return ~(((other & EACH_BYTE(0x7f)) + EACH_BYTE(0x7f)) | other | EACH_BYTE(0x7f));
-}
-
-/* Commas, newlines and quotes among the next bytes, at most eight: the high bit of each, the first
- * byte lowest. */
+/* Where commas, newlines and quotes may be among the next bytes, at most eight: the high bit of each,
+ * the first byte lowest. They are the few bytes up to ',' that tables hold, and one subtraction finds
+ * all of those; it may also mark others, so that each has to be looked at. */
 static inline uint64_t find_marks(const char *at, const char *end)
 {
-    uint64_t word = 0;
+    uint64_t word = EACH_BYTE(0x7f);
 
     if (end - at >= 8)
         memcpy(&word, at, 8);
@@ -196,7 +189,7 @@ static inline uint64_t find_marks(const char *at, const char *end)
         memcpy(&word, at, (size_t)(end - at));
     if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
         word = __builtin_bswap64(word);
-    return bytes_equal(word, ',') | bytes_equal(word, '\n') | bytes_equal(word, '"');
+    return (word - EACH_BYTE(',' + 1)) & ~word & EACH_BYTE(0x80);
 }
 
 enum cut {
@@ -218,6 +211,8 @@ static enum cut cut_record(struct csv *csv, const char **record_end, enum status
 
             if (*mark == '"')
                 return CUT_QUOTE;
+            if (*mark != ',' && *mark != '\n')
+                continue;
             *record_end = mark;
             *rc = add_field(csv, field, (size_t)(mark - field), err);
             if (*rc || *mark == '\n')
@@ -310,6 +305,7 @@ static enum status open_csv(const char *path, struct input *input, bool has_head
     opened->next_line = 1;
     if (!input)
         rc = input_open(path, &opened->own, err);
+    opened->input->has_lines = false;
     if (!rc)
         rc = read_columns(opened, has_header, err);
     if (rc)
@@ -438,6 +434,11 @@ enum status csv_next(struct csv *csv, bool *has_row, struct err *err)
 struct text csv_text(const struct csv *csv, int column)
 {
     return csv->fields[column];
+}
+
+const struct text *csv_fields(const struct csv *csv)
+{
+    return csv->fields;
 }
 
 enum status csv_number(const struct csv *csv, int column, double *number, struct err *err)

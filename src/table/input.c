@@ -32,7 +32,8 @@ static void slide(struct input *input)
 {
     size_t bytes = (size_t)(input->end - input->at);
 
-    input->window_line += count_lines(input->window, input->at);
+    if (input->has_lines)
+        input->window_line += count_lines(input->window, input->at);
     memmove(input->window, input->at, bytes);
     input->at = input->window;
     input->end = input->window + bytes;
@@ -96,8 +97,10 @@ enum status input_open(const char *path, struct input *input, struct err *err)
 {
     struct stat info;
 
-    *input =
-        (struct input){.file = -1, .window_line = 1, .window_bytes = WINDOW_BYTES_MIN};
+    *input = (struct input){.file = -1,
+                            .has_lines = true,
+                            .window_line = 1,
+                            .window_bytes = WINDOW_BYTES_MIN};
     input->is_stdin = strcmp(path, "-") == 0;
     input->name = input->is_stdin ? "standard input" : path;
     input->file = input->is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);

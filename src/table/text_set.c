@@ -1,4 +1,8 @@
-/* text_set.c - texts one behind the other, and a table of their hashes with open addressing. */
+/* text_set.c - texts one behind the other, and a table of their hashes with open addressing.
+ *
+ * A search reads a byte a slot, a part of the hash, so that what it walks through stays in the
+ * caches far longer than the indices would; most searches are for what is not there, and need no
+ * more. */
 #include "table/text_set.h"
 
 #include <assert.h>
@@ -7,18 +11,19 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
-enum { SLOT_COUNT_MIN = 64, TEXT_COUNT_MIN = 32, POOL_BYTES_MIN = 512, HUGE_PAGE_BYTES = 2 << 20 };
-
-struct slot {
-    uint32_t hash;
-    int32_t index; /* -1: free */
+enum {
+    SLOT_COUNT_MIN = 64,
+    TEXT_COUNT_MIN = 32,
+    POOL_BYTES_MIN = 512,
+    HUGE_PAGE_BYTES = 2 << 20
 };
 
 struct text_set {
     uint64_t key[2];
-    struct slot *slots; /* slot_count of them, a power of two; at most half are taken */
-    uint32_t slot_count;
-    int64_t *ends; /* (name): where its bytes end in the pool */
+    uint8_t *tags;       /* (slot): 0 free, else some bits of the hash, the lowest set */
+    int32_t *indices;    /* (slot) */
+    uint32_t slot_count; /* a power of two; at most half are taken */
+    int64_t *ends;       /* (name): where its bytes end in the pool */
     int32_t count, capacity, count_max;
     char *pool;
     int64_t pool_capacity, bytes_max;
@@ -57,52 +62,66 @@ static uint32_t hash_of(const struct text_set *set, struct text text)
 
 /* ---- the table ---- */
 
-static struct slot *slot_of(const struct text_set *set, uint32_t hash, struct text text)
+static uint8_t tag_of(uint32_t hash)
 {
-    uint32_t mask = set->slot_count - 1;
-
-    for (uint32_t at = hash & mask;; at = (at + 1) & mask) {
-        struct slot *slot = &set->slots[at];
-
-        if (slot->index < 0 ||
-            (slot->hash == hash && text_equal(text_set_text(set, slot->index), text)))
-            return slot;
-    }
+    return (uint8_t)(hash >> 24 | 1);
 }
 
-/* Every search goes to another place of the table: with huge pages most of them do without a walk
- * through the page tables, which took longer than all the rest. */
-static struct slot *alloc_slots(uint32_t count)
+/* The slot that holds the text, or the free one where it belongs. */
+static uint32_t slot_of(const struct text_set *set, uint32_t hash, struct text text)
 {
-    size_t bytes = count * sizeof(struct slot);
-    void *slots = bytes < HUGE_PAGE_BYTES ? malloc(bytes) : aligned_alloc(HUGE_PAGE_BYTES, bytes);
+    uint32_t mask = set->slot_count - 1, at = hash & mask;
+    uint8_t tag = tag_of(hash);
 
-    if (slots && bytes >= HUGE_PAGE_BYTES)
-        madvise(slots, bytes, MADV_HUGEPAGE);
-    if (slots)
-        memset(slots, 0xff, bytes);
-    return slots;
+    while (
+        set->tags[at] != 0 &&
+        (set->tags[at] != tag || !text_equal(text_set_text(set, set->indices[at]), text)))
+        at = (at + 1) & mask;
+    return at;
 }
 
+/* Every search goes to another place of a table: with huge pages most do without a walk through
+ * the page tables. The table is a power of two, so it is whole pages. */
+static void *alloc_table(size_t bytes)
+{
+    void *table =
+        bytes < HUGE_PAGE_BYTES ? malloc(bytes) : aligned_alloc(HUGE_PAGE_BYTES, bytes);
+
+    if (table && bytes >= HUGE_PAGE_BYTES)
+        madvise(table, bytes, MADV_HUGEPAGE);
+    return table;
+}
+
+static void put_slot(struct text_set *set, uint32_t slot, uint32_t hash, int32_t index)
+{
+    set->tags[slot] = tag_of(hash);
+    set->indices[slot] = index;
+}
+
+/* A table of another size, with all texts that are there. */
 static enum status make_slots(struct text_set *set, uint32_t count, struct err *err)
 {
-    struct slot *slots = alloc_slots(count), *old = set->slots;
-    uint32_t old_count = set->slot_count, mask = count - 1;
+    uint8_t *tags = alloc_table(count);
+    int32_t *indices = alloc_table(count * sizeof *indices);
 
-    if (!slots)
+    if (!tags || !indices) {
+        free(tags);
+        free(indices);
         return err_set(err, STATUS_EXHAUSTED, "out of memory for a set of texts");
-    for (uint32_t i = 0; i < old_count; i++) {
-        uint32_t at = old[i].hash & mask;
-
-        if (old[i].index < 0)
-            continue;
-        while (slots[at].index >= 0)
-            at = (at + 1) & mask;
-        slots[at] = old[i];
     }
-    free(old);
-    set->slots = slots;
+    memset(tags, 0, count);
+    free(set->tags);
+    free(set->indices);
+    set->tags = tags;
+    set->indices = indices;
     set->slot_count = count;
+    for (int32_t i = 0; i < set->count; i++) {
+        uint32_t hash = hash_of(set, text_set_text(set, i)), at = hash & (count - 1);
+
+        while (tags[at] != 0)
+            at = (at + 1) & (count - 1);
+        put_slot(set, at, hash, i);
+    }
     return STATUS_OK;
 }
 
@@ -132,7 +151,8 @@ void text_set_close(struct text_set *set)
 {
     if (!set)
         return;
-    free(set->slots);
+    free(set->tags);
+    free(set->indices);
     free(set->ends);
     free(set->pool);
     free(set);
@@ -152,8 +172,16 @@ struct text text_set_text(const struct text_set *set, int32_t index)
 
 int32_t text_set_find(const struct text_set *set, struct text text)
 {
-    assert(set->slots);
-    return slot_of(set, hash_of(set, text), text)->index;
+    uint32_t slot;
+
+    assert(set->tags);
+    slot = slot_of(set, hash_of(set, text), text);
+    return set->tags[slot] != 0 ? set->indices[slot] : -1;
+}
+
+void text_set_expect(const struct text_set *set, struct text text)
+{
+    __builtin_prefetch(&set->tags[hash_of(set, text) & (set->slot_count - 1)], 1);
 }
 
 /* ---- adding ---- */
@@ -212,22 +240,21 @@ static enum status append(struct text_set *set, struct text text, struct err *er
 enum status text_set_add(struct text_set *set, struct text text, int32_t *index,
                          bool *is_new, struct err *err)
 {
-    uint32_t hash = hash_of(set, text);
-    struct slot *slot;
+    uint32_t hash = hash_of(set, text), slot;
     enum status rc;
 
-    assert(set->slots);
+    assert(set->tags);
     slot = slot_of(set, hash, text);
-    *is_new = slot->index < 0;
+    *is_new = set->tags[slot] == 0;
     if (!*is_new) {
-        *index = slot->index;
+        *index = set->indices[slot];
         return STATUS_OK;
     }
     rc = append(set, text, err);
     if (rc)
         return rc;
     *index = set->count - 1;
-    *slot = (struct slot){hash, *index};
+    put_slot(set, slot, hash, *index);
     return (uint32_t)set->count * 2 > set->slot_count
                ? make_slots(set, set->slot_count * 2, err)
                : STATUS_OK;
@@ -235,7 +262,9 @@ enum status text_set_add(struct text_set *set, struct text text, int32_t *index,
 
 void text_set_seal(struct text_set *set)
 {
-    free(set->slots);
-    set->slots = NULL;
+    free(set->tags);
+    free(set->indices);
+    set->tags = NULL;
+    set->indices = NULL;
     set->slot_count = 0;
 }

@@ -33,6 +33,9 @@ MODELS = {
                                                 (1024, 0): (20, 5), (1, 1): (4, 3)}),
     "depth6_100": ("100 trees of depth 6", {(1, 0): (50, 2.5), (8, 0): (10, 3), (64, 0): (None, None),
                                             (1024, 0): (None, None), (1, 1): (4, 3)}),
+    "depth10_100": ("100 trees of depth 10", {(1, 0): (None, None), (8, 0): (None, None),
+                                              (64, 0): (None, None), (1024, 0): (None, None),
+                                              (1, 1): (None, None)}),
 }
 LOAD_MS_GOAL, FOUR_ARMS_US_GOAL = 50, 8
 

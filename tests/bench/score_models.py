@@ -22,6 +22,7 @@ import xgboost
 
 CASES, FEATURES, ROWS, ROUNDS, SEED = 40000, 28, 2048, 500, 20
 DEPTH6 = {"tree_method": "hist", "max_depth": 6}
+DEPTH10 = {"tree_method": "hist", "max_depth": 10}
 LEAVES31 = {"tree_method": "hist", "grow_policy": "lossguide", "max_leaves": 31, "max_depth": 0}
 
 
@@ -55,15 +56,15 @@ def signal(rows, kind, arm):
 
 
 def train(job):
-    """One model, of 500 trees, over the same cases as all others."""
-    arm, parameters = job
+    """One model over the same cases as all others."""
+    arm, parameters, rounds = job
     rows, kind = draw(CASES, numpy.random.default_rng(SEED))
     rng = numpy.random.default_rng([SEED, arm])
     chance = 1 / (1 + numpy.exp(-signal(rows, kind, arm)))
     label = (rng.random(len(rows)) < chance).astype(float)
     data = xgboost.DMatrix(hide(rows, rng).astype(numpy.float32), label)
     settings = {"objective": "binary:logistic", "eta": 0.1, "seed": SEED, "nthread": 1, "verbosity": 0}
-    return xgboost.train({**settings, **parameters}, data, ROUNDS)
+    return xgboost.train({**settings, **parameters}, data, rounds)
 
 
 def write_rows(folder, rows):
@@ -102,10 +103,12 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     rng = numpy.random.default_rng(SEED + 1)
     asked = hide(draw(ROWS, rng)[0], rng)
-    jobs = [(0, LEAVES31)] + [(arm, DEPTH6) for arm in range(4)]
+    jobs = [(0, LEAVES31, ROUNDS), (0, DEPTH10, ROUNDS // 5)]
+    jobs += [(arm, DEPTH6, ROUNDS) for arm in range(4)]
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        leaves31, *arms = pool.map(train, jobs, chunksize=1)
+        leaves31, depth10, *arms = pool.map(train, jobs, chunksize=1)
     leaves31.save_model(folder / "leaves31_500.json")
+    depth10.save_model(folder / "depth10_100.json")
     arms[0].save_model(folder / "depth6_500.json")
     arms[0][:100].save_model(folder / "depth6_100.json")
     write_rows(folder, asked)

@@ -15,8 +15,8 @@
 
 #include "support/case_stream.h"
 #include "support/folder.h"
+#include "support/refund_world.h"
 #include "support/server.h"
-#include "table/csv.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -25,15 +25,9 @@
 
 enum {
     CASE_COUNT = 6000,
-    DOSE_COUNT = 4,
 };
 
-static const int64_t doses[DOSE_COUNT] = {500, 1000, 1500, 2000};
-/* Of a credit; one in ten is never used. */
-static const double cost_share = 0.9;
-
-static char *cases[CASE_COUNT];
-static double true_effects[CASE_COUNT][DOSE_COUNT];
+static struct refund_world world;
 static struct stream_answer free_answers[CASE_COUNT]; /* if money were no matter */
 static bool is_skipped;
 
@@ -52,53 +46,6 @@ static int number_from(const char *variable, int preset, int max)
     exit(2);
 }
 
-/* --- the world ------------------------------------------------------------------------------ */
-
-static void read_truth(const char *path)
-{
-    struct csv *csv;
-    struct err err;
-    bool has_row;
-
-    err_clear(&err);
-    assert_int_equal(csv_open(path, true, &csv, &err), 0);
-    for (int i = 0; i < CASE_COUNT; i++) {
-        assert_int_equal(csv_next(csv, &has_row, &err), 0);
-        assert_true(has_row);
-        for (int dose = 0; dose < DOSE_COUNT; dose++) {
-            char name[32];
-            int column;
-
-            snprintf(name, sizeof name, "effect_%lld", (long long)doses[dose]);
-            assert_int_equal(csv_column_find(csv, name, &column, &err), 0);
-            assert_int_equal(csv_number(csv, column, &true_effects[i][dose], &err), 0);
-        }
-    }
-    csv_close(csv);
-}
-
-static void read_cases(const char *path)
-{
-    FILE *file = fopen(path, "re");
-
-    assert_non_null(file);
-    for (int i = 0; i < CASE_COUNT; i++) {
-        size_t room = 0;
-
-        assert_true(getline(&cases[i], &room, file) > 0);
-    }
-    fclose(file);
-}
-
-static double true_value(int asked, int64_t amount)
-{
-    for (int dose = 0; dose < DOSE_COUNT; dose++)
-        if (doses[dose] == amount)
-            return true_effects[asked][dose] - cost_share * (double)amount;
-    assert_int_equal(amount, 0);
-    return 0;
-}
-
 /* --- one way to spend it -------------------------------------------------------------------- */
 
 struct spending {
@@ -109,7 +56,7 @@ struct spending {
 
 static void spend_on(struct spending *spending, int asked, int64_t amount)
 {
-    spending->values[asked] = true_value(asked, amount);
+    spending->values[asked] = refund_world_value(&world, asked, amount);
     spending->value += spending->values[asked];
     spending->amount += amount;
     spending->count += amount > 0;
@@ -134,13 +81,13 @@ static int offers_of(int asked, bool is_by_truth,
     const struct stream_answer *answer = &free_answers[asked];
     int count = 0;
 
-    for (int k = 0; k < (is_by_truth ? DOSE_COUNT : answer->option_count); k++) {
-        int64_t amount = is_by_truth ? doses[k] : answer->options[k].amount;
+    for (int k = 0; k < (is_by_truth ? WORLD_DOSE_COUNT : answer->option_count); k++) {
+        int64_t amount = is_by_truth ? world_doses[k] : answer->options[k].amount;
 
         if (amount > 0)
             offers[count++] = (struct offer){
-                is_by_truth ? true_effects[asked][k] : answer->options[k].effect,
-                is_by_truth ? cost_share * (double)amount : answer->options[k].cost,
+                is_by_truth ? world.effects[asked][k] : answer->options[k].effect,
+                is_by_truth ? world_cost_share * (double)amount : answer->options[k].cost,
                 amount};
     }
     return count;
@@ -206,12 +153,12 @@ static void stage_open(struct stage *stage, json_t *budget)
                                     .authorization = stage->authorization,
                                     .connection_count = connection_count};
     model_install(listen, stage->authorization, "credit_uplift", "models/credit_uplift");
-    json_decref(
-        server_call(listen, stage->authorization, "PUT", "/v1/policies/goodwill",
-                    json_pack("{s:s, s:s, s:{s:[i, i, i, i]}}", "currency", "USD",
-                              "model", "credit_uplift", "menu", "amounts", (int)doses[0],
-                              (int)doses[1], (int)doses[2], (int)doses[3]),
-                    201));
+    json_decref(server_call(listen, stage->authorization, "PUT", "/v1/policies/goodwill",
+                            json_pack("{s:s, s:s, s:{s:[i, i, i, i]}}", "currency", "USD",
+                                      "model", "credit_uplift", "menu", "amounts",
+                                      (int)world_doses[0], (int)world_doses[1],
+                                      (int)world_doses[2], (int)world_doses[3]),
+                            201));
     json_object_set_new(budget, "id", json_string("bud_all"));
     json_object_set_new(budget, "currency", json_string("USD"));
     json_object_set_new(budget, "period", json_string("total"));
@@ -243,7 +190,7 @@ static int64_t decide_all(json_t *budget, struct stream_answer *answers,
     int64_t held;
 
     stage_open(&stage, budget);
-    stream_decide(&stage.stream, cases, CASE_COUNT, answers);
+    stream_decide(&stage.stream, world.cases, CASE_COUNT, answers);
     held = stage_held(&stage);
     printf("%d cases decided in %.1f s\n", CASE_COUNT, stage.stream.seconds);
     stage_close(&stage);
@@ -303,7 +250,7 @@ static void a_priced_budget_buys_more_than_one_that_is_served_first_come(void **
         skip();
     stage_open(&stage, json_pack("{s:I}", "limit", (json_int_t)1000000000));
     stage.stream.is_dry_run = true;
-    stream_decide(&stage.stream, cases, CASE_COUNT, free_answers);
+    stream_decide(&stage.stream, world.cases, CASE_COUNT, free_answers);
     assert_int_equal(stage_held(&stage), 0);
     stage_close(&stage);
     spending_of(free_answers, &all);
@@ -344,36 +291,15 @@ static void a_priced_budget_buys_more_than_one_that_is_served_first_come(void **
 
 static int make_world(void **state)
 {
-    char *folder = folder_temporary(), command[8192], path[4096];
-
     (void)state;
-    if (!folder)
-        return -1;
-    if (system("/usr/bin/python3 -c 'import numpy' 2>/dev/null") != 0) {
-        printf("SKIPPED: python3-numpy is not installed\n");
-        is_skipped = true;
-        free(folder);
-        return 0;
-    }
-    snprintf(command, sizeof command,
-             "/usr/bin/python3 scripts/refund_world.py --cases %d --seed %d --json "
-             "--output '%s/cases.ndjson' --truth '%s/truth.csv'",
-             CASE_COUNT, world_seed, folder, folder);
-    if (system(command) != 0)
-        return -1;
-    snprintf(path, sizeof path, "%s/cases.ndjson", folder);
-    read_cases(path);
-    snprintf(path, sizeof path, "%s/truth.csv", folder);
-    read_truth(path);
-    free(folder);
+    is_skipped = !refund_world_open(CASE_COUNT, world_seed, &world);
     return 0;
 }
 
 static int forget_world(void **state)
 {
     (void)state;
-    for (int i = 0; i < CASE_COUNT; i++)
-        free(cases[i]);
+    refund_world_close(&world);
     return 0;
 }
 

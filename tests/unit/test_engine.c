@@ -221,6 +221,33 @@ static void every_kernel_finds_the_leaf_of_every_tree(void **state)
     unsetenv("REDRESS_ISA");
 }
 
+/* Kernels take trees in chunks of up to 512. */
+static void every_kernel_goes_on_after_many_trees(void **state)
+{
+    int taken[64] = {0};
+    struct rng rng;
+
+    (void)state;
+    rng_seed_printed(&rng);
+    for (int i = 0; i < 8; i++) {
+        struct forest_shape shape = {
+            .dialect = i % 2 ? FOREST_XGBOOST : FOREST_LIGHTGBM,
+            .feature_count = 28,
+            .tree_count = 513 + (int)rng_below(&rng, 600),
+            .group_count = 1 + i / 4,
+            .depth_max = 2 + (int)rng_below(&rng, 10),
+            .leaf_count_max = 60,
+            .grid = 100,
+        };
+
+        shape.tree_count -= shape.tree_count % shape.group_count;
+        check_shape(&rng, &shape, taken);
+    }
+    for (int i = 0; kernels[i]; i++)
+        if (strcmp(kernels[i]->name, "twig") == 0)
+            assert_true(taken[i] == 8 || kernels[i]->isa > cpu_isa());
+}
+
 /* ---- the engine ---- */
 
 static void compare_engine(struct rng *rng, const struct engine *engine,
@@ -404,6 +431,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kernel_gives_the_plain_scores_to_the_bit),
         cmocka_unit_test(every_kernel_finds_the_leaf_of_every_tree),
+        cmocka_unit_test(every_kernel_goes_on_after_many_trees),
         cmocka_unit_test(an_engine_gives_the_plain_scores_of_all_its_forests),
         cmocka_unit_test(forests_with_too_many_slots_are_scored_all_the_same),
         cmocka_unit_test(an_engine_of_nothing_gives_nothing),

@@ -119,10 +119,10 @@ static double decide(struct stage *stage, uint64_t cell, int64_t at_us)
         stage->budgets[budgets[i]].remaining -= options[best].amount;
         stage->budgets[budgets[i]].case_count++;
     }
-    pacer_note(stage->pacer, &(struct pacer_case){.cell = cell,
-                                                  .at_us = at_us,
-                                                  .options = options,
-                                                  .option_count = OPTION_COUNT});
+    (void)pacer_note(stage->pacer, &(struct pacer_case){.cell = cell,
+                                                        .at_us = at_us,
+                                                        .options = options,
+                                                        .option_count = OPTION_COUNT});
     return options[best].value;
 }
 
@@ -225,6 +225,352 @@ static void budgets_that_share_cases_all_fit(void **state)
     stage_close(&stage);
 }
 
+static void an_even_plan_follows_the_clock_whatever_the_cases_do(void **state)
+{
+    struct stage stage;
+
+    (void)state;
+    stage_open(&stage, 1, 200000);
+    stage.budgets[0].plan = PACER_EVEN;
+    solve(&stage, START);
+    run(&stage, START, START + DAY, 4000);
+    roll(&stage);
+    run(&stage, START + DAY, START + DAY + DAY / 2, 1000);
+    assert_true(fabs(share_left(&stage, 0) - 0.5) < 0.08);
+    run(&stage, START + DAY + DAY / 2, START + 2 * DAY, 3000);
+    assert_true(share_left(&stage, 0) < 0.01);
+    stage_close(&stage);
+}
+
+static void money_at_once_has_no_price(void **state)
+{
+    struct stage stage;
+
+    (void)state;
+    stage_open(&stage, 1, 200000);
+    stage.budgets[0].plan = PACER_ASAP;
+    run(&stage, START, START + DAY / 2, 2000);
+    assert_true(stage.outlooks[0].price == 0);
+    assert_true(share_left(&stage, 0) < 0.01);
+    stage_close(&stage);
+}
+
+static void money_for_all_has_no_price(void **state)
+{
+    struct stage stage;
+
+    (void)state;
+    stage_open(&stage, 1, 100000000);
+    solve(&stage, START);
+    run(&stage, START, START + DAY / 2, 2000);
+    assert_true(stage.outlooks[0].price == 0);
+    stage_close(&stage);
+}
+
+/* Budget 1 has a week, budget 0 a day: each spends over its own time. */
+static void budgets_of_a_day_and_of_a_week_each_keep_their_own_time(void **state)
+{
+    struct stage stage;
+
+    (void)state;
+    stage_open(&stage, 2, 150000);
+    stage.budgets[1].period_ends_us = START + 7 * DAY;
+    stage.budgets[1].remaining = stage.limits[1] = 150000;
+    solve(&stage, START);
+    run(&stage, START, START + DAY, 4000);
+    assert_true(share_left(&stage, 0) < 0.01);
+    assert_true(fabs(share_left(&stage, 1) - 6.0 / 7) < 0.05);
+    for (int day = 1; day < 7; day++) {
+        stage.budgets[0].remaining = stage.limits[0];
+        stage.budgets[0].case_count = 0;
+        stage.budgets[0].period_starts_us += DAY;
+        stage.budgets[0].period_ends_us += DAY;
+        run(&stage, START + day * DAY, START + (day + 1) * DAY, 4000);
+        assert_true(share_left(&stage, 0) < 0.01);
+    }
+    assert_true(share_left(&stage, 1) < 0.02);
+    stage_close(&stage);
+}
+
+static void a_limit_that_changes_while_a_day_runs_is_priced_at_once(void **state)
+{
+    struct stage stage;
+    double before, scarce;
+
+    (void)state;
+    stage_open(&stage, 1, 200000);
+    solve(&stage, START);
+    run(&stage, START, START + DAY / 2, 2000);
+    before = stage.outlooks[0].price;
+    stage.budgets[0].remaining /= 4;
+    solve(&stage, START + DAY / 2);
+    scarce = stage.outlooks[0].price;
+    assert_true(scarce > 1.2 * before);
+    stage.budgets[0].remaining *= 16;
+    solve(&stage, START + DAY / 2);
+    assert_true(stage.outlooks[0].price < 0.8 * before);
+    stage.budgets[0].remaining = -100;
+    solve(&stage, START + DAY / 2);
+    assert_true(stage.outlooks[0].price > scarce && isfinite(stage.outlooks[0].price));
+    stage_close(&stage);
+}
+
+static void what_is_expected_back_makes_budget_cheaper(void **state)
+{
+    struct stage stage;
+    double before;
+
+    (void)state;
+    stage_open(&stage, 1, 200000);
+    solve(&stage, START);
+    run(&stage, START, START + DAY / 2, 2000);
+    solve(&stage, START + DAY / 2);
+    before = stage.outlooks[0].price;
+    stage.budgets[0].open = 50000;
+    solve(&stage, START + DAY / 2);
+    assert_true(stage.outlooks[0].price < 0.9 * before);
+    stage_close(&stage);
+}
+
+static void a_budget_that_no_case_was_charged_to_keeps_its_price(void **state)
+{
+    struct stage stage;
+
+    (void)state;
+    stage_open(&stage, 6, 200000); /* no case is of cells 4 and 5 */
+    stage.outlooks[5].price = 0.75;
+    solve(&stage, START);
+    run(&stage, START, START + DAY / 2, 1000);
+    assert_true(stage.outlooks[4].price == 0);
+    assert_true(stage.outlooks[5].price == 0.75);
+    stage_close(&stage);
+}
+
+static void a_burst_in_one_cell_is_noticed_and_raises_its_price(void **state)
+{
+    struct stage stage;
+    double before;
+    bool was_noticed = false;
+
+    (void)state;
+    stage_open(&stage, 4, 80000);
+    solve(&stage, START);
+    run(&stage, START, START + DAY, 8000);
+    roll(&stage);
+    run(&stage, START + DAY, START + DAY + DAY / 2, 4000);
+    before = price_of(&stage, 2);
+    for (int i = 0; i < 400; i++) {
+        int64_t at_us = START + DAY + DAY / 2 + i * 2 * SECOND;
+
+        (void)decide(&stage, 2, at_us);
+        solve(&stage, at_us);
+        was_noticed = was_noticed || stage.outlooks[2].is_incident;
+        assert_false(stage.outlooks[1].is_incident);
+    }
+    assert_true(was_noticed);
+    assert_true(price_of(&stage, 2) > 1.02 * before);
+    /* An hour later it is over. */
+    run(&stage, START + DAY + DAY / 2 + DAY / 24, START + DAY + DAY / 2 + DAY / 12, 400);
+    assert_false(stage.outlooks[2].is_incident);
+    stage_close(&stage);
+}
+
+/* --- keeping what was learned ------------------------------------------------------------------ */
+
+static struct pacer *copy_of_pacer(struct pacer *from)
+{
+    struct pacer_curve curve;
+    struct pacer *to;
+    struct err err;
+    int64_t cursor = 0, last_slot = 0;
+
+    assert_int_equal(pacer_open(&to, &err), STATUS_OK);
+    while (pacer_next_changed(from, &cursor, &curve)) {
+        assert_true(curve.slot >= last_slot);
+        last_slot = curve.slot;
+        assert_int_equal(pacer_load(to, &curve, &err), STATUS_OK);
+    }
+    return to;
+}
+
+static void what_was_saved_and_loaded_gives_the_same_prices(void **state)
+{
+    struct stage stage, again;
+
+    (void)state;
+    stage_open(&stage, 4, 60000);
+    solve(&stage, START);
+    run(&stage, START, START + DAY, 4000);
+    again = stage;
+    again.pacer = copy_of_pacer(stage.pacer);
+    roll(&stage);
+    roll(&again);
+    solve(&stage, START + DAY);
+    solve(&again, START + DAY);
+    for (int b = 0; b < 4; b++)
+        assert_true(fabs(stage.outlooks[b].price - again.outlooks[b].price) <=
+                    1e-6 * (1 + stage.outlooks[b].price));
+    stage_close(&again);
+    stage_close(&stage);
+}
+
+static void only_what_changed_since_it_was_saved_is_told_again(void **state)
+{
+    struct pacer_curve curve;
+    struct stage stage;
+    int64_t cursor = 0;
+    int count = 0;
+
+    (void)state;
+    stage_open(&stage, 4, 60000);
+    solve(&stage, START);
+    run(&stage, START, START + DAY / 4, 1000);
+    while (pacer_next_changed(stage.pacer, &cursor, &curve))
+        count++;
+    assert_true(count > 4 * 20);
+    pacer_saved(stage.pacer);
+    cursor = 0;
+    assert_false(pacer_next_changed(stage.pacer, &cursor, &curve));
+    (void)decide(&stage, 3, START + DAY / 4);
+    cursor = 0;
+    assert_true(pacer_next_changed(stage.pacer, &cursor, &curve));
+    assert_int_equal(curve.cell, 3);
+    assert_false(pacer_next_changed(stage.pacer, &cursor, &curve));
+    stage_close(&stage);
+}
+
+static void curves_that_were_tampered_with_are_refused_or_harmless(void **state)
+{
+    unsigned char bytes[PACER_CURVE_BYTES_MAX];
+    struct pacer_curve curve;
+    struct stage stage;
+    int64_t cursor = 0;
+
+    (void)state;
+    stage_open(&stage, 1, 60000);
+    run(&stage, START, START + DAY / 96, 100);
+    assert_true(pacer_next_changed(stage.pacer, &cursor, &curve));
+    memcpy(bytes, curve.bytes, (size_t)curve.byte_count);
+    curve.bytes = bytes;
+    for (int count = 0; count < curve.byte_count; count++) {
+        struct pacer_curve cut = curve;
+        struct stage other = stage;
+
+        cut.byte_count = count;
+        assert_int_equal(pacer_open(&other.pacer, &other.err), STATUS_OK);
+        assert_int_equal(pacer_load(other.pacer, &cut, &other.err), STATUS_INVALID);
+        bytes[count] ^= 0x80;
+        if (pacer_load(other.pacer, &curve, &other.err) == STATUS_OK) {
+            solve(&other, START + DAY / 96);
+            assert_true(isfinite(other.outlooks[0].price));
+        }
+        bytes[count] ^= 0x80;
+        stage_close(&other);
+    }
+    curve.slot = -1;
+    assert_int_equal(pacer_load(stage.pacer, &curve, &stage.err), STATUS_INVALID);
+    stage_close(&stage);
+}
+
+/* --- bounds ------------------------------------------------------------------------------------ */
+
+static void more_cells_than_there_is_room_for_share_one(void **state)
+{
+    struct stage stage;
+
+    (void)state;
+    stage_open(&stage, 1, 1000000);
+    solve(&stage, START);
+    for (uint64_t i = 0; i < PACER_CELL_COUNT_MAX + 1000; i++)
+        (void)decide(&stage, i * UINT64_C(0x9E3779B97F4A7C15) + 1,
+                     START + (int64_t)i * SECOND);
+    solve(&stage, START + 6000 * SECOND);
+    assert_true(stage.outlooks[0].price > 0 && isfinite(stage.outlooks[0].price));
+    assert_true(stage.outlooks[0].cases_left > 40000);
+    stage_close(&stage);
+}
+
+static void options_that_are_no_numbers_do_not_count(void **state)
+{
+    const struct pacer_option options[] = {
+        {0},         {NAN, 10, 10}, {5, INFINITY, 10}, {INFINITY, 3, 3},
+        {5, -1, 10}, {40, 10, 10}};
+    struct stage stage;
+
+    (void)state;
+    stage_open(&stage, 1, 5);
+    for (int i = 0; i < 10; i++)
+        (void)pacer_note(stage.pacer, &(struct pacer_case){.cell = 1,
+                                                           .at_us = START + i * SECOND,
+                                                           .options = options,
+                                                           .option_count = 6});
+    solve(&stage, START + 10 * SECOND);
+    assert_true(stage.outlooks[0].price > 3.5 && stage.outlooks[0].price < 4.5);
+    stage_close(&stage);
+}
+
+/* Thirty cells of eight budgets, 100,000 cases of two days. */
+static int crowd_budgets_of(void *context, uint64_t cell, int *budgets)
+{
+    (void)context;
+    budgets[0] = 0;
+    budgets[1] = 1 + (int)(cell % 10);
+    budgets[2] = 11 + (int)(cell / 10 % 9);
+    return 3;
+}
+
+static void a_solve_after_100000_cases_takes_less_than_5_ms(void **state)
+{
+    enum { CROWD_BUDGETS = 20, CELLS = 250, SOLVES = 51 };
+    struct pacer_budget budgets[CROWD_BUDGETS];
+    struct pacer_outlook outlooks[CROWD_BUDGETS] = {0};
+    struct pacer_option options[OPTION_COUNT];
+    struct pacer *pacer;
+    struct rng rng;
+    struct err err;
+    double times[SOLVES];
+
+    (void)state;
+    rng_seed(&rng, 11);
+    assert_int_equal(pacer_open(&pacer, &err), STATUS_OK);
+    for (int64_t i = 0; i < 100000; i++) {
+        make_options(&rng, options);
+        (void)pacer_note(pacer, &(struct pacer_case){.cell = 1 + rng_below(&rng, CELLS),
+                                                     .at_us = START + i * (DAY / 80000),
+                                                     .options = options,
+                                                     .option_count = OPTION_COUNT});
+    }
+    for (int b = 0; b < CROWD_BUDGETS; b++)
+        budgets[b] = (struct pacer_budget){.plan = PACER_PROFILE,
+                                           .remaining = b ? 300000 : 2000000,
+                                           .period_starts_us = START + DAY,
+                                           .period_ends_us = START + 2 * DAY};
+    for (int i = 0; i < SOLVES; i++) {
+        struct timespec from, to;
+
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+        assert_int_equal(pacer_solve(pacer, START + DAY + DAY / 4 + i * SECOND, budgets,
+                                     CROWD_BUDGETS, crowd_budgets_of, NULL, outlooks,
+                                     &err),
+                         STATUS_OK);
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+        times[i] = (double)(to.tv_sec - from.tv_sec) * 1e3 +
+                   (double)(to.tv_nsec - from.tv_nsec) / 1e6;
+        budgets[0].remaining -= 1000;
+    }
+    for (int i = 1; i < SOLVES; i++)
+        for (int j = i; j > 0 && times[j - 1] > times[j]; j--) {
+            double swap = times[j];
+
+            times[j] = times[j - 1];
+            times[j - 1] = swap;
+        }
+    printf("a solve: %.2f ms of CPU (median), %.2f ms at most\n", times[SOLVES / 2],
+           times[SOLVES - 1]);
+    assert_true(times[SOLVES / 2] < 5);
+    pacer_close(pacer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +578,20 @@ int main(void)
         cmocka_unit_test(a_first_day_without_any_history_spends_its_money_evenly_too),
         cmocka_unit_test(a_fast_stream_does_not_empty_a_new_budget),
         cmocka_unit_test(budgets_that_share_cases_all_fit),
+        cmocka_unit_test(an_even_plan_follows_the_clock_whatever_the_cases_do),
+        cmocka_unit_test(money_at_once_has_no_price),
+        cmocka_unit_test(money_for_all_has_no_price),
+        cmocka_unit_test(budgets_of_a_day_and_of_a_week_each_keep_their_own_time),
+        cmocka_unit_test(a_limit_that_changes_while_a_day_runs_is_priced_at_once),
+        cmocka_unit_test(what_is_expected_back_makes_budget_cheaper),
+        cmocka_unit_test(a_budget_that_no_case_was_charged_to_keeps_its_price),
+        cmocka_unit_test(a_burst_in_one_cell_is_noticed_and_raises_its_price),
+        cmocka_unit_test(what_was_saved_and_loaded_gives_the_same_prices),
+        cmocka_unit_test(only_what_changed_since_it_was_saved_is_told_again),
+        cmocka_unit_test(curves_that_were_tampered_with_are_refused_or_harmless),
+        cmocka_unit_test(more_cells_than_there_is_room_for_share_one),
+        cmocka_unit_test(options_that_are_no_numbers_do_not_count),
+        cmocka_unit_test(a_solve_after_100000_cases_takes_less_than_5_ms),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,103 @@
+/* refund_world.c - see refund_world.h. */
+#include "support/refund_world.h"
+
+#include "support/folder.h"
+#include "table/csv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const int64_t world_doses[WORLD_DOSE_COUNT] = {500, 1000, 1500, 2000};
+const double world_cost_share = 0.9;
+
+static void must(bool is_well, const char *what, const char *why)
+{
+    if (is_well)
+        return;
+    fprintf(stderr, "%s: %s\n", what, why);
+    exit(1);
+}
+
+static void read_truth(const char *path, struct refund_world *world)
+{
+    struct csv *csv;
+    struct err err;
+    bool has_row;
+
+    err_clear(&err);
+    must(csv_open(path, true, &csv, &err) == STATUS_OK, path, err.text);
+    for (int i = 0; i < world->count; i++) {
+        must(csv_next(csv, &has_row, &err) == STATUS_OK && has_row, path, "is too short");
+        for (int dose = 0; dose < WORLD_DOSE_COUNT; dose++) {
+            char name[32];
+            int column;
+
+            snprintf(name, sizeof name, "effect_%lld", (long long)world_doses[dose]);
+            must(csv_column_find(csv, name, &column, &err) == STATUS_OK, path, err.text);
+            must(csv_number(csv, column, &world->effects[i][dose], &err) == STATUS_OK,
+                 path, err.text);
+        }
+    }
+    csv_close(csv);
+}
+
+static void read_cases(const char *path, struct refund_world *world)
+{
+    FILE *file = fopen(path, "re");
+
+    must(file != NULL, path, "cannot be read");
+    for (int i = 0; i < world->count; i++) {
+        size_t room = 0;
+
+        must(getline(&world->cases[i], &room, file) > 0, path, "is too short");
+    }
+    fclose(file);
+}
+
+bool refund_world_open(int count, int seed, struct refund_world *world)
+{
+    char *folder, command[8192], path[4096];
+
+    if (system("/usr/bin/python3 -c 'import numpy' 2>/dev/null") != 0) {
+        printf("SKIPPED: python3-numpy is not installed\n");
+        return false;
+    }
+    folder = folder_temporary();
+    must(folder != NULL, "a world of refunds", "no folder for it");
+    snprintf(command, sizeof command,
+             "/usr/bin/python3 scripts/refund_world.py --cases %d --seed %d --json "
+             "--output '%s/cases.ndjson' --truth '%s/truth.csv'",
+             count, seed, folder, folder);
+    must(system(command) == 0, command, "failed");
+    *world = (struct refund_world){
+        .cases = calloc((size_t)count, sizeof *world->cases),
+        .effects = calloc((size_t)count, sizeof *world->effects),
+        .count = count,
+    };
+    must(world->cases && world->effects, "a world of refunds", "no memory");
+    snprintf(path, sizeof path, "%s/cases.ndjson", folder);
+    read_cases(path, world);
+    snprintf(path, sizeof path, "%s/truth.csv", folder);
+    read_truth(path, world);
+    free(folder);
+    return true;
+}
+
+void refund_world_close(struct refund_world *world)
+{
+    for (int i = 0; i < world->count; i++)
+        free(world->cases[i]);
+    free(world->cases);
+    free(world->effects);
+    *world = (struct refund_world){0};
+}
+
+double refund_world_value(const struct refund_world *world, int index, int64_t amount)
+{
+    for (int dose = 0; dose < WORLD_DOSE_COUNT; dose++)
+        if (world_doses[dose] == amount)
+            return world->effects[index][dose] - world_cost_share * (double)amount;
+    must(amount == 0, "a world of refunds", "an amount that was not on the menu");
+    return 0;
+}
