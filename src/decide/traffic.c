@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     NOTE_COUNT = 1024,
@@ -36,6 +37,7 @@ struct traffic {
     int64_t noted_count;   /* since the start */
     int64_t awaited_count; /* of them: when the prices are to be solved again */
     bool must_wake;
+    int64_t solve_us; /* what the last solve took of a core */
 
     pthread_mutex_t pacer_lock; /* taken before lock */
     struct pacer *pacer;
@@ -351,9 +353,28 @@ static struct pacer_budget pacer_budget_of(const struct budget *budget)
                                  .case_count = budget->case_count};
 }
 
-static void await(struct traffic *traffic, int64_t case_count)
+static int64_t thread_us(void)
+{
+    struct timespec used;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return used.tv_sec * SECOND_US + used.tv_nsec / 1000;
+}
+
+int64_t traffic_solve_us(struct traffic *traffic)
+{
+    int64_t us;
+
+    pthread_mutex_lock(&traffic->lock);
+    us = traffic->solve_us;
+    pthread_mutex_unlock(&traffic->lock);
+    return us;
+}
+
+static void await(struct traffic *traffic, int64_t case_count, int64_t solve_us)
 {
     pthread_mutex_lock(&traffic->lock);
+    traffic->solve_us = solve_us;
     traffic->awaited_count = traffic->noted_count + (case_count > 0 ? case_count : 1);
     pthread_mutex_unlock(&traffic->lock);
 }
@@ -365,6 +386,7 @@ static enum status solve(struct traffic *traffic, struct store *store, int64_t n
 {
     struct matching matching = {traffic, budgets, budget_count};
     struct pacer_budget *paced = calloc((size_t)budget_count + 1, sizeof *paced);
+    int64_t began_us;
     enum status rc;
 
     if (!paced)
@@ -373,11 +395,13 @@ static enum status solve(struct traffic *traffic, struct store *store, int64_t n
         paced[i] = pacer_budget_of(&budgets[i]);
     pthread_mutex_lock(&traffic->pacer_lock);
     rc = learn(traffic, store, now_us, is_in_transaction, err);
+    began_us = thread_us();
     if (!rc)
         rc = pacer_solve(traffic->pacer, now_us, paced, budget_count, budgets_of,
                          &matching, outlooks, err);
     if (!rc)
-        await(traffic, pacer_case_count(paced, outlooks, budget_count));
+        await(traffic, pacer_case_count(paced, outlooks, budget_count),
+              thread_us() - began_us);
     pthread_mutex_unlock(&traffic->pacer_lock);
     free(paced);
     return rc;

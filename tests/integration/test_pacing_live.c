@@ -314,14 +314,14 @@ static void a_restart_changes_no_price(struct stage *stage)
 
         printf("%s: price %.4f before the restart, %.4f after\n", budget_ids[i],
                prices[i], price);
-        assert_true(fabs(price - prices[i]) <= 0.04 * (1 + prices[i]));
+        assert_true(fabs(price - prices[i]) <= 0.002 * (1 + prices[i]));
     }
     json_decref(before);
     before = pacing_of(stage, "bud_profile");
     printf("%.1f cases left before, %.1f after\n", cases_left,
            json_number_value(at(before, "forecast/cases_left")));
     assert_true(fabs(json_number_value(at(before, "forecast/cases_left")) - cases_left) <
-                0.05 * cases_left);
+                0.01 * cases_left);
     json_decref(before);
 }
 

@@ -279,10 +279,10 @@ static void a_restart_knows_what_was_learned(void **state)
     printf("%.1f cases at %.4f; after the restart %.1f at %.4f\n", before.cases_left,
            before.price, after.cases_left, after.price);
     assert_true(fabs(before.cases_left - 480) < 25);
-    assert_true(fabs(after.cases_left - before.cases_left) < 0.05 * before.cases_left);
+    assert_true(fabs(after.cases_left - before.cases_left) < 0.01 * before.cases_left);
     /* 240000 are wanted, and there are 20000: none at 0.8. */
     assert_true(before.price >= 0.75 && before.price < 0.84);
-    assert_true(fabs(after.price - before.price) < 0.02);
+    assert_true(fabs(after.price - before.price) < 0.002);
     stage_close(&stage);
 }
 
