@@ -89,6 +89,7 @@ void pacer_close(struct pacer *pacer)
         free(pacer->cells[i]);
     for (int i = 0; i < PACER_HORIZON_COUNT_MAX; i++)
         free(pacer->horizons[i].parts);
+    free(pacer->room);
     free(pacer->cells);
     free(pacer->table);
     free(pacer);
