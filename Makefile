@@ -116,13 +116,14 @@ run-fuzz: $(FUZZ)
 	@mkdir -p $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/corpus/%)
 	@$(RUN_TESTS) $$(($(FUZZ_SECONDS) + 120)) $(fuzz_runs)
 
-#: make bench       scoring beside XGBoost and compiled C, allocation beside HiGHS, decisions beside
-#:                  a bare HTTP server
+#: make bench       scoring beside XGBoost and compiled C, allocation beside HiGHS, prices beside
+#:                  hindsight, decisions beside a bare HTTP server
 bench: $(BIN) $(BENCH) | bootstrap-demo bootstrap-test bootstrap-bench
 	tests/bench/score_bench.py --build $(BUILD) --plot build/bench/plots
 	@for program in $(filter-out %/bench_allocate,$(filter $(BUILD)/tests/bench/bench_%,$(BENCH))); do \
 		$$program || exit 1; done
 	tests/bench/allocate_bench.py --build $(BUILD) --plot build/bench/plots
+	tests/bench/pacing_bench.py --program $(BIN) --plot build/bench/plots
 	tests/bench/allocate_files.py --program $(BIN)
 	tests/bench/run_bench.sh $(BUILD)
 

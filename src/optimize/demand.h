@@ -1,6 +1,6 @@
 /* demand.h - what cases would take of a budget as its price falls: curves in bins of the price. Pure.
  *
- * Bins are evenly spaced in the logarithm of the price, 16 to an octave, and the first reaches down
+ * Bins are evenly spaced in the logarithm of the price, 8 to an octave, and the first reaches down
  * to 0. Within a bin demand falls evenly with the price; so curves of whatever number of cases have
  * one size, and prices between the bins are exact to second order. Private to optimize/. */
 #ifndef REDRESS_OPTIMIZE_DEMAND_H
@@ -9,9 +9,9 @@
 #include "optimize/pacer.h"
 
 enum {
-    DEMAND_BINS_PER_OCTAVE = 16,
+    DEMAND_BINS_PER_OCTAVE = 8,
     DEMAND_EXPONENT_MIN = -14, /* prices up to 2^-14 share the first bin */
-    DEMAND_BIN_COUNT = 640,    /* the last ends at 2^26 */
+    DEMAND_BIN_COUNT = 320,    /* the last ends just below 2^26 */
     DEMAND_OPTION_COUNT_MAX = 64,
 };
 

@@ -341,38 +341,46 @@ static void tell(const struct solving *solving)
     }
 }
 
-static enum status solving_open(struct solving *solving, struct err *err)
+/* The next so many bytes of the room, which is aligned to 16. */
+static void *take(char **room, size_t count, size_t item_bytes)
 {
-    size_t cells = (size_t)solving->pacer->cell_count;
-    size_t budgets = (size_t)solving->budget_count + 1;
+    void *taken = *room;
 
-    solving->plans = calloc(budgets, sizeof *solving->plans);
-    solving->prices = calloc(3 * budgets, sizeof *solving->prices);
-    solving->members = calloc(cells, sizeof *solving->members);
-    solving->charged =
-        calloc(2 * cells * PACER_CELL_BUDGET_COUNT_MAX, sizeof *solving->charged);
-    solving->forecast = calloc(1, sizeof *solving->forecast);
-    solving->cells = calloc(cells, sizeof *solving->cells);
-    solving->curves =
-        malloc(2 * (DEMAND_BIN_COUNT + 1) * cells * sizeof *solving->curves);
-    if (!solving->plans || !solving->prices || !solving->members || !solving->charged ||
-        !solving->forecast || !solving->cells || !solving->curves)
-        return err_set(err, STATUS_EXHAUSTED, "no memory to solve prices");
-    solving->limits = solving->prices + budgets;
-    solving->group_prices = solving->prices + 2 * budgets;
-    solving->cell_budgets = solving->charged + cells * PACER_CELL_BUDGET_COUNT_MAX;
-    return STATUS_OK;
+    *room += (count * item_bytes + 15) / 16 * 16;
+    return taken;
 }
 
-static void solving_close(struct solving *solving)
+/* Room is kept from solve to solve: as fresh memory it would cost more than the solve. */
+static enum status solving_open(struct solving *solving, struct err *err)
 {
-    free(solving->plans);
-    free(solving->prices);
-    free(solving->members);
-    free(solving->charged);
-    free(solving->forecast);
-    free(solving->cells);
-    free(solving->curves);
+    struct pacer *pacer = solving->pacer;
+    size_t cells = (size_t)pacer->cell_count, budgets = (size_t)solving->budget_count + 1;
+    size_t charged = cells * PACER_CELL_BUDGET_COUNT_MAX;
+    size_t bytes = budgets * (sizeof *solving->plans + 3 * sizeof *solving->prices) +
+                   cells * (sizeof *solving->members + sizeof *solving->cells) +
+                   2 * charged * sizeof *solving->charged + sizeof *solving->forecast +
+                   2 * (DEMAND_BIN_COUNT + 1) * cells * sizeof *solving->curves + 10 * 16;
+    char *room = pacer->room;
+
+    if (bytes > pacer->room_bytes) {
+        room = realloc(pacer->room, bytes);
+        if (!room)
+            return err_set(err, STATUS_EXHAUSTED, "no memory to solve prices");
+        pacer->room = room;
+        pacer->room_bytes = bytes;
+    }
+    solving->plans = take(&room, budgets, sizeof *solving->plans);
+    solving->prices = take(&room, budgets, sizeof *solving->prices);
+    solving->limits = take(&room, budgets, sizeof *solving->limits);
+    solving->group_prices = take(&room, budgets, sizeof *solving->group_prices);
+    solving->members = take(&room, cells, sizeof *solving->members);
+    solving->cells = take(&room, cells, sizeof *solving->cells);
+    solving->charged = take(&room, charged, sizeof *solving->charged);
+    solving->cell_budgets = take(&room, charged, sizeof *solving->cell_budgets);
+    solving->forecast = take(&room, 1, sizeof *solving->forecast);
+    solving->curves = take(&room, 2 * (DEMAND_BIN_COUNT + 1) * cells, sizeof(double));
+    memset(solving->plans, 0, budgets * sizeof *solving->plans);
+    return STATUS_OK;
 }
 
 enum status pacer_solve(struct pacer *pacer, int64_t now_us,
@@ -396,7 +404,6 @@ enum status pacer_solve(struct pacer *pacer, int64_t now_us,
     }
     if (!rc)
         tell(&solving);
-    solving_close(&solving);
     return rc;
 }
 

