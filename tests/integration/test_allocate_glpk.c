@@ -87,7 +87,7 @@ static double glpk_value(const struct allocation *problem, bool is_whole)
     file = fopen(answer, "r");
     while (file && fgets(line, sizeof line, file)) {
         if (strncmp(line, "Status:", 7) == 0)
-            is_optimal = strstr(line, "OPTIMAL") != NULL;
+            is_optimal = strstr(line, "OPTIMAL") && !strstr(line, "NON-OPTIMAL");
         if (strncmp(line, "Objective:", 10) == 0 && strchr(line, '='))
             value = strtod(strchr(line, '=') + 1, NULL);
     }
