@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "optimize/pacer.h"
+#include "policy/policy.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -112,7 +113,10 @@ typedef enum status simulation_decided(void *context, int64_t number, int choice
 
 struct simulation_settings {
     enum simulation_rule rule;
-    enum pacer_plan plan;        /* of all budgets; SIMULATION_PACED only */
+    enum pacer_plan plan; /* of all budgets; SIMULATION_PACED only */
+    const struct policy
+        *exploring;              /* what chance may do, SIMULATION_PACED only; or NULL */
+    uint64_t seed;               /* of the draws */
     simulation_decided *decided; /* NULL: nobody */
     void *context;
 };

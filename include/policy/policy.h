@@ -91,6 +91,11 @@ enum status policy_menu(const struct policy *policy, const struct refund_case *a
                         int64_t now_us, struct arena *arena, struct menu *menu,
                         struct err *err);
 
+/* Part of it: set how much goodwill chance may give for this case. The menu knows already whether a
+ * person decides. */
+enum status policy_explore(const struct policy *policy, const struct refund_case *asked,
+                           struct arena *arena, struct menu *menu, struct err *err);
+
 /* What the policy needs to know of a customer's past for this case. */
 struct policy_needs {
     int64_t window_seconds[POLICY_WINDOW_COUNT_MAX]; /* rolling, up to now */

@@ -23,7 +23,7 @@ static const char *const profile_names[] = {"stationary", "drift", "burst", "vol
 static const char *const plan_names[] = {"asap", "even", "profile"};
 
 struct request {
-    const char *input, *history, *trace, *profile, *plan, *plot;
+    const char *input, *history, *trace, *profile, *plan, *exploration, *plot;
     long case_count, budget_count, seed;
     bool is_json;
 };
@@ -35,6 +35,7 @@ struct command_run {
     struct simulate_trace *trace;
     enum simulation_profile profile;
     enum pacer_plan plan;
+    struct policy *exploring; /* or NULL */
     int64_t started_us, shown_us;
     int64_t done_count, total_count; /* cases, of all rules */
     struct err err;
@@ -74,6 +75,24 @@ static enum status decided(void *context, int64_t number, int choice,
 
 /* --- the work --------------------------------------------------------------------------------- */
 
+/* A policy that has nothing but that member. */
+static enum status load_exploration(struct command_run *run)
+{
+    char *text;
+    int bytes;
+    enum status rc;
+
+    if (!run->request->exploration)
+        return STATUS_OK;
+    bytes = asprintf(&text, "{\"currency\": \"USD\", \"exploration\": %s}",
+                     run->request->exploration);
+    if (bytes < 0)
+        return err_set(&run->err, STATUS_EXHAUSTED, "no memory for a policy");
+    rc = policy_read(text, (size_t)bytes, &run->exploring, &run->err);
+    free(text);
+    return rc ? err_wrap(&run->err, "--exploration") : STATUS_OK;
+}
+
 static enum status load(struct command_run *run)
 {
     const struct request *request = run->request;
@@ -94,8 +113,12 @@ static enum status load(struct command_run *run)
 
 static enum status run_rule(struct command_run *run, enum simulation_rule rule)
 {
-    struct simulation_settings settings = {
-        .rule = rule, .plan = run->plan, .decided = decided, .context = run};
+    struct simulation_settings settings = {.rule = rule,
+                                           .plan = run->plan,
+                                           .exploring = run->exploring,
+                                           .seed = (uint64_t)run->request->seed,
+                                           .decided = decided,
+                                           .context = run};
 
     return simulate(&run->simulation, &settings, &run->outcome.results[rule], &run->err);
 }
@@ -161,6 +184,7 @@ static void run_free(struct command_run *run)
         simulation_result_free(&run->outcome.results[i]);
     free(run->outcome.prices);
     simulation_free(&run->simulation);
+    policy_free(run->exploring);
 }
 
 /* --- the command ------------------------------------------------------------------------------ */
@@ -233,6 +257,13 @@ static int simulate_pacing(int argc, char **argv)
          .target = &request.plan,
          .argument = "PLAN",
          .help = "profile, even or asap; default profile."},
+        {.name = "exploration",
+         .kind = OPTION_TEXT,
+         .target = &request.exploration,
+         .argument = "JSON",
+         .help =
+             "Leave choices to chance as a policy's member of that name says, such as "
+             "'{\"temperature\": 30}'; drawn by --seed."},
         {.name = "trace",
          .kind = OPTION_TEXT,
          .target = &request.trace,
@@ -268,7 +299,9 @@ static int simulate_pacing(int argc, char **argv)
     if (code != OPTIONS_GO_ON)
         return code;
     err_clear(&run.err);
-    rc = load(&run);
+    rc = load_exploration(&run);
+    if (!rc)
+        rc = load(&run);
     if (!rc)
         rc = run_all(&run);
     end_progress(&run);

@@ -15,6 +15,7 @@ enum {
     YOUNG_CASE_COUNT = 512, /* with more a budget is no longer young */
     EACH_CASE_COUNT = 32,   /* up to so many, every case brings a new price */
     SOLVE_TRY_COUNT = 3,
+    SOLVE_US_MAX = 10000, /* what takes longer is left to the keeper, case by case */
 };
 
 /* What moves less than this is not worth a new snapshot: of 1 + price, by which cost is weighed. */
@@ -334,7 +335,7 @@ void prices_note(struct commit *commit, const struct refund_case *asked,
 
         must_solve = budget && is_young(budget) && is_due(budget);
     }
-    if (must_solve)
+    if (must_solve && traffic_solve_us(commit->prices->traffic) <= SOLVE_US_MAX)
         prices_renew_now(commit);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "decide/book.h"
+#include "decide/chance.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -380,6 +381,30 @@ static enum status keep(struct run *run, int64_t at_us, struct err *err)
     return rc ? rc : book_hold(run->book, run->store, decision, ENTRY_HOLD, at_us, err);
 }
 
+/* What the service does for a case that chance may decide; the number stands for the key of a
+ * retry. */
+static enum status take_chances(struct run *run, const struct refund_case *asked,
+                                int64_t number, struct err *err)
+{
+    const struct simulation_settings *settings = run->settings;
+    struct decision *decision = run->decision;
+    unsigned char secret[SECRET_BYTES] = {0};
+    enum status rc;
+
+    decision->menu.explored_max = AMOUNT_ABSENT;
+    if (settings->rule != SIMULATION_PACED || !settings->exploring)
+        return STATUS_OK;
+    decision->policy = settings->exploring;
+    rc = policy_explore(settings->exploring, asked, &run->arena, &decision->menu, err);
+    if (rc || !decision_wants_draw(decision))
+        return rc;
+    memcpy(secret, &settings->seed, sizeof settings->seed);
+    decision->seen.draw =
+        chance_draw(secret, (struct text){(const char *)&number, sizeof number});
+    decision->seen.has_draw = true;
+    return STATUS_OK;
+}
+
 static enum status decide_one(struct run *run, int64_t number, struct err *err)
 {
     const struct simulation_day *today = &run->simulation->today;
@@ -394,7 +419,9 @@ static enum status decide_one(struct run *run, int64_t number, struct err *err)
     make_menu(today->actions + given->action_start, given->action_count, &decision->menu,
               order);
     see_budgets(run, given->cell, &decision->seen);
-    rc = decision_finish(&asked, &run->arena, decision, err);
+    rc = take_chances(run, &asked, number, err);
+    if (!rc)
+        rc = decision_finish(&asked, &run->arena, decision, err);
     arena_reset(&run->arena);
     if (!rc && run->settings->rule == SIMULATION_PACED)
         rc = keep(run, at_us, err);

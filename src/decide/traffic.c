@@ -1,24 +1,19 @@
-/* traffic.c - the list of cases to be learned from, the cells they belong to, and the pacer behind a
- * lock of its own. */
+/* traffic.c - the list of cases to be learned from, and the pacer behind a lock of its own. */
 #include "decide/traffic.h"
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "decide/book.h"
-#include "store/traffic.h"
+#include "decide/cells.h"
 
-#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     NOTE_COUNT = 1024,
     NOTE_OPTION_COUNT = NOTE_COUNT * 12,
-    /* The last cells are kept for cases that are told apart by their currency alone. */
-    FINE_CELL_COUNT = PACER_CELL_COUNT_MAX - 256,
-    PLACE_COUNT = 2 * PACER_CELL_COUNT_MAX, /* of the hash table; a power of two */
-    SAVE_CURVE_COUNT = 64,                  /* written in one transaction */
+    SAVE_CURVE_COUNT = 64, /* written in one transaction */
     LOAD_PAGE_COUNT = 512,
     LOAD_US_MAX = 2000000,
     SLOT_COUNT_A_DAY = 96,
@@ -33,21 +28,16 @@ struct list {
     int kept_count, kept_option_count; /* of them: of transactions that are on disk */
 };
 
-struct cells {
-    struct traffic_cell at[PACER_CELL_COUNT_MAX];
-    int count;
-    uint16_t places[PLACE_COUNT]; /* index + 1; 0: free */
-};
-
 struct traffic {
     pthread_mutex_t lock; /* all but what the pacer's lock is for */
     pthread_cond_t has_news;
     struct list *filling;
-    struct cells cells;
+    struct cells *cells;
     int64_t latest_us;     /* of the cases */
     int64_t noted_count;   /* since the start */
     int64_t awaited_count; /* of them: when the prices are to be solved again */
     bool must_wake;
+    int64_t solve_us; /* what the last solve took of a core */
 
     pthread_mutex_t pacer_lock; /* taken before lock */
     struct pacer *pacer;
@@ -73,6 +63,8 @@ enum status traffic_open(struct traffic **traffic, struct err *err)
     opened->filling = calloc(1, sizeof *opened->filling);
     opened->learning = calloc(1, sizeof *opened->learning);
     rc = pacer_open(&opened->pacer, err);
+    if (!rc)
+        rc = cells_open(&opened->cells, err);
     if (!rc && (!opened->filling || !opened->learning))
         rc = err_set(err, STATUS_EXHAUSTED, "no memory for traffic");
     if (rc) {
@@ -88,86 +80,13 @@ void traffic_close(struct traffic *traffic)
     if (!traffic)
         return;
     pacer_close(traffic->pacer);
+    cells_close(traffic->cells);
     free(traffic->filling);
     free(traffic->learning);
     pthread_cond_destroy(&traffic->has_news);
     pthread_mutex_destroy(&traffic->pacer_lock);
     pthread_mutex_destroy(&traffic->lock);
     free(traffic);
-}
-
-/* --- cells ---------------------------------------------------------------------------------- */
-
-/* Never 0. The same on every machine and in every build: it is kept in the store. */
-static uint64_t hash_of(const struct refund_case *asked)
-{
-    const struct text parts[] = {asked->market, asked->issue, asked->segment,
-                                 asked->channel, text_of(asked->currency)};
-    uint64_t hash = 0;
-
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        hash = (hash ^ text_hash(parts[i])) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ? hash : 1;
-}
-
-/* Where the cell is, or should be put. */
-static uint16_t *place_of(struct cells *cells, uint64_t hash)
-{
-    size_t at = hash >> 40;
-
-    for (;; at++) {
-        uint16_t *place = &cells->places[at % PLACE_COUNT];
-
-        if (*place == 0 || cells->at[*place - 1].hash == hash)
-            return place;
-    }
-}
-
-static void cell_add(struct cells *cells, uint16_t *place,
-                     const struct traffic_cell *cell)
-{
-    cells->at[cells->count] = *cell;
-    *place = (uint16_t)++cells->count;
-}
-
-/* The attributes of a case fit: they are no longer than those of a scope. */
-static struct traffic_cell cell_of(const struct refund_case *asked, uint64_t hash)
-{
-    struct traffic_cell cell = {.hash = hash};
-    bool fits = text_copy(asked->market, cell.market, sizeof cell.market) &&
-                text_copy(asked->issue, cell.issue, sizeof cell.issue) &&
-                text_copy(asked->segment, cell.segment, sizeof cell.segment) &&
-                text_copy(asked->channel, cell.channel, sizeof cell.channel);
-
-    assert(fits);
-    memcpy(cell.currency, asked->currency, sizeof cell.currency);
-    return cell;
-}
-
-/* The cell of a case. When there are too many kinds of cases, what is new is told apart by its
- * currency alone, as if nothing else had been said of it; 0 when even that does not help. */
-static uint64_t cell_find(struct cells *cells, const struct refund_case *asked)
-{
-    struct refund_case coarse = {0};
-    uint64_t hash = hash_of(asked);
-    uint16_t *place = place_of(cells, hash);
-    struct traffic_cell cell;
-
-    if (*place)
-        return hash;
-    if (cells->count >= FINE_CELL_COUNT) {
-        memcpy(coarse.currency, asked->currency, sizeof coarse.currency);
-        asked = &coarse;
-        hash = hash_of(asked);
-        place = place_of(cells, hash);
-        if (*place)
-            return hash;
-    }
-    if (cells->count == PACER_CELL_COUNT_MAX)
-        return 0;
-    cell = cell_of(asked, hash);
-    cell_add(cells, place, &cell);
-    return hash;
 }
 
 /* --- noting --------------------------------------------------------------------------------- */
@@ -241,7 +160,7 @@ void traffic_note(struct traffic *traffic, struct commit *commit,
     }
     if (commit->now_us > traffic->latest_us)
         traffic->latest_us = commit->now_us;
-    cell = cell_find(&traffic->cells, asked);
+    cell = cells_note(traffic->cells, asked);
     if (cell)
         list_add(traffic->filling, cell, traffic->latest_us, decision);
     traffic->noted_count++;
@@ -278,14 +197,8 @@ static enum status load_cells(struct traffic *traffic, struct store *store,
     if (!cells)
         return err_set(err, STATUS_EXHAUSTED, "no memory for cells of traffic");
     rc = traffic_cell_list(store, PACER_CELL_COUNT_MAX, cells, &count, err);
-    pthread_mutex_lock(&traffic->lock);
-    for (int i = 0; i < count && !rc; i++) {
-        uint16_t *place = place_of(&traffic->cells, cells[i].hash);
-
-        if (*place == 0 && traffic->cells.count < PACER_CELL_COUNT_MAX)
-            cell_add(&traffic->cells, place, &cells[i]);
-    }
-    pthread_mutex_unlock(&traffic->lock);
+    for (int i = 0; i < count && !rc; i++)
+        cells_put(traffic->cells, &cells[i]);
     free(cells);
     return rc;
 }
@@ -295,27 +208,39 @@ static int64_t oldest_slot(int64_t now_us)
     return now_us / SLOT_US - PACER_HISTORY_DAYS * SLOT_COUNT_A_DAY;
 }
 
-/* One page of curves; *slot and *cell say where the next begins. One that cannot be read is left
- * out. */
-static enum status load_page(struct traffic *traffic, struct store *store,
-                             struct arena *arena, int64_t *slot, uint64_t *cell,
-                             int *count, struct err *err)
+struct loading {
+    struct traffic *traffic;
+    struct store *store;
+    int64_t slot; /* of the last curve read */
+    uint64_t cell;
+    int64_t count, left_out_count;
+    bool is_over; /* there are no more */
+};
+
+/* One page of curves. One that cannot be read is left out. */
+static enum status load_page(struct loading *loading, struct arena *arena,
+                             struct err *err)
 {
     struct traffic_curve *curves;
-    enum status rc = traffic_curve_list(store, *slot, *cell, LOAD_PAGE_COUNT, arena,
-                                        &curves, count, err);
+    int count;
+    enum status rc = traffic_curve_list(loading->store, loading->slot, loading->cell,
+                                        LOAD_PAGE_COUNT, arena, &curves, &count, err);
 
-    for (int i = 0; i < *count && !rc; i++) {
+    for (int i = 0; i < count && !rc; i++) {
         const struct pacer_curve curve = {.cell = curves[i].cell,
                                           .slot = curves[i].slot,
                                           .bytes = curves[i].content.at,
                                           .byte_count = (int)curves[i].content.bytes};
+        struct err of_curve;
 
-        if (pacer_load(traffic->pacer, &curve, err))
-            log_event(LOG_WARN, "traffic_left_out", LOG_TEXT("detail", err->text));
-        *slot = curves[i].slot;
-        *cell = curves[i].cell;
+        err_clear(&of_curve);
+        loading->left_out_count +=
+            pacer_load(loading->traffic->pacer, &curve, &of_curve) != STATUS_OK;
+        loading->slot = curves[i].slot;
+        loading->cell = curves[i].cell;
     }
+    loading->count += count;
+    loading->is_over = count < LOAD_PAGE_COUNT;
     return rc;
 }
 
@@ -324,24 +249,22 @@ static enum status load(struct traffic *traffic, struct store *store, int64_t no
                         struct err *err)
 {
     int64_t until_us = clock_monotonic_us(&system_clock) + LOAD_US_MAX;
-    int64_t slot = INT64_MAX, curve_count = 0;
-    uint64_t cell = 0;
-    struct arena arena;
-    int count = LOAD_PAGE_COUNT;
+    struct loading loading = {traffic, store, .slot = INT64_MAX};
     enum status rc = load_cells(traffic, store, err);
 
-    arena_init(&arena, NULL, 0, LOAD_PAGE_COUNT * (PACER_CURVE_BYTES_MAX + 256));
-    while (!rc && count == LOAD_PAGE_COUNT && slot >= oldest_slot(now_us)) {
-        if (clock_monotonic_us(&system_clock) > until_us) {
-            log_event(LOG_WARN, "traffic_read_in_part", LOG_INT("curves", curve_count));
-            break;
-        }
-        rc = load_page(traffic, store, &arena, &slot, &cell, &count, err);
-        curve_count += count;
-        arena_reset(&arena);
+    while (!rc && !loading.is_over && loading.slot >= oldest_slot(now_us) &&
+           clock_monotonic_us(&system_clock) < until_us) {
+        struct arena arena;
+
         arena_init(&arena, NULL, 0, LOAD_PAGE_COUNT * (PACER_CURVE_BYTES_MAX + 256));
+        rc = load_page(&loading, &arena, err);
+        arena_reset(&arena);
     }
-    arena_reset(&arena);
+    if (loading.left_out_count > 0)
+        log_event(LOG_WARN, "traffic_left_out",
+                  LOG_INT("curves", loading.left_out_count));
+    if (!rc && !loading.is_over && loading.slot >= oldest_slot(now_us))
+        log_event(LOG_WARN, "traffic_read_in_part", LOG_INT("curves", loading.count));
     return rc;
 }
 
@@ -399,29 +322,11 @@ struct matching {
 static int budgets_of(void *context, uint64_t hash, int *budgets)
 {
     const struct matching *matching = context;
-    struct cells *cells = &matching->traffic->cells;
-    const struct traffic_cell *cell;
-    struct refund_case asked;
-    uint16_t place;
-    int count = 0;
+    const struct traffic_cell *cell = cells_find(matching->traffic->cells, hash);
 
-    pthread_mutex_lock(&matching->traffic->lock);
-    place = *place_of(cells, hash);
-    pthread_mutex_unlock(&matching->traffic->lock);
-    if (place == 0)
-        return 0;
-    cell = &cells->at[place - 1]; /* stays as it is */
-    asked = (struct refund_case){.market = text_of(cell->market),
-                                 .issue = text_of(cell->issue),
-                                 .segment = text_of(cell->segment),
-                                 .channel = text_of(cell->channel)};
-    memcpy(asked.currency, cell->currency, sizeof asked.currency);
-    for (int i = 0; i < matching->budget_count && count < PACER_CELL_BUDGET_COUNT_MAX;
-         i++)
-        if (budget_covers(&matching->budgets[i], &asked) &&
-            strcmp(matching->budgets[i].currency, cell->currency) == 0)
-            budgets[count++] = i;
-    return count;
+    return cell ? cell_budgets(cell, matching->budgets, matching->budget_count, budgets,
+                               PACER_CELL_BUDGET_COUNT_MAX)
+                : 0;
 }
 
 /* What of the holds is expected to come back, as it did lately. */
@@ -448,9 +353,28 @@ static struct pacer_budget pacer_budget_of(const struct budget *budget)
                                  .case_count = budget->case_count};
 }
 
-static void await(struct traffic *traffic, int64_t case_count)
+static int64_t thread_us(void)
+{
+    struct timespec used;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return used.tv_sec * SECOND_US + used.tv_nsec / 1000;
+}
+
+int64_t traffic_solve_us(struct traffic *traffic)
+{
+    int64_t us;
+
+    pthread_mutex_lock(&traffic->lock);
+    us = traffic->solve_us;
+    pthread_mutex_unlock(&traffic->lock);
+    return us;
+}
+
+static void await(struct traffic *traffic, int64_t case_count, int64_t solve_us)
 {
     pthread_mutex_lock(&traffic->lock);
+    traffic->solve_us = solve_us;
     traffic->awaited_count = traffic->noted_count + (case_count > 0 ? case_count : 1);
     pthread_mutex_unlock(&traffic->lock);
 }
@@ -462,6 +386,7 @@ static enum status solve(struct traffic *traffic, struct store *store, int64_t n
 {
     struct matching matching = {traffic, budgets, budget_count};
     struct pacer_budget *paced = calloc((size_t)budget_count + 1, sizeof *paced);
+    int64_t began_us;
     enum status rc;
 
     if (!paced)
@@ -470,11 +395,13 @@ static enum status solve(struct traffic *traffic, struct store *store, int64_t n
         paced[i] = pacer_budget_of(&budgets[i]);
     pthread_mutex_lock(&traffic->pacer_lock);
     rc = learn(traffic, store, now_us, is_in_transaction, err);
+    began_us = thread_us();
     if (!rc)
         rc = pacer_solve(traffic->pacer, now_us, paced, budget_count, budgets_of,
                          &matching, outlooks, err);
     if (!rc)
-        await(traffic, pacer_case_count(paced, outlooks, budget_count));
+        await(traffic, pacer_case_count(paced, outlooks, budget_count),
+              thread_us() - began_us);
     pthread_mutex_unlock(&traffic->pacer_lock);
     free(paced);
     return rc;
@@ -537,15 +464,12 @@ static enum status put_curve(struct traffic *traffic, struct store *store,
         .cell = curve->cell,
         .slot = curve->slot,
         .content = {curve->bytes, (size_t)curve->byte_count}};
-    uint16_t place;
+    const struct traffic_cell *cell = cells_find(traffic->cells, curve->cell);
     enum status rc;
 
-    pthread_mutex_lock(&traffic->lock);
-    place = *place_of(&traffic->cells, curve->cell);
-    pthread_mutex_unlock(&traffic->lock);
-    if (place == 0)
+    if (!cell)
         return STATUS_OK;
-    rc = traffic_cell_put(store, &traffic->cells.at[place - 1], err);
+    rc = traffic_cell_put(store, cell, err);
     return rc ? rc : traffic_curve_put(store, &put, err);
 }
 

@@ -36,6 +36,9 @@ enum status traffic_solve_now(struct traffic *traffic, struct store *store,
                               int budget_count, struct pacer_outlook *outlooks,
                               struct err *err);
 
+/* What the last solve took of a core. */
+int64_t traffic_solve_us(struct traffic *traffic);
+
 /* Wait until so many cases were noted as the prices solved last may stand for, or the time is over,
  * or traffic_wake. */
 void traffic_wait(struct traffic *traffic, int64_t wait_us);

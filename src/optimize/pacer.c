@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TABLE_COUNT = 2 * PACER_CELL_COUNT_MAX };
+enum { TABLE_COUNT = 2 * PACER_CELL_COUNT_MAX, RESUMED_SLOT_COUNT = 2 * PACER_DAY_SLOTS };
 
 /* What is left of a count after a slot: half after a day, half after two hours. */
 #define VOLUME_KEPT 0.99280572
@@ -297,7 +297,7 @@ static void begin_slot(struct pacer *pacer)
     pacer->horizon_count = 0;
 }
 
-/* After a restart: the slot now goes on where it was saved. */
+/* After a restart: the slot goes on where it was saved. */
 static void resume_slot(struct pacer *pacer)
 {
     struct slot *slot = pacer_slot(pacer, pacer->slot_now);
@@ -314,18 +314,35 @@ static void resume_slot(struct pacer *pacer)
     slot_clear(pacer, slot);
 }
 
+/* What was loaded of the last days goes by once more: how today compares with the days before, and
+ * what came of late, is known again. */
+static void resume(struct pacer *pacer, int64_t now_us)
+{
+    int64_t number = now_us / PACER_SLOT_US;
+    int64_t first = number - RESUMED_SLOT_COUNT;
+
+    if (first < pacer->known_us / PACER_SLOT_US)
+        first = pacer->known_us / PACER_SLOT_US;
+    pacer->noted_since_us = first < number ? first * PACER_SLOT_US : now_us;
+    for (; first < number; first++) {
+        pacer->slot_now = first;
+        begin_slot(pacer);
+        resume_slot(pacer);
+        end_slot(pacer);
+    }
+    pacer->slot_now = number;
+    if (now_us < pacer->known_us)
+        pacer->known_us = now_us;
+    begin_slot(pacer);
+    resume_slot(pacer);
+}
+
 void pacer_advance(struct pacer *pacer, int64_t now_us)
 {
     int64_t number = now_us / PACER_SLOT_US;
 
-    if (pacer->slot_now < 0) {
-        pacer->slot_now = number;
-        pacer->noted_since_us = now_us;
-        if (now_us < pacer->known_us)
-            pacer->known_us = now_us;
-        begin_slot(pacer);
-        resume_slot(pacer);
-    }
+    if (pacer->slot_now < 0)
+        resume(pacer, now_us);
     if (now_us > pacer->latest_us)
         pacer->latest_us = now_us;
     if (number <= pacer->slot_now)

@@ -29,9 +29,8 @@ static enum status is_spared(const struct policy *policy, const struct refund_ca
     return rc;
 }
 
-enum status exploration_reach(const struct policy *policy,
-                              const struct refund_case *asked, struct arena *arena,
-                              struct menu *menu, struct err *err)
+enum status policy_explore(const struct policy *policy, const struct refund_case *asked,
+                           struct arena *arena, struct menu *menu, struct err *err)
 {
     int64_t reach = policy->exploration.amount_max;
     const struct review_rule *review = &policy->review;

@@ -235,7 +235,7 @@ enum status policy_menu(const struct policy *policy, const struct refund_case *a
     if (!rc)
         rc = review_find(policy, asked, arena, &menu->needs_review, &menu->review, err);
     if (!rc)
-        rc = exploration_reach(policy, asked, arena, menu, err);
+        rc = policy_explore(policy, asked, arena, menu, err);
     return rc;
 }
 

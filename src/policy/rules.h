@@ -169,12 +169,6 @@ const char *fact_format(const struct fact *fact, struct arena *arena);
 const char *comparison_name(enum comparison op);
 bool comparison_find(const char *name, enum comparison *op);
 
-/* Set how much goodwill chance may give for this case. The menu knows already whether a person
- * decides. */
-enum status exploration_reach(const struct policy *policy,
-                              const struct refund_case *asked, struct arena *arena,
-                              struct menu *menu, struct err *err);
-
 /* Block every option that gives something on top of what is owed. */
 void menu_block(struct menu *menu, enum policy_code code, const char *detail);
 

@@ -164,6 +164,44 @@ static size_t bytes_of_lines(const char *text, int count)
     return (size_t)(at - text);
 }
 
+/* A choice that was not the likeliest is there about as often as its probability says. */
+static void what_chance_chose_has_the_probability_that_is_traced(void **state)
+{
+    const char *path = path_of("chance.ndjson");
+    char *trace =
+        trace_of(WORDS("--cases", "4000", "--exploration",
+                       "{\"temperature\": 300, \"epsilon\": 0.05}", "--trace", path),
+                 path);
+    double expected = 0, variance = 0, least = 1;
+    int found = 0;
+
+    (void)state;
+    strtok(trace, "\n");
+    for (char *line; (line = strtok(NULL, "\n"));) {
+        json_t *one = json_loads(line, 0, NULL), *item;
+        const json_t *shares = json_object_get(one, "propensities");
+        size_t choice = (size_t)number(one, "choice"), best = 0, i;
+        double sum = 0, most = 0;
+
+        json_array_foreach(shares, i, item)
+        {
+            sum += json_number_value(item);
+            best = json_number_value(item) > most ? i : best;
+            most = fmax(most, json_number_value(item));
+        }
+        assert_true(fabs(sum - 1) < 1e-12);
+        least = fmin(least, json_number_value(json_array_get(shares, choice)));
+        found += choice != best;
+        expected += 1 - most;
+        variance += most * (1 - most);
+        json_decref(one);
+    }
+    printf("%d choices were not the likeliest, %.1f expected\n", found, expected);
+    assert_true(found > 100 && least > 0);
+    assert_true(fabs(found - expected) < 5 * sqrt(variance));
+    free(trace);
+}
+
 static void a_trace_adds_up_to_the_report(void **state)
 {
     const char *path = path_of("trace.ndjson");
@@ -341,6 +379,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_profile_is_hard_and_prices_master_it),
         cmocka_unit_test(an_even_plan_and_none_at_all_never_overspend_either),
+        cmocka_unit_test(what_chance_chose_has_the_probability_that_is_traced),
         cmocka_unit_test(a_trace_adds_up_to_the_report),
         cmocka_unit_test(a_stream_cut_short_is_decided_the_same_up_to_there),
         cmocka_unit_test(bad_input_is_refused_with_its_line_and_field),
