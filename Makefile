@@ -116,11 +116,13 @@ run-fuzz: $(FUZZ)
 	@mkdir -p $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/corpus/%)
 	@$(RUN_TESTS) $$(($(FUZZ_SECONDS) + 120)) $(fuzz_runs)
 
-#: make bench       scoring beside XGBoost and compiled C, prices beside hindsight, decisions beside a
-#:                  bare HTTP server
+#: make bench       scoring beside XGBoost and compiled C, allocation beside HiGHS, prices beside
+#:                  hindsight, decisions beside a bare HTTP server
 bench: $(BIN) $(BENCH) | bootstrap-demo bootstrap-test bootstrap-bench
 	tests/bench/score_bench.py --build $(BUILD) --plot build/bench/plots
-	@for program in $(filter $(BUILD)/tests/bench/bench_%,$(BENCH)); do $$program || exit 1; done
+	@for program in $(filter-out %/bench_allocate,$(filter $(BUILD)/tests/bench/bench_%,$(BENCH))); do \
+		$$program || exit 1; done
+	tests/bench/allocate_bench.py --build $(BUILD) --plot build/bench/plots
 	tests/bench/pacing_bench.py --program $(BIN) --plot build/bench/plots
 	tests/bench/allocate_files.py --program $(BIN)
 	tests/bench/run_bench.sh $(BUILD)
@@ -212,7 +214,7 @@ $(UNIT) $(INTEGRATION): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
 $(BUILD)/tests/unit/test_server $(BUILD)/tests/unit/test_server_life: \
 	$(BUILD)/tests/unit/server_stage.o
 
-$(BENCH): $(BUILD)/%: $(BUILD)/%.o $(LIB)
+$(BENCH): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 

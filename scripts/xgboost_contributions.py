@@ -35,6 +35,8 @@ CASES = [
     ("one_hot", "binary:logistic", {"tree_method": "hist", "max_cat_to_onehot": 100}),
     ("stump", "reg:squarederror", {"max_depth": 1}),
     ("constant", "reg:squarederror", {"gamma": 1e12}),
+    ("linear", "reg:squarederror", {"booster": "gblinear", "base_score": 0.3}),
+    ("linear_softprob", "multi:softprob", {"booster": "gblinear", "num_class": 3}),
 ]
 
 

@@ -35,8 +35,9 @@ int forest_prediction_count(const struct forest *forest);
 void forest_predict(const struct forest *forest, const double *raw, int row_count,
                     int round_count, double *prediction);
 
-/* rows (row, feature_count) -> raw (row, output_count) through CBLAS; the result of a row
- * does not depend on the rows beside it. scratch: feature_count doubles. */
+/* rows (row, feature_count) -> raw (row, output_count): the intercept plus eight partial sums,
+ * added up in one fixed order. The same bits on every machine and whatever rows stand beside
+ * a row. scratch: feature_count doubles. */
 void linear_raw(const struct linear *linear, const double *rows, int row_count,
                 double *raw, double *scratch);
 

@@ -102,8 +102,10 @@ static void settle_counts(struct score_job *job)
 static void job_close(struct score_job *job)
 {
     table_rows_close(job->table);
+    engine_close(job->engine); /* it borrows the model */
     loaded_model_close(&job->loaded);
     free(job->rows);
+    free(job->margins);
     free(job->results);
     free(job->leaves);
 }

@@ -1,4 +1,4 @@
-/* contribute.c - Shapley values of forests, tree by tree.
+/* contribute.c - Shapley values of forests, tree by tree, and of XGBoost's linear booster.
  *
  * In the game of one tree and one row, a coalition S of features reaches a leaf with the weight
  * prod_{j in S} one_j prod_{j not in S} zero_j over the features j on the path to the leaf: one_j
@@ -283,9 +283,7 @@ static enum status check_finite(const double *contributions, int count, struct e
     for (int i = 0; i < count; i++)
         if (!isfinite(contributions[i]))
             return err_set(err, STATUS_INVALID,
-                           "the model's covers do not fit together: the contribution of "
-                           "input %d is not finite",
-                           i);
+                           "the contribution of input %d is not finite", i);
     return STATUS_OK;
 }
 
@@ -307,6 +305,30 @@ static enum status walk_new(const struct forest *forest, int depth, struct walk 
     return STATUS_OK;
 }
 
+/* Weight times value, as XGBoost takes them: a missing value adds nothing. */
+static void contribute_weights(const struct forest *forest, const double *row, int group,
+                               double *contributions)
+{
+    int n = forest->feature_count, groups = forest->group_count;
+
+    for (int i = 0; i < n; i++)
+        contributions[i] =
+            isnan(row[i])
+                ? 0
+                : (double)(float)row[i] * (double)forest->weights[i * groups + group];
+    contributions[n] =
+        (double)forest->weights[n * groups + group] + forest->base_margin[group];
+}
+
+/* Of a forest that only the plain evaluator scores. */
+static const char *what_is_special(const struct forest *forest)
+{
+    if (forest->dialect == FOREST_CATBOOST)
+        return "CatBoost";
+    return forest->form == FOREST_OF_LINES ? "linear functions in its leaves"
+                                           : "several numbers in each leaf";
+}
+
 static enum status contribute_group(const struct forest *forest, const double *row,
                                     int group, double raw, double *contributions,
                                     struct err *err)
@@ -317,11 +339,14 @@ static enum status contribute_group(const struct forest *forest, const double *r
     int depth;
     enum status rc;
 
+    if (forest->form == FOREST_OF_NO_TREES) {
+        contribute_weights(forest, row, group, contributions);
+        settle(raw, (int)count, contributions);
+        return check_finite(contributions, (int)count, err);
+    }
     if (forest->needs_evaluator)
-        return err_set(err, STATUS_INVALID,
-                       "contributions of such a model (%s, not one number per leaf) are "
-                       "not supported",
-                       forest->library);
+        return err_set(err, STATUS_INVALID, "there are no contributions to a model of %s",
+                       what_is_special(forest));
     if (has_splits && !forest->covers)
         return err_set(err, STATUS_INVALID,
                        "the model's file does not say how much data came by each node");
@@ -341,7 +366,8 @@ static enum status contribute_group(const struct forest *forest, const double *r
     }
     free(walk);
     settle(raw, (int)count, contributions);
-    return check_finite(contributions, (int)count, err);
+    rc = check_finite(contributions, (int)count, err);
+    return rc ? err_wrap(err, "the model's covers do not fit together") : STATUS_OK;
 }
 
 enum status contribute_output(const struct forest *forest, const double *row, int group,

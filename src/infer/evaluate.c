@@ -2,9 +2,7 @@
 #include "infer/evaluate.h"
 
 #include <assert.h>
-#include <cblas.h>
 #include <math.h>
-#include <string.h>
 
 enum { WORD_BITS = 32 };
 
@@ -37,6 +35,12 @@ static bool goes_left_xgboost(const struct forest *forest, const struct forest_n
     return !(x >= 0 && x < category_end && set_holds(forest, node, (uint32_t)x));
 }
 
+/* LightGBM's values so close to 0 are 0, in splits and in leaves. */
+static double folded(double value)
+{
+    return fabs(value) <= zero_threshold ? 0 : value;
+}
+
 /* In the set goes left; -0.5 is truncated to category 0. */
 static bool goes_left_lightgbm(const struct forest *forest,
                                const struct forest_node *node, double value)
@@ -48,8 +52,7 @@ static bool goes_left_lightgbm(const struct forest *forest,
                set_holds(forest, node, (uint32_t)(int32_t)value);
     if (node->missing == MISSING_IS_NAN && is_nan)
         return node->goes_left_by_default;
-    if (is_nan || fabs(value) <= zero_threshold)
-        value = 0;
+    value = is_nan ? 0 : folded(value);
     if (node->missing == MISSING_IS_ZERO && value == 0)
         return node->goes_left_by_default;
     return value <= node->threshold;
@@ -117,7 +120,7 @@ static double line_value(const struct forest *forest, const struct forest_node *
 
         if (isnan(row[term->feature]))
             return leaf->threshold;
-        sum += term->coefficient * row[term->feature];
+        sum += term->coefficient * folded(row[term->feature]);
     }
     return sum;
 }
@@ -198,26 +201,5 @@ void forest_leaves(const struct forest *forest, const double *rows, int row_coun
 
         for (int t = from; t < to; t++)
             *leaves++ = leaf_of(forest, t, row)->id;
-    }
-}
-
-void linear_raw(const struct linear *linear, const double *rows, int row_count,
-                double *raw, double *scratch)
-{
-    int n = linear->feature_count, m = linear->output_count;
-
-    /* One row at a time: larger products may round otherwise than smaller ones. */
-    for (int i = 0; i < row_count; i++) {
-        const double *row = rows + (size_t)i * (size_t)n;
-        double *sums = raw + (size_t)i * (size_t)m;
-
-        for (int j = 0; j < n; j++)
-            scratch[j] = isnan(row[j]) ? linear->fill[j] : row[j];
-        memcpy(sums, linear->intercepts, (size_t)m * sizeof *sums);
-        if (m == 1)
-            sums[0] += cblas_ddot(n, linear->weights, 1, scratch, 1);
-        else
-            cblas_dgemv(CblasRowMajor, CblasNoTrans, m, n, 1, linear->weights, n, scratch,
-                        1, 1, sums, 1);
     }
 }

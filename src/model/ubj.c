@@ -183,9 +183,9 @@ static void enter(struct source *source, struct source_level *level, char openin
 {
     char type = 0;
 
-    *level = (struct source_level){.left = 0};
     if (!take_marker(source, &type))
         return;
+    /* level may lie behind the last one there is room for: only touch it below the limit. */
     if (type != opening)
         wrong_type(source, opening == '{' ? "an object" : "an array", type);
     else if (source->scan.depth >= source->scan.depth_max)

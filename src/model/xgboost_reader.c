@@ -208,9 +208,9 @@ static void read_default_left(struct xgboost_reader *reader, int)
         reader->item = (long)column->count;
         if (!read_flag(reader, &value))
             return;
-        if (column->count >= FOREST_NODE_COUNT_MAX)
-            reader_refuse(reader, STATUS_TOO_LARGE, "more than %d entries",
-                          FOREST_NODE_COUNT_MAX);
+        if (column->count >= nodes_left(reader))
+            reader_refuse(reader, STATUS_TOO_LARGE, "more than %zu entries",
+                          nodes_left(reader));
         else if (!int_column_push(column, (int32_t)value))
             refuse_memory(reader);
         if (reader_status(reader))
@@ -226,9 +226,9 @@ static void read_leaf_weights(struct xgboost_reader *reader, int)
 }
 
 static const char *const statistic_names[STATISTIC_COUNT] = {
-    "base_weights",
-    "loss_changes",
-    "parents",
+    [NODE_WEIGHTS] = "base_weights",
+    [LOSS_CHANGES] = "loss_changes",
+    [PARENTS] = "parents",
 };
 
 /* Numbers that nobody needs: only how many they are. */
@@ -363,8 +363,8 @@ void read_tree(struct xgboost_reader *reader)
         {"categories_sizes", read_column, COLUMN_CATEGORY_SIZES},
         {"base_weights", read_node_weights, NODE_WEIGHTS},
         {"leaf_weights", read_leaf_weights, 0},
-        {"loss_changes", read_statistic, 1},
-        {"parents", read_statistic, 2},
+        {"loss_changes", read_statistic, LOSS_CHANGES},
+        {"parents", read_statistic, PARENTS},
         {"sum_hessian", read_covers, 0},
         {"id", read_id, 0},
         {"tree_param", read_tree_parameters, 0},
@@ -391,6 +391,7 @@ void read_tree(struct xgboost_reader *reader)
         place_tree_fault(reader);
     else
         reader->node_total += (size_t)reader->tree.node_count;
-    reader->value_total += reader->tree.leaf_weights.count;
+    reader->value_total +=
+        reader->tree.leaf_weights.count + reader->tree.node_weights.count;
     reader->source.scan.status = rc;
 }

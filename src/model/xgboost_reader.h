@@ -7,7 +7,7 @@
 #include "model/xgboost_tree.h"
 
 /* Arrays of a tree that do not matter for scores, but must have an entry per node. */
-enum { NODE_WEIGHTS = 0, STATISTIC_COUNT = 3 };
+enum { NODE_WEIGHTS, LOSS_CHANGES, PARENTS, STATISTIC_COUNT };
 
 struct xgboost_reader {
     struct source source;

@@ -5,14 +5,28 @@
 #include "optimize/allocate_hull.h"
 #include "optimize/allocate_work.h"
 
-/* Hulls are made twice, first to count the steps: that costs less than memory for the most there
- * could be. */
+/* The steps of hulls, as they come. */
 struct hulls {
     struct work *work;
-    int64_t request_count, *requests;
-    struct step *steps; /* NULL: only count */
-    int64_t count;
+    struct step *steps;
+    int64_t count, room;
 };
+
+/* Room for one more request's steps. */
+static bool grow(struct hulls *hulls)
+{
+    int64_t room = hulls->room * 2 + 2 * ALLOCATION_ACTION_COUNT_MAX;
+    struct step *steps;
+
+    if (hulls->room - hulls->count >= ALLOCATION_ACTION_COUNT_MAX)
+        return true;
+    steps = realloc(hulls->steps, (size_t)room * sizeof *steps);
+    if (!steps)
+        return false;
+    hulls->steps = steps;
+    hulls->room = room;
+    return true;
+}
 
 /* Give a request what is over its bracket, and note its steps within. */
 static void take_hull(struct hulls *hulls, int64_t request)
@@ -36,29 +50,29 @@ static void take_hull(struct hulls *hulls, int64_t request)
             break;
         if (slope >= work->highs[cell])
             base = points[i];
-        else if (hulls->steps)
+        else
             hulls->steps[hulls->count++] =
                 (struct step){slope, cost, (int32_t)request, points[i]};
-        else
-            hulls->count++;
     }
     work->choices[request] = base;
-    if (hulls->steps)
-        charge(work, cell, costs[base]);
+    charge(work, cell, costs[base]);
 }
 
-static enum status take_hulls(struct hulls *hulls, struct err *err)
+void core_forget(struct work *work)
 {
-    for (int64_t i = 0; i < hulls->request_count; i++)
-        take_hull(hulls, hulls->requests ? hulls->requests[i] : i);
-    hulls->steps = malloc(((size_t)hulls->count + 1) * sizeof *hulls->steps);
-    if (!hulls->steps)
-        return err_set(err, STATUS_EXHAUSTED, "no memory for %lld steps",
-                       (long long)hulls->count);
-    hulls->count = 0;
-    for (int64_t i = 0; i < hulls->request_count; i++)
-        take_hull(hulls, hulls->requests ? hulls->requests[i] : i);
-    return STATUS_OK;
+    core_free(&work->core);
+    work->outside_value = 0;
+    for (int b = 0; b < work->problem->budget_count; b++)
+        work->rooms[b] = work->problem->limits[b];
+}
+
+void core_reset(struct work *work, double low, double high)
+{
+    core_forget(work);
+    for (int g = 0; g < work->problem->cell_count; g++) {
+        work->lows[g] = low;
+        work->highs[g] = high;
+    }
 }
 
 /* From all by slope to cell by cell. */
@@ -133,18 +147,25 @@ static enum status fill_cells(struct work *work, struct err *err)
 enum status core_make(struct work *work, int64_t *requests, int64_t request_count,
                       struct err *err)
 {
-    struct hulls hulls = {work, request_count, requests, NULL, 0};
+    struct hulls hulls = {.work = work};
     struct core *core = &work->core;
-    enum status rc = take_hulls(&hulls, err);
+    bool is_ready = grow(&hulls);
+    enum status rc;
 
+    for (int64_t i = 0; is_ready && i < request_count; i++) {
+        take_hull(&hulls, requests ? requests[i] : i);
+        is_ready = grow(&hulls);
+    }
     *core = (struct core){
         .steps = hulls.steps,
         .step_count = hulls.count,
         .requests = requests,
         .request_count = request_count,
     };
-    if (!rc)
-        rc = steps_sort(core->steps, core->step_count, err);
+    if (!is_ready)
+        return err_set(err, STATUS_EXHAUSTED, "no memory for %lld steps",
+                       (long long)hulls.count);
+    rc = steps_sort(core->steps, core->step_count, err);
     if (!rc)
         rc = part_cells(core, work->problem, err);
     if (!rc)

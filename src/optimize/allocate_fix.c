@@ -12,24 +12,6 @@ enum { SAMPLE_COUNT_MIN = 2048, SAMPLE_SHARE = 32, ATTEMPT_COUNT = 3 };
 #define WIDTH_WARM     0.05
 #define WIDER          4.0
 
-static void forget(struct work *work)
-{
-    const struct allocation *problem = work->problem;
-
-    core_free(&work->core);
-    work->outside_value = 0;
-    for (int b = 0; b < problem->budget_count; b++)
-        work->rooms[b] = problem->limits[b];
-}
-
-static void set_all(const struct work *work, double low, double high)
-{
-    for (int g = 0; g < work->problem->cell_count; g++) {
-        work->lows[g] = low;
-        work->highs[g] = high;
-    }
-}
-
 /* --- a sample -------------------------------------------------------------------------------- */
 
 /* One request of each stretch, anywhere in it, so that no rhythm of the data is caught. */
@@ -56,14 +38,13 @@ static enum status solve_sample(struct work *work, int64_t sample_count, struct 
 
     if (!requests)
         return err_set(err, STATUS_EXHAUSTED, "no memory for a sample");
-    forget(work);
-    set_all(work, 0, INFINITY);
+    core_reset(work, 0, INFINITY);
     for (int b = 0; b < work->problem->budget_count; b++)
         work->rooms[b] =
             (__int128)work->problem->limits[b] * sample_count / request_count;
     rc = core_make(work, requests, sample_count, err);
     if (!rc)
-        rc = prices_solve(work, 1, err);
+        rc = prices_solve(work, err);
     return rc;
 }
 
@@ -109,50 +90,6 @@ static enum status bracket_sample(struct work *work, struct err *err)
 
 /* --- the pass over all ----------------------------------------------------------------------- */
 
-/* The action that is best at both prices, or -1 when they differ. */
-static inline int32_t same_action(const int64_t *costs, const int64_t *values, int count,
-                                  double low, double high)
-{
-    double low_best = (double)values[0] - low * (double)costs[0];
-    double high_best = (double)values[0] - high * (double)costs[0];
-    int32_t low_action = 0, high_action = 0;
-
-    for (int32_t j = 1; j < count; j++) {
-        double cost = (double)costs[j], value = (double)values[j];
-        double low_worth = value - low * cost, high_worth = value - high * cost;
-
-        low_action = low_worth > low_best ? j : low_action;
-        low_best = low_worth > low_best ? low_worth : low_best;
-        high_action = high_worth > high_best ? j : high_action;
-        high_best = high_worth > high_best ? high_worth : high_best;
-    }
-    return low_action == high_action ? low_action : -1;
-}
-
-/* Those that choose the same at both ends of their bracket have their choice; the rest is listed. */
-static int64_t fix(struct work *work, int64_t *rest, __int128 *cell_costs)
-{
-    const struct allocation *problem = work->problem;
-    int64_t rest_count = 0;
-
-    for (int64_t i = 0; i < problem->request_count; i++) {
-        int64_t start = problem->starts[i];
-        int32_t cell = problem->cells[i];
-        int32_t action = same_action(problem->costs + start, problem->values + start,
-                                     (int)(problem->starts[i + 1] - start),
-                                     work->lows[cell], work->highs[cell]);
-
-        if (action < 0) {
-            rest[rest_count++] = i;
-            continue;
-        }
-        work->choices[i] = action;
-        work->outside_value += problem->values[start + action];
-        cell_costs[cell] += problem->costs[start + action];
-    }
-    return rest_count;
-}
-
 static enum status fix_and_core(struct work *work, struct err *err)
 {
     const struct allocation *problem = work->problem;
@@ -160,14 +97,14 @@ static enum status fix_and_core(struct work *work, struct err *err)
     __int128 *cell_costs = calloc((size_t)problem->cell_count + 1, sizeof *cell_costs);
     int64_t rest_count;
 
-    forget(work);
+    core_forget(work);
     if (!rest || !cell_costs) {
         free(rest);
         free(cell_costs);
         return err_set(err, STATUS_EXHAUSTED, "no memory for %lld requests",
                        (long long)problem->request_count);
     }
-    rest_count = fix(work, rest, cell_costs);
+    rest_count = scan_same(work, rest, cell_costs);
     for (int g = 0; g < problem->cell_count; g++)
         charge(work, g, cell_costs[g]);
     free(cell_costs);
@@ -235,36 +172,28 @@ static enum status try_brackets(struct work *work, int attempt_count, bool *is_d
         rc = fix_and_core(work, err);
         fits = !rc && !is_overspent(work);
         if (fits)
-            rc = prices_solve(work, 1, err);
+            rc = prices_solve(work, err);
         *is_done = fits && is_within(work);
     }
     return rc;
 }
 
-enum status fix_and_solve(struct work *work, struct err *err)
+enum status fix_and_solve(struct work *work, bool *is_done, struct err *err)
 {
     int64_t sample_count = work->problem->request_count / SAMPLE_SHARE;
     enum status rc = STATUS_OK;
-    bool is_done = false;
 
     if (is_warm(work)) {
         bracket_warm(work);
-        rc = try_brackets(work, 1, &is_done, err);
+        rc = try_brackets(work, 1, is_done, err);
     }
-    if (!rc && !is_done) {
+    if (!rc && !*is_done) {
         rc = solve_sample(
             work, sample_count > SAMPLE_COUNT_MIN ? sample_count : SAMPLE_COUNT_MIN, err);
         if (!rc)
             rc = bracket_sample(work, err);
         if (!rc)
-            rc = try_brackets(work, ATTEMPT_COUNT, &is_done, err);
-    }
-    if (!rc && !is_done) {
-        forget(work);
-        set_all(work, 0, INFINITY);
-        rc = core_make(work, NULL, work->problem->request_count, err);
-        if (!rc)
-            rc = prices_solve(work, 1, err);
+            rc = try_brackets(work, ATTEMPT_COUNT, is_done, err);
     }
     return rc;
 }

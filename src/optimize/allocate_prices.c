@@ -17,7 +17,7 @@ void prices_sum(struct work *work)
     }
 }
 
-enum status prices_solve(struct work *work, double scale, struct err *err)
+enum status prices_solve(struct work *work, struct err *err)
 {
     int budget_count = work->problem->budget_count;
     double *rooms = calloc((size_t)budget_count + 1, sizeof *rooms);
@@ -29,7 +29,7 @@ enum status prices_solve(struct work *work, double scale, struct err *err)
     if (!rooms)
         return err_set(err, STATUS_EXHAUSTED, "no memory for %d budgets", budget_count);
     for (int b = 0; b < budget_count; b++)
-        rooms[b] = fmax(0, (double)work->rooms[b] * scale);
+        rooms[b] = fmax(0, (double)work->rooms[b]);
     if (work->is_tree)
         rc = tree_solve(work, rooms, work->prices, err);
     else

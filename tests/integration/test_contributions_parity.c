@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CASE_COUNT_MIN = 15, INPUT_COUNT_MAX = 16, GROUP_COUNT_MAX = 8 };
+enum { CASE_COUNT_MIN = 17, INPUT_COUNT_MAX = 16, GROUP_COUNT_MAX = 8 };
 
 static char *folder; /* NULL: nothing could be trained */
 

@@ -356,6 +356,67 @@ static void covers_that_do_not_fit_together_are_refused(void **)
     free(text);
 }
 
+/* Two features, one output: 0.5 + 0.25 + 1 f0 + 2 f1. */
+static const char linear_booster[] =
+    "{\"learner\":{\"gradient_booster\":{\"model\":{\"weights\":[1,2,0.25]},"
+    "\"name\":\"gblinear\"},\"learner_model_param\":{\"base_score\":\"5E-1\","
+    "\"num_class\":\"0\",\"num_feature\":\"2\",\"num_target\":\"1\"},"
+    "\"objective\":{\"name\":\"reg:squarederror\"}},\"version\":[1,7,4]}";
+
+static void a_linear_booster_contributes_weight_times_value(void **)
+{
+    static const struct {
+        double row[2], expected[3];
+    } cases[] = {{{3, -5}, {3, -10, 0.75}}, {{NAN, 4}, {0, 8, 0.75}}};
+    struct forest *forest = forest_of(linear_booster);
+    const double infinite[2] = {INFINITY, 0};
+    double contributions[3];
+    struct err err;
+
+    err_clear(&err);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(contribute_forest(forest, cases[i].row, contributions, &err),
+                         STATUS_OK);
+        for (int k = 0; k < 3; k++)
+            assert_true(contributions[k] == cases[i].expected[k]);
+    }
+    assert_int_equal(contribute_forest(forest, infinite, contributions, &err),
+                     STATUS_INVALID);
+    assert_string_equal(err.text, "the contribution of input 0 is not finite");
+    forest_free(forest);
+}
+
+static void what_has_no_contributions_says_what_it_is(void **)
+{
+    static const struct {
+        enum forest_dialect dialect;
+        enum forest_form form;
+        const char *expected;
+    } cases[] = {{FOREST_CATBOOST, FOREST_OF_NUMBERS, "a model of CatBoost"},
+                 {FOREST_LIGHTGBM, FOREST_OF_LINES, "linear functions in its leaves"},
+                 {FOREST_XGBOOST, FOREST_OF_VECTORS, "several numbers in each leaf"}};
+    struct forest *forest = forest_of(xgboost_small);
+    const double row[2] = {0};
+    struct forest special = *forest;
+    struct forest_line line = {0};
+    double contributions[3], values[8] = {0};
+    struct err err;
+
+    special.lines = &line;
+    special.leaf_values = values;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        err_clear(&err);
+        special.dialect = cases[i].dialect;
+        special.form = cases[i].form;
+        special.needs_evaluator = true;
+        assert_int_equal(contribute_forest(&special, row, contributions, &err),
+                         STATUS_INVALID);
+        if (!strstr(err.text, cases[i].expected))
+            fail_msg("'%s' does not say '%s'", err.text, cases[i].expected);
+    }
+    forest_free(forest);
+}
+
 /* --- depth ------------------------------------------------------------------------------------ */
 
 enum { CHAIN_MAX = CONTRIBUTE_DEPTH_MAX + 1 };
@@ -675,6 +736,8 @@ int main(void)
         cmocka_unit_test(a_forest_without_sound_covers_is_refused_but_scores),
         cmocka_unit_test(covers_need_an_entry_per_node),
         cmocka_unit_test(covers_that_do_not_fit_together_are_refused),
+        cmocka_unit_test(a_linear_booster_contributes_weight_times_value),
+        cmocka_unit_test(what_has_no_contributions_says_what_it_is),
         cmocka_unit_test(deep_trees_lose_no_precision),
         cmocka_unit_test(a_tree_that_is_too_deep_is_refused),
         cmocka_unit_test(two_models_contribute_their_difference_in_value),

@@ -194,6 +194,32 @@ static void linear_leaves_give_their_number_where_a_feature_is_missing(void **)
     free(text);
 }
 
+/* LightGBM takes what lies within 1e-35f of 0 for 0, also as an input of a leaf. */
+static void linear_leaves_take_tiny_values_for_zero(void **)
+{
+    static const struct {
+        double feature, raw;
+    } rows[] = {{1e-35, 1}, {-1.0000000180025095e-35, 1}, {2e-35, 3}};
+    char *text = text_replaced(lightgbm_small, "is_linear=0",
+                               "is_linear=1\n"
+                               "leaf_const=1 2 3\n"
+                               "num_features=1 0 0\n"
+                               "leaf_features=0   \n"
+                               "leaf_coeff=1e35   ");
+    struct forest *forest = read_text(text, strlen(text));
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const double row[2] = {rows[i].feature, 0};
+        double raw;
+
+        forest_raw(forest, row, 1, 0, 1, &raw);
+        if (!(fabs(raw - rows[i].raw) < 1e-6))
+            fail_msg("%g: %.17g, not %.17g", rows[i].feature, raw, rows[i].raw);
+    }
+    forest_free(forest);
+    free(text);
+}
+
 static void check_engine(const char *text, bool needs_evaluator)
 {
     struct forest *forest = read_text(text, strlen(text));
@@ -232,6 +258,7 @@ int main(void)
         cmocka_unit_test(a_linear_booster_adds_up_what_is_not_missing),
         cmocka_unit_test(an_unsound_linear_booster_is_refused),
         cmocka_unit_test(linear_leaves_give_their_number_where_a_feature_is_missing),
+        cmocka_unit_test(linear_leaves_take_tiny_values_for_zero),
         cmocka_unit_test(engines_leave_such_models_to_the_plain_evaluator),
     };
 

@@ -254,6 +254,25 @@ static void depth_is_limited(void **)
     }
 }
 
+/* Nothing is open before: all levels there are belong to what is skipped. */
+static void skipping_keeps_to_the_depth_too(void **)
+{
+    char bytes[JSON_DEPTH_MAX + 1];
+
+    memset(bytes, '[', sizeof bytes);
+    for (size_t count = JSON_DEPTH_MAX; count <= sizeof bytes; count++) {
+        struct source source;
+        struct err err;
+
+        err_clear(&err);
+        source_init(&source, bytes, count, &err);
+        source.is_ubj = true;
+        assert_false(source_skip(&source));
+        assert_non_null(strstr(err.text, count > JSON_DEPTH_MAX ? "nested deeper than 64"
+                                                                : "ends within a value"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +283,7 @@ int main(void)
         cmocka_unit_test(what_takes_no_bytes_or_more_than_there_are_is_refused),
         cmocka_unit_test(a_key_is_not_longer_than_keys_are),
         cmocka_unit_test(depth_is_limited),
+        cmocka_unit_test(skipping_keeps_to_the_depth_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

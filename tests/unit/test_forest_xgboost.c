@@ -292,6 +292,43 @@ static void a_category_beyond_the_limit_is_refused_before_it_takes_memory(void *
     check_edit(&edit);
 }
 
+static void the_best_iteration_is_read_and_all_trees_count(void **)
+{
+    static const struct {
+        const char *attributes;
+        int best_round;
+    } cases[] = {
+        {"{\"best_iteration\":\"0\",\"best_score\":\"0.25\"}", 0},
+        {"{\"best_score\":\"0.25\",\"best_iteration\":\"1\"}", 1},
+        /* Attributes are strings that anybody may set: what is no round is no advice. */
+        {"{\"best_iteration\":\"-1\"}", -1},
+        {"{\"best_iteration\":\"soon\"}", -1},
+        {"{\"best_iteration\":\"99999999999999999999\"}", -1},
+        {"{\"best_iteration\":1}", -1},
+        {"{}", -1},
+        {"null", -1},
+    };
+    const double row[2] = {0};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char attributes[128], *text;
+        struct forest *forest = NULL;
+        struct err err;
+        double raw;
+
+        err_clear(&err);
+        snprintf(attributes, sizeof attributes, "\"attributes\":%s", cases[i].attributes);
+        text = text_replaced(xgboost_small, "\"attributes\":{}", attributes);
+        if (forest_read_xgboost(text, strlen(text), &forest, &err))
+            fail_msg("%s: %s", attributes, err.text);
+        assert_int_equal(forest->best_round, cases[i].best_round);
+        forest_raw(forest, row, 1, 0, forest_round_count(forest), &raw);
+        assert_true(raw == 1.25);
+        forest_free(forest);
+        free(text);
+    }
+}
+
 static void no_prefix_of_a_file_is_accepted(void **)
 {
     struct forest *forest = NULL;
@@ -320,6 +357,7 @@ int main(void)
         cmocka_unit_test(dart_is_read_as_both_versions_save_it),
         cmocka_unit_test(categories_in_the_set_go_right),
         cmocka_unit_test(a_category_beyond_the_limit_is_refused_before_it_takes_memory),
+        cmocka_unit_test(the_best_iteration_is_read_and_all_trees_count),
         cmocka_unit_test(no_prefix_of_a_file_is_accepted),
     };
 

@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "infer/evaluate.h"
 
+#include <cblas.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,37 +103,102 @@ static void unsound_files_are_refused(void **)
     }
 }
 
-static void a_row_scores_the_same_alone_and_in_any_batch(void **)
+/* ---- drawn models ---- */
+
+enum { ROWS = 37, FEATURES_MAX = 41, OUTPUTS = 3 };
+
+struct drawn {
+    double weights[OUTPUTS * FEATURES_MAX], intercepts[OUTPUTS], fill[FEATURES_MAX];
+    double rows[ROWS * FEATURES_MAX];
+    struct linear linear;
+};
+
+static void draw(struct drawn *drawn, int feature_count, struct rng *rng)
 {
-    enum { ROWS = 37, FEATURES = 29, OUTPUTS = 3 };
-    double weights[OUTPUTS * FEATURES], intercepts[OUTPUTS], fill[FEATURES] = {0};
-    double rows[ROWS * FEATURES], together[ROWS * OUTPUTS], alone[OUTPUTS];
-    double scratch[FEATURES];
-    struct linear linear = {FEATURES, OUTPUTS,    LINK_IDENTITY, NULL,
-                            weights,  intercepts, fill};
+    for (int i = 0; i < OUTPUTS * feature_count; i++)
+        drawn->weights[i] = rng_normal(rng);
+    for (int i = 0; i < OUTPUTS; i++)
+        drawn->intercepts[i] = rng_normal(rng);
+    for (int i = 0; i < feature_count; i++)
+        drawn->fill[i] = rng_normal(rng);
+    for (int i = 0; i < ROWS * feature_count; i++)
+        drawn->rows[i] = rng_below(rng, 10) ? rng_normal(rng) * 100 : NAN;
+    drawn->linear = (struct linear){.feature_count = feature_count,
+                                    .output_count = OUTPUTS,
+                                    .weights = drawn->weights,
+                                    .intercepts = drawn->intercepts,
+                                    .fill = drawn->fill};
+}
+
+static void seed(struct rng *rng)
+{
     const char *given = getenv("SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 10) : 20261122;
+    uint64_t number = given ? strtoull(given, NULL, 10) : 20261122;
+
+    printf("SEED=%llu\n", (unsigned long long)number);
+    rng_seed(rng, number);
+}
+
+/* The order that the scores of recorded decisions have, one product at a time. */
+static double in_order(const struct linear *linear, const double *row, int output)
+{
+    const double *weights = linear->weights + output * linear->feature_count;
+    double sums[8] = {0};
+
+    for (int i = 0; i < linear->feature_count; i++) {
+        double product = weights[i] * (isnan(row[i]) ? linear->fill[i] : row[i]);
+
+        sums[i % 8] += product;
+    }
+    for (int apart = 4; apart > 0; apart /= 2)
+        for (int k = 0; k < apart; k++)
+            sums[k] += sums[k + apart];
+    return linear->intercepts[output] + sums[0];
+}
+
+static void scores_are_eight_sums_in_one_order_alone_and_in_any_batch(void **)
+{
+    struct drawn drawn;
     struct rng rng;
 
-    printf("SEED=%llu\n", (unsigned long long)seed);
-    rng_seed(&rng, seed);
-    for (int i = 0; i < OUTPUTS * FEATURES; i++)
-        weights[i] = rng_normal(&rng);
-    for (int i = 0; i < OUTPUTS; i++)
-        intercepts[i] = rng_normal(&rng);
-    for (int i = 0; i < ROWS * FEATURES; i++)
-        rows[i] = rng_normal(&rng) * 100;
-    linear_raw(&linear, rows, ROWS, together, scratch);
-    for (int i = 0; i < ROWS; i++) {
-        linear_raw(&linear, rows + i * FEATURES, 1, alone, scratch);
-        assert_memory_equal(alone, together + i * OUTPUTS, sizeof alone);
-        for (int j = 0; j < OUTPUTS; j++) {
-            double sum = intercepts[j];
+    seed(&rng);
+    for (int n = 1; n <= FEATURES_MAX; n++) {
+        double together[ROWS * OUTPUTS], alone[OUTPUTS], scratch[FEATURES_MAX];
 
-            for (int k = 0; k < FEATURES; k++)
-                sum += weights[j * FEATURES + k] * rows[i * FEATURES + k];
-            assert_true(fabs(sum - alone[j]) < 1e-9 * (1 + fabs(sum)));
+        draw(&drawn, n, &rng);
+        linear_raw(&drawn.linear, drawn.rows, ROWS, together, scratch);
+        for (int i = 0; i < ROWS; i++) {
+            const double *row = drawn.rows + i * n;
+
+            linear_raw(&drawn.linear, row, 1, alone, scratch);
+            assert_memory_equal(alone, together + i * OUTPUTS, sizeof alone);
+            for (int j = 0; j < OUTPUTS; j++)
+                assert_true(alone[j] == in_order(&drawn.linear, row, j));
         }
+    }
+}
+
+/* Another's sums, in whatever order it likes on this machine. */
+static void scores_are_those_of_blas_but_for_rounding(void **)
+{
+    struct drawn drawn;
+    struct rng rng;
+
+    seed(&rng);
+    for (int n = 1; n <= FEATURES_MAX; n++) {
+        double ours[ROWS * OUTPUTS], theirs[ROWS * OUTPUTS], scratch[FEATURES_MAX];
+
+        draw(&drawn, n, &rng);
+        linear_raw(&drawn.linear, drawn.rows, ROWS, ours, scratch);
+        for (int i = 0; i < ROWS * n; i++)
+            if (isnan(drawn.rows[i]))
+                drawn.rows[i] = drawn.fill[i % n];
+        for (int i = 0; i < ROWS * OUTPUTS; i++)
+            theirs[i] = drawn.intercepts[i % OUTPUTS];
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, ROWS, OUTPUTS, n, 1,
+                    drawn.rows, n, drawn.weights, n, 1, theirs, OUTPUTS);
+        for (int i = 0; i < ROWS * OUTPUTS; i++)
+            assert_true(fabs(ours[i] - theirs[i]) <= 1e-11 * (1 + fabs(theirs[i])));
     }
 }
 
@@ -142,7 +208,8 @@ int main(void)
         cmocka_unit_test(outputs_are_weighted_sums_with_missing_values_filled),
         cmocka_unit_test(a_flat_list_is_one_output_and_defaults_are_zero),
         cmocka_unit_test(unsound_files_are_refused),
-        cmocka_unit_test(a_row_scores_the_same_alone_and_in_any_batch),
+        cmocka_unit_test(scores_are_eight_sums_in_one_order_alone_and_in_any_batch),
+        cmocka_unit_test(scores_are_those_of_blas_but_for_rounding),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
