@@ -28,34 +28,78 @@ static bool grow(struct hulls *hulls)
     return true;
 }
 
-/* Give a request what is over its bracket, and note its steps within. */
-static void take_hull(struct hulls *hulls, int64_t request)
+/* Steps of the whole hull. */
+static int32_t hull_all(struct hulls *hulls, int64_t request)
 {
-    struct work *work = hulls->work;
-    int64_t start = work->problem->starts[request];
-    const int64_t *costs = work->problem->costs + start;
-    const int64_t *values = work->problem->values + start;
-    int32_t cell = work->problem->cells[request], points[ALLOCATION_ACTION_COUNT_MAX];
-    int count = allocate_hull(costs, values,
-                              (int)(work->problem->starts[request + 1] - start), points);
+    const struct allocation *problem = hulls->work->problem;
+    int64_t start = problem->starts[request];
+    const int64_t *costs = problem->costs + start, *values = problem->values + start;
+    int32_t points[ALLOCATION_ACTION_COUNT_MAX];
+    int count =
+        allocate_hull(costs, values, (int)(problem->starts[request + 1] - start), points);
     double slope = INFINITY;
-    int32_t base = points[0];
 
     for (int i = 1; i < count; i++) {
         int64_t cost = costs[points[i]] - costs[points[i - 1]];
         double own = (double)(values[points[i]] - values[points[i - 1]]) / (double)cost;
 
         slope = own < slope ? own : slope; /* rounding must not turn the order */
-        if (slope <= work->lows[cell])
-            break;
-        if (slope >= work->highs[cell])
-            base = points[i];
-        else
-            hulls->steps[hulls->count++] =
-                (struct step){slope, cost, (int32_t)request, points[i]};
+        hulls->steps[hulls->count++] =
+            (struct step){slope, cost, (int32_t)request, points[i]};
     }
+    return points[0];
+}
+
+/* The steepest way up from an action, of equals the farthest; -1 when there is none over low. */
+static int32_t next_point(const int64_t *costs, const int64_t *values, int count,
+                          int32_t point, double low, double *slope)
+{
+    int32_t next = -1;
+
+    *slope = low;
+    for (int32_t j = 0; j < count; j++) {
+        double cost = (double)(costs[j] - costs[point]);
+        double own = (double)(values[j] - values[point]) / cost;
+
+        if (cost > 0 &&
+            (own > *slope || (next >= 0 && own >= *slope && costs[j] > costs[next]))) {
+            *slope = own;
+            next = j;
+        }
+    }
+    return next;
+}
+
+/* Steps within a bracket: few, so the hull is walked and nothing is sorted. */
+static int32_t hull_between(struct hulls *hulls, int64_t request, double low, double high)
+{
+    const struct allocation *problem = hulls->work->problem;
+    int64_t start = problem->starts[request];
+    const int64_t *costs = problem->costs + start, *values = problem->values + start;
+    int count = (int)(problem->starts[request + 1] - start);
+    int32_t base = best_action(problem, request, high), point = base, next;
+    double slope = high, own;
+
+    while ((next = next_point(costs, values, count, point, low, &own)) >= 0) {
+        slope = own < slope ? own : slope; /* rounding must not turn the order */
+        hulls->steps[hulls->count++] =
+            (struct step){slope, costs[next] - costs[point], (int32_t)request, next};
+        point = next;
+    }
+    return base;
+}
+
+/* Give a request what is over its bracket, and note its steps within. */
+static void take_hull(struct hulls *hulls, int64_t request)
+{
+    struct work *work = hulls->work;
+    int32_t cell = work->problem->cells[request], base;
+    double low = work->lows[cell], high = work->highs[cell];
+
+    base =
+        isinf(high) ? hull_all(hulls, request) : hull_between(hulls, request, low, high);
     work->choices[request] = base;
-    charge(work, cell, costs[base]);
+    charge(work, cell, work->problem->costs[work->problem->starts[request] + base]);
 }
 
 void core_forget(struct work *work)

@@ -1,16 +1,22 @@
 /* allocate_fix.c - most requests choose the same at every price that is likely: only the others need
  * hulls. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "optimize/allocate_work.h"
 
-enum { SAMPLE_COUNT_MIN = 2048, SAMPLE_SHARE = 32, ATTEMPT_COUNT = 3 };
+enum {
+    SAMPLE_COUNT_MIN = 2048,
+    SAMPLE_SHARE = 64, /* of requests of one cell; of more twice as many */
+    SHIFT_COUNT = 4,   /* of the sample's charges; of one cell two, up and down */
+    ATTEMPT_COUNT = 3,
+};
 
-#define WIDTH_OF_ERROR 5.0 /* of the bracket, in 1 / sqrt(cases of the sample) */
-#define WIDTH_MAX      0.6
+#define WIDTH_OF_ERROR 4.0 /* of the bracket, either side, in standard errors */
 #define WIDTH_WARM     0.05
-#define WIDER          4.0
+#define WIDER          3.0
 
 /* --- a sample -------------------------------------------------------------------------------- */
 
@@ -48,44 +54,119 @@ static enum status solve_sample(struct work *work, int64_t sample_count, struct 
     return rc;
 }
 
-/* How many of the sample are charged to each budget. */
-static void count_sampled(const struct work *work, double *counts)
-{
-    for (int64_t i = 0; i < work->core.request_count; i++) {
-        int count;
-        const int32_t *budgets = budgets_of(
-            work->problem, work->problem->cells[work->core.requests[i]], &count);
+/* How far a sample may be off; each for (cell) but the prices. */
+struct spread {
+    double *charges; /* standard error of what the cell is charged */
+    double *mus;     /* prices of the sample */
+    double *errors;  /* their standard error */
+    double *prices;  /* (budget) of the sample */
+};
 
-        for (int k = 0; k < count; k++)
-            counts[budgets[k]]++;
+/* Standard errors of what each cell of the sample is charged at its prices. */
+static void spread_charges(const struct work *work, struct spread *spread)
+{
+    const struct core *core = &work->core;
+    double *sums = spread->errors; /* not in use yet */
+
+    for (int64_t i = 0; i < core->request_count; i++) {
+        int64_t request = core_request(core, i);
+        int32_t cell = work->problem->cells[request];
+        int32_t action = best_action(work->problem, request, work->mus[cell]);
+        double cost =
+            (double)work->problem->costs[work->problem->starts[request] + action];
+
+        sums[cell] += cost;
+        spread->charges[cell] += cost * cost;
+    }
+    for (int g = 0; g < work->problem->cell_count; g++) {
+        double square = sums[g] * (sums[g] / (double)core->request_count);
+
+        spread->charges[g] = sqrt(fmax(0, spread->charges[g] - square));
+        sums[g] = 0;
     }
 }
 
-/* Brackets as wide as the sample is uncertain, from the budget it saw least of. */
+/* Charge each cell a standard error more or less, as chance has it: the first cell more in even
+ * shifts and less in odd ones. sign -1 takes it back. */
+static void shift_charges(struct work *work, const struct spread *spread, int shift,
+                          double sign)
+{
+    uint64_t chance = (uint64_t)shift << 63;
+
+    for (int g = 0; g < work->problem->cell_count; g++) {
+        charge(work, g, (__int128)((chance >> 63 ? -sign : sign) * spread->charges[g]));
+        chance =
+            (chance + (uint64_t)shift + 1) * 6364136223846793005u + 1442695040888963407u;
+    }
+}
+
+/* Standard errors of the prices: what they would be had chance charged the sample otherwise. */
+static enum status spread_prices(struct work *work, struct spread *spread,
+                                 struct err *err)
+{
+    int count = work->problem->cell_count > 1 ? SHIFT_COUNT : 2;
+    enum status rc = STATUS_OK;
+
+    for (int i = 0; !rc && i < count; i++) {
+        shift_charges(work, spread, i, 1);
+        rc = prices_solve(work, err);
+        shift_charges(work, spread, i, -1);
+        for (int g = 0; g < work->problem->cell_count; g++) {
+            double off = work->mus[g] - spread->mus[g];
+
+            spread->errors[g] += off * off / count;
+        }
+        memcpy(work->prices, spread->prices,
+               (size_t)work->problem->budget_count * sizeof *work->prices);
+    }
+    return rc;
+}
+
+/* Few shifts say little of one cell: none is taken to be surer, beside its price, than all are. */
+static void bracket_spread(struct work *work, const struct spread *spread)
+{
+    int cell_count = work->problem->cell_count;
+    double errors = 0, squares = 0, usual = 0;
+
+    for (int g = 0; g < cell_count; g++) {
+        errors += spread->errors[g];
+        squares += spread->mus[g] * spread->mus[g];
+        usual += spread->mus[g] / cell_count;
+    }
+    for (int g = 0; g < cell_count; g++) {
+        double mu = spread->mus[g], own = fmax(mu, usual / 4), width;
+
+        width = squares > 0 ? errors / squares * own * own : errors / cell_count;
+        width = WIDTH_OF_ERROR * sqrt(fmax(width, spread->errors[g]));
+        work->mus[g] = mu;
+        work->lows[g] = fmax(0, mu - fmax(width, 1e-9 * mu));
+        work->highs[g] = fmax(DBL_MIN, mu + fmax(width, 1e-9 * mu));
+    }
+}
+
+/* Brackets as wide as the sample is uncertain. */
 static enum status bracket_sample(struct work *work, struct err *err)
 {
-    double *counts = calloc((size_t)work->problem->budget_count + 1, sizeof *counts);
-    double usual = 0;
+    size_t room = (size_t)work->problem->cell_count + 1;
+    size_t price_bytes = (size_t)work->problem->budget_count * sizeof *work->prices;
+    struct spread spread = {calloc(room, sizeof(double)), calloc(room, sizeof(double)),
+                            calloc(room, sizeof(double)), malloc(price_bytes + 1)};
+    enum status rc;
 
-    if (!counts)
-        return err_set(err, STATUS_EXHAUSTED, "no memory for a sample");
-    count_sampled(work, counts);
-    for (int g = 0; g < work->problem->cell_count; g++)
-        usual += work->mus[g] / work->problem->cell_count;
-    for (int g = 0; g < work->problem->cell_count; g++) {
-        double least = (double)work->core.request_count, width;
-        int count;
-        const int32_t *budgets = budgets_of(work->problem, g, &count);
-
-        for (int i = 0; i < count; i++)
-            if (work->prices[budgets[i]] > 0)
-                least = fmin(least, counts[budgets[i]]);
-        width = fmin(WIDTH_MAX, WIDTH_OF_ERROR / sqrt(fmax(1, least)));
-        work->lows[g] = fmax(0, work->mus[g] - width * fmax(work->mus[g], usual / 4));
-        work->highs[g] = work->mus[g] + width * fmax(work->mus[g], usual / 4);
+    if (spread.charges && spread.mus && spread.errors && spread.prices) {
+        memcpy(spread.mus, work->mus, (room - 1) * sizeof *spread.mus);
+        memcpy(spread.prices, work->prices, price_bytes);
+        spread_charges(work, &spread);
+        rc = spread_prices(work, &spread, err);
+        bracket_spread(work, &spread);
+    } else {
+        rc = err_set(err, STATUS_EXHAUSTED, "no memory for a sample");
     }
-    free(counts);
-    return STATUS_OK;
+    free(spread.charges);
+    free(spread.mus);
+    free(spread.errors);
+    free(spread.prices);
+    return rc;
 }
 
 /* --- the pass over all ----------------------------------------------------------------------- */
@@ -112,16 +193,6 @@ static enum status fix_and_core(struct work *work, struct err *err)
     return core_make(work, less ? less : rest, rest_count, err);
 }
 
-/* Whether the prices lie within the brackets, so that what was left out of them does not matter. */
-static bool is_within(const struct work *work)
-{
-    for (int g = 0; g < work->problem->cell_count; g++)
-        if (!(work->mus[g] < work->highs[g] &&
-              (work->mus[g] > work->lows[g] || work->lows[g] <= 0)))
-            return false;
-    return true;
-}
-
 /* Even the least that the core takes is too much: the price is over the bracket. */
 static bool is_overspent(const struct work *work)
 {
@@ -131,10 +202,27 @@ static bool is_overspent(const struct work *work)
     return false;
 }
 
-static void widen(struct work *work)
+static bool holds(const struct work *work, int g)
+{
+    return work->mus[g] < work->highs[g] &&
+           (work->mus[g] > work->lows[g] || work->lows[g] <= 0);
+}
+
+/* Whether the prices lie within the brackets, so that what was left out of them does not matter. */
+static bool is_within(const struct work *work)
+{
+    for (int g = 0; g < work->problem->cell_count; g++)
+        if (!holds(work, g))
+            return false;
+    return true;
+}
+
+/* Those that were missed most, but where one price is off others may be. */
+static void widen(struct work *work, bool is_missed)
 {
     for (int g = 0; g < work->problem->cell_count; g++) {
-        double width = WIDER * (work->highs[g] - work->lows[g]);
+        double wider = is_missed || !holds(work, g) ? WIDER : WIDER / 2;
+        double width = wider * (work->highs[g] - work->lows[g]);
         double middle = (work->lows[g] + work->highs[g]) / 2;
 
         work->lows[g] = fmax(0, fmin(work->mus[g], middle) - width / 2);
@@ -163,12 +251,11 @@ static enum status try_brackets(struct work *work, int attempt_count, bool *is_d
                                 struct err *err)
 {
     enum status rc = STATUS_OK;
+    bool fits = true;
 
     for (int i = 0; !rc && !*is_done && i < attempt_count; i++) {
-        bool fits;
-
         if (i > 0)
-            widen(work);
+            widen(work, !fits);
         rc = fix_and_core(work, err);
         fits = !rc && !is_overspent(work);
         if (fits)
@@ -180,7 +267,8 @@ static enum status try_brackets(struct work *work, int attempt_count, bool *is_d
 
 enum status fix_and_solve(struct work *work, bool *is_done, struct err *err)
 {
-    int64_t sample_count = work->problem->request_count / SAMPLE_SHARE;
+    int64_t share = work->problem->cell_count > 1 ? SAMPLE_SHARE / 2 : SAMPLE_SHARE;
+    int64_t sample_count = work->problem->request_count / share;
     enum status rc = STATUS_OK;
 
     if (is_warm(work)) {

@@ -40,9 +40,8 @@ enum status prices_solve(struct work *work, struct err *err)
     return rc;
 }
 
-/* What a request is worth at its price, at best. Doubles will do: which action is best by a hair
- * does not matter. */
-static int32_t best_action(const struct allocation *problem, int64_t request, double mu)
+/* Doubles will do: which action is best by a hair does not matter. */
+int32_t best_action(const struct allocation *problem, int64_t request, double mu)
 {
     const int64_t *costs = problem->costs + problem->starts[request];
     const int64_t *values = problem->values + problem->starts[request];

@@ -112,6 +112,8 @@ enum status tree_solve(const struct work *work, double *rooms, double *prices,
 /* allocate_prices.c: prices of the core for the rooms it leaves. */
 enum status prices_solve(struct work *work, struct err *err);
 void prices_sum(struct work *work); /* mus */
+/* The action worth most at a price, the first of equals. */
+int32_t best_action(const struct allocation *problem, int64_t request, double mu);
 /* The bound that the prices give, from whole numbers. */
 double prices_bound(const struct work *work);
 
