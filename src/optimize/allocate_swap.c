@@ -7,6 +7,8 @@
 
 enum { MOVE_COUNT_MAX = 256, SWEEP_COUNT_MAX = 40 };
 
+enum { CELL_EFFORT = 10, DOWN_EFFORT = 5 }; /* of a move up */
+
 /* Another action for a request. */
 struct move {
     int64_t cost, value; /* more than now; either sign */
@@ -232,6 +234,9 @@ static bool sweep(struct swap *swap)
 
         if (!is_current(work, up))
             continue;
+        if (!work_spend(work, (int64_t)CELL_EFFORT * work->problem->cell_count +
+                                  (int64_t)DOWN_EFFORT * swap->downs.count))
+            return false;
         lack = find_lack(swap, up);
         if (lack > 0)
             down = find_down(swap, up, lack);
