@@ -1,6 +1,7 @@
 /* source.c - values from JSON, or through ubj.c from UBJ. */
 #include "model/source.h"
 
+#include "model/scalar.h"
 #include "model/ubj.h"
 
 #include <math.h>
@@ -128,7 +129,7 @@ bool source_float(struct source *source, float *value)
         return false;
     if (take_non_finite(&source->scan, value))
         return true;
-    if (!json_double(&source->scan, &number))
+    if (!scalar_double(&source->scan, &number))
         return false;
     *value = float_of(&source->scan, start, number);
     return true;
