@@ -76,7 +76,7 @@ RUN_TESTS := scripts/run-tests -j $(TEST_JOBS) -t
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all help bootstrap bootstrap-demo bootstrap-test bootstrap-bench bootstrap-lint demo test day unit run-tests \
-	run-tsan check-asan check-tsan fuzz run-fuzz bench lint tidy format install clean FORCE
+	run-tsan check-asan check-tsan fuzz run-fuzz bench bench-programs lint tidy format install clean FORCE
 
 #: make             build build/release/redress (missing Debian packages are installed first)
 all: $(BIN)
@@ -116,14 +116,19 @@ run-fuzz: $(FUZZ)
 	@mkdir -p $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/corpus/%)
 	@$(RUN_TESTS) $$(($(FUZZ_SECONDS) + 120)) $(fuzz_runs)
 
-#: make bench       scoring beside XGBoost and compiled C, prices beside hindsight, decisions beside a
-#:                  bare HTTP server
-bench: $(BIN) $(BENCH) | bootstrap-demo bootstrap-test bootstrap-bench
+#: make bench       scoring beside XGBoost and compiled C, allocation beside HiGHS, prices beside
+#:                  hindsight, decisions beside a bare HTTP server
+bench: bench-programs
 	tests/bench/score_bench.py --build $(BUILD) --plot build/bench/plots
-	@for program in $(filter $(BUILD)/tests/bench/bench_%,$(BENCH)); do $$program || exit 1; done
+	@for program in $(filter-out %/bench_allocate,$(filter $(BUILD)/tests/bench/bench_%,$(BENCH))); do \
+		$$program || exit 1; done
+	tests/bench/allocate_bench.py --build $(BUILD) --plot build/bench/plots
 	tests/bench/pacing_bench.py --program $(BIN) --plot build/bench/plots
 	tests/bench/allocate_files.py --program $(BIN)
 	tests/bench/run_bench.sh $(BUILD)
+
+#: make bench-programs  only what the programs of tests/bench need to run by hand
+bench-programs: $(BIN) $(BENCH) | bootstrap-demo bootstrap-test bootstrap-bench
 
 #: make lint        layout, static analysis, shell scripts, layers
 lint: | bootstrap bootstrap-lint
@@ -212,7 +217,7 @@ $(UNIT) $(INTEGRATION): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
 $(BUILD)/tests/unit/test_server $(BUILD)/tests/unit/test_server_life: \
 	$(BUILD)/tests/unit/server_stage.o
 
-$(BENCH): $(BUILD)/%: $(BUILD)/%.o $(LIB)
+$(BENCH): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 

@@ -153,7 +153,7 @@ That was redress. To keep it running on the same folder:
 
 Keys for support, ops, science, audit and admin are in $data/demo.json:
 
-    curl -s http://$listen/v1/decisions -H "Authorization: Bearer \$(jq -r .keys.support $data/demo.json)" \\
-        -H "Idempotency-Key: my-first" -H "Content-Type: application/json" \\
-        -d "\$(jq -c .case $data/demo.json)" | jq
+    (umask 077; jq -r '"Authorization: Bearer " + .keys.support' $data/demo.json > support.header)
+    jq .case $data/demo.json | curl -s http://$listen/v1/decisions -H @support.header \\
+        -H 'Idempotency-Key: my-first' -H 'Content-Type: application/json' -d @- | jq
 END

@@ -4,8 +4,12 @@
  *
  * Values are turned into small codes once per row for all forests; then the fastest of several
  * kernels scores each forest. Which one that is, for one row and for more, is measured when the
- * engine is opened (about a millisecond per forest) and never shows in the numbers. The environment
- * variable REDRESS_ISA=portable|avx2|avx512|vbmi limits the instructions that are used.
+ * engine is opened (about a millisecond per forest of 500 trees) and never shows in the numbers.
+ * For the most that a bundle can hold, opening takes less than 512 MB and a second or so: what
+ * would take more is scored by a simpler kernel, or as it was read.
+ *
+ * The environment variable REDRESS_ISA=portable|avx2|avx512|vbmi limits the instructions that are
+ * used; it and a clock are all that is read of the outside, and only when an engine is opened.
  *
  * Immutable after opening: any number of threads may score at once, without locks, without
  * allocating; what a call needs is on its stack (less than 200 kB). */
@@ -18,7 +22,7 @@
 struct engine; /* opaque */
 
 /* Compile forests that look at the same features. They are borrowed and must outlive the
- * engine. */
+ * engine. INVALID when REDRESS_ISA is set to something else; EXHAUSTED without memory. */
 enum status engine_open(const struct forest *const *forests, int forest_count,
                         struct engine **engine, struct err *err);
 void engine_close(struct engine *engine); /* NULL is fine */

@@ -62,6 +62,7 @@ enum {
 };
 
 enum feature_type { FEATURE_FLOAT, FEATURE_CATEGORY, FEATURE_BOOL };
+extern const char *const feature_type_names[]; /* as manifests say it; ended by NULL */
 
 struct bundle_feature {
     const char *name;
@@ -79,6 +80,7 @@ struct bundle_arm {
 };
 
 enum role { ROLE_TAU, ROLE_MU0, ROLE_MU1, ROLE_OUTCOME, ROLE_COST, ROLE_PROPENSITY };
+extern const char *const role_names[]; /* the same */
 
 /* A model file, read. Exactly one of the two is set. */
 struct bundle_model {

@@ -59,6 +59,7 @@ enum link {
     LINK_LOG1P_EXP, /* log(1 + exp(x)) (LightGBM cross_entropy_lambda) */
     LINK_SORT,      /* ascending over groups (XGBoost reg:quantileerror) */
 };
+extern const char *const link_names[]; /* as our own files and answers call them */
 
 struct forest_node {
     double threshold; /* inner: split point, in LightGBM also +-inf; leaf: its value */

@@ -64,10 +64,13 @@ struct pacer_outlook {
     double price;
     double
         cases_left; /* forecast for the rest of the period; of PACER_EVEN, of the stretch now */
-    double case_share;    /* of all cases to come, those charged to it */
-    double planned_share; /* of the period's money that the plan has spent by now */
-    double spend_left;    /* expected at these prices */
-    bool is_incident;     /* a burst in one of its cells */
+    double case_share; /* of all cases to come, those charged to it */
+    /* Of the period's money, what the plan has spent by now: by the clock (EVEN), by the cases that
+     * were to come (PROFILE), all of it (ASAP). */
+    double planned_share;
+    double
+        spend_left; /* of those cases, expected at these prices; NaN: no price was solved */
+    bool is_incident; /* a burst in one of its cells */
 };
 
 /* The budgets a cell is charged to: fills budgets (PACER_CELL_BUDGET_COUNT_MAX) with rising indices

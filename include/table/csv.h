@@ -29,7 +29,11 @@ void csv_close(struct csv *csv); /* NULL is fine */
 int csv_column_count(const struct csv *csv);
 const char *csv_column_name(const struct csv *csv, int column);
 
-/* Index of a column; INVALID names the nearest one there is. */
+/* The path, or "standard input". */
+const char *csv_name(const struct csv *csv);
+
+/* Index of a column; INVALID when two columns have the name, or none has: then with one that is
+ * spelt nearly so, if there is one. */
 enum status csv_column_find(const struct csv *csv, const char *name, int *column,
                             struct err *err);
 

@@ -174,10 +174,9 @@ void bench_reference(const struct bench_model *model, const double *row, double 
 
 bool bench_is_same(const struct bench_model *model, double answer, double reference)
 {
-    if (isnan(answer) || isnan(reference))
-        return isnan(answer) && isnan(reference);
-    if (model->engine)
-        return answer == reference;
-    return answer == reference ||
-           fabs(answer - reference) <= 1e-9 * (1 + fabs(reference));
+    if (answer == reference || (isnan(answer) && isnan(reference)))
+        return true;
+    if (model->engine || !isfinite(reference))
+        return false;
+    return fabs(answer - reference) <= 1e-9 * (1 + fabs(reference));
 }

@@ -372,16 +372,17 @@ static enum status make_demo(const char *folder, const char *listen, struct err 
 
 static void tell(const char *folder, const char *listen)
 {
-    printf("%s holds the models %s and %s, the policy %s, budgets, and five API keys.\n"
-           "Address, keys and a sample case are in %s/demo.json.\n\n"
-           "Next:\n"
-           "  redress serve --data %s\n"
-           "  curl -s http://%s/v1/decisions -H \"Authorization: Bearer $(jq -r "
-           ".keys.support %s/demo.json)\" \\\n"
-           "      -H 'Idempotency-Key: first' -H 'Content-Type: application/json' \\\n"
-           "      -d \"$(jq -c .case %s/demo.json)\"\n",
-           folder, model_names[0], model_names[1], policy_id, folder, folder, listen,
-           folder, folder);
+    printf(
+        "%s holds the models %s and %s, the policy %s, budgets, and five API keys.\n"
+        "Address, keys and a sample case are in %s/demo.json.\n\n"
+        "Next:\n"
+        "  redress serve --data %s\n"
+        "  (umask 077; jq -r '\"Authorization: Bearer \" + .keys.support' "
+        "%s/demo.json > support.header)\n"
+        "  jq .case %s/demo.json | curl -s http://%s/v1/decisions -H @support.header \\\n"
+        "      -H 'Idempotency-Key: first' -H 'Content-Type: application/json' -d @-\n",
+        folder, model_names[0], model_names[1], policy_id, folder, folder, folder, folder,
+        listen);
 }
 
 int command_demo(int argc, char **argv)

@@ -17,34 +17,11 @@ static const char *const format_names[] = {
     [MODEL_BUNDLE] = "redress-bundle/1",
 };
 
-static const char *const link_names[] = {
-    [LINK_IDENTITY] = "identity",
-    [LINK_SIGMOID] = "sigmoid",
-    [LINK_EXP] = "exp",
-    [LINK_SOFTMAX] = "softmax",
-    [LINK_ARGMAX] = "argmax",
-    [LINK_STEP] = "step",
-    [LINK_SQUARE] = "square",
-    [LINK_SORT] = "sort",
-    [LINK_LOG1P_EXP] = "log1p_exp",
-};
-
 static const char *const form_names[] = {
     [FOREST_OF_NUMBERS] = "numbers",
     [FOREST_OF_VECTORS] = "vectors",
     [FOREST_OF_LINES] = "linear",
     [FOREST_OF_NO_TREES] = "none",
-};
-
-static const char *const role_names[] = {
-    [ROLE_TAU] = "tau",         [ROLE_MU0] = "mu0",   [ROLE_MU1] = "mu1",
-    [ROLE_OUTCOME] = "outcome", [ROLE_COST] = "cost", [ROLE_PROPENSITY] = "propensity",
-};
-
-static const char *const type_names[] = {
-    [FEATURE_FLOAT] = "float",
-    [FEATURE_CATEGORY] = "category",
-    [FEATURE_BOOL] = "bool",
 };
 
 static json_t *names_json(char *const *names, int count)
@@ -117,9 +94,10 @@ static json_t *bundle_json(const struct bundle *bundle)
 
     for (int i = 0; i < bundle->feature_count; i++)
         json_array_append_new(
-            features, json_pack("{s:s, s:s, s:s}", "name", bundle->features[i].name,
-                                "type", type_names[bundle->features[i].type], "missing",
-                                bundle->features[i].may_be_missing ? "allow" : "refuse"));
+            features,
+            json_pack("{s:s, s:s, s:s}", "name", bundle->features[i].name, "type",
+                      feature_type_names[bundle->features[i].type], "missing",
+                      bundle->features[i].may_be_missing ? "allow" : "refuse"));
     for (int i = 0; i < bundle->arm_count; i++)
         json_array_append_new(arms, json_pack("{s:s, s:f}", "name", bundle->arms[i].name,
                                               "dose", bundle->arms[i].dose));

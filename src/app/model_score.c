@@ -102,8 +102,10 @@ static void settle_counts(struct score_job *job)
 static void job_close(struct score_job *job)
 {
     table_rows_close(job->table);
+    engine_close(job->engine); /* it borrows the model */
     loaded_model_close(&job->loaded);
     free(job->rows);
+    free(job->margins);
     free(job->results);
     free(job->leaves);
 }
@@ -127,6 +129,8 @@ static int run(struct score_job *job, bool has_header, const char *iterations)
         table_rows_open(job->rows_path, has_header, &job->loaded, &job->table, &job->err);
     if (!rc)
         rc = score_table(job);
+    if (job->table)
+        table_rows_note_unknown(job->table);
     job->err.fault_count = 0; /* the sentence says it */
     return rc ? command_failed(&job->err) : EXIT_DONE;
 }

@@ -2,7 +2,9 @@
 #ifndef REDRESS_APP_MODEL_SCORE_H
 #define REDRESS_APP_MODEL_SCORE_H
 
+#include "app/progress.h"
 #include "app/table_rows.h"
+#include "infer/engine.h"
 
 enum score_output {
     OUTPUT_RAW,
@@ -16,10 +18,13 @@ struct score_job {
     const char *model_path, *rows_path;
     struct loaded_model loaded;
     struct table_rows *table;
+    struct engine *engine; /* of a forest whose rounds all count, and not its leaves */
+    struct progress progress;
     enum score_output output;
     int round_from, round_to;
     int input_count, output_count;
     double *rows;    /* (row, input), a block */
+    double *margins; /* (row, group), of a forest */
     double *results; /* (row, output) */
     int32_t *leaves; /* (row, output) */
     int block_rows;

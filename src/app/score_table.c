@@ -3,10 +3,8 @@
  * Rows stream through a block of bounded size, so the table may be larger than memory. */
 #include "app/model_score.h"
 
-#include "base/clock.h"
 #include "infer/evaluate.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,7 +12,6 @@
 enum {
     BLOCK_BYTES = 4 << 20,
     BLOCK_ROWS_MAX = 256,
-    PROGRESS_ROWS = 256, /* between looks at the clock */
 };
 
 /* ---- rows in ---- */
@@ -36,24 +33,28 @@ static enum status read_block(struct score_job *job, int *row_count)
 
 /* ---- rows out ---- */
 
+/* Through the engine when all rounds count, else as the plain evaluator adds them up. */
+static void raw_scores(const struct score_job *job, const struct forest *forest,
+                       int row_count, double *raw)
+{
+    if (job->engine)
+        engine_raw(job->engine, job->rows, row_count, raw);
+    else
+        forest_raw(forest, job->rows, row_count, job->round_from, job->round_to, raw);
+}
+
 static void score_forest(struct score_job *job, const struct forest *forest,
                          int row_count)
 {
-    double raw[FOREST_GROUP_COUNT_MAX];
-
     if (job->output == OUTPUT_LEAF) {
         forest_leaves(forest, job->rows, row_count, job->round_from, job->round_to,
                       job->leaves);
-        return;
-    }
-    for (int i = 0; i < row_count; i++) {
-        const double *row = job->rows + (size_t)i * (size_t)job->input_count;
-        double *result = job->results + (size_t)i * (size_t)job->output_count;
-        bool is_raw = job->output == OUTPUT_RAW;
-
-        forest_raw(forest, row, 1, job->round_from, job->round_to, is_raw ? result : raw);
-        if (!is_raw)
-            forest_predict(forest, raw, 1, job->round_to - job->round_from, result);
+    } else if (job->output == OUTPUT_RAW) {
+        raw_scores(job, forest, row_count, job->results);
+    } else {
+        raw_scores(job, forest, row_count, job->margins);
+        forest_predict(forest, job->margins, row_count, job->round_to - job->round_from,
+                       job->results);
     }
 }
 
@@ -142,11 +143,6 @@ static void print_field(const char *text)
 
 static void print_header(const struct score_job *job)
 {
-    static const char *const roles[] = {
-        [ROLE_TAU] = "tau",   [ROLE_MU0] = "mu0",
-        [ROLE_MU1] = "mu1",   [ROLE_OUTCOME] = "outcome",
-        [ROLE_COST] = "cost", [ROLE_PROPENSITY] = "propensity",
-    };
     const struct bundle *bundle = scorer_bundle(job->loaded.scorer);
 
     for (int i = 0; i < job->output_count; i++) {
@@ -158,7 +154,7 @@ static void print_header(const struct score_job *job)
             const struct bundle_component *component = &bundle->components[i];
             int arm = component->arm;
 
-            snprintf(name, sizeof name, "%s%s%s", roles[component->role],
+            snprintf(name, sizeof name, "%s%s%s", role_names[component->role],
                      arm < 0 ? "" : ":", arm < 0 ? "" : bundle->arms[arm].name);
             print_field(name);
             continue;
@@ -172,28 +168,18 @@ static void print_header(const struct score_job *job)
 
 /* ---- all of it ---- */
 
-/* On a terminal, after two seconds, how far it is. */
-static void show_progress(const struct score_job *job, int64_t started_us, bool is_done)
+/* A terminal that shows the scores needs no other sign of progress. */
+static void show_progress(struct score_job *job)
 {
-    static bool was_shown;
-    double progress = table_rows_progress(job->table);
-    int64_t passed_us = clock_monotonic_us(&system_clock) - started_us;
+    double share = table_rows_progress(job->table);
 
-    if (!isatty(STDERR_FILENO) || isatty(STDOUT_FILENO) || progress < 0)
-        return;
-    if (is_done && was_shown)
-        fputs("\r        \r", stderr);
-    if (is_done || passed_us < 2 * SECOND_US)
-        return;
-    fprintf(stderr, "\r%5.1f %%", 100 * progress);
-    was_shown = true;
+    if (share >= 0 && !isatty(STDOUT_FILENO))
+        progress_show(&job->progress, "scored", share);
 }
 
 static enum status score_rows(struct score_job *job)
 {
-    int64_t started_us = clock_monotonic_us(&system_clock);
     int row_count = 0;
-    long since_look = 0;
     enum status rc;
 
     if (job->loaded.scorer)
@@ -208,13 +194,8 @@ static enum status score_rows(struct score_job *job)
                 return score_rc;
             print_block(job, row_count);
         }
-        since_look += row_count;
-        if (since_look >= PROGRESS_ROWS) {
-            show_progress(job, started_us, false);
-            since_look = 0;
-        }
+        show_progress(job);
     } while (!rc && row_count > 0);
-    show_progress(job, started_us, true);
     if (!rc && (fflush(stdout) != 0 || ferror(stdout)))
         rc = err_set(&job->err, STATUS_IO, "standard output: cannot be written");
     return rc;
@@ -222,23 +203,44 @@ static enum status score_rows(struct score_job *job)
 
 static enum status make_room(struct score_job *job)
 {
-    size_t widest = (size_t)(job->input_count > job->output_count ? job->input_count
-                                                                  : job->output_count);
-    size_t rows = BLOCK_BYTES / sizeof(double) / (widest ? widest : 1);
+    const struct forest *forest = job->loaded.model.forest;
+    size_t inputs = (size_t)job->input_count, outputs = (size_t)job->output_count;
+    size_t groups = forest ? (size_t)forest->group_count : 0;
+    size_t widest = inputs > outputs ? inputs : outputs;
+    size_t rows;
 
-    job->block_rows = rows < 1 ? 1 : rows > BLOCK_ROWS_MAX ? BLOCK_ROWS_MAX : (int)rows;
-    rows = (size_t)job->block_rows;
-    job->rows = calloc(rows * (size_t)job->input_count + 1, sizeof *job->rows);
-    job->results = calloc(rows * (size_t)job->output_count + 1, sizeof *job->results);
-    job->leaves = calloc(rows * (size_t)job->output_count + 1, sizeof *job->leaves);
-    if (!job->rows || !job->results || !job->leaves)
+    widest = widest > groups ? widest : groups;
+    rows = BLOCK_BYTES / sizeof(double) / (widest ? widest : 1);
+    rows = rows < 1 ? 1 : rows > BLOCK_ROWS_MAX ? BLOCK_ROWS_MAX : rows;
+    job->block_rows = (int)rows;
+    job->rows = calloc(rows * inputs + 1, sizeof *job->rows);
+    job->margins = calloc(rows * groups + 1, sizeof *job->margins);
+    job->results = calloc(rows * outputs + 1, sizeof *job->results);
+    job->leaves = calloc(rows * outputs + 1, sizeof *job->leaves);
+    if (!job->rows || !job->margins || !job->results || !job->leaves)
         return err_set(&job->err, STATUS_EXHAUSTED, "out of memory for scores");
     return STATUS_OK;
+}
+
+static enum status open_engine(struct score_job *job)
+{
+    const struct forest *forest = job->loaded.model.forest;
+
+    if (!forest || job->output == OUTPUT_LEAF || job->round_from > 0 ||
+        job->round_to < forest_round_count(forest))
+        return STATUS_OK;
+    return engine_open(&forest, 1, &job->engine, &job->err);
 }
 
 enum status score_table(struct score_job *job)
 {
     enum status rc = make_room(job);
 
-    return rc ? rc : score_rows(job);
+    if (!rc)
+        rc = open_engine(job);
+    progress_start(&job->progress);
+    if (!rc)
+        rc = score_rows(job);
+    progress_end(&job->progress);
+    return rc;
 }

@@ -1,15 +1,20 @@
 /* table_rows.c - columns found once, then row after row. */
 #include "app/table_rows.h"
 
+#include "model/names.h"
+#include "model/scalar.h"
+#include "table/field.h"
+
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct table_rows {
-    const char *path;
     const struct loaded_model *loaded;
     struct csv *csv;
     int input_count;
     int *columns; /* (input): of the table; -1: the treatment, when the table lacks it */
+    long *unknown_counts; /* (input): values that are none of a bundle's categories */
 };
 
 int loaded_input_count(const struct loaded_model *loaded)
@@ -33,6 +38,28 @@ static const char *input_name(const struct loaded_model *loaded, int input)
     return names ? names[input] : NULL;
 }
 
+/* A first line of nothing but numbers was hardly meant to name columns. */
+static bool has_number_names(const struct csv *csv)
+{
+    for (int i = 0; i < csv_column_count(csv); i++) {
+        struct text name = text_of(csv_column_name(csv, i));
+        double number;
+
+        if (!field_number(&name, &number))
+            return false;
+    }
+    return true;
+}
+
+static enum status refuse_counts(const struct table_rows *rows, struct err *err)
+{
+    int columns = csv_column_count(rows->csv), inputs = rows->input_count;
+
+    return err_set(err, STATUS_INVALID, "%s: has %d column%s, the model %d input%s",
+                   csv_name(rows->csv), columns, columns == 1 ? "" : "s", inputs,
+                   inputs == 1 ? "" : "s");
+}
+
 static enum status find_columns(struct table_rows *rows, struct err *err)
 {
     int column_count = csv_column_count(rows->csv);
@@ -44,8 +71,7 @@ static enum status find_columns(struct table_rows *rows, struct err *err)
     enum status rc = STATUS_OK;
 
     if (!is_by_name && column_count != rows->input_count && column_count > 0)
-        return err_set(err, STATUS_INVALID, "%s: has %d columns, the model %d inputs",
-                       rows->path, column_count, rows->input_count);
+        return refuse_counts(rows, err);
     for (int i = 0; i < rows->input_count && !rc; i++) {
         rows->columns[i] = i;
         if (is_by_name)
@@ -57,6 +83,11 @@ static enum status find_columns(struct table_rows *rows, struct err *err)
             rows->columns[i] = -1;
         }
     }
+    if (rc && is_by_name && has_number_names(rows->csv))
+        return err_set(err, rc, "%s line 1: has numbers where '%.80s' is wanted%s",
+                       csv_name(rows->csv), input_name(rows->loaded, 0),
+                       rows->loaded->scorer ? ""
+                                            : "; --no-header takes columns by position");
     return rc;
 }
 
@@ -68,12 +99,14 @@ enum status table_rows_open(const char *path, bool has_header,
     enum status rc = STATUS_OK;
 
     if (opened) {
-        *opened = (struct table_rows){
-            .path = path, .loaded = loaded, .input_count = loaded_input_count(loaded)};
+        *opened = (struct table_rows){.loaded = loaded,
+                                      .input_count = loaded_input_count(loaded)};
         opened->columns =
             calloc((size_t)opened->input_count + 1, sizeof *opened->columns);
+        opened->unknown_counts =
+            calloc((size_t)opened->input_count + 1, sizeof *opened->unknown_counts);
     }
-    if (!opened || !opened->columns)
+    if (!opened || !opened->columns || !opened->unknown_counts)
         rc = err_set(err, STATUS_EXHAUSTED, "out of memory for a table's columns");
     if (!rc)
         rc = csv_open(path, has_header, &opened->csv, err);
@@ -93,6 +126,7 @@ void table_rows_close(struct table_rows *rows)
         return;
     csv_close(rows->csv);
     free(rows->columns);
+    free(rows->unknown_counts);
     free(rows);
 }
 
@@ -107,29 +141,97 @@ static enum status read_numbers(struct table_rows *rows, double *row, struct err
     return rc;
 }
 
-/* A field as a case would send it. */
-static enum status read_value(struct csv *csv, const struct bundle_feature *feature,
-                              int column, struct feature_value *value, struct err *err)
+static bool is_category(const struct bundle_feature *feature, struct text text)
 {
-    struct text field = csv_text(csv, column);
+    return names_find(feature->categories, feature->category_order,
+                      feature->category_count, text) >= 0;
+}
 
-    value->kind = FEATURE_SENT_NULL;
-    if (feature->type == FEATURE_CATEGORY) {
-        value->kind = field.bytes ? FEATURE_SENT_STRING : FEATURE_SENT_NULL;
-        value->string = field;
+/* A category that begins with a space, or is called NA, is found first. */
+static void read_category(struct table_rows *rows, int input, struct feature_value *value)
+{
+    const struct bundle_feature *feature =
+        &scorer_bundle(rows->loaded->scorer)->features[input];
+    struct text field = csv_text(rows->csv, rows->columns[input]);
+
+    if (!is_category(feature, field))
+        field = field_trim(field);
+    value->kind = FEATURE_SENT_STRING;
+    value->string = field;
+    if (is_category(feature, field))
+        return;
+    if (field_is_missing(field))
+        value->kind = FEATURE_SENT_NULL;
+    else
+        rows->unknown_counts[input]++;
+}
+
+static enum status read_bool(struct csv *csv, int column, struct feature_value *value,
+                             struct err *err)
+{
+    static const char *const words[] = {"false", "true",  "False",
+                                        "True",  "FALSE", "TRUE"};
+    struct text field = field_trim(csv_text(csv, column));
+
+    value->kind = FEATURE_SENT_BOOL;
+    for (int i = 0; i < (int)(sizeof words / sizeof *words); i++) {
+        if (text_is(field, words[i])) {
+            value->number = i % 2;
+            return STATUS_OK;
+        }
+    }
+    if (field_number(&field, &value->number) &&
+        (value->number == 0 || value->number == 1 || isnan(value->number))) {
+        if (isnan(value->number))
+            value->kind = FEATURE_SENT_NULL;
         return STATUS_OK;
     }
-    if (feature->type == FEATURE_BOOL &&
-        (text_is(field, "true") || text_is(field, "false"))) {
-        value->kind = FEATURE_SENT_BOOL;
-        value->number = text_is(field, "true");
+    return err_set(
+        err, STATUS_INVALID,
+        "%s line %ld column '%.80s': expected true, false, 1 or 0, found '%.*s'",
+        csv_name(csv), csv_line(csv), csv_column_name(csv, column),
+        TEXT_ARG(scalar_shown(field)));
+}
+
+/* A field as a case would send it. */
+static enum status read_value(struct table_rows *rows, int input,
+                              struct feature_value *value, struct err *err)
+{
+    const struct bundle_feature *feature =
+        &scorer_bundle(rows->loaded->scorer)->features[input];
+    int column = rows->columns[input];
+    enum status rc;
+
+    switch (feature->type) {
+    case FEATURE_CATEGORY:
+        read_category(rows, input, value);
         return STATUS_OK;
+    case FEATURE_BOOL:
+        return read_bool(rows->csv, column, value, err);
+    case FEATURE_FLOAT:
+        break;
     }
-    if (csv_number(csv, column, &value->number, err))
-        return err->status;
-    if (!isnan(value->number))
-        value->kind = FEATURE_SENT_NUMBER;
-    return STATUS_OK;
+    rc = csv_number(rows->csv, column, &value->number, err);
+    value->kind = rc || isnan(value->number) ? FEATURE_SENT_NULL : FEATURE_SENT_NUMBER;
+    return rc;
+}
+
+static enum status refuse_missing(const struct table_rows *rows, int input,
+                                  struct err *err)
+{
+    const struct bundle_feature *feature =
+        &scorer_bundle(rows->loaded->scorer)->features[input];
+    struct text field = field_trim(csv_text(rows->csv, rows->columns[input]));
+
+    if (feature->type == FEATURE_CATEGORY && !field_is_missing(field))
+        return err_set(
+            err, STATUS_INVALID,
+            "%s line %ld: '%.*s' is none of the categories of '%s', which must "
+            "not be missing",
+            csv_name(rows->csv), csv_line(rows->csv), TEXT_ARG(scalar_shown(field)),
+            feature->name);
+    return err_set(err, STATUS_INVALID, "%s line %ld: '%s' must not be missing",
+                   csv_name(rows->csv), csv_line(rows->csv), feature->name);
 }
 
 static enum status read_features(struct table_rows *rows, double *row, struct err *err)
@@ -143,17 +245,13 @@ static enum status read_features(struct table_rows *rows, double *row, struct er
         if (rows->columns[i] < 0)
             continue;
         values[count].name = text_of(bundle->features[i].name);
-        rc = read_value(rows->csv, &bundle->features[i], rows->columns[i],
-                        &values[count++], err);
+        rc = read_value(rows, i, &values[count++], err);
     }
     if (!rc)
         rc = bundle_row(bundle, values, count, row, &refused, err);
     if (rc == STATUS_INVALID && err->fault_count)
-        return err_wrap(err, "%s line %ld", rows->path, csv_line(rows->csv));
-    if (!rc && refused >= 0)
-        rc = err_set(err, STATUS_INVALID, "%s line %ld: '%s' must not be missing",
-                     rows->path, csv_line(rows->csv), bundle->features[refused].name);
-    return rc;
+        return err_wrap(err, "%s line %ld", csv_name(rows->csv), csv_line(rows->csv));
+    return !rc && refused >= 0 ? refuse_missing(rows, refused, err) : rc;
 }
 
 enum status table_rows_next(struct table_rows *rows, double *row, bool *has_row,
@@ -165,6 +263,21 @@ enum status table_rows_next(struct table_rows *rows, double *row, bool *has_row,
         return rc;
     return rows->loaded->scorer ? read_features(rows, row, err)
                                 : read_numbers(rows, row, err);
+}
+
+void table_rows_note_unknown(const struct table_rows *rows)
+{
+    for (int i = 0; i < rows->input_count; i++) {
+        long count = rows->unknown_counts[i];
+
+        if (count)
+            print_line(stderr,
+                       "redress: %s: %ld value%s of '%s' %s not among its categories and "
+                       "count%s as missing",
+                       csv_name(rows->csv), count, count == 1 ? "" : "s",
+                       input_name(rows->loaded, i), count == 1 ? "is" : "are",
+                       count == 1 ? "s" : "");
+    }
 }
 
 long table_rows_line(const struct table_rows *rows)

@@ -10,14 +10,6 @@
 
 /* --- what the model saw and said ------------------------------------------------------------ */
 
-static const char *role_name(enum role role)
-{
-    static const char *const names[] = {"tau",     "mu0",  "mu1",
-                                        "outcome", "cost", "propensity"};
-
-    return names[role];
-}
-
 static void put_features(const struct bundle *bundle, const double *row,
                          struct json_writer *writer)
 {
@@ -68,7 +60,7 @@ static enum status put_components(const struct scorer *scorer, const double *row
         const struct bundle_component *component = &bundle->components[i];
 
         json_put_object(writer);
-        json_member_string(writer, "role", role_name(component->role));
+        json_member_string(writer, "role", role_names[component->role]);
         json_member_string(writer, "arm",
                            component->arm < 0 ? NULL : bundle->arms[component->arm].name);
         json_member_string(writer, "file", bundle->models[component->model].file);

@@ -8,6 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    FORMS_BYTES_MAX =
+        128 << 20, /* of all forests; what is beyond is scored as it was read */
+    TRIAL_NS_ALL = 400000000,
+};
+
 struct choice {
     const struct kernel *kernel;
     const void *form;
@@ -16,7 +22,7 @@ struct choice {
 /* One forest: its kernel for each range of rows. */
 struct entry {
     const struct forest *forest;
-    const struct quantizer *quantizer; /* NULL: too many slots; scored as it was read */
+    const struct quantizer *quantizer; /* NULL: not compiled; scored as it was read */
     int output;                        /* the first of its outputs */
     struct choice choices[ROW_RANGE_COUNT];
 };
@@ -88,6 +94,7 @@ static enum status open_quantizers(struct draft *draft, bool *is_shared, struct 
 
 static enum status compile(struct draft *draft, bool is_shared, struct err *err)
 {
+    struct compile_budget budget = {FORMS_BYTES_MAX, TRIAL_NS_ALL, draft->forest_count};
     enum status rc = STATUS_OK;
     int width = 0;
 
@@ -98,9 +105,10 @@ static enum status compile(struct draft *draft, bool is_shared, struct err *err)
         const struct quantizer *quantizer = draft->quantizers[is_shared ? 0 : f];
 
         if (quantizer && draft->compiled[f])
-            rc = selection_make(
-                draft->forests[f], draft->splits[f], quantizer_slot_count(quantizer),
-                quantizer_feature_count(quantizer) == width, &draft->selections[f], err);
+            rc = selection_make(draft->forests[f], draft->splits[f],
+                                quantizer_slot_count(quantizer),
+                                quantizer_feature_count(quantizer) == width, &budget,
+                                &draft->selections[f], err);
     }
     for (int f = 0; f < draft->forest_count && !rc; f++)
         if (draft->quantizers[f])
@@ -174,6 +182,7 @@ static struct engine *place(struct draft *draft, bool is_shared)
         if (draft->selections[f].compiled_count) {
             entry->quantizer = engine->quantizers[is_shared ? 0 : f];
             place_forms(&draft->selections[f], entry, &at);
+            selection_release(&draft->selections[f]);
         }
         engine->output_count += forest->group_count;
         if (forest->feature_count > engine->feature_count)
@@ -187,8 +196,10 @@ enum status engine_open(const struct forest *const *forests, int forest_count,
 {
     struct draft draft = {.forests = forests, .forest_count = forest_count};
     bool is_shared = false;
-    enum status rc = draft_init(&draft, err);
+    enum status rc = cpu_check(err);
 
+    if (!rc)
+        rc = draft_init(&draft, err);
     if (!rc && forest_count > 0)
         rc = open_quantizers(&draft, &is_shared, err);
     if (!rc)
@@ -223,7 +234,7 @@ struct part {
     int range;
 };
 
-/* Forests that no quantizer takes, or that have no trees. */
+/* Forests that are not compiled, or that have no trees. */
 static void score_plainly(const struct entry *entry, const double *row, double *raw)
 {
     const struct forest *forest = entry->forest;

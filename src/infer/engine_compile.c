@@ -1,5 +1,5 @@
-/* engine_compile.c - a forest compiled for every kernel that takes it, and the clock's word on which
- * is fastest. */
+/* engine_compile.c - a forest compiled for every kernel that takes it, and the clock's word on
+ * which is fastest. */
 #include "infer/engine_compile.h"
 
 #include "base/rng.h"
@@ -19,6 +19,10 @@ enum {
     TRIAL_COUNT_MAX = 12,
     TRIAL_NS = 8000,
     TRIAL_NS_MAX = 200000, /* a run that takes longer is tried once a round */
+    /* Kernels make room for the largest of some trees in all of them, which a strange forest can
+     * make very large. Those of training are below five times the simplest form. */
+    FORM_RATIO_MAX = 6,
+    FORM_BYTES_ALWAYS = 64 << 10,
 };
 
 /* Between the ends of each range. */
@@ -29,10 +33,22 @@ int row_range(int row_count)
     return 31 - __builtin_clz((unsigned)row_count);
 }
 
+static size_t alignment_of(size_t bytes)
+{
+    return bytes >= HUGE_PAGE_BYTES / 2 ? HUGE_PAGE_BYTES : KERNEL_ALIGNMENT;
+}
+
+/* What aligned_block takes for so many bytes. */
+static size_t block_bytes(size_t bytes)
+{
+    size_t alignment = alignment_of(bytes);
+
+    return (bytes + alignment - 1) / alignment * alignment;
+}
+
 void *aligned_block(size_t bytes)
 {
-    size_t alignment = bytes >= HUGE_PAGE_BYTES / 2 ? HUGE_PAGE_BYTES : KERNEL_ALIGNMENT;
-    size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+    size_t alignment = alignment_of(bytes), rounded = block_bytes(bytes);
     void *block;
 
     if (rounded < bytes)
@@ -127,13 +143,24 @@ struct trial {
     size_t code_bytes;
     size_t row_codes_bytes;
     size_t group_count;
+    int64_t end_ns; /* nothing is tried any more */
 };
 
-static bool trial_init(struct trial *trial, const struct kernel_forest *source)
+static int64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000000ll + now.tv_nsec;
+}
+
+static bool trial_init(struct trial *trial, const struct kernel_forest *source,
+                       int64_t end_ns)
 {
     size_t slots = (size_t)source->slot_count + CODE_SLACK;
     struct rng rng;
 
+    trial->end_ns = end_ns;
     trial->row_codes_bytes = (size_t)source->slot_count;
     trial->code_bytes = slots * QUANTIZE_BLOCK;
     trial->group_count = (size_t)source->forest->group_count;
@@ -153,14 +180,6 @@ static void trial_release(struct trial *trial)
     free(trial->raw);
 }
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000000000ll + now.tv_nsec;
-}
-
 static void run_once(const struct compiled *compiled, const struct trial *trial,
                      int row_count, int turn)
 {
@@ -173,20 +192,22 @@ static void run_once(const struct compiled *compiled, const struct trial *trial,
         return;
     }
     assert(kernel->row);
-    assert(kernel->row);
     /* Another row each time, as in life: no branch predictor learns it. */
     kernel->row(compiled->form,
                 trial->codes + shift * (size_t)(turn % (QUANTIZE_BLOCK - 1)), trial->raw);
 }
 
-/* The least of a few runs and of what was known before: whatever disturbs makes them longer. A kernel
- * that seems to take long is tried once more each time, in case that was a disturbance too. */
+/* The least of a few runs and of what was known before: whatever disturbs makes them longer. A
+ * kernel that seems to take long is tried once more each time, in case that was a disturbance too.
+ * When time is over, only what was known before. */
 static int64_t cost_ns(const struct compiled *compiled, const struct trial *trial,
                        int row_count, int64_t least)
 {
     bool is_long = least > TRIAL_NS_MAX && least < INT64_MAX;
     int64_t spent = 0;
 
+    if (now_ns() >= trial->end_ns)
+        return least;
     if (!is_long)
         run_once(compiled, trial, row_count, TRIAL_COUNT_MAX); /* warms up */
     for (int turn = 0;
@@ -209,14 +230,18 @@ static int64_t cost_ns(const struct compiled *compiled, const struct trial *tria
 struct candidates {
     struct compiled compiled[CANDIDATE_COUNT_MAX];
     int count;
+    size_t form_bytes_max; /* of each */
+    size_t bytes_left;     /* for all that are still to come */
 };
 
+/* False when memory is out; a form that is too large is none. */
 static bool add_candidate(struct candidates *candidates, const struct kernel *kernel,
                           const struct kernel_forest *source)
 {
     struct compiled compiled = {.kernel = kernel, .bytes = kernel->measure(source)};
 
-    if (compiled.bytes == 0)
+    if (compiled.bytes == 0 || compiled.bytes > candidates->form_bytes_max ||
+        block_bytes(compiled.bytes) > candidates->bytes_left)
         return true;
     compiled.form = aligned_block(compiled.bytes);
     if (!compiled.form)
@@ -224,6 +249,7 @@ static bool add_candidate(struct candidates *candidates, const struct kernel *ke
     memset(compiled.form, 0, compiled.bytes);
     kernel->compile(source, compiled.form);
     candidates->compiled[candidates->count++] = compiled;
+    candidates->bytes_left -= block_bytes(compiled.bytes);
     return true;
 }
 
@@ -238,7 +264,11 @@ static bool add_candidates(struct candidates *candidates,
                            const struct kernel_forest *source, bool may_block)
 {
     enum isa isa = cpu_isa();
+    size_t least_bytes = kernels[0]->measure(source);
 
+    if (block_bytes(least_bytes) > candidates->bytes_left)
+        return true;
+    candidates->form_bytes_max = FORM_BYTES_ALWAYS + FORM_RATIO_MAX * least_bytes;
     if (source->slot_count > BLOCK_SLOT_COUNT_MAX)
         may_block = false;
     for (int i = 0; kernels[i] && candidates->count < CANDIDATE_COUNT_MAX; i++)
@@ -277,6 +307,8 @@ static void try_rows(const struct candidates *candidates, const struct trial *tr
         if (!compiled->kernel->row)
             continue;
         ns = cost_ns(compiled, trial, 1, costs->ns[i][0]);
+        if (ns == INT64_MAX)
+            return;
         for (int range = 0; range < ROW_RANGE_COUNT; range++) {
             note_cost(costs, i, range, ns * range_rows[range]);
             costs->rows_ns[range] = least(costs->rows_ns[range], ns * range_rows[range]);
@@ -325,9 +357,9 @@ static void find_fastest(const struct candidates *candidates, const struct trial
                 fastest[range] = i;
 }
 
-/* Move the winners over. */
+/* Move the winners over, at the expense of the budget. */
 static void select_fastest(struct candidates *candidates, const int *fastest,
-                           struct selection *selection)
+                           struct compile_budget *budget, struct selection *selection)
 {
     for (int range = 0; range < ROW_RANGE_COUNT; range++) {
         struct compiled *winner = &candidates->compiled[fastest[range]];
@@ -338,33 +370,48 @@ static void select_fastest(struct candidates *candidates, const int *fastest,
             i++;
         if (i == selection->compiled_count) {
             selection->compiled[selection->compiled_count++] = *winner;
+            budget->bytes -= block_bytes(winner->bytes);
             winner->form = NULL;
         }
         selection->of_range[range] = (uint8_t)i;
     }
 }
 
+/* Whether memory was enough. */
+static bool try_candidates(const struct candidates *candidates,
+                           const struct kernel_forest *source,
+                           struct compile_budget *budget, int fastest[ROW_RANGE_COUNT])
+{
+    struct trial trial = {0};
+    int64_t begin = now_ns();
+    bool is_ready =
+        trial_init(&trial, source, begin + budget->trial_ns / budget->forest_count);
+
+    if (is_ready)
+        find_fastest(candidates, &trial, fastest);
+    trial_release(&trial);
+    budget->trial_ns -= least(now_ns() - begin, budget->trial_ns);
+    return is_ready;
+}
+
 enum status selection_make(const struct forest *forest, const struct split *splits,
-                           int slot_count, bool may_block, struct selection *selection,
-                           struct err *err)
+                           int slot_count, bool may_block, struct compile_budget *budget,
+                           struct selection *selection, struct err *err)
 {
     struct kernel_forest source = {0};
-    struct candidates candidates = {0};
-    struct trial trial = {0};
+    struct candidates candidates = {.bytes_left = budget->bytes};
     int fastest[ROW_RANGE_COUNT] = {0};
     bool is_made;
 
+    assert(budget->forest_count > 0);
     *selection = (struct selection){0};
     is_made = kernel_forest_init(&source, forest, splits, slot_count) &&
               add_candidates(&candidates, &source, may_block);
-    if (is_made && candidates.count > 1) {
-        is_made = trial_init(&trial, &source);
-        if (is_made)
-            find_fastest(&candidates, &trial, fastest);
-        trial_release(&trial);
-    }
-    if (is_made)
-        select_fastest(&candidates, fastest, selection);
+    if (is_made && candidates.count > 1)
+        is_made = try_candidates(&candidates, &source, budget, fastest);
+    if (is_made && candidates.count > 0)
+        select_fastest(&candidates, fastest, budget, selection);
+    budget->forest_count--;
     for (int i = 0; i < candidates.count; i++)
         free(candidates.compiled[i].form);
     kernel_forest_release(&source);

@@ -23,14 +23,23 @@ struct selection {
     uint8_t of_range[ROW_RANGE_COUNT];
 };
 
+/* What may be spent on compiling the forests of an engine; each selection takes its part. */
+struct compile_budget {
+    size_t bytes;     /* of forms: those kept, and those on trial */
+    int64_t trial_ns; /* of trying kernels */
+    int forest_count; /* still to come: each may take as much of trial_ns as the others */
+};
+
 /* The range that a number of rows, 1 to 64, falls into. */
 int row_range(int row_count);
 
-/* Compile the forest for every kernel that takes it, and keep the fastest; may_block: also kernels
- * for blocks of rows. selection_release frees the forms. */
+/* Compile the forest for every kernel that takes it and whose form is not out of proportion, and
+ * keep the fastest, as far as the budget allows; may_block: also kernels for blocks of rows. No
+ * kernel is selected when not even the simplest form is within the budget. selection_release frees
+ * the forms. */
 enum status selection_make(const struct forest *forest, const struct split *splits,
-                           int slot_count, bool may_block, struct selection *selection,
-                           struct err *err);
+                           int slot_count, bool may_block, struct compile_budget *budget,
+                           struct selection *selection, struct err *err);
 void selection_release(struct selection *selection);
 
 /* Run a block kernel over up to 64 rows, in as many pieces as it needs. */

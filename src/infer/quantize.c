@@ -114,7 +114,6 @@ static bool allocate(struct builder *builder)
     struct quantizer *quantizer = builder->quantizer;
     size_t slots = QUANTIZE_SLOT_COUNT_MAX;
 
-    builder->ask_count = builder_count_asks(builder);
     builder->asks = calloc(builder->ask_count + 1, sizeof *builder->asks);
     builder->spare = calloc(builder->ask_count + 1, sizeof *builder->spare);
     builder->keys = calloc(builder->ask_count + 1, sizeof *builder->keys);
@@ -148,6 +147,10 @@ static bool allocate(struct builder *builder)
 
 static bool build(struct builder *builder)
 {
+    builder->ask_count = builder_count_asks(builder);
+    builder->is_full = builder->ask_count > ASK_COUNT_MAX;
+    if (builder->is_full)
+        return true;
     if (!allocate(builder))
         return false;
     builder_collect_asks(builder);

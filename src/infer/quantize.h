@@ -37,9 +37,10 @@ struct split {
     uint8_t rank;
 };
 
-/* Over all nodes of all forests (which all take the same features); NULL entries are skipped. splits
- * receives, per forest, an array (node) of its splits, owned by the quantizer; entries of leaves
- * are unset. *quantizer is NULL, and the status OK, when more slots would be needed. */
+/* Over all nodes of all forests (which all take the same features); NULL entries are skipped.
+ * splits receives, per forest, an array (node) of its splits, owned by the quantizer; entries of
+ * leaves are unset. *quantizer is NULL, and the status OK, when more slots would be needed, or more
+ * memory or time than sound models take. */
 enum status quantizer_open(const struct forest *const *forests, int forest_count,
                            struct quantizer **quantizer, const struct split **splits,
                            struct err *err);

@@ -14,6 +14,8 @@
 enum {
     RULE_COUNT = 5,
     SET_BUCKET_COUNT = 2 * QUANTIZE_SLOT_COUNT_MAX,
+    ASK_COUNT_MAX = 2 << 20,        /* about 120 MB while tables are built */
+    SET_PROBE_COUNT_MAX = 16 << 20, /* comparisons of sets: bounds what collisions cost */
 };
 
 /* A numeric split on its way to a slot. */
@@ -44,7 +46,8 @@ struct builder {
     uint16_t *slot_scales; /* (slot), and the rule of each */
     uint8_t *slot_rules;
     uint16_t *set_buckets; /* index of a set + 1; 0: free */
-    bool is_full;          /* more slots would be needed */
+    size_t probe_count;
+    bool is_full; /* more slots would be needed, or more work */
 };
 
 /* The threshold that a key stands for. */

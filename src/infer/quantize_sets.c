@@ -72,6 +72,9 @@ static int slot_of_set(struct builder *builder, struct category_set set,
         int index = builder->set_buckets[bucket] - 1;
         const struct category_set *there = &quantizer->sets[index];
 
+        builder->is_full |= ++builder->probe_count > SET_PROBE_COUNT_MAX;
+        if (builder->is_full)
+            return 0;
         if (is_same_set(there, quantizer->words + there->first, &set, words))
             return quantizer->scale_slot_count + index;
     }

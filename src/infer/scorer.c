@@ -35,7 +35,8 @@ struct scores {
 
 /* ---- models ---- */
 
-/* The rows as an evaluation's model wants them, so many numbers wide. */
+/* The rows as an evaluation's model wants them, so many numbers wide. A dose that comes behind the
+ * features is missing for a model that does not look at it. */
 static const double *inputs_of(const struct scorer *scorer, double dose,
                                const double *rows, int row_count, size_t width,
                                const struct room *room)
@@ -50,6 +51,8 @@ static const double *inputs_of(const struct scorer *scorer, double dose,
         double *inputs = room->inputs + r * width;
 
         memcpy(inputs, rows + r * feature_count, copied * sizeof *rows);
+        for (size_t i = copied; i < width; i++)
+            inputs[i] = NAN;
         if (!isnan(dose))
             inputs[bundle->treatment_feature] = dose;
     }

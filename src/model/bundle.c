@@ -257,7 +257,7 @@ static struct text without_space(struct text text)
     static const char space[] = " \t\r\n";
 
     while (text.bytes > 0 && strchr(space, text.at[0]) && text.at[0])
-        text.at++, text.bytes--;
+        text = (struct text){text.at + 1, text.bytes - 1};
     while (text.bytes > 0 && strchr(space, text.at[text.bytes - 1]) &&
            text.at[text.bytes - 1])
         text.bytes--;

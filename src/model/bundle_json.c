@@ -15,6 +15,7 @@ struct parts {
     struct text manifest;
     struct bundle_file files[BUNDLE_FILE_COUNT_MAX];
     int file_count;
+    bool has_files;
 };
 
 static void decode_base64(struct parts *parts, struct text *content)
@@ -61,6 +62,7 @@ static void read_files(struct parts *parts)
     struct json_level level;
     struct text key;
 
+    parts->has_files = true;
     json_enter_object(&parts->scan, &level);
     while (json_member(&parts->scan, &level, &key)) {
         struct bundle_file *file = &parts->files[parts->file_count];
@@ -84,14 +86,13 @@ static enum status read_parts(struct parts *parts)
 {
     struct json_level level;
     struct text key;
-    bool has_files = false;
 
     json_enter_object(&parts->scan, &level);
     while (json_member(&parts->scan, &level, &key)) {
         if (text_is(key, "manifest") && !parts->manifest.at)
             json_raw(&parts->scan, &parts->manifest);
-        else if (text_is(key, "files") && !has_files)
-            read_files(parts), has_files = true;
+        else if (text_is(key, "files") && !parts->has_files)
+            read_files(parts);
         else
             json_refuse(&parts->scan, STATUS_INVALID,
                         "'%.*s' is not known or given twice", TEXT_ARG(key));

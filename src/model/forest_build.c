@@ -1,6 +1,8 @@
 /* forest_build.c - growing a forest node by node. */
 #include "model/forest_build.h"
 
+#include "model/names.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -177,6 +179,24 @@ enum status forest_builder_name(struct forest_builder *builder, struct text name
     return STATUS_OK;
 }
 
+/* Columns could not be told apart by names that repeat. */
+static enum status check_names(char *const *names, int count, struct err *err)
+{
+    struct arena arena;
+    int duplicate = -1;
+    bool is_sorted;
+
+    arena_init(&arena, NULL, 0, 2 * FOREST_FEATURE_COUNT_MAX * sizeof(int));
+    is_sorted = names_sort((const char *const *)names, count, &arena, &duplicate);
+    arena_reset(&arena);
+    if (!is_sorted)
+        return no_memory(err);
+    if (duplicate >= 0)
+        return err_set(err, STATUS_INVALID, "feature_names[%d]: '%.80s' is given twice",
+                       duplicate, names[duplicate]);
+    return STATUS_OK;
+}
+
 /* One block: the pointers, then the bytes they point to. */
 static char **names_block(const struct forest_builder *builder)
 {
@@ -214,11 +234,16 @@ static bool has_covers(const struct forest *forest)
 enum status forest_builder_finish(struct forest_builder *builder, struct forest **forest,
                                   struct err *err)
 {
+    enum status rc;
+
     assert(builder->forest->tree_groups || builder->forest->tree_count == 0);
     if (builder->name_count) {
         builder->forest->feature_names = names_block(builder);
         if (!builder->forest->feature_names)
             return no_memory(err);
+        rc = check_names(builder->forest->feature_names, builder->name_count, err);
+        if (rc)
+            return rc;
     }
     if (!has_covers(builder->forest)) {
         free(builder->forest->covers);

@@ -209,6 +209,9 @@ static enum status read_header(struct reader *reader)
     while (reader->announced_tree_count <= FOREST_TREE_COUNT_MAX &&
            text_word(&sizes, &word))
         reader->announced_tree_count++;
+    if (reader->announced_tree_count > FOREST_TREE_COUNT_MAX)
+        return err_set(reader->err, STATUS_TOO_LARGE, "tree_sizes: more than %d trees",
+                       FOREST_TREE_COUNT_MAX);
     rc = read_feature_names(reader);
     if (!rc && reader->header[HEADER_OBJECTIVE].bytes > OBJECTIVE_BYTES_MAX)
         rc = err_set(reader->err, STATUS_TOO_LARGE, "objective: has more than %d bytes",

@@ -105,19 +105,18 @@ static void read_features(struct reader *reader)
 
 static void read_link(struct reader *reader)
 {
+    static const enum link links[] = {LINK_IDENTITY, LINK_SIGMOID, LINK_EXP};
     struct text name;
 
     if (!json_text(&reader->scan, &reader->arena, &name))
         return;
-    if (text_is(name, "identity"))
-        reader->link = LINK_IDENTITY;
-    else if (text_is(name, "sigmoid"))
-        reader->link = LINK_SIGMOID;
-    else if (text_is(name, "exp"))
-        reader->link = LINK_EXP;
-    else
-        json_refuse(&reader->scan, STATUS_INVALID,
-                    "link: is none of identity, sigmoid, exp");
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++)
+        if (text_is(name, link_names[links[i]])) {
+            reader->link = links[i];
+            return;
+        }
+    json_refuse(&reader->scan, STATUS_INVALID, "link: is none of %s, %s, %s",
+                link_names[links[0]], link_names[links[1]], link_names[links[2]]);
 }
 
 static void read_format(struct reader *reader)

@@ -73,7 +73,6 @@ static void read_feature(struct manifest *manifest, json_t *object, int index)
 {
     static const char *const members[] = {"name",       "type",        "missing",
                                           "categories", "description", NULL};
-    static const char *const types[] = {"float", "category", "bool", NULL};
     static const char *const rules[] = {"allow", "refuse", NULL};
     struct bundle_feature *feature = &manifest->bundle->features[index];
     char pointer[POINTER_BYTES];
@@ -87,8 +86,8 @@ static void read_feature(struct manifest *manifest, json_t *object, int index)
     }
     manifest_check_members(manifest, object, pointer, members);
     feature->name = manifest_name(manifest, object, pointer, "name");
-    feature->type =
-        (enum feature_type)manifest_choice(manifest, object, pointer, "type", types);
+    feature->type = (enum feature_type)manifest_choice(manifest, object, pointer, "type",
+                                                       feature_type_names);
     feature->may_be_missing =
         manifest_choice(manifest, object, pointer, "missing", rules) == 0;
     if (feature->name)

@@ -1,12 +1,6 @@
 /* manifest_components.c - which models a bundle has, and what each of them is for. */
 #include "model/manifest_values.h"
 
-static const char *const role_names[] = {
-    [ROLE_TAU] = "tau",           [ROLE_MU0] = "mu0",   [ROLE_MU1] = "mu1",
-    [ROLE_OUTCOME] = "outcome",   [ROLE_COST] = "cost", [ROLE_PROPENSITY] = "propensity",
-    [ROLE_PROPENSITY + 1] = NULL,
-};
-
 /* Index of the arm a component names; -1 when it is for all. */
 static int read_arm_of(struct manifest *manifest, json_t *object, const char *pointer,
                        enum role role)
@@ -47,8 +41,12 @@ static bool is_file_name(const char *name)
 static void read_link(struct manifest *manifest, json_t *object, const char *pointer,
                       int index)
 {
-    static const char *const words[] = {"",    "identity", "sigmoid", "logit",
-                                        "exp", "log",      NULL};
+    /* "" stands for what is not there; people also say logit and log. */
+    const char *const words[] = {
+        "",      link_names[LINK_IDENTITY], link_names[LINK_SIGMOID],
+        "logit", link_names[LINK_EXP],      "log",
+        NULL,
+    };
     static const enum link links[] = {LINK_IDENTITY, LINK_IDENTITY, LINK_SIGMOID,
                                       LINK_SIGMOID,  LINK_EXP,      LINK_EXP};
     int choice = manifest_choice(manifest, object, pointer, "link", words);

@@ -42,13 +42,13 @@ static void read_model_parameters(struct xgboost_reader *reader, int)
 
 static void read_tree_groups(struct xgboost_reader *reader, int)
 {
-    read_ints(reader, &reader->tree_groups, FOREST_TREE_COUNT_MAX);
+    read_ints(reader, &reader->tree_groups, ENTRIES(FOREST_TREE_COUNT_MAX));
 }
 
 static void read_round_ends(struct xgboost_reader *reader, int)
 {
     reader->has_round_ends = true;
-    read_ints(reader, &reader->round_ends, FOREST_TREE_COUNT_MAX + 1);
+    read_ints(reader, &reader->round_ends, ENTRIES(FOREST_TREE_COUNT_MAX + 1));
 }
 
 static void read_weights(struct xgboost_reader *reader, int is_inside)
@@ -59,13 +59,13 @@ static void read_weights(struct xgboost_reader *reader, int is_inside)
         reader->has_weights_beside = true;
     if (reader->has_weights_inside && reader->has_weights_beside)
         reader_refuse(reader, STATUS_INVALID, "is given twice");
-    read_floats(reader, &reader->weights, FOREST_TREE_COUNT_MAX);
+    read_floats(reader, &reader->weights, ENTRIES(FOREST_TREE_COUNT_MAX));
 }
 
 static void read_linear_weights(struct xgboost_reader *reader, int)
 {
     reader->has_linear_weights = true;
-    read_floats(reader, &reader->linear_weights, FOREST_VALUE_COUNT_MAX);
+    read_floats(reader, &reader->linear_weights, ENTRIES(FOREST_VALUE_COUNT_MAX));
 }
 
 static void read_trees(struct xgboost_reader *reader, int)
@@ -248,7 +248,7 @@ static void read_learner(struct xgboost_reader *reader, int)
 
 static void read_version(struct xgboost_reader *reader, int)
 {
-    read_ints(reader, &reader->version, 3);
+    read_ints(reader, &reader->version, ENTRIES(3));
 }
 
 enum status xgboost_document_read(struct xgboost_reader *reader)

@@ -79,7 +79,14 @@ static void refuse_memory(struct xgboost_reader *reader)
     reader_refuse(reader, STATUS_EXHAUSTED, "out of memory for a model");
 }
 
-void read_ints(struct xgboost_reader *reader, struct int_column *column, size_t count_max)
+static void refuse_length(struct xgboost_reader *reader, struct xgboost_room room)
+{
+    reader_refuse(reader, STATUS_TOO_LARGE, "more than %d %s", room.stated_count,
+                  room.stated_things);
+}
+
+void read_ints(struct xgboost_reader *reader, struct int_column *column,
+               struct xgboost_room room)
 {
     struct source_level level;
     int64_t value;
@@ -93,8 +100,8 @@ void read_ints(struct xgboost_reader *reader, struct int_column *column, size_t 
         if (value != (int32_t)value)
             reader_refuse(reader, STATUS_INVALID, "%lld does not fit into 32 bits",
                           (long long)value);
-        else if (column->count >= count_max)
-            reader_refuse(reader, STATUS_TOO_LARGE, "more than %zu entries", count_max);
+        else if (column->count >= room.count)
+            refuse_length(reader, room);
         else if (!int_column_push(column, (int32_t)value))
             refuse_memory(reader);
         if (reader_status(reader))
@@ -104,7 +111,7 @@ void read_ints(struct xgboost_reader *reader, struct int_column *column, size_t 
 }
 
 void read_floats(struct xgboost_reader *reader, struct float_column *column,
-                 size_t count_max)
+                 struct xgboost_room room)
 {
     struct source_level level;
     float value;
@@ -115,8 +122,8 @@ void read_floats(struct xgboost_reader *reader, struct float_column *column,
         reader->item = (long)column->count;
         if (!source_float(&reader->source, &value))
             return;
-        if (column->count >= count_max)
-            reader_refuse(reader, STATUS_TOO_LARGE, "more than %zu entries", count_max);
+        if (column->count >= room.count)
+            refuse_length(reader, room);
         else if (!float_column_push(column, value))
             refuse_memory(reader);
         if (reader_status(reader))
@@ -146,14 +153,16 @@ enum status wrap_place(struct xgboost_reader *reader)
 }
 
 /* Also what no root reaches takes time to read. */
-static size_t nodes_left(const struct xgboost_reader *reader)
+static struct xgboost_room nodes_left(const struct xgboost_reader *reader)
 {
-    return FOREST_NODE_COUNT_MAX - reader->node_total;
+    return (struct xgboost_room){FOREST_NODE_COUNT_MAX - reader->node_total,
+                                 FOREST_NODE_COUNT_MAX, "nodes in all trees"};
 }
 
-static size_t values_left(const struct xgboost_reader *reader)
+static struct xgboost_room values_left(const struct xgboost_reader *reader)
 {
-    return FOREST_VALUE_COUNT_MAX - reader->value_total;
+    return (struct xgboost_room){FOREST_VALUE_COUNT_MAX - reader->value_total,
+                                 FOREST_VALUE_COUNT_MAX, "values in all leaves"};
 }
 
 static void read_column(struct xgboost_reader *reader, int column)
@@ -162,7 +171,7 @@ static void read_column(struct xgboost_reader *reader, int column)
 
     reader->tree.columns_present |= 1u << column;
     read_ints(reader, &reader->tree.columns[column],
-              is_categories ? (size_t)XGBOOST_CATEGORY_COUNT_MAX : nodes_left(reader));
+              is_categories ? ENTRIES(XGBOOST_CATEGORY_COUNT_MAX) : nodes_left(reader));
 }
 
 static void read_conditions(struct xgboost_reader *reader, int)
@@ -199,6 +208,7 @@ static bool read_flag(struct xgboost_reader *reader, int64_t *value)
 static void read_default_left(struct xgboost_reader *reader, int)
 {
     struct int_column *column = &reader->tree.columns[COLUMN_DEFAULT_LEFT];
+    struct xgboost_room room = nodes_left(reader);
     struct source_level level;
     int64_t value;
 
@@ -208,9 +218,8 @@ static void read_default_left(struct xgboost_reader *reader, int)
         reader->item = (long)column->count;
         if (!read_flag(reader, &value))
             return;
-        if (column->count >= nodes_left(reader))
-            reader_refuse(reader, STATUS_TOO_LARGE, "more than %zu entries",
-                          nodes_left(reader));
+        if (column->count >= room.count)
+            refuse_length(reader, room);
         else if (!int_column_push(column, (int32_t)value))
             refuse_memory(reader);
         if (reader_status(reader))

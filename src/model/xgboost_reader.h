@@ -69,11 +69,19 @@ void read_parameter(struct xgboost_reader *reader, int64_t min, int64_t max,
 /* A short string into a buffer. */
 void xgboost_name(struct xgboost_reader *reader, char *buffer, size_t buffer_bytes);
 
+/* How many entries an array may have, and what is said when there are more. */
+struct xgboost_room {
+    size_t count;
+    int stated_count;
+    const char *stated_things;
+};
+#define ENTRIES(count) ((struct xgboost_room){(count), (count), "entries"})
+
 void read_ints(struct xgboost_reader *reader, struct int_column *column,
-               size_t count_max);
+               struct xgboost_room room);
 
 void read_floats(struct xgboost_reader *reader, struct float_column *column,
-                 size_t count_max);
+                 struct xgboost_room room);
 
 /* One object of "trees": read, checked, added to the forest. */
 void read_tree(struct xgboost_reader *reader);

@@ -11,12 +11,11 @@
 enum {
     SMALL_ACTION_COUNT = 4096, /* searched until it is exact, or too long */
     FIX_REQUEST_COUNT = 6000,  /* so many and more are bracketed */
-    SEARCH_STATE_COUNT = 600,  /* of large ones */
-    SEARCH_REQUEST_COUNT = 60,
 };
 
-#define GAP_SMALL 1e-9 /* of the bound; not worth a search in a large problem */
-#define GAP_LARGE 1e-4 /* one big action may be worth more */
+#define GAP_SMALL  5e-8 /* of the bound; not worth the time in a large problem */
+#define GAP_MIDDLE 4e-7 /* worth it, of one budget */
+#define GAP_LARGE  1e-4 /* one big action may be worth more */
 
 static enum status work_open(const struct allocation *problem,
                              struct allocation_result *result, struct work *work,
@@ -55,61 +54,36 @@ static void work_close(struct work *work)
     free(work->highs);
 }
 
-/* Everybody on the cheapest action: if even that is too much, nothing fits. */
-static void check_feasible(const struct allocation *problem, __int128 *cell_costs,
-                           __int128 *spend, struct allocation_result *result)
+/* With everybody on the cheapest action, a budget without room says that nothing fits. */
+static bool find_infeasible(const struct work *work, struct allocation_result *result)
 {
-    for (int64_t i = 0; i < problem->request_count; i++) {
-        int64_t cheapest = problem->costs[problem->starts[i]];
-
-        for (int64_t k = problem->starts[i] + 1; k < problem->starts[i + 1]; k++)
-            cheapest = problem->costs[k] < cheapest ? problem->costs[k] : cheapest;
-        cell_costs[problem->cells[i]] += cheapest;
-    }
-    for (int g = 0; g < problem->cell_count; g++)
-        for (int k = problem->cell_starts[g]; k < problem->cell_starts[g + 1]; k++)
-            spend[problem->cell_budgets[k]] += cell_costs[g];
-    for (int b = 0; b < problem->budget_count && !result->is_infeasible; b++) {
-        result->is_infeasible = spend[b] > problem->limits[b];
+    for (int b = 0; b < work->problem->budget_count; b++) {
+        if (work->rooms[b] >= 0)
+            continue;
+        result->is_infeasible = true;
         result->infeasible_budget = b;
-        result->infeasible_cost = spend[b];
+        result->infeasible_cost = work->problem->limits[b] - work->rooms[b];
+        return true;
     }
-}
-
-static enum status find_infeasible(const struct allocation *problem,
-                                   struct allocation_result *result, struct err *err)
-{
-    __int128 *cell_costs = calloc((size_t)problem->cell_count + 1, sizeof *cell_costs);
-    __int128 *spend = calloc((size_t)problem->budget_count + 1, sizeof *spend);
-    enum status rc = STATUS_OK;
-
-    result->is_infeasible = false;
-    if (cell_costs && spend)
-        check_feasible(problem, cell_costs, spend, result);
-    else
-        rc = err_set(err, STATUS_EXHAUSTED, "no memory for %d budgets",
-                     problem->budget_count);
-    free(cell_costs);
-    free(spend);
-    return rc;
+    return false;
 }
 
 /* The prices, the core and the bound. */
-static enum status relax(struct work *work, struct err *err)
+static enum status relax(struct work *work, struct allocation_result *result,
+                         struct err *err)
 {
     const struct allocation *problem = work->problem;
-    enum status rc;
+    bool is_done = false;
+    enum status rc = STATUS_OK;
 
-    if (problem->request_count >= FIX_REQUEST_COUNT) {
-        rc = fix_and_solve(work, err);
-    } else {
-        for (int b = 0; b < problem->budget_count; b++)
-            work->rooms[b] = problem->limits[b];
-        for (int g = 0; g < problem->cell_count; g++)
-            work->highs[g] = INFINITY;
+    if (problem->request_count >= FIX_REQUEST_COUNT)
+        rc = fix_and_solve(work, &is_done, err);
+    if (!rc && !is_done) {
+        core_reset(work, 0, INFINITY);
         rc = core_make(work, NULL, problem->request_count, err);
-        if (!rc)
-            rc = prices_solve(work, 1, err);
+        if (rc || find_infeasible(work, result))
+            return rc;
+        rc = prices_solve(work, err);
     }
     if (!rc)
         work->bound = prices_bound(work);
@@ -124,30 +98,52 @@ static double gap_of(const struct work *work)
 /* Search small problems with more and more states until nothing better is possible. */
 static enum status search_small(struct work *work, bool *is_exact, struct err *err)
 {
-    static const int state_counts[] = {200, 4000, 60000};
+    static const struct search_effort efforts[] = {
+        {200, INT32_MAX, false},
+        {4000, INT32_MAX, false},
+        {60000, INT32_MAX, true},
+    };
     enum status rc = STATUS_OK;
 
-    for (size_t i = 0;
-         !rc && !*is_exact && i < sizeof state_counts / sizeof *state_counts; i++)
-        rc = search_improve(work, state_counts[i], INT32_MAX, is_exact, err);
+    for (size_t i = 0; !rc && !*is_exact && i < sizeof efforts / sizeof *efforts; i++)
+        rc = search_improve(work, &efforts[i], is_exact, err);
+    return rc;
+}
+
+static bool is_close(const struct work *work)
+{
+    return gap_of(work) <= GAP_SMALL * fabs(work->bound);
+}
+
+/* Large ones: where one budget is short, few requests near the price can use it up; where many are,
+ * pairs find more in less time. */
+static enum status improve_large(struct work *work, bool *is_exact, struct err *err)
+{
+    static const struct search_effort effort = {50, 20, false}, more = {400, 60, false};
+    bool is_one = work->problem->budget_count == 1;
+    enum status rc = STATUS_OK;
+
+    if (is_one && !is_close(work))
+        rc = search_improve(work, &effort, is_exact, err);
+    if (!rc && !*is_exact && !is_close(work))
+        rc = swap_improve(work, err);
+    if (!rc && is_one && gap_of(work) > GAP_MIDDLE * fabs(work->bound))
+        rc = search_improve(work, &more, is_exact, err);
+    if (!rc && gap_of(work) > GAP_LARGE * fabs(work->bound))
+        rc = recover_single(work, err);
     return rc;
 }
 
 static enum status improve(struct work *work, bool *is_exact, struct err *err)
 {
     const struct allocation *problem = work->problem;
-    enum status rc = swap_improve(work, err);
+    enum status rc;
 
-    *is_exact = false;
-    if (rc)
-        return rc;
-    if (problem->starts[problem->request_count] <= SMALL_ACTION_COUNT)
-        return search_small(work, is_exact, err);
-    if (gap_of(work) > GAP_LARGE * fabs(work->bound))
-        rc = recover_single(work, err);
-    if (!rc && gap_of(work) > GAP_SMALL * fabs(work->bound))
-        rc =
-            search_improve(work, SEARCH_STATE_COUNT, SEARCH_REQUEST_COUNT, is_exact, err);
+    if (problem->starts[problem->request_count] > SMALL_ACTION_COUNT)
+        return improve_large(work, is_exact, err);
+    rc = swap_improve(work, err);
+    if (!rc)
+        rc = search_small(work, is_exact, err);
     return rc;
 }
 
@@ -196,15 +192,16 @@ enum status allocation_solve(const struct allocation *allocation,
 {
     struct work work;
     bool is_exact = false;
-    enum status rc = find_infeasible(allocation, result, err);
+    enum status rc = work_open(allocation, result, &work, err);
 
-    if (rc || result->is_infeasible)
+    result->is_infeasible = false;
+    if (!rc)
+        rc = relax(&work, result, err);
+    if (rc || result->is_infeasible) {
+        work_close(&work);
         return rc;
-    rc = work_open(allocation, result, &work, err);
-    if (!rc)
-        rc = relax(&work, err);
-    if (!rc)
-        rc = recover(&work, err);
+    }
+    rc = recover(&work, err);
     if (!rc)
         rc = improve(&work, &is_exact, err);
     if (!rc)

@@ -5,60 +5,118 @@
 #include "optimize/allocate_hull.h"
 #include "optimize/allocate_work.h"
 
-/* Hulls are made twice, first to count the steps: that costs less than memory for the most there
- * could be. */
+/* The steps of hulls, as they come. */
 struct hulls {
     struct work *work;
-    int64_t request_count, *requests;
-    struct step *steps; /* NULL: only count */
-    int64_t count;
+    struct step *steps;
+    int64_t count, room;
 };
 
-/* Give a request what is over its bracket, and note its steps within. */
-static void take_hull(struct hulls *hulls, int64_t request)
+/* Room for one more request's steps. */
+static bool grow(struct hulls *hulls)
 {
-    struct work *work = hulls->work;
-    int64_t start = work->problem->starts[request];
-    const int64_t *costs = work->problem->costs + start;
-    const int64_t *values = work->problem->values + start;
-    int32_t cell = work->problem->cells[request], points[ALLOCATION_ACTION_COUNT_MAX];
-    int count = allocate_hull(costs, values,
-                              (int)(work->problem->starts[request + 1] - start), points);
+    int64_t room = hulls->room * 2 + 2 * ALLOCATION_ACTION_COUNT_MAX;
+    struct step *steps;
+
+    if (hulls->room - hulls->count >= ALLOCATION_ACTION_COUNT_MAX)
+        return true;
+    steps = realloc(hulls->steps, (size_t)room * sizeof *steps);
+    if (!steps)
+        return false;
+    hulls->steps = steps;
+    hulls->room = room;
+    return true;
+}
+
+/* Steps of the whole hull. */
+static int32_t hull_all(struct hulls *hulls, int64_t request)
+{
+    const struct allocation *problem = hulls->work->problem;
+    int64_t start = problem->starts[request];
+    const int64_t *costs = problem->costs + start, *values = problem->values + start;
+    int32_t points[ALLOCATION_ACTION_COUNT_MAX];
+    int count =
+        allocate_hull(costs, values, (int)(problem->starts[request + 1] - start), points);
     double slope = INFINITY;
-    int32_t base = points[0];
 
     for (int i = 1; i < count; i++) {
         int64_t cost = costs[points[i]] - costs[points[i - 1]];
         double own = (double)(values[points[i]] - values[points[i - 1]]) / (double)cost;
 
         slope = own < slope ? own : slope; /* rounding must not turn the order */
-        if (slope <= work->lows[cell])
-            break;
-        if (slope >= work->highs[cell])
-            base = points[i];
-        else if (hulls->steps)
-            hulls->steps[hulls->count++] =
-                (struct step){slope, cost, (int32_t)request, points[i]};
-        else
-            hulls->count++;
+        hulls->steps[hulls->count++] =
+            (struct step){slope, cost, (int32_t)request, points[i]};
     }
-    work->choices[request] = base;
-    if (hulls->steps)
-        charge(work, cell, costs[base]);
+    return points[0];
 }
 
-static enum status take_hulls(struct hulls *hulls, struct err *err)
+/* The steepest way up from an action, of equals the farthest; -1 when there is none over low. */
+static int32_t next_point(const int64_t *costs, const int64_t *values, int count,
+                          int32_t point, double low, double *slope)
 {
-    for (int64_t i = 0; i < hulls->request_count; i++)
-        take_hull(hulls, hulls->requests ? hulls->requests[i] : i);
-    hulls->steps = malloc(((size_t)hulls->count + 1) * sizeof *hulls->steps);
-    if (!hulls->steps)
-        return err_set(err, STATUS_EXHAUSTED, "no memory for %lld steps",
-                       (long long)hulls->count);
-    hulls->count = 0;
-    for (int64_t i = 0; i < hulls->request_count; i++)
-        take_hull(hulls, hulls->requests ? hulls->requests[i] : i);
-    return STATUS_OK;
+    int32_t next = -1;
+
+    *slope = low;
+    for (int32_t j = 0; j < count; j++) {
+        double cost = (double)(costs[j] - costs[point]);
+        double own = (double)(values[j] - values[point]) / cost;
+
+        if (cost > 0 &&
+            (own > *slope || (next >= 0 && own >= *slope && costs[j] > costs[next]))) {
+            *slope = own;
+            next = j;
+        }
+    }
+    return next;
+}
+
+/* Steps within a bracket: few, so the hull is walked and nothing is sorted. */
+static int32_t hull_between(struct hulls *hulls, int64_t request, double low, double high)
+{
+    const struct allocation *problem = hulls->work->problem;
+    int64_t start = problem->starts[request];
+    const int64_t *costs = problem->costs + start, *values = problem->values + start;
+    int count = (int)(problem->starts[request + 1] - start);
+    int32_t base = best_action(problem, request, high), point = base, next;
+    double slope = high, own;
+
+    while ((next = next_point(costs, values, count, point, low, &own)) >= 0) {
+        slope = own < slope ? own : slope; /* rounding must not turn the order */
+        hulls->steps[hulls->count++] =
+            (struct step){slope, costs[next] - costs[point], (int32_t)request, next};
+        point = next;
+    }
+    return base;
+}
+
+/* Give a request what is over its bracket, and note its steps within. */
+static void take_hull(struct hulls *hulls, int64_t request)
+{
+    struct work *work = hulls->work;
+    int32_t cell = work->problem->cells[request], base;
+    double low = work->lows[cell], high = work->highs[cell];
+
+    base =
+        isinf(high) ? hull_all(hulls, request) : hull_between(hulls, request, low, high);
+    work->choices[request] = base;
+    charge(work, cell, work->problem->costs[work->problem->starts[request] + base]);
+}
+
+void core_forget(struct work *work)
+{
+    core_free(&work->core);
+    work->outside_value = 0;
+    for (int b = 0; b < work->problem->budget_count; b++)
+        work->rooms[b] = work->problem->limits[b];
+}
+
+void core_reset(struct work *work, double low, double high)
+{
+    core_forget(work);
+    for (int g = 0; g < work->problem->cell_count; g++) {
+        work->lows[g] = low;
+        work->highs[g] = high;
+    }
 }
 
 /* From all by slope to cell by cell. */
@@ -133,18 +191,25 @@ static enum status fill_cells(struct work *work, struct err *err)
 enum status core_make(struct work *work, int64_t *requests, int64_t request_count,
                       struct err *err)
 {
-    struct hulls hulls = {work, request_count, requests, NULL, 0};
+    struct hulls hulls = {.work = work};
     struct core *core = &work->core;
-    enum status rc = take_hulls(&hulls, err);
+    bool is_ready = grow(&hulls);
+    enum status rc;
 
+    for (int64_t i = 0; is_ready && i < request_count; i++) {
+        take_hull(&hulls, requests ? requests[i] : i);
+        is_ready = grow(&hulls);
+    }
     *core = (struct core){
         .steps = hulls.steps,
         .step_count = hulls.count,
         .requests = requests,
         .request_count = request_count,
     };
-    if (!rc)
-        rc = steps_sort(core->steps, core->step_count, err);
+    if (!is_ready)
+        return err_set(err, STATUS_EXHAUSTED, "no memory for %lld steps",
+                       (long long)hulls.count);
+    rc = steps_sort(core->steps, core->step_count, err);
     if (!rc)
         rc = part_cells(core, work->problem, err);
     if (!rc)

@@ -1,34 +1,22 @@
 /* allocate_fix.c - most requests choose the same at every price that is likely: only the others need
  * hulls. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "optimize/allocate_work.h"
 
-enum { SAMPLE_COUNT_MIN = 2048, SAMPLE_SHARE = 32, ATTEMPT_COUNT = 3 };
+enum {
+    SAMPLE_COUNT_MIN = 2048,
+    SAMPLE_SHARE = 64, /* of requests of one cell; of more twice as many */
+    SHIFT_COUNT = 4,   /* of the sample's charges; of one cell two, up and down */
+    ATTEMPT_COUNT = 3,
+};
 
-#define WIDTH_OF_ERROR 5.0 /* of the bracket, in 1 / sqrt(cases of the sample) */
-#define WIDTH_MAX      0.6
+#define WIDTH_OF_ERROR 4.0 /* of the bracket, either side, in standard errors */
 #define WIDTH_WARM     0.05
-#define WIDER          4.0
-
-static void forget(struct work *work)
-{
-    const struct allocation *problem = work->problem;
-
-    core_free(&work->core);
-    work->outside_value = 0;
-    for (int b = 0; b < problem->budget_count; b++)
-        work->rooms[b] = problem->limits[b];
-}
-
-static void set_all(const struct work *work, double low, double high)
-{
-    for (int g = 0; g < work->problem->cell_count; g++) {
-        work->lows[g] = low;
-        work->highs[g] = high;
-    }
-}
+#define WIDER          3.0
 
 /* --- a sample -------------------------------------------------------------------------------- */
 
@@ -56,102 +44,132 @@ static enum status solve_sample(struct work *work, int64_t sample_count, struct 
 
     if (!requests)
         return err_set(err, STATUS_EXHAUSTED, "no memory for a sample");
-    forget(work);
-    set_all(work, 0, INFINITY);
+    core_reset(work, 0, INFINITY);
     for (int b = 0; b < work->problem->budget_count; b++)
         work->rooms[b] =
             (__int128)work->problem->limits[b] * sample_count / request_count;
     rc = core_make(work, requests, sample_count, err);
     if (!rc)
-        rc = prices_solve(work, 1, err);
+        rc = prices_solve(work, err);
     return rc;
 }
 
-/* How many of the sample are charged to each budget. */
-static void count_sampled(const struct work *work, double *counts)
-{
-    for (int64_t i = 0; i < work->core.request_count; i++) {
-        int count;
-        const int32_t *budgets = budgets_of(
-            work->problem, work->problem->cells[work->core.requests[i]], &count);
+/* How far a sample may be off; each for (cell) but the prices. */
+struct spread {
+    double *charges; /* standard error of what the cell is charged */
+    double *mus;     /* prices of the sample */
+    double *errors;  /* their standard error */
+    double *prices;  /* (budget) of the sample */
+};
 
-        for (int k = 0; k < count; k++)
-            counts[budgets[k]]++;
+/* Standard errors of what each cell of the sample is charged at its prices. */
+static void spread_charges(const struct work *work, struct spread *spread)
+{
+    const struct core *core = &work->core;
+    double *sums = spread->errors; /* not in use yet */
+
+    for (int64_t i = 0; i < core->request_count; i++) {
+        int64_t request = core_request(core, i);
+        int32_t cell = work->problem->cells[request];
+        int32_t action = best_action(work->problem, request, work->mus[cell]);
+        double cost =
+            (double)work->problem->costs[work->problem->starts[request] + action];
+
+        sums[cell] += cost;
+        spread->charges[cell] += cost * cost;
+    }
+    for (int g = 0; g < work->problem->cell_count; g++) {
+        double square = sums[g] * (sums[g] / (double)core->request_count);
+
+        spread->charges[g] = sqrt(fmax(0, spread->charges[g] - square));
+        sums[g] = 0;
     }
 }
 
-/* Brackets as wide as the sample is uncertain, from the budget it saw least of. */
+/* Charge each cell a standard error more or less, as chance has it: the first cell more in even
+ * shifts and less in odd ones. sign -1 takes it back. */
+static void shift_charges(struct work *work, const struct spread *spread, int shift,
+                          double sign)
+{
+    uint64_t chance = (uint64_t)shift << 63;
+
+    for (int g = 0; g < work->problem->cell_count; g++) {
+        charge(work, g, (__int128)((chance >> 63 ? -sign : sign) * spread->charges[g]));
+        chance =
+            (chance + (uint64_t)shift + 1) * 6364136223846793005u + 1442695040888963407u;
+    }
+}
+
+/* Standard errors of the prices: what they would be had chance charged the sample otherwise. */
+static enum status spread_prices(struct work *work, struct spread *spread,
+                                 struct err *err)
+{
+    int count = work->problem->cell_count > 1 ? SHIFT_COUNT : 2;
+    enum status rc = STATUS_OK;
+
+    for (int i = 0; !rc && i < count; i++) {
+        shift_charges(work, spread, i, 1);
+        rc = prices_solve(work, err);
+        shift_charges(work, spread, i, -1);
+        for (int g = 0; g < work->problem->cell_count; g++) {
+            double off = work->mus[g] - spread->mus[g];
+
+            spread->errors[g] += off * off / count;
+        }
+        memcpy(work->prices, spread->prices,
+               (size_t)work->problem->budget_count * sizeof *work->prices);
+    }
+    return rc;
+}
+
+/* Few shifts say little of one cell: none is taken to be surer, beside its price, than all are. */
+static void bracket_spread(struct work *work, const struct spread *spread)
+{
+    int cell_count = work->problem->cell_count;
+    double errors = 0, squares = 0, usual = 0;
+
+    for (int g = 0; g < cell_count; g++) {
+        errors += spread->errors[g];
+        squares += spread->mus[g] * spread->mus[g];
+        usual += spread->mus[g] / cell_count;
+    }
+    for (int g = 0; g < cell_count; g++) {
+        double mu = spread->mus[g], own = fmax(mu, usual / 4), width;
+
+        width = squares > 0 ? errors / squares * own * own : errors / cell_count;
+        width = WIDTH_OF_ERROR * sqrt(fmax(width, spread->errors[g]));
+        work->mus[g] = mu;
+        work->lows[g] = fmax(0, mu - fmax(width, 1e-9 * mu));
+        work->highs[g] = fmax(DBL_MIN, mu + fmax(width, 1e-9 * mu));
+    }
+}
+
+/* Brackets as wide as the sample is uncertain. */
 static enum status bracket_sample(struct work *work, struct err *err)
 {
-    double *counts = calloc((size_t)work->problem->budget_count + 1, sizeof *counts);
-    double usual = 0;
+    size_t room = (size_t)work->problem->cell_count + 1;
+    size_t price_bytes = (size_t)work->problem->budget_count * sizeof *work->prices;
+    struct spread spread = {calloc(room, sizeof(double)), calloc(room, sizeof(double)),
+                            calloc(room, sizeof(double)), malloc(price_bytes + 1)};
+    enum status rc;
 
-    if (!counts)
-        return err_set(err, STATUS_EXHAUSTED, "no memory for a sample");
-    count_sampled(work, counts);
-    for (int g = 0; g < work->problem->cell_count; g++)
-        usual += work->mus[g] / work->problem->cell_count;
-    for (int g = 0; g < work->problem->cell_count; g++) {
-        double least = (double)work->core.request_count, width;
-        int count;
-        const int32_t *budgets = budgets_of(work->problem, g, &count);
-
-        for (int i = 0; i < count; i++)
-            if (work->prices[budgets[i]] > 0)
-                least = fmin(least, counts[budgets[i]]);
-        width = fmin(WIDTH_MAX, WIDTH_OF_ERROR / sqrt(fmax(1, least)));
-        work->lows[g] = fmax(0, work->mus[g] - width * fmax(work->mus[g], usual / 4));
-        work->highs[g] = work->mus[g] + width * fmax(work->mus[g], usual / 4);
+    if (spread.charges && spread.mus && spread.errors && spread.prices) {
+        memcpy(spread.mus, work->mus, (room - 1) * sizeof *spread.mus);
+        memcpy(spread.prices, work->prices, price_bytes);
+        spread_charges(work, &spread);
+        rc = spread_prices(work, &spread, err);
+        bracket_spread(work, &spread);
+    } else {
+        rc = err_set(err, STATUS_EXHAUSTED, "no memory for a sample");
     }
-    free(counts);
-    return STATUS_OK;
+    free(spread.charges);
+    free(spread.mus);
+    free(spread.errors);
+    free(spread.prices);
+    return rc;
 }
 
 /* --- the pass over all ----------------------------------------------------------------------- */
-
-/* The action that is best at both prices, or -1 when they differ. */
-static inline int32_t same_action(const int64_t *costs, const int64_t *values, int count,
-                                  double low, double high)
-{
-    double low_best = (double)values[0] - low * (double)costs[0];
-    double high_best = (double)values[0] - high * (double)costs[0];
-    int32_t low_action = 0, high_action = 0;
-
-    for (int32_t j = 1; j < count; j++) {
-        double cost = (double)costs[j], value = (double)values[j];
-        double low_worth = value - low * cost, high_worth = value - high * cost;
-
-        low_action = low_worth > low_best ? j : low_action;
-        low_best = low_worth > low_best ? low_worth : low_best;
-        high_action = high_worth > high_best ? j : high_action;
-        high_best = high_worth > high_best ? high_worth : high_best;
-    }
-    return low_action == high_action ? low_action : -1;
-}
-
-/* Those that choose the same at both ends of their bracket have their choice; the rest is listed. */
-static int64_t fix(struct work *work, int64_t *rest, __int128 *cell_costs)
-{
-    const struct allocation *problem = work->problem;
-    int64_t rest_count = 0;
-
-    for (int64_t i = 0; i < problem->request_count; i++) {
-        int64_t start = problem->starts[i];
-        int32_t cell = problem->cells[i];
-        int32_t action = same_action(problem->costs + start, problem->values + start,
-                                     (int)(problem->starts[i + 1] - start),
-                                     work->lows[cell], work->highs[cell]);
-
-        if (action < 0) {
-            rest[rest_count++] = i;
-            continue;
-        }
-        work->choices[i] = action;
-        work->outside_value += problem->values[start + action];
-        cell_costs[cell] += problem->costs[start + action];
-    }
-    return rest_count;
-}
 
 static enum status fix_and_core(struct work *work, struct err *err)
 {
@@ -160,29 +178,19 @@ static enum status fix_and_core(struct work *work, struct err *err)
     __int128 *cell_costs = calloc((size_t)problem->cell_count + 1, sizeof *cell_costs);
     int64_t rest_count;
 
-    forget(work);
+    core_forget(work);
     if (!rest || !cell_costs) {
         free(rest);
         free(cell_costs);
         return err_set(err, STATUS_EXHAUSTED, "no memory for %lld requests",
                        (long long)problem->request_count);
     }
-    rest_count = fix(work, rest, cell_costs);
+    rest_count = scan_same(work, rest, cell_costs);
     for (int g = 0; g < problem->cell_count; g++)
         charge(work, g, cell_costs[g]);
     free(cell_costs);
     less = realloc(rest, ((size_t)rest_count + 1) * sizeof *rest);
     return core_make(work, less ? less : rest, rest_count, err);
-}
-
-/* Whether the prices lie within the brackets, so that what was left out of them does not matter. */
-static bool is_within(const struct work *work)
-{
-    for (int g = 0; g < work->problem->cell_count; g++)
-        if (!(work->mus[g] < work->highs[g] &&
-              (work->mus[g] > work->lows[g] || work->lows[g] <= 0)))
-            return false;
-    return true;
 }
 
 /* Even the least that the core takes is too much: the price is over the bracket. */
@@ -194,10 +202,27 @@ static bool is_overspent(const struct work *work)
     return false;
 }
 
-static void widen(struct work *work)
+static bool holds(const struct work *work, int g)
+{
+    return work->mus[g] < work->highs[g] &&
+           (work->mus[g] > work->lows[g] || work->lows[g] <= 0);
+}
+
+/* Whether the prices lie within the brackets, so that what was left out of them does not matter. */
+static bool is_within(const struct work *work)
+{
+    for (int g = 0; g < work->problem->cell_count; g++)
+        if (!holds(work, g))
+            return false;
+    return true;
+}
+
+/* Those that were missed most, but where one price is off others may be. */
+static void widen(struct work *work, bool is_missed)
 {
     for (int g = 0; g < work->problem->cell_count; g++) {
-        double width = WIDER * (work->highs[g] - work->lows[g]);
+        double wider = is_missed || !holds(work, g) ? WIDER : WIDER / 2;
+        double width = wider * (work->highs[g] - work->lows[g]);
         double middle = (work->lows[g] + work->highs[g]) / 2;
 
         work->lows[g] = fmax(0, fmin(work->mus[g], middle) - width / 2);
@@ -226,45 +251,37 @@ static enum status try_brackets(struct work *work, int attempt_count, bool *is_d
                                 struct err *err)
 {
     enum status rc = STATUS_OK;
+    bool fits = true;
 
     for (int i = 0; !rc && !*is_done && i < attempt_count; i++) {
-        bool fits;
-
         if (i > 0)
-            widen(work);
+            widen(work, !fits);
         rc = fix_and_core(work, err);
         fits = !rc && !is_overspent(work);
         if (fits)
-            rc = prices_solve(work, 1, err);
+            rc = prices_solve(work, err);
         *is_done = fits && is_within(work);
     }
     return rc;
 }
 
-enum status fix_and_solve(struct work *work, struct err *err)
+enum status fix_and_solve(struct work *work, bool *is_done, struct err *err)
 {
-    int64_t sample_count = work->problem->request_count / SAMPLE_SHARE;
+    int64_t share = work->problem->cell_count > 1 ? SAMPLE_SHARE / 2 : SAMPLE_SHARE;
+    int64_t sample_count = work->problem->request_count / share;
     enum status rc = STATUS_OK;
-    bool is_done = false;
 
     if (is_warm(work)) {
         bracket_warm(work);
-        rc = try_brackets(work, 1, &is_done, err);
+        rc = try_brackets(work, 1, is_done, err);
     }
-    if (!rc && !is_done) {
+    if (!rc && !*is_done) {
         rc = solve_sample(
             work, sample_count > SAMPLE_COUNT_MIN ? sample_count : SAMPLE_COUNT_MIN, err);
         if (!rc)
             rc = bracket_sample(work, err);
         if (!rc)
-            rc = try_brackets(work, ATTEMPT_COUNT, &is_done, err);
-    }
-    if (!rc && !is_done) {
-        forget(work);
-        set_all(work, 0, INFINITY);
-        rc = core_make(work, NULL, work->problem->request_count, err);
-        if (!rc)
-            rc = prices_solve(work, 1, err);
+            rc = try_brackets(work, ATTEMPT_COUNT, is_done, err);
     }
     return rc;
 }

@@ -17,7 +17,7 @@ void prices_sum(struct work *work)
     }
 }
 
-enum status prices_solve(struct work *work, double scale, struct err *err)
+enum status prices_solve(struct work *work, struct err *err)
 {
     int budget_count = work->problem->budget_count;
     double *rooms = calloc((size_t)budget_count + 1, sizeof *rooms);
@@ -29,7 +29,7 @@ enum status prices_solve(struct work *work, double scale, struct err *err)
     if (!rooms)
         return err_set(err, STATUS_EXHAUSTED, "no memory for %d budgets", budget_count);
     for (int b = 0; b < budget_count; b++)
-        rooms[b] = fmax(0, (double)work->rooms[b] * scale);
+        rooms[b] = fmax(0, (double)work->rooms[b]);
     if (work->is_tree)
         rc = tree_solve(work, rooms, work->prices, err);
     else
@@ -40,9 +40,8 @@ enum status prices_solve(struct work *work, double scale, struct err *err)
     return rc;
 }
 
-/* What a request is worth at its price, at best. Doubles will do: which action is best by a hair
- * does not matter. */
-static int32_t best_action(const struct allocation *problem, int64_t request, double mu)
+/* Doubles will do: which action is best by a hair does not matter. */
+int32_t best_action(const struct allocation *problem, int64_t request, double mu)
 {
     const int64_t *costs = problem->costs + problem->starts[request];
     const int64_t *values = problem->values + problem->starts[request];

@@ -10,7 +10,11 @@
 
 #include "optimize/allocate_work.h"
 
-enum { ITEM_COUNT_MAX = 500 }; /* so that sums of costs and values fit 64 bits */
+enum {
+    ITEM_COUNT_MAX = 500,        /* so that sums of costs and values fit 64 bits */
+    STATE_EFFORT_MAX = 20000000, /* states x items x dimensions */
+    STATE_COUNT_LEAST = 200,
+};
 
 #define ROOM_MAX ((int64_t)1 << 62)
 
@@ -65,7 +69,8 @@ struct search {
     double margin; /* the loss at which nothing can be better */
     double fuzz;   /* of rounding */
     int state_count_max;
-    bool is_cut; /* something that might be better was left out */
+    bool is_by_cell; /* items go cell by cell */
+    bool is_cut;     /* something that might be better was left out */
 
     struct layer next;
     int next_room;
@@ -163,6 +168,16 @@ static int item_compare(const void *a, const void *b)
     return x->request < y->request ? -1 : x->request > y->request;
 }
 
+/* By cell, so that budgets are done with one after the other, and states become the same. */
+static int item_compare_cell(const void *a, const void *b, void *problem)
+{
+    const struct allocation *of = problem;
+    const struct item *x = a, *y = b;
+    int32_t x_cell = of->cells[x->request], y_cell = of->cells[y->request];
+
+    return x_cell != y_cell ? (x_cell < y_cell ? -1 : 1) : item_compare(a, b);
+}
+
 /* The items, those closest to the price first, and no more than wanted. */
 static bool find_items(struct search *search, int item_count_max)
 {
@@ -180,6 +195,9 @@ static bool find_items(struct search *search, int item_count_max)
     }
     qsort(items, (size_t)count, sizeof *items, item_compare);
     search->item_count = count < item_count_max ? count : item_count_max;
+    if (search->is_by_cell)
+        qsort_r(items, (size_t)search->item_count, sizeof *items, item_compare_cell,
+                (void *)search->work->problem);
     search->is_cut = count > search->item_count;
     return true;
 }
@@ -547,6 +565,17 @@ static bool run(struct search *search)
     return is_ready;
 }
 
+/* So many states that the search ends soon. */
+static void limit_states(struct search *search)
+{
+    int64_t effort = (int64_t)search->item_count * (search->dimension_count + 2) + 1;
+    int64_t most = STATE_EFFORT_MAX / effort;
+
+    if (most < search->state_count_max)
+        search->state_count_max =
+            most > STATE_COUNT_LEAST ? (int)most : STATE_COUNT_LEAST;
+}
+
 static void apply(struct search *search)
 {
     struct work *work = search->work;
@@ -579,10 +608,15 @@ static void search_free(struct search *search)
     layer_free(&search->next);
 }
 
-enum status search_improve(struct work *work, int state_count_max, int request_count_max,
+enum status search_improve(struct work *work, const struct search_effort *effort,
                            bool *is_exact, struct err *err)
 {
-    struct search search = {.work = work, .state_count_max = state_count_max};
+    struct search search = {.work = work,
+                            .state_count_max = effort->state_count_max,
+                            .is_by_cell = effort->is_by_cell};
+    int item_count_max = effort->request_count_max < ITEM_COUNT_MAX
+                             ? effort->request_count_max
+                             : ITEM_COUNT_MAX;
     bool is_ready;
 
     search.base = work->outside_value;
@@ -593,9 +627,10 @@ enum status search_improve(struct work *work, int state_count_max, int request_c
         *is_exact = true;
         return STATUS_OK;
     }
-    is_ready = find_items(&search, request_count_max < ITEM_COUNT_MAX ? request_count_max
-                                                                      : ITEM_COUNT_MAX) &&
-               find_dimensions(&search) && find_ranges(&search) && run(&search);
+    is_ready = find_items(&search, item_count_max) && find_dimensions(&search) &&
+               find_ranges(&search);
+    limit_states(&search);
+    is_ready = is_ready && run(&search);
     if (search.is_found)
         apply(&search);
     *is_exact = is_ready && !search.is_cut;

@@ -5,7 +5,7 @@
 
 #include "optimize/allocate_work.h"
 
-enum { MOVE_COUNT_MAX = 2048, SWEEP_COUNT_MAX = 40 };
+enum { MOVE_COUNT_MAX = 256, SWEEP_COUNT_MAX = 40 };
 
 /* Another action for a request. */
 struct move {
@@ -27,6 +27,8 @@ struct swap {
     struct moves ups;   /* worth more */
     struct moves downs; /* not worth more, but cheaper */
     bool *is_allowed;   /* (cell) */
+    int64_t *requests;  /* whose moves are collected; none yet: all */
+    int request_count;
 };
 
 /* --- the moves that lose least at the price -------------------------------------------------- */
@@ -103,13 +105,41 @@ static void collect_of(struct swap *swap, int64_t request)
     }
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+/* The requests of the moves that were kept: those whose choice can change. */
+static void list_requests(struct swap *swap)
+{
+    int count = 0;
+
+    for (int i = 0; i < swap->ups.count; i++)
+        swap->requests[swap->request_count++] = swap->ups.items[i].request;
+    for (int i = 0; i < swap->downs.count; i++)
+        swap->requests[swap->request_count++] = swap->downs.items[i].request;
+    qsort(swap->requests, (size_t)swap->request_count, sizeof *swap->requests, by_number);
+    for (int i = 0; i < swap->request_count; i++)
+        if (count == 0 || swap->requests[i] != swap->requests[count - 1])
+            swap->requests[count++] = swap->requests[i];
+    swap->request_count = count;
+}
+
 static void collect(struct swap *swap)
 {
     const struct core *core = &swap->work->core;
+    bool is_first = swap->request_count == 0;
 
     swap->ups.count = swap->downs.count = 0;
-    for (int64_t i = 0; i < core->request_count; i++)
+    for (int64_t i = 0; is_first && i < core->request_count; i++)
         collect_of(swap, core_request(core, i));
+    for (int i = 0; i < swap->request_count; i++)
+        collect_of(swap, swap->requests[i]);
+    if (is_first)
+        list_requests(swap);
 }
 
 static int by_value(const void *a, const void *b)
@@ -223,11 +253,12 @@ enum status swap_improve(struct work *work, struct err *err)
         .downs.items = calloc(MOVE_COUNT_MAX, sizeof *swap.downs.items),
         .is_allowed =
             calloc((size_t)work->problem->cell_count + 1, sizeof *swap.is_allowed),
+        .requests = calloc(2 * MOVE_COUNT_MAX, sizeof *swap.requests),
     };
     enum status rc = STATUS_OK;
     bool is_better = true;
 
-    if (!swap.ups.items || !swap.downs.items || !swap.is_allowed)
+    if (!swap.ups.items || !swap.downs.items || !swap.is_allowed || !swap.requests)
         rc = err_set(err, STATUS_EXHAUSTED, "no memory for swaps");
     for (int i = 0; !rc && is_better && i < SWEEP_COUNT_MAX; i++) {
         collect(&swap);
@@ -238,5 +269,6 @@ enum status swap_improve(struct work *work, struct err *err)
     free(swap.ups.items);
     free(swap.downs.items);
     free(swap.is_allowed);
+    free(swap.requests);
     return rc;
 }

@@ -87,7 +87,11 @@ static inline void choose(struct work *work, int64_t request, int32_t action)
     work->choices[request] = action;
 }
 
-/* allocate_core.c: hull the given requests (NULL: all), give each the choice of the price at the
+/* allocate_core.c: nobody has a choice, and all rooms are whole. */
+void core_forget(struct work *work);
+/* The same, and one bracket for all cells. */
+void core_reset(struct work *work, double low, double high);
+/* Hull the given requests (NULL: all), give each the choice of the price at the
  * top of its cell's bracket, and sort the steps within the bracket. The rooms must be those of the
  * other requests' choices, and end with all. Free with core_free also after a failure. */
 enum status core_make(struct work *work, int64_t *requests, int64_t request_count,
@@ -105,9 +109,11 @@ enum status tree_find(struct work *work, struct err *err);
 enum status tree_solve(const struct work *work, double *rooms, double *prices,
                        struct err *err);
 
-/* allocate_prices.c: prices of the core for the rooms it leaves, times scale. */
-enum status prices_solve(struct work *work, double scale, struct err *err);
+/* allocate_prices.c: prices of the core for the rooms it leaves. */
+enum status prices_solve(struct work *work, struct err *err);
 void prices_sum(struct work *work); /* mus */
+/* The action worth most at a price, the first of equals. */
+int32_t best_action(const struct allocation *problem, int64_t request, double mu);
 /* The bound that the prices give, from whole numbers. */
 double prices_bound(const struct work *work);
 
@@ -121,12 +127,24 @@ enum status swap_improve(struct work *work, struct err *err);
 
 /* allocate_search.c: better choices of all that can matter together. Sets *is_exact when none is
  * better. */
-enum status search_improve(struct work *work, int state_count_max, int request_count_max,
+struct search_effort {
+    int state_count_max;   /* kept after each request */
+    int request_count_max; /* those closest to the price */
+    bool
+        is_by_cell; /* so that budgets are done with one after the other; else the closest first */
+};
+enum status search_improve(struct work *work, const struct search_effort *effort,
                            bool *is_exact, struct err *err);
 
+/* allocate_scan.c: requests that choose the same at both ends of their cell's bracket get that choice,
+ * its cost added to cell_costs (cell) and its value to outside_value. The others are put into rest
+ * (request), in order. Returns how many those are. */
+int64_t scan_same(struct work *work, int64_t *rest, __int128 *cell_costs);
+
 /* allocate_fix.c: a bracket of each cell's price from a sample or the prices that came; the
- * requests that choose the same at both ends have their choice, the others are the core. */
-enum status fix_and_solve(struct work *work, struct err *err);
+ * requests that choose the same at both ends have their choice, the others are the core. Not done
+ * when no bracket held. */
+enum status fix_and_solve(struct work *work, bool *is_done, struct err *err);
 
 /* The value of all choices. */
 __int128 choices_value(const struct work *work);

@@ -32,6 +32,7 @@ struct plan {
     double case_share;         /* of all cases, those charged to it */
     double cases_left;         /* of the same, as people's forecast corrects it */
     double top;                /* demand at price 0 */
+    double spend;              /* expected of the stretch, at the prices solved */
     int number;                /* in the clearing of its group */
 };
 
@@ -132,6 +133,7 @@ static int number_group(struct solving *solving, int64_t ends_us)
         plan->case_count = plan->number >= 0 ? 0 : plan->case_count;
         plan->charge = plan->number >= 0 ? 0 : plan->charge;
         plan->top = plan->number >= 0 ? 0 : plan->top;
+        plan->spend = plan->number >= 0 ? 0 : plan->spend;
     }
     return count;
 }
@@ -270,6 +272,30 @@ static void set_limits(struct solving *solving, const struct horizon *horizon)
     }
 }
 
+/* What the group's cases are expected to be charged, in proportion to the cases that are expected. */
+static void add_spend(struct solving *solving, const struct clearing *clearing)
+{
+    const double *prices = solving->group_prices;
+
+    memset(solving->limits, 0, (size_t)clearing->budget_count * sizeof *solving->limits);
+    for (int i = 0; i < clearing->cell_count; i++) {
+        const struct clearing_cell *cell = &clearing->cells[i];
+        double price = cell->given;
+
+        for (int k = 0; k < cell->budget_count; k++)
+            price += prices[cell->budgets[k]];
+        for (int k = 0; k < cell->budget_count; k++)
+            solving->limits[cell->budgets[k]] += clearing_demand(&cell->curve, price);
+    }
+    for (int b = 0; b < solving->budget_count; b++) {
+        struct plan *plan = &solving->plans[b];
+
+        if (plan->number >= 0 && plan->case_count > 0)
+            plan->spend = (plan->charge + solving->limits[plan->number]) *
+                          plan->cases_left / plan->case_count;
+    }
+}
+
 static enum status solve_group(struct solving *solving, int64_t ends_us, struct err *err)
 {
     const struct horizon *horizon = pacer_horizon(solving->pacer, ends_us);
@@ -295,6 +321,8 @@ static enum status solve_group(struct solving *solving, int64_t ends_us, struct 
     for (int b = 0; b < solving->budget_count && !rc; b++)
         if (solving->plans[b].number >= 0 && solving->plans[b].top > 0)
             solving->prices[b] = solving->group_prices[solving->plans[b].number];
+    if (!rc)
+        add_spend(solving, &clearing);
     return rc;
 }
 
@@ -325,19 +353,30 @@ static enum status solve_groups(struct solving *solving, struct err *err)
 
 /* --- all together ----------------------------------------------------------------------------- */
 
+/* By the clock when the same money is for every hour, else by the cases that were to come. */
+static double planned_share(const struct solving *solving, int b)
+{
+    const struct pacer_budget *budget = &solving->budgets[b];
+    double seen = (double)budget->case_count, left = solving->plans[b].cases_left;
+
+    if (budget->plan == PACER_ASAP)
+        return 1;
+    if (budget->plan == PACER_EVEN && ends(budget))
+        return (double)(solving->now_us - budget->period_starts_us) /
+               (double)(budget->period_ends_us - budget->period_starts_us);
+    return seen + left > 0 ? seen / (seen + left) : 0;
+}
+
 static void tell(const struct solving *solving)
 {
     for (int b = 0; b < solving->budget_count; b++) {
-        const struct pacer_budget *budget = &solving->budgets[b];
         struct pacer_outlook *outlook = &solving->outlooks[b];
 
         outlook->price = solving->prices[b];
         outlook->case_share = solving->plans[b].case_share;
         outlook->cases_left = solving->plans[b].cases_left;
-        if (budget->plan == PACER_EVEN && ends(budget))
-            outlook->planned_share =
-                (double)(solving->now_us - budget->period_starts_us) /
-                (double)(budget->period_ends_us - budget->period_starts_us);
+        outlook->planned_share = planned_share(solving, b);
+        outlook->spend_left = solving->plans[b].is_solved ? solving->plans[b].spend : NAN;
     }
 }
 

@@ -339,6 +339,11 @@ void csv_close(struct csv *csv)
     free(csv);
 }
 
+const char *csv_name(const struct csv *csv)
+{
+    return csv->input->name;
+}
+
 int csv_column_count(const struct csv *csv)
 {
     return csv->column_count;
@@ -380,28 +385,47 @@ static int distance(const char *a, const char *b)
     return costs[m];
 }
 
-enum status csv_column_find(const struct csv *csv, const char *name, int *column,
-                            struct err *err)
+/* The column whose name is spelt most like this one, -1 when all have more than a third other
+ * letters. */
+static int find_nearest(const struct csv *csv, const char *name)
 {
-    int nearest = -1, nearest_distance = 0;
+    int nearest = -1, nearest_distance = (int)(strlen(name) / 3) + 1;
 
-    for (int i = 0; csv->names && i < csv->column_count; i++) {
-        if (strcmp(csv->names[i], name) == 0) {
-            *column = i;
-            return STATUS_OK;
-        }
-    }
-    for (int i = 0; csv->names && i < csv->column_count; i++) {
+    for (int i = 0; i < csv->column_count; i++) {
         int there = distance(csv->names[i], name);
 
-        if (nearest < 0 || there < nearest_distance) {
+        if (there < nearest_distance) {
             nearest = i;
             nearest_distance = there;
         }
     }
-    if (nearest < 0)
+    return nearest;
+}
+
+enum status csv_column_find(const struct csv *csv, const char *name, int *column,
+                            struct err *err)
+{
+    int found = -1, nearest;
+
+    if (!csv->names)
         return err_set(err, STATUS_INVALID, "%s: has no column names, '%.80s' is wanted",
                        csv->input->name, name);
+    for (int i = 0; i < csv->column_count; i++) {
+        if (strcmp(csv->names[i], name) != 0)
+            continue;
+        if (found >= 0)
+            return err_set(err, STATUS_INVALID, "%s: columns %d and %d are both '%.80s'",
+                           csv->input->name, found + 1, i + 1, name);
+        found = i;
+    }
+    if (found >= 0) {
+        *column = found;
+        return STATUS_OK;
+    }
+    nearest = find_nearest(csv, name);
+    if (nearest < 0)
+        return err_set(err, STATUS_INVALID, "%s: no column '%.80s'", csv->input->name,
+                       name);
     return err_set(err, STATUS_INVALID, "%s: no column '%.80s'; the nearest is '%.80s'",
                    csv->input->name, name, csv->names[nearest]);
 }

@@ -6,7 +6,7 @@
 
 enum { NUMBER_BYTES_MAX = 400 };
 
-static bool is_missing(struct text field)
+bool field_is_missing(struct text field)
 {
     static const char *const words[] = {"", "nan", "NaN", "NA", "null"};
 
@@ -73,7 +73,7 @@ static bool parse_number(struct text field, double *number)
     return *end == 0 && isfinite(*number);
 }
 
-static struct text trim(struct text field)
+struct text field_trim(struct text field)
 {
     while (field.bytes && (*field.at == ' ' || *field.at == '\t')) {
         field.at++;
@@ -99,9 +99,9 @@ static bool is_infinite(struct text field, double *number)
 
 bool field_number(struct text *field, double *number)
 {
-    *field = trim(*field);
+    *field = field_trim(*field);
     if (parse_number(*field, number) || is_infinite(*field, number))
         return true;
     *number = NAN;
-    return is_missing(*field);
+    return field_is_missing(*field);
 }

@@ -8,4 +8,10 @@
  * around it are taken off *field. False when it is none of these. */
 bool field_number(struct text *field, double *number);
 
+/* The same without spaces and tabs around it. */
+struct text field_trim(struct text field);
+
+/* Whether a trimmed field is empty or one of the words for what is missing. */
+bool field_is_missing(struct text field);
+
 #endif

@@ -44,6 +44,13 @@ def run(*command, **more):
     return subprocess.run([str(word) for word in command], check=True, **more)
 
 
+def need_programs(folder, names):
+    """Say what to run before minutes have gone into training."""
+    for name in names:
+        if not (folder / name).exists():
+            sys.exit(f"score_bench: {folder / name} is not there; run: make bench-programs")
+
+
 # --- models and peers ---------------------------------------------------------------------------
 
 def is_older(path, *sources):
@@ -257,6 +264,8 @@ def main():
     parser.add_argument("--cache", type=pathlib.Path, default=ROOT / "build/bench")
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
+    need_programs(options.build, ["tests/bench/score_peers", "tests/bench/score_own"]
+                  + ["redress", "tests/bench/load"] * (options.swaps > 0))
     models = train(options.cache)
     for model in MODELS:
         compile_peer(options.cache, model)

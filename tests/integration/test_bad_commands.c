@@ -238,6 +238,96 @@ static void a_model_file_cut_short_is_refused(void **state)
     assert_int_equal(audit_event_count(), before);
 }
 
+/* A table in the stage's folder. */
+static const char *write_rows(const char *text)
+{
+    static char path[512];
+
+    snprintf(path, sizeof path, "%s/rows.csv", stage.folder);
+    write_text(path, text);
+    return path;
+}
+
+#define SAMPLE_COLUMNS                                                                   \
+    "tenure_days,orders_90d,avg_order_minor,claims_90d,credits_90d_minor,minutes_late,"  \
+    "items_missing,days_since_order,last_rating,discount_share,contacts,"                \
+    "app_sessions_7d,is_member,channel,issue"
+#define SAMPLE_ROW(is_member, issue) "9,1,900,0,0,5,0,3,4,0,1,2," is_member ",chat," issue
+
+#define ROWS_REFUSED(word1, word2, text)                                                 \
+    REFUSED(1, word1, word2, "model", "score", "models/credit_linear", "--rows",         \
+            write_rows(text))
+
+static void rows_that_do_not_fit_a_model_are_refused_by_line_and_column(void **state)
+{
+    (void)state;
+    ROWS_REFUSED("line 3 column 'is_member'", "true, false, 1 or 0, found 'yes'",
+                 SAMPLE_COLUMNS
+                 "\n" SAMPLE_ROW("1", "quality") "\n" SAMPLE_ROW("yes", "quality") "\n");
+    ROWS_REFUSED("found '2'", NULL, SAMPLE_COLUMNS "\n" SAMPLE_ROW("2", "quality") "\n");
+    ROWS_REFUSED("columns 15 and 16", "'issue'", SAMPLE_COLUMNS ",issue\n");
+    ROWS_REFUSED("no column 'tenure_days'\n", NULL, "a,b\n");
+    ROWS_REFUSED("line 1", "numbers", "1,2,3\n");
+    REFUSED(1, "1 column,", "15 inputs", "model", "score",
+            "models/credit_linear/credit_500.linear.json", "--no-header", "--rows",
+            write_rows("7\n"));
+}
+
+/* What a table of one row scores; what is said beside it. */
+static char *score_row(const char *text, char **said)
+{
+    const char *const arguments[] = {"model",  "score",          "models/credit_uplift",
+                                     "--rows", write_rows(text), NULL};
+    char *scores;
+
+    assert_int_equal(program_run(arguments, NULL, &scores), 0);
+    assert_int_equal(run(arguments, said), 0);
+    return scores;
+}
+
+static void cells_mean_the_same_however_tools_write_them(void **state)
+{
+    static const struct {
+        const char *plain, *other;
+    } rows[] = {
+        {SAMPLE_ROW("true", "quality"), SAMPLE_ROW("True", "quality")},
+        {SAMPLE_ROW("0", "quality"), SAMPLE_ROW("FALSE", " quality ")},
+        {SAMPLE_ROW("", ""), SAMPLE_ROW("NA", "null")},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[600], *plain, *other, *said;
+
+        snprintf(text, sizeof text, SAMPLE_COLUMNS "\n%s\n", rows[i].plain);
+        plain = score_row(text, &said);
+        assert_string_equal(said, "");
+        free(said);
+        snprintf(text, sizeof text, SAMPLE_COLUMNS "\n%s\n", rows[i].other);
+        other = score_row(text, &said);
+        assert_string_equal(said, "");
+        free(said);
+        assert_string_equal(plain, other);
+        free(plain);
+        free(other);
+    }
+}
+
+static void categories_that_nobody_knows_are_counted_aloud(void **state)
+{
+    char *scores, *missing, *said;
+
+    (void)state;
+    missing = score_row(SAMPLE_COLUMNS "\n" SAMPLE_ROW("1", "") "\n", &said);
+    free(said);
+    scores = score_row(SAMPLE_COLUMNS "\n" SAMPLE_ROW("1", "cold_food") "\n", &said);
+    assert_string_equal(scores, missing);
+    assert_non_null(strstr(said, "1 value of 'issue' is not among its categories"));
+    free(said);
+    free(scores);
+    free(missing);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +339,9 @@ int main(void)
         cmocka_unit_test(a_folder_that_is_not_empty_is_no_place_for_a_demo),
         cmocka_unit_test(a_database_that_is_none_is_left_alone),
         cmocka_unit_test(a_model_file_cut_short_is_refused),
+        cmocka_unit_test(rows_that_do_not_fit_a_model_are_refused_by_line_and_column),
+        cmocka_unit_test(cells_mean_the_same_however_tools_write_them),
+        cmocka_unit_test(categories_that_nobody_knows_are_counted_aloud),
     };
 
     return cmocka_run_group_tests(tests, stage_open, stage_close);

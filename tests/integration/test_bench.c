@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "support/folder.h"
+#include "support/forest_fixture.h"
 #include "support/server.h"
 
 #include <math.h>
@@ -19,7 +20,7 @@ static const char linear[] =
     " \"fill\": [0, 1]}";
 static const char rows[] = "1,2\n0.25,nan\n-4,8\n10,0.125\n3,3\n";
 
-static char linear_path[512], rows_path[512], bundle_rows_path[512];
+static char linear_path[512], forest_path[512], rows_path[512], bundle_rows_path[512];
 
 static int write_text(const char *path, const char *text)
 {
@@ -57,10 +58,12 @@ static int make_files(void **)
     if (!folder)
         return -1;
     snprintf(linear_path, sizeof linear_path, "%s/linear.json", folder);
+    snprintf(forest_path, sizeof forest_path, "%s/forest.json", folder);
     snprintf(rows_path, sizeof rows_path, "%s/rows.csv", folder);
     snprintf(bundle_rows_path, sizeof bundle_rows_path, "%s/bundle.csv", folder);
     free(folder);
-    if (write_text(linear_path, linear) || write_text(rows_path, rows))
+    if (write_text(linear_path, linear) || write_text(forest_path, xgboost_small) ||
+        write_text(rows_path, rows))
         return -1;
     return write_bundle_rows(bundle_rows_path);
 }
@@ -118,6 +121,45 @@ static void check_batches(const json_t *report, double sum, const int *row_count
     }
 }
 
+/* The report's kernel, which is that of its first batch. */
+static const char *kernel_of(const json_t *report)
+{
+    const json_t *batches = json_object_get(report, "batches"), *batch;
+    const char *kernel = json_string_value(json_object_get(report, "kernel"));
+    size_t i;
+
+    assert_non_null(kernel);
+    json_array_foreach(batches, i, batch)
+    {
+        const char *name = json_string_value(json_object_get(batch, "kernel"));
+
+        assert_non_null(name);
+        assert_true(*name);
+        if (i == 0)
+            assert_string_equal(name, kernel);
+    }
+    return kernel;
+}
+
+static void a_forest_is_summed_over_the_margins_that_model_score_prints(void **)
+{
+    const int row_counts[] = {1, 2, 64};
+    double sum = sum_of((const char *[]){"model", "score", forest_path, "--rows",
+                                         rows_path, "--no-header", NULL});
+    json_t *report = report_of((const char *[]){
+        "bench", "score", forest_path, "--rows", rows_path, "--no-header", "--batch",
+        "1,2,64", "--calls", "30", "--json", NULL});
+
+    assert_true(sum == 4.25 + 1.25 + 1.25 + 4.25 + 4.25);
+    assert_int_equal(json_integer_value(json_object_get(report, "trees")), 2);
+    assert_int_equal(json_integer_value(json_object_get(report, "features")), 2);
+    assert_string_equal(json_string_value(json_object_get(report, "output")), "raw");
+    assert_string_not_equal(kernel_of(report), "scorer");
+    assert_string_not_equal(kernel_of(report), "linear");
+    check_batches(report, sum, row_counts, 3, 30);
+    json_decref(report);
+}
+
 static void a_linear_model_is_summed_over_all_rows(void **)
 {
     const int row_counts[] = {1, 2, 64};
@@ -127,6 +169,7 @@ static void a_linear_model_is_summed_over_all_rows(void **)
 
     assert_int_equal(json_integer_value(json_object_get(report, "trees")), 0);
     assert_int_equal(json_integer_value(json_object_get(report, "features")), 2);
+    assert_string_equal(kernel_of(report), "linear");
     /* 2 x (1 + 0.25 - 4 + 10 + 3) - 3 x (2 + 1 + 8 + 0.125 + 3) + 5 x 0.5 */
     check_batches(report, 2 * 10.25 - 3 * 14.125 + 2.5, row_counts, 3, 30);
     json_decref(report);
@@ -143,6 +186,7 @@ static void a_bundle_is_summed_over_the_effects_that_model_score_prints(void **)
 
     assert_int_equal(json_integer_value(json_object_get(report, "trees")), 800);
     assert_string_equal(json_string_value(json_object_get(report, "output")), "effect");
+    assert_string_equal(kernel_of(report), "scorer");
     check_batches(report, sum, row_counts, 3, 20);
     json_decref(report);
 }
@@ -190,6 +234,7 @@ static void what_cannot_be_measured_is_refused(void **)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_forest_is_summed_over_the_margins_that_model_score_prints),
         cmocka_unit_test(a_linear_model_is_summed_over_all_rows),
         cmocka_unit_test(a_bundle_is_summed_over_the_effects_that_model_score_prints),
         cmocka_unit_test(without_a_number_of_calls_a_tenth_of_a_second_is_measured),

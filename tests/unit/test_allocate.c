@@ -12,6 +12,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <jansson.h>
+
 #include "support/allocation_fixture.h"
 
 static uint64_t seed_of_run(void)
@@ -232,12 +234,195 @@ static void large_problems_come_close_to_their_bound(void **state)
     }
 }
 
+/* --- what is written out --------------------------------------------------------------------- */
+
+static void one_big_action_beats_many_small_ones(void **state)
+{
+    int64_t starts[] = {0, 2, 4}, costs[] = {0, 1, 0, 10}, values[] = {0, 2, 0, 10},
+            limits[] = {10};
+    int32_t cells[] = {0, 0}, cell_starts[] = {0, 1}, cell_budgets[] = {0}, choices[2];
+    int64_t spend[1];
+    double prices[1] = {};
+    const struct allocation problem = {2,           starts,       costs, values, cells,
+                                       cell_starts, cell_budgets, 1,     limits, 1};
+    struct allocation_result result = {
+        .choices = choices, .spend = spend, .prices = prices};
+    struct err err;
+
+    (void)state;
+    assert_int_equal(allocation_solve(&problem, &result, &err), STATUS_OK);
+    assert_true(result.value == 10 && result.is_exact);
+    assert_int_equal(choices[0], 0);
+    assert_int_equal(choices[1], 1);
+}
+
+static void what_is_compulsory_and_too_much_names_the_budget(void **state)
+{
+    int64_t starts[] = {0, 2, 3}, costs[] = {10, 20, 16}, values[] = {5, 8, 4},
+            limits[] = {100, 25};
+    int32_t cells[] = {0, 0}, cell_starts[] = {0, 2}, cell_budgets[] = {0, 1}, choices[2];
+    int64_t spend[2];
+    double prices[2] = {};
+    const struct allocation problem = {2,           starts,       costs, values, cells,
+                                       cell_starts, cell_budgets, 1,     limits, 2};
+    struct allocation_result result = {
+        .choices = choices, .spend = spend, .prices = prices};
+    struct err err;
+
+    (void)state;
+    assert_int_equal(allocation_solve(&problem, &result, &err), STATUS_OK);
+    assert_true(result.is_infeasible);
+    assert_int_equal(result.infeasible_budget, 1);
+    assert_true(result.infeasible_cost == 26);
+}
+
+static void nothing_to_allocate_is_worth_nothing(void **state)
+{
+    int64_t starts[] = {0}, limits[] = {5}, spend[1];
+    int32_t cell_starts[] = {0};
+    double prices[1] = {};
+    const struct allocation problem = {.starts = starts,
+                                       .cell_starts = cell_starts,
+                                       .limits = limits,
+                                       .budget_count = 1};
+    struct allocation_result result = {.spend = spend, .prices = prices};
+    struct err err;
+
+    (void)state;
+    assert_int_equal(allocation_solve(&problem, &result, &err), STATUS_OK);
+    assert_true(result.value == 0 && result.bound == 0 && result.gap == 0 &&
+                result.is_exact);
+}
+
+/* --- the shared examples --------------------------------------------------------------------- */
+
+static int budget_named(const json_t *budgets, const char *id)
+{
+    size_t i;
+    const json_t *budget;
+
+    json_array_foreach(
+        budgets, i, budget) if (strcmp(json_string_value(json_object_get(budget, "id")),
+                                       id) == 0) return (int)i;
+    fail_msg("no budget %s", id);
+    return -1;
+}
+
+/* Every request has a cell of its own. */
+static void fill_example(const json_t *root, struct allocation_fixture *fixture)
+{
+    const json_t *budgets = json_object_get(root, "budgets"), *each, *action, *id;
+    size_t i, k;
+    int64_t used = 0;
+    int32_t charged = 0;
+
+    json_array_foreach(budgets, i, each) fixture->limits[i] =
+        json_integer_value(json_object_get(each, "limit"));
+    json_array_foreach(json_object_get(root, "requests"), i, each)
+    {
+        json_array_foreach(json_object_get(each, "actions"), k, action)
+        {
+            fixture->costs[used] = json_integer_value(json_object_get(action, "cost"));
+            fixture->values[used++] =
+                json_integer_value(json_object_get(action, "value"));
+        }
+        fixture->starts[i + 1] = used;
+        fixture->cells[i] = (int32_t)i;
+        for (int b = 0; b < (int)json_array_size(budgets); b++)
+            json_array_foreach(json_object_get(each, "budgets"), k,
+                               id) if (budget_named(budgets, json_string_value(id)) == b)
+                fixture->cell_budgets[charged++] = b;
+        fixture->cell_starts[i + 1] = charged;
+    }
+    fixture->problem.request_count =
+        (int64_t)json_array_size(json_object_get(root, "requests"));
+    fixture->problem.cell_count = (int32_t)fixture->problem.request_count;
+    fixture->problem.budget_count = (int32_t)json_array_size(budgets);
+}
+
+static void check_example(const char *name)
+{
+    char path[200];
+    struct rng rng;
+    struct allocation_fixture *fixture;
+    json_t *root, *expected;
+
+    snprintf(path, sizeof path, "../shared/fixtures/allocate/%s.json", name);
+    root = json_load_file(path, 0, NULL);
+    snprintf(path, sizeof path, "../shared/fixtures/allocate/%s.expected.json", name);
+    expected = json_load_file(path, 0, NULL);
+    if (!root || !expected) {
+        print_message("SKIPPED: no ../shared/fixtures/allocate/%s.json\n", name);
+        json_decref(root);
+        json_decref(expected);
+        return;
+    }
+    rng_seed(&rng, 1);
+    fixture = allocation_random(&rng, 100, 10, MENU_TIED, BUDGETS_ONE, 1, 1);
+    fill_example(root, fixture);
+    solve(fixture);
+    assert_int_equal(fixture->result.is_infeasible,
+                     json_is_true(json_object_get(expected, "infeasible")));
+    if (!fixture->result.is_infeasible) {
+        assert_holds(fixture);
+        assert_int_equal(fixture->result.value,
+                         json_integer_value(json_object_get(expected, "optimum")));
+    }
+    allocation_free(fixture);
+    json_decref(root);
+    json_decref(expected);
+}
+
+static void the_shared_examples_reach_their_optimum(void **state)
+{
+    static const char *const names[] = {
+        "01_single_budget",    "02_ties",    "03_zero_cost", "04_infeasible",
+        "05_compulsory_exact", "06_s_curve", "07_laminar",   "08_overlap",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        check_example(names[i]);
+}
+
+/* --- what it takes --------------------------------------------------------------------------- */
+
+static void where_prices_start_does_not_matter(void **state)
+{
+    struct rng rng;
+
+    (void)state;
+    rng_seed(&rng, seed_of_run());
+    for (int round = 0; round < 6; round++) {
+        struct allocation_fixture *fixture = allocation_random(
+            &rng, 8000, 6, (enum menu_kind)(round % 5), BUDGETS_SHARED, 12, 0.2);
+        double bound, gap;
+
+        solve(fixture);
+        bound = fixture->result.bound;
+        gap = fixture->result.gap;
+        if (round % 2)
+            fixture->result.prices[0] = 100; /* a start that is far off */
+        solve(fixture);
+        assert_holds(fixture);
+        assert_true(fabs(fixture->result.bound - bound) <= 1e-9 * fabs(bound));
+        if (fixture->result.gap > 2 * gap + 1e-5)
+            fail_msg("round %d: gap %g, and was %g", round, fixture->result.gap, gap);
+        allocation_free(fixture);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_choice_of_small_problems_is_better),
         cmocka_unit_test(one_budget_meets_the_sum_over_every_spend),
         cmocka_unit_test(large_problems_come_close_to_their_bound),
+        cmocka_unit_test(one_big_action_beats_many_small_ones),
+        cmocka_unit_test(what_is_compulsory_and_too_much_names_the_budget),
+        cmocka_unit_test(nothing_to_allocate_is_worth_nothing),
+        cmocka_unit_test(the_shared_examples_reach_their_optimum),
+        cmocka_unit_test(where_prices_start_does_not_matter),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -175,9 +175,25 @@ static void a_column_that_is_not_there_names_the_nearest(void **)
     assert_int_equal(column, 1);
     assert_int_equal(csv_column_find(csv, "order", &column, &err), STATUS_INVALID);
     assert_non_null(strstr(err.text, "nearest is 'orders'"));
+    assert_int_equal(csv_column_find(csv, "rating", &column, &err), STATUS_INVALID);
+    assert_null(strstr(err.text, "nearest"));
     csv_close(csv);
     assert_int_equal(open_text("", 0, true, &csv, &err), STATUS_MALFORMED);
     assert_int_equal(csv_open("/nowhere/x.csv", true, &csv, &err), STATUS_NOT_FOUND);
+}
+
+static void a_name_that_two_columns_have_is_no_place_to_look(void **)
+{
+    const char *text = "x,y,x\n1,2,3\n";
+    struct csv *csv = NULL;
+    struct err err;
+    int column;
+
+    assert_int_equal(open_text(text, strlen(text), true, &csv, &err), STATUS_OK);
+    assert_int_equal(csv_column_find(csv, "y", &column, &err), STATUS_OK);
+    assert_int_equal(csv_column_find(csv, "x", &column, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.text, "columns 1 and 3 are both 'x'"));
+    csv_close(csv);
 }
 
 static void tables_larger_than_the_buffer_come_row_by_row(void **)
@@ -218,6 +234,7 @@ int main(void)
         cmocka_unit_test(what_is_not_a_number_is_named_with_its_place),
         cmocka_unit_test(ragged_and_unquoted_rows_are_refused_with_their_line),
         cmocka_unit_test(a_column_that_is_not_there_names_the_nearest),
+        cmocka_unit_test(a_name_that_two_columns_have_is_no_place_to_look),
         cmocka_unit_test(tables_larger_than_the_buffer_come_row_by_row),
     };
 

@@ -17,6 +17,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 enum { ROW_COUNT_MAX = 200, THREAD_COUNT = 4 };
 
@@ -367,6 +371,199 @@ static void an_engine_of_nothing_gives_nothing(void **state)
     engine_close(NULL);
 }
 
+/* ---- bounds ---- */
+
+enum {
+    STRANGE_TREE_COUNT = 99990,
+    STRANGE_SPACING = 32,
+    STRANGE_DEPTH = 8,
+    OPENING_BYTES_MAX = 320 << 20, /* beside the forests */
+    OPENING_CPU_MS_MAX = 2000,
+};
+
+/* A chain of splits with so many levels, or a leaf alone; returns the node behind it. */
+static int32_t lay_chain(struct forest_node *nodes, int32_t at, int depth)
+{
+    for (int level = 0; level < depth; level++, at += 2) {
+        nodes[at] = (struct forest_node){
+            .feature = level, .threshold = level / 8.0, .left = at + 1, .right = at + 2};
+        nodes[at + 1] = (struct forest_node){.feature = -1, .threshold = level - 3.5};
+    }
+    nodes[at] = (struct forest_node){.feature = -1, .threshold = depth * 0.3};
+    return at + 1;
+}
+
+/* Single leaves, and so few deep trees among them that making room for one in all that are side by
+ * side would take a hundred times more than the forest. */
+static struct forest *forest_strange(void)
+{
+    struct forest *forest = calloc(1, sizeof *forest);
+    size_t deep_count = STRANGE_TREE_COUNT / STRANGE_SPACING + 1;
+    size_t node_count = STRANGE_TREE_COUNT + 2 * STRANGE_DEPTH * deep_count;
+    int32_t at = 0;
+
+    assert_non_null(forest);
+    *forest = (struct forest){
+        .dialect = FOREST_LIGHTGBM,
+        .feature_count = STRANGE_DEPTH,
+        .group_count = 1,
+        .tree_count = STRANGE_TREE_COUNT,
+        .trees_per_round = 1,
+        .base_margin = calloc(1, sizeof(double)),
+        .roots = calloc(STRANGE_TREE_COUNT, sizeof(int32_t)),
+        .tree_groups = calloc(STRANGE_TREE_COUNT, sizeof(int32_t)),
+        .nodes = calloc(node_count, sizeof(struct forest_node)),
+    };
+    assert_true(forest->base_margin && forest->roots && forest->tree_groups);
+    assert_non_null(forest->nodes);
+    for (int t = 0; t < STRANGE_TREE_COUNT; t++) {
+        forest->roots[t] = at;
+        at = lay_chain(forest->nodes, at, t % STRANGE_SPACING ? 0 : STRANGE_DEPTH);
+    }
+    forest->node_count = at;
+    return forest;
+}
+
+/* Of this process from now on; sanitizers take more than any limit. */
+static void limit_memory(size_t further_bytes)
+{
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    long page_count = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    struct rlimit limit;
+
+    if (!file || fscanf(file, "%ld", &page_count) != 1)
+        _exit(9);
+    fclose(file);
+    limit.rlim_cur = limit.rlim_max =
+        (rlim_t)page_count * (rlim_t)sysconf(_SC_PAGESIZE) + further_bytes;
+    if (setrlimit(RLIMIT_AS, &limit))
+        _exit(9);
+#else
+    printf("not limited under a sanitizer: %zu bytes\n", further_bytes);
+#endif
+}
+
+static int64_t cpu_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
+}
+
+/* Within its limits, and with the bits of the plain evaluator: 0. */
+static int open_within_limits(const struct forest *const *forests, int forest_count)
+{
+    const double row[STRANGE_DEPTH] = {1, 1, 1, 0.1};
+    int64_t begin = cpu_ms(), spent;
+    double expected, found;
+    struct engine *engine;
+    struct err err;
+
+    limit_memory(OPENING_BYTES_MAX);
+    if (engine_open(forests, forest_count, &engine, &err)) {
+        printf("%s\n", err.text);
+        return 1;
+    }
+    spent = cpu_ms() - begin;
+    printf("%d strange forests opened within %lld ms\n", forest_count, (long long)spent);
+    if (spent > OPENING_CPU_MS_MAX)
+        return 2;
+    forest_raw(forests[0], row, 1, 0, STRANGE_TREE_COUNT, &expected);
+    for (int f = 0; f < forest_count; f++) {
+        engine_raw_of(engine, f, row, 1, &found);
+        if (!is_same(expected, found))
+            return 3;
+    }
+    return 0;
+}
+
+static void opening_strange_forests_is_bounded(void **state)
+{
+    static const int counts[] = {1, 9};
+    struct forest *forest = forest_strange();
+    const struct forest *forests[9];
+
+    (void)state;
+    for (int f = 0; f < 9; f++)
+        forests[f] = forest;
+    for (int i = 0; i < 2; i++) {
+        pid_t child;
+        int how;
+
+        fflush(stdout);
+        child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            int rc = open_within_limits(forests, counts[i]);
+
+            fflush(stdout);
+            _exit(rc);
+        }
+        assert_int_equal(waitpid(child, &how, 0), child);
+        assert_true(WIFEXITED(how));
+        assert_int_equal(WEXITSTATUS(how), 0);
+    }
+    forest_free(forest);
+}
+
+/* From nothing at all to more than is needed, with and without time to try. */
+static void a_selection_stays_within_its_budget(void **state)
+{
+    struct forest_shape shape = {.dialect = FOREST_XGBOOST,
+                                 .feature_count = 28,
+                                 .tree_count = 100,
+                                 .group_count = 1,
+                                 .depth_max = 6};
+    const struct split *splits;
+    struct quantizer *quantizer;
+    struct forest *forest;
+    int selected_count = 0;
+    struct rng rng;
+    struct err err;
+
+    (void)state;
+    rng_seed(&rng, 3);
+    forest = forest_random(&rng, &shape);
+    assert_int_equal(quantizer_open((const struct forest *const *)&forest, 1, &quantizer,
+                                    &splits, &err),
+                     STATUS_OK);
+    for (size_t bytes = 1; bytes <= 4 << 20; bytes *= 2) {
+        struct compile_budget budget = {bytes, selected_count % 2 ? 0 : 10000000, 1};
+        struct selection selection;
+        size_t kept = 0;
+
+        assert_int_equal(selection_make(forest, splits, quantizer_slot_count(quantizer),
+                                        true, &budget, &selection, &err),
+                         STATUS_OK);
+        for (int i = 0; i < selection.compiled_count; i++)
+            kept += selection.compiled[i].bytes;
+        assert_true(kept <= bytes - budget.bytes);
+        assert_true(budget.bytes <= bytes);
+        selected_count += selection.compiled_count > 0;
+        assert_true(selected_count == 0 || selection.compiled_count > 0);
+        assert_true(bytes > 1 || selected_count == 0);
+        selection_release(&selection);
+    }
+    assert_true(selected_count > 3);
+    quantizer_close(quantizer);
+    forest_free(forest);
+}
+
+static void an_instruction_set_that_is_none_is_refused(void **state)
+{
+    struct engine *engine;
+    struct err err;
+
+    (void)state;
+    setenv("REDRESS_ISA", "avx", 1);
+    assert_int_equal(engine_open(NULL, 0, &engine, &err), STATUS_INVALID);
+    assert_string_equal(err.text,
+                        "REDRESS_ISA: 'avx' is not portable, avx2, avx512 or vbmi");
+    unsetenv("REDRESS_ISA");
+}
+
 /* ---- threads ---- */
 
 struct task {
@@ -435,6 +632,9 @@ int main(void)
         cmocka_unit_test(an_engine_gives_the_plain_scores_of_all_its_forests),
         cmocka_unit_test(forests_with_too_many_slots_are_scored_all_the_same),
         cmocka_unit_test(an_engine_of_nothing_gives_nothing),
+        cmocka_unit_test(opening_strange_forests_is_bounded),
+        cmocka_unit_test(a_selection_stays_within_its_budget),
+        cmocka_unit_test(an_instruction_set_that_is_none_is_refused),
         cmocka_unit_test(threads_may_score_with_one_engine),
     };
 

@@ -31,6 +31,8 @@ static void every_unsound_file_is_refused_with_its_place(void **)
         {"objective=regression", "objective=multiclass num_class:3", "num_class is 3"},
         {"objective=regression", "objective=regression root", "'root' is not known"},
         {"feature_names=tenure orders", "feature_names=tenure", "feature_names: 1 for 2"},
+        {"feature_names=tenure orders", "feature_names=tenure tenure",
+         "feature_names[1]: 'tenure' is given twice"},
         {"tree_sizes=300", "tree_sizes=300 300",
          "tree_sizes: announces 2 trees, 1 are there"},
         {"\n\nTree=0", "\n\nTree=1", "Tree=1 comes where Tree=0"},

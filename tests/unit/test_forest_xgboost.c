@@ -122,6 +122,8 @@ static void every_unsound_file_is_refused_with_its_place(void **)
         {"\"feature_names\":[]", "\"feature_names\":[\"a\"]",
          "feature_names: 1 for 2 features"},
         {"\"feature_names\":[]", "\"feature_names\":[\"a\",\"b\\u0000\"]", "holds a NUL"},
+        {"\"feature_names\":[]", "\"feature_names\":[\"a\",\"a\"]",
+         "feature_names[1]: 'a' is given twice"},
         {"\"version\":[1,7,4]", "\"version\":[4,0,0]", "XGBoost 4.0.0 is not supported"},
         {"\"version\":[1,7,4]", "\"version\":[0,9,0]", "XGBoost 0.9.0 is not supported"},
         {",\"version\":[1,7,4]", "", "version: is missing"},
@@ -292,6 +294,23 @@ static void a_category_beyond_the_limit_is_refused_before_it_takes_memory(void *
     check_edit(&edit);
 }
 
+static void the_limit_of_nodes_is_said_as_that_of_all_trees(void **)
+{
+    enum { COUNT = FOREST_NODE_COUNT_MAX + 1 };
+    char *list = malloc(2 * (size_t)COUNT + 2), *at = list;
+
+    assert_non_null(list);
+    *at++ = '[';
+    for (int i = 0; i < COUNT; i++) {
+        *at++ = '0';
+        *at++ = ',';
+    }
+    memcpy(at - 1, "]", sizeof "]");
+    check_edit(
+        &(struct edit){"[1,-1,3,-1,-1]", list, "more than 2500000 nodes in all trees"});
+    free(list);
+}
+
 static void the_best_iteration_is_read_and_all_trees_count(void **)
 {
     static const struct {
@@ -357,6 +376,7 @@ int main(void)
         cmocka_unit_test(dart_is_read_as_both_versions_save_it),
         cmocka_unit_test(categories_in_the_set_go_right),
         cmocka_unit_test(a_category_beyond_the_limit_is_refused_before_it_takes_memory),
+        cmocka_unit_test(the_limit_of_nodes_is_said_as_that_of_all_trees),
         cmocka_unit_test(the_best_iteration_is_read_and_all_trees_count),
         cmocka_unit_test(no_prefix_of_a_file_is_accepted),
     };

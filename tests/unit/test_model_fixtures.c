@@ -35,13 +35,14 @@ static bool is_optional(const char *folder)
     return is;
 }
 
-static void print_comparison(const char *folder, struct comparison comparison)
+/* No library that trained a fixture adds up in an order of its own: nothing is excepted. */
+static void check_comparison(const char *folder, struct comparison comparison)
 {
-    assert_int_equal(comparison.differing_leaf_count, 0);
     if (comparison.model_count)
-        printf("%s: %d files, %d rows, %d trees, %d raw scores not the same to the bit\n",
-               folder, comparison.model_count, comparison.row_count,
-               comparison.tree_count, comparison.inexact_count);
+        printf("%s: %d files, %d rows, %d trees\n", folder, comparison.model_count,
+               comparison.row_count, comparison.tree_count);
+    assert_int_equal(comparison.differing_leaf_count, 0);
+    assert_int_equal(comparison.inexact_count, 0);
 }
 
 /* Each folder below parent/group; returns how many. */
@@ -60,7 +61,7 @@ static int check_group(const char *parent, const char *group)
         if (entry->d_name[0] == '.')
             continue;
         path_of(folder, "%s/%s", path, entry->d_name);
-        print_comparison(folder, compare_folder(folder, is_optional(folder)));
+        check_comparison(folder, compare_folder(folder, is_optional(folder)));
         count++;
     }
     closedir(directory);

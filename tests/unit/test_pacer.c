@@ -242,6 +242,39 @@ static void an_even_plan_follows_the_clock_whatever_the_cases_do(void **state)
     stage_close(&stage);
 }
 
+/* What is told at noon of the second half of the day is what then happens. */
+static void an_outlook_foretells_what_is_spent(void **state)
+{
+    struct stage stage;
+    struct pacer_outlook noon[BUDGET_COUNT_MAX];
+    int64_t remaining[BUDGET_COUNT_MAX];
+
+    (void)state;
+    stage_open(&stage, 4, 60000);
+    stage.limits[0] = stage.budgets[0].remaining = 150000;
+    stage.limits[3] = stage.budgets[3].remaining = 10000000;
+    solve(&stage, START);
+    run(&stage, START, START + DAY, 4000);
+    roll(&stage);
+    run(&stage, START + DAY, START + DAY + DAY / 2, 2000);
+    solve(&stage, START + DAY + DAY / 2);
+    memcpy(noon, stage.outlooks, sizeof noon);
+    for (int b = 0; b < 4; b++)
+        remaining[b] = stage.budgets[b].remaining;
+    run(&stage, START + DAY + DAY / 2, START + 2 * DAY, 2000);
+    for (int b = 0; b < 4; b++) {
+        double spent = (double)(remaining[b] - stage.budgets[b].remaining);
+
+        if (fabs(noon[b].planned_share - 0.5) > 0.05)
+            fail_msg("budget %d: %.3f of the plan at noon", b, noon[b].planned_share);
+        /* Some 75 credits of each kind: chance alone moves their sum by an eighth. */
+        if (fabs(noon[b].spend_left - spent) > (b == 0 ? 0.03 : 0.4) * spent)
+            fail_msg("budget %d: %.0f foretold, %.0f spent", b, noon[b].spend_left,
+                     spent);
+    }
+    stage_close(&stage);
+}
+
 static void money_at_once_has_no_price(void **state)
 {
     struct stage stage;
@@ -251,6 +284,8 @@ static void money_at_once_has_no_price(void **state)
     stage.budgets[0].plan = PACER_ASAP;
     run(&stage, START, START + DAY / 2, 2000);
     assert_true(stage.outlooks[0].price == 0);
+    assert_true(stage.outlooks[0].planned_share == 1);
+    assert_true(isnan(stage.outlooks[0].spend_left));
     assert_true(share_left(&stage, 0) < 0.01);
     stage_close(&stage);
 }
@@ -579,6 +614,7 @@ int main(void)
         cmocka_unit_test(a_fast_stream_does_not_empty_a_new_budget),
         cmocka_unit_test(budgets_that_share_cases_all_fit),
         cmocka_unit_test(an_even_plan_follows_the_clock_whatever_the_cases_do),
+        cmocka_unit_test(an_outlook_foretells_what_is_spent),
         cmocka_unit_test(money_at_once_has_no_price),
         cmocka_unit_test(money_for_all_has_no_price),
         cmocka_unit_test(budgets_of_a_day_and_of_a_week_each_keep_their_own_time),
