@@ -165,15 +165,15 @@ static void ubj_of_nothing(FILE *file)
 
 static void ubj_of_statistics(FILE *file)
 {
-    static const unsigned char count[] = {0x00, 0x7f, 0xff, 0xff};
+    static const unsigned char count[] = {0x00, 0x3f, 0xff, 0xff};
 
     fputs("{U\7learner{U\20gradient_booster{U\5model{U\5trees[{", file);
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 14; i++) {
         static const char *const names[] = {"base_weights", "loss_changes", "parents"};
 
         fprintf(file, "U%c%s[$U#l", (int)strlen(names[i % 3]), names[i % 3]);
         fwrite(count, sizeof count, 1, file);
-        for (int k = 0; k < 0x7fffff; k++)
+        for (int k = 0; k < 0x3fffff; k++)
             putc(1, file);
         if (i % 3 == 2) /* the next tree */
             fputs("}{", file);
@@ -262,7 +262,7 @@ static const struct {
     {"xgboost nodes", xgboost_of_many_nodes, NULL},
     {"xgboost long numbers", xgboost_of_long_numbers, "is given twice"},
     {"xgboost too long", xgboost_of_too_long_numbers, "more than 64 bytes"},
-    {"xgboost vectors", xgboost_of_vectors, "more than 4194304 entries"},
+    {"xgboost vectors", xgboost_of_vectors, "more than 4194304 values in all leaves"},
     {"xgboost node weights", xgboost_of_node_weights, "trees[1].base_weights[2093056]"},
     {"xgboost brackets", xgboost_of_brackets, "bytes of unknown members"},
     {"ubj nothing", ubj_of_nothing, "values of unknown members"},
