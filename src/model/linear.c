@@ -77,6 +77,10 @@ static void read_weights(struct reader *reader)
         }
         if (is_flat)
             json_refuse(&reader->scan, STATUS_INVALID, "weights: expected a number");
+        else if (json_peek(&reader->scan) != JSON_KIND_ARRAY)
+            json_refuse(&reader->scan, STATUS_INVALID,
+                        "weights[%d]: expected a number or a list of numbers",
+                        reader->output_count);
         read_numbers(reader, &reader->weights, WEIGHT_COUNT_MAX);
         if (reader->output_count++ == 0)
             reader->list_length = reader->weights.count;
@@ -123,8 +127,14 @@ static void read_format(struct reader *reader)
 {
     struct text format;
 
-    if (json_text(&reader->scan, &reader->arena, &format) &&
-        !text_is(format, "redress-linear/1"))
+    if (!json_text(&reader->scan, &reader->arena, &format))
+        return;
+    if (text_is(format, "redress-bundle/1"))
+        json_refuse(
+            &reader->scan, STATUS_INVALID,
+            "format: is that of a bundle's manifest; the bundle is the folder around "
+            "it");
+    else if (!text_is(format, "redress-linear/1"))
         json_refuse(&reader->scan, STATUS_INVALID, "format: is not redress-linear/1");
 }
 

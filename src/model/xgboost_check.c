@@ -219,7 +219,8 @@ static enum status base_score_read(struct text text, enum base_space space,
     if (rc)
         return rc;
     if (json_scan_end(&scan))
-        return err_wrap(err, "base_score");
+        return err_set(err, STATUS_INVALID, "base_score: '%.*s' is not a number",
+                       TEXT_ARG(scalar_shown(text)));
     if (count != 1 && count != forest->group_count)
         return err_set(err, STATUS_INVALID, "base_score: %d numbers for %d outputs",
                        count, forest->group_count);
