@@ -40,6 +40,9 @@ enum status csv_column_find(const struct csv *csv, const char *name, int *column
 /* The next row; *has_row is false at the end. Fields are borrowed until the next call. A
  * ragged row is refused with its line number. */
 enum status csv_next(struct csv *csv, bool *has_row, struct err *err);
+
+/* Whether csv_next has its row, or the end, without reading more; newlines within quotes aside. */
+bool csv_is_ahead(const struct csv *csv);
 struct text csv_text(const struct csv *csv, int column);
 const struct text *csv_fields(const struct csv *csv); /* (column) */
 

@@ -81,7 +81,8 @@ static enum status read_rows(struct bench *bench, struct table_rows *table)
         bench->row_count += !rc && has_row;
     }
     if (!rc && bench->row_count == 0)
-        rc = err_set(&bench->err, STATUS_INVALID, "the table has no rows");
+        rc = err_set(&bench->err, STATUS_INVALID, "%s: has no rows",
+                     table_rows_name(table));
     wanted = bench->row_count + (size_t)bench->batch_rows_max;
     while (!rc && capacity < wanted)
         rc = grow_rows(bench, &capacity);

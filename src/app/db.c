@@ -1,4 +1,4 @@
-/* db.c - redress db, redress audit: care for the data of a folder, also beside a running service. */
+/* db.c - redress db, redress audit: care for the data of a folder, also while a service runs. */
 #include "app/client.h"
 #include "app/commands.h"
 #include "decide/service.h"

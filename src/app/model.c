@@ -201,8 +201,11 @@ static enum status push_bundle(struct call *call, struct err *err)
     size_t bytes = 0;
     enum status rc = refuse_bare(path, err);
 
-    if (!rc)
+    if (!rc) {
         rc = bundle_read_path(path, &bundle, err);
+        if (rc && !strstr(err->text, path))
+            rc = err_wrap(err, "%s", path);
+    }
     if (!rc)
         rc = bundle_body(bundle->manifest, bundle->files, bundle->file_count, &body,
                          &bytes, err);

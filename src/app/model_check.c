@@ -155,9 +155,12 @@ static void print_bare(const struct bundle_model *model)
         print_line(stdout, "library    %s", forest->library);
         print_line(stdout, "objective  %s, predictions by %s", forest->objective,
                    link_names[forest->link]);
-        print_line(stdout, "trees      %d in %d rounds, %d nodes, leaves: %s",
-                   forest->tree_count, forest_round_count(forest), forest->node_count,
-                   form_names[forest->form]);
+        if (forest->form == FOREST_OF_NO_TREES)
+            print_line(stdout, "trees      none: it is linear (gblinear)");
+        else
+            print_line(stdout, "trees      %d in %d rounds, %d nodes, leaves: %s",
+                       forest->tree_count, forest_round_count(forest), forest->node_count,
+                       form_names[forest->form]);
         if (forest->best_round >= 0)
             print_line(stdout, "best       round %d, by training; all rounds count",
                        forest->best_round);

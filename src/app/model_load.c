@@ -68,8 +68,8 @@ void loaded_model_close(struct loaded_model *loaded)
 
 int model_refused(const char *path, const struct err *err)
 {
-    /* Some messages begin with the path already, because reading the file failed. */
-    bool has_path = strncmp(err->text, path, strlen(path)) == 0;
+    /* Some messages name the path already, because reading the file failed. */
+    bool has_path = strstr(err->text, path) != NULL;
     char more[32] = "";
 
     if (err->fault_count > 1)

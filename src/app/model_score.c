@@ -105,6 +105,7 @@ static void job_close(struct score_job *job)
     engine_close(job->engine); /* it borrows the model */
     loaded_model_close(&job->loaded);
     free(job->rows);
+    free(job->lines);
     free(job->margins);
     free(job->results);
     free(job->leaves);

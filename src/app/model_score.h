@@ -24,10 +24,12 @@ struct score_job {
     int round_from, round_to;
     int input_count, output_count;
     double *rows;    /* (row, input), a block */
+    long *lines;     /* (row): where it stands in the table */
     double *margins; /* (row, group), of a forest */
     double *results; /* (row, output) */
     int32_t *leaves; /* (row, output) */
     int block_rows;
+    long row_count; /* scored so far */
     struct err err;
 };
 

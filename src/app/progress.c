@@ -11,7 +11,7 @@ enum { LINE_COLUMNS = 60 };
 void progress_start(struct progress *progress)
 {
     *progress = (struct progress){
-        .started_us = clock_monotonic_us(&system_clock),
+        .due_us = clock_monotonic_us(&system_clock) + 2 * SECOND_US,
         .is_terminal = isatty(STDERR_FILENO),
     };
 }
@@ -27,9 +27,15 @@ static void put(struct progress *progress, const char *what, double share)
 
 void progress_show(struct progress *progress, const char *what, double share)
 {
-    if (progress->is_terminal &&
-        clock_monotonic_us(&system_clock) - progress->started_us >= 2 * SECOND_US)
-        put(progress, what, share);
+    int64_t now_us;
+
+    if (!progress->is_terminal)
+        return;
+    now_us = clock_monotonic_us(&system_clock);
+    if (now_us < progress->due_us)
+        return;
+    progress->due_us = now_us + SECOND_US / 5;
+    put(progress, what, share);
 }
 
 void progress_announce(struct progress *progress, const char *what)

@@ -6,13 +6,13 @@
 #include <stdint.h>
 
 struct progress {
-    int64_t started_us;
+    int64_t due_us; /* not before */
     bool is_terminal, was_shown;
 };
 
 void progress_start(struct progress *progress);
 
-/* A line on stderr in place of the one before: "reading 42.0 %". share: 0 to 1, below 0 when it is
+/* A line on stderr in place of the one before, at most five times a second: "reading 42.0 %". share: 0 to 1, below 0 when it is
  * not known. */
 void progress_show(struct progress *progress, const char *what, double share);
 

@@ -26,7 +26,11 @@ static enum status read_block(struct score_job *job, int *row_count)
         double *row = job->rows + (size_t)*row_count * (size_t)job->input_count;
 
         rc = table_rows_next(job->table, row, &has_row, &job->err);
+        job->lines[*row_count] = table_rows_line(job->table);
         *row_count += !rc && has_row;
+        /* Before more of the table is waited for, what is there is scored. */
+        if (!table_rows_is_ahead(job->table))
+            break;
     }
     return rc;
 }
@@ -73,39 +77,47 @@ static enum status score_linear(struct score_job *job, const struct linear *line
     return STATUS_OK;
 }
 
-/* Effects stand in the manifest's order, as the header line says. */
-static enum status score_bundle(struct score_job *job, int row_count)
+/* Effects stand in the manifest's order, as the header line says. *scored_count: up to the first row
+ * that cannot be scored. */
+static enum status score_bundle(struct score_job *job, int row_count, int *scored_count)
 {
     const struct scorer *scorer = job->loaded.scorer;
     const struct bundle *bundle = scorer_bundle(scorer);
-    enum status rc = STATUS_OK;
+    enum status rc;
 
-    for (int i = 0; i < row_count && !rc; i++) {
+    for (int i = 0; i < row_count; i++) {
         const double *row = job->rows + (size_t)i * (size_t)job->input_count;
         double *result = job->results + (size_t)i * (size_t)job->output_count;
         double effects[BUNDLE_ARM_COUNT_MAX];
 
         if (job->output == OUTPUT_RAW) {
             rc = scorer_components(scorer, row, result, &job->err);
-            continue;
+        } else {
+            rc = scorer_effects(scorer, row, 1, effects, NULL, &job->err);
+            for (int arm = 0; arm < bundle->arm_count && !rc; arm++)
+                result[bundle->arms[arm].listed_at] = effects[arm];
         }
-        rc = scorer_effects(scorer, row, 1, effects, NULL, &job->err);
-        for (int arm = 0; arm < bundle->arm_count && !rc; arm++)
-            result[bundle->arms[arm].listed_at] = effects[arm];
+        if (rc)
+            return err_wrap(&job->err, "%s line %ld", table_rows_name(job->table),
+                            job->lines[i]);
+        *scored_count = i + 1;
     }
-    return rc ? err_wrap(&job->err, "%s up to line %ld", job->rows_path,
-                         table_rows_line(job->table))
-              : STATUS_OK;
+    return STATUS_OK;
 }
 
-static enum status score_block(struct score_job *job, int row_count)
+static enum status score_block(struct score_job *job, int row_count, int *scored_count)
 {
+    enum status rc = STATUS_OK;
+
+    *scored_count = 0;
     if (job->loaded.scorer)
-        return score_bundle(job, row_count);
+        return score_bundle(job, row_count, scored_count);
     if (job->loaded.model.linear)
-        return score_linear(job, job->loaded.model.linear, row_count);
-    score_forest(job, job->loaded.model.forest, row_count);
-    return STATUS_OK;
+        rc = score_linear(job, job->loaded.model.linear, row_count);
+    else
+        score_forest(job, job->loaded.model.forest, row_count);
+    *scored_count = rc ? 0 : row_count;
+    return rc;
 }
 
 static void print_block(const struct score_job *job, int row_count)
@@ -171,10 +183,12 @@ static void print_header(const struct score_job *job)
 /* A terminal that shows the scores needs no other sign of progress. */
 static void show_progress(struct score_job *job)
 {
-    double share = table_rows_progress(job->table);
+    char what[40];
 
-    if (share >= 0 && !isatty(STDOUT_FILENO))
-        progress_show(&job->progress, "scored", share);
+    if (isatty(STDOUT_FILENO))
+        return;
+    snprintf(what, sizeof what, "scored %ld rows", job->row_count);
+    progress_show(&job->progress, what, table_rows_progress(job->table));
 }
 
 static enum status score_rows(struct score_job *job)
@@ -188,12 +202,16 @@ static enum status score_rows(struct score_job *job)
         rc = read_block(job, &row_count);
         /* What was read well before a bad line is still scored. */
         if (row_count) {
-            enum status score_rc = score_block(job, row_count);
+            int scored_count;
+            enum status score_rc = score_block(job, row_count, &scored_count);
 
+            print_block(job, scored_count);
             if (score_rc)
                 return score_rc;
-            print_block(job, row_count);
+            job->row_count += row_count;
         }
+        if (!table_rows_is_ahead(job->table))
+            fflush(stdout); /* its errors stay, for the end */
         show_progress(job);
     } while (!rc && row_count > 0);
     if (!rc && (fflush(stdout) != 0 || ferror(stdout)))
@@ -214,10 +232,11 @@ static enum status make_room(struct score_job *job)
     rows = rows < 1 ? 1 : rows > BLOCK_ROWS_MAX ? BLOCK_ROWS_MAX : rows;
     job->block_rows = (int)rows;
     job->rows = calloc(rows * inputs + 1, sizeof *job->rows);
+    job->lines = calloc(rows, sizeof *job->lines);
     job->margins = calloc(rows * groups + 1, sizeof *job->margins);
     job->results = calloc(rows * outputs + 1, sizeof *job->results);
     job->leaves = calloc(rows * outputs + 1, sizeof *job->leaves);
-    if (!job->rows || !job->margins || !job->results || !job->leaves)
+    if (!job->rows || !job->lines || !job->margins || !job->results || !job->leaves)
         return err_set(&job->err, STATUS_EXHAUSTED, "out of memory for scores");
     return STATUS_OK;
 }

@@ -1,4 +1,4 @@
-/* simulate.h - the parts of redress simulate: streams of cases in, traces, reports and plots out. */
+/* simulate.h - the parts of redress simulate: streams of cases in, traces, reports, plots out. */
 #ifndef REDRESS_APP_SIMULATE_H
 #define REDRESS_APP_SIMULATE_H
 
@@ -25,12 +25,12 @@ enum status simulate_trace_open(const char *path, const struct simulation *simul
 enum status simulate_trace_case(void *context, int64_t number, int choice,
                                 const double *propensities, struct err *err);
 
-/* Put it in its place, unless rc says that something failed: then nothing is left of it. Frees trace;
- * NULL is fine. */
+/* Put it in its place, unless rc says that something failed: then nothing is left of it. Frees
+ * trace; NULL is fine. */
 enum status simulate_trace_close(struct simulate_trace *trace, enum status rc,
                                  struct err *err);
 
-/* --- what came of it --------------------------------------------------------------------------- */
+/* --- what came of it -------------------------------------------------------------------------- */
 
 struct simulate_outcome {
     const char *profile; /* NULL: cases were read from a file */

@@ -77,6 +77,17 @@ static void name_field(struct reader *reader, const char *format, int index)
     snprintf(reader->field, sizeof reader->field, format, index);
 }
 
+/* Name a member of an object as what is being read. Refuses it when it was there before. */
+static bool take_once(struct reader *reader, struct json_scan *scan, const char *format,
+                      int index, bool *is_there)
+{
+    name_field(reader, format, index);
+    if (*is_there)
+        return json_refuse(scan, STATUS_INVALID, "is there twice");
+    *is_there = true;
+    return true;
+}
+
 /* After a member that was read well, what is wrong is wrong with the line. */
 static void name_rest(struct reader *reader, const struct json_scan *scan)
 {
@@ -108,16 +119,17 @@ static bool read_budget(struct reader *reader, struct json_scan *scan,
 {
     struct json_level object;
     struct text key, id = {0};
-    int64_t limit = -1;
+    bool has_id = false, has_limit = false;
+    int64_t limit = 0;
 
     json_enter_object(scan, &object);
     while (json_member(scan, &object, &key)) {
         if (text_is(key, "id")) {
-            name_field(reader, "budgets/%d/id", index);
-            json_text(scan, arena, &id);
+            if (take_once(reader, scan, "budgets/%d/id", index, &has_id))
+                json_text(scan, arena, &id);
         } else if (text_is(key, "limit")) {
-            name_field(reader, "budgets/%d/limit", index);
-            read_amount(scan, &limit);
+            if (take_once(reader, scan, "budgets/%d/limit", index, &has_limit))
+                read_amount(scan, &limit);
         } else {
             json_skip(scan);
         }
@@ -125,7 +137,7 @@ static bool read_budget(struct reader *reader, struct json_scan *scan,
     if (scan->status)
         return false;
     name_field(reader, "budgets/%d", index);
-    if (limit < 0 || id.bytes == 0)
+    if (!has_id || !has_limit)
         return json_refuse(scan, STATUS_INVALID, "needs an id and a limit");
     name_field(reader, "budgets/%d/id", index);
     scan->status = simulation_add_budget(&reader->names, id, limit, reader->err);
@@ -152,17 +164,17 @@ static enum status read_head(struct reader *reader)
     struct json_scan scan;
     struct text key;
     int64_t expected = 0;
-    bool has_budgets = false;
+    bool has_budgets = false, has_forecast = false;
 
     scan_line(reader, &scan);
     json_enter_object(&scan, &object);
     while (json_member(&scan, &object, &key)) {
         if (text_is(key, "budgets")) {
-            has_budgets = true;
-            read_budgets(reader, &scan);
+            if (take_once(reader, &scan, "budgets", 0, &has_budgets))
+                read_budgets(reader, &scan);
         } else if (text_is(key, "forecast_cases")) {
-            name_field(reader, "forecast_cases", 0);
-            read_amount(&scan, &expected);
+            if (take_once(reader, &scan, "forecast_cases", 0, &has_forecast))
+                read_amount(&scan, &expected);
         } else {
             json_skip(&scan);
         }
@@ -206,7 +218,7 @@ struct case_read {
     int budgets[SIMULATION_CASE_BUDGET_COUNT_MAX], budget_count;
     struct simulation_action actions[SIMULATION_ACTION_COUNT_MAX];
     int action_count;
-    bool has_at, has_budgets;
+    bool has_at, has_budgets, has_actions;
 };
 
 static void read_ids(struct reader *reader, struct json_scan *scan,
@@ -244,7 +256,6 @@ static void read_ids(struct reader *reader, struct json_scan *scan,
         arena_reset(&arena);
     }
     arena_reset(&arena);
-    read->has_budgets = true;
 }
 
 static void read_action(struct reader *reader, struct json_scan *scan, int index,
@@ -257,11 +268,11 @@ static void read_action(struct reader *reader, struct json_scan *scan, int index
     json_enter_object(scan, &object);
     while (json_member(scan, &object, &key)) {
         if (text_is(key, "cost")) {
-            name_field(reader, "actions/%d/cost", index);
-            has_cost = read_amount(scan, &action->cost);
+            if (take_once(reader, scan, "actions/%d/cost", index, &has_cost))
+                read_amount(scan, &action->cost);
         } else if (text_is(key, "value")) {
-            name_field(reader, "actions/%d/value", index);
-            has_value = json_double(scan, &action->value);
+            if (take_once(reader, scan, "actions/%d/value", index, &has_value))
+                json_double(scan, &action->value);
         } else {
             json_skip(scan);
         }
@@ -329,14 +340,14 @@ static enum status read_case(struct reader *reader)
     json_enter_object(&scan, &object);
     while (json_member(&scan, &object, &key)) {
         if (text_is(key, "at")) {
-            name_field(reader, "at", 0);
-            read.has_at = json_double(&scan, &read.at);
+            if (take_once(reader, &scan, "at", 0, &read.has_at))
+                json_double(&scan, &read.at);
         } else if (text_is(key, "budgets")) {
-            name_field(reader, "budgets", 0);
-            read_ids(reader, &scan, &read);
+            if (take_once(reader, &scan, "budgets", 0, &read.has_budgets))
+                read_ids(reader, &scan, &read);
         } else if (text_is(key, "actions")) {
-            name_field(reader, "actions", 0);
-            read_actions(reader, &scan, &read);
+            if (take_once(reader, &scan, "actions", 0, &read.has_actions))
+                read_actions(reader, &scan, &read);
         } else {
             json_skip(&scan);
         }

@@ -280,6 +280,16 @@ void table_rows_note_unknown(const struct table_rows *rows)
     }
 }
 
+bool table_rows_is_ahead(const struct table_rows *rows)
+{
+    return csv_is_ahead(rows->csv);
+}
+
+const char *table_rows_name(const struct table_rows *rows)
+{
+    return csv_name(rows->csv);
+}
+
 long table_rows_line(const struct table_rows *rows)
 {
     return csv_line(rows->csv);

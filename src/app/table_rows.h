@@ -38,6 +38,12 @@ enum status table_rows_next(struct table_rows *rows, double *row, bool *has_row,
 /* Say on stderr how many texts so far were none of a category's, a line for each feature. */
 void table_rows_note_unknown(const struct table_rows *rows);
 
+/* Whether the next row, or the end, is known without waiting for input. */
+bool table_rows_is_ahead(const struct table_rows *rows);
+
+/* The path, or "standard input". */
+const char *table_rows_name(const struct table_rows *rows);
+
 /* The line of the last row; how far through the file, 0 to 1, or -1 when not known. */
 long table_rows_line(const struct table_rows *rows);
 double table_rows_progress(const struct table_rows *rows);

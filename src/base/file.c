@@ -33,6 +33,12 @@ static size_t first_capacity(int fd, size_t bytes_max)
     return capacity > bytes_max ? bytes_max + 1 : capacity;
 }
 
+static enum status refuse_large(const char *path, size_t bytes_max, struct err *err)
+{
+    return err_set(err, STATUS_TOO_LARGE, "'%s' has more than %zu bytes", path,
+                   bytes_max);
+}
+
 static enum status read_all(int fd, const char *path, size_t bytes_max, char **content,
                             size_t *bytes, struct err *err)
 {
@@ -58,8 +64,7 @@ static enum status read_all(int fd, const char *path, size_t bytes_max, char **c
         used += (size_t)got;
         if (used > bytes_max) {
             free(buffer);
-            return err_set(err, STATUS_TOO_LARGE, "'%s' has more than %zu bytes", path,
-                           bytes_max);
+            return refuse_large(path, bytes_max, err);
         }
         if (used == capacity) {
             capacity = capacity > bytes_max / 2 ? bytes_max + 1 : capacity * 2;
@@ -78,15 +83,17 @@ static bool is_inherited(const char *path)
     return strncmp(path, "/dev/fd/", 8) == 0 || strcmp(path, "/dev/stdin") == 0;
 }
 
-/* Reading a pipe or a device may never end, so that only regular files are read. */
-static enum status check_regular(int fd, const char *path, struct err *err)
+/* Reading a pipe or a device may never end, so that only regular files are read; and none that says
+ * at once that it is too large. */
+static enum status check_file(int fd, const char *path, size_t bytes_max, struct err *err)
 {
     struct stat info;
 
     if (fstat(fd, &info) != 0)
         return failed(err, "look at", path);
     if (S_ISREG(info.st_mode))
-        return STATUS_OK;
+        return (size_t)info.st_size > bytes_max ? refuse_large(path, bytes_max, err)
+                                                : STATUS_OK;
     return err_set(err, STATUS_IO, "cannot read '%s': it is a %s, not a file", path,
                    S_ISDIR(info.st_mode)    ? "folder"
                    : S_ISFIFO(info.st_mode) ? "pipe"
@@ -109,7 +116,7 @@ enum status file_read(const char *path, size_t bytes_max, char **content, size_t
     if (fd < 0)
         return failed(err, "open", path);
     if (is_ours)
-        rc = check_regular(fd, path, err);
+        rc = check_file(fd, path, bytes_max, err);
     if (!rc)
         rc = read_all(fd, path, bytes_max, content, bytes, err);
     close(fd);

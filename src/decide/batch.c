@@ -32,6 +32,7 @@ struct batch_request {
     struct prepared_case *cases;
     int case_count;
     bool is_dry_run;
+    bool has_young; /* a budget among them has only just begun */
     char id[ID_BYTES];
     struct decision scratch;
 };
@@ -221,12 +222,13 @@ static enum status keep_one(struct action *one, struct commit *commit,
                             const struct prepared_case *item, struct decision *decision,
                             struct err *err)
 {
+    struct batch_request *request = one->request;
     enum status rc;
 
     id_make("dec_", commit->now_us, decision->id);
     rc = decision_keep(one, commit, decision, &item->asked, item->body, ENTRY_HOLD, err);
-    if (!rc)
-        prices_note(commit, &item->asked, decision);
+    if (!rc && prices_note(commit, &item->asked, decision))
+        request->has_young = true;
     return rc;
 }
 
@@ -340,6 +342,8 @@ static enum status decide_all(struct action *action, struct commit *commit,
         rc = decide_some(action, commit, plan, true, scratch, err);
     if (!rc)
         rc = decide_some(action, commit, plan, false, scratch, err);
+    if (!rc && request->has_young)
+        prices_renew_young(commit);
     return rc ? rc : answer_batch(action, commit, plan, &outcome, err);
 }
 

@@ -171,19 +171,18 @@ static double value_factor(const struct bundle *bundle, const double *row)
     return bundle->value_scale * row[bundle->value_feature];
 }
 
-static enum status check_finite(const struct bundle *bundle, int row,
-                                const double *numbers, const char *what, struct err *err)
+static enum status check_finite(const struct bundle *bundle, const double *numbers,
+                                const char *what, struct err *err)
 {
     for (int i = 0; i < bundle->arm_count; i++)
         if (!isfinite(numbers[i]))
-            return err_set(err, STATUS_INVALID,
-                           "row %d: the %s of arm '%s' is not finite", row, what,
+            return err_set(err, STATUS_INVALID, "the %s of arm '%s' is not finite", what,
                            bundle->arms[i].name);
     return STATUS_OK;
 }
 
 /* The value rule, and a look at what came out. */
-static enum status finish_row(const struct scorer *scorer, const double *row, int index,
+static enum status finish_row(const struct scorer *scorer, const double *row,
                               double *effects, double *costs, struct err *err)
 {
     const struct bundle *bundle = scorer->bundle;
@@ -192,11 +191,11 @@ static enum status finish_row(const struct scorer *scorer, const double *row, in
 
     for (int arm = 0; arm < bundle->arm_count; arm++)
         effects[arm] *= factor;
-    rc = check_finite(bundle, index, effects, "effect", err);
+    rc = check_finite(bundle, effects, "effect", err);
     if (rc || !costs)
         return rc;
     if (scorer->has_costs)
-        return check_finite(bundle, index, costs, "cost", err);
+        return check_finite(bundle, costs, "cost", err);
     for (int arm = 0; arm < bundle->arm_count; arm++)
         costs[arm] = NAN;
     return STATUS_OK;
@@ -224,13 +223,12 @@ static enum status score_blocks(const struct scorer *scorer, const double *rows,
         score_rows(scorer, block_rows, count, block_effects,
                    scorer->has_costs ? block_costs : NULL, room);
         for (size_t r = 0; r < (size_t)count; r++) {
-            enum status rc =
-                finish_row(scorer, block_rows + r * feature_count, first + (int)r,
-                           block_effects + r * arm_count,
-                           block_costs ? block_costs + r * arm_count : NULL, err);
+            enum status rc = finish_row(
+                scorer, block_rows + r * feature_count, block_effects + r * arm_count,
+                block_costs ? block_costs + r * arm_count : NULL, err);
 
             if (rc)
-                return rc;
+                return row_count > 1 ? err_wrap(err, "row %d", first + (int)r) : rc;
         }
     }
     return STATUS_OK;

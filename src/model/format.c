@@ -10,6 +10,13 @@ static const char *skip_spaces(const char *at, const char *end)
     return at;
 }
 
+/* LightGBM's dump for people has a version too, but as a text. */
+static bool is_dump(struct text key, struct json_scan *scan)
+{
+    return text_is(key, "tree_info") ||
+           (text_is(key, "version") && json_peek(scan) == JSON_KIND_STRING);
+}
+
 /* What a JSON object is, by the first of its members that only one format has. */
 static enum model_format json_format_of(const char *bytes, size_t count)
 {
@@ -45,6 +52,8 @@ static enum model_format json_format_of(const char *bytes, size_t count)
                    &err);
     json_enter_object(&scan, &level);
     while (json_member(&scan, &level, &key)) {
+        if (is_dump(key, &scan))
+            return MODEL_UNKNOWN;
         for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
             if (text_is(key, keys[i].key))
                 return keys[i].format;
@@ -70,9 +79,34 @@ enum model_format model_format_of(const char *bytes, size_t count)
     return MODEL_UNKNOWN;
 }
 
-static bool starts_with(const char *bytes, size_t count, const char *word)
+/* What people hand in instead of a model, by how it begins after spaces. */
+static const char *hint_of(const char *bytes, size_t count)
 {
-    return count >= strlen(word) && memcmp(bytes, word, strlen(word)) == 0;
+    static const struct {
+        const char *start, *hint;
+    } hints[] = {
+        {"binf", "XGBoost's old binary format is not supported; save the model as JSON"},
+        {"bs64", "XGBoost's old binary format is not supported; save the model as JSON"},
+        {"\x1f\x8b", "is compressed by gzip; decompress it first"},
+        {"PK\x03\x04", "is a ZIP archive; take the model out of it first"},
+        {"\xef\xbb\xbf", "begins with a byte order mark; save it without one"},
+        {"\x80", "looks like a Python pickle; save the model with save_model"},
+        {"{", "looks like a dump for people; save the model with save_model"},
+        {"[",
+         "is a list, as XGBoost's dump_model writes; save the model with save_model"},
+    };
+    const char *at = skip_spaces(bytes, bytes + count);
+    size_t left = (size_t)(bytes + count - at);
+
+    for (size_t i = 0; i < sizeof hints / sizeof *hints; i++) {
+        size_t length = strlen(hints[i].start);
+
+        if (left >= length && memcmp(at, hints[i].start, length) == 0)
+            return hints[i].hint;
+    }
+    return "neither a model of XGBoost (JSON, UBJ), LightGBM (text), CatBoost (JSON) nor "
+           "a "
+           "linear model";
 }
 
 enum status model_read(const char *text, size_t bytes, struct bundle_model *model,
@@ -101,14 +135,7 @@ enum status model_read(const char *text, size_t bytes, struct bundle_model *mode
     case MODEL_UNKNOWN:
         break;
     }
-    if (starts_with(text, bytes, "binf") || starts_with(text, bytes, "bs64"))
-        return err_set(
-            err, STATUS_INVALID,
-            "byte 0: XGBoost's old binary format is not supported; save the model "
-            "as JSON");
-    return err_set(err, STATUS_MALFORMED,
-                   "byte 0: neither a model of XGBoost (JSON, UBJ), LightGBM (text), "
-                   "CatBoost (JSON) nor a linear model");
+    return err_set(err, STATUS_MALFORMED, "byte 0: %s", hint_of(text, bytes));
 }
 
 void model_release(struct bundle_model *model)

@@ -36,7 +36,7 @@ static int values_of(struct manifest *manifest, json_t *json, const char *pointe
             is_good = value_of(bundle->feature_names[count],
                                json_array_get(json, (size_t)count), &values[count]);
     } else if (json_is_object(json) &&
-               json_object_size(json) <= (size_t)bundle->feature_count) {
+               json_object_size(json) <= BUNDLE_FEATURE_COUNT_MAX) {
         json_object_foreach(json, key, item)
         {
             is_good = is_good && value_of(key, item, &values[count]);

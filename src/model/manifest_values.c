@@ -81,6 +81,23 @@ const char *manifest_name(struct manifest *manifest, json_t *object, const char 
     return NULL;
 }
 
+/* "'tua' is none of tau, mu0, mu1"; a word without letters stands for none at all. */
+static void refuse_choice(struct manifest *manifest, const char *place, const char *text,
+                          const char *const *words)
+{
+    char list[160] = "";
+    size_t used = 0;
+
+    for (; *words && used < sizeof list; words++)
+        if (**words)
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s",
+                                     used ? ", " : "", *words);
+    if (text)
+        manifest_fault(manifest, "bad_value", place, "'%.30s' is none of %s", text, list);
+    else
+        manifest_fault(manifest, "bad_value", place, "must be one of %s", list);
+}
+
 int manifest_choice(struct manifest *manifest, json_t *object, const char *pointer,
                     const char *key, const char *const *words)
 {
@@ -94,7 +111,7 @@ int manifest_choice(struct manifest *manifest, json_t *object, const char *point
         if (strcmp(words[i], text) == 0)
             return i;
     pointer_of(place, "%s/%s", pointer, key);
-    manifest_fault(manifest, "bad_value", place, "is none of the known words");
+    refuse_choice(manifest, place, text, words);
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /* xgboost_check.c - what several members of an XGBoost file say together, and the forest
  * they make. */
 #include "model/objective.h"
+#include "model/scalar.h"
 #include "model/xgboost_reader.h"
 
 #include <math.h>
@@ -205,20 +206,21 @@ static enum status base_score_read(struct text text, enum base_space space,
     if (json_peek(&scan) == JSON_KIND_ARRAY) {
         json_enter_array(&scan, &level);
         while (!rc && json_item(&scan, &level)) {
-            if (!json_double(&scan, &score))
+            if (!scalar_double(&scan, &score))
                 break;
             if (count < forest->group_count)
                 rc = base_margin_of(space, score, &forest->base_margin[count], err);
             count++;
         }
-    } else if (json_double(&scan, &score)) {
+    } else if (scalar_double(&scan, &score)) {
         count = 1;
         rc = base_margin_of(space, score, &forest->base_margin[0], err);
     }
     if (rc)
         return rc;
     if (json_scan_end(&scan))
-        return err_wrap(err, "base_score");
+        return err_set(err, STATUS_INVALID, "base_score: '%.*s' is not a number",
+                       TEXT_ARG(scalar_shown(text)));
     if (count != 1 && count != forest->group_count)
         return err_set(err, STATUS_INVALID, "base_score: %d numbers for %d outputs",
                        count, forest->group_count);

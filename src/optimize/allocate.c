@@ -111,26 +111,22 @@ static enum status search_small(struct work *work, bool *is_exact, struct err *e
     return rc;
 }
 
-static bool is_close(const struct work *work)
+static bool is_close(const struct work *work, double gap)
 {
-    return gap_of(work) <= GAP_SMALL * fabs(work->bound);
+    return gap_of(work) < fmax(1, gap * fabs(work->bound)); /* values are whole */
 }
 
-/* Large ones: where one budget is short, few requests near the price can use it up; where many are,
- * pairs find more in less time. */
+/* Moves and pairs of them first: where one budget is short and they leave much, a search. */
 static enum status improve_large(struct work *work, bool *is_exact, struct err *err)
 {
-    static const struct search_effort effort = {50, 20, false}, more = {400, 60, false};
-    bool is_one = work->problem->budget_count == 1;
+    static const struct search_effort effort = {400, 60, false};
     enum status rc = STATUS_OK;
 
-    if (is_one && !is_close(work))
-        rc = search_improve(work, &effort, is_exact, err);
-    if (!rc && !*is_exact && !is_close(work))
+    if (!is_close(work, GAP_SMALL))
         rc = swap_improve(work, err);
-    if (!rc && is_one && gap_of(work) > GAP_MIDDLE * fabs(work->bound))
-        rc = search_improve(work, &more, is_exact, err);
-    if (!rc && gap_of(work) > GAP_LARGE * fabs(work->bound))
+    if (!rc && work->problem->budget_count == 1 && !is_close(work, GAP_MIDDLE))
+        rc = search_improve(work, &effort, is_exact, err);
+    if (!rc && !is_close(work, GAP_LARGE))
         rc = recover_single(work, err);
     return rc;
 }

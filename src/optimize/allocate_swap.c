@@ -2,31 +2,30 @@
  * those no price would choose among them. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "optimize/allocate_work.h"
 
-enum { MOVE_COUNT_MAX = 256, SWEEP_COUNT_MAX = 40 };
-
-enum { CELL_EFFORT = 10, DOWN_EFFORT = 5 }; /* of a move up */
-
-/* Another action for a request. */
-struct move {
-    int64_t cost, value; /* more than now; either sign */
-    int64_t request;
-    double loss; /* of value at the price */
-    int32_t action, cell;
+enum {
+    MOVE_COUNT_MAX = 256,
+    MOVE_COUNT_ONE = 64, /* of one budget: pairs do the rest */
+    SWEEP_COUNT_MAX = 40,
+    SWEEP_COUNT_ONE = 2,
+    PAIRS_COUNT_MAX = 8,
+    CELL_EFFORT = 10, /* of a move up */
+    DOWN_EFFORT = 5,
 };
 
 /* The moves of least loss: as a heap while they are collected, the worst on top; then by falling
  * value. */
 struct moves {
     struct move *items;
-    int count;
+    int count, room;
 };
 
 struct swap {
     struct work *work;
-    struct moves ups;   /* worth more */
+    struct moves ups;   /* worth more; room for both */
     struct moves downs; /* not worth more, but cheaper */
     bool *is_allowed;   /* (cell) */
     int64_t *requests;  /* whose moves are collected; none yet: all */
@@ -74,9 +73,15 @@ static void heap_rise(struct move *heap, int at)
     heap[at] = move;
 }
 
+/* Whether a move of this loss is certainly not kept. */
+static bool is_full(const struct moves *moves, double loss)
+{
+    return moves->count == moves->room && loss > moves->items[0].loss;
+}
+
 static void keep(struct moves *moves, const struct move *move)
 {
-    if (moves->count < MOVE_COUNT_MAX) {
+    if (moves->count < moves->room) {
         moves->items[moves->count++] = *move;
         heap_rise(moves->items, moves->count - 1);
     } else if (is_worse(&moves->items[0], move)) {
@@ -95,15 +100,12 @@ static void collect_of(struct swap *swap, int64_t request)
     int32_t now = work->choices[request], cell = problem->cells[request];
 
     for (int j = 0; j < count; j++) {
-        struct move move = {
-            costs[j] - costs[now], values[j] - values[now], request, 0, j, cell,
-        };
+        int64_t cost = costs[j] - costs[now], value = values[j] - values[now];
+        double loss = work->mus[cell] * (double)cost - (double)value;
+        struct moves *moves = value > 0 ? &swap->ups : &swap->downs;
 
-        move.loss = work->mus[cell] * (double)move.cost - (double)move.value;
-        if (move.value > 0)
-            keep(&swap->ups, &move);
-        else if (move.cost < 0)
-            keep(&swap->downs, &move);
+        if ((value > 0 || cost < 0) && !is_full(moves, loss))
+            keep(moves, &(struct move){cost, value, request, loss, j, cell});
     }
 }
 
@@ -250,27 +252,57 @@ static bool sweep(struct swap *swap)
     return is_better;
 }
 
+static int by_loss(const void *a, const void *b)
+{
+    const struct move *x = a, *y = b;
+
+    if (x->loss != y->loss)
+        return x->loss < y->loss ? -1 : 1;
+    return by_value(a, b);
+}
+
+/* Pairs of pairs of the moves that lose least, both ways. */
+static void combine(struct swap *swap)
+{
+    double gap = swap->work->bound - (double)choices_value(swap->work), gain = 1;
+
+    for (int i = 0; gain > 0 && gap >= 1 && i < PAIRS_COUNT_MAX; i++) {
+        collect(swap);
+        memcpy(swap->ups.items + swap->ups.count, swap->downs.items,
+               (size_t)swap->downs.count * sizeof *swap->downs.items);
+        swap->ups.count += swap->downs.count;
+        qsort(swap->ups.items, (size_t)swap->ups.count, sizeof *swap->ups.items, by_loss);
+        gain = (double)pairs_improve(swap->work, swap->ups.items, swap->ups.count);
+        gap -= gain;
+    }
+}
+
 enum status swap_improve(struct work *work, struct err *err)
 {
+    bool is_one = work->problem->budget_count == 1, is_better = true;
     struct swap swap = {
         .work = work,
-        .ups.items = calloc(MOVE_COUNT_MAX, sizeof *swap.ups.items),
+        .ups.room = is_one ? MOVE_COUNT_ONE : MOVE_COUNT_MAX,
+        .downs.room = is_one ? MOVE_COUNT_ONE : MOVE_COUNT_MAX,
+        .ups.items = calloc(2 * MOVE_COUNT_MAX, sizeof *swap.ups.items),
         .downs.items = calloc(MOVE_COUNT_MAX, sizeof *swap.downs.items),
         .is_allowed =
             calloc((size_t)work->problem->cell_count + 1, sizeof *swap.is_allowed),
         .requests = calloc(2 * MOVE_COUNT_MAX, sizeof *swap.requests),
     };
+    int sweep_count = is_one ? SWEEP_COUNT_ONE : SWEEP_COUNT_MAX;
     enum status rc = STATUS_OK;
-    bool is_better = true;
 
     if (!swap.ups.items || !swap.downs.items || !swap.is_allowed || !swap.requests)
         rc = err_set(err, STATUS_EXHAUSTED, "no memory for swaps");
-    for (int i = 0; !rc && is_better && i < SWEEP_COUNT_MAX; i++) {
+    for (int i = 0; !rc && is_better && i < sweep_count; i++) {
         collect(&swap);
         order(&swap.ups);
         order(&swap.downs);
         is_better = sweep(&swap);
     }
+    if (!rc && is_one)
+        combine(&swap);
     free(swap.ups.items);
     free(swap.downs.items);
     free(swap.is_allowed);

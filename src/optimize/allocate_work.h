@@ -130,7 +130,20 @@ enum status recover(struct work *work, struct err *err);
 /* All on the cheapest but the one with most to win: where one big action beats many small ones. */
 enum status recover_single(struct work *work, struct err *err);
 
-/* allocate_swap.c: better choices one and two at a time, until there is none among the likeliest. */
+/* Another action for a request. */
+struct move {
+    int64_t cost, value; /* more than now; either sign */
+    int64_t request;
+    double loss; /* of value at the price */
+    int32_t action, cell;
+};
+
+/* allocate_pairs.c: of one budget, make those of the first moves that are worth most together; a
+ * few dozen are looked at. Returns what they gain; 0 when no four of them gain anything. */
+int64_t pairs_improve(struct work *work, const struct move *moves, int move_count);
+
+/* allocate_swap.c: better choices one and two at a time, of one budget up to four, until there is
+ * none among the likeliest or values, which are whole, leave no room for one. */
 enum status swap_improve(struct work *work, struct err *err);
 
 /* allocate_search.c: better choices of all that can matter together. Sets *is_exact when none is

@@ -455,6 +455,14 @@ enum status csv_next(struct csv *csv, bool *has_row, struct err *err)
                    csv->input->name, csv->line, csv->field_count, csv->column_count);
 }
 
+bool csv_is_ahead(const struct csv *csv)
+{
+    const struct input *input = csv->input;
+
+    return csv->has_row_ahead || input->is_at_end ||
+           memchr(input->at, '\n', (size_t)(input->end - input->at));
+}
+
 struct text csv_text(const struct csv *csv, int column)
 {
     return csv->fields[column];

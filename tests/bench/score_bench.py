@@ -180,6 +180,21 @@ def versus(peer):
     return f"{us(peer['ns']):>9} {peer['ratio']:>6.1f}x {goal:>7} {verdict(peer['is_met']):>4}"
 
 
+def falls_short(report):
+    """A line for every goal that is not met, for docs/benchmarks.md to explain."""
+    lines = [f"{row['model']}, rows {row['rows']}{' cold' if row['is_cold'] else ''}, beside {name}: "
+             f"{peer['ratio']:.1f}x of {peer['goal']:g}x, {1 - peer['ratio'] / peer['goal']:.0%} short"
+             for row in report["models"]
+             for name, peer in (("XGBoost", row["xgboost"]), ("compiled", row["ifelse"]))
+             if peer["is_met"] is False]
+    own = report["own"]
+    if not own["four_arms_is_met"]:
+        lines.append(f"four arms: {own['four_arms_p50_us']:.2f} us of {own['four_arms_goal_us']}")
+    if not own["load_is_met"]:
+        lines.append(f"500 trees read: {own['load_500_trees_ms']:.1f} ms of {own['load_goal_ms']}")
+    return ["falls short:"] + lines if lines else ["every goal is met"]
+
+
 def text(report):
     host = report["machine"]
     lines = [
@@ -203,6 +218,8 @@ def text(report):
         f"p99 {own['four_arms_p99_us']:.2f} us",
         f"500 trees read, checked and compiled: {own['load_500_trees_ms']:.1f} ms "
         f"(goal <= {own['load_goal_ms']}: {verdict(own['load_is_met'])})",
+        "",
+        *falls_short(report),
     ]
     swaps = report.get("swaps")
     if swaps:

@@ -238,6 +238,32 @@ static void a_model_file_cut_short_is_refused(void **state)
     assert_int_equal(audit_event_count(), before);
 }
 
+static void what_is_handed_in_for_a_model_is_called_by_its_name(void **state)
+{
+    static const struct {
+        const char *content, *word;
+    } files[] = {
+        {"\x1f\x8b\x08", "gzip"},
+        {"\xef\xbb\xbf{}", "byte order mark"},
+        {"\x80\x04\x95", "pickle"},
+        {"[{\"nodeid\": 0, \"leaf\": 1}]", "dump_model"},
+        {"{\"name\": \"tree\", \"version\": \"v4\", \"tree_info\": []}", "dump"},
+        {"{\"format\": \"redress-bundle/1\", \"name\": \"m\"}", "folder around it"},
+        {"hello", "neither a model"},
+    };
+    char path[512];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/none.json", stage.folder);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        write_text(path, files[i].content);
+        REFUSED(1, path, files[i].word, "model", "check", path);
+    }
+    write_text(path, "[]");
+    REFUSED(1, path, "expected an object", "model", "push", "x", path, "--data",
+            stage.folder);
+}
+
 /* A table in the stage's folder. */
 static const char *write_rows(const char *text)
 {
@@ -268,6 +294,12 @@ static void rows_that_do_not_fit_a_model_are_refused_by_line_and_column(void **s
     ROWS_REFUSED("columns 15 and 16", "'issue'", SAMPLE_COLUMNS ",issue\n");
     ROWS_REFUSED("no column 'tenure_days'\n", NULL, "a,b\n");
     ROWS_REFUSED("line 1", "numbers", "1,2,3\n");
+    ROWS_REFUSED(
+        "rows.csv line 3: the effect of arm", NULL,
+        SAMPLE_COLUMNS "\n" SAMPLE_ROW(
+            "1", "quality") "\n"
+                            "inf,1,900,0,0,5,0,3,4,0,1,2,1,chat,quality\n" SAMPLE_ROW(
+                                "1", "quality") "\n");
     REFUSED(1, "1 column,", "15 inputs", "model", "score",
             "models/credit_linear/credit_500.linear.json", "--no-header", "--rows",
             write_rows("7\n"));
@@ -339,6 +371,7 @@ int main(void)
         cmocka_unit_test(a_folder_that_is_not_empty_is_no_place_for_a_demo),
         cmocka_unit_test(a_database_that_is_none_is_left_alone),
         cmocka_unit_test(a_model_file_cut_short_is_refused),
+        cmocka_unit_test(what_is_handed_in_for_a_model_is_called_by_its_name),
         cmocka_unit_test(rows_that_do_not_fit_a_model_are_refused_by_line_and_column),
         cmocka_unit_test(cells_mean_the_same_however_tools_write_them),
         cmocka_unit_test(categories_that_nobody_knows_are_counted_aloud),

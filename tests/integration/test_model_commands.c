@@ -1,5 +1,5 @@
-/* test_model_commands.c - redress model check and model score, the program: what they print of small
- * models is what was worked out by hand. */
+/* test_model_commands.c - redress model check and model score, the program: what they print of
+ * small models is what was worked out by hand. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +16,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { ARGUMENT_COUNT_MAX = 12, LONG_ROW_COUNT = 601 };
 
@@ -185,6 +190,8 @@ static void rows_before_a_bad_line_are_scored_and_the_line_is_named(void **)
         {"linear", "a,b\n1,2\n1,2\n1\n", "-3.5\n-3.5\n", "line 4"},
         {"bundle", "tenure,issue,vip\n3,late,true\n,late,true\n", "big,small\n64,32\n",
          "line 3: 'tenure' must not be missing"},
+        {"bundle", "tenure,issue,vip\n3,late,true\ninf,late,true\n3,late,true\n",
+         "big,small\n64,32\n", "standard input line 3: the effect of arm"},
     };
     const char *const more[] = {NULL};
 
@@ -241,6 +248,39 @@ static void what_a_model_cannot_give_is_refused_before_anything_is_printed(void 
     }
 }
 
+static void a_row_is_scored_while_the_next_is_waited_for(void **)
+{
+    enum { WAIT_MS = 60000 };
+    char model[PATH_BYTES], rows[PATH_BYTES], scores[64] = "";
+    const char *const arguments[] = {"model",  "score", model, "--no-header",
+                                     "--rows", rows,    NULL};
+    struct pollfd reader;
+    int ends[2], writer, status;
+    pid_t pid;
+
+    path_of(model, "%s/xgboost", folder);
+    path_of(rows, "%s/rows", folder);
+    assert_int_equal(mkfifo(rows, 0600), 0);
+    assert_int_equal(pipe(ends), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        _exit(program_run(arguments, NULL, NULL));
+    }
+    close(ends[1]);
+    writer = open(rows, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(write(writer, "0,0\n", 4), 4);
+    reader = (struct pollfd){.fd = ends[0], .events = POLLIN};
+    assert_int_equal(poll(&reader, 1, WAIT_MS), 1);
+    assert_true(read(ends[0], scores, sizeof scores - 1) > 0);
+    assert_string_equal(scores, "1.25\n");
+    close(writer);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    close(ends[0]);
+}
+
 /* ---- model check ---- */
 
 static void check_says_what_a_model_is(void **)
@@ -256,7 +296,9 @@ static void check_says_what_a_model_is(void **)
          {"format     lightgbm-text\n", "trees      1 in 1 rounds, 5 nodes",
           "features   2 (tenure, orders)\n", "outputs    1\n"}},
         {"catboost", {"format     catboost-json\n", "features   1 (x)\n"}},
-        {"gblinear", {"leaves: none\n", "predictions by softmax\n", "outputs    2\n"}},
+        {"gblinear",
+         {"trees      none: it is linear (gblinear)\n", "predictions by softmax\n",
+          "outputs    2\n"}},
         {"linear",
          {"format     redress-linear/1\n", "link       sigmoid\n",
           "features   2 (a, b)\n"}},
@@ -280,6 +322,44 @@ static void check_says_what_a_model_is(void **)
         free(output);
         free(messages);
     }
+}
+
+/* The first block of code that begins like this, cut out of a document. */
+static char *cut_out(const char *document, const char *start)
+{
+    char *text, *block, *copy;
+    size_t bytes;
+
+    assert_int_equal(file_read(document, 1 << 20, &text, &bytes, NULL), STATUS_OK);
+    block = strstr(text, start);
+    assert_non_null(block);
+    copy = strndup(block, (size_t)(strstr(block, "```") - block));
+    free(text);
+    return copy;
+}
+
+static void the_manifest_of_the_document_makes_a_bundle(void **)
+{
+    static const char model[] =
+        "{\"format\":\"redress-linear/1\",\"features\":[\"tenure_days\",\"issue\"],"
+        "\"weights\":[0.3,20],\"intercept\":3}";
+    char *manifest =
+        cut_out("docs/sample-models.md", "{\n  \"format\": \"redress-bundle/1\"");
+    const char *const more[] = {NULL};
+    char path[PATH_BYTES], *output, *messages;
+
+    path_of(path, "%s/%s", folder, "documented");
+    assert_int_equal(folder_make(path, 0700, NULL), STATUS_OK);
+    path_of(path, "%s/%s", folder, "documented/manifest.json");
+    assert_int_equal(file_write(path, manifest, strlen(manifest), 0600, NULL), STATUS_OK);
+    path_of(path, "%s/%s", folder, "documented/credit_500.json");
+    assert_int_equal(file_write(path, model, strlen(model), 0600, NULL), STATUS_OK);
+    if (run_model("check", "documented", more, NULL, &output, &messages))
+        fail_msg("%s", messages);
+    assert_non_null(strstr(output, "examples   1, all reproduced"));
+    free(output);
+    free(messages);
+    free(manifest);
 }
 
 static void check_says_the_same_as_json(void **)
@@ -350,7 +430,9 @@ int main(void)
         cmocka_unit_test(a_long_table_is_scored_row_by_row),
         cmocka_unit_test(rows_before_a_bad_line_are_scored_and_the_line_is_named),
         cmocka_unit_test(what_a_model_cannot_give_is_refused_before_anything_is_printed),
+        cmocka_unit_test(a_row_is_scored_while_the_next_is_waited_for),
         cmocka_unit_test(check_says_what_a_model_is),
+        cmocka_unit_test(the_manifest_of_the_document_makes_a_bundle),
         cmocka_unit_test(check_says_the_same_as_json),
         cmocka_unit_test(check_lists_the_parts_of_a_bundle_as_json),
     };

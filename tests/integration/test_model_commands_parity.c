@@ -1,5 +1,5 @@
-/* test_model_commands_parity.c - what redress model score prints of every model beside the tree, and of
- * those that XGBoost trains now, on this machine, is what the library that trained it says. */
+/* test_model_commands_parity.c - what redress model score prints of every model beside the tree,
+ * and of those that XGBoost trains now, on this machine, is what the library that trained it says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -309,6 +309,30 @@ static void bad_input_is_refused_with_its_line_and_field(void **state)
         {HEAD "{\"at\":0.5,\"budgets\":[\"a\"],\"actions\":[" FREE "]}\n"
               "{\"at\":0.4,\"budgets\":[\"a\"],\"actions\":[" FREE "]}\n",
          "line 3:", "at"},
+        {"{\"budgets\":[{\"id\":\"a\",\"limit\":1}],\"budgets\":[{\"id\":\"b\",\"limit\":"
+         "1}]}\n",
+         "line 1: budgets:", "is there twice"},
+        {"{\"forecast_cases\":1,\"budgets\":[{\"id\":\"a\",\"limit\":1}],\"forecast_"
+         "cases\":2}\n",
+         "line 1: forecast_cases:", "is there twice"},
+        {"{\"budgets\":[{\"id\":\"a\",\"limit\":1,\"id\":\"b\"}]}\n",
+         "line 1: budgets/0/id:", "is there twice"},
+        {"{\"budgets\":[{\"id\":\"a\",\"limit\":1,\"limit\":2}]}\n",
+         "line 1: budgets/0/limit:", "is there twice"},
+        {HEAD "{\"at\":0.1,\"at\":0.2,\"budgets\":[\"a\"],\"actions\":[" FREE "]}\n",
+         "line 2: at:", "is there twice"},
+        {HEAD "{\"at\":0.1,\"budgets\":[\"a\"],\"actions\":[" FREE
+              "],\"budgets\":[\"a\"]}\n",
+         "line 2: budgets:", "is there twice"},
+        {HEAD "{\"at\":0.1,\"budgets\":[\"a\"],\"actions\":[" FREE "],\"actions\":[" FREE
+              "]}\n",
+         "line 2: actions:", "is there twice"},
+        {HEAD "{\"at\":0.1,\"budgets\":[\"a\"],\"actions\":[{\"cost\":1,\"value\":0,"
+              "\"cost\":0}]}\n",
+         "line 2: actions/0/cost:", "is there twice"},
+        {HEAD "{\"at\":0.1,\"budgets\":[\"a\"],\"actions\":[{\"value\":1,\"cost\":0,"
+              "\"value\":0}]}\n",
+         "line 2: actions/0/value:", "is there twice"},
         {HEAD "{\"at\":0.1,\"budgets\":[\"a\"],\"acti", "line 2: line:", "end"},
     };
     const char *path = path_of("bad.ndjson"), *trace = path_of("none.ndjson");

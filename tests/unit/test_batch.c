@@ -92,6 +92,12 @@ static void cases_share_what_none_would_leave_alone(void **state)
     assert_int_equal(reply.status, 201);
     for (int i = 0; i < 3; i++)
         assert_int_equal(amount_of(&reply, i), 500);
+    /* Alone it would have had 2400 of net value, so it has 1300. */
+    assert_string_equal(string_at(reply.json, "decisions/0/reasons/2/code"),
+                        "BUDGET_PRICE");
+    assert_float_equal(
+        json_number_value(at(reply.json, "decisions/0/reasons/2/contribution")), -1100,
+        1e-6);
     assert_true(json_is_true(at(reply.json, "optimal")));
     assert_int_equal(remaining(running), 0);
     api_reply_free(&reply);

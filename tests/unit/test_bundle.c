@@ -111,6 +111,35 @@ static void every_fault_of_a_manifest_has_its_pointer(void **)
     }
 }
 
+static void words_that_nobody_knows_are_said_beside_the_known_ones(void **)
+{
+    static const struct {
+        const char *from, *to, *message;
+    } edits[] = {
+        {"redress-bundle/1", "redress-bundle/2",
+         "'redress-bundle/2' is none of redress-bundle/1"},
+        {"\"type\":\"float\"", "\"type\":\"double\"",
+         "'double' is none of float, category, bool"},
+        {"\"type\":\"float\"", "\"type\":7", "must be one of float, category, bool"},
+        {"\"role\":\"mu0\"", "\"role\":\"mu\"", "'mu' is none of tau, mu0, mu1,"},
+        {"{\"tenure\":1}", "{\"tenure\":1,\"age\":2,\"vip\":true,\"issue\":\"late\"}",
+         "/features/age: is not in the model"},
+    };
+
+    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+        char *text = text_replaced(bundle_small, edits[i].from, edits[i].to);
+        struct bundle *bundle = NULL;
+        struct err err;
+
+        err_clear(&err);
+        assert_int_equal(bundle_read_json(text, strlen(text), &bundle, &err),
+                         STATUS_INVALID);
+        if (!strstr(err.text, edits[i].message))
+            fail_msg("'%s' does not say '%s'", err.text, edits[i].message);
+        free(text);
+    }
+}
+
 static void broken_containers_are_refused(void **)
 {
     static const char *const texts[] = {
@@ -274,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_bundle_is_read_with_arms_by_rising_dose),
         cmocka_unit_test(every_fault_of_a_manifest_has_its_pointer),
+        cmocka_unit_test(words_that_nobody_knows_are_said_beside_the_known_ones),
         cmocka_unit_test(broken_containers_are_refused),
         cmocka_unit_test(a_row_is_made_of_the_features_that_were_sent),
         cmocka_unit_test(unknown_and_mistyped_features_are_faults),

@@ -65,6 +65,9 @@ static void unsound_files_are_refused(void **)
     } files[] = {
         {"{}", "format: is missing"},
         {"{\"format\":\"redress-linear/2\",\"weights\":[1]}", "is not redress-linear/1"},
+        {"{\"format\":\"redress-bundle/1\"}", "the folder around it"},
+        {"{\"format\":\"redress-linear/1\",\"weights\":[\"zz\"]}",
+         "weights[0]: expected a number"},
         {"{\"format\":\"redress-linear/1\"}", "weights: are missing"},
         {"{\"format\":\"redress-linear/1\",\"weights\":[]}", "weights: are missing"},
         {"{\"format\":\"redress-linear/1\",\"weights\":[[]]}", "weights: are missing"},
