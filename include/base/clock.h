@@ -49,6 +49,9 @@ static inline int64_t clock_monotonic_us(const struct clock *clock)
     return clock->monotonic_us(clock->context);
 }
 
+/* Time the processor has spent on the calling thread, in nanoseconds. */
+int64_t clock_thread_ns(void);
+
 enum { TIME_TEXT_BYTES = sizeof "2026-11-20T18:02:11.123456Z" };
 
 /* Microseconds as RFC 3339, with a fraction of six digits unless it is zero. Moments

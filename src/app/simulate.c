@@ -223,6 +223,25 @@ static int settle(const struct command_usage *usage, struct command_run *run)
     return OPTIONS_GO_ON;
 }
 
+static int run_command(struct command_run *run)
+{
+    enum status rc;
+    int code;
+
+    err_clear(&run->err);
+    rc = load_exploration(run);
+    if (!rc)
+        rc = load(run);
+    if (!rc)
+        rc = run_all(run);
+    end_progress(run);
+    if (!rc)
+        rc = tell(run);
+    code = rc ? command_failed(&run->err) : EXIT_DONE;
+    run_free(run);
+    return code;
+}
+
 static int simulate_pacing(int argc, char **argv)
 {
     struct request request = {.case_count = 100000, .budget_count = 1, .seed = 1};
@@ -292,24 +311,10 @@ static int simulate_pacing(int argc, char **argv)
     struct command_run run = {.request = &request,
                               .started_us = clock_monotonic_us(&system_clock)};
     int code = options_parse(&usage, argc, argv, positionals);
-    enum status rc;
 
     if (code == OPTIONS_GO_ON)
         code = settle(&usage, &run);
-    if (code != OPTIONS_GO_ON)
-        return code;
-    err_clear(&run.err);
-    rc = load_exploration(&run);
-    if (!rc)
-        rc = load(&run);
-    if (!rc)
-        rc = run_all(&run);
-    end_progress(&run);
-    if (!rc)
-        rc = tell(&run);
-    code = rc ? command_failed(&run.err) : EXIT_DONE;
-    run_free(&run);
-    return code;
+    return code == OPTIONS_GO_ON ? run_command(&run) : code;
 }
 
 int command_simulate(int argc, char **argv)

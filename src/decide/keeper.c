@@ -113,14 +113,6 @@ static void save_traffic(struct keeper *keeper)
         log_event(LOG_WARN, "traffic_not_saved", LOG_TEXT("detail", err.text));
 }
 
-static int64_t thread_us(void)
-{
-    struct timespec used;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-    return used.tv_sec * SECOND_US + used.tv_nsec / 1000;
-}
-
 /* Prices that are asked for faster than they can be solved do not keep the machine from deciding. */
 static void *price_thread(void *argument)
 {
@@ -128,7 +120,7 @@ static void *price_thread(void *argument)
     int64_t saved_at_us = clock_monotonic_us(&system_clock);
 
     while (!atomic_load(&keeper->is_over)) {
-        int64_t used_us = thread_us(), now_us = clock_monotonic_us(&system_clock);
+        int64_t used_ns = clock_thread_ns(), now_us = clock_monotonic_us(&system_clock);
 
         bool is_solved = solve_prices(keeper);
 
@@ -136,9 +128,9 @@ static void *price_thread(void *argument)
             save_traffic(keeper);
             saved_at_us = now_us;
         }
-        if (!sleep_ms(keeper, is_solved
-                                  ? (int)(REST_FACTOR * (thread_us() - used_us) / 1000)
-                                  : REST_MS_AFTER_TROUBLE))
+        if (!sleep_ms(keeper, is_solved ? (int)(REST_FACTOR *
+                                                (clock_thread_ns() - used_ns) / 1000000)
+                                        : REST_MS_AFTER_TROUBLE))
             break;
         prices_wait(service_prices(keeper->service), keeper->price_interval_ms * 1000LL);
     }

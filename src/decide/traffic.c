@@ -354,14 +354,6 @@ static struct pacer_budget pacer_budget_of(const struct budget *budget)
                                  .case_count = budget->case_count};
 }
 
-static int64_t thread_us(void)
-{
-    struct timespec used;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-    return used.tv_sec * SECOND_US + used.tv_nsec / 1000;
-}
-
 int64_t traffic_solve_us(struct traffic *traffic)
 {
     int64_t us;
@@ -387,7 +379,7 @@ static enum status solve(struct traffic *traffic, int64_t now_us,
 {
     struct matching matching = {traffic, budgets, budget_count};
     struct pacer_budget *paced = calloc((size_t)budget_count + 1, sizeof *paced);
-    int64_t began_us;
+    int64_t began_ns;
     enum status rc;
 
     if (!paced)
@@ -396,12 +388,12 @@ static enum status solve(struct traffic *traffic, int64_t now_us,
         paced[i] = pacer_budget_of(&budgets[i]);
     pthread_mutex_lock(&traffic->pacer_lock);
     (void)learn(traffic, is_in_transaction);
-    began_us = thread_us();
+    began_ns = clock_thread_ns();
     rc = pacer_solve(traffic->pacer, now_us, paced, budget_count, budgets_of, &matching,
                      outlooks, err);
     if (!rc)
         await(traffic, pacer_case_count(paced, outlooks, budget_count),
-              thread_us() - began_us);
+              (clock_thread_ns() - began_ns) / 1000);
     pthread_mutex_unlock(&traffic->pacer_lock);
     free(paced);
     return rc;
