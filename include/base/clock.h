@@ -23,9 +23,9 @@ struct clock {
 /* The machine's clocks. */
 extern const struct clock system_clock;
 
-/* The wall clock as money needs it: it does not follow a clock that is set. Small corrections (up to
- * STEADY_STEP_US) are taken over, larger ones are logged and left until the next start; it
- * never goes back. Time that the machine slept counts. */
+/* The wall clock as money needs it: it does not follow a clock that is set. Small
+ * corrections (up to STEADY_STEP_US) are taken over, larger ones are logged and left
+ * until the next start; it never goes back. Time that the machine slept counts. */
 extern const struct clock steady_clock;
 
 #define STEADY_STEP_US (5 * SECOND_US)
@@ -48,6 +48,9 @@ static inline int64_t clock_monotonic_us(const struct clock *clock)
 {
     return clock->monotonic_us(clock->context);
 }
+
+/* Time the processor has spent on the calling thread, in nanoseconds. */
+int64_t clock_thread_ns(void);
 
 enum { TIME_TEXT_BYTES = sizeof "2026-11-20T18:02:11.123456Z" };
 

@@ -64,6 +64,8 @@ struct chore {
 };
 enum status service_chore(struct service *service, struct chore *chore, struct err *err);
 
+bool service_has_keepers(const struct service *service);
+
 /* NULL when all is well, else what is not, for /readyz. */
 const char *service_trouble(const struct service *service);
 

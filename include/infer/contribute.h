@@ -15,9 +15,9 @@ enum { CONTRIBUTE_DEPTH_MAX = 256 }; /* of a tree */
 
 /* row (feature_count) -> contributions (group, feature_count + 1), the last one is the base: the
  * score that is expected when nothing is known. Their sum is forest_raw's score. As XGBoost's
- * predict(pred_contribs=True), in double; of a linear booster weight times value, and 0 where it is
- * missing. INVALID for vectors or lines as leaves, CatBoost, a forest without covers, a deeper tree,
- * or numbers so odd that one is not finite. */
+ * predict(pred_contribs=True), in double; of a linear booster weight times value, and 0 where it
+ * is missing. INVALID for vectors or lines as leaves, CatBoost, a forest without covers, a deeper
+ * tree, or numbers so odd that one is not finite. */
 enum status contribute_forest(const struct forest *forest, const double *row,
                               double *contributions, struct err *err);
 

@@ -21,9 +21,9 @@ enum {
     FOREST_NODE_COUNT_MAX = 2500000, /* over all trees: about 100 MB */
     FOREST_GROUP_COUNT_MAX = 4096,
     FOREST_CATEGORY_WORD_COUNT_MAX = 4 << 20, /* over all trees: 16 MB of bit sets */
-    FOREST_VALUE_COUNT_MAX = 8 << 20,         /* of vector leaves over all trees: 64 MB */
-    FOREST_TERM_COUNT_MAX = 4 << 20,          /* of linear leaves over all trees: 64 MB */
-    MODEL_BYTES_MAX = 256 << 20,              /* of a model file */
+    FOREST_VALUE_COUNT_MAX = 4 << 20,         /* of vector leaves over all trees: 32 MB */
+    FOREST_TERM_COUNT_MAX = 2 << 20,          /* of linear leaves over all trees: 32 MB */
+    MODEL_BYTES_MAX = 64 << 20,               /* of a model file */
 };
 
 /* How a split compares.

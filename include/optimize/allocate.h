@@ -32,6 +32,12 @@ struct allocation {
     int32_t cell_count;
     const int64_t *limits; /* (budget): >= 0 */
     int32_t budget_count;
+
+    /* How much work may go into prices and into better choices, in steps of about a nanosecond; 0:
+     * as much as it takes. Counted, not timed, so that the answer is the same on every machine. A
+     * bound that took less work is no less a bound. On top comes a time in proportion to the
+     * actions; from 6000 requests on, prices are solved several times, each with half of it. */
+    int64_t effort_max;
 };
 
 struct allocation_result {

@@ -15,6 +15,8 @@
 
 #include "base/err.h"
 
+#include <stdint.h>
+
 struct dual_cell {
     const int *budgets; /* rising */
     int budget_count;
@@ -29,6 +31,7 @@ struct dual_problem {
     int cell_count;
     const double *limits; /* (budget): >= 0 */
     int budget_count;
+    int64_t effort_max; /* steps of about a nanosecond, counted; 0: as many as it takes */
 };
 
 struct dual_result {

@@ -77,8 +77,9 @@ static enum status score_linear(struct score_job *job, const struct linear *line
     return STATUS_OK;
 }
 
-/* Effects stand in the manifest's order, as the header line says. */
-static enum status score_bundle(struct score_job *job, int row_count)
+/* Effects stand in the manifest's order, as the header line says. *scored_count: up to the first row
+ * that cannot be scored. */
+static enum status score_bundle(struct score_job *job, int row_count, int *scored_count)
 {
     const struct scorer *scorer = job->loaded.scorer;
     const struct bundle *bundle = scorer_bundle(scorer);
@@ -99,18 +100,24 @@ static enum status score_bundle(struct score_job *job, int row_count)
         if (rc)
             return err_wrap(&job->err, "%s line %ld", table_rows_name(job->table),
                             job->lines[i]);
+        *scored_count = i + 1;
     }
     return STATUS_OK;
 }
 
-static enum status score_block(struct score_job *job, int row_count)
+static enum status score_block(struct score_job *job, int row_count, int *scored_count)
 {
+    enum status rc = STATUS_OK;
+
+    *scored_count = 0;
     if (job->loaded.scorer)
-        return score_bundle(job, row_count);
+        return score_bundle(job, row_count, scored_count);
     if (job->loaded.model.linear)
-        return score_linear(job, job->loaded.model.linear, row_count);
-    score_forest(job, job->loaded.model.forest, row_count);
-    return STATUS_OK;
+        rc = score_linear(job, job->loaded.model.linear, row_count);
+    else
+        score_forest(job, job->loaded.model.forest, row_count);
+    *scored_count = rc ? 0 : row_count;
+    return rc;
 }
 
 static void print_block(const struct score_job *job, int row_count)
@@ -195,11 +202,12 @@ static enum status score_rows(struct score_job *job)
         rc = read_block(job, &row_count);
         /* What was read well before a bad line is still scored. */
         if (row_count) {
-            enum status score_rc = score_block(job, row_count);
+            int scored_count;
+            enum status score_rc = score_block(job, row_count, &scored_count);
 
+            print_block(job, scored_count);
             if (score_rc)
                 return score_rc;
-            print_block(job, row_count);
             job->row_count += row_count;
         }
         if (!table_rows_is_ahead(job->table))

@@ -41,7 +41,7 @@ struct command_run {
     struct err err;
 };
 
-/* --- progress --------------------------------------------------------------------------------- */
+/* --- progress ----------------------------------------------------------------------- */
 
 static void show_progress(struct command_run *run)
 {
@@ -73,7 +73,7 @@ static enum status decided(void *context, int64_t number, int choice,
     return simulate_trace_case(run->trace, number, choice, propensities, err);
 }
 
-/* --- the work --------------------------------------------------------------------------------- */
+/* --- the work ----------------------------------------------------------------------- */
 
 /* A policy that has nothing but that member. */
 static enum status load_exploration(struct command_run *run)
@@ -187,7 +187,7 @@ static void run_free(struct command_run *run)
     policy_free(run->exploring);
 }
 
-/* --- the command ------------------------------------------------------------------------------ */
+/* --- the command -------------------------------------------------------------------- */
 
 /* Index of a word in a list; -1 when it is not there. */
 static int find_word(const char *word, const char *const *words, int count)
@@ -221,6 +221,25 @@ static int settle(const struct command_usage *usage, struct command_run *run)
     run->profile = (enum simulation_profile)profile;
     run->plan = (enum pacer_plan)plan;
     return OPTIONS_GO_ON;
+}
+
+static int run_command(struct command_run *run)
+{
+    enum status rc;
+    int code;
+
+    err_clear(&run->err);
+    rc = load_exploration(run);
+    if (!rc)
+        rc = load(run);
+    if (!rc)
+        rc = run_all(run);
+    end_progress(run);
+    if (!rc)
+        rc = tell(run);
+    code = rc ? command_failed(&run->err) : EXIT_DONE;
+    run_free(run);
+    return code;
 }
 
 static int simulate_pacing(int argc, char **argv)
@@ -292,24 +311,10 @@ static int simulate_pacing(int argc, char **argv)
     struct command_run run = {.request = &request,
                               .started_us = clock_monotonic_us(&system_clock)};
     int code = options_parse(&usage, argc, argv, positionals);
-    enum status rc;
 
     if (code == OPTIONS_GO_ON)
         code = settle(&usage, &run);
-    if (code != OPTIONS_GO_ON)
-        return code;
-    err_clear(&run.err);
-    rc = load_exploration(&run);
-    if (!rc)
-        rc = load(&run);
-    if (!rc)
-        rc = run_all(&run);
-    end_progress(&run);
-    if (!rc)
-        rc = tell(&run);
-    code = rc ? command_failed(&run.err) : EXIT_DONE;
-    run_free(&run);
-    return code;
+    return code == OPTIONS_GO_ON ? run_command(&run) : code;
 }
 
 int command_simulate(int argc, char **argv)

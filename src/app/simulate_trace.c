@@ -1,29 +1,18 @@
 /* simulate_trace.c - every case of a simulated day with what was chosen, one a line. */
 #include "app/simulate.h"
 
+#include "base/output.h"
 #include "json/write.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 enum { LINE_BYTES = 64 << 10, HEAD_BYTES_PER_BUDGET = 2 * SIMULATION_ID_BYTES + 64 };
 
 struct simulate_trace {
     const struct simulation *simulation;
-    FILE *file;
-    char path[PATH_MAX - 32], beside[PATH_MAX]; /* empty: standard output */
+    struct output *output;
     char line[LINE_BYTES];
 };
-
-static enum status failed(const struct simulate_trace *trace, struct err *err)
-{
-    return err_set(err, STATUS_IO, "%s: %s", trace->path[0] ? trace->path : "trace",
-                   strerror(errno));
-}
 
 static enum status put_line(struct simulate_trace *trace,
                             const struct json_writer *writer, struct err *err)
@@ -33,9 +22,8 @@ static enum status put_line(struct simulate_trace *trace,
 
     if (rc)
         return rc;
-    if (fwrite(line.at, 1, line.bytes, trace->file) != line.bytes ||
-        putc('\n', trace->file) == EOF)
-        return failed(trace, err);
+    output_put(trace->output, line.at, line.bytes);
+    output_string(trace->output, "\n");
     return STATUS_OK;
 }
 
@@ -71,22 +59,12 @@ enum status simulate_trace_open(const char *path, const struct simulation *simul
                                 struct simulate_trace **trace, struct err *err)
 {
     struct simulate_trace *opened = calloc(1, sizeof *opened);
-    enum status rc = STATUS_OK;
+    enum status rc;
 
     if (!opened)
         return err_set(err, STATUS_EXHAUSTED, "no memory for a trace");
     opened->simulation = simulation;
-    opened->file = stdout;
-    if (strcmp(path, "-") != 0) {
-        if (snprintf(opened->path, sizeof opened->path, "%s", path) >=
-            (int)sizeof opened->path)
-            rc = err_set(err, STATUS_INVALID, "the path '%.64s...' is too long", path);
-        snprintf(opened->beside, sizeof opened->beside, "%s.%d.tmp", opened->path,
-                 (int)getpid());
-        opened->file = rc ? NULL : fopen(opened->beside, "wxe");
-        if (!rc && !opened->file)
-            rc = failed(opened, err);
-    }
+    rc = output_open(path, &opened->output, err);
     if (!rc)
         rc = put_head(opened, err);
     if (rc)
@@ -147,16 +125,10 @@ enum status simulate_trace_close(struct simulate_trace *trace, enum status rc,
 {
     if (!trace)
         return rc;
-    if (trace->file && fflush(trace->file) != 0 && !rc)
-        rc = failed(trace, err);
-    if (trace->path[0] && trace->file) {
-        if (fclose(trace->file) != 0 && !rc)
-            rc = failed(trace, err);
-        if (!rc && rename(trace->beside, trace->path) != 0)
-            rc = failed(trace, err);
-        if (rc)
-            (void)unlink(trace->beside);
-    }
+    if (rc)
+        output_abandon(trace->output);
+    else
+        rc = output_finish(trace->output, err);
     free(trace);
     return rc;
 }

@@ -31,6 +31,14 @@ static int64_t system_monotonic_us(void *context)
 
 const struct clock system_clock = {system_wall_us, system_monotonic_us, NULL};
 
+int64_t clock_thread_ns(void)
+{
+    struct timespec used;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return used.tv_sec * INT64_C(1000000000) + used.tv_nsec;
+}
+
 int64_t steady_time(struct steady *steady, int64_t wall_us, int64_t elapsed_us)
 {
     int64_t offset_us = wall_us - elapsed_us;

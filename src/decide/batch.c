@@ -32,6 +32,7 @@ struct batch_request {
     struct prepared_case *cases;
     int case_count;
     bool is_dry_run;
+    bool has_young; /* a budget among them has only just begun */
     char id[ID_BYTES];
     struct decision scratch;
 };
@@ -209,9 +210,10 @@ static enum status make_plan(struct action *action, struct commit *commit,
 
         err_clear(&of_case);
         *alone = item->decision;
-        if (case_decide(&one, commit, &item->asked, alone, &of_case) ||
-            batch_plan_add(plan, alone, &of_case))
+        alone->menu.explored_max = AMOUNT_ABSENT; /* without chance */
+        if (case_decide(&one, commit, &item->asked, alone, &of_case))
             return refuse_case(i, &of_case, err);
+        batch_plan_add(plan, alone);
     }
     return batch_plan_solve(plan, outcome, err);
 }
@@ -220,12 +222,13 @@ static enum status keep_one(struct action *one, struct commit *commit,
                             const struct prepared_case *item, struct decision *decision,
                             struct err *err)
 {
+    struct batch_request *request = one->request;
     enum status rc;
 
     id_make("dec_", commit->now_us, decision->id);
     rc = decision_keep(one, commit, decision, &item->asked, item->body, ENTRY_HOLD, err);
-    if (!rc)
-        prices_note(commit, &item->asked, decision);
+    if (!rc && prices_note(commit, &item->asked, decision))
+        request->has_young = true;
     return rc;
 }
 
@@ -310,6 +313,21 @@ static enum status answer_batch(struct action *action, struct commit *commit,
                          !request->is_dry_run, err);
 }
 
+/* Those that go to a person, or those that do not. */
+static enum status decide_some(struct action *action, struct commit *commit,
+                               const struct batch_plan *plan, bool is_review,
+                               struct arena *scratch, struct err *err)
+{
+    struct batch_request *request = action->request;
+    enum status rc = STATUS_OK;
+
+    for (int i = 0; i < request->case_count && !rc; i++)
+        if (batch_plan_is_review(plan, i) == is_review)
+            rc = decide_one(action, commit, &request->cases[i],
+                            batch_plan_amount(plan, i), scratch, err);
+    return rc;
+}
+
 static enum status decide_all(struct action *action, struct commit *commit,
                               struct arena *scratch, struct err *err)
 {
@@ -320,9 +338,12 @@ static enum status decide_all(struct action *action, struct commit *commit,
 
     if (!rc)
         rc = make_plan(action, commit, scratch, plan, &outcome, err);
-    for (int i = 0; i < request->case_count && !rc; i++)
-        rc = decide_one(action, commit, &request->cases[i], batch_plan_amount(plan, i),
-                        scratch, err);
+    if (!rc)
+        rc = decide_some(action, commit, plan, true, scratch, err);
+    if (!rc)
+        rc = decide_some(action, commit, plan, false, scratch, err);
+    if (!rc && request->has_young)
+        prices_renew_young(commit);
     return rc ? rc : answer_batch(action, commit, plan, &outcome, err);
 }
 

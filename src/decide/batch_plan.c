@@ -11,6 +11,7 @@
 #define VALUE_STEPS 1e6
 
 enum {
+    EFFORT_MAX = 16000000, /* about 16 ms of the thread that moves all money */
     BUDGET_SLOT_COUNT = 4 * BUDGET_COUNT_MAX,
     CELL_SLOT_COUNT = 4 * BATCH_CASE_COUNT_MAX,
 };
@@ -19,6 +20,7 @@ struct item {
     int64_t entitled;
     int64_t fallback; /* goodwill that the policy gives without a model, not weighed */
     int64_t planned;  /* goodwill */
+    bool is_review;   /* what is planned is recommended to a person, and takes no room */
 };
 
 struct batch_plan {
@@ -119,27 +121,26 @@ static int64_t steps_of(double net_value)
     return (int64_t)(steps > most ? most : steps < -most ? -most : steps);
 }
 
-enum status batch_plan_add(struct batch_plan *plan, const struct decision *alone,
-                           struct err *err)
+void batch_plan_add(struct batch_plan *plan, const struct decision *alone)
 {
     struct item *item = &plan->items[plan->item_count];
     int64_t end = plan->starts[plan->item_count];
 
-    if (alone->entitled > ALLOCATION_NUMBER_MAX)
-        return err_fault(err, "/entitled_amount", "out_of_range", "is too large");
     item->entitled = alone->entitled;
     item->fallback = alone->is_fallback ? alone->goodwill : 0;
+    item->is_review = alone->outcome == OUTCOME_REVIEW;
+    if (item->is_review)
+        item->planned = alone->recommended - alone->entitled;
     plan->cells[plan->item_count] = cell_index(plan, &alone->seen);
     for (int i = 0; i < alone->menu.count; i++) {
         const struct option *option = &alone->menu.options[i];
 
-        if (!option->is_allowed || (i > 0 && alone->is_fallback))
+        if (!option->is_allowed || (i > 0 && (alone->is_fallback || item->is_review)))
             continue;
         plan->costs[end] = option->goodwill;
         plan->values[end++] = steps_of(option->net_value);
     }
     plan->starts[++plan->item_count] = end;
-    return STATUS_OK;
 }
 
 /* --- solving ---------------------------------------------------------------------------------- */
@@ -197,6 +198,7 @@ static enum status allocate(struct batch_plan *plan, struct allocation_result *r
         .cell_count = plan->cell_count,
         .limits = plan->limits,
         .budget_count = plan->budget_count,
+        .effort_max = EFFORT_MAX,
     };
     size_t budgets = (size_t)plan->budget_count + 1;
 
@@ -219,7 +221,7 @@ enum status batch_plan_solve(struct batch_plan *plan, struct batch_outcome *outc
     if (rc)
         return rc;
     for (int i = 0; i < plan->item_count; i++)
-        if (plan->items[i].planned == 0)
+        if (plan->items[i].planned == 0 && !plan->items[i].is_review)
             plan->items[i].planned = plan->costs[plan->starts[i] + plan->choices[i]];
     for (int b = 0; b < plan->budget_count; b++)
         plan->budgets[b].price = result.prices[b] / VALUE_STEPS;
@@ -235,6 +237,11 @@ enum status batch_plan_solve(struct batch_plan *plan, struct batch_outcome *outc
 int64_t batch_plan_amount(const struct batch_plan *plan, int index)
 {
     return plan->items[index].entitled + plan->items[index].planned;
+}
+
+bool batch_plan_is_review(const struct batch_plan *plan, int index)
+{
+    return plan->items[index].is_review;
 }
 
 int batch_plan_budget_count(const struct batch_plan *plan)

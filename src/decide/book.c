@@ -296,6 +296,8 @@ const char *book_snapshot(const struct book *book)
 void book_price(struct book *book, struct budget *budget, double price)
 {
     (void)book;
+    if (budget->shadow_price == price)
+        return;
     budget->shadow_price = price;
     mark(budget);
 }

@@ -162,8 +162,8 @@ static enum status decide_perform(struct action *action, struct commit *commit,
         return case_foretell(action, commit, asked, decision, err);
     id_make("dec_", commit->now_us, decision->id);
     rc = decision_keep(action, commit, decision, asked, action->body, ENTRY_HOLD, err);
-    if (!rc)
-        prices_note(commit, asked, decision);
+    if (!rc && prices_note(commit, asked, decision))
+        prices_renew_young(commit);
     return rc;
 }
 

@@ -137,8 +137,8 @@ static enum status block_by_budget(const struct budget_view *budget,
     if (option->goodwill == 0 || option->amount <= budget->remaining)
         return STATUS_OK;
     detail =
-        arena_format(arena, "%s has %lld %s left, this asks for %lld", budget->id,
-                     (long long)budget->remaining, currency, (long long)option->amount);
+        arena_format(arena, "%s: left %lld, asked %lld (%s minor units)", budget->id,
+                     (long long)budget->remaining, (long long)option->amount, currency);
     if (!detail)
         return arena_exhausted(err);
     option_block(option, CODE_BUDGET_EXHAUSTED, detail);
@@ -274,6 +274,20 @@ static bool has_allowed_goodwill(const struct menu *menu)
     return false;
 }
 
+/* The net value that other cases of its batch kept from this one. */
+static double forgone(const struct decision *decision)
+{
+    const struct menu *menu = &decision->menu;
+    double chosen = menu->options[decision->chosen].net_value, most = chosen;
+
+    if (!decision->seen.is_planned || decision->is_fallback)
+        return 0;
+    for (int i = 0; i < menu->count; i++)
+        if (menu->options[i].is_allowed)
+            most = fmax(most, menu->options[i].net_value);
+    return most - chosen;
+}
+
 /* In the order that matters most to whoever asked; contributions are minor units of net value. */
 static void give_reasons(const struct refund_case *asked, struct decision *decision)
 {
@@ -298,11 +312,13 @@ static void give_reasons(const struct refund_case *asked, struct decision *decis
             add_reason(decision, CODE_HIGH_UPLIFT, true, chosen->effect, NULL);
         if (policy_code_of_issue(asked->issue, &issue))
             add_reason(decision, issue, true, 0, NULL);
-        if (price > 0)
+        if (price > 0 && forgone(decision) == 0)
             add_reason(decision, CODE_BUDGET_PRICE, false, -chosen->cost * price, NULL);
     }
-    if (!decision->is_fallback && !decision->is_explored && chosen->goodwill == 0 &&
-        has_allowed_goodwill(menu)) {
+    if (forgone(decision) > 0) {
+        add_reason(decision, CODE_BUDGET_PRICE, false, -forgone(decision), NULL);
+    } else if (!decision->is_fallback && !decision->is_explored &&
+               chosen->goodwill == 0 && has_allowed_goodwill(menu)) {
         const struct option *best = &menu->options[best_without_price(menu)];
 
         if (best->goodwill > 0)

@@ -16,6 +16,7 @@ enum {
     EXPIRE_INTERVAL_MS = 500,
     CHECKPOINT_INTERVAL_MS = 250,
     SAVE_INTERVAL_US = 30000000,
+    REST_MS_AFTER_TROUBLE = 1000,
     REST_FACTOR = 4, /* times what a solve took of a core, until the next */
     KEEPER_ARENA_BYTES = 4 << 20,
 };
@@ -92,13 +93,15 @@ static void *expire_thread(void *argument)
 
 /* --- prices ----------------------------------------------------------------------------------- */
 
-static void solve_prices(struct keeper *keeper)
+static bool solve_prices(struct keeper *keeper)
 {
     struct err err;
 
     err_clear(&err);
-    if (prices_renew(keeper->service, &err))
-        log_event(LOG_ERROR, "prices_not_solved", LOG_TEXT("detail", err.text));
+    if (prices_renew(keeper->service, &err) == STATUS_OK)
+        return true;
+    log_event(LOG_ERROR, "prices_not_solved", LOG_TEXT("detail", err.text));
+    return false;
 }
 
 static void save_traffic(struct keeper *keeper)
@@ -110,14 +113,6 @@ static void save_traffic(struct keeper *keeper)
         log_event(LOG_WARN, "traffic_not_saved", LOG_TEXT("detail", err.text));
 }
 
-static int64_t thread_us(void)
-{
-    struct timespec used;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-    return used.tv_sec * SECOND_US + used.tv_nsec / 1000;
-}
-
 /* Prices that are asked for faster than they can be solved do not keep the machine from deciding. */
 static void *price_thread(void *argument)
 {
@@ -125,14 +120,17 @@ static void *price_thread(void *argument)
     int64_t saved_at_us = clock_monotonic_us(&system_clock);
 
     while (!atomic_load(&keeper->is_over)) {
-        int64_t used_us = thread_us(), now_us = clock_monotonic_us(&system_clock);
+        int64_t used_ns = clock_thread_ns(), now_us = clock_monotonic_us(&system_clock);
 
-        solve_prices(keeper);
+        bool is_solved = solve_prices(keeper);
+
         if (now_us - saved_at_us >= SAVE_INTERVAL_US) {
             save_traffic(keeper);
             saved_at_us = now_us;
         }
-        if (!sleep_ms(keeper, (int)(REST_FACTOR * (thread_us() - used_us) / 1000)))
+        if (!sleep_ms(keeper, is_solved ? (int)(REST_FACTOR *
+                                                (clock_thread_ns() - used_ns) / 1000000)
+                                        : REST_MS_AFTER_TROUBLE))
             break;
         prices_wait(service_prices(keeper->service), keeper->price_interval_ms * 1000LL);
     }

@@ -81,26 +81,25 @@ static void put_incident(struct json_writer *w, const struct price_outlook *outl
     json_put_object_end(w);
 }
 
-/* Without keepers, or before their first solve, this is the first to ask. */
-static const struct price_outlook *find_outlook(struct service *service, const char *id,
-                                                struct price_outlook *found)
+/* Where no keeper solves, in a tool beside no service, whoever asks does. */
+static bool find_outlook(struct service *service, const char *id,
+                         struct price_outlook *found)
 {
     struct err err;
 
     err_clear(&err);
-    if (prices_find(service_prices(service), id, found) ||
-        (prices_renew(service, &err) == STATUS_OK &&
-         prices_find(service_prices(service), id, found)))
-        return found;
-    return NULL;
+    if (prices_find(service_prices(service), id, found))
+        return true;
+    return !service_has_keepers(service) && prices_renew(service, &err) == STATUS_OK &&
+           prices_find(service_prices(service), id, found);
 }
 
 enum status budget_pacing_show(struct service *service, const char *id,
                                struct arena *arena, struct text *json, struct err *err)
 {
     struct price_snapshot snapshot = {0};
+    const struct price_outlook *outlook;
     struct price_outlook found;
-    const struct price_outlook *outlook = find_outlook(service, id, &found);
     struct budget budget;
     struct json_writer w;
     enum status rc = read_budget(service, id, &budget, &snapshot, err);
@@ -109,6 +108,7 @@ enum status budget_pacing_show(struct service *service, const char *id,
         rc = show_writer(arena, PACING_BYTES, &w, err);
     if (rc)
         return rc;
+    outlook = find_outlook(service, id, &found) ? &found : NULL;
     json_put_object(&w);
     json_member_string(&w, "object", "budget_pacing");
     json_member_string(&w, "budget_id", budget.id);

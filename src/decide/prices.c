@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@ enum {
     YOUNG_CASE_COUNT = 512, /* with more a budget is no longer young */
     EACH_CASE_COUNT = 32,   /* up to so many, every case brings a new price */
     SOLVE_TRY_COUNT = 3,
-    SOLVE_US_MAX = 10000, /* what takes longer is left to the keeper, case by case */
+    SOLVE_US_MAX = 5000, /* what takes longer is left to the keeper */
 };
 
 /* What moves less than this is not worth a new snapshot: of 1 + price, by which cost is weighed. */
@@ -26,9 +27,11 @@ struct prices {
     pthread_mutex_t lock;
     struct price_outlook *outlooks; /* by id of their budgets; BUDGET_COUNT_MAX */
     int outlook_count;
+    atomic_bool has_keeper; /* somebody waits for the time to solve */
 };
 
-enum status prices_open(struct prices **prices, struct err *err)
+enum status prices_open(struct store *store, int64_t now_us, struct prices **prices,
+                        struct err *err)
 {
     struct prices *opened = calloc(1, sizeof *opened);
     enum status rc;
@@ -39,6 +42,8 @@ enum status prices_open(struct prices **prices, struct err *err)
     opened->outlooks = calloc(BUDGET_COUNT_MAX, sizeof *opened->outlooks);
     rc = opened->outlooks ? traffic_open(&opened->traffic, err)
                           : err_set(err, STATUS_EXHAUSTED, "no memory for prices");
+    if (!rc)
+        rc = traffic_load(opened->traffic, store, now_us, err);
     if (rc) {
         prices_close(opened);
         return rc;
@@ -189,19 +194,44 @@ static void publish(struct commit *commit, const struct sample *sample)
     book_publish(commit->book, commit->now_us);
 }
 
-void prices_renew_now(struct commit *commit)
+/* The sample that the keeper may be solving for is of other budgets: it must not come into force. */
+static void leave_to_keeper(struct commit *commit, bool has_changed)
+{
+    if (has_changed)
+        book_publish(commit->book, commit->now_us);
+    traffic_wake(commit->prices->traffic);
+}
+
+static void renew(struct commit *commit, bool has_changed)
 {
     struct sample sample;
     struct err err;
 
+    if (atomic_load(&commit->prices->has_keeper) &&
+        traffic_solve_us(commit->prices->traffic) > SOLVE_US_MAX) {
+        leave_to_keeper(commit, has_changed);
+        return;
+    }
     err_clear(&err);
     if (sample_take(&sample, commit, &err) ||
-        traffic_solve_now(commit->prices->traffic, commit->store, sample.at_us,
-                          sample.budgets, sample.count, sample.outlooks, &err))
+        traffic_solve_now(commit->prices->traffic, sample.at_us, sample.budgets,
+                          sample.count, sample.outlooks, &err)) {
         log_event(LOG_ERROR, "prices_not_solved", LOG_TEXT("detail", err.text));
-    else
+        leave_to_keeper(commit, has_changed);
+    } else {
         publish(commit, &sample);
+    }
     sample_free(&sample);
+}
+
+void prices_renew_now(struct commit *commit)
+{
+    renew(commit, true);
+}
+
+void prices_renew_young(struct commit *commit)
+{
+    renew(commit, false);
 }
 
 /* --- beside the requests ---------------------------------------------------------------------- */
@@ -214,7 +244,10 @@ struct solve_job {
 
 static enum status look(struct job *job, struct commit *commit, struct err *err)
 {
-    return sample_take(&((struct solve_job *)job)->sample, commit, err);
+    struct sample *sample = &((struct solve_job *)job)->sample;
+
+    sample_free(sample); /* of a run that was undone */
+    return sample_take(sample, commit, err);
 }
 
 /* Budgets that come and go bring a snapshot of their own: with the same one, the book is the same. */
@@ -232,18 +265,14 @@ static enum status put_in_force(struct job *job, struct commit *commit, struct e
 static enum status solve_once(struct service *service, bool *is_late, struct err *err)
 {
     struct solve_job solve = {.job = {.run = look}};
-    struct store *reader;
     enum status rc = committer_run(service_committer(service), &solve.job);
 
     if (rc)
         *err = solve.job.err;
-    if (!rc) {
-        reader = service_reader_take(service);
-        rc = traffic_solve(service_prices(service)->traffic, reader, solve.sample.at_us,
+    if (!rc)
+        rc = traffic_solve(service_prices(service)->traffic, solve.sample.at_us,
                            solve.sample.budgets, solve.sample.count,
                            solve.sample.outlooks, err);
-        service_reader_give(service, reader);
-    }
     if (!rc) {
         solve.job.run = put_in_force;
         rc = committer_run(service_committer(service), &solve.job);
@@ -267,6 +296,7 @@ enum status prices_renew(struct service *service, struct err *err)
 
 void prices_wait(struct prices *prices, int64_t wait_us)
 {
+    atomic_store(&prices->has_keeper, true);
     traffic_wait(prices->traffic, wait_us);
 }
 
@@ -275,9 +305,10 @@ void prices_wake(struct prices *prices)
     traffic_wake(prices->traffic);
 }
 
+/* It may run again when it was undone: it goes on only from what is on disk. */
 struct save_job {
     struct job job;
-    int64_t cursor;
+    int64_t cursor, next;
     bool is_all;
 };
 
@@ -285,8 +316,9 @@ static enum status save_some(struct job *job, struct commit *commit, struct err 
 {
     struct save_job *save = (struct save_job *)job;
 
+    save->next = save->cursor;
     return traffic_save(commit->prices->traffic, commit->store, commit->now_us,
-                        &save->cursor, &save->is_all, err);
+                        &save->next, &save->is_all, err);
 }
 
 enum status prices_save(struct service *service, struct err *err)
@@ -294,10 +326,14 @@ enum status prices_save(struct service *service, struct err *err)
     struct save_job save = {.job = {.run = save_some}};
     enum status rc = STATUS_OK;
 
-    while (!save.is_all && !rc)
+    while (!save.is_all && !rc) {
         rc = committer_run(service_committer(service), &save.job);
+        save.cursor = save.next;
+    }
     if (rc)
         *err = save.job.err;
+    else
+        traffic_saved(service_prices(service)->traffic);
     return rc;
 }
 
@@ -323,20 +359,19 @@ static bool is_due(const struct budget *budget)
     return budget->case_count % step == 0;
 }
 
-void prices_note(struct commit *commit, const struct refund_case *asked,
+bool prices_note(struct commit *commit, const struct refund_case *asked,
                  const struct decision *decision)
 {
-    bool must_solve = false;
+    bool is_due_now = false;
 
     traffic_note(commit->prices->traffic, commit, asked, decision);
-    for (int i = 0; i < decision->seen.budget_count && !must_solve; i++) {
+    for (int i = 0; i < decision->seen.budget_count && !is_due_now; i++) {
         const struct budget *budget =
             book_find(commit->book, decision->seen.budgets[i].id);
 
-        must_solve = budget && is_young(budget) && is_due(budget);
+        is_due_now = budget && is_young(budget) && is_due(budget);
     }
-    if (must_solve && traffic_solve_us(commit->prices->traffic) <= SOLVE_US_MAX)
-        prices_renew_now(commit);
+    return is_due_now;
 }
 
 void prices_end(struct commit *commit, bool is_durable)

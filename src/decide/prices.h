@@ -3,7 +3,8 @@
  *
  * The keeper solves now and then, beside the requests. At once, on the commit thread, prices are
  * solved where waiting would cost money: when people change budgets, when a period begins, and
- * after the first cases of a budget that has only just begun, which a fast stream would empty. */
+ * after the first cases of a budget that has only just begun, which a fast stream would empty. As
+ * soon as a solve takes longer than SOLVE_US_MAX, these too are left to the keeper, who is woken. */
 #ifndef REDRESS_DECIDE_PRICES_H
 #define REDRESS_DECIDE_PRICES_H
 
@@ -14,21 +15,25 @@
 struct prices; /* opaque */
 struct service;
 
-enum status prices_open(struct prices **prices, struct err *err);
+/* Reads what was learned of demand before from store. */
+enum status prices_open(struct store *store, int64_t now_us, struct prices **prices,
+                        struct err *err);
 void prices_close(struct prices *prices); /* NULL is fine */
 
 /* --- the commit thread ---------------------------------------------------------------------- */
 
-/* A decision was written. What it says of demand is learned once it is on disk; at once when a
- * budget has only just begun and needs a price, which is then solved. */
-void prices_note(struct commit *commit, const struct refund_case *asked,
+/* A decision was written. What it says of demand is learned once it is on disk. True when one of its
+ * budgets has only just begun and should have a price at once: prices_renew_young is then due. */
+bool prices_note(struct commit *commit, const struct refund_case *asked,
                  const struct decision *decision);
 
 /* The transaction is over: what was noted in it is on disk, or was undone. */
 void prices_end(struct commit *commit, bool is_durable);
 
-/* Solve and publish within this transaction. Trouble is logged: the prices stay as they are. */
+/* Solve and publish within this transaction, after budgets were changed or began a period, or for
+ * young ones. Trouble is logged: the prices stay as they are. */
 void prices_renew_now(struct commit *commit);
+void prices_renew_young(struct commit *commit);
 
 /* --- other threads -------------------------------------------------------------------------- */
 

@@ -80,6 +80,11 @@ double service_draw(const struct service *service, struct text of)
     return chance_draw(service->draw_secret, of);
 }
 
+bool service_has_keepers(const struct service *service)
+{
+    return service->keeper != NULL;
+}
+
 bool service_batch_begin(struct service *service, int count_max)
 {
     if (atomic_fetch_add(&service->batch_count, 1) < count_max)
@@ -188,7 +193,8 @@ static enum status open_parts(struct service *service,
     if (!rc)
         rc = book_open(service->writer, &service->book, err);
     if (!rc)
-        rc = prices_open(&service->prices, err);
+        rc = prices_open(service->writer, clock_wall_us(service->clock), &service->prices,
+                         err);
     if (!rc)
         rc = inflight_open(&service->inflight, err);
     if (!rc) {

@@ -1,20 +1,13 @@
-/* simulate.c - a day of cases through the prices, the choice and the book of the service. */
+/* simulate.c - a day of cases through the prices, the choice and the book of the
+ * service. */
 #include "decide/simulate.h"
 
 #include "base/clock.h"
-#include "decide/book.h"
 #include "decide/chance.h"
+#include "decide/simulate_ledger.h"
 
-#include <dirent.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
-
-#define CURRENCY "USD"
-#define DAY_US   (86400 * SECOND_US)
-#define START_US (20000 * DAY_US) /* any midnight will do */
 
 enum {
     TRANSACTION_CASE_COUNT = 4096,
@@ -25,9 +18,7 @@ struct run {
     const struct simulation *simulation;
     const struct simulation_settings *settings;
     struct simulation_result *result;
-    char folder[64];
-    struct store *store;
-    struct book *book;
+    struct simulate_ledger ledger;
     struct pacer *pacer;
     struct budget **budgets; /* (budget): in the book */
     double *prices;          /* (budget) */
@@ -39,72 +30,7 @@ struct run {
     char *arena_buffer;
 };
 
-/* --- setting up ------------------------------------------------------------------------------- */
-
-static void folder_remove(const char *path)
-{
-    DIR *folder = opendir(path);
-    struct dirent *item;
-    char name[512];
-
-    while (folder && (item = readdir(folder))) {
-        snprintf(name, sizeof name, "%s/%s", path, item->d_name);
-        if (item->d_name[0] != '.')
-            (void)unlink(name);
-    }
-    if (folder)
-        closedir(folder);
-    (void)rmdir(path);
-}
-
-static enum status store_make(struct run *run, struct err *err)
-{
-    const char *place = getenv("TMPDIR");
-    char path[sizeof run->folder + 16];
-    int bytes = snprintf(run->folder, sizeof run->folder, "%s/redress-simulate-XXXXXX",
-                         place && *place ? place : "/tmp");
-
-    if (bytes >= (int)sizeof run->folder || !mkdtemp(run->folder)) {
-        run->folder[0] = '\0';
-        return err_set(err, STATUS_IO, "cannot make a temporary folder: set TMPDIR");
-    }
-    snprintf(path, sizeof path, "%s/redress.db", run->folder);
-    return store_open(path, STORE_WRITER, &run->store, NULL, err);
-}
-
-static struct budget budget_made(const struct simulation_budget *given)
-{
-    struct budget budget = {.currency = CURRENCY,
-                            .period = PERIOD_DAY,
-                            .time_zone = "UTC",
-                            .pacing = PACING_EVEN,
-                            .limit = given->limit,
-                            .period_starts_at_us = START_US,
-                            .period_ends_at_us = START_US + DAY_US,
-                            .created_at_us = START_US,
-                            .updated_at_us = START_US,
-                            .revision = 1};
-
-    snprintf(budget.id, sizeof budget.id, "%s", given->id);
-    return budget;
-}
-
-static enum status book_make(struct run *run, struct err *err)
-{
-    const struct simulation *simulation = run->simulation;
-    enum status rc = book_open(run->store, &run->book, err);
-
-    if (!rc)
-        rc = store_begin(run->store, err);
-    for (int b = 0; b < simulation->budget_count && !rc; b++) {
-        struct budget budget = budget_made(&simulation->budgets[b]);
-
-        rc = book_insert(run->book, run->store, &budget, err);
-    }
-    for (int b = 0; b < simulation->budget_count && !rc; b++)
-        run->budgets[b] = book_find(run->book, simulation->budgets[b].id);
-    return rc;
-}
+/* --- setting up --------------------------------------------------------------------- */
 
 static enum status run_open(struct run *run, struct err *err)
 {
@@ -124,17 +50,13 @@ static enum status run_open(struct run *run, struct err *err)
         return err_set(err, STATUS_EXHAUSTED, "no memory to simulate");
     arena_init(&run->arena, run->arena_buffer, ARENA_BYTES, 0);
     rc = pacer_open(&run->pacer, err);
-    if (!rc)
-        rc = store_make(run, err);
-    return rc ? rc : book_make(run, err);
+    return rc ? rc
+              : simulate_ledger_open(&run->ledger, run->simulation, run->budgets, err);
 }
 
 static void run_close(struct run *run)
 {
-    book_close(run->book);
-    store_close(run->store);
-    if (run->folder[0])
-        folder_remove(run->folder);
+    simulate_ledger_close(&run->ledger);
     pacer_close(run->pacer);
     free(run->budgets);
     free(run->prices);
@@ -144,9 +66,10 @@ static void run_close(struct run *run)
     free(run->arena_buffer);
 }
 
-/* --- prices ----------------------------------------------------------------------------------- */
+/* --- prices ------------------------------------------------------------------------- */
 
-/* Cells of the pacer are those of the simulation, counted from 1: 0 is the cell of others. */
+/* Cells of the pacer are those of the simulation, counted from 1: 0 is the cell of
+ * others. */
 static int budgets_of(void *context, uint64_t cell, int *budgets)
 {
     const struct simulation *simulation = context;
@@ -180,22 +103,14 @@ static bool note(struct run *run, const struct simulation_day *day,
 
 static int64_t moment(int64_t starts_us, const struct simulation_case *given)
 {
-    return starts_us + (int64_t)(given->at * (double)DAY_US);
-}
-
-static double cpu_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+    return starts_us + (int64_t)(given->at * (double)SIMULATE_DAY_US);
 }
 
 static enum status solve(struct run *run, int64_t now_us, struct err *err)
 {
     const struct simulation *simulation = run->simulation;
     int count = simulation->budget_count;
-    double before_us = cpu_us();
+    int64_t began_ns = clock_thread_ns();
     enum status rc;
 
     for (int b = 0; b < count; b++)
@@ -209,7 +124,7 @@ static enum status solve(struct run *run, int64_t now_us, struct err *err)
         };
     rc = pacer_solve(run->pacer, now_us, run->asked, count, budgets_of,
                      (void *)simulation, run->outlooks, err);
-    run->result->solve_cpu_us += cpu_us() - before_us;
+    run->result->solve_cpu_us += (double)(clock_thread_ns() - began_ns) / 1e3;
     run->result->solve_count++;
     for (int b = 0; b < count && !rc; b++)
         run->budgets[b]->shadow_price = run->outlooks[b].price;
@@ -217,8 +132,8 @@ static enum status solve(struct run *run, int64_t now_us, struct err *err)
     return rc;
 }
 
-/* How many cases are expected of each budget: what the history day had, as many times as was forecast
- * in all. */
+/* How many cases are expected of each budget: what the history day had, as many times as
+ * was forecast in all. */
 static void expect(struct run *run)
 {
     const struct simulation *simulation = run->simulation;
@@ -246,11 +161,11 @@ static enum status look_back(struct run *run, struct err *err)
 
     if (history->case_count == 0)
         return STATUS_OK;
-    rc = pacer_solve(run->pacer, START_US - DAY_US, NULL, 0, budgets_of,
+    rc = pacer_solve(run->pacer, SIMULATE_START_US - SIMULATE_DAY_US, NULL, 0, budgets_of,
                      (void *)run->simulation, &none, err);
     for (int64_t i = 0; i < history->case_count && !rc; i++)
         (void)note(run, history, &history->cases[i],
-                   moment(START_US - DAY_US, &history->cases[i]));
+                   moment(SIMULATE_START_US - SIMULATE_DAY_US, &history->cases[i]));
     if (run->simulation->expected_cases > 0)
         expect(run);
     return rc;
@@ -263,7 +178,7 @@ static enum status set_first_prices(struct run *run, struct err *err)
 
     if (run->settings->rule == SIMULATION_PACED) {
         rc = look_back(run, err);
-        return rc ? rc : solve(run, START_US, err);
+        return rc ? rc : solve(run, SIMULATE_START_US, err);
     }
     if (run->settings->rule == SIMULATION_STATIC)
         rc = simulation_bound(run->simulation, &run->simulation->history, &bound,
@@ -273,7 +188,7 @@ static enum status set_first_prices(struct run *run, struct err *err)
     return rc;
 }
 
-/* --- one case --------------------------------------------------------------------------------- */
+/* --- one case ----------------------------------------------------------------------- */
 
 /* Options by rising amount, as menus are; order: the action of each option. */
 static void make_menu(const struct simulation_action *actions, int count,
@@ -355,34 +270,8 @@ static void charge(struct run *run, int cell)
         run->budgets[simulation->cell_budgets[k]]->held += run->decision->amount;
 }
 
-/* The ledger wants to know whose money it is. */
-static enum status keep(struct run *run, int64_t at_us, struct err *err)
-{
-    struct decision *decision = run->decision;
-    struct decision_row row = {.created_at_us = at_us,
-                               .updated_at_us = at_us,
-                               .hold_expires_at_us = decision->hold_expires_at_us,
-                               .outcome = decision->outcome,
-                               .mode = decision->mode,
-                               .status = decision->status,
-                               .amount = decision->amount,
-                               .goodwill = decision->goodwill,
-                               .currency = CURRENCY,
-                               .customer_id = text_of("-"),
-                               .case_id = text_of("-"),
-                               .issue = text_of("-"),
-                               .context = text_of("{}")};
-    enum status rc = STATUS_OK;
-
-    id_make("dec_", at_us, decision->id);
-    memcpy(row.id, decision->id, sizeof row.id);
-    if (decision->status == DECISION_HELD)
-        rc = decision_insert(run->store, &row, err);
-    return rc ? rc : book_hold(run->book, run->store, decision, ENTRY_HOLD, at_us, err);
-}
-
-/* What the service does for a case that chance may decide; the number stands for the key of a
- * retry. */
+/* What the service does for a case that chance may decide; the number stands for the key
+ * of a retry. */
 static enum status take_chances(struct run *run, const struct refund_case *asked,
                                 int64_t number, struct err *err)
 {
@@ -409,9 +298,9 @@ static enum status decide_one(struct run *run, int64_t number, struct err *err)
 {
     const struct simulation_day *today = &run->simulation->today;
     const struct simulation_case *given = &today->cases[number];
-    static const struct refund_case asked = {.currency = CURRENCY};
+    static const struct refund_case asked = {.currency = SIMULATE_CURRENCY};
     struct decision *decision = run->decision;
-    int64_t at_us = moment(START_US, given);
+    int64_t at_us = moment(SIMULATE_START_US, given);
     int order[SIMULATION_ACTION_COUNT_MAX];
     enum status rc;
 
@@ -424,7 +313,7 @@ static enum status decide_one(struct run *run, int64_t number, struct err *err)
         rc = decision_finish(&asked, &run->arena, decision, err);
     arena_reset(&run->arena);
     if (!rc && run->settings->rule == SIMULATION_PACED)
-        rc = keep(run, at_us, err);
+        rc = simulate_ledger_hold(&run->ledger, decision, at_us, err);
     else
         charge(run, given->cell);
     if (!rc)
@@ -438,9 +327,9 @@ static enum status decide_one(struct run *run, int64_t number, struct err *err)
     return rc;
 }
 
-/* --- the day ---------------------------------------------------------------------------------- */
+/* --- the day ------------------------------------------------------------------------ */
 
-static void sample(struct run *run, double at)
+static enum status sample(struct run *run, double at, struct err *err)
 {
     struct simulation_result *result = run->result;
     struct simulation_sample *taken = &result->samples[result->sample_count];
@@ -450,19 +339,24 @@ static void sample(struct run *run, double at)
     taken->spend = calloc(count, sizeof *taken->spend);
     taken->prices = calloc(count, sizeof *taken->prices);
     result->sample_count++;
-    for (size_t b = 0; b + 1 < count && taken->spend && taken->prices; b++) {
+    if (!taken->spend || !taken->prices)
+        return err_set(err, STATUS_EXHAUSTED, "no memory for what the day came to");
+    for (size_t b = 0; b + 1 < count; b++) {
         taken->spend[b] = run->budgets[b]->held;
         taken->prices[b] = run->budgets[b]->shadow_price;
     }
+    return STATUS_OK;
 }
 
-static enum status commit(struct run *run, bool is_last, struct err *err)
+/* The samples that are due before a share of the day is over. */
+static enum status sample_until(struct run *run, double at, struct err *err)
 {
-    enum status rc = book_flush(run->book, run->store, err);
+    const struct simulation_result *result = run->result;
+    enum status rc = STATUS_OK;
 
-    if (!rc)
-        rc = store_commit(run->store, err);
-    return rc || is_last ? rc : store_begin(run->store, err);
+    while (!rc && result->sample_count <= at * SIMULATION_SAMPLE_COUNT)
+        rc = sample(run, (double)result->sample_count / SIMULATION_SAMPLE_COUNT, err);
+    return rc;
 }
 
 static enum status run_day(struct run *run, struct err *err)
@@ -472,20 +366,20 @@ static enum status run_day(struct run *run, struct err *err)
     enum status rc = set_first_prices(run, err);
 
     for (int64_t i = 0; i < today->case_count && !rc; i++) {
-        while (result->sample_count <= today->cases[i].at * SIMULATION_SAMPLE_COUNT)
-            sample(run, (double)result->sample_count / SIMULATION_SAMPLE_COUNT);
-        rc = decide_one(run, i, err);
+        rc = sample_until(run, today->cases[i].at, err);
+        if (!rc)
+            rc = decide_one(run, i, err);
         if (!rc && i % TRANSACTION_CASE_COUNT == TRANSACTION_CASE_COUNT - 1)
-            rc = commit(run, false, err);
+            rc = simulate_ledger_commit(&run->ledger, false, err);
     }
-    while (!rc && result->sample_count <= SIMULATION_SAMPLE_COUNT)
-        sample(run, (double)result->sample_count / SIMULATION_SAMPLE_COUNT);
+    if (!rc)
+        rc = sample_until(run, 1, err);
     for (int b = 0; b < run->simulation->budget_count && !rc; b++) {
         int64_t over = result->spend[b] - run->simulation->budgets[b].limit;
 
         result->overspend = over > result->overspend ? over : result->overspend;
     }
-    return rc ? rc : commit(run, true, err);
+    return rc ? rc : simulate_ledger_commit(&run->ledger, true, err);
 }
 
 enum status simulate(const struct simulation *simulation,

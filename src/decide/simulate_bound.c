@@ -1,7 +1,9 @@
-/* simulate_bound.c - what a day could have earned in hindsight: the dual of choice over its cases. */
+/* simulate_bound.c - what a day could have earned in hindsight: the dual of choice over
+ * its cases. */
 #include "decide/simulate.h"
 
 #include "optimize/dual.h"
+#include "optimize/hull.h"
 
 #include <stdlib.h>
 
@@ -17,52 +19,23 @@ struct steps {
     double *base_values; /* (cell): of the free actions */
 };
 
-static int by_cost(const void *a, const void *b)
-{
-    const struct simulation_action *x = a, *y = b;
-
-    if (x->cost != y->cost)
-        return x->cost < y->cost ? -1 : 1;
-    return (x->value < y->value) - (x->value > y->value);
-}
-
-static double slope_of(const struct simulation_action *from,
-                       const struct simulation_action *to)
-{
-    return (to->value - from->value) / (double)(to->cost - from->cost);
-}
-
-static int keep_hull(struct simulation_action *sorted, int count)
-{
-    int kept = 0;
-
-    for (int i = 0; i < count; i++) {
-        if (kept > 0 && sorted[i].value <= sorted[kept - 1].value)
-            continue;
-        while (kept > 1 && slope_of(&sorted[kept - 1], &sorted[i]) >=
-                               slope_of(&sorted[kept - 2], &sorted[kept - 1]))
-            kept--;
-        sorted[kept++] = sorted[i];
-    }
-    return kept;
-}
-
 static void add_steps(const struct simulation_day *day,
                       const struct simulation_case *given, struct steps *steps)
 {
-    struct simulation_action hull[SIMULATION_ACTION_COUNT_MAX];
+    const struct simulation_action *actions = day->actions + given->action_start;
+    struct pacer_option hull[SIMULATION_ACTION_COUNT_MAX];
     int count;
 
     for (int i = 0; i < given->action_count; i++)
-        hull[i] = day->actions[given->action_start + i];
-    qsort(hull, (size_t)given->action_count, sizeof *hull, by_cost);
-    count = keep_hull(hull, given->action_count);
+        hull[i] = (struct pacer_option){.value = actions[i].value,
+                                        .cost = (double)actions[i].cost};
+    count = hull_keep(hull, given->action_count);
     steps->base_values[given->cell] += hull[0].value;
     for (int i = 1; i < count; i++)
         steps->items[steps->count++] =
             (struct step){.cell = given->cell,
-                          .slope = slope_of(&hull[i - 1], &hull[i]),
-                          .cost = (double)(hull[i].cost - hull[i - 1].cost),
+                          .slope = hull_slope(&hull[i - 1], &hull[i]),
+                          .cost = hull[i].cost - hull[i - 1].cost,
                           .value = hull[i].value - hull[i - 1].value};
 }
 

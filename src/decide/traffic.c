@@ -42,7 +42,6 @@ struct traffic {
     pthread_mutex_t pacer_lock; /* taken before lock */
     struct pacer *pacer;
     struct list *learning;
-    bool is_loaded;
 };
 
 enum status traffic_open(struct traffic **traffic, struct err *err)
@@ -138,8 +137,7 @@ static void list_add(struct list *list, uint64_t cell, int64_t at_us,
     list->option_count += note->option_count;
 }
 
-static enum status learn(struct traffic *traffic, struct store *store, int64_t now_us,
-                         bool is_in_transaction, struct err *err);
+static void learn(struct traffic *traffic, bool is_in_transaction);
 
 void traffic_note(struct traffic *traffic, struct commit *commit,
                   const struct refund_case *asked, const struct decision *decision)
@@ -148,13 +146,9 @@ void traffic_note(struct traffic *traffic, struct commit *commit,
 
     pthread_mutex_lock(&traffic->lock);
     if (!has_room(traffic->filling, &decision->menu)) {
-        struct err err;
-
         pthread_mutex_unlock(&traffic->lock);
-        err_clear(&err);
         pthread_mutex_lock(&traffic->pacer_lock);
-        if (learn(traffic, commit->store, commit->now_us, true, &err))
-            log_event(LOG_ERROR, "traffic_not_read", LOG_TEXT("detail", err.text));
+        learn(traffic, true);
         pthread_mutex_unlock(&traffic->pacer_lock);
         pthread_mutex_lock(&traffic->lock);
     }
@@ -245,8 +239,8 @@ static enum status load_page(struct loading *loading, struct arena *arena,
 }
 
 /* Newest first, so that what time does not allow is the oldest. */
-static enum status load(struct traffic *traffic, struct store *store, int64_t now_us,
-                        struct err *err)
+enum status traffic_load(struct traffic *traffic, struct store *store, int64_t now_us,
+                         struct err *err)
 {
     int64_t until_us = clock_monotonic_us(&system_clock) + LOAD_US_MAX;
     struct loading loading = {traffic, store, .slot = INT64_MAX};
@@ -298,19 +292,14 @@ static struct list *list_take(struct traffic *traffic, bool is_in_transaction)
     return taken;
 }
 
-/* Hand to the pacer what was noted. Without what was learned before, it would be kept in its place:
- * so that comes first, and is tried once. */
-static enum status learn(struct traffic *traffic, struct store *store, int64_t now_us,
-                         bool is_in_transaction, struct err *err)
+/* Hand to the pacer what was noted. */
+static void learn(struct traffic *traffic, bool is_in_transaction)
 {
-    enum status rc = traffic->is_loaded ? STATUS_OK : load(traffic, store, now_us, err);
     struct list *list = list_take(traffic, is_in_transaction);
 
-    traffic->is_loaded = true;
     for (int i = 0; i < list->count; i++)
         pacer_note(traffic->pacer, &list->notes[i]);
     list->count = list->option_count = list->kept_count = list->kept_option_count = 0;
-    return rc;
 }
 
 struct matching {
@@ -353,14 +342,6 @@ static struct pacer_budget pacer_budget_of(const struct budget *budget)
                                  .case_count = budget->case_count};
 }
 
-static int64_t thread_us(void)
-{
-    struct timespec used;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-    return used.tv_sec * SECOND_US + used.tv_nsec / 1000;
-}
-
 int64_t traffic_solve_us(struct traffic *traffic)
 {
     int64_t us;
@@ -379,14 +360,14 @@ static void await(struct traffic *traffic, int64_t case_count, int64_t solve_us)
     pthread_mutex_unlock(&traffic->lock);
 }
 
-static enum status solve(struct traffic *traffic, struct store *store, int64_t now_us,
+static enum status solve(struct traffic *traffic, int64_t now_us,
                          const struct budget *budgets, int budget_count,
                          bool is_in_transaction, struct pacer_outlook *outlooks,
                          struct err *err)
 {
     struct matching matching = {traffic, budgets, budget_count};
     struct pacer_budget *paced = calloc((size_t)budget_count + 1, sizeof *paced);
-    int64_t began_us;
+    int64_t began_ns;
     enum status rc;
 
     if (!paced)
@@ -394,32 +375,30 @@ static enum status solve(struct traffic *traffic, struct store *store, int64_t n
     for (int i = 0; i < budget_count; i++)
         paced[i] = pacer_budget_of(&budgets[i]);
     pthread_mutex_lock(&traffic->pacer_lock);
-    rc = learn(traffic, store, now_us, is_in_transaction, err);
-    began_us = thread_us();
-    if (!rc)
-        rc = pacer_solve(traffic->pacer, now_us, paced, budget_count, budgets_of,
-                         &matching, outlooks, err);
+    learn(traffic, is_in_transaction);
+    began_ns = clock_thread_ns();
+    rc = pacer_solve(traffic->pacer, now_us, paced, budget_count, budgets_of, &matching,
+                     outlooks, err);
     if (!rc)
         await(traffic, pacer_case_count(paced, outlooks, budget_count),
-              thread_us() - began_us);
+              (clock_thread_ns() - began_ns) / 1000);
     pthread_mutex_unlock(&traffic->pacer_lock);
     free(paced);
     return rc;
 }
 
-enum status traffic_solve(struct traffic *traffic, struct store *store, int64_t now_us,
+enum status traffic_solve(struct traffic *traffic, int64_t now_us,
                           const struct budget *budgets, int budget_count,
                           struct pacer_outlook *outlooks, struct err *err)
 {
-    return solve(traffic, store, now_us, budgets, budget_count, false, outlooks, err);
+    return solve(traffic, now_us, budgets, budget_count, false, outlooks, err);
 }
 
-enum status traffic_solve_now(struct traffic *traffic, struct store *store,
-                              int64_t now_us, const struct budget *budgets,
-                              int budget_count, struct pacer_outlook *outlooks,
-                              struct err *err)
+enum status traffic_solve_now(struct traffic *traffic, int64_t now_us,
+                              const struct budget *budgets, int budget_count,
+                              struct pacer_outlook *outlooks, struct err *err)
 {
-    return solve(traffic, store, now_us, budgets, budget_count, true, outlooks, err);
+    return solve(traffic, now_us, budgets, budget_count, true, outlooks, err);
 }
 
 /* --- waiting -------------------------------------------------------------------------------- */
@@ -482,14 +461,19 @@ enum status traffic_save(struct traffic *traffic, struct store *store, int64_t n
     *is_all = false;
     pthread_mutex_lock(&traffic->pacer_lock);
     if (*cursor == 0)
-        rc = learn(traffic, store, now_us, false, err);
+        learn(traffic, false);
     for (int i = 0; i < SAVE_CURVE_COUNT && !rc && !*is_all; i++) {
         *is_all = !pacer_next_changed(traffic->pacer, cursor, &curve);
         if (!*is_all)
             rc = put_curve(traffic, store, &curve, err);
     }
-    if (!rc && *is_all)
-        pacer_saved(traffic->pacer);
     pthread_mutex_unlock(&traffic->pacer_lock);
     return rc ? rc : traffic_forget(store, oldest_slot(now_us), FORGET_COUNT, err);
+}
+
+void traffic_saved(struct traffic *traffic)
+{
+    pthread_mutex_lock(&traffic->pacer_lock);
+    pacer_saved(traffic->pacer);
+    pthread_mutex_unlock(&traffic->pacer_lock);
 }

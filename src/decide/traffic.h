@@ -15,6 +15,10 @@ struct traffic; /* opaque */
 enum status traffic_open(struct traffic **traffic, struct err *err);
 void traffic_close(struct traffic *traffic); /* NULL is fine */
 
+/* Read what was learned before this start, newest first, for at most 2 s; before anything is noted. */
+enum status traffic_load(struct traffic *traffic, struct store *store, int64_t now_us,
+                         struct err *err);
+
 /* Note a decided case: its options that policy allowed, whatever the budgets said. The commit
  * thread; it is learned from once the transaction is over and was not undone. */
 void traffic_note(struct traffic *traffic, struct commit *commit,
@@ -22,19 +26,17 @@ void traffic_note(struct traffic *traffic, struct commit *commit,
 
 void traffic_end(struct traffic *traffic, bool is_durable);
 
-/* Prices and forecasts (budget) for now, from all that was noted; what was learned before this start
- * is read from store the first time. outlooks come in with the prices in force. Any thread; one
- * solves at a time, another waits. */
-enum status traffic_solve(struct traffic *traffic, struct store *store, int64_t now_us,
+/* Prices and forecasts (budget) for now, from all that was noted and is on disk. outlooks come in
+ * with the prices in force. Any thread; one solves at a time, another waits. */
+enum status traffic_solve(struct traffic *traffic, int64_t now_us,
                           const struct budget *budgets, int budget_count,
                           struct pacer_outlook *outlooks, struct err *err);
 
 /* The same on the commit thread, from what was noted in this transaction too. Should it be undone,
  * these cases are learned from twice when they run again. */
-enum status traffic_solve_now(struct traffic *traffic, struct store *store,
-                              int64_t now_us, const struct budget *budgets,
-                              int budget_count, struct pacer_outlook *outlooks,
-                              struct err *err);
+enum status traffic_solve_now(struct traffic *traffic, int64_t now_us,
+                              const struct budget *budgets, int budget_count,
+                              struct pacer_outlook *outlooks, struct err *err);
 
 /* What the last solve took of a core. */
 int64_t traffic_solve_us(struct traffic *traffic);
@@ -44,10 +46,11 @@ int64_t traffic_solve_us(struct traffic *traffic);
 void traffic_wait(struct traffic *traffic, int64_t wait_us);
 void traffic_wake(struct traffic *traffic);
 
-/* Write some of what was learned since the last save, inside a transaction; call it in transaction
- * after transaction until *is_all. *cursor: 0 to begin. Forgets what is too old. Nobody else may
- * save meanwhile. */
+/* Write some of what was learned since the last save, inside a transaction. *cursor: 0 to begin, then
+ * on from where a transaction that is on disk ended, until *is_all; once that is on disk too, say
+ * traffic_saved. Forgets what is too old. Nobody else may save meanwhile. */
 enum status traffic_save(struct traffic *traffic, struct store *store, int64_t now_us,
                          int64_t *cursor, bool *is_all, struct err *err);
+void traffic_saved(struct traffic *traffic);
 
 #endif

@@ -116,21 +116,16 @@ static enum status compile(struct draft *draft, bool is_shared, struct err *err)
     return rc;
 }
 
-static size_t rounded(size_t bytes)
-{
-    return (bytes + KERNEL_ALIGNMENT - 1) / KERNEL_ALIGNMENT * KERNEL_ALIGNMENT;
-}
-
 static size_t block_bytes(const struct draft *draft)
 {
     size_t count = (size_t)draft->forest_count;
-    size_t bytes = rounded(sizeof(struct engine)) +
-                   rounded(count * sizeof(struct entry)) +
-                   rounded(count * sizeof(struct quantizer *));
+    size_t bytes = kernel_aligned(sizeof(struct engine)) +
+                   kernel_aligned(count * sizeof(struct entry)) +
+                   kernel_aligned(count * sizeof(struct quantizer *));
 
     for (size_t f = 0; f < count; f++)
         for (int i = 0; i < draft->selections[f].compiled_count; i++)
-            bytes += rounded(draft->selections[f].compiled[i].bytes);
+            bytes += kernel_aligned(draft->selections[f].compiled[i].bytes);
     return bytes;
 }
 
@@ -139,7 +134,7 @@ static void *take(char **at, size_t bytes)
 {
     void *taken = *at;
 
-    *at += rounded(bytes);
+    *at += kernel_aligned(bytes);
     return taken;
 }
 

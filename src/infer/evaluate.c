@@ -1,16 +1,12 @@
 /* evaluate.c - forests row by row and tree by tree, as their libraries do it. */
 #include "infer/evaluate.h"
 
+#include "infer/values.h"
+
 #include <assert.h>
 #include <math.h>
 
 enum { WORD_BITS = 32 };
-
-/* LightGBM's kZeroThreshold: 1e-35 as float. */
-static const double zero_threshold = 1e-35f;
-
-/* XGBoost's categories are below 2^24, where float still counts by one. */
-static const double category_end = 1 << 24;
 
 static bool set_holds(const struct forest *forest, const struct forest_node *node,
                       uint32_t category)

@@ -17,7 +17,8 @@
 
 enum {
     KERNEL_ALIGNMENT = 64,
-    CODE_SLACK = 256, /* bytes that may be read beyond a row's codes */
+    CODE_SLACK = 256,       /* bytes that may be read beyond a row's codes */
+    RANK_ALWAYS_LEFT = 255, /* no code is above it */
 };
 
 /* A forest as kernels see it. */
@@ -47,8 +48,9 @@ struct kernel {
     /* codes (slot), readable for CODE_SLACK bytes beyond its last -> raw (group). */
     void (*row)(const void *compiled, const uint8_t *codes, double *raw);
 
-    /* codes (slot, 64), aligned to row_count_max, a power of two; 1 <= row_count <= row_count_max ->
-     * raw (row, group), rows raw_stride numbers apart. Codes beyond row_count may be anything. */
+    /* codes (slot, 64), aligned to row_count_max, a power of two; 1 <= row_count <= row_count_max
+     * -> raw (row, group), rows raw_stride numbers apart. Codes beyond row_count may be
+     * anything. */
     void (*block)(const void *compiled, const uint8_t *codes, int row_count, double *raw,
                   size_t raw_stride);
     int row_count_max; /* of block: up to 64 */
@@ -69,6 +71,16 @@ extern const struct kernel kernel_planes_avx2, kernel_lanes_avx512;
 #endif
 
 /* ---- what kernels have in common ---- */
+
+/* Functions of kernels are put together from parts that are always inlined, so that what is known
+ * when compiling (how many slots or levels, which number type) is worked out once. */
+#define KERNEL_INLINE static inline __attribute__((always_inline))
+
+/* Rounded up to KERNEL_ALIGNMENT. */
+static inline size_t kernel_aligned(size_t bytes)
+{
+    return (bytes + KERNEL_ALIGNMENT - 1) / KERNEL_ALIGNMENT * KERNEL_ALIGNMENT;
+}
 
 /* The node after the last one of a tree, whose nodes stand together. */
 static inline int32_t tree_end(const struct forest *forest, int tree)

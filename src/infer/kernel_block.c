@@ -9,12 +9,13 @@ struct block_head block_head_layout(const struct kernel_forest *source,
         .is_float = forest->dialect == FOREST_XGBOOST,
         .tree_count = forest->tree_count,
         .group_count = forest->group_count,
-        .groups = block_aligned(struct_bytes),
+        .groups = kernel_aligned(struct_bytes),
     };
 
     head.margins =
-        head.groups + block_aligned((size_t)forest->tree_count * sizeof(int32_t));
-    head.end = head.margins + block_aligned((size_t)forest->group_count * sizeof(double));
+        head.groups + kernel_aligned((size_t)forest->tree_count * sizeof(int32_t));
+    head.end =
+        head.margins + kernel_aligned((size_t)forest->group_count * sizeof(double));
     return head;
 }
 

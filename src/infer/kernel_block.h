@@ -13,11 +13,9 @@
 enum {
     BLOCK_GROUP_COUNT_MAX = 64, /* sums are on the stack */
     BLOCK_LEAF_COUNT_MAX = 64,  /* of trees, also when completed */
+    SIGN_OF_32 = 96, /* carries the sixth bit of a leaf, as a byte, into its sign */
+    SWEPT_COST = 3,  /* a swept node costs about as much as so many of a complete tree */
 };
-
-/* Functions of kernels are put together from parts that are always inlined, so that what is known
- * when compiling (how many levels, which number type) is worked out once. */
-#define BLOCK_INLINE static inline __attribute__((always_inline))
 
 /* The beginning of every compiled form; positions are bytes from there. */
 struct block_head {
@@ -28,11 +26,6 @@ struct block_head {
     size_t margins; /* double (group) */
     size_t end;     /* of these */
 };
-
-static inline size_t block_aligned(size_t bytes)
-{
-    return (bytes + KERNEL_ALIGNMENT - 1) / KERNEL_ALIGNMENT * KERNEL_ALIGNMENT;
-}
 
 /* The head of a form whose own struct, which begins with it, has so many bytes. */
 struct block_head block_head_layout(const struct kernel_forest *source,

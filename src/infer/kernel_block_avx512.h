@@ -11,7 +11,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define INLINE BLOCK_INLINE TARGET_AVX512
+#define INLINE KERNEL_INLINE TARGET_AVX512
 
 enum { GROUP_ROWS = 16 };
 

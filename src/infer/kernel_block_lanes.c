@@ -11,17 +11,13 @@
 #include "infer/kernel_block_avx512.h"
 
 #if defined(__x86_64__)
-#define INLINE BLOCK_INLINE TARGET_AVX512
+#define INLINE KERNEL_INLINE TARGET_AVX512
 
 enum {
     TREE_COUNT = 4,
     LEVEL_MAX = 6,
     LEAF_COUNT_MAX = 1 << LEVEL_MAX,
     CODES_STEP = 8, /* positions of codes are in steps of so many bytes */
-    RANK_ALWAYS_LEFT = 255,
-    SIGN_OF_32 = 96, /* carries the sixth bit of a leaf into its sign */
-    /* A swept node costs about as much as so many of a complete tree. */
-    SWEPT_COST = 3,
 };
 
 /* A complete tree: the node at an index of a level is at 2^level + index. */
@@ -71,8 +67,9 @@ static void bunch_init(const struct kernel_forest *source, int first, struct bun
 
 static size_t node_bytes(const struct bunch *bunch)
 {
-    return block_aligned(bunch->is_complete ? TREE_COUNT * sizeof(struct complete)
-                                            : (size_t)bunch->size * sizeof(struct swept));
+    return kernel_aligned(bunch->is_complete
+                              ? TREE_COUNT * sizeof(struct complete)
+                              : (size_t)bunch->size * sizeof(struct swept));
 }
 
 static size_t leaf_bytes(const struct kernel_forest *source, const struct bunch *bunch)
@@ -93,7 +90,7 @@ static struct lanes layout(const struct kernel_forest *source)
     };
 
     lanes.bunches = lanes.head.end;
-    lanes.head.end += block_aligned((size_t)lanes.bunch_count * sizeof(struct bunch));
+    lanes.head.end += kernel_aligned((size_t)lanes.bunch_count * sizeof(struct bunch));
     return lanes;
 }
 

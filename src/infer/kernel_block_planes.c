@@ -35,7 +35,7 @@ static size_t node_bytes(const struct plane_bunch *bunch)
                       ? PLANE_TREE_COUNT / TURN_GROUP * sizeof(struct turns)
                       : PLANE_TREE_COUNT * sizeof(struct border);
 
-    return block_aligned((size_t)bunch->node_count * node);
+    return kernel_aligned((size_t)bunch->node_count * node);
 }
 
 static size_t leaf_bytes(const struct kernel_forest *source,
@@ -55,7 +55,7 @@ static struct planes layout(const struct kernel_forest *source)
 
     planes.bunches = planes.head.end;
     planes.head.end +=
-        block_aligned((size_t)planes.bunch_count * sizeof(struct plane_bunch));
+        kernel_aligned((size_t)planes.bunch_count * sizeof(struct plane_bunch));
     return planes;
 }
 

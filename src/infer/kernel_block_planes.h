@@ -33,8 +33,8 @@ enum {
 };
 
 /* Nodes of the eight trees take turns, so that none waits for the one before and masks are stored
- * line by line. Positions are packed, since loads are what bounds these kernels: where a slot's codes
- * begin, in steps of eight bytes. */
+ * line by line. Positions are packed, since loads are what bounds these kernels: where a slot's
+ * codes begin, in steps of eight bytes. */
 enum { CODES_STEP = 8, TURN_GROUP = 4 };
 
 /* One comparison in each of four trees, each rank repeated over four bytes. */

@@ -5,7 +5,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define INLINE BLOCK_INLINE TARGET_AVX2
+#define INLINE KERNEL_INLINE TARGET_AVX2
 
 enum { ROW_COUNT = 32 };
 

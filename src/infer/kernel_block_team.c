@@ -1,49 +1,9 @@
 /* kernel_block_team.c - trees laid into lanes: completed, or from left to right. */
 #include "infer/kernel_block_team.h"
 
-enum {
-    REGISTER_BYTES = 64,
-    RANK_ALWAYS_LEFT = 255,
-    /* A swept node costs about as much as so many of a complete tree. */
-    SWEPT_COST = 3,
-};
+enum { REGISTER_BYTES = 64 };
 
 /* ---- laying out ---- */
-
-static bool find_slots(const struct kernel_forest *source, struct team *team)
-{
-    bool is_used[QUANTIZE_SLOT_COUNT_MAX] = {0};
-    int count = 0;
-
-    for (int i = 0; i < source->forest->node_count; i++)
-        if (source->forest->nodes[i].feature >= 0)
-            is_used[source->splits[i].slot] = true;
-    for (int s = 0; s < source->slot_count; s++) {
-        if (!is_used[s])
-            continue;
-        if (count == TEAM_SLOT_COUNT_MAX)
-            return false;
-        team->used[count++] = (uint16_t)s;
-    }
-    team->used_count = count;
-    team->slot_count = count <= 64 ? 64 : count <= 128 ? 128 : TEAM_SLOT_COUNT_MAX;
-    return true;
-}
-
-static int local_slot(const struct team *team, int slot)
-{
-    int from = 0, to = team->used_count;
-
-    while (to - from > 1) {
-        int middle = (from + to) / 2;
-
-        if (team->used[middle] <= slot)
-            from = middle;
-        else
-            to = middle;
-    }
-    return from;
-}
 
 static void bunch_init(const struct kernel_forest *source, int first,
                        struct team_bunch *bunch)
@@ -103,13 +63,13 @@ static bool layout(const struct kernel_forest *source, int lane_bytes, struct te
         .head = block_head_layout(source, sizeof *team),
         .lane_bytes = lane_bytes,
     };
-    if (!find_slots(source, team))
+    if (!local_slots_find(source, &team->slots))
         return false;
     team->bunch_count =
         (source->forest->tree_count + TEAM_LANE_COUNT - 1) / TEAM_LANE_COUNT;
     team->bunches = team->head.end;
     team->head.end +=
-        block_aligned((size_t)team->bunch_count * sizeof(struct team_bunch));
+        kernel_aligned((size_t)team->bunch_count * sizeof(struct team_bunch));
     return true;
 }
 
@@ -173,7 +133,8 @@ static void put_split(const struct planting *planting, int index, int32_t node, 
 {
     struct split split = planting->source->splits[node];
 
-    put_node(planting, index, local_slot(planting->team, split.slot), split.rank, first);
+    put_node(planting, index, local_slot_index(&planting->team->slots, split.slot),
+             split.rank, first);
 }
 
 static void put_complete(const struct planting *planting, int32_t *leaves)
@@ -253,10 +214,11 @@ void team_compile(const struct kernel_forest *source, int lane_bytes, void *comp
 void team_codes(const struct team *team, const uint8_t *block_codes, int row_count,
                 uint8_t *codes)
 {
-    for (int i = 0; i < team->used_count; i++) {
-        const uint8_t *of_slot = block_codes + (size_t)team->used[i] * QUANTIZE_BLOCK;
+    for (int i = 0; i < team->slots.list_count; i++) {
+        const uint8_t *of_slot =
+            block_codes + (size_t)team->slots.list[i] * QUANTIZE_BLOCK;
 
         for (int r = 0; r < row_count; r++)
-            codes[r * team->slot_count + i] = of_slot[r];
+            codes[r * team->slots.count + i] = of_slot[r];
     }
 }

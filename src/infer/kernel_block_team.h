@@ -13,14 +13,13 @@
 #define REDRESS_INFER_KERNEL_BLOCK_TEAM_H
 
 #include "infer/kernel_block.h"
+#include "infer/kernel_slots.h"
 
 enum {
     TEAM_LEVEL_MAX = 6,
     TEAM_LEAF_COUNT_MAX = 64,
-    TEAM_SLOT_COUNT_MAX = 256,
     TEAM_LANE_COUNT = 64, /* trees of a bunch */
     TEAM_ROW_COUNT = 16,  /* rows whose leaves are found before they are added */
-    TEAM_SIGN_OF_32 = 96, /* carries the sixth bit of a leaf into its sign */
 };
 
 struct team_bunch {
@@ -43,15 +42,13 @@ struct team {
     size_t bunches; /* struct team_bunch */
     int32_t bunch_count;
     int32_t lane_bytes;
-    int32_t slot_count; /* room: 64, 128 or 256 */
-    int32_t used_count;
-    uint16_t used[TEAM_SLOT_COUNT_MAX]; /* the slots of the forest */
+    struct local_slots slots; /* as a list */
 };
 
 size_t team_measure(const struct kernel_forest *source, int lane_bytes);
 void team_compile(const struct kernel_forest *source, int lane_bytes, void *compiled);
 
-/* Codes of the forest's own slots (row, slot_count), from those of a block. */
+/* Codes of the forest's own slots (row, slots.count), from those of a block. */
 void team_codes(const struct team *team, const uint8_t *block_codes, int row_count,
                 uint8_t *codes);
 
@@ -60,8 +57,8 @@ struct found {
     alignas(KERNEL_ALIGNMENT) uint8_t leaves[TEAM_ROW_COUNT * TEAM_LANE_COUNT];
 };
 
-/* The leaves of row_count rows, up to TEAM_ROW_COUNT, in the trees of a bunch; those of other rows may
- * be anything. codes (row, team's slot_count). */
+/* The leaves of row_count rows, up to TEAM_ROW_COUNT, in the trees of a bunch; those of other
+ * rows may be anything. codes (row, slots.count of the team). */
 typedef void find_leaves_fn(const struct team *team, const struct team_bunch *bunch,
                             const uint8_t *codes, int row_count, struct found *found);
 

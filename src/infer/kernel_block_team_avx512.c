@@ -1,11 +1,11 @@
-/* kernel_block_team_avx512.c - what teams do with the leaves they found; and the kernel with trees in
- * lanes of 16 bits, for machines that cannot permute bytes: two registers for the trees of a
- * bunch. */
+/* kernel_block_team_avx512.c - what teams do with the leaves they found; and the kernel with
+ * trees in lanes of 16 bits, for machines that cannot permute bytes: two registers for the trees
+ * of a bunch. */
 #include "infer/kernel_block_avx512.h"
 #include "infer/kernel_block_team.h"
 
 #if defined(__x86_64__)
-#define INLINE BLOCK_INLINE TARGET_AVX512
+#define INLINE KERNEL_INLINE TARGET_AVX512
 
 /* ---- leaves ---- */
 
@@ -15,7 +15,8 @@ static inline int tree_place(int tree)
     return tree % 16 * 4 + tree / 16;
 }
 
-/* Rows become trees: four perfect shuffles of 16 registers turn the 16 x 16 bytes of each quarter. */
+/* Rows become trees: four perfect shuffles of 16 registers turn the 16 x 16 bytes of each
+ * quarter. */
 INLINE void turn_over(struct found *found)
 {
     __m512i from[GROUP_ROWS], to[GROUP_ROWS];
@@ -83,7 +84,7 @@ TARGET_AVX512 void team_score(const void *compiled, const uint8_t *codes, int ro
     const char *base = compiled;
     const struct team_bunch *bunches = (const struct team_bunch *)(base + team->bunches);
     const int32_t *groups = (const int32_t *)(base + team->head.groups);
-    alignas(KERNEL_ALIGNMENT) uint8_t room[QUANTIZE_BLOCK * TEAM_SLOT_COUNT_MAX];
+    alignas(KERNEL_ALIGNMENT) uint8_t room[QUANTIZE_BLOCK * LOCAL_SLOT_COUNT_MAX];
     union block_sums sums;
 
     sums_begin(&team->head, &sums);
@@ -93,7 +94,7 @@ TARGET_AVX512 void team_score(const void *compiled, const uint8_t *codes, int ro
             int rest = row_count - r;
             struct found found;
 
-            find_leaves(team, &bunches[i], room + r * team->slot_count,
+            find_leaves(team, &bunches[i], room + r * team->slots.count,
                         rest < GROUP_ROWS ? rest : GROUP_ROWS, &found);
             turn_over(&found);
             add_leaves_of_any(team, &bunches[i], groups, r, &found, &sums);
@@ -108,49 +109,10 @@ enum {
     TOGETHER = 4, /* rows swept at a time, so that they wait for each other less */
 };
 
-/* The codes of a row, in the upper bytes of 16 bits. */
-struct row_codes {
-    __m512i codes[TEAM_SLOT_COUNT_MAX / HALF_COUNT];
-};
-
-INLINE struct row_codes row_codes_load(const uint8_t *codes, int slot_count)
-{
-    struct row_codes row;
-
-#pragma GCC unroll 8
-    for (int i = 0; i < slot_count / HALF_COUNT; i++)
-        row.codes[i] = _mm512_slli_epi16(_mm512_cvtepu8_epi16(_mm256_loadu_si256(
-                                             (const __m256i *)(codes + i * HALF_COUNT))),
-                                         8);
-    return row;
-}
-
-/* The code that each node asks for: the permutation looks at the six lowest bits of a slot. */
-INLINE __m512i fetch(const struct row_codes *row, int slot_count, __m512i nodes)
-{
-    const __m512i *codes = row->codes;
-    __m512i low = _mm512_permutex2var_epi16(codes[0], nodes, codes[1]);
-    __mmask32 bit_6, bit_7;
-    __m512i high;
-
-    if (slot_count == 64)
-        return low;
-    bit_6 = _mm512_test_epi16_mask(nodes, _mm512_set1_epi16(64));
-    low = _mm512_mask_blend_epi16(bit_6, low,
-                                  _mm512_permutex2var_epi16(codes[2], nodes, codes[3]));
-    if (slot_count == 128)
-        return low;
-    bit_7 = _mm512_test_epi16_mask(nodes, _mm512_set1_epi16(128));
-    high = _mm512_mask_blend_epi16(bit_6,
-                                   _mm512_permutex2var_epi16(codes[4], nodes, codes[5]),
-                                   _mm512_permutex2var_epi16(codes[6], nodes, codes[7]));
-    return _mm512_mask_blend_epi16(bit_7, low, high);
-}
-
 /* With equal upper bytes the node is never the smaller one, since a code has no lower byte. */
-INLINE __mmask32 turn_right(const struct row_codes *row, int slot_count, __m512i nodes)
+INLINE __mmask32 turn_right(const struct word_codes *row, int slot_count, __m512i nodes)
 {
-    return _mm512_cmpgt_epu16_mask(fetch(row, slot_count, nodes), nodes);
+    return _mm512_cmpgt_epu16_mask(fetch_words(row, slot_count, nodes), nodes);
 }
 
 /* The node that each tree asks at a level, out of those step nodes apart: all but the last blend
@@ -185,7 +147,7 @@ PICK(5, 4)
                                        _mm512_set1_epi16(bit == 5 ? 128 : 1 << bit));    \
     }
 
-INLINE __m512i descend(const __m512i *nodes, int levels, const struct row_codes *row,
+INLINE __m512i descend(const __m512i *nodes, int levels, const struct word_codes *row,
                        int slot_count)
 {
     __m512i leaves = _mm512_setzero_si512();
@@ -211,7 +173,7 @@ INLINE void descend_rows(const __m512i *nodes, int levels, const uint8_t *codes,
                          int slot_count, int row_count, int half, struct found *found)
 {
     for (int r = 0; r < row_count; r++) {
-        struct row_codes row = row_codes_load(codes + r * slot_count, slot_count);
+        struct word_codes row = word_codes_load(codes + r * slot_count, slot_count);
 
         put_found(found, r, half, descend(nodes, levels, &row, slot_count));
     }
@@ -223,12 +185,12 @@ INLINE void sweep_rows(const __m512i *nodes, int count, const uint8_t *codes,
     const __m512i one = _mm512_set1_epi16(1);
 
     for (int r = 0; r < row_count; r += TOGETHER) {
-        struct row_codes rows[TOGETHER];
+        struct word_codes rows[TOGETHER];
         __m512i leaves[TOGETHER], at = one;
 
 #pragma GCC unroll 4
         for (int i = 0; i < TOGETHER; i++) {
-            rows[i] = row_codes_load(codes + (r + i) * slot_count, slot_count);
+            rows[i] = word_codes_load(codes + (r + i) * slot_count, slot_count);
             leaves[i] = _mm512_setzero_si512();
         }
         for (const __m512i *node = nodes; node < nodes + 2 * count; node += 2) {
@@ -248,7 +210,7 @@ INLINE void sweep_rows(const __m512i *nodes, int count, const uint8_t *codes,
 #pragma GCC unroll 4
         for (int i = 0; i < TOGETHER; i++)
             put_found(found, r + i, half,
-                      _mm512_add_epi16(leaves[i], _mm512_set1_epi16(TEAM_SIGN_OF_32)));
+                      _mm512_add_epi16(leaves[i], _mm512_set1_epi16(SIGN_OF_32)));
     }
 }
 
@@ -275,9 +237,9 @@ static TARGET_AVX512 void find_leaves_of_any(const struct team *team,
                                              const uint8_t *codes, int row_count,
                                              struct found *found)
 {
-    if (team->slot_count == 64)
+    if (team->slots.count == 64)
         find_leaves(team, bunch, codes, 64, row_count, found);
-    else if (team->slot_count == 128)
+    else if (team->slots.count == 128)
         find_leaves(team, bunch, codes, 128, row_count, found);
     else
         find_leaves(team, bunch, codes, 256, row_count, found);

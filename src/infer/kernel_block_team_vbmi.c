@@ -5,40 +5,12 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define INLINE BLOCK_INLINE TARGET_VBMI
+#define INLINE KERNEL_INLINE TARGET_VBMI
 
 enum {
     LANE_COUNT = TEAM_LANE_COUNT,
     TOGETHER = 4, /* rows swept at a time, so that they wait for each other less */
 };
-
-/* The codes of a row. */
-struct row_codes {
-    __m512i codes[TEAM_SLOT_COUNT_MAX / LANE_COUNT];
-};
-
-INLINE struct row_codes row_codes_load(const uint8_t *codes, int slot_count)
-{
-    struct row_codes registers;
-
-    for (int i = 0; i < slot_count / LANE_COUNT; i++)
-        registers.codes[i] = _mm512_loadu_si512(codes + i * LANE_COUNT);
-    return registers;
-}
-
-INLINE __m512i fetch(const struct row_codes *row, int slot_count, __m512i slots)
-{
-    const __m512i *codes = row->codes;
-    __m512i low;
-
-    if (slot_count == 64)
-        return _mm512_permutexvar_epi8(slots, codes[0]);
-    low = _mm512_permutex2var_epi8(codes[0], slots, codes[1]);
-    if (slot_count == 128)
-        return low;
-    return _mm512_mask_blend_epi8(_mm512_movepi8_mask(slots), low,
-                                  _mm512_permutex2var_epi8(codes[2], slots, codes[3]));
-}
 
 /* ---- complete trees ---- */
 
@@ -71,13 +43,14 @@ PICK(5, 4)
         __m512i slots = pick_##level(nodes + TEAM_SLOT, (1 << level) - 1, 1, turns);     \
         __m512i ranks = pick_##level(nodes + TEAM_RANK, (1 << level) - 1, 1, turns);     \
                                                                                          \
-        turns[level] = _mm512_cmpgt_epu8_mask(fetch(row, slot_count, slots), ranks);     \
+        turns[level] =                                                                   \
+            _mm512_cmpgt_epu8_mask(fetch_bytes(row, slot_count, slots), ranks);          \
         leaves =                                                                         \
             _mm512_mask_add_epi8(leaves, turns[level], leaves,                           \
                                  _mm512_set1_epi8((char)(bit == 5 ? 128 : 1 << bit)));   \
     }
 
-INLINE __m512i descend(const __m512i *nodes, int levels, const struct row_codes *row,
+INLINE __m512i descend(const __m512i *nodes, int levels, const struct byte_codes *row,
                        int slot_count)
 {
     __m512i leaves = _mm512_setzero_si512();
@@ -96,7 +69,7 @@ INLINE void descend_rows(const __m512i *nodes, int levels, const uint8_t *codes,
                          int slot_count, int row_count, struct found *found)
 {
     for (int r = 0; r < row_count; r++) {
-        struct row_codes row = row_codes_load(codes + r * slot_count, slot_count);
+        struct byte_codes row = byte_codes_load(codes + r * slot_count, slot_count);
 
         _mm512_store_si512(found->leaves + r * LANE_COUNT,
                            descend(nodes, levels, &row, slot_count));
@@ -111,12 +84,12 @@ INLINE void sweep_rows(const __m512i *nodes, int count, const uint8_t *codes,
     const __m512i one = _mm512_set1_epi8(1);
 
     for (int r = 0; r < row_count; r += TOGETHER) {
-        struct row_codes rows[TOGETHER];
+        struct byte_codes rows[TOGETHER];
         __m512i leaves[TOGETHER], at = one;
 
 #pragma GCC unroll 4
         for (int i = 0; i < TOGETHER; i++) {
-            rows[i] = row_codes_load(codes + (r + i) * slot_count, slot_count);
+            rows[i] = byte_codes_load(codes + (r + i) * slot_count, slot_count);
             leaves[i] = _mm512_setzero_si512();
         }
         for (const __m512i *node = nodes; node < nodes + 3 * count; node += 3) {
@@ -126,8 +99,8 @@ INLINE void sweep_rows(const __m512i *nodes, int count, const uint8_t *codes,
 
 #pragma GCC unroll 4
             for (int i = 0; i < TOGETHER; i++) {
-                __mmask64 right =
-                    _mm512_cmpgt_epu8_mask(fetch(&rows[i], slot_count, slots), ranks);
+                __mmask64 right = _mm512_cmpgt_epu8_mask(
+                    fetch_bytes(&rows[i], slot_count, slots), ranks);
 
                 leaves[i] = _mm512_mask_mov_epi8(
                     leaves[i], _mm512_mask_cmpge_epu8_mask(right, leaves[i], firsts), at);
@@ -136,9 +109,8 @@ INLINE void sweep_rows(const __m512i *nodes, int count, const uint8_t *codes,
         }
 #pragma GCC unroll 4
         for (int i = 0; i < TOGETHER; i++)
-            _mm512_store_si512(
-                found->leaves + (r + i) * LANE_COUNT,
-                _mm512_add_epi8(leaves[i], _mm512_set1_epi8(TEAM_SIGN_OF_32)));
+            _mm512_store_si512(found->leaves + (r + i) * LANE_COUNT,
+                               _mm512_add_epi8(leaves[i], _mm512_set1_epi8(SIGN_OF_32)));
     }
 }
 
@@ -175,9 +147,9 @@ static TARGET_VBMI void find_leaves_of_any(const struct team *team,
                                            const uint8_t *codes, int row_count,
                                            struct found *found)
 {
-    if (team->slot_count == 64)
+    if (team->slots.count == 64)
         find_leaves(team, bunch, codes, 64, row_count, found);
-    else if (team->slot_count == 128)
+    else if (team->slots.count == 128)
         find_leaves(team, bunch, codes, 128, row_count, found);
     else
         find_leaves(team, bunch, codes, 256, row_count, found);

@@ -1,60 +1,9 @@
-/* kernel_row.c - a forest's own slots, and its trees laid side by side. */
+/* kernel_row.c - trees laid side by side. */
 #include "infer/kernel_row.h"
 
 #include <string.h>
 
-/* ---- slots ---- */
-
-bool local_slots_find(const struct kernel_forest *source, struct local_slots *slots)
-{
-    bool is_used[QUANTIZE_SLOT_COUNT_MAX] = {0};
-    const struct forest *forest = source->forest;
-    int first = 0, last = 0, count = 0;
-
-    for (int i = 0; i < forest->node_count; i++)
-        if (forest->nodes[i].feature >= 0)
-            is_used[source->splits[i].slot] = true;
-    *slots = (struct local_slots){0};
-    for (int s = 0; s < source->slot_count; s++) {
-        if (!is_used[s])
-            continue;
-        if (count == LOCAL_SLOT_COUNT_MAX)
-            return false;
-        if (count == 0)
-            first = s;
-        last = s;
-        slots->list[count++] = (uint16_t)s;
-    }
-    slots->list_count = count;
-    slots->count = count <= 64 ? 64 : count <= 128 ? 128 : LOCAL_SLOT_COUNT_MAX;
-    slots->first = last - first < slots->count ? first : -1;
-    slots->width = slots->first < 0 ? count : last - first + 1;
-    return true;
-}
-
-int local_slot(const struct local_slots *slots, int slot)
-{
-    int from = 0, to = slots->list_count;
-
-    if (slots->first >= 0)
-        return slot - slots->first;
-    while (to - from > 1) {
-        int middle = (from + to) / 2;
-
-        if (slots->list[middle] <= slot)
-            from = middle;
-        else
-            to = middle;
-    }
-    return from;
-}
-
 /* ---- trees side by side ---- */
-
-static size_t aligned(size_t bytes)
-{
-    return (bytes + KERNEL_ALIGNMENT - 1) / KERNEL_ALIGNMENT * KERNEL_ALIGNMENT;
-}
 
 /* The bunch that begins with a tree; returns the bytes it takes from position on. */
 static size_t bunch_layout(const struct kernel_forest *source,
@@ -76,11 +25,12 @@ static size_t bunch_layout(const struct kernel_forest *source,
     }
     bunch->leaf_stride = shape->leaf_stride(bunch->size);
     bunch->nodes = (uint32_t)position;
-    bunch->leaves = (uint32_t)(position + aligned(shape->node_bytes(bunch->size)));
+    bunch->leaves = (uint32_t)(position + kernel_aligned(shape->node_bytes(bunch->size)));
     leaf_count = (size_t)bunch->leaf_stride * (size_t)bunch->tree_count;
     for (int i = 0; shape->further_leaves && i < bunch->tree_count; i++)
         leaf_count += shape->further_leaves(source, first + i, bunch->size);
-    return aligned(shape->node_bytes(bunch->size)) + aligned(leaf_count * number_bytes);
+    return kernel_aligned(shape->node_bytes(bunch->size)) +
+           kernel_aligned(leaf_count * number_bytes);
 }
 
 bool lanes_layout(const struct kernel_forest *source, const struct lanes_shape *shape,
@@ -97,11 +47,12 @@ bool lanes_layout(const struct kernel_forest *source, const struct lanes_shape *
     };
     if (!local_slots_find(source, &lanes->slots))
         return false;
-    lanes->bunches = aligned(sizeof *lanes);
-    lanes->groups =
-        lanes->bunches + aligned((size_t)lanes->bunch_count * sizeof(struct bunch));
-    lanes->margins = lanes->groups + aligned(tree_count * sizeof(int32_t));
-    lanes->bytes = lanes->margins + aligned((size_t)forest->group_count * sizeof(double));
+    lanes->bunches = kernel_aligned(sizeof *lanes);
+    lanes->groups = lanes->bunches +
+                    kernel_aligned((size_t)lanes->bunch_count * sizeof(struct bunch));
+    lanes->margins = lanes->groups + kernel_aligned(tree_count * sizeof(int32_t));
+    lanes->bytes =
+        lanes->margins + kernel_aligned((size_t)forest->group_count * sizeof(double));
     for (int first = 0; first < forest->tree_count; first += shape->lane_count)
         lanes->bytes += bunch_layout(source, shape, lanes, first, lanes->bytes, &bunch);
     return lanes->bytes <= UINT32_MAX;
@@ -139,7 +90,7 @@ void lanes_compile(const struct kernel_forest *source, const struct lanes_shape 
     for (int g = 0; g < forest->group_count; g++)
         margins[g] = margin_of(forest, g);
     bunch = (struct bunch *)(base + lanes.bunches);
-    at = lanes.margins + aligned((size_t)forest->group_count * sizeof(double));
+    at = lanes.margins + kernel_aligned((size_t)forest->group_count * sizeof(double));
     for (int first = 0; first < forest->tree_count; first += shape->lane_count, bunch++) {
         at += bunch_layout(source, shape, &lanes, first, at, bunch);
         for (int lane = 0; lane < bunch->tree_count; lane++)

@@ -6,42 +6,7 @@
 #ifndef REDRESS_INFER_KERNEL_ROW_H
 #define REDRESS_INFER_KERNEL_ROW_H
 
-#include "infer/kernel.h"
-
-enum { LOCAL_SLOT_COUNT_MAX = 256 };
-
-/* Functions of kernels are put together from parts that are always inlined, so that what is known
- * when compiling (how many slots, which number type) is worked out once. */
-#define INLINE static inline __attribute__((always_inline))
-
-/* ---- slots ---- */
-
-/* The slots that one forest looks at: a window of all slots where that is narrow enough, else a
- * list. */
-struct local_slots {
-    int32_t count; /* room for codes: 64, 128 or 256 */
-    int32_t width; /* of it, how much is used */
-    int32_t first; /* of the window; -1: a list */
-    int32_t list_count;
-    uint16_t list[LOCAL_SLOT_COUNT_MAX];
-};
-
-/* False when the forest looks at more than LOCAL_SLOT_COUNT_MAX. */
-bool local_slots_find(const struct kernel_forest *source, struct local_slots *slots);
-
-/* What a slot is called among the forest's own. */
-int local_slot(const struct local_slots *slots, int slot);
-
-/* The codes of the forest's slots: within codes, or copied to room. */
-INLINE const uint8_t *local_codes(const struct local_slots *slots, const uint8_t *codes,
-                                  uint8_t room[LOCAL_SLOT_COUNT_MAX])
-{
-    if (slots->first >= 0)
-        return codes + slots->first;
-    for (int i = 0; i < slots->list_count; i++)
-        room[i] = codes[slots->list[i]];
-    return room;
-}
+#include "infer/kernel_slots.h"
 
 /* ---- trees side by side ---- */
 
@@ -102,9 +67,9 @@ struct lanes_sum {
 };
 
 /* The leaves of a bunch, one byte for each tree, onto the sum of its group. */
-INLINE void lanes_add(const struct lanes *lanes, const struct bunch *bunch,
-                      int first_tree, const uint8_t *found, struct lanes_sum *sum,
-                      double *raw)
+KERNEL_INLINE void lanes_add(const struct lanes *lanes, const struct bunch *bunch,
+                             int first_tree, const uint8_t *found, struct lanes_sum *sum,
+                             double *raw)
 {
     const char *base = (const char *)lanes;
     const char *leaves = base + bunch->leaves;
@@ -130,7 +95,7 @@ INLINE void lanes_add(const struct lanes *lanes, const struct bunch *bunch,
     }
 }
 
-INLINE struct lanes_sum lanes_begin(const struct lanes *lanes, double *raw)
+KERNEL_INLINE struct lanes_sum lanes_begin(const struct lanes *lanes, double *raw)
 {
     const double *margins = (const double *)((const char *)lanes + lanes->margins);
 
@@ -139,7 +104,8 @@ INLINE struct lanes_sum lanes_begin(const struct lanes *lanes, double *raw)
     return (struct lanes_sum){(float)margins[0], margins[0]};
 }
 
-INLINE void lanes_end(const struct lanes *lanes, const struct lanes_sum *sum, double *raw)
+KERNEL_INLINE void lanes_end(const struct lanes *lanes, const struct lanes_sum *sum,
+                             double *raw)
 {
     if (lanes->group_count == 1)
         raw[0] = lanes->is_float ? sum->single : sum->twofold;

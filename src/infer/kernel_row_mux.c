@@ -89,12 +89,12 @@ static void mux_compile(const struct kernel_forest *source, void *compiled)
 
 /* ---- scoring ---- */
 
-INLINE TARGET_AVX512 void score(const struct lanes *lanes, const uint8_t *codes,
-                                int slot_count, double *raw)
+KERNEL_INLINE TARGET_AVX512 void score(const struct lanes *lanes, const uint8_t *codes,
+                                       int slot_count, double *raw)
 {
     const char *base = (const char *)lanes;
     const struct bunch *bunches = (const struct bunch *)(base + lanes->bunches);
-    struct code_registers registers = load_codes(codes, slot_count);
+    struct word_codes registers = word_codes_load(codes, slot_count);
     struct lanes_sum sum = lanes_begin(lanes, raw);
 
     for (int i = 0; i < lanes->bunch_count; i++) {

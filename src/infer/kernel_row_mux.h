@@ -1,5 +1,5 @@
-/* kernel_row_mux.h - complete levels of 32 trees: the node of every tree is chosen from all nodes of
- * a level by blending them under the turns taken so far (AVX-512).
+/* kernel_row_mux.h - complete levels of 32 trees: the node of every tree is chosen from all nodes
+ * of a level by blending them under the turns taken so far (AVX-512).
  *
  * A node is 16 bits, rank above slot. Private to kernel_row_*.c. */
 #ifndef REDRESS_INFER_KERNEL_ROW_MUX_H
@@ -39,15 +39,15 @@ static inline int mux_place(int level, int index)
 /* ---- scoring ---- */
 
 /* The node of each tree at level l, out of 2^l: all but the last blend wait for no new turn. */
-INLINE TARGET_AVX512 __m512i pick_0(const __m512i *nodes, const __mmask32 *turns)
+KERNEL_INLINE TARGET_AVX512 __m512i pick_0(const __m512i *nodes, const __mmask32 *turns)
 {
     (void)turns;
     return _mm512_load_si512(nodes);
 }
 
 #define PICK(level, before)                                                              \
-    INLINE TARGET_AVX512 __m512i pick_##level(const __m512i *nodes,                      \
-                                              const __mmask32 *turns)                    \
+    KERNEL_INLINE TARGET_AVX512 __m512i pick_##level(const __m512i *nodes,               \
+                                                     const __mmask32 *turns)             \
     {                                                                                    \
         return _mm512_mask_blend_epi16(turns[before], pick_##before(nodes, turns),       \
                                        pick_##before(nodes + (1 << (before)), turns));   \
@@ -60,61 +60,21 @@ PICK(5, 4)
 PICK(6, 5)
 PICK(7, 6)
 
-/* Codes in the upper bytes of 16 bits, 32 to a register. */
-struct code_registers {
-    __m512i codes[LOCAL_SLOT_COUNT_MAX / MUX_LANE_COUNT];
-};
-
-INLINE TARGET_AVX512 struct code_registers load_codes(const uint8_t *codes,
-                                                      int slot_count)
-{
-    struct code_registers registers;
-
-    for (int i = 0; i < slot_count / MUX_LANE_COUNT; i++)
-        registers.codes[i] =
-            _mm512_slli_epi16(_mm512_cvtepu8_epi16(_mm256_loadu_si256(
-                                  (const __m256i *)(codes + i * MUX_LANE_COUNT))),
-                              8);
-    return registers;
-}
-
-/* The code that each node asks for: the permutation looks at the six lowest bits of a slot. */
-INLINE TARGET_AVX512 __m512i fetch(const struct code_registers *registers, int slot_count,
-                                   __m512i nodes)
-{
-    const __m512i *codes = registers->codes;
-    __m512i low = _mm512_permutex2var_epi16(codes[0], nodes, codes[1]);
-    __mmask32 bit_6, bit_7;
-    __m512i high;
-
-    if (slot_count == 64)
-        return low;
-    bit_6 = _mm512_test_epi16_mask(nodes, _mm512_set1_epi16(64));
-    low = _mm512_mask_blend_epi16(bit_6, low,
-                                  _mm512_permutex2var_epi16(codes[2], nodes, codes[3]));
-    if (slot_count == 128)
-        return low;
-    bit_7 = _mm512_test_epi16_mask(nodes, _mm512_set1_epi16(128));
-    high = _mm512_mask_blend_epi16(bit_6,
-                                   _mm512_permutex2var_epi16(codes[4], nodes, codes[5]),
-                                   _mm512_permutex2var_epi16(codes[6], nodes, codes[7]));
-    return _mm512_mask_blend_epi16(bit_7, low, high);
-}
-
 /* With equal upper bytes the node is never the smaller one, since a code has no lower byte. */
 #define TURN(level)                                                                      \
     if (depth > level) {                                                                 \
         __m512i node = pick_##level(nodes + (1 << level) - 1, turns);                    \
                                                                                          \
         turns[level] =                                                                   \
-            _mm512_cmpgt_epu16_mask(fetch(registers, slot_count, node), node);           \
+            _mm512_cmpgt_epu16_mask(fetch_words(registers, slot_count, node), node);     \
         leaf = _mm512_add_epi16(leaf, leaf);                                             \
         leaf = _mm512_mask_sub_epi16(leaf, turns[level], leaf, minus_one);               \
     }
 
 /* The leaf of each of 32 trees. */
-INLINE TARGET_AVX512 __m512i find_leaves(const struct code_registers *registers,
-                                         int slot_count, const __m512i *nodes, int depth)
+KERNEL_INLINE TARGET_AVX512 __m512i find_leaves(const struct word_codes *registers,
+                                                int slot_count, const __m512i *nodes,
+                                                int depth)
 {
     const __m512i minus_one = _mm512_set1_epi16(-1);
     __m512i leaf = _mm512_setzero_si512();

@@ -119,8 +119,8 @@ static void scan_compile(const struct kernel_forest *source, void *compiled)
 /* ---- AVX-512 ---- */
 
 /* The lanes that stand at a node step on; at: the node's number in every lane. */
-INLINE TARGET_AVX512 __m512i step_on(const struct step *step, __m512i codes, __m512i at,
-                                     __m512i state)
+KERNEL_INLINE TARGET_AVX512 __m512i step_on(const struct step *step, __m512i codes,
+                                            __m512i at, __m512i state)
 {
     __mmask64 turns =
         _mm512_cmpgt_epu8_mask(codes, _mm512_load_si512((const void *)step->ranks));
@@ -131,31 +131,15 @@ INLINE TARGET_AVX512 __m512i step_on(const struct step *step, __m512i codes, __m
     return _mm512_mask_mov_epi8(state, _mm512_cmpeq_epi8_mask(state, at), next);
 }
 
-/* Codes of up to 256 slots, 64 to a register. */
-INLINE TARGET_VBMI __m512i fetch_vbmi(const __m512i *codes, int slot_count, __m512i slots)
-{
-    __m512i low, high;
-
-    if (slot_count == 64)
-        return _mm512_permutexvar_epi8(slots, codes[0]);
-    low = _mm512_permutex2var_epi8(codes[0], slots, codes[1]);
-    if (slot_count == 128)
-        return low;
-    high = _mm512_permutex2var_epi8(codes[2], slots, codes[3]);
-    return _mm512_mask_blend_epi8(_mm512_movepi8_mask(slots), low, high);
-}
-
-INLINE TARGET_VBMI void score_vbmi(const struct lanes *lanes, const uint8_t *local,
-                                   int slot_count, double *raw)
+KERNEL_INLINE TARGET_VBMI void score_vbmi(const struct lanes *lanes, const uint8_t *local,
+                                          int slot_count, double *raw)
 {
     const char *base = (const char *)lanes;
     const struct bunch *bunches = (const struct bunch *)(base + lanes->bunches);
     const __m512i one = _mm512_set1_epi8(1);
     struct lanes_sum sum = lanes_begin(lanes, raw);
-    __m512i codes[4];
+    struct byte_codes codes = byte_codes_load(local, slot_count);
 
-    for (int i = 0; i < slot_count / LANE_COUNT; i++)
-        codes[i] = _mm512_loadu_si512((const void *)(local + i * LANE_COUNT));
     for (int i = 0; i < lanes->bunch_count; i++) {
         const struct scan *scan = (const struct scan *)(base + bunches[i].nodes);
         __m512i state = _mm512_load_si512((const void *)scan->starts);
@@ -166,8 +150,8 @@ INLINE TARGET_VBMI void score_vbmi(const struct lanes *lanes, const uint8_t *loc
             const struct step *step = &scan->steps[j];
 
             state = step_on(step,
-                            fetch_vbmi(codes, slot_count,
-                                       _mm512_load_si512((const void *)step->slots)),
+                            fetch_bytes(&codes, slot_count,
+                                        _mm512_load_si512((const void *)step->slots)),
                             at, state);
             at = _mm512_add_epi8(at, one);
         }
@@ -239,15 +223,15 @@ static TARGET_AVX512 void scan_row_avx512(const void *compiled, const uint8_t *c
 
 /* ---- AVX2 ---- */
 
-INLINE TARGET_AVX2 __m256i load(const uint8_t *bytes)
+KERNEL_INLINE TARGET_AVX2 __m256i load(const uint8_t *bytes)
 {
     return _mm256_load_si256((const __m256i *)bytes);
 }
 
 /* The leaves of the 32 trees from lane on. */
-INLINE TARGET_AVX2 void find_avx2(const struct scan *scan, int size,
-                                  const __m256i *tables, int table_count, int lane,
-                                  uint8_t *found)
+KERNEL_INLINE TARGET_AVX2 void find_avx2(const struct scan *scan, int size,
+                                         const __m256i *tables, int table_count, int lane,
+                                         uint8_t *found)
 {
     const __m256i one = _mm256_set1_epi8(1), beyond = _mm256_set1_epi8(0x70);
     const __m256i table_bytes = _mm256_set1_epi8(TABLE_BYTES);

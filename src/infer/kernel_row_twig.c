@@ -1,9 +1,9 @@
 /* kernel_row_twig.c - trees of any depth up to 40: the upper levels by blending, as in
  * kernel_row_mux.c, the rest three levels at a time (AVX-512).
  *
- * Below the top every tree is cut into twigs: seven nodes, completed, which are compared at once, and
- * their eight ends. A row reads one twig for each three levels of a tree, which is one line of the
- * cache with the leaves in it, where blending reads all nodes. */
+ * Below the top every tree is cut into twigs: seven nodes, completed, which are compared at once,
+ * and their eight ends. A row reads one twig for each three levels of a tree, which is one line
+ * of the cache with the leaves in it, where blending reads all nodes. */
 #include "infer/kernel_row_mux.h"
 
 #if defined(__x86_64__)
@@ -256,20 +256,20 @@ enum { CHUNK_BUNCH_COUNT = 16, CHUNK_TREE_COUNT = CHUNK_BUNCH_COUNT * MUX_LANE_C
 struct scan {
     const struct lanes *lanes;
     const char *base; /* of the form */
-    struct code_registers registers;
+    struct word_codes registers;
     int slot_count;
     bool is_float;
 };
 
-INLINE size_t twig_bytes(const struct scan *scan)
+KERNEL_INLINE size_t twig_bytes(const struct scan *scan)
 {
     return TWIG_NUMBER_COUNT * (scan->is_float ? sizeof(float) : sizeof(double));
 }
 
 /* Where the first twig of each tree of a bunch stands, in bytes from the form's beginning; places
  * of trees that are not there lead to a twig that is. */
-INLINE TARGET_AVX512 void begin_twigs(const struct scan *scan, const struct bunch *bunch,
-                                      uint32_t *twigs)
+KERNEL_INLINE TARGET_AVX512 void begin_twigs(const struct scan *scan,
+                                             const struct bunch *bunch, uint32_t *twigs)
 {
     const __m512i lanes_low =
         _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
@@ -292,31 +292,32 @@ INLINE TARGET_AVX512 void begin_twigs(const struct scan *scan, const struct bunc
     _mm512_store_si512(twigs + 16, _mm512_add_epi32(high, first));
 }
 
-INLINE TARGET_AVX512 __m128i load_nodes(const struct scan *scan, uint32_t twig)
+KERNEL_INLINE TARGET_AVX512 __m128i load_nodes(const struct scan *scan, uint32_t twig)
 {
     return _mm_load_si128((const __m128i *)(scan->base + twig));
 }
 
 /* The turns at four twigs, eight bits each. */
-INLINE TARGET_AVX512 uint32_t turns_at(const struct scan *scan, const uint32_t *twigs)
+KERNEL_INLINE TARGET_AVX512 uint32_t turns_at(const struct scan *scan,
+                                              const uint32_t *twigs)
 {
     __m512i nodes = _mm512_castsi128_si512(load_nodes(scan, twigs[0]));
 
     nodes = _mm512_inserti32x4(nodes, load_nodes(scan, twigs[1]), 1);
     nodes = _mm512_inserti32x4(nodes, load_nodes(scan, twigs[2]), 2);
     nodes = _mm512_inserti32x4(nodes, load_nodes(scan, twigs[3]), 3);
-    return _mm512_cmpgt_epu16_mask(fetch(&scan->registers, scan->slot_count, nodes),
+    return _mm512_cmpgt_epu16_mask(fetch_words(&scan->registers, scan->slot_count, nodes),
                                    nodes);
 }
 
-INLINE unsigned end_of(uint32_t turns, int i)
+KERNEL_INLINE unsigned end_of(uint32_t turns, int i)
 {
     return ends[(uint8_t)(turns >> 8 * i)];
 }
 
 /* The trees of a bunch go on to their last twigs. */
-INLINE TARGET_AVX512 void follow_ways(const struct scan *scan, const struct bunch *bunch,
-                                      uint32_t *twigs)
+KERNEL_INLINE TARGET_AVX512 void follow_ways(const struct scan *scan,
+                                             const struct bunch *bunch, uint32_t *twigs)
 {
     for (int round = twigs_below(bunch->size); round > 1; round--)
         for (int t = 0; t < bunch->tree_count; t += TWIG_TREE_COUNT) {
@@ -333,8 +334,9 @@ INLINE TARGET_AVX512 void follow_ways(const struct scan *scan, const struct bunc
 }
 
 /* The leaf that a tree has reached, onto the sum of its group. */
-INLINE void add_leaf(const struct scan *scan, uint32_t twig, unsigned end, int tree,
-                     bool is_one_group, struct lanes_sum *sum, double *raw)
+KERNEL_INLINE void add_leaf(const struct scan *scan, uint32_t twig, unsigned end,
+                            int tree, bool is_one_group, struct lanes_sum *sum,
+                            double *raw)
 {
     const char *leaves = scan->base + twig + twig_bytes(scan) / 2;
     const int32_t *groups = (const int32_t *)(scan->base + scan->lanes->groups);
@@ -350,9 +352,10 @@ INLINE void add_leaf(const struct scan *scan, uint32_t twig, unsigned end, int t
 }
 
 /* The leaves of a chunk, whose trees stand at their last twigs. */
-INLINE TARGET_AVX512 void add_leaves(const struct scan *scan, const uint32_t *twigs,
-                                     int first_tree, int count, bool is_one_group,
-                                     struct lanes_sum *sum, double *raw)
+KERNEL_INLINE TARGET_AVX512 void add_leaves(const struct scan *scan,
+                                            const uint32_t *twigs, int first_tree,
+                                            int count, bool is_one_group,
+                                            struct lanes_sum *sum, double *raw)
 {
     int t = 0;
 
@@ -373,12 +376,12 @@ INLINE TARGET_AVX512 void add_leaves(const struct scan *scan, const uint32_t *tw
     }
 }
 
-INLINE TARGET_AVX512 void score(const struct lanes *lanes, const uint8_t *codes,
-                                int slot_count, bool is_float, bool is_one_group,
-                                double *raw)
+KERNEL_INLINE TARGET_AVX512 void score(const struct lanes *lanes, const uint8_t *codes,
+                                       int slot_count, bool is_float, bool is_one_group,
+                                       double *raw)
 {
-    const struct scan scan = {lanes, (const char *)lanes, load_codes(codes, slot_count),
-                              slot_count, is_float};
+    const struct scan scan = {lanes, (const char *)lanes,
+                              word_codes_load(codes, slot_count), slot_count, is_float};
     const struct bunch *bunches = (const struct bunch *)(scan.base + lanes->bunches);
     struct lanes_sum sum = lanes_begin(lanes, raw);
     alignas(64) uint32_t twigs[CHUNK_TREE_COUNT];
@@ -400,8 +403,9 @@ INLINE TARGET_AVX512 void score(const struct lanes *lanes, const uint8_t *codes,
     lanes_end(lanes, &sum, raw);
 }
 
-INLINE TARGET_AVX512 void score_typed(const struct lanes *lanes, const uint8_t *codes,
-                                      int slot_count, double *raw)
+KERNEL_INLINE TARGET_AVX512 void score_typed(const struct lanes *lanes,
+                                             const uint8_t *codes, int slot_count,
+                                             double *raw)
 {
     if (lanes->group_count > 1 && lanes->is_float)
         score(lanes, codes, slot_count, true, false, raw);

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { LANE_COUNT = 8, RANK_ALWAYS_LEFT = 255 };
+enum { LANE_COUNT = 8 };
 
 struct step {
     uint16_t slot;
@@ -34,8 +34,7 @@ struct walk {
 
 static size_t after(size_t position, size_t count, size_t item_bytes)
 {
-    return (position + count * item_bytes + KERNEL_ALIGNMENT - 1) / KERNEL_ALIGNMENT *
-           KERNEL_ALIGNMENT;
+    return kernel_aligned(position + count * item_bytes);
 }
 
 static struct walk layout(const struct kernel_forest *source)
@@ -119,7 +118,6 @@ static void walk_compile(const struct kernel_forest *source, void *compiled)
         groups[t] = forest->tree_groups[tree];
         if (depth > depths[t / LANE_COUNT])
             depths[t / LANE_COUNT] = depth;
-        /* Unreachable nodes are not laid; a tree starts where its nodes do. */
         if (t < forest->tree_count)
             lay_tree(source, tree, roots[t], &walk, base);
     }

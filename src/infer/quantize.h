@@ -10,9 +10,9 @@
  *     missing:  0 where it goes left at every split of the slot, 255 where it goes right
  *     category: 0 for values that go left, 255 for those that go right
  *
- * A feature with more thresholds has several slots, each with a range of them; codes saturate, so a
- * split finds the right answer in the one slot that holds its threshold. Features split both ways on
- * missing values have a slot for each way.
+ * A feature with more thresholds has several slots, each with a range of them; codes saturate, so
+ * a split finds the right answer in the one slot that holds its threshold. Features split both
+ * ways on missing values have a slot for each way.
  *
  * Immutable after opening; any number of threads. Private to infer/. */
 #ifndef REDRESS_INFER_QUANTIZE_H

@@ -11,8 +11,6 @@
 
 enum { WORD_BITS = 32 };
 
-static const double category_end_xgboost = 1 << 24;
-
 /* ---- categories ---- */
 
 static bool words_hold(const uint32_t *words, uint32_t word_count, uint32_t category)
@@ -27,7 +25,7 @@ static bool set_holds(const struct category_set *set, const uint32_t *words, dou
     if (set->is_xgboost) {
         double x = (float)value;
 
-        return x >= 0 && x < category_end_xgboost &&
+        return x >= 0 && x < category_end &&
                words_hold(words, set->word_count, (uint32_t)x);
     }
     return value > -1 && value <= INT32_MAX &&

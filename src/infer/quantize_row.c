@@ -1,5 +1,6 @@
-/* quantize_row.c - the codes of one row where features and scales are few: values become floats and
- * flags in registers, each is counted into its scale, and registers hand the counts to the slots. */
+/* quantize_row.c - the codes of one row where features and scales are few: values become floats
+ * and flags in registers, each is counted into its scale, and registers hand the counts to the
+ * slots. */
 #include "infer/quantize_tables.h"
 
 #include <math.h>

@@ -8,6 +8,7 @@
 
 #include "infer/cpu.h"
 #include "infer/quantize.h"
+#include "infer/values.h"
 
 enum {
     SCALE_FAN = 16,   /* thresholds per block, blocks per scale */
@@ -68,9 +69,6 @@ struct quantizer {
     struct split **splits;         /* (forest) */
     int forest_count;
 };
-
-/* LightGBM's kZeroThreshold: 1e-35 as float. */
-static const double zero_threshold = 1e-35f;
 
 /* The smallest double that rounds to t or above: (float)x >= t is x >= it. */
 double cutpoint_xgboost(float t);

@@ -1,12 +1,18 @@
-/* number.c - decimal texts to doubles: three exact ways, the fastest that applies. */
+/* number.c - decimal texts to doubles: four ways that round correctly, the fastest that applies. */
 #include "number.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* No double needs more digits than 767 to be told from its neighbours' middle. */
-enum { DIGITS_NEEDED = 800, POWER_EXACT = 22, POWER_INTEGER = 19 };
+enum {
+    DIGITS_NEEDED = 800,
+    POWER_EXACT = 22,
+    POWER_INTEGER = 19,
+    POWER_LEAP = 28, /* from one rounded power to the next */
+    POWER_SCALED = 345,
+    POWER_OF_ZERO = -324, /* what is below this power of ten is 0 as a double */
+};
 
 /* Beyond this every number is 0 or overflows, and sums of two still fit. */
 static const int64_t exponent_max = INT64_C(1) << 40;
@@ -139,6 +145,126 @@ static double from_integers(uint64_t digits, int power)
                            numerator % b != 0);
 }
 
+/* mantissa x 2^exponent; the top bit of mantissa is set. */
+struct scaled {
+    uint64_t mantissa;
+    int exponent;
+};
+
+static struct scaled product(struct scaled a, struct scaled b)
+{
+    unsigned __int128 whole = (unsigned __int128)a.mantissa * b.mantissa;
+    int is_short = !(whole >> 127);
+
+    return (struct scaled){(uint64_t)(whole << is_short >> 64),
+                           a.exponent + b.exponent + 64 - is_short};
+}
+
+static struct scaled quotient(struct scaled a, struct scaled b)
+{
+    int shift = a.mantissa < b.mantissa ? 64 : 63; /* so that it has 64 bits */
+
+    return (struct scaled){
+        (uint64_t)(((unsigned __int128)a.mantissa << shift) / b.mantissa),
+        a.exponent - b.exponent - shift};
+}
+
+static struct scaled scaled_of(uint64_t integer)
+{
+    int shift = __builtin_clzll(integer);
+
+    return (struct scaled){integer << shift, -shift};
+}
+
+/* Up to the error of the leaps and of rounding. */
+static struct scaled power_of_five(int power)
+{
+    /* 5^28, 5^56, 5^112, 5^224, rounded to 64 bits; 5^27 is the last that fits whole. */
+    static const struct scaled leaps[] = {{0x813f3978f8940984, 2},
+                                          {0x82818f1281ed44a0, 67},
+                                          {0x850fadc09923329e, 197},
+                                          {0x8a5296ffe33cc930, 457}};
+    uint64_t rest = 1;
+    struct scaled result;
+
+    for (int i = power % POWER_LEAP; i > 0; i--)
+        rest *= 5;
+    result = scaled_of(rest);
+    for (int i = 0; i < 4; i++)
+        if (power / POWER_LEAP >> i & 1)
+            result = product(result, leaps[i]);
+    return result;
+}
+
+/* mantissa x 2^exponent to nearest, also among the denormals; false when the last bits of mantissa,
+ * DOUBT of which mean nothing, could decide. */
+static bool round_scaled(struct scaled value, double *size)
+{
+    enum { DOUBT = 32, BITS_DROPPED = 11, EXPONENT_MIN = -1074 };
+    int dropped_bits = value.exponent + BITS_DROPPED < EXPONENT_MIN
+                           ? EXPONENT_MIN - value.exponent
+                           : BITS_DROPPED;
+
+    if (dropped_bits > 64) { /* below half of the smallest */
+        *size = 0;
+        return dropped_bits > 65 || value.mantissa < UINT64_MAX - DOUBT;
+    }
+
+    uint64_t half = UINT64_C(1) << (dropped_bits - 1);
+    uint64_t kept = dropped_bits < 64 ? value.mantissa >> dropped_bits : 0;
+    uint64_t dropped = value.mantissa & (half | (half - 1));
+
+    if (dropped > half - DOUBT && dropped < half + DOUBT)
+        return false;
+    *size = ldexp((double)(kept + (dropped > half)), value.exponent + dropped_bits);
+    return true;
+}
+
+/* Up to 19 digits and any power of ten that a double can have, with 64 bits throughout. The
+ * factors are off by up to half a unit of the last bit, each of at most five operations by up to
+ * two: false when that could decide the rounding. digits > 0. */
+static bool from_scaled(uint64_t digits, int64_t power, double *size)
+{
+    struct scaled value, five;
+
+    if (power < -POWER_SCALED || power > POWER_SCALED)
+        return false;
+    five = power_of_five((int)(power < 0 ? -power : power));
+    value =
+        power < 0 ? quotient(scaled_of(digits), five) : product(scaled_of(digits), five);
+    value.exponent += (int)power;
+    return round_scaled(value, size);
+}
+
+/* More digits: when the first 19, and these and one more, are the same double, so is the number. */
+static bool from_first_digits(const struct number *number, double *size)
+{
+    uint64_t digits = 0;
+    int count = 0;
+    int64_t power = number->exponent + number->digit_count - NUMBER_DIGITS_EXACT;
+    double above;
+
+    for (const char *p = number->first_digit; count < NUMBER_DIGITS_EXACT; p++)
+        if (*p != '.') {
+            digits = digits * 10 + (uint64_t)(*p - '0');
+            count++;
+        }
+    return from_scaled(digits, power, size) && from_scaled(digits + 1, power, &above) &&
+           *size == above;
+}
+
+/* "e-123", ended. */
+static void put_exponent(char *to, int exponent)
+{
+    int size = exponent < 0 ? -exponent : exponent, unit = 10000;
+
+    *to++ = 'e';
+    *to++ = exponent < 0 ? '-' : '+';
+    for (; unit > 0; unit /= 10)
+        *to++ = (char)('0' + size / unit % 10);
+    *to = 0;
+}
+
 /* Anything else through the C library, which reads a point because the program never sets
  * a locale. Digits beyond those needed only matter by being not all zero. */
 static double from_text(const struct number *number)
@@ -164,7 +290,7 @@ static double from_text(const struct number *number)
         exponent = 10000;
     if (exponent < -10000)
         exponent = -10000;
-    snprintf(text + count, sizeof text - (size_t)count, "e%d", (int)exponent);
+    put_exponent(text + count, (int)exponent);
     return strtod(text, NULL);
 }
 
@@ -177,17 +303,17 @@ bool number_double(const struct number *number, double *value)
     int64_t power = number->exponent;
     double size;
 
-    if (number->digit_count == 0)
+    if (number->digit_count == 0 || power + number->digit_count <= POWER_OF_ZERO)
         size = 0;
     else if (number->digit_count > NUMBER_DIGITS_EXACT)
-        size = from_text(number);
+        size = from_first_digits(number, &size) ? size : from_text(number);
     else if (number->digits <= exact_max && power >= -POWER_EXACT && power <= POWER_EXACT)
         /* Both are exact, so that one operation rounds once. */
         size = power < 0 ? (double)number->digits / powers[-power]
                          : (double)number->digits * powers[power];
     else if (power >= -POWER_INTEGER && power <= POWER_INTEGER)
         size = from_integers(number->digits, (int)power);
-    else
+    else if (!from_scaled(number->digits, power, &size))
         size = from_text(number);
     *value = number->is_negative ? -size : size;
     return isfinite(size);

@@ -81,7 +81,7 @@ static void read_border(struct catboost_reader *reader)
 {
     double border;
 
-    if (!json_double(reader->scan, &border))
+    if (!scalar_double(reader->scan, &border))
         return;
     split_of(reader)->border = (float)border;
     if (!isfinite(split_of(reader)->border))
@@ -131,7 +131,7 @@ static void read_leaf_values(struct catboost_reader *reader)
 
     json_enter_array(reader->scan, &level);
     while (json_item(reader->scan, &level)) {
-        if (!json_double(reader->scan, &value))
+        if (!scalar_double(reader->scan, &value))
             return;
         if (reader->tree.value_count >= FOREST_VALUE_COUNT_MAX)
             json_refuse(reader->scan, STATUS_TOO_LARGE, "more than %d leaf_values",
@@ -211,7 +211,7 @@ static void read_bias(struct catboost_reader *reader)
 {
     double bias;
 
-    if (!json_double(reader->scan, &bias))
+    if (!scalar_double(reader->scan, &bias))
         return;
     if (reader->bias_count >= FOREST_GROUP_COUNT_MAX)
         json_refuse(reader->scan, STATUS_TOO_LARGE, "more than %d biases",
@@ -231,7 +231,7 @@ static void read_scale_and_bias(struct catboost_reader *reader)
     catboost_go_to(reader, "scale_and_bias");
     json_enter_array(reader->scan, &level);
     for (int i = 0; json_item(reader->scan, &level); i++) {
-        if (i == 0 && json_double(reader->scan, &reader->scale)) {
+        if (i == 0 && scalar_double(reader->scan, &reader->scale)) {
             reader->has_scale = true;
         } else if (i == 1 && json_peek(reader->scan) == JSON_KIND_ARRAY) {
             json_enter_array(reader->scan, &biases);

@@ -3,12 +3,13 @@
 
 #include "json/scan.h"
 #include "model/forest_build.h"
+#include "model/scalar.h"
 
 #include <stdlib.h>
 
 enum {
     OUTPUT_COUNT_MAX = FOREST_GROUP_COUNT_MAX,
-    NUMBER_COUNT_MAX = 4 << 20, /* in one list */
+    WEIGHT_COUNT_MAX = 4 << 20,
     LINEAR_DEPTH_MAX = 16,
 };
 
@@ -30,11 +31,11 @@ struct reader {
     enum link link;
 };
 
-static void push(struct reader *reader, struct numbers *numbers, double value)
+static void push(struct reader *reader, struct numbers *numbers, size_t count_max,
+                 double value)
 {
-    if (numbers->count >= NUMBER_COUNT_MAX)
-        json_refuse(&reader->scan, STATUS_TOO_LARGE, "more than %d numbers",
-                    NUMBER_COUNT_MAX);
+    if (numbers->count >= count_max)
+        json_refuse(&reader->scan, STATUS_TOO_LARGE, "more than %zu numbers", count_max);
     else if (!array_reserve((void **)&numbers->items, &numbers->capacity,
                             numbers->count + 1, sizeof value))
         json_refuse(&reader->scan, STATUS_EXHAUSTED, "out of memory for a model");
@@ -42,15 +43,15 @@ static void push(struct reader *reader, struct numbers *numbers, double value)
         numbers->items[numbers->count++] = value;
 }
 
-static void read_numbers(struct reader *reader, struct numbers *numbers)
+static void read_numbers(struct reader *reader, struct numbers *numbers, size_t count_max)
 {
     struct json_level level;
     double value;
 
     json_enter_array(&reader->scan, &level);
     while (json_item(&reader->scan, &level))
-        if (json_double(&reader->scan, &value))
-            push(reader, numbers, value);
+        if (scalar_double(&reader->scan, &value))
+            push(reader, numbers, count_max, value);
 }
 
 /* A list per output, or one flat list. */
@@ -69,8 +70,8 @@ static void read_weights(struct reader *reader)
                 json_refuse(&reader->scan, STATUS_INVALID, "weights: expected a list");
             is_flat = true;
             reader->output_count = 1;
-            if (json_double(&reader->scan, &value))
-                push(reader, &reader->weights, value);
+            if (scalar_double(&reader->scan, &value))
+                push(reader, &reader->weights, WEIGHT_COUNT_MAX, value);
             reader->list_length = reader->weights.count;
             continue;
         }
@@ -80,7 +81,7 @@ static void read_weights(struct reader *reader)
             json_refuse(&reader->scan, STATUS_INVALID,
                         "weights[%d]: expected a number or a list of numbers",
                         reader->output_count);
-        read_numbers(reader, &reader->weights);
+        read_numbers(reader, &reader->weights, WEIGHT_COUNT_MAX);
         if (reader->output_count++ == 0)
             reader->list_length = reader->weights.count;
         else if (reader->weights.count - before != reader->list_length)
@@ -141,8 +142,8 @@ static void read_intercept(struct reader *reader)
 {
     double value;
 
-    if (json_double(&reader->scan, &value))
-        push(reader, &reader->intercepts, value);
+    if (scalar_double(&reader->scan, &value))
+        push(reader, &reader->intercepts, 1, value);
 }
 
 /* False when the member was there before. */
@@ -167,13 +168,13 @@ static void read_member(struct reader *reader, struct text key)
             read_weights(reader);
     } else if (text_is(key, "intercepts")) {
         if (mark(reader, &reader->has_intercepts, "intercepts"))
-            read_numbers(reader, &reader->intercepts);
+            read_numbers(reader, &reader->intercepts, OUTPUT_COUNT_MAX);
     } else if (text_is(key, "intercept")) {
         if (mark(reader, &reader->has_intercept, "intercept"))
             read_intercept(reader);
     } else if (text_is(key, "fill")) {
         if (mark(reader, &reader->has_fill, "fill"))
-            read_numbers(reader, &reader->fill);
+            read_numbers(reader, &reader->fill, FOREST_FEATURE_COUNT_MAX);
     } else if (text_is(key, "link")) {
         if (mark(reader, &reader->has_link, "link"))
             read_link(reader);

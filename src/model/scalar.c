@@ -1,10 +1,7 @@
-/* scalar.c - strict numbers: what strtod accepts beyond decimals is refused. */
+/* scalar.c - strict numbers, none of which takes long to read. */
 #include "model/scalar.h"
 
-#include <math.h>
-#include <stdlib.h>
-
-enum { NUMBER_BYTES_MAX = 256, CLIP_BYTES_MAX = 60 };
+enum { CLIP_BYTES_MAX = 60 };
 
 bool text_int(struct text text, int64_t *value)
 {
@@ -31,18 +28,32 @@ bool text_int(struct text text, int64_t *value)
 
 bool text_double(struct text text, double *value)
 {
-    char copy[NUMBER_BYTES_MAX];
-    char *end;
+    struct json_scan scan;
+    struct err unheard;
 
-    if (text.bytes == 0 || text.bytes >= sizeof copy)
+    if (text.bytes == 0 || text.bytes > SCALAR_BYTES_MAX ||
+        (text.at[0] != '-' && (text.at[0] < '0' || text.at[0] > '9')))
         return false;
-    for (size_t i = 0; i < text.bytes; i++)
-        if (!strchr("0123456789+-.eE", text.at[i]) || !text.at[i])
-            return false;
-    memcpy(copy, text.at, text.bytes);
-    copy[text.bytes] = 0;
-    *value = strtod(copy, &end);
-    return *end == 0 && isfinite(*value);
+    err_clear(&unheard);
+    json_scan_init(&scan, text.at, text.bytes, 1, &unheard);
+    return json_double(&scan, value) && scan.at == scan.end;
+}
+
+bool scalar_double(struct json_scan *scan, double *value)
+{
+    const char *start;
+
+    if (json_peek(scan) != JSON_KIND_NUMBER)
+        return json_double(scan, value);
+    while (*scan->at != '-' && (*scan->at < '0' || *scan->at > '9'))
+        scan->at++; /* white space */
+    start = scan->at;
+    if (!json_double(scan, value))
+        return false;
+    if (scan->at - start > SCALAR_BYTES_MAX)
+        return json_refuse(scan, STATUS_INVALID, "a number has more than %d bytes",
+                           SCALAR_BYTES_MAX);
+    return true;
 }
 
 bool text_word(struct text *rest, struct text *word)

@@ -1,6 +1,7 @@
 /* source.c - values from JSON, or through ubj.c from UBJ. */
 #include "model/source.h"
 
+#include "model/scalar.h"
 #include "model/ubj.h"
 
 #include <math.h>
@@ -90,17 +91,27 @@ static bool take_non_finite(struct json_scan *scan, float *value)
     return true;
 }
 
-/* Correctly rounded to float. Rounding twice, through double, differs only where the
- * double lies in the middle between two floats, or among the denormal floats. */
-static float float_of(const struct json_scan *scan, const char *start, double value)
+/* Is it the middle between two floats? */
+static bool is_between_floats(double value)
 {
+    double halves = fabs(value) * 0x1p150; /* of the smallest denormal float; exact */
     uint64_t bits;
 
+    if (halves < 0x1p25) { /* among the denormals, which are all as far apart */
+        uint32_t whole = (uint32_t)halves;
+
+        return whole % 2 && whole == halves;
+    }
     memcpy(&bits, &value, sizeof bits);
-    if ((bits & 0x1fffffff) != 0x10000000 && !(fabs(value) < 0x1p-126))
-        return (float)value;
+    return (bits & 0x1fffffff) == 0x10000000;
+}
+
+/* Correctly rounded to float. Rounding twice, through double, differs only where the
+ * double lies in the middle. */
+static float float_of(const struct json_scan *scan, const char *start, double value)
+{
     /* Something that ends a number follows, or the text is cut off and refused. */
-    if (value == 0 || scan->at == scan->end)
+    if (!is_between_floats(value) || scan->at == scan->end)
         return (float)value;
     while (*start == ' ' || *start == '\n' || *start == '\t' || *start == '\r')
         start++;
@@ -118,7 +129,7 @@ bool source_float(struct source *source, float *value)
         return false;
     if (take_non_finite(&source->scan, value))
         return true;
-    if (!json_double(&source->scan, &number))
+    if (!scalar_double(&source->scan, &number))
         return false;
     *value = float_of(&source->scan, start, number);
     return true;

@@ -206,13 +206,13 @@ static enum status base_score_read(struct text text, enum base_space space,
     if (json_peek(&scan) == JSON_KIND_ARRAY) {
         json_enter_array(&scan, &level);
         while (!rc && json_item(&scan, &level)) {
-            if (!json_double(&scan, &score))
+            if (!scalar_double(&scan, &score))
                 break;
             if (count < forest->group_count)
                 rc = base_margin_of(space, score, &forest->base_margin[count], err);
             count++;
         }
-    } else if (json_double(&scan, &score)) {
+    } else if (scalar_double(&scan, &score)) {
         count = 1;
         rc = base_margin_of(space, score, &forest->base_margin[0], err);
     }

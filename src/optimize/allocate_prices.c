@@ -21,8 +21,11 @@ enum status prices_solve(struct work *work, struct err *err)
 {
     int budget_count = work->problem->budget_count;
     double *rooms = calloc((size_t)budget_count + 1, sizeof *rooms);
-    struct dual_problem dual = {work->core.cells, work->problem->cell_count, rooms,
-                                budget_count};
+    struct dual_problem dual = {.cells = work->core.cells,
+                                .cell_count = work->problem->cell_count,
+                                .limits = rooms,
+                                .budget_count = budget_count,
+                                .effort_max = work->problem->effort_max / 2};
     struct dual_result result;
     enum status rc = STATUS_OK;
 

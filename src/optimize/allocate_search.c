@@ -14,6 +14,9 @@ enum {
     ITEM_COUNT_MAX = 500,        /* so that sums of costs and values fit 64 bits */
     STATE_EFFORT_MAX = 20000000, /* states x items x dimensions */
     STATE_COUNT_LEAST = 200,
+    STATE_COUNT_AFFORDED = 8, /* with fewer a search finds next to nothing */
+    CHOICE_EFFORT = 100,      /* of a state */
+    DIMENSION_EFFORT = 8,
 };
 
 #define ROOM_MAX ((int64_t)1 << 62)
@@ -74,6 +77,7 @@ struct search {
 
     struct layer next;
     int next_room;
+    int64_t effort; /* spent on states */
     int32_t *table; /* hash table of next: index + 1 */
     uint32_t table_mask;
     struct trail **trails; /* (item) */
@@ -307,6 +311,19 @@ static bool find_ranges(struct search *search)
     return true;
 }
 
+/* --- effort ----------------------------------------------------------------------------------- */
+
+/* Of one choice for one state. */
+static int64_t choice_effort(const struct search *search)
+{
+    return CHOICE_EFFORT + (int64_t)DIMENSION_EFFORT * search->dimension_count;
+}
+
+static int64_t range_effort(const struct search *search)
+{
+    return (int64_t)DIMENSION_EFFORT * search->item_count * search->dimension_count;
+}
+
 /* --- states ---------------------------------------------------------------------------------- */
 
 static bool layer_alloc(struct layer *layer, int room, int dimension_count)
@@ -511,6 +528,7 @@ static bool advance(struct search *search, int t, struct layer *here)
     uint32_t table_count = 64;
     bool is_ready;
 
+    search->effort += room * choice_effort(search);
     while (table_count < 2 * (uint32_t)room)
         table_count *= 2;
     search->table = calloc(table_count, sizeof *search->table);
@@ -576,6 +594,20 @@ static void limit_states(struct search *search)
             most > STATE_COUNT_LEAST ? (int)most : STATE_COUNT_LEAST;
 }
 
+/* So many that the effort allowed is enough for all items; false when that is next to none. */
+static bool afford_states(struct search *search)
+{
+    int64_t choice_count = search->item_count;
+    int64_t most = search->work->effort - range_effort(search);
+
+    for (int t = 0; t < search->item_count; t++)
+        choice_count += search->items[t].count;
+    most /= choice_count * choice_effort(search) + 1;
+    if (most < search->state_count_max)
+        search->state_count_max = (int)most;
+    return most >= STATE_COUNT_AFFORDED;
+}
+
 static void apply(struct search *search)
 {
     struct work *work = search->work;
@@ -627,13 +659,15 @@ enum status search_improve(struct work *work, const struct search_effort *effort
         *is_exact = true;
         return STATUS_OK;
     }
-    is_ready = find_items(&search, item_count_max) && find_dimensions(&search) &&
-               find_ranges(&search);
+    is_ready = find_items(&search, item_count_max) && find_dimensions(&search);
     limit_states(&search);
-    is_ready = is_ready && run(&search);
+    if (is_ready && afford_states(&search)) {
+        is_ready = find_ranges(&search) && run(&search);
+        (void)work_spend(work, range_effort(&search) + search.effort);
+        *is_exact = is_ready && !search.is_cut;
+    }
     if (search.is_found)
         apply(&search);
-    *is_exact = is_ready && !search.is_cut;
     search_free(&search);
     return is_ready ? STATUS_OK
                     : err_set(err, STATUS_EXHAUSTED, "no memory for a search");

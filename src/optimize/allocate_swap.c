@@ -12,6 +12,8 @@ enum {
     SWEEP_COUNT_MAX = 40,
     SWEEP_COUNT_ONE = 2,
     PAIRS_COUNT_MAX = 8,
+    CELL_EFFORT = 10, /* of a move up */
+    DOWN_EFFORT = 5,
 };
 
 /* The moves of least loss: as a heap while they are collected, the worst on top; then by falling
@@ -234,6 +236,9 @@ static bool sweep(struct swap *swap)
 
         if (!is_current(work, up))
             continue;
+        if (!work_spend(work, (int64_t)CELL_EFFORT * work->problem->cell_count +
+                                  (int64_t)DOWN_EFFORT * swap->downs.count))
+            return false;
         lack = find_lack(swap, up);
         if (lack > 0)
             down = find_down(swap, up, lack);

@@ -41,8 +41,16 @@ struct work {
     bool is_tree;
     double bound;
     __int128 outside_value; /* of the choices of those who are not of the core */
+    int64_t effort;         /* left for better choices */
     struct core core;
 };
+
+/* Whether there is effort left for this, which is then spent. */
+static inline bool work_spend(struct work *work, int64_t effort)
+{
+    work->effort -= effort;
+    return work->effort >= 0;
+}
 
 static inline const int32_t *budgets_of(const struct allocation *problem, int32_t cell,
                                         int *count)

@@ -1,6 +1,8 @@
 /* demand.c - see demand.h. */
 #include "optimize/demand.h"
 
+#include "optimize/hull.h"
+
 #include <assert.h>
 #include <math.h>
 #include <pthread.h>
@@ -28,51 +30,18 @@ int demand_bin(double price)
     return bin < 0 ? 0 : bin >= DEMAND_BIN_COUNT ? DEMAND_BIN_COUNT - 1 : (int)bin;
 }
 
-/* --- one case --------------------------------------------------------------------------------- */
+/* --- one case ----------------------------------------------------------------------- */
 
-static bool is_before(const struct pacer_option *a, const struct pacer_option *b)
-{
-    return a->cost < b->cost || (a->cost == b->cost && a->value > b->value);
-}
-
-/* By rising cost, of equals the most valuable first: menus come nearly so. */
-static int sort_options(const struct pacer_option *options, int count,
-                        struct pacer_option *sorted)
+/* What can be reckoned with. */
+static int sound_options(const struct pacer_option *options, int count,
+                         struct pacer_option *sound)
 {
     int kept = 0;
 
-    for (int i = 0; i < count && kept < DEMAND_OPTION_COUNT_MAX; i++) {
-        int at = kept;
-
-        if (!isfinite(options[i].value) || !isfinite(options[i].cost) ||
-            options[i].cost < 0)
-            continue;
-        for (; at > 0 && is_before(&options[i], &sorted[at - 1]); at--)
-            sorted[at] = sorted[at - 1];
-        sorted[at] = options[i];
-        kept++;
-    }
-    return kept;
-}
-
-static double slope_of(const struct pacer_option *from, const struct pacer_option *to)
-{
-    return (to->value - from->value) / (to->cost - from->cost);
-}
-
-/* Keep what some price >= 0 makes the best, in place. */
-static int keep_hull(struct pacer_option *sorted, int count)
-{
-    int kept = 0;
-
-    for (int i = 0; i < count; i++) {
-        if (kept > 0 && sorted[i].value <= sorted[kept - 1].value)
-            continue;
-        while (kept > 1 && slope_of(&sorted[kept - 1], &sorted[i]) >=
-                               slope_of(&sorted[kept - 2], &sorted[kept - 1]))
-            kept--;
-        sorted[kept++] = sorted[i];
-    }
+    for (int i = 0; i < count && kept < DEMAND_OPTION_COUNT_MAX; i++)
+        if (isfinite(options[i].value) && isfinite(options[i].cost) &&
+            options[i].cost >= 0)
+            sound[kept++] = options[i];
     return kept;
 }
 
@@ -80,7 +49,7 @@ void demand_steps_make(const struct pacer_option *options, int option_count,
                        struct demand_steps *steps)
 {
     struct pacer_option hull[DEMAND_OPTION_COUNT_MAX];
-    int count = keep_hull(hull, sort_options(options, option_count, hull));
+    int count = hull_keep(hull, sound_options(options, option_count, hull));
 
     steps->count = 0;
     steps->base = count > 0 ? (double)hull[0].amount : 0;
@@ -90,11 +59,11 @@ void demand_steps_make(const struct pacer_option *options, int option_count,
         if (charge <= 0)
             continue;
         steps->items[steps->count++] = (struct demand_step){
-            .bin = demand_bin(slope_of(&hull[i - 1], &hull[i])), .charge = charge};
+            .bin = demand_bin(hull_slope(&hull[i - 1], &hull[i])), .charge = charge};
     }
 }
 
-/* --- curves ----------------------------------------------------------------------------------- */
+/* --- curves ------------------------------------------------------------------------- */
 
 void demand_clear(struct demand *demand)
 {

@@ -13,6 +13,7 @@ enum {
     SWEEP_COUNT_MAX = 60,          /* where nothing else follows */
     SMOOTH_BUDGET_COUNT_MAX = 512, /* its matrix is dense */
     EDGE_BUDGET_COUNT_MAX = 256,
+    LINE_EFFORT = 1000, /* of a cell */
 };
 
 #define SWEEP_PROGRESS 1e-9 /* of D; less is standing still */
@@ -199,6 +200,13 @@ void dual_descend_one(struct dual_search *search, int budget)
     search->here.prices[budget] = best;
 }
 
+/* A few dozen halvings of the cells that are charged to the budget. */
+static int64_t line_effort(const struct dual_search *search, int budget)
+{
+    return (int64_t)LINE_EFFORT * (1 + search->budget_cell_starts[budget + 1] -
+                                   search->budget_cell_starts[budget]);
+}
+
 static void sweep(struct dual_search *search, int sweep_count)
 {
     double before = INFINITY;
@@ -209,7 +217,8 @@ static void sweep(struct dual_search *search, int sweep_count)
             break;
         before = search->here.bound;
         for (int b = 0; b < search->problem->budget_count; b++)
-            dual_descend_one(search, b);
+            if (dual_spend(search, line_effort(search, b)))
+                dual_descend_one(search, b);
         dual_evaluate(search, &search->here);
     }
 }
@@ -284,7 +293,10 @@ enum status dual_search_open(const struct dual_problem *problem, const double *p
     size_t budget_count = (size_t)problem->budget_count;
     size_t cell_count = (size_t)problem->cell_count;
 
-    *search = (struct dual_search){.problem = problem};
+    *search = (struct dual_search){
+        .problem = problem,
+        .effort = problem->effort_max > 0 ? problem->effort_max : INT64_MAX,
+    };
     search->from = calloc(cell_count + 1, sizeof *search->from);
     search->to = calloc(cell_count + 1, sizeof *search->to);
     search->rests = calloc(cell_count + 1, sizeof *search->rests);

@@ -15,6 +15,7 @@
 enum {
     PIVOT_COUNT_OF_BUDGET = 40,
     REFRESH_EVERY = 40, /* pivots, after which the inverse is made anew */
+    CELL_EFFORT = 100,  /* of a pivot */
 };
 
 #define TILT      1e-12 /* slopes differ so much more, lest equal ones stop the search */
@@ -434,6 +435,15 @@ static bool refresh(struct edges *edges)
     return true;
 }
 
+/* With its share of making the inverse anew. */
+static int64_t pivot_effort(const struct edges *edges)
+{
+    int64_t n = edges->n;
+
+    return 4 * n * n + 2 * n * n * n / REFRESH_EVERY +
+           (int64_t)CELL_EFFORT * edges->problem->cell_count;
+}
+
 static void descend(struct edges *edges)
 {
     int pivot_count_max = PIVOT_COUNT_OF_BUDGET * (edges->n + 5);
@@ -443,6 +453,8 @@ static void descend(struct edges *edges)
         double slope, length;
         int side, leaving;
 
+        if (!dual_spend(edges->search, pivot_effort(edges)))
+            return;
         if (i % REFRESH_EVERY == REFRESH_EVERY - 1 && !refresh(edges))
             return;
         take_gradient(edges);

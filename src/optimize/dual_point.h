@@ -6,6 +6,7 @@
 #include "optimize/dual.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct dual_point {
     double *prices;   /* (budget) */
@@ -26,7 +27,15 @@ struct dual_search {
     double
         scale; /* the largest spend that a limit allows: what rounding is measured by */
     int evaluation_count;
+    int64_t effort; /* left */
 };
+
+/* Whether there is effort left for this, which is then spent. */
+static inline bool dual_spend(struct dual_search *search, int64_t effort)
+{
+    search->effort -= effort;
+    return search->effort >= 0;
+}
 
 /* Memory for a search; EXHAUSTED when there is none. Free also after a failure. */
 enum status dual_search_open(const struct dual_problem *problem, const double *prices,

@@ -5,7 +5,10 @@
 
 #include "optimize/dual_point.h"
 
-enum { STEP_COUNT_MAX = 60 };
+enum {
+    STEP_COUNT_MAX = 60,
+    CELL_EFFORT = 200, /* of a step */
+};
 
 #define WINDOW_FIRST     4.0 /* ranks in square roots of a cell's increments */
 #define WINDOW_LAST      0.01
@@ -168,16 +171,25 @@ static bool try_step(struct dual_search *search, const struct system *system)
     return false;
 }
 
+static int64_t factor_effort(const struct system *system)
+{
+    int64_t n = system->count;
+
+    return n * n * n / 6 + 10 * n * n;
+}
+
 static void descend(struct dual_search *search, struct system *system)
 {
     double window = WINDOW_FIRST, damping = DAMPING_FIRST;
+    int64_t cell_effort = (int64_t)CELL_EFFORT * search->problem->cell_count;
 
     for (int i = 0; i < STEP_COUNT_MAX && window > WINDOW_LAST; i++) {
         double before = search->here.bound;
         bool is_lower;
 
         choose_free(search, system);
-        if (system->count == 0)
+        if (system->count == 0 ||
+            !dual_spend(search, cell_effort + factor_effort(system)))
             return;
         fill(search, window, system);
         is_lower = factorise(system, damping);

@@ -65,7 +65,7 @@ def is_met(measured):
 
 
 def text(rows):
-    lines = [f"{'profile':<11}{'budgets':>8}{'cases':>8}{'seeds':>6}{'regret %':>10}{'worst':>8}{'goal':>6}"
+    lines = [f"{'profile':<11}{'budgets':>8}{'cases':>8}{'seeds':>6}{'mean %':>10}{'worst':>8}{'goal':>6}"
              f"{'met':>5}{'static':>8}{'unpriced':>9}{'clipped':>9}{'overspend':>10}{'solves':>7}{'us each':>8}"]
     for r in rows:
         goal = "-" if r["goal"] is None else f"{r['goal']:g}"

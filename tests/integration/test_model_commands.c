@@ -190,6 +190,8 @@ static void rows_before_a_bad_line_are_scored_and_the_line_is_named(void **)
         {"linear", "a,b\n1,2\n1,2\n1\n", "-3.5\n-3.5\n", "line 4"},
         {"bundle", "tenure,issue,vip\n3,late,true\n,late,true\n", "big,small\n64,32\n",
          "line 3: 'tenure' must not be missing"},
+        {"bundle", "tenure,issue,vip\n3,late,true\ninf,late,true\n3,late,true\n",
+         "big,small\n64,32\n", "standard input line 3: the effect of arm"},
     };
     const char *const more[] = {NULL};
 
@@ -322,6 +324,44 @@ static void check_says_what_a_model_is(void **)
     }
 }
 
+/* The first block of code that begins like this, cut out of a document. */
+static char *cut_out(const char *document, const char *start)
+{
+    char *text, *block, *copy;
+    size_t bytes;
+
+    assert_int_equal(file_read(document, 1 << 20, &text, &bytes, NULL), STATUS_OK);
+    block = strstr(text, start);
+    assert_non_null(block);
+    copy = strndup(block, (size_t)(strstr(block, "```") - block));
+    free(text);
+    return copy;
+}
+
+static void the_manifest_of_the_document_makes_a_bundle(void **)
+{
+    static const char model[] =
+        "{\"format\":\"redress-linear/1\",\"features\":[\"tenure_days\",\"issue\"],"
+        "\"weights\":[0.3,20],\"intercept\":3}";
+    char *manifest =
+        cut_out("docs/sample-models.md", "{\n  \"format\": \"redress-bundle/1\"");
+    const char *const more[] = {NULL};
+    char path[PATH_BYTES], *output, *messages;
+
+    path_of(path, "%s/%s", folder, "documented");
+    assert_int_equal(folder_make(path, 0700, NULL), STATUS_OK);
+    path_of(path, "%s/%s", folder, "documented/manifest.json");
+    assert_int_equal(file_write(path, manifest, strlen(manifest), 0600, NULL), STATUS_OK);
+    path_of(path, "%s/%s", folder, "documented/credit_500.json");
+    assert_int_equal(file_write(path, model, strlen(model), 0600, NULL), STATUS_OK);
+    if (run_model("check", "documented", more, NULL, &output, &messages))
+        fail_msg("%s", messages);
+    assert_non_null(strstr(output, "examples   1, all reproduced"));
+    free(output);
+    free(messages);
+    free(manifest);
+}
+
 static void check_says_the_same_as_json(void **)
 {
     static const struct {
@@ -392,6 +432,7 @@ int main(void)
         cmocka_unit_test(what_a_model_cannot_give_is_refused_before_anything_is_printed),
         cmocka_unit_test(a_row_is_scored_while_the_next_is_waited_for),
         cmocka_unit_test(check_says_what_a_model_is),
+        cmocka_unit_test(the_manifest_of_the_document_makes_a_bundle),
         cmocka_unit_test(check_says_the_same_as_json),
         cmocka_unit_test(check_lists_the_parts_of_a_bundle_as_json),
     };

@@ -175,11 +175,17 @@ struct allocation_fixture *allocation_random(struct rng *rng, int64_t request_co
     fixture->result.spend = calloc(64, sizeof(int64_t));
     fixture->result.prices = calloc(64, sizeof(double));
     fixture->problem = (struct allocation){
-        request_count,         fixture->starts,
-        fixture->costs,        fixture->values,
-        fixture->cells,        fixture->cell_starts,
-        fixture->cell_budgets, 0,
-        fixture->limits,       budgets == BUDGETS_ONE ? 1 : budget_count,
+        request_count,
+        fixture->starts,
+        fixture->costs,
+        fixture->values,
+        fixture->cells,
+        fixture->cell_starts,
+        fixture->cell_budgets,
+        0,
+        fixture->limits,
+        budgets == BUDGETS_ONE ? 1 : budget_count,
+        0,
     };
     fill_cells(rng, fixture, budgets);
     for (size_t i = 0; i < n; i++) {

@@ -243,8 +243,8 @@ static void one_big_action_beats_many_small_ones(void **state)
     int32_t cells[] = {0, 0}, cell_starts[] = {0, 1}, cell_budgets[] = {0}, choices[2];
     int64_t spend[1];
     double prices[1] = {};
-    const struct allocation problem = {2,           starts,       costs, values, cells,
-                                       cell_starts, cell_budgets, 1,     limits, 1};
+    const struct allocation problem = {
+        2, starts, costs, values, cells, cell_starts, cell_budgets, 1, limits, 1, 0};
     struct allocation_result result = {
         .choices = choices, .spend = spend, .prices = prices};
     struct err err;
@@ -263,8 +263,8 @@ static void what_is_compulsory_and_too_much_names_the_budget(void **state)
     int32_t cells[] = {0, 0}, cell_starts[] = {0, 2}, cell_budgets[] = {0, 1}, choices[2];
     int64_t spend[2];
     double prices[2] = {};
-    const struct allocation problem = {2,           starts,       costs, values, cells,
-                                       cell_starts, cell_budgets, 1,     limits, 2};
+    const struct allocation problem = {
+        2, starts, costs, values, cells, cell_starts, cell_budgets, 1, limits, 2, 0};
     struct allocation_result result = {
         .choices = choices, .spend = spend, .prices = prices};
     struct err err;

@@ -14,9 +14,11 @@
 #include "base/rng.h"
 #include "decide/batch_plan.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* need: the effects are 900 x need for 500 and 1700 x need for 1000, at a cost of as much. */
 struct wish {
@@ -90,6 +92,12 @@ static void cases_share_what_none_would_leave_alone(void **state)
     assert_int_equal(reply.status, 201);
     for (int i = 0; i < 3; i++)
         assert_int_equal(amount_of(&reply, i), 500);
+    /* Alone it would have had 2400 of net value, so it has 1300. */
+    assert_string_equal(string_at(reply.json, "decisions/0/reasons/2/code"),
+                        "BUDGET_PRICE");
+    assert_float_equal(
+        json_number_value(at(reply.json, "decisions/0/reasons/2/contribution")), -1100,
+        1e-6);
     assert_true(json_is_true(at(reply.json, "optimal")));
     assert_int_equal(remaining(running), 0);
     api_reply_free(&reply);
@@ -187,6 +195,145 @@ static void limits_on_a_customer_hold_within_a_batch(void **state)
     assert_int_equal(amount_of(&reply, 1), 0);
     assert_int_equal(amount_of(&reply, 2), 1000);
     api_reply_free(&reply);
+}
+
+static void chance_takes_no_part(void **state)
+{
+    struct running *running = *state;
+    struct wish wishes[20];
+    struct api_reply reply;
+    char names[20][16], path[64];
+
+    service_fill(running->service, ", \"exploration\": {\"epsilon\": 1}", 100000);
+    for (int i = 0; i < 20; i++) {
+        snprintf(names[i], sizeof names[i], "c%d", i);
+        wishes[i] = (struct wish){names[i], 2, 0};
+    }
+    reply = decide(running, "k1", wishes, 20);
+    assert_int_equal(reply.status, 201);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(amount_of(&reply, i), 1000);
+        snprintf(path, sizeof path, "decisions/%d/propensity", i);
+        assert_float_equal(json_number_value(at(reply.json, path)), 1, 0);
+    }
+    api_reply_free(&reply);
+}
+
+/* --- what goes to a person -------------------------------------------------------------------- */
+
+/* Were the 1000 planned for the first, there would be nothing for the second. */
+static void a_case_for_a_person_takes_no_room(void **state)
+{
+    struct running *running = *state;
+    const struct wish wishes[] = {{"small", 0.6, 0}, {"large", 2, 0}};
+    struct api_reply reply;
+
+    service_fill(running->service, ", \"review\": {\"amount_over\": 600}", 1000);
+    reply = decide(running, "k1", wishes, 2);
+    assert_int_equal(reply.status, 201);
+    assert_int_equal(amount_of(&reply, 0), 500);
+    assert_string_equal(string_at(reply.json, "decisions/1/outcome"), "review");
+    assert_int_equal(amount_of(&reply, 1), 0);
+    assert_int_equal(int_at(reply.json, "decisions/1/recommended_amount"), 1000);
+    assert_float_equal(json_number_value(at(reply.json, "value")), 40, 1e-6);
+    assert_true(json_is_true(at(reply.json, "optimal")));
+    assert_int_equal(remaining(running), 500);
+    api_reply_free(&reply);
+}
+
+static void chance_does_not_hide_that_a_person_decides(void **state)
+{
+    struct running *running = *state;
+    struct wish wishes[20];
+    struct api_reply reply;
+    char names[20][16], path[64];
+
+    service_fill(
+        running->service,
+        ", \"review\": {\"amount_over\": 600}, \"exploration\": {\"epsilon\": 1}",
+        100000);
+    for (int i = 0; i < 20; i++) {
+        snprintf(names[i], sizeof names[i], "c%d", i);
+        wishes[i] = (struct wish){names[i], 2, 0};
+    }
+    reply = decide(running, "k1", wishes, 20);
+    for (int i = 0; i < 20; i++) {
+        snprintf(path, sizeof path, "decisions/%d/outcome", i);
+        assert_string_equal(string_at(reply.json, path), "review");
+    }
+    assert_float_equal(json_number_value(at(reply.json, "value")), 0, 0);
+    assert_int_equal(remaining(running), 100000);
+    api_reply_free(&reply);
+}
+
+/* --- how long it takes ------------------------------------------------------------------------ */
+
+static void see_budget(struct budget_view *budget, const char *scope, int number)
+{
+    snprintf(budget->id, sizeof budget->id, "bud_%s%d", scope, number);
+    budget->remaining = 21234 + 4567 * number;
+}
+
+/* A decision as it would be made alone: five amounts, of which the dearest is best. */
+static void decide_alone(struct rng *rng, struct decision *alone)
+{
+    double need = 3000 * rng_uniform(rng), exponent = 0.4 + 0.5 * rng_uniform(rng);
+
+    *alone = (struct decision){.menu.count = 5, .seen.budget_count = 3};
+    see_budget(&alone->seen.budgets[0], "all", 20);
+    see_budget(&alone->seen.budgets[1], "market", (int)rng_below(rng, 5));
+    see_budget(&alone->seen.budgets[2], "issue", (int)rng_below(rng, 5));
+    for (int i = 0; i < 5; i++) {
+        struct option *option = &alone->menu.options[i];
+
+        option->goodwill = option->amount = 500 * i;
+        option->net_value = i ? need * pow(i, exponent) : 0;
+        option->is_allowed = true;
+    }
+}
+
+/* Milliseconds of this thread to plan that many cases of eleven overlapping budgets. */
+static double plan_cost_ms(int case_count, uint64_t seed)
+{
+    struct decision *alone = calloc(1, sizeof *alone);
+    struct batch_outcome outcome;
+    struct timespec from, to;
+    struct batch_plan *plan;
+    struct arena arena;
+    struct rng rng;
+    struct err err;
+
+    rng_seed(&rng, seed);
+    arena_init(&arena, NULL, 0, 64 << 20);
+    assert_int_equal(batch_plan_open(case_count, &arena, &plan, &err), STATUS_OK);
+    for (int i = 0; i < case_count; i++) {
+        decide_alone(&rng, alone);
+        batch_plan_add(plan, alone);
+    }
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+    assert_int_equal(batch_plan_solve(plan, &outcome, &err), STATUS_OK);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+    assert_true(outcome.gap >= 0 && outcome.gap < 0.01);
+    arena_reset(&arena);
+    free(alone);
+    return 1e3 * (double)(to.tv_sec - from.tv_sec) +
+           1e-6 * (double)(to.tv_nsec - from.tv_nsec);
+}
+
+/* Meant are 20 ms; without a bound it took seconds. Room for sanitizers and for slow machines. */
+static void a_full_batch_keeps_other_money_waiting_for_moments(void **state)
+{
+    static const int case_counts[] = {60, 800, 1000};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof case_counts / sizeof case_counts[0]; i++) {
+        double least = INFINITY;
+
+        for (int round = 0; round < 3; round++)
+            least = fmin(least, plan_cost_ms(case_counts[i], 5));
+        if (least > 250)
+            fail_msg("%d cases: %.1f ms", case_counts[i], least);
+    }
 }
 
 /* --- as a ledger ------------------------------------------------------------------------------ */
@@ -341,6 +488,10 @@ int main(void)
         TEST(what_is_owed_comes_first),
         TEST(more_owed_than_there_is_leaves_no_goodwill),
         TEST(limits_on_a_customer_hold_within_a_batch),
+        TEST(chance_takes_no_part),
+        TEST(a_case_for_a_person_takes_no_room),
+        TEST(chance_does_not_hide_that_a_person_decides),
+        TEST(a_full_batch_keeps_other_money_waiting_for_moments),
         TEST(asking_again_gives_the_same_bytes_and_moves_nothing),
         TEST(every_decision_of_a_batch_stands_for_itself),
         TEST(a_dry_run_keeps_nothing),

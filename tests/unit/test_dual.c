@@ -34,8 +34,8 @@ static struct sample *sample_make(int budget_count)
     struct sample *sample = calloc(1, sizeof *sample);
 
     assert_non_null(sample);
-    sample->problem =
-        (struct dual_problem){sample->cells, 0, sample->limits, budget_count};
+    sample->problem = (struct dual_problem){
+        .cells = sample->cells, .limits = sample->limits, .budget_count = budget_count};
     return sample;
 }
 

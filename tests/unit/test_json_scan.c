@@ -415,6 +415,24 @@ static void random_numbers_are_rounded_correctly(void **state)
     }
 }
 
+/* Where doubles end, and with more digits than 64 bits hold. */
+static void small_and_long_numbers_are_rounded_correctly(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 200000; i++) {
+        uint64_t digits = rng_next(&rng) >> rng_below(&rng, 64);
+        char text[80];
+
+        snprintf(text, sizeof text, "%llue%d", (unsigned long long)digits,
+                 -300 - (int)rng_below(&rng, 50));
+        expect_like_strtod(text);
+        snprintf(text, sizeof text, "%llu.%llu%llue%d", (unsigned long long)digits,
+                 (unsigned long long)rng_next(&rng), (unsigned long long)rng_next(&rng),
+                 (int)rng_below(&rng, 640) - 350);
+        expect_like_strtod(text);
+    }
+}
+
 /* Middles between two doubles, the hardest inputs, and their neighbours. */
 static void middles_between_doubles_go_to_even(void **state)
 {
@@ -562,6 +580,7 @@ int main(void)
         cmocka_unit_test(integers_are_exact_or_refused),
         cmocka_unit_test(known_hard_numbers_are_rounded_correctly),
         cmocka_unit_test(random_numbers_are_rounded_correctly),
+        cmocka_unit_test(small_and_long_numbers_are_rounded_correctly),
         cmocka_unit_test(middles_between_doubles_go_to_even),
         cmocka_unit_test(strings_are_borrowed_or_unescaped),
         cmocka_unit_test(a_bad_byte_is_found_at_every_place),

@@ -256,8 +256,8 @@ static void every_tree_ends_in_the_plain_leaf(void **state)
     }
 }
 
-/* The shapes for which the forms differ: one leaf, up to 32, 33 and 64 leaves, dart, many slots; both
- * dialects. */
+/* The shapes for which the forms differ: one leaf, up to 32, 33 and 64 leaves, dart, many slots;
+ * both dialects. */
 static void shapes_at_the_edges_have_the_plain_scores(void **state)
 {
     static const struct forest_shape shapes[] = {

@@ -10,7 +10,9 @@
 #include "infer/quantize.h"
 #include "support/random_forest.h"
 
+#include <float.h>
 #include <math.h>
+#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,8 +136,8 @@ static void a_code_against_a_rank_is_the_librarys_comparison(void **state)
     assert_true(opened > 80);
 }
 
-/* Values that lie on no threshold, but for a few, and any number of thresholds: blocks have a way of
- * their own to code these. */
+/* Values that lie on no threshold, but for a few, and any number of thresholds: blocks have a way
+ * of their own to code these. */
 static void a_block_has_the_codes_of_its_rows(void **state)
 {
     double rows[QUANTIZE_BLOCK * 11];
@@ -217,6 +219,105 @@ static void forests_that_fit_together_share_their_slots(void **state)
         forest_free(forests[f]);
 }
 
+/* One split on the first feature. */
+static struct forest *stump(enum forest_dialect dialect, double threshold)
+{
+    struct forest_shape shape = {
+        .dialect = dialect, .feature_count = 1, .tree_count = 1, .group_count = 1};
+    struct forest *forest;
+    struct rng rng;
+
+    shape.depth_max = 1;
+    shape.is_full = true;
+    rng_seed(&rng, 1);
+    forest = forest_random(&rng, &shape);
+    assert_int_equal(forest->node_count, 3);
+    forest->nodes[0].threshold = threshold;
+    forest->nodes[0].missing = MISSING_IS_NAN;
+    return forest;
+}
+
+/* Beside a threshold that is a float, so that values could be compared as floats, where all beyond
+ * theirs are infinite. */
+static void values_beyond_floats_are_not_beyond_every_threshold(void **state)
+{
+    static const double thresholds[] = {DBL_MAX, INFINITY, -INFINITY, 0x1p128, -DBL_MAX};
+    static const double rows[] = {INFINITY, DBL_MAX,  1e300,     0x1p128, 1,
+                                  -1e300,   -DBL_MAX, -INFINITY, NAN};
+
+    (void)state;
+    for (size_t i = 0; i < ISA_COUNT * sizeof thresholds / sizeof thresholds[0]; i++) {
+        struct forest *forests[FOREST_COUNT];
+        const struct split *splits[FOREST_COUNT];
+        struct quantizer *quantizer;
+        alignas(64) uint8_t codes[QUANTIZE_BLOCK], block[QUANTIZE_BLOCK * QUANTIZE_BLOCK];
+        struct err err;
+
+        setenv("REDRESS_ISA", isas[i % ISA_COUNT], 1);
+        for (int f = 0; f < FOREST_COUNT; f++)
+            forests[f] = stump(f ? FOREST_XGBOOST : FOREST_LIGHTGBM,
+                               f ? f : thresholds[i / ISA_COUNT]);
+        assert_int_equal(quantizer_open((const struct forest *const *)forests,
+                                        FOREST_COUNT, &quantizer, splits, &err),
+                         STATUS_OK);
+        assert_true(quantizer && quantizer_slot_count(quantizer) <= QUANTIZE_BLOCK);
+        quantize_block(quantizer, rows, sizeof rows / sizeof rows[0], block);
+        for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+            quantize_row(quantizer, &rows[r], codes);
+            for (int f = 0; f < FOREST_COUNT; f++) {
+                const struct forest_node *root = &forests[f]->nodes[0];
+                int slot = splits[f][0].slot, rank = splits[f][0].rank;
+                bool is_left = isnan(rows[r]) ? root->goes_left_by_default
+                               : f            ? (float)rows[r] < (float)root->threshold
+                                              : rows[r] <= root->threshold;
+
+                assert_int_equal(codes[slot] <= rank, is_left);
+                assert_int_equal(block[slot * QUANTIZE_BLOCK + (int)r] <= rank, is_left);
+            }
+        }
+        quantizer_close(quantizer);
+        for (int f = 0; f < FOREST_COUNT; f++)
+            forest_free(forests[f]);
+    }
+    unsetenv("REDRESS_ISA");
+}
+
+/* A forest many times over, which has one set of slots, but more splits than any model. */
+static void more_splits_than_sound_models_have_is_no_quantizer(void **state)
+{
+    enum { COPY_COUNT = 3000 };
+    struct forest_shape shape = {.dialect = FOREST_XGBOOST,
+                                 .feature_count = 4,
+                                 .tree_count = 6,
+                                 .group_count = 1,
+                                 .depth_max = 7,
+                                 .is_full = true,
+                                 .grid = 9};
+    const struct forest **forests = calloc(COPY_COUNT, sizeof(struct forest *));
+    const struct split **splits = calloc(COPY_COUNT, sizeof(struct split *));
+    struct quantizer *quantizer;
+    struct forest *forest;
+    struct rng rng;
+    struct err err;
+
+    (void)state;
+    assert_true(forests && splits);
+    rng_seed(&rng, 1);
+    forest = forest_random(&rng, &shape);
+    for (int f = 0; f < COPY_COUNT; f++)
+        forests[f] = forest;
+    assert_int_equal(quantizer_open(forests, COPY_COUNT, &quantizer, splits, &err),
+                     STATUS_OK);
+    assert_null(quantizer);
+    assert_int_equal(quantizer_open(forests, COPY_COUNT / 10, &quantizer, splits, &err),
+                     STATUS_OK);
+    assert_non_null(quantizer);
+    quantizer_close(quantizer);
+    forest_free(forest);
+    free(forests);
+    free(splits);
+}
+
 static void more_than_the_slots_there_are_is_no_quantizer(void **state)
 {
     struct forest_shape shape = {.dialect = FOREST_LIGHTGBM,
@@ -248,6 +349,8 @@ int main(void)
         cmocka_unit_test(a_code_against_a_rank_is_the_librarys_comparison),
         cmocka_unit_test(a_block_has_the_codes_of_its_rows),
         cmocka_unit_test(forests_that_fit_together_share_their_slots),
+        cmocka_unit_test(values_beyond_floats_are_not_beyond_every_threshold),
+        cmocka_unit_test(more_splits_than_sound_models_have_is_no_quantizer),
         cmocka_unit_test(more_than_the_slots_there_are_is_no_quantizer),
     };
 

@@ -172,8 +172,8 @@ static struct pacer_outlook solve(struct stage *stage, int64_t limit)
     budget.period = PERIOD_DAY;
     budget.period_starts_at_us = stage->now_us / DAY_US * DAY_US;
     budget.period_ends_at_us = budget.period_starts_at_us + DAY_US;
-    assert_ok(f, traffic_solve(stage->traffic, f->store, stage->now_us, &budget, 1,
-                               &outlook, &f->err));
+    assert_ok(
+        f, traffic_solve(stage->traffic, stage->now_us, &budget, 1, &outlook, &f->err));
     return outlook;
 }
 
@@ -191,6 +191,7 @@ static int save(struct stage *stage)
                                   &is_all, &f->err));
         assert_ok(f, store_commit(f->store, &f->err));
     }
+    traffic_saved(stage->traffic);
     return count;
 }
 
@@ -201,6 +202,7 @@ static void restart(struct stage *stage)
     traffic_close(stage->traffic);
     fixture_reopen(f);
     assert_ok(f, traffic_open(&stage->traffic, &f->err));
+    assert_ok(f, traffic_load(stage->traffic, f->store, stage->now_us, &f->err));
 }
 
 static int curve_count(struct stage *stage)
