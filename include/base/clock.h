@@ -23,9 +23,9 @@ struct clock {
 /* The machine's clocks. */
 extern const struct clock system_clock;
 
-/* The wall clock as money needs it: it does not follow a clock that is set. Small corrections (up to
- * STEADY_STEP_US) are taken over, larger ones are logged and left until the next start; it
- * never goes back. Time that the machine slept counts. */
+/* The wall clock as money needs it: it does not follow a clock that is set. Small
+ * corrections (up to STEADY_STEP_US) are taken over, larger ones are logged and left
+ * until the next start; it never goes back. Time that the machine slept counts. */
 extern const struct clock steady_clock;
 
 #define STEADY_STEP_US (5 * SECOND_US)

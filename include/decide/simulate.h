@@ -1,15 +1,17 @@
-/* simulate.h - days of cases run through the prices, the choice and the book of the service, on a
- * simulated clock: what prices would have earned, beside what could have been known in hindsight.
+/* simulate.h - days of cases run through the prices, the choice and the book of the
+ * service, on a simulated clock: what prices would have earned, beside what could have
+ * been known in hindsight.
  *
- * Shared with the service: the pacer (optimize/pacer.h), decision_finish, exploration, and the book
- * over a store in a temporary folder. Not run: policy rules and models (actions are given), the
- * commit thread and its queue, what the service makes of cases before the pacer sees them (kinds by
- * market, issue, segment and channel; here a kind is a set of budgets), and when it solves and
- * publishes (beside the cases, by the clock, with rests, and only prices that moved; here a solve
- * takes no time, follows the case that made it due, and always comes into force). Holds do not end.
+ * Shared with the service: the pacer (optimize/pacer.h), decision_finish, exploration,
+ * and the book over a store in a temporary folder. Not run: policy rules and models
+ * (actions are given), the commit thread and its queue, what the service makes of cases
+ * before the pacer sees them (kinds by market, issue, segment and channel; here a kind is
+ * a set of budgets), and when it solves and publishes (beside the cases, by the clock,
+ * with rests, and only prices that moved; here a solve takes no time, follows the case
+ * that made it due, and always comes into force). Holds do not end.
  *
- * A choice depends on the cases before it, the history day and the forecast only. One thread at a
- * time. */
+ * A choice depends on the cases before it, the history day and the forecast only. One
+ * thread at a time. */
 #ifndef REDRESS_DECIDE_SIMULATE_H
 #define REDRESS_DECIDE_SIMULATE_H
 
@@ -78,15 +80,15 @@ enum status simulation_add_budget(struct simulation *simulation, struct text id,
 /* Index of a budget; -1 when there is none. */
 int simulation_find_budget(const struct simulation *simulation, struct text id);
 
-/* Append a case to one of the days. budgets: indices in any order, without repetition. One action
- * at least has to cost nothing. EXHAUSTED without memory, TOO_LARGE beyond
+/* Append a case to one of the days. budgets: indices in any order, without repetition.
+ * One action at least has to cost nothing. EXHAUSTED without memory, TOO_LARGE beyond
  * SIMULATION_CASE_COUNT_MAX. */
 enum status simulation_add_case(struct simulation *simulation, struct simulation_day *day,
                                 double at, const int *budgets, int budget_count,
                                 const struct simulation_action *actions, int action_count,
                                 struct err *err);
 
-/* --- running ---------------------------------------------------------------------------------- */
+/* --- running ------------------------------------------------------------------------ */
 
 enum simulation_rule {
     SIMULATION_PACED,    /* the pacer's prices */
@@ -114,7 +116,8 @@ struct simulation_result {
 
 void simulation_result_free(struct simulation_result *result);
 
-/* Told of each case of the day after it was decided, by its index. propensities (action). */
+/* Told of each case of the day after it was decided, by its index.
+ * propensities (action). */
 typedef enum status simulation_decided(void *context, int64_t number, int choice,
                                        const double *propensities, struct err *err);
 
@@ -133,13 +136,13 @@ enum status simulate(const struct simulation *simulation,
                      const struct simulation_settings *settings,
                      struct simulation_result *result, struct err *err);
 
-/* The most that anybody could have earned on a day who knew it beforehand, by the dual of choice,
- * and prices (budget) that show it. */
+/* The most that anybody could have earned on a day who knew it beforehand, by the dual of
+ * choice, and prices (budget) that show it. */
 enum status simulation_bound(const struct simulation *simulation,
                              const struct simulation_day *day, double *bound,
                              double *prices, struct err *err);
 
-/* --- made-up days ------------------------------------------------------------------------------ */
+/* --- made-up days ------------------------------------------------------------------- */
 
 enum simulation_profile {
     SIMULATION_STATIONARY, /* every hour is like the day before */

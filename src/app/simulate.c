@@ -41,7 +41,7 @@ struct command_run {
     struct err err;
 };
 
-/* --- progress --------------------------------------------------------------------------------- */
+/* --- progress ----------------------------------------------------------------------- */
 
 static void show_progress(struct command_run *run)
 {
@@ -73,7 +73,7 @@ static enum status decided(void *context, int64_t number, int choice,
     return simulate_trace_case(run->trace, number, choice, propensities, err);
 }
 
-/* --- the work --------------------------------------------------------------------------------- */
+/* --- the work ----------------------------------------------------------------------- */
 
 /* A policy that has nothing but that member. */
 static enum status load_exploration(struct command_run *run)
@@ -187,7 +187,7 @@ static void run_free(struct command_run *run)
     policy_free(run->exploring);
 }
 
-/* --- the command ------------------------------------------------------------------------------ */
+/* --- the command -------------------------------------------------------------------- */
 
 /* Index of a word in a list; -1 when it is not there. */
 static int find_word(const char *word, const char *const *words, int count)

@@ -1,11 +1,12 @@
-/* simulate.h - the parts of redress simulate: streams of cases in, traces, reports, plots out. */
+/* simulate.h - the parts of redress simulate: streams of cases in, traces, reports, plots
+ * out. */
 #ifndef REDRESS_APP_SIMULATE_H
 #define REDRESS_APP_SIMULATE_H
 
 #include "decide/simulate.h"
 
-/* Read a stream, NDJSON: budgets and forecast, then one case a line, in order of time. "-" is
- * standard input. What is wrong is told with file, line and field. */
+/* Read a stream, NDJSON: budgets and forecast, then one case a line, in order of time.
+ * "-" is standard input. What is wrong is told with file, line and field. */
 enum status simulate_read_today(const char *path, struct simulation *simulation,
                                 struct err *err);
 
@@ -13,7 +14,7 @@ enum status simulate_read_today(const char *path, struct simulation *simulation,
 enum status simulate_read_history(const char *path, struct simulation *simulation,
                                   struct err *err);
 
-/* --- trace ------------------------------------------------------------------------------------ */
+/* --- trace -------------------------------------------------------------------------- */
 
 struct simulate_trace; /* opaque */
 
@@ -25,12 +26,12 @@ enum status simulate_trace_open(const char *path, const struct simulation *simul
 enum status simulate_trace_case(void *context, int64_t number, int choice,
                                 const double *propensities, struct err *err);
 
-/* Put it in its place, unless rc says that something failed: then nothing is left of it. Frees
- * trace; NULL is fine. */
+/* Put it in its place, unless rc says that something failed: then nothing is left of it.
+ * Frees trace; NULL is fine. */
 enum status simulate_trace_close(struct simulate_trace *trace, enum status rc,
                                  struct err *err);
 
-/* --- what came of it -------------------------------------------------------------------------- */
+/* --- what came of it ---------------------------------------------------------------- */
 
 struct simulate_outcome {
     const char *profile; /* NULL: cases were read from a file */
@@ -51,8 +52,8 @@ enum status simulate_print_json(const struct simulation *simulation,
 void simulate_print_text(const struct simulation *simulation,
                          const struct simulate_outcome *outcome);
 
-/* Spend against plan and the price over the day, as PNGs in a folder, by gnuplot. UNAVAILABLE when
- * it is not installed. */
+/* Spend against plan and the price over the day, as PNGs in a folder, by gnuplot.
+ * UNAVAILABLE when it is not installed. */
 enum status simulate_plot(const char *folder, const struct simulation *simulation,
                           const struct simulation_result *result, enum pacer_plan plan,
                           struct err *err);

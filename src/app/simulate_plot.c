@@ -22,7 +22,7 @@ struct plot {
     int curve_count;
 };
 
-/* --- gnuplot ---------------------------------------------------------------------------------- */
+/* --- gnuplot ------------------------------------------------------------------------ */
 
 static bool has_gnuplot(void)
 {
@@ -47,7 +47,7 @@ static bool is_plain(const char *text)
     return !strpbrk(text, "'\"\\\n\r`");
 }
 
-/* --- what is drawn ---------------------------------------------------------------------------- */
+/* --- what is drawn ------------------------------------------------------------------ */
 
 static void begin(struct plot *plot, const char *folder, const char *name,
                   const char *title, const char *unit)

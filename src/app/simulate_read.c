@@ -36,7 +36,7 @@ static enum status refuse(struct reader *reader, const char *why)
     return err_set(reader->err, STATUS_INVALID, "%s", why);
 }
 
-/* --- lines ------------------------------------------------------------------------------------ */
+/* --- lines -------------------------------------------------------------------------- */
 
 /* False at the end of the file; *rc says whether that is all. */
 static bool next_line(struct reader *reader, enum status *rc)
@@ -77,7 +77,7 @@ static void name_field(struct reader *reader, const char *format, int index)
     snprintf(reader->field, sizeof reader->field, format, index);
 }
 
-/* Name a member of an object as what is being read. Refuses it when it was there before. */
+/* Name a member as what is being read. Refuses it when it was there before. */
 static bool take_once(struct reader *reader, struct json_scan *scan, const char *format,
                       int index, bool *is_there)
 {
@@ -112,7 +112,7 @@ static bool read_amount(struct json_scan *scan, int64_t *amount)
     return true;
 }
 
-/* --- the first line --------------------------------------------------------------------------- */
+/* --- the first line ----------------------------------------------------------------- */
 
 static bool read_budget(struct reader *reader, struct json_scan *scan,
                         struct arena *arena, int index)
@@ -190,7 +190,8 @@ static enum status read_head(struct reader *reader)
     return STATUS_OK;
 }
 
-/* Today's budgets become the simulation's; those of the day before are found among them. */
+/* Today's budgets become the simulation's; those of the day before are found among
+ * them. */
 static enum status map_budgets(struct reader *reader)
 {
     int count = reader->names.budget_count;
@@ -211,7 +212,7 @@ static enum status map_budgets(struct reader *reader)
     return rc;
 }
 
-/* --- cases ------------------------------------------------------------------------------------ */
+/* --- cases -------------------------------------------------------------------------- */
 
 struct case_read {
     double at;
@@ -364,7 +365,7 @@ static enum status read_case(struct reader *reader)
                                reader->err);
 }
 
-/* --- files ------------------------------------------------------------------------------------ */
+/* --- files -------------------------------------------------------------------------- */
 
 static enum status read_lines(struct reader *reader)
 {

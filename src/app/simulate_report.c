@@ -29,7 +29,7 @@ static double solve_us(const struct simulation_result *result)
                                    : 0;
 }
 
-/* --- for machines ----------------------------------------------------------------------------- */
+/* --- for machines ------------------------------------------------------------------- */
 
 static void put_number(struct json_writer *writer, const char *key, double value)
 {
@@ -115,7 +115,7 @@ enum status simulate_print_json(const struct simulation *simulation,
     return rc;
 }
 
-/* --- for people ------------------------------------------------------------------------------- */
+/* --- for people --------------------------------------------------------------------- */
 
 static void print_result(const char *name, const struct simulation_result *result,
                          double bound)

@@ -1,4 +1,5 @@
-/* simulate.c - a day of cases through the prices, the choice and the book of the service. */
+/* simulate.c - a day of cases through the prices, the choice and the book of the
+ * service. */
 #include "decide/simulate.h"
 
 #include "base/clock.h"
@@ -29,7 +30,7 @@ struct run {
     char *arena_buffer;
 };
 
-/* --- setting up ------------------------------------------------------------------------------- */
+/* --- setting up --------------------------------------------------------------------- */
 
 static enum status run_open(struct run *run, struct err *err)
 {
@@ -65,9 +66,10 @@ static void run_close(struct run *run)
     free(run->arena_buffer);
 }
 
-/* --- prices ----------------------------------------------------------------------------------- */
+/* --- prices ------------------------------------------------------------------------- */
 
-/* Cells of the pacer are those of the simulation, counted from 1: 0 is the cell of others. */
+/* Cells of the pacer are those of the simulation, counted from 1: 0 is the cell of
+ * others. */
 static int budgets_of(void *context, uint64_t cell, int *budgets)
 {
     const struct simulation *simulation = context;
@@ -130,8 +132,8 @@ static enum status solve(struct run *run, int64_t now_us, struct err *err)
     return rc;
 }
 
-/* How many cases are expected of each budget: what the history day had, as many times as was forecast
- * in all. */
+/* How many cases are expected of each budget: what the history day had, as many times as
+ * was forecast in all. */
 static void expect(struct run *run)
 {
     const struct simulation *simulation = run->simulation;
@@ -186,7 +188,7 @@ static enum status set_first_prices(struct run *run, struct err *err)
     return rc;
 }
 
-/* --- one case --------------------------------------------------------------------------------- */
+/* --- one case ----------------------------------------------------------------------- */
 
 /* Options by rising amount, as menus are; order: the action of each option. */
 static void make_menu(const struct simulation_action *actions, int count,
@@ -268,8 +270,8 @@ static void charge(struct run *run, int cell)
         run->budgets[simulation->cell_budgets[k]]->held += run->decision->amount;
 }
 
-/* What the service does for a case that chance may decide; the number stands for the key of a
- * retry. */
+/* What the service does for a case that chance may decide; the number stands for the key
+ * of a retry. */
 static enum status take_chances(struct run *run, const struct refund_case *asked,
                                 int64_t number, struct err *err)
 {
@@ -325,7 +327,7 @@ static enum status decide_one(struct run *run, int64_t number, struct err *err)
     return rc;
 }
 
-/* --- the day ---------------------------------------------------------------------------------- */
+/* --- the day ------------------------------------------------------------------------ */
 
 static enum status sample(struct run *run, double at, struct err *err)
 {

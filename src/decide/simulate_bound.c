@@ -1,4 +1,5 @@
-/* simulate_bound.c - what a day could have earned in hindsight: the dual of choice over its cases. */
+/* simulate_bound.c - what a day could have earned in hindsight: the dual of choice over
+ * its cases. */
 #include "decide/simulate.h"
 
 #include "optimize/dual.h"

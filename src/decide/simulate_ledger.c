@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- the folder --------------------------------------------------------------------------- */
+/* --- the folder --------------------------------------------------------------------- */
 
 static void folder_remove(const char *path)
 {
@@ -40,7 +40,7 @@ static enum status store_make(struct simulate_ledger *ledger, struct err *err)
     return store_open(path, STORE_WRITER, &ledger->store, NULL, err);
 }
 
-/* --- the book ----------------------------------------------------------------------------- */
+/* --- the book ----------------------------------------------------------------------- */
 
 static struct budget budget_made(const struct simulation_budget *given)
 {
@@ -94,7 +94,7 @@ void simulate_ledger_close(struct simulate_ledger *ledger)
         folder_remove(ledger->folder);
 }
 
-/* --- holds -------------------------------------------------------------------------------- */
+/* --- holds -------------------------------------------------------------------------- */
 
 /* The ledger wants to know whose money it is. */
 enum status simulate_ledger_hold(struct simulate_ledger *ledger,

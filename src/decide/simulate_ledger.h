@@ -1,5 +1,6 @@
-/* simulate_ledger.h - the book and the store of a simulated day, in a temporary folder: the ones
- * that the service keeps its money in, without the commit thread. Private to simulate.c. */
+/* simulate_ledger.h - the book and the store of a simulated day, in a temporary folder:
+ * the ones that the service keeps its money in, without the commit thread. Private to
+ * simulate.c. */
 #ifndef REDRESS_DECIDE_SIMULATE_LEDGER_H
 #define REDRESS_DECIDE_SIMULATE_LEDGER_H
 
@@ -17,8 +18,8 @@ struct simulate_ledger {
     struct book *book;
 };
 
-/* A zeroed ledger gets the budgets, of one day each, and a transaction. budgets (budget) point into
- * the book. To be closed in any case. */
+/* A zeroed ledger gets the budgets, of one day each, and a transaction. budgets (budget)
+ * point into the book. To be closed in any case. */
 enum status simulate_ledger_open(struct simulate_ledger *ledger,
                                  const struct simulation *simulation,
                                  struct budget **budgets, struct err *err);

@@ -1,6 +1,6 @@
-/* simulate_world.c - made-up days of refund cases, as hard for prices as real ones are: amounts and
- * worth differ widely, a few cases are worth most of the money, and markets, issues and segments have
- * budgets of their own that overlap. */
+/* simulate_world.c - made-up days of refund cases, as hard for prices as real ones are:
+ * amounts and worth differ widely, a few cases are worth most of the money, and markets,
+ * issues and segments have budgets of their own that overlap. */
 #include "decide/simulate.h"
 
 #include "base/rng.h"
@@ -49,7 +49,7 @@ struct world {
     struct rng rng;
 };
 
-/* --- how the world is ------------------------------------------------------------------------- */
+/* --- how the world is --------------------------------------------------------------- */
 
 static void make_dimension(struct world *world, struct dimension *dimension, int count,
                            int *budget_count, bool has_budgets)
@@ -73,8 +73,8 @@ static int least(int a, int b)
     return a < b ? a : b;
 }
 
-/* One budget for all; beside it about half of them for markets, a quarter for issues, the rest for
- * segments; of many more than twenty, all the others for markets. */
+/* One budget for all; beside it about half of them for markets, a quarter for issues, the
+ * rest for segments; of many more than twenty, all the others for markets. */
 static void make_dimensions(struct world *world, int budget_count)
 {
     int left = budget_count - 1, made = 1;
@@ -123,7 +123,7 @@ static double draw_moment(struct world *world)
     }
 }
 
-/* --- cases ------------------------------------------------------------------------------------ */
+/* --- cases -------------------------------------------------------------------------- */
 
 struct draft {
     double at;
@@ -213,7 +213,7 @@ static enum status make_day(struct world *world, int64_t case_count,
     return rc;
 }
 
-/* --- budgets ---------------------------------------------------------------------------------- */
+/* --- budgets ------------------------------------------------------------------------ */
 
 static enum status add_budgets(struct world *world, int budget_count, struct err *err)
 {

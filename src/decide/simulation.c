@@ -1,4 +1,5 @@
-/* simulation.c - what is simulated: budgets, the sets of them that cases are charged to, and days. */
+/* simulation.c - what is simulated: budgets, the sets of them that cases are charged to,
+ * and days. */
 #include "decide/simulate.h"
 
 #include <assert.h>
@@ -56,7 +57,7 @@ void simulation_free(struct simulation *simulation)
     *simulation = (struct simulation){0};
 }
 
-/* --- budgets ---------------------------------------------------------------------------------- */
+/* --- budgets ------------------------------------------------------------------------ */
 
 int simulation_find_budget(const struct simulation *simulation, struct text id)
 {
@@ -91,7 +92,7 @@ enum status simulation_add_budget(struct simulation *simulation, struct text id,
     return STATUS_OK;
 }
 
-/* --- cells ------------------------------------------------------------------------------------ */
+/* --- cells -------------------------------------------------------------------------- */
 
 static uint64_t hash_of(const int *budgets, int count)
 {
@@ -168,7 +169,7 @@ static int find_cell(struct simulation *simulation, const int *budgets, int coun
     return simulation->cell_count++;
 }
 
-/* --- cases ------------------------------------------------------------------------------------ */
+/* --- cases -------------------------------------------------------------------------- */
 
 static void sort_set(const int *budgets, int count, int *sorted)
 {

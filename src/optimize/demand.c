@@ -30,7 +30,7 @@ int demand_bin(double price)
     return bin < 0 ? 0 : bin >= DEMAND_BIN_COUNT ? DEMAND_BIN_COUNT - 1 : (int)bin;
 }
 
-/* --- one case --------------------------------------------------------------------------------- */
+/* --- one case ----------------------------------------------------------------------- */
 
 /* What can be reckoned with. */
 static int sound_options(const struct pacer_option *options, int count,
@@ -63,7 +63,7 @@ void demand_steps_make(const struct pacer_option *options, int option_count,
     }
 }
 
-/* --- curves ----------------------------------------------------------------------------------- */
+/* --- curves ------------------------------------------------------------------------- */
 
 void demand_clear(struct demand *demand)
 {
