@@ -4,13 +4,13 @@
  * the call before it; behind the last row the first ones follow. */
 #include "app/bench.h"
 #include "app/commands.h"
+#include "base/clock.h"
 #include "json/write.h"
 #include "model/scalar.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -160,10 +160,7 @@ static enum status check_answers(struct bench *bench, struct batch *batch)
 
 static double now_ns(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+    return (double)clock_thread_ns();
 }
 
 static enum status call_once(struct bench *bench, int row_count, size_t *at)
