@@ -15,7 +15,6 @@ enum {
 };
 
 #define WIDTH_OF_ERROR 4.0 /* of the bracket, either side, in standard errors */
-#define WIDTH_WARM     0.05
 #define WIDER          3.0
 
 /* --- a sample -------------------------------------------------------------------------------- */
@@ -230,30 +229,12 @@ static void widen(struct work *work, bool is_missed)
     }
 }
 
-static bool is_warm(const struct work *work)
-{
-    for (int b = 0; b < work->problem->budget_count; b++)
-        if (work->prices[b] > 0)
-            return true;
-    return false;
-}
-
-static void bracket_warm(struct work *work)
-{
-    prices_sum(work);
-    for (int g = 0; g < work->problem->cell_count; g++) {
-        work->lows[g] = work->mus[g] * (1 - WIDTH_WARM);
-        work->highs[g] = work->mus[g] * (1 + WIDTH_WARM);
-    }
-}
-
-static enum status try_brackets(struct work *work, int attempt_count, bool *is_done,
-                                struct err *err)
+static enum status try_brackets(struct work *work, bool *is_done, struct err *err)
 {
     enum status rc = STATUS_OK;
     bool fits = true;
 
-    for (int i = 0; !rc && !*is_done && i < attempt_count; i++) {
+    for (int i = 0; !rc && !*is_done && i < ATTEMPT_COUNT; i++) {
         if (i > 0)
             widen(work, !fits);
         rc = fix_and_core(work, err);
@@ -269,19 +250,12 @@ enum status fix_and_solve(struct work *work, bool *is_done, struct err *err)
 {
     int64_t share = work->problem->cell_count > 1 ? SAMPLE_SHARE / 2 : SAMPLE_SHARE;
     int64_t sample_count = work->problem->request_count / share;
-    enum status rc = STATUS_OK;
+    enum status rc = solve_sample(
+        work, sample_count > SAMPLE_COUNT_MIN ? sample_count : SAMPLE_COUNT_MIN, err);
 
-    if (is_warm(work)) {
-        bracket_warm(work);
-        rc = try_brackets(work, 1, is_done, err);
-    }
-    if (!rc && !*is_done) {
-        rc = solve_sample(
-            work, sample_count > SAMPLE_COUNT_MIN ? sample_count : SAMPLE_COUNT_MIN, err);
-        if (!rc)
-            rc = bracket_sample(work, err);
-        if (!rc)
-            rc = try_brackets(work, ATTEMPT_COUNT, is_done, err);
-    }
+    if (!rc)
+        rc = bracket_sample(work, err);
+    if (!rc)
+        rc = try_brackets(work, is_done, err);
     return rc;
 }

@@ -63,33 +63,77 @@ int32_t best_action(const struct allocation *problem, int64_t request, double mu
     return best;
 }
 
+/* A sum, and the size of what was added up, which its rounding is a part of. */
+struct sum {
+    long double value, size;
+};
+
+static void add(struct sum *sum, long double term)
+{
+    sum->value += term;
+    sum->size += fabsl(term);
+}
+
+/* A cell's price, all but exactly. */
+static long double cell_price(const struct work *work, int32_t cell)
+{
+    long double mu = 0;
+    int count;
+    const int32_t *budgets = budgets_of(work->problem, cell, &count);
+
+    for (int i = 0; i < count; i++)
+        mu += (long double)work->prices[budgets[i]];
+    return mu;
+}
+
+/* The most that an action of the request is worth at a price, beside the one that is chosen. */
+static void add_best(const struct work *work, int64_t request, long double mu,
+                     struct sum *sum)
+{
+    const struct allocation *problem = work->problem;
+    int64_t start = problem->starts[request], end = problem->starts[request + 1];
+    int64_t chosen = start + work->choices[request], best = chosen;
+    long double best_worth = 0;
+
+    for (int64_t k = start; k < end; k++) {
+        long double worth =
+            (long double)(problem->values[k] - problem->values[chosen]) -
+            mu * (long double)(problem->costs[k] - problem->costs[chosen]);
+
+        if (worth > best_worth) {
+            best_worth = worth;
+            best = k;
+        }
+    }
+    add(sum, (long double)(problem->values[best] - problem->values[chosen]));
+    add(sum, -mu * (long double)(problem->costs[best] - problem->costs[chosen]));
+    sum->size += fabsl((long double)problem->values[chosen]);
+}
+
+/* What is left of each budget when everybody is served at the price, times its price. Rounding is on
+ * the safe side: long doubles have 64 bits, so that most of it is of the double that is returned.
+ * Those who are not of the core were compared in doubles. */
 double prices_bound(const struct work *work)
 {
     const struct allocation *problem = work->problem;
     const struct core *core = &work->core;
-    __int128 value = 0;
-    long double bound = 0, size = 0;
+    struct sum sum = {0, 0};
+    long double slack, spend = 0;
 
-    /* What is left of each budget when everybody is served at the price, times its price. */
     for (int64_t i = 0; i < core->request_count; i++) {
         int64_t request = core_request(core, i);
-        const int64_t *values = problem->values + problem->starts[request];
-        const int64_t *costs = problem->costs + problem->starts[request];
-        double mu = work->mus[problem->cells[request]];
-        int32_t best = best_action(problem, request, mu), chosen = work->choices[request];
 
-        value += values[best] - values[chosen];
-        bound -= (long double)mu * (long double)(costs[best] - costs[chosen]);
+        add_best(work, request, cell_price(work, problem->cells[request]), &sum);
     }
     for (int b = 0; b < problem->budget_count; b++) {
-        bound += (long double)work->prices[b] * (long double)work->rooms[b];
-        size += (long double)work->prices[b] * (long double)problem->limits[b];
+        add(&sum, (long double)work->prices[b] * (long double)work->rooms[b]);
+        spend += (long double)work->prices[b] * (long double)problem->limits[b];
     }
-    value += choices_value(work);
-    bound += (long double)value;
-    size += fabsl(bound);
-    bound += size * 4e-16L; /* rounding is on the safe side */
-    return (double)bound;
+    add(&sum, (long double)choices_value(work));
+    slack = sum.size * 4e-16L;
+    if (core->requests)
+        slack += (spend + fabsl((long double)work->outside_value)) * 4e-15L;
+    return (double)(sum.value + slack);
 }
 
 __int128 choices_value(const struct work *work)

@@ -20,6 +20,7 @@ enum {
 };
 
 #define ROOM_MAX ((int64_t)1 << 62)
+#define ROUNDING 1e-12 /* of all that is added up */
 
 /* Another action for an item, against its default. */
 struct choice {
@@ -111,6 +112,25 @@ static int32_t normal_of(const struct work *work, int64_t request)
             normal = j;
     }
     return normal;
+}
+
+/* What losses are made of, whatever its sign: values and prices of rooms may cancel in the bound. */
+static double size_of(const struct work *work)
+{
+    const struct allocation *problem = work->problem;
+    double size = fabs(work->bound);
+
+    for (int64_t i = 0; i < work->core.request_count; i++) {
+        int64_t request = core_request(&work->core, i);
+        double largest = 0;
+
+        for (int64_t k = problem->starts[request]; k < problem->starts[request + 1]; k++)
+            largest = fmax(largest, fabs((double)problem->values[k]));
+        size += largest;
+    }
+    for (int b = 0; b < problem->budget_count; b++)
+        size += work->prices[b] * (double)problem->limits[b];
+    return size;
 }
 
 static double margin_of(const struct search *search)
@@ -653,7 +673,7 @@ enum status search_improve(struct work *work, const struct search_effort *effort
 
     search.base = work->outside_value;
     search.best = choices_value(work);
-    search.fuzz = 1e-12 * fabs(work->bound) + 1e-9;
+    search.fuzz = ROUNDING * size_of(work) + 1e-9;
     search.margin = margin_of(&search);
     if (search.margin < 0) {
         *is_exact = true;
@@ -664,7 +684,8 @@ enum status search_improve(struct work *work, const struct search_effort *effort
     if (is_ready && afford_states(&search)) {
         is_ready = find_ranges(&search) && run(&search);
         (void)work_spend(work, range_effort(&search) + search.effort);
-        *is_exact = is_ready && !search.is_cut;
+        /* Who is not of the core may lose less than the margin by another action. */
+        *is_exact = is_ready && !search.is_cut && !work->core.requests;
     }
     if (search.is_found)
         apply(&search);

@@ -162,8 +162,7 @@ enum status search_improve(struct work *work, const struct search_effort *effort
  * (request), in order. Returns how many those are. */
 int64_t scan_same(struct work *work, int64_t *rest, __int128 *cell_costs);
 
-/* allocate_fix.c: a bracket of each cell's price from a sample or the prices that came; the
- * requests that choose the same at both ends have their choice, the others are the core. Not done
+/* allocate_fix.c: a bracket of each cell's price from a sample; the requests that choose the same at both ends have their choice, the others are the core. Not done
  * when no bracket held. */
 enum status fix_and_solve(struct work *work, bool *is_done, struct err *err);
 

@@ -407,6 +407,56 @@ static void a_dry_run_keeps_nothing(void **state)
     api_reply_free(&list);
 }
 
+static void a_fifth_batch_under_way_is_told_to_come_back(void **state)
+{
+    struct running *running = *state;
+    const struct wish wishes[] = {{"a", 2, 0}};
+    struct api_reply reply;
+    int count = 0;
+
+    service_fill(running->service, "", 10000);
+    while (service_batch_begin(running->service, 4))
+        count++;
+    assert_int_equal(count, 4);
+    reply = decide(running, "k1", wishes, 1);
+    assert_int_equal(reply.status, 503);
+    assert_string_equal(string_at(reply.json, "code"), "overloaded");
+    assert_int_equal(remaining(running), 10000);
+    api_reply_free(&reply);
+    for (; count > 0; count--)
+        service_batch_end(running->service);
+    reply = decide(running, "k1", wishes, 1); /* the refusal was not kept */
+    assert_int_equal(reply.status, 201);
+    assert_int_equal(amount_of(&reply, 0), 1000);
+    api_reply_free(&reply);
+}
+
+static void without_a_model_the_first_cases_get_the_fallback(void **state)
+{
+    struct running *running = *state;
+    const struct wish wishes[] = {{"a", 2, 0}, {"b", 3, 0}, {"c", 3, 0}};
+    struct api_reply reply;
+
+    reply = api_call(running->service, "PUT", "/v1/policies/goodwill", NULL, NULL,
+                     "{\"currency\": \"USD\", \"menu\": {\"amounts\": [500, 1000]},"
+                     " \"model\": \"none\", \"fallback\": {\"amount\": 500}}");
+    assert_int_equal(reply.status, 201);
+    api_reply_free(&reply);
+    reply = api_call(running->service, "POST", "/v1/budgets", NULL, NULL,
+                     "{\"id\": \"bud_all\", \"scope\": {}, \"period\": \"day\","
+                     " \"limit\": 1200, \"currency\": \"USD\"}");
+    assert_int_equal(reply.status, 201);
+    api_reply_free(&reply);
+    reply = decide(running, "k1", wishes, 3);
+    assert_int_equal(reply.status, 201);
+    assert_int_equal(amount_of(&reply, 0), 500);
+    assert_int_equal(amount_of(&reply, 1), 500);
+    assert_int_equal(amount_of(&reply, 2), 0); /* no room for a third */
+    assert_string_equal(string_at(reply.json, "decisions/0/outcome"), "fallback");
+    assert_int_equal(remaining(running), 200);
+    api_reply_free(&reply);
+}
+
 /* --- what is refused -------------------------------------------------------------------------- */
 
 static void a_bad_batch_is_refused_whole(void **state)
@@ -495,6 +545,8 @@ int main(void)
         TEST(asking_again_gives_the_same_bytes_and_moves_nothing),
         TEST(every_decision_of_a_batch_stands_for_itself),
         TEST(a_dry_run_keeps_nothing),
+        TEST(a_fifth_batch_under_way_is_told_to_come_back),
+        TEST(without_a_model_the_first_cases_get_the_fallback),
         TEST(a_bad_batch_is_refused_whole),
         TEST(a_batch_has_at_most_a_thousand_cases),
     };
