@@ -18,8 +18,14 @@ enum {
     PACER_BUDGET_COUNT_MAX = 1000,
     PACER_CELL_BUDGET_COUNT_MAX = 64,
     PACER_HISTORY_DAYS = 14,
+    PACER_BACK_SLOTS = 4,
 };
 
+/* A clock that goes back by more than this was wrong before; by less, it is waited for. */
+#define PACER_BACK_US (PACER_BACK_SLOTS * INT64_C(900) * 1000000)
+
+/* Takes at most 256 MB: of the past 128 MB, then the oldest quarters of an hour are forgotten; the
+ * rest goes with the number of cells and of ends of periods. */
 struct pacer; /* opaque; one thread at a time */
 
 enum status pacer_open(struct pacer **pacer, struct err *err);
@@ -35,7 +41,7 @@ struct pacer_option {
 
 struct pacer_case {
     uint64_t cell;    /* any hash of what decides the budgets it is charged to */
-    int64_t at_us;    /* never before that of the case before */
+    int64_t at_us;    /* not before that of the case before, but see PACER_BACK_US */
     int64_t entitled; /* charged whatever the prices, before any option */
     const struct pacer_option *options;
     int option_count;

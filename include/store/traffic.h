@@ -41,9 +41,9 @@ enum status traffic_curve_list(struct store *store, int64_t before_slot,
                                struct traffic_curve **curves, int *count,
                                struct err *err);
 
-/* Delete curves of slots before this one, oldest first, and cells without any; at most limit of
- * each. */
-enum status traffic_forget(struct store *store, int64_t before_slot, int limit,
-                           struct err *err);
+/* Delete curves of slots before the first or after the last, and cells without any; at most limit
+ * of each. */
+enum status traffic_forget(struct store *store, int64_t first_slot, int64_t last_slot,
+                           int limit, struct err *err);
 
 #endif

@@ -1,6 +1,7 @@
 /* cells.c - a hash table that only grows. */
 #include "decide/cells.h"
 
+#include "base/log.h"
 #include "decide/book.h"
 #include "optimize/pacer.h"
 
@@ -19,6 +20,7 @@ struct cells {
     pthread_mutex_t lock;
     struct traffic_cell at[PACER_CELL_COUNT_MAX];
     int count;
+    bool is_told;                 /* that there is no room for more */
     uint16_t places[PLACE_COUNT]; /* index + 1; 0: free */
 };
 
@@ -99,6 +101,14 @@ static uint64_t find_or_add(struct cells *cells, const struct refund_case *asked
     return hash;
 }
 
+/* A line for operators, once. */
+static void tell_full(struct cells *cells)
+{
+    if (!cells->is_told)
+        log_event(LOG_WARN, "kinds_of_cases_full", LOG_INT("kinds", FINE_CELL_COUNT));
+    cells->is_told = true;
+}
+
 uint64_t cells_note(struct cells *cells, const struct refund_case *asked)
 {
     struct refund_case coarse = {0};
@@ -107,8 +117,10 @@ uint64_t cells_note(struct cells *cells, const struct refund_case *asked)
     memcpy(coarse.currency, asked->currency, sizeof coarse.currency);
     pthread_mutex_lock(&cells->lock);
     hash = find_or_add(cells, asked, FINE_CELL_COUNT);
-    if (hash == 0)
+    if (hash == 0) {
+        tell_full(cells);
         hash = find_or_add(cells, &coarse, PACER_CELL_COUNT_MAX);
+    }
     pthread_mutex_unlock(&cells->lock);
     return hash;
 }

@@ -13,8 +13,8 @@ enum status cells_open(struct cells **cells, struct err *err);
 void cells_close(struct cells *cells); /* NULL is fine */
 
 /* The cell of a case, made when it is new. When there are too many kinds of cases, what is new is told
- * apart by its currency alone, as if nothing else had been said of it; 0 when even that does not
- * help. */
+ * apart by its currency alone, as if nothing else had been said of it, and a line is logged once; 0
+ * when even that does not help. */
 uint64_t cells_note(struct cells *cells, const struct refund_case *asked);
 
 /* One that was kept in the store. */

@@ -16,6 +16,7 @@ enum {
     SAVE_CURVE_COUNT = 64, /* written in one transaction */
     LOAD_PAGE_COUNT = 512,
     LOAD_US_MAX = 2000000,
+    LEARN_US = 1000000, /* so often bursts are looked for */
     SLOT_COUNT_A_DAY = 96,
     FORGET_COUNT = 256,
 };
@@ -33,7 +34,6 @@ struct traffic {
     pthread_cond_t has_news;
     struct list *filling;
     struct cells *cells;
-    int64_t latest_us;     /* of the cases */
     int64_t noted_count;   /* since the start */
     int64_t awaited_count; /* of them: when the prices are to be solved again */
     bool must_wake;
@@ -137,7 +137,7 @@ static void list_add(struct list *list, uint64_t cell, int64_t at_us,
     list->option_count += note->option_count;
 }
 
-static void learn(struct traffic *traffic, bool is_in_transaction);
+static void learn_early(struct traffic *traffic, bool is_in_transaction);
 
 void traffic_note(struct traffic *traffic, struct commit *commit,
                   const struct refund_case *asked, const struct decision *decision)
@@ -148,15 +148,13 @@ void traffic_note(struct traffic *traffic, struct commit *commit,
     if (!has_room(traffic->filling, &decision->menu)) {
         pthread_mutex_unlock(&traffic->lock);
         pthread_mutex_lock(&traffic->pacer_lock);
-        learn(traffic, true);
+        learn_early(traffic, true);
         pthread_mutex_unlock(&traffic->pacer_lock);
         pthread_mutex_lock(&traffic->lock);
     }
-    if (commit->now_us > traffic->latest_us)
-        traffic->latest_us = commit->now_us;
     cell = cells_note(traffic->cells, asked);
     if (cell)
-        list_add(traffic->filling, cell, traffic->latest_us, decision);
+        list_add(traffic->filling, cell, commit->now_us, decision);
     traffic->noted_count++;
     pthread_mutex_unlock(&traffic->lock);
 }
@@ -243,7 +241,12 @@ enum status traffic_load(struct traffic *traffic, struct store *store, int64_t n
                          struct err *err)
 {
     int64_t until_us = clock_monotonic_us(&system_clock) + LOAD_US_MAX;
-    struct loading loading = {traffic, store, .slot = INT64_MAX};
+    struct loading loading = {
+        .traffic = traffic,
+        .store = store,
+        .slot = now_us / SLOT_US + 1, /* what is later, the clock was ahead for */
+        .cell = (uint64_t)INT64_MIN,
+    };
     enum status rc = load_cells(traffic, store, err);
 
     while (!rc && !loading.is_over && loading.slot >= oldest_slot(now_us) &&
@@ -292,14 +295,23 @@ static struct list *list_take(struct traffic *traffic, bool is_in_transaction)
     return taken;
 }
 
-/* Hand to the pacer what was noted. */
-static void learn(struct traffic *traffic, bool is_in_transaction)
+/* Hand to the pacer what was noted. True: a burst has just begun. */
+static bool learn(struct traffic *traffic, bool is_in_transaction)
 {
     struct list *list = list_take(traffic, is_in_transaction);
+    bool is_urgent = false;
 
     for (int i = 0; i < list->count; i++)
-        pacer_note(traffic->pacer, &list->notes[i]);
+        is_urgent |= pacer_note(traffic->pacer, &list->notes[i]);
     list->count = list->option_count = list->kept_count = list->kept_option_count = 0;
+    return is_urgent;
+}
+
+/* Between two solves: prices are asked for when a burst began. */
+static void learn_early(struct traffic *traffic, bool is_in_transaction)
+{
+    if (learn(traffic, is_in_transaction))
+        traffic_wake(traffic);
 }
 
 struct matching {
@@ -375,7 +387,7 @@ static enum status solve(struct traffic *traffic, int64_t now_us,
     for (int i = 0; i < budget_count; i++)
         paced[i] = pacer_budget_of(&budgets[i]);
     pthread_mutex_lock(&traffic->pacer_lock);
-    learn(traffic, is_in_transaction);
+    (void)learn(traffic, is_in_transaction);
     began_ns = clock_thread_ns();
     rc = pacer_solve(traffic->pacer, now_us, paced, budget_count, budgets_of, &matching,
                      outlooks, err);
@@ -411,17 +423,34 @@ static struct timespec moment_after(int64_t wait_us)
                              .tv_nsec = at_us % SECOND_US * 1000};
 }
 
-void traffic_wait(struct traffic *traffic, int64_t wait_us)
+/* Whether prices are wanted before so much time is over. */
+static bool is_due_within(struct traffic *traffic, int64_t wait_us)
 {
     struct timespec until = moment_after(wait_us);
+    bool is_due = false;
     int rc = 0;
 
     pthread_mutex_lock(&traffic->lock);
-    while (rc == 0 && !traffic->must_wake &&
-           traffic->noted_count < traffic->awaited_count)
-        rc = pthread_cond_timedwait(&traffic->has_news, &traffic->lock, &until);
+    while (rc == 0 && !is_due) {
+        is_due = traffic->must_wake || traffic->noted_count >= traffic->awaited_count;
+        if (!is_due)
+            rc = pthread_cond_timedwait(&traffic->has_news, &traffic->lock, &until);
+    }
     traffic->must_wake = false;
     pthread_mutex_unlock(&traffic->lock);
+    return is_due;
+}
+
+void traffic_wait(struct traffic *traffic, int64_t wait_us)
+{
+    for (; wait_us > LEARN_US; wait_us -= LEARN_US) {
+        if (is_due_within(traffic, LEARN_US))
+            return;
+        pthread_mutex_lock(&traffic->pacer_lock);
+        learn_early(traffic, false);
+        pthread_mutex_unlock(&traffic->pacer_lock);
+    }
+    (void)is_due_within(traffic, wait_us);
 }
 
 void traffic_wake(struct traffic *traffic)
@@ -461,14 +490,16 @@ enum status traffic_save(struct traffic *traffic, struct store *store, int64_t n
     *is_all = false;
     pthread_mutex_lock(&traffic->pacer_lock);
     if (*cursor == 0)
-        learn(traffic, false);
+        learn_early(traffic, false);
     for (int i = 0; i < SAVE_CURVE_COUNT && !rc && !*is_all; i++) {
         *is_all = !pacer_next_changed(traffic->pacer, cursor, &curve);
         if (!*is_all)
             rc = put_curve(traffic, store, &curve, err);
     }
     pthread_mutex_unlock(&traffic->pacer_lock);
-    return rc ? rc : traffic_forget(store, oldest_slot(now_us), FORGET_COUNT, err);
+    return rc ? rc
+              : traffic_forget(store, oldest_slot(now_us),
+                               now_us / SLOT_US + PACER_BACK_SLOTS, FORGET_COUNT, err);
 }
 
 void traffic_saved(struct traffic *traffic)

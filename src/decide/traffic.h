@@ -41,14 +41,14 @@ enum status traffic_solve_now(struct traffic *traffic, int64_t now_us,
 /* What the last solve took of a core. */
 int64_t traffic_solve_us(struct traffic *traffic);
 
-/* Wait until so many cases were noted as the prices solved last may stand for, or the time is over,
- * or traffic_wake. */
+/* Wait until so many cases were noted as the prices solved last may stand for, or a burst has begun,
+ * which is looked for every second, or the time is over, or traffic_wake. */
 void traffic_wait(struct traffic *traffic, int64_t wait_us);
 void traffic_wake(struct traffic *traffic);
 
 /* Write some of what was learned since the last save, inside a transaction. *cursor: 0 to begin, then
  * on from where a transaction that is on disk ended, until *is_all; once that is on disk too, say
- * traffic_saved. Forgets what is too old. Nobody else may save meanwhile. */
+ * traffic_saved. Forgets what is too old or still to come. Nobody else may save meanwhile. */
 enum status traffic_save(struct traffic *traffic, struct store *store, int64_t now_us,
                          int64_t *cursor, bool *is_all, struct err *err);
 void traffic_saved(struct traffic *traffic);

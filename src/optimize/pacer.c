@@ -6,7 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TABLE_COUNT = 2 * PACER_CELL_COUNT_MAX, RESUMED_SLOT_COUNT = 2 * PACER_DAY_SLOTS };
+enum {
+    TABLE_COUNT = 2 * PACER_CELL_COUNT_MAX,
+    RESUMED_SLOT_COUNT = 2 * PACER_DAY_SLOTS,
+    HEAP_BYTES = 16, /* of each block, beside what is in it */
+};
 
 /* What is left of a count after a slot: half after a day, half after two hours. */
 #define VOLUME_KEPT 0.99280572
@@ -56,7 +60,7 @@ enum status pacer_open(struct pacer **pacer, struct err *err)
     memset(opened->table, -1, TABLE_COUNT * sizeof *opened->table);
     for (int i = 0; i < PACER_SLOT_COUNT; i++)
         opened->slots[i].number = -1;
-    opened->slot_now = -1;
+    opened->slot_now = opened->forgotten = -1;
     opened->known_us = INT64_MAX;
     pacer_find_cell(opened, 0);
     if (opened->cell_count == 0) {
@@ -67,14 +71,20 @@ enum status pacer_open(struct pacer **pacer, struct err *err)
     return STATUS_OK;
 }
 
+static int64_t sheet_bytes(int bin_count)
+{
+    return (int64_t)(sizeof(struct sheet) + HEAP_BYTES +
+                     (size_t)bin_count * sizeof(struct sheet_bin));
+}
+
 static void slot_clear(struct pacer *pacer, struct slot *slot)
 {
     while (slot->sheets) {
         struct sheet *next = slot->sheets->next;
 
+        pacer->sheets_bytes -= sheet_bytes(slot->sheets->bin_count);
         free(slot->sheets);
         slot->sheets = next;
-        pacer->sheet_count--;
     }
     *slot = (struct slot){.number = -1};
 }
@@ -148,22 +158,41 @@ static void forget_reference(struct pacer *pacer)
     }
 }
 
-/* The oldest slots go when there are too many sheets: what they said is not known any more. */
-static void make_room(struct pacer *pacer)
+static struct slot *oldest_slot(struct pacer *pacer)
 {
-    while (pacer->sheet_count >= PACER_SHEET_COUNT_MAX) {
-        struct slot *oldest = NULL;
+    struct slot *oldest = NULL;
 
-        for (int i = 0; i < PACER_SLOT_COUNT; i++)
-            if (pacer->slots[i].sheets &&
-                (!oldest || pacer->slots[i].number < oldest->number))
-                oldest = &pacer->slots[i];
-        if (pacer->known_us < (oldest->number + 1) * PACER_SLOT_US)
-            pacer->known_us = (oldest->number + 1) * PACER_SLOT_US;
-        if (pacer->reference_now == oldest->number)
-            forget_reference(pacer);
-        slot_clear(pacer, oldest);
+    for (int i = 0; i < PACER_SLOT_COUNT; i++)
+        if (pacer->slots[i].sheets &&
+            (!oldest || pacer->slots[i].number < oldest->number))
+            oldest = &pacer->slots[i];
+    return oldest;
+}
+
+/* What this slot and those before it said is not known any more. */
+static void forget_slot(struct pacer *pacer, int64_t number)
+{
+    struct slot *slot = pacer_slot(pacer, number);
+
+    pacer->forgotten = number;
+    if (pacer->known_us < (number + 1) * PACER_SLOT_US)
+        pacer->known_us = (number + 1) * PACER_SLOT_US;
+    if (pacer->reference_now == number)
+        forget_reference(pacer);
+    if (slot)
+        slot_clear(pacer, slot);
+}
+
+/* The oldest slots go when the sheets take too much. False: so does the one that asks. */
+static bool make_room(struct pacer *pacer, int64_t number, int64_t bytes)
+{
+    while (number > pacer->forgotten &&
+           pacer->sheets_bytes + bytes > PACER_SHEETS_BYTES_MAX) {
+        const struct slot *oldest = oldest_slot(pacer);
+
+        forget_slot(pacer, oldest->number < number ? oldest->number : number);
     }
+    return number > pacer->forgotten;
 }
 
 enum status pacer_keep(struct pacer *pacer, int64_t number, int cell,
@@ -175,9 +204,10 @@ enum status pacer_keep(struct pacer *pacer, int64_t number, int cell,
 
     if (slot->number > number)
         return STATUS_OK; /* too old to be told apart from a later one */
-    make_room(pacer);
     for (int i = demand->low; i < demand->high; i++)
         count += demand->charges[i] > 0;
+    if (!make_room(pacer, number, sheet_bytes(count)))
+        return STATUS_OK;
     sheet = calloc(1, sizeof *sheet + (size_t)count * sizeof sheet->bins[0]);
     if (!sheet)
         return err_set(err, STATUS_EXHAUSTED, "no memory for a curve of demand");
@@ -196,7 +226,7 @@ enum status pacer_keep(struct pacer *pacer, int64_t number, int cell,
     slot->case_count += sheet->case_count;
     sheet->next = slot->sheets;
     slot->sheets = sheet;
-    pacer->sheet_count++;
+    pacer->sheets_bytes += sheet_bytes(count);
     return STATUS_OK;
 }
 
@@ -308,7 +338,8 @@ static void resume_slot(struct pacer *pacer)
         struct pacer_cell *cell = pacer->cells[s->cell];
 
         sheet_add(s, 1, &cell->now);
-        cell->saved_count = cell->usual_now = cell->now.case_count;
+        cell->usual_now = cell->now.case_count;
+        cell->saved_count = s->is_changed ? 0 : cell->now.case_count;
         pacer->usual_now += s->case_count;
     }
     slot_clear(pacer, slot);
@@ -337,32 +368,51 @@ static void resume(struct pacer *pacer, int64_t now_us)
     resume_slot(pacer);
 }
 
-void pacer_advance(struct pacer *pacer, int64_t now_us)
+/* The clock was ahead and is set right: what came after now was never so. The rest is as after a
+ * restart. */
+static void turn_back(struct pacer *pacer, int64_t now_us)
+{
+    for (int i = 0; i < PACER_SLOT_COUNT; i++)
+        if (pacer->slots[i].number > now_us / PACER_SLOT_US)
+            slot_clear(pacer, &pacer->slots[i]);
+    for (int i = 0; i < pacer->cell_count; i++)
+        *pacer->cells[i] = (struct pacer_cell){.hash = pacer->cells[i]->hash};
+    if (pacer->forgotten >= now_us / PACER_SLOT_US)
+        pacer->forgotten = -1;
+    pacer->slot_now = -1;
+    pacer->latest_us = 0;
+    pacer->seen = pacer->expected = 0;
+    pacer->recent_us = pacer->recent_expected = 0;
+}
+
+int64_t pacer_advance(struct pacer *pacer, int64_t now_us)
 {
     int64_t number = now_us / PACER_SLOT_US;
 
+    if (pacer->slot_now >= 0 && now_us < pacer->latest_us - PACER_BACK_US)
+        turn_back(pacer, now_us);
     if (pacer->slot_now < 0)
         resume(pacer, now_us);
     if (now_us > pacer->latest_us)
         pacer->latest_us = now_us;
     if (number <= pacer->slot_now)
-        return;
+        return pacer->latest_us;
     end_slot(pacer);
     if (number > pacer->slot_now + 1)
         skip_slots(pacer, number - pacer->slot_now - 1);
     pacer->slot_now = number;
     begin_slot(pacer);
+    return pacer->latest_us;
 }
 
 bool pacer_note(struct pacer *pacer, const struct pacer_case *noted)
 {
-    int64_t at_us = noted->at_us > pacer->latest_us ? noted->at_us : pacer->latest_us;
+    int64_t at_us = pacer_advance(pacer, noted->at_us);
     struct demand_steps steps;
     struct pacer_cell *cell;
     bool was_active;
     double usual;
 
-    pacer_advance(pacer, at_us);
     cell = pacer->cells[pacer_find_cell(pacer, noted->cell)];
     demand_steps_make(noted->options, noted->option_count, &steps);
     demand_add_case(&cell->now, &steps, (double)noted->entitled);

@@ -245,7 +245,8 @@ enum status pacer_load(struct pacer *pacer, const struct pacer_curve *curve,
         return err_set(err, STATUS_INVALID, "a curve of demand comes at the wrong time");
     rc = pacer_keep(pacer, curve->slot, pacer_find_cell(pacer, curve->cell), &demand,
                     false, err);
-    if (!rc && curve->slot * PACER_SLOT_US < pacer->known_us)
+    if (!rc && curve->slot > pacer->forgotten &&
+        curve->slot * PACER_SLOT_US < pacer->known_us)
         pacer->known_us = curve->slot * PACER_SLOT_US;
     return rc;
 }

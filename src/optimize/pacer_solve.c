@@ -433,8 +433,7 @@ enum status pacer_solve(struct pacer *pacer, int64_t now_us,
                               .budget_count = budget_count};
     enum status rc;
 
-    solving.now_us = now_us > pacer->latest_us ? now_us : pacer->latest_us;
-    pacer_advance(pacer, solving.now_us);
+    solving.now_us = pacer_advance(pacer, now_us);
     rc = solving_open(&solving, err);
     if (!rc) {
         plan_budgets(&solving);

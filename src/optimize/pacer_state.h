@@ -10,7 +10,7 @@
 enum {
     PACER_DAY_SLOTS = 96,
     PACER_SLOT_COUNT = (PACER_HISTORY_DAYS + 1) * PACER_DAY_SLOTS,
-    PACER_SHEET_COUNT_MAX = 1 << 20, /* then the oldest slots go */
+    PACER_SHEETS_BYTES_MAX = 128 << 20, /* then the oldest slots go */
     PACER_HORIZON_COUNT_MAX = 16,
     PACER_CELL_OF_OTHERS = 0, /* index of the cell that those beyond the limit share */
 };
@@ -73,9 +73,10 @@ struct pacer {
     int *table; /* (PACER_TABLE_COUNT): index of a cell by its hash, -1: free */
 
     struct slot slots[PACER_SLOT_COUNT]; /* by number modulo their count */
-    int sheet_count;
-    int64_t slot_now; /* -1: none yet */
-    int64_t known_us; /* since when cases are noted without a gap; INT64_MAX: never */
+    int64_t sheets_bytes;
+    int64_t forgotten; /* slots up to this number had to go; -1: none */
+    int64_t slot_now;  /* -1: none yet */
+    int64_t known_us;  /* since when cases are noted without a gap; INT64_MAX: never */
     int64_t noted_since_us; /* since the start of this pacer */
     int64_t latest_us;      /* of a case or a solve */
 
@@ -101,10 +102,12 @@ struct pacer {
 /* Index of a cell, made when it is new. */
 int pacer_find_cell(struct pacer *pacer, uint64_t hash);
 
-/* Go on to the slot of this moment: what was now becomes the past. */
-void pacer_advance(struct pacer *pacer, int64_t now_us);
+/* Go on to the slot of this moment: what was now becomes the past. Returns the moment it is then:
+ * the latest of all, unless the clock was set back by more than PACER_BACK_US. Then what came after
+ * it is forgotten. */
+int64_t pacer_advance(struct pacer *pacer, int64_t now_us);
 
-/* Keep a demand as the sheet of a past slot. */
+/* Keep a demand as the sheet of a past slot, if there is room for one so old. */
 enum status pacer_keep(struct pacer *pacer, int64_t number, int cell,
                        const struct demand *demand, bool is_changed, struct err *err);
 

@@ -177,7 +177,7 @@
       " ORDER BY slot DESC, cell DESC LIMIT ?3")                                         \
     X(TRAFFIC_CURVE_FORGET, WRITE,                                                       \
       "DELETE FROM traffic_curves WHERE number IN (SELECT number FROM traffic_curves"    \
-      " WHERE slot < ?1 ORDER BY slot LIMIT ?2)")                                        \
+      " WHERE slot < ?1 OR slot > ?2 LIMIT ?3)")                                         \
     X(TRAFFIC_CELL_FORGET, WRITE,                                                        \
       "DELETE FROM traffic_cells WHERE hash IN (SELECT hash FROM traffic_cells c"        \
       " WHERE NOT EXISTS (SELECT 1 FROM traffic_curves WHERE cell = c.hash) LIMIT ?1)")  \

@@ -73,21 +73,19 @@ enum status traffic_curve_list(struct store *store, int64_t before_slot,
     return query_end(&query, "read the curves of traffic", err);
 }
 
-static enum status forget(struct store *store, enum sql sql, const int64_t *before_slot,
-                          int limit, struct err *err)
+enum status traffic_forget(struct store *store, int64_t first_slot, int64_t last_slot,
+                           int limit, struct err *err)
 {
-    struct query query = query_write(store, sql);
+    struct query curves = query_write(store, SQL_TRAFFIC_CURVE_FORGET), cells;
+    enum status rc;
 
-    if (before_slot)
-        put_int(&query, *before_slot);
-    put_int(&query, limit);
-    return query_run(&query, "forget old traffic", err);
-}
-
-enum status traffic_forget(struct store *store, int64_t before_slot, int limit,
-                           struct err *err)
-{
-    enum status rc = forget(store, SQL_TRAFFIC_CURVE_FORGET, &before_slot, limit, err);
-
-    return rc ? rc : forget(store, SQL_TRAFFIC_CELL_FORGET, NULL, limit, err);
+    put_int(&curves, first_slot);
+    put_int(&curves, last_slot);
+    put_int(&curves, limit);
+    rc = query_run(&curves, "forget curves of traffic", err);
+    if (rc)
+        return rc;
+    cells = query_write(store, SQL_TRAFFIC_CELL_FORGET);
+    put_int(&cells, limit);
+    return query_run(&cells, "forget cells of traffic", err);
 }

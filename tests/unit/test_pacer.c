@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <malloc.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -507,6 +508,42 @@ static void curves_that_were_tampered_with_are_refused_or_harmless(void **state)
     stage_close(&stage);
 }
 
+/* As after a leap of a year, that is taken back: nothing of the time between is left. */
+static void a_clock_that_was_ahead_and_is_set_right_costs_nothing(void **state)
+{
+    struct stage stage, leapt;
+    struct pacer_curve curve;
+    int64_t cursor = 0;
+
+    (void)state;
+    stage_open(&stage, 4, 60000);
+    stage_open(&leapt, 4, 60000);
+    run(&stage, START, START + DAY, 4000);
+    run(&leapt, START, START + DAY, 4000);
+    for (int i = 0; i < 100; i++)
+        (void)decide(&leapt, 2, START + 400 * DAY + i * SECOND);
+    solve(&leapt, START + 400 * DAY);
+    memcpy(leapt.budgets, stage.budgets, sizeof leapt.budgets);
+    memcpy(leapt.outlooks, stage.outlooks, sizeof leapt.outlooks);
+    leapt.rng = stage.rng;
+    roll(&stage);
+    roll(&leapt);
+    solve(&stage, START + DAY);
+    solve(&leapt, START + DAY);
+    for (int b = 0; b < 4; b++)
+        assert_true(fabs(stage.outlooks[b].price - leapt.outlooks[b].price) <=
+                    1e-6 * (1 + stage.outlooks[b].price));
+    run(&stage, START + DAY, START + DAY + DAY / 8, 500);
+    run(&leapt, START + DAY, START + DAY + DAY / 8, 500);
+    assert_true(stage.outlooks[0].price > 0);
+    assert_true(fabs(stage.outlooks[0].price - leapt.outlooks[0].price) <=
+                0.02 * stage.outlooks[0].price);
+    while (pacer_next_changed(leapt.pacer, &cursor, &curve))
+        assert_true(curve.slot <= (START + DAY + DAY / 8) / (DAY / 96));
+    stage_close(&stage);
+    stage_close(&leapt);
+}
+
 /* --- bounds ------------------------------------------------------------------------------------ */
 
 static void more_cells_than_there_is_room_for_share_one(void **state)
@@ -522,6 +559,49 @@ static void more_cells_than_there_is_room_for_share_one(void **state)
     solve(&stage, START + 6000 * SECOND);
     assert_true(stage.outlooks[0].price > 0 && isfinite(stage.outlooks[0].price));
     assert_true(stage.outlooks[0].cases_left > 40000);
+    stage_close(&stage);
+}
+
+/* Ten cases that differ as much as they can. Returns how many bytes they are. */
+static int widest_curve(unsigned char *bytes)
+{
+    const struct {
+        uint32_t format, bin_count;
+        double case_count, base;
+    } head = {1, 320, 10, 0};
+    const float charge = 100;
+
+    memcpy(bytes, &head, sizeof head);
+    for (uint32_t bin = 0; bin < head.bin_count; bin++) {
+        memcpy(bytes + sizeof head + 8 * (size_t)bin, &bin, sizeof bin);
+        memcpy(bytes + sizeof head + 8 * (size_t)bin + 4, &charge, sizeof charge);
+    }
+    return (int)(sizeof head + 8 * head.bin_count);
+}
+
+/* Two weeks that take 200 MB. Those that find no room are not known, rather than empty. */
+static void the_past_takes_no_more_than_its_share_of_memory(void **state)
+{
+    enum { CELL_COUNT = 60, SLOT_COUNT = PACER_HISTORY_DAYS * 96 };
+    unsigned char bytes[PACER_CURVE_BYTES_MAX];
+    struct pacer_curve curve = {.bytes = bytes, .byte_count = widest_curve(bytes)};
+    size_t before_bytes = mallinfo2().uordblks;
+    struct stage stage;
+
+    (void)state;
+    stage_open(&stage, 1, 60000);
+    for (int i = 1; i <= SLOT_COUNT; i++)
+        for (uint64_t cell = 1; cell <= CELL_COUNT; cell++) {
+            curve.cell = cell;
+            curve.slot = START / (DAY / 96) - i;
+            assert_int_equal(pacer_load(stage.pacer, &curve, &stage.err), STATUS_OK);
+        }
+    stage.budgets[0].period_ends_us = START + 10 * DAY;
+    solve(&stage, START);
+    printf("%.0f cases, %zu MB\n", stage.outlooks[0].cases_left,
+           (mallinfo2().uordblks - before_bytes) >> 20);
+    assert_true(mallinfo2().uordblks - before_bytes < (size_t)160 << 20);
+    assert_true(fabs(stage.outlooks[0].cases_left / (10 * CELL_COUNT * 960) - 1) < 0.05);
     stage_close(&stage);
 }
 
@@ -626,6 +706,8 @@ int main(void)
         cmocka_unit_test(only_what_changed_since_it_was_saved_is_told_again),
         cmocka_unit_test(curves_that_were_tampered_with_are_refused_or_harmless),
         cmocka_unit_test(more_cells_than_there_is_room_for_share_one),
+        cmocka_unit_test(a_clock_that_was_ahead_and_is_set_right_costs_nothing),
+        cmocka_unit_test(the_past_takes_no_more_than_its_share_of_memory),
         cmocka_unit_test(options_that_are_no_numbers_do_not_count),
         cmocka_unit_test(a_solve_after_100000_cases_takes_less_than_5_ms),
     };

@@ -353,6 +353,70 @@ static void a_damaged_curve_is_left_out(void **state)
     stage_close(&stage);
 }
 
+/* Saved while the clock was five days ahead: neither kept nor in the way once it is set right. */
+static void what_a_clock_that_was_ahead_saved_is_forgotten(void **state)
+{
+    struct stage stage;
+    double before;
+
+    (void)state;
+    stage_open(&stage);
+    for (int hour = 0; hour < 24; hour++) {
+        note(&stage, 20);
+        traffic_end(stage.traffic, true);
+        stage.now_us += HOUR_US;
+    }
+    before = solve(&stage, 20000).cases_left;
+    stage.now_us += 5 * DAY_US;
+    note(&stage, 300);
+    traffic_end(stage.traffic, true);
+    save(&stage);
+    assert_int_equal(curve_count(&stage), 25);
+    restart(&stage);
+    stage.now_us -= 5 * DAY_US;
+    assert_true(fabs(solve(&stage, 20000).cases_left - before) < 0.01 * before);
+    restart(&stage);
+    assert_true(fabs(solve(&stage, 20000).cases_left - before) < 0.01 * before);
+    save(&stage);
+    assert_int_equal(curve_count(&stage), 24);
+    stage_close(&stage);
+}
+
+/* Milliseconds until prices are wanted, at most so many. */
+static int64_t wait_ms(struct stage *stage, int64_t at_most_ms)
+{
+    int64_t began_us = clock_monotonic_us(&system_clock);
+
+    traffic_wait(stage->traffic, at_most_ms * 1000);
+    return (clock_monotonic_us(&system_clock) - began_us) / 1000;
+}
+
+/* Budgets without prices ask for no solve soon, and 100 cases in an hour of 20 are a burst. */
+static void a_burst_asks_for_prices_within_seconds(void **state)
+{
+    struct budget budget = budget_of("bud_all", 20000);
+    struct pacer_outlook outlook = {0};
+    struct stage stage;
+
+    (void)state;
+    stage_open(&stage);
+    for (int hour = 0; hour < 24; hour++) {
+        note(&stage, 20);
+        traffic_end(stage.traffic, true);
+        stage.now_us += HOUR_US;
+    }
+    budget.pacing = PACING_ASAP;
+    assert_ok(&stage.fixture, traffic_solve(stage.traffic, stage.now_us, &budget, 1,
+                                            &outlook, &stage.fixture.err));
+    note(&stage, 3);
+    traffic_end(stage.traffic, true);
+    assert_true(wait_ms(&stage, 1200) >= 1199);
+    note(&stage, 100);
+    traffic_end(stage.traffic, true);
+    assert_true(wait_ms(&stage, 60000) < 30000);
+    stage_close(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +430,8 @@ int main(void)
         cmocka_unit_test(many_curves_are_saved_in_small_transactions),
         cmocka_unit_test(what_is_too_old_is_forgotten),
         cmocka_unit_test(a_damaged_curve_is_left_out),
+        cmocka_unit_test(what_a_clock_that_was_ahead_saved_is_forgotten),
+        cmocka_unit_test(a_burst_asks_for_prices_within_seconds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
