@@ -8,6 +8,9 @@
 
 enum { SLOW_ACTION_COUNT = 1000000 }; /* may take seconds to choose from */
 
+/* Nanoseconds or so, at which a search for the very optimum is given up. */
+#define SOLVE_EFFORT_MAX INT64_C(10000000000)
+
 /* What a run needs, opened step by step. */
 struct job {
     const char *path, *output_path;
@@ -127,6 +130,7 @@ static enum status solve(struct job *job)
              (long long)job->instance.allocation.request_count);
     if (job->instance.action_count >= SLOW_ACTION_COUNT)
         progress_announce(&job->progress, what);
+    job->instance.allocation.effort_max = SOLVE_EFFORT_MAX;
     started_us = clock_monotonic_us(&system_clock);
     rc = allocation_solve(&job->instance.allocation, &job->result, &job->err);
     job->answer = (struct answer){
