@@ -13,6 +13,9 @@ TSAN_TESTS ?= id log queue zone inflight engine store commit world service lifec
 	audit server server_life traffic prices \
 	$(filter-out %_parity,$(patsubst tests/integration/test_%.c,%,$(wildcard tests/integration/*.c)))
 
+# Tests of how good numbers are, over code whose memory others test: not under the sanitizers.
+NUMBER_TESTS := day hillstrom scarce_budget allocate_glpk worst_models propensities
+
 BUILD := build/$(VARIANT)
 CC_release := gcc
 CC_asan := gcc
@@ -69,6 +72,7 @@ replay_runs = $(foreach program,$(REPLAY),'$(program) $(call corpus_of,$(program
 fuzz_runs = $(foreach program,$(FUZZ),'$(program) -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
 	-rss_limit_mb=2048 -artifact_prefix=build/fuzz/ \
 	build/fuzz/corpus/$(notdir $(program)) $(call corpus_of,$(program))')
+asan_runs = $(filter-out %_parity $(addprefix %/test_,$(NUMBER_TESTS)),$(UNIT) $(INTEGRATION))
 tsan_runs = $(foreach name,$(TSAN_TESTS),$(filter %/test_$(name),$(UNIT) $(INTEGRATION)))
 RUN_TESTS := scripts/run-tests -j $(TEST_JOBS) -t
 
@@ -76,7 +80,7 @@ RUN_TESTS := scripts/run-tests -j $(TEST_JOBS) -t
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all help bootstrap bootstrap-demo bootstrap-test bootstrap-bench bootstrap-lint demo test day unit run-tests \
-	run-tsan check-asan check-tsan fuzz run-fuzz bench bench-programs lint tidy format install clean FORCE
+	run-tsan run-asan check-asan check-tsan fuzz run-fuzz bench bench-programs lint tidy format install clean FORCE
 
 #: make             build build/release/redress (missing Debian packages are installed first)
 all: $(BIN)
@@ -99,9 +103,11 @@ run-tests: $(UNIT) $(REPLAY) $(INTEGRATION)
 day: $(BUILD)/tests/integration/test_day
 	DAY_SPEED=50 DAY_CASES=20000 $<
 
-#: make check-asan  the same under AddressSanitizer, LeakSanitizer and UBSan
+#: make check-asan  the same under AddressSanitizer, LeakSanitizer and UBSan, but for NUMBER_TESTS
 check-asan:
-	@$(MAKE) --no-print-directory VARIANT=asan TEST_SECONDS=900 run-tests
+	@$(MAKE) --no-print-directory VARIANT=asan run-asan
+run-asan: $(asan_runs) $(REPLAY)
+	@$(RUN_TESTS) 900 $(asan_runs) $(replay_runs)
 
 #: make check-tsan  the concurrent tests (TSAN_TESTS) under ThreadSanitizer
 check-tsan:
