@@ -80,7 +80,7 @@ RUN_TESTS := scripts/run-tests -j $(TEST_JOBS) -t
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all help bootstrap bootstrap-demo bootstrap-test bootstrap-bench bootstrap-lint demo test day unit run-tests \
-	run-tsan run-asan check-asan check-tsan fuzz run-fuzz bench bench-programs lint tidy format install clean FORCE
+	run-tsan run-asan check-asan check-tsan fuzz run-fuzz bench bench-programs lint analyze tidy format install clean FORCE
 
 #: make             build build/release/redress (missing Debian packages are installed first)
 all: $(BIN)
@@ -139,6 +139,10 @@ bench-programs: $(BIN) $(BENCH) | bootstrap-demo bootstrap-test bootstrap-bench
 #: make lint        layout, static analysis, shell scripts, layers
 lint: | bootstrap bootstrap-lint
 	@scripts/lint '$(LANGUAGE) $(PKG_CFLAGS)'
+
+#: make analyze     the same with clang's analyzer, some six minutes
+analyze: | bootstrap bootstrap-lint
+	@ANALYZE=1 scripts/lint '$(LANGUAGE) $(PKG_CFLAGS)'
 
 #: make format      lay out every C file by .clang-format
 format: | bootstrap-lint

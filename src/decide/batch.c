@@ -332,7 +332,7 @@ static enum status decide_all(struct action *action, struct commit *commit,
                               struct arena *scratch, struct err *err)
 {
     struct batch_request *request = action->request;
-    struct batch_outcome outcome;
+    struct batch_outcome outcome = {0};
     struct batch_plan *plan;
     enum status rc = batch_plan_open(request->case_count, action->arena, &plan, err);
 

@@ -155,6 +155,7 @@ int cell_budgets(const struct traffic_cell *cell, const struct budget *budgets,
                                 .channel = text_of(cell->channel)};
     int count = 0;
 
+    assert(cell);
     memcpy(asked.currency, cell->currency, sizeof asked.currency);
     for (int i = 0; i < budget_count && count < count_max; i++)
         if (budget_covers(&budgets[i], &asked) &&

@@ -301,7 +301,7 @@ static enum status decide_one(struct run *run, int64_t number, struct err *err)
     static const struct refund_case asked = {.currency = SIMULATE_CURRENCY};
     struct decision *decision = run->decision;
     int64_t at_us = moment(SIMULATE_START_US, given);
-    int order[SIMULATION_ACTION_COUNT_MAX];
+    int order[SIMULATION_ACTION_COUNT_MAX] = {0};
     enum status rc;
 
     *decision = (struct decision){.recommended = AMOUNT_ABSENT, .seen.now_us = at_us};

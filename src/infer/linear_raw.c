@@ -25,7 +25,8 @@ static void fill_in(const double *values, const double *fill, int count, double 
 
     for (; i + 2 <= count; i += 2) {
         pair value = *(const pair *)(values + i), other = *(const pair *)(fill + i);
-        pair_mask is_there = value == value;
+        pair same = value; /* but for NaN */
+        pair_mask is_there = value == same;
 
         *(pair *)(filled + i) =
             (pair)(((pair_mask)value & is_there) | ((pair_mask)other & ~is_there));

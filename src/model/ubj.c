@@ -366,7 +366,7 @@ static bool skip_scalar(struct source *source, char type)
 
 bool ubj_skip(struct source *source)
 {
-    struct source_level levels[JSON_DEPTH_MAX];
+    struct source_level levels[JSON_DEPTH_MAX] = {0};
     bool are_objects[JSON_DEPTH_MAX];
     int open = 0;
 

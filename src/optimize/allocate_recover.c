@@ -198,7 +198,7 @@ enum status recover_single(struct work *work, struct err *err)
 {
     const struct allocation *problem = work->problem;
     size_t room = (size_t)work->core.request_count + 1;
-    int32_t *kept = malloc(room * sizeof *kept), *bases = malloc(room * sizeof *bases);
+    int32_t *kept = calloc(room, sizeof *kept), *bases = calloc(room, sizeof *bases);
     int32_t points[ALLOCATION_ACTION_COUNT_MAX], action = 0;
     __int128 before = choices_value(work);
     bool is_ready = kept && bases;

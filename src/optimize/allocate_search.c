@@ -350,7 +350,7 @@ static bool layer_alloc(struct layer *layer, int room, int dimension_count)
 {
     layer->rooms =
         malloc(((size_t)room * (size_t)dimension_count + 1) * sizeof *layer->rooms);
-    layer->states = malloc((size_t)room * sizeof *layer->states);
+    layer->states = calloc((size_t)room, sizeof *layer->states);
     layer->trails = malloc((size_t)room * sizeof *layer->trails);
     layer->count = 0;
     return layer->rooms && layer->states && layer->trails;
