@@ -130,7 +130,7 @@ static void the_sum_is_the_best_there_is(void **state)
     rng_seed(&rng, 7);
     for (int round = 0; round < 40; round++) {
         struct wish wishes[7];
-        char names[7][16], key[32], body[64];
+        char names[7][32], key[32], body[64];
         int64_t limit = 500 * (int64_t)rng_below(&rng, 12);
         struct api_reply reply;
         int count = 1 + (int)rng_below(&rng, 7);
