@@ -193,9 +193,10 @@ $(BUILD)/src/app/samples.o: $(shell find models config -type f 2>/dev/null)
 $(BUILD)/src/http/openapi_json.o: docs/openapi.json
 
 # With fake stack frames gcc 12 aligns to 32 bytes what needs 64 (its bug 110027).
-$(BUILD)/src/infer/%.o: DEFINES = $(if $(filter asan,$(VARIANT)),--param asan-use-after-return=0)
+TRUE_STACK := $(if $(filter asan,$(VARIANT)),--param asan-use-after-return=0)
+$(BUILD)/src/infer/%.o: DEFINES = $(TRUE_STACK)
 
-$(TEST_OBJ): DEFINES = -Itests
+$(TEST_OBJ): DEFINES = -Itests $(TRUE_STACK)
 $(TEST_OBJ): | bootstrap-test
 ifeq ($(VARIANT),fuzz)
 $(LIB_OBJ) $(TEST_OBJ): | bootstrap-lint
