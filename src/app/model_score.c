@@ -62,6 +62,8 @@ static int settle_output(struct score_job *job, bool has_header)
         return refuse_usage("a bundle takes its columns by name: no --no-header");
     if (is_bundle && job->output != OUTPUT_EFFECT && job->output != OUTPUT_RAW)
         return refuse_usage("a bundle's --output is effect or raw");
+    if (is_bundle && job->is_fast)
+        return refuse_usage("--fast is for a model file: a bundle scores as the service");
     if (!is_bundle && job->output == OUTPUT_EFFECT)
         return refuse_usage("--output effect needs a bundle");
     if (!is_bundle && !forest && job->output == OUTPUT_LEAF)
@@ -152,7 +154,7 @@ static int find_output(const char *name, enum score_output *output)
 int model_score(int argc, char **argv)
 {
     const char *rows = NULL, *output = NULL, *iterations = NULL;
-    bool no_header = false;
+    bool no_header = false, is_fast = false;
     const struct option_spec options[] = {
         TABLE_OPTIONS(rows, no_header),
         {.name = "output",
@@ -168,6 +170,12 @@ int model_score(int argc, char **argv)
          .target = &iterations,
          .argument = "FROM:TO",
          .help = "Only the boosting rounds from FROM up to before TO."},
+        {.name = "fast",
+         .kind = OPTION_FLAG,
+         .target = &is_fast,
+         .help =
+             "Linear models through BLAS: within 1e-6, not to the last digit. Trees are "
+             "scored exactly either way."},
         {0},
     };
     const struct command_usage usage = {
@@ -191,6 +199,7 @@ int model_score(int argc, char **argv)
         return code;
     job.model_path = positionals[0];
     job.rows_path = rows;
+    job.is_fast = is_fast;
     err_clear(&job.err);
     code = run(&job, !no_header, iterations);
     job_close(&job);

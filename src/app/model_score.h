@@ -22,6 +22,7 @@ struct score_job {
     struct progress progress;
     enum score_output output;
     int round_from, round_to;
+    bool is_fast; /* linear models through BLAS */
     int input_count, output_count;
     double *rows;    /* (row, input), a block */
     long *lines;     /* (row): where it stands in the table */

@@ -65,12 +65,16 @@ static void score_forest(struct score_job *job, const struct forest *forest,
 static enum status score_linear(struct score_job *job, const struct linear *linear,
                                 int row_count)
 {
-    double *scratch = calloc((size_t)job->input_count, sizeof *scratch);
+    size_t scratch_rows = job->is_fast ? (size_t)row_count : 1;
+    double *scratch = calloc(scratch_rows * (size_t)job->input_count, sizeof *scratch);
     size_t count = (size_t)row_count * (size_t)job->output_count;
 
     if (!scratch)
         return err_set(&job->err, STATUS_EXHAUSTED, "out of memory for scores");
-    linear_raw(linear, job->rows, row_count, job->results, scratch);
+    if (job->is_fast)
+        linear_raw_fast(linear, job->rows, row_count, job->results, scratch);
+    else
+        linear_raw(linear, job->rows, row_count, job->results, scratch);
     for (size_t i = 0; job->output == OUTPUT_PREDICTION && i < count; i++)
         job->results[i] = link_apply(linear->link, 1, job->results[i]);
     free(scratch);
