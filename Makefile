@@ -60,6 +60,7 @@ TEST_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/preload/%,$(wildcard 
 PRELOAD := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/preload/*.c))
 UNIT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 INTEGRATION := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test_*.c))
+TORTURE := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/torture/test_*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 REPLAY := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/tests/replay/%)
 FUZZ := $(FUZZ_SRC:%.c=build/fuzz/%)
@@ -73,13 +74,13 @@ fuzz_runs = $(foreach program,$(FUZZ),'$(program) -max_total_time=$(FUZZ_SECONDS
 	-rss_limit_mb=2048 -artifact_prefix=build/fuzz/ \
 	build/fuzz/corpus/$(notdir $(program)) $(call corpus_of,$(program))')
 asan_runs = $(filter-out %_parity $(addprefix %/test_,$(NUMBER_TESTS)),$(UNIT) $(INTEGRATION))
-tsan_runs = $(foreach name,$(TSAN_TESTS),$(filter %/test_$(name),$(UNIT) $(INTEGRATION)))
+tsan_runs = $(foreach name,$(TSAN_TESTS),$(filter %/test_$(name),$(UNIT) $(INTEGRATION) $(TORTURE)))
 RUN_TESTS := scripts/run-tests -j $(TEST_JOBS) -t
 
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all help bootstrap bootstrap-demo bootstrap-test bootstrap-bench bootstrap-lint demo test day unit run-tests \
+.PHONY: all help bootstrap bootstrap-demo bootstrap-test bootstrap-bench bootstrap-lint demo test day torture unit run-tests \
 	run-tsan run-asan check-asan check-tsan fuzz run-fuzz bench bench-programs lint analyze tidy format install clean FORCE
 
 #: make             build build/release/redress (missing Debian packages are installed first)
@@ -96,8 +97,15 @@ test: run-tests
 unit: $(UNIT) $(REPLAY)
 	@$(RUN_TESTS) $(TEST_SECONDS) $(UNIT) $(replay_runs)
 
-run-tests: $(UNIT) $(REPLAY) $(INTEGRATION)
-	@$(RUN_TESTS) $(TEST_SECONDS) scripts/check-layers $(UNIT) $(replay_runs) $(INTEGRATION)
+run-tests: $(UNIT) $(REPLAY) $(INTEGRATION) $(TORTURE)
+	@$(RUN_TESTS) $(TEST_SECONDS) scripts/check-layers $(UNIT) $(replay_runs) $(INTEGRATION) $(TORTURE)
+
+#: make torture     kills, power cuts, faults at every point, hostile requests: the long form of
+#:                  tests/torture, an hour or more, and a report of how much was tried
+torture: $(TORTURE)
+	@mkdir -p build/torture && rm -f build/torture/report.tsv
+	@TORTURE=1 TORTURE_REPORT=build/torture/report.tsv scripts/run-tests -j 1 -t 7200 $(TORTURE)
+	@sort build/torture/report.tsv | awk -F '\t' '{ printf "%-28s %-48s %12d\n", $$1, $$2, $$3 }'
 
 #: make day         half an hour: a day of cases at 50 times its speed through the program
 day: $(BUILD)/tests/integration/test_day
@@ -196,7 +204,7 @@ $(BUILD)/src/http/openapi_json.o: docs/openapi.json
 TRUE_STACK := $(if $(filter asan,$(VARIANT)),--param asan-use-after-return=0)
 $(BUILD)/src/infer/%.o: DEFINES = $(TRUE_STACK)
 
-$(TEST_OBJ): DEFINES = -Itests $(TRUE_STACK)
+$(TEST_OBJ): DEFINES = -Itests $(TRUE_STACK) -DPRELOAD_FOLDER='"$(BUILD)/tests/preload"'
 $(TEST_OBJ): | bootstrap-test
 ifeq ($(VARIANT),fuzz)
 $(LIB_OBJ) $(TEST_OBJ): | bootstrap-lint
@@ -217,10 +225,8 @@ $(PRELOAD): $(BUILD)/%.so: %.c | bootstrap
 	$(call say,CC)
 	$(Q)$(CC) $(LANGUAGE) $(WARN) -O2 -g -fPIC -shared -o $@ $< -ldl
 
-$(BUILD)/tests/integration/test_day.o: DEFINES = -Itests \
-	-DFAST_CLOCK_LIBRARY='"$(BUILD)/tests/preload/fast_clock.so"'
-$(INTEGRATION): | $(BIN) $(PRELOAD)
-$(UNIT) $(INTEGRATION): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
+$(INTEGRATION) $(TORTURE): | $(BIN) $(PRELOAD)
+$(UNIT) $(INTEGRATION) $(TORTURE): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
 

@@ -201,7 +201,7 @@ static void set_clock(struct day *day)
     snprintf(text, sizeof text, "%d %.6f %lld %.0f", day->speed, day->true_start_s,
              (long long)day->starts_s, day->until * DAY_SECONDS);
     assert_non_null(getcwd(folder, sizeof folder));
-    snprintf(library, sizeof library, "%s/%s", folder, FAST_CLOCK_LIBRARY);
+    snprintf(library, sizeof library, "%s/%s", folder, PRELOAD_FOLDER "/fast_clock.so");
     assert_int_equal(access(library, R_OK), 0);
     setenv("FAST_CLOCK", text, 1);
     setenv("LD_PRELOAD", library, 1);
