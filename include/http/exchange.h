@@ -59,6 +59,7 @@ struct exchange {
     int64_t content_length;
     struct text body; /* outlives the exchange's run */
     bool is_local;    /* the caller owns the data folder: may do anything */
+    int64_t queue_wait_us; /* who waited longer for a thread is refused; 0: any time */
     struct service *service;
     /* The handler is about to hand the exchange to another thread: hold the connection. */
     void (*defer)(struct exchange *exchange);
