@@ -10,7 +10,7 @@ FUZZ_SECONDS ?= 30
 # The tests with more than one thread, by the name after "test_"; of the integration tests, all that
 # are not about numbers.
 TSAN_TESTS ?= id log queue zone inflight engine store commit world service lifecycle budgets_admin \
-	audit server server_life traffic prices \
+	audit server server_life server_edge rate traffic prices \
 	$(filter-out %_parity,$(patsubst tests/integration/test_%.c,%,$(wildcard tests/integration/*.c)))
 
 # Tests of how good numbers are, over code whose memory others test: not under the sanitizers.
@@ -231,7 +231,7 @@ $(UNIT) $(INTEGRATION) $(TORTURE): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
 
 # It stands for the API of the library.
-$(BUILD)/tests/unit/test_server $(BUILD)/tests/unit/test_server_life: \
+$(BUILD)/tests/unit/test_server $(BUILD)/tests/unit/test_server_life $(BUILD)/tests/unit/test_server_edge: \
 	$(BUILD)/tests/unit/server_stage.o
 
 $(BENCH): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
