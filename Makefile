@@ -4,6 +4,7 @@ PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 DATADIR ?= $(PREFIX)/share
 MANDIR ?= $(DATADIR)/man
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 TEST_SECONDS ?= 300
 TEST_JOBS ?= 2
 FUZZ_SECONDS ?= 30
@@ -161,7 +162,9 @@ install: $(BIN)
 	install -D -m 755 $(BIN) $(DESTDIR)$(BINDIR)/redress
 	install -D -m 644 docs/redress.1 $(DESTDIR)$(MANDIR)/man1/redress.1
 	install -d $(DESTDIR)$(DATADIR)/redress
-	install -m 644 $(wildcard config/*.*) $(DESTDIR)$(DATADIR)/redress
+	install -m 644 $(wildcard config/*.json) $(DESTDIR)$(DATADIR)/redress
+	install -d $(DESTDIR)$(UNITDIR)
+	sed 's|/usr/local/bin|$(BINDIR)|' config/redress.service > $(DESTDIR)$(UNITDIR)/redress.service
 
 #: make clean       remove build/
 clean:

@@ -18,10 +18,11 @@ enum { CLIENT_QUERY_COUNT_MAX = 8, CLIENT_PATH_BYTES = 512 };
 
 /* What the command line says. */
 struct client_settings {
-    const char *data, *url, *key_file, *ca_file; /* NULL: from the environment, else "data" */
-    bool is_json;                      /* print replies as they came */
-    bool may_create;                   /* a missing data folder is made, not refused */
-    bool is_quiet;                     /* do not say that it was made */
+    const char *data, *url, *key_file,
+        *ca_file;    /* NULL: from the environment, else "data" */
+    bool is_json;    /* print replies as they came */
+    bool may_create; /* a missing data folder is made, not refused */
+    bool is_quiet;   /* do not say that it was made */
 };
 
 /* Lines for a command's table of options. */

@@ -10,7 +10,7 @@ struct wire_settings {
     const char *url, *key;
     bool is_own_machine; /* round any proxy */
     const char *ca_file; /* https: trust these certificates; NULL: those of the machine */
-    const char *pin;     /* https: trust this public key, and no name or authority; or NULL */
+    const char *pin; /* https: trust this public key, and no name or authority; or NULL */
 };
 struct wire; /* opaque */
 enum status wire_open(const struct wire_settings *settings, struct wire **wire,

@@ -57,9 +57,8 @@ static bool set_way(CURL *curl, const struct wire_settings *settings)
         is_fine = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, settings->url + 5) ==
                   CURLE_OK;
     if (is_fine && settings->ca_file)
-        is_fine =
-            curl_easy_setopt(curl, CURLOPT_CAINFO, settings->ca_file) == CURLE_OK &&
-            curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) == CURLE_OK;
+        is_fine = curl_easy_setopt(curl, CURLOPT_CAINFO, settings->ca_file) == CURLE_OK &&
+                  curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) == CURLE_OK;
     if (is_fine && settings->pin)
         is_fine =
             curl_easy_setopt(curl, CURLOPT_PINNEDPUBLICKEY, settings->pin) == CURLE_OK &&

@@ -22,12 +22,13 @@ enum {
     DEMO_BYTES_MAX = 64 << 10,
     PATH_BYTES = 512,
     THREAD_COUNT_MAX = 64,
-    READER_FILE_COUNT = 3, /* the database, its log, its index */
+    READER_FILE_COUNT = 3,  /* the database, its log, its index */
     SPARE_FILE_COUNT = 192, /* health, the writer, threads, files that are read */
     EXPIRY_WARNING_DAYS = 21,
 };
 
-#define DAY_US (INT64_C(86400) * SECOND_US)
+#define DAY_US        (INT64_C(86400) * SECOND_US)
+#define TELL_EVERY_US (10 * SECOND_US)
 
 struct run {
     const char *config; /* file, or NULL */
@@ -36,6 +37,8 @@ struct run {
     struct service *service;
     struct server *server;
     struct control control;
+    struct server_stats told; /* to the log */
+    int64_t told_at_us;
 };
 
 /* --- settings --------------------------------------------------------------------------------- */
@@ -395,6 +398,24 @@ static void reload(struct run *run)
     renew_certificate(run);
 }
 
+/* Now and then, how many were turned away: one line of the log for each would be a way to fill it. */
+static void tell_refused(struct run *run)
+{
+    int64_t now_us = clock_monotonic_us(&system_clock);
+    struct server_stats stats;
+
+    server_stats(run->server, &stats);
+    if (memcmp(&stats, &run->told, sizeof stats) == 0 ||
+        now_us - run->told_at_us < TELL_EVERY_US)
+        return;
+    log_event(LOG_WARN, "clients_refused",
+              LOG_INT("failed_logins", stats.failed_login_count),
+              LOG_INT("shed_logins", stats.shed_login_count),
+              LOG_INT("connections", stats.refused_connection_count));
+    run->told = stats;
+    run->told_at_us = now_us;
+}
+
 /* Until a signal ends it, or trouble that only a restart mends. Returns the exit code. */
 static int wait_for_end(struct run *run, const sigset_t *signals)
 {
@@ -403,6 +424,7 @@ static int wait_for_end(struct run *run, const sigset_t *signals)
     for (;;) {
         int signal = sigtimedwait(signals, NULL, &look_every);
 
+        tell_refused(run);
         if (signal == SIGHUP) {
             reload(run);
         } else if (signal > 0) {

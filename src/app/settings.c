@@ -49,7 +49,8 @@ static const struct setting table[SETTING_COUNT] = {
      "Where to listen; port 0: any free one; or unix:/PATH. Default: what DIR/demo.json "
      "says, else 127.0.0.1:8080"},
     {"health_listen", SETTING_ADDRESS, AT(health_listen), 0, 0, "", false, "ADDR:PORT",
-     "Where health answers, without TLS. Default: the port after that of listen, else any "
+     "Where health answers, without TLS. Default: the port after that of listen, else "
+     "any "
      "free one; unix:/PATH.health"},
     {"tls_cert", SETTING_PATH, AT(tls_cert), 0, 0, "", false, "FILE",
      "Certificate chain in PEM: HTTPS instead of HTTP. SIGHUP reads it again"},
@@ -135,8 +136,7 @@ static enum status put_text(struct settings *settings, const struct setting *set
         !text_copy(text_of(text), text_at(settings, setting), SETTING_TEXT_BYTES))
         return err_set(err, STATUS_INVALID, "must have 1 to %d bytes",
                        SETTING_TEXT_BYTES - 1);
-    return setting->kind == SETTING_ADDRESS ? server_address_check(text, err)
-                                             : STATUS_OK;
+    return setting->kind == SETTING_ADDRESS ? server_address_check(text, err) : STATUS_OK;
 }
 
 static enum status put(struct settings *settings, const struct setting *setting,

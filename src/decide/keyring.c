@@ -36,7 +36,8 @@ struct entry {
 struct keyring {
     pthread_rwlock_t lock;
     struct entry *slots;
-    _Atomic int64_t *full_at_ns; /* of each slot: its bucket of requests, see base/rate.h */
+    _Atomic int64_t
+        *full_at_ns; /* of each slot: its bucket of requests, see base/rate.h */
     struct rate rate;
     size_t slot_count; /* a power of two, at least twice the keys */
     size_t key_count, unrevoked_count;
@@ -220,9 +221,9 @@ enum status keyring_admit(struct keyring *keyring, const char *id, int64_t now_u
         const struct entry *slot =
             find_slot(keyring->slots, keyring->slot_count, text_of(id));
 
-        is_admitted = rate_take(&keyring->rate,
-                                &keyring->full_at_ns[slot - keyring->slots], now_us,
-                                &wait_us);
+        is_admitted =
+            rate_take(&keyring->rate, &keyring->full_at_ns[slot - keyring->slots], now_us,
+                      &wait_us);
     }
     pthread_rwlock_unlock(&keyring->lock);
     if (is_admitted)

@@ -159,7 +159,8 @@ static enum status bind_there(const struct sockaddr_un *address, int backlog,
         bind(opened->descriptor, (const struct sockaddr *)address, sizeof *address) ==
             0 &&
         chmod(address->sun_path, SOCKET_MODE) == 0 &&
-        lstat(address->sun_path, &made) == 0 && listen(opened->descriptor, backlog) == 0) {
+        lstat(address->sun_path, &made) == 0 &&
+        listen(opened->descriptor, backlog) == 0) {
         opened->device = made.st_dev;
         opened->inode = made.st_ino;
         snprintf(opened->path, sizeof opened->path, "%s", address->sun_path);

@@ -209,9 +209,8 @@ static int64_t late_at(const struct exchange *exchange)
 {
     int64_t wait_us = exchange->queue_wait_us;
 
-    return wait_us > 0
-               ? clock_monotonic_us(service_clock(exchange->service)) + wait_us
-               : 0;
+    return wait_us > 0 ? clock_monotonic_us(service_clock(exchange->service)) + wait_us
+                       : 0;
 }
 
 /* The commit thread is through with it. */

@@ -113,8 +113,7 @@ struct watch *deadlines_watch(struct deadlines *deadlines, int socket, int64_t w
     if (!watch)
         return NULL;
     watch->socket = socket;
-    watch->end_us =
-        life_us > 0 ? clock_monotonic_us(&system_clock) + life_us : INT64_MAX;
+    watch->end_us = life_us > 0 ? clock_monotonic_us(&system_clock) + life_us : INT64_MAX;
     watch_rest(watch, wait_us);
     pthread_mutex_lock(&deadlines->lock);
     watch->next = deadlines->first;

@@ -59,9 +59,9 @@ static bool welcome(struct listener *listener, struct MHD_Connection *connection
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
             ->client_addr;
 
-    if (settings->peers && !peers_enter(settings->peers, address,
-                                        clock_monotonic_us(&system_clock),
-                                        &visitor->peer)) {
+    if (settings->peers &&
+        !peers_enter(settings->peers, address, clock_monotonic_us(&system_clock),
+                     &visitor->peer)) {
         atomic_fetch_add(&listener->refused_count, 1);
         return false;
     }
@@ -140,8 +140,8 @@ static void list_more(const struct listener *listener,
     if (settings->tls) {
         more[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_CERT_CALLBACK, 0,
                                                 (void *)(uintptr_t)tls_retrieve};
-        more[count++] = (struct MHD_OptionItem){
-            MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES};
+        more[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0,
+                                                (void *)(uintptr_t)TLS_PRIORITIES};
     }
     more[count] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
 }
@@ -192,9 +192,9 @@ static enum status bind_unix(struct listener *listener,
 static enum status check_library(const struct listener_settings *settings,
                                  struct err *err)
 {
-    if (!settings->tls || (MHD_is_feature_supported(MHD_FEATURE_TLS) == MHD_YES &&
-                           MHD_is_feature_supported(MHD_FEATURE_HTTPS_CERT_CALLBACK) ==
-                               MHD_YES))
+    if (!settings->tls ||
+        (MHD_is_feature_supported(MHD_FEATURE_TLS) == MHD_YES &&
+         MHD_is_feature_supported(MHD_FEATURE_HTTPS_CERT_CALLBACK) == MHD_YES))
         return STATUS_OK;
     return err_code(err, STATUS_UNAVAILABLE, "cannot_listen",
                     "listen on %s: this libmicrohttpd was built without TLS",

@@ -18,8 +18,9 @@ struct listener_settings {
     int connection_count_max;
     int eviction_count; /* with more connections than these the oldest is closed; 0: never */
     int idle_timeout_s;
-    int64_t first_wait_us; /* for the first request line of a connection, and its handshake */
-    int64_t life_us;       /* of a connection; 0: for ever */
+    int64_t
+        first_wait_us; /* for the first request line of a connection, and its handshake */
+    int64_t life_us;   /* of a connection; 0: for ever */
     struct deadlines *deadlines;
     struct peers *peers; /* NULL: addresses are not told apart */
     struct tls *tls;     /* NULL: plain HTTP */
@@ -37,7 +38,7 @@ struct listener {
     char address[ADDRESS_BYTES]; /* with the real port */
     int quiesced_socket;         /* -1: it still listens */
     struct unix_socket unix_socket;
-    char trouble[200];           /* the library's last words while it starts */
+    char trouble[200]; /* the library's last words while it starts */
     _Atomic bool has_started;
     _Atomic int64_t logged_at_us;
     _Atomic int64_t refused_count; /* connections, for their address had enough */

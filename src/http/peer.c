@@ -13,7 +13,7 @@ enum { LIST_COUNT = 1024, ADDRESS_KEY_BYTES = 16, NETWORK_BYTES = 8 };
 struct peer {
     struct peer *next;
     unsigned char address[ADDRESS_KEY_BYTES];
-    int connection_count;               /* 0: it lingers until its failures are forgotten */
+    int connection_count; /* 0: it lingers until its failures are forgotten */
     _Atomic int64_t failures_forgot_ns; /* the bucket of its failed logins is full then */
 };
 

@@ -34,7 +34,8 @@ struct server {
     struct listener main;
     struct probe probe;
     int64_t idle_us, deadline_us, life_us, queue_wait_us;
-    struct memory_share memory; /* of bodies, and of what requests need beyond their buffer */
+    struct memory_share
+        memory; /* of bodies, and of what requests need beyond their buffer */
     _Atomic int64_t failed_login_count, shed_login_count;
     struct MHD_Response *no_memory; /* made ahead, for when nothing can be made */
     pthread_mutex_t lock;           /* of the free list */
@@ -380,8 +381,8 @@ static enum status open_guards(struct server *server,
 {
     const struct peer_limits limits = {
         .connection_count_max = settings->connections_per_address,
-        .failed_logins = rate_of(settings->failed_logins_per_min, 60,
-                                 settings->failed_logins_per_min),
+        .failed_logins =
+            rate_of(settings->failed_logins_per_min, 60, settings->failed_logins_per_min),
         .spares_this_machine = settings->spares_this_machine,
     };
     enum status rc = deadlines_open(&server->deadlines, err);
@@ -389,8 +390,8 @@ static enum status open_guards(struct server *server,
     if (!rc)
         rc = peers_open(&limits, &server->peers, err);
     if (!rc && settings->tls_cert)
-        rc = tls_open(settings->tls_cert, settings->tls_key,
-                      clock_wall_us(&system_clock), &server->tls, err);
+        rc = tls_open(settings->tls_cert, settings->tls_key, clock_wall_us(&system_clock),
+                      &server->tls, err);
     return rc;
 }
 

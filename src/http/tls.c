@@ -25,7 +25,8 @@ struct identity {
     gnutls_pcert_st chain[CHAIN_COUNT_MAX];
     unsigned chain_count;
     gnutls_privkey_t key;
-    unsigned char key_id[KEY_ID_BYTES], digest[crypto_hash_sha256_BYTES]; /* of the files */
+    unsigned char key_id[KEY_ID_BYTES],
+        digest[crypto_hash_sha256_BYTES]; /* of the files */
     char pin[TLS_PIN_BYTES];
     int64_t starts_at_us, expires_at_us;
 };

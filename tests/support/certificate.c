@@ -45,14 +45,14 @@ bool certificate_make(const char *certificate_path, const char *key_path, time_t
     gnutls_x509_crt_t certificate = NULL;
     gnutls_x509_privkey_t key = NULL;
     gnutls_datum_t pem;
-    bool is_fine =
-        gnutls_x509_crt_init(&certificate) == 0 && gnutls_x509_privkey_init(&key) == 0 &&
-        gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, bits, 0) == 0 &&
-        fill(certificate, key, begins, ends) &&
-        gnutls_x509_crt_export2(certificate, GNUTLS_X509_FMT_PEM, &pem) == 0 &&
-        write_pem(certificate_path, &pem) &&
-        gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, &pem) == 0 &&
-        write_pem(key_path, &pem);
+    bool is_fine = gnutls_x509_crt_init(&certificate) == 0 &&
+                   gnutls_x509_privkey_init(&key) == 0 &&
+                   gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, bits, 0) == 0 &&
+                   fill(certificate, key, begins, ends) &&
+                   gnutls_x509_crt_export2(certificate, GNUTLS_X509_FMT_PEM, &pem) == 0 &&
+                   write_pem(certificate_path, &pem) &&
+                   gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, &pem) == 0 &&
+                   write_pem(key_path, &pem);
 
     gnutls_x509_crt_deinit(certificate);
     gnutls_x509_privkey_deinit(key);

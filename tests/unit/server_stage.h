@@ -8,7 +8,12 @@
 
 #include <stdatomic.h>
 
-enum { BODY_MAX = 64 << 10, DEADLINE_S = 1, IDLE_S = 2, STAGE_CONNECTION_COUNT_MAX = 200 };
+enum {
+    BODY_MAX = 64 << 10,
+    DEADLINE_S = 1,
+    IDLE_S = 2,
+    STAGE_CONNECTION_COUNT_MAX = 200
+};
 
 struct service {
     _Atomic(const char *) trouble;

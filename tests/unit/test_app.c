@@ -207,7 +207,8 @@ static void an_address_is_one_before_anything_is_made(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         err_clear(&err);
-        assert_int_equal(server_address_check(rows[i].text, &err) == STATUS_OK, rows[i].is_fine);
+        assert_int_equal(server_address_check(rows[i].text, &err) == STATUS_OK,
+                         rows[i].is_fine);
     }
 }
 

@@ -300,8 +300,8 @@ static int bind_socket(const char *path)
     int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-    assert_int_equal(
-        bind(descriptor, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(bind(descriptor, (const struct sockaddr *)&address, sizeof address),
+                     0);
     return descriptor;
 }
 

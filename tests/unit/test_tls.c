@@ -43,7 +43,8 @@ static int make_files(void **state)
 
     (void)state;
     folder = folder_temporary();
-    if (!folder || !certificate_make_valid(in_folder("good.pem"), in_folder("good.key")) ||
+    if (!folder ||
+        !certificate_make_valid(in_folder("good.pem"), in_folder("good.key")) ||
         !certificate_make_valid(in_folder("other.pem"), in_folder("other.key")) ||
         !certificate_make(in_folder("old.pem"), in_folder("old.key"), now - 9000,
                           now - 60) ||
