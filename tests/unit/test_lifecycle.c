@@ -487,6 +487,35 @@ static void a_person_may_decide_otherwise_for_who_is_held_out(void **state)
     running_close(stage);
 }
 
+/* An hour or a day back at a restart: the period that has begun goes on. More than a period back: the
+ * budget goes back with the clock, with what was spent. */
+static void a_period_does_not_begin_twice_when_the_clock_was_set_back(void **state)
+{
+    struct running *stage = stage_of("", 1000);
+    int64_t then_us = stage->now_us;
+    char *id = decide(stage, "a", NEEDY("c1"), 1000);
+
+    (void)state;
+    assert_answer(post(stage, path_of(id, "settle"), "s", "{\"amount\": 1000}"), 200);
+    free(id);
+    for (int hours = 1; hours <= 24; hours += 23) {
+        stage->now_us = then_us - hours * 3600 * SECOND_US;
+        running_restart(stage);
+        free(decide(stage, hours == 1 ? "b" : "c", NEEDY("c2"), 0));
+        stage->now_us = then_us;
+        running_restart(stage);
+        free(decide(stage, hours == 1 ? "d" : "e", NEEDY("c3"), 0));
+        assert_budget(stage, 0, 1000);
+    }
+    stage->now_us = then_us - 72 * 3600 * SECOND_US;
+    running_restart(stage);
+    free(decide(stage, "f", NEEDY("c4"), 0));
+    assert_budget(stage, 0, 1000);
+    stage->now_us += 24 * 3600 * SECOND_US;
+    free(decide(stage, "g", NEEDY("c5"), 1000));
+    running_close(stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -509,6 +538,7 @@ int main(void)
         cmocka_unit_test(a_person_cannot_spend_what_is_not_there),
         cmocka_unit_test(decisions_replay_under_the_versions_they_were_made_under),
         cmocka_unit_test(a_person_may_decide_otherwise_for_who_is_held_out),
+        cmocka_unit_test(a_period_does_not_begin_twice_when_the_clock_was_set_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
