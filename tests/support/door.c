@@ -2,6 +2,7 @@
 
 #include "support/api_call.h"
 #include "support/live_call.h"
+#include "support/server.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -131,6 +132,20 @@ int64_t said_remaining(const struct said *said, const char *budget)
 }
 
 /* --- a world ---------------------------------------------------------------------------------- */
+
+char *admin_authorization(const char *folder)
+{
+    const char *const create[] = {"key",   "create", "--name", "admin", "--scope",
+                                  "admin", "--data", folder,   NULL};
+    char *key, *messages, *value;
+
+    if (program_run_messages(create, NULL, &key, &messages) != 0 ||
+        asprintf(&value, "Bearer %.*s", (int)strcspn(key, "\n"), key) < 0)
+        abort();
+    free(key);
+    free(messages);
+    return value;
+}
 
 static void must(struct door *door, int status, struct asked asked)
 {

@@ -47,6 +47,10 @@ int64_t said_int(const struct said *said, const char *member);
 /* What remains, as a decision says, in one of its budgets; INT64_MIN when it has no such budget. */
 int64_t said_remaining(const struct said *said, const char *budget);
 
+/* A new key of the folder, which is made when it is not there, that may do everything, as the value of
+ * an Authorization header. The caller frees it. */
+char *admin_authorization(const char *folder);
+
 /* A model and a policy for cases of market "serial": 1000 minor units for whom a credit does good
  * (feature "need" of 1) when every budget has room for that, else 500, else nothing. And a
  * budget over this market, or over one issue of it when that is not NULL. */

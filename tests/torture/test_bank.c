@@ -442,8 +442,7 @@ static void no_read_over_http_shows_more_than_may_be_bound(void **state)
     const char *const check[] = {"db", "check", "--data", folder, NULL};
 
     (void)state;
-    assert_true(demo_make(folder));
-    authorization = demo_authorization(folder, "admin");
+    authorization = admin_authorization(folder);
     assert_true(live_server_start(folder, NULL, &server));
     for (int i = 0; i < THREAD_COUNT; i++)
         members[i].door = door_outside(server.listen, authorization);

@@ -442,8 +442,7 @@ static void calls_over_http_have_a_serial_order(void **state)
     const char *const check[] = {"db", "check", "--data", folder, NULL};
 
     (void)state;
-    assert_true(demo_make(folder));
-    authorization = demo_authorization(folder, "admin");
+    authorization = admin_authorization(folder);
     assert_true(live_server_start(folder, NULL, &server));
     for (int t = 0; t < THREAD_COUNT; t++)
         callers[t].door = door_outside(server.listen, authorization);
