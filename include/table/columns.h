@@ -30,7 +30,7 @@ struct column_wish {
     bool may_miss; /* whether a field may be empty, or another word for what is missing */
 };
 
-struct column {
+struct table_column {
     const char *name; /* the caller's */
     bool is_text;
 
@@ -44,7 +44,7 @@ struct columns {
     const char *file; /* the path, or "standard input"; borrowed */
     int64_t row_count;
     int count;
-    struct column *items; /* in the order of the wishes */
+    struct table_column *items; /* in the order of the wishes */
     bool has_long_rows;   /* some rows take more than a line: their lines are not known */
 };
 
@@ -67,6 +67,6 @@ const char *columns_place(const struct columns *columns, int64_t row,
                           char place[static COLUMNS_PLACE_BYTES]);
 
 /* The text of a row, borrowed; empty when it is missing. Of a column of numbers: an empty one. */
-struct text column_text(const struct column *column, int64_t row);
+struct text column_text(const struct table_column *column, int64_t row);
 
 #endif

@@ -98,7 +98,7 @@ static enum status grow(struct reading *reading, struct err *err)
         return err_set(err, STATUS_TOO_LARGE, "%s: more than %d rows",
                        reading->columns->file, COLUMNS_ROW_COUNT_MAX);
     for (int i = 0; i < reading->columns->count; i++) {
-        struct column *column = &reading->columns->items[i];
+        struct table_column *column = &reading->columns->items[i];
         size_t item_bytes =
             column->is_text ? sizeof *column->codes : sizeof *column->numbers;
         void *items = column->is_text ? (void *)column->codes : (void *)column->numbers;
@@ -126,7 +126,7 @@ static enum status refuse_missing(const struct reading *reading, int item,
 static enum status put_text(struct reading *reading, int item, struct text field,
                             struct err *err)
 {
-    struct column *column = &reading->columns->items[item];
+    struct table_column *column = &reading->columns->items[item];
     int32_t *code = &column->codes[reading->columns->row_count];
     bool is_new;
 
@@ -179,7 +179,7 @@ static enum status put_row(struct reading *reading, struct err *err)
     return STATUS_OK;
 }
 
-static void free_items(struct column *column)
+static void free_items(struct table_column *column)
 {
     free(column->numbers);
     free(column->codes);
@@ -196,7 +196,7 @@ static enum status begin_columns(struct reading *reading, struct err *err)
     reading->capacity = reading->columns->row_count = 0;
     reading->columns->has_long_rows = reading->is_text_after_all = false;
     for (int i = 0; i < reading->columns->count && !rc; i++) {
-        struct column *column = &reading->columns->items[i];
+        struct table_column *column = &reading->columns->items[i];
 
         free_items(column);
         column->name = reading->wishes[i].name;
@@ -293,7 +293,7 @@ const char *columns_place(const struct columns *columns, int64_t row,
     return place;
 }
 
-struct text column_text(const struct column *column, int64_t row)
+struct text column_text(const struct table_column *column, int64_t row)
 {
     if (!column->is_text || column->codes[row] < 0)
         return (struct text){0};
