@@ -489,7 +489,9 @@ enum status book_close_hold(struct book *book, struct store *store,
     for (int i = 0; i < count && !rc; i++) {
         struct budget *budget = book_find(book, charges[i].budget_id);
 
-        /* A budget that holds something cannot be removed. */
+        /* A budget that holds something cannot be removed; one that had no room for this can. */
+        if (!budget && charges[i].amount == 0)
+            continue;
         rc = budget ? close_charge(budget, store, closing, &charges[i], err)
                     : err_set(err, STATUS_CORRUPT, "budget %s, charged by %s, is gone",
                               charges[i].budget_id, closing->decision_id);

@@ -54,8 +54,9 @@ static void make_budget(struct drive *drive)
              "{\"id\": \"bud_o%d\", \"scope\": {\"market\": \"serial\"%s}, \"period\": "
              "\"%s\", \"limit\": %" PRId64 ", \"currency\": \"USD\"}",
              budget, scopes[scope], period_name(period), limit);
-    said = ask_once(drive, "POST", "/v1/budgets", NULL, body);
-    compare(drive, &said, plain_make_budget(&drive->model, budget, scope, period, limit));
+    said = stage_ask_once(drive, "POST", "/v1/budgets", NULL, body);
+    stage_compare(drive, &said,
+                  plain_make_budget(&drive->model, budget, scope, period, limit));
     said_free(&said);
 }
 
@@ -85,9 +86,9 @@ static void set_limit(struct drive *drive)
         break;
     }
     snprintf(body, sizeof body, "{\"limit\": %" PRId64 "}", limit);
-    said = ask_once(drive, "PUT", path, header, body);
-    if (compare(drive, &said, plain_set_limit(&drive->model, budget, limit, match)))
-        compare_budget(drive, said.json, budget);
+    said = stage_ask_once(drive, "PUT", path, header, body);
+    if (stage_compare(drive, &said, plain_set_limit(&drive->model, budget, limit, match)))
+        stage_compare_budget(drive, said.json, budget);
     said_free(&said);
 }
 
@@ -101,13 +102,14 @@ static void adjust(struct drive *drive)
     amount += amount == 0;
     snprintf(body, sizeof body, "{\"amount\": %" PRId64 ", \"reason_code\": \"a\"}",
              amount);
-    said = ask_once(drive, "POST", path, NULL, body);
-    if (compare(drive, &said, plain_adjust(&drive->model, budget, amount))) {
+    said = stage_ask_once(drive, "POST", path, NULL, body);
+    if (stage_compare(drive, &said, plain_adjust(&drive->model, budget, amount))) {
         const struct model_budget *after = &drive->model.budgets[budget];
 
-        compare_int(drive, said.json, "adjustment", "limit", after->limit);
-        compare_int(drive, said.json, "adjustment", "remaining", plain_remaining(after));
-        compare_int(drive, said.json, "adjustment", "revision", after->revision);
+        stage_compare_int(drive, said.json, "adjustment", "limit", after->limit);
+        stage_compare_int(drive, said.json, "adjustment", "remaining",
+                          plain_remaining(after));
+        stage_compare_int(drive, said.json, "adjustment", "revision", after->revision);
     }
     said_free(&said);
 }
@@ -116,9 +118,9 @@ static void delete_budget(struct drive *drive)
 {
     char path[64];
     int budget = take_budget(drive, path, "");
-    struct said said = ask_once(drive, "DELETE", path, "*", NULL);
+    struct said said = stage_ask_once(drive, "DELETE", path, "*", NULL);
 
-    compare(drive, &said, plain_delete_budget(&drive->model, budget));
+    stage_compare(drive, &said, plain_delete_budget(&drive->model, budget));
     said_free(&said);
 }
 
@@ -139,9 +141,10 @@ static void decide(struct drive *drive)
     if (entitled > 0)
         snprintf(body + strlen(body) - 1, 64, ", \"entitled_amount\": %" PRId64 "}",
                  entitled);
-    said = ask_once(drive, "POST", "/v1/decisions", NULL, body);
-    if (compare(drive, &said, plain_decide(&drive->model, is_late, is_in_need, entitled)))
-        compare_decision(drive, &said);
+    said = stage_ask_once(drive, "POST", "/v1/decisions", NULL, body);
+    if (stage_compare(drive, &said,
+                      plain_decide(&drive->model, is_late, is_in_need, entitled)))
+        stage_compare_decision(drive, &said);
     said_free(&said);
 }
 
@@ -187,9 +190,9 @@ static void settle(struct drive *drive)
     }
     amount += amount == 0;
     snprintf(body, sizeof body, "{\"amount\": %" PRId64 "}", amount);
-    said = ask_once(drive, "POST", path, NULL, body);
-    if (compare(drive, &said, plain_settle(&drive->model, decision, amount)))
-        compare_int(drive, said.json, "settlement", "settled_amount", amount);
+    said = stage_ask_once(drive, "POST", path, NULL, body);
+    if (stage_compare(drive, &said, plain_settle(&drive->model, decision, amount)))
+        stage_compare_int(drive, said.json, "settlement", "settled_amount", amount);
     said_free(&said);
 }
 
@@ -200,9 +203,9 @@ static void release(struct drive *drive, int count)
 
     for (int i = 0; i < count && decision >= 0; i++) {
         struct said said =
-            ask_once(drive, "POST", path, NULL, "{\"reason_code\": \"r\"}");
+            stage_ask_once(drive, "POST", path, NULL, "{\"reason_code\": \"r\"}");
 
-        compare(drive, &said, plain_release(&drive->model, decision));
+        stage_compare(drive, &said, plain_release(&drive->model, decision));
         said_free(&said);
     }
 }
@@ -218,9 +221,9 @@ static void override(struct drive *drive)
         return;
     snprintf(body, sizeof body, "{\"amount\": %" PRId64 ", \"reason_code\": \"o\"}",
              amount);
-    said = ask_once(drive, "POST", path, NULL, body);
-    if (compare(drive, &said, plain_override(&drive->model, decision, amount)))
-        compare_decision(drive, &said);
+    said = stage_ask_once(drive, "POST", path, NULL, body);
+    if (stage_compare(drive, &said, plain_override(&drive->model, decision, amount)))
+        stage_compare_decision(drive, &said);
     said_free(&said);
 }
 
@@ -237,18 +240,18 @@ static void ask_again(struct drive *drive, bool has_other_body)
     if (!before || (has_other_body && before->body[0] == '\0')) /* a DELETE has none */
         return;
     snprintf(body, sizeof body, "%s%s", before->body, has_other_body ? " " : "");
-    said = ask(drive, &(struct asked){.method = before->method,
-                                      .path = before->path,
-                                      .key = before->key,
-                                      .if_match = "*",
-                                      .body = body});
+    said = stage_ask(drive, &(struct asked){.method = before->method,
+                                            .path = before->path,
+                                            .key = before->key,
+                                            .if_match = "*",
+                                            .body = body});
     plain_commit(&drive->model);
     if (has_other_body)
-        compare(drive, &said, (struct expected){422, "idempotency_key_reused"});
-    else if (compare(drive, &said, (struct expected){before->status, ""}) &&
+        stage_compare(drive, &said, (struct expected){422, "idempotency_key_reused"});
+    else if (stage_compare(drive, &said, (struct expected){before->status, ""}) &&
              (!said.is_replayed || strcmp(said.text, before->answer) != 0))
-        differ(drive, "asked again, it says\n%s\nand said\n%s", said.text,
-               before->answer);
+        stage_differ(drive, "asked again, it says\n%s\nand said\n%s", said.text,
+                     before->answer);
     said_free(&said);
 }
 
@@ -282,24 +285,24 @@ static void expire(struct drive *drive)
     bool has_struck, is_recorded = false;
     enum status rc;
 
-    begin_fault(drive);
+    stage_fault_begin(drive);
     rc = expire_some(drive, limit, &count);
-    has_struck = end_fault(drive);
-    note(drive, "expire %d: status %d, %d%s\n", limit, (int)rc, count,
-         has_struck ? " (fault)" : "");
+    has_struck = stage_fault_end(drive);
+    stage_note(drive, "expire %d: status %d, %d%s\n", limit, (int)rc, count,
+               has_struck ? " (fault)" : "");
     if (rc && !has_struck)
-        differ(drive, "trouble without a fault");
+        stage_differ(drive, "trouble without a fault");
     if (rc && service_trouble(drive->service)) {
         stage_reopen(drive, 0);
-        is_recorded = new_entry_count(drive) > 0;
+        is_recorded = stage_new_entry_count(drive) > 0;
     } else if (rc) {
-        compare_all(drive);
+        stage_compare_all(drive);
     }
     wanted = plain_expire(&drive->model, limit);
     if (rc && !is_recorded)
         rc = expire_some(drive, limit, &count);
     if (!is_recorded && (rc || count != wanted))
-        differ(drive, "%d holds ended and ought to be %d", count, wanted);
+        stage_differ(drive, "%d holds ended and ought to be %d", count, wanted);
     drive->tally->expired_count += wanted;
 }
 
@@ -315,7 +318,7 @@ static void move_clock(struct drive *drive)
         *now_us += steps_us[choice];
     else /* just before the next midnight, or at it */
         *now_us = (*now_us / DAY_US + 1) * DAY_US - (choice < 13);
-    note(drive, "clock +: %" PRId64 "\n", *now_us);
+    stage_note(drive, "clock +: %" PRId64 "\n", *now_us);
 }
 
 static void set_clock_back(struct drive *drive)
@@ -325,7 +328,7 @@ static void set_clock_back(struct drive *drive)
     int64_t back_us = steps_us[next(drive) % 8];
 
     stage_reopen(drive, back_us);
-    note(drive, "opened again, clock back by %" PRId64 "\n", back_us);
+    stage_note(drive, "opened again, clock back by %" PRId64 "\n", back_us);
 }
 
 static void arm_fault(struct drive *drive)
@@ -339,8 +342,8 @@ static void arm_fault(struct drive *drive)
     /* A commit is a write or two, a sync, and some allocations. */
     drive->fault.nth = 1 + (drive->fault.kind == FAULT_MEMORY ? nth : nth % 2);
     drive->fault.is_lasting = kind & 8;
-    note(drive, "fault: kind %d, at %d%s\n", (int)drive->fault.kind, drive->fault.nth,
-         drive->fault.is_lasting ? " and from then on" : "");
+    stage_note(drive, "fault: kind %d, at %d%s\n", (int)drive->fault.kind,
+               drive->fault.nth, drive->fault.is_lasting ? " and from then on" : "");
     drive->tally->fault_count++;
 }
 
@@ -370,7 +373,7 @@ static void restart(struct drive *drive)
 {
     bool is_crash = next(drive) % 2;
 
-    note(drive, is_crash ? "killed, opened again\n" : "opened again\n");
+    stage_note(drive, is_crash ? "killed, opened again\n" : "opened again\n");
     if (is_crash)
         stage_crash(drive);
     else
@@ -398,8 +401,8 @@ static void operate(struct drive *drive)
     operations[which].run(drive);
     if (operations[which].run == arm_fault)
         return;
-    end_fault(drive);
-    compare_all(drive);
+    stage_fault_end(drive);
+    stage_compare_all(drive);
 }
 
 void ledger_drive_install(void)

@@ -260,6 +260,10 @@ static void end_charges(struct ledger_model *model, int decision, int64_t settle
 
         if (!charge->is_there || (open == 0 && charge->unfunded == 0))
             continue;
+        if (!budget->is_there) {
+            assert(open == 0); /* what holds something stays */
+            continue;
+        }
         budget->held -= paid;
         budget->spent += paid;
         if (paid > 0)

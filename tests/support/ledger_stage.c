@@ -20,7 +20,7 @@ enum {
 
 /* --- what went wrong -------------------------------------------------------------------------- */
 
-void note(struct drive *drive, const char *format, ...)
+void stage_note(struct drive *drive, const char *format, ...)
 {
     size_t room = LOG_BYTES - drive->log_bytes;
     va_list arguments;
@@ -33,7 +33,7 @@ void note(struct drive *drive, const char *format, ...)
         drive->log_bytes += (size_t)bytes;
 }
 
-void differ(const struct drive *drive, const char *format, ...)
+void stage_differ(const struct drive *drive, const char *format, ...)
 {
     va_list arguments;
 
@@ -52,14 +52,14 @@ static int64_t now(void *context)
     return *(const int64_t *)context;
 }
 
-void begin_fault(struct drive *drive)
+void stage_fault_begin(struct drive *drive)
 {
     if (drive->fault.kind != FAULT_NONE)
         fault_arm(drive->fault.kind, drive->fault.nth, drive->fault.is_lasting);
 }
 
 /* Whether what was armed has struck. */
-bool end_fault(struct drive *drive)
+bool stage_fault_end(struct drive *drive)
 {
     bool has_struck = drive->fault.kind != FAULT_NONE && fault_disarm();
 
@@ -81,16 +81,16 @@ static void start(struct drive *drive)
     enum status rc;
 
     err_clear(&err);
-    begin_fault(drive);
+    stage_fault_begin(drive);
     rc = service_open(&settings, &drive->service, &was_created, &err);
-    has_struck = end_fault(drive);
+    has_struck = stage_fault_end(drive);
     if (rc && has_struck) {
-        note(drive, "not opened (fault): %s\n", err.text);
+        stage_note(drive, "not opened (fault): %s\n", err.text);
         err_clear(&err);
         rc = service_open(&settings, &drive->service, &was_created, &err);
     }
     if (rc)
-        differ(drive, "the service does not open: %s", err.text);
+        stage_differ(drive, "the service does not open: %s", err.text);
     drive->door = door_inside(drive->service);
 }
 
@@ -103,7 +103,7 @@ static void make_folder(struct drive *drive)
         parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
     snprintf(drive->folder, sizeof drive->folder, "%.40s/redress-drive-XXXXXX", parent);
     if (!mkdtemp(drive->folder))
-        differ(drive, "no folder %s", drive->folder);
+        stage_differ(drive, "no folder %s", drive->folder);
 }
 
 static void copy_file(struct drive *drive, const char *from_folder, const char *name)
@@ -118,10 +118,10 @@ static void copy_file(struct drive *drive, const char *from_folder, const char *
     snprintf(to, sizeof to, "%s/%s", drive->folder, name);
     err_clear(&err);
     if (file_read(from, FILE_BYTES_MAX, &content, &bytes, &err))
-        differ(drive, "%s", err.text);
+        stage_differ(drive, "%s", err.text);
     file = fopen(to, "we");
     if (!file || fwrite(content, 1, bytes, file) != bytes || fclose(file) != 0)
-        differ(drive, "%s cannot be written", to);
+        stage_differ(drive, "%s cannot be written", to);
     free(content);
 }
 
@@ -159,34 +159,34 @@ static void budget_name(char name[static 16], int budget)
     snprintf(name, 16, "bud_o%d", budget);
 }
 
-void compare_int(const struct drive *drive, const json_t *found, const char *what,
-                 const char *member, int64_t wanted)
+void stage_compare_int(const struct drive *drive, const json_t *found, const char *what,
+                       const char *member, int64_t wanted)
 {
     const json_t *value = json_object_get(found, member);
 
     if (!json_is_integer(value) || json_integer_value(value) != wanted)
-        differ(drive, "%s: %s is %" JSON_INTEGER_FORMAT " and ought to be %" PRId64, what,
-               member, json_integer_value(value), wanted);
+        stage_differ(drive, "%s: %s is %" JSON_INTEGER_FORMAT " and ought to be %" PRId64,
+                     what, member, json_integer_value(value), wanted);
 }
 
-void compare_budget(const struct drive *drive, const json_t *found, int index)
+void stage_compare_budget(const struct drive *drive, const json_t *found, int index)
 {
     const struct model_budget *budget = &drive->model.budgets[index];
     char name[16], starts[TIME_TEXT_BYTES];
     const char *said = json_string_value(json_object_get(found, "period_starts_at"));
 
     budget_name(name, index);
-    compare_int(drive, found, name, "limit", budget->limit);
-    compare_int(drive, found, name, "held", budget->held);
-    compare_int(drive, found, name, "spent", budget->spent);
-    compare_int(drive, found, name, "remaining", plain_remaining(budget));
-    compare_int(drive, found, name, "unfunded", budget->unfunded);
-    compare_int(drive, found, name, "case_count", budget->case_count);
-    compare_int(drive, found, name, "revision", budget->revision);
+    stage_compare_int(drive, found, name, "limit", budget->limit);
+    stage_compare_int(drive, found, name, "held", budget->held);
+    stage_compare_int(drive, found, name, "spent", budget->spent);
+    stage_compare_int(drive, found, name, "remaining", plain_remaining(budget));
+    stage_compare_int(drive, found, name, "unfunded", budget->unfunded);
+    stage_compare_int(drive, found, name, "case_count", budget->case_count);
+    stage_compare_int(drive, found, name, "revision", budget->revision);
     time_format(budget->starts_us, starts);
     if (budget->period != PERIOD_TOTAL && (!said || strcmp(said, starts) != 0))
-        differ(drive, "%s: its period began at %s and ought to at %s", name,
-               said ? said : "-", starts);
+        stage_differ(drive, "%s: its period began at %s and ought to at %s", name,
+                     said ? said : "-", starts);
 }
 
 static void compare_budgets(struct drive *drive)
@@ -204,12 +204,12 @@ static void compare_budgets(struct drive *drive)
         budget_name(name, b);
         id = json_string_value(json_object_get(json_array_get(list, at), "id"));
         if (!id || strcmp(id, name) != 0)
-            differ(drive, "%s is missing", name);
-        compare_budget(drive, json_array_get(list, at++), b);
+            stage_differ(drive, "%s is missing", name);
+        stage_compare_budget(drive, json_array_get(list, at++), b);
     }
     if (at != json_array_size(list))
-        differ(drive, "there are %zu budgets and ought to be %zu", json_array_size(list),
-               at);
+        stage_differ(drive, "there are %zu budgets and ought to be %zu",
+                     json_array_size(list), at);
     said_free(&said);
 }
 
@@ -224,18 +224,18 @@ static void compare_entry(struct drive *drive, const json_t *found,
 
     snprintf(what, sizeof what, "entry %" PRId64, drive->seq + 1);
     budget_name(name, wanted->budget);
-    compare_int(drive, found, what, "seq", drive->seq + 1);
-    compare_int(drive, found, what, "amount", wanted->amount);
-    compare_int(drive, found, what, "balance_after", wanted->balance_after);
+    stage_compare_int(drive, found, what, "seq", drive->seq + 1);
+    stage_compare_int(drive, found, what, "amount", wanted->amount);
+    stage_compare_int(drive, found, what, "balance_after", wanted->balance_after);
     if (strcmp(kind, entry_kind_name(wanted->kind)) != 0 || strcmp(budget, name) != 0)
-        differ(drive, "%s is %s of %s and ought to be %s of %s", what, kind, budget,
-               entry_kind_name(wanted->kind), name);
+        stage_differ(drive, "%s is %s of %s and ought to be %s of %s", what, kind, budget,
+                     entry_kind_name(wanted->kind), name);
     if (strcmp(decision ? decision : "",
                wanted->decision < 0 ? "" : drive->ids[wanted->decision]) != 0)
-        differ(drive, "%s is of another decision, %s", what,
-               decision ? decision : "none");
+        stage_differ(drive, "%s is of another decision, %s", what,
+                     decision ? decision : "none");
     if (strcmp(before, drive->last_hash) != 0)
-        differ(drive, "%s does not follow the one before it", what);
+        stage_differ(drive, "%s does not follow the one before it", what);
     drive->seq++;
     snprintf(drive->last_hash, sizeof drive->last_hash, "%s",
              json_string_value(json_object_get(found, "hash")));
@@ -251,7 +251,7 @@ static struct said new_entries(struct drive *drive)
     return door_get(&drive->door, path);
 }
 
-int new_entry_count(struct drive *drive)
+int stage_new_entry_count(struct drive *drive)
 {
     struct said said = new_entries(drive);
     int count = (int)json_array_size(json_object_get(said.json, "data"));
@@ -266,8 +266,8 @@ static void compare_entries(struct drive *drive)
     const json_t *list = json_object_get(said.json, "data");
 
     if (json_array_size(list) != (size_t)drive->model.entry_count)
-        differ(drive, "%zu entries came and ought to be %d: %s", json_array_size(list),
-               drive->model.entry_count, said.text);
+        stage_differ(drive, "%zu entries came and ought to be %d: %s",
+                     json_array_size(list), drive->model.entry_count, said.text);
     for (int i = 0; i < drive->model.entry_count; i++) {
         drive->tally->roll_count += drive->model.entries[i].kind == ENTRY_ROLL;
         compare_entry(drive, json_array_get(list, (size_t)i), &drive->model.entries[i]);
@@ -277,7 +277,7 @@ static void compare_entries(struct drive *drive)
     said_free(&said);
 }
 
-void compare_all(struct drive *drive)
+void stage_compare_all(struct drive *drive)
 {
     compare_budgets(drive);
     compare_entries(drive);
@@ -291,37 +291,37 @@ static void check_store(struct drive *drive)
 
     err_clear(&err);
     if (store_check(reader, &report, &err))
-        differ(drive, "the store cannot be checked: %s", err.text);
+        stage_differ(drive, "the store cannot be checked: %s", err.text);
     service_reader_give(drive->service, reader);
     if (report.fault_count > 0)
-        differ(drive, "%s", report.first_fault);
+        stage_differ(drive, "%s", report.first_fault);
     if (report.decision_count != drive->model.decision_count)
-        differ(drive, "%" PRId64 " decisions are stored and ought to be %d",
-               report.decision_count, drive->model.decision_count);
+        stage_differ(drive, "%" PRId64 " decisions are stored and ought to be %d",
+                     report.decision_count, drive->model.decision_count);
     if (report.entry_count != drive->seq)
-        differ(drive, "%" PRId64 " entries are stored and ought to be %" PRId64,
-               report.entry_count, drive->seq);
+        stage_differ(drive, "%" PRId64 " entries are stored and ought to be %" PRId64,
+                     report.entry_count, drive->seq);
 }
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
 /* Ask; in trouble, which only a fault excuses, nothing has changed unless that is not known. Then ask
  * again, after a restart where nothing else helps. */
-struct said ask(struct drive *drive, const struct asked *asked)
+struct said stage_ask(struct drive *drive, const struct asked *asked)
 {
     struct said said;
     bool has_struck;
 
-    begin_fault(drive);
+    stage_fault_begin(drive);
     said = door_ask(&drive->door, asked);
-    has_struck = end_fault(drive);
-    note(drive, "%s %s %s: %d %s%s\n", asked->method, asked->path,
-         asked->body ? asked->body : "", said.status, said.code,
-         has_struck ? " (fault)" : "");
+    has_struck = stage_fault_end(drive);
+    stage_note(drive, "%s %s %s: %d %s%s\n", asked->method, asked->path,
+               asked->body ? asked->body : "", said.status, said.code,
+               has_struck ? " (fault)" : "");
     if (said.status < 500)
         return said;
     if (!has_struck)
-        differ(drive, "trouble without a fault: %s", said.text);
+        stage_differ(drive, "trouble without a fault: %s", said.text);
     said_free(&said);
     if (service_trouble(drive->service)) {
         drive->tally->doubt_count++;
@@ -330,11 +330,11 @@ struct said ask(struct drive *drive, const struct asked *asked)
         else
             stage_reopen(drive, 0);
     } else {
-        compare_all(drive);
+        stage_compare_all(drive);
     }
     said = door_ask(&drive->door, asked);
-    note(drive, "  again: %d %s%s\n", said.status, said.code,
-         said.is_replayed ? " as recorded" : "");
+    stage_note(drive, "  again: %d %s%s\n", said.status, said.code,
+               said.is_replayed ? " as recorded" : "");
     drive->tally->doubt_kept_count += said.is_replayed;
     return said;
 }
@@ -354,8 +354,8 @@ static void remember(struct drive *drive, const struct asked *asked,
 }
 
 /* Ask with a key of its own. */
-struct said ask_once(struct drive *drive, const char *method, const char *path,
-                     const char *if_match, const char *body)
+struct said stage_ask_once(struct drive *drive, const char *method, const char *path,
+                           const char *if_match, const char *body)
 {
     char key[32];
     struct asked asked = {
@@ -363,18 +363,18 @@ struct said ask_once(struct drive *drive, const char *method, const char *path,
     struct said said;
 
     snprintf(key, sizeof key, "k%d", drive->key_count++);
-    said = ask(drive, &asked);
+    said = stage_ask(drive, &asked);
     if (said.status < 300)
         remember(drive, &asked, &said);
     return said;
 }
 
 /* True when it was done. */
-bool compare(struct drive *drive, const struct said *said, struct expected expected)
+bool stage_compare(struct drive *drive, const struct said *said, struct expected expected)
 {
     if (said->status != expected.status || strcmp(said->code, expected.code) != 0)
-        differ(drive, "%d %s ought to be %d %s", said->status, said->code,
-               expected.status, expected.code);
+        stage_differ(drive, "%d %s ought to be %d %s", said->status, said->code,
+                     expected.status, expected.code);
     if (said->status < 300)
         drive->tally->done_count++;
     else
@@ -383,7 +383,7 @@ bool compare(struct drive *drive, const struct said *said, struct expected expec
 }
 
 /* Amount, status, and what each covering budget has left now. */
-void compare_decision(struct drive *drive, const struct said *said)
+void stage_compare_decision(struct drive *drive, const struct said *said)
 {
     int index = drive->model.decision_count - 1, covering = 0;
     const struct model_decision *decision = &drive->model.decisions[index];
@@ -391,9 +391,9 @@ void compare_decision(struct drive *drive, const struct said *said)
 
     snprintf(drive->ids[index], sizeof drive->ids[0], "%s",
              json_string_value(json_object_get(said->json, "id")));
-    compare_int(drive, said->json, "decision", "amount", decision->amount);
+    stage_compare_int(drive, said->json, "decision", "amount", decision->amount);
     if (strcmp(status, decision_status_name(decision->status)) != 0)
-        differ(drive, "the decision is %s", status);
+        stage_differ(drive, "the decision is %s", status);
     for (int b = 0; b < MODEL_BUDGET_COUNT; b++) {
         const struct model_budget *budget = &drive->model.budgets[b];
         char name[16];
@@ -403,11 +403,11 @@ void compare_decision(struct drive *drive, const struct said *said)
         covering++;
         budget_name(name, b);
         if (said_remaining(said, name) != plain_remaining(budget))
-            differ(drive, "the decision leaves %" PRId64 " in %s",
-                   said_remaining(said, name), name);
+            stage_differ(drive, "the decision leaves %" PRId64 " in %s",
+                         said_remaining(said, name), name);
     }
     if (json_array_size(json_object_get(said->json, "budgets")) != (size_t)covering)
-        differ(drive, "the decision has other budgets: %s", said->text);
+        stage_differ(drive, "the decision has other budgets: %s", said->text);
     drive->tally->granted_count += decision->amount > 0;
 }
 
@@ -423,12 +423,12 @@ void stage_begin(struct drive *drive)
     door_fill(&drive->door);
     door_add_budget(&drive->door, "bud_o0", NULL, FIRST_LIMIT);
     plain_make_budget(&drive->model, 0, SCOPE_ALL, PERIOD_TOTAL, FIRST_LIMIT);
-    compare_all(drive);
+    stage_compare_all(drive);
 }
 
 void stage_end(struct drive *drive)
 {
-    end_fault(drive);
+    stage_fault_end(drive);
     check_store(drive);
     service_close(drive->service);
     folder_remove(drive->folder);

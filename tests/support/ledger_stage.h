@@ -46,10 +46,10 @@ struct drive {
 };
 
 /* Remember a line of what is done. */
-__attribute__((format(printf, 2, 3))) void note(struct drive *drive, const char *format,
-                                                ...);
-__attribute__((format(printf, 2, 3), noreturn)) void differ(const struct drive *drive,
-                                                            const char *format, ...);
+__attribute__((format(printf, 2, 3))) void stage_note(struct drive *drive,
+                                                      const char *format, ...);
+__attribute__((format(printf, 2, 3), noreturn)) void stage_differ(
+    const struct drive *drive, const char *format, ...);
 
 /* A new, empty service with a budget bud_o0 over all cases. */
 void stage_begin(struct drive *drive);
@@ -62,26 +62,27 @@ void stage_reopen(struct drive *drive, int64_t back_us);
 void stage_crash(struct drive *drive);
 
 /* Let drive->fault strike from here on; whether it did. */
-void begin_fault(struct drive *drive);
-bool end_fault(struct drive *drive);
+void stage_fault_begin(struct drive *drive);
+bool stage_fault_end(struct drive *drive);
 
 /* Ask; in trouble, which only a fault excuses, nothing has changed unless that is not known. Then ask
  * again, after a restart where nothing else helps. */
-struct said ask(struct drive *drive, const struct asked *asked);
+struct said stage_ask(struct drive *drive, const struct asked *asked);
 /* The same with a key of its own, and remember it when it was done. */
-struct said ask_once(struct drive *drive, const char *method, const char *path,
-                     const char *if_match, const char *body);
+struct said stage_ask_once(struct drive *drive, const char *method, const char *path,
+                           const char *if_match, const char *body);
 
 /* The answer is the one expected; true when it was done. */
-bool compare(struct drive *drive, const struct said *said, struct expected expected);
-void compare_int(const struct drive *drive, const json_t *found, const char *what,
-                 const char *member, int64_t wanted);
-void compare_budget(const struct drive *drive, const json_t *found, int index);
+bool stage_compare(struct drive *drive, const struct said *said,
+                   struct expected expected);
+void stage_compare_int(const struct drive *drive, const json_t *found, const char *what,
+                       const char *member, int64_t wanted);
+void stage_compare_budget(const struct drive *drive, const json_t *found, int index);
 /* Amount, status, and what each covering budget has left, of the newest decision, whose id is noted. */
-void compare_decision(struct drive *drive, const struct said *said);
+void stage_compare_decision(struct drive *drive, const struct said *said);
 /* All budgets, and the entries that came since. */
-void compare_all(struct drive *drive);
+void stage_compare_all(struct drive *drive);
 /* How many these are. */
-int new_entry_count(struct drive *drive);
+int stage_new_entry_count(struct drive *drive);
 
 #endif

@@ -487,6 +487,30 @@ static void a_person_may_decide_otherwise_for_who_is_held_out(void **state)
     running_close(stage);
 }
 
+/* What is owed by right and found no room holds nothing there, so the budget can go before it ends. */
+static void a_hold_ends_without_the_budget_that_had_no_room_for_it(void **state)
+{
+    static const char *const ends[][2] = {{"settle", "{\"amount\": 300}"},
+                                          {"release", "{\"reason_code\": \"r\"}"}};
+    struct running *stage = stage_of("", 0);
+    char *ids[2];
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        ids[i] = decide(stage, i ? "b" : "a",
+                        "{\"case_id\": \"k\", \"customer_id\": \"c\", \"currency\": "
+                        "\"USD\", \"order_amount\": 4000, \"issue\": \"x\", "
+                        "\"entitled_amount\": 300}",
+                        300);
+    assert_answer(
+        api_call(stage->service, "DELETE", "/v1/budgets/bud_all", NULL, "*", NULL), 200);
+    for (int i = 0; i < 2; i++) {
+        assert_answer(post(stage, path_of(ids[i], ends[i][0]), "e", ends[i][1]), 200);
+        free(ids[i]);
+    }
+    running_close(stage);
+}
+
 /* An hour or a day back at a restart: the period that has begun goes on. More than a period back: the
  * budget goes back with the clock, with what was spent. */
 static void a_period_does_not_begin_twice_when_the_clock_was_set_back(void **state)
@@ -538,6 +562,7 @@ int main(void)
         cmocka_unit_test(a_person_cannot_spend_what_is_not_there),
         cmocka_unit_test(decisions_replay_under_the_versions_they_were_made_under),
         cmocka_unit_test(a_person_may_decide_otherwise_for_who_is_held_out),
+        cmocka_unit_test(a_hold_ends_without_the_budget_that_had_no_room_for_it),
         cmocka_unit_test(a_period_does_not_begin_twice_when_the_clock_was_set_back),
     };
 
