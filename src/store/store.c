@@ -15,6 +15,7 @@
 enum {
     BUSY_TIMEOUT_MS = 5000,
     VALUE_BYTES_MAX = 80 << 20, /* a whole model bundle, and room to spare */
+    HEAP_BYTES_MAX = 1 << 30,   /* of SQLite in the process: beyond, calls fail cleanly */
 };
 
 static const char *const statement_texts[SQL_COUNT] = {
@@ -152,6 +153,7 @@ static enum status connect(struct store *store, struct err *err)
                                layer);
     if (code != SQLITE_OK)
         return sql_fail(store, code, "open the database", err);
+    sqlite3_hard_heap_limit64(HEAP_BYTES_MAX);
     sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
     for (size_t i = 0; i < sizeof guards / sizeof *guards; i++) {
         code = sqlite3_db_config(store->db, guards[i].option, guards[i].value, NULL);
