@@ -105,12 +105,13 @@ static void find_members(struct solving *solving, pacer_budgets_of *budgets_of,
     struct pacer *pacer = solving->pacer;
     int start = 0;
 
+    incident_pools_begin(pacer, solving->budget_count, solving->now_us);
     for (int i = 0; i < pacer->cell_count; i++) {
         int *charged = solving->charged + start;
         int count = budgets_of(context, pacer->cells[i]->hash, charged);
 
-        incident_watch(pacer, pacer->cells[i], solving->now_us);
-        for (int k = 0; k < count && pacer->cells[i]->incident.is_active; k++)
+        incident_pools_add(pacer, pacer->cells[i], charged, count, solving->now_us);
+        for (int k = 0; k < count && pacer->cells[i]->incident > 0; k++)
             solving->outlooks[charged[k]].is_incident = true;
         if (count == 0)
             continue;
