@@ -312,6 +312,7 @@ static int simulate_pacing(int argc, char **argv)
                               .started_us = clock_monotonic_us(&system_clock)};
     int code = options_parse(&usage, argc, argv, positionals);
 
+    log_level_set(LOG_ERROR); /* what the service tells of incidents is of no real day */
     if (code == OPTIONS_GO_ON)
         code = settle(&usage, &run);
     return code == OPTIONS_GO_ON ? run_command(&run) : code;

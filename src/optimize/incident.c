@@ -11,17 +11,18 @@
 
 enum { COUNT_MIN = 8 }; /* fewer cases are no incident */
 
-#define RATE_FACTOR      3.0 /* so many times the usual begin an incident */
-#define RATE_LOGARITHM   1.0986122886681098 /* ln RATE_FACTOR */
-#define EVIDENCE_ENOUGH  14.0 /* that one begins: by chance once in e^14 cases at most */
-#define EVIDENCE_OVER    9.21 /* that it is over */
-#define USUAL_COUNT_MIN  0.5  /* cases that are usual in a quarter of an hour, at least */
-#define EVIDENCE_US      6e8  /* what grew over more than 10 min is no burst */
-#define MEMORY_US        3e8  /* of its rate: 5 min */
-#define CELL_WEIGHT      4.0  /* cases that a cell is held by to the rate of all */
-#define DURATION_US      2.7e9 /* what is thought of their length before any was seen: 45 min */
-#define DURATION_WEIGHT  2.0   /* and as how many incidents that counts */
-#define SHORTEST_ELAPSED 1e6   /* us: a rate over less is no rate */
+#define RATE_FACTOR     3.0                /* so many times the usual begin an incident */
+#define RATE_LOGARITHM  1.0986122886681098 /* ln RATE_FACTOR */
+#define EVIDENCE_ENOUGH 14.0 /* that one begins: by chance once in e^14 cases at most */
+#define EVIDENCE_OVER   9.21 /* that it is over */
+#define USUAL_COUNT_MIN 0.5  /* cases that are usual in a quarter of an hour, at least */
+#define EVIDENCE_US     6e8  /* what grew over more than 10 min is no burst */
+#define MEMORY_US       3e8  /* of its rate: 5 min */
+#define CELL_WEIGHT     4.0  /* cases that a cell is held by to the rate of all */
+#define DURATION_US                                                                      \
+    2.7e9 /* what is thought of their length before any was seen: 45 min */
+#define DURATION_WEIGHT  2.0 /* and as how many incidents that counts */
+#define SHORTEST_ELAPSED 1e6 /* us: a rate over less is no rate */
 
 /* --- what is usual ---------------------------------------------------------------------------- */
 
@@ -53,8 +54,7 @@ static bool has_usual(const struct pacer *pacer)
 
 static void watch_note(struct watch *watch, double rate, int64_t now_us)
 {
-    watch->score -=
-        (RATE_FACTOR - 1) * rate * (double)(now_us - watch->latest_us) / 1e6;
+    watch->score -= (RATE_FACTOR - 1) * rate * (double)(now_us - watch->latest_us) / 1e6;
     watch->latest_us = now_us;
     if (watch->score <= 0 || (double)(now_us - watch->since_us) > EVIDENCE_US)
         *watch = (struct watch){.latest_us = now_us, .since_us = now_us};
@@ -120,8 +120,8 @@ static void begin(struct pacer *pacer, const struct watch *watch, double rate,
     else
         number = 0;
     for (int i = 0; i < pacer->cell_count; i++)
-        if (pacer->cells[i] == only ||
-            (!only && pacer->cells[i]->incident == 0 && is_in_pool(pacer->cells[i], pool)))
+        if (pacer->cells[i] == only || (!only && pacer->cells[i]->incident == 0 &&
+                                        is_in_pool(pacer->cells[i], pool)))
             join(pacer->cells[i], number, now_us);
     for (int i = 0; i < pacer->pool_count; i++)
         pacer->pools[i].watch = (struct watch){.latest_us = now_us};
@@ -132,7 +132,8 @@ static void end(struct pacer *pacer, struct incident *incident, int64_t now_us)
     int number = (int)(incident - pacer->incidents) + 1;
 
     incident->is_active = false;
-    pacer->has_stale_pools = true; /* they know no rate of its cells until the next solve */
+    pacer->has_stale_pools =
+        true; /* they know no rate of its cells until the next solve */
     pacer->ended_count++;
     pacer->ended_us += (double)(now_us - incident->since_us);
     for (int i = 0; i < pacer->cell_count; i++)
@@ -159,8 +160,9 @@ static void incident_go_on(struct pacer *pacer, struct incident *incident, doubl
     double rate = at_most(incident->usual_rate);
     double passed_s = (double)(now_us - incident->burst.latest_us) / 1e6;
 
-    incident->over_score = fmax(0, incident->over_score + (RATE_FACTOR - 1) * rate * passed_s -
-                                       RATE_LOGARITHM * count);
+    incident->over_score =
+        fmax(0, incident->over_score + (RATE_FACTOR - 1) * rate * passed_s -
+                    RATE_LOGARITHM * count);
     burst_note(&incident->burst, rate, count, now_us);
     if (incident->over_score > EVIDENCE_OVER)
         end(pacer, incident, now_us);
@@ -270,8 +272,8 @@ double incident_cases_left(const struct pacer *pacer, const struct pacer_cell *c
 
     if (cell->incident == 0)
         return 0;
-    left_us = length_us -
-              (double)(now_us - pacer->incidents[cell->incident - 1].since_us);
+    left_us =
+        length_us - (double)(now_us - pacer->incidents[cell->incident - 1].since_us);
     left_us = fmin(fmax(left_us, length_us / 3), (double)(ends_us - now_us));
     more = (cell_times(pacer, cell) - 1) * cell_rate(pacer, cell, now_us);
     return more > 0 && left_us > 0 ? more * left_us / 1e6 : 0;

@@ -75,8 +75,8 @@ struct pacer_cell {
     double expected_now;   /* cases of it; 0 when there is none */
     double usual_now;      /* cases of the slot so far, those of an incident left out */
     double seen, expected; /* cases of the slots before, the older the less */
-    int incident; /* number of it, from 1; 0: none */
-    struct burst burst; /* since it was noticed */
+    int incident;          /* number of it, from 1; 0: none */
+    struct burst burst;    /* since it was noticed */
     struct watch watch;
     int16_t pools[PACER_CELL_BUDGET_COUNT_MAX]; /* its budgets in the last solve */
     int pool_count;
