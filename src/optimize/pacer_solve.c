@@ -50,6 +50,7 @@ struct solving {
     int64_t now_us;
     struct plan *plans; /* (budget) */
     double *prices;     /* (budget) */
+    int64_t *ends;      /* (budget): those there are */
     struct member *members;
     int member_count;
     int *charged; /* the budgets of all members */
@@ -327,28 +328,37 @@ static enum status solve_group(struct solving *solving, int64_t ends_us, struct 
     return rc;
 }
 
+static int by_time(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+/* The different ends that budgets look ahead to, rising. Returns how many. */
+static int find_ends(struct solving *solving)
+{
+    int count = 0, kept = 0;
+
+    for (int b = 0; b < solving->budget_count; b++)
+        if (solving->plans[b].is_solved)
+            solving->ends[count++] = solving->plans[b].ends_us;
+    qsort(solving->ends, (size_t)count, sizeof *solving->ends, by_time);
+    for (int i = 0; i < count; i++)
+        if (kept == 0 || solving->ends[i] != solving->ends[kept - 1])
+            solving->ends[kept++] = solving->ends[i];
+    return kept;
+}
+
 /* Group after group, the prices of the others given; once when there is one end for all. */
 static enum status solve_groups(struct solving *solving, struct err *err)
 {
+    int group_count = find_ends(solving);
     enum status rc = STATUS_OK;
 
-    for (int round = 0; round < ROUND_COUNT && !rc; round++) {
-        int group_count = 0;
-
-        for (int b = 0; b < solving->budget_count && !rc; b++) {
-            bool is_first = solving->plans[b].is_solved;
-
-            for (int a = 0; a < b && is_first; a++)
-                is_first = !solving->plans[a].is_solved ||
-                           solving->plans[a].ends_us != solving->plans[b].ends_us;
-            if (!is_first)
-                continue;
-            group_count++;
-            rc = solve_group(solving, solving->plans[b].ends_us, err);
-        }
-        if (group_count <= 1)
-            break;
-    }
+    for (int round = 0; round < (group_count > 1 ? ROUND_COUNT : 1); round++)
+        for (int i = 0; i < group_count && !rc; i++)
+            rc = solve_group(solving, solving->ends[i], err);
     return rc;
 }
 
@@ -396,10 +406,11 @@ static enum status solving_open(struct solving *solving, struct err *err)
     struct pacer *pacer = solving->pacer;
     size_t cells = (size_t)pacer->cell_count, budgets = (size_t)solving->budget_count + 1;
     size_t charged = cells * PACER_CELL_BUDGET_COUNT_MAX;
-    size_t bytes = budgets * (sizeof *solving->plans + 3 * sizeof *solving->prices) +
+    size_t bytes = budgets * (sizeof *solving->plans + 3 * sizeof *solving->prices +
+                              sizeof *solving->ends) +
                    cells * (sizeof *solving->members + sizeof *solving->cells) +
                    2 * charged * sizeof *solving->charged + sizeof *solving->forecast +
-                   2 * (DEMAND_BIN_COUNT + 1) * cells * sizeof *solving->curves + 10 * 16;
+                   2 * (DEMAND_BIN_COUNT + 1) * cells * sizeof *solving->curves + 11 * 16;
     char *room = pacer->room;
 
     if (bytes > pacer->room_bytes) {
@@ -413,6 +424,7 @@ static enum status solving_open(struct solving *solving, struct err *err)
     solving->prices = take(&room, budgets, sizeof *solving->prices);
     solving->limits = take(&room, budgets, sizeof *solving->limits);
     solving->group_prices = take(&room, budgets, sizeof *solving->group_prices);
+    solving->ends = take(&room, budgets, sizeof *solving->ends);
     solving->members = take(&room, cells, sizeof *solving->members);
     solving->cells = take(&room, cells, sizeof *solving->cells);
     solving->charged = take(&room, charged, sizeof *solving->charged);

@@ -164,7 +164,8 @@ static inline double pacer_usual_share(const struct pacer_cell *cell)
     return cell->now.case_count > 0 ? cell->usual_now / cell->now.case_count : 1;
 }
 
-/* What is known of a cell's demand from the next slot to ends_us. NULL: no memory. */
+/* What is known of a cell's demand from the next slot to ends_us, until the next call. NULL: no memory.
+ * To be asked for from the earliest end to the latest: each goes on from the one before. */
 struct horizon *pacer_horizon(struct pacer *pacer, int64_t ends_us);
 
 /* Cases of all kinds from now to the end of the horizon, by the days before. */
