@@ -122,11 +122,19 @@ static void go_on(struct pacer *pacer, const struct horizon *from, int64_t ends_
     horizon->ends_us = ends_us;
 }
 
+/* How many are kept: as many as there is memory for. */
+static int horizon_room(const struct pacer *pacer)
+{
+    int room = PACER_HORIZON_CELL_COUNT_MAX / pacer->cell_count;
+
+    return room < PACER_HORIZON_COUNT_MAX ? room : PACER_HORIZON_COUNT_MAX;
+}
+
 struct horizon *pacer_horizon(struct pacer *pacer, int64_t ends_us)
 {
     const struct horizon *from = find_before(pacer, ends_us);
-    struct horizon *horizon =
-        &pacer->horizons[pacer->horizon_count % PACER_HORIZON_COUNT_MAX];
+    int room = horizon_room(pacer);
+    struct horizon *horizon = &pacer->horizons[pacer->horizon_count % room];
 
     for (int i = 0; i < pacer->horizon_count; i++)
         if (pacer->horizons[i].ends_us == ends_us)
@@ -134,7 +142,7 @@ struct horizon *pacer_horizon(struct pacer *pacer, int64_t ends_us)
     if (from != horizon && make_parts(pacer, horizon))
         return NULL;
     go_on(pacer, from, ends_us, horizon);
-    if (pacer->horizon_count < PACER_HORIZON_COUNT_MAX)
+    if (pacer->horizon_count < room)
         pacer->horizon_count++;
     return horizon;
 }

@@ -12,7 +12,8 @@
 #define SAID_TIMES_MIN                                                                   \
     0.1 /* people's forecast counts at most so far from that of days before */
 #define SAID_TIMES_MAX 10
-#define CASES_LEFT_MIN 8.0 /* a forecast that has run out still leaves a few to come */
+#define MOVED_ENOUGH   1e-4 /* what moves a price by less needs no further round */
+#define CASES_LEFT_MIN 8.0  /* a forecast that has run out still leaves a few to come */
 
 enum {
     EVEN_STRETCH_COUNT = 24, /* a period has so many stretches of equal money */
@@ -50,6 +51,7 @@ struct solving {
     int64_t now_us;
     struct plan *plans; /* (budget) */
     double *prices;     /* (budget) */
+    double moved;       /* the most that one has in this round, of 1 + price */
     int64_t *ends;      /* (budget): those there are */
     struct member *members;
     int member_count;
@@ -298,6 +300,14 @@ static void add_spend(struct solving *solving, const struct clearing *clearing)
     }
 }
 
+static void set_price(struct solving *solving, int budget, double price)
+{
+    double moved = fabs(price - solving->prices[budget]) / (1 + price);
+
+    solving->moved = fmax(solving->moved, moved);
+    solving->prices[budget] = price;
+}
+
 static enum status solve_group(struct solving *solving, int64_t ends_us, struct err *err)
 {
     const struct horizon *horizon = pacer_horizon(solving->pacer, ends_us);
@@ -322,7 +332,7 @@ static enum status solve_group(struct solving *solving, int64_t ends_us, struct 
     rc = clearing_solve(&clearing, solving->group_prices, err);
     for (int b = 0; b < solving->budget_count && !rc; b++)
         if (solving->plans[b].number >= 0 && solving->plans[b].top > 0)
-            solving->prices[b] = solving->group_prices[solving->plans[b].number];
+            set_price(solving, b, solving->group_prices[solving->plans[b].number]);
     if (!rc)
         add_spend(solving, &clearing);
     return rc;
@@ -350,15 +360,21 @@ static int find_ends(struct solving *solving)
     return kept;
 }
 
-/* Group after group, the prices of the others given; once when there is one end for all. */
+/* Group after group, the prices of the others given, until they agree; once when there is one end for
+ * all. */
 static enum status solve_groups(struct solving *solving, struct err *err)
 {
     int group_count = find_ends(solving);
     enum status rc = STATUS_OK;
 
-    for (int round = 0; round < (group_count > 1 ? ROUND_COUNT : 1); round++)
+    solving->moved = INFINITY;
+    for (int round = 0; round < (group_count > 1 ? ROUND_COUNT : 1); round++) {
+        if (solving->moved < MOVED_ENOUGH)
+            break;
+        solving->moved = 0;
         for (int i = 0; i < group_count && !rc; i++)
             rc = solve_group(solving, solving->ends[i], err);
+    }
     return rc;
 }
 

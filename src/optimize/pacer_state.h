@@ -11,7 +11,8 @@ enum {
     PACER_DAY_SLOTS = 96,
     PACER_SLOT_COUNT = (PACER_HISTORY_DAYS + 1) * PACER_DAY_SLOTS,
     PACER_SHEETS_BYTES_MAX = 128 << 20, /* then the oldest slots go */
-    PACER_HORIZON_COUNT_MAX = 16,
+    PACER_HORIZON_COUNT_MAX = 64, /* kept until the next slot; with many cells fewer, */
+    PACER_HORIZON_CELL_COUNT_MAX = 16 * PACER_CELL_COUNT_MAX, /* so many cells in all */
     PACER_INCIDENT_COUNT_MAX = 64, /* at a time; more are not noticed */
     PACER_CELL_OF_OTHERS = 0, /* index of the cell that those beyond the limit share */
 };
