@@ -101,27 +101,44 @@ static void join(struct pacer_cell *cell, int number, int64_t now_us)
     cell->watch = (struct watch){.latest_us = now_us};
 }
 
-/* All cells of the pool, or only one; their evidence is used up, and that of all pools they are in. */
-static void begin(struct pacer *pacer, const struct watch *watch, double rate,
-                  struct pacer_cell *only, int pool, int64_t now_us)
-{
-    int number = 1;
+/* What bursts: a cell, or all cells of a pool that are in no incident yet. */
+struct found {
+    struct pacer_cell *cell;
+    int pool; /* -1: the cell alone */
+    struct watch watch;
+    double rate, surprise;
+};
 
-    while (number <= PACER_INCIDENT_COUNT_MAX && pacer->incidents[number - 1].is_active)
-        number++;
-    if (number <= PACER_INCIDENT_COUNT_MAX)
+static bool is_part(const struct pacer_cell *cell, const struct found *found)
+{
+    return found->pool < 0 ? cell == found->cell
+                           : cell->incident == 0 && is_in_pool(cell, found->pool);
+}
+
+/* A number that is free, from 1; 0 when there is none. */
+static int take_number(const struct pacer *pacer)
+{
+    for (int i = 0; i < PACER_INCIDENT_COUNT_MAX; i++)
+        if (!pacer->incidents[i].is_active)
+            return i + 1;
+    return 0;
+}
+
+/* All evidence is used up: of other pools it was in part that of the same cases. */
+static void begin(struct pacer *pacer, const struct found *found, int64_t now_us)
+{
+    int number = take_number(pacer);
+
+    if (number > 0)
         pacer->incidents[number - 1] = (struct incident){
             .is_active = true,
-            .since_us = watch->since_us,
-            .usual_rate = rate,
+            .since_us = found->watch.since_us,
+            .usual_rate = found->rate,
             .burst = {.latest_us = now_us,
-                      .count = watch->count - 1, /* the first one is what made it begin */
-                      .usual = usual_count(watch, rate, now_us)}};
-    else
-        number = 0;
+                      .count = found->watch.count - 1, /* the first one only began it */
+                      .usual = usual_count(&found->watch, found->rate, now_us)}};
     for (int i = 0; i < pacer->cell_count; i++)
-        if (pacer->cells[i] == only || (!only && pacer->cells[i]->incident == 0 &&
-                                        is_in_pool(pacer->cells[i], pool)))
+        if (is_part(pacer->cells[i], found))
             join(pacer->cells[i], number, now_us);
     for (int i = 0; i < pacer->pool_count; i++)
         pacer->pools[i].watch = (struct watch){.latest_us = now_us};
@@ -188,44 +205,65 @@ static double note_active(struct pacer *pacer, struct pacer_cell *cell, int64_t 
     return times > 1 ? 1 / times : 1;
 }
 
+static double pool_rate(const struct pool *pool)
+{
+    return at_most(pool->usual_rate);
+}
+
+/* Count a case in its cell and pools. True when one of them bursts. */
+static bool watch_all(struct pacer *pacer, struct pacer_cell *cell, double rate,
+                      int64_t now_us)
+{
+    bool has_begun;
+
+    watch_note(&cell->watch, rate, now_us);
+    has_begun = is_burst(&cell->watch, rate, now_us);
+    for (int i = 0; i < cell->pool_count && !pacer->has_stale_pools; i++) {
+        struct pool *pool = &pacer->pools[cell->pools[i]];
+
+        watch_note(&pool->watch, pool_rate(pool), now_us);
+        has_begun = has_begun || is_burst(&pool->watch, pool_rate(pool), now_us);
+    }
+    return has_begun;
+}
+
+/* Of a case's cell and pools, the one that surprises most. */
+static struct found find_most(const struct pacer *pacer, struct pacer_cell *cell,
+                              double rate, int64_t now_us)
+{
+    struct found most = {.cell = cell,
+                         .pool = -1,
+                         .watch = cell->watch,
+                         .rate = rate,
+                         .surprise = surprise(&cell->watch, rate, now_us)};
+
+    for (int i = 0; i < cell->pool_count && !pacer->has_stale_pools; i++) {
+        const struct pool *pool = &pacer->pools[cell->pools[i]];
+        double found = surprise(&pool->watch, pool_rate(pool), now_us);
+
+        if (found > most.surprise)
+            most = (struct found){.pool = cell->pools[i],
+                                  .watch = pool->watch,
+                                  .rate = pool_rate(pool),
+                                  .surprise = found};
+    }
+    return most;
+}
+
 double incident_note(struct pacer *pacer, struct pacer_cell *cell, int64_t now_us)
 {
-    double rate, best, found;
-    bool has_begun;
-    int pool = -1;
+    struct found most;
+    double rate;
 
     if (!has_usual(pacer))
         return 1;
     if (cell->incident > 0)
         return note_active(pacer, cell, now_us);
     rate = at_most(cell_rate(pacer, cell, now_us));
-    watch_note(&cell->watch, rate, now_us);
-    has_begun = is_burst(&cell->watch, rate, now_us);
-    for (int i = 0; i < cell->pool_count && !pacer->has_stale_pools; i++) {
-        struct pool *of = &pacer->pools[cell->pools[i]];
-
-        watch_note(&of->watch, at_most(of->usual_rate), now_us);
-        has_begun |= is_burst(&of->watch, at_most(of->usual_rate), now_us);
-    }
-    if (!has_begun)
+    if (!watch_all(pacer, cell, rate, now_us))
         return 1;
-    best = surprise(&cell->watch, rate, now_us);
-    for (int i = 0; i < cell->pool_count; i++) {
-        const struct pool *of = &pacer->pools[cell->pools[i]];
-
-        found = surprise(&of->watch, at_most(of->usual_rate), now_us);
-        if (found > best) {
-            best = found;
-            pool = cell->pools[i];
-        }
-    }
-    if (pool < 0) {
-        struct watch watch = cell->watch;
-        begin(pacer, &watch, rate, cell, -1, now_us);
-    } else {
-        struct watch watch = pacer->pools[pool].watch;
-        begin(pacer, &watch, at_most(pacer->pools[pool].usual_rate), NULL, pool, now_us);
-    }
+    most = find_most(pacer, cell, rate, now_us);
+    begin(pacer, &most, now_us);
     return cell->incident > 0 ? 1 / fmax(1, cell_times(pacer, cell)) : 1;
 }
 

@@ -411,6 +411,85 @@ static void a_burst_in_one_cell_is_noticed_and_raises_its_price(void **state)
     stage_close(&stage);
 }
 
+enum { CROWD_CELLS = 40 };
+
+/* Forty cells each to budgets 1 and 2, and all to budget 0. */
+static int halves_of(void *context, uint64_t cell, int *budgets)
+{
+    (void)context;
+    if (cell == 0 || cell > 2 * CROWD_CELLS)
+        return 0;
+    budgets[0] = 0;
+    budgets[1] = cell <= CROWD_CELLS ? 1 : 2;
+    return 2;
+}
+
+static void solve_halves(struct stage *stage, int64_t at_us)
+{
+    assert_int_equal(pacer_solve(stage->pacer, at_us, stage->budgets, 3, halves_of, NULL,
+                                 stage->outlooks, &stage->err),
+                     STATUS_OK);
+}
+
+static bool note_one(struct stage *stage, uint64_t cell, int64_t at_us)
+{
+    struct pacer_option options[OPTION_COUNT];
+
+    make_options(&stage->rng, options);
+    return pacer_note(stage->pacer, &(struct pacer_case){.cell = cell,
+                                                         .at_us = at_us,
+                                                         .options = options,
+                                                         .option_count = OPTION_COUNT});
+}
+
+/* 1600 cases a day, evenly; prices solved now and then. How many bursts were thought to begin. */
+static int run_halves(struct stage *stage, int64_t from_us, int64_t to_us)
+{
+    int begun = 0;
+
+    for (int64_t at_us = from_us; at_us < to_us; at_us += 54 * SECOND) {
+        begun += note_one(stage, 1 + rng_below(&stage->rng, 2 * CROWD_CELLS), at_us);
+        if (at_us / SECOND % 10 == 0)
+            solve_halves(stage, at_us);
+    }
+    return begun;
+}
+
+/* Each of the cells has one or two cases only by the time that all together are too many. */
+static void a_burst_in_many_cells_of_a_budget_is_noticed_by_all_of_them(void **state)
+{
+    int64_t noon = START + DAY + DAY / 2, at_us = noon;
+    struct stage stage;
+    int count = 0;
+    double usual;
+
+    (void)state;
+    stage_open(&stage, 3, 80000);
+    solve_halves(&stage, START);
+    assert_int_equal(run_halves(&stage, START, START + DAY), 0);
+    roll(&stage);
+    assert_int_equal(run_halves(&stage, START + DAY, noon), 0);
+    solve_halves(&stage, noon);
+    usual = stage.outlooks[1].cases_left;
+    for (bool has_begun = false; !has_begun && count < 100; count++) {
+        at_us += 5 * SECOND; /* one in 108 is usual */
+        has_begun = note_one(&stage, 1 + rng_below(&stage.rng, CROWD_CELLS), at_us);
+    }
+    printf("noticed after %d cases in %d cells\n", count, CROWD_CELLS);
+    assert_true(count <= 20);
+    solve_halves(&stage, at_us);
+    assert_true(stage.outlooks[1].is_incident);
+    assert_false(stage.outlooks[2].is_incident);
+    /* Its rate is known at once: 540 more cases in the 45 minutes that are thought of first. */
+    assert_true(stage.outlooks[1].cases_left > usual + 250);
+    assert_true(stage.outlooks[1].cases_left < usual + 1000);
+    /* Soon after its end it is over, and does not begin again. */
+    assert_int_equal(run_halves(&stage, at_us + 60 * SECOND, at_us + DAY / 24), 0);
+    solve_halves(&stage, at_us + DAY / 24);
+    assert_false(stage.outlooks[1].is_incident);
+    stage_close(&stage);
+}
+
 /* --- keeping what was learned ------------------------------------------------------------------ */
 
 static struct pacer *copy_of_pacer(struct pacer *from)
@@ -725,6 +804,7 @@ int main(void)
         cmocka_unit_test(what_is_expected_back_makes_budget_cheaper),
         cmocka_unit_test(a_budget_that_no_case_was_charged_to_keeps_its_price),
         cmocka_unit_test(a_burst_in_one_cell_is_noticed_and_raises_its_price),
+        cmocka_unit_test(a_burst_in_many_cells_of_a_budget_is_noticed_by_all_of_them),
         cmocka_unit_test(what_was_saved_and_loaded_gives_the_same_prices),
         cmocka_unit_test(only_what_changed_since_it_was_saved_is_told_again),
         cmocka_unit_test(curves_that_were_tampered_with_are_refused_or_harmless),
