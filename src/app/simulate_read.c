@@ -1,7 +1,6 @@
 /* simulate_read.c - streams of cases, line by line. */
 #include "app/simulate.h"
 
-#include "base/money.h"
 #include "json/scan.h"
 
 #include <errno.h>
@@ -105,7 +104,7 @@ static bool read_amount(struct json_scan *scan, int64_t *amount)
         return false;
     if (value < 0)
         return json_refuse(scan, STATUS_INVALID, "is negative");
-    if (value > (double)MONEY_MINOR_MAX)
+    if (value > (double)SIMULATION_COST_MAX)
         return json_refuse(scan, STATUS_INVALID, "is over 2^53 - 1");
     if (value != floor(value))
         return json_refuse(scan, STATUS_INVALID, "is not a whole number of minor units");
