@@ -181,6 +181,17 @@ enum status decide_once(struct store *store, struct budget *budget, int64_t numb
     return rc;
 }
 
+const char back_to_schema_1[] =
+    "DROP TABLE traffic_curves; DROP TABLE traffic_cells; DROP TABLE price_snapshot;"
+    "DROP TABLE secrets;"
+    "ALTER TABLE budgets DROP COLUMN returned_minor;"
+    "ALTER TABLE budgets DROP COLUMN ended_minor;"
+    "ALTER TABLE budgets ADD COLUMN was INTEGER NOT NULL DEFAULT 0"
+    " CHECK (was BETWEEN 0 AND 1);"
+    "UPDATE budgets SET was = pacing; ALTER TABLE budgets DROP COLUMN pacing;"
+    "ALTER TABLE budgets RENAME COLUMN was TO pacing;"
+    "PRAGMA user_version = 1";
+
 void tamper(const char *path, const char *sql)
 {
     sqlite3 *db = NULL;

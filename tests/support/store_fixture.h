@@ -48,6 +48,9 @@ enum status decide_once(struct store *store, struct budget *budget, int64_t numb
  * triggers that guard it dropped and checks ignored. */
 void tamper(const char *path, const char *sql);
 
+/* SQL for tamper: the schema as it was at first, under the rows that are there now. */
+extern const char back_to_schema_1[];
+
 /* REDRESS_SEED or the time; printed. */
 uint64_t seed_print(const char *test);
 

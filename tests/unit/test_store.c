@@ -72,18 +72,6 @@ static void a_newer_schema_is_refused_with_both_numbers(void **state)
     fixture_close(&f);
 }
 
-/* The schema as it was at first, under the rows that are there now. */
-static const char back_to_schema_1[] =
-    "DROP TABLE traffic_curves; DROP TABLE traffic_cells; DROP TABLE price_snapshot;"
-    "DROP TABLE secrets;"
-    "ALTER TABLE budgets DROP COLUMN returned_minor;"
-    "ALTER TABLE budgets DROP COLUMN ended_minor;"
-    "ALTER TABLE budgets ADD COLUMN was INTEGER NOT NULL DEFAULT 0"
-    " CHECK (was BETWEEN 0 AND 1);"
-    "UPDATE budgets SET was = pacing; ALTER TABLE budgets DROP COLUMN pacing;"
-    "ALTER TABLE budgets RENAME COLUMN was TO pacing;"
-    "PRAGMA user_version = 1";
-
 static void an_older_database_is_brought_up_to_date_by_the_writer(void **state)
 {
     struct fixture f;
