@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { DESCRIPTOR_COUNT = 4096, PATH_BYTES = 4096 };
@@ -30,6 +31,7 @@ static struct watched watched[DESCRIPTOR_COUNT];
 static char root[PATH_BYTES];
 static size_t root_bytes;
 static int journal = -1;
+static long sync_us; /* before a sync does anything */
 static struct recorder_lock *shared;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -41,13 +43,14 @@ static void die(const char *what)
 
 static void begin_once(void)
 {
-    const char *text = getenv("DISK_RECORDER");
+    const char *text = getenv("DISK_RECORDER"), *slow = getenv("DISK_RECORDER_SYNC_US");
     char path[PATH_BYTES], lock_path[PATH_BYTES + 8];
     int fd;
 
     if (!text || sscanf(text, "%4095s %4095s", path, root) != 2)
         die("DISK_RECORDER is not \"JOURNAL ROOT\"");
     root_bytes = strlen(root);
+    sync_us = slow ? strtol(slow, NULL, 10) : 0;
     snprintf(lock_path, sizeof lock_path, "%s.lock", path);
     journal = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_APPEND | O_CLOEXEC);
     fd = (int)syscall(SYS_openat, AT_FDCWD, lock_path, O_RDWR | O_CLOEXEC);
@@ -355,6 +358,10 @@ static int sync_file(int fd, long call)
     lock();
     record.length = journal_bytes();
     unlock();
+    if (sync_us > 0)
+        nanosleep(&(struct timespec){.tv_sec = sync_us / 1000000,
+                                     .tv_nsec = sync_us % 1000000 * 1000},
+                  NULL);
     rc = (int)syscall(call, fd);
     if (rc == 0) {
         lock();

@@ -6,6 +6,9 @@
  * journal is the place of the next one. A change is recorded before anybody who waits for it goes
  * on: who hears an answer and then looks at the size has a place behind all that led to the answer.
  *
+ * DISK_RECORDER_SYNC_US=n: each sync takes n microseconds longer, so that a kill often comes between a
+ * write and its sync.
+ *
  * JOURNAL.lock holds a struct recorder_lock in shared memory, made by the test: each change and its
  * record happen under it. Whoever holds it while a process is killed leaves no change without a
  * record, and none that was recorded and did not happen.

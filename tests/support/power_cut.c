@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ARGUMENT_COUNT_MAX = 16 };
+enum { ARGUMENT_COUNT_MAX = 16, TRY_COUNT = 1000 };
 
 void power_cuts_begin(struct power_cuts *cuts, uint64_t seed)
 {
@@ -26,6 +26,9 @@ void power_cuts_begin(struct power_cuts *cuts, uint64_t seed)
     assert_non_null(cuts->root);
     snprintf(cuts->folder, sizeof cuts->folder, "%s/data", cuts->root);
     rng_seed(&cuts->rng, seed);
+    /* What is recorded syncs a true disk; images need none. */
+    if (access("/dev/shm", W_OK) == 0)
+        setenv("TMPDIR", "/dev/shm", 0);
 }
 
 void power_cuts_end(struct power_cuts *cuts)
@@ -39,6 +42,15 @@ void power_cuts_end(struct power_cuts *cuts)
 int64_t power_cuts_place(void *cuts)
 {
     return disk_recording_place(((struct power_cuts *)cuts)->recording);
+}
+
+int64_t power_cuts_milestone(struct power_cuts *cuts)
+{
+    int64_t place = power_cuts_place(cuts);
+
+    assert_true(cuts->milestone_count < POWER_MILESTONE_COUNT_MAX);
+    cuts->milestones[cuts->milestone_count++] = place;
+    return place;
 }
 
 void power_cuts_record(struct power_cuts *cuts)
@@ -188,33 +200,48 @@ static int by_place(const void *left, const void *right)
     return ((*a)->place > (*b)->place) - ((*a)->place < (*b)->place);
 }
 
-/* Half of them rare, in order. */
-static const struct disk_moment **choose(struct power_cuts *cuts, int count)
+/* One that was begun at place or later; the last one when there is none. */
+static const struct disk_moment *moment_from(const struct power_cuts *cuts, int64_t place)
 {
-    const struct disk_moment **chosen = calloc((size_t)count, sizeof(void *));
-    int moment_count;
+    int moment_count, at = 0;
     const struct disk_moment *moments = disk_moments(cuts->disk, &moment_count);
 
-    assert_non_null(chosen);
-    assert_true(moment_count > 0 && moments[moment_count - 1].place >= cuts->began_at);
-    for (int i = 0; i < count;) {
-        const struct disk_moment *moment =
-            &moments[rng_below(&cuts->rng, (uint64_t)moment_count)];
+    while (at < moment_count - 1 && moments[at].place < place)
+        at++;
+    return &moments[at];
+}
 
-        if (moment->place < cuts->began_at ||
-            !(i % 2 ? is_rare(moment) : is_of_interest(moment)))
-            continue;
-        chosen[i++] = moment;
-    }
-    qsort(chosen, (size_t)count, sizeof *chosen, by_place);
-    return chosen;
+static bool is_wanted(const struct disk_moment *moment, bool is_to_be_rare)
+{
+    return is_to_be_rare ? is_rare(moment) : is_of_interest(moment);
+}
+
+/* In any of the stretches between milestones, so that short ones get as many as long ones. */
+static const struct disk_moment *choose(struct power_cuts *cuts, bool is_to_be_rare)
+{
+    int stretch = (int)rng_below(&cuts->rng, (uint64_t)cuts->milestone_count + 1);
+    const struct disk_moment *first = moment_from(
+        cuts, stretch == 0 ? cuts->began_at : cuts->milestones[stretch - 1]);
+    const struct disk_moment *last = moment_from(
+        cuts, stretch == cuts->milestone_count ? INT64_MAX : cuts->milestones[stretch]);
+    const struct disk_moment *moment = first;
+
+    for (int i = 0; i < TRY_COUNT && (i == 0 || !is_wanted(moment, is_to_be_rare)); i++)
+        moment = first + rng_below(&cuts->rng, (uint64_t)(last - first) + 1);
+    return moment;
 }
 
 void power_cuts_try(struct power_cuts *cuts, int cut_count, int image_count)
 {
-    const struct disk_moment **chosen = choose(cuts, cut_count);
+    int count = cuts->milestone_count + cut_count;
+    const struct disk_moment **chosen = calloc((size_t)count, sizeof(void *));
 
-    for (int i = 0; i < cut_count; i++)
+    assert_non_null(chosen);
+    for (int i = 0; i < count; i++)
+        chosen[i] = i < cuts->milestone_count ? moment_from(cuts, cuts->milestones[i])
+                                              : choose(cuts, i % 2);
+    qsort(chosen, (size_t)count, sizeof *chosen, by_place);
+    for (int i = 0; i < count; i++)
         try_moment(cuts, chosen[i], image_count);
     free(chosen);
 }

@@ -7,7 +7,7 @@
 
 #include "support/disk_image.h"
 
-enum { POWER_FOLDER_BYTES = 1024, POWER_PATH_BYTES = 2048 };
+enum { POWER_FOLDER_BYTES = 1024, POWER_PATH_BYTES = 2048, POWER_MILESTONE_COUNT_MAX = 16 };
 
 struct power_cuts {
     char *root;                      /* what is recorded: all below it */
@@ -16,6 +16,8 @@ struct power_cuts {
     struct disk *disk;
     struct rng rng;
     int64_t began_at; /* place of the first change that was recorded */
+    int64_t milestones[POWER_MILESTONE_COUNT_MAX];
+    int milestone_count;
     int64_t cut_count, image_count;
     int64_t lossy_count; /* images that may lack something */
 
@@ -33,12 +35,15 @@ void power_cuts_end(struct power_cuts *cuts);
 void power_cuts_record(struct power_cuts *cuts);
 void power_cuts_stop(struct power_cuts *cuts);
 
-/* The place behind all that was recorded until now; context is the struct power_cuts. */
+/* Something was just promised: the power also goes right now. Returns this place. */
+int64_t power_cuts_milestone(struct power_cuts *cuts);
+
+/* The place behind all that was recorded until now; for a struct money_load. */
 int64_t power_cuts_place(void *cuts);
 
 /* Cut at so many recorded moments, half of them rare: entries that change, checkpoints, backups,
- * starts and ends. At each all that is not sure is dropped once, then whatever chance wants, then
- * all is kept, then chance again: image_count disks. Prints each. */
+ * starts and ends; and at the milestones. At each all that is not sure is dropped once, then
+ * whatever chance wants, then all is kept, then chance again: image_count disks. Prints each. */
 void power_cuts_try(struct power_cuts *cuts, int cut_count, int image_count);
 
 /* The same at every moment but those of zeros written to make room. */
