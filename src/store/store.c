@@ -242,10 +242,11 @@ static enum status check_alone(const char *path, struct err *err)
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         snprintf(beside, sizeof beside, "%s%s", path, endings[i]);
         if (access(beside, F_OK) == 0)
-            return err_set(err, STATUS_CORRUPT,
-                           "'%s' is missing, but its log '%s' is there: restore a backup, "
-                           "or delete the log to begin anew",
-                           path, beside);
+            return err_set(
+                err, STATUS_CORRUPT,
+                "'%s' is missing, but its log '%s' is there: restore a backup, "
+                "or delete the log to begin anew",
+                path, beside);
     }
     return STATUS_OK;
 }

@@ -172,8 +172,9 @@ static int open_file(const char *path, int flags, unsigned mode)
     fd = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
     if (fd >= 0) {
         if (!was_there)
-            append((struct disk_record){.change = DISK_MAKE_FILE, .object = object_of(fd)},
-                   name, NULL);
+            append(
+                (struct disk_record){.change = DISK_MAKE_FILE, .object = object_of(fd)},
+                name, NULL);
         else if (flags & O_TRUNC)
             append((struct disk_record){.change = DISK_TRUNCATE, .object = object_of(fd)},
                    NULL, NULL);
@@ -410,8 +411,9 @@ static int rename_file(const char *from, const char *to, unsigned flags)
     lock();
     rc = (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags);
     if (rc == 0)
-        append((struct disk_record){.change = DISK_RENAME, .data_bytes = strlen(new_name)},
-               name, new_name);
+        append(
+            (struct disk_record){.change = DISK_RENAME, .data_bytes = strlen(new_name)},
+            name, new_name);
     unlock();
     return rc;
 }

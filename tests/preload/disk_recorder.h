@@ -25,10 +25,10 @@
 enum disk_change {
     DISK_MAKE_FILE, /* name, object: its inode */
     DISK_MAKE_FOLDER,
-    DISK_UNLINK,   /* name */
-    DISK_RENAME,   /* name; the bytes are the new name */
-    DISK_WRITE,    /* object, offset, bytes */
-    DISK_ZERO,     /* object, offset, length: a write of zeros, or room that reads as zeros */
+    DISK_UNLINK, /* name */
+    DISK_RENAME, /* name; the bytes are the new name */
+    DISK_WRITE,  /* object, offset, bytes */
+    DISK_ZERO, /* object, offset, length: a write of zeros, or room that reads as zeros */
     DISK_TRUNCATE, /* object, length: the size */
     DISK_SYNC,     /* object; length: the place in the journal when the sync began */
 };

@@ -10,14 +10,20 @@
 #include <unistd.h>
 
 /* No file of a test grows beyond; only what is touched takes memory. */
-enum { FILE_BYTES_MAX = 1 << 30, BLOCK_BYTES = 4096, SECTOR_BYTES = 512, PATH_BYTES = 4096 };
+enum {
+    FILE_BYTES_MAX = 1 << 30,
+    BLOCK_BYTES = 4096,
+    SECTOR_BYTES = 512,
+    PATH_BYTES = 4096
+};
 
 /* What a file holds for sure, and the writes after that. */
 struct file {
     uint64_t inode;
     char *sure;
-    uint64_t sure_bytes, used_bytes; /* its size, and where its last byte ends that is not 0 */
-    int64_t *pending;                /* places */
+    uint64_t sure_bytes,
+        used_bytes;   /* its size, and where its last byte ends that is not 0 */
+    int64_t *pending; /* places */
     int pending_count, pending_capacity;
 };
 
@@ -49,9 +55,13 @@ struct name {
 const char *disk_style_name(enum disk_style style)
 {
     static const char *const names[DISK_STYLE_COUNT] = {
-        [DISK_ALL_KEPT] = "all kept",    [DISK_ALL_DROPPED] = "all dropped",
-        [DISK_IN_ORDER] = "in order",    [DISK_BY_FILE] = "by file",
-        [DISK_ANY_WRITES] = "any writes", [DISK_TORN] = "torn",
+        [DISK_ALL_KEPT] = "all kept",
+        [DISK_ALL_DROPPED] = "all dropped",
+        [DISK_NAMES_ONLY] = "names only",
+        [DISK_IN_ORDER] = "in order",
+        [DISK_BY_FILE] = "by file",
+        [DISK_ANY_WRITES] = "any writes",
+        [DISK_TORN] = "torn",
     };
 
     return names[style];
@@ -216,8 +226,8 @@ static void entry_apply(struct disk *disk, int64_t place)
     struct disk_record record = record_at(disk, place);
     struct entry_change *entry;
 
-    disk->entries = reallocarray(disk->entries, (size_t)disk->entry_count + 1,
-                                 sizeof *disk->entries);
+    disk->entries =
+        reallocarray(disk->entries, (size_t)disk->entry_count + 1, sizeof *disk->entries);
     if (!disk->entries)
         die("no memory");
     entry = &disk->entries[disk->entry_count];
@@ -369,7 +379,8 @@ static void put_sure(int fd, const struct file *file)
     static const char zeros[BLOCK_BYTES];
 
     for (uint64_t at = 0; at < file->used_bytes; at += BLOCK_BYTES) {
-        uint64_t rest = file->used_bytes - at, bytes = rest < BLOCK_BYTES ? rest : BLOCK_BYTES;
+        uint64_t rest = file->used_bytes - at,
+                 bytes = rest < BLOCK_BYTES ? rest : BLOCK_BYTES;
 
         if (memcmp(file->sure + at, zeros, bytes) != 0)
             put(fd, file->sure + at, bytes, at);
@@ -434,6 +445,7 @@ static bool is_kept(const struct image *image, int64_t place, bool is_file_kept)
     case DISK_ANY_WRITES:
         return is_kept_by_chance(image);
     case DISK_ALL_DROPPED:
+    case DISK_NAMES_ONLY:
     case DISK_STYLE_COUNT:
         break;
     }
@@ -461,6 +473,7 @@ static int entries_kept(const struct image *image)
 
     switch (image->style) {
     case DISK_ALL_KEPT:
+    case DISK_NAMES_ONLY:
         return disk->entry_count;
     case DISK_ALL_DROPPED:
         return count;
@@ -474,8 +487,7 @@ static int entries_kept(const struct image *image)
     case DISK_STYLE_COUNT:
         break;
     }
-    return count +
-           (int)rng_below(image->rng, (uint64_t)(disk->entry_count - count) + 1);
+    return count + (int)rng_below(image->rng, (uint64_t)(disk->entry_count - count) + 1);
 }
 
 /* Where the first thing happened that is not sure. */

@@ -26,6 +26,7 @@
 enum disk_style {
     DISK_ALL_KEPT,
     DISK_ALL_DROPPED,
+    DISK_NAMES_ONLY, /* all entries, and nothing that was written to files */
     DISK_IN_ORDER,   /* all up to some moment */
     DISK_BY_FILE,    /* of each file all or nothing */
     DISK_ANY_WRITES, /* any of the writes */

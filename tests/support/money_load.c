@@ -19,10 +19,10 @@
 
 enum {
     CLIENT_COUNT_MAX = 16,
-    SETTLED_MINOR = 300,     /* of the 500 at least that are held */
+    SETTLED_MINOR = 300, /* of the 500 at least that are held */
     OVERRIDDEN_MINOR = 100,
-    FIRST_ROOM = 60000,      /* of the budget that only grows */
-    LIMIT_ROOM = 12000,      /* above what is bound; below it by a quarter of that */
+    FIRST_ROOM = 60000, /* of the budget that only grows */
+    LIMIT_ROOM = 12000, /* above what is bound; below it by a quarter of that */
 };
 
 /* A credit needs room in both. */
@@ -101,15 +101,15 @@ static bool send_record(const struct money_load *load, struct http_client *http,
 {
     bool is_ops = record->kind == ADJUST || record->kind == LIMIT;
 
-    return live_call(http,
-                     &(struct live_request){.method = kinds[record->kind].method,
-                                            .path = record->path,
-                                            .authorization =
-                                                is_ops ? load->ops : load->support,
-                                            .key = record->kind == LIMIT ? NULL : record->key,
-                                            .if_match = record->kind == LIMIT ? "*" : NULL,
-                                            .body = record->body},
-                     reply);
+    return live_call(
+        http,
+        &(struct live_request){.method = kinds[record->kind].method,
+                               .path = record->path,
+                               .authorization = is_ops ? load->ops : load->support,
+                               .key = record->kind == LIMIT ? NULL : record->key,
+                               .if_match = record->kind == LIMIT ? "*" : NULL,
+                               .body = record->body},
+        reply);
 }
 
 static void make_case(struct client *client, struct record *record)
@@ -165,9 +165,8 @@ static int64_t bound_now(const struct money_load *load, struct http_client *http
     int64_t bound = -1;
 
     if (live_call(http,
-                  &(struct live_request){.method = "GET",
-                                         .path = SWAYING_PATH,
-                                         .authorization = load->ops},
+                  &(struct live_request){
+                      .method = "GET", .path = SWAYING_PATH, .authorization = load->ops},
                   &reply) &&
         reply.response.status == 200)
         bound = reply_int(&reply, "held") + reply_int(&reply, "spent");
@@ -359,7 +358,8 @@ struct money_load *money_load_open(const struct money_settings *settings)
         struct client *client = &load->clients[c];
 
         *client = (struct client){.load = load, .number = c, .held = -1};
-        client->records = calloc((size_t)settings->record_count_max, sizeof(struct record));
+        client->records =
+            calloc((size_t)settings->record_count_max, sizeof(struct record));
         assert_non_null(client->records);
         rng_seed(&client->rng, settings->seed + (uint64_t)c + 1);
     }
@@ -414,9 +414,9 @@ void money_load_begin(struct money_load *load, const char *listen)
     snprintf(load->listen, sizeof load->listen, "%s", listen);
     atomic_store(&load->is_over, false);
     for (int c = 0; c < load->settings.client_count; c++)
-        assert_int_equal(pthread_create(&load->clients[c].thread, NULL, client_run,
-                                        &load->clients[c]),
-                         0);
+        assert_int_equal(
+            pthread_create(&load->clients[c].thread, NULL, client_run, &load->clients[c]),
+            0);
     assert_int_equal(pthread_create(&load->watcher, NULL, watcher_run, load), 0);
 }
 
@@ -440,6 +440,27 @@ int64_t money_load_sent_count(const struct money_load *load)
     for (int c = 0; c < load->settings.client_count; c++)
         count += load->clients[c].count;
     return count;
+}
+
+bool money_load_ask_in_doubt(struct money_load *load, const char *listen)
+{
+    struct http_client *http = http_client_open(listen);
+    bool was_recorded = false;
+
+    for (int c = 0; c < load->settings.client_count && !was_recorded; c++) {
+        struct client *client = &load->clients[c];
+        struct record *record = &client->records[client->count - 1];
+        struct live_reply reply;
+
+        if (client->count == 0 || record->answer || record->kind == LIMIT)
+            continue;
+        assert_true(send_record(load, http, record, &reply));
+        keep(load, record, &reply);
+        was_recorded = reply_is_replayed(&reply);
+        live_reply_free(&reply);
+    }
+    http_client_close(http);
+    return was_recorded;
 }
 
 bool money_load_is_over(const struct money_load *load)
@@ -497,8 +518,8 @@ static void settle_doubt(const struct check *check, struct record *record)
                      first.response.body, second.response.status, second.response.body);
         live_reply_free(&second);
     } else if (record->kind != OVERRIDE) {
-        fail_msg("%s %s in doubt: %d %s", record->key, record->path, first.response.status,
-                 first.response.body);
+        fail_msg("%s %s in doubt: %d %s", record->key, record->path,
+                 first.response.status, first.response.body);
     }
     live_reply_free(&first);
 }
@@ -507,8 +528,8 @@ static void check_answer(const struct check *check, const struct record *record)
 {
     struct live_reply reply = ask_now(check, record);
 
-    if (reply.response.status != kinds[record->kind].status || !reply_is_replayed(&reply) ||
-        strcmp(reply.response.body, record->answer) != 0)
+    if (reply.response.status != kinds[record->kind].status ||
+        !reply_is_replayed(&reply) || strcmp(reply.response.body, record->answer) != 0)
         fail_msg("%s %s: acknowledged %s\nnow %d %s", record->key, record->path,
                  record->answer, reply.response.status, reply.response.body);
     check->counts->answer_count++;
@@ -617,12 +638,14 @@ static void check_limit(const struct check *check)
         }
     }
     if (limit != sure && !is_possible)
-        fail_msg("the limit was set to %lld, now %s", (long long)sure, reply.response.body);
+        fail_msg("the limit was set to %lld, now %s", (long long)sure,
+                 reply.response.body);
     live_reply_free(&reply);
 }
 
 void money_load_check(struct money_load *load, const char *listen, int64_t since,
-                      int64_t place, bool is_final, int stride, struct money_counts *counts)
+                      int64_t place, bool is_final, int stride,
+                      struct money_counts *counts)
 {
     const struct check check = {.load = load,
                                 .http = http_client_open(listen),

@@ -15,7 +15,7 @@ struct money_settings {
     const char *folder; /* of the demo, where its keys are */
     uint64_t seed;
     int client_count, record_count_max; /* records: of each client */
-    int burst_ms, pause_ms;             /* all work so long, then rest so long; 0: no rest */
+    int burst_ms, pause_ms; /* all work so long, then rest so long; 0: no rest */
     /* When something was sent or answered; NULL: by the monotonic clock. Any thread. */
     int64_t (*place)(void *context);
     void *context;
@@ -35,12 +35,15 @@ void money_load_prepare(struct money_load *load, const char *listen);
 void money_load_begin(struct money_load *load, const char *listen);
 void money_load_end(struct money_load *load);
 
+/* Ask for one that is in doubt, if there is one, and keep what is said: whether it had been recorded. */
+bool money_load_ask_in_doubt(struct money_load *load, const char *listen);
+
 /* Whether all have sent what they may. */
 bool money_load_is_over(const struct money_load *load);
 
 /* What a check found; a failed one ends the test. */
 struct money_counts {
-    int64_t answer_count; /* were there, byte for byte */
+    int64_t answer_count;                  /* were there, byte for byte */
     int64_t doubt_count, doubt_kept_count; /* in doubt; of these recorded before */
     int64_t granted_count, refused_count;  /* decisions looked at */
 };
@@ -50,7 +53,8 @@ struct money_counts {
  * is one decision, each budget's limit one that it may have. Of the decisions and customers every
  * stride-th is read. Adds to *counts. */
 void money_load_check(struct money_load *load, const char *listen, int64_t since,
-                      int64_t place, bool is_final, int stride, struct money_counts *counts);
+                      int64_t place, bool is_final, int stride,
+                      struct money_counts *counts);
 
 /* Nothing that a client or the watcher saw was wrong. */
 void money_load_assert_fine(const struct money_load *load);

@@ -153,22 +153,22 @@ static void try_image(struct power_cuts *cuts, const struct disk_moment *moment,
     free(image);
 }
 
-static enum disk_style style_of(struct rng *rng, int image)
-{
-    if (image == 0)
-        return DISK_ALL_DROPPED;
-    if (image == 2)
-        return DISK_ALL_KEPT;
-    return DISK_IN_ORDER +
-           (enum disk_style)rng_below(rng, DISK_STYLE_COUNT - DISK_IN_ORDER);
-}
-
+/* Of what is not sure nothing is there, or names only, or what chance wants, or all. */
 static void try_moment(struct power_cuts *cuts, const struct disk_moment *moment,
-                       int image_count)
+                       bool is_thorough)
 {
+    bool has_names = rng_below(&cuts->rng, 2);
+
     disk_advance(cuts->disk, moment->place);
-    for (int i = 0; i < image_count; i++)
-        try_image(cuts, moment, style_of(&cuts->rng, i));
+    if (is_thorough || !has_names)
+        try_image(cuts, moment, DISK_ALL_DROPPED);
+    if (is_thorough || has_names)
+        try_image(cuts, moment, DISK_NAMES_ONLY);
+    try_image(cuts, moment,
+              DISK_IN_ORDER + (enum disk_style)rng_below(&cuts->rng, DISK_STYLE_COUNT -
+                                                                         DISK_IN_ORDER));
+    if (is_thorough)
+        try_image(cuts, moment, DISK_ALL_KEPT);
     cuts->cut_count++;
 }
 
@@ -220,8 +220,8 @@ static bool is_wanted(const struct disk_moment *moment, bool is_to_be_rare)
 static const struct disk_moment *choose(struct power_cuts *cuts, bool is_to_be_rare)
 {
     int stretch = (int)rng_below(&cuts->rng, (uint64_t)cuts->milestone_count + 1);
-    const struct disk_moment *first = moment_from(
-        cuts, stretch == 0 ? cuts->began_at : cuts->milestones[stretch - 1]);
+    const struct disk_moment *first =
+        moment_from(cuts, stretch == 0 ? cuts->began_at : cuts->milestones[stretch - 1]);
     const struct disk_moment *last = moment_from(
         cuts, stretch == cuts->milestone_count ? INT64_MAX : cuts->milestones[stretch]);
     const struct disk_moment *moment = first;
@@ -231,7 +231,7 @@ static const struct disk_moment *choose(struct power_cuts *cuts, bool is_to_be_r
     return moment;
 }
 
-void power_cuts_try(struct power_cuts *cuts, int cut_count, int image_count)
+void power_cuts_try(struct power_cuts *cuts, int cut_count, bool is_thorough)
 {
     int count = cuts->milestone_count + cut_count;
     const struct disk_moment **chosen = calloc((size_t)count, sizeof(void *));
@@ -242,18 +242,40 @@ void power_cuts_try(struct power_cuts *cuts, int cut_count, int image_count)
                                               : choose(cuts, i % 2);
     qsort(chosen, (size_t)count, sizeof *chosen, by_place);
     for (int i = 0; i < count; i++)
-        try_moment(cuts, chosen[i], image_count);
+        try_moment(cuts, chosen[i], is_thorough);
     free(chosen);
 }
 
-void power_cuts_try_all(struct power_cuts *cuts, int image_count)
+/* A new name is a promise that what it names is whole. */
+static void try_after(struct power_cuts *cuts, enum disk_change before,
+                      const struct disk_moment *moment, bool is_thorough)
+{
+    if (is_thorough) {
+        try_moment(cuts, moment, true);
+        return;
+    }
+    disk_advance(cuts->disk, moment->place);
+    try_image(cuts, moment,
+              before == DISK_RENAME
+                  ? DISK_NAMES_ONLY
+                  : DISK_ALL_DROPPED +
+                        (enum disk_style)rng_below(&cuts->rng, DISK_STYLE_COUNT - 1));
+    cuts->cut_count++;
+}
+
+void power_cuts_try_each(struct power_cuts *cuts, enum disk_change one,
+                         enum disk_change other, bool is_thorough)
 {
     int moment_count;
     const struct disk_moment *moments = disk_moments(cuts->disk, &moment_count);
 
-    for (int i = 0; i < moment_count; i++)
-        if (moments[i].place >= cuts->began_at && moments[i].change != DISK_ZERO)
-            try_moment(cuts, &moments[i], image_count);
+    for (int i = 1; i < moment_count; i++) {
+        enum disk_change before = moments[i - 1].change;
+
+        if (moments[i - 1].place >= cuts->began_at && before != DISK_ZERO &&
+            (is_thorough || before == one || before == other))
+            try_after(cuts, before, &moments[i], is_thorough);
+    }
 }
 
 int power_cuts_beginnings(const struct power_cuts *cuts, const char *name_end)

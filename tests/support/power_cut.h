@@ -7,7 +7,11 @@
 
 #include "support/disk_image.h"
 
-enum { POWER_FOLDER_BYTES = 1024, POWER_PATH_BYTES = 2048, POWER_MILESTONE_COUNT_MAX = 16 };
+enum {
+    POWER_FOLDER_BYTES = 1024,
+    POWER_PATH_BYTES = 2048,
+    POWER_MILESTONE_COUNT_MAX = 16
+};
 
 struct power_cuts {
     char *root;                      /* what is recorded: all below it */
@@ -41,13 +45,15 @@ int64_t power_cuts_milestone(struct power_cuts *cuts);
 /* The place behind all that was recorded until now; for a struct money_load. */
 int64_t power_cuts_place(void *cuts);
 
-/* Cut at so many recorded moments, half of them rare: entries that change, checkpoints, backups,
- * starts and ends; and at the milestones. At each all that is not sure is dropped once, then
- * whatever chance wants, then all is kept, then chance again: image_count disks. Prints each. */
-void power_cuts_try(struct power_cuts *cuts, int cut_count, int image_count);
+/* Cut at the milestones and at so many more moments, half of them rare: entries that change,
+ * checkpoints, backups, starts and ends. Two disks each: of what is not sure nothing is there, and
+ * what chance wants; is_thorough: and names without contents, and all. Prints each. */
+void power_cuts_try(struct power_cuts *cuts, int cut_count, bool is_thorough);
 
-/* The same at every moment but those of zeros written to make room. */
-void power_cuts_try_all(struct power_cuts *cuts, int image_count);
+/* One disk right after each change of one of two kinds; is_thorough: four at every moment but those
+ * of zeros written to make room. */
+void power_cuts_try_each(struct power_cuts *cuts, enum disk_change one,
+                         enum disk_change other, bool is_thorough);
 
 /* "power cuts, WHAT" and "disks started on, WHAT"; some of them lacked something. */
 void power_cuts_report(const struct power_cuts *cuts, const char *what);
