@@ -178,8 +178,9 @@ static enum status open_parts(struct service *service,
 
     snprintf(path, sizeof path, "%s/redress.db", settings->folder);
     rc = store_open(path, STORE_WRITER, &service->writer, was_created, err);
-    if (!rc && settings->has_keepers)
-        rc = store_wal_reserve(service->writer, WAL_RESERVED_BYTES, err);
+    if (!rc)
+        rc = store_wal_reserve(service->writer,
+                               settings->has_keepers ? WAL_RESERVED_BYTES : 0, err);
     if (!rc)
         rc = chance_secret(service->writer, service->draw_secret, err);
     if (!rc)
