@@ -196,8 +196,9 @@ static enum status open_parts(struct service *service,
     rc = store_open(path, STORE_WRITER, &service->writer, was_created, err);
     if (!rc)
         rc = check_recent(service->writer, err);
-    if (!rc && settings->has_keepers)
-        rc = store_wal_reserve(service->writer, WAL_RESERVED_BYTES, err);
+    if (!rc)
+        rc = store_wal_reserve(service->writer,
+                               settings->has_keepers ? WAL_RESERVED_BYTES : 0, err);
     if (!rc)
         rc = chance_secret(service->writer, service->draw_secret, err);
     if (!rc)
