@@ -15,6 +15,7 @@ enum {
 
 #define GAP_SMALL  5e-8 /* of the bound; not worth the time in a large problem */
 #define GAP_MIDDLE 4e-7 /* worth it, of one budget */
+#define GAP_NEAR   1e-5 /* moves and pairs did enough */
 #define GAP_LARGE  1e-4 /* one big action may be worth more */
 
 static enum status work_open(const struct allocation *problem,
@@ -34,11 +35,12 @@ static enum status work_open(const struct allocation *problem,
         .parents = calloc(budget_count, sizeof *work->parents),
         .chain = calloc(charge_count, sizeof *work->chain),
         .mus = calloc(cell_count, sizeof *work->mus),
+        .taken = calloc(cell_count, sizeof *work->taken),
         .lows = calloc(cell_count, sizeof *work->lows),
         .highs = calloc(cell_count, sizeof *work->highs),
     };
-    if (!work->rooms || !work->parents || !work->chain || !work->mus || !work->lows ||
-        !work->highs)
+    if (!work->rooms || !work->parents || !work->chain || !work->mus || !work->taken ||
+        !work->lows || !work->highs)
         return err_set(err, STATUS_EXHAUSTED, "no memory for %d budgets",
                        problem->budget_count);
     return tree_find(work, err);
@@ -51,6 +53,7 @@ static void work_close(struct work *work)
     free(work->parents);
     free(work->chain);
     free(work->mus);
+    free(work->taken);
     free(work->lows);
     free(work->highs);
 }
@@ -116,14 +119,26 @@ static bool is_close(const struct work *work, double gap)
     return gap_of(work) < fmax(1, gap * fabs(work->bound)); /* values are whole */
 }
 
-/* Moves and pairs of them first: where one budget is short and they leave much, a search. */
-static enum status improve_large(struct work *work, bool *is_exact, struct err *err)
+/* Moves and pairs of them; where that leaves much, many tie and no two moves make up for the rooms of
+ * several budgets: all are moved at once, then as before. */
+static enum status improve_moves(struct work *work, struct err *err)
 {
-    static const struct search_effort effort = {400, 60, false};
     enum status rc = STATUS_OK;
 
     if (!is_close(work, GAP_SMALL))
         rc = swap_improve(work, err);
+    if (rc || work->problem->budget_count < 2 || is_close(work, GAP_NEAR))
+        return rc;
+    rc = settle_improve(work, err);
+    return rc ? rc : swap_improve(work, err);
+}
+
+/* Where one budget is short and moves leave much, a search. */
+static enum status improve_large(struct work *work, bool *is_exact, struct err *err)
+{
+    static const struct search_effort effort = {400, 60, false};
+    enum status rc = improve_moves(work, err);
+
     if (!rc && work->problem->budget_count == 1 && !is_close(work, GAP_MIDDLE))
         rc = search_improve(work, &effort, is_exact, err);
     if (!rc && !is_close(work, GAP_LARGE))
@@ -138,7 +153,7 @@ static enum status improve(struct work *work, bool *is_exact, struct err *err)
 
     if (problem->starts[problem->request_count] > SMALL_ACTION_COUNT)
         return improve_large(work, is_exact, err);
-    rc = swap_improve(work, err);
+    rc = improve_moves(work, err);
     if (!rc)
         rc = search_small(work, is_exact, err);
     return rc;
@@ -199,6 +214,10 @@ enum status allocation_solve(const struct allocation *allocation,
         return rc;
     }
     rc = recover(&work, err);
+    if (!rc && !is_close(&work, GAP_SMALL)) {
+        rc = rooms_round(&work, err);
+        work.bound = prices_bound(&work);
+    }
     if (!rc)
         rc = improve(&work, &is_exact, err);
     if (!rc)

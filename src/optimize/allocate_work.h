@@ -35,6 +35,7 @@ struct work {
     __int128 *rooms;      /* (budget): limit - spend of the choices */
     double *prices;       /* (budget) */
     double *mus;          /* (cell): the sum of its budgets' prices */
+    int *taken;           /* (cell): the core's steps that a divisible choice takes */
     double *lows, *highs; /* (cell): the core's steps have slopes between */
     int *parents;         /* (budget): when budgets are nested, the next larger, or -1 */
     int *chain;           /* (cell_budgets): each cell's budgets, the largest first */
@@ -165,6 +166,12 @@ int64_t scan_same(struct work *work, int64_t *rest, __int128 *cell_costs);
 /* allocate_fix.c: a bracket of each cell's price from a sample; the requests that choose the same at both ends have their choice, the others are the core. Not done
  * when no bracket held. */
 enum status fix_and_solve(struct work *work, bool *is_done, struct err *err);
+
+/* allocate_units.c: take from each room what no choice can ever use, since all costs are multiples of
+ * some amount. Once. */
+enum status rooms_round(struct work *work, struct err *err);
+
+enum status settle_improve(struct work *work, struct err *err);
 
 /* The value of all choices. */
 __int128 choices_value(const struct work *work);
