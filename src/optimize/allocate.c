@@ -29,6 +29,7 @@ static enum status work_open(const struct allocation *problem,
     *work = (struct work){
         .problem = problem,
         .choices = result->choices,
+        .unit = 1,
         .prices = result->prices,
         .effort = problem->effort_max > 0 ? problem->effort_max / 2 : INT64_MAX,
         .rooms = calloc(budget_count, sizeof *work->rooms),
@@ -108,6 +109,11 @@ static enum status search_small(struct work *work, bool *is_exact, struct err *e
         {60000, INT32_MAX, true},
     };
     enum status rc = STATUS_OK;
+    if (getenv("BB") && work->problem->budget_count > 1) {
+        for (size_t i = 0; !rc && !*is_exact && i < 2; i++) rc = search_improve(work, &efforts[i], is_exact, err);
+        if (!rc && !*is_exact) rc = branch_improve(work, is_exact, err);
+        if (!getenv("BB2")) return rc;
+    }
 
     for (size_t i = 0; !rc && !*is_exact && i < sizeof efforts / sizeof *efforts; i++)
         rc = search_improve(work, &efforts[i], is_exact, err);

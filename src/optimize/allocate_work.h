@@ -41,6 +41,7 @@ struct work {
     int *chain;           /* (cell_budgets): each cell's budgets, the largest first */
     bool is_tree;
     double bound;
+    int64_t unit;           /* all values are multiples of it */
     __int128 outside_value; /* of the choices of those who are not of the core */
     int64_t effort;         /* left for better choices */
     struct core core;
@@ -170,6 +171,8 @@ enum status fix_and_solve(struct work *work, bool *is_done, struct err *err);
 /* allocate_units.c: take from each room what no choice can ever use, since all costs are multiples of
  * some amount. Once. */
 enum status rooms_round(struct work *work, struct err *err);
+
+enum status branch_improve(struct work *work, bool *is_exact, struct err *err);
 
 enum status settle_improve(struct work *work, struct err *err);
 

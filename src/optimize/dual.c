@@ -298,12 +298,14 @@ enum status dual_search_open(const struct dual_problem *problem, const double *p
         .effort = problem->effort_max > 0 ? problem->effort_max : INT64_MAX,
     };
     search->taken = calloc(cell_count + 1, sizeof *search->taken);
+    search->parts = calloc(cell_count + 1, sizeof *search->parts);
     search->from = calloc(cell_count + 1, sizeof *search->from);
     search->to = calloc(cell_count + 1, sizeof *search->to);
     search->rests = calloc(cell_count + 1, sizeof *search->rests);
     search->limits = calloc(budget_count + 1, sizeof *search->limits);
     if (!point_alloc(&search->here, budget_count, cell_count) ||
         !point_alloc(&search->trial, budget_count, cell_count) || !search->taken ||
+        !search->parts ||
         !search->from || !search->to || !search->rests || !search->limits ||
         !index_cells(search))
         return err_set(err, STATUS_EXHAUSTED, "no memory for the prices of %d budgets",
@@ -321,6 +323,7 @@ void dual_search_free(struct dual_search *search)
     free(search->budget_cells);
     free(search->budget_cell_starts);
     free(search->taken);
+    free(search->parts);
     free(search->from);
     free(search->to);
     free(search->rests);

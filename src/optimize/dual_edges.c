@@ -474,6 +474,27 @@ static bool descend(struct edges *edges)
     return false;
 }
 
+/* The choice that the rows stand for: of the increment of a row's cell as much as leaves no room. */
+static void take_divisible(struct edges *edges)
+{
+    struct dual_search *search = edges->search;
+    int n = edges->n;
+
+    take_gradient(edges);
+    for (int g = 0; g < edges->problem->cell_count; g++) {
+        search->taken[g] = edges->counts[g];
+        search->parts[g] = 0;
+    }
+    for (int row = 0; row < n; row++) {
+        double *part = &search->parts[edges->rows[row].index];
+
+        if (edges->rows[row].kind != ROW_STEP)
+            continue;
+        for (int b = 0; b < n; b++)
+            *part += edges->gradient[b] * edges->directions[(size_t)row * (size_t)n + (size_t)b];
+    }
+}
+
 enum status dual_descend_edges(struct dual_search *search, struct err *err)
 {
     struct edges edges = {.search = search, .problem = search->problem};
@@ -486,7 +507,8 @@ enum status dual_descend_edges(struct dual_search *search, struct err *err)
         for (int b = 0; b < edges.n; b++)
             search->trial.prices[b] = edges.prices[b];
         for (int g = 0; g < search->problem->cell_count; g++)
-            search->taken[g] = search->trial.counts[g] = edges.counts[g];
+            search->trial.counts[g] = edges.counts[g];
+        take_divisible(&edges);
         dual_evaluate(search, &search->trial);
         if (search->trial.bound < search->here.bound)
             dual_accept(search);
