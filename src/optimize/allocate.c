@@ -28,8 +28,8 @@ static enum status work_open(const struct allocation *problem,
 
     *work = (struct work){
         .problem = problem,
+        .bound_searched = INFINITY,
         .choices = result->choices,
-        .unit = 1,
         .prices = result->prices,
         .effort = problem->effort_max > 0 ? problem->effort_max / 2 : INT64_MAX,
         .rooms = calloc(budget_count, sizeof *work->rooms),
@@ -100,7 +100,8 @@ static double gap_of(const struct work *work)
     return work->bound - (double)choices_value(work);
 }
 
-/* Search small problems with more and more states until nothing better is possible. */
+/* Search small problems with more and more states until nothing better is possible. Where several
+ * budgets are short there are too many states: then node by node. */
 static enum status search_small(struct work *work, bool *is_exact, struct err *err)
 {
     static const struct search_effort efforts[] = {
@@ -108,15 +109,15 @@ static enum status search_small(struct work *work, bool *is_exact, struct err *e
         {4000, INT32_MAX, false},
         {60000, INT32_MAX, true},
     };
+    int count = sizeof efforts / sizeof *efforts;
     enum status rc = STATUS_OK;
-    if (getenv("BB") && work->problem->budget_count > 1) {
-        for (size_t i = 0; !rc && !*is_exact && i < 2; i++) rc = search_improve(work, &efforts[i], is_exact, err);
-        if (!rc && !*is_exact) rc = branch_improve(work, is_exact, err);
-        if (!getenv("BB2")) return rc;
-    }
 
-    for (size_t i = 0; !rc && !*is_exact && i < sizeof efforts / sizeof *efforts; i++)
-        rc = search_improve(work, &efforts[i], is_exact, err);
+    for (int i = 0; !rc && !*is_exact && i < count; i++) {
+        if (i == count - 1 && work->problem->budget_count > 1)
+            rc = branch_improve(work, is_exact, err);
+        if (!rc && !*is_exact)
+            rc = search_improve(work, &efforts[i], is_exact, err);
+    }
     return rc;
 }
 
@@ -199,10 +200,12 @@ static void judge(const struct work *work, bool is_exact,
 
     if ((__int128)value < result->value)
         value = nextafter(value, INFINITY);
-    result->bound = fmax(work->bound, value);
-    result->gap = result->bound != 0 ? (result->bound - value) / fabs(result->bound) : 0;
+    result->bound = fmax(fmin(work->bound, work->bound_searched), value);
     /* Values are whole: no room for one more. */
     result->is_exact = is_exact || (__int128)floor(result->bound) <= result->value;
+    if (result->is_exact)
+        result->bound = value;
+    result->gap = result->bound != 0 ? (result->bound - value) / fabs(result->bound) : 0;
 }
 
 enum status allocation_solve(const struct allocation *allocation,

@@ -40,8 +40,8 @@ struct work {
     int *parents;         /* (budget): when budgets are nested, the next larger, or -1 */
     int *chain;           /* (cell_budgets): each cell's budgets, the largest first */
     bool is_tree;
-    double bound;
-    int64_t unit;           /* all values are multiples of it */
+    double bound;           /* that of the prices */
+    double bound_searched;  /* no choice that the search has not seen is worth more */
     __int128 outside_value; /* of the choices of those who are not of the core */
     int64_t effort;         /* left for better choices */
     struct core core;
@@ -172,8 +172,12 @@ enum status fix_and_solve(struct work *work, bool *is_done, struct err *err);
  * some amount. Once. */
 enum status rooms_round(struct work *work, struct err *err);
 
+/* allocate_branch.c: the best choice of all, of several budgets, if the effort suffices: then sets
+ * *is_exact. If not, what was found, and a bound that leaves out what was looked at. */
 enum status branch_improve(struct work *work, bool *is_exact, struct err *err);
 
+/* allocate_settle.c: better choices where many lose little, all at once, so that no budget keeps room
+ * while another has too little. */
 enum status settle_improve(struct work *work, struct err *err);
 
 /* The value of all choices. */

@@ -305,9 +305,8 @@ enum status dual_search_open(const struct dual_problem *problem, const double *p
     search->limits = calloc(budget_count + 1, sizeof *search->limits);
     if (!point_alloc(&search->here, budget_count, cell_count) ||
         !point_alloc(&search->trial, budget_count, cell_count) || !search->taken ||
-        !search->parts ||
-        !search->from || !search->to || !search->rests || !search->limits ||
-        !index_cells(search))
+        !search->parts || !search->from || !search->to || !search->rests ||
+        !search->limits || !index_cells(search))
         return err_set(err, STATUS_EXHAUSTED, "no memory for the prices of %d budgets",
                        problem->budget_count);
     measure(search);

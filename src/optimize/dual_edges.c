@@ -491,7 +491,8 @@ static void take_divisible(struct edges *edges)
         if (edges->rows[row].kind != ROW_STEP)
             continue;
         for (int b = 0; b < n; b++)
-            *part += edges->gradient[b] * edges->directions[(size_t)row * (size_t)n + (size_t)b];
+            *part += edges->gradient[b] *
+                     edges->directions[(size_t)row * (size_t)n + (size_t)b];
     }
 }
 
