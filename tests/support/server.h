@@ -19,6 +19,11 @@ int program_run(const char *const *arguments, const char *input, char **output);
 int program_run_messages(const char *const *arguments, const char *input, char **output,
                          char **messages);
 
+/* Start "redress ARGUMENTS..." and do not wait; what it says is thrown away. -1 when it could not run.
+ * program_end: kill it with signal, unless that is 0, and wait; as program_run returns. */
+pid_t program_start(const char *const *arguments);
+int program_end(pid_t child, int signal);
+
 /* "redress demo --data folder". */
 bool demo_make(const char *folder);
 
@@ -31,9 +36,9 @@ char *demo_authorization(const char *folder, const char *role);
 json_t *demo_case(const char *folder);
 
 struct live_server {
-    pid_t pid;              /* 0: not running */
-    char listen[80];        /* "127.0.0.1:43121" */
-    char health_listen[80]; /* empty: health answers on listen */
+    pid_t pid;               /* 0: not running */
+    char listen[120];        /* "127.0.0.1:43121" */
+    char health_listen[120]; /* empty: health answers on listen */
 };
 
 /* "redress serve --data folder --listen 127.0.0.1:0 EXTRA...", and wait until /readyz says

@@ -1,6 +1,7 @@
 /* store_fixture.c - stores in folders that go away, and rows that are right. */
 #include "store_fixture.h"
 
+#include "base/file.h"
 #include "support/folder.h"
 
 #include <setjmp.h>
@@ -12,6 +13,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -181,18 +183,81 @@ enum status decide_once(struct store *store, struct budget *budget, int64_t numb
     return rc;
 }
 
+void schema_make(int schema, const char *path)
+{
+    char name[64], *sql, *message = NULL;
+    sqlite3 *db = NULL;
+    size_t bytes;
+
+    snprintf(name, sizeof name, "tests/golden/schema/%d.sql", schema);
+    if (file_read(name, SIZE_MAX, &sql, &bytes, NULL))
+        fail_msg("%s: every released schema has a fixture (scripts/schema-fixture)",
+                 name);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+        fail_msg("%s: %s", name, message);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    free(sql);
+}
+
+char *stored_answers(const char *path)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    char *text;
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db,
+                                        "SELECT group_concat(scope_key || ' ' || body, "
+                                        "char(10)) FROM answers",
+                                        -1, &statement, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    text = strdup((const char *)sqlite3_column_text(statement, 0));
+    sqlite3_finalize(statement);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return text;
+}
+
+/* The statements that make all triggers, or those that drop them; freed by the caller. */
+static char *trigger_sql(sqlite3 *db, const char *each)
+{
+    sqlite3_stmt *statement = NULL;
+    char query[160], *sql;
+
+    snprintf(query, sizeof query,
+             "SELECT group_concat(%s, ';') FROM sqlite_schema WHERE type = 'trigger'",
+             each);
+    assert_int_equal(sqlite3_prepare_v2(db, query, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    sql = sqlite3_mprintf("%s", sqlite3_column_text(statement, 0));
+    sqlite3_finalize(statement);
+    return sql;
+}
+
+static void must_run(sqlite3 *db, const char *sql)
+{
+    char *message = NULL;
+
+    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+        fail_msg("%s: %s", sql, message);
+}
+
 void tamper(const char *path, const char *sql)
 {
     sqlite3 *db = NULL;
-    char *message = NULL;
+    char *made, *dropped;
 
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    (void)sqlite3_exec(db,
-                       "DROP TRIGGER entries_no_update; DROP TRIGGER entries_no_delete;"
-                       "DROP TRIGGER audit_no_update; DROP TRIGGER audit_no_delete",
-                       NULL, NULL, NULL);
-    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
-        fail_msg("%s: %s", sql, message);
+    made = trigger_sql(db, "sql");
+    dropped = trigger_sql(db, "'DROP TRIGGER ' || name");
+    if (made)
+        must_run(db, dropped);
+    must_run(db, sql);
+    if (made)
+        must_run(db, made);
+    sqlite3_free(made);
+    sqlite3_free(dropped);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 

@@ -44,9 +44,16 @@ enum status budget_move(struct store *store, struct budget *budget, enum entry_k
 enum status decide_once(struct store *store, struct budget *budget, int64_t number,
                         int64_t amount, struct decision_row *row, struct err *err);
 
-/* Run SQL on the file through a plain connection, as somebody who tampers would, with the
- * triggers that guard it dropped and checks ignored. */
+/* Run SQL on the file through a plain connection, as somebody who tampers would: the triggers that
+ * guard it are dropped before and made again afterwards. */
 void tamper(const char *path, const char *sql);
+
+/* Make the database at path as a program of that released schema left it (tests/golden/schema; the
+ * test runs in the root of the sources). */
+void schema_make(int schema, const char *path);
+
+/* The answers in a database of any schema, and their keys, as one text; freed by the caller. */
+char *stored_answers(const char *path);
 
 /* REDRESS_SEED or the time; printed. */
 uint64_t seed_print(const char *test);
