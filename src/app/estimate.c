@@ -7,6 +7,8 @@ int command_estimate(int argc, char **argv)
 {
     static const struct command commands[] = {
         {"ate", "The average effect of a treatment", .run = command_estimate_ate},
+        {"iv", "The effect of a treatment through instruments",
+         .run = command_estimate_iv},
         {0},
     };
 
