@@ -1,8 +1,8 @@
 #include "app/control.h"
 
 #include "base/file.h"
+#include "json/tree.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,8 +63,12 @@ enum status control_read(const char *folder, struct control *control, struct err
     rc = file_read(path, CONTROL_BYTES_MAX, &text, &bytes, err);
     if (rc)
         return rc;
-    root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, NULL);
+    if (json_tree_read(text, bytes, JSON_REJECT_DUPLICATES, &root, NULL, NULL) ==
+        STATUS_EXHAUSTED)
+        rc = err_set(err, STATUS_EXHAUSTED, "no memory to read '%s'", path);
     free(text);
+    if (rc)
+        return rc;
     if (json_unpack(root, "{s:s, s:s, s:I}", "listen", &listen, "key", &key, "pid",
                     &pid) != 0 ||
         !text_copy(text_of(listen), control->listen, sizeof control->listen) ||

@@ -3,6 +3,7 @@
 #include "base/money.h"
 #include "decide/form.h"
 #include "decide/lists.h"
+#include "json/tree.h"
 #include "policy/case.h"
 
 #include <stdlib.h>
@@ -143,12 +144,13 @@ static bool copy_scope(const struct scope *scope, struct budget *said)
 static enum status read_scope(struct form *form, struct arena *arena, struct budget *said)
 {
     json_t *member = json_object_get(form->root, "scope");
-    char *text = json_dumps(member, JSON_COMPACT | JSON_ENCODE_ANY);
     struct scope scope;
-    enum status rc;
+    char *text;
+    enum status rc =
+        json_tree_write(member, JSON_COMPACT | JSON_ENCODE_ANY, &text, form->err);
 
-    if (!text)
-        return err_set(form->err, STATUS_EXHAUSTED, "no memory for a scope");
+    if (rc)
+        return rc;
     rc = scope_decode(text_of(text), "/scope", arena, &scope, form->err);
     free(text);
     if (rc == STATUS_INVALID)

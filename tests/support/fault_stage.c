@@ -1,0 +1,330 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "support/fault_stage.h"
+#include "support/folder.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct fault_stage stage;
+
+enum { END_MS = 10000, RECOVER_COUNT_MAX = 400, RECOVER_PAUSE_US = 25000 };
+
+#define CASE  "<case>"
+#define CASES "<cases>"
+
+const struct operation operations[] = {
+    {"decide", "POST", "/v1/decisions", CASE, 201, false},
+    {"settle", "POST", "/v1/decisions/%s/settle", "{\"amount\": 100}", 200, false},
+    {"release", "POST", "/v1/decisions/%s/release", "{\"reason_code\": \"x\"}", 200,
+     false},
+    {"override", "POST", "/v1/decisions/%s/override",
+     "{\"amount\": 300, \"reason_code\": \"x\", \"note\": \"n\"}", 201, false},
+    {"batch", "POST", "/v1/decision-batches", CASES, 201, false},
+    {"limit", "PUT", "/v1/budgets/bud_us_ca_late",
+     "{\"scope\": {\"market\": \"us-ca\", \"issue\": \"late_delivery\"}, "
+     "\"limit\": 900000001}",
+     200, false},
+    {"adjust", "POST", "/v1/budgets/bud_us_ca_late/adjustments",
+     "{\"amount\": 1, \"reason_code\": \"x\", \"note\": \"n\"}", 201, false},
+    {"policy", "PUT", "/v1/policies/spare",
+     "{\"currency\": \"USD\", \"scope\": {\"market\": \"nowhere\"}, "
+     "\"menu\": {\"amounts\": [500, 1000]}, \"caps\": [{\"order_share\": 1}]}",
+     200, false},
+    {"push", "POST", "/v1/models/m/versions",
+     "{\"manifest\": {\"format\": \"redress-bundle/1\", \"name\": \"m\","
+     " \"kind\": \"effect\", \"learner\": \"effect\","
+     " \"features\": [{\"name\": \"need\", \"type\": \"float\"}],"
+     " \"arms\": [{\"name\": \"a500\", \"dose\": 500}],"
+     " \"components\": [{\"role\": \"tau\", \"arm\": \"a500\","
+     " \"file\": \"a500.json\"}],"
+     " \"examples\": {\"rows\": [[2]], \"effects\": [[4]]}},"
+     " \"files\": {\"a500.json\": {\"json\": {\"format\": \"redress-linear/1\","
+     " \"weights\": [2], \"intercept\": 0}}}}",
+     201, false},
+    {"key", "POST", "/v1/api-keys", "{\"name\": \"n\", \"scopes\": [\"read\"]}", 201,
+     true},
+    {"budgets", "GET", "/v1/budgets", NULL, 200, false},
+    {"budget", "GET", "/v1/budgets/bud_us_ca_late", NULL, 200, false},
+    {"decisions", "GET", "/v1/decisions?limit=20&order=asc", NULL, 200, false},
+    {"entries", "GET", "/v1/ledger-entries?limit=20", NULL, 200, false},
+    {"events", "GET", "/v1/audit-events?limit=20", NULL, 200, false},
+    {"policies", "GET", "/v1/policies/goodwill", NULL, 200, false},
+    {"models", "GET", "/v1/models/credit_uplift/versions/1", NULL, 200, false},
+    {"replay", "POST", "/v1/decisions/%s/replay", NULL, 200, false},
+};
+const int operation_count = sizeof operations / sizeof operations[0];
+
+/* --- requests --------------------------------------------------------------------------------- */
+
+static json_t *case_make(long number, int index)
+{
+    static const char *const names[] = {"case_id", "customer_id", "order_id"};
+    json_t *asked = demo_case(stage.folder);
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        json_object_set_new(asked, names[i], json_sprintf("x_%ld_%d", number, index));
+    return asked;
+}
+
+static char *body_make(const char *body, long number)
+{
+    json_t *root;
+    char *text;
+
+    if (!body || (strcmp(body, CASE) != 0 && strcmp(body, CASES) != 0))
+        return body ? strdup(body) : NULL;
+    if (strcmp(body, CASE) == 0)
+        root = case_make(number, 0);
+    else
+        root = json_pack("{s:[o,o,o]}", "cases", case_make(number, 0),
+                         case_make(number, 1), case_make(number, 2));
+    text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    json_decref(root);
+    return text;
+}
+
+static void hold_one(void)
+{
+    struct request request = request_make(&operations[0]);
+    struct live_reply reply = request_insist(&request);
+
+    assert_string_equal(reply_text(&reply, "status"), "held");
+    snprintf(stage.decision, sizeof stage.decision, "%s", reply_text(&reply, "id"));
+    live_reply_free(&reply);
+    request_free(&request);
+}
+
+struct request request_make(const struct operation *operation)
+{
+    struct request request = {.operation = operation};
+    const char *mark = strstr(operation->path, "%s");
+
+    if (mark)
+        hold_one();
+    request.body = body_make(operation->body, stage.number);
+    if (mark)
+        snprintf(request.path, sizeof request.path, "%.*s%s%s",
+                 (int)(mark - operation->path), operation->path, stage.decision,
+                 mark + 2);
+    else
+        snprintf(request.path, sizeof request.path, "%s", operation->path);
+    snprintf(request.key, sizeof request.key, "f-%ld", stage.number++);
+    return request;
+}
+
+void request_free(struct request *request)
+{
+    free(request->body);
+    request->body = NULL;
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool send_as(const char *authorization, const struct request *request,
+                    struct live_reply *reply)
+{
+    bool is_put = strcmp(request->operation->method, "PUT") == 0;
+    bool is_get = strcmp(request->operation->method, "GET") == 0;
+    const struct live_request sent = {.method = request->operation->method,
+                                      .path = request->path,
+                                      .authorization = authorization,
+                                      .key = is_get ? NULL : request->key,
+                                      .if_match = is_put ? "*" : NULL,
+                                      .body = request->body};
+    int64_t start_ms = now_ms();
+    bool is_answered = live_call(stage.client, &sent, reply);
+
+    if (!is_answered && now_ms() - start_ms >= HTTP_CLIENT_TIMEOUT_S * 900)
+        fail_msg("%s: no answer in %d s", request->operation->name,
+                 HTTP_CLIENT_TIMEOUT_S);
+    return is_answered;
+}
+
+bool request_send(const struct request *request, struct live_reply *reply)
+{
+    return send_as(stage.admin, request, reply);
+}
+
+bool answer_judge(const struct request *request, const struct live_reply *reply,
+                  const char *what)
+{
+    int status = reply->response.status;
+
+    if (status == request->operation->status) {
+        if (!reply->json)
+            fail_msg("%s: %d, but no JSON: %s", what, status, reply->response.body);
+        return true;
+    }
+    if (status != 503 || !http_response_header(&reply->response, "Retry-After") ||
+        (reply->json && !*reply_text(reply, "code")))
+        fail_msg("%s: %d %s", what, status, reply->response.body);
+    return false;
+}
+
+struct live_reply request_insist(const struct request *request)
+{
+    struct live_reply reply;
+
+    for (int i = 0; i < RECOVER_COUNT_MAX; i++) {
+        if (request_send(request, &reply)) {
+            if (reply.response.status == request->operation->status)
+                return reply;
+            if (reply.response.status != 503 && reply.response.status != 409)
+                fail_msg("%s again: %d %s", request->operation->name,
+                         reply.response.status, reply.response.body);
+            live_reply_free(&reply);
+        }
+        stage_recover(request->operation->name);
+    }
+    fail_msg("%s cannot be done any more", request->operation->name);
+    return reply;
+}
+
+/* --- the server ------------------------------------------------------------------------------- */
+
+void stage_start_with(const char *const *extra)
+{
+    fault_plan_preload(true);
+    if (!live_server_start(stage.folder, extra, &stage.server))
+        fail_msg("the server does not start");
+    fault_plan_preload(false);
+    http_client_close(stage.client);
+    stage.client = http_client_open(stage.server.listen);
+}
+
+void stage_start(void)
+{
+    stage_start_with(NULL);
+}
+
+static void give_room(void)
+{
+    static const char *const ids[] = {"bud_us_ca_late", "bud_all"};
+    struct request request = {
+        .operation = &(const struct operation){"room", "PUT", "", NULL, 200, false}};
+
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        struct live_reply reply;
+
+        snprintf(request.path, sizeof request.path, "/v1/budgets/%s", ids[i]);
+        snprintf(request.key, sizeof request.key, "room-%zu", i);
+        request.body = strdup("{\"limit\": 900000000}");
+        if (!request_send(&request, &reply))
+            fail_msg("no answer");
+        assert_int_equal(reply.response.status, 200);
+        live_reply_free(&reply);
+        request_free(&request);
+    }
+}
+
+void stage_open(const char *under)
+{
+    if (under)
+        assert_true(asprintf(&stage.folder, "%s/data", under) > 0);
+    else
+        stage.folder = folder_temporary();
+    assert_true(demo_make(stage.folder));
+    stage.admin = demo_authorization(stage.folder, "admin");
+    stage.plan = fault_plan_make(stage.folder);
+    assert_non_null(stage.plan);
+    stage_start();
+    give_room();
+}
+
+void stage_close(void)
+{
+    if (stage.server.pid)
+        assert_int_equal(live_server_stop(&stage.server), 0);
+    stage_check("at the end");
+    http_client_close(stage.client);
+    free(stage.admin);
+    free(stage.folder);
+}
+
+static bool is_well(void)
+{
+    struct http_client *client = http_client_open(stage.server.health_listen);
+    struct http_response response = {0};
+    bool is_answered = http_call(client, "GET", "/readyz", NULL, NULL, 0, &response);
+    bool is_well = is_answered && response.status == 200;
+
+    http_response_free(&response);
+    http_client_close(client);
+    return is_well;
+}
+
+bool stage_recover(const char *what)
+{
+    int code;
+
+    if (!live_server_ended(&stage.server, 0, &code)) {
+        if (is_well())
+            return false;
+        if (!live_server_ended(&stage.server, END_MS, &code)) {
+            if (is_well())
+                return false;
+            fail_msg("%s: neither ready nor gone", what);
+        }
+    }
+    if (code != 1)
+        fail_msg("%s: the server ended with %d", what, code);
+    stage.restart_count++;
+    stage_start();
+    return true;
+}
+
+/* --- what is there ---------------------------------------------------------------------------- */
+
+char *money_read(void)
+{
+    static const struct operation list = {"money", "GET", "/v1/budgets?limit=200",
+                                          NULL,    200,   false};
+    struct request request = {.operation = &list, .path = "/v1/budgets?limit=200"};
+    struct live_reply reply = request_insist(&request);
+    char *text = strdup("");
+    json_t *budget;
+    size_t index;
+
+    json_array_foreach(json_object_get(reply.json, "data"), index, budget)
+    {
+        const char *id;
+        json_int_t limit, held, spent, unfunded;
+        char *longer;
+
+        assert_int_equal(json_unpack(budget, "{s:s, s:I, s:I, s:I, s:I}", "id", &id,
+                                     "limit", &limit, "held", &held, "spent", &spent,
+                                     "unfunded", &unfunded),
+                         0);
+        assert_true(held + spent <= limit);
+        assert_true(asprintf(&longer, "%s%s %lld %lld %lld %lld\n", text, id, limit, held,
+                             spent, unfunded) > 0);
+        free(text);
+        text = longer;
+    }
+    live_reply_free(&reply);
+    return text;
+}
+
+void stage_check(const char *what)
+{
+    const char *const arguments[] = {"db", "check", "--data", stage.folder, NULL};
+    char *output;
+
+    if (program_run(arguments, NULL, &output) != 0)
+        fail_msg("%s: %s", what, output);
+    free(output);
+}
