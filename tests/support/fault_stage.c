@@ -19,6 +19,9 @@ enum { END_MS = 10000, RECOVER_COUNT_MAX = 400, RECOVER_PAUSE_US = 25000 };
 
 #define CASE  "<case>"
 #define CASES "<cases>"
+#define SPARE_POLICY                                                                     \
+    "{\"currency\": \"USD\", \"scope\": {\"market\": \"nowhere\"}, "                     \
+    "\"menu\": {\"amounts\": [500, 1000]}, \"caps\": [{\"order_share\": 1}]}"
 
 const struct operation operations[] = {
     {"decide", "POST", "/v1/decisions", CASE, 201, false},
@@ -34,13 +37,10 @@ const struct operation operations[] = {
      200, false},
     {"adjust", "POST", "/v1/budgets/bud_us_ca_late/adjustments",
      "{\"amount\": 1, \"reason_code\": \"x\", \"note\": \"n\"}", 201, false},
-    {"policy", "PUT", "/v1/policies/spare",
-     "{\"currency\": \"USD\", \"scope\": {\"market\": \"nowhere\"}, "
-     "\"menu\": {\"amounts\": [500, 1000]}, \"caps\": [{\"order_share\": 1}]}",
-     200, false},
+    {"policy", "PUT", "/v1/policies/spare", SPARE_POLICY, 200, false},
     {"push", "POST", "/v1/models/m/versions",
      "{\"manifest\": {\"format\": \"redress-bundle/1\", \"name\": \"m\","
-     " \"kind\": \"effect\", \"learner\": \"effect\","
+     " \"kind\": \"effect\", \"metadata\": {\"number\": <number>},"
      " \"features\": [{\"name\": \"need\", \"type\": \"float\"}],"
      " \"arms\": [{\"name\": \"a500\", \"dose\": 500}],"
      " \"components\": [{\"role\": \"tau\", \"arm\": \"a500\","
@@ -74,13 +74,27 @@ static json_t *case_make(long number, int index)
     return asked;
 }
 
+/* The text with the number in place of its mark, if it has one. */
+static char *numbered(const char *body, long number)
+{
+    static const char mark[] = "<number>";
+    const char *at = strstr(body, mark);
+    char *text = NULL;
+
+    if (!at)
+        return strdup(body);
+    assert_true(asprintf(&text, "%.*s%ld%s", (int)(at - body), body, number,
+                         at + sizeof mark - 1) > 0);
+    return text;
+}
+
 static char *body_make(const char *body, long number)
 {
     json_t *root;
     char *text;
 
     if (!body || (strcmp(body, CASE) != 0 && strcmp(body, CASES) != 0))
-        return body ? strdup(body) : NULL;
+        return body ? numbered(body, number) : NULL;
     if (strcmp(body, CASE) == 0)
         root = case_make(number, 0);
     else
@@ -211,24 +225,26 @@ void stage_start(void)
     stage_start_with(NULL);
 }
 
-static void give_room(void)
+static void put(const char *path, const char *if_match, const char *body)
 {
-    static const char *const ids[] = {"bud_us_ca_late", "bud_all"};
-    struct request request = {
-        .operation = &(const struct operation){"room", "PUT", "", NULL, 200, false}};
+    struct live_reply reply =
+        live_ask(stage.client, &(struct live_request){.method = "PUT",
+                                                      .path = path,
+                                                      .authorization = stage.admin,
+                                                      .if_match = if_match,
+                                                      .body = body});
 
-    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
-        struct live_reply reply;
+    if (reply.response.status / 100 != 2)
+        fail_msg("%s: %d %s", path, reply.response.status, reply.response.body);
+    live_reply_free(&reply);
+}
 
-        snprintf(request.path, sizeof request.path, "/v1/budgets/%s", ids[i]);
-        snprintf(request.key, sizeof request.key, "room-%zu", i);
-        request.body = strdup("{\"limit\": 900000000}");
-        if (!request_send(&request, &reply))
-            fail_msg("no answer");
-        assert_int_equal(reply.response.status, 200);
-        live_reply_free(&reply);
-        request_free(&request);
-    }
+/* Room in the budgets, and the policy that is changed. */
+static void furnish(void)
+{
+    put("/v1/budgets/bud_us_ca_late", "*", "{\"limit\": 900000000}");
+    put("/v1/budgets/bud_all", "*", "{\"limit\": 900000000}");
+    put("/v1/policies/spare", NULL, SPARE_POLICY);
 }
 
 void stage_open(const char *under)
@@ -242,7 +258,7 @@ void stage_open(const char *under)
     stage.plan = fault_plan_make(stage.folder);
     assert_non_null(stage.plan);
     stage_start();
-    give_room();
+    furnish();
 }
 
 void stage_close(void)
