@@ -230,6 +230,10 @@ $(UNIT) $(INTEGRATION) $(TORTURE): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
 
+# Memory that fails when a test says so.
+$(BUILD)/tests/unit/test_memory_faults: LDFLAGS_ALL += $(foreach name,malloc calloc realloc \
+	reallocarray aligned_alloc strdup,-Wl$(comma)--wrap=$(name))
+
 # It stands for the API of the library.
 $(BUILD)/tests/unit/test_server $(BUILD)/tests/unit/test_server_life: \
 	$(BUILD)/tests/unit/server_stage.o

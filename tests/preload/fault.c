@@ -72,8 +72,8 @@ static bool strikes_fd(enum call_kind kind, int fd, int error)
     if (!is_armed(kind))
         return false;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    bytes = readlink(link, path, sizeof path - 1);
-    path[bytes > 0 ? bytes : 0] = '\0';
+    bytes = readlink(link, path, sizeof path - 2);
+    strcpy(path + (bytes > 0 ? bytes : 0), "$");
     return strikes(kind, path, error);
 }
 

@@ -31,7 +31,8 @@ struct fault_plan {
     atomic_int kind; /* enum call_kind */
     atomic_long nth; /* from 1 */
     atomic_bool is_lasting;
-    char path[FAULT_PATH_BYTES];          /* calls on files whose path has this in it */
+    char path[FAULT_PATH_BYTES]; /* calls on files whose path has this in it; an open
+                                             file's path ends with '$' */
     atomic_long call_count, struck_count; /* since it was armed */
 };
 

@@ -163,7 +163,7 @@ static bool send_as(const char *authorization, const struct request *request,
     bool is_answered = live_call(stage.client, &sent, reply);
 
     if (!is_answered && now_ms() - start_ms >= HTTP_CLIENT_TIMEOUT_S * 900)
-        fail_msg("%s: no answer in %d s", request->operation->name,
+        fail_msg("%s: no answer to %s in %d s", stage.what, request->operation->name,
                  HTTP_CLIENT_TIMEOUT_S);
     return is_answered;
 }
@@ -173,19 +173,18 @@ bool request_send(const struct request *request, struct live_reply *reply)
     return send_as(stage.admin, request, reply);
 }
 
-bool answer_judge(const struct request *request, const struct live_reply *reply,
-                  const char *what)
+bool answer_judge(const struct request *request, const struct live_reply *reply)
 {
     int status = reply->response.status;
 
     if (status == request->operation->status) {
         if (!reply->json)
-            fail_msg("%s: %d, but no JSON: %s", what, status, reply->response.body);
+            fail_msg("%s: %d, but no JSON: %s", stage.what, status, reply->response.body);
         return true;
     }
     if (status != 503 || !http_response_header(&reply->response, "Retry-After") ||
         (reply->json && !*reply_text(reply, "code")))
-        fail_msg("%s: %d %s", what, status, reply->response.body);
+        fail_msg("%s: %d %s", stage.what, status, reply->response.body);
     return false;
 }
 
@@ -198,13 +197,13 @@ struct live_reply request_insist(const struct request *request)
             if (reply.response.status == request->operation->status)
                 return reply;
             if (reply.response.status != 503 && reply.response.status != 409)
-                fail_msg("%s again: %d %s", request->operation->name,
+                fail_msg("%s, %s again: %d %s", stage.what, request->operation->name,
                          reply.response.status, reply.response.body);
             live_reply_free(&reply);
         }
-        stage_recover(request->operation->name);
+        stage_recover();
     }
-    fail_msg("%s cannot be done any more", request->operation->name);
+    fail_msg("%s: %s cannot be done any more", stage.what, request->operation->name);
     return reply;
 }
 
@@ -265,7 +264,7 @@ void stage_close(void)
 {
     if (stage.server.pid)
         assert_int_equal(live_server_stop(&stage.server), 0);
-    stage_check("at the end");
+    stage_check();
     http_client_close(stage.client);
     free(stage.admin);
     free(stage.folder);
@@ -283,7 +282,7 @@ static bool is_well(void)
     return is_well;
 }
 
-bool stage_recover(const char *what)
+bool stage_recover(void)
 {
     int code;
 
@@ -293,11 +292,11 @@ bool stage_recover(const char *what)
         if (!live_server_ended(&stage.server, END_MS, &code)) {
             if (is_well())
                 return false;
-            fail_msg("%s: neither ready nor gone", what);
+            fail_msg("%s: neither ready nor gone", stage.what);
         }
     }
     if (code != 1)
-        fail_msg("%s: the server ended with %d", what, code);
+        fail_msg("%s: the server ended with %d", stage.what, code);
     stage.restart_count++;
     stage_start();
     return true;
@@ -335,12 +334,12 @@ char *money_read(void)
     return text;
 }
 
-void stage_check(const char *what)
+void stage_check(void)
 {
     const char *const arguments[] = {"db", "check", "--data", stage.folder, NULL};
     char *output;
 
     if (program_run(arguments, NULL, &output) != 0)
-        fail_msg("%s: %s", what, output);
+        fail_msg("%s: %s", stage.what, output);
     free(output);
 }

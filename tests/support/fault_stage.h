@@ -20,6 +20,7 @@ struct fault_stage {
     long number;        /* of the next request: makes its keys and customers */
     long restart_count; /* of servers that ended by themselves */
     char decision[64];  /* the last one that was held */
+    char what[120];     /* is being tried: for messages */
 };
 
 extern struct fault_stage stage;
@@ -61,17 +62,16 @@ bool request_send(const struct request *request, struct live_reply *reply);
 struct live_reply request_insist(const struct request *request);
 
 /* An answer is the one of the operation, or a clean 503. Returns whether it is done. */
-bool answer_judge(const struct request *request, const struct live_reply *reply,
-                  const char *what);
+bool answer_judge(const struct request *request, const struct live_reply *reply);
 
 /* Once nothing fails any more: the server is well, or has ended with 1 and is started again.
  * Returns whether it had ended. */
-bool stage_recover(const char *what);
+bool stage_recover(void);
 
 /* The balances of all budgets as one text, which the caller frees. */
 char *money_read(void);
 
 /* "redress db check" finds nothing. The server may run. */
-void stage_check(const char *what);
+void stage_check(void);
 
 #endif
