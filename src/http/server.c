@@ -87,14 +87,19 @@ static void call_give(struct call *call)
 
 static enum MHD_Result send_reply(struct call *call)
 {
-    const struct server *server = call->server;
+    struct server *server = call->server;
 
     if (atomic_load(&server->is_draining))
         call->must_close = true;
     watch_set(call->watch,
               server->deadline_us + (int64_t)call->exchange.reply.body.bytes * SECOND_US /
                                         REPLY_BYTES_PER_S_MIN);
-    return call_reply(call);
+    if (call_reply(call) == MHD_YES)
+        return MHD_YES;
+    /* What was done is done: asked again with the same key, it is answered. To be told nothing would
+     * be worse, since the library does not hang up before the connection's next event. */
+    call->exchange.reply = (struct reply){.status = 503};
+    return MHD_queue_response(call->connection, 503, server->no_memory);
 }
 
 /* Refused by its head: nothing that follows on this connection can be trusted. */

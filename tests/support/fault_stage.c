@@ -215,6 +215,11 @@ void stage_start_with(const char *const *extra)
     if (!live_server_start(stage.folder, extra, &stage.server))
         fail_msg("the server does not start");
     fault_plan_preload(false);
+    stage_meet();
+}
+
+void stage_meet(void)
+{
     http_client_close(stage.client);
     stage.client = http_client_open(stage.server.listen);
 }

@@ -34,6 +34,9 @@ void stage_close(void);
 void stage_start(void);
 void stage_start_with(const char *const *extra);
 
+/* Speak to the server of the stage, which somebody else has started. */
+void stage_meet(void);
+
 /* What can be asked for. */
 struct operation {
     const char *name, *method, *path; /* in path %s stands for a held decision */

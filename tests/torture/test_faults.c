@@ -15,6 +15,8 @@
 #include "support/torture.h"
 
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +24,7 @@
 
 enum {
     NTH_NEVER = 1000000000,
+    OUTAGE_MS = 200,
     QUICK_COUNT = 60,   /* trials of the quick form, */
     QUICK_SECONDS = 5,  /* which begins none after so many */
     RESTART_EVERY = 64, /* trials, after which all that was said is asked for again */
@@ -117,18 +120,38 @@ static void see_that_nothing_is_done(void)
     stage_start();
 }
 
+/* The library's loop needs memory to wait for sockets: without any nothing is answered, until there
+ * is some again. */
+static void *give_memory_back(void *argument)
+{
+    const atomic_bool *is_answered = argument;
+
+    for (int i = 0; i < OUTAGE_MS && !atomic_load(is_answered); i++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    fault_plan_disarm(stage.plan);
+    return NULL;
+}
+
 /* Send it under the fault. Returns what was answered when it was done, else NULL. */
 static char *suffer(const struct trial *trial, const struct request *request,
                     long *struck_count)
 {
     struct live_reply reply;
     char *answer = NULL;
+    atomic_bool is_answered = false;
+    pthread_t thread;
 
     fault_plan_arm(stage.plan, trial->kind, trial->nth, trial->is_lasting,
                    trial->kind == CALL_OPEN ? "/" : stage.folder);
+    if (trial->kind == CALL_MEMORY && trial->is_lasting)
+        assert_int_equal(pthread_create(&thread, NULL, give_memory_back, &is_answered),
+                         0);
     if (request_send(request, &reply) && answer_judge(request, &reply))
         answer = strdup(reply.response.body);
     live_reply_free(&reply);
+    atomic_store(&is_answered, true);
+    if (trial->kind == CALL_MEMORY && trial->is_lasting)
+        pthread_join(thread, NULL);
     if (trial->kind != CALL_MEMORY && !health_answers() &&
         !live_server_ended(&stage.server, 1000, &(int){0}))
         fail_msg("%s: no health", stage.what);

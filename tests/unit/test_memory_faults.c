@@ -12,6 +12,7 @@
 #include "app/settings.h"
 #include "app/simulate.h"
 #include "base/file.h"
+#include "base/zone_table.h"
 #include "infer/engine.h"
 #include "infer/scorer.h"
 #include "json/tree.h"
@@ -152,6 +153,19 @@ static enum status read_case(const struct given *given, double *sum, struct err 
     return rc;
 }
 
+static enum status read_zone(const struct given *given, double *sum, struct err *err)
+{
+    struct zone_table table;
+    enum status rc =
+        zone_table_read((struct text){given->bytes, given->count}, &table, err);
+
+    if (rc)
+        return rc;
+    *sum = (double)zone_table_offset(&table, 0);
+    zone_table_free(&table);
+    return STATUS_OK;
+}
+
 static char *no_variable(const char *name)
 {
     (void)name;
@@ -282,12 +296,19 @@ static void every_reader_says_that_memory_lacks(void **state)
         reader *read;
         const char *folder;
     } readers[] = {
-        {read_tree, CORPUS "policy"},       {read_tree, CORPUS "json"},
-        {read_bundle, CORPUS "bundle"},     {read_model, CORPUS "bundle"},
-        {read_xgboost, CORPUS "xgboost"},   {read_xgboost, CORPUS "ubj"},
-        {read_lightgbm, CORPUS "lightgbm"}, {read_catboost, CORPUS "catboost"},
-        {read_policy, CORPUS "policy"},     {read_case, CORPUS "case"},
-        {read_instance, CORPUS "instance"}, {read_stream, CORPUS "simulation"},
+        {read_tree, CORPUS "policy"},
+        {read_tree, CORPUS "json"},
+        {read_bundle, CORPUS "bundle"},
+        {read_model, CORPUS "bundle"},
+        {read_xgboost, CORPUS "xgboost"},
+        {read_xgboost, CORPUS "ubj"},
+        {read_lightgbm, CORPUS "lightgbm"},
+        {read_catboost, CORPUS "catboost"},
+        {read_policy, CORPUS "policy"},
+        {read_case, CORPUS "case"},
+        {read_instance, CORPUS "instance"},
+        {read_stream, CORPUS "simulation"},
+        {read_zone, "/usr/share/zoneinfo/Australia"},
     };
 
     (void)state;
