@@ -32,7 +32,6 @@ void stage_close(void);
 
 /* Start the server with the library in it, but nothing armed. */
 void stage_start(void);
-void stage_start_with(const char *const *extra);
 
 /* Speak to the server of the stage, which somebody else has started. */
 void stage_meet(void);

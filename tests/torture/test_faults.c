@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/rng.h"
 #include "support/fault_stage.h"
 #include "support/store_fixture.h"
@@ -126,7 +127,9 @@ static void *give_memory_back(void *argument)
 {
     const atomic_bool *is_answered = argument;
 
-    for (int i = 0; i < OUTAGE_MS && !atomic_load(is_answered); i++)
+    int64_t end_us = clock_monotonic_us(&system_clock) + OUTAGE_MS * 1000;
+
+    while (clock_monotonic_us(&system_clock) < end_us && !atomic_load(is_answered))
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     fault_plan_disarm(stage.plan);
     return NULL;
