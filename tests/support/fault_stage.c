@@ -282,6 +282,7 @@ void stage_close(void)
     http_client_close(stage.client);
     free(stage.admin);
     free(stage.folder);
+    stage = (struct fault_stage){0};
 }
 
 static bool is_well(void)

@@ -110,7 +110,7 @@ static void fill_disk(const char *disk)
     for (int i = 0; i < 20; i++)
         assert_true(decide());
     fill(ballast);
-    (void)decide_without_room((int)torture_count(200, 3000));
+    (void)decide_without_room((int)torture_count(200, ANSWER_COUNT_MAX));
     /* A start without room comes up or ends with 1. */
     if (stage.server.pid)
         live_server_kill(&stage.server);
