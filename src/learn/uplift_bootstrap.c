@@ -2,6 +2,7 @@
 #include "learn/uplift_walk.h"
 
 #include "base/rng.h"
+#include "learn/percentile.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -19,26 +20,6 @@ static_assert(sizeof(struct resample) % sizeof(double) == 0, "only doubles are i
 static_assert(sizeof(struct uplift_intervals) == 2 * sizeof(struct resample),
               "an interval for each number of a resample");
 
-static int double_compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* Between the two order statistics beside it, linearly. */
-static double percentile(const double *sorted, int count, double share)
-{
-    double place = share * (count - 1);
-    int below = (int)place;
-
-    if (count == 0)
-        return NAN;
-    return below + 1 < count
-               ? sorted[below] + (place - below) * (sorted[below + 1] - sorted[below])
-               : sorted[below];
-}
-
 static void find_interval(const struct resample *resamples, int count, int number,
                           double *scratch, double *low, double *high)
 {
@@ -50,9 +31,7 @@ static void find_interval(const struct resample *resamples, int count, int numbe
         if (isfinite(value))
             scratch[defined++] = value;
     }
-    qsort(scratch, (size_t)defined, sizeof *scratch, double_compare);
-    *low = percentile(scratch, defined, 0.025);
-    *high = percentile(scratch, defined, 0.975);
+    percentile_interval(scratch, defined, low, high);
 }
 
 static void find_intervals(const struct resample *resamples, int count, double *scratch,

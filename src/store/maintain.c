@@ -11,20 +11,24 @@
 #include <unistd.h>
 
 enum {
+    /* More than these left behind by a PASSIVE checkpoint: a long read holds them, such as a copy. */
+    HELD_FRAME_COUNT = 8192,
     ZERO_BYTES = 64 << 10,       /* written at a time; SQLite takes less than 128 KB */
     LOG_FRAME_COUNT_MAX = 65536, /* 256 MB: beyond, the log must start again */
 };
 
 /* PASSIVE moves what it can and waits for nobody. Under a load without any pause the writer adds
  * frames faster than it can start again at the front; then RESTART holds it for the moment that
- * moving the last frames takes. */
+ * moving the last frames takes. It would wait, and let the writer wait, for a long read to end: while
+ * there is one the log grows instead. */
 enum status store_checkpoint(struct store *store, struct err *err)
 {
     int frame_count = 0, moved_count = 0;
     int code = sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_PASSIVE,
                                          &frame_count, &moved_count);
 
-    if (code == SQLITE_OK && frame_count > LOG_FRAME_COUNT_MAX)
+    if (code == SQLITE_OK && frame_count > LOG_FRAME_COUNT_MAX &&
+        frame_count - moved_count < HELD_FRAME_COUNT)
         code = sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_RESTART,
                                          NULL, NULL);
     if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)
@@ -123,6 +127,21 @@ static enum status copy_write(struct store *store, const char *path, struct err 
     return rc;
 }
 
+/* As a service that starts on it would. */
+static enum status copy_check_recent(const char *path, struct err *err)
+{
+    struct store_report report = {0};
+    struct store *copy = NULL;
+    enum status rc = store_open(path, STORE_READER, &copy, NULL, err);
+
+    if (!rc)
+        rc = store_check_recent(copy, &report, err);
+    if (!rc && report.fault_count > 0)
+        rc = err_set(err, STATUS_CORRUPT, "the copy is damaged: %s", report.first_fault);
+    store_close(copy);
+    return rc;
+}
+
 static enum status path_sync(const char *path, int flags, struct err *err)
 {
     int fd = open(path, flags | O_CLOEXEC);
@@ -156,11 +175,19 @@ enum status store_backup(struct store *store, const char *destination, struct er
     if (access(destination, F_OK) == 0)
         return err_set(err, STATUS_CONFLICT, "'%s' exists already", destination);
     fd = open(partial, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EEXIST)
+        return err_set(
+            err, STATUS_CONFLICT,
+            "'%s' is there: another copy is under way, or one was interrupted; "
+            "then delete it",
+            partial);
     if (fd < 0)
-        return err_set(err, errno == EEXIST ? STATUS_CONFLICT : STATUS_IO,
-                       "cannot create '%s': %s", partial, strerror(errno));
+        return err_set(err, STATUS_IO, "cannot create '%s': %s", partial,
+                       strerror(errno));
     close(fd);
     rc = copy_write(store, partial, err);
+    if (!rc)
+        rc = copy_check_recent(partial, err);
     if (!rc)
         rc = path_sync(partial, O_RDONLY, err);
     if (!rc && renameat2(AT_FDCWD, partial, AT_FDCWD, destination, RENAME_NOREPLACE) != 0)
