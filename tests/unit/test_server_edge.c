@@ -14,6 +14,8 @@
 #include "unit/server_stage.h"
 
 #include <curl/curl.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -271,6 +273,48 @@ static void health_answers_while_all_connections_are_taken(void **state)
         assert_int_equal(stage_get(client, "/healthz", NULL, 0), 200);
     for (int i = 0; i < STAGE_CONNECTION_COUNT_MAX; i++)
         http_client_close(clients[i]);
+    http_client_close(client);
+    server_stop(server, 1000);
+}
+
+/* Put a full pipe in place of stderr; returns what was there. */
+static int block_log(int ends[static 2])
+{
+    static const char filler[4096];
+    int kept = dup(STDERR_FILENO);
+
+    assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+    while (write(ends[1], filler, sizeof filler) > 0)
+        ;
+    while (write(ends[1], filler, 1) > 0)
+        ;
+    assert_int_equal(fcntl(ends[1], F_SETFL, 0), 0);
+    assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+    return kept;
+}
+
+static void health_answers_while_nobody_reads_the_log(void **state)
+{
+    struct server *server = stage_start(2, "127.0.0.1:0");
+    struct http_client *client = stage_connect(server_health_address(server));
+    int ends[2], kept = block_log(ends), answered_count = 0;
+
+    (void)state;
+    /* Each of these makes the library say something. */
+    for (int i = 0; i < 20; i++) {
+        struct http_client *other = stage_connect(server_health_address(server));
+
+        (void)http_send(other, "GET /hea", 8);
+        http_client_close(other);
+        answered_count += try_get(client, "/healthz") == 200;
+        if (answered_count <= i)
+            break;
+    }
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    close(ends[0]);
+    close(ends[1]);
+    assert_int_equal(answered_count, 20);
     http_client_close(client);
     server_stop(server, 1000);
 }
@@ -570,6 +614,7 @@ int main(void)
         cmocka_unit_test(bodies_beyond_the_memory_for_all_are_refused),
         cmocka_unit_test(health_answers_while_slow_clients_hold_its_listener),
         cmocka_unit_test(health_answers_while_all_connections_are_taken),
+        cmocka_unit_test(health_answers_while_nobody_reads_the_log),
         cmocka_unit_test(a_socket_in_the_file_system_answers_and_goes),
         cmocka_unit_test(what_a_dead_process_left_is_taken_away),
         cmocka_unit_test(a_place_that_is_taken_is_left_alone),
@@ -581,6 +626,7 @@ int main(void)
         cmocka_unit_test(tls_that_cannot_be_is_refused_at_the_start),
     };
 
+    signal(SIGPIPE, SIG_IGN);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     return cmocka_run_group_tests(tests, make_folder, forget_folder);
 }
