@@ -47,7 +47,9 @@ void store_read_end(struct store *store);
  * connection of its own. */
 enum status store_checkpoint(struct store *store, struct err *err);
 
-/* Make the write-ahead log file large ahead of time, so that commits do not have to grow it. */
+/* Make the write-ahead log file at least so large ahead of time, so that commits do not have to grow
+ * it, and sync it: commits that a killed process had written but not yet synced are visible, and must
+ * be sure before anything is answered from them. */
 enum status store_wal_reserve(struct store *store, int64_t bytes, struct err *err);
 
 /* A consistent copy while others write, checked by opening it. Refuses an existing destination. */

@@ -196,8 +196,9 @@ static enum status open_parts(struct service *service,
     rc = store_open(path, STORE_WRITER, &service->writer, was_created, err);
     if (!rc)
         rc = check_recent(service->writer, err);
-    if (!rc && settings->has_keepers)
-        rc = store_wal_reserve(service->writer, WAL_RESERVED_BYTES, err);
+    if (!rc)
+        rc = store_wal_reserve(service->writer,
+                               settings->has_keepers ? WAL_RESERVED_BYTES : 0, err);
     if (!rc)
         rc = chance_secret(service->writer, service->draw_secret, err);
     if (!rc)
@@ -211,8 +212,8 @@ static enum status open_parts(struct service *service,
     if (!rc)
         rc = book_open(service->writer, &service->book, err);
     if (!rc)
-        rc = prices_open(service->writer, clock_wall_us(service->clock), &service->prices,
-                         err);
+        rc = prices_open(service->writer, clock_wall_us(service->clock), cell_budgets,
+                         NULL, &service->prices, err);
     if (!rc)
         rc = inflight_open(&service->inflight, err);
     if (!rc) {

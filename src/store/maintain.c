@@ -1,4 +1,5 @@
 /* maintain.c - care for the files: moving the log, making it large, copying, figures. */
+#include "base/file.h"
 #include "store/sql.h"
 
 #include <errno.h>
@@ -154,16 +155,6 @@ static enum status path_sync(const char *path, int flags, struct err *err)
     return rc;
 }
 
-static enum status folder_sync(const char *path, struct err *err)
-{
-    const char *slash = strrchr(path, '/');
-    char folder[PATH_MAX];
-
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path + 1) : 1,
-             slash ? path : ".");
-    return path_sync(folder, O_RDONLY | O_DIRECTORY, err);
-}
-
 enum status store_backup(struct store *store, const char *destination, struct err *err)
 {
     char partial[PATH_MAX];
@@ -194,7 +185,7 @@ enum status store_backup(struct store *store, const char *destination, struct er
         rc = err_set(err, errno == EEXIST ? STATUS_CONFLICT : STATUS_IO,
                      "cannot name the copy '%s': %s", destination, strerror(errno));
     if (!rc)
-        rc = folder_sync(destination, err);
+        rc = file_name_sync(destination, err);
     else
         (void)unlink(partial);
     return rc;
