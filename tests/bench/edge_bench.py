@@ -45,6 +45,13 @@ class Service:
         return next(int(line.split()[1]) for line in status.splitlines()
                     if line.startswith("VmRSS"))
 
+    def settled_rss_kb(self):
+        last, now = -1, self.rss_kb()
+        while now != last:
+            time.sleep(1)
+            last, now = now, self.rss_kb()
+        return now
+
     def stop(self):
         self.process.terminate()
         self.process.wait()
@@ -130,8 +137,7 @@ def hold(program, kind):
                        for client in clients]
         else:
             send_slowly(clients, content_of(service))
-        time.sleep(1)
-        held = service.rss_kb() - before
+        held = service.settled_rss_kb() - before
         times = ask_health(service.health)
         print(f"{kind:36} {count:5} {before / 1024:8.1f} {held / 1024:8.1f} {held / count:9.1f}"
               f" {times[len(times) // 2] * 1000:8.2f} {times[-len(times) // 100] * 1000:8.2f}",
