@@ -231,8 +231,8 @@ static enum status open_parts(struct service *service,
     if (!rc)
         rc = book_open(service->writer, &service->book, err);
     if (!rc)
-        rc = prices_open(service->writer, clock_wall_us(service->clock), &service->prices,
-                         err);
+        rc = prices_open(service->writer, clock_wall_us(service->clock), cell_budgets,
+                         NULL, &service->prices, err);
     if (!rc)
         rc = inflight_open(&service->inflight, err);
     if (!rc) {
