@@ -145,9 +145,13 @@ static void *checkpoint_thread(void *argument)
     struct err err;
 
     err_clear(&err);
-    while (sleep_ms(keeper, CHECKPOINT_INTERVAL_MS))
-        if (store_checkpoint(keeper->checkpointer, &err))
-            log_event(LOG_WARN, "checkpoint_failed", LOG_TEXT("detail", err.text));
+    while (sleep_ms(keeper, CHECKPOINT_INTERVAL_MS)) {
+        if (store_checkpoint(keeper->checkpointer, &err) == STATUS_OK)
+            continue;
+        log_event(LOG_WARN, "checkpoint_failed", LOG_TEXT("detail", err.text));
+        if (store_has_failed(keeper->checkpointer))
+            committer_fail(service_committer(keeper->service));
+    }
     return NULL;
 }
 
