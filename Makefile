@@ -144,6 +144,7 @@ bench: bench-programs
 	tests/bench/allocate_bench.py --build $(BUILD) --plot build/bench/plots
 	tests/bench/pacing_bench.py --program $(BIN) --plot build/bench/plots
 	tests/bench/allocate_files.py --program $(BIN)
+	tests/bench/edge_bench.py --program $(BIN)
 	tests/bench/run_bench.sh $(BUILD)
 
 #: make bench-programs  only what the programs of tests/bench need to run by hand
