@@ -30,7 +30,7 @@ say = @printf '%-5s %s\n' $(1) $@
 
 # Asked when the first recipe needs it, and once: pkg-config and what it knows may have come with
 # scripts/bootstrap a moment ago. Of the several OpenBLAS of Debian, ours is the serial one.
-PACKAGES := libmicrohttpd jansson sqlite3 libsodium libcurl glib-2.0 openblas
+PACKAGES := libmicrohttpd jansson sqlite3 libsodium nettle libcurl glib-2.0 openblas
 pkg = $(shell PKG_CONFIG_PATH=$$(echo /usr/lib/*/openblas-serial/pkgconfig):$$PKG_CONFIG_PATH \
 	pkg-config $(1) $(PACKAGES))
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(patsubst -I%,-isystem %,$(call pkg,--cflags)))$(PKG_CFLAGS)

@@ -51,8 +51,8 @@ static enum status take_draw(struct action *action, struct decision *decision,
     if (!decision_wants_draw(decision))
         return STATUS_OK;
     of = action->scope_key.bytes > 0
-             ? arena_format(action->arena, "decision %.*s", TEXT_ARG(action->scope_key))
-             : arena_format(action->arena, "dry_run %s", action->request_id);
+             ? arena_join(action->arena, "decision ", action->scope_key.at)
+             : arena_join(action->arena, "dry_run ", action->request_id);
     if (!of)
         return arena_exhausted(err);
     decision->seen.draw = service_draw(action->service, text_of(of));
@@ -106,7 +106,7 @@ enum status decision_keep(struct action *action, struct commit *commit,
     if (rc)
         return rc;
     decision_encode(decision, asked, &writer);
-    action->location = arena_format(action->arena, "/v1/decisions/%s", decision->id);
+    action->location = arena_join(action->arena, "/v1/decisions/", decision->id);
     rc = action_answer(action, commit, 201, &writer, true, err);
     if (!rc)
         rc = record(action, commit, decision, asked, case_body, err);
@@ -188,8 +188,9 @@ enum status case_prepare(struct action *action, bool is_dry_run, struct err *err
                           clock_wall_us(service_clock(action->service)), action->arena,
                           &request->prepared, err);
     request->prepared.build = service_build(action->service);
-    snprintf(request->prepared.request_id, sizeof request->decision.request_id, "%s",
-             action->request_id);
+    if (!text_copy(text_of(action->request_id), request->prepared.request_id,
+                   sizeof request->prepared.request_id))
+        return err_set(err, STATUS_INVALID, "the id of a request is too long");
     action->request = request;
     action->perform = decide_perform;
     return action_refuse_later(action, rc, err);
