@@ -6,9 +6,24 @@
 
 #include <assert.h>
 #include <jansson.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+struct action *action_new(struct arena *arena)
+{
+    struct action *action = arena_room(arena, sizeof *action);
+
+    static_assert(offsetof(struct action, job) == 0);
+    if (!action)
+        return NULL;
+    memset(action, 0, offsetof(struct job, err));
+    err_clear(&action->job.err);
+    memset((char *)action + sizeof action->job, 0, sizeof *action - sizeof action->job);
+    action->arena = arena;
+    return action;
+}
 
 enum status action_require_key(struct action *action, struct err *err)
 {

@@ -7,7 +7,7 @@
 #include "decide/prices.h"
 #include "decide/perform.h"
 
-#include <stdio.h>
+#include <stddef.h>
 #include <string.h>
 
 /* --- decide ----------------------------------------------------------------------------------- */
@@ -18,6 +18,9 @@ struct decide_request {
     struct decision decision;
     bool is_dry_run;
 };
+
+/* Without the budgets, which are looked at later. */
+enum { PREPARED_BYTES = offsetof(struct decision, seen.budgets) };
 
 /* What the policy wants to know of the customer's past. */
 static enum status look_back(struct store *store, const struct refund_case *asked,
@@ -154,7 +157,7 @@ static enum status decide_perform(struct action *action, struct commit *commit,
     const struct refund_case *asked = &request->asked;
     enum status rc;
 
-    *decision = request->prepared;
+    memcpy(decision, &request->prepared, PREPARED_BYTES);
     rc = case_decide(action, commit, asked, decision, err);
     if (rc)
         return rc;
@@ -169,11 +172,13 @@ static enum status decide_perform(struct action *action, struct commit *commit,
 
 enum status case_prepare(struct action *action, bool is_dry_run, struct err *err)
 {
-    struct decide_request *request = arena_new(action->arena, struct decide_request);
+    struct decide_request *request = arena_room(action->arena, sizeof *request);
     enum status rc;
 
     if (!request)
         return arena_exhausted(err);
+    memset(&request->asked, 0, sizeof request->asked);
+    memset(&request->prepared, 0, PREPARED_BYTES);
     if (is_dry_run)
         action->idempotency_key = NULL; /* nothing is kept */
     rc = is_dry_run ? STATUS_OK : action_require_key(action, err);

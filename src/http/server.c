@@ -11,6 +11,7 @@
 #include "http/call.h"
 #include "http/listen.h"
 #include "http/probe.h"
+#include "http/resume.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -135,8 +136,9 @@ static bool begin(struct call *call, const char *target, const char *method,
                   const char *version)
 {
     enum head_fault fault = call_read_head(call, target, method, version);
-    struct err err = {0};
+    struct err err;
 
+    err_clear(&err);
     if (fault != HEAD_FAULT_NONE) {
         refuse_head(call, fault);
         return false;
@@ -158,18 +160,22 @@ static void on_defer(struct exchange *exchange)
     struct call *call = exchange->carrier;
 
     call->is_deferred = true;
+    resume_belongs_here(call);
     MHD_suspend_connection(call->connection);
 }
 
-/* On another thread. After the connection is resumed the call may be gone. */
+static void on_resumed(struct server *server)
+{
+    atomic_fetch_sub(&server->running_count, 1);
+}
+
+/* On another thread. */
 static void on_done(struct exchange *exchange)
 {
     struct call *call = exchange->carrier;
-    struct server *server = call->server;
 
     call->is_answered = true;
-    MHD_resume_connection(call->connection);
-    atomic_fetch_sub(&server->running_count, 1);
+    resume(call, on_resumed);
 }
 
 /* The whole request is there. MHD_NO when the server closes. Counted before is_closing is looked at,
@@ -222,6 +228,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     struct call *call = *request;
 
     if (call) {
+        resume_others(call, on_resumed);
         if (*piece_bytes > 0)
             return take_body(call, piece, piece_bytes);
         return call->is_answered ? send_reply(call) : run(call);
@@ -259,6 +266,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     (void)code;
     if (!call)
         return;
+    resume_others(call, on_resumed);
     if (call->exchange.reply.status != 0)
         exchange_log(&call->exchange);
     watch_set(call->watch, server->idle_us + server->deadline_us);

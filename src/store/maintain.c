@@ -12,18 +12,26 @@
 
 enum {
     ZERO_BYTES = 64 << 10,       /* written at a time; SQLite takes less than 128 KB */
-    LOG_FRAME_COUNT_MAX = 65536, /* 256 MB: beyond, the log must start again */
+    LOG_FRAME_COUNT_MAX = 12288, /* 48 MB of the 64 that are reserved: then it starts again */
+    LAST_FRAME_COUNT = 512,      /* so few are moved while the writer waits */
+    PASS_COUNT_MAX = 8,
 };
 
 /* PASSIVE moves what it can and waits for nobody. Under a load without any pause the writer adds
- * frames faster than it can start again at the front; then RESTART holds it for the moment that
- * moving the last frames takes. */
+ * frames meanwhile, and the log would grow without end. When it is long, one pass follows the other,
+ * each with less to move than the one before, and RESTART holds the writer for the last few. */
 enum status store_checkpoint(struct store *store, struct err *err)
 {
-    int frame_count = 0, moved_count = 0;
-    int code = sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_PASSIVE,
-                                         &frame_count, &moved_count);
+    int frame_count = 0, moved_count = 0, before = 0, code;
 
+    for (int i = 0; i < PASS_COUNT_MAX; i++) {
+        before = moved_count;
+        code = sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_PASSIVE,
+                                         &frame_count, &moved_count);
+        if (code != SQLITE_OK || frame_count <= LOG_FRAME_COUNT_MAX ||
+            frame_count - before < LAST_FRAME_COUNT)
+            break;
+    }
     if (code == SQLITE_OK && frame_count > LOG_FRAME_COUNT_MAX)
         code = sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_RESTART,
                                          NULL, NULL);
