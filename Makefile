@@ -131,7 +131,7 @@ run-fuzz: $(FUZZ)
 	@$(RUN_TESTS) $$(($(FUZZ_SECONDS) + 120)) $(fuzz_runs)
 
 #: make bench       scoring beside XGBoost and compiled C, allocation beside HiGHS, prices beside
-#:                  hindsight, decisions beside a bare HTTP server
+#:                  hindsight, durable decisions beside a bare HTTP server and others
 bench: bench-programs
 	tests/bench/score_bench.py --build $(BUILD) --plot build/bench/plots
 	@for program in $(filter-out %/bench_allocate,$(filter $(BUILD)/tests/bench/bench_%,$(BENCH))); do \
@@ -139,10 +139,10 @@ bench: bench-programs
 	tests/bench/allocate_bench.py --build $(BUILD) --plot build/bench/plots
 	tests/bench/pacing_bench.py --program $(BIN) --plot build/bench/plots
 	tests/bench/allocate_files.py --program $(BIN)
-	tests/bench/run_bench.sh $(BUILD)
+	tests/bench/decision_bench.py --build $(BUILD)
 
 #: make bench-programs  only what the programs of tests/bench need to run by hand
-bench-programs: $(BIN) $(BENCH) | bootstrap-demo bootstrap-test bootstrap-bench
+bench-programs: $(BIN) $(BENCH) $(PRELOAD) | bootstrap-demo bootstrap-test bootstrap-bench
 
 #: make lint        layout, static analysis, shell scripts, layers
 lint: | bootstrap bootstrap-lint
