@@ -28,7 +28,7 @@ void json_put_array_end(struct json_writer *writer);
  * compiler. */
 void json_put_plain_key(struct json_writer *writer, const char *key, size_t bytes);
 static inline __attribute__((always_inline)) void json_put_key(struct json_writer *writer,
-                                                                const char *key)
+                                                               const char *key)
 {
     json_put_plain_key(writer, key, __builtin_strlen(key));
 }

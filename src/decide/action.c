@@ -138,9 +138,9 @@ static enum status make_scope_key(struct action *action, struct err *err)
 
     if (!action->idempotency_key)
         return STATUS_OK;
-    key = arena_join(action->arena, action->actor, " ", action->route, " ",
-                     action->subject ? action->subject : "-", " ",
-                     action->idempotency_key);
+    key =
+        arena_join(action->arena, action->actor, " ", action->route, " ",
+                   action->subject ? action->subject : "-", " ", action->idempotency_key);
     if (!key)
         return arena_exhausted(err);
     action->scope_key = text_of(key);

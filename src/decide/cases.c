@@ -22,6 +22,19 @@ struct decide_request {
 /* Without the budgets, which are looked at later. */
 enum { PREPARED_BYTES = offsetof(struct decision, seen.budgets) };
 
+/* Of the menu's options only those that there are. */
+static void copy_prepared(const struct decision *prepared, struct decision *decision)
+{
+    const size_t options = offsetof(struct decision, menu.options);
+    const size_t after = options + sizeof prepared->menu.options;
+
+    memcpy(decision, prepared, options);
+    memcpy(decision->menu.options, prepared->menu.options,
+           (size_t)prepared->menu.count * sizeof prepared->menu.options[0]);
+    memcpy((char *)decision + after, (const char *)prepared + after,
+           PREPARED_BYTES - after);
+}
+
 /* What the policy wants to know of the customer's past. */
 static enum status look_back(struct store *store, const struct refund_case *asked,
                              struct circumstances *seen, struct err *err)
@@ -157,7 +170,7 @@ static enum status decide_perform(struct action *action, struct commit *commit,
     const struct refund_case *asked = &request->asked;
     enum status rc;
 
-    memcpy(decision, &request->prepared, PREPARED_BYTES);
+    copy_prepared(&request->prepared, decision);
     rc = case_decide(action, commit, asked, decision, err);
     if (rc)
         return rc;

@@ -47,7 +47,8 @@ struct circumstances {
     bool is_planned;         /* chosen together with other cases, before this: */
     int64_t planned_amount;  /* take it, or the dearest allowed below it; no chance */
     char batch_id[ID_BYTES]; /* of those cases; empty: none */
-    struct budget_view budgets[DECISION_BUDGET_COUNT_MAX]; /* last: long, and mostly empty */
+    struct budget_view
+        budgets[DECISION_BUDGET_COUNT_MAX]; /* last: long, and mostly empty */
 };
 
 struct decision {

@@ -109,7 +109,8 @@ static void put_version(struct json_writer *w, const char *key, const char *name
     }
     memcpy(text, name, bytes);
     text[bytes] = '@';
-    json_put_text(w, (struct text){text, bytes + 1 + int_format(version, text + bytes + 1)});
+    json_put_text(w,
+                  (struct text){text, bytes + 1 + int_format(version, text + bytes + 1)});
 }
 
 static void put_versions(struct json_writer *w, const struct decision *decision)

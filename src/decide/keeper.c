@@ -139,6 +139,37 @@ static void *price_thread(void *argument)
 
 /* --- checkpoints ------------------------------------------------------------------------------ */
 
+static enum status run_nothing(struct job *job, struct commit *commit, struct err *err)
+{
+    (void)job, (void)commit, (void)err;
+    return STATUS_OK;
+}
+
+/* Between two transactions, with nobody writing: the log starts again when all of it was moved. */
+static void move_rest(struct job *job, struct commit *commit)
+{
+    struct err err;
+
+    (void)job;
+    err_clear(&err);
+    if (store_checkpoint_rest(commit->store, &err))
+        log_event(LOG_WARN, "checkpoint_failed", LOG_TEXT("detail", err.text));
+}
+
+static enum status checkpoint_once(struct keeper *keeper, struct err *err)
+{
+    struct job rest = {.run = run_nothing, .publish = move_rest};
+    bool is_long = false;
+    enum status rc = store_checkpoint(keeper->checkpointer, &is_long, err);
+
+    if (rc || !is_long)
+        return rc;
+    rc = committer_run(service_committer(keeper->service), &rest);
+    if (rc)
+        *err = rest.err;
+    return rc;
+}
+
 static void *checkpoint_thread(void *argument)
 {
     struct keeper *keeper = argument;
@@ -146,7 +177,7 @@ static void *checkpoint_thread(void *argument)
 
     err_clear(&err);
     while (sleep_ms(keeper, CHECKPOINT_INTERVAL_MS))
-        if (store_checkpoint(keeper->checkpointer, &err))
+        if (checkpoint_once(keeper, &err))
             log_event(LOG_WARN, "checkpoint_failed", LOG_TEXT("detail", err.text));
     return NULL;
 }

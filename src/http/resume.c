@@ -10,8 +10,8 @@ struct polling_thread {
 };
 
 /* A thread with suspended connections does not end. */
-static _Thread_local struct polling_thread this_thread = {
-    .lock = PTHREAD_MUTEX_INITIALIZER};
+static _Thread_local struct polling_thread this_thread = {.lock =
+                                                              PTHREAD_MUTEX_INITIALIZER};
 
 void resume_belongs_here(struct call *call)
 {

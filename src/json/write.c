@@ -278,8 +278,8 @@ static void put_fraction(struct json_writer *writer, double value)
         decimals += (size < 0.1) + (size < 0.01) + (size < 0.001);
     bits = (uint64_t)ldexp(frexp(size - (double)whole, &exponent), 53);
     shift = 53 - exponent;
-    product = (unsigned __int128)bits * scales[decimals / 2] *
-              scales[decimals - decimals / 2];
+    product =
+        (unsigned __int128)bits * scales[decimals / 2] * scales[decimals - decimals / 2];
     digits = (uint64_t)(product >> shift);
     half = (unsigned __int128)1 << (shift - 1);
     rest = product & (2 * half - 1);

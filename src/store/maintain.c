@@ -11,33 +11,50 @@
 #include <unistd.h>
 
 enum {
-    ZERO_BYTES = 64 << 10,       /* written at a time; SQLite takes less than 128 KB */
-    LOG_FRAME_COUNT_MAX = 12288, /* 48 MB of the 64 that are reserved: then it starts again */
-    LAST_FRAME_COUNT = 512,      /* so few are moved while the writer waits */
+    ZERO_BYTES = 64 << 10,        /* written at a time; SQLite takes less than 128 KB */
+    LOG_FRAME_COUNT_LONG = 24576, /* 96 MB: time to start again at the front */
+    LOG_FRAME_COUNT_MAX = 65536,  /* 256 MB: beyond, it must start again */
+    LAST_FRAME_COUNT = 512,       /* so few may be left for the writer's own thread */
     PASS_COUNT_MAX = 8,
 };
 
-/* PASSIVE moves what it can and waits for nobody. Under a load without any pause the writer adds
- * frames meanwhile, and the log would grow without end. When it is long, one pass follows the other,
- * each with less to move than the one before, and RESTART holds the writer for the last few. */
-enum status store_checkpoint(struct store *store, struct err *err)
+static enum status checkpoint(struct store *store, int mode, int *frame_count,
+                              int *moved_count, struct err *err)
 {
-    int frame_count = 0, moved_count = 0, before = 0, code;
+    int code =
+        sqlite3_wal_checkpoint_v2(store->db, "main", mode, frame_count, moved_count);
 
-    for (int i = 0; i < PASS_COUNT_MAX; i++) {
-        before = moved_count;
-        code = sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_PASSIVE,
-                                         &frame_count, &moved_count);
-        if (code != SQLITE_OK || frame_count <= LOG_FRAME_COUNT_MAX ||
-            frame_count - before < LAST_FRAME_COUNT)
-            break;
-    }
-    if (code == SQLITE_OK && frame_count > LOG_FRAME_COUNT_MAX)
-        code = sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_RESTART,
-                                         NULL, NULL);
     if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)
         return STATUS_OK;
     return sql_fail(store, code, "move the log into the database", err);
+}
+
+/* PASSIVE moves what it can and waits for nobody, while the writer goes on adding frames. When the log
+ * is long, one pass follows the other, each with less to move than the one before. Only a log that
+ * grows all the same, because somebody reads for long, is worth holding everybody: RESTART. */
+enum status store_checkpoint(struct store *store, bool *is_long, struct err *err)
+{
+    int frame_count = 0, moved_count = 0, before;
+    enum status rc = STATUS_OK;
+
+    for (int i = 0; i < PASS_COUNT_MAX && !rc; i++) {
+        before = moved_count;
+        rc =
+            checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &frame_count, &moved_count, err);
+        if (frame_count <= LOG_FRAME_COUNT_LONG ||
+            frame_count - before < LAST_FRAME_COUNT)
+            break;
+    }
+    if (!rc && frame_count > LOG_FRAME_COUNT_MAX)
+        rc = checkpoint(store, SQLITE_CHECKPOINT_RESTART, NULL, NULL, err);
+    if (is_long)
+        *is_long = frame_count > LOG_FRAME_COUNT_LONG;
+    return rc;
+}
+
+enum status store_checkpoint_rest(struct store *store, struct err *err)
+{
+    return checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL, err);
 }
 
 /* Append zeros to the log, and sync them. SQLite reads a log up to the first frame that does not

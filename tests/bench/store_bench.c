@@ -125,7 +125,7 @@ static void *checkpoint_run(void *context)
     if (store_open(checkpointer->path, STORE_READER, &store, NULL, &err))
         return NULL;
     while (!atomic_load(&checkpointer->is_done)) {
-        if (store_checkpoint(store, &err))
+        if (store_checkpoint(store, NULL, &err))
             fprintf(stderr, "store_bench: checkpoint: %s\n", err.text);
         usleep(100000);
     }

@@ -180,7 +180,8 @@ static void check_writing(json_t *root, const struct text *input)
     json_scan_init(&scan, text.at, text.bytes, JSON_DEPTH_MAX, NULL);
     expect_value(&scan, &arena, root);
     MUST(json_scan_end(&scan) == STATUS_OK);
-    json_t *again = json_loadb(text.at, text.bytes, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    json_t *again =
+        json_loadb(text.at, text.bytes, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
     MUST(again);
     expect_same(root, again);
     json_decref(again);

@@ -214,8 +214,8 @@ static void fractions_are_those_of_printf(void **state)
 {
     (void)state;
     for (int i = 0; i < 300000; i++) {
-        static const double edges[] = {0.1,  0.01, 0.001, 0.0001, 1,
-                                       9007199254740992.0, 4503599627370496.0};
+        static const double edges[] = {
+            0.1, 0.01, 0.001, 0.0001, 1, 9007199254740992.0, 4503599627370496.0};
         double value = ldexp(rng_uniform(&rng), (int)rng_below(&rng, 72) - 16);
         struct json_writer writer;
         struct text all;

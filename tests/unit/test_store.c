@@ -339,7 +339,7 @@ static void the_log_keeps_its_reserved_size_over_checkpoints(void **state)
         assert_ok(&f, decide_once(f.store, &budget, i, 10, &row, &f.err));
         assert_ok(&f, store_commit(f.store, &f.err));
         if (i % 7 == 0)
-            assert_ok(&f, store_checkpoint(keeper, &f.err));
+            assert_ok(&f, store_checkpoint(keeper, NULL, &f.err));
         assert_ok(&f, store_stats(f.store, &stats, &f.err));
         assert_int_equal(stats.wal_bytes, 4 << 20);
     }
@@ -352,6 +352,46 @@ static void the_log_keeps_its_reserved_size_over_checkpoints(void **state)
     store_close(keeper);
     fixture_reopen(&f);
     clean(&f);
+    fixture_close(&f);
+}
+
+/* One decision of 60 KB after the other, the checkpoints on another connection always one behind. */
+static void a_long_log_starts_again_though_the_writer_never_rests(void **state)
+{
+    static char context[60000];
+    struct fixture f;
+    struct store *keeper;
+    struct store_stats stats;
+    struct budget budget;
+    struct decision_row row;
+    int restart_count = 0;
+
+    (void)state;
+    memset(context, 'c', sizeof context);
+    fixture_open(&f);
+    budget = decided(&f, 1);
+    assert_ok(&f, store_open(f.path, STORE_READER, &keeper, NULL, &f.err));
+    for (int i = 2; i < 3600; i++) {
+        bool is_long = false;
+
+        assert_ok(&f, store_begin(f.store, &f.err));
+        assert_ok(&f, decide_once(f.store, &budget, i, 10, &row, &f.err));
+        row.context = (struct text){context, sizeof context};
+        snprintf(row.id, sizeof row.id, "dec_long_%d", i);
+        assert_ok(&f, decision_insert(f.store, &row, &f.err));
+        assert_ok(&f, store_commit(f.store, &f.err));
+        if (i % 50 == 0)
+            assert_ok(&f, store_checkpoint(keeper, &is_long, &f.err));
+        if (is_long) {
+            assert_ok(&f, store_checkpoint_rest(f.store, &f.err));
+            restart_count++;
+        }
+        arena_reset(&f.arena);
+    }
+    assert_ok(&f, store_stats(f.store, &stats, &f.err));
+    assert_true(restart_count >= 2);
+    assert_true(stats.wal_bytes < 128 << 20);
+    store_close(keeper);
     fixture_close(&f);
 }
 
@@ -545,6 +585,7 @@ int main(void)
         cmocka_unit_test(two_writers_take_turns_and_share_one_chain),
         cmocka_unit_test(a_commit_that_breaks_a_reference_is_undone),
         cmocka_unit_test(the_log_keeps_its_reserved_size_over_checkpoints),
+        cmocka_unit_test(a_long_log_starts_again_though_the_writer_never_rests),
         cmocka_unit_test(a_backup_holds_what_was_committed_and_opens),
         cmocka_unit_test(a_backup_through_a_reader_works_while_others_write),
         cmocka_unit_test(every_tampered_row_is_found),
