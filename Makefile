@@ -4,13 +4,14 @@ PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 DATADIR ?= $(PREFIX)/share
 MANDIR ?= $(DATADIR)/man
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 TEST_SECONDS ?= 300
 TEST_JOBS ?= 2
 FUZZ_SECONDS ?= 30
 # The tests with more than one thread, by the name after "test_"; of the integration tests, all that
 # are not about numbers.
 TSAN_TESTS ?= id log queue zone inflight engine store commit world service lifecycle budgets_admin \
-	audit server server_life traffic prices \
+	audit server server_life server_edge rate traffic prices serial_order bank \
 	$(filter-out %_parity,$(patsubst tests/integration/test_%.c,%,$(wildcard tests/integration/*.c)))
 
 # Tests of how good numbers are, over code whose memory others test: not under the sanitizers.
@@ -30,7 +31,7 @@ say = @printf '%-5s %s\n' $(1) $@
 
 # Asked when the first recipe needs it, and once: pkg-config and what it knows may have come with
 # scripts/bootstrap a moment ago. Of the several OpenBLAS of Debian, ours is the serial one.
-PACKAGES := libmicrohttpd jansson sqlite3 libsodium nettle libcurl glib-2.0 openblas
+PACKAGES := libmicrohttpd gnutls nettle jansson sqlite3 libsodium libcurl glib-2.0 openblas
 pkg = $(shell PKG_CONFIG_PATH=$$(echo /usr/lib/*/openblas-serial/pkgconfig):$$PKG_CONFIG_PATH \
 	pkg-config $(1) $(PACKAGES))
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(patsubst -I%,-isystem %,$(call pkg,--cflags)))$(PKG_CFLAGS)
@@ -161,7 +162,9 @@ install: $(BIN)
 	install -D -m 755 $(BIN) $(DESTDIR)$(BINDIR)/redress
 	install -D -m 644 docs/redress.1 $(DESTDIR)$(MANDIR)/man1/redress.1
 	install -d $(DESTDIR)$(DATADIR)/redress
-	install -m 644 $(wildcard config/*.*) $(DESTDIR)$(DATADIR)/redress
+	install -m 644 $(wildcard config/*.json) $(DESTDIR)$(DATADIR)/redress
+	install -d $(DESTDIR)$(UNITDIR)
+	sed 's|/usr/local/bin|$(BINDIR)|' config/redress.service > $(DESTDIR)$(UNITDIR)/redress.service
 
 #: make clean       remove build/
 clean:
@@ -231,20 +234,21 @@ $(UNIT) $(INTEGRATION) $(TORTURE): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
 
 # It stands for the API of the library.
-$(BUILD)/tests/unit/test_server $(BUILD)/tests/unit/test_server_life: \
+$(BUILD)/tests/unit/test_server $(BUILD)/tests/unit/test_server_life $(BUILD)/tests/unit/test_server_edge: \
 	$(BUILD)/tests/unit/server_stage.o
 
 $(BENCH): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
-$(REPLAY): $(BUILD)/tests/replay/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(LIB)
+$(REPLAY): $(BUILD)/tests/replay/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o \
+		$(SUPPORT) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
 ifeq ($(VARIANT),fuzz)
-$(FUZZ): %: %.o $(LIB)
+$(FUZZ): %: %.o $(SUPPORT) $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 endif

@@ -38,7 +38,12 @@ struct job {
     void (*done)(struct job *job);
     enum status status;
     struct err err;
+    /* Monotonic: not begun after this; UNAVAILABLE then. 0: however long it waited. */
+    int64_t late_at_us;
 };
+
+/* UNAVAILABLE, as who waited too long hears it; nothing was done. */
+enum status err_waited_too_long(struct err *err);
 
 struct committer; /* opaque */
 

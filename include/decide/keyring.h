@@ -40,6 +40,9 @@ bool access_find(struct text name, enum access *access); /* false: no such scope
 
 enum { KEY_TEXT_BYTES = 100 };
 
+/* The id of the key that a service makes for the commands of its machine. */
+#define KEY_ID_OWN "cli"
+
 struct keyring; /* opaque */
 
 enum status keyring_open(struct store *reader, struct keyring **keyring, struct err *err);
@@ -57,6 +60,14 @@ enum status keyring_put(struct keyring *keyring, const struct api_key *key,
  * work, for every kind of wrong key. */
 enum status keyring_check(struct keyring *keyring, const char *authorization,
                           int64_t now_us, char id[static 32], unsigned *scopes,
+                          struct err *err);
+
+/* How often one key may ask; at first as often as it likes. Keys that come and go keep to it. */
+void keyring_limit(struct keyring *keyring, long per_s, long burst);
+
+/* One request of this key more, now_us monotonic. UNAVAILABLE, rate_limited, when it asks too often:
+ * within a second it may again. The key of this machine's own commands is never refused. */
+enum status keyring_admit(struct keyring *keyring, const char *id, int64_t now_us,
                           struct err *err);
 
 /* Whether any key is in force. */

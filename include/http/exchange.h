@@ -57,8 +57,9 @@ struct exchange {
     const char *authorization, *idempotency_key, *if_match, *content_type; /* or NULL */
     char request_id[65], trace_id[33]; /* made by api_begin when not given */
     int64_t content_length;
-    struct text body; /* outlives the exchange's run */
-    bool is_local;    /* the caller owns the data folder: may do anything */
+    struct text body;      /* outlives the exchange's run */
+    bool is_local;         /* the caller owns the data folder: may do anything */
+    int64_t queue_wait_us; /* who waited longer for a thread is refused; 0: any time */
     struct service *service;
     /* The handler is about to hand the exchange to another thread: hold the connection. */
     void (*defer)(struct exchange *exchange);

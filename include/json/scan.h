@@ -68,6 +68,14 @@ bool json_member(struct json_scan *scan, struct json_level *level, struct text *
 void json_enter_array(struct json_scan *scan, struct json_level *level);
 bool json_item(struct json_scan *scan, struct json_level *level);
 
+/* Within an array, in place of json_item: take the items that come next as far as they are plain,
+ * and say how many; json_item goes on where they end, and refuses what is wrong. Plain integers
+ * have at most nine digits; the other reads past numbers of any kind below 1e200. */
+size_t json_plain_ints(struct json_scan *scan, struct json_level *level, int32_t *values,
+                       size_t count_max);
+size_t json_skip_plain(struct json_scan *scan, struct json_level *level,
+                       size_t count_max);
+
 /* Integers as written, without a detour through floating point: -0 is 0; 1.0, 1e3 and
  * anything beyond 64 bits are refused. */
 bool json_int(struct json_scan *scan, int64_t *value);

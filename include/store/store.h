@@ -19,7 +19,7 @@ struct store; /* opaque */
 
 enum store_mode { STORE_WRITER, STORE_READER };
 
-enum { STORE_SCHEMA_VERSION = 3, LIST_COUNT_MAX = 200 };
+enum { STORE_SCHEMA_VERSION = 4, LIST_COUNT_MAX = 200 };
 
 /* Open the database at path. A writer creates it when missing and brings its schema up to date in
  * one transaction; a newer schema is refused with both numbers. *was_created may be NULL. */
@@ -56,17 +56,44 @@ enum status store_wal_reserve(struct store *store, int64_t bytes, struct err *er
 /* A consistent copy while others write, checked by opening it. Refuses an existing destination. */
 enum status store_backup(struct store *store, const char *destination, struct err *err);
 
+/* Where the hash chains end: kept elsewhere, it shows later that nothing before was changed. */
+struct chain_end {
+    int64_t seq; /* rows in the chain */
+    unsigned char hash[32];
+};
+struct store_heads {
+    struct chain_end entries, audit;
+};
+enum status store_heads(struct store *store, struct store_heads *heads, struct err *err);
+
+/* Whether both chains have, where these heads were, the rows they had then. *missing is the name of
+ * the first chain that has not, else NULL. Worth something after store_check only. */
+enum status store_has_heads(struct store *store, const struct store_heads *heads,
+                            const char **missing, struct err *err);
+
 /* What was found when everything was checked. */
 struct store_report {
-    int64_t budget_count, decision_count, entry_count, audit_count;
+    int64_t budget_count, decision_count, answer_count, entry_count, audit_count;
+    struct store_heads heads;
     int64_t fault_count;
     char first_fault[256]; /* complete sentence; empty when all is well */
 };
 
-/* SQLite's own integrity check, both hash chains, balances against the sums of entries, held +
- * spent <= limit unless the limit was lowered, holds against decisions. */
+/* The digests of all rows, both hash chains, balances against the sums of entries, held + spent <=
+ * limit unless the limit was lowered, holds against decisions, the schema; and before that SQLite's
+ * own integrity check, which reads the whole file in one go. */
 enum status store_check(struct store *store, struct store_report *report,
                         struct err *err);
+
+/* The same without SQLite's own check, in short reads, beside a service: goes_on is asked between
+ * them, may rest, and ends the check with UNAVAILABLE by false. */
+enum status store_check_rows(struct store *store, bool (*goes_on)(void *context),
+                             void *context, struct store_report *report, struct err *err);
+
+/* What a start can afford, however much is stored: the schema, the newest entries, events, answers
+ * and decisions, where the chains end, and all budgets against their newest entries. */
+enum status store_check_recent(struct store *store, struct store_report *report,
+                               struct err *err);
 
 struct store_stats {
     int64_t file_bytes, wal_bytes, schema_version;

@@ -6,6 +6,7 @@
 #include "base/file.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -242,20 +243,27 @@ static enum status key_read(const struct client_settings *settings, char *key,
 static enum status open_url(struct client *client, const struct client_settings *settings,
                             const char *url, struct err *err)
 {
+    const char *ca = settings->ca_file ? settings->ca_file : getenv("REDRESS_CA");
     char key[KEY_TEXT_BYTES * 2], base[URL_BYTES];
     size_t bytes = strlen(url);
     enum status rc;
 
     while (bytes > 0 && url[bytes - 1] == '/')
         bytes--;
-    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
-        return err_set(err, STATUS_INVALID,
-                       "'%.200s' is not the URL of a service: http:// or https://", url);
+    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0 &&
+        strncmp(url, "unix:/", 6) != 0)
+        return err_set(
+            err, STATUS_INVALID,
+            "'%.200s' is not the URL of a service: http://, https:// or unix:/PATH", url);
     if (!text_copy((struct text){url, bytes}, base, sizeof base))
         return err_set(err, STATUS_INVALID, "the URL is too long");
+    ca = ca && *ca ? ca : NULL;
+    if (ca && access(ca, R_OK) != 0)
+        return err_set(err, STATUS_INVALID, "cannot read '%s': %s", ca, strerror(errno));
     rc = key_read(settings, key, sizeof key, err);
     if (!rc)
-        rc = wire_open(base, key, false, &client->wire, err);
+        rc = wire_open(&(struct wire_settings){.url = base, .key = key, .ca_file = ca},
+                       &client->wire, err);
     explicit_bzero(key, sizeof key);
     return rc;
 }
@@ -269,8 +277,17 @@ static enum status open_running(struct client *client, const char *folder,
 
     if (rc)
         return rc;
-    snprintf(url, sizeof url, "http://%s", control.listen);
-    rc = wire_open(url, control.key, true, &client->wire, err);
+    bool is_unix = strncmp(control.listen, "unix:", 5) == 0, has_tls = control.tls_pin[0];
+    struct wire_settings wire = {.url = url, .key = control.key, .is_own_machine = true};
+
+    snprintf(url, sizeof url, "%s%s",
+             is_unix   ? ""
+             : has_tls ? "https://"
+                       : "http://",
+             control.listen);
+    if (has_tls)
+        wire.pin = control.tls_pin;
+    rc = wire_open(&wire, &client->wire, err);
     explicit_bzero(&control, sizeof control);
     return rc;
 }

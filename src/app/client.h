@@ -1,6 +1,6 @@
 /* client.h - the command line as a client of the service's own routes, however they are reached:
  *
- *   --url URL     a service anywhere, over HTTP, with a key from REDRESS_KEY or --key-file
+ *   --url URL     a service anywhere (http://, https://, unix:/PATH), with a key from REDRESS_KEY or --key-file
  *   --data DIR    the folder's service when one runs (its address and a key of this run are in
  *                 DIR/control.json), else the folder itself, inside this process
  *
@@ -18,10 +18,11 @@ enum { CLIENT_QUERY_COUNT_MAX = 8, CLIENT_PATH_BYTES = 512 };
 
 /* What the command line says. */
 struct client_settings {
-    const char *data, *url, *key_file; /* NULL: from the environment, else "data" */
-    bool is_json;                      /* print replies as they came */
-    bool may_create;                   /* a missing data folder is made, not refused */
-    bool is_quiet;                     /* do not say that it was made */
+    const char *data, *url, *key_file,
+        *ca_file;    /* NULL: from the environment, else "data" */
+    bool is_json;    /* print replies as they came */
+    bool may_create; /* a missing data folder is made, not refused */
+    bool is_quiet;   /* do not say that it was made */
 };
 
 /* Lines for a command's table of options. */
@@ -43,6 +44,12 @@ struct client_settings {
          .target = &(settings).key_file,                                                 \
          .argument = "FILE",                                                             \
          .help = "Read the key for --url from this file."},                              \
+        {.name = "ca",                                                                   \
+         .kind = OPTION_TEXT,                                                            \
+         .target = &(settings).ca_file,                                                  \
+         .argument = "FILE",                                                             \
+         .help = "Trust the certificates in this file for https (default: $REDRESS_CA, " \
+                 "else those of the machine)."},                                         \
     {                                                                                    \
         .name = "json", .kind = OPTION_FLAG, .target = &(settings).is_json,              \
         .help = "Print the reply as JSON."                                               \

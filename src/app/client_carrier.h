@@ -4,11 +4,17 @@
 
 #include "app/client.h"
 
-/* Over HTTP: url without a slash at its end, key "key_<id>.<secret>". A loopback carrier goes
- * round any proxy. */
+/* Over HTTP: url "http://HOST:PORT", "https://...", without a slash at its end, or "unix:/PATH"; key
+ * "key_<id>.<secret>". */
+struct wire_settings {
+    const char *url, *key;
+    bool is_own_machine; /* round any proxy */
+    const char *ca_file; /* https: trust these certificates; NULL: those of the machine */
+    const char *pin; /* https: trust this public key, and no name or authority; or NULL */
+};
 struct wire; /* opaque */
-enum status wire_open(const char *url, const char *key, bool is_loopback,
-                      struct wire **wire, struct err *err);
+enum status wire_open(const struct wire_settings *settings, struct wire **wire,
+                      struct err *err);
 void wire_close(struct wire *wire); /* NULL is fine */
 enum status wire_call(struct wire *wire, const struct client_request *request,
                       struct client_reply *reply, struct err *err);

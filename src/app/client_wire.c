@@ -15,6 +15,7 @@ enum {
 
 struct wire {
     CURL *curl;
+    char *name; /* what people call it */
     char *url, *authorization;
 };
 
@@ -27,13 +28,49 @@ void wire_close(struct wire *wire)
         explicit_bzero(wire->authorization, strlen(wire->authorization));
     free(wire->authorization);
     free(wire->url);
+    free(wire->name);
     free(wire);
     curl_global_cleanup();
 }
 
-enum status wire_open(const char *url, const char *key, bool is_loopback,
-                      struct wire **wire, struct err *err)
+/* A redirect would carry the key elsewhere: it is shown, not followed. */
+static void set_common(CURL *curl)
 {
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)CALL_TIMEOUT_S);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_MAXFILESIZE, (long)REPLY_BYTES_MAX);
+    curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+}
+
+/* What cannot be set must not be left out: false. With a pin, only who has that very key is believed,
+ * so that neither its name nor who vouches for it matters. */
+static bool set_way(CURL *curl, const struct wire_settings *settings)
+{
+    bool is_fine = true;
+
+    if (settings->is_own_machine)
+        is_fine = curl_easy_setopt(curl, CURLOPT_NOPROXY, "*") == CURLE_OK;
+    if (strncmp(settings->url, "unix:", 5) == 0)
+        is_fine = curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, settings->url + 5) ==
+                  CURLE_OK;
+    if (is_fine && settings->ca_file)
+        is_fine = curl_easy_setopt(curl, CURLOPT_CAINFO, settings->ca_file) == CURLE_OK &&
+                  curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) == CURLE_OK;
+    if (is_fine && settings->pin)
+        is_fine =
+            curl_easy_setopt(curl, CURLOPT_PINNEDPUBLICKEY, settings->pin) == CURLE_OK &&
+            curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L) == CURLE_OK &&
+            curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L) == CURLE_OK;
+    return is_fine;
+}
+
+enum status wire_open(const struct wire_settings *settings, struct wire **wire,
+                      struct err *err)
+{
+    bool is_unix = strncmp(settings->url, "unix:", 5) == 0;
     struct wire *opened;
 
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
@@ -44,22 +81,16 @@ enum status wire_open(const char *url, const char *key, bool is_loopback,
         return err_set(err, STATUS_EXHAUSTED, "no memory");
     }
     opened->curl = curl_easy_init();
-    opened->url = strdup(url);
-    if (asprintf(&opened->authorization, "Authorization: Bearer %s", key) < 0)
+    opened->name = strdup(settings->url);
+    opened->url = strdup(is_unix ? "http://localhost" : settings->url);
+    if (asprintf(&opened->authorization, "Authorization: Bearer %s", settings->key) < 0)
         opened->authorization = NULL;
-    if (!opened->curl || !opened->url || !opened->authorization) {
+    if (!opened->curl || !opened->name || !opened->url || !opened->authorization ||
+        !set_way(opened->curl, settings)) {
         wire_close(opened);
         return err_set(err, STATUS_EXHAUSTED, "no memory");
     }
-    /* A redirect would carry the key elsewhere: it is shown, not followed. */
-    curl_easy_setopt(opened->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(opened->curl, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(opened->curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
-    curl_easy_setopt(opened->curl, CURLOPT_TIMEOUT, (long)CALL_TIMEOUT_S);
-    curl_easy_setopt(opened->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(opened->curl, CURLOPT_MAXFILESIZE, (long)REPLY_BYTES_MAX);
-    if (is_loopback)
-        curl_easy_setopt(opened->curl, CURLOPT_NOPROXY, "*");
+    set_common(opened->curl);
     *wire = opened;
     return STATUS_OK;
 }
@@ -198,7 +229,7 @@ enum status wire_call(struct wire *wire, const struct client_request *request,
     if (code == CURLE_OK)
         code = curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &http_status);
     if (code != CURLE_OK)
-        rc = err_set(err, STATUS_IO, "%s: %s", wire->url,
+        rc = err_set(err, STATUS_IO, "%s: %s", wire->name,
                      trouble[0] ? trouble : curl_easy_strerror(code));
     reply->status = (int)http_status;
     /* What was borrowed for this call must not be there in the next. */

@@ -18,13 +18,21 @@ static void control_path(const char *folder, const char *name, char path[PATH_BY
 enum status control_write(const char *folder, const struct control *control,
                           struct err *err)
 {
-    char path[PATH_BYTES], text[512];
-    int bytes = snprintf(text, sizeof text,
-                         "{\"listen\": \"%s\", \"key\": \"%s\", \"pid\": %ld}\n",
-                         control->listen, control->key, control->pid);
+    char path[PATH_BYTES], *text;
+    json_t *root =
+        json_pack("{s:s, s:s, s:s, s:I}", "listen", control->listen, "tls_pin",
+                  control->tls_pin, "key", control->key, "pid", (json_int_t)control->pid);
+    enum status rc;
 
     control_path(folder, "control.json", path);
-    return file_write(path, text, (size_t)bytes, 0600, err);
+    text = root ? json_dumps(root, 0) : NULL;
+    json_decref(root);
+    if (!text)
+        return err_set(err, STATUS_EXHAUSTED, "no memory for '%s'", path);
+    rc = file_write(path, text, strlen(text), 0600, err);
+    explicit_bzero(text, strlen(text));
+    free(text);
+    return rc;
 }
 
 void control_remove(const char *folder)
@@ -53,7 +61,7 @@ static long owner_read(const char *folder)
 enum status control_read(const char *folder, struct control *control, struct err *err)
 {
     char path[PATH_BYTES], *text;
-    const char *listen = NULL, *key = NULL;
+    const char *listen = NULL, *key = NULL, *pin = "";
     json_int_t pid = 0;
     size_t bytes;
     json_t *root;
@@ -65,8 +73,9 @@ enum status control_read(const char *folder, struct control *control, struct err
         return rc;
     root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, NULL);
     free(text);
-    if (json_unpack(root, "{s:s, s:s, s:I}", "listen", &listen, "key", &key, "pid",
-                    &pid) != 0 ||
+    if (json_unpack(root, "{s:s, s?s, s:s, s:I}", "listen", &listen, "tls_pin", &pin,
+                    "key", &key, "pid", &pid) != 0 ||
+        !text_copy(text_of(pin), control->tls_pin, sizeof control->tls_pin) ||
         !text_copy(text_of(listen), control->listen, sizeof control->listen) ||
         !text_copy(text_of(key), control->key, sizeof control->key))
         rc = err_set(err, STATUS_CORRUPT, "'%s' is not what a service writes", path);

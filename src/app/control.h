@@ -7,7 +7,8 @@
 #include "decide/keyring.h"
 
 struct control {
-    char listen[128];
+    char listen[128]; /* "127.0.0.1:43121", "unix:/run/redress.sock" */
+    char tls_pin[80]; /* of its public key, as libcurl pins it; empty: plain HTTP */
     char key[KEY_TEXT_BYTES]; /* lives as long as the process that made it */
     long pid;
 };

@@ -6,6 +6,7 @@
 #include "app/samples.h"
 #include "app/settings.h"
 #include "base/file.h"
+#include "http/server.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -412,7 +413,7 @@ int command_demo(int argc, char **argv)
     if (!folder || !*folder)
         return usage_wrong(&usage, "--data is needed");
     err_clear(&err);
-    if (listen && listen_check(listen, &err))
+    if (listen && server_address_check(listen, &err))
         return usage_wrong(&usage, "--listen: %s", err.text);
     rc = check_empty(folder, &err);
     if (!rc && !listen) {

@@ -15,6 +15,8 @@ static const struct command commands[] = {
     {"replay", "Make decisions again and compare", .run = command_replay},
     {"simulate", "Try a day of cases: pacing", .run = command_simulate},
     {"allocate", "Spend budgets best over many requests", .run = command_allocate},
+    {"evaluate", "Judge scores, policies and experiments on logs: uplift",
+     .run = command_evaluate},
     {"bench", "Measure: score", .run = command_bench},
     {"db", "The data: check, backup, stats, migrate", .run = command_db},
     {"audit", "The audit trail: verify", .run = command_audit},

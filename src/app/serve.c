@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,7 +22,13 @@ enum {
     DEMO_BYTES_MAX = 64 << 10,
     PATH_BYTES = 512,
     THREAD_COUNT_MAX = 64,
+    READER_FILE_COUNT = 3,  /* the database, its log, its index */
+    SPARE_FILE_COUNT = 192, /* health, the writer, threads, files that are read */
+    EXPIRY_WARNING_DAYS = 21,
 };
+
+#define DAY_US        (INT64_C(86400) * SECOND_US)
+#define TELL_EVERY_US (10 * SECOND_US)
 
 struct run {
     const char *config; /* file, or NULL */
@@ -29,6 +36,9 @@ struct run {
     struct settings settings;
     struct service *service;
     struct server *server;
+    struct control control;
+    struct server_stats told; /* to the log */
+    int64_t told_at_us;
 };
 
 /* --- settings --------------------------------------------------------------------------------- */
@@ -54,7 +64,7 @@ static enum status listen_from_demo(struct settings *settings, struct err *err)
     return rc ? err_wrap(err, "'%s'", path) : STATUS_OK;
 }
 
-/* The same host, and the next port, when there is one. */
+/* The same host, and the next port, when there is one; beside a socket another one. */
 static void health_beside(const char *listen, bool is_any_port, char *health,
                           size_t bytes)
 {
@@ -63,6 +73,10 @@ static void health_beside(const char *listen, bool is_any_port, char *health,
 
     if (!colon)
         return;
+    if (strncmp(listen, "unix:", 5) == 0) {
+        snprintf(health, bytes, "%s.health", listen);
+        return;
+    }
     port = is_any_port || port == 0 || port >= 65535 ? 0 : port + 1;
     snprintf(health, bytes, "%.*s:%ld", (int)(colon - listen), listen, port);
 }
@@ -113,6 +127,17 @@ static enum status check_folder(const char *folder, const char **state, struct e
     return rc;
 }
 
+static const char *path_or_null(const char *path)
+{
+    return *path ? path : NULL;
+}
+
+static enum status check_tls(const struct settings *settings, struct err *err)
+{
+    return server_tls_check(path_or_null(settings->tls_cert),
+                            path_or_null(settings->tls_key), err);
+}
+
 static int check(const struct run *run, bool is_json)
 {
     const char *state = NULL;
@@ -121,7 +146,9 @@ static int check(const struct run *run, bool is_json)
 
     err_clear(&err);
     settings_print(&run->settings, is_json, stdout);
-    rc = check_folder(run->settings.data, &state, &err);
+    rc = check_tls(&run->settings, &err);
+    if (!rc)
+        rc = check_folder(run->settings.data, &state, &err);
     if (rc)
         return command_failed(&err);
     if (!is_json)
@@ -130,6 +157,37 @@ static int check(const struct run *run, bool is_json)
 }
 
 /* --- start ------------------------------------------------------------------------------------ */
+
+/* A process that runs out of descriptors can neither accept nor refuse. */
+static enum status allow_files(const struct settings *settings, struct err *err)
+{
+    rlim_t needed = (rlim_t)(settings->connections +
+                             settings->readers * READER_FILE_COUNT + SPARE_FILE_COUNT);
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
+        return STATUS_OK;
+    if (limit.rlim_max < needed)
+        return err_code(err, STATUS_INVALID, "too_few_files",
+                        "%ld connections and %ld readers need %llu open files, the limit "
+                        "is %llu: raise it (ulimit -n, LimitNOFILE=) or lower "
+                        "connections",
+                        settings->connections, settings->readers,
+                        (unsigned long long)needed, (unsigned long long)limit.rlim_max);
+    log_event(LOG_INFO, "open_files_raised", LOG_INT("from", (int64_t)limit.rlim_cur),
+              LOG_INT("to", (int64_t)needed));
+    limit.rlim_cur = needed;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return err_set(err, STATUS_IO, "raise the limit of open files: %s",
+                       strerror(errno));
+    return STATUS_OK;
+}
+
+static void limit_keys(const struct run *run)
+{
+    keyring_limit(service_keyring(run->service), run->settings.rate_limit_per_s,
+                  run->settings.rate_limit_burst);
+}
 
 static enum status open_service(struct run *run, struct err *err)
 {
@@ -198,13 +256,23 @@ static enum status start_server(struct run *run, struct err *err)
         .listen = settings->listen,
         .health_listen = settings->health_listen,
         .thread_count = thread_count(settings->threads),
+        .tls_cert = path_or_null(settings->tls_cert),
+        .tls_key = path_or_null(settings->tls_key),
         .connection_count_max = (int)settings->connections,
+        .connections_per_address = (int)settings->connections_per_address,
+        .failed_logins_per_min = (int)settings->failed_logins_per_min,
+        .spares_this_machine = true,
         .idle_timeout_s = (int)settings->idle_timeout_s,
         .deadline_s = (int)settings->deadline_s,
+        .connection_deadline_s = (int)settings->connection_deadline_s,
+        .queue_wait_ms = (int)settings->queue_wait_ms,
+        .request_memory_bytes = (size_t)settings->request_memory_mb << 20,
     };
     enum status rc = server_start(&wanted, run->service, &run->server, err);
 
     if (!rc)
+        return rc;
+    if (strcmp(err->code, "cannot_listen") != 0)
         return rc;
     if (!is_free_choice)
         return say_how_to_go_on(err);
@@ -218,38 +286,83 @@ static enum status start_server(struct run *run, struct err *err)
     return STATUS_OK;
 }
 
+/* Where the commands of this machine find it; after a renewed certificate anew. */
+static enum status tell_control(struct run *run, struct err *err)
+{
+    struct control *control = &run->control;
+
+    control->pid = (long)getpid();
+    snprintf(control->listen, sizeof control->listen, "%s", server_address(run->server));
+    snprintf(control->tls_pin, sizeof control->tls_pin, "%s",
+             server_tls_pin(run->server));
+    return control_write(run->settings.data, control, err);
+}
+
 /* Let the commands of this machine in, with a key that ends with this process. It carries the name
  * they have when no service runs: an idempotency key counts in both cases, and after a restart. */
 static enum status offer_control(struct run *run, struct err *err)
 {
-    struct control control = {.pid = (long)getpid()};
     char text[KEY_TEXT_BYTES];
     struct api_key key = {0};
     enum status rc;
 
     keyring_make(clock_wall_us(&system_clock), &key, text);
-    snprintf(key.id, sizeof key.id, "cli");
+    snprintf(key.id, sizeof key.id, KEY_ID_OWN);
     snprintf(key.scopes, sizeof key.scopes, "admin");
-    snprintf(control.key, sizeof control.key, "%s%s", key.id, strchr(text, '.'));
-    snprintf(control.listen, sizeof control.listen, "%s", server_address(run->server));
-    rc = keyring_put(service_keyring(run->service), &key, err);
-    if (!rc)
-        rc = control_write(run->settings.data, &control, err);
-    explicit_bzero(&control, sizeof control);
+    snprintf(run->control.key, sizeof run->control.key, "%s%s", key.id,
+             strchr(text, '.'));
     explicit_bzero(text, sizeof text);
-    return rc;
+    rc = keyring_put(service_keyring(run->service), &key, err);
+    return rc ? rc : tell_control(run, err);
+}
+
+/* --- the certificate -------------------------------------------------------------------------- */
+
+static void tell_expiry(int64_t expires_at_us)
+{
+    int64_t left_us = expires_at_us - clock_wall_us(&system_clock);
+    char at[TIME_TEXT_BYTES];
+
+    time_format(expires_at_us, at);
+    log_event(left_us < EXPIRY_WARNING_DAYS * DAY_US ? LOG_WARN : LOG_INFO,
+              "tls_certificate", LOG_TEXT("expires_at", at),
+              LOG_INT("days_left", left_us / DAY_US));
+}
+
+/* At the start, where the files were just read, and with SIGHUP. */
+static void renew_certificate(struct run *run)
+{
+    int64_t expires_at_us;
+    struct err err;
+
+    err_clear(&err);
+    if (server_renew_tls(run->server, &expires_at_us, &err))
+        log_event(LOG_ERROR, "tls_refused", LOG_TEXT("detail", err.text));
+    if (expires_at_us == 0)
+        return;
+    tell_expiry(expires_at_us);
+    if (strcmp(run->control.tls_pin, server_tls_pin(run->server)) != 0 &&
+        tell_control(run, &err))
+        log_event(LOG_ERROR, "control_not_written", LOG_TEXT("detail", err.text));
 }
 
 static enum status start(struct run *run, struct err *err)
 {
-    enum status rc = open_service(run, err);
+    enum status rc = check_tls(&run->settings, err);
 
+    if (!rc)
+        rc = allow_files(&run->settings, err);
+    if (!rc)
+        rc = open_service(run, err);
     if (rc)
         return rc;
     tell_what_lacks(run);
+    limit_keys(run);
     rc = start_server(run, err);
     if (!rc)
         rc = offer_control(run, err);
+    if (!rc)
+        renew_certificate(run);
     if (!rc)
         log_event(LOG_INFO, "server_started",
                   LOG_TEXT("listen", server_address(run->server)),
@@ -280,7 +393,27 @@ static void reload(struct run *run)
     }
     count = settings_renew(&run->settings, &fresh, tell_ignored);
     log_level_set(settings_log_level(&run->settings));
+    limit_keys(run);
     log_event(LOG_INFO, "config_read", LOG_INT("changed", count));
+    renew_certificate(run);
+}
+
+/* Now and then, how many were turned away: one line of the log for each would be a way to fill it. */
+static void tell_refused(struct run *run)
+{
+    int64_t now_us = clock_monotonic_us(&system_clock);
+    struct server_stats stats;
+
+    server_stats(run->server, &stats);
+    if (memcmp(&stats, &run->told, sizeof stats) == 0 ||
+        now_us - run->told_at_us < TELL_EVERY_US)
+        return;
+    log_event(LOG_WARN, "clients_refused",
+              LOG_INT("failed_logins", stats.failed_login_count),
+              LOG_INT("shed_logins", stats.shed_login_count),
+              LOG_INT("connections", stats.refused_connection_count));
+    run->told = stats;
+    run->told_at_us = now_us;
 }
 
 /* Until a signal ends it, or trouble that only a restart mends. Returns the exit code. */
@@ -291,6 +424,7 @@ static int wait_for_end(struct run *run, const sigset_t *signals)
     for (;;) {
         int signal = sigtimedwait(signals, NULL, &look_every);
 
+        tell_refused(run);
         if (signal == SIGHUP) {
             reload(run);
         } else if (signal > 0) {
@@ -330,6 +464,7 @@ static int serve(struct run *run)
         code = wait_for_end(run, &signals);
     if (run->server)
         control_remove(run->settings.data);
+    explicit_bzero(&run->control, sizeof run->control);
     server_stop(run->server, (int)run->settings.drain_ms);
     service_close(run->service);
     if (run->server)

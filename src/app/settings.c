@@ -3,8 +3,8 @@
 #include "base/file.h"
 #include "base/pointer.h"
 #include "base/text.h"
+#include "http/server.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
@@ -16,7 +16,13 @@
 
 enum { CONFIG_BYTES_MAX = 64 << 10 };
 
-enum setting_kind { SETTING_TEXT, SETTING_INT, SETTING_LEVEL, SETTING_ADDRESS };
+enum setting_kind {
+    SETTING_TEXT,
+    SETTING_PATH, /* may be empty: none */
+    SETTING_INT,
+    SETTING_LEVEL,
+    SETTING_ADDRESS
+};
 
 static const char *const level_names[] = {
     [LOG_DEBUG] = "debug",
@@ -40,20 +46,43 @@ struct setting {
 static const struct setting table[SETTING_COUNT] = {
     {"data", SETTING_TEXT, AT(data), 0, 0, "data", false, "DIR", "The data folder"},
     {"listen", SETTING_ADDRESS, AT(listen), 0, 0, "", false, "ADDR:PORT",
-     "Where to listen; port 0: any free one. Default: what DIR/demo.json says, else "
-     "127.0.0.1:8080"},
+     "Where to listen; port 0: any free one; or unix:/PATH. Default: what DIR/demo.json "
+     "says, else 127.0.0.1:8080"},
     {"health_listen", SETTING_ADDRESS, AT(health_listen), 0, 0, "", false, "ADDR:PORT",
-     "Where health answers. Default: the port after that of listen, else any free one"},
+     "Where health answers, without TLS. Default: the port after that of listen, else "
+     "any "
+     "free one; unix:/PATH.health"},
+    {"tls_cert", SETTING_PATH, AT(tls_cert), 0, 0, "", false, "FILE",
+     "Certificate chain in PEM: HTTPS instead of HTTP. SIGHUP reads it again"},
+    {"tls_key", SETTING_PATH, AT(tls_key), 0, 0, "", false, "FILE",
+     "Its private key in PEM, mode 0600 or 0640"},
     {"threads", SETTING_INT, AT(threads), 0, 64, "0", false, "N",
      "Threads that read requests and score; 0: one per core"},
     {"connections", SETTING_INT, AT(connections), 1, 100000, "1000", false, "N",
      "Connections at a time"},
+    {"connections_per_address", SETTING_INT, AT(connections_per_address), 0, 100000,
+     "100", false, "N",
+     "Of one address, IPv6 by /64, but not of this machine; 0: no limit"},
     {"idle_timeout_s", SETTING_INT, AT(idle_timeout_s), 1, 3600, "60", false, "S",
      "Seconds until an idle connection is closed"},
     {"deadline_s", SETTING_INT, AT(deadline_s), 1, 600, "10", false, "S",
      "Seconds for one request to arrive"},
+    {"connection_deadline_s", SETTING_INT, AT(connection_deadline_s), 0, 86400, "3600",
+     false, "S", "Seconds until a connection takes no further request; 0: never"},
+    {"rate_limit_per_s", SETTING_INT, AT(rate_limit_per_s), 0, 1000000, "0", true, "N",
+     "Requests a second of one API key; more are refused with 429; 0: no limit"},
+    {"rate_limit_burst", SETTING_INT, AT(rate_limit_burst), 1, 1000000, "100", true, "N",
+     "So many of them may come at once"},
+    {"failed_logins_per_min", SETTING_INT, AT(failed_logins_per_min), 0, 100000, "30",
+     false, "N",
+     "Wrong API keys of one address that hear 401, the others 429, but not of this "
+     "machine; 0: no limit"},
     {"queue", SETTING_INT, AT(queue), 1, 1000000, "10000", false, "N",
      "Requests that may wait for the disk; more are refused with 503"},
+    {"queue_wait_ms", SETTING_INT, AT(queue_wait_ms), 0, 600000, "5000", false, "MS",
+     "Who waited longer is refused with 503; 0: nobody"},
+    {"request_memory_mb", SETTING_INT, AT(request_memory_mb), 128, 1048576, "256", false,
+     "N", "Memory of all bodies and answers together; more is refused with 503"},
     {"readers", SETTING_INT, AT(readers), 1, 64, "8", false, "N",
      "Read connections to the database"},
     {"log_level", SETTING_LEVEL, AT(log_level), 0, 0, "info", true, "LEVEL",
@@ -93,32 +122,6 @@ static enum status put_int(struct settings *settings, const struct setting *sett
     return STATUS_OK;
 }
 
-enum status listen_check(const char *text, struct err *err)
-{
-    const char *colon = strrchr(text, ':'), *port = colon ? colon + 1 : "";
-    size_t digits = strspn(port, "0123456789");
-    bool is_port =
-        digits > 0 && digits < 6 && !port[digits] && strtol(port, NULL, 10) <= 65535;
-    char host[INET6_ADDRSTRLEN + 2];
-    unsigned char address[sizeof(struct in6_addr)];
-    size_t bytes = colon ? (size_t)(colon - text) : 0;
-    bool is_host = text_copy((struct text){text, bytes}, host, sizeof host);
-
-    if (is_host && bytes > 2 && host[0] == '[' && host[bytes - 1] == ']') {
-        host[bytes - 1] = '\0';
-        is_host = inet_pton(AF_INET6, host + 1, address) == 1;
-    } else if (is_host) {
-        is_host =
-            strcmp(host, "localhost") == 0 || inet_pton(AF_INET, host, address) == 1;
-    }
-    if (is_host && is_port)
-        return STATUS_OK;
-    return err_set(err, STATUS_INVALID,
-                   "'%.64s' is not an address to listen on, such as 127.0.0.1:8080 or "
-                   "[::1]:8080",
-                   text);
-}
-
 static enum status put_text(struct settings *settings, const struct setting *setting,
                             const char *text, struct err *err)
 {
@@ -129,11 +132,11 @@ static enum status put_text(struct settings *settings, const struct setting *set
     if (!is_known)
         return err_set(err, STATUS_INVALID, "'%.64s' is not debug, info, warn or error",
                        text);
-    if (!*text ||
+    if ((!*text && setting->kind != SETTING_PATH) ||
         !text_copy(text_of(text), text_at(settings, setting), SETTING_TEXT_BYTES))
         return err_set(err, STATUS_INVALID, "must have 1 to %d bytes",
                        SETTING_TEXT_BYTES - 1);
-    return setting->kind == SETTING_ADDRESS ? listen_check(text, err) : STATUS_OK;
+    return setting->kind == SETTING_ADDRESS ? server_address_check(text, err) : STATUS_OK;
 }
 
 static enum status put(struct settings *settings, const struct setting *setting,

@@ -11,23 +11,25 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-enum { SETTING_COUNT = 12, SETTING_TEXT_BYTES = 256 };
+enum { SETTING_COUNT = 21, SETTING_TEXT_BYTES = 256 };
 
 enum setting_source { FROM_DEFAULT, FROM_DEMO, FROM_FILE, FROM_ENVIRONMENT, FROM_OPTION };
 
 struct settings {
     char data[SETTING_TEXT_BYTES], listen[SETTING_TEXT_BYTES],
         health_listen[SETTING_TEXT_BYTES]; /* the last two: empty when nobody said */
+    char tls_cert[SETTING_TEXT_BYTES], tls_key[SETTING_TEXT_BYTES]; /* empty: no TLS */
     char log_level[SETTING_TEXT_BYTES];
-    long threads, connections, idle_timeout_s, deadline_s, queue, readers, drain_ms,
-        price_interval_ms;
+    long threads, connections, connections_per_address, idle_timeout_s, deadline_s,
+        connection_deadline_s, rate_limit_per_s, rate_limit_burst, failed_logins_per_min,
+        queue, queue_wait_ms, request_memory_mb, readers, drain_ms, price_interval_ms;
     enum setting_source sources[SETTING_COUNT];
 };
 
 /* The values of the options on a command line, as texts; NULL where not given. */
 struct setting_options {
     const char *values[SETTING_COUNT];
-    char helps[SETTING_COUNT][160], names[SETTING_COUNT][32];
+    char helps[SETTING_COUNT][200], names[SETTING_COUNT][32];
 };
 
 /* Fill in a table of options: one line per setting. Returns how many. */
@@ -45,9 +47,6 @@ void settings_print(const struct settings *settings, bool is_json, FILE *out);
 /* Where to listen, as a demo folder says it: for want of anybody else's word. */
 enum status settings_listen_from_demo(struct settings *settings, const char *listen,
                                       struct err *err);
-
-/* "127.0.0.1:8080", "[::1]:0", "localhost:80": what can be listened on. INVALID otherwise. */
-enum status listen_check(const char *text, struct err *err);
 
 /* Where the setting of that name came from. */
 enum setting_source settings_source(const struct settings *settings, const char *name);

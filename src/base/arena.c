@@ -1,6 +1,8 @@
 /* arena.c - a pointer that moves forward through a buffer, then through chunks. */
 #include "base/arena.h"
 
+#include "base/memory.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -62,7 +64,11 @@ static bool add_chunk(struct arena *arena, size_t bytes)
         wanted = bytes + sizeof *chunk;
     if (wanted > room)
         wanted = room;
+    if (arena->share && !memory_take(arena->share, wanted))
+        return false;
     chunk = malloc(wanted);
+    if (!chunk && arena->share)
+        memory_give(arena->share, wanted);
     if (!chunk)
         return false;
     *chunk = (struct arena_chunk){.older = arena->chunks, .bytes = wanted};
@@ -160,6 +166,8 @@ void arena_reset(struct arena *arena)
     while (arena->chunks) {
         struct arena_chunk *older = arena->chunks->older;
 
+        if (arena->share)
+            memory_give(arena->share, arena->chunks->bytes);
         free(arena->chunks);
         arena->chunks = older;
     }

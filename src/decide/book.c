@@ -15,23 +15,30 @@ struct page {
 struct book {
     struct page *pages; /* by id */
     int count, capacity;
-    int64_t next_roll_us;    /* when the first period ends */
-    int64_t latest_start_us; /* when the last one began */
+    int64_t next_roll_us; /* when the first period ends */
+    int64_t earliest_us;  /* a clock before this is set back by more than some period */
     struct price_snapshot snapshot;
     bool is_published; /* since the last flush */
 };
 
+/* A period before the one that has begun; long ago when it lasts for ever. */
+static int64_t period_before_us(const struct budget *budget)
+{
+    return budget->period_starts_at_us -
+           (budget->period_ends_at_us - budget->period_starts_at_us);
+}
+
 static void find_next_roll(struct book *book)
 {
     book->next_roll_us = INT64_MAX;
-    book->latest_start_us = 0;
+    book->earliest_us = 0;
     for (int i = 0; i < book->count; i++) {
         const struct budget *budget = &book->pages[i].budget;
 
         if (budget->period_ends_at_us < book->next_roll_us)
             book->next_roll_us = budget->period_ends_at_us;
-        if (budget->period_starts_at_us > book->latest_start_us)
-            book->latest_start_us = budget->period_starts_at_us;
+        if (period_before_us(budget) > book->earliest_us)
+            book->earliest_us = period_before_us(budget);
     }
 }
 
@@ -205,8 +212,8 @@ static enum status roll(struct budget *budget, struct store *store, int64_t now_
     return append(store, budget, ENTRY_ROLL, spent, "", "", now_us, err);
 }
 
-/* The clock was set back under the period: it becomes the one we are in, and nothing is given
- * anew. */
+/* The clock was set back by more than a period: the one we are in is taken, and nothing is given
+ * anew. Set back by less, the period that had begun goes on, so that it does not begin twice. */
 static enum status step_back(struct budget *budget, int64_t now_us, struct err *err)
 {
     log_event(LOG_WARN, "budget_period_set_back", LOG_TEXT("budget", budget->id));
@@ -219,14 +226,14 @@ enum status book_roll(struct book *book, struct store *store, int64_t now_us,
     enum status rc = STATUS_OK;
 
     *has_rolled = false;
-    if (now_us < book->next_roll_us && now_us >= book->latest_start_us)
+    if (now_us < book->next_roll_us && now_us >= book->earliest_us)
         return STATUS_OK;
     for (int i = 0; i < book->count && !rc; i++) {
         struct budget *budget = &book->pages[i].budget;
 
         if (now_us >= budget->period_ends_at_us)
             rc = roll(budget, store, now_us, err);
-        else if (now_us < budget->period_starts_at_us)
+        else if (now_us < period_before_us(budget))
             rc = step_back(budget, now_us, err);
         else
             continue;
@@ -485,7 +492,9 @@ enum status book_close_hold(struct book *book, struct store *store,
     for (int i = 0; i < count && !rc; i++) {
         struct budget *budget = book_find(book, charges[i].budget_id);
 
-        /* A budget that holds something cannot be removed. */
+        /* A budget that holds something cannot be removed; one that had no room for this can. */
+        if (!budget && charges[i].amount == 0)
+            continue;
         rc = budget ? close_charge(budget, store, closing, &charges[i], err)
                     : err_set(err, STATUS_CORRUPT, "budget %s, charged by %s, is gone",
                               charges[i].budget_id, closing->decision_id);

@@ -45,12 +45,23 @@ static void fail_all(struct job **jobs, int count, bool may_be_recorded,
     }
 }
 
+enum status err_waited_too_long(struct err *err)
+{
+    return err_code(err, STATUS_UNAVAILABLE, "overloaded",
+                    "this waited too long and was not worked on: try again shortly");
+}
+
 /* Run one job; its refusal concerns nobody else, unless it came after a write. */
-static enum status run_one(struct commit *tools, struct job *job, struct err *why)
+static enum status run_one(struct commit *tools, struct job *job, int64_t began_us,
+                           struct err *why)
 {
     int64_t change_count = store_change_count(tools->store);
 
     err_clear(&job->err);
+    if (job->late_at_us > 0 && began_us > job->late_at_us) {
+        job->status = err_waited_too_long(&job->err);
+        return STATUS_OK;
+    }
     job->status = job->run(job, tools, &job->err);
     if (job->status == STATUS_OK ||
         (is_refusal(job->status) && store_change_count(tools->store) == change_count))
@@ -65,6 +76,7 @@ static enum status run_batch(struct committer *committer, struct job **jobs, int
 {
     struct commit *tools = &committer->tools;
     enum status rc = store_begin(tools->store, why);
+    int64_t began_us = clock_monotonic_us(committer->clock);
     bool has_rolled = false;
 
     if (rc)
@@ -74,7 +86,7 @@ static enum status run_batch(struct committer *committer, struct job **jobs, int
     if (!rc && has_rolled)
         prices_renew_now(tools);
     for (int i = 0; i < count && !rc; i++)
-        rc = run_one(tools, jobs[i], why);
+        rc = run_one(tools, jobs[i], began_us, why);
     if (!rc)
         rc = book_flush(tools->book, tools->store, why);
     if (rc) {

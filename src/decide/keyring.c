@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/id.h"
+#include "base/rate.h"
 #include "base/sha256.h"
 
 #include <assert.h>
@@ -36,6 +37,9 @@ struct entry {
 struct keyring {
     pthread_rwlock_t lock;
     struct entry *slots;
+    _Atomic int64_t
+        *full_at_ns; /* of each slot: its bucket of requests, see base/rate.h */
+    struct rate rate;
     size_t slot_count; /* a power of two, at least twice the keys */
     size_t key_count, unrevoked_count;
 };
@@ -122,20 +126,31 @@ static struct entry *find_slot(struct entry *slots, size_t slot_count, struct te
 static enum status grow(struct keyring *keyring, struct err *err)
 {
     size_t slot_count = keyring->slot_count ? keyring->slot_count * 2 : SLOT_COUNT_MIN;
+    _Atomic int64_t *full_at_ns;
     struct entry *slots;
 
     if (keyring->key_count >= KEY_COUNT_MAX)
         return err_code(err, STATUS_TOO_LARGE, "too_many_keys",
                         "at most %d API keys can be kept", KEY_COUNT_MAX);
     slots = calloc(slot_count, sizeof *slots);
-    if (!slots)
+    full_at_ns = calloc(slot_count, sizeof *full_at_ns);
+    if (!slots || !full_at_ns) {
+        free(slots);
+        free(full_at_ns);
         return err_set(err, STATUS_EXHAUSTED, "no memory for another API key");
+    }
     for (size_t i = 0; i < keyring->slot_count; i++)
-        if (keyring->slots[i].id[0])
-            *find_slot(slots, slot_count, text_of(keyring->slots[i].id)) =
-                keyring->slots[i];
+        if (keyring->slots[i].id[0]) {
+            struct entry *slot =
+                find_slot(slots, slot_count, text_of(keyring->slots[i].id));
+
+            *slot = keyring->slots[i];
+            full_at_ns[slot - slots] = keyring->full_at_ns[i];
+        }
     free(keyring->slots);
+    free(keyring->full_at_ns);
     keyring->slots = slots;
+    keyring->full_at_ns = full_at_ns;
     keyring->slot_count = slot_count;
     return STATUS_OK;
 }
@@ -185,6 +200,37 @@ enum status keyring_put(struct keyring *keyring, const struct api_key *key,
     rc = put_entry(keyring, &entry, err);
     pthread_rwlock_unlock(&keyring->lock);
     return rc;
+}
+
+/* --- how often ------------------------------------------------------------------------------ */
+
+void keyring_limit(struct keyring *keyring, long per_s, long burst)
+{
+    pthread_rwlock_wrlock(&keyring->lock);
+    keyring->rate = rate_of(per_s, 1, burst);
+    pthread_rwlock_unlock(&keyring->lock);
+}
+
+enum status keyring_admit(struct keyring *keyring, const char *id, int64_t now_us,
+                          struct err *err)
+{
+    bool is_own = strcmp(id, KEY_ID_OWN) == 0, is_admitted = true;
+    int64_t wait_us;
+
+    pthread_rwlock_rdlock(&keyring->lock);
+    if (!is_own && keyring->rate.interval_ns > 0) {
+        const struct entry *slot =
+            find_slot(keyring->slots, keyring->slot_count, text_of(id));
+
+        is_admitted =
+            rate_take(&keyring->rate, &keyring->full_at_ns[slot - keyring->slots], now_us,
+                      &wait_us);
+    }
+    pthread_rwlock_unlock(&keyring->lock);
+    if (is_admitted)
+        return STATUS_OK;
+    return err_code(err, STATUS_UNAVAILABLE, "rate_limited",
+                    "this API key asks more often than it may: try again shortly");
 }
 
 bool keyring_is_empty(struct keyring *keyring)
@@ -249,6 +295,7 @@ void keyring_close(struct keyring *keyring)
         return;
     pthread_rwlock_destroy(&keyring->lock);
     free(keyring->slots);
+    free(keyring->full_at_ns);
     free(keyring);
 }
 

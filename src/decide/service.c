@@ -169,6 +169,20 @@ static enum status lock_folder(const char *folder, int *lock, struct err *err)
     return STATUS_OK;
 }
 
+/* Money is not moved in a store whose newest part is damaged. */
+static enum status check_recent(struct store *store, struct err *err)
+{
+    struct store_report report;
+    enum status rc = store_check_recent(store, &report, err);
+
+    if (!rc && report.fault_count > 0)
+        rc = err_code(err, STATUS_CORRUPT, "data_corrupt",
+                      "the data is damaged: %s 'redress db check' says more; restore a "
+                      "backup",
+                      report.first_fault);
+    return rc;
+}
+
 static enum status open_parts(struct service *service,
                               const struct service_settings *settings, bool *was_created,
                               struct err *err)
@@ -178,6 +192,8 @@ static enum status open_parts(struct service *service,
 
     snprintf(path, sizeof path, "%s/redress.db", settings->folder);
     rc = store_open(path, STORE_WRITER, &service->writer, was_created, err);
+    if (!rc)
+        rc = check_recent(service->writer, err);
     if (!rc && settings->has_keepers)
         rc = store_wal_reserve(service->writer, WAL_RESERVED_BYTES, err);
     if (!rc)

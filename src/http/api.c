@@ -44,7 +44,7 @@ static enum status authenticate(struct exchange *exchange, struct err *err)
 
     if (exchange->is_local) {
         exchange->principal =
-            (struct principal){.id = "cli", .scopes = (unsigned)SCOPE_SET_ALL};
+            (struct principal){.id = KEY_ID_OWN, .scopes = (unsigned)SCOPE_SET_ALL};
         return STATUS_OK;
     }
     if (exchange->route->access == ACCESS_PUBLIC)
@@ -52,6 +52,9 @@ static enum status authenticate(struct exchange *exchange, struct err *err)
     rc = keyring_check(service_keyring(exchange->service), exchange->authorization,
                        clock_wall_us(service_clock(exchange->service)),
                        exchange->principal.id, &exchange->principal.scopes, err);
+    if (!rc)
+        rc = keyring_admit(service_keyring(exchange->service), exchange->principal.id,
+                           exchange->started_us, err);
     if (rc)
         return rc;
     enough |= 1u << exchange->route->access;
@@ -198,6 +201,15 @@ static void defer(struct exchange *exchange)
     exchange->is_deferred = true;
 }
 
+/* When it is too late to begin with it; 0: never. */
+static int64_t late_at(const struct exchange *exchange)
+{
+    int64_t wait_us = exchange->queue_wait_us;
+
+    return wait_us > 0 ? clock_monotonic_us(service_clock(exchange->service)) + wait_us
+                       : 0;
+}
+
 /* The commit thread is through with it. */
 static void action_over(struct action *action)
 {
@@ -226,6 +238,7 @@ enum status exchange_submit(struct exchange *exchange, struct action *action,
     enum status rc;
 
     action->done = action_over;
+    action->job.late_at_us = late_at(exchange);
     defer(exchange);
     rc = action_submit(action, err);
     if (rc) {
@@ -264,16 +277,22 @@ static enum status handle(struct exchange *exchange, struct err *err)
 struct exchange_chore {
     struct chore chore;
     struct exchange *exchange;
+    int64_t late_at_us;
 };
 
 static void run_chore(struct chore *chore)
 {
-    struct exchange *exchange = ((struct exchange_chore *)chore)->exchange;
+    const struct exchange_chore *work = (struct exchange_chore *)chore;
+    struct exchange *exchange = work->exchange;
+    int64_t now_us = clock_monotonic_us(service_clock(exchange->service));
     struct err err;
     enum status rc;
 
     err_clear(&err);
-    rc = handle(exchange, &err);
+    if (work->late_at_us > 0 && now_us > work->late_at_us)
+        rc = err_waited_too_long(&err);
+    else
+        rc = handle(exchange, &err);
     if (rc == STATUS_PENDING)
         return;
     if (rc)
@@ -287,7 +306,9 @@ static enum status handle_later(struct exchange *exchange, struct err *err)
 
     if (!work)
         return arena_exhausted(err);
-    *work = (struct exchange_chore){.chore = {.run = run_chore}, .exchange = exchange};
+    *work = (struct exchange_chore){.chore = {.run = run_chore},
+                                    .exchange = exchange,
+                                    .late_at_us = late_at(exchange)};
     defer(exchange);
     if (service_chore(exchange->service, &work->chore, err)) {
         exchange_refuse(exchange, err);

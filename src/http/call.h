@@ -15,13 +15,16 @@ struct call {
     struct server *server;
     struct MHD_Connection *connection;
     struct watch *watch;
+    struct peer *peer;             /* or NULL */
     struct call *next;             /* in the free list, or among those that are ready */
     struct polling_thread *thread; /* while suspended: the one it belongs to */
     bool resumes_others;           /* its thread was woken for it; see resume.h */
     char *body;                    /* content_length bytes; NULL when there is none */
-    size_t body_bytes;             /* of them, received */
-    bool has_trace;                /* the client sent a trace id */
-    bool must_close;               /* after the reply */
+    size_t body_room;  /* content_length of it, taken from the server's share */
+    size_t body_bytes; /* of them, received */
+    bool has_trace;    /* the client sent a trace id */
+    bool must_close;   /* after the reply */
+    bool is_secure;    /* it came over TLS */
     bool is_deferred;
     bool is_answered;
 };

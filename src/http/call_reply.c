@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/rng.h"
+#include "http/security.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -49,8 +50,6 @@ static int list_headers(const struct call *call, char retry_after[static 16],
                  (unsigned long long)random_span());
     const struct reply_header all[] = {
         {"Content-Type", reply->body.bytes > 0 ? type : NULL},
-        {"Cache-Control", "no-store"},
-        {"X-Content-Type-Options", "nosniff"},
         {"X-Request-Id", exchange->request_id[0] ? exchange->request_id : NULL},
         {"ETag", reply->etag[0] ? reply->etag : NULL},
         {"Location", reply->location},
@@ -75,7 +74,7 @@ enum MHD_Result call_reply(struct call *call)
     char retry_after[16], traceparent[64];
     int count = list_headers(call, retry_after, traceparent, headers);
     struct MHD_Response *response;
-    enum MHD_Result rc = MHD_YES;
+    enum MHD_Result rc;
 
     assert(reply->status >= 200);
     assert(reply->status <= 599);
@@ -83,6 +82,7 @@ enum MHD_Result call_reply(struct call *call)
         reply->body.bytes, (void *)(uintptr_t)reply->body.at, MHD_RESPMEM_PERSISTENT);
     if (!response)
         return MHD_NO;
+    rc = security_headers_add(response, call->is_secure);
     for (int i = 0; rc == MHD_YES && i < count; i++)
         rc = MHD_add_response_header(response, headers[i].name, headers[i].value);
     if (rc == MHD_YES)

@@ -15,7 +15,9 @@
 struct watch {
     struct watch *next, *previous;
     int socket;
-    _Atomic int64_t until_us; /* monotonic; INT64_MAX: without limit */
+    bool is_shut;
+    int64_t end_us;           /* of its life; INT64_MAX: none */
+    _Atomic int64_t until_us; /* monotonic, as all here; INT64_MAX: without limit */
 };
 
 struct deadlines {
@@ -23,7 +25,8 @@ struct deadlines {
     pthread_cond_t is_over;
     pthread_t thread;
     bool must_end;
-    struct watch *first;
+    struct watch *first, *last; /* youngest first */
+    int open_count;             /* of those that are not shut down */
 };
 
 static struct timespec timespec_of(int64_t us)
@@ -33,13 +36,19 @@ static struct timespec timespec_of(int64_t us)
 
 /* Under the lock, so that no socket is closed, and its number given away, meanwhile. The owner sees
  * the end of the stream and closes. */
+static void shut(struct deadlines *deadlines, struct watch *watch)
+{
+    shutdown(watch->socket, SHUT_RDWR);
+    watch_pause(watch);
+    deadlines->open_count -= !watch->is_shut;
+    watch->is_shut = true;
+}
+
 static void sweep(struct deadlines *deadlines, int64_t now_us)
 {
     for (struct watch *watch = deadlines->first; watch; watch = watch->next)
-        if (now_us >= atomic_load_explicit(&watch->until_us, memory_order_relaxed)) {
-            shutdown(watch->socket, SHUT_RDWR);
-            watch_pause(watch);
-        }
+        if (now_us >= atomic_load_explicit(&watch->until_us, memory_order_relaxed))
+            shut(deadlines, watch);
 }
 
 static void *run(void *context)
@@ -96,19 +105,24 @@ void deadlines_close(struct deadlines *deadlines)
     free(deadlines);
 }
 
-struct watch *deadlines_watch(struct deadlines *deadlines, int socket, int64_t wait_us)
+struct watch *deadlines_watch(struct deadlines *deadlines, int socket, int64_t wait_us,
+                              int64_t life_us)
 {
     struct watch *watch = calloc(1, sizeof *watch);
 
     if (!watch)
         return NULL;
     watch->socket = socket;
-    watch_set(watch, wait_us);
+    watch->end_us = life_us > 0 ? clock_monotonic_us(&system_clock) + life_us : INT64_MAX;
+    watch_rest(watch, wait_us);
     pthread_mutex_lock(&deadlines->lock);
     watch->next = deadlines->first;
     if (watch->next)
         watch->next->previous = watch;
+    else
+        deadlines->last = watch;
     deadlines->first = watch;
+    deadlines->open_count++;
     pthread_mutex_unlock(&deadlines->lock);
     return watch;
 }
@@ -122,25 +136,48 @@ void deadlines_forget(struct deadlines *deadlines, struct watch *watch)
         deadlines->first = watch->next;
     if (watch->next)
         watch->next->previous = watch->previous;
+    else
+        deadlines->last = watch->previous;
+    deadlines->open_count -= !watch->is_shut;
     pthread_mutex_unlock(&deadlines->lock);
     free(watch);
 }
 
-void watch_set(struct watch *watch, int64_t wait_us)
+void deadlines_make_room(struct deadlines *deadlines, int count_max)
 {
-    atomic_store_explicit(&watch->until_us, clock_monotonic_us(&system_clock) + wait_us,
-                          memory_order_relaxed);
+    struct watch *watch;
+
+    pthread_mutex_lock(&deadlines->lock);
+    watch = deadlines->last;
+    for (; watch && deadlines->open_count > count_max; watch = watch->previous)
+        if (!watch->is_shut)
+            shut(deadlines, watch);
+    pthread_mutex_unlock(&deadlines->lock);
 }
 
-void watch_shorten(struct watch *watch, int64_t wait_us)
+static void set_until(struct watch *watch, int64_t until_us)
+{
+    atomic_store_explicit(&watch->until_us, until_us, memory_order_relaxed);
+}
+
+void watch_set(struct watch *watch, int64_t wait_us)
+{
+    set_until(watch, clock_monotonic_us(&system_clock) + wait_us);
+}
+
+void watch_rest(struct watch *watch, int64_t wait_us)
 {
     int64_t until_us = clock_monotonic_us(&system_clock) + wait_us;
 
-    if (until_us < atomic_load_explicit(&watch->until_us, memory_order_relaxed))
-        atomic_store_explicit(&watch->until_us, until_us, memory_order_relaxed);
+    set_until(watch, until_us < watch->end_us ? until_us : watch->end_us);
 }
 
 void watch_pause(struct watch *watch)
 {
-    atomic_store_explicit(&watch->until_us, INT64_MAX, memory_order_relaxed);
+    set_until(watch, INT64_MAX);
+}
+
+bool watch_is_old(const struct watch *watch)
+{
+    return clock_monotonic_us(&system_clock) >= watch->end_us;
 }

@@ -8,91 +8,16 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-enum { CONNECTION_MEMORY_BYTES = 8192, BACKLOG = 1024, SPARE_FILE_COUNT = 128 };
+enum { CONNECTION_MEMORY_BYTES = 8192, BACKLOG = 1024, MORE_COUNT_MAX = 4 };
 
 #define WORDS_INTERVAL_US (10 * SECOND_US)
-
-/* --- addresses ------------------------------------------------------------------------------ */
-
-static bool parse_port(const char *text, in_port_t *port)
-{
-    unsigned value = 0;
-
-    if (!*text || strlen(text) > 5)
-        return false;
-    for (; *text; text++) {
-        if (*text < '0' || *text > '9')
-            return false;
-        value = value * 10 + (unsigned)(*text - '0');
-    }
-    *port = htons((in_port_t)value);
-    return value <= 65535;
-}
-
-static bool parse_host(const char *host, struct sockaddr_storage *address, in_port_t port)
-{
-    struct sockaddr_in *four = (struct sockaddr_in *)address;
-    struct sockaddr_in6 *six = (struct sockaddr_in6 *)address;
-    size_t bytes = strlen(host);
-    char inner[ADDRESS_BYTES];
-
-    memset(address, 0, sizeof *address);
-    if (bytes > 2 && bytes < sizeof inner && host[0] == '[' && host[bytes - 1] == ']') {
-        memcpy(inner, host + 1, bytes - 2);
-        inner[bytes - 2] = 0;
-        six->sin6_family = AF_INET6;
-        six->sin6_port = port;
-        return inet_pton(AF_INET6, inner, &six->sin6_addr) == 1;
-    }
-    four->sin_family = AF_INET;
-    four->sin_port = port;
-    return inet_pton(AF_INET, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host,
-                     &four->sin_addr) == 1;
-}
-
-enum status address_parse(const char *text, struct sockaddr_storage *address,
-                          struct err *err)
-{
-    const char *colon = strrchr(text, ':');
-    char host[ADDRESS_BYTES];
-    in_port_t port;
-
-    if (!colon ||
-        !text_copy((struct text){text, (size_t)(colon - text)}, host, sizeof host) ||
-        !parse_port(colon + 1, &port) || !parse_host(host, address, port))
-        return err_code(err, STATUS_INVALID, "invalid_address",
-                        "'%s' is not an address to listen on, such as 127.0.0.1:8080 or "
-                        "[::1]:8080",
-                        text);
-    return STATUS_OK;
-}
-
-void address_format(const struct sockaddr_storage *address, int port,
-                    char text[static ADDRESS_BYTES])
-{
-    char host[INET6_ADDRSTRLEN] = "";
-
-    if (address->ss_family == AF_INET6) {
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, host,
-                  sizeof host);
-        snprintf(text, ADDRESS_BYTES, "[%s]:%d", host, port);
-    } else {
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, host,
-                  sizeof host);
-        snprintf(text, ADDRESS_BYTES, "%s:%d", host, port);
-    }
-}
 
 /* --- what the library tells ----------------------------------------------------------------- */
 
@@ -125,30 +50,67 @@ static void on_panic(void *context, const char *file, unsigned line, const char 
     abort();
 }
 
-static void on_connection(void *context, struct MHD_Connection *connection, void **watch,
-                          enum MHD_ConnectionNotificationCode code)
+/* False: it is not wanted. */
+static bool welcome(struct listener *listener, struct MHD_Connection *connection,
+                    int socket, struct visitor *visitor)
+{
+    const struct listener_settings *settings = &listener->settings;
+    const struct sockaddr *address =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+            ->client_addr;
+
+    if (settings->peers &&
+        !peers_enter(settings->peers, address, clock_monotonic_us(&system_clock),
+                     &visitor->peer)) {
+        atomic_fetch_add(&listener->refused_count, 1);
+        return false;
+    }
+    visitor->watch = deadlines_watch(settings->deadlines, socket, settings->first_wait_us,
+                                     settings->life_us);
+    if (settings->eviction_count > 0)
+        deadlines_make_room(settings->deadlines, settings->eviction_count);
+    return visitor->watch;
+}
+
+static void take_leave(struct listener *listener, struct visitor *visitor)
+{
+    if (!visitor)
+        return;
+    if (visitor->watch)
+        deadlines_forget(listener->settings.deadlines, visitor->watch);
+    if (visitor->peer)
+        peers_leave(listener->settings.peers, visitor->peer,
+                    clock_monotonic_us(&system_clock));
+    free(visitor);
+}
+
+/* A connection that is not wanted is shut down; the library then closes it. */
+static void on_connection(void *context, struct MHD_Connection *connection,
+                          void **visitor, enum MHD_ConnectionNotificationCode code)
 {
     struct listener *listener = context;
 
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        if (*watch)
-            deadlines_forget(listener->settings.deadlines, *watch);
-        *watch = NULL;
+        take_leave(listener, *visitor);
+        *visitor = NULL;
         return;
     }
     int socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)
                      ->connect_fd;
+    struct visitor *came = calloc(1, sizeof *came);
 
-    *watch = deadlines_watch(listener->settings.deadlines, socket,
-                             listener->settings.first_wait_us);
-    if (!*watch)
+    if (!came || !welcome(listener, connection, socket, came))
         shutdown(socket, SHUT_RDWR);
+    *visitor = came;
 }
 
-struct watch *connection_watch(struct MHD_Connection *connection)
+struct visitor *connection_visitor(struct MHD_Connection *connection)
 {
-    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
-        ->socket_context;
+    struct visitor *visitor =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+            ->socket_context;
+
+    return visitor && visitor->watch ? visitor : NULL;
 }
 
 /* Targets stay as they were sent: routes are matched before anything is decoded. */
@@ -161,41 +123,41 @@ static size_t keep_escapes(void *context, struct MHD_Connection *connection, cha
 
 /* --- starting and stopping ------------------------------------------------------------------ */
 
-/* A process that runs out of descriptors can neither accept nor refuse. */
-static enum status allow_files(int connection_count, struct err *err)
+/* What only some listeners have. A pool of one thread is what the library does without one, and it
+ * complains. */
+static void list_more(const struct listener *listener,
+                      struct MHD_OptionItem more[static MORE_COUNT_MAX + 1])
 {
-    rlim_t needed = (rlim_t)connection_count + SPARE_FILE_COUNT;
-    struct rlimit limit;
+    const struct listener_settings *settings = &listener->settings;
+    int count = 0;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
-        return STATUS_OK;
-    if (limit.rlim_max < needed)
-        return err_code(err, STATUS_INVALID, "too_few_files",
-                        "%d connections need %llu open files, the limit is %llu",
-                        connection_count, (unsigned long long)needed,
-                        (unsigned long long)limit.rlim_max);
-    limit.rlim_cur = needed;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return err_set(err, STATUS_IO, "raise the limit of open files: %s",
-                       strerror(errno));
-    return STATUS_OK;
+    if (settings->thread_count > 1)
+        more[count++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE,
+                                                settings->thread_count, NULL};
+    if (listener->unix_socket.descriptor >= 0)
+        more[count++] = (struct MHD_OptionItem){MHD_OPTION_LISTEN_SOCKET,
+                                                listener->unix_socket.descriptor, NULL};
+    if (settings->tls) {
+        more[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_CERT_CALLBACK, 0,
+                                                (void *)(uintptr_t)tls_retrieve};
+        more[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0,
+                                                (void *)(uintptr_t)TLS_PRIORITIES};
+    }
+    more[count] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
 }
 
 static struct MHD_Daemon *start(struct listener *listener,
                                 const struct sockaddr_storage *address)
 {
     const struct listener_settings *settings = &listener->settings;
-    struct MHD_OptionItem pool[] = {
-        {MHD_OPTION_THREAD_POOL_SIZE, settings->thread_count, NULL},
-        {MHD_OPTION_END, 0, NULL},
-    };
+    struct MHD_OptionItem more[MORE_COUNT_MAX + 1];
     unsigned flags = MHD_USE_POLL | MHD_USE_INTERNAL_POLLING_THREAD |
                      MHD_ALLOW_SUSPEND_RESUME | MHD_USE_SUPPRESS_DATE_NO_CLOCK |
                      MHD_USE_ITC | MHD_USE_ERROR_LOG;
 
-    /* A pool of one is what the library does without one, and it complains. */
-    if (settings->thread_count == 1)
-        pool[0].option = MHD_OPTION_END;
+    list_more(listener, more);
+    if (settings->tls)
+        flags |= MHD_USE_TLS;
     if (address->ss_family == AF_INET6)
         flags |= MHD_USE_IPv6;
     return MHD_start_daemon(
@@ -210,7 +172,33 @@ static struct MHD_Daemon *start(struct listener *listener,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_CONNECTION,
         on_connection, listener, MHD_OPTION_NOTIFY_COMPLETED, settings->on_completed,
         settings->context, MHD_OPTION_URI_LOG_CALLBACK, settings->on_line,
-        settings->context, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+        settings->context, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
+}
+
+/* Sockets of the internet are the library's own. */
+static enum status bind_unix(struct listener *listener,
+                             const struct sockaddr_storage *address, struct err *err)
+{
+    if (address->ss_family != AF_UNIX)
+        return STATUS_OK;
+    if (listener->settings.tls)
+        return err_code(err, STATUS_INVALID, "cannot_listen",
+                        "listen on %s: a socket of this machine needs no TLS: leave "
+                        "tls_cert and tls_key out",
+                        listener->settings.listen);
+    return unix_socket_open(address, BACKLOG, &listener->unix_socket, err);
+}
+
+static enum status check_library(const struct listener_settings *settings,
+                                 struct err *err)
+{
+    if (!settings->tls ||
+        (MHD_is_feature_supported(MHD_FEATURE_TLS) == MHD_YES &&
+         MHD_is_feature_supported(MHD_FEATURE_HTTPS_CERT_CALLBACK) == MHD_YES))
+        return STATUS_OK;
+    return err_code(err, STATUS_UNAVAILABLE, "cannot_listen",
+                    "listen on %s: this libmicrohttpd was built without TLS",
+                    settings->listen);
 }
 
 enum status listener_open(struct listener *listener,
@@ -221,18 +209,23 @@ enum status listener_open(struct listener *listener,
 
     assert(settings->thread_count >= 1);
     assert(settings->connection_count_max >= settings->thread_count);
-    *listener = (struct listener){.settings = *settings, .quiesced_socket = -1};
+    *listener = (struct listener){
+        .settings = *settings, .quiesced_socket = -1, .unix_socket = {.descriptor = -1}};
     MHD_set_panic_func(on_panic, NULL);
     rc = address_parse(settings->listen, &address, err);
     if (!rc)
-        rc = allow_files(settings->connection_count_max, err);
+        rc = check_library(settings, err);
+    if (!rc)
+        rc = bind_unix(listener, &address, err);
     if (rc)
         return rc;
     listener->daemon = start(listener, &address);
-    if (!listener->daemon)
+    if (!listener->daemon) {
+        unix_socket_remove(&listener->unix_socket);
         return err_code(err, STATUS_UNAVAILABLE, "cannot_listen", "listen on %s: %s",
                         settings->listen,
                         listener->trouble[0] ? listener->trouble : "not possible");
+    }
     atomic_store(&listener->has_started, true);
     address_format(&address,
                    MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_BIND_PORT)->port,
@@ -241,9 +234,11 @@ enum status listener_open(struct listener *listener,
 }
 
 /* The socket is closed only at the end, so that its number cannot come to mean something else while
- * the library's threads learn of the change. */
+ * the library's threads learn of the change. A local one is taken away first: the next to start finds
+ * its place free. */
 void listener_quiesce(struct listener *listener)
 {
+    unix_socket_remove(&listener->unix_socket);
     listener->quiesced_socket = MHD_quiesce_daemon(listener->daemon);
     if (listener->quiesced_socket != MHD_INVALID_SOCKET)
         shutdown(listener->quiesced_socket, SHUT_RDWR);
@@ -253,6 +248,7 @@ void listener_close(struct listener *listener)
 {
     if (!listener->daemon)
         return;
+    unix_socket_remove(&listener->unix_socket);
     MHD_stop_daemon(listener->daemon);
     if (listener->quiesced_socket >= 0)
         close(listener->quiesced_socket);

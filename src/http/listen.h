@@ -3,31 +3,28 @@
 #define REDRESS_HTTP_LISTEN_H
 
 #include "base/err.h"
+#include "http/address.h"
 #include "http/deadline.h"
+#include "http/peer.h"
+#include "http/tls.h"
 
 #include <microhttpd.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
-
-enum { ADDRESS_BYTES = 64 };
-
-/* "127.0.0.1:8080", "[::1]:0", "localhost:80": no other names, so that nothing depends on a name
- * server. */
-enum status address_parse(const char *text, struct sockaddr_storage *address,
-                          struct err *err);
-void address_format(const struct sockaddr_storage *address, int port,
-                    char text[static ADDRESS_BYTES]);
 
 struct listener_settings {
     const char *listen;
     int thread_count; /* that poll */
     int connection_count_max;
+    int eviction_count; /* with more connections than these the oldest is closed; 0: never */
     int idle_timeout_s;
-    int64_t first_wait_us; /* for the first request line of a connection */
+    int64_t
+        first_wait_us; /* for the first request line of a connection, and its handshake */
+    int64_t life_us;   /* of a connection; 0: for ever */
     struct deadlines *deadlines;
-    /* As in microhttpd.h; all with context. The socket context of a connection is its struct watch,
-     * never NULL when a request comes. */
+    struct peers *peers; /* NULL: addresses are not told apart */
+    struct tls *tls;     /* NULL: plain HTTP */
+    /* As in microhttpd.h; all with context. */
     MHD_AccessHandlerCallback on_request;
     void *(*on_line)(void *context, const char *target,
                      struct MHD_Connection *connection);
@@ -40,9 +37,11 @@ struct listener {
     struct MHD_Daemon *daemon;
     char address[ADDRESS_BYTES]; /* with the real port */
     int quiesced_socket;         /* -1: it still listens */
-    char trouble[200];           /* the library's last words while it starts */
+    struct unix_socket unix_socket;
+    char trouble[200]; /* the library's last words while it starts */
     _Atomic bool has_started;
     _Atomic int64_t logged_at_us;
+    _Atomic int64_t refused_count; /* connections, for their address had enough */
 };
 
 /* The listener is the caller's and does not move until it is closed. Errors name the address. */
@@ -55,6 +54,11 @@ void listener_quiesce(struct listener *listener);
 /* Close every connection. No request may be suspended. Fine for one that is zeroed. */
 void listener_close(struct listener *listener);
 
-struct watch *connection_watch(struct MHD_Connection *connection);
+/* Of an open connection: NULL when it is to be closed. */
+struct visitor {
+    struct watch *watch;
+    struct peer *peer; /* NULL: of no address that counts */
+};
+struct visitor *connection_visitor(struct MHD_Connection *connection);
 
 #endif

@@ -4,29 +4,33 @@
 #include "base/clock.h"
 #include "decide/service.h"
 #include "http/health.h"
+#include "http/security.h"
 
 #include <string.h>
 
-enum { CONNECTION_COUNT_MAX = 64 };
+/* Who is slow makes room for who comes: the oldest connection is closed with each one beyond
+ * EVICTION_COUNT. The rest of the room is for those that are about to be closed. */
+enum { CONNECTION_COUNT_MAX = 96, EVICTION_COUNT = 64, DEADLINE_S = 2 };
 
 static enum MHD_Result send_health(struct MHD_Connection *connection, int number,
                                    struct text body, const char *allow)
 {
     struct MHD_Response *response = MHD_create_response_from_buffer(
         body.bytes, (void *)(uintptr_t)body.at, MHD_RESPMEM_MUST_COPY);
-    enum MHD_Result rc = MHD_YES;
+    enum MHD_Result rc;
 
     if (!response)
         return MHD_NO;
-    rc = MHD_add_response_header(
-        response, "Content-Type",
-        number == 404 || number == 405 ? "application/problem+json" : "application/json");
-    if (rc == MHD_YES)
-        rc = MHD_add_response_header(response, "Cache-Control", "no-store");
-    if (rc == MHD_YES && allow)
-        rc = MHD_add_response_header(response, "Allow", allow);
-    if (rc == MHD_YES)
-        rc = MHD_add_response_header(response, "Connection", "close");
+    const char *const headers[][2] = {
+        {"Content-Type", number == 404 || number == 405 ? "application/problem+json"
+                                                        : "application/json"},
+        {"Allow", allow},
+        {"Connection", "close"},
+    };
+    rc = security_headers_add(response, false);
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
+        if (rc == MHD_YES && headers[i][1])
+            rc = MHD_add_response_header(response, headers[i][0], headers[i][1]);
     if (rc == MHD_YES)
         rc = MHD_queue_response(connection, (unsigned)number, response);
     MHD_destroy_response(response);
@@ -67,16 +71,20 @@ static enum MHD_Result on_health(void *context, struct MHD_Connection *connectio
 }
 
 enum status probe_open(struct probe *probe, const char *address,
-                       const struct service *service, struct deadlines *deadlines,
-                       int deadline_s, struct err *err)
+                       const struct service *service, struct err *err)
 {
+    enum status rc = deadlines_open(&probe->deadlines, err);
+
+    if (rc)
+        return rc;
     const struct listener_settings settings = {
         .listen = address,
         .thread_count = 1,
         .connection_count_max = CONNECTION_COUNT_MAX,
-        .idle_timeout_s = deadline_s,
-        .first_wait_us = deadline_s * SECOND_US,
-        .deadlines = deadlines,
+        .eviction_count = EVICTION_COUNT,
+        .idle_timeout_s = DEADLINE_S,
+        .first_wait_us = DEADLINE_S * SECOND_US,
+        .deadlines = probe->deadlines,
         .on_request = on_health,
         .context = probe,
     };
@@ -88,4 +96,6 @@ enum status probe_open(struct probe *probe, const char *address,
 void probe_close(struct probe *probe)
 {
     listener_close(&probe->listener);
+    deadlines_close(probe->deadlines);
+    probe->deadlines = NULL;
 }

@@ -22,6 +22,8 @@ static const struct http_status *http_status_of(const struct err *err)
         {"method_not_allowed", {405, "Method Not Allowed"}},
         {"length_required", {411, "Length Required"}},
         {"unsupported_media_type", {415, "Unsupported Media Type"}},
+        {"rate_limited", {429, "Too Many Requests"}},
+        {"too_many_failed_logins", {429, "Too Many Requests"}},
         {"expectation_failed", {417, "Expectation Failed"}},
         {"http_version_not_supported", {505, "HTTP Version Not Supported"}},
     };
@@ -76,7 +78,7 @@ void exchange_refuse(struct exchange *exchange, const struct err *err)
 
     exchange->reply = (struct reply){.status = http->number,
                                      .content_type = "application/problem+json"};
-    if (http->number == 503)
+    if (http->number == 503 || http->number == 429)
         exchange->reply.retry_after_s = 1;
     arena_reset(&exchange->arena);
     json_writer_init(&writer, arena_alloc(&exchange->arena, 1, PROBLEM_BYTES_MAX),

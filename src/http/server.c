@@ -8,10 +8,12 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/memory.h"
 #include "http/call.h"
 #include "http/listen.h"
 #include "http/probe.h"
 #include "http/resume.h"
+#include "http/security.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -28,9 +30,14 @@ enum {
 struct server {
     struct service *service;
     struct deadlines *deadlines;
+    struct peers *peers;
+    struct tls *tls;
     struct listener main;
     struct probe probe;
-    int64_t idle_us, deadline_us;
+    int64_t idle_us, deadline_us, life_us, queue_wait_us;
+    struct memory_share
+        memory; /* of bodies, and of what requests need beyond their buffer */
+    _Atomic int64_t failed_login_count, shed_login_count;
     struct MHD_Response *no_memory; /* made ahead, for when nothing can be made */
     pthread_mutex_t lock;           /* of the free list */
     struct call *free_calls;
@@ -63,6 +70,8 @@ static struct call *call_take(struct server *server)
     call->exchange.carrier = call;
     call->exchange.defer = on_defer;
     call->exchange.done = on_done;
+    call->exchange.arena.share = &server->memory;
+    call->exchange.queue_wait_us = server->queue_wait_us;
     atomic_fetch_add(&server->open_count, 1);
     return call;
 }
@@ -74,6 +83,8 @@ static void call_give(struct call *call)
     const size_t after = offsetof(struct call, server);
 
     exchange_reset(&call->exchange);
+    if (call->body)
+        memory_give(&server->memory, call->body_room);
     free(call->body);
     memset(&call->exchange, 0, offsetof(struct exchange, buffer));
     memset((char *)call + after, 0, sizeof *call - after);
@@ -90,7 +101,7 @@ static enum MHD_Result send_reply(struct call *call)
 {
     const struct server *server = call->server;
 
-    if (atomic_load(&server->is_draining))
+    if (atomic_load(&server->is_draining) || watch_is_old(call->watch))
         call->must_close = true;
     watch_set(call->watch,
               server->deadline_us + (int64_t)call->exchange.reply.body.bytes * SECOND_US /
@@ -118,16 +129,43 @@ static void refuse_head(struct call *call, enum head_fault fault)
 static enum status expect_body(struct call *call, struct err *err)
 {
     const struct exchange *exchange = &call->exchange;
+    struct server *server = call->server;
 
     if (exchange->content_length == 0)
         return STATUS_OK;
     if ((uint64_t)exchange->content_length > exchange_body_max(exchange))
         return err_set(err, STATUS_TOO_LARGE, "the body may have at most %zu bytes",
                        exchange_body_max(exchange));
-    call->body = malloc((size_t)exchange->content_length);
+    call->body_room = (size_t)exchange->content_length;
+    if (memory_take(&server->memory, call->body_room)) {
+        call->body = malloc(call->body_room);
+        if (!call->body)
+            memory_give(&server->memory, call->body_room);
+    }
     if (!call->body)
-        return err_set(err, STATUS_EXHAUSTED, "no memory for the body");
+        return err_code(err, STATUS_EXHAUSTED, "out_of_memory",
+                        "no memory for the body: try again shortly");
     return STATUS_OK;
+}
+
+/* A wrong key: too many of them are told to wait, and have to connect anew. Right ones from the same
+ * address are let in all the same. */
+static void count_failed_login(struct call *call)
+{
+    struct server *server = call->server;
+    struct err err = {0};
+    int64_t wait_us;
+
+    atomic_fetch_add(&server->failed_login_count, 1);
+    if (peers_login_failed(server->peers, call->peer, clock_monotonic_us(&system_clock),
+                           &wait_us))
+        return;
+    atomic_fetch_add(&server->shed_login_count, 1);
+    if (err_code(&err, STATUS_UNAVAILABLE, "too_many_failed_logins",
+                 "too many wrong API keys came from this address"))
+        exchange_refuse(&call->exchange, &err);
+    call->exchange.reply.retry_after_s = (int)((wait_us + SECOND_US - 1) / SECOND_US);
+    call->must_close = true;
 }
 
 /* The first call. True: go on reading. False: the reply is a refusal, to be sent at once. The library
@@ -148,7 +186,9 @@ static bool begin(struct call *call, const char *target, const char *method,
             return true;
         exchange_refuse(&call->exchange, &err);
     }
-    call->must_close = call->exchange.content_length > 0;
+    if (call->exchange.reply.status == 401)
+        count_failed_login(call);
+    call->must_close = call->must_close || call->exchange.content_length > 0;
     call->is_answered = true;
     return !call->must_close;
 }
@@ -224,7 +264,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
                                   size_t *piece_bytes, void **request)
 {
     struct server *server = context;
-    struct watch *watch = connection_watch(connection);
+    const struct visitor *visitor = connection_visitor(connection);
     struct call *call = *request;
 
     if (call) {
@@ -233,13 +273,15 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
             return take_body(call, piece, piece_bytes);
         return call->is_answered ? send_reply(call) : run(call);
     }
-    if (!watch || atomic_load(&server->is_closing))
+    if (!visitor || atomic_load(&server->is_closing))
         return MHD_NO;
     call = call_take(server);
     if (!call)
         return MHD_queue_response(connection, 503, server->no_memory);
     call->connection = connection;
-    call->watch = watch;
+    call->watch = visitor->watch;
+    call->peer = visitor->peer;
+    call->is_secure = server->tls;
     *request = call;
     return begin(call, target, method, version) ? MHD_YES : send_reply(call);
 }
@@ -248,11 +290,11 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 static void *on_line(void *context, const char *target, struct MHD_Connection *connection)
 {
     struct server *server = context;
-    struct watch *watch = connection_watch(connection);
+    const struct visitor *visitor = connection_visitor(connection);
 
     (void)target;
-    if (watch)
-        watch_shorten(watch, server->deadline_us);
+    if (visitor)
+        watch_set(visitor->watch, server->deadline_us);
     return NULL;
 }
 
@@ -269,7 +311,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     resume_others(call, on_resumed);
     if (call->exchange.reply.status != 0)
         exchange_log(&call->exchange);
-    watch_set(call->watch, server->idle_us + server->deadline_us);
+    watch_rest(call->watch, server->idle_us + server->deadline_us);
     *request = NULL;
     call_give(call);
 }
@@ -288,7 +330,8 @@ static enum status prepare_refusal(struct server *server, struct err *err)
         !MHD_add_response_header(server->no_memory, "Content-Type",
                                  "application/problem+json") ||
         !MHD_add_response_header(server->no_memory, "Retry-After", "1") ||
-        !MHD_add_response_header(server->no_memory, "Connection", "close"))
+        !MHD_add_response_header(server->no_memory, "Connection", "close") ||
+        !security_headers_add(server->no_memory, server->tls))
         return err_set(err, STATUS_EXHAUSTED, "no memory for the server");
     return STATUS_OK;
 }
@@ -301,8 +344,11 @@ static enum status listen_all(struct server *server,
         .thread_count = settings->thread_count,
         .connection_count_max = settings->connection_count_max,
         .idle_timeout_s = settings->idle_timeout_s,
-        .first_wait_us = server->idle_us + server->deadline_us,
+        .first_wait_us = server->deadline_us + (server->tls ? 0 : server->idle_us),
+        .life_us = server->life_us,
         .deadlines = server->deadlines,
+        .peers = server->peers,
+        .tls = server->tls,
         .on_request = on_request,
         .on_line = on_line,
         .on_completed = on_completed,
@@ -312,8 +358,48 @@ static enum status listen_all(struct server *server,
 
     rc = listener_open(&server->main, &main, err);
     if (!rc && settings->health_listen)
-        rc = probe_open(&server->probe, settings->health_listen, server->service,
-                        server->deadlines, settings->deadline_s, err);
+        rc = probe_open(&server->probe, settings->health_listen, server->service, err);
+    return rc;
+}
+
+enum status server_address_check(const char *text, struct err *err)
+{
+    struct sockaddr_storage address;
+
+    return address_parse(text, &address, err);
+}
+
+enum status server_tls_check(const char *tls_cert, const char *tls_key, struct err *err)
+{
+    struct tls *tls = NULL;
+    enum status rc;
+
+    if (!tls_cert && !tls_key)
+        return STATUS_OK;
+    if (!tls_cert || !tls_key)
+        return err_set(err, STATUS_INVALID, "tls_cert and tls_key need each other");
+    rc = tls_open(tls_cert, tls_key, clock_wall_us(&system_clock), &tls, err);
+    tls_close(tls);
+    return rc;
+}
+
+/* What stands before the listener. */
+static enum status open_guards(struct server *server,
+                               const struct server_settings *settings, struct err *err)
+{
+    const struct peer_limits limits = {
+        .connection_count_max = settings->connections_per_address,
+        .failed_logins =
+            rate_of(settings->failed_logins_per_min, 60, settings->failed_logins_per_min),
+        .spares_this_machine = settings->spares_this_machine,
+    };
+    enum status rc = deadlines_open(&server->deadlines, err);
+
+    if (!rc)
+        rc = peers_open(&limits, &server->peers, err);
+    if (!rc && settings->tls_cert)
+        rc = tls_open(settings->tls_cert, settings->tls_key, clock_wall_us(&system_clock),
+                      &server->tls, err);
     return rc;
 }
 
@@ -326,6 +412,8 @@ static enum status check_settings(const struct server_settings *settings, struct
         return err_set(err, STATUS_INVALID,
                        "a server of %d threads needs as many connections or more, not %d",
                        settings->thread_count, settings->connection_count_max);
+    if (!settings->tls_cert != !settings->tls_key)
+        return err_set(err, STATUS_INVALID, "tls_cert and tls_key need each other");
     if (settings->idle_timeout_s < 1 || settings->deadline_s < 1)
         return err_set(err, STATUS_INVALID, "time-outs are one second or more");
     return STATUS_OK;
@@ -347,9 +435,12 @@ enum status server_start(const struct server_settings *settings, struct service 
     started->service = service;
     started->idle_us = settings->idle_timeout_s * SECOND_US;
     started->deadline_us = settings->deadline_s * SECOND_US;
-    rc = prepare_refusal(started, err);
+    started->life_us = settings->connection_deadline_s * SECOND_US;
+    started->queue_wait_us = settings->queue_wait_ms * INT64_C(1000);
+    started->memory.bytes_max = settings->request_memory_bytes;
+    rc = open_guards(started, settings, err);
     if (!rc)
-        rc = deadlines_open(&started->deadlines, err);
+        rc = prepare_refusal(started, err);
     if (!rc)
         rc = listen_all(started, settings, err);
     if (rc) {
@@ -368,6 +459,33 @@ const char *server_address(const struct server *server)
 const char *server_health_address(const struct server *server)
 {
     return server->probe.listener.address;
+}
+
+const char *server_tls_pin(const struct server *server)
+{
+    return server->tls ? tls_pin(server->tls) : "";
+}
+
+enum status server_renew_tls(struct server *server, int64_t *expires_at_us,
+                             struct err *err)
+{
+    enum status rc = STATUS_OK;
+
+    *expires_at_us = 0;
+    if (!server->tls)
+        return STATUS_OK;
+    rc = tls_renew(server->tls, clock_wall_us(&system_clock), err);
+    *expires_at_us = tls_expires_at_us(server->tls);
+    return rc;
+}
+
+void server_stats(const struct server *server, struct server_stats *stats)
+{
+    *stats = (struct server_stats){
+        .failed_login_count = atomic_load(&server->failed_login_count),
+        .shed_login_count = atomic_load(&server->shed_login_count),
+        .refused_connection_count = atomic_load(&server->main.refused_count),
+    };
 }
 
 /* New requests on old connections are still answered, and their connections closed. */
@@ -396,6 +514,8 @@ void server_stop(struct server *server, int drain_ms)
     listener_close(&server->main);
     probe_close(&server->probe);
     deadlines_close(server->deadlines);
+    peers_close(server->peers);
+    tls_close(server->tls);
     while (server->free_calls) {
         struct call *call = server->free_calls;
         server->free_calls = call->next;

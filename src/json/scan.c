@@ -1,7 +1,7 @@
 /* scan.c - the strict JSON reader: one pass, no recursion. */
 #include "json/scan.h"
 
-#include "number.h"
+#include "base/number.h"
 #include "plain.h"
 
 #include <assert.h>

@@ -53,6 +53,20 @@ bool source_item(struct source *source, struct source_level *level)
                           : json_item(&source->scan, &level->json);
 }
 
+size_t source_plain_ints(struct source *source, struct source_level *level,
+                         int32_t *values, size_t count_max)
+{
+    return source->is_ubj
+               ? 0
+               : json_plain_ints(&source->scan, &level->json, values, count_max);
+}
+
+size_t source_skip_plain(struct source *source, struct source_level *level,
+                         size_t count_max)
+{
+    return source->is_ubj ? 0 : json_skip_plain(&source->scan, &level->json, count_max);
+}
+
 bool source_int(struct source *source, int64_t *value)
 {
     return source->is_ubj ? ubj_int(source, value) : json_int(&source->scan, value);

@@ -49,6 +49,12 @@ bool source_text(struct source *source, struct arena *arena, struct text *value)
  * reading past more would take seconds, and no trainer writes as much beside its trees. */
 bool source_skip(struct source *source);
 
+/* The items of an array that come next, as far as they are plain: see json_plain_ints. */
+size_t source_plain_ints(struct source *source, struct source_level *level,
+                         int32_t *values, size_t count_max);
+size_t source_skip_plain(struct source *source, struct source_level *level,
+                         size_t count_max);
+
 /* Read past what source_float would read; not counted. */
 bool source_skip_float(struct source *source);
 

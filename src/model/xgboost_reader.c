@@ -85,6 +85,20 @@ static void refuse_length(struct xgboost_reader *reader, struct xgboost_room roo
                   room.stated_things);
 }
 
+/* Most items are plain: take them many at a time, within the room. */
+static void take_plain_ints(struct xgboost_reader *reader, struct source_level *level,
+                            struct int_column *column, struct xgboost_room room)
+{
+    while (column->count < room.count && int_column_grow(column)) {
+        size_t end = column->capacity < room.count ? column->capacity : room.count;
+
+        column->count += source_plain_ints(
+            &reader->source, level, column->items + column->count, end - column->count);
+        if (column->count < end)
+            return;
+    }
+}
+
 void read_ints(struct xgboost_reader *reader, struct int_column *column,
                struct xgboost_room room)
 {
@@ -93,7 +107,10 @@ void read_ints(struct xgboost_reader *reader, struct int_column *column,
 
     column->count = 0;
     source_enter_array(&reader->source, &level);
-    while (source_item(&reader->source, &level)) {
+    for (;;) {
+        take_plain_ints(reader, &level, column, room);
+        if (!source_item(&reader->source, &level))
+            break;
         reader->item = (long)column->count;
         if (!source_int(&reader->source, &value))
             return;
@@ -186,6 +203,8 @@ static void read_covers(struct xgboost_reader *reader, int)
     read_floats(reader, &reader->tree.cover, nodes_left(reader));
 }
 
+#define FLAG_REFUSAL "%lld is neither 0 nor 1"
+
 /* 0 and 1; false and true in files before 1.5. */
 static bool read_flag(struct xgboost_reader *reader, int64_t *value)
 {
@@ -200,9 +219,21 @@ static bool read_flag(struct xgboost_reader *reader, int64_t *value)
     if (!source_int(&reader->source, value))
         return false;
     if (*value != 0 && *value != 1)
-        return reader_refuse(reader, STATUS_INVALID, "%lld is neither 0 nor 1",
-                             (long long)*value);
+        return reader_refuse(reader, STATUS_INVALID, FLAG_REFUSAL, (long long)*value);
     return true;
+}
+
+/* Those that were taken many at a time. */
+static void check_flags(struct xgboost_reader *reader)
+{
+    const struct int_column *column = &reader->tree.columns[COLUMN_DEFAULT_LEFT];
+
+    for (size_t i = 0; i < column->count && !reader_status(reader); i++)
+        if (column->items[i] != 0 && column->items[i] != 1) {
+            reader->item = (long)i;
+            reader_refuse(reader, STATUS_INVALID, FLAG_REFUSAL,
+                          (long long)column->items[i]);
+        }
 }
 
 static void read_default_left(struct xgboost_reader *reader, int)
@@ -214,7 +245,10 @@ static void read_default_left(struct xgboost_reader *reader, int)
 
     reader->tree.columns_present |= 1u << COLUMN_DEFAULT_LEFT;
     source_enter_array(&reader->source, &level);
-    while (source_item(&reader->source, &level)) {
+    for (;;) {
+        take_plain_ints(reader, &level, column, room);
+        if (!source_item(&reader->source, &level))
+            break;
         reader->item = (long)column->count;
         if (!read_flag(reader, &value))
             return;
@@ -225,6 +259,7 @@ static void read_default_left(struct xgboost_reader *reader, int)
         if (reader_status(reader))
             return;
     }
+    check_flags(reader);
     leave_array(reader);
 }
 
@@ -247,7 +282,11 @@ static void read_statistic(struct xgboost_reader *reader, int statistic)
     int64_t count = 0;
 
     source_enter_array(&reader->source, &level);
-    while (source_item(&reader->source, &level)) {
+    for (;;) {
+        count += (int64_t)source_skip_plain(&reader->source, &level,
+                                            (size_t)(FOREST_VALUE_COUNT_MAX - count));
+        if (!source_item(&reader->source, &level))
+            break;
         reader->item = (long)count++;
         if (count > FOREST_VALUE_COUNT_MAX)
             reader_refuse(reader, STATUS_TOO_LARGE, "more than %d entries",

@@ -51,11 +51,16 @@ void xgboost_tree_free(struct xgboost_tree *tree)
     free(tree->steps);
 }
 
+bool int_column_grow(struct int_column *column)
+{
+    return column->count < column->capacity ||
+           array_reserve((void **)&column->items, &column->capacity, column->count + 1,
+                         sizeof *column->items);
+}
+
 bool int_column_push(struct int_column *column, int32_t value)
 {
-    if (column->count == column->capacity &&
-        !array_reserve((void **)&column->items, &column->capacity, column->count + 1,
-                       sizeof value))
+    if (!int_column_grow(column))
         return false;
     column->items[column->count++] = value;
     return true;

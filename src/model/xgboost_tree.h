@@ -54,6 +54,8 @@ struct xgboost_tree {
 void xgboost_tree_reset(struct xgboost_tree *tree);
 void xgboost_tree_free(struct xgboost_tree *tree);
 
+bool int_column_grow(
+    struct int_column *column); /* when it is full: room for one more, or several */
 bool int_column_push(struct int_column *column, int32_t value);
 bool float_column_push(struct float_column *column, float value);
 

@@ -362,8 +362,8 @@ static double planned_share(const struct solving *solving, int b)
     if (budget->plan == PACER_ASAP)
         return 1;
     if (budget->plan == PACER_EVEN && ends(budget))
-        return (double)(solving->now_us - budget->period_starts_us) /
-               (double)(budget->period_ends_us - budget->period_starts_us);
+        return fmax(0, (double)(solving->now_us - budget->period_starts_us) /
+                           (double)(budget->period_ends_us - budget->period_starts_us));
     return seen + left > 0 ? seen / (seen + left) : 0;
 }
 

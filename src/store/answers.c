@@ -18,6 +18,7 @@ enum status answer_find(struct store *store, struct text scope_key, struct arena
         answer->revision = take_int(&query);
         answer->location = take_text(&query, arena);
         answer->created_at_us = take_int(&query);
+        take_intact(&query);
     }
     return query_end(&query, "look up an answer", err);
 }

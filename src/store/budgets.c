@@ -57,6 +57,7 @@ static void budget_take(struct query *query, struct budget *budget)
     budget->revision = take_int(query);
     budget->ended = take_int(query);
     budget->returned = take_int(query);
+    take_intact(query);
 }
 
 static enum status not_found(const char *id, struct err *err)
@@ -170,6 +171,7 @@ enum status price_snapshot_find(struct store *store, struct price_snapshot *snap
     if (query_row(&query)) {
         take_string(&query, snapshot->id, sizeof snapshot->id);
         snapshot->published_at_us = take_int(&query);
+        take_intact(&query);
     }
     return query_end(&query, "read the price snapshot", err);
 }

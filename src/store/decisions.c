@@ -128,6 +128,7 @@ static void decision_take(struct query *query, struct arena *arena,
     row->issue = take_text(query, arena);
     row->external_ref = take_text(query, arena);
     row->body = take_text(query, arena);
+    take_intact(query);
 }
 
 enum status decision_find(struct store *store, const char *id, struct arena *arena,

@@ -22,6 +22,7 @@ static void key_take(struct query *query, struct api_key *key)
     key->created_at_us = take_int(query);
     key->expires_at_us = take_int(query);
     key->revoked_at_us = take_int(query);
+    take_intact(query);
 }
 
 static enum status not_found(const char *id, struct err *err)

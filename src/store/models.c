@@ -80,6 +80,7 @@ static void version_take(struct query *query, struct model_version *version)
     version->created_at_us = take_int(query);
     take_string(query, version->created_by, sizeof version->created_by);
     version->is_deleted = take_int(query);
+    take_intact(query);
 }
 
 enum status model_find(struct store *store, const char *name, int64_t version,
@@ -143,6 +144,7 @@ enum status model_files(struct store *store, const char *name, int64_t version,
             break;
         file->name = take_text(&query, arena);
         file->content = take_text(&query, arena);
+        take_intact(&query);
         ++*count;
     }
     return query_end(&query, "read model files", err);
@@ -233,6 +235,7 @@ static enum status moves_take(struct query *query, struct arena *arena,
         move->moved_at_us = take_int(query);
         take_string(query, move->moved_by, sizeof move->moved_by);
         take_string(query, move->reason, sizeof move->reason);
+        take_intact(query);
         ++*count;
     }
     return query_end(query, "read the aliases", err);

@@ -47,6 +47,7 @@ static void revision_take(struct query *query, struct arena *arena,
     take_string(query, revision->created_by, sizeof revision->created_by);
     take_string(query, revision->reason, sizeof revision->reason);
     revision->document = take_text(query, arena);
+    take_intact(query);
 }
 
 enum status policy_find(struct store *store, const char *id, int64_t revision,

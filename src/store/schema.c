@@ -7,7 +7,9 @@
 #include "store/sql.h"
 
 #include <assert.h>
+#include <sodium.h>
 #include <stdio.h>
+#include <string.h>
 
 /* "Rdrs" in the file's header, so that file(1) and we know whose database it is. */
 enum { APPLICATION_ID = 0x52647273 };
@@ -32,6 +34,14 @@ static_assert(MONEY_MINOR_MAX == 9007199254740991);
     " BEGIN SELECT RAISE(ABORT, '" table " rows never change'); END;"                    \
     "CREATE TRIGGER " table "_no_delete BEFORE DELETE ON " table                         \
     " BEGIN SELECT RAISE(ABORT, '" table " rows are never deleted'); END;"
+
+/* Give a table digests, also one whose rows otherwise never change. */
+#define DIGEST(table, columns)                                                           \
+    "ALTER TABLE " table " ADD COLUMN digest INTEGER NOT NULL DEFAULT 0;"                \
+    "UPDATE " table " SET digest = row_digest(" columns ");"
+#define DIGEST_ONCE(table, columns)                                                      \
+    "DROP TRIGGER " table "_no_update; DROP TRIGGER " table                              \
+    "_no_delete;" DIGEST(table, columns) NEVER_CHANGES(table)
 
 /* clang-format off */
 static const char *const migrations[] = {
@@ -210,6 +220,30 @@ static const char *const migrations[] = {
     " UNIQUE (slot, cell)"
     ") STRICT;"
     "CREATE INDEX traffic_curves_cell ON traffic_curves (cell);",
+
+    /* 4: a digest of every row that is in no chain (digest.c); chains has the schema's, too. */
+    DIGEST("answers", "scope_key, request_hash, http_status, body, revision, location,"
+           " created_at_us")
+    DIGEST("decisions", "id, parent_id, answer_number, created_at_us, updated_at_us,"
+           " hold_expires_at_us, outcome, mode, status, amount, goodwill, settled_amount,"
+           " currency, customer_id, order_id, case_id, issue, external_ref, context")
+    DIGEST("budgets", "id, market, issue, segment, channel, scope_currency, currency,"
+           " period, time_zone, pacing, limit_minor, held_minor, spent_minor,"
+           " unfunded_minor, expected_cases, case_count, shadow_price,"
+           " period_starts_at_us, period_ends_at_us, created_at_us, updated_at_us,"
+           " revision, ended_minor, returned_minor, removed_at_us")
+    DIGEST("model_versions", "name, version, sha256, bytes, created_at_us, created_by,"
+           " is_deleted, manifest")
+    DIGEST("api_keys", "id, name, scopes, hash, created_at_us, expires_at_us,"
+           " revoked_at_us")
+    DIGEST("price_snapshot", "id, published_at_us")
+    DIGEST("traffic_cells", "hash, market, issue, segment, channel, currency")
+    DIGEST("traffic_curves", "slot, cell, content")
+    DIGEST_ONCE("model_files", "model_name, version, name, content")
+    DIGEST_ONCE("alias_moves", "name, alias, version, moved_at_us, moved_by, reason")
+    DIGEST_ONCE("policy_revisions", "id, revision, created_at_us, created_by, reason,"
+                " document")
+    DIGEST_ONCE("secrets", "name, value"),
 };
 /* clang-format on */
 
@@ -253,6 +287,68 @@ enum status schema_check(struct store *store, struct err *err)
     return rc;
 }
 
+/* --- what the schema is --------------------------------------------------------------------- */
+
+static enum status hash_schema(struct store *store, unsigned char hash[static HASH_BYTES],
+                               struct err *err)
+{
+    crypto_generichash_state state;
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(
+        store->db,
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name", -1,
+        &statement, NULL);
+
+    crypto_generichash_init(&state, NULL, 0, HASH_BYTES);
+    while (code == SQLITE_OK || code == SQLITE_ROW) {
+        code = sqlite3_step(statement);
+        /* Each column with the NUL that ends it. */
+        for (int i = 0; code == SQLITE_ROW && i < 4; i++) {
+            const unsigned char *text = sqlite3_column_text(statement, i);
+
+            crypto_generichash_update(&state, text ? text : (const unsigned char *)"",
+                                      (size_t)sqlite3_column_bytes(statement, i) + 1);
+        }
+    }
+    sqlite3_finalize(statement);
+    crypto_generichash_final(&state, hash, HASH_BYTES);
+    return code == SQLITE_DONE ? STATUS_OK
+                               : sql_fail(store, code, "read the schema", err);
+}
+
+enum status schema_note(struct store *store, struct err *err)
+{
+    unsigned char hash[HASH_BYTES];
+    char text[160], digits[2 * HASH_BYTES + 1];
+    enum status rc = hash_schema(store, hash, err);
+
+    if (rc)
+        return rc;
+    sodium_bin2hex(digits, sizeof digits, hash, sizeof hash);
+    snprintf(text, sizeof text, "REPLACE INTO chains VALUES ('schema', %d, x'%s')",
+             STORE_SCHEMA_VERSION, digits);
+    return sql_run(store, text, "note the schema", err);
+}
+
+enum status schema_is_intact(struct store *store, bool *is_intact, struct err *err)
+{
+    unsigned char hash[HASH_BYTES], noted[HASH_BYTES] = {0};
+    struct query query = query_start(store, SQL_CHAIN_FIND);
+    enum status rc = hash_schema(store, hash, err);
+
+    if (rc)
+        return rc;
+    put_string(&query, "schema");
+    if (query_row(&query)) {
+        (void)take_int(&query);
+        take_bytes(&query, noted, HASH_BYTES);
+    }
+    *is_intact = memcmp(hash, noted, HASH_BYTES) == 0;
+    return query_end(&query, "read what the schema was", err);
+}
+
+/* --- migrations ----------------------------------------------------------------------------- */
+
 static enum status migrate_from(struct store *store, int64_t version, struct err *err)
 {
     char stamp[96];
@@ -264,7 +360,7 @@ static enum status migrate_from(struct store *store, int64_t version, struct err
              APPLICATION_ID, STORE_SCHEMA_VERSION);
     if (!rc)
         rc = sql_run(store, stamp, "number the schema", err);
-    return rc;
+    return rc ? rc : schema_note(store, err);
 }
 
 enum status schema_migrate(struct store *store, bool *was_created, struct err *err)

@@ -33,8 +33,10 @@ enum status secret_find(struct store *store, const char *name,
 
     put_string(&query, name);
     is_found = query_row(&query);
-    if (is_found)
+    if (is_found) {
         take_bytes(&query, secret, SECRET_BYTES);
+        take_intact(&query);
+    }
     rc = query_end(&query, "read a secret", err);
     if (!rc && !is_found)
         rc = err_set(err, STATUS_NOT_FOUND, "there is no secret '%s'", name);

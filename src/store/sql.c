@@ -271,6 +271,12 @@ void take_bytes(struct query *query, unsigned char *bytes, size_t count)
         query->code = SQLITE_CORRUPT;
 }
 
+void take_intact(struct query *query)
+{
+    if (query->code == SQLITE_ROW && !take_int(query))
+        query->code = SQLITE_CORRUPT;
+}
+
 void *query_push(struct query *query, struct arena *arena, void *items, int count,
                  int *capacity, size_t item_bytes)
 {

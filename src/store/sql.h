@@ -103,6 +103,9 @@ void take_string(struct query *query, char *buffer, size_t buffer_bytes);
 void take_bytes(struct query *query, unsigned char *bytes,
                 size_t count); /* NULL: zeros */
 
+/* Whether the row's digest is that of its columns, by the column that compares them. */
+void take_intact(struct query *query);
+
 /* Room for one more item in a list of the arena's that grows; *items, a pointer, may move. NULL
  * when the arena is full, which ends the query. */
 void *query_push(struct query *query, struct arena *arena, void *items, int count,
@@ -119,6 +122,13 @@ enum status schema_check(struct store *store, struct err *err);
 
 /* Bring the schema of a new or older file up to date. */
 enum status schema_migrate(struct store *store, bool *was_created, struct err *err);
+
+/* Note what the schema is, with its migration; whether it is still that. */
+enum status schema_note(struct store *store, struct err *err);
+enum status schema_is_intact(struct store *store, bool *is_intact, struct err *err);
+
+/* Let the connection know row_digest (digest.c). */
+enum status digest_provide(struct store *store, struct err *err);
 
 /* Chains (chain.c). */
 struct entry;

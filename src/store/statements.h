@@ -24,7 +24,49 @@
     "d.number, d.id, d.parent_id, d.answer_number, d.created_at_us, d.updated_at_us,"    \
     " d.hold_expires_at_us, d.outcome, d.mode, d.status, d.amount, d.goodwill,"          \
     " d.settled_amount, d.currency, d.customer_id, d.order_id, d.case_id, d.issue,"      \
-    " d.external_ref, a.body"
+    " d.external_ref, a.body, " DECISION_INTACT                                          \
+    " AND (a.number IS NULL OR " ANSWER_INTACT ")"
+/* All columns of a row but its digest, which is made of them in this order (digest.c). What an update
+ * changes is handed in. */
+#define ANSWER_COLUMNS                                                                   \
+    "scope_key, request_hash, http_status, body, revision, location, created_at_us"
+#define ANSWER_INTACT                                                                    \
+    "a.digest IS row_digest(a.scope_key, a.request_hash, a.http_status, a.body,"         \
+    " a.revision, a.location, a.created_at_us)"
+#define DECISION_DIGEST(updated_at_us, status, goodwill, settled_amount, external_ref)   \
+    "row_digest(d.id, d.parent_id, d.answer_number, d.created_at_us, " updated_at_us     \
+    ", d.hold_expires_at_us, d.outcome, d.mode, " status ", d.amount, " goodwill         \
+    ", " settled_amount ", d.currency, d.customer_id, d.order_id, d.case_id, d.issue,"   \
+    " " external_ref ", d.context)"
+#define DECISION_INTACT                                                                  \
+    "d.digest IS " DECISION_DIGEST("d.updated_at_us", "d.status", "d.goodwill",          \
+                                   "d.settled_amount", "d.external_ref")
+#define BUDGET_DIGEST(updated_at_us, removed_at_us)                                      \
+    "row_digest(id, market, issue, segment, channel, scope_currency, currency, period,"  \
+    " time_zone, pacing, limit_minor, held_minor, spent_minor, unfunded_minor,"          \
+    " expected_cases, case_count, shadow_price, period_starts_at_us, period_ends_at_us," \
+    " created_at_us, " updated_at_us                                                     \
+    ", revision, ended_minor, returned_minor, " removed_at_us ")"
+#define BUDGET_INTACT "digest IS " BUDGET_DIGEST("updated_at_us", "removed_at_us")
+#define VERSION_DIGEST(is_deleted)                                                       \
+    "row_digest(name, version, sha256, bytes, created_at_us, created_by, " is_deleted    \
+    ", manifest)"
+#define VERSION_INTACT  "digest IS " VERSION_DIGEST("is_deleted")
+#define INTACT(columns) "digest IS row_digest(" columns ")"
+#define FILE_COLUMNS    "model_name, version, name, content"
+#define CELL_COLUMNS    "hash, market, issue, segment, channel, currency"
+#define CURVE_COLUMNS   "slot, cell, content"
+
+/* Arguments in order, then the digest of them. */
+#define VALUES_2         "?1, ?2"
+#define VALUES_3         VALUES_2 ", ?3"
+#define VALUES_4         VALUES_3 ", ?4"
+#define VALUES_6         VALUES_4 ", ?5, ?6"
+#define VALUES_7         VALUES_6 ", ?7"
+#define VALUES_19        VALUES_7 ", ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19"
+#define VALUES_24        VALUES_19 ", ?20, ?21, ?22, ?23, ?24"
+#define DIGESTED(values) " VALUES (" values ", row_digest(" values "))"
+
 #define DECISION_TABLES                                                                  \
     " FROM decisions d LEFT JOIN answers a ON a.number = d.answer_number"
 
@@ -44,6 +86,11 @@
 #define MOVE_COLUMNS   "name, alias, version, moved_at_us, moved_by, reason"
 #define KEY_COLUMNS    "id, name, scopes, hash, created_at_us, expires_at_us, revoked_at_us"
 
+/* So many rows of a table beyond one, and whether each is as it was written. */
+#define CHECK_ROWS(table, number, intact)                                                \
+    "SELECT " number ", " intact " FROM " table " WHERE " number                         \
+    " > ?1 ORDER BY " number " LIMIT ?2"
+
 /* Sums in one currency, exact up to the largest amount there is, and no more than that: sum() would
  * fail beyond 64 bits. */
 #define GOODWILL_SUM                                                                     \
@@ -61,27 +108,27 @@
                                                                                          \
     /* Answers and decisions. */                                                         \
     X(ANSWER_FIND, READ,                                                                 \
-      "SELECT number, scope_key, request_hash, http_status, body, revision, location,"   \
-      " created_at_us FROM answers WHERE scope_key = ?1")                                \
+      "SELECT number, " ANSWER_COLUMNS ", " ANSWER_INTACT " FROM answers a"              \
+      " WHERE scope_key = ?1")                                                           \
     X(ANSWER_INSERT, WRITE,                                                              \
-      "INSERT INTO answers (scope_key, request_hash, http_status, body, revision,"       \
-      " location, created_at_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                   \
+      "INSERT INTO answers (" ANSWER_COLUMNS ", digest)" DIGESTED(VALUES_7))             \
     X(DECISION_INSERT, WRITE,                                                            \
       "INSERT INTO decisions (id, parent_id, answer_number, created_at_us,"              \
       " updated_at_us, hold_expires_at_us, outcome, mode, status, amount, goodwill,"     \
       " settled_amount, currency, customer_id, order_id, case_id, issue, external_ref,"  \
-      " context) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"   \
-      " ?15, ?16, ?17, ?18, ?19)")                                                       \
+      " context, digest)" DIGESTED(VALUES_19))                                           \
     X(DECISION_UPDATE, WRITE,                                                            \
-      "UPDATE decisions SET status = ?2, settled_amount = ?3, goodwill = ?4,"            \
-      " external_ref = ?5, updated_at_us = ?6 WHERE id = ?1")                            \
+      "UPDATE decisions AS d SET status = ?2, settled_amount = ?3, goodwill = ?4,"       \
+      " external_ref = ?5, updated_at_us = ?6,"                                          \
+      " digest = " DECISION_DIGEST("?6", "?2", "?4", "?3", "?5") " WHERE id = ?1")       \
     X(DECISION_FIND, READ,                                                               \
       "SELECT " DECISION_COLUMNS ", d.context" DECISION_TABLES " WHERE d.id = ?1")       \
     X(DECISION_FIND_BRIEF, READ,                                                         \
       "SELECT d.number, d.id, d.parent_id, d.answer_number, d.created_at_us,"            \
       " d.updated_at_us, d.hold_expires_at_us, d.outcome, d.mode, d.status, d.amount,"   \
       " d.goodwill, d.settled_amount, d.currency, d.customer_id, d.order_id, d.case_id," \
-      " d.issue, d.external_ref, NULL FROM decisions d WHERE d.id = ?1")                 \
+      " d.issue, d.external_ref, NULL, " DECISION_INTACT                                 \
+      " FROM decisions d WHERE d.id = ?1")                                               \
     X(DECISION_PLACE, READ, "SELECT created_at_us, number FROM decisions WHERE id = ?1") \
     X(DECISION_PAGE_ALL_UP, READ, DECISION_PAGE("?1 IS NULL", ">", "ASC"))               \
     X(DECISION_PAGE_ALL_DOWN, READ, DECISION_PAGE("?1 IS NULL", "<", "DESC"))            \
@@ -108,9 +155,8 @@
                                                                                          \
     /* Budgets and entries. */                                                           \
     X(BUDGET_INSERT, WRITE,                                                              \
-      "INSERT INTO budgets (" BUDGET_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8," \
-      " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,"            \
-      " ?23, ?24)")                                                                      \
+      "INSERT INTO budgets (" BUDGET_COLUMNS ", digest)"                                 \
+      " VALUES (" VALUES_24 ", row_digest(" VALUES_24 ", NULL))")                        \
     X(BUDGET_UPDATE, WRITE,                                                              \
       "UPDATE budgets SET market = ?2, issue = ?3, segment = ?4, channel = ?5,"          \
       " scope_currency = ?6, currency = ?7, period = ?8, time_zone = ?9, pacing = ?10,"  \
@@ -118,20 +164,25 @@
       " expected_cases = ?15, case_count = ?16, shadow_price = ?17,"                     \
       " period_starts_at_us = ?18, period_ends_at_us = ?19,"                             \
       " created_at_us = ?20, updated_at_us = ?21, revision = ?22, ended_minor = ?23,"    \
-      " returned_minor = ?24"                                                            \
+      " returned_minor = ?24, digest = row_digest(" VALUES_24 ", NULL)"                  \
       " WHERE id = ?1 AND removed_at_us IS NULL")                                        \
     X(BUDGET_REMOVE, WRITE,                                                              \
-      "UPDATE budgets SET removed_at_us = ?2, updated_at_us = ?2"                        \
-      " WHERE id = ?1 AND removed_at_us IS NULL")                                        \
+      "UPDATE budgets SET removed_at_us = ?2, updated_at_us = ?2,"                       \
+      " digest = " BUDGET_DIGEST("?2", "?2") " WHERE id = ?1 AND removed_at_us IS NULL") \
     X(BUDGET_FIND, READ,                                                                 \
-      "SELECT " BUDGET_COLUMNS " FROM budgets WHERE id = ?1 AND removed_at_us IS NULL")  \
+      "SELECT " BUDGET_COLUMNS ", " BUDGET_INTACT                                        \
+      " FROM budgets WHERE id = ?1 AND removed_at_us IS NULL")                           \
     X(BUDGET_LIST, READ,                                                                 \
-      "SELECT " BUDGET_COLUMNS " FROM budgets WHERE removed_at_us IS NULL ORDER BY id")  \
+      "SELECT " BUDGET_COLUMNS ", " BUDGET_INTACT                                        \
+      " FROM budgets WHERE removed_at_us IS NULL ORDER BY id")                           \
     X(BUDGET_COUNT, READ, "SELECT count(*) FROM budgets WHERE removed_at_us IS NULL")    \
-    X(PRICE_SNAPSHOT_FIND, READ, "SELECT id, published_at_us FROM price_snapshot")       \
+    X(PRICE_SNAPSHOT_FIND, READ,                                                         \
+      "SELECT id, published_at_us, " INTACT(                                             \
+          "id, published_at_us") " FROM price_snapshot")                                 \
     X(PRICE_SNAPSHOT_SET, WRITE,                                                         \
-      "INSERT INTO price_snapshot (number, id, published_at_us) VALUES (1, ?1, ?2)"      \
-      " ON CONFLICT DO UPDATE SET id = ?1, published_at_us = ?2")                        \
+      "INSERT INTO price_snapshot (number, id, published_at_us, digest)"                 \
+      " VALUES (1, ?1, ?2, row_digest(?1, ?2)) ON CONFLICT"                              \
+      " DO UPDATE SET id = ?1, published_at_us = ?2, digest = row_digest(?1, ?2)")       \
     X(ENTRY_HEAD, READ, "SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1")       \
     X(ENTRY_INSERT, WRITE,                                                               \
       "INSERT INTO entries (seq, decision_id, budget_id, kind, amount, balance_after,"   \
@@ -164,17 +215,19 @@
                                                                                          \
     /* Demand. */                                                                        \
     X(TRAFFIC_CELL_PUT, WRITE,                                                           \
-      "INSERT INTO traffic_cells (hash, market, issue, segment, channel, currency)"      \
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING")                         \
+      "INSERT INTO traffic_cells (" CELL_COLUMNS                                         \
+      ", digest)" DIGESTED(VALUES_6) " ON CONFLICT DO NOTHING")                          \
     X(TRAFFIC_CELL_LIST, READ,                                                           \
-      "SELECT hash, market, issue, segment, channel, currency FROM traffic_cells"        \
-      " ORDER BY hash")                                                                  \
+      "SELECT " CELL_COLUMNS                                                             \
+      " FROM traffic_cells WHERE " INTACT(CELL_COLUMNS) " ORDER BY hash")                \
     X(TRAFFIC_CURVE_PUT, WRITE,                                                          \
-      "INSERT INTO traffic_curves (slot, cell, content) VALUES (?1, ?2, ?3)"             \
-      " ON CONFLICT (slot, cell) DO UPDATE SET content = ?3")                            \
+      "INSERT INTO traffic_curves (" CURVE_COLUMNS ", digest)" DIGESTED(                 \
+          VALUES_3) " ON CONFLICT (slot, cell)"                                          \
+                    " DO UPDATE SET content = ?3, digest = row_digest(" VALUES_3 ")")    \
     X(TRAFFIC_CURVE_PAGE, READ,                                                          \
-      "SELECT slot, cell, content FROM traffic_curves WHERE (slot, cell) < (?1, ?2)"     \
-      " ORDER BY slot DESC, cell DESC LIMIT ?3")                                         \
+      "SELECT " CURVE_COLUMNS " FROM traffic_curves"                                     \
+      " WHERE (slot, cell) < (?1, ?2) AND " INTACT(                                      \
+          CURVE_COLUMNS) " ORDER BY slot DESC, cell DESC LIMIT ?3")                      \
     X(TRAFFIC_CURVE_FORGET, WRITE,                                                       \
       "DELETE FROM traffic_curves WHERE number IN (SELECT number FROM traffic_curves"    \
       " WHERE slot < ?1 OR slot > ?2 LIMIT ?3)")                                         \
@@ -187,32 +240,37 @@
       "SELECT version, sha256, is_deleted FROM model_versions WHERE name = ?1"           \
       " ORDER BY version DESC LIMIT 1")                                                  \
     X(MODEL_INSERT, WRITE,                                                               \
-      "INSERT INTO model_versions (" VERSION_COLUMNS ", manifest)"                       \
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7)")                                         \
+      "INSERT INTO model_versions (" VERSION_COLUMNS ", manifest, digest)"               \
+      " VALUES (" VALUES_6 ", 0, ?7, row_digest(" VALUES_6 ", 0, ?7))")                  \
     X(MODEL_FILE_INSERT, WRITE,                                                          \
-      "INSERT INTO model_files (model_name, version, name, content)"                     \
-      " VALUES (?1, ?2, ?3, ?4)")                                                        \
+      "INSERT INTO model_files (" FILE_COLUMNS ", digest)" DIGESTED(VALUES_4))           \
     X(MODEL_FIND, READ,                                                                  \
-      "SELECT " VERSION_COLUMNS ", manifest FROM model_versions"                         \
+      "SELECT " VERSION_COLUMNS ", " VERSION_INTACT ", manifest FROM model_versions"     \
       " WHERE name = ?1 AND version = ?2")                                               \
     X(MODEL_FILES, READ,                                                                 \
-      "SELECT name, content FROM model_files WHERE model_name = ?1 AND version = ?2"     \
-      " ORDER BY name")                                                                  \
+      "SELECT name, content, " INTACT(                                                   \
+          FILE_COLUMNS) " FROM model_files"                                              \
+                        " WHERE model_name = ?1 AND version = ?2 ORDER BY name")         \
     X(MODEL_LIST, READ,                                                                  \
-      "SELECT " VERSION_COLUMNS " FROM model_versions"                                   \
+      "SELECT " VERSION_COLUMNS ", " VERSION_INTACT " FROM model_versions"               \
       " WHERE (?1 IS NULL OR name = ?1) AND NOT is_deleted ORDER BY name, version DESC") \
     X(MODEL_DELETE, WRITE,                                                               \
-      "UPDATE model_versions SET is_deleted = 1 WHERE name = ?1 AND version = ?2"        \
-      " AND NOT is_deleted")                                                             \
+      "UPDATE model_versions SET is_deleted = 1, digest = " VERSION_DIGEST(              \
+          "1") " WHERE name = ?1 AND version = ?2"                                       \
+               " AND NOT is_deleted")                                                    \
     X(ALIAS_INSERT, WRITE,                                                               \
-      "INSERT INTO alias_moves (" MOVE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6)")      \
+      "INSERT INTO alias_moves (" MOVE_COLUMNS ", digest)" DIGESTED(VALUES_6))           \
     X(ALIAS_LIST, READ,                                                                  \
-      "SELECT " MOVE_COLUMNS " FROM alias_moves m WHERE (?1 IS NULL OR name = ?1)"       \
-      " AND version IS NOT NULL AND number = (SELECT max(number) FROM alias_moves"       \
-      " WHERE name = m.name AND alias = m.alias) ORDER BY name, alias")                  \
+      "SELECT " MOVE_COLUMNS                                                             \
+      ", " INTACT(MOVE_COLUMNS) " FROM alias_moves m WHERE (?1 IS NULL OR name = ?1)"    \
+                                " AND version IS NOT NULL AND number = (SELECT "         \
+                                "max(number) FROM alias_moves"                           \
+                                " WHERE name = m.name AND alias = m.alias) ORDER BY "    \
+                                "name, alias")                                           \
     X(ALIAS_HISTORY, READ,                                                               \
-      "SELECT " MOVE_COLUMNS " FROM alias_moves WHERE (?1 IS NULL OR name = ?1)"         \
-      " AND moved_at_us <= ?2 ORDER BY number DESC")                                     \
+      "SELECT " MOVE_COLUMNS                                                             \
+      ", " INTACT(MOVE_COLUMNS) " FROM alias_moves WHERE (?1 IS NULL OR name = ?1)"      \
+                                " AND moved_at_us <= ?2 ORDER BY number DESC")           \
     X(ALIAS_OF_VERSION, READ,                                                            \
       "SELECT alias FROM alias_moves m WHERE name = ?1 AND version = ?2"                 \
       " AND number = (SELECT max(number) FROM alias_moves"                               \
@@ -220,28 +278,60 @@
     X(POLICY_NEWEST, READ,                                                               \
       "SELECT coalesce(max(revision), 0) FROM policy_revisions WHERE id = ?1")           \
     X(POLICY_INSERT, WRITE,                                                              \
-      "INSERT INTO policy_revisions (" POLICY_COLUMNS ")"                                \
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                                \
+      "INSERT INTO policy_revisions (" POLICY_COLUMNS ", digest)" DIGESTED(VALUES_6))    \
     X(POLICY_FIND, READ,                                                                 \
-      "SELECT " POLICY_COLUMNS " FROM policy_revisions"                                  \
-      " WHERE id = ?1 AND (?2 = 0 OR revision = ?2) ORDER BY revision DESC LIMIT 1")     \
+      "SELECT " POLICY_COLUMNS                                                           \
+      ", " INTACT(POLICY_COLUMNS) " FROM policy_revisions"                               \
+                                  " WHERE id = ?1 AND (?2 = 0 OR revision = ?2) ORDER "  \
+                                  "BY revision DESC LIMIT 1")                            \
     X(POLICY_LIST, READ,                                                                 \
-      "SELECT " POLICY_COLUMNS " FROM policy_revisions p WHERE revision ="               \
-      " (SELECT max(revision) FROM policy_revisions WHERE id = p.id) ORDER BY id")       \
+      "SELECT " POLICY_COLUMNS                                                           \
+      ", " INTACT(POLICY_COLUMNS) " FROM policy_revisions p WHERE revision ="            \
+                                  " (SELECT max(revision) FROM policy_revisions WHERE "  \
+                                  "id = p.id) ORDER BY id")                              \
     X(POLICY_REVISIONS, READ,                                                            \
-      "SELECT " POLICY_COLUMNS " FROM policy_revisions WHERE id = ?1"                    \
-      " ORDER BY revision DESC")                                                         \
+      "SELECT " POLICY_COLUMNS                                                           \
+      ", " INTACT(POLICY_COLUMNS) " FROM policy_revisions WHERE id = ?1"                 \
+                                  " ORDER BY revision DESC")                             \
     X(KEY_INSERT, WRITE,                                                                 \
-      "INSERT INTO api_keys (" KEY_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")      \
+      "INSERT INTO api_keys (" KEY_COLUMNS ", digest)" DIGESTED(VALUES_7))               \
     X(KEY_UPDATE, WRITE,                                                                 \
       "UPDATE api_keys SET name = ?2, scopes = ?3, hash = ?4, created_at_us = ?5,"       \
-      " expires_at_us = ?6, revoked_at_us = ?7 WHERE id = ?1")                           \
-    X(SECRET_INSERT, WRITE, "INSERT INTO secrets (name, value) VALUES (?1, ?2)")         \
-    X(SECRET_FIND, READ, "SELECT value FROM secrets WHERE name = ?1")                    \
-    X(KEY_FIND, READ, "SELECT " KEY_COLUMNS " FROM api_keys WHERE id = ?1")              \
-    X(KEY_LIST, READ, "SELECT " KEY_COLUMNS " FROM api_keys ORDER BY number")            \
+      " expires_at_us = ?6, revoked_at_us = ?7, digest = row_digest(" VALUES_7 ")"       \
+      " WHERE id = ?1")                                                                  \
+    X(SECRET_INSERT, WRITE,                                                              \
+      "INSERT INTO secrets (name, value, digest)" DIGESTED(VALUES_2))                    \
+    X(SECRET_FIND, READ,                                                                 \
+      "SELECT value, " INTACT("name, value") " FROM secrets WHERE name = ?1")            \
+    X(KEY_FIND, READ,                                                                    \
+      "SELECT " KEY_COLUMNS ", " INTACT(KEY_COLUMNS) " FROM api_keys WHERE id = ?1")     \
+    X(KEY_LIST, READ,                                                                    \
+      "SELECT " KEY_COLUMNS ", " INTACT(KEY_COLUMNS) " FROM api_keys ORDER BY number")   \
                                                                                          \
     /* Checks and figures. */                                                            \
+    X(CHECK_ROWS_ANSWERS, READ, CHECK_ROWS("answers a", "a.number", ANSWER_INTACT))      \
+    X(CHECK_ROWS_DECISIONS, READ,                                                        \
+      CHECK_ROWS("decisions d", "d.number", DECISION_INTACT))                            \
+    X(CHECK_ROWS_BUDGETS, READ, CHECK_ROWS("budgets", "number", BUDGET_INTACT))          \
+    X(CHECK_ROWS_VERSIONS, READ, CHECK_ROWS("model_versions", "rowid", VERSION_INTACT))  \
+    X(CHECK_ROWS_FILES, READ, CHECK_ROWS("model_files", "rowid", INTACT(FILE_COLUMNS)))  \
+    X(CHECK_ROWS_MOVES, READ, CHECK_ROWS("alias_moves", "number", INTACT(MOVE_COLUMNS))) \
+    X(CHECK_ROWS_POLICIES, READ,                                                         \
+      CHECK_ROWS("policy_revisions", "rowid", INTACT(POLICY_COLUMNS)))                   \
+    X(CHECK_ROWS_KEYS, READ, CHECK_ROWS("api_keys", "number", INTACT(KEY_COLUMNS)))      \
+    X(CHECK_ROWS_SECRETS, READ, CHECK_ROWS("secrets", "rowid", INTACT("name, value")))   \
+    X(CHECK_ROWS_PRICES, READ,                                                           \
+      CHECK_ROWS("price_snapshot", "number", INTACT("id, published_at_us")))             \
+    X(CHECK_ROWS_CELLS, READ, CHECK_ROWS("traffic_cells", "hash", INTACT(CELL_COLUMNS))) \
+    X(CHECK_ROWS_CURVES, READ,                                                           \
+      CHECK_ROWS("traffic_curves", "number", INTACT(CURVE_COLUMNS)))                     \
+    X(CHECK_REMAINING, READ,                                                             \
+      "SELECT id, limit_minor - held_minor - spent_minor,"                               \
+      " (SELECT balance_after FROM entries WHERE budget_id = b.id ORDER BY seq DESC "    \
+      "LIMIT 1)"                                                                         \
+      " FROM budgets b WHERE removed_at_us IS NULL ORDER BY id")                         \
+    X(ENTRY_HASH, READ, "SELECT hash FROM entries WHERE seq = ?1")                       \
+    X(AUDIT_HASH, READ, "SELECT hash FROM audit WHERE seq = ?1")                         \
     X(CHECK_ENTRIES, READ,                                                               \
       "SELECT e.seq, e.decision_id, e.budget_id, e.kind, e.amount, e.balance_after,"     \
       " e.created_at_us, e.note, e.hash, b.number FROM entries e"                        \

@@ -44,7 +44,7 @@ static const struct {
     {SQLITE_LIMIT_EXPR_DEPTH, 100},
     {SQLITE_LIMIT_COMPOUND_SELECT, 10},
     {SQLITE_LIMIT_VDBE_OP, 25000},
-    {SQLITE_LIMIT_FUNCTION_ARG, 8},
+    {SQLITE_LIMIT_FUNCTION_ARG, 32},
     {SQLITE_LIMIT_ATTACHED, 0},
     {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 64},
     {SQLITE_LIMIT_VARIABLE_NUMBER, 32},
@@ -155,6 +155,7 @@ static enum status connect(struct store *store, struct err *err)
 {
     const char *layer = log_file_layer();
     int code = SQLITE_NOMEM;
+    enum status rc;
 
     if (layer)
         code = sqlite3_open_v2(store->path, &store->db,
@@ -174,7 +175,8 @@ static enum status connect(struct store *store, struct err *err)
     }
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         sqlite3_limit(store->db, limits[i].limit, limits[i].value);
-    return sql_run(store, common_pragmas, "configure the database", err);
+    rc = sql_run(store, common_pragmas, "configure the database", err);
+    return rc ? rc : digest_provide(store, err);
 }
 
 static enum status configure_writer(struct store *store, bool *was_created,

@@ -1,6 +1,8 @@
 /* field.c - numbers in tables, correctly rounded. */
 #include "table/field.h"
 
+#include "base/number.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -16,38 +18,14 @@ bool field_is_missing(struct text field)
     return false;
 }
 
-/* Up to 15 digits and a power of ten that is exact make one correctly rounded operation
- * (Clinger, 1990). False: left to strtod. */
-static bool parse_short(struct text field, double *number)
+/* What JSON would take, which is nearly all. */
+static bool parse_plain(struct text field, double *number)
 {
-    static const double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-    bool is_negative = field.bytes && field.at[0] == '-';
-    uint64_t digits = 0;
-    size_t digit_count = 0, decimals = 0;
-    bool has_point = false;
+    struct number parts;
 
-    for (size_t i = is_negative; i < field.bytes; i++) {
-        unsigned digit = (unsigned)(field.at[i] - '0');
-
-        if (field.at[i] == '.' && !has_point) {
-            has_point = true;
-            continue;
-        }
-        if (digit > 9)
-            return false;
-        digits = digits * 10 + digit;
-        digit_count++;
-        decimals += has_point;
-        if (digit_count > 15)
-            return false;
-    }
-    if (digit_count == 0)
-        return false;
-    *number = (double)digits / powers[decimals];
-    if (is_negative)
-        *number = -*number;
-    return true;
+    return field.bytes > 0 &&
+           number_read(field.at, field.at + field.bytes, &parts) == NUMBER_GOOD &&
+           parts.end == field.at + field.bytes && number_double(&parts, number);
 }
 
 /* Finite decimal numbers only: strtod also knows hexadecimal, words and leading space. */
@@ -56,7 +34,7 @@ static bool parse_number(struct text field, double *number)
     char copy[NUMBER_BYTES_MAX];
     char *end;
 
-    if (parse_short(field, number))
+    if (parse_plain(field, number))
         return true;
     if (field.bytes == 0 || field.bytes >= sizeof copy)
         return false;

@@ -121,8 +121,8 @@ static char *help_of(const char *first, const char *second)
 
 static void expect_options(const char *command, const char *help)
 {
-    static const char *const common[] = {"--help", "--json", "--data", "--url",
-                                         "--key-file"};
+    static const char *const common[] = {"--help", "--json",     "--data",
+                                         "--url",  "--key-file", "--ca"};
     char *entry = entry_find(command), word[WORD_BYTES];
 
     if (!entry)

@@ -13,10 +13,11 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 struct http_client {
-    char host[64], port[8], address[80];
+    char host[64], port[8], address[120];
     int fd; /* -1: not connected */
     char *buffer;
     size_t used, read_to, capacity; /* bytes received, of which so many are consumed */
@@ -44,6 +45,10 @@ struct http_client *http_client_open(const char *address)
 
     if (!client || !colon || strlen(address) >= sizeof client->address)
         goto refuse;
+    strcpy(client->address, address);
+    client->fd = -1;
+    if (strncmp(address, "unix:", 5) == 0)
+        return client;
     host_bytes = (size_t)(colon - address);
     if (host_bytes >= 2 && host[0] == '[' && host[host_bytes - 1] == ']') {
         host++;
@@ -53,8 +58,6 @@ struct http_client *http_client_open(const char *address)
         goto refuse;
     memcpy(client->host, host, host_bytes);
     strcpy(client->port, colon + 1);
-    strcpy(client->address, address);
-    client->fd = -1;
     return client;
 
 refuse:
@@ -84,25 +87,46 @@ const char *http_client_trouble(const struct http_client *client)
     return client->trouble;
 }
 
+static void have_patience(int fd)
+{
+    const struct timeval patience = {.tv_sec = HTTP_CLIENT_TIMEOUT_S};
+
+    /* The time limits also hold for connect(2). */
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+}
+
+static bool connect_unix(struct http_client *client)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", client->address + 5);
+    client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    have_patience(client->fd);
+    if (client->fd < 0 ||
+        connect(client->fd, (const struct sockaddr *)&address, sizeof address) != 0)
+        return trouble(client, "connect %s: %s", client->address, strerror(errno));
+    return true;
+}
+
 static bool connect_to(struct http_client *client)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                                    .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
-    const struct timeval patience = {.tv_sec = HTTP_CLIENT_TIMEOUT_S};
     const int on = 1;
     struct addrinfo *found = NULL;
     int rc;
 
     if (client->fd >= 0)
         return true;
+    if (strncmp(client->address, "unix:", 5) == 0)
+        return connect_unix(client);
     rc = getaddrinfo(client->host, client->port, &hints, &found);
     if (rc)
         return trouble(client, "%s: %s", client->address, gai_strerror(rc));
     client->fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (client->fd >= 0) {
-        /* The time limits also hold for connect(2). */
-        setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-        setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+        have_patience(client->fd);
         setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
     rc = client->fd < 0 ? -1 : connect(client->fd, found->ai_addr, found->ai_addrlen);

@@ -31,9 +31,9 @@ char *demo_authorization(const char *folder, const char *role);
 json_t *demo_case(const char *folder);
 
 struct live_server {
-    pid_t pid;              /* 0: not running */
-    char listen[80];        /* "127.0.0.1:43121" */
-    char health_listen[80]; /* empty: health answers on listen */
+    pid_t pid;               /* 0: not running */
+    char listen[120];        /* "127.0.0.1:43121" */
+    char health_listen[120]; /* empty: health answers on listen */
 };
 
 /* "redress serve --data folder --listen 127.0.0.1:0 EXTRA...", and wait until /readyz says

@@ -181,18 +181,45 @@ enum status decide_once(struct store *store, struct budget *budget, int64_t numb
     return rc;
 }
 
+/* The statements that make all triggers, or those that drop them; freed by the caller. */
+static char *trigger_sql(sqlite3 *db, const char *each)
+{
+    sqlite3_stmt *statement = NULL;
+    char query[160], *sql;
+
+    snprintf(query, sizeof query,
+             "SELECT group_concat(%s, ';') FROM sqlite_schema WHERE type = 'trigger'",
+             each);
+    assert_int_equal(sqlite3_prepare_v2(db, query, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    sql = sqlite3_mprintf("%s", sqlite3_column_text(statement, 0));
+    sqlite3_finalize(statement);
+    return sql;
+}
+
+static void must_run(sqlite3 *db, const char *sql)
+{
+    char *message = NULL;
+
+    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+        fail_msg("%s: %s", sql, message);
+}
+
 void tamper(const char *path, const char *sql)
 {
     sqlite3 *db = NULL;
-    char *message = NULL;
+    char *made, *dropped;
 
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    (void)sqlite3_exec(db,
-                       "DROP TRIGGER entries_no_update; DROP TRIGGER entries_no_delete;"
-                       "DROP TRIGGER audit_no_update; DROP TRIGGER audit_no_delete",
-                       NULL, NULL, NULL);
-    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
-        fail_msg("%s: %s", sql, message);
+    made = trigger_sql(db, "sql");
+    dropped = trigger_sql(db, "'DROP TRIGGER ' || name");
+    if (made)
+        must_run(db, dropped);
+    must_run(db, sql);
+    if (made)
+        must_run(db, made);
+    sqlite3_free(made);
+    sqlite3_free(dropped);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 

@@ -44,8 +44,8 @@ enum status budget_move(struct store *store, struct budget *budget, enum entry_k
 enum status decide_once(struct store *store, struct budget *budget, int64_t number,
                         int64_t amount, struct decision_row *row, struct err *err);
 
-/* Run SQL on the file through a plain connection, as somebody who tampers would, with the
- * triggers that guard it dropped and checks ignored. */
+/* Run SQL on the file through a plain connection, as somebody who tampers would: the triggers that
+ * guard it are dropped before and made again afterwards. */
 void tamper(const char *path, const char *sql);
 
 /* REDRESS_SEED or the time; printed. */

@@ -51,6 +51,8 @@ void exchange_refuse(struct exchange *exchange, const struct err *err)
         {"length_required", 411},
         {"payload_too_large", 413},
         {"expectation_failed", 417},
+        {"too_many_failed_logins", 429},
+        {"out_of_memory", 503},
         {"http_version_not_supported", 505},
     };
     int number = 400;
@@ -177,23 +179,34 @@ bool api_run(struct exchange *exchange)
 
 /* --- a server and a client -------------------------------------------------------------------- */
 
-struct server *stage_start(int thread_count, const char *health_listen)
+struct server_settings stage_settings(int thread_count, const char *health_listen)
 {
-    const struct server_settings settings = {
+    return (struct server_settings){
         .listen = "127.0.0.1:0",
         .health_listen = health_listen,
         .thread_count = thread_count,
-        .connection_count_max = 200,
+        .connection_count_max = STAGE_CONNECTION_COUNT_MAX,
         .idle_timeout_s = IDLE_S,
         .deadline_s = DEADLINE_S,
     };
+}
+
+struct server *stage_start_with(const struct server_settings *settings)
+{
     struct server *server = NULL;
     struct err err = {0};
 
     memset(&stage, 0, sizeof stage);
-    if (server_start(&settings, &stage, &server, &err))
+    if (server_start(settings, &stage, &server, &err))
         fail_msg("%s", err.text);
     return server;
+}
+
+struct server *stage_start(int thread_count, const char *health_listen)
+{
+    const struct server_settings settings = stage_settings(thread_count, health_listen);
+
+    return stage_start_with(&settings);
 }
 
 struct http_client *stage_connect(const char *address)

@@ -8,7 +8,12 @@
 
 #include <stdatomic.h>
 
-enum { BODY_MAX = 64 << 10, DEADLINE_S = 1, IDLE_S = 2 };
+enum {
+    BODY_MAX = 64 << 10,
+    DEADLINE_S = 1,
+    IDLE_S = 2,
+    STAGE_CONNECTION_COUNT_MAX = 200
+};
 
 struct service {
     _Atomic(const char *) trouble;
@@ -17,6 +22,10 @@ struct service {
 
 /* What the API was asked since the server started. */
 extern struct service stage;
+
+/* What stage_start goes by; port 0. */
+struct server_settings stage_settings(int thread_count, const char *health_listen);
+struct server *stage_start_with(const struct server_settings *settings);
 
 /* health_listen may be NULL. Each stops the test when it does not work. */
 struct server *stage_start(int thread_count, const char *health_listen);

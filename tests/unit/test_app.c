@@ -16,6 +16,7 @@
 #include "app/samples.h"
 #include "app/settings.h"
 #include "base/file.h"
+#include "http/server.h"
 #include "support/folder.h"
 #include "support/server.h"
 
@@ -199,12 +200,15 @@ static void an_address_is_one_before_anything_is_made(void **state)
         {"example.com:80", false},  {":8080", false},
         {"::1:8080", false},        {"[::1:8080", false},
         {"[]:80", false},           {"", false},
+        {"unix:/run/a.sock", true}, {"unix:a.sock", false},
+        {"unix:", false},           {"unix:/run/", false},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         err_clear(&err);
-        assert_int_equal(listen_check(rows[i].text, &err) == STATUS_OK, rows[i].is_fine);
+        assert_int_equal(server_address_check(rows[i].text, &err) == STATUS_OK,
+                         rows[i].is_fine);
     }
 }
 

@@ -276,6 +276,29 @@ static void a_refusal_concerns_nobody_else(void **state)
     }
 }
 
+static void what_waited_too_long_is_not_begun_and_the_rest_is(void **state)
+{
+    struct stage stage;
+    struct work works[3];
+
+    (void)state;
+    stage_open(&stage);
+    for (int i = 0; i < 3; i++)
+        works[i] = work_of(&stage, 10, STATUS_OK);
+    works[0].job.late_at_us = stage.now_us;
+    works[1].job.late_at_us = stage.now_us - 1;
+    run_as_batch(&stage, works, 3);
+    assert_int_equal(works[0].job.status, STATUS_OK);
+    assert_int_equal(works[1].job.status, STATUS_UNAVAILABLE);
+    assert_string_equal(works[1].job.err.code, "overloaded");
+    assert_int_equal(works[1].run_count, 0);
+    assert_int_equal(works[1].publish_count, 0);
+    assert_int_equal(works[1].done_count, 1);
+    assert_int_equal(works[2].job.status, STATUS_OK);
+    assert_limit(&stage, 1020);
+    stage_close(&stage);
+}
+
 static void a_refusal_after_a_write_is_a_failure(void **state)
 {
     struct stage stage;
@@ -477,6 +500,7 @@ int main(void)
         cmocka_unit_test(a_batch_is_committed_once_and_then_published),
         cmocka_unit_test(a_job_that_fails_after_a_write_fails_alone),
         cmocka_unit_test(a_refusal_concerns_nobody_else),
+        cmocka_unit_test(what_waited_too_long_is_not_begun_and_the_rest_is),
         cmocka_unit_test(a_refusal_after_a_write_is_a_failure),
         cmocka_unit_test(a_refused_job_keeps_its_refusal_when_the_batch_is_undone),
         cmocka_unit_test(whatever_the_disk_does_all_or_nothing_is_there),

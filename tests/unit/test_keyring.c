@@ -345,6 +345,58 @@ static void keys_come_while_others_are_checked(void **state)
     keyring_close(keyring);
 }
 
+static int admitted_of(struct keyring *keyring, const char *id, int64_t now_us, int count)
+{
+    int admitted = 0;
+
+    for (int i = 0; i < count; i++)
+        admitted += keyring_admit(keyring, id, now_us, NULL) == STATUS_OK;
+    return admitted;
+}
+
+static void a_key_asks_as_often_as_it_may_and_no_other_pays_for_it(void **state)
+{
+    struct made first = make_key("read"), second = make_key("read");
+    struct keyring *keyring = open_keyring();
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(keyring_put(keyring, &first.key, NULL), STATUS_OK);
+    assert_int_equal(keyring_put(keyring, &second.key, NULL), STATUS_OK);
+    assert_int_equal(admitted_of(keyring, first.key.id, SECOND_US, 1000), 1000);
+    keyring_limit(keyring, 10, 5);
+    assert_int_equal(admitted_of(keyring, first.key.id, SECOND_US, 100), 5);
+    assert_int_equal(admitted_of(keyring, second.key.id, SECOND_US, 100), 5);
+    assert_int_equal(admitted_of(keyring, KEY_ID_OWN, SECOND_US, 100), 100);
+    assert_int_equal(keyring_admit(keyring, first.key.id, SECOND_US, &err),
+                     STATUS_UNAVAILABLE);
+    assert_string_equal(err.code, "rate_limited");
+    assert_int_equal(admitted_of(keyring, first.key.id, 2 * SECOND_US, 100), 5);
+    keyring_limit(keyring, 0, 1);
+    assert_int_equal(admitted_of(keyring, first.key.id, 2 * SECOND_US, 100), 100);
+    keyring_close(keyring);
+}
+
+static void other_keys_do_not_wipe_out_what_one_has_used(void **state)
+{
+    struct made made = make_key("read");
+    struct keyring *keyring = open_keyring();
+
+    (void)state;
+    assert_int_equal(keyring_put(keyring, &made.key, NULL), STATUS_OK);
+    keyring_limit(keyring, 1, 50);
+    assert_int_equal(admitted_of(keyring, made.key.id, SECOND_US, 100), 50);
+    for (int i = 0; i < 300; i++) {
+        struct made other = make_key("read");
+
+        assert_int_equal(keyring_put(keyring, &other.key, NULL), STATUS_OK);
+    }
+    snprintf(made.key.scopes, sizeof made.key.scopes, "read,decide");
+    assert_int_equal(keyring_put(keyring, &made.key, NULL), STATUS_OK);
+    assert_int_equal(admitted_of(keyring, made.key.id, SECOND_US, 100), 0);
+    keyring_close(keyring);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +411,9 @@ int main(void)
         cmocka_unit_test_setup(a_store_that_fails_or_holds_an_unknown_scope_opens_nothing,
                                setup),
         cmocka_unit_test_setup(keys_come_while_others_are_checked, setup),
+        cmocka_unit_test_setup(a_key_asks_as_often_as_it_may_and_no_other_pays_for_it,
+                               setup),
+        cmocka_unit_test_setup(other_keys_do_not_wipe_out_what_one_has_used, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

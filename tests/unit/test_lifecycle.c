@@ -487,6 +487,59 @@ static void a_person_may_decide_otherwise_for_who_is_held_out(void **state)
     running_close(stage);
 }
 
+/* What is owed by right and found no room holds nothing there, so the budget can go before it ends. */
+static void a_hold_ends_without_the_budget_that_had_no_room_for_it(void **state)
+{
+    static const char *const ends[][2] = {{"settle", "{\"amount\": 300}"},
+                                          {"release", "{\"reason_code\": \"r\"}"}};
+    struct running *stage = stage_of("", 0);
+    char *ids[2];
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        ids[i] = decide(stage, i ? "b" : "a",
+                        "{\"case_id\": \"k\", \"customer_id\": \"c\", \"currency\": "
+                        "\"USD\", \"order_amount\": 4000, \"issue\": \"x\", "
+                        "\"entitled_amount\": 300}",
+                        300);
+    assert_answer(
+        api_call(stage->service, "DELETE", "/v1/budgets/bud_all", NULL, "*", NULL), 200);
+    for (int i = 0; i < 2; i++) {
+        assert_answer(post(stage, path_of(ids[i], ends[i][0]), "e", ends[i][1]), 200);
+        free(ids[i]);
+    }
+    running_close(stage);
+}
+
+/* An hour or a day back at a restart: the period that has begun goes on. More than a period back: the
+ * budget goes back with the clock, with what was spent. */
+static void a_period_does_not_begin_twice_when_the_clock_was_set_back(void **state)
+{
+    struct running *stage = stage_of("", 1000);
+    int64_t then_us = stage->now_us;
+    char *id = decide(stage, "a", NEEDY("c1"), 1000);
+
+    (void)state;
+    assert_answer(post(stage, path_of(id, "settle"), "s", "{\"amount\": 1000}"), 200);
+    free(id);
+    for (int hours = 1; hours <= 24; hours += 23) {
+        stage->now_us = then_us - hours * 3600 * SECOND_US;
+        running_restart(stage);
+        free(decide(stage, hours == 1 ? "b" : "c", NEEDY("c2"), 0));
+        stage->now_us = then_us;
+        running_restart(stage);
+        free(decide(stage, hours == 1 ? "d" : "e", NEEDY("c3"), 0));
+        assert_budget(stage, 0, 1000);
+    }
+    stage->now_us = then_us - 72 * 3600 * SECOND_US;
+    running_restart(stage);
+    free(decide(stage, "f", NEEDY("c4"), 0));
+    assert_budget(stage, 0, 1000);
+    stage->now_us += 24 * 3600 * SECOND_US;
+    free(decide(stage, "g", NEEDY("c5"), 1000));
+    running_close(stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -509,6 +562,8 @@ int main(void)
         cmocka_unit_test(a_person_cannot_spend_what_is_not_there),
         cmocka_unit_test(decisions_replay_under_the_versions_they_were_made_under),
         cmocka_unit_test(a_person_may_decide_otherwise_for_who_is_held_out),
+        cmocka_unit_test(a_hold_ends_without_the_budget_that_had_no_room_for_it),
+        cmocka_unit_test(a_period_does_not_begin_twice_when_the_clock_was_set_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

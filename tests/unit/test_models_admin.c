@@ -370,9 +370,7 @@ static void a_champion_that_was_tampered_with_is_left_out(void **state)
     promote(running, 1);
     /* Another weight, and the example that goes with it: only the hash can tell. */
     tamper(running->path,
-           "DROP TRIGGER model_files_no_update;"
            "UPDATE model_files SET content = cast(replace(content, '10', '11') AS blob);"
-           "DROP TRIGGER IF EXISTS model_versions_no_update;"
            "UPDATE model_versions SET manifest = replace(manifest, '[[20]]', '[[22]]')");
     running_restart(running);
     assert_int_equal(served(running, &effect), 0);

@@ -392,7 +392,7 @@ static void limits_are_those_of_the_program(void **state)
 /* Codes that no answer has: at start, in the log, or of the command line. */
 static const char not_answered[] =
     "folder_in_use too_few_files invalid_address cannot_listen unknown_scope "
-    "no_scope too_many_keys";
+    "no_scope too_many_keys invalid_certificate";
 
 static void check_code(const char *code, const char *where)
 {

@@ -1,5 +1,5 @@
 /* number.c - decimal texts to doubles: four ways that round correctly, the fastest that applies. */
-#include "number.h"
+#include "base/number.h"
 
 #include <math.h>
 #include <stdlib.h>

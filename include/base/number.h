@@ -1,8 +1,6 @@
-/* number.h - decimal texts to doubles, correctly rounded.
- *
- * Private to json/. */
-#ifndef REDRESS_JSON_NUMBER_H
-#define REDRESS_JSON_NUMBER_H
+/* number.h - decimal texts to doubles, correctly rounded, by the grammar of JSON. Pure functions. */
+#ifndef REDRESS_BASE_NUMBER_H
+#define REDRESS_BASE_NUMBER_H
 
 #include <stdbool.h>
 #include <stdint.h>

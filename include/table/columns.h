@@ -1,0 +1,72 @@
+/* columns.h - columns of a CSV file in memory, for the offline tools.
+ *
+ * One thread at a time; once read, any number may look. */
+#ifndef REDRESS_TABLE_COLUMNS_H
+#define REDRESS_TABLE_COLUMNS_H
+
+#include "base/err.h"
+#include "table/text_set.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    COLUMNS_ROW_COUNT_MAX = 100000000,
+    COLUMNS_TEXT_COUNT_MAX = 20000000, /* different texts of one column */
+    COLUMNS_TEXT_BYTES_MAX = 1 << 30,  /* of one column, together */
+    COLUMNS_PLACE_BYTES = 160,
+};
+
+/* What a column holds. */
+enum column_kind {
+    COLUMN_IS_NUMBER, /* of numbers; anything else is refused with line and column */
+    COLUMN_IS_TEXT,   /* of texts as they are written, which are counted as categories */
+    COLUMN_IS_EITHER, /* numbers if all fields are, else texts */
+};
+
+struct column_wish {
+    const char *name;
+    enum column_kind kind;
+    bool may_miss; /* whether a field may be empty, or another word for what is missing */
+};
+
+struct table_column {
+    const char *name; /* the caller's */
+    bool is_text;
+
+    double *numbers; /* (row), unless is_text: finite, NaN where it is missing */
+
+    int32_t *codes; /* (row), if is_text: index of the text, -1 where it is missing */
+    struct text_set *texts; /* if is_text, in the order in which they came */
+};
+
+struct columns {
+    const char *file; /* the path, or "standard input"; borrowed */
+    int64_t row_count;
+    int count;
+    struct table_column *items; /* in the order of the wishes */
+    bool has_long_rows;   /* some rows take more than a line: their lines are not known */
+};
+
+/* How far it is, 0 to 1; -1 when not known. Called now and then; NULL is fine. */
+struct columns_progress {
+    void (*tell)(void *context, double done);
+    void *context;
+};
+
+/* Read the columns of those names: 8 bytes per number, 4 per text and each different text once.
+ * path is borrowed; "-" is standard input, which is kept in a temporary file meanwhile. Names the
+ * nearest column when one is missing; line and column of what is not as wished; INVALID without any row. The caller closes *columns. */
+enum status columns_read(const char *path, const struct column_wish *wishes,
+                         int wish_count, struct columns_progress progress,
+                         struct columns **columns, struct err *err);
+void columns_close(struct columns *columns); /* NULL is fine */
+
+/* Where a row stands, for messages: "log.csv line 18". Returns place. */
+const char *columns_place(const struct columns *columns, int64_t row,
+                          char place[static COLUMNS_PLACE_BYTES]);
+
+/* The text of a row, borrowed; empty when it is missing. Of a column of numbers: an empty one. */
+struct text column_text(const struct table_column *column, int64_t row);
+
+#endif

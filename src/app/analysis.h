@@ -1,0 +1,54 @@
+/* analysis.h - what the commands that read a table and print what it says have in common. */
+#ifndef REDRESS_APP_ANALYSIS_H
+#define REDRESS_APP_ANALYSIS_H
+
+#include "app/progress.h"
+#include "table/columns.h"
+
+enum { NAME_LIST_COUNT_MAX = 4096, ARM_COUNT_MAX = 64, ARM_NAME_BYTES = 64 };
+
+/* "a,b,c" cut at its commas. */
+struct name_list {
+    char *copy;
+    const char **names; /* (count) */
+    int count;
+};
+
+/* An empty name, or the same twice, is INVALID; option is named: "--features". NULL is an empty list. The
+ * caller frees it. */
+enum status name_list_read(const char *option, const char *text, struct name_list *list,
+                           struct err *err);
+void name_list_free(struct name_list *list);
+
+/* columns_read with progress on a terminal. */
+enum status analysis_columns(const char *path, const struct column_wish *wishes,
+                             int count, struct columns **columns, struct err *err);
+
+/* Shows how far it is; the context is a struct progress with the word before the share. */
+struct analysis_progress {
+    struct progress progress;
+    const char *what; /* "resampling" */
+};
+void analysis_tell(void *context, double done);
+
+/* The different values of a column that says what was done to a row. */
+struct arms {
+    int count;
+    int control;                   /* the arm that others are compared with */
+    char (*names)[ARM_NAME_BYTES]; /* (arm) */
+    int64_t *row_counts;           /* (arm) */
+    int32_t *codes;                /* (row): its arm */
+};
+
+/* Arms in rising order of their numbers, or of texts in the order in which they come. control may be NULL: then it is
+ * 0, or "control", when there is such an arm. INVALID names the arms when the control is none of
+ * them, when there is only one, or more than ARM_COUNT_MAX. The caller frees it. */
+enum status arms_read(const struct columns *columns, const struct table_column *column,
+                      const char *control, struct arms *arms, struct err *err);
+void arms_free(struct arms *arms); /* one that is zero is fine */
+
+/* The arm of that name, as it is written or as a number. INVALID names those there are. */
+enum status arms_find(const struct arms *arms, const char *option, const char *name,
+                      int *arm, struct err *err);
+
+#endif

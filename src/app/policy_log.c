@@ -1,0 +1,278 @@
+/* policy_log.c - one walk over the log, a look into the files beside it for every row. */
+#include "app/policy_log.h"
+
+#include "app/policy_file.h"
+#include "app/progress.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { ROW_COUNT_MAX = 1000000000, CLUSTER_COUNT_MAX = 100000000, PROGRESS_ROWS = 4096 };
+
+static const double sum_error = 1e-6;
+
+struct walk {
+    const struct policy_log_request *request;
+    struct policy_log *log;
+    struct csv *csv;
+    struct policy_file *policy, *model;
+    int action, propensity, reward, cluster; /* columns */
+    double uniform;   /* the only propensity so far; NaN: several */
+    long policy_line; /* of the group that was checked last */
+    bool is_out_of_order;
+};
+
+/* Large ones are tried beside the log first. */
+static bool is_large(const char *path)
+{
+    struct stat about;
+
+    return strcmp(path, "-") != 0 && stat(path, &about) == 0 &&
+           about.st_size >= POLICY_STREAM_BYTES;
+}
+
+static enum status open_columns(struct walk *walk, struct err *err)
+{
+    enum status rc = csv_open(walk->request->log, true, &walk->csv, err);
+
+    if (!rc)
+        rc = csv_column_find(walk->csv, "action", &walk->action, err);
+    if (!rc)
+        rc = csv_column_find(walk->csv, "propensity", &walk->propensity, err);
+    if (!rc)
+        rc = csv_column_find(walk->csv, walk->request->reward, &walk->reward, err);
+    if (!rc && walk->request->cluster)
+        rc = csv_column_find(walk->csv, walk->request->cluster, &walk->cluster, err);
+    return rc;
+}
+
+static bool grow_column(double **column, int64_t capacity)
+{
+    double *grown = realloc(*column, (size_t)capacity * sizeof *grown);
+
+    if (grown)
+        *column = grown;
+    return grown != NULL;
+}
+
+/* By a quarter: memory is what a long log has least of. */
+static enum status grow(struct walk *walk, struct err *err)
+{
+    struct policy_log *log = walk->log;
+    int64_t capacity = log->capacity + log->capacity / 4 + 4096;
+    int32_t *clusters;
+
+    if (log->row_count < log->capacity)
+        return STATUS_OK;
+    if (log->row_count >= ROW_COUNT_MAX)
+        return err_set(err, STATUS_TOO_LARGE, "%s: more than %d rows",
+                       csv_name(walk->csv), ROW_COUNT_MAX);
+    if (!grow_column(&log->weights, capacity) ||
+        !grow_column(&log->probabilities, capacity) ||
+        !grow_column(&log->rewards, capacity) ||
+        (walk->model && (!grow_column(&log->logged_model, capacity) ||
+                         !grow_column(&log->policy_model, capacity))))
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
+                       (long long)capacity);
+    if (walk->request->cluster) {
+        clusters = realloc(log->clusters, (size_t)capacity * sizeof *clusters);
+        if (!clusters)
+            return err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
+                           (long long)capacity);
+        log->clusters = clusters;
+    }
+    log->capacity = capacity;
+    return STATUS_OK;
+}
+
+/* Once for each group. */
+static enum status check_policy(struct walk *walk, const struct policy_group *group,
+                                struct err *err)
+{
+    double sum = 0;
+
+    if (group->line == walk->policy_line)
+        return STATUS_OK;
+    walk->policy_line = group->line;
+    for (int i = 0; i < group->count; i++) {
+        if (group->rows[i].value < 0 || group->rows[i].value > 1)
+            return err_set(err, STATUS_INVALID,
+                           "%s: in the context of line %ld action '%.*s' has the "
+                           "probability %.17g",
+                           walk->request->policy, group->line,
+                           TEXT_ARG(text_clip(group->rows[i].action, 40)),
+                           group->rows[i].value);
+        sum += group->rows[i].value;
+    }
+    if (fabs(sum - 1) > sum_error)
+        return err_set(
+            err, STATUS_INVALID,
+            "%s: in the context of line %ld the probabilities sum to %.9g, not "
+            "to 1",
+            walk->request->policy, group->line, sum);
+    return STATUS_OK;
+}
+
+/* What the model has for what was done, and for what the policy would do. */
+static enum status look_up_model(struct walk *walk, const struct policy_group *policy,
+                                 struct text action, double probability, double *logged,
+                                 double *expected, struct err *err)
+{
+    struct policy_group model;
+    enum status rc =
+        policy_file_find(walk->model, walk->csv, &model, &walk->is_out_of_order, err);
+
+    *logged = *expected = 0;
+    if (rc || walk->is_out_of_order)
+        return rc;
+    for (int i = 0; i < policy->count; i++) {
+        const struct policy_row *row = &policy->rows[i];
+        double q = row->value > 0 ? policy_group_value(&model, row->action) : 0;
+
+        if (isnan(q))
+            return err_set(
+                err, STATUS_INVALID,
+                "%s: in the context of line %ld there is no action '%.*s', which "
+                "the policy takes",
+                walk->request->model, model.line, TEXT_ARG(text_clip(row->action, 40)));
+        *expected += row->value * q;
+        if (probability > 0 && text_equal(row->action, action))
+            *logged = q;
+    }
+    return STATUS_OK;
+}
+
+static enum status take_row(struct walk *walk, struct err *err)
+{
+    struct policy_log *log = walk->log;
+    struct text action = csv_text(walk->csv, walk->action);
+    struct policy_group policy;
+    double propensity, reward, probability, q = 0, dm = 0;
+    int64_t at = log->row_count;
+    bool is_new;
+    enum status rc = grow(walk, err);
+
+    if (!rc)
+        rc = csv_number(walk->csv, walk->propensity, &propensity, err);
+    if (!rc)
+        rc = csv_number(walk->csv, walk->reward, &reward, err);
+    if (!rc && !isfinite(reward))
+        rc = err_set(err, STATUS_INVALID, "%s line %ld column '%s': is missing",
+                     csv_name(walk->csv), csv_line(walk->csv), walk->request->reward);
+    if (!rc)
+        rc = policy_file_find(walk->policy, walk->csv, &policy, &walk->is_out_of_order,
+                              err);
+    if (rc || walk->is_out_of_order)
+        return rc;
+    probability = policy_group_value(&policy, action);
+    if (isnan(probability))
+        probability = 0;
+    rc = check_policy(walk, &policy, err);
+    if (!rc && walk->model)
+        rc = look_up_model(walk, &policy, action, probability, &q, &dm, err);
+    if (!rc && walk->request->cluster)
+        rc = text_set_add(log->cluster_set, csv_text(walk->csv, walk->cluster),
+                          &log->clusters[at], &is_new, err);
+    if (rc || walk->is_out_of_order)
+        return rc;
+    if (!(propensity > 0 && propensity <= 1)) {
+        log->bad_line = log->bad_count++ ? log->bad_line : csv_line(walk->csv);
+        propensity = 1;
+    }
+    walk->uniform = at == 0 || propensity == walk->uniform ? propensity : NAN;
+    log->weights[at] = probability / propensity;
+    log->probabilities[at] = probability;
+    log->rewards[at] = reward;
+    if (walk->model) {
+        log->logged_model[at] = q;
+        log->policy_model[at] = dm;
+    }
+    log->row_count++;
+    return STATUS_OK;
+}
+
+static enum status walk_rows(struct walk *walk, struct err *err)
+{
+    struct progress progress;
+    bool has_row = false;
+    enum status rc = csv_next(walk->csv, &has_row, err);
+
+    progress_start(&progress);
+    if (!rc && !has_row)
+        rc = err_set(err, STATUS_INVALID, "%s: has a header line and no rows",
+                     csv_name(walk->csv));
+    while (!rc && has_row && !walk->is_out_of_order) {
+        rc = take_row(walk, err);
+        if (!rc && !walk->is_out_of_order)
+            rc = csv_next(walk->csv, &has_row, err);
+        if (walk->log->row_count % PROGRESS_ROWS == 0)
+            progress_show(&progress, "reading", csv_progress(walk->csv));
+    }
+    progress_end(&progress);
+    return rc;
+}
+
+static enum status walk_once(struct walk *walk, bool is_streamed, struct err *err)
+{
+    const struct policy_log_request *request = walk->request;
+    enum status rc = open_columns(walk, err);
+
+    if (!rc)
+        rc = policy_file_open(request->policy, "prob", walk->csv,
+                              is_streamed && is_large(request->policy), &walk->policy,
+                              err);
+    if (!rc && request->model)
+        rc = policy_file_open(request->model, "qhat", walk->csv,
+                              is_streamed && is_large(request->model), &walk->model, err);
+    if (!rc && request->cluster)
+        rc = text_set_open(CLUSTER_COUNT_MAX, INT64_C(1) << 32, &walk->log->cluster_set,
+                           err);
+    if (!rc)
+        rc = walk_rows(walk, err);
+    policy_file_close(walk->policy);
+    policy_file_close(walk->model);
+    csv_close(walk->csv);
+    return rc;
+}
+
+enum status policy_log_read(const struct policy_log_request *request,
+                            struct policy_log *log, struct err *err)
+{
+    /* A log that is read once cannot be begun again. */
+    struct walk walk = {.request = request, .log = log};
+    enum status rc;
+
+    *log = (struct policy_log){0};
+    rc = walk_once(&walk, strcmp(request->log, "-") != 0, err);
+    if (!rc && walk.is_out_of_order) {
+        policy_log_free(log);
+        walk = (struct walk){.request = request, .log = log};
+        rc = walk_once(&walk, false, err);
+    }
+    log->rows = (struct offpolicy_log){
+        .row_count = log->row_count,
+        .weights = log->weights,
+        .probabilities = log->probabilities,
+        .rewards = log->rewards,
+        .logged_model = log->logged_model,
+        .policy_model = log->policy_model,
+        .clusters = log->clusters,
+        .cluster_count = log->cluster_set ? text_set_count(log->cluster_set) : 0,
+        .is_uniform = !isnan(walk.uniform),
+    };
+    return rc;
+}
+
+void policy_log_free(struct policy_log *log)
+{
+    free(log->weights);
+    free(log->probabilities);
+    free(log->rewards);
+    free(log->logged_model);
+    free(log->policy_model);
+    free(log->clusters);
+    text_set_close(log->cluster_set);
+    *log = (struct policy_log){0};
+}

@@ -1,0 +1,32 @@
+/* policy_log.h - a log joined with what a policy would do, and with what a model expects. */
+#ifndef REDRESS_APP_POLICY_LOG_H
+#define REDRESS_APP_POLICY_LOG_H
+
+#include "learn/offpolicy.h"
+#include "table/text_set.h"
+
+struct policy_log_request {
+    const char *log, *policy, *model; /* paths; model may be NULL */
+    const char *reward, *cluster;     /* columns; cluster may be NULL */
+};
+
+/* About 40 bytes a row, and what policy_file.h keeps. */
+struct policy_log {
+    struct offpolicy_log rows; /* borrows the arrays below */
+    int64_t row_count;         /* of the log, good or bad */
+    int64_t bad_count;         /* rows whose propensity is missing, 0, or above 1 */
+    long bad_line;             /* of the first */
+
+    double *weights, *probabilities, *rewards, *logged_model, *policy_model;
+    int32_t *clusters;
+    struct text_set *cluster_set;
+    int64_t capacity;
+};
+
+/* With progress on a terminal. A probability outside of 0 to 1, or a context whose probabilities do
+ * not sum to 1, is INVALID. The caller frees the log, also after a failure. */
+enum status policy_log_read(const struct policy_log_request *request,
+                            struct policy_log *log, struct err *err);
+void policy_log_free(struct policy_log *log);
+
+#endif

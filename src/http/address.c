@@ -1,0 +1,208 @@
+/* address.c - texts of addresses, and sockets in the file system. */
+#include "http/address.h"
+
+#include "base/text.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { SOCKET_MODE = 0660 };
+
+static const char unix_scheme[] = "unix:";
+
+/* --- addresses ------------------------------------------------------------------------------ */
+
+static bool parse_port(const char *text, in_port_t *port)
+{
+    unsigned value = 0;
+
+    if (!*text || strlen(text) > 5)
+        return false;
+    for (; *text; text++) {
+        if (*text < '0' || *text > '9')
+            return false;
+        value = value * 10 + (unsigned)(*text - '0');
+    }
+    *port = htons((in_port_t)value);
+    return value <= 65535;
+}
+
+static bool parse_host(const char *host, struct sockaddr_storage *address, in_port_t port)
+{
+    struct sockaddr_in *four = (struct sockaddr_in *)address;
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)address;
+    size_t bytes = strlen(host);
+    char inner[ADDRESS_BYTES];
+
+    memset(address, 0, sizeof *address);
+    if (bytes > 2 && bytes < sizeof inner && host[0] == '[' && host[bytes - 1] == ']') {
+        memcpy(inner, host + 1, bytes - 2);
+        inner[bytes - 2] = 0;
+        six->sin6_family = AF_INET6;
+        six->sin6_port = port;
+        return inet_pton(AF_INET6, inner, &six->sin6_addr) == 1;
+    }
+    four->sin_family = AF_INET;
+    four->sin_port = port;
+    return inet_pton(AF_INET, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host,
+                     &four->sin_addr) == 1;
+}
+
+/* An absolute path that fits; a folder of the process would be a different one after a restart. */
+static bool parse_path(const char *path, struct sockaddr_storage *address)
+{
+    struct sockaddr_un *local = (struct sockaddr_un *)address;
+
+    memset(address, 0, sizeof *address);
+    local->sun_family = AF_UNIX;
+    return path[0] == '/' && path[strlen(path) - 1] != '/' &&
+           text_copy(text_of(path), local->sun_path, sizeof local->sun_path);
+}
+
+enum status address_parse(const char *text, struct sockaddr_storage *address,
+                          struct err *err)
+{
+    bool is_local = strncmp(text, unix_scheme, sizeof unix_scheme - 1) == 0;
+    const char *colon = strrchr(text, ':');
+    char host[ADDRESS_BYTES];
+    in_port_t port;
+
+    if (is_local && parse_path(text + sizeof unix_scheme - 1, address))
+        return STATUS_OK;
+    if (is_local || !colon ||
+        !text_copy((struct text){text, (size_t)(colon - text)}, host, sizeof host) ||
+        !parse_port(colon + 1, &port) || !parse_host(host, address, port))
+        return err_code(err, STATUS_INVALID, "invalid_address",
+                        "'%s' is not an address to listen on, such as 127.0.0.1:8080, "
+                        "[::1]:8080 or unix:/run/redress/redress.sock",
+                        text);
+    return STATUS_OK;
+}
+
+void address_format(const struct sockaddr_storage *address, int port,
+                    char text[static ADDRESS_BYTES])
+{
+    char host[INET6_ADDRSTRLEN] = "";
+
+    if (address->ss_family == AF_UNIX) {
+        snprintf(text, ADDRESS_BYTES, "%s%s", unix_scheme,
+                 ((const struct sockaddr_un *)address)->sun_path);
+    } else if (address->ss_family == AF_INET6) {
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, host,
+                  sizeof host);
+        snprintf(text, ADDRESS_BYTES, "[%s]:%d", host, port);
+    } else {
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, host,
+                  sizeof host);
+        snprintf(text, ADDRESS_BYTES, "%s:%d", host, port);
+    }
+}
+
+/* --- sockets in the file system --------------------------------------------------------------- */
+
+static enum status refuse(const char *path, const char *why, struct err *err)
+{
+    return err_code(err, STATUS_UNAVAILABLE, "cannot_listen", "listen on unix:%s: %s",
+                    path, why);
+}
+
+/* Whether anybody listens there. */
+static bool is_answered(const struct sockaddr_un *address)
+{
+    int caller = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool is_refused;
+
+    if (caller < 0)
+        return true; /* not known: leave it alone */
+    is_refused =
+        connect(caller, (const struct sockaddr *)address, sizeof *address) != 0 &&
+        (errno == ECONNREFUSED || errno == ENOENT);
+    close(caller);
+    return !is_refused;
+}
+
+/* Take away what a process left that is gone. */
+static enum status clear_place(const struct sockaddr_un *address, struct err *err)
+{
+    struct stat there;
+
+    if (lstat(address->sun_path, &there) != 0)
+        return errno == ENOENT ? STATUS_OK
+                               : refuse(address->sun_path, strerror(errno), err);
+    if (!S_ISSOCK(there.st_mode))
+        return refuse(address->sun_path, "something that is no socket lies there", err);
+    if (is_answered(address))
+        return refuse(address->sun_path, "another process listens there", err);
+    if (unlink(address->sun_path) != 0)
+        return refuse(address->sun_path, strerror(errno), err);
+    return STATUS_OK;
+}
+
+/* Nobody can connect before it listens, and by then the mode is right. */
+static enum status bind_there(const struct sockaddr_un *address, int backlog,
+                              struct unix_socket *opened, struct err *err)
+{
+    struct stat made;
+
+    opened->descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (opened->descriptor >= 0 &&
+        bind(opened->descriptor, (const struct sockaddr *)address, sizeof *address) ==
+            0 &&
+        chmod(address->sun_path, SOCKET_MODE) == 0 &&
+        lstat(address->sun_path, &made) == 0 &&
+        listen(opened->descriptor, backlog) == 0) {
+        opened->device = made.st_dev;
+        opened->inode = made.st_ino;
+        snprintf(opened->path, sizeof opened->path, "%s", address->sun_path);
+        return STATUS_OK;
+    }
+    enum status rc = refuse(address->sun_path, strerror(errno), err);
+    if (opened->descriptor >= 0)
+        close(opened->descriptor);
+    opened->descriptor = -1;
+    return rc;
+}
+
+/* The folder is locked meanwhile: of two that start at once, none takes the other's socket for one
+ * that was left. */
+enum status unix_socket_open(const struct sockaddr_storage *address, int backlog,
+                             struct unix_socket *opened, struct err *err)
+{
+    const struct sockaddr_un *local = (const struct sockaddr_un *)address;
+    char path[sizeof local->sun_path];
+    enum status rc;
+    int folder;
+
+    *opened = (struct unix_socket){.descriptor = -1};
+    memcpy(path, local->sun_path, sizeof path);
+    folder = open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0 || flock(folder, LOCK_EX) != 0)
+        rc = refuse(local->sun_path, strerror(errno), err);
+    else
+        rc = clear_place(local, err);
+    if (!rc)
+        rc = bind_there(local, backlog, opened, err);
+    if (folder >= 0)
+        close(folder);
+    return rc;
+}
+
+void unix_socket_remove(struct unix_socket *opened)
+{
+    struct stat there;
+
+    if (opened->path[0] && lstat(opened->path, &there) == 0 &&
+        there.st_dev == opened->device && there.st_ino == opened->inode)
+        unlink(opened->path);
+    opened->path[0] = 0;
+}

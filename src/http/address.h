@@ -1,0 +1,38 @@
+/* address.h - where a listener stands: "127.0.0.1:8080", "[::1]:0", "localhost:80", or
+ * "unix:/run/redress/redress.sock". No other names, so that nothing depends on a name server. */
+#ifndef REDRESS_HTTP_ADDRESS_H
+#define REDRESS_HTTP_ADDRESS_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+enum { ADDRESS_BYTES = 128 };
+
+/* The family is AF_INET, AF_INET6 or AF_UNIX. INVALID quotes the text. */
+enum status address_parse(const char *text, struct sockaddr_storage *address,
+                          struct err *err);
+
+/* The same as text, with that port; a local socket has none. */
+void address_format(const struct sockaddr_storage *address, int port,
+                    char text[static ADDRESS_BYTES]);
+
+/* A socket in the file system that listens. */
+struct unix_socket {
+    int descriptor; /* -1: none */
+    char path[ADDRESS_BYTES];
+    dev_t device; /* of the file that was made */
+    ino_t inode;
+};
+
+/* Bind and listen: for the user and the group, mode 0660. The socket of a process that is gone is
+ * removed; UNAVAILABLE when somebody answers on it, or when something else lies there. */
+enum status unix_socket_open(const struct sockaddr_storage *address, int backlog,
+                             struct unix_socket *opened, struct err *err);
+
+/* Take the file away, unless another has come to lie there. The descriptor is left alone. */
+void unix_socket_remove(struct unix_socket *opened);
+
+#endif

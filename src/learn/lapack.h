@@ -1,0 +1,16 @@
+/* lapack.h - what is used of LAPACK, which OpenBLAS brings: its Fortran names, without a package of
+ * headers. Matrices are column by column; the last argument is the length of a text.
+ *
+ * Private to learn/. */
+#ifndef REDRESS_LEARN_LAPACK_H
+#define REDRESS_LEARN_LAPACK_H
+
+#include <stddef.h>
+
+/* A X = B for a positive definite A (n, n), B (n, right_count); A becomes its Cholesky factor. info
+ * above 0: A is not positive definite. */
+void dposv_(const char *uplo, const int *n, const int *right_count, double *a,
+            const int *a_stride, double *b, const int *b_stride, int *info,
+            size_t uplo_bytes);
+
+#endif

@@ -1,0 +1,290 @@
+/* uplift.c - curves of a ranking, in walks over its rows. */
+#include "learn/uplift_walk.h"
+
+#include "base/order.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static struct tally tally_all(const struct uplift *uplift, const uint32_t *draws)
+{
+    struct tally all = {};
+
+    for (int64_t i = 0; i < uplift->row_count; i++)
+        tally_add(&all, uplift->flags[i] & FLAG_TREATED, uplift->outcomes[i],
+                  times(draws, i));
+    return all;
+}
+
+/* ---- the ends of groups ---- */
+
+struct point {
+    double rows, qini, uplift;
+};
+
+/* Where the grid meets the line between two points. */
+static int fill_bands(struct bands *bands, int next, double row_count,
+                      const struct point *from, const struct point *to)
+{
+    for (; next < UPLIFT_BAND_POINT_COUNT; next++) {
+        double rows = row_count * next / (UPLIFT_BAND_POINT_COUNT - 1);
+        double share = (rows - from->rows) / (to->rows - from->rows);
+
+        if (rows > to->rows)
+            break;
+        bands->qini[next] = from->qini + share * (to->qini - from->qini);
+        bands->uplift[next] = from->uplift + share * (to->uplift - from->uplift);
+    }
+    return next;
+}
+
+struct areas {
+    double qini, uplift;     /* under the curves */
+    double autoc, rate_qini; /* sums over the rows */
+    struct point last;
+};
+
+/* What a group of equal scores adds to the two RATEs. effects: of the rows before, and of the
+ * group. */
+static void add_rates(struct areas *areas, double before, double effects, double from,
+                      double count, double mean, double row_count)
+{
+    for (double j = 1; j <= count; j++) {
+        double toc = (before + effects * j / count) / (from + j) - mean;
+
+        areas->autoc += toc;
+        areas->rate_qini += toc * (from + j) / row_count;
+    }
+}
+
+static struct areas measure_groups(const struct uplift *uplift, const uint32_t *draws,
+                                   const struct tally *all, struct bands *bands)
+{
+    double row_count = rows_of(all), mean = difference(all);
+    double weights[2] = {-row_count / all->count[0], row_count / all->count[1]};
+    double before = 0, effects = 0;
+    struct areas areas = {};
+    struct tally tally = {};
+    int band = 0;
+
+    for (int64_t i = 0; i < uplift->row_count; i++) {
+        bool is_treated = uplift->flags[i] & FLAG_TREATED;
+        double count = times(draws, i);
+        struct point point;
+
+        tally_add(&tally, is_treated, uplift->outcomes[i], count);
+        effects += count * uplift->outcomes[i] * weights[is_treated];
+        point = (struct point){rows_of(&tally), 0, 0};
+        if (!(uplift->flags[i] & FLAG_LAST) || point.rows == areas.last.rows)
+            continue;
+        point.qini = qini_value(&tally);
+        point.uplift = uplift_value(&tally);
+        areas.qini += (point.rows - areas.last.rows) * (point.qini + areas.last.qini) / 2;
+        areas.uplift +=
+            (point.rows - areas.last.rows) * (point.uplift + areas.last.uplift) / 2;
+        add_rates(&areas, before, effects, areas.last.rows, point.rows - areas.last.rows,
+                  mean, row_count);
+        if (bands)
+            band = fill_bands(bands, band, row_count, &areas.last, &point);
+        before += effects;
+        effects = 0;
+        areas.last = point;
+    }
+    return areas;
+}
+
+/* ---- perfect curves ---- */
+
+/* Rows of one outcome in one arm: they have the same perfect score. */
+struct cell {
+    double count, score;
+    int outcome, is_treated;
+};
+
+static int cell_compare(const void *a, const void *b)
+{
+    const struct cell *x = a, *y = b;
+
+    return (x->score < y->score) - (x->score > y->score);
+}
+
+static double perfect_area(struct cell cells[4], double (*value)(const struct tally *))
+{
+    struct tally tally = {};
+    double area = 0, rows = 0, height = 0;
+
+    qsort(cells, 4, sizeof *cells, cell_compare);
+    for (int i = 0; i < 4; i++) {
+        tally_add(&tally, cells[i].is_treated, cells[i].outcome, cells[i].count);
+        if (i < 3 && cells[i + 1].score == cells[i].score)
+            continue;
+        area += (rows_of(&tally) - rows) * (value(&tally) + height) / 2;
+        rows = rows_of(&tally);
+        height = value(&tally);
+    }
+    return area;
+}
+
+/* The perfect scores of both curves; of the second, scikit-uplift's. */
+static void measure_perfect(const struct tally *all, double *qini_area,
+                            double *uplift_area)
+{
+    struct cell cells[4], others[4];
+    double control_good = all->sum[0], treated_bad = all->count[1] - all->sum[1];
+    bool adds_outcome = control_good > treated_bad;
+
+    for (int i = 0; i < 4; i++) {
+        int y = i / 2, t = i % 2;
+
+        cells[i] = others[i] = (struct cell){
+            .count = y ? all->sum[t] : all->count[t] - all->sum[t],
+            .outcome = y,
+            .is_treated = t,
+            .score = y * t - y * (1 - t),
+        };
+        others[i].score = 2 * (y == t) + (adds_outcome ? y : t);
+    }
+    *qini_area = perfect_area(cells, qini_value);
+    *uplift_area = perfect_area(others, uplift_value);
+}
+
+static void set_shares_of_perfect(const struct uplift *uplift, const struct tally *all,
+                                  const struct areas *areas,
+                                  struct uplift_metrics *metrics)
+{
+    double row_count = rows_of(all), perfect_qini, perfect_uplift;
+    double qini_diagonal = row_count * areas->last.qini / 2,
+           uplift_diagonal = row_count * areas->last.uplift / 2;
+
+    metrics->qini = metrics->uplift_auc = NAN;
+    if (!uplift->is_binary)
+        return;
+    measure_perfect(all, &perfect_qini, &perfect_uplift);
+    if (perfect_qini != qini_diagonal)
+        metrics->qini = (areas->qini - qini_diagonal) / (perfect_qini - qini_diagonal);
+    if (perfect_uplift != uplift_diagonal)
+        metrics->uplift_auc =
+            (areas->uplift - uplift_diagonal) / (perfect_uplift - uplift_diagonal);
+}
+
+/* ---- all of it ---- */
+
+void uplift_walk(const struct uplift *uplift, const uint32_t *draws,
+                 struct uplift_metrics *metrics, struct bands *bands)
+{
+    struct tally all = tally_all(uplift, draws);
+    struct areas areas = measure_groups(uplift, draws, &all, bands);
+
+    set_shares_of_perfect(uplift, &all, &areas, metrics);
+    metrics->autoc = areas.autoc / rows_of(&all);
+    metrics->rate_qini = areas.rate_qini / rows_of(&all);
+    metrics->effect = difference(&all);
+    uplift_walk_rows(uplift, draws, &all, metrics);
+    uplift_walk_first(uplift, draws, &all, metrics);
+}
+
+void uplift_measure(const struct uplift *uplift, struct uplift_metrics *metrics)
+{
+    uplift_walk(uplift, NULL, metrics, NULL);
+}
+
+/* ---- opening ---- */
+
+static void place_rows(struct uplift *uplift, const double *scores,
+                       const double *outcomes, const bool *is_treated,
+                       const uint32_t *order)
+{
+    int64_t last = uplift->row_count - 1;
+
+    uplift->is_binary = true;
+    for (int64_t i = 0; i <= last; i++) {
+        uint32_t row = order[i];
+        bool is_last = i == last || scores[order[i + 1]] != scores[row];
+
+        uplift->outcomes[i] = outcomes[row];
+        uplift->flags[i] =
+            (uint8_t)((is_treated[row] ? FLAG_TREATED : 0) | (is_last ? FLAG_LAST : 0));
+        uplift->is_binary &= outcomes[row] == 0 || outcomes[row] == 1;
+    }
+}
+
+static enum status check(const struct uplift *uplift, double first_score,
+                         double last_score, struct err *err)
+{
+    struct tally all = tally_all(uplift, NULL);
+
+    for (int arm = 0; arm < 2; arm++)
+        if (all.count[arm] == 0)
+            return err_set(err, STATUS_INVALID, "no row is %s",
+                           arm ? "treated" : "a control");
+    if (first_score == last_score)
+        return err_set(err, STATUS_INVALID,
+                       "the score is %.17g in every row: there is nothing to rank",
+                       first_score);
+    return STATUS_OK;
+}
+
+enum status uplift_open(const double *scores, const double *outcomes,
+                        const bool *is_treated, int64_t row_count, struct uplift **uplift,
+                        struct err *err)
+{
+    struct uplift *opened = calloc(1, sizeof *opened);
+    uint32_t *order = malloc((size_t)(row_count + 1) * sizeof *order);
+    enum status rc = STATUS_OK;
+
+    assert(row_count > 0);
+    if (opened) {
+        opened->row_count = row_count;
+        opened->flags = malloc((size_t)row_count);
+        opened->outcomes = malloc((size_t)row_count * sizeof *opened->outcomes);
+    }
+    if (!order || !opened || !opened->flags || !opened->outcomes)
+        rc = err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
+                     (long long)row_count);
+    if (!rc)
+        rc = order_falling(scores, row_count, order, err);
+    if (!rc) {
+        place_rows(opened, scores, outcomes, is_treated, order);
+        rc = check(opened, scores[order[0]], scores[order[row_count - 1]], err);
+    }
+    free(order);
+    if (rc)
+        uplift_close(opened);
+    else
+        *uplift = opened;
+    return rc;
+}
+
+void uplift_close(struct uplift *uplift)
+{
+    if (!uplift)
+        return;
+    free(uplift->flags);
+    free(uplift->outcomes);
+    free(uplift);
+}
+
+int64_t uplift_point_count(const struct uplift *uplift)
+{
+    int64_t count = 1;
+
+    for (int64_t i = 0; i < uplift->row_count; i++)
+        count += (uplift->flags[i] & FLAG_LAST) != 0;
+    return count;
+}
+
+void uplift_curves(const struct uplift *uplift, int64_t *x, double *qini, double *uplifts)
+{
+    struct tally tally = {};
+
+    *x++ = 0;
+    *qini++ = *uplifts++ = 0;
+    for (int64_t i = 0; i < uplift->row_count; i++) {
+        tally_add(&tally, uplift->flags[i] & FLAG_TREATED, uplift->outcomes[i], 1);
+        if (!(uplift->flags[i] & FLAG_LAST))
+            continue;
+        *x++ = i + 1;
+        *qini++ = qini_value(&tally);
+        *uplifts++ = uplift_value(&tally);
+    }
+}

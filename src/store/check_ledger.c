@@ -1,0 +1,279 @@
+/* check_ledger.c - the ledger: each entry against the one before, budgets and decisions against the
+ * sums of entries. */
+#include "store/check.h"
+#include "store/decisions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- entries -------------------------------------------------------------------------------- */
+
+/* The balance of a budget, made when it is seen first; NULL without memory. */
+static struct balance *balance_of(struct check *check, int64_t number)
+{
+    int low = 0, high = check->balance_count;
+
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+
+        if (check->balances[middle].number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < check->balance_count && check->balances[low].number == number)
+        return &check->balances[low];
+    if (check->balance_count == check->balance_capacity) {
+        int capacity = check->balance_capacity ? 2 * check->balance_capacity : 64;
+        struct balance *grown =
+            reallocarray(check->balances, (size_t)capacity, sizeof *grown);
+
+        if (!grown)
+            return NULL;
+        check->balances = grown;
+        check->balance_capacity = capacity;
+    }
+    memmove(&check->balances[low + 1], &check->balances[low],
+            (size_t)(check->balance_count++ - low) * sizeof *check->balances);
+    check->balances[low] = (struct balance){.number = number};
+    return &check->balances[low];
+}
+
+/* What an entry does to a balance; amounts of a damaged file may be anything. */
+static bool balance_move(struct balance *balance, const struct entry *entry)
+{
+    int64_t up = entry->amount, down;
+
+    if (__builtin_sub_overflow(0, up, &down))
+        return false;
+    switch (entry->kind) {
+    case ENTRY_HOLD:
+    case ENTRY_OVERRIDE:
+        return !__builtin_add_overflow(balance->held, up, &balance->held);
+    case ENTRY_SETTLE:
+        return !__builtin_add_overflow(balance->held, down, &balance->held) &&
+               !__builtin_add_overflow(balance->spent, up, &balance->spent);
+    case ENTRY_RELEASE:
+    case ENTRY_EXPIRE:
+        return !__builtin_add_overflow(balance->held, down, &balance->held);
+    case ENTRY_ADJUST:
+        return !__builtin_add_overflow(balance->limit, up, &balance->limit);
+    case ENTRY_ROLL:
+        balance->unfunded = 0;
+        return !__builtin_add_overflow(balance->spent, down, &balance->spent);
+    case ENTRY_UNFUNDED:
+        return !__builtin_add_overflow(balance->unfunded, up, &balance->unfunded);
+    case ENTRY_KIND_COUNT:
+        break;
+    }
+    return false;
+}
+
+static void check_move(struct check *check, struct balance *balance,
+                       const struct entry *entry)
+{
+    int64_t remaining;
+    long long seq = entry->seq;
+
+    if (!balance_move(balance, entry) ||
+        __builtin_sub_overflow(balance->limit, balance->held, &remaining) ||
+        __builtin_sub_overflow(remaining, balance->spent, &remaining)) {
+        check_fault(check, "The amount of ledger entry %lld is beyond reason.", seq);
+        return;
+    }
+    if (remaining != entry->balance_after)
+        check_fault(
+            check,
+            "Ledger entry %lld leaves %lld in budget '%s' by its own account, but its "
+            "entries add up to %lld.",
+            seq, (long long)entry->balance_after, entry->budget_id, (long long)remaining);
+    if (balance->held < 0 || balance->spent < 0)
+        check_fault(check, "Ledger entry %lld takes more out of budget '%s' than was in.",
+                    seq, entry->budget_id);
+    if (entry->kind == ENTRY_ROLL && balance->spent != 0)
+        check_fault(check,
+                    "Ledger entry %lld begins a period of budget '%s' with %lld spent.",
+                    seq, entry->budget_id, (long long)balance->spent);
+    /* Only a lowered limit may leave less than nothing; nothing is granted from it. */
+    if ((entry->kind == ENTRY_HOLD || entry->kind == ENTRY_OVERRIDE) &&
+        entry->amount > 0 && remaining < 0)
+        check_fault(check, "Ledger entry %lld holds more than budget '%s' had left.", seq,
+                    entry->budget_id);
+}
+
+/* One row; false when there is none left or the read failed. */
+static bool check_entry(struct check *check, struct query *query)
+{
+    unsigned char expected[HASH_BYTES];
+    struct entry entry = {0};
+    struct balance *balance;
+    int64_t number;
+
+    if (!query_row(query))
+        return false;
+    entry.seq = take_int(query);
+    take_string(query, entry.decision_id, sizeof entry.decision_id);
+    take_string(query, entry.budget_id, sizeof entry.budget_id);
+    entry.kind = take_enum(query, ENTRY_KIND_COUNT);
+    entry.amount = take_int(query);
+    entry.balance_after = take_int(query);
+    entry.created_at_us = take_int(query);
+    take_string(query, entry.note, sizeof entry.note);
+    take_bytes(query, entry.hash, HASH_BYTES);
+    number = take_int(query);
+    if (query->code != SQLITE_ROW)
+        return false;
+    if (entry.seq != check->entries.seq + 1)
+        check_fault(check, "Ledger entry %lld is missing.",
+                    (long long)check->entries.seq + 1);
+    entry_hash(check->entries.hash, &entry, expected);
+    if (memcmp(expected, entry.hash, HASH_BYTES) != 0)
+        check_fault(check, "Ledger entry %lld was changed: its hash does not match.",
+                    (long long)entry.seq);
+    balance = number && !check->is_recent ? balance_of(check, number) : NULL;
+    if (balance)
+        check_move(check, balance, &entry);
+    else if (number && !check->is_recent)
+        query->code = SQLITE_NOMEM;
+    else if (!number)
+        check_fault(check, "Ledger entry %lld is of budget '%s', which is not there.",
+                    (long long)entry.seq, entry.budget_id);
+    check->report->entry_count++;
+    check->entries.seq = entry.seq;
+    memcpy(check->entries.hash, entry.hash, HASH_BYTES);
+    return query->code == SQLITE_ROW;
+}
+
+enum status check_entries(struct check *check, bool *is_last, struct err *err)
+{
+    struct query query = query_start(check->store, SQL_CHECK_ENTRIES);
+    int count = 0;
+
+    put_int(&query, check->entries.seq);
+    put_int(&query, CHECK_RANGE_ROWS);
+    while (check_entry(check, &query))
+        count++;
+    *is_last = count < CHECK_RANGE_ROWS;
+    return query_end(&query, "check the ledger", err);
+}
+
+/* --- decisions ------------------------------------------------------------------------------ */
+
+static void check_decision(struct check *check, struct query *query)
+{
+    int64_t number = take_int(query), amount, settled, open, hold_count, asked, paid;
+    enum decision_status status;
+    char id[ID_BYTES];
+
+    take_string(query, id, sizeof id);
+    status = take_enum(query, DECISION_NONE + 1);
+    amount = take_int(query);
+    settled = take_int(query);
+    open = take_int(query);
+    hold_count = take_int(query);
+    asked = take_int(query);
+    paid = take_int(query);
+    if (query->code != SQLITE_ROW)
+        return;
+    /* A decision that no budget covers is held without entries. */
+    if (status == DECISION_HELD && hold_count > 0 && open <= 0)
+        check_fault(check, "Decision %s is held, but nothing is open in the ledger.", id);
+    if (status != DECISION_HELD && open != 0)
+        check_fault(check, "Decision %s is %s, but %lld is still open in the ledger.", id,
+                    decision_status_name(status), (long long)open);
+    if (amount != asked)
+        check_fault(check, "Decision %s says %lld, but asked the ledger for %lld.", id,
+                    (long long)amount, (long long)asked);
+    if (paid > settled)
+        check_fault(check,
+                    "Decision %s says that %lld were settled, but the ledger has %lld.",
+                    id, (long long)settled, (long long)paid);
+    check->report->decision_count++;
+    check->decision_number = number;
+}
+
+enum status check_decisions(struct check *check, bool *is_last, struct err *err)
+{
+    struct query query = query_start(check->store, SQL_CHECK_DECISIONS);
+    int count = 0;
+
+    put_int(&query, check->decision_number);
+    put_int(&query, CHECK_RANGE_ROWS);
+    while (query_row(&query)) {
+        check_decision(check, &query);
+        count++;
+    }
+    *is_last = count < CHECK_RANGE_ROWS;
+    return query_end(&query, "check the decisions", err);
+}
+
+/* --- budgets -------------------------------------------------------------------------------- */
+
+static void check_budget(struct check *check, struct query *query)
+{
+    struct balance row = {.number = take_int(query)}, *balance;
+    char id[BUDGET_ID_BYTES];
+    bool is_in_service;
+
+    take_string(query, id, sizeof id);
+    row.limit = take_int(query);
+    row.held = take_int(query);
+    row.spent = take_int(query);
+    row.unfunded = take_int(query);
+    is_in_service = take_int(query);
+    balance = balance_of(check, row.number);
+    if (!balance)
+        query->code = SQLITE_NOMEM;
+    if (query->code != SQLITE_ROW || !is_in_service)
+        return;
+    check->report->budget_count++;
+    if (row.limit != balance->limit || row.held != balance->held ||
+        row.spent != balance->spent)
+        check_fault(
+            check,
+            "Budget '%s' says limit %lld, held %lld, spent %lld, but its entries add up "
+            "to %lld, %lld, %lld.",
+            id, (long long)row.limit, (long long)row.held, (long long)row.spent,
+            (long long)balance->limit, (long long)balance->held,
+            (long long)balance->spent);
+    if (row.unfunded != balance->unfunded)
+        check_fault(
+            check,
+            "Budget '%s' says that %lld were unfunded, but its entries add up to %lld.",
+            id, (long long)row.unfunded, (long long)balance->unfunded);
+}
+
+enum status check_budgets(struct check *check, struct err *err)
+{
+    struct query query = query_start(check->store, SQL_CHECK_BUDGETS);
+
+    while (query_row(&query))
+        check_budget(check, &query);
+    return query_end(&query, "check the budgets", err);
+}
+
+/* --- the ends ------------------------------------------------------------------------------- */
+
+enum status check_end(struct check *check, enum chain_name name, struct err *err)
+{
+    const struct chain_end *seen =
+        name == CHAIN_ENTRIES ? &check->entries : &check->audit;
+    struct query query = query_start(check->store, SQL_CHAIN_FIND);
+    unsigned char saved[HASH_BYTES] = {0};
+    int64_t saved_seq = -1;
+
+    put_string(&query, chain_text(name));
+    if (query_row(&query)) {
+        saved_seq = take_int(&query);
+        take_bytes(&query, saved, HASH_BYTES);
+    }
+    if (query.code == SQLITE_ROW && saved_seq != seen->seq)
+        check_fault(check, "The last row of '%s' is %lld, but row %lld was written last.",
+                    chain_text(name), (long long)seen->seq, (long long)saved_seq);
+    else if (query.code == SQLITE_ROW && memcmp(saved, seen->hash, HASH_BYTES) != 0)
+        check_fault(check, "The last row of '%s' is not the one that was written last.",
+                    chain_text(name));
+    else if (query.code == SQLITE_DONE)
+        check_fault(check, "Where '%s' ends is not recorded any more.", chain_text(name));
+    return query_end(&query, "check the end of a chain", err);
+}

@@ -1,0 +1,91 @@
+/* check_rows.c - whether rows that are in no chain are as they were written, by their digests. */
+#include "store/check.h"
+
+enum { RECENT_ROWS = 1000 };
+
+/* Whose rows nobody deletes are numbered without a gap. */
+static const struct {
+    const char *name;
+    enum sql rows;
+    bool is_gapless;
+} tables[] = {
+    {"answers", SQL_CHECK_ROWS_ANSWERS, true},
+    {"decisions", SQL_CHECK_ROWS_DECISIONS, true},
+    {"budgets", SQL_CHECK_ROWS_BUDGETS, true},
+    {"model_versions", SQL_CHECK_ROWS_VERSIONS, true},
+    {"model_files", SQL_CHECK_ROWS_FILES, true},
+    {"alias_moves", SQL_CHECK_ROWS_MOVES, true},
+    {"policy_revisions", SQL_CHECK_ROWS_POLICIES, true},
+    {"api_keys", SQL_CHECK_ROWS_KEYS, true},
+    {"secrets", SQL_CHECK_ROWS_SECRETS, true},
+    {"price_snapshot", SQL_CHECK_ROWS_PRICES, false},
+    {"traffic_cells", SQL_CHECK_ROWS_CELLS, false},
+    {"traffic_curves", SQL_CHECK_ROWS_CURVES, false},
+};
+
+enum { TABLE_COUNT = sizeof tables / sizeof *tables, ANSWERS = 0, DECISIONS, BUDGETS };
+
+static void check_row(struct check *check, struct query *query, int table,
+                      int64_t *number)
+{
+    int64_t before = *number;
+
+    *number = take_int(query);
+    if (tables[table].is_gapless && *number != before + 1)
+        check_fault(check, "Row %lld of '%s' is missing.", (long long)before + 1,
+                    tables[table].name);
+    if (!take_int(query))
+        check_fault(check, "Row %lld of '%s' was changed: its digest does not match.",
+                    (long long)*number, tables[table].name);
+    if (table == ANSWERS)
+        check->report->answer_count++;
+}
+
+/* All rows of a table beyond number. */
+static enum status check_table(struct check *check, int table, int64_t number,
+                               struct err *err)
+{
+    enum status rc;
+    int count;
+
+    do {
+        struct query query = query_start(check->store, tables[table].rows);
+
+        put_int(&query, number);
+        put_int(&query, CHECK_RANGE_ROWS);
+        for (count = 0; query_row(&query); count++)
+            check_row(check, &query, table, &number);
+        rc = query_end(&query, "check the rows of a table", err);
+        if (!rc && check->goes_on && !check->goes_on(check->context))
+            rc = err_set(err, STATUS_UNAVAILABLE, "the check was stopped");
+    } while (!rc && count == CHECK_RANGE_ROWS);
+    return rc;
+}
+
+enum status check_rows(struct check *check, struct err *err)
+{
+    enum status rc = STATUS_OK;
+
+    for (int i = 0; !rc && i < TABLE_COUNT; i++)
+        rc = check_table(check, i, tables[i].is_gapless ? 0 : INT64_MIN, err);
+    return rc;
+}
+
+static int64_t recent(int64_t newest)
+{
+    return newest > RECENT_ROWS ? newest - RECENT_ROWS : 0;
+}
+
+enum status check_rows_recent(struct check *check, struct err *err)
+{
+    struct store_stats stats;
+    enum status rc = store_stats(check->store, &stats, err);
+
+    if (!rc)
+        rc = check_table(check, ANSWERS, recent(stats.answer_count), err);
+    if (!rc)
+        rc = check_table(check, DECISIONS, recent(stats.decision_count), err);
+    if (!rc)
+        rc = check_table(check, BUDGETS, 0, err);
+    return rc;
+}

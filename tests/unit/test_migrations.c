@@ -1,0 +1,304 @@
+/* test_migrations.c - data folders of every released schema, made by the programs of their time
+ * (scripts/schema-fixture), opened with today's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "../support/api_call.h"
+#include "../support/store_fault_vfs.h"
+#include "../support/store_fixture.h"
+
+#include "base/clock.h"
+
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FIXTURES "tests/golden/schema/"
+
+enum { PATH_TEXT_BYTES = 160, DECISION_COUNT = 7, ASKED_COUNT = 6 };
+
+static char *file_read(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char *text = NULL;
+    size_t room = 0;
+
+    if (!file)
+        return NULL;
+    assert_true(getdelim(&text, &room, '\0', file) > 0);
+    fclose(file);
+    return text;
+}
+
+/* The folder as that program left it. */
+static void fixture_of(int schema, struct fixture *f)
+{
+    char path[PATH_TEXT_BYTES], *sql, *message = NULL;
+    sqlite3 *db = NULL;
+
+    *f = (struct fixture){0};
+    snprintf(f->folder, sizeof f->folder, "/tmp/redress-store-XXXXXX");
+    assert_non_null(mkdtemp(f->folder));
+    snprintf(f->path, sizeof f->path, "%s/redress.db", f->folder);
+    snprintf(path, sizeof path, FIXTURES "%d.sql", schema);
+    sql = file_read(path);
+    if (!sql)
+        fail_msg("%s: every released schema has a fixture (scripts/schema-fixture)",
+                 path);
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+        fail_msg("%s: %s", path, message);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    free(sql);
+}
+
+/* One number out of the file, by plain SQLite. */
+static int64_t asked(const struct fixture *f, const char *sql)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    int64_t number;
+
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    number = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return number;
+}
+
+static void assert_checks(struct fixture *f)
+{
+    struct store_report report;
+
+    assert_ok(f, store_open(f->path, STORE_READER, &f->store, NULL, &f->err));
+    assert_ok(f, store_check(f->store, &report, &f->err));
+    assert_string_equal(report.first_fault, "");
+    assert_int_equal(report.decision_count, DECISION_COUNT);
+    assert_true(report.entry_count > 10 && report.audit_count > 3);
+    store_close(f->store);
+    f->store = NULL;
+}
+
+/* --- served by today's program ---------------------------------------------------------------- */
+
+/* What was answered then, byte by byte. */
+static void assert_same_answers(struct fixture *f, struct service *service)
+{
+    char *body = file_read(FIXTURES "case.json");
+
+    assert_non_null(body);
+    for (int i = 1; i <= ASKED_COUNT; i++) {
+        struct answer answer;
+        struct api_reply reply;
+        struct store *reader = service_reader_take(service);
+        char key[32], scope_key[64];
+
+        snprintf(key, sizeof key, "fixture-%d", i);
+        snprintf(scope_key, sizeof scope_key, "cli POST /v1/decisions - %s", key);
+        assert_ok(f,
+                  answer_find(reader, text_of(scope_key), &f->arena, &answer, &f->err));
+        service_reader_give(service, reader);
+        reply = api_call(service, "POST", "/v1/decisions", key, NULL, body);
+        assert_int_equal(reply.status, 201);
+        assert_true(reply.is_replayed);
+        assert_int_equal(strlen(reply.text), answer.body.bytes);
+        assert_memory_equal(reply.text, answer.body.at, answer.body.bytes);
+        api_reply_free(&reply);
+    }
+    free(body);
+}
+
+static void assert_replays(struct service *service)
+{
+    struct api_reply list = api_call(service, "GET", "/v1/decisions", NULL, NULL, NULL);
+    const json_t *decision;
+    size_t i;
+
+    assert_int_equal(json_array_size(json_object_get(list.json, "data")), DECISION_COUNT);
+    json_array_foreach(json_object_get(list.json, "data"), i, decision)
+    {
+        struct api_reply reply;
+        char path[96];
+
+        snprintf(path, sizeof path, "/v1/decisions/%s/replay",
+                 json_string_value(json_object_get(decision, "id")));
+        reply = api_call(service, "POST", path, NULL, NULL, NULL);
+        assert_int_equal(reply.status, 200);
+        if (!json_is_true(json_object_get(reply.json, "match")))
+            fail_msg("%s", reply.text);
+        api_reply_free(&reply);
+    }
+    api_reply_free(&list);
+}
+
+static void assert_decides(struct service *service)
+{
+    char *body = file_read(FIXTURES "case.json");
+    struct api_reply reply =
+        api_call(service, "POST", "/v1/decisions", "today-1", NULL, body);
+
+    assert_int_equal(reply.status, 201);
+    assert_false(reply.is_replayed);
+    assert_non_null(strstr(reply.text, "\"model\":\"credit_uplift@1\""));
+    api_reply_free(&reply);
+    free(body);
+}
+
+static void folders_of_every_schema_are_served(void **state)
+{
+    (void)state;
+    for (int schema = 1; schema < STORE_SCHEMA_VERSION; schema++) {
+        struct fixture f;
+        struct service_settings settings = {.clock = &system_clock,
+                                            .build = "redress test",
+                                            .reader_count = 2,
+                                            .queue_capacity = 8};
+        struct service *service;
+        bool was_created = true;
+
+        fixture_of(schema, &f);
+        arena_init(&f.arena, NULL, 0, 8 << 20);
+        assert_int_equal(asked(&f, "PRAGMA user_version"), schema);
+        assert_status(&f, store_open(f.path, STORE_READER, &f.store, NULL, &f.err),
+                      STATUS_UNAVAILABLE);
+        assert_non_null(strstr(f.err.text, "run 'redress db migrate'"));
+        settings.folder = f.folder;
+        assert_ok(&f, service_open(&settings, &service, &was_created, &f.err));
+        assert_false(was_created);
+        assert_checks(&f);
+        assert_same_answers(&f, service);
+        assert_replays(service);
+        assert_decides(service);
+        service_close(service);
+        assert_int_equal(asked(&f, "PRAGMA user_version"), STORE_SCHEMA_VERSION);
+        fixture_close(&f);
+    }
+}
+
+/* What the first schema forbade. */
+static void an_old_budget_takes_what_new_ones_can(void **state)
+{
+    struct fixture f;
+    struct budget budget;
+
+    (void)state;
+    fixture_of(1, &f);
+    assert_ok(&f, store_open(f.path, STORE_WRITER, &f.store, NULL, &f.err));
+    assert_ok(&f, store_begin(f.store, &f.err));
+    assert_ok(&f, budget_find(f.store, "bud_late", &budget, &f.err));
+    assert_int_equal(budget.pacing, PACING_EVEN);
+    budget.pacing = PACING_PROFILE;
+    assert_ok(&f, budget_update(f.store, &budget, &f.err));
+    assert_ok(&f, store_commit(f.store, &f.err));
+    store_close(f.store);
+    f.store = NULL;
+    assert_checks(&f);
+    fixture_close(&f);
+}
+
+/* --- interrupted ------------------------------------------------------------------------------ */
+
+/* The old schema as a whole, and all that it had. */
+static void assert_untouched(struct fixture *f, int schema)
+{
+    assert_int_equal(asked(f, "PRAGMA user_version"), schema);
+    assert_int_equal(asked(f, "SELECT count(*) FROM decisions"), DECISION_COUNT);
+    assert_int_equal(asked(f, "SELECT count(*) FROM pragma_table_info('answers')"
+                              " WHERE name = 'digest'"),
+                     0);
+}
+
+/* False when the fault did not come to strike. */
+static bool migrate_under(int schema, enum fault_kind kind, long nth)
+{
+    struct fixture f;
+    bool has_struck;
+    enum status rc;
+
+    fixture_of(schema, &f);
+    fault_arm(kind, nth, true);
+    rc = store_open(f.path, STORE_WRITER, &f.store, NULL, &f.err);
+    has_struck = fault_disarm();
+    store_close(f.store);
+    f.store = NULL;
+    if (rc)
+        assert_untouched(&f, schema);
+    assert_ok(&f, store_open(f.path, STORE_WRITER, &f.store, NULL, &f.err));
+    store_close(f.store);
+    f.store = NULL;
+    assert_checks(&f);
+    fixture_close(&f);
+    return has_struck;
+}
+
+static void a_migration_is_whole_or_not_at_all_under_any_fault(void **state)
+{
+    static const enum fault_kind kinds[] = {FAULT_WRITE, FAULT_FULL, FAULT_SYNC};
+
+    (void)state;
+    for (int schema = 1; schema < STORE_SCHEMA_VERSION; schema++)
+        for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+            long nth = 1;
+
+            while (migrate_under(schema, kinds[i], nth))
+                nth++;
+            assert_true(nth > 1);
+        }
+}
+
+static void a_migration_that_is_killed_leaves_the_old_or_the_new_schema(void **state)
+{
+    int old_count = 0;
+    struct rng rng;
+
+    (void)state;
+    rng_seed(&rng, seed_print("a_migration_that_is_killed"));
+    for (int round = 0; round < 12; round++) {
+        int schema = 1 + round % (STORE_SCHEMA_VERSION - 1);
+        struct fixture f;
+        pid_t child;
+
+        fixture_of(schema, &f);
+        child = fork();
+        if (child == 0) {
+            (void)!store_open(f.path, STORE_WRITER, &f.store, NULL, &f.err);
+            _exit(0);
+        }
+        usleep((useconds_t)rng_below(&rng, 80000));
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        if (asked(&f, "PRAGMA user_version") == schema) {
+            assert_untouched(&f, schema);
+            old_count++;
+        }
+        assert_ok(&f, store_open(f.path, STORE_WRITER, &f.store, NULL, &f.err));
+        store_close(f.store);
+        f.store = NULL;
+        assert_checks(&f);
+        fixture_close(&f);
+    }
+    printf("  %d of 12 were killed before they were done\n", old_count);
+    assert_true(old_count > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(folders_of_every_schema_are_served),
+        cmocka_unit_test(an_old_budget_takes_what_new_ones_can),
+        cmocka_unit_test(a_migration_is_whole_or_not_at_all_under_any_fault),
+        cmocka_unit_test(a_migration_that_is_killed_leaves_the_old_or_the_new_schema),
+    };
+
+    fault_install();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,568 @@
+/* test_server_edge.c - what stands before the server: who may connect, how often and for how long, TLS,
+ * sockets in the file system, and health while others hold every connection. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "http/address.h"
+#include "support/certificate.h"
+#include "support/folder.h"
+#include "unit/server_stage.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { PATH_BYTES = 256, FLOOD_COUNT = 180 };
+
+static char *folder;
+
+static int make_folder(void **state)
+{
+    (void)state;
+    folder = folder_temporary();
+    return folder ? 0 : -1;
+}
+
+static int forget_folder(void **state)
+{
+    (void)state;
+    free(folder);
+    return 0;
+}
+
+static double seconds_since(int64_t start_us)
+{
+    return (double)(clock_monotonic_us(&system_clock) - start_us) / SECOND_US;
+}
+
+/* --- how long, and how many --------------------------------------------------------------------- */
+
+static void a_connection_is_told_to_go_when_its_life_is_over(void **state)
+{
+    struct server_settings settings = stage_settings(2, NULL);
+    int64_t start_us = clock_monotonic_us(&system_clock);
+    struct http_response response = {0};
+    struct server *server;
+    struct http_client *client;
+    int call_count = 0;
+    bool is_last = false;
+
+    (void)state;
+    settings.connection_deadline_s = 1;
+    server = stage_start_with(&settings);
+    client = stage_connect(server_address(server));
+    while (!is_last && seconds_since(start_us) < 5) {
+        stage_call(client, "GET", "/show", NULL, NULL, 0, &response);
+        is_last = response.is_last;
+        http_response_free(&response);
+        call_count++;
+        usleep(20000);
+    }
+    assert_true(is_last || seconds_since(start_us) < 5);
+    assert_true(call_count > 10);
+    assert_true(seconds_since(start_us) >= 1 && seconds_since(start_us) < 2);
+    http_client_close(client);
+    server_stop(server, 1000);
+}
+
+static void a_connection_that_rests_ends_with_its_life(void **state)
+{
+    struct server_settings settings = stage_settings(2, NULL);
+    int64_t start_us = clock_monotonic_us(&system_clock);
+    struct server *server;
+    struct http_client *client;
+
+    (void)state;
+    settings.connection_deadline_s = 1;
+    server = stage_start_with(&settings);
+    client = stage_connect(server_address(server));
+    assert_int_equal(stage_get(client, "/show", NULL, 0), 200);
+    assert_true(http_is_closed(client, 5000));
+    assert_true(seconds_since(start_us) < 2);
+    http_client_close(client);
+    server_stop(server, 1000);
+}
+
+static void an_answer_under_way_outlives_its_connection(void **state)
+{
+    struct server_settings settings = stage_settings(2, NULL);
+    struct http_response response;
+    struct server *server;
+    struct http_client *client;
+
+    (void)state;
+    settings.connection_deadline_s = 1;
+    server = stage_start_with(&settings);
+    client = stage_connect(server_address(server));
+    stage_call(client, "POST", "/later?us=1700000", NULL, "late", 4, &response);
+    assert_int_equal(response.status, 201);
+    assert_string_equal(response.body, "late");
+    assert_true(response.is_last);
+    http_response_free(&response);
+    http_client_close(client);
+    server_stop(server, 1000);
+}
+
+static void an_address_with_enough_connections_gets_no_more(void **state)
+{
+    struct server_settings settings = stage_settings(2, NULL);
+    struct http_client *clients[4];
+    struct server_stats stats;
+    struct server *server;
+
+    (void)state;
+    settings.connections_per_address = 3;
+    server = stage_start_with(&settings);
+    for (int i = 0; i < 3; i++) {
+        clients[i] = stage_connect(server_address(server));
+        assert_int_equal(stage_get(clients[i], "/show", NULL, 0), 200);
+    }
+    clients[3] = stage_connect(server_address(server));
+    assert_true(http_send(clients[3], "", 0));
+    assert_true(http_is_closed(clients[3], 2000));
+    server_stats(server, &stats);
+    assert_int_equal(stats.refused_connection_count, 1);
+    http_client_close(clients[0]);
+    usleep(200000);
+    assert_int_equal(stage_get(clients[3], "/show", NULL, 0), 200);
+    for (int i = 1; i < 4; i++)
+        http_client_close(clients[i]);
+    server_stop(server, 1000);
+}
+
+static void wrong_keys_are_told_to_wait_and_right_ones_are_not(void **state)
+{
+    struct server_settings settings = stage_settings(2, NULL);
+    struct http_response response;
+    struct server_stats stats;
+    struct http_client *client;
+    struct server *server;
+
+    (void)state;
+    settings.failed_logins_per_min = 3;
+    server = stage_start_with(&settings);
+    client = stage_connect(server_address(server));
+    for (int i = 0; i < 6; i++) {
+        bool is_shed = i >= 3;
+
+        stage_call(client, "GET", "/secret", NULL, NULL, 0, &response);
+        assert_int_equal(response.status, is_shed ? 429 : 401);
+        assert_int_equal(response.is_last, is_shed);
+        if (is_shed) {
+            int wait_s = atoi(http_response_header(&response, "Retry-After"));
+
+            assert_true(wait_s > 0 && wait_s <= 20);
+        }
+        http_response_free(&response);
+    }
+    assert_int_equal(stage_get(client, "/show", NULL, 0), 200);
+    server_stats(server, &stats);
+    assert_int_equal(stats.failed_login_count, 6);
+    assert_int_equal(stats.shed_login_count, 3);
+    http_client_close(client);
+    server_stop(server, 1000);
+}
+
+static void bodies_beyond_the_memory_for_all_are_refused(void **state)
+{
+    struct server_settings settings = stage_settings(2, NULL);
+    static const char head[] =
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n";
+    struct http_client *waiting, *client;
+    struct http_response response;
+    static char body[60000];
+    struct server *server;
+
+    (void)state;
+    settings.request_memory_bytes = 100000;
+    server = stage_start_with(&settings);
+    waiting = stage_connect(server_address(server));
+    client = stage_connect(server_address(server));
+    assert_true(http_send(waiting, head, strlen(head)));
+    while (atomic_load(&stage.begun_count) == 0)
+        usleep(1000);
+    stage_call(client, "POST", "/echo", NULL, body, sizeof body, &response);
+    assert_int_equal(response.status, 503);
+    http_response_free(&response);
+    http_client_close(waiting);
+    usleep(200000);
+    for (int i = 0; i < 5; i++) {
+        stage_call(client, "POST", "/echo", NULL, body, sizeof body, &response);
+        assert_int_equal(response.status, 200);
+        http_response_free(&response);
+    }
+    http_client_close(client);
+    server_stop(server, 1000);
+}
+
+/* --- health --------------------------------------------------------------------------------------- */
+
+/* So many clients connect and send half a line; the earlier ones are closed by then, perhaps. */
+static void flood(const char *address, struct http_client *clients[static FLOOD_COUNT])
+{
+    for (int i = 0; i < FLOOD_COUNT; i++) {
+        clients[i] = stage_connect(address);
+        (void)http_send(clients[i], "GET /hea", 8);
+    }
+}
+
+static void health_answers_while_slow_clients_hold_its_listener(void **state)
+{
+    struct server *server = stage_start(2, "127.0.0.1:0");
+    static struct http_client *clients[FLOOD_COUNT];
+    double worst_s = 0;
+
+    (void)state;
+    flood(server_health_address(server), clients);
+    for (int i = 0; i < 30; i++) {
+        struct http_client *client = stage_connect(server_health_address(server));
+        int64_t start_us = clock_monotonic_us(&system_clock);
+
+        assert_int_equal(stage_get(client, "/healthz", NULL, 0), 200);
+        worst_s = seconds_since(start_us) > worst_s ? seconds_since(start_us) : worst_s;
+        http_client_close(client);
+    }
+    print_message("the slowest of 30 answers took %.1f ms\n", worst_s * 1000);
+    assert_true(worst_s < 1);
+    for (int i = 0; i < FLOOD_COUNT; i++)
+        http_client_close(clients[i]);
+    server_stop(server, 1000);
+}
+
+static void health_answers_while_all_connections_are_taken(void **state)
+{
+    struct server *server = stage_start(2, "127.0.0.1:0");
+    static struct http_client *clients[STAGE_CONNECTION_COUNT_MAX];
+    struct http_client *client = stage_connect(server_health_address(server));
+
+    (void)state;
+    for (int i = 0; i < STAGE_CONNECTION_COUNT_MAX; i++) {
+        clients[i] = stage_connect(server_address(server));
+        assert_true(http_send(clients[i], "GET /sh", 7));
+    }
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(stage_get(client, "/healthz", NULL, 0), 200);
+    for (int i = 0; i < STAGE_CONNECTION_COUNT_MAX; i++)
+        http_client_close(clients[i]);
+    http_client_close(client);
+    server_stop(server, 1000);
+}
+
+/* --- sockets in the file system ------------------------------------------------------------------- */
+
+static struct server_settings unix_settings(char address[static PATH_BYTES])
+{
+    struct server_settings settings = stage_settings(2, NULL);
+
+    snprintf(address, PATH_BYTES, "unix:%s/server.sock", folder);
+    settings.listen = address;
+    settings.connections_per_address = settings.failed_logins_per_min = 1;
+    return settings;
+}
+
+static void a_socket_in_the_file_system_answers_and_goes(void **state)
+{
+    char address[PATH_BYTES];
+    struct server_settings settings = unix_settings(address);
+    struct server *server = stage_start_with(&settings);
+    struct http_client *clients[5];
+    struct stat there;
+
+    (void)state;
+    assert_string_equal(server_address(server), address);
+    assert_int_equal(stat(address + 5, &there), 0);
+    assert_true(S_ISSOCK(there.st_mode));
+    assert_int_equal(there.st_mode & 0777, 0660);
+    for (int i = 0; i < 5; i++) {
+        clients[i] = stage_connect(address);
+        assert_int_equal(stage_get(clients[i], "/secret", NULL, 0), 401);
+        assert_int_equal(stage_get(clients[i], "/show", NULL, 0), 200);
+    }
+    for (int i = 0; i < 5; i++)
+        http_client_close(clients[i]);
+    server_stop(server, 1000);
+    assert_int_not_equal(stat(address + 5, &there), 0);
+}
+
+static int bind_socket(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    assert_int_equal(bind(descriptor, (const struct sockaddr *)&address, sizeof address),
+                     0);
+    return descriptor;
+}
+
+static void what_a_dead_process_left_is_taken_away(void **state)
+{
+    char address[PATH_BYTES];
+    struct server_settings settings = unix_settings(address);
+    struct server *server;
+    struct http_client *client;
+
+    (void)state;
+    close(bind_socket(address + 5));
+    server = stage_start_with(&settings);
+    client = stage_connect(address);
+    assert_int_equal(stage_get(client, "/show", NULL, 0), 200);
+    http_client_close(client);
+    server_stop(server, 1000);
+}
+
+static void a_place_that_is_taken_is_left_alone(void **state)
+{
+    char address[PATH_BYTES];
+    struct server_settings settings = unix_settings(address);
+    struct server *server = stage_start_with(&settings), *second = NULL;
+    struct http_client *client = stage_connect(address);
+    struct err err = {0};
+    FILE *file;
+
+    (void)state;
+    assert_int_equal(server_start(&settings, &stage, &second, &err), STATUS_UNAVAILABLE);
+    assert_non_null(strstr(err.text, "another process listens there"));
+    assert_non_null(strstr(err.text, address));
+    assert_int_equal(stage_get(client, "/show", NULL, 0), 200);
+    http_client_close(client);
+    server_stop(server, 1000);
+
+    file = fopen(address + 5, "w");
+    assert_non_null(file);
+    fclose(file);
+    assert_int_equal(server_start(&settings, &stage, &second, &err), STATUS_UNAVAILABLE);
+    assert_non_null(strstr(err.text, "no socket"));
+    assert_int_equal(access(address + 5, F_OK), 0);
+    unlink(address + 5);
+}
+
+static void the_socket_of_who_came_after_is_left_alone(void **state)
+{
+    char address[PATH_BYTES];
+    struct server_settings settings = unix_settings(address);
+    struct server *server = stage_start_with(&settings);
+    int other;
+
+    (void)state;
+    unlink(address + 5);
+    other = bind_socket(address + 5);
+    server_stop(server, 1000);
+    assert_int_equal(access(address + 5, F_OK), 0);
+    close(other);
+    unlink(address + 5);
+}
+
+/* --- TLS ------------------------------------------------------------------------------------------ */
+
+struct tls_files {
+    char certificate[PATH_BYTES], key[PATH_BYTES];
+};
+
+static struct server *start_tls(struct tls_files *files)
+{
+    struct server_settings settings = stage_settings(2, "127.0.0.1:0");
+
+    snprintf(files->certificate, sizeof files->certificate, "%s/cert.pem", folder);
+    snprintf(files->key, sizeof files->key, "%s/key.pem", folder);
+    assert_true(certificate_make_valid(files->certificate, files->key));
+    settings.tls_cert = files->certificate;
+    settings.tls_key = files->key;
+    return stage_start_with(&settings);
+}
+
+struct answer {
+    char headers[4096], body[4096];
+    long status;
+};
+
+static size_t append(char *at, size_t one, size_t count, void *to)
+{
+    size_t used = strlen(to);
+
+    snprintf((char *)to + used, 4096 - used, "%.*s", (int)(one * count), at);
+    return one * count;
+}
+
+/* An https request; versions as CURLOPT_SSLVERSION takes them. */
+static CURLcode ask_tls(const struct server *server, const struct tls_files *files,
+                        long versions, const char *path, const char *body,
+                        struct answer *answer)
+{
+    char url[PATH_BYTES];
+    CURL *curl = curl_easy_init();
+    CURLcode code;
+
+    memset(answer, 0, sizeof *answer);
+    snprintf(url, sizeof url, "https://%s%s", server_address(server), path);
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_CAINFO, files->certificate);
+    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 20L);
+    curl_easy_setopt(curl, CURLOPT_SSLVERSION, versions);
+    curl_easy_setopt(curl, CURLOPT_SSL_CIPHER_LIST, "DEFAULT@SECLEVEL=0");
+    if (body)
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer->body);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, append);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, answer->headers);
+    code = curl_easy_perform(curl);
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
+    curl_easy_cleanup(curl);
+    return code;
+}
+
+static void tls_is_spoken_in_its_two_newest_versions(void **state)
+{
+    static const struct {
+        const char *name;
+        long versions;
+        bool is_spoken;
+    } rows[] = {
+        {"1.0", CURL_SSLVERSION_TLSv1_0 | CURL_SSLVERSION_MAX_TLSv1_0, false},
+        {"1.1", CURL_SSLVERSION_TLSv1_1 | CURL_SSLVERSION_MAX_TLSv1_1, false},
+        {"1.2", CURL_SSLVERSION_TLSv1_2 | CURL_SSLVERSION_MAX_TLSv1_2, true},
+        {"1.3", CURL_SSLVERSION_TLSv1_3 | CURL_SSLVERSION_MAX_TLSv1_3, true},
+    };
+    struct tls_files files;
+    struct server *server = start_tls(&files);
+    struct answer answer;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CURLcode code =
+            ask_tls(server, &files, rows[i].versions, "/later", "hello", &answer);
+
+        if ((code == CURLE_OK) != rows[i].is_spoken)
+            fail_msg("TLS %s: %s", rows[i].name, curl_easy_strerror(code));
+        if (rows[i].is_spoken) {
+            assert_int_equal(answer.status, 201);
+            assert_string_equal(answer.body, "hello");
+            assert_non_null(strstr(answer.headers, "Strict-Transport-Security: max-age"));
+        }
+    }
+    server_stop(server, 1000);
+}
+
+static void a_renewed_certificate_is_shown_to_who_comes_next(void **state)
+{
+    const long any = CURL_SSLVERSION_DEFAULT;
+    struct tls_files files, old;
+    struct server *server = start_tls(&files);
+    struct answer answer;
+    int64_t expires_at_us;
+    char pin[128];
+
+    (void)state;
+    old = files;
+    snprintf(old.certificate, sizeof old.certificate, "%s/old.pem", folder);
+    assert_int_equal(rename(files.certificate, old.certificate), 0);
+    snprintf(pin, sizeof pin, "%s", server_tls_pin(server));
+    assert_true(certificate_make_valid(files.certificate, files.key));
+    assert_int_equal(ask_tls(server, &old, any, "/show", NULL, &answer), CURLE_OK);
+    assert_int_not_equal(ask_tls(server, &files, any, "/show", NULL, &answer), CURLE_OK);
+    assert_int_equal(server_renew_tls(server, &expires_at_us, NULL), STATUS_OK);
+    assert_true(expires_at_us > clock_wall_us(&system_clock));
+    assert_string_not_equal(server_tls_pin(server), pin);
+    assert_int_equal(ask_tls(server, &files, any, "/show", NULL, &answer), CURLE_OK);
+    assert_int_not_equal(ask_tls(server, &old, any, "/show", NULL, &answer), CURLE_OK);
+    server_stop(server, 1000);
+}
+
+static void a_slow_handshake_is_cut_off(void **state)
+{
+    /* The head of a record that announces a ClientHello of 512 bytes. */
+    static const char hello[] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+    struct tls_files files;
+    struct server *server = start_tls(&files);
+    struct http_client *client = stage_connect(server_address(server));
+    int64_t start_us = clock_monotonic_us(&system_clock);
+
+    (void)state;
+    assert_true(http_send(client, hello, sizeof hello - 1));
+    while (!http_is_closed(client, 100) && seconds_since(start_us) < 10)
+        (void)http_send(client, "x", 1);
+    print_message("cut off after %.2f s\n", seconds_since(start_us));
+    assert_true(seconds_since(start_us) >= DEADLINE_S);
+    assert_true(seconds_since(start_us) < DEADLINE_S + 1);
+    http_client_close(client);
+    server_stop(server, 1000);
+}
+
+static void plain_words_to_tls_are_no_request_and_health_stays_plain(void **state)
+{
+    static const char words[] = "GET /show HTTP/1.1\r\nHost: a\r\n\r\n";
+    struct tls_files files;
+    struct server *server = start_tls(&files);
+    struct http_client *client = stage_connect(server_address(server));
+    struct http_client *health = stage_connect(server_health_address(server));
+    struct http_response response;
+
+    (void)state;
+    assert_true(http_send(client, words, strlen(words)));
+    assert_false(http_receive(client, true, &response));
+    assert_int_equal(atomic_load(&stage.begun_count), 0);
+    assert_int_equal(stage_get(health, "/healthz", NULL, 0), 200);
+    http_client_close(client);
+    http_client_close(health);
+    server_stop(server, 1000);
+}
+
+static void tls_that_cannot_be_is_refused_at_the_start(void **state)
+{
+    char address[PATH_BYTES];
+    struct tls_files files;
+    struct server_settings settings = unix_settings(address), half;
+    struct server *server = start_tls(&files), *second = NULL;
+    struct err err = {0};
+
+    (void)state;
+    server_stop(server, 0);
+    settings.tls_cert = files.certificate;
+    settings.tls_key = files.key;
+    assert_int_equal(server_start(&settings, &stage, &second, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.text, "needs no TLS"));
+    half = stage_settings(1, NULL);
+    half.tls_cert = files.certificate;
+    assert_int_equal(server_start(&half, &stage, &second, &err), STATUS_INVALID);
+    half.tls_key = files.certificate;
+    assert_int_equal(server_start(&half, &stage, &second, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.text, "cert.pem"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_connection_is_told_to_go_when_its_life_is_over),
+        cmocka_unit_test(a_connection_that_rests_ends_with_its_life),
+        cmocka_unit_test(an_answer_under_way_outlives_its_connection),
+        cmocka_unit_test(an_address_with_enough_connections_gets_no_more),
+        cmocka_unit_test(wrong_keys_are_told_to_wait_and_right_ones_are_not),
+        cmocka_unit_test(bodies_beyond_the_memory_for_all_are_refused),
+        cmocka_unit_test(health_answers_while_slow_clients_hold_its_listener),
+        cmocka_unit_test(health_answers_while_all_connections_are_taken),
+        cmocka_unit_test(a_socket_in_the_file_system_answers_and_goes),
+        cmocka_unit_test(what_a_dead_process_left_is_taken_away),
+        cmocka_unit_test(a_place_that_is_taken_is_left_alone),
+        cmocka_unit_test(the_socket_of_who_came_after_is_left_alone),
+        cmocka_unit_test(tls_is_spoken_in_its_two_newest_versions),
+        cmocka_unit_test(a_renewed_certificate_is_shown_to_who_comes_next),
+        cmocka_unit_test(a_slow_handshake_is_cut_off),
+        cmocka_unit_test(plain_words_to_tls_are_no_request_and_health_stays_plain),
+        cmocka_unit_test(tls_that_cannot_be_is_refused_at_the_start),
+    };
+
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    return cmocka_run_group_tests(tests, make_folder, forget_folder);
+}
