@@ -11,7 +11,7 @@ FUZZ_SECONDS ?= 30
 # The tests with more than one thread, by the name after "test_"; of the integration tests, all that
 # are not about numbers.
 TSAN_TESTS ?= id log queue zone inflight engine store commit world service lifecycle budgets_admin \
-	audit server server_life server_edge rate traffic prices serial_order bank \
+	audit server server_life server_edge rate traffic prices serial_order bank kills \
 	$(filter-out %_parity,$(patsubst tests/integration/test_%.c,%,$(wildcard tests/integration/*.c)))
 
 # Tests of how good numbers are, over code whose memory others test: not under the sanitizers.

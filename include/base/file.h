@@ -18,6 +18,10 @@ enum status file_read(const char *path, size_t bytes_max, char **content, size_t
 enum status file_write(const char *path, const void *content, size_t bytes, unsigned mode,
                        struct err *err);
 
+/* Make the name of a file or folder last: a rename, or what is new, is sure only when the folder that
+ * lists it has been synced. */
+enum status file_name_sync(const char *path, struct err *err);
+
 /* Make the folder, and its parents, where missing. */
 enum status folder_make(const char *path, unsigned mode, struct err *err);
 bool folder_exists(const char *path);

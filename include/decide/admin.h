@@ -77,6 +77,11 @@ enum status key_list_show(struct service *service, struct arena *arena, struct t
 
 /* --- audit ---------------------------------------------------------------------------------- */
 
+/* Both hash chains gone through from the first row: {"ok", "chains", "faults", "first_fault"}. Takes
+ * some seconds for a million rows. */
+enum status audit_verify_show(struct service *service, struct arena *arena,
+                              struct text *json, struct err *err);
+
 enum status audit_list_show(struct service *service, struct text after, int limit,
                             bool is_descending, struct arena *arena, struct text *json,
                             struct err *err);

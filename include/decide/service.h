@@ -66,6 +66,10 @@ enum status service_chore(struct service *service, struct chore *chore, struct e
 
 bool service_has_keepers(const struct service *service);
 
+/* What the last look at everything stored found, beside the service: "running" until there is one,
+ * "passed", "failed"; NULL without keepers. */
+const char *service_check(const struct service *service);
+
 /* NULL when all is well, else what is not, for /readyz. */
 const char *service_trouble(const struct service *service);
 

@@ -2,13 +2,11 @@
  * service, on a simulated clock: what prices would have earned, beside what could have
  * been known in hindsight.
  *
- * Shared with the service: the pacer (optimize/pacer.h), decision_finish, exploration,
- * and the book over a store in a temporary folder. Not run: policy rules and models
- * (actions are given), the commit thread and its queue, what the service makes of cases
- * before the pacer sees them (kinds by market, issue, segment and channel; here a kind is
- * a set of budgets), and when it solves and publishes (beside the cases, by the clock,
- * with rests, and only prices that moved; here a solve takes no time, follows the case
- * that made it due, and always comes into force). Holds do not end.
+ * Shared with the service: decide/prices.h and all below it (the list of cases, the pacer,
+ * when prices are due, publishing), decision_finish, exploration, and the book over a store
+ * in a temporary folder. Not run: policy rules and models (actions are given), the commit
+ * thread and the keeper's (their work is done in turn, and takes no time), and scopes (a
+ * kind of case is a set of budgets). Holds do not end.
  *
  * A choice depends on the cases before it, the history day and the forecast only. One
  * thread at a time. */
@@ -16,6 +14,7 @@
 #define REDRESS_DECIDE_SIMULATE_H
 
 #include "base/err.h"
+#include "base/money.h"
 #include "base/text.h"
 #include "optimize/pacer.h"
 #include "policy/policy.h"
@@ -31,7 +30,7 @@ enum {
     SIMULATION_SAMPLE_COUNT = 240,        /* moments of the day that are recorded */
     SIMULATION_ID_BYTES = 64,
 };
-#define SIMULATION_COST_MAX (INT64_C(1) << 53)
+#define SIMULATION_COST_MAX MONEY_MINOR_MAX /* of a limit, too */
 
 struct simulation_action {
     double value; /* at price 0 */

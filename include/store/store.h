@@ -50,7 +50,9 @@ void store_read_end(struct store *store);
 enum status store_checkpoint(struct store *store, bool *is_long, struct err *err);
 enum status store_checkpoint_rest(struct store *store, struct err *err);
 
-/* Make the write-ahead log file large ahead of time, so that commits do not have to grow it. */
+/* Make the write-ahead log file at least so large ahead of time, so that commits do not have to grow
+ * it, and sync it: commits that a killed process had written but not yet synced are visible, and must
+ * be sure before anything is answered from them. */
 enum status store_wal_reserve(struct store *store, int64_t bytes, struct err *err);
 
 /* A consistent copy while others write, checked by opening it. Refuses an existing destination. */
@@ -89,6 +91,10 @@ enum status store_check(struct store *store, struct store_report *report,
  * them, may rest, and ends the check with UNAVAILABLE by false. */
 enum status store_check_rows(struct store *store, bool (*goes_on)(void *context),
                              void *context, struct store_report *report, struct err *err);
+
+/* Both hash chains from their first row to their last, and the balances, which are sums of it. */
+enum status store_check_chains(struct store *store, struct store_report *report,
+                               struct err *err);
 
 /* What a start can afford, however much is stored: the schema, the newest entries, events, answers
  * and decisions, where the chains end, and all budgets against their newest entries. */

@@ -45,7 +45,7 @@ struct columns {
     int64_t row_count;
     int count;
     struct table_column *items; /* in the order of the wishes */
-    bool has_long_rows;   /* some rows take more than a line: their lines are not known */
+    bool has_long_rows; /* some rows take more than a line: their lines are not known */
 };
 
 /* How far it is, 0 to 1; -1 when not known. Called now and then; NULL is fine. */

@@ -10,6 +10,8 @@ int command_evaluate(int argc, char **argv)
          .run = command_evaluate_uplift},
         {"policy", "What another policy would have earned, from a log",
          .run = command_evaluate_policy},
+        {"experiment", "The arms of an experiment beside its control",
+         .run = command_evaluate_experiment},
         {0},
     };
 

@@ -4,6 +4,7 @@
 
 #include "app/options.h"
 
-command_main command_evaluate_uplift, command_evaluate_policy;
+command_main command_evaluate_uplift, command_evaluate_policy,
+    command_evaluate_experiment;
 
 #endif

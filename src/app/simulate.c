@@ -15,6 +15,7 @@ enum {
     PROGRESS_AFTER_US = 2 * 1000000,
     PROGRESS_EVERY_US = 200 * 1000,
     PROGRESS_CASE_COUNT = 256,
+    MADE_CASE_COUNT = 100000,
     MADE_BUDGET_COUNT_MAX =
         100, /* of a made-up day: with more, its cells would be too many */
 };
@@ -24,7 +25,8 @@ static const char *const plan_names[] = {"asap", "even", "profile"};
 
 struct request {
     const char *input, *history, *trace, *profile, *plan, *exploration, *plot;
-    long case_count, budget_count, seed;
+    long case_count, budget_count; /* 0: not said */
+    long seed;
     bool is_json;
 };
 
@@ -93,18 +95,25 @@ static enum status load_exploration(struct command_run *run)
     return rc ? err_wrap(&run->err, "--exploration") : STATUS_OK;
 }
 
+static enum status make_days(struct command_run *run)
+{
+    const struct request *request = run->request;
+    long cases = request->case_count ? request->case_count : MADE_CASE_COUNT;
+    long budgets = request->budget_count ? request->budget_count : 1;
+
+    run->outcome.profile = profile_names[run->profile];
+    run->outcome.seed = (uint64_t)request->seed;
+    return simulation_generate(&run->simulation, run->profile, cases, (int)budgets,
+                               (uint64_t)request->seed, &run->err);
+}
+
 static enum status load(struct command_run *run)
 {
     const struct request *request = run->request;
     enum status rc;
 
-    if (!request->input) {
-        run->outcome.profile = profile_names[run->profile];
-        run->outcome.seed = (uint64_t)request->seed;
-        return simulation_generate(&run->simulation, run->profile, request->case_count,
-                                   (int)request->budget_count, (uint64_t)request->seed,
-                                   &run->err);
-    }
+    if (!request->input)
+        return make_days(run);
     rc = simulate_read_today(request->input, &run->simulation, &run->err);
     if (!rc && request->history)
         rc = simulate_read_history(request->history, &run->simulation, &run->err);
@@ -211,6 +220,9 @@ static int settle(const struct command_usage *usage, struct command_run *run)
         return usage_wrong(usage, "--pacing is one of profile, even, asap");
     if (request->input && request->profile)
         return usage_wrong(usage, "--input brings its own cases: no --profile");
+    if (request->input && (request->case_count || request->budget_count))
+        return usage_wrong(usage,
+                           "--input brings its own cases: no --cases, no --budgets");
     if (request->history && !request->input)
         return usage_wrong(usage, "--history goes with --input");
     if (request->input && request->history && strcmp(request->input, "-") == 0 &&
@@ -244,7 +256,7 @@ static int run_command(struct command_run *run)
 
 static int simulate_pacing(int argc, char **argv)
 {
-    struct request request = {.case_count = 100000, .budget_count = 1, .seed = 1};
+    struct request request = {.seed = 1};
     const struct option_spec options[] = {
         {"cases", OPTION_INT, &request.case_count, "N",
          "How many cases the day has; default 100000.", 1, SIMULATION_CASE_COUNT_MAX},
@@ -312,6 +324,7 @@ static int simulate_pacing(int argc, char **argv)
                               .started_us = clock_monotonic_us(&system_clock)};
     int code = options_parse(&usage, argc, argv, positionals);
 
+    log_level_set(LOG_ERROR); /* what the service tells of incidents is of no real day */
     if (code == OPTIONS_GO_ON)
         code = settle(&usage, &run);
     return code == OPTIONS_GO_ON ? run_command(&run) : code;

@@ -52,12 +52,17 @@ static bool is_plain(const char *text)
 static void begin(struct plot *plot, const char *folder, const char *name,
                   const char *title, const char *unit)
 {
+    char whose[64] = "";
+
+    if (plot->curve_count < plot->simulation->budget_count)
+        snprintf(whose, sizeof whose, ", the first %d of %d budgets", plot->curve_count,
+                 plot->simulation->budget_count);
     fprintf(plot->script,
             "set terminal pngcairo size 900,520 font 'sans,11'\n"
-            "set output '%s/%s.png'\nset title '%s'\nset ylabel '%s'\n"
+            "set output '%s/%s.png'\nset title '%s%s'\nset ylabel '%s'\n"
             "set xlabel 'hour of the day'\nset xrange [0:24]\nset xtics 3\n"
             "set yrange [0:*]\nset grid lc rgb '#dddddd'\nset key outside right\n",
-            folder, name, title, unit);
+            folder, name, title, whose, unit);
 }
 
 static void list_curves(struct plot *plot, bool has_plan)
@@ -136,7 +141,10 @@ enum status simulate_plot(const char *folder, const struct simulation *simulatio
         return err_set(err, STATUS_IO, "gnuplot: %s", strerror(errno));
     draw(&drawn, folder);
     code = pclose(drawn.script);
-    return WIFEXITED(code) && WEXITSTATUS(code) == 0
-               ? STATUS_OK
-               : err_set(err, STATUS_IO, "gnuplot failed");
+    if (!WIFEXITED(code) || WEXITSTATUS(code) != 0)
+        return err_set(err, STATUS_IO, "gnuplot failed");
+    if (drawn.curve_count < simulation->budget_count)
+        fprintf(stderr, "redress: the plots have the first %d of %d budgets\n",
+                drawn.curve_count, simulation->budget_count);
+    return STATUS_OK;
 }

@@ -95,7 +95,7 @@ static void name_rest(struct reader *reader, const struct json_scan *scan)
         name_field(reader, "line", 0);
 }
 
-/* An amount of money, a whole number from 0 to 2^53, however it is written. */
+/* An amount of money, a whole number from 0 to 2^53 - 1, however it is written. */
 static bool read_amount(struct json_scan *scan, int64_t *amount)
 {
     double value;
@@ -105,7 +105,7 @@ static bool read_amount(struct json_scan *scan, int64_t *amount)
     if (value < 0)
         return json_refuse(scan, STATUS_INVALID, "is negative");
     if (value > (double)SIMULATION_COST_MAX)
-        return json_refuse(scan, STATUS_INVALID, "is over 2^53");
+        return json_refuse(scan, STATUS_INVALID, "is over 2^53 - 1");
     if (value != floor(value))
         return json_refuse(scan, STATUS_INVALID, "is not a whole number of minor units");
     *amount = (int64_t)value;
@@ -219,6 +219,7 @@ struct case_read {
     int budgets[SIMULATION_CASE_BUDGET_COUNT_MAX], budget_count;
     struct simulation_action actions[SIMULATION_ACTION_COUNT_MAX];
     int action_count;
+    int named_count; /* of budgets, those of today or not */
     bool has_at, has_budgets, has_actions;
 };
 
@@ -252,6 +253,7 @@ static void read_ids(struct reader *reader, struct json_scan *scan,
         if (scan->status)
             break;
         seen[count++] = index;
+        read->named_count++;
         if (reader->indices[index] >= 0)
             read->budgets[read->budget_count++] = reader->indices[index];
         arena_reset(&arena);
@@ -314,14 +316,20 @@ static bool has_free_action(const struct case_read *read)
 static enum status check_case(struct reader *reader, const struct case_read *read)
 {
     name_field(reader, "at", 0);
-    if (!read->has_at || read->at < 0 || read->at >= 1)
+    if (!read->has_at)
+        return refuse(reader, "is missing");
+    if (read->at < 0 || read->at >= 1)
         return refuse(reader, "has to be a share of the day, from 0 to below 1");
     if (read->at < reader->at)
         return refuse(reader, "is before that of the case before");
     name_field(reader, "budgets", 0);
     if (!read->has_budgets)
         return refuse(reader, "is missing");
+    if (read->named_count == 0)
+        return refuse(reader, "a case needs at least one budget to be charged to");
     name_field(reader, "actions", 0);
+    if (!read->has_actions)
+        return refuse(reader, "is missing");
     if (read->action_count == 0)
         return refuse(reader, "a case needs at least one action");
     if (!has_free_action(read))

@@ -123,8 +123,7 @@ enum status file_read(const char *path, size_t bytes_max, char **content, size_t
     return rc;
 }
 
-/* A rename or a new folder lasts only when the folder that lists it has been synced. */
-static enum status sync_parent(const char *path, struct err *err)
+enum status file_name_sync(const char *path, struct err *err)
 {
     char parent[PATH_MAX];
     const char *slash = strrchr(path, '/');
@@ -182,7 +181,7 @@ enum status file_write(const char *path, const void *content, size_t bytes, unsi
         rc = failed(err, "replace", path);
     if (rc)
         unlink(beside);
-    return rc ? rc : sync_parent(path, err);
+    return rc ? rc : file_name_sync(path, err);
 }
 
 bool folder_exists(const char *path)
@@ -197,7 +196,7 @@ static enum status make_one(const char *path, unsigned mode, struct err *err)
     if (folder_exists(path))
         return STATUS_OK;
     if (mkdir(path, mode) == 0)
-        return sync_parent(path, err);
+        return file_name_sync(path, err);
     /* Somebody else may have made it meanwhile. */
     if (errno == EEXIST && folder_exists(path))
         return STATUS_OK;

@@ -2,6 +2,7 @@
 #include "decide/cases.h"
 
 #include "base/id.h"
+#include "base/pointer.h"
 #include "decide/batch_plan.h"
 #include "decide/book.h"
 #include "decide/keep.h"
@@ -78,6 +79,7 @@ static enum status find_bodies(struct text batch, struct bodies *bodies, struct 
     struct json_scan scan;
     struct json_level object, array;
     struct text key, body;
+    char pointer[POINTER_BYTES];
     bool has_cases = false;
 
     json_scan_init(&scan, batch.at, batch.bytes, BATCH_DEPTH_MAX, err);
@@ -85,10 +87,12 @@ static enum status find_bodies(struct text batch, struct bodies *bodies, struct 
         return err_fault(err, "", "wrong_type", "the body must be a JSON object");
     json_enter_object(&scan, &object);
     while (json_member(&scan, &object, &key)) {
-        if (!text_is(key, "cases"))
-            return err_fault(err, "", "unknown_field",
+        if (!text_is(key, "cases")) {
+            pointer_member(pointer, "", key);
+            return err_fault(err, pointer, "unknown_field",
                              "'%.*s' is not a member of a batch",
                              TEXT_ARG(text_clip(key, 64)));
+        }
         if (has_cases)
             return err_fault(err, "/cases", "duplicate_field", "is given twice");
         if (json_peek(&scan) != JSON_KIND_ARRAY)

@@ -146,8 +146,9 @@ const struct traffic_cell *cells_find(struct cells *cells, uint64_t hash)
     return place ? &cells->at[place - 1] : NULL;
 }
 
-int cell_budgets(const struct traffic_cell *cell, const struct budget *budgets,
-                 int budget_count, int *found, int count_max)
+int cell_budgets(void *context, const struct traffic_cell *cell,
+                 const struct budget *budgets, int budget_count, int *found,
+                 int count_max)
 {
     struct refund_case asked = {.market = text_of(cell->market),
                                 .issue = text_of(cell->issue),
@@ -155,6 +156,7 @@ int cell_budgets(const struct traffic_cell *cell, const struct budget *budgets,
                                 .channel = text_of(cell->channel)};
     int count = 0;
 
+    (void)context;
     assert(cell);
     memcpy(asked.currency, cell->currency, sizeof asked.currency);
     for (int i = 0; i < budget_count && count < count_max; i++)

@@ -24,7 +24,11 @@ void cells_put(struct cells *cells, const struct traffic_cell *cell);
 const struct traffic_cell *cells_find(struct cells *cells, uint64_t hash);
 
 /* Indices of the budgets that cover the cell, rising, at most count_max. Returns how many. */
-int cell_budgets(const struct traffic_cell *cell, const struct budget *budgets,
-                 int budget_count, int *found, int count_max);
+typedef int cell_covers(void *context, const struct traffic_cell *cell,
+                        const struct budget *budgets, int budget_count, int *found,
+                        int count_max);
+
+/* Those whose scope says so. No context. */
+cell_covers cell_budgets;
 
 #endif

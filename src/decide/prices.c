@@ -30,8 +30,8 @@ struct prices {
     atomic_bool has_keeper; /* somebody waits for the time to solve */
 };
 
-enum status prices_open(struct store *store, int64_t now_us, struct prices **prices,
-                        struct err *err)
+enum status prices_open(struct store *store, int64_t now_us, cell_covers *covers,
+                        void *context, struct prices **prices, struct err *err)
 {
     struct prices *opened = calloc(1, sizeof *opened);
     enum status rc;
@@ -40,7 +40,7 @@ enum status prices_open(struct store *store, int64_t now_us, struct prices **pri
         return err_set(err, STATUS_EXHAUSTED, "no memory for prices");
     pthread_mutex_init(&opened->lock, NULL);
     opened->outlooks = calloc(BUDGET_COUNT_MAX, sizeof *opened->outlooks);
-    rc = opened->outlooks ? traffic_open(&opened->traffic, err)
+    rc = opened->outlooks ? traffic_open(covers, context, &opened->traffic, err)
                           : err_set(err, STATUS_EXHAUSTED, "no memory for prices");
     if (!rc)
         rc = traffic_load(opened->traffic, store, now_us, err);
@@ -262,20 +262,20 @@ static enum status put_in_force(struct job *job, struct commit *commit, struct e
     return STATUS_OK;
 }
 
-static enum status solve_once(struct service *service, bool *is_late, struct err *err)
+static enum status solve_once(struct prices *prices, prices_run *run, void *context,
+                              bool *is_late, struct err *err)
 {
     struct solve_job solve = {.job = {.run = look}};
-    enum status rc = committer_run(service_committer(service), &solve.job);
+    enum status rc = run(context, &solve.job);
 
     if (rc)
         *err = solve.job.err;
     if (!rc)
-        rc = traffic_solve(service_prices(service)->traffic, solve.sample.at_us,
-                           solve.sample.budgets, solve.sample.count,
-                           solve.sample.outlooks, err);
+        rc = traffic_solve(prices->traffic, solve.sample.at_us, solve.sample.budgets,
+                           solve.sample.count, solve.sample.outlooks, err);
     if (!rc) {
         solve.job.run = put_in_force;
-        rc = committer_run(service_committer(service), &solve.job);
+        rc = run(context, &solve.job);
         if (rc)
             *err = solve.job.err;
     }
@@ -284,14 +284,36 @@ static enum status solve_once(struct service *service, bool *is_late, struct err
     return rc;
 }
 
-enum status prices_renew(struct service *service, struct err *err)
+enum status prices_renew_by(struct prices *prices, prices_run *run, void *context,
+                            struct err *err)
 {
     bool is_late = true;
     enum status rc = STATUS_OK;
 
     for (int i = 0; i < SOLVE_TRY_COUNT && is_late && !rc; i++)
-        rc = solve_once(service, &is_late, err);
+        rc = solve_once(prices, run, context, &is_late, err);
     return rc;
+}
+
+static enum status run_by_committer(void *context, struct job *job)
+{
+    return committer_run(context, job);
+}
+
+enum status prices_renew(struct service *service, struct err *err)
+{
+    return prices_renew_by(service_prices(service), run_by_committer,
+                           service_committer(service), err);
+}
+
+bool prices_is_due(struct prices *prices)
+{
+    return traffic_is_due(prices->traffic);
+}
+
+void prices_look(struct prices *prices)
+{
+    traffic_look(prices->traffic);
 }
 
 void prices_wait(struct prices *prices, int64_t wait_us)

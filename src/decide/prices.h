@@ -8,6 +8,7 @@
 #ifndef REDRESS_DECIDE_PRICES_H
 #define REDRESS_DECIDE_PRICES_H
 
+#include "decide/cells.h"
 #include "decide/commit.h"
 #include "decide/decision.h"
 #include "optimize/pacer.h"
@@ -15,9 +16,10 @@
 struct prices; /* opaque */
 struct service;
 
-/* Reads what was learned of demand before from store. */
-enum status prices_open(struct store *store, int64_t now_us, struct prices **prices,
-                        struct err *err);
+/* Reads what was learned of demand before from store. covers: which budgets a kind of case is charged
+ * to, with that context; cell_budgets in the service. */
+enum status prices_open(struct store *store, int64_t now_us, cell_covers *covers,
+                        void *context, struct prices **prices, struct err *err);
 void prices_close(struct prices *prices); /* NULL is fine */
 
 /* --- the commit thread ---------------------------------------------------------------------- */
@@ -37,10 +39,23 @@ void prices_renew_young(struct commit *commit);
 
 /* --- other threads -------------------------------------------------------------------------- */
 
-/* Solve beside the requests, and publish; waits for whoever else does. */
+/* Solve beside the requests, and publish; waits for whoever else does. The book is looked at, and the
+ * prices are put in force, by jobs: run runs one and waits for it. */
+typedef enum status prices_run(void *context, struct job *job);
+enum status prices_renew_by(struct prices *prices, prices_run *run, void *context,
+                            struct err *err);
+
+/* By the service's committer. */
 enum status prices_renew(struct service *service, struct err *err);
 
-/* Wait until it is time for that, or wait_us is over, or prices_wake. */
+/* Whether it is time for that: so many cases came as the last prices may stand for, or prices_look has
+ * seen a burst. */
+bool prices_is_due(struct prices *prices);
+
+/* Look for bursts in what is on disk. To be called every TRAFFIC_LOOK_US. */
+void prices_look(struct prices *prices);
+
+/* Look, and wait until prices are due, or wait_us is over, or prices_wake. */
 void prices_wait(struct prices *prices, int64_t wait_us);
 void prices_wake(struct prices *prices);
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "decide/book.h"
 #include "decide/chance.h"
+#include "decide/checker.h"
 #include "decide/inflight.h"
 #include "decide/keeper.h"
 #include "decide/load.h"
@@ -35,6 +36,7 @@ struct service {
     struct inflight *inflight;
     struct committer *committer;
     struct keeper *keeper;
+    struct checker *checker;
     struct worker *worker;
     unsigned char draw_secret[SECRET_BYTES];
     atomic_int batch_count; /* under way */
@@ -194,8 +196,9 @@ static enum status open_parts(struct service *service,
     rc = store_open(path, STORE_WRITER, &service->writer, was_created, err);
     if (!rc)
         rc = check_recent(service->writer, err);
-    if (!rc && settings->has_keepers)
-        rc = store_wal_reserve(service->writer, WAL_RESERVED_BYTES, err);
+    if (!rc)
+        rc = store_wal_reserve(service->writer,
+                               settings->has_keepers ? WAL_RESERVED_BYTES : 0, err);
     if (!rc)
         rc = chance_secret(service->writer, service->draw_secret, err);
     if (!rc)
@@ -209,8 +212,8 @@ static enum status open_parts(struct service *service,
     if (!rc)
         rc = book_open(service->writer, &service->book, err);
     if (!rc)
-        rc = prices_open(service->writer, clock_wall_us(service->clock), &service->prices,
-                         err);
+        rc = prices_open(service->writer, clock_wall_us(service->clock), cell_budgets,
+                         NULL, &service->prices, err);
     if (!rc)
         rc = inflight_open(&service->inflight, err);
     if (!rc) {
@@ -227,6 +230,8 @@ static enum status open_parts(struct service *service,
     if (!rc && settings->has_keepers)
         rc = keeper_open(service, path, settings->price_interval_ms, &service->keeper,
                          err);
+    if (!rc && settings->has_keepers)
+        rc = checker_open(path, &service->checker, err);
     return rc;
 }
 
@@ -274,6 +279,7 @@ void service_close(struct service *service)
 {
     if (!service)
         return;
+    checker_close(service->checker);
     keeper_close(service->keeper);
     worker_close(service->worker); /* its chores may submit */
     save_traffic(service);
@@ -297,6 +303,11 @@ void service_close(struct service *service)
 enum status service_chore(struct service *service, struct chore *chore, struct err *err)
 {
     return worker_submit(service->worker, chore, err);
+}
+
+const char *service_check(const struct service *service)
+{
+    return service->checker ? checker_result(service->checker) : NULL;
 }
 
 const char *service_trouble(const struct service *service)

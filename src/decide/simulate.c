@@ -2,10 +2,11 @@
  * service. */
 #include "decide/simulate.h"
 
-#include "base/clock.h"
 #include "decide/chance.h"
 #include "decide/simulate_ledger.h"
+#include "decide/simulate_pricer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,16 +20,17 @@ struct run {
     const struct simulation_settings *settings;
     struct simulation_result *result;
     struct simulate_ledger ledger;
-    struct pacer *pacer;
+    struct simulate_pricer pricer;
     struct budget **budgets; /* (budget): in the book */
-    double *prices;          /* (budget) */
-    struct pacer_budget *asked;
-    struct pacer_outlook *outlooks;
-    int64_t cases_left; /* until prices are solved again */
     struct arena arena;
     struct decision *decision;
     char *arena_buffer;
 };
+
+static bool is_paced(const struct run *run)
+{
+    return run->settings->rule == SIMULATION_PACED;
+}
 
 /* --- setting up --------------------------------------------------------------------- */
 
@@ -39,98 +41,75 @@ static enum status run_open(struct run *run, struct err *err)
     enum status rc;
 
     run->budgets = calloc(count, sizeof *run->budgets);
-    run->prices = calloc(count, sizeof *run->prices);
-    run->asked = calloc(count, sizeof *run->asked);
-    run->outlooks = calloc(count, sizeof *run->outlooks);
     run->decision = calloc(1, sizeof *run->decision);
     run->arena_buffer = malloc(ARENA_BYTES);
     result->spend = calloc(count, sizeof *result->spend);
-    if (!run->budgets || !run->prices || !run->asked || !run->outlooks ||
-        !run->decision || !run->arena_buffer || !result->spend)
+    if (!run->budgets || !run->decision || !run->arena_buffer || !result->spend)
         return err_set(err, STATUS_EXHAUSTED, "no memory to simulate");
     arena_init(&run->arena, run->arena_buffer, ARENA_BYTES, 0);
-    rc = pacer_open(&run->pacer, err);
-    return rc ? rc
-              : simulate_ledger_open(&run->ledger, run->simulation, run->budgets, err);
+    rc = simulate_ledger_open(&run->ledger, SIMULATE_START_US - SIMULATE_DAY_US, err);
+    if (rc || !is_paced(run))
+        return rc;
+    return simulate_pricer_open(&run->pricer, run->simulation, &run->ledger.commit, err);
 }
 
 static void run_close(struct run *run)
 {
+    run->result->solve_count = run->pricer.solve_count;
+    run->result->solve_cpu_us = run->pricer.solve_cpu_us;
+    simulate_pricer_close(&run->pricer);
     simulate_ledger_close(&run->ledger);
-    pacer_close(run->pacer);
     free(run->budgets);
-    free(run->prices);
-    free(run->asked);
-    free(run->outlooks);
     free(run->decision);
     free(run->arena_buffer);
 }
 
-/* --- prices ------------------------------------------------------------------------- */
-
-/* Cells of the pacer are those of the simulation, counted from 1: 0 is the cell of
- * others. */
-static int budgets_of(void *context, uint64_t cell, int *budgets)
-{
-    const struct simulation *simulation = context;
-    int count = 0;
-
-    if (cell == 0 || cell > (uint64_t)simulation->cell_count)
-        return 0;
-    for (int i = simulation->cell_starts[cell - 1]; i < simulation->cell_starts[cell];
-         i++)
-        budgets[count++] = simulation->cell_budgets[i];
-    return count;
-}
-
-static bool note(struct run *run, const struct simulation_day *day,
-                 const struct simulation_case *given, int64_t at_us)
-{
-    struct pacer_option options[SIMULATION_ACTION_COUNT_MAX];
-
-    for (int i = 0; i < given->action_count; i++) {
-        const struct simulation_action *action = &day->actions[given->action_start + i];
-
-        options[i] = (struct pacer_option){
-            .value = action->value, .cost = (double)action->cost, .amount = action->cost};
-    }
-    return pacer_note(run->pacer,
-                      &(struct pacer_case){.cell = (uint64_t)given->cell + 1,
-                                           .at_us = at_us,
-                                           .options = options,
-                                           .option_count = given->action_count});
-}
+/* --- menus -------------------------------------------------------------------------- */
 
 static int64_t moment(int64_t starts_us, const struct simulation_case *given)
 {
     return starts_us + (int64_t)(given->at * (double)SIMULATE_DAY_US);
 }
 
-static enum status solve(struct run *run, int64_t now_us, struct err *err)
+/* Effects are against giving nothing: the best of what is free. */
+static double value_of_nothing(const struct simulation_action *actions, int count)
 {
-    const struct simulation *simulation = run->simulation;
-    int count = simulation->budget_count;
-    int64_t began_ns = clock_thread_ns();
-    enum status rc;
+    double value = -INFINITY;
 
-    for (int b = 0; b < count; b++)
-        run->asked[b] = (struct pacer_budget){
-            .plan = run->settings->plan,
-            .remaining = budget_remaining(run->budgets[b]),
-            .period_starts_us = run->budgets[b]->period_starts_at_us,
-            .period_ends_us = run->budgets[b]->period_ends_at_us,
-            .expected_cases = run->budgets[b]->expected_cases,
-            .case_count = run->budgets[b]->case_count,
-        };
-    rc = pacer_solve(run->pacer, now_us, run->asked, count, budgets_of,
-                     (void *)simulation, run->outlooks, err);
-    run->result->solve_cpu_us += (double)(clock_thread_ns() - began_ns) / 1e3;
-    run->result->solve_count++;
-    for (int b = 0; b < count && !rc; b++)
-        run->budgets[b]->shadow_price = run->outlooks[b].price;
-    run->cases_left = pacer_case_count(run->asked, run->outlooks, count);
-    return rc;
+    for (int i = 0; i < count; i++)
+        if (actions[i].cost == 0 && actions[i].value > value)
+            value = actions[i].value;
+    return value;
 }
+
+/* Options by rising amount, as menus are; order: the action of each option. */
+static void make_menu(const struct simulation_action *actions, int count,
+                      struct menu *menu, int *order)
+{
+    double nothing = value_of_nothing(actions, count);
+
+    menu->count = 0;
+    for (int i = 0; i < count; i++) {
+        int at = menu->count++;
+
+        for (; at > 0 && actions[order[at - 1]].cost > actions[i].cost; at--)
+            order[at] = order[at - 1];
+        order[at] = i;
+    }
+    for (int i = 0; i < count; i++) {
+        const struct simulation_action *action = &actions[order[i]];
+
+        menu->options[i] =
+            (struct option){.amount = action->cost,
+                            .goodwill = action->cost,
+                            .effect = action->value - nothing + (double)action->cost,
+                            .cost = (double)action->cost,
+                            .is_allowed = true,
+                            .is_scored = true};
+    }
+}
+
+/* --- prices ------------------------------------------------------------------------- */
 
 /* How many cases are expected of each budget: what the history day had, as many times as
  * was forecast in all. */
@@ -152,73 +131,79 @@ static void expect(struct run *run)
             (int64_t)((double)run->budgets[b]->expected_cases * times + 0.5);
 }
 
-/* The day before, as the pacer of a service would have seen it. */
+/* The day before, as the service would have seen it. */
 static enum status look_back(struct run *run, struct err *err)
 {
     const struct simulation_day *history = &run->simulation->history;
-    struct pacer_outlook none;
-    enum status rc;
+    enum status rc = STATUS_OK;
 
-    if (history->case_count == 0)
-        return STATUS_OK;
-    rc = pacer_solve(run->pacer, SIMULATE_START_US - SIMULATE_DAY_US, NULL, 0, budgets_of,
-                     (void *)run->simulation, &none, err);
-    for (int64_t i = 0; i < history->case_count && !rc; i++)
-        (void)note(run, history, &history->cases[i],
-                   moment(SIMULATE_START_US - SIMULATE_DAY_US, &history->cases[i]));
-    if (run->simulation->expected_cases > 0)
-        expect(run);
+    if (history->case_count > 0)
+        rc = simulate_pricer_solve(&run->pricer, err); /* from then on it knows */
+    for (int64_t i = 0; i < history->case_count && !rc; i++) {
+        const struct simulation_case *given = &history->cases[i];
+        int order[SIMULATION_ACTION_COUNT_MAX];
+
+        *run->decision = (struct decision){0};
+        make_menu(history->actions + given->action_start, given->action_count,
+                  &run->decision->menu, order);
+        run->ledger.commit.now_us = moment(SIMULATE_START_US - SIMULATE_DAY_US, given);
+        simulate_pricer_look_back(&run->pricer, given->cell, run->decision);
+    }
     return rc;
 }
 
-static enum status set_first_prices(struct run *run, struct err *err)
+static enum status fill(struct run *run, struct err *err)
 {
-    double bound;
-    enum status rc = STATUS_OK;
+    static const enum pacing pacings[] = {[PACER_ASAP] = PACING_ASAP,
+                                          [PACER_EVEN] = PACING_EVEN,
+                                          [PACER_PROFILE] = PACING_PROFILE};
 
-    if (run->settings->rule == SIMULATION_PACED) {
-        rc = look_back(run, err);
-        return rc ? rc : solve(run, SIMULATE_START_US, err);
-    }
-    if (run->settings->rule == SIMULATION_STATIC)
-        rc = simulation_bound(run->simulation, &run->simulation->history, &bound,
-                              run->prices, err);
-    for (int b = 0; b < run->simulation->budget_count && !rc; b++)
-        run->budgets[b]->shadow_price = run->prices[b];
+    run->ledger.commit.now_us = SIMULATE_START_US;
+    return simulate_ledger_fill(
+        &run->ledger, run->simulation,
+        is_paced(run) ? pacings[run->settings->plan] : PACING_EVEN, run->budgets, err);
+}
+
+/* One price all day long, the best for the day before. */
+static enum status set_static_prices(struct run *run, struct err *err)
+{
+    int count = run->simulation->budget_count;
+    double *prices = calloc((size_t)count + 1, sizeof *prices), bound;
+    enum status rc;
+
+    if (!prices)
+        return err_set(err, STATUS_EXHAUSTED, "no memory to simulate");
+    rc =
+        simulation_bound(run->simulation, &run->simulation->history, &bound, prices, err);
+    for (int b = 0; b < count && !rc; b++)
+        run->budgets[b]->shadow_price = prices[b];
+    free(prices);
     return rc;
+}
+
+static enum status begin_day(struct run *run, struct err *err)
+{
+    enum status rc = is_paced(run) ? look_back(run, err) : STATUS_OK;
+
+    if (!rc)
+        rc = fill(run, err);
+    if (rc || run->settings->rule == SIMULATION_UNPRICED)
+        return rc;
+    if (run->settings->rule == SIMULATION_STATIC)
+        return set_static_prices(run, err);
+    if (run->simulation->history.case_count > 0 && run->simulation->expected_cases > 0)
+        expect(run);
+    return simulate_pricer_solve(&run->pricer, err);
 }
 
 /* --- one case ----------------------------------------------------------------------- */
-
-/* Options by rising amount, as menus are; order: the action of each option. */
-static void make_menu(const struct simulation_action *actions, int count,
-                      struct menu *menu, int *order)
-{
-    menu->count = 0;
-    for (int i = 0; i < count; i++) {
-        int at = menu->count++;
-
-        for (; at > 0 && actions[order[at - 1]].cost > actions[i].cost; at--)
-            order[at] = order[at - 1];
-        order[at] = i;
-    }
-    for (int i = 0; i < count; i++) {
-        const struct simulation_action *action = &actions[order[i]];
-
-        menu->options[i] = (struct option){.amount = action->cost,
-                                           .goodwill = action->cost,
-                                           .effect = action->value + (double)action->cost,
-                                           .cost = (double)action->cost,
-                                           .is_allowed = true,
-                                           .is_scored = true};
-    }
-}
 
 static void see_budgets(struct run *run, int cell, struct circumstances *seen)
 {
     const struct simulation *simulation = run->simulation;
 
     seen->budget_count = 0;
+    memcpy(seen->prices, book_snapshot(run->ledger.commit.book), sizeof seen->prices);
     for (int i = simulation->cell_starts[cell]; i < simulation->cell_starts[cell + 1];
          i++)
         book_view(run->budgets[simulation->cell_budgets[i]],
@@ -281,7 +266,7 @@ static enum status take_chances(struct run *run, const struct refund_case *asked
     enum status rc;
 
     decision->menu.explored_max = AMOUNT_ABSENT;
-    if (settings->rule != SIMULATION_PACED || !settings->exploring)
+    if (!is_paced(run) || !settings->exploring)
         return STATUS_OK;
     decision->policy = settings->exploring;
     rc = policy_explore(settings->exploring, asked, &run->arena, &decision->menu, err);
@@ -300,11 +285,12 @@ static enum status decide_one(struct run *run, int64_t number, struct err *err)
     const struct simulation_case *given = &today->cases[number];
     static const struct refund_case asked = {.currency = SIMULATE_CURRENCY};
     struct decision *decision = run->decision;
-    int64_t at_us = moment(SIMULATE_START_US, given);
+    int64_t now_us = moment(SIMULATE_START_US, given);
     int order[SIMULATION_ACTION_COUNT_MAX] = {0};
     enum status rc;
 
-    *decision = (struct decision){.recommended = AMOUNT_ABSENT, .seen.now_us = at_us};
+    run->ledger.commit.now_us = now_us;
+    *decision = (struct decision){.recommended = AMOUNT_ABSENT, .seen.now_us = now_us};
     make_menu(today->actions + given->action_start, given->action_count, &decision->menu,
               order);
     see_budgets(run, given->cell, &decision->seen);
@@ -312,18 +298,14 @@ static enum status decide_one(struct run *run, int64_t number, struct err *err)
     if (!rc)
         rc = decision_finish(&asked, &run->arena, decision, err);
     arena_reset(&run->arena);
-    if (!rc && run->settings->rule == SIMULATION_PACED)
-        rc = simulate_ledger_hold(&run->ledger, decision, at_us, err);
+    if (!rc && is_paced(run))
+        rc = simulate_ledger_hold(&run->ledger, decision, err);
     else
         charge(run, given->cell);
     if (!rc)
         rc = report(run, number, order, err);
-    if (!rc && run->settings->rule == SIMULATION_PACED) {
-        bool is_urgent = note(run, today, given, at_us);
-
-        if (--run->cases_left <= 0 || is_urgent)
-            rc = solve(run, at_us, err);
-    }
+    if (!rc && is_paced(run))
+        rc = simulate_pricer_note(&run->pricer, given->cell, decision, err);
     return rc;
 }
 
@@ -363,7 +345,7 @@ static enum status run_day(struct run *run, struct err *err)
 {
     const struct simulation_day *today = &run->simulation->today;
     struct simulation_result *result = run->result;
-    enum status rc = set_first_prices(run, err);
+    enum status rc = begin_day(run, err);
 
     for (int64_t i = 0; i < today->case_count && !rc; i++) {
         rc = sample_until(run, today->cases[i].at, err);

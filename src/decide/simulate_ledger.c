@@ -37,17 +37,18 @@ static enum status store_make(struct simulate_ledger *ledger, struct err *err)
         return err_set(err, STATUS_IO, "cannot make a temporary folder: set TMPDIR");
     }
     snprintf(path, sizeof path, "%s/redress.db", ledger->folder);
-    return store_open(path, STORE_WRITER, &ledger->store, NULL, err);
+    return store_open(path, STORE_WRITER, &ledger->commit.store, NULL, err);
 }
 
 /* --- the book ----------------------------------------------------------------------- */
 
-static struct budget budget_made(const struct simulation_budget *given)
+static struct budget budget_made(const struct simulation_budget *given,
+                                 enum pacing pacing)
 {
     struct budget budget = {.currency = SIMULATE_CURRENCY,
                             .period = PERIOD_DAY,
                             .time_zone = "UTC",
-                            .pacing = PACING_EVEN,
+                            .pacing = pacing,
                             .limit = given->limit,
                             .period_starts_at_us = SIMULATE_START_US,
                             .period_ends_at_us = SIMULATE_START_US + SIMULATE_DAY_US,
@@ -59,37 +60,39 @@ static struct budget budget_made(const struct simulation_budget *given)
     return budget;
 }
 
-static enum status book_make(struct simulate_ledger *ledger,
-                             const struct simulation *simulation, struct budget **budgets,
-                             struct err *err)
+enum status simulate_ledger_fill(struct simulate_ledger *ledger,
+                                 const struct simulation *simulation, enum pacing pacing,
+                                 struct budget **budgets, struct err *err)
 {
-    enum status rc = book_open(ledger->store, &ledger->book, err);
+    struct commit *commit = &ledger->commit;
+    enum status rc = STATUS_OK;
 
-    if (!rc)
-        rc = store_begin(ledger->store, err);
     for (int b = 0; b < simulation->budget_count && !rc; b++) {
-        struct budget budget = budget_made(&simulation->budgets[b]);
+        struct budget budget = budget_made(&simulation->budgets[b], pacing);
 
-        rc = book_insert(ledger->book, ledger->store, &budget, err);
+        rc = book_insert(commit->book, commit->store, &budget, err);
     }
     for (int b = 0; b < simulation->budget_count && !rc; b++)
-        budgets[b] = book_find(ledger->book, simulation->budgets[b].id);
+        budgets[b] = book_find(commit->book, simulation->budgets[b].id);
     return rc;
 }
 
-enum status simulate_ledger_open(struct simulate_ledger *ledger,
-                                 const struct simulation *simulation,
-                                 struct budget **budgets, struct err *err)
+enum status simulate_ledger_open(struct simulate_ledger *ledger, int64_t now_us,
+                                 struct err *err)
 {
+    struct commit *commit = &ledger->commit;
     enum status rc = store_make(ledger, err);
 
-    return rc ? rc : book_make(ledger, simulation, budgets, err);
+    commit->now_us = now_us;
+    if (!rc)
+        rc = book_open(commit->store, &commit->book, err);
+    return rc ? rc : store_begin(commit->store, err);
 }
 
 void simulate_ledger_close(struct simulate_ledger *ledger)
 {
-    book_close(ledger->book);
-    store_close(ledger->store);
+    book_close(ledger->commit.book);
+    store_close(ledger->commit.store);
     if (ledger->folder[0])
         folder_remove(ledger->folder);
 }
@@ -98,9 +101,9 @@ void simulate_ledger_close(struct simulate_ledger *ledger)
 
 /* The ledger wants to know whose money it is. */
 enum status simulate_ledger_hold(struct simulate_ledger *ledger,
-                                 struct decision *decision, int64_t at_us,
-                                 struct err *err)
+                                 struct decision *decision, struct err *err)
 {
+    int64_t at_us = ledger->commit.now_us;
     struct decision_row row = {.created_at_us = at_us,
                                .updated_at_us = at_us,
                                .hold_expires_at_us = decision->hold_expires_at_us,
@@ -119,17 +122,18 @@ enum status simulate_ledger_hold(struct simulate_ledger *ledger,
     id_make("dec_", at_us, decision->id);
     memcpy(row.id, decision->id, sizeof row.id);
     if (decision->status == DECISION_HELD)
-        rc = decision_insert(ledger->store, &row, err);
+        rc = decision_insert(ledger->commit.store, &row, err);
     return rc ? rc
-              : book_hold(ledger->book, ledger->store, decision, ENTRY_HOLD, at_us, err);
+              : book_hold(ledger->commit.book, ledger->commit.store, decision, ENTRY_HOLD,
+                          at_us, err);
 }
 
 enum status simulate_ledger_commit(struct simulate_ledger *ledger, bool is_last,
                                    struct err *err)
 {
-    enum status rc = book_flush(ledger->book, ledger->store, err);
+    enum status rc = book_flush(ledger->commit.book, ledger->commit.store, err);
 
     if (!rc)
-        rc = store_commit(ledger->store, err);
-    return rc || is_last ? rc : store_begin(ledger->store, err);
+        rc = store_commit(ledger->commit.store, err);
+    return rc || is_last ? rc : store_begin(ledger->commit.store, err);
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "decide/book.h"
+#include "decide/commit.h"
 #include "decide/simulate.h"
 
 #define SIMULATE_CURRENCY "USD"
@@ -14,23 +15,25 @@
 
 struct simulate_ledger {
     char folder[64];
-    struct store *store;
-    struct book *book;
+    struct commit commit; /* what a job of the commit thread has, but for worlds */
 };
 
-/* A zeroed ledger gets the budgets, of one day each, and a transaction. budgets (budget)
- * point into the book. To be closed in any case. */
-enum status simulate_ledger_open(struct simulate_ledger *ledger,
-                                 const struct simulation *simulation,
+/* A zeroed ledger gets an empty store, a book, and a transaction at a time. To be closed in any
+ * case. */
+enum status simulate_ledger_open(struct simulate_ledger *ledger, int64_t now_us,
+                                 struct err *err);
+
+/* The budgets, of one day each. budgets (budget) point into the book. */
+enum status simulate_ledger_fill(struct simulate_ledger *ledger,
+                                 const struct simulation *simulation, enum pacing pacing,
                                  struct budget **budgets, struct err *err);
 
 /* Removes the folder. A zeroed ledger is fine. */
 void simulate_ledger_close(struct simulate_ledger *ledger);
 
-/* Hold what was decided; the decision gets an id. */
+/* Hold what was decided, now; the decision gets an id. */
 enum status simulate_ledger_hold(struct simulate_ledger *ledger,
-                                 struct decision *decision, int64_t at_us,
-                                 struct err *err);
+                                 struct decision *decision, struct err *err);
 
 /* End the transaction, and begin another unless it is the last. */
 enum status simulate_ledger_commit(struct simulate_ledger *ledger, bool is_last,

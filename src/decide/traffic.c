@@ -1,50 +1,14 @@
 /* traffic.c - the list of cases to be learned from, and the pacer behind a lock of its own. */
-#include "decide/traffic.h"
+#include "decide/traffic_state.h"
 
 #include "base/clock.h"
-#include "base/log.h"
-#include "decide/cells.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum {
-    NOTE_COUNT = 1024,
-    NOTE_OPTION_COUNT = NOTE_COUNT * 12,
-    SAVE_CURVE_COUNT = 64, /* written in one transaction */
-    LOAD_PAGE_COUNT = 512,
-    LOAD_US_MAX = 2000000,
-    LEARN_US = 1000000, /* so often bursts are looked for */
-    SLOT_COUNT_A_DAY = 96,
-    FORGET_COUNT = 256,
-};
-#define SLOT_US (INT64_C(900) * SECOND_US)
-
-struct list {
-    struct pacer_case notes[NOTE_COUNT];
-    struct pacer_option options[NOTE_OPTION_COUNT];
-    int count, option_count;
-    int kept_count, kept_option_count; /* of them: of transactions that are on disk */
-};
-
-struct traffic {
-    pthread_mutex_t lock; /* all but what the pacer's lock is for */
-    pthread_cond_t has_news;
-    struct list *filling;
-    struct cells *cells;
-    int64_t noted_count;   /* since the start */
-    int64_t awaited_count; /* of them: when the prices are to be solved again */
-    bool must_wake;
-    int64_t solve_us; /* what the last solve took of a core */
-
-    pthread_mutex_t pacer_lock; /* taken before lock */
-    struct pacer *pacer;
-    struct list *learning;
-};
-
-enum status traffic_open(struct traffic **traffic, struct err *err)
+enum status traffic_open(cell_covers *covers, void *context, struct traffic **traffic,
+                         struct err *err)
 {
     struct traffic *opened = calloc(1, sizeof *opened);
     pthread_condattr_t attributes;
@@ -59,6 +23,8 @@ enum status traffic_open(struct traffic **traffic, struct err *err)
     pthread_cond_init(&opened->has_news, &attributes);
     pthread_condattr_destroy(&attributes);
     opened->awaited_count = 1;
+    opened->covers = covers;
+    opened->context = context;
     opened->filling = calloc(1, sizeof *opened->filling);
     opened->learning = calloc(1, sizeof *opened->learning);
     rc = pacer_open(&opened->pacer, err);
@@ -177,94 +143,6 @@ void traffic_end(struct traffic *traffic, bool is_durable)
     pthread_mutex_unlock(&traffic->lock);
 }
 
-/* --- what was learned before this start ----------------------------------------------------- */
-
-static enum status load_cells(struct traffic *traffic, struct store *store,
-                              struct err *err)
-{
-    struct traffic_cell *cells = calloc(PACER_CELL_COUNT_MAX, sizeof *cells);
-    enum status rc;
-    int count = 0;
-
-    if (!cells)
-        return err_set(err, STATUS_EXHAUSTED, "no memory for cells of traffic");
-    rc = traffic_cell_list(store, PACER_CELL_COUNT_MAX, cells, &count, err);
-    for (int i = 0; i < count && !rc; i++)
-        cells_put(traffic->cells, &cells[i]);
-    free(cells);
-    return rc;
-}
-
-static int64_t oldest_slot(int64_t now_us)
-{
-    return now_us / SLOT_US - PACER_HISTORY_DAYS * SLOT_COUNT_A_DAY;
-}
-
-struct loading {
-    struct traffic *traffic;
-    struct store *store;
-    int64_t slot; /* of the last curve read */
-    uint64_t cell;
-    int64_t count, left_out_count;
-    bool is_over; /* there are no more */
-};
-
-/* One page of curves. One that cannot be read is left out. */
-static enum status load_page(struct loading *loading, struct arena *arena,
-                             struct err *err)
-{
-    struct traffic_curve *curves;
-    int count;
-    enum status rc = traffic_curve_list(loading->store, loading->slot, loading->cell,
-                                        LOAD_PAGE_COUNT, arena, &curves, &count, err);
-
-    for (int i = 0; i < count && !rc; i++) {
-        const struct pacer_curve curve = {.cell = curves[i].cell,
-                                          .slot = curves[i].slot,
-                                          .bytes = curves[i].content.at,
-                                          .byte_count = (int)curves[i].content.bytes};
-        struct err of_curve;
-
-        err_clear(&of_curve);
-        loading->left_out_count +=
-            pacer_load(loading->traffic->pacer, &curve, &of_curve) != STATUS_OK;
-        loading->slot = curves[i].slot;
-        loading->cell = curves[i].cell;
-    }
-    loading->count += count;
-    loading->is_over = count < LOAD_PAGE_COUNT;
-    return rc;
-}
-
-/* Newest first, so that what time does not allow is the oldest. */
-enum status traffic_load(struct traffic *traffic, struct store *store, int64_t now_us,
-                         struct err *err)
-{
-    int64_t until_us = clock_monotonic_us(&system_clock) + LOAD_US_MAX;
-    struct loading loading = {
-        .traffic = traffic,
-        .store = store,
-        .slot = now_us / SLOT_US + 1, /* what is later, the clock was ahead for */
-        .cell = (uint64_t)INT64_MIN,
-    };
-    enum status rc = load_cells(traffic, store, err);
-
-    while (!rc && !loading.is_over && loading.slot >= oldest_slot(now_us) &&
-           clock_monotonic_us(&system_clock) < until_us) {
-        struct arena arena;
-
-        arena_init(&arena, NULL, 0, LOAD_PAGE_COUNT * (PACER_CURVE_BYTES_MAX + 256));
-        rc = load_page(&loading, &arena, err);
-        arena_reset(&arena);
-    }
-    if (loading.left_out_count > 0)
-        log_event(LOG_WARN, "traffic_left_out",
-                  LOG_INT("curves", loading.left_out_count));
-    if (!rc && !loading.is_over && loading.slot >= oldest_slot(now_us))
-        log_event(LOG_WARN, "traffic_read_in_part", LOG_INT("curves", loading.count));
-    return rc;
-}
-
 /* --- learning and solving; under the pacer's lock -------------------------------------------- */
 
 /* What is not on disk yet goes on waiting in the other list. */
@@ -323,10 +201,12 @@ struct matching {
 static int budgets_of(void *context, uint64_t hash, int *budgets)
 {
     const struct matching *matching = context;
-    const struct traffic_cell *cell = cells_find(matching->traffic->cells, hash);
+    const struct traffic *traffic = matching->traffic;
+    const struct traffic_cell *cell = cells_find(traffic->cells, hash);
 
-    return cell ? cell_budgets(cell, matching->budgets, matching->budget_count, budgets,
-                               PACER_CELL_BUDGET_COUNT_MAX)
+    return cell ? traffic->covers(traffic->context, cell, matching->budgets,
+                                  matching->budget_count, budgets,
+                                  PACER_CELL_BUDGET_COUNT_MAX)
                 : 0;
 }
 
@@ -413,6 +293,32 @@ enum status traffic_solve_now(struct traffic *traffic, int64_t now_us,
     return solve(traffic, now_us, budgets, budget_count, true, outlooks, err);
 }
 
+/* --- when prices are due ---------------------------------------------------------------------- */
+
+void traffic_look(struct traffic *traffic)
+{
+    pthread_mutex_lock(&traffic->pacer_lock);
+    learn_early(traffic, false);
+    pthread_mutex_unlock(&traffic->pacer_lock);
+}
+
+/* Under the lock. */
+static bool is_due(const struct traffic *traffic)
+{
+    return traffic->must_wake || traffic->noted_count >= traffic->awaited_count;
+}
+
+bool traffic_is_due(struct traffic *traffic)
+{
+    bool is_due_now;
+
+    pthread_mutex_lock(&traffic->lock);
+    is_due_now = is_due(traffic);
+    traffic->must_wake = false;
+    pthread_mutex_unlock(&traffic->lock);
+    return is_due_now;
+}
+
 /* --- waiting -------------------------------------------------------------------------------- */
 
 static struct timespec moment_after(int64_t wait_us)
@@ -427,28 +333,24 @@ static struct timespec moment_after(int64_t wait_us)
 static bool is_due_within(struct traffic *traffic, int64_t wait_us)
 {
     struct timespec until = moment_after(wait_us);
-    bool is_due = false;
+    bool is_due_now;
     int rc = 0;
 
     pthread_mutex_lock(&traffic->lock);
-    while (rc == 0 && !is_due) {
-        is_due = traffic->must_wake || traffic->noted_count >= traffic->awaited_count;
-        if (!is_due)
-            rc = pthread_cond_timedwait(&traffic->has_news, &traffic->lock, &until);
-    }
+    while (rc == 0 && !is_due(traffic))
+        rc = pthread_cond_timedwait(&traffic->has_news, &traffic->lock, &until);
+    is_due_now = is_due(traffic);
     traffic->must_wake = false;
     pthread_mutex_unlock(&traffic->lock);
-    return is_due;
+    return is_due_now;
 }
 
 void traffic_wait(struct traffic *traffic, int64_t wait_us)
 {
-    for (; wait_us > LEARN_US; wait_us -= LEARN_US) {
-        if (is_due_within(traffic, LEARN_US))
+    for (; wait_us > TRAFFIC_LOOK_US; wait_us -= TRAFFIC_LOOK_US) {
+        if (is_due_within(traffic, TRAFFIC_LOOK_US))
             return;
-        pthread_mutex_lock(&traffic->pacer_lock);
-        learn_early(traffic, false);
-        pthread_mutex_unlock(&traffic->pacer_lock);
+        traffic_look(traffic);
     }
     (void)is_due_within(traffic, wait_us);
 }
@@ -459,52 +361,4 @@ void traffic_wake(struct traffic *traffic)
     traffic->must_wake = true;
     pthread_cond_signal(&traffic->has_news);
     pthread_mutex_unlock(&traffic->lock);
-}
-
-/* --- keeping -------------------------------------------------------------------------------- */
-
-/* A curve, after its cell. The cell that the pacer shares among those it has no room for is none of
- * ours, and is not kept. */
-static enum status put_curve(struct traffic *traffic, struct store *store,
-                             const struct pacer_curve *curve, struct err *err)
-{
-    const struct traffic_curve put = {
-        .cell = curve->cell,
-        .slot = curve->slot,
-        .content = {curve->bytes, (size_t)curve->byte_count}};
-    const struct traffic_cell *cell = cells_find(traffic->cells, curve->cell);
-    enum status rc;
-
-    if (!cell)
-        return STATUS_OK;
-    rc = traffic_cell_put(store, cell, err);
-    return rc ? rc : traffic_curve_put(store, &put, err);
-}
-
-enum status traffic_save(struct traffic *traffic, struct store *store, int64_t now_us,
-                         int64_t *cursor, bool *is_all, struct err *err)
-{
-    struct pacer_curve curve;
-    enum status rc = STATUS_OK;
-
-    *is_all = false;
-    pthread_mutex_lock(&traffic->pacer_lock);
-    if (*cursor == 0)
-        learn_early(traffic, false);
-    for (int i = 0; i < SAVE_CURVE_COUNT && !rc && !*is_all; i++) {
-        *is_all = !pacer_next_changed(traffic->pacer, cursor, &curve);
-        if (!*is_all)
-            rc = put_curve(traffic, store, &curve, err);
-    }
-    pthread_mutex_unlock(&traffic->pacer_lock);
-    return rc ? rc
-              : traffic_forget(store, oldest_slot(now_us),
-                               now_us / SLOT_US + PACER_BACK_SLOTS, FORGET_COUNT, err);
-}
-
-void traffic_saved(struct traffic *traffic)
-{
-    pthread_mutex_lock(&traffic->pacer_lock);
-    pacer_saved(traffic->pacer);
-    pthread_mutex_unlock(&traffic->pacer_lock);
 }

@@ -1,18 +1,24 @@
 /* traffic.h - what cases wanted: noted by the commit thread, learned by the pacer, kept in the store.
  *
  * Noting puts a case into a list; whoever solves hands the list to the pacer first. So the commit
- * thread neither aggregates nor waits for a solve that is under way, unless the list is full.
+ * thread neither aggregates nor waits for a solve that is under way, unless the list is full. Where
+ * there are no threads, in a simulation, the same calls come one after the other.
  * Private to decide/. */
 #ifndef REDRESS_DECIDE_TRAFFIC_H
 #define REDRESS_DECIDE_TRAFFIC_H
 
+#include "decide/cells.h"
 #include "decide/commit.h"
 #include "decide/decision.h"
 #include "optimize/pacer.h"
 
 struct traffic; /* opaque */
 
-enum status traffic_open(struct traffic **traffic, struct err *err);
+enum { TRAFFIC_LOOK_US = 1000000 }; /* so often bursts are looked for */
+
+/* covers: which budgets a kind of case is charged to, with that context. */
+enum status traffic_open(cell_covers *covers, void *context, struct traffic **traffic,
+                         struct err *err);
 void traffic_close(struct traffic *traffic); /* NULL is fine */
 
 /* Read what was learned before this start, newest first, for at most 2 s; before anything is noted. */
@@ -41,8 +47,14 @@ enum status traffic_solve_now(struct traffic *traffic, int64_t now_us,
 /* What the last solve took of a core. */
 int64_t traffic_solve_us(struct traffic *traffic);
 
-/* Wait until so many cases were noted as the prices solved last may stand for, or a burst has begun,
- * which is looked for every second, or the time is over, or traffic_wake. */
+/* Learn from what was noted and is on disk, so that a burst is noticed; prices are then due. */
+void traffic_look(struct traffic *traffic);
+
+/* So many cases were noted as the prices solved last may stand for, or a burst has begun, or somebody
+ * called traffic_wake since this was asked last. */
+bool traffic_is_due(struct traffic *traffic);
+
+/* Wait until prices are due, looking for bursts every TRAFFIC_LOOK_US, or the time is over. */
 void traffic_wait(struct traffic *traffic, int64_t wait_us);
 void traffic_wake(struct traffic *traffic);
 

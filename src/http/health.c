@@ -6,10 +6,12 @@
 #include <assert.h>
 #include <string.h>
 
-static void put_live(struct json_writer *writer)
+static void put_live(struct json_writer *writer, const char *check)
 {
     json_put_object(writer);
     json_member_string(writer, "status", "ok");
+    if (check)
+        json_member_string(writer, "check", check);
     json_put_object_end(writer);
 }
 
@@ -39,8 +41,9 @@ static void put_version(struct json_writer *writer, const char *build)
     json_put_object_end(writer);
 }
 
-bool health_answer(const char *path, const char *build, const char *trouble,
-                   char buffer[static HEALTH_BYTES], int *number, struct text *body)
+bool health_answer(const char *path, const char *build, const char *check,
+                   const char *trouble, char buffer[static HEALTH_BYTES], int *number,
+                   struct text *body)
 {
     struct json_writer writer;
 
@@ -48,9 +51,10 @@ bool health_answer(const char *path, const char *build, const char *trouble,
     *number = 200;
     if (strcmp(path, "/version") == 0) {
         put_version(&writer, build);
-    } else if (strcmp(path, "/healthz") == 0 ||
-               (strcmp(path, "/readyz") == 0 && !trouble)) {
-        put_live(&writer);
+    } else if (strcmp(path, "/healthz") == 0) {
+        put_live(&writer, NULL);
+    } else if (strcmp(path, "/readyz") == 0 && !trouble) {
+        put_live(&writer, check);
     } else if (strcmp(path, "/readyz") == 0) {
         put_trouble(&writer, trouble);
         *number = 503;
@@ -61,7 +65,7 @@ bool health_answer(const char *path, const char *build, const char *trouble,
         /* Too long to be said in full; what counts is the number. */
         json_writer_init(&writer, buffer, HEALTH_BYTES);
         if (*number == 200)
-            put_live(&writer);
+            put_live(&writer, NULL);
         else
             put_trouble(&writer, "see the log");
         if (json_writer_text(&writer, body, NULL))

@@ -55,8 +55,8 @@ static enum MHD_Result on_health(void *context, struct MHD_Connection *connectio
     (void)request;
     if (atomic_load(&probe->is_draining))
         trouble = "the server is shutting down";
-    if (!health_answer(target, service_build(probe->service), trouble, buffer, &number,
-                       &body))
+    if (!health_answer(target, service_build(probe->service),
+                       service_check(probe->service), trouble, buffer, &number, &body))
         return send_health(connection, 404,
                            text_of("{\"type\":\"about:blank\",\"title\":\"Not Found\","
                                    "\"status\":404,\"code\":\"not_found\"}"),

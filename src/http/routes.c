@@ -333,6 +333,14 @@ static enum status audit_list_get(struct exchange *exchange, struct err *err)
     return show(exchange, rc, json, 0);
 }
 
+static enum status audit_verify_get(struct exchange *exchange, struct err *err)
+{
+    struct text json = {0};
+    enum status rc = audit_verify_show(exchange->service, &exchange->arena, &json, err);
+
+    return show(exchange, rc, json, 0);
+}
+
 /* --- health: also on a listener of its own ---------------------------------------------------- */
 
 static enum status health_get(struct exchange *exchange, struct err *err)
@@ -342,8 +350,8 @@ static enum status health_get(struct exchange *exchange, struct err *err)
     if (!buffer)
         return arena_exhausted(err);
     health_answer(exchange->path, service_build(exchange->service),
-                  service_trouble(exchange->service), buffer, &exchange->reply.status,
-                  &exchange->reply.body);
+                  service_check(exchange->service), service_trouble(exchange->service),
+                  buffer, &exchange->reply.status, &exchange->reply.body);
     return STATUS_OK;
 }
 
@@ -407,6 +415,8 @@ static const struct route routes[] = {
      LISTED " at", AT_ONCE},
     {"GET", "/v1/audit-events", ACCESS_AUDIT_READ, audit_list_get, NULL, 0, LISTED,
      AT_ONCE},
+    {"GET", "/v1/audit-events/verify", ACCESS_AUDIT_READ, audit_verify_get, NULL, 0, "",
+     LATER},
     {"GET", "/v1/api-keys", ACCESS_ADMIN, key_list_get, NULL, 0, LISTED, AT_ONCE},
     {"POST", "/v1/api-keys", ACCESS_ADMIN, NULL, key_create_prepare, SMALL_BODY_MAX, "",
      AT_ONCE},

@@ -80,25 +80,69 @@ static void add_slot(struct pacer *pacer, int64_t number, double share,
         sheet_add(s, share, &horizon->parts[s->cell]);
 }
 
+/* Share of a slot that is before an end. */
+static double share_before(int64_t number, int64_t ends_us)
+{
+    double share = (double)(ends_us - number * PACER_SLOT_US) / PACER_SLOT_US;
+
+    return share < 0 ? 0 : share > 1 ? 1 : share;
+}
+
+/* The latest that ends no later and knows as many cells; NULL when there is none. */
+static const struct horizon *find_before(const struct pacer *pacer, int64_t ends_us)
+{
+    const struct horizon *found = NULL;
+
+    for (int i = 0; i < pacer->horizon_count; i++) {
+        const struct horizon *horizon = &pacer->horizons[i];
+
+        if (horizon->ends_us <= ends_us && horizon->cell_count == pacer->cell_count &&
+            (!found || horizon->ends_us > found->ends_us))
+            found = horizon;
+    }
+    return found;
+}
+
+/* From where another ends, or from the next slot, to its own end. */
+static void go_on(struct pacer *pacer, const struct horizon *from, int64_t ends_us,
+                  struct horizon *horizon)
+{
+    int64_t since_us = from ? from->ends_us : (pacer->slot_now + 1) * PACER_SLOT_US;
+    int64_t first = since_us / PACER_SLOT_US;
+
+    if (first <= pacer->slot_now)
+        first = pacer->slot_now + 1;
+    if (from && from != horizon)
+        memcpy(horizon->parts, from->parts,
+               (size_t)pacer->cell_count * sizeof *horizon->parts);
+    horizon->case_count = from ? from->case_count : 0;
+    horizon->unknown_us = from ? from->unknown_us : 0;
+    for (int64_t n = first; n * PACER_SLOT_US < ends_us; n++)
+        add_slot(pacer, n, share_before(n, ends_us) - share_before(n, since_us), horizon);
+    horizon->ends_us = ends_us;
+}
+
+/* How many are kept: as many as there is memory for. */
+static int horizon_room(const struct pacer *pacer)
+{
+    int room = PACER_HORIZON_CELL_COUNT_MAX / pacer->cell_count;
+
+    return room < PACER_HORIZON_COUNT_MAX ? room : PACER_HORIZON_COUNT_MAX;
+}
+
 struct horizon *pacer_horizon(struct pacer *pacer, int64_t ends_us)
 {
-    struct horizon *horizon;
+    const struct horizon *from = find_before(pacer, ends_us);
+    int room = horizon_room(pacer);
+    struct horizon *horizon = &pacer->horizons[pacer->horizon_count % room];
 
     for (int i = 0; i < pacer->horizon_count; i++)
         if (pacer->horizons[i].ends_us == ends_us)
             return &pacer->horizons[i];
-    horizon = &pacer->horizons[pacer->horizon_count % PACER_HORIZON_COUNT_MAX];
-    if (make_parts(pacer, horizon))
+    if (from != horizon && make_parts(pacer, horizon))
         return NULL;
-    horizon->ends_us = ends_us;
-    horizon->case_count = 0;
-    horizon->unknown_us = 0;
-    for (int64_t n = pacer->slot_now + 1; n * PACER_SLOT_US < ends_us; n++) {
-        double share = (double)(ends_us - n * PACER_SLOT_US) / PACER_SLOT_US;
-
-        add_slot(pacer, n, share < 1 ? share : 1, horizon);
-    }
-    if (pacer->horizon_count < PACER_HORIZON_COUNT_MAX)
+    go_on(pacer, from, ends_us, horizon);
+    if (pacer->horizon_count < room)
         pacer->horizon_count++;
     return horizon;
 }

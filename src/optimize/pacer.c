@@ -379,6 +379,9 @@ static void turn_back(struct pacer *pacer, int64_t now_us)
         *pacer->cells[i] = (struct pacer_cell){.hash = pacer->cells[i]->hash};
     if (pacer->forgotten >= now_us / PACER_SLOT_US)
         pacer->forgotten = -1;
+    memset(pacer->pools, 0, sizeof pacer->pools);
+    memset(pacer->incidents, 0, sizeof pacer->incidents);
+    pacer->pool_count = 0;
     pacer->slot_now = -1;
     pacer->latest_us = 0;
     pacer->seen = pacer->expected = 0;
@@ -416,9 +419,9 @@ bool pacer_note(struct pacer *pacer, const struct pacer_case *noted)
     cell = pacer->cells[pacer_find_cell(pacer, noted->cell)];
     demand_steps_make(noted->options, noted->option_count, &steps);
     demand_add_case(&cell->now, &steps, (double)noted->entitled);
-    was_active = cell->incident.is_active;
+    was_active = cell->incident > 0;
     usual = incident_note(pacer, cell, at_us);
     cell->usual_now += usual;
     pacer->usual_now += usual;
-    return cell->incident.is_active && !was_active;
+    return cell->incident > 0 && !was_active;
 }

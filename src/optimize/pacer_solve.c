@@ -12,7 +12,8 @@
 #define SAID_TIMES_MIN                                                                   \
     0.1 /* people's forecast counts at most so far from that of days before */
 #define SAID_TIMES_MAX 10
-#define CASES_LEFT_MIN 8.0 /* a forecast that has run out still leaves a few to come */
+#define MOVED_ENOUGH   1e-4 /* what moves a price by less needs no further round */
+#define CASES_LEFT_MIN 8.0  /* a forecast that has run out still leaves a few to come */
 
 enum {
     EVEN_STRETCH_COUNT = 24, /* a period has so many stretches of equal money */
@@ -50,6 +51,8 @@ struct solving {
     int64_t now_us;
     struct plan *plans; /* (budget) */
     double *prices;     /* (budget) */
+    double moved;       /* the most that one has in this round, of 1 + price */
+    int64_t *ends;      /* (budget): those there are */
     struct member *members;
     int member_count;
     int *charged; /* the budgets of all members */
@@ -105,12 +108,13 @@ static void find_members(struct solving *solving, pacer_budgets_of *budgets_of,
     struct pacer *pacer = solving->pacer;
     int start = 0;
 
+    incident_pools_begin(pacer, solving->budget_count, solving->now_us);
     for (int i = 0; i < pacer->cell_count; i++) {
         int *charged = solving->charged + start;
         int count = budgets_of(context, pacer->cells[i]->hash, charged);
 
-        incident_watch(pacer, pacer->cells[i], solving->now_us);
-        for (int k = 0; k < count && pacer->cells[i]->incident.is_active; k++)
+        incident_pools_add(pacer, pacer->cells[i], charged, count, solving->now_us);
+        for (int k = 0; k < count && pacer->cells[i]->incident > 0; k++)
             solving->outlooks[charged[k]].is_incident = true;
         if (count == 0)
             continue;
@@ -296,6 +300,14 @@ static void add_spend(struct solving *solving, const struct clearing *clearing)
     }
 }
 
+static void set_price(struct solving *solving, int budget, double price)
+{
+    double moved = fabs(price - solving->prices[budget]) / (1 + price);
+
+    solving->moved = fmax(solving->moved, moved);
+    solving->prices[budget] = price;
+}
+
 static enum status solve_group(struct solving *solving, int64_t ends_us, struct err *err)
 {
     const struct horizon *horizon = pacer_horizon(solving->pacer, ends_us);
@@ -320,33 +332,48 @@ static enum status solve_group(struct solving *solving, int64_t ends_us, struct 
     rc = clearing_solve(&clearing, solving->group_prices, err);
     for (int b = 0; b < solving->budget_count && !rc; b++)
         if (solving->plans[b].number >= 0 && solving->plans[b].top > 0)
-            solving->prices[b] = solving->group_prices[solving->plans[b].number];
+            set_price(solving, b, solving->group_prices[solving->plans[b].number]);
     if (!rc)
         add_spend(solving, &clearing);
     return rc;
 }
 
-/* Group after group, the prices of the others given; once when there is one end for all. */
+static int by_time(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+/* The different ends that budgets look ahead to, rising. Returns how many. */
+static int find_ends(struct solving *solving)
+{
+    int count = 0, kept = 0;
+
+    for (int b = 0; b < solving->budget_count; b++)
+        if (solving->plans[b].is_solved)
+            solving->ends[count++] = solving->plans[b].ends_us;
+    qsort(solving->ends, (size_t)count, sizeof *solving->ends, by_time);
+    for (int i = 0; i < count; i++)
+        if (kept == 0 || solving->ends[i] != solving->ends[kept - 1])
+            solving->ends[kept++] = solving->ends[i];
+    return kept;
+}
+
+/* Group after group, the prices of the others given, until they agree; once when there is one end for
+ * all. */
 static enum status solve_groups(struct solving *solving, struct err *err)
 {
+    int group_count = find_ends(solving);
     enum status rc = STATUS_OK;
 
-    for (int round = 0; round < ROUND_COUNT && !rc; round++) {
-        int group_count = 0;
-
-        for (int b = 0; b < solving->budget_count && !rc; b++) {
-            bool is_first = solving->plans[b].is_solved;
-
-            for (int a = 0; a < b && is_first; a++)
-                is_first = !solving->plans[a].is_solved ||
-                           solving->plans[a].ends_us != solving->plans[b].ends_us;
-            if (!is_first)
-                continue;
-            group_count++;
-            rc = solve_group(solving, solving->plans[b].ends_us, err);
-        }
-        if (group_count <= 1)
+    solving->moved = INFINITY;
+    for (int round = 0; round < (group_count > 1 ? ROUND_COUNT : 1); round++) {
+        if (solving->moved < MOVED_ENOUGH)
             break;
+        solving->moved = 0;
+        for (int i = 0; i < group_count && !rc; i++)
+            rc = solve_group(solving, solving->ends[i], err);
     }
     return rc;
 }
@@ -395,10 +422,11 @@ static enum status solving_open(struct solving *solving, struct err *err)
     struct pacer *pacer = solving->pacer;
     size_t cells = (size_t)pacer->cell_count, budgets = (size_t)solving->budget_count + 1;
     size_t charged = cells * PACER_CELL_BUDGET_COUNT_MAX;
-    size_t bytes = budgets * (sizeof *solving->plans + 3 * sizeof *solving->prices) +
+    size_t bytes = budgets * (sizeof *solving->plans + 3 * sizeof *solving->prices +
+                              sizeof *solving->ends) +
                    cells * (sizeof *solving->members + sizeof *solving->cells) +
                    2 * charged * sizeof *solving->charged + sizeof *solving->forecast +
-                   2 * (DEMAND_BIN_COUNT + 1) * cells * sizeof *solving->curves + 10 * 16;
+                   2 * (DEMAND_BIN_COUNT + 1) * cells * sizeof *solving->curves + 11 * 16;
     char *room = pacer->room;
 
     if (bytes > pacer->room_bytes) {
@@ -412,6 +440,7 @@ static enum status solving_open(struct solving *solving, struct err *err)
     solving->prices = take(&room, budgets, sizeof *solving->prices);
     solving->limits = take(&room, budgets, sizeof *solving->limits);
     solving->group_prices = take(&room, budgets, sizeof *solving->group_prices);
+    solving->ends = take(&room, budgets, sizeof *solving->ends);
     solving->members = take(&room, cells, sizeof *solving->members);
     solving->cells = take(&room, cells, sizeof *solving->cells);
     solving->charged = take(&room, charged, sizeof *solving->charged);

@@ -11,7 +11,9 @@ enum {
     PACER_DAY_SLOTS = 96,
     PACER_SLOT_COUNT = (PACER_HISTORY_DAYS + 1) * PACER_DAY_SLOTS,
     PACER_SHEETS_BYTES_MAX = 128 << 20, /* then the oldest slots go */
-    PACER_HORIZON_COUNT_MAX = 16,
+    PACER_HORIZON_COUNT_MAX = 64, /* kept until the next slot; with many cells fewer, */
+    PACER_HORIZON_CELL_COUNT_MAX = 16 * PACER_CELL_COUNT_MAX, /* so many cells in all */
+    PACER_INCIDENT_COUNT_MAX = 64, /* at a time; more are not noticed */
     PACER_CELL_OF_OTHERS = 0, /* index of the cell that those beyond the limit share */
 };
 
@@ -35,14 +37,33 @@ struct slot {
     bool has_changed;
 };
 
-/* A burst: far more cases than were to be expected. */
+/* Evidence that cases come far faster than usual: of a cell, or of all cells of a budget. */
+struct watch {
+    double score;
+    double count;     /* of cases since it was 0, */
+    int64_t since_us; /* which was then */
+    int64_t latest_us;
+};
+
+/* The cells of a budget, those in an incident left out. */
+struct pool {
+    struct watch watch;
+    double usual_rate; /* cases a second, as of the last solve */
+};
+
+/* Cases that came and that were to be expected, the older the less. */
+struct burst {
+    double count, usual;
+    int64_t latest_us;
+};
+
+/* Far more cases than were to be expected, in one cell or in all cells of a budget. */
 struct incident {
     bool is_active;
     int64_t since_us;
-    int64_t window_us; /* when the short window now began */
-    double count,
-        count_before;   /* of cases in it, and in the one before; -1: there was none */
-    double usual_share; /* of its cases, those that would have come anyway */
+    double usual_rate; /* of its cells, cases a second, as of the last solve */
+    struct burst burst;
+    double over_score; /* evidence that it is over */
 };
 
 struct pacer_cell {
@@ -55,7 +76,11 @@ struct pacer_cell {
     double expected_now;   /* cases of it; 0 when there is none */
     double usual_now;      /* cases of the slot so far, those of an incident left out */
     double seen, expected; /* cases of the slots before, the older the less */
-    struct incident incident;
+    int incident;          /* number of it, from 1; 0: none */
+    struct burst burst;    /* since it was noticed */
+    struct watch watch;
+    int16_t pools[PACER_CELL_BUDGET_COUNT_MAX]; /* its budgets in the last solve */
+    int pool_count;
 };
 
 /* What the days before say of the time from the next slot to an end. */
@@ -88,6 +113,10 @@ struct pacer {
     double recent_us;       /* time behind recent, the older the less */
     double recent_expected; /* cases behind it, by the days before */
 
+    struct pool pools[PACER_BUDGET_COUNT_MAX]; /* by the budgets of the last solve */
+    int pool_count;
+    bool has_stale_pools; /* not to be watched before the next solve */
+    struct incident incidents[PACER_INCIDENT_COUNT_MAX];
     double ended_count, ended_us; /* incidents so far */
 
     struct horizon horizons[PACER_HORIZON_COUNT_MAX];
@@ -136,7 +165,8 @@ static inline double pacer_usual_share(const struct pacer_cell *cell)
     return cell->now.case_count > 0 ? cell->usual_now / cell->now.case_count : 1;
 }
 
-/* What is known of a cell's demand from the next slot to ends_us. NULL: no memory. */
+/* What is known of a cell's demand from the next slot to ends_us, until the next call. NULL: no memory.
+ * To be asked for from the earliest end to the latest: each goes on from the one before. */
 struct horizon *pacer_horizon(struct pacer *pacer, int64_t ends_us);
 
 /* Cases of all kinds from now to the end of the horizon, by the days before. */
@@ -149,16 +179,14 @@ void pacer_forecast(struct pacer *pacer, const struct horizon *horizon, int cell
 
 /* --- incident.c */
 
-/* Cases a second that are to be expected of a cell now. */
-double incident_usual_rate(const struct pacer *pacer, const struct pacer_cell *cell,
-                           int64_t now_us);
-
-/* Look at a cell's arrivals in a short window; a case came just now. Returns how much of it is to be
- * counted as usual, 0 to 1. */
+/* A case came just now. Returns how much of it is to be counted as usual, 0 to 1. */
 double incident_note(struct pacer *pacer, struct pacer_cell *cell, int64_t now_us);
 
-/* Time goes on without a case: the rate may have fallen. */
-void incident_watch(struct pacer *pacer, struct pacer_cell *cell, int64_t now_us);
+/* What each budget's cells are, before a solve: begin, then add each cell. Incidents that are over
+ * by now end. */
+void incident_pools_begin(struct pacer *pacer, int pool_count, int64_t now_us);
+void incident_pools_add(struct pacer *pacer, struct pacer_cell *cell, const int *pools,
+                        int count, int64_t now_us);
 
 /* Cases still to come of it, beyond what the days before say, up to ends_us. */
 double incident_cases_left(const struct pacer *pacer, const struct pacer_cell *cell,

@@ -160,16 +160,23 @@ static enum status check_found(struct check *check, enum status rc, const struct
     return STATUS_OK;
 }
 
-static enum status check_stored(struct check *check, struct err *err)
+static enum status check_chains(struct check *check, struct err *err)
 {
     enum status rc = check_ranges(check, check_entries, err);
 
     if (!rc)
         rc = check_ranges(check, check_audit, err);
     if (!rc)
-        rc = check_ranges(check, check_decisions, err);
-    if (!rc)
         rc = check_rest(check, err);
+    return rc;
+}
+
+static enum status check_stored(struct check *check, struct err *err)
+{
+    enum status rc = check_chains(check, err);
+
+    if (!rc)
+        rc = check_ranges(check, check_decisions, err);
     if (!rc)
         rc = check_rows(check, err);
     if (!rc)
@@ -211,6 +218,16 @@ enum status store_check_rows(struct store *store, bool (*goes_on)(void *context)
 
     *report = (struct store_report){0};
     return check_end_all(&check, check_stored(&check, &found), &found, err);
+}
+
+enum status store_check_chains(struct store *store, struct store_report *report,
+                               struct err *err)
+{
+    struct check check = {.store = store, .report = report};
+    struct err found = {0};
+
+    *report = (struct store_report){0};
+    return check_end_all(&check, check_chains(&check, &found), &found, err);
 }
 
 /* --- what is recent ------------------------------------------------------------------------- */

@@ -1,4 +1,5 @@
 /* maintain.c - care for the files: moving the log, making it large, copying, figures. */
+#include "base/file.h"
 #include "store/sql.h"
 
 #include <errno.h>
@@ -11,27 +12,28 @@
 #include <unistd.h>
 
 enum {
+    /* More than these left behind by a PASSIVE checkpoint: a long read holds them, such as a copy. */
+    HELD_FRAME_COUNT = 8192,
     ZERO_BYTES = 64 << 10,        /* written at a time; SQLite takes less than 128 KB */
     LOG_FRAME_COUNT_LONG = 24576, /* 96 MB: time to start again at the front */
-    LOG_FRAME_COUNT_MAX = 65536,  /* 256 MB: beyond, it must start again */
     LAST_FRAME_COUNT = 512,       /* so few may be left for the writer's own thread */
     PASS_COUNT_MAX = 8,
 };
 
-static enum status checkpoint(struct store *store, int mode, int *frame_count,
-                              int *moved_count, struct err *err)
+/* PASSIVE: moves what it can and waits for nobody. */
+static enum status checkpoint(struct store *store, int *frame_count, int *moved_count,
+                              struct err *err)
 {
-    int code =
-        sqlite3_wal_checkpoint_v2(store->db, "main", mode, frame_count, moved_count);
+    int code = sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_PASSIVE,
+                                         frame_count, moved_count);
 
     if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)
         return STATUS_OK;
     return sql_fail(store, code, "move the log into the database", err);
 }
 
-/* PASSIVE moves what it can and waits for nobody, while the writer goes on adding frames. When the log
- * is long, one pass follows the other, each with less to move than the one before. Only a log that
- * grows all the same, because somebody reads for long, is worth holding everybody: RESTART. */
+/* The writer goes on adding frames meanwhile. When the log is long, one pass follows the other, each
+ * with less to move than the one before. While somebody reads for long the log grows. */
 enum status store_checkpoint(struct store *store, bool *is_long, struct err *err)
 {
     int frame_count = 0, moved_count = 0, before;
@@ -39,22 +41,20 @@ enum status store_checkpoint(struct store *store, bool *is_long, struct err *err
 
     for (int i = 0; i < PASS_COUNT_MAX && !rc; i++) {
         before = moved_count;
-        rc =
-            checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &frame_count, &moved_count, err);
+        rc = checkpoint(store, &frame_count, &moved_count, err);
         if (frame_count <= LOG_FRAME_COUNT_LONG ||
             frame_count - before < LAST_FRAME_COUNT)
             break;
     }
-    if (!rc && frame_count > LOG_FRAME_COUNT_MAX)
-        rc = checkpoint(store, SQLITE_CHECKPOINT_RESTART, NULL, NULL, err);
     if (is_long)
-        *is_long = frame_count > LOG_FRAME_COUNT_LONG;
+        *is_long = frame_count > LOG_FRAME_COUNT_LONG &&
+                   frame_count - moved_count < HELD_FRAME_COUNT;
     return rc;
 }
 
 enum status store_checkpoint_rest(struct store *store, struct err *err)
 {
-    return checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL, err);
+    return checkpoint(store, NULL, NULL, err);
 }
 
 /* Append zeros to the log, and sync them. SQLite reads a log up to the first frame that does not
@@ -148,6 +148,21 @@ static enum status copy_write(struct store *store, const char *path, struct err 
     return rc;
 }
 
+/* As a service that starts on it would. */
+static enum status copy_check_recent(const char *path, struct err *err)
+{
+    struct store_report report = {0};
+    struct store *copy = NULL;
+    enum status rc = store_open(path, STORE_READER, &copy, NULL, err);
+
+    if (!rc)
+        rc = store_check_recent(copy, &report, err);
+    if (!rc && report.fault_count > 0)
+        rc = err_set(err, STATUS_CORRUPT, "the copy is damaged: %s", report.first_fault);
+    store_close(copy);
+    return rc;
+}
+
 static enum status path_sync(const char *path, int flags, struct err *err)
 {
     int fd = open(path, flags | O_CLOEXEC);
@@ -158,16 +173,6 @@ static enum status path_sync(const char *path, int flags, struct err *err)
     if (fd >= 0)
         close(fd);
     return rc;
-}
-
-static enum status folder_sync(const char *path, struct err *err)
-{
-    const char *slash = strrchr(path, '/');
-    char folder[PATH_MAX];
-
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path + 1) : 1,
-             slash ? path : ".");
-    return path_sync(folder, O_RDONLY | O_DIRECTORY, err);
 }
 
 enum status store_backup(struct store *store, const char *destination, struct err *err)
@@ -181,18 +186,26 @@ enum status store_backup(struct store *store, const char *destination, struct er
     if (access(destination, F_OK) == 0)
         return err_set(err, STATUS_CONFLICT, "'%s' exists already", destination);
     fd = open(partial, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EEXIST)
+        return err_set(
+            err, STATUS_CONFLICT,
+            "'%s' is there: another copy is under way, or one was interrupted; "
+            "then delete it",
+            partial);
     if (fd < 0)
-        return err_set(err, errno == EEXIST ? STATUS_CONFLICT : STATUS_IO,
-                       "cannot create '%s': %s", partial, strerror(errno));
+        return err_set(err, STATUS_IO, "cannot create '%s': %s", partial,
+                       strerror(errno));
     close(fd);
     rc = copy_write(store, partial, err);
+    if (!rc)
+        rc = copy_check_recent(partial, err);
     if (!rc)
         rc = path_sync(partial, O_RDONLY, err);
     if (!rc && renameat2(AT_FDCWD, partial, AT_FDCWD, destination, RENAME_NOREPLACE) != 0)
         rc = err_set(err, errno == EEXIST ? STATUS_CONFLICT : STATUS_IO,
                      "cannot name the copy '%s': %s", destination, strerror(errno));
     if (!rc)
-        rc = folder_sync(destination, err);
+        rc = file_name_sync(destination, err);
     else
         (void)unlink(partial);
     return rc;

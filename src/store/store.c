@@ -1,12 +1,15 @@
 /* store.c - the connection: opened with every guard SQLite has, and its transactions. */
 #include "store/store.h"
 
+#include "base/file.h"
 #include "store/log_file.h"
 #include "store/sql.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -124,24 +127,6 @@ static enum status check_present(const char *path, struct err *err)
     return STATUS_OK;
 }
 
-/* SQLite gives a new file the mode of the process; ours holds customers and keys. */
-static enum status file_prepare(const char *path, enum store_mode mode, bool *is_made,
-                                struct err *err)
-{
-    int fd;
-
-    if (mode == STORE_READER)
-        return check_present(path, err);
-    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 && errno == EEXIST)
-        return check_present(path, err);
-    if (fd < 0)
-        return err_set(err, STATUS_IO, "cannot create '%s': %s", path, strerror(errno));
-    close(fd);
-    *is_made = true;
-    return STATUS_OK;
-}
-
 static int wait_a_moment(void *context, int count)
 {
     (void)context;
@@ -237,20 +222,122 @@ static enum status prepare_all(struct store *store, struct err *err)
     return STATUS_OK;
 }
 
+static struct store *store_new(const char *path, enum store_mode mode, struct err *err)
+{
+    size_t path_bytes = strlen(path) + 1;
+    struct store *store = calloc(1, sizeof *store + path_bytes);
+
+    if (!store) {
+        (void)err_set(err, STATUS_EXHAUSTED, "no memory to open '%s'", path);
+        return NULL;
+    }
+    store->mode = mode;
+    memcpy(store->path, path, path_bytes);
+    return store;
+}
+
+/* --- a new database --------------------------------------------------------------------------- */
+
+/* What an attempt has left, or may have. */
+static void clear_away(const char *fresh)
+{
+    static const char *const endings[] = {"", "-journal", "-wal", "-shm"};
+    char path[PATH_MAX];
+
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        snprintf(path, sizeof path, "%s%s", fresh, endings[i]);
+        unlink(path);
+    }
+}
+
+/* A log beside it would become part of the new database, or be thrown away; it may hold money. */
+static enum status check_alone(const char *path, struct err *err)
+{
+    static const char *const endings[] = {"-wal", "-journal"};
+    char beside[PATH_MAX];
+
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        snprintf(beside, sizeof beside, "%s%s", path, endings[i]);
+        if (access(beside, F_OK) == 0)
+            return err_set(
+                err, STATUS_CORRUPT,
+                "'%s' is missing, but its log '%s' is there: restore a backup, "
+                "or delete the log to begin anew",
+                path, beside);
+    }
+    return STATUS_OK;
+}
+
+/* SQLite gives a new file the mode of the process; ours holds customers and keys. */
+static enum status make_private(const char *path, struct err *err)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return err_set(err, STATUS_IO, "cannot create '%s': %s", path, strerror(errno));
+    close(fd);
+    return STATUS_OK;
+}
+
+/* The whole schema in one file, which is on disk when it is closed. */
+static enum status fill(const char *fresh, struct err *err)
+{
+    struct store *store = store_new(fresh, STORE_WRITER, err);
+    enum status rc = store ? connect(store, err) : STATUS_EXHAUSTED;
+    bool was_created;
+
+    if (!rc)
+        rc = sql_run(store, "PRAGMA synchronous = FULL", "configure the database", err);
+    if (!rc)
+        rc = schema_migrate(store, &was_created, err);
+    store_close(store);
+    return rc;
+}
+
+/* Made beside, then named: whenever the power goes, under its name there is a whole database or
+ * none, so that an empty one is always somebody's mistake. */
+static enum status make_new(const char *path, bool *is_made, struct err *err)
+{
+    char fresh[PATH_MAX];
+    int n = snprintf(fresh, sizeof fresh, "%s.new", path);
+    enum status rc;
+
+    if (n < 0 || (size_t)n >= sizeof fresh - 8)
+        return err_set(err, STATUS_INVALID, "the path '%.64s...' is too long", path);
+    rc = check_alone(path, err);
+    if (rc)
+        return rc;
+    clear_away(fresh);
+    rc = make_private(fresh, err);
+    if (!rc)
+        rc = fill(fresh, err);
+    if (!rc && renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+        *is_made = true;
+    else if (!rc && errno != EEXIST) /* then another process was faster */
+        rc = err_set(err, STATUS_IO, "cannot create '%s': %s", path, strerror(errno));
+    if (!*is_made)
+        clear_away(fresh);
+    return rc ? rc : file_name_sync(path, err);
+}
+
+static enum status file_prepare(const char *path, enum store_mode mode, bool *is_made,
+                                struct err *err)
+{
+    if (mode == STORE_WRITER && access(path, F_OK) != 0 && errno == ENOENT)
+        return make_new(path, is_made, err);
+    return check_present(path, err);
+}
+
 enum status store_open(const char *path, enum store_mode mode, struct store **store,
                        bool *was_created, struct err *err)
 {
-    size_t path_bytes = strlen(path) + 1;
-    struct store *opened;
-    bool is_new = false, is_made = false;
+    bool is_made = false, is_new = false;
+    struct store *opened = store_new(path, mode, err);
     enum status rc;
 
     *store = NULL;
-    opened = calloc(1, sizeof *opened + path_bytes);
     if (!opened)
-        return err_set(err, STATUS_EXHAUSTED, "no memory to open '%s'", path);
-    opened->mode = mode;
-    memcpy(opened->path, path, path_bytes);
+        return STATUS_EXHAUSTED;
     rc = file_prepare(path, mode, &is_made, err);
     if (!rc) {
         rc = connect(opened, err);
@@ -265,13 +352,10 @@ enum status store_open(const char *path, enum store_mode mode, struct store **st
     }
     if (rc) {
         store_close(opened);
-        /* The next attempt is not to stumble over what this one left. */
-        if (is_made && is_empty(path))
-            unlink(path);
         return rc;
     }
     if (was_created)
-        *was_created = is_new;
+        *was_created = is_made || is_new;
     *store = opened;
     return STATUS_OK;
 }

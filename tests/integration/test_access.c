@@ -68,6 +68,7 @@ static const struct route_row {
      "model:promote", "sA"},
     {"GET", "/v1/models/{name}/history", "/v1/models/x/history", "read", "uostA"},
     {"GET", "/v1/audit-events", "/v1/audit-events", "audit:read", "tA"},
+    {"GET", "/v1/audit-events/verify", "/v1/audit-events/verify", "audit:read", "tA"},
     {"GET", "/v1/api-keys", "/v1/api-keys", "admin", "A"},
     {"POST", "/v1/api-keys", "/v1/api-keys", "admin", "A"},
     {"DELETE", "/v1/api-keys/{id}", "/v1/api-keys/x", "admin", "A"},

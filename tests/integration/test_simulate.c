@@ -283,6 +283,14 @@ static void bad_input_is_refused_with_its_line_and_field(void **state)
     } rows[] = {
         {"", "line 1:", "empty"},
         {"{\"budgets\":[]}\n", "line 1:", "budgets"},
+        {"{\"budgets\":[{\"id\":\"a\",\"limit\":9007199254740992}]}\n",
+         "line 1: budgets/0/limit:", "is over 2^53 - 1"},
+        {HEAD "{\"at\":0.1,\"budgets\":[],\"actions\":[" FREE "]}\n",
+         "line 2: budgets:", "at least one budget"},
+        {HEAD "{\"at\":0.1,\"actions\":[" FREE "]}\n", "line 2: budgets:", "is missing"},
+        {HEAD "{\"budgets\":[\"a\"],\"actions\":[" FREE "]}\n",
+         "line 2: at:", "is missing"},
+        {HEAD "{\"at\":0.1,\"budgets\":[\"a\"]}\n", "line 2: actions:", "is missing"},
         {"{\"budgets\":[{\"id\":\"a\",\"limit\":-1}]}\n", "line 1:", "budgets/0/limit"},
         {"{\"budgets\":[{\"id\":\"a\",\"limit\":1},{\"id\":\"a\",\"limit\":1}]}\n",
          "line 1:", "budgets/1/id"},
@@ -370,6 +378,38 @@ static void wrong_usage_ends_with_2(void **state)
     }
 }
 
+static void made_up_sizes_beside_an_input_are_refused(void **state)
+{
+    static const char *const options[] = {"--cases", "--budgets"};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        char *said = complaint_of(WORDS("--input", "x.ndjson", options[i], "10"), 2,
+                                  path_of("errors.txt"));
+
+        assert_non_null(strstr(said, options[i]));
+        free(said);
+    }
+}
+
+/* The largest limit there is can be simulated. */
+static void a_limit_of_all_the_money_there_is_does_no_harm(void **state)
+{
+    static const char stream[] =
+        "{\"budgets\":[{\"id\":\"a\",\"limit\":9007199254740991}]}\n"
+        "{\"at\":0.1,\"budgets\":[\"a\"],\"actions\":[" FREE
+        ",{\"cost\":9007199254740991,\"value\":5}]}\n";
+    const char *path = path_of("rich.ndjson");
+    json_t *report;
+
+    (void)state;
+    assert_int_equal(file_write(path, stream, strlen(stream), 0600, NULL), STATUS_OK);
+    report = report_of(WORDS("--input", path, "--json"));
+    assert_true(number(report, "value") == 5);
+    assert_true(number(report, "overspend") == 0);
+    json_decref(report);
+}
+
 static void plots_are_drawn_or_what_is_missing_is_said(void **state)
 {
     static const unsigned char png[] = {0x89, 'P', 'N', 'G'};
@@ -377,14 +417,16 @@ static void plots_are_drawn_or_what_is_missing_is_said(void **state)
     const char *price = path_of("plots/price.png");
     const char *paths[] = {spend, price};
     bool can_draw = system("gnuplot --version >/dev/null 2>&1") == 0;
-    char *said = complaint_of(WORDS("--cases", "500", "--plot", plots), can_draw ? 0 : 1,
-                              path_of("errors.txt"));
+    char *said = complaint_of(WORDS("--cases", "500", "--budgets", "14", "--plot", plots),
+                              can_draw ? 0 : 1, path_of("errors.txt"));
 
     (void)state;
     if (!can_draw) {
         assert_non_null(strstr(said, "gnuplot"));
         printf("without gnuplot: not drawn\n");
     }
+    if (can_draw)
+        assert_non_null(strstr(said, "the first 12 of 14 budgets"));
     for (int i = 0; i < 2 && can_draw; i++) {
         char *content;
         size_t bytes;
@@ -408,6 +450,8 @@ int main(void)
         cmocka_unit_test(a_stream_cut_short_is_decided_the_same_up_to_there),
         cmocka_unit_test(bad_input_is_refused_with_its_line_and_field),
         cmocka_unit_test(wrong_usage_ends_with_2),
+        cmocka_unit_test(made_up_sizes_beside_an_input_are_refused),
+        cmocka_unit_test(a_limit_of_all_the_money_there_is_does_no_harm),
         cmocka_unit_test(plots_are_drawn_or_what_is_missing_is_said),
     };
 

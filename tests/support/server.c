@@ -168,6 +168,24 @@ int program_run_messages(const char *const *arguments, const char *input, char *
     return run_to_end(arguments, input, output, messages);
 }
 
+pid_t program_start(const char *const *arguments)
+{
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    pid_t child = child_start(arguments, (struct child_streams){-1, nowhere, nowhere});
+
+    close(nowhere);
+    return child;
+}
+
+int program_end(pid_t child, int signal)
+{
+    int wait_status;
+
+    if (signal)
+        kill(child, signal);
+    return waitpid(child, &wait_status, 0) == child ? exit_code(wait_status) : -1;
+}
+
 /* --- the demo folder --------------------------------------------------------------- */
 
 bool demo_make(const char *folder)

@@ -19,6 +19,11 @@ int program_run(const char *const *arguments, const char *input, char **output);
 int program_run_messages(const char *const *arguments, const char *input, char **output,
                          char **messages);
 
+/* Start "redress ARGUMENTS..." and do not wait; what it says is thrown away. -1 when it could not run.
+ * program_end: kill it with signal, unless that is 0, and wait; as program_run returns. */
+pid_t program_start(const char *const *arguments);
+int program_end(pid_t child, int signal);
+
 /* "redress demo --data folder". */
 bool demo_make(const char *folder);
 

@@ -1,6 +1,7 @@
 /* store_fixture.c - stores in folders that go away, and rows that are right. */
 #include "store_fixture.h"
 
+#include "base/file.h"
 #include "support/folder.h"
 
 #include <setjmp.h>
@@ -12,6 +13,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -179,6 +181,42 @@ enum status decide_once(struct store *store, struct budget *budget, int64_t numb
     if (!rc)
         rc = budget_move(store, budget, ENTRY_HOLD, amount, row->id, err);
     return rc;
+}
+
+void schema_make(int schema, const char *path)
+{
+    char name[64], *sql, *message = NULL;
+    sqlite3 *db = NULL;
+    size_t bytes;
+
+    snprintf(name, sizeof name, "tests/golden/schema/%d.sql", schema);
+    if (file_read(name, SIZE_MAX, &sql, &bytes, NULL))
+        fail_msg("%s: every released schema has a fixture (scripts/schema-fixture)",
+                 name);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+        fail_msg("%s: %s", name, message);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    free(sql);
+}
+
+char *stored_answers(const char *path)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    char *text;
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db,
+                                        "SELECT group_concat(scope_key || ' ' || body, "
+                                        "char(10)) FROM answers",
+                                        -1, &statement, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    text = strdup((const char *)sqlite3_column_text(statement, 0));
+    sqlite3_finalize(statement);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return text;
 }
 
 /* The statements that make all triggers, or those that drop them; freed by the caller. */

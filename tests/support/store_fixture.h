@@ -48,6 +48,13 @@ enum status decide_once(struct store *store, struct budget *budget, int64_t numb
  * guard it are dropped before and made again afterwards. */
 void tamper(const char *path, const char *sql);
 
+/* Make the database at path as a program of that released schema left it (tests/golden/schema; the
+ * test runs in the root of the sources). */
+void schema_make(int schema, const char *path);
+
+/* The answers in a database of any schema, and their keys, as one text; freed by the caller. */
+char *stored_answers(const char *path);
+
 /* REDRESS_SEED or the time; printed. */
 uint64_t seed_print(const char *test);
 

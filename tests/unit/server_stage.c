@@ -23,6 +23,11 @@ const char *service_trouble(const struct service *asked)
     return atomic_load(&asked->trouble);
 }
 
+const char *service_check(const struct service *asked)
+{
+    return atomic_load(&asked->trouble) ? "failed" : "passed";
+}
+
 const char *service_build(const struct service *asked)
 {
     (void)asked;

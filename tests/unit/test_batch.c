@@ -9,16 +9,20 @@
 
 #include "support/api_call.h"
 #include "support/service_fixture.h"
+#include "support/store_fault_vfs.h"
 
 #include "base/clock.h"
 #include "base/rng.h"
 #include "decide/batch_plan.h"
 
 #include <math.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* need: the effects are 900 x need for 500 and 1700 x need for 1000, at a cost of as much. */
 struct wish {
@@ -407,6 +411,229 @@ static void a_dry_run_keeps_nothing(void **state)
     api_reply_free(&list);
 }
 
+/* Nothing is kept that a limit on a customer could count; what budgets have, they have for all. */
+static void a_dry_run_shows_every_case_as_planned(void **state)
+{
+    struct running *running = *state;
+    const struct wish wishes[] = {{"same", 3, 0}, {"same", 3, 0}, {"other", 3, 0}};
+    struct api_reply dry, live;
+
+    service_fill(running->service,
+                 ", \"customer_limits\": [{\"window\": \"30d\", \"count\": 1}]", 2500);
+    for (int i = 0; i < 2; i++) { /* again: the first left nothing behind */
+        int64_t sum = 0;
+
+        dry = post(running, "/v1/decision-batches?dry_run=true", NULL, wishes, 3);
+        assert_int_equal(dry.status, 200);
+        for (int k = 0; k < 3; k++) {
+            assert_true(amount_of(&dry, k) >= 500);
+            sum += amount_of(&dry, k);
+        }
+        assert_int_equal(sum, 2500);
+        assert_int_equal(remaining(running), 2500);
+        api_reply_free(&dry);
+    }
+    live = decide(running, "k1", wishes, 3);
+    assert_int_equal(live.status, 201);
+    assert_int_equal(amount_of(&live, 1), 0);
+    assert_int_equal(remaining(running),
+                     2500 - amount_of(&live, 0) - amount_of(&live, 2));
+    api_reply_free(&live);
+}
+
+/* --- prices ----------------------------------------------------------------------------------- */
+
+/* Of bud_new, which comes after bud_all. */
+static double price_seen(const struct api_reply *reply, int index)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "decisions/%d/budgets/1/shadow_price", index);
+    return json_number_value(at(reply->json, path));
+}
+
+/* Of a thousand cases to come each could have 20. */
+static void a_batch_makes_a_price_and_keeps_to_it(void **state)
+{
+    struct running *running = *state;
+    const struct wish wishes[] = {{"a", 1, 0}, {"b", 1, 0}, {"c", 1, 0}};
+    const struct wish later[] = {{"d", 1, 0}, {"e", 3, 0}};
+    struct api_reply reply;
+
+    service_fill(running->service, "", 100000000);
+    reply = api_call(running->service, "POST", "/v1/budgets", NULL, NULL,
+                     "{\"id\": \"bud_new\", \"period\": \"total\", \"limit\": 20000,"
+                     " \"currency\": \"USD\", \"pacing\": \"even\","
+                     " \"expected_cases\": 1000}");
+    assert_int_equal(reply.status, 201);
+    api_reply_free(&reply);
+    reply = decide(running, "k1", wishes, 3);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(amount_of(&reply, i), 1000);
+    assert_true(price_seen(&reply, 0) == 0);
+    api_reply_free(&reply);
+
+    reply = decide(running, "k2", later, 2);
+    assert_int_equal(amount_of(&reply, 0), 0);
+    assert_int_equal(amount_of(&reply, 1), 1000);
+    /* All of a batch is decided at one price; what the plan is worth is told at it. */
+    assert_true(price_seen(&reply, 0) >= 0.8);
+    assert_true(price_seen(&reply, 0) == price_seen(&reply, 1));
+    assert_float_equal(json_number_value(at(reply.json, "value")),
+                       5100 - 1000 * (1 + price_seen(&reply, 0)), 1e-3);
+    api_reply_free(&reply);
+}
+
+/* --- trouble ---------------------------------------------------------------------------------- */
+
+struct fault_job {
+    struct job job;
+    sem_t *gate, *started, *over;
+    bool is_at_fault;
+    int run_count;
+};
+
+static enum status fault_run(struct job *job, struct commit *commit, struct err *err)
+{
+    struct fault_job *fault = (struct fault_job *)job;
+
+    (void)commit;
+    fault->run_count++;
+    if (fault->started)
+        sem_post(fault->started);
+    if (fault->gate)
+        sem_wait(fault->gate);
+    return fault->is_at_fault ? err_set(err, STATUS_IO, "as the test wants it")
+                              : STATUS_OK;
+}
+
+static void fault_done(struct job *job)
+{
+    sem_post(((struct fault_job *)job)->over);
+}
+
+struct poster {
+    struct running *running;
+    struct api_reply reply;
+};
+
+static void *post_batch(void *argument)
+{
+    static const struct wish wishes[] = {{"a", 2, 0}, {"b", 2, 0}, {"c", 2, 0}};
+    struct poster *poster = argument;
+
+    poster->reply = decide(poster->running, "k1", wishes, 3);
+    return NULL;
+}
+
+static void wait_for_jobs(struct committer *committer, int64_t count)
+{
+    struct commit_stats stats;
+
+    do {
+        usleep(1000);
+        committer_stats(committer, &stats);
+    } while (stats.waiting_count < count);
+}
+
+/* A job that fails in the same transaction: the batch is undone with it, and runs once more, as if
+ * nothing had been. */
+static void a_batch_that_was_undone_with_others_is_decided_once(void **state)
+{
+    struct running *running = *state;
+    struct committer *committer = service_committer(running->service);
+    struct fault_job first = {.job = {.run = fault_run, .done = fault_done}};
+    struct fault_job fault = first;
+    struct poster poster = {.running = running};
+    sem_t gate, started, over;
+    struct api_reply again;
+    pthread_t thread;
+
+    service_fill(running->service, "", 1500);
+    sem_init(&gate, 0, 0);
+    sem_init(&started, 0, 0);
+    sem_init(&over, 0, 0);
+    first.gate = &gate;
+    first.started = &started;
+    first.over = fault.over = &over;
+    fault.is_at_fault = true;
+    assert_int_equal(committer_submit(committer, &first.job, &running->err), STATUS_OK);
+    sem_wait(&started);
+    assert_int_equal(pthread_create(&thread, NULL, post_batch, &poster), 0);
+    wait_for_jobs(committer, 1);
+    assert_int_equal(committer_submit(committer, &fault.job, &running->err), STATUS_OK);
+    sem_post(&gate);
+    pthread_join(thread, NULL);
+    sem_wait(&over);
+    sem_wait(&over);
+
+    assert_int_equal(fault.run_count, 2);
+    assert_int_equal(fault.job.status, STATUS_UNAVAILABLE);
+    assert_int_equal(poster.reply.status, 201);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(amount_of(&poster.reply, i), 500);
+    assert_int_equal(remaining(running), 0);
+    again = api_call(running->service, "GET", "/v1/decisions", NULL, NULL, NULL);
+    assert_int_equal(json_array_size(at(again.json, "data")), 3);
+    api_reply_free(&again);
+    api_reply_free(&poster.reply);
+    sem_destroy(&gate);
+    sem_destroy(&started);
+    sem_destroy(&over);
+}
+
+static struct api_reply decide_after_trouble(struct running *running, const char *key,
+                                             const struct wish *wishes, int count)
+{
+    struct api_reply reply = decide(running, key, wishes, count);
+
+    if (reply.status == 503) { /* whether a commit is on disk is known after a restart */
+        api_reply_free(&reply);
+        running_restart(running);
+        reply = decide(running, key, wishes, count);
+    }
+    return reply;
+}
+
+/* What is below SQLite fails at the n-th time, in the middle of a batch or at its end, for one n after
+ * the other: all of the batch is there, or nothing. Who asks again with the same key has it, once. */
+static void whatever_fails_below_a_batch_is_there_whole_or_not(void **state)
+{
+    static const struct {
+        enum fault_kind kind;
+        long stride;
+    } rows[] = {{FAULT_WRITE, 1}, {FAULT_SYNC, 1}, {FAULT_MEMORY, 29}};
+    struct running *running = *state;
+    const struct wish wishes[] = {{"a", 2, 0}, {"b", 2, 0}};
+
+    service_fill(running->service, "", 100000000);
+    for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
+        int failed_count = 0;
+        bool has_struck = true;
+
+        for (long nth = 1; has_struck; nth += rows[k].stride) {
+            int64_t before = remaining(running);
+            struct api_reply reply;
+            char key[64];
+
+            snprintf(key, sizeof key, "k%zu-%ld", k, nth);
+            fault_arm(rows[k].kind, nth, rows[k].kind != FAULT_MEMORY);
+            reply = decide(running, key, wishes, 2);
+            has_struck = fault_disarm();
+            assert_true(reply.status == 201 || (has_struck && reply.status == 503));
+            failed_count += reply.status == 503;
+            api_reply_free(&reply);
+            reply = decide_after_trouble(running, key, wishes, 2);
+            assert_int_equal(reply.status, 201);
+            assert_int_equal(amount_of(&reply, 0), 1000);
+            assert_int_equal(amount_of(&reply, 1), 1000);
+            assert_int_equal(remaining(running), before - 2000);
+            api_reply_free(&reply);
+        }
+        assert_true(failed_count >= 1);
+    }
+}
+
 static void a_fifth_batch_under_way_is_told_to_come_back(void **state)
 {
     struct running *running = *state;
@@ -471,7 +698,8 @@ static void a_bad_batch_is_refused_whole(void **state)
     } rows[] = {
         {"[%s]", "", "wrong_type"},
         {"{\"cases\": %s}", "/cases", "wrong_type"},
-        {"{\"case\": [%s]}", "", "unknown_field"},
+        {"{\"case\": [%s]}", "/case", "unknown_field"},
+        {"{\"cases\": [%s], \"a/b\": 1}", "/a~1b", "unknown_field"},
         {"{\"cases\": [%s], \"cases\": []}", "/cases", "duplicate_field"},
         {"{\"cases\": []}", "/cases", "out_of_range"},
         {"{}", "/cases", "missing_field"},
@@ -545,11 +773,16 @@ int main(void)
         TEST(asking_again_gives_the_same_bytes_and_moves_nothing),
         TEST(every_decision_of_a_batch_stands_for_itself),
         TEST(a_dry_run_keeps_nothing),
+        TEST(a_dry_run_shows_every_case_as_planned),
+        TEST(a_batch_makes_a_price_and_keeps_to_it),
+        TEST(a_batch_that_was_undone_with_others_is_decided_once),
+        TEST(whatever_fails_below_a_batch_is_there_whole_or_not),
         TEST(a_fifth_batch_under_way_is_told_to_come_back),
         TEST(without_a_model_the_first_cases_get_the_fallback),
         TEST(a_bad_batch_is_refused_whole),
         TEST(a_batch_has_at_most_a_thousand_cases),
     };
 
+    fault_install();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

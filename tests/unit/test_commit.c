@@ -47,7 +47,8 @@ static void stage_open(struct stage *stage)
     assert_ok(f, store_commit(f->store, &f->err));
     stage->tools.store = f->store;
     assert_ok(f, book_open(f->store, &stage->tools.book, &f->err));
-    assert_ok(f, prices_open(f->store, FIXTURE_TIME_US, &stage->tools.prices, &f->err));
+    assert_ok(f, prices_open(f->store, FIXTURE_TIME_US, cell_budgets, NULL,
+                             &stage->tools.prices, &f->err));
     assert_ok(f, world_holder_open(&stage->tools.worlds, &f->err));
     assert_ok(f, committer_open(&stage->tools, &stage->clock, QUEUE_CAPACITY,
                                 &stage->committer, &f->err));

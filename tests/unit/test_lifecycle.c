@@ -522,10 +522,21 @@ static void a_period_does_not_begin_twice_when_the_clock_was_set_back(void **sta
     (void)state;
     assert_answer(post(stage, path_of(id, "settle"), "s", "{\"amount\": 1000}"), 200);
     free(id);
+    assert_answer(
+        post(stage, "/v1/budgets", NULL,
+             "{\"id\": \"bud_even\", \"scope\": {\"market\": \"m\"}, \"period\": "
+             "\"day\", \"limit\": 1000, \"currency\": \"USD\", \"pacing\": "
+             "\"even\"}"),
+        201);
     for (int hours = 1; hours <= 24; hours += 23) {
+        struct api_reply pacing;
+
         stage->now_us = then_us - hours * 3600 * SECOND_US;
         running_restart(stage);
         free(decide(stage, hours == 1 ? "b" : "c", NEEDY("c2"), 0));
+        pacing = get(stage, "/v1/budgets/bud_even/pacing");
+        assert_true(int_in(&pacing, "planned_amount") >= 0);
+        api_reply_free(&pacing);
         stage->now_us = then_us;
         running_restart(stage);
         free(decide(stage, hours == 1 ? "d" : "e", NEEDY("c3"), 0));

@@ -40,23 +40,11 @@ static char *file_read(const char *path)
 /* The folder as that program left it. */
 static void fixture_of(int schema, struct fixture *f)
 {
-    char path[PATH_TEXT_BYTES], *sql, *message = NULL;
-    sqlite3 *db = NULL;
-
     *f = (struct fixture){0};
     snprintf(f->folder, sizeof f->folder, "/tmp/redress-store-XXXXXX");
     assert_non_null(mkdtemp(f->folder));
     snprintf(f->path, sizeof f->path, "%s/redress.db", f->folder);
-    snprintf(path, sizeof path, FIXTURES "%d.sql", schema);
-    sql = file_read(path);
-    if (!sql)
-        fail_msg("%s: every released schema has a fixture (scripts/schema-fixture)",
-                 path);
-    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
-    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
-        fail_msg("%s: %s", path, message);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    free(sql);
+    schema_make(schema, f->path);
 }
 
 /* One number out of the file, by plain SQLite. */

@@ -483,6 +483,7 @@ static void keys_the_audit_trail_and_health_are_answered_as_described(void **sta
     expect(200, NULL, GET("/v1/api-keys"));
     expect(200, NULL, GET("/v1/audit-events?limit=100"));
     expect(422, "invalid_cursor", GET("/v1/audit-events?after=x"));
+    expect(200, NULL, GET("/v1/audit-events/verify"));
     expect(200, NULL, GET("/healthz"));
     expect(200, NULL, GET("/readyz"));
     expect(200, NULL, GET("/openapi.json"));

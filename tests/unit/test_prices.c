@@ -8,6 +8,8 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "decide/prices.h"
+#include "decide/simulate.h"
 #include "support/api_call.h"
 #include "support/service_fixture.h"
 
@@ -191,6 +193,152 @@ static void spending_keeps_to_the_plan_from_the_start(void **state)
     running_close(stage.running);
 }
 
+/* --- the simulation --------------------------------------------------------------------------- */
+
+enum { BEFORE_COUNT = 120, TODAY_COUNT = 240 };
+
+/* A day of needs, through the service and through the simulation. */
+struct twin_day {
+    double before[BEFORE_COUNT], today[TODAY_COUNT];
+    int64_t simulated[TODAY_COUNT];
+};
+
+static void twin_day_make(struct twin_day *day, uint64_t seed)
+{
+    struct rng rng;
+
+    rng_seed(&rng, seed);
+    for (int i = 0; i < BEFORE_COUNT; i++)
+        day->before[i] = 3 * rng_uniform(&rng);
+    for (int i = 0; i < TODAY_COUNT; i++)
+        day->today[i] = 3 * rng_uniform(&rng);
+}
+
+static double share_of(int number, int count)
+{
+    return (number + 0.5) / count;
+}
+
+static void add_twin(struct simulation *simulation, struct simulation_day *day, double at,
+                     double need)
+{
+    static const int budgets[] = {0};
+    const struct simulation_action actions[] = {
+        {.value = 0, .cost = 0},
+        {.value = 900 * need - 500, .cost = 500},
+        {.value = 1700 * need - 1000, .cost = 1000},
+    };
+    struct err err;
+
+    assert_int_equal(
+        simulation_add_case(simulation, day, at, budgets, 1, actions, 3, &err),
+        STATUS_OK);
+}
+
+static enum status twin_decided(void *context, int64_t number, int choice,
+                                const double *propensities, struct err *err)
+{
+    struct twin_day *day = context;
+
+    (void)propensities;
+    (void)err;
+    day->simulated[number] = 500 * choice;
+    return STATUS_OK;
+}
+
+/* Returns the price at the end of the day. */
+static double simulate_twin(struct twin_day *day, int64_t *solve_count)
+{
+    struct simulation simulation = {.expected_cases = BEFORE_COUNT};
+    struct simulation_result result = {0};
+    struct simulation_settings settings = {
+        .plan = PACER_PROFILE, .decided = twin_decided, .context = day};
+    struct err err;
+    double price;
+
+    err_clear(&err);
+    assert_int_equal(simulation_add_budget(&simulation, text_of("bud_new"), 40000, &err),
+                     STATUS_OK);
+    for (int i = 0; i < BEFORE_COUNT; i++)
+        add_twin(&simulation, &simulation.history, share_of(i, BEFORE_COUNT),
+                 day->before[i]);
+    for (int i = 0; i < TODAY_COUNT; i++)
+        add_twin(&simulation, &simulation.today, share_of(i, TODAY_COUNT), day->today[i]);
+    if (simulate(&simulation, &settings, &result, &err))
+        fail_msg("%s", err.text);
+    price = result.samples[result.sample_count - 1].prices[0];
+    *solve_count = result.solve_count;
+    simulation_result_free(&result);
+    simulation_free(&simulation);
+    return price;
+}
+
+static void set_time(struct stage *stage, int64_t midnight_us, double share)
+{
+    stage->running->now_us = midnight_us + (int64_t)(share * 86400 * SECOND_US);
+}
+
+static void renew(struct stage *stage)
+{
+    struct err err;
+
+    err_clear(&err);
+    if (prices_renew(stage->running->service, &err))
+        fail_msg("%s", err.text);
+}
+
+/* What the keeper does after each case, when it has time. */
+static int64_t decide_and_keep(struct stage *stage, double need)
+{
+    int64_t amount = decide(stage, need);
+    struct prices *prices = service_prices(stage->running->service);
+
+    prices_look(prices);
+    if (prices_is_due(prices))
+        renew(stage);
+    return amount;
+}
+
+/* The same cases at the same times are given the same: what is simulated is what the service does. */
+static void the_service_chooses_as_the_simulation_foretells(void **state)
+{
+    struct stage stage = {.running = running_open()};
+    int64_t day_us = 86400 * SECOND_US;
+    int64_t midnight_us = (SERVICE_TIME_US / day_us + 2) * day_us, solve_count;
+    struct twin_day day;
+    char body[256];
+    double price;
+
+    (void)state;
+    twin_day_make(&day, 9);
+    price = simulate_twin(&day, &solve_count);
+    set_time(&stage, midnight_us - day_us, 0);
+    service_fill(stage.running->service, "", 1000000000); /* solves for the first time */
+    for (int i = 0; i < BEFORE_COUNT; i++) {
+        set_time(&stage, midnight_us - day_us, share_of(i, BEFORE_COUNT));
+        (void)decide(&stage, day.before[i]);
+    }
+    set_time(&stage, midnight_us, 0);
+    snprintf(body, sizeof body,
+             "{\"id\": \"bud_new\", \"period\": \"day\", \"limit\": 40000, \"currency\": "
+             "\"USD\", \"pacing\": \"profile\", \"expected_cases\": %d}",
+             BEFORE_COUNT);
+    create(&stage, body);
+    for (int i = 0; i < TODAY_COUNT; i++) {
+        int64_t amount;
+
+        set_time(&stage, midnight_us, share_of(i, TODAY_COUNT));
+        amount = decide_and_keep(&stage, day.today[i]);
+        if (amount != day.simulated[i])
+            fail_msg("case %d: %lld, simulated %lld", i, (long long)amount,
+                     (long long)day.simulated[i]);
+    }
+    assert_true(price > 0);
+    assert_float_equal(number_in(&stage, "bud_new", "shadow_price"), price, 1e-9);
+    assert_true(solve_count >= 100);
+    running_close(stage.running);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +348,7 @@ int main(void)
         cmocka_unit_test(a_restart_keeps_the_price),
         cmocka_unit_test(two_new_budgets_are_priced_together),
         cmocka_unit_test(spending_keeps_to_the_plan_from_the_start),
+        cmocka_unit_test(the_service_chooses_as_the_simulation_foretells),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,7 +73,7 @@ static void health_has_a_listener_of_its_own(void **state)
         const char *body;
     } rows[] = {
         {"GET", "/healthz", "the disk is full", 200, "{\"status\":\"ok\"}"},
-        {"GET", "/readyz", NULL, 200, "{\"status\":\"ok\"}"},
+        {"GET", "/readyz", NULL, 200, "{\"status\":\"ok\",\"check\":\"passed\"}"},
         {"GET", "/readyz", "the disk is full", 503,
          "{\"status\":\"unavailable\",\"detail\":\"the disk is full\"}"},
         {"GET", "/version", NULL, 200,

@@ -156,6 +156,49 @@ static void an_emptied_file_is_refused_and_a_failed_start_leaves_none(void **sta
     fixture_close(&f);
 }
 
+static void a_database_that_was_half_made_is_made_again(void **state)
+{
+    struct fixture f;
+    char path[128], fresh[160];
+
+    (void)state;
+    fixture_open(&f);
+    store_close(f.store);
+    snprintf(path, sizeof path, "%s/new.db", f.folder);
+    snprintf(fresh, sizeof fresh, "%s.new", path);
+    tamper(fresh, "CREATE TABLE budgets (x); PRAGMA user_version = 99");
+    assert_ok(&f, store_open(path, STORE_WRITER, &f.store, NULL, &f.err));
+    assert_int_equal(access(fresh, F_OK), -1);
+    clean(&f);
+    fixture_close(&f);
+}
+
+static void a_log_without_its_database_is_refused_and_kept(void **state)
+{
+    static const char *const endings[] = {"-wal", "-journal"};
+    struct fixture f;
+    char path[128], beside[160];
+    FILE *file;
+
+    (void)state;
+    fixture_open(&f);
+    store_close(f.store);
+    snprintf(path, sizeof path, "%s/new.db", f.folder);
+    for (int i = 0; i < 2; i++) {
+        snprintf(beside, sizeof beside, "%s%s", path, endings[i]);
+        file = fopen(beside, "w");
+        assert_non_null(file);
+        fclose(file);
+        assert_status(&f, store_open(path, STORE_WRITER, &f.store, NULL, &f.err),
+                      STATUS_CORRUPT);
+        assert_non_null(strstr(f.err.text, "is missing, but its log"));
+        assert_int_equal(access(path, F_OK), -1);
+        assert_int_equal(unlink(beside), 0);
+    }
+    assert_ok(&f, store_open(path, STORE_WRITER, &f.store, NULL, &f.err));
+    fixture_close(&f);
+}
+
 static void a_reader_of_a_missing_file_finds_nothing(void **state)
 {
     struct err err;
@@ -559,6 +602,8 @@ int main(void)
         cmocka_unit_test(the_database_of_another_program_is_left_alone),
         cmocka_unit_test(a_file_that_is_no_database_is_corrupt),
         cmocka_unit_test(an_emptied_file_is_refused_and_a_failed_start_leaves_none),
+        cmocka_unit_test(a_database_that_was_half_made_is_made_again),
+        cmocka_unit_test(a_log_without_its_database_is_refused_and_kept),
         cmocka_unit_test(a_reader_of_a_missing_file_finds_nothing),
         cmocka_unit_test(a_reader_sees_only_what_is_committed),
         cmocka_unit_test(writing_outside_a_transaction_or_through_a_reader_fails),

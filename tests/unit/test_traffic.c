@@ -91,12 +91,12 @@ static void a_kind_finds_the_budgets_there_are_now(void **state)
     strcpy(budgets[2].currency, "EUR");
     strcpy(budgets[3].market, "us");
     strcpy(budgets[3].issue, "late");
-    assert_int_equal(cell_budgets(cell, budgets, 4, found, 4), 2);
+    assert_int_equal(cell_budgets(NULL, cell, budgets, 4, found, 4), 2);
     assert_int_equal(found[0], 0);
     assert_int_equal(found[1], 3);
     strcpy(budgets[1].market, "us");
-    assert_int_equal(cell_budgets(cell, budgets, 4, found, 4), 3);
-    assert_int_equal(cell_budgets(cell, budgets, 4, found, 2), 2);
+    assert_int_equal(cell_budgets(NULL, cell, budgets, 4, found, 4), 3);
+    assert_int_equal(cell_budgets(NULL, cell, budgets, 4, found, 2), 2);
     cells_close(cells);
 }
 
@@ -135,7 +135,7 @@ static void stage_open(struct stage *stage)
 
     stage->now_us = FIXTURE_TIME_US / DAY_US * DAY_US;
     fixture_open(f);
-    assert_ok(f, traffic_open(&stage->traffic, &f->err));
+    assert_ok(f, traffic_open(cell_budgets, NULL, &stage->traffic, &f->err));
 }
 
 static void stage_close(struct stage *stage)
@@ -201,7 +201,7 @@ static void restart(struct stage *stage)
 
     traffic_close(stage->traffic);
     fixture_reopen(f);
-    assert_ok(f, traffic_open(&stage->traffic, &f->err));
+    assert_ok(f, traffic_open(cell_budgets, NULL, &stage->traffic, &f->err));
     assert_ok(f, traffic_load(stage->traffic, f->store, stage->now_us, &f->err));
 }
 

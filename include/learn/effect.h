@@ -1,0 +1,65 @@
+/* effect.h - the average effect of a treatment, from logs with or without an experiment. Pure; any thread.
+ *
+ * Outcomes y, treatment t of 0 and 1, covariates X (column, row) without a constant. */
+#ifndef REDRESS_LEARN_EFFECT_H
+#define REDRESS_LEARN_EFFECT_H
+
+#include "learn/regression.h"
+
+enum effect_method {
+    EFFECT_DIFFERENCE, /* of the means */
+    EFFECT_OLS,        /* y on 1, t, X */
+    EFFECT_LIN,        /* y on 1, t, X - mean X, t (X - mean X): Lin (2013) */
+    EFFECT_IPW,        /* normalised weights from a logistic regression: Hajek */
+    EFFECT_AIPW, /* the same with a linear model per arm: Robins, Rotnitzky and Zhao (1994) */
+    EFFECT_METHOD_COUNT
+};
+
+/* "aipw". INVALID names all. */
+enum status effect_method_read(const char *name, enum effect_method *method,
+                               struct err *err);
+const char *effect_method_name(enum effect_method method);
+
+struct effect_data {
+    int64_t row_count;
+    int column_count;
+    const double *treatments; /* (row): 0 or 1 */
+    const double *outcomes;   /* (row) */
+    const double *covariates; /* (column, row) */
+    const int32_t *clusters;  /* (row) from 0; NULL: each row is its own */
+    int32_t cluster_count;
+};
+
+struct effect_rule {
+    enum effect_method method;
+    bool is_att;               /* of the treated, instead of all; ipw and aipw only */
+    enum covariance_kind kind; /* of difference, ols and lin */
+    int fold_count; /* of aipw: models see other rows than those they are used on; 0: the whole
+                                * sample */
+    uint64_t seed; /* of the folds; rows of a cluster share one */
+};
+
+struct effect {
+    double value, se;
+    double treated_mean, control_mean; /* plain ones */
+    int64_t treated_count, control_count;
+
+    /* How alike the arms are, by the fitted probability of being treated; without covariates all NaN. */
+    double p_min, p_max;
+    double effective_treated, effective_control; /* rows, of the weights */
+    int64_t outside_count;                       /* of p outside of 0.1 to 0.9 */
+};
+
+/* dropped (column): may be NULL; which covariates depend on others or do not vary. Errors: difference, ols and lin by
+ * the kind or CR1; the others by what each row adds, for ipw less what the fitted probabilities explain of
+ * it. INVALID: one arm is empty, or the covariates tell the arms apart perfectly. */
+enum status effect_estimate(const struct effect_data *data, struct effect_rule rule,
+                            struct effect *effect, bool *dropped, struct err *err);
+
+/* How strongly something unseen would have to go with treatment and outcome, as a ratio of risks each, to
+ * explain away the effect: VanderWeele and Ding (2017). Outcomes of 0 and 1 by their risks, others by
+ * exp(0.91 effect / sd). limit: of the end of the interval nearer to none; 1 when that holds none. */
+void effect_e_value(const struct effect *effect, bool is_binary, double outcome_sd,
+                    double *value, double *limit);
+
+#endif

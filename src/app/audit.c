@@ -1,0 +1,139 @@
+/* audit.c - redress audit: the hash chains verified, and where they end. */
+#include "app/care.h"
+#include "app/commands.h"
+
+#include <jansson.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- a head that was kept --------------------------------------------------------------------- */
+
+static bool chain_read(const json_t *chains, const char *name, struct chain_end *end)
+{
+    const json_t *chain = json_object_get(chains, name);
+    const char *digits = json_string_value(json_object_get(chain, "hash"));
+    const json_t *seq = json_object_get(chain, "seq");
+    size_t count;
+
+    end->seq = json_integer_value(seq);
+    return json_is_integer(seq) && end->seq >= 0 && digits &&
+           strlen(digits) == 2 * sizeof end->hash &&
+           sodium_hex2bin(end->hash, sizeof end->hash, digits, 2 * sizeof end->hash, NULL,
+                          &count, NULL) == 0 &&
+           count == sizeof end->hash;
+}
+
+static enum status heads_read(const char *path, struct store_heads *heads,
+                              struct err *err)
+{
+    json_error_t error;
+    json_t *root = strcmp(path, "-") == 0
+                       ? json_loadf(stdin, JSON_REJECT_DUPLICATES, &error)
+                       : json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    const json_t *chains = json_object_get(root, "chains");
+    enum status rc = STATUS_OK;
+
+    if (!root)
+        rc = err_set(err, STATUS_INVALID, "%s: %s", path, error.text);
+    else if (!chain_read(chains, "entries", &heads->entries) ||
+             !chain_read(chains, "audit", &heads->audit))
+        rc = err_set(err, STATUS_INVALID,
+                     "%s: this is not what 'redress audit head' writes", path);
+    json_decref(root);
+    return rc;
+}
+
+static enum status has_heads(const struct target *target, const struct store_heads *heads,
+                             const char **missing, struct err *err)
+{
+    struct store *store = NULL;
+    enum status rc = care_reader(target, &store, err);
+
+    if (!rc)
+        rc = store_has_heads(store, heads, missing, err);
+    store_close(store);
+    return rc;
+}
+
+/* The chain is gone through first: only then one of its rows stands for all before it. */
+static int verify(const struct target *target, const char *positional, struct err *err)
+{
+    struct store_heads heads;
+    const char *missing = NULL;
+    int code;
+
+    if (target->head && heads_read(target->head, &heads, err))
+        return command_failed(err);
+    code = care_check(target, positional, err);
+    if (code != EXIT_DONE || !target->head)
+        return code;
+    if (has_heads(target, &heads, &missing, err))
+        return command_failed(err);
+    if (!missing)
+        return EXIT_DONE;
+    print_line(stderr,
+               "redress: the chain '%s' does not have the head that %s says it had",
+               missing, target->head);
+    return EXIT_REFUSED;
+}
+
+static int audit_verify(int argc, char **argv)
+{
+    static const struct care care = {
+        .synopsis = "audit verify [OPTIONS]",
+        .summary =
+            "Verify the hash chains of the audit trail and the ledger, with all "
+            "that 'db check' checks. With --json it prints where the chains end. Exit "
+            "code 1 when a check fails.",
+        .takes_head = true,
+        .run = verify,
+    };
+
+    return care_main(&care, argc, argv);
+}
+
+/* --- the head there is ------------------------------------------------------------------------ */
+
+static int head(const struct target *target, const char *, struct err *err)
+{
+    struct store_heads heads;
+    struct store *store = NULL;
+    enum status rc = care_reader(target, &store, err);
+
+    if (!rc)
+        rc = store_heads(store, &heads, err);
+    store_close(store);
+    if (rc)
+        return command_failed(err);
+    printf("{\"object\": \"chain_heads\", \"chains\": ");
+    print_heads(&heads);
+    puts("}");
+    return EXIT_DONE;
+}
+
+static int audit_head(int argc, char **argv)
+{
+    static const struct care care = {
+        .synopsis = "audit head [OPTIONS]",
+        .summary =
+            "Print where the hash chains of the audit trail and the ledger end: how "
+            "many rows, and the hash of the last, as JSON. Kept elsewhere, it shows "
+            "with 'audit verify --head FILE' that nothing before was changed.",
+        .run = head,
+    };
+
+    return care_main(&care, argc, argv);
+}
+
+int command_audit(int argc, char **argv)
+{
+    static const struct command commands[] = {
+        {"verify", "Verify the hash chains", .run = audit_verify},
+        {"head", "Print where the hash chains end", .run = audit_head},
+        {0},
+    };
+
+    return command_dispatch("audit", "Who changed what, when and why.", commands, argc,
+                            argv);
+}

@@ -1,0 +1,171 @@
+/* design.c - texts become columns of 0 and 1. */
+#include "app/design.h"
+
+#include "base/order.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum status refuse_memory(struct err *err)
+{
+    return err_set(err, STATUS_EXHAUSTED,
+                   "out of memory for the columns of a regression");
+}
+
+/* Which texts are left after rows were dropped. */
+static void mark_used(const struct columns *columns, const struct table_column *column,
+                      bool *is_used)
+{
+    for (int64_t row = 0; row < columns->row_count; row++)
+        is_used[column->codes[row]] = true;
+}
+
+/* How many columns it becomes: one less than it has texts. */
+static enum status count_columns(const struct columns *columns,
+                                 const struct table_column *column, int *count,
+                                 struct err *err)
+{
+    int32_t text_count = column->is_text ? text_set_count(column->texts) : 0;
+
+    *count = column->is_text ? text_count - 1 : 1;
+    if (text_count <= DESIGN_CATEGORY_COUNT_MAX)
+        return STATUS_OK;
+    return err_set(err, STATUS_TOO_LARGE,
+                   "%s column '%s': more than %d different texts; is it a category?",
+                   columns->file, column->name, DESIGN_CATEGORY_COUNT_MAX);
+}
+
+static void put_number(const struct table_column *column, struct design *design)
+{
+    memcpy(design->values + (int64_t)design->column_count * design->row_count,
+           column->numbers, (size_t)design->row_count * sizeof *design->values);
+    snprintf(design->names[design->column_count++], DESIGN_NAME_BYTES, "%.90s",
+             column->name);
+}
+
+static void put_category(const struct columns *columns, const struct table_column *column,
+                         bool *is_used, struct design *design)
+{
+    bool is_first = true;
+
+    mark_used(columns, column, is_used);
+    for (int32_t code = 0; code < text_set_count(column->texts); code++) {
+        double *values =
+            design->values + (int64_t)design->column_count * design->row_count;
+
+        if (!is_used[code])
+            continue;
+        if (is_first) {
+            is_first = false;
+            continue;
+        }
+        for (int64_t row = 0; row < design->row_count; row++)
+            values[row] = column->codes[row] == code;
+        snprintf(design->names[design->column_count++], DESIGN_NAME_BYTES, "%.40s=%.*s",
+                 column->name,
+                 TEXT_ARG(text_clip(text_set_text(column->texts, code), 48)));
+    }
+}
+
+enum status design_make(const struct columns *columns, int first, int count,
+                        struct design *design, struct err *err)
+{
+    int total = 0, own;
+
+    *design = (struct design){.row_count = columns->row_count};
+    for (int i = first; i < first + count; i++) {
+        enum status rc = count_columns(columns, &columns->items[i], &own, err);
+
+        if (rc)
+            return rc;
+        total += own;
+    }
+    design->values =
+        malloc(((size_t)total * (size_t)design->row_count + 1) * sizeof *design->values);
+    design->names = calloc((size_t)total + 1, sizeof *design->names);
+    if (!design->values || !design->names)
+        return refuse_memory(err);
+    for (int i = first; i < first + count; i++) {
+        bool is_used[DESIGN_CATEGORY_COUNT_MAX] = {};
+
+        if (columns->items[i].is_text)
+            put_category(columns, &columns->items[i], is_used, design);
+        else
+            put_number(&columns->items[i], design);
+    }
+    return STATUS_OK;
+}
+
+void design_free(struct design *design)
+{
+    free(design->values);
+    free(design->names);
+    *design = (struct design){0};
+}
+
+int64_t columns_drop_missing(struct columns *columns)
+{
+    int64_t kept = 0, count = columns->row_count;
+
+    for (int64_t row = 0; row < count; row++) {
+        bool is_whole = true;
+
+        for (int c = 0; c < columns->count; c++)
+            is_whole &= columns->items[c].is_text
+                            ? columns->items[c].codes[row] >= 0
+                            : !isnan(columns->items[c].numbers[row]);
+        if (!is_whole)
+            continue;
+        for (int c = 0; c < columns->count; c++)
+            if (columns->items[c].is_text)
+                columns->items[c].codes[kept] = columns->items[c].codes[row];
+            else
+                columns->items[c].numbers[kept] = columns->items[c].numbers[row];
+        kept++;
+    }
+    columns->row_count = kept;
+    columns->has_long_rows |= kept < count; /* rows are no lines any more */
+    return count - kept;
+}
+
+static enum status number_codes(const struct columns *columns,
+                                const struct table_column *column, int32_t *codes,
+                                int32_t *count, struct err *err)
+{
+    uint32_t *order = malloc((size_t)columns->row_count * sizeof *order + 1);
+    enum status rc = order
+                         ? order_falling(column->numbers, columns->row_count, order, err)
+                         : refuse_memory(err);
+
+    *count = 0;
+    for (int64_t i = 0; i < columns->row_count && !rc; i++) {
+        *count += i == 0 || column->numbers[order[i]] != column->numbers[order[i - 1]];
+        codes[order[i]] = *count - 1;
+    }
+    free(order);
+    return rc;
+}
+
+enum status codes_of_column(const struct columns *columns,
+                            const struct table_column *column, int32_t **codes,
+                            int32_t *count, struct err *err)
+{
+    enum status rc;
+
+    *codes = malloc((size_t)columns->row_count * sizeof **codes + 1);
+    if (!*codes)
+        return refuse_memory(err);
+    if (column->is_text) {
+        memcpy(*codes, column->codes, (size_t)columns->row_count * sizeof **codes);
+        *count = text_set_count(column->texts);
+        return STATUS_OK;
+    }
+    rc = number_codes(columns, column, *codes, count, err);
+    if (rc) {
+        free(*codes);
+        *codes = NULL;
+    }
+    return rc;
+}

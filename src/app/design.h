@@ -1,0 +1,32 @@
+/* design.h - columns of a table as numbers for a regression. */
+#ifndef REDRESS_APP_DESIGN_H
+#define REDRESS_APP_DESIGN_H
+
+#include "table/columns.h"
+
+enum { DESIGN_NAME_BYTES = 96, DESIGN_CATEGORY_COUNT_MAX = 1000 };
+
+struct design {
+    int64_t row_count;
+    int column_count;
+    double *values;                   /* (column, row) */
+    char (*names)[DESIGN_NAME_BYTES]; /* (column): "age", "zip=Urban" */
+};
+
+/* Of the columns [first, first + count) of a table: numbers as they are, texts as one column of 0 and 1 for each text
+ * but the first. Nothing is missing in them. TOO_LARGE for more than DESIGN_CATEGORY_COUNT_MAX texts in a column. The caller
+ * frees it, also after a failure. */
+enum status design_make(const struct columns *columns, int first, int count,
+                        struct design *design, struct err *err);
+void design_free(struct design *design); /* one that is zero is fine */
+
+/* Leave out the rows in which one of the columns is missing; returns how many. */
+int64_t columns_drop_missing(struct columns *columns);
+
+/* Codes from 0 for the different values of a column, of numbers or texts. codes (row), freed by
+ * the caller. EXHAUSTED. */
+enum status codes_of_column(const struct columns *columns,
+                            const struct table_column *column, int32_t **codes,
+                            int32_t *count, struct err *err);
+
+#endif

@@ -1,0 +1,15 @@
+/* estimate.c - redress estimate: effects, also where there was no experiment. */
+#include "app/estimate.h"
+
+#include "app/commands.h"
+
+int command_estimate(int argc, char **argv)
+{
+    static const struct command commands[] = {
+        {"ate", "The average effect of a treatment", .run = command_estimate_ate},
+        {0},
+    };
+
+    return command_dispatch("estimate", "Estimate effects, also without experiments.",
+                            commands, argc, argv);
+}

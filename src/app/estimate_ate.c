@@ -1,0 +1,412 @@
+/* estimate_ate.c - redress estimate ate. */
+#include "app/estimate.h"
+
+#include "app/analysis.h"
+#include "app/design.h"
+#include "app/report.h"
+#include "learn/distribution.h"
+#include "learn/effect.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FOLD_COUNT_MAX = 100, FIXED_COLUMN_COUNT = 2 };
+
+struct estimation {
+    const char *data, *treatment, *outcome, *covariates, *method, *estimand, *se,
+        *cluster, *control, *arm, *placebo;
+    long fold_count, seed;
+    bool is_json;
+
+    struct name_list covariate_list;
+    struct columns
+        *columns; /* treatment, outcome, covariates, then cluster and placebo */
+    struct arms arms;
+    int treated;
+    int64_t missing_count, other_count; /* rows that were left out */
+    struct design design;
+    double *treatments;
+    int32_t *clusters;
+    int32_t cluster_count;
+    bool *dropped; /* (column of the design) */
+    struct effect_rule rule;
+    struct effect effect, placebo_effect;
+    bool is_binary;
+    double outcome_sd, e_value, e_limit;
+};
+
+/* ---- options ---- */
+
+static enum status read_rule(struct estimation *e, struct err *err)
+{
+    enum status rc = effect_method_read(e->method, &e->rule.method, err);
+
+    if (!rc)
+        rc = covariance_kind_read(e->se, &e->rule.kind, err);
+    if (rc)
+        return rc;
+    e->rule.is_att = strcmp(e->estimand, "att") == 0;
+    e->rule.fold_count = (int)e->fold_count;
+    e->rule.seed = (uint64_t)e->seed;
+    if (!e->rule.is_att && strcmp(e->estimand, "ate") != 0)
+        return err_set(err, STATUS_INVALID, "--estimand: '%.40s' is neither ate nor att",
+                       e->estimand);
+    if (e->rule.is_att && e->rule.method != EFFECT_IPW && e->rule.method != EFFECT_AIPW)
+        return err_set(err, STATUS_INVALID,
+                       "--estimand att is for the methods ipw and aipw; %s does not tell "
+                       "the treated from all",
+                       e->method);
+    if (e->rule.fold_count > 0 && e->rule.method != EFFECT_AIPW)
+        return err_set(err, STATUS_INVALID, "--folds is for the method aipw");
+    return name_list_read("--covariates", e->covariates, &e->covariate_list, err);
+}
+
+/* ---- reading ---- */
+
+static enum status read_columns(struct estimation *e, struct err *err)
+{
+    int count = e->covariate_list.count;
+    struct column_wish *wishes = calloc((size_t)count + 4, sizeof *wishes);
+    enum status rc;
+
+    if (!wishes)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for %d columns", count);
+    wishes[0] = (struct column_wish){e->treatment, COLUMN_IS_EITHER, false};
+    wishes[1] = (struct column_wish){e->outcome, COLUMN_IS_NUMBER, true};
+    for (int i = 0; i < count; i++)
+        wishes[FIXED_COLUMN_COUNT + i] =
+            (struct column_wish){e->covariate_list.names[i], COLUMN_IS_EITHER, true};
+    count += FIXED_COLUMN_COUNT;
+    if (e->cluster)
+        wishes[count++] = (struct column_wish){e->cluster, COLUMN_IS_EITHER, false};
+    if (e->placebo)
+        wishes[count++] = (struct column_wish){e->placebo, COLUMN_IS_NUMBER, true};
+    rc = analysis_columns(e->data, wishes, count, &e->columns, err);
+    free(wishes);
+    return rc;
+}
+
+static enum status find_treated(struct estimation *e, struct err *err)
+{
+    enum status rc =
+        arms_read(e->columns, &e->columns->items[0], e->control, &e->arms, err);
+
+    if (!rc && e->arm)
+        rc = arms_find(&e->arms, "--arm", e->arm, &e->treated, err);
+    else if (!rc && e->arms.count > 2)
+        rc = err_set(err, STATUS_INVALID,
+                     "%s column '%s': has %d arms; say with --arm which one",
+                     e->columns->file, e->treatment, e->arms.count);
+    else if (!rc)
+        e->treated = !e->arms.control;
+    if (!rc && e->treated == e->arms.control)
+        rc = err_set(err, STATUS_INVALID, "--arm: '%s' is the control", e->arm);
+    return rc;
+}
+
+/* Rows of other arms count as missing the treatment: then one sweep leaves all of them out. */
+static enum status leave_out(struct estimation *e, struct err *err)
+{
+    struct table_column *treatment = &e->columns->items[0];
+    double *numbers = malloc((size_t)e->columns->row_count * sizeof *numbers);
+
+    if (!numbers)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for a treatment");
+    for (int64_t i = 0; i < e->columns->row_count; i++) {
+        int arm = e->arms.codes[i];
+
+        numbers[i] = arm == e->treated ? 1 : arm == e->arms.control ? 0 : NAN;
+        e->other_count += isnan(numbers[i]);
+    }
+    free(treatment->numbers);
+    free(treatment->codes);
+    text_set_close(treatment->texts);
+    *treatment = (struct table_column){.name = treatment->name, .numbers = numbers};
+    e->treatments = numbers;
+    e->missing_count = columns_drop_missing(e->columns) - e->other_count;
+    if (e->columns->row_count == 0)
+        return err_set(err, STATUS_INVALID, "%s: no row has all of the columns",
+                       e->columns->file);
+    return STATUS_OK;
+}
+
+static enum status describe_outcome(struct estimation *e, struct err *err)
+{
+    const double *y = e->columns->items[1].numbers;
+    double n = (double)e->columns->row_count, mean = 0, squares = 0;
+
+    e->is_binary = true;
+    for (int64_t i = 0; i < e->columns->row_count; i++) {
+        e->is_binary &= y[i] == 0 || y[i] == 1;
+        mean += y[i] / n;
+    }
+    for (int64_t i = 0; i < e->columns->row_count; i++)
+        squares += (y[i] - mean) * (y[i] - mean);
+    e->outcome_sd = sqrt(squares / (n - 1));
+    if (squares > 0)
+        return STATUS_OK;
+    return err_set(err, STATUS_INVALID, "%s column '%s': is %.17g in every row",
+                   e->columns->file, e->outcome, y[0]);
+}
+
+static enum status read_rows(struct estimation *e, struct err *err)
+{
+    enum status rc = read_columns(e, err);
+
+    if (!rc)
+        rc = find_treated(e, err);
+    if (!rc)
+        rc = leave_out(e, err);
+    if (!rc)
+        rc = describe_outcome(e, err);
+    if (!rc)
+        rc = design_make(e->columns, FIXED_COLUMN_COUNT, e->covariate_list.count,
+                         &e->design, err);
+    if (!rc && e->cluster)
+        rc = codes_of_column(
+            e->columns, &e->columns->items[FIXED_COLUMN_COUNT + e->covariate_list.count],
+            &e->clusters, &e->cluster_count, err);
+    if (!rc) {
+        e->dropped = calloc((size_t)e->design.column_count + 1, sizeof *e->dropped);
+        if (!e->dropped)
+            rc = err_set(err, STATUS_EXHAUSTED, "out of memory for %d columns",
+                         e->design.column_count);
+    }
+    return rc;
+}
+
+/* ---- estimating ---- */
+
+static enum status estimate(struct estimation *e, struct err *err)
+{
+    struct effect_data data = {
+        .row_count = e->columns->row_count,
+        .column_count = e->design.column_count,
+        .treatments = e->treatments,
+        .outcomes = e->columns->items[1].numbers,
+        .covariates = e->design.values,
+        .clusters = e->clusters,
+        .cluster_count = e->cluster_count,
+    };
+    enum status rc = effect_estimate(&data, e->rule, &e->effect, e->dropped, err);
+
+    if (rc)
+        return rc;
+    effect_e_value(&e->effect, e->is_binary, e->outcome_sd, &e->e_value, &e->e_limit);
+    if (!e->placebo)
+        return STATUS_OK;
+    data.outcomes = e->columns->items[e->columns->count - 1].numbers;
+    return effect_estimate(&data, e->rule, &e->placebo_effect, NULL, err);
+}
+
+static bool has_overlap(const struct estimation *e)
+{
+    return !isnan(e->effect.p_min);
+}
+
+static void warn(const struct estimation *e)
+{
+    int64_t n = e->columns->row_count;
+
+    for (int i = 0; i < e->design.column_count; i++)
+        if (e->dropped[i] && e->rule.method != EFFECT_DIFFERENCE)
+            print_line(stderr,
+                       "redress: %s: is constant or follows from the columns before it, "
+                       "left out",
+                       e->design.names[i]);
+    if (e->rule.method == EFFECT_DIFFERENCE && e->design.column_count > 0)
+        fprintf(stderr, "redress: the method difference does not use --covariates\n");
+    if (has_overlap(e) && e->effect.outside_count > n / 10)
+        fprintf(
+            stderr,
+            "redress: poor overlap: %lld of %lld rows have a probability of treatment "
+            "outside of 0.1 to 0.9\n",
+            (long long)e->effect.outside_count, (long long)n);
+    if (e->placebo && fabs(e->placebo_effect.value) > NORMAL_95 * e->placebo_effect.se)
+        print_line(
+            stderr,
+            "redress: the placebo '%s' has an effect (%.4g, se %.2g): the arms differ "
+            "in more than the treatment",
+            e->placebo, e->placebo_effect.value, e->placebo_effect.se);
+}
+
+/* ---- printing ---- */
+
+static void put_effect(struct report *report, const struct effect *effect)
+{
+    double reach = NORMAL_95 * effect->se;
+
+    report_number(report, "estimate", effect->value);
+    report_number(report, "se", effect->se);
+    report_pair(report, "ci", effect->value - reach, effect->value + reach);
+    report_number(report, "p", normal_two_sided(effect->value / effect->se));
+}
+
+static void put_overlap(const struct effect *effect, struct report *report)
+{
+    report_object(report, "overlap");
+    report_number(report, "p_min", effect->p_min);
+    report_number(report, "p_max", effect->p_max);
+    report_number(report, "ess_treated", effect->effective_treated);
+    report_number(report, "ess_control", effect->effective_control);
+    report_count(report, "outside", effect->outside_count);
+    report_object_end(report);
+}
+
+static const char *errors_name(const struct estimation *e)
+{
+    if (e->cluster)
+        return "cr1";
+    return e->rule.method == EFFECT_IPW || e->rule.method == EFFECT_AIPW ? "influence"
+                                                                         : e->se;
+}
+
+static enum status print_json(const struct estimation *e, struct err *err)
+{
+    struct report *report;
+    enum status rc = report_open(&report, err);
+
+    if (rc)
+        return rc;
+    report_object(report, NULL);
+    put_effect(report, &e->effect);
+    report_count(report, "n", e->columns->row_count);
+    report_string(report, "method", e->method);
+    report_string(report, "estimand", e->estimand);
+    report_string(report, "se_kind", errors_name(e));
+    report_string(report, "control", e->arms.names[e->arms.control]);
+    report_string(report, "treated", e->arms.names[e->treated]);
+    report_count(report, "n_treated", e->effect.treated_count);
+    report_count(report, "n_control", e->effect.control_count);
+    report_count(report, "dropped_rows", e->missing_count);
+    if (e->cluster)
+        report_count(report, "clusters", e->cluster_count);
+    report_array(report, "dropped_columns");
+    for (int i = 0; i < e->design.column_count; i++)
+        if (e->dropped[i])
+            report_string(report, NULL, e->design.names[i]);
+    report_array_end(report);
+    if (has_overlap(e))
+        put_overlap(&e->effect, report);
+    report_object(report, "e_value");
+    report_number(report, "estimate", e->e_value);
+    report_number(report, "ci", e->e_limit);
+    report_object_end(report);
+    if (e->placebo) {
+        report_object(report, "placebo");
+        report_string(report, "outcome", e->placebo);
+        put_effect(report, &e->placebo_effect);
+        report_object_end(report);
+    }
+    report_object_end(report);
+    return report_finish(report, err);
+}
+
+static void print_effect(const char *label, const struct effect *effect)
+{
+    double reach = NORMAL_95 * effect->se;
+
+    printf("%-12s %.6g   se %.4g   [%.6g, %.6g]   p %.3g\n", label, effect->value,
+           effect->se, effect->value - reach, effect->value + reach,
+           normal_two_sided(effect->value / effect->se));
+}
+
+static void print_text(const struct estimation *e)
+{
+    print_line(stdout, "'%s' (%lld rows) against '%s' (%lld rows), %s by %s",
+               e->arms.names[e->treated], (long long)e->effect.treated_count,
+               e->arms.names[e->arms.control], (long long)e->effect.control_count,
+               e->estimand, e->method);
+    print_effect("effect", &e->effect);
+    printf("%-12s %s\n", "errors", errors_name(e));
+    if (has_overlap(e))
+        printf(
+            "%-12s p from %.4g to %.4g; effective rows %.1f treated, %.1f control; %lld "
+            "outside of 0.1 to 0.9\n",
+            "overlap", e->effect.p_min, e->effect.p_max, e->effect.effective_treated,
+            e->effect.effective_control, (long long)e->effect.outside_count);
+    if (!isnan(e->e_value))
+        printf("%-12s %.3f, of the interval %.3f\n", "E-value", e->e_value, e->e_limit);
+    if (e->placebo)
+        print_effect("placebo", &e->placebo_effect);
+    if (e->missing_count + e->other_count)
+        printf("%-12s %lld rows with something missing, %lld of other arms\n", "left out",
+               (long long)e->missing_count, (long long)e->other_count);
+}
+
+static enum status run(struct estimation *e, struct err *err)
+{
+    enum status rc = read_rule(e, err);
+
+    if (!rc)
+        rc = read_rows(e, err);
+    if (!rc)
+        rc = estimate(e, err);
+    if (rc)
+        return rc;
+    warn(e);
+    if (e->is_json)
+        return print_json(e, err);
+    print_text(e);
+    return STATUS_OK;
+}
+
+int command_estimate_ate(int argc, char **argv)
+{
+    struct estimation e = {
+        .method = "difference", .estimand = "ate", .se = "hc2", .seed = 1};
+    const struct option_spec options[] = {
+        {"data", OPTION_TEXT, &e.data, "F.csv", "The rows; - is standard input.", 0, 0},
+        {"treatment", OPTION_TEXT, &e.treatment, "COL",
+         "0 and 1, or words (see --control and --arm).", 0, 0},
+        {"outcome", OPTION_TEXT, &e.outcome, "COL", "What may have changed.", 0, 0},
+        {"covariates", OPTION_TEXT, &e.covariates, "A,B,..",
+         "Columns known before; texts are categories.", 0, 0},
+        {"method", OPTION_TEXT, &e.method, "M",
+         "difference (default), ols, lin, ipw or aipw.", 0, 0},
+        {"estimand", OPTION_TEXT, &e.estimand, "E",
+         "ate: of all (default), or att: of the treated.", 0, 0},
+        {"se", OPTION_TEXT, &e.se, "KIND",
+         "classical, hc0, hc1, hc2 (default) or hc3; of difference, ols and lin.", 0, 0},
+        {"cluster", OPTION_TEXT, &e.cluster, "COL",
+         "Rows with the same value are not independent.", 0, 0},
+        {"control", OPTION_TEXT, &e.control, "VALUE",
+         "The treatment of those who got none (default: 0 or control).", 0, 0},
+        {"arm", OPTION_TEXT, &e.arm, "VALUE",
+         "The treatment to judge, when there are more than two.", 0, 0},
+        {"folds", OPTION_INT, &e.fold_count, "K",
+         "Of aipw: fit on other rows than those it is used on (default: all rows).", 2,
+         FOLD_COUNT_MAX},
+        {"seed", OPTION_INT, &e.seed, "N", "Of the folds (default 1).", 0, INT32_MAX},
+        {"placebo", OPTION_TEXT, &e.placebo, "COL",
+         "An outcome that the treatment cannot have changed: its effect should be 0.", 0,
+         0},
+        {"json", OPTION_FLAG, &e.is_json, NULL, "Print JSON.", 0, 0},
+        {0},
+    };
+    const struct command_usage usage = {
+        .synopsis = "estimate ate --data F.csv --treatment COL --outcome COL [OPTIONS]",
+        .summary = "The average effect of a treatment, with robust errors, overlap and "
+                   "sensitivity.",
+        .options = options,
+    };
+    const char *positionals[1];
+    int code = options_parse(&usage, argc, argv, positionals);
+    struct err err = {0};
+    enum status rc;
+
+    if (code != OPTIONS_GO_ON)
+        return code;
+    if (!e.data || !e.treatment || !e.outcome)
+        return usage_wrong(&usage, "--data, --treatment and --outcome are needed");
+    rc = run(&e, &err);
+    free(e.dropped);
+    free(e.clusters);
+    design_free(&e.design);
+    arms_free(&e.arms);
+    columns_close(e.columns);
+    name_list_free(&e.covariate_list);
+    return rc ? command_failed(&err) : EXIT_DONE;
+}

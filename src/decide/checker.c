@@ -1,0 +1,145 @@
+#include "decide/checker.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/store.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { FIRST_WAIT_MS = 1000, REST_MS_MIN = 1, NICENESS = 19 };
+#define DAY_MS (24 * 3600 * INT64_C(1000))
+
+struct checker {
+    struct store *reader;
+    pthread_t thread;
+    bool has_thread;
+    atomic_bool is_over;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    _Atomic(const char *) result;
+    int64_t read_since_us; /* since the last rest */
+};
+
+/* False when it is over. */
+static bool rest_ms(struct checker *checker, int64_t ms)
+{
+    struct timespec until;
+    int code = 0;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += ms % 1000 * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
+    pthread_mutex_lock(&checker->lock);
+    while (!atomic_load(&checker->is_over) && code == 0)
+        code = pthread_cond_timedwait(&checker->wake, &checker->lock, &until);
+    pthread_mutex_unlock(&checker->lock);
+    return !atomic_load(&checker->is_over);
+}
+
+/* Rests as long as it read, so that it takes half of a core and of a disk at most. */
+static bool goes_on(void *context)
+{
+    struct checker *checker = context;
+    int64_t read_us = clock_monotonic_us(&system_clock) - checker->read_since_us;
+    bool is_going_on = rest_ms(checker, REST_MS_MIN + read_us / 1000);
+
+    checker->read_since_us = clock_monotonic_us(&system_clock);
+    return is_going_on;
+}
+
+static void check_once(struct checker *checker)
+{
+    int64_t began_us = clock_monotonic_us(&system_clock);
+    struct store_report report;
+    struct err err;
+    enum status rc;
+
+    err_clear(&err);
+    checker->read_since_us = began_us;
+    rc = store_check_rows(checker->reader, goes_on, checker, &report, &err);
+    if (rc) {
+        if (!atomic_load(&checker->is_over))
+            log_event(LOG_ERROR, "check_not_done", LOG_TEXT("detail", err.text));
+        return;
+    }
+    atomic_store(&checker->result, report.fault_count > 0 ? "failed" : "passed");
+    if (report.fault_count > 0)
+        log_event(LOG_ERROR, "check_failed", LOG_INT("faults", report.fault_count),
+                  LOG_TEXT("detail", report.first_fault));
+    else
+        log_event(LOG_INFO, "check_passed", LOG_INT("decisions", report.decision_count),
+                  LOG_INT("entries", report.entry_count),
+                  LOG_INT("audit_events", report.audit_count),
+                  LOG_INT("duration_ms",
+                          (clock_monotonic_us(&system_clock) - began_us) / 1000));
+}
+
+static void *check_thread(void *argument)
+{
+    struct checker *checker = argument;
+    int64_t wait_ms = FIRST_WAIT_MS;
+
+    /* Of this thread only, as Linux has it. */
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
+    while (rest_ms(checker, wait_ms)) {
+        check_once(checker);
+        wait_ms = DAY_MS;
+    }
+    return NULL;
+}
+
+enum status checker_open(const char *database, struct checker **checker, struct err *err)
+{
+    struct checker *opened = calloc(1, sizeof *opened);
+    pthread_condattr_t attributes;
+    enum status rc;
+
+    if (!opened)
+        return err_set(err, STATUS_EXHAUSTED, "no memory for the checker");
+    pthread_mutex_init(&opened->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&opened->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    atomic_store(&opened->result, "running");
+    rc = store_open(database, STORE_READER, &opened->reader, NULL, err);
+    if (!rc && pthread_create(&opened->thread, NULL, check_thread, opened) != 0)
+        rc = err_set(err, STATUS_EXHAUSTED, "cannot start the checker");
+    opened->has_thread = !rc;
+    if (rc) {
+        checker_close(opened);
+        return rc;
+    }
+    *checker = opened;
+    return STATUS_OK;
+}
+
+void checker_close(struct checker *checker)
+{
+    if (!checker)
+        return;
+    pthread_mutex_lock(&checker->lock);
+    atomic_store(&checker->is_over, true);
+    pthread_cond_broadcast(&checker->wake);
+    pthread_mutex_unlock(&checker->lock);
+    if (checker->has_thread)
+        pthread_join(checker->thread, NULL);
+    store_close(checker->reader);
+    pthread_cond_destroy(&checker->wake);
+    pthread_mutex_destroy(&checker->lock);
+    free(checker);
+}
+
+const char *checker_result(const struct checker *checker)
+{
+    return atomic_load(&checker->result);
+}

@@ -1,0 +1,452 @@
+/* test_slow.c - a disk that takes its time, and a process that is stopped for seconds: what cannot wait
+ * is shed with 503 and Retry-After, health answers within 100 ms all the while, nothing that was
+ * answered is lost, and deadlines pass by the clock, not by the process.
+ *
+ * The disk is slow by tests/preload/slow_disk.c. What latencies come to with 4 ms more for each flush
+ * is printed, not judged: on a busy machine it says more of its neighbours. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "support/door.h"
+#include "support/folder.h"
+#include "support/live_call.h"
+#include "support/server.h"
+#include "support/torture.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    CLIENT_COUNT_MAX = 64,
+    OVERLOAD_CLIENTS = 48,
+    OVERLOAD_QUEUE = 8,
+    OVERLOAD_MS = 2000,
+    OVERLOAD_MS_LONG = 30000,
+    LATENCY_MS = 800,
+    LATENCY_MS_LONG = 10000,
+    STOP_CLIENTS = 8,
+    STOP_MS = 1300,
+    STOP_COUNT = 2,
+    STOP_COUNT_LONG = 40,
+    KEPT_COUNT = 64, /* answers of a client that are asked for again */
+    SAMPLE_COUNT_MAX = 1 << 18,
+    HEALTH_PAUSE_MS = 5,
+    HEALTH_P99_MS = 100,
+};
+
+struct samples {
+    int32_t *us;
+    int count;
+};
+
+struct client {
+    pthread_t thread;
+    int number;
+    int64_t granted, granted_count, shed_count, sent_count;
+    struct samples samples;
+    char *answers[KEPT_COUNT]; /* by number of the request, the last ones */
+    char trouble[512];         /* the first; empty: none */
+};
+
+static struct {
+    char *folder, *admin;
+    struct live_server server;
+    struct door door;
+    struct client clients[CLIENT_COUNT_MAX];
+    int64_t run_number; /* tells the keys of one run from those of another */
+    atomic_bool is_over;
+} stage;
+
+/* --- samples ---------------------------------------------------------------------------------- */
+
+static void sample(struct samples *samples, int64_t us)
+{
+    if (!samples->us)
+        samples->us = calloc(SAMPLE_COUNT_MAX, sizeof *samples->us);
+    if (samples->us && samples->count < SAMPLE_COUNT_MAX)
+        samples->us[samples->count++] = (int32_t)us;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const int32_t *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+/* In milliseconds; share from 0 to 1. */
+static double quantile_ms(struct samples *samples, double share)
+{
+    assert_true(samples->count > 0);
+    qsort(samples->us, (size_t)samples->count, sizeof *samples->us, by_size);
+    return samples->us[(int)(share * (samples->count - 1))] / 1000.0;
+}
+
+static void merge(struct samples *all, const struct samples *some)
+{
+    for (int i = 0; i < some->count; i++)
+        sample(all, some->us[i]);
+}
+
+static void sleep_ms(int64_t ms)
+{
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+}
+
+/* --- the stage -------------------------------------------------------------------------------- */
+
+/* slow_ms NULL: the disk as it is. */
+static void start(const char *slow_ms, const char *const *settings)
+{
+    if (slow_ms) {
+        setenv("SLOW_DISK_MS", slow_ms, 1);
+        setenv("LD_PRELOAD", PRELOAD_FOLDER "/slow_disk.so", 1);
+    }
+    assert_true(live_server_start(stage.folder, settings, &stage.server));
+    unsetenv("LD_PRELOAD");
+    stage.door = door_outside(stage.server.listen, stage.admin);
+    memset(stage.clients, 0, sizeof stage.clients);
+    stage.run_number++;
+    atomic_store(&stage.is_over, false);
+}
+
+static void stop(void)
+{
+    door_close(&stage.door);
+    assert_int_equal(live_server_stop(&stage.server), 0);
+}
+
+static int stage_open(void **state)
+{
+    (void)state;
+    stage.folder = folder_temporary();
+    stage.admin = admin_authorization(stage.folder);
+    start(NULL, NULL);
+    door_fill(&stage.door);
+    door_add_budget(&stage.door, "bud_slow", NULL, INT64_C(1000000000000));
+    stop();
+    return 0;
+}
+
+static int stage_close(void **state)
+{
+    const char *const check[] = {"db", "check", "--data", stage.folder, NULL};
+    char *output;
+
+    (void)state;
+    assert_int_equal(program_run(check, NULL, &output), 0);
+    free(output);
+    free(stage.admin);
+    free(stage.folder);
+    return 0;
+}
+
+/* --- clients ---------------------------------------------------------------------------------- */
+
+static struct live_request request_of(const struct client *client, int64_t number,
+                                      char key[static 64],
+                                      char body[static CASE_TEXT_BYTES])
+{
+    snprintf(key, 64, "k-%" PRId64 "-%d-%" PRId64, stage.run_number, client->number,
+             number);
+    case_text(body, "c", "other", true);
+    return (struct live_request){.method = "POST",
+                                 .path = "/v1/decisions",
+                                 .authorization = stage.admin,
+                                 .key = key,
+                                 .body = body};
+}
+
+static void take(struct client *client, const struct live_reply *reply, int64_t number)
+{
+    const char *after = http_response_header(&reply->response, "Retry-After");
+    char **kept = &client->answers[number % KEPT_COUNT];
+
+    free(*kept);
+    *kept = NULL;
+    if (reply->response.status == 201) {
+        *kept = strdup(reply->response.body);
+        client->granted += reply_int(reply, "amount");
+        client->granted_count++;
+    } else if (reply->response.status == 503 && after && atoi(after) > 0) {
+        client->shed_count++;
+    } else if (!client->trouble[0]) {
+        snprintf(client->trouble, sizeof client->trouble, "%d, Retry-After %s: %.300s",
+                 reply->response.status, after ? after : "-", reply->response.body);
+    }
+}
+
+static void *client_run(void *argument)
+{
+    struct client *client = argument;
+    struct http_client *http = http_client_open(stage.server.listen);
+
+    while (!atomic_load(&stage.is_over) && !client->trouble[0]) {
+        char key[64], body[CASE_TEXT_BYTES];
+        struct live_request request = request_of(client, client->sent_count, key, body);
+        int64_t sent_us = clock_monotonic_us(&system_clock);
+        struct live_reply reply;
+
+        if (!live_call(http, &request, &reply)) {
+            snprintf(client->trouble, sizeof client->trouble, "no answer: %.400s",
+                     http_client_trouble(http));
+            break;
+        }
+        sample(&client->samples, clock_monotonic_us(&system_clock) - sent_us);
+        take(client, &reply, client->sent_count++);
+        live_reply_free(&reply);
+    }
+    http_client_close(http);
+    return NULL;
+}
+
+static int64_t held_now(void)
+{
+    struct said said = door_get(&stage.door, "/v1/budgets/bud_slow");
+    int64_t held = said_int(&said, "held");
+
+    said_free(&said);
+    return held;
+}
+
+static void run_begin(int client_count)
+{
+    for (int i = 0; i < client_count; i++) {
+        stage.clients[i].number = i;
+        assert_int_equal(
+            pthread_create(&stage.clients[i].thread, NULL, client_run, &stage.clients[i]),
+            0);
+    }
+}
+
+/* What was answered is answered the same again, and what was granted is held. */
+static void assert_kept(struct client *client, struct http_client *http)
+{
+    int64_t first = client->sent_count > KEPT_COUNT ? client->sent_count - KEPT_COUNT : 0;
+
+    for (int64_t n = first; n < client->sent_count; n++) {
+        char key[64], body[CASE_TEXT_BYTES];
+        struct live_request request = request_of(client, n, key, body);
+        char *kept = client->answers[n % KEPT_COUNT];
+        struct live_reply reply;
+
+        if (!kept)
+            continue;
+        reply = live_ask(http, &request);
+        assert_true(reply_is_replayed(&reply));
+        assert_string_equal(reply.response.body, kept);
+        live_reply_free(&reply);
+        free(kept);
+        client->answers[n % KEPT_COUNT] = NULL;
+    }
+}
+
+struct outcome {
+    int64_t granted_count, shed_count;
+    struct samples samples;
+};
+
+static struct outcome run_end(int client_count, int64_t held_before)
+{
+    struct http_client *http = http_client_open(stage.server.listen);
+    struct outcome outcome = {0};
+    int64_t granted = 0;
+
+    atomic_store(&stage.is_over, true);
+    for (int i = 0; i < client_count; i++)
+        pthread_join(stage.clients[i].thread, NULL);
+    for (int i = 0; i < client_count; i++) {
+        struct client *client = &stage.clients[i];
+
+        if (client->trouble[0])
+            fail_msg("client %d: %s", i, client->trouble);
+        granted += client->granted;
+        outcome.granted_count += client->granted_count;
+        outcome.shed_count += client->shed_count;
+        merge(&outcome.samples, &client->samples);
+        free(client->samples.us);
+        assert_kept(client, http);
+    }
+    assert_int_equal(held_now(), held_before + granted);
+    http_client_close(http);
+    return outcome;
+}
+
+/* --- health ----------------------------------------------------------------------------------- */
+
+struct health {
+    pthread_t thread;
+    struct samples samples;
+    int bad_count;
+};
+
+static void *health_run(void *argument)
+{
+    struct health *health = argument;
+    struct http_client *http = http_client_open(stage.server.health_listen);
+
+    while (!atomic_load(&stage.is_over)) {
+        int64_t sent_us = clock_monotonic_us(&system_clock);
+        struct http_response response;
+
+        if (!http_call(http, "GET", "/healthz", NULL, NULL, 0, &response) ||
+            response.status != 200)
+            health->bad_count++;
+        sample(&health->samples, clock_monotonic_us(&system_clock) - sent_us);
+        http_response_free(&response);
+        sleep_ms(HEALTH_PAUSE_MS);
+    }
+    http_client_close(http);
+    return NULL;
+}
+
+/* --- tests ------------------------------------------------------------------------------------ */
+
+static void on_a_slow_disk_what_cannot_wait_is_shed_and_health_answers(void **state)
+{
+    const char *const settings[] = {"--queue", "8", NULL};
+    struct health health = {0};
+    struct outcome outcome;
+    int64_t held;
+    double p99_ms;
+
+    (void)state;
+    start("100", settings);
+    held = held_now();
+    assert_int_equal(pthread_create(&health.thread, NULL, health_run, &health), 0);
+    run_begin(OVERLOAD_CLIENTS);
+    sleep_ms(torture_count(OVERLOAD_MS, OVERLOAD_MS_LONG));
+    outcome = run_end(OVERLOAD_CLIENTS, held);
+    pthread_join(health.thread, NULL);
+    p99_ms = quantile_ms(&health.samples, 0.99);
+    print_message("100 ms more for each flush, %d clients, a queue of %d: %" PRId64
+                  " answered, %" PRId64 " shed, health p99 %.1f ms of %d\n",
+                  OVERLOAD_CLIENTS, OVERLOAD_QUEUE, outcome.granted_count,
+                  outcome.shed_count, p99_ms, health.samples.count);
+    assert_true(outcome.granted_count > 0 && outcome.shed_count > 0);
+    assert_int_equal(health.bad_count, 0);
+    assert_true(p99_ms < HEALTH_P99_MS);
+    torture_report("requests shed on a slow disk", outcome.shed_count);
+    torture_report("health checks meanwhile", health.samples.count);
+    free(health.samples.us);
+    free(outcome.samples.us);
+    stop();
+}
+
+static void with_4_ms_more_for_each_flush_latencies_are_these(void **state)
+{
+    static const int counts[] = {16, 64};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct outcome outcome;
+        int64_t held;
+
+        start("4", NULL);
+        held = held_now();
+        run_begin(counts[i]);
+        sleep_ms(torture_count(LATENCY_MS, LATENCY_MS_LONG));
+        outcome = run_end(counts[i], held);
+        print_message(
+            "4 ms more for each flush, %d connections: p50 %.1f ms, p99 %.1f ms, "
+            "%" PRId64 " decisions\n",
+            counts[i], quantile_ms(&outcome.samples, 0.5),
+            quantile_ms(&outcome.samples, 0.99), outcome.granted_count);
+        assert_true(outcome.granted_count > 0);
+        assert_int_equal(outcome.shed_count, 0);
+        torture_report("decisions on a slow disk", outcome.granted_count);
+        free(outcome.samples.us);
+        stop();
+    }
+}
+
+/* A request whose body does not come: its second is over while the process is stopped. */
+static struct http_client *send_half(void)
+{
+    struct http_client *http = http_client_open(stage.server.listen);
+    char head[512];
+
+    snprintf(head, sizeof head,
+             "POST /v1/decisions HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n"
+             "Idempotency-Key: half\r\nContent-Type: application/json\r\n"
+             "Content-Length: 100\r\n\r\n{\"case_id\"",
+             stage.admin);
+    assert_true(http_send(http, head, strlen(head)));
+    return http;
+}
+
+static void assert_health_recovers(void)
+{
+    struct http_client *http = http_client_open(stage.server.health_listen);
+    int64_t sent_us = clock_monotonic_us(&system_clock);
+    struct http_response response;
+
+    assert_true(http_call(http, "GET", "/healthz", NULL, NULL, 0, &response));
+    assert_int_equal(response.status, 200);
+    assert_true(clock_monotonic_us(&system_clock) - sent_us < SECOND_US);
+    http_response_free(&response);
+    http_client_close(http);
+}
+
+static void a_process_that_was_stopped_goes_on_where_it_was(void **state)
+{
+    const char *const settings[] = {"--deadline-s", "1", NULL};
+    int64_t held, stop_count = torture_count(STOP_COUNT, STOP_COUNT_LONG);
+    struct outcome outcome;
+
+    (void)state;
+    start(NULL, settings);
+    held = held_now();
+    run_begin(STOP_CLIENTS);
+    for (int i = 0; i < stop_count; i++) {
+        struct http_client *half;
+
+        sleep_ms(300);
+        half = send_half();
+        sleep_ms(100);
+        assert_int_equal(kill(stage.server.pid, SIGSTOP), 0);
+        sleep_ms(STOP_MS);
+        assert_int_equal(kill(stage.server.pid, SIGCONT), 0);
+        assert_health_recovers();
+        assert_true(http_is_closed(half, 2000));
+        http_client_close(half);
+    }
+    sleep_ms(200);
+    outcome = run_end(STOP_CLIENTS, held);
+    assert_true(outcome.granted_count > 0);
+    print_message(
+        "stopped %" PRId64 " times for %d ms: %" PRId64 " decisions, the longest "
+        "took %.0f ms\n",
+        stop_count, STOP_MS, outcome.granted_count, quantile_ms(&outcome.samples, 1));
+    torture_report("stops of the process under load", stop_count);
+    free(outcome.samples.us);
+    stop();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(on_a_slow_disk_what_cannot_wait_is_shed_and_health_answers),
+        cmocka_unit_test(with_4_ms_more_for_each_flush_latencies_are_these),
+        cmocka_unit_test(a_process_that_was_stopped_goes_on_where_it_was),
+    };
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    (void)tests, (void)stage_open, (void)stage_close;
+    printf("SKIPPED: a sanitizer and a preload do not mix\n");
+    return 0;
+#else
+    return cmocka_run_group_tests(tests, stage_open, stage_close);
+#endif
+}
