@@ -31,7 +31,7 @@ say = @printf '%-5s %s\n' $(1) $@
 
 # Asked when the first recipe needs it, and once: pkg-config and what it knows may have come with
 # scripts/bootstrap a moment ago. Of the several OpenBLAS of Debian, ours is the serial one.
-PACKAGES := libmicrohttpd gnutls nettle jansson sqlite3 libsodium libcurl glib-2.0 openblas
+PACKAGES := libmicrohttpd gnutls nettle jansson sqlite3 libsodium libcurl openblas
 pkg = $(shell PKG_CONFIG_PATH=$$(echo /usr/lib/*/openblas-serial/pkgconfig):$$PKG_CONFIG_PATH \
 	pkg-config $(1) $(PACKAGES))
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(patsubst -I%,-isystem %,$(call pkg,--cflags)))$(PKG_CFLAGS)
@@ -232,6 +232,10 @@ $(INTEGRATION) $(TORTURE): | $(BIN) $(PRELOAD)
 $(UNIT) $(INTEGRATION) $(TORTURE): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
+
+# Memory that fails when a test says so.
+$(BUILD)/tests/unit/test_memory_faults: LDFLAGS_ALL += $(foreach name,malloc calloc realloc \
+	reallocarray aligned_alloc strdup,-Wl$(comma)--wrap=$(name))
 
 # It stands for the API of the library.
 $(BUILD)/tests/unit/test_server $(BUILD)/tests/unit/test_server_life $(BUILD)/tests/unit/test_server_edge: \

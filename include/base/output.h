@@ -1,7 +1,9 @@
 /* output.h - a result written piece by piece that is seen whole or not at all.
  *
- * A file is written beside its place and renamed when it is complete. Standard output, and what is
- * no plain file (a pipe, /dev/null), are written as they are. One thread at a time. */
+ * A file is written beside its place and renamed when it is complete; until then it has no name, so
+ * that nothing is left of it however the program ends (where the file system knows files without a
+ * name, as ext4, xfs, btrfs and tmpfs do). Standard output, and what is no plain file (a pipe,
+ * /dev/null), are written as they are. One thread at a time. */
 #ifndef REDRESS_BASE_OUTPUT_H
 #define REDRESS_BASE_OUTPUT_H
 

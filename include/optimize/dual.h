@@ -35,6 +35,10 @@ struct dual_problem {
 };
 
 struct dual_result {
+    int *
+        counts; /* NULL, or the caller's room (cell) for whole increments to take: where all ends
+                   * exactly (2 to 256 budgets), those of a divisible choice that is worth D, so that
+                   * limits hold, also where many increments tie; else those over the price */
     double bound; /* D at the prices: the least found */
     int evaluation_count;
 };

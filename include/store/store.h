@@ -25,7 +25,11 @@ enum { STORE_SCHEMA_VERSION = 4, LIST_COUNT_MAX = 200 };
  * one transaction; a newer schema is refused with both numbers. *was_created may be NULL. */
 enum status store_open(const char *path, enum store_mode mode, struct store **store,
                        bool *was_created, struct err *err);
-void store_close(struct store *store); /* NULL is fine */
+void store_close(struct store *store);
+
+/* Whether a sync failed: what was written before may be lost, whatever a later sync says. Only
+ * opening again mends that. */
+bool store_has_failed(const struct store *store); /* NULL is fine */
 
 /* BEGIN IMMEDIATE; fails when an earlier transaction could not be ended. */
 enum status store_begin(struct store *store, struct err *err);

@@ -192,7 +192,7 @@ static int parse_limit(const struct command_usage *usage, const char *text,
         fault = "is beyond 2^53";
         break;
     case DECIMAL_NO_NUMBER:
-        fault = "is not a finite number";
+        fault = "is not a decimal number";
         break;
     }
     return fault ? usage_wrong(usage, "--budget: '%s' %s", text, fault) : OPTIONS_GO_ON;

@@ -4,10 +4,10 @@
 #include "app/control.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "json/tree.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,10 +152,12 @@ static void add_faults(struct err *err, const json_t *faults)
 enum status client_problem(int http_status, const char *body, size_t bytes,
                            struct err *err)
 {
-    json_t *problem = json_loadb(body, bytes, 0, NULL);
+    json_t *problem;
     char title[120], detail[400], code[48];
     enum status status = status_of_http(http_status);
 
+    if (json_tree_read(body, bytes, 0, &problem, NULL, NULL) == STATUS_EXHAUSTED)
+        return err_set(err, STATUS_EXHAUSTED, "no memory to read the reply");
     member_text(problem, "title", title, sizeof title);
     member_text(problem, "detail", detail, sizeof detail);
     member_text(problem, "code", code, sizeof code);
@@ -188,6 +190,9 @@ enum status client_call(struct client *client, const struct client_request *requ
     enum status rc;
 
     *reply = (struct client_reply){0};
+    /* Its body may have been built as a tree. */
+    if (json_tree_lack_count() > 0)
+        return err_set(err, STATUS_EXHAUSTED, "no memory for the request");
     rc = client->wire ? wire_call(client->wire, request, reply, err)
                       : local_call(client->local, request, reply, err);
     if (!rc && (reply->status < 200 || reply->status > 299))

@@ -7,6 +7,7 @@
 #include "app/settings.h"
 #include "base/file.h"
 #include "http/server.h"
+#include "json/tree.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -222,17 +223,17 @@ static enum status make_policy(struct client *client, struct err *err)
 static enum status make_budgets(struct client *client, struct err *err)
 {
     struct text text = sample_find("config/demo-budgets.json");
-    json_t *budgets = json_loadb(text.at, text.bytes, 0, NULL), *budget, *reply;
-    enum status rc = STATUS_OK;
+    json_t *budgets, *budget, *reply;
+    enum status rc = json_tree_read(text.at, text.bytes, 0, &budgets, NULL, err);
     size_t i;
 
     json_array_foreach(budgets, i, budget)
     {
-        char *body = json_dumps(budget, JSON_COMPACT);
+        char *body = NULL;
 
         reply = NULL;
-        if (!rc && !body)
-            rc = err_set(err, STATUS_EXHAUSTED, "no memory");
+        if (!rc)
+            rc = json_tree_write(budget, JSON_COMPACT, &body, err);
         if (!rc)
             rc = call(client, "POST", "/v1/budgets", text_of(body), &reply, err);
         json_decref(reply);
@@ -256,10 +257,10 @@ static enum status make_key(struct client *client, const struct demo_role *role,
         at += bytes;
     }
     request = json_pack("{s:s, s:o}", "name", role->name, "scopes", scopes);
-    body = json_dumps(request, JSON_COMPACT);
+    rc = json_tree_write(request, JSON_COMPACT, &body, err);
     json_decref(request);
-    if (!body)
-        return err_set(err, STATUS_EXHAUSTED, "no memory");
+    if (rc)
+        return rc;
     rc = call(client, "POST", "/v1/api-keys", text_of(body), &reply, err);
     free(body);
     if (!rc)
@@ -310,8 +311,7 @@ static enum status choose_case(struct client *client, json_t **chosen, struct er
     }
     if (!best)
         return err_set(err, STATUS_CORRUPT, "none of the sample cases earns a credit");
-    *chosen = json_loads(best, 0, NULL);
-    return *chosen ? STATUS_OK : err_set(err, STATUS_EXHAUSTED, "no memory");
+    return json_tree_read(best, strlen(best), 0, chosen, NULL, err);
 }
 
 static enum status make_all(struct client *client, json_t *demo, struct err *err)
@@ -339,12 +339,12 @@ static enum status make_all(struct client *client, json_t *demo, struct err *err
 
 static enum status write_demo(const char *folder, const json_t *demo, struct err *err)
 {
-    char *text = json_dumps(demo, JSON_INDENT(2) | JSON_REAL_PRECISION(15)),
-         path[PATH_BYTES];
-    enum status rc;
+    char path[PATH_BYTES], *text;
+    enum status rc =
+        json_tree_write(demo, JSON_INDENT(2) | JSON_REAL_PRECISION(15), &text, err);
 
-    if (!text)
-        return err_set(err, STATUS_EXHAUSTED, "no memory");
+    if (rc)
+        return rc;
     snprintf(path, sizeof path, "%s/demo.json", folder);
     rc = file_write(path, text, strlen(text), 0600, err);
     explicit_bzero(text, strlen(text));

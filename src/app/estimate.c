@@ -7,6 +7,10 @@ int command_estimate(int argc, char **argv)
 {
     static const struct command commands[] = {
         {"ate", "The average effect of a treatment", .run = command_estimate_ate},
+        {"iv", "The effect of a treatment through instruments",
+         .run = command_estimate_iv},
+        {"panel", "What a treatment did to one unit, beside others",
+         .run = command_estimate_panel},
         {0},
     };
 

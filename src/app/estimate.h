@@ -4,6 +4,6 @@
 
 #include "app/options.h"
 
-command_main command_estimate_ate;
+command_main command_estimate_ate, command_estimate_iv, command_estimate_panel;
 
 #endif

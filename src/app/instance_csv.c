@@ -196,7 +196,7 @@ static enum status read_number(const struct table *table, int column,
         what = "is beyond 2^53";
         break;
     case DECIMAL_NO_NUMBER:
-        what = field.bytes ? "is not a finite number" : "is no number: it is missing";
+        what = field.bytes ? "is not a decimal number" : "is no number: it is missing";
         break;
     }
     if (!what)

@@ -76,7 +76,7 @@ static bool read_number(struct json_scan *scan,
                                                                   : "is beyond 2^53";
         break;
     case DECIMAL_NO_NUMBER:
-        what = "is not a finite number";
+        what = "is not a decimal number";
         break;
     }
     return !what || refuse_at(scan, written.at, "%.*s %s", written, what);

@@ -5,10 +5,10 @@
 #include "base/file.h"
 #include "decide/service.h"
 #include "http/server.h"
+#include "json/tree.h"
 #include "store/store.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,17 +46,21 @@ struct run {
 /* Where a demo folder says that it is served. */
 static enum status listen_from_demo(struct settings *settings, struct err *err)
 {
-    enum status rc = STATUS_OK;
     char path[PATH_BYTES], *content;
     const char *listen;
     json_t *demo;
     size_t bytes;
+    enum status rc;
 
     snprintf(path, sizeof path, "%s/demo.json", settings->data);
     if (file_read(path, DEMO_BYTES_MAX, &content, &bytes, NULL))
         return STATUS_OK;
-    demo = json_loadb(content, bytes, 0, NULL);
+    rc = json_tree_read(content, bytes, 0, &demo, NULL, err);
     free(content);
+    if (rc == STATUS_EXHAUSTED)
+        return rc;
+    err_clear(err);
+    rc = STATUS_OK;
     listen = json_string_value(json_object_get(demo, "listen"));
     if (listen)
         rc = settings_listen_from_demo(settings, listen, err);

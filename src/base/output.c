@@ -19,6 +19,7 @@ struct output {
     bool is_stdout;
     char path[PATH_MAX];   /* where it will stand */
     char beside[PATH_MAX]; /* where it is written; empty: in its place */
+    bool is_unnamed;       /* has not its name beside yet */
     int failure;           /* the first errno; 0: none */
     size_t used;
     char buffer[BUFFER_BYTES];
@@ -28,6 +29,26 @@ static enum status failed(struct err *err, const char *what, const char *path)
 {
     return err_set(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO,
                    "cannot %s %s: %s", what, path, strerror(errno));
+}
+
+/* The folder that lists a path. */
+static void parent_of(const char *path, char parent[static PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    int bytes = slash == path ? 1 : slash ? (int)(slash - path) : 0;
+
+    snprintf(parent, PATH_MAX, "%.*s", bytes ? bytes : 1, bytes ? path : ".");
+}
+
+/* A file without a name, which is given one through /proc; false when there is no such thing. */
+static bool open_unnamed(struct output *output, mode_t mode)
+{
+    char parent[PATH_MAX];
+
+    parent_of(output->path, parent);
+    if (access("/proc/self/fd", X_OK) == 0)
+        output->file = open(parent, O_WRONLY | O_TMPFILE | O_CLOEXEC, mode);
+    return output->file >= 0;
 }
 
 static enum status open_beside(struct output *output, mode_t mode, bool is_there,
@@ -43,7 +64,10 @@ static enum status open_beside(struct output *output, mode_t mode, bool is_there
         return err_set(err, STATUS_INVALID, "the path '%.64s...' is too long",
                        output->path);
     }
-    output->file = open(output->beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    output->is_unnamed = open_unnamed(output, mode);
+    if (!output->is_unnamed)
+        output->file =
+            open(output->beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (output->file < 0) {
         output->beside[0] = '\0';
         return failed(err, "create a file beside", output->path);
@@ -79,6 +103,7 @@ enum status output_open(const char *path, struct output **output, struct err *er
     opened->is_stdout = strcmp(path, "-") == 0;
     opened->file = opened->is_stdout ? STDOUT_FILENO : -1;
     opened->beside[0] = '\0';
+    opened->is_unnamed = false;
     opened->failure = 0;
     opened->used = 0;
     if (opened->is_stdout)
@@ -151,15 +176,28 @@ void output_format(struct output *output, const char *format, ...)
 static void sync_parent(const char *path)
 {
     char parent[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    int bytes = slash == path ? 1 : slash ? (int)(slash - path) : 0, fd;
+    int fd;
 
-    snprintf(parent, sizeof parent, "%.*s", bytes ? bytes : 1, bytes ? path : ".");
+    parent_of(path, parent);
     fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return;
     fsync(fd);
     close(fd);
+}
+
+/* Give the file its name beside, if it has none. */
+static enum status name_beside(struct output *output, struct err *err)
+{
+    char number[64];
+
+    if (!output->is_unnamed)
+        return STATUS_OK;
+    snprintf(number, sizeof number, "/proc/self/fd/%d", output->file);
+    if (linkat(AT_FDCWD, number, AT_FDCWD, output->beside, AT_SYMLINK_FOLLOW) != 0)
+        return failed(err, "name", output->beside);
+    output->is_unnamed = false;
+    return STATUS_OK;
 }
 
 enum status output_finish(struct output *output, struct err *err)
@@ -171,6 +209,8 @@ enum status output_finish(struct output *output, struct err *err)
     errno = output->failure;
     if (errno || (is_beside && fsync(output->file) != 0))
         rc = failed(err, "write", output->path);
+    if (!rc)
+        rc = name_beside(output, err);
     if (!output->is_stdout && close(output->file) != 0 && !rc)
         rc = failed(err, "close", output->path);
     output->file = -1;
@@ -190,7 +230,7 @@ void output_abandon(struct output *output)
         return;
     if (output->file >= 0 && !output->is_stdout)
         close(output->file);
-    if (output->beside[0])
+    if (output->beside[0] && !output->is_unnamed)
         unlink(output->beside);
     free(output);
 }

@@ -2,10 +2,10 @@
 
 #include "base/sha256.h"
 #include "decide/perform.h"
+#include "json/tree.h"
 #include "store/audit.h"
 
 #include <assert.h>
-#include <jansson.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -233,13 +233,11 @@ enum status action_answer(struct action *action, struct commit *commit, int http
 enum status action_object(const struct action *action, struct json_t **root,
                           struct err *err)
 {
-    json_error_t error;
+    enum status rc = json_tree_read(action->body.at, action->body.bytes,
+                                    JSON_REJECT_DUPLICATES, root, NULL, err);
 
-    *root = json_loadb(action->body.at ? action->body.at : "", action->body.bytes,
-                       JSON_REJECT_DUPLICATES, &error);
-    if (!*root)
-        return err_code(err, STATUS_MALFORMED, "malformed_json", "byte %d: %s",
-                        error.position, error.text);
+    if (rc)
+        return rc;
     if (!json_is_object(*root)) {
         json_decref(*root);
         *root = NULL;

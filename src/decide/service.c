@@ -10,6 +10,7 @@
 #include "decide/load.h"
 #include "decide/prices.h"
 #include "decide/worker.h"
+#include "json/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -241,6 +242,7 @@ enum status service_open(const struct service_settings *settings,
     struct service *opened;
     enum status rc;
 
+    json_tree_prepare();
     if (sodium_init() < 0)
         return err_set(err, STATUS_UNAVAILABLE, "libsodium cannot start");
     rc = folder_make(settings->folder, 0700, err);

@@ -86,7 +86,7 @@ static enum status solve(const struct simulation *simulation, const struct steps
                                    .cell_count = simulation->cell_count,
                                    .limits = limits,
                                    .budget_count = simulation->budget_count};
-    struct dual_result result;
+    struct dual_result result = {};
     enum status rc;
 
     for (int b = 0; b < simulation->budget_count; b++) {

@@ -27,6 +27,10 @@ enum {
     DRAIN_POLL_US = 10000,
 };
 
+/* When the library cannot allocate what it waits with, it forgets that a connection was resumed
+ * until the next event; after so long the connection is shut down, which is one. */
+#define RESUMED_US (3 * SECOND_US)
+
 struct server {
     struct service *service;
     struct deadlines *deadlines;
@@ -99,14 +103,19 @@ static void call_give(struct call *call)
 
 static enum MHD_Result send_reply(struct call *call)
 {
-    const struct server *server = call->server;
+    struct server *server = call->server;
 
     if (atomic_load(&server->is_draining) || watch_is_old(call->watch))
         call->must_close = true;
     watch_set(call->watch,
               server->deadline_us + (int64_t)call->exchange.reply.body.bytes * SECOND_US /
                                         REPLY_BYTES_PER_S_MIN);
-    return call_reply(call);
+    if (call_reply(call) == MHD_YES)
+        return MHD_YES;
+    /* What was done is done: asked again with the same key, it is answered. To be told nothing would
+     * be worse, since the library does not hang up before the connection's next event. */
+    call->exchange.reply = (struct reply){.status = 503};
+    return MHD_queue_response(call->connection, 503, server->no_memory);
 }
 
 /* Refused by its head: nothing that follows on this connection can be trusted. */
@@ -215,6 +224,7 @@ static void on_done(struct exchange *exchange)
     struct call *call = exchange->carrier;
 
     call->is_answered = true;
+    watch_set(call->watch, RESUMED_US);
     resume(call, on_resumed);
 }
 
@@ -239,8 +249,10 @@ static enum MHD_Result run(struct call *call)
         return MHD_YES;
     }
     call->is_answered = true;
-    if (call->is_deferred)
+    if (call->is_deferred) {
+        watch_set(call->watch, RESUMED_US);
         MHD_resume_connection(call->connection);
+    }
     atomic_fetch_sub(&server->running_count, 1);
     return call->is_deferred ? MHD_YES : send_reply(call);
 }

@@ -5,6 +5,7 @@
 #include "plain.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdio.h>
 
 /* A string as written, between its quotes. */
@@ -391,12 +392,21 @@ bool json_member(struct json_scan *scan, struct json_level *level, struct text *
 
 /* Numbers */
 
+/* 0x10, 1_000, 2.5.1, 3e4f: what goes on where a number ends is no slip between two values. */
+static bool goes_on(const struct json_scan *scan, const char *end)
+{
+    return end < scan->end &&
+           (isalnum((unsigned char)*end) || *end == '_' || *end == '.');
+}
+
 static bool read_number(struct json_scan *scan, const char *wanted, struct number *number)
 {
     if (kind_of(next_byte(scan)) != JSON_KIND_NUMBER)
         return wrong_kind(scan, wanted);
     switch (number_read(scan->at, scan->end, number)) {
     case NUMBER_GOOD:
+        if (goes_on(scan, number->end))
+            return refuse(scan, number->end, STATUS_MALFORMED, "not a decimal number");
         break;
     case NUMBER_LEADING_ZERO:
         return refuse(scan, number->end, STATUS_MALFORMED, "a number begins with 0");

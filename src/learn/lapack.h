@@ -13,4 +13,8 @@ void dposv_(const char *uplo, const int *n, const int *right_count, double *a,
             const int *a_stride, double *b, const int *b_stride, int *info,
             size_t uplo_bytes);
 
+/* A X = B for any A (n, n), B (n, right_count), by LU with pivots (n). info above 0: A is singular. */
+void dgesv_(const int *n, const int *right_count, double *a, const int *a_stride,
+            int *pivots, double *b, const int *b_stride, int *info);
+
 #endif

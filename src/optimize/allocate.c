@@ -15,6 +15,7 @@ enum {
 
 #define GAP_SMALL  5e-8 /* of the bound; not worth the time in a large problem */
 #define GAP_MIDDLE 4e-7 /* worth it, of one budget */
+#define GAP_NEAR   1e-5 /* moves and pairs did enough */
 #define GAP_LARGE  1e-4 /* one big action may be worth more */
 
 static enum status work_open(const struct allocation *problem,
@@ -27,6 +28,7 @@ static enum status work_open(const struct allocation *problem,
 
     *work = (struct work){
         .problem = problem,
+        .bound_searched = INFINITY,
         .choices = result->choices,
         .prices = result->prices,
         .effort = problem->effort_max > 0 ? problem->effort_max / 2 : INT64_MAX,
@@ -34,11 +36,12 @@ static enum status work_open(const struct allocation *problem,
         .parents = calloc(budget_count, sizeof *work->parents),
         .chain = calloc(charge_count, sizeof *work->chain),
         .mus = calloc(cell_count, sizeof *work->mus),
+        .taken = calloc(cell_count, sizeof *work->taken),
         .lows = calloc(cell_count, sizeof *work->lows),
         .highs = calloc(cell_count, sizeof *work->highs),
     };
-    if (!work->rooms || !work->parents || !work->chain || !work->mus || !work->lows ||
-        !work->highs)
+    if (!work->rooms || !work->parents || !work->chain || !work->mus || !work->taken ||
+        !work->lows || !work->highs)
         return err_set(err, STATUS_EXHAUSTED, "no memory for %d budgets",
                        problem->budget_count);
     return tree_find(work, err);
@@ -51,6 +54,7 @@ static void work_close(struct work *work)
     free(work->parents);
     free(work->chain);
     free(work->mus);
+    free(work->taken);
     free(work->lows);
     free(work->highs);
 }
@@ -96,7 +100,8 @@ static double gap_of(const struct work *work)
     return work->bound - (double)choices_value(work);
 }
 
-/* Search small problems with more and more states until nothing better is possible. */
+/* Search small problems with more and more states until nothing better is possible. Where several
+ * budgets are short there are too many states: then node by node. */
 static enum status search_small(struct work *work, bool *is_exact, struct err *err)
 {
     static const struct search_effort efforts[] = {
@@ -104,10 +109,15 @@ static enum status search_small(struct work *work, bool *is_exact, struct err *e
         {4000, INT32_MAX, false},
         {60000, INT32_MAX, true},
     };
+    int count = sizeof efforts / sizeof *efforts;
     enum status rc = STATUS_OK;
 
-    for (size_t i = 0; !rc && !*is_exact && i < sizeof efforts / sizeof *efforts; i++)
-        rc = search_improve(work, &efforts[i], is_exact, err);
+    for (int i = 0; !rc && !*is_exact && i < count; i++) {
+        if (i == count - 1 && work->problem->budget_count > 1)
+            rc = branch_improve(work, is_exact, err);
+        if (!rc && !*is_exact)
+            rc = search_improve(work, &efforts[i], is_exact, err);
+    }
     return rc;
 }
 
@@ -116,14 +126,26 @@ static bool is_close(const struct work *work, double gap)
     return gap_of(work) < fmax(1, gap * fabs(work->bound)); /* values are whole */
 }
 
-/* Moves and pairs of them first: where one budget is short and they leave much, a search. */
-static enum status improve_large(struct work *work, bool *is_exact, struct err *err)
+/* Moves and pairs of them; where that leaves much, many tie and no two moves make up for the rooms of
+ * several budgets: all are moved at once, then as before. */
+static enum status improve_moves(struct work *work, struct err *err)
 {
-    static const struct search_effort effort = {400, 60, false};
     enum status rc = STATUS_OK;
 
     if (!is_close(work, GAP_SMALL))
         rc = swap_improve(work, err);
+    if (rc || work->problem->budget_count < 2 || is_close(work, GAP_NEAR))
+        return rc;
+    rc = settle_improve(work, err);
+    return rc ? rc : swap_improve(work, err);
+}
+
+/* Where one budget is short and moves leave much, a search. */
+static enum status improve_large(struct work *work, bool *is_exact, struct err *err)
+{
+    static const struct search_effort effort = {400, 60, false};
+    enum status rc = improve_moves(work, err);
+
     if (!rc && work->problem->budget_count == 1 && !is_close(work, GAP_MIDDLE))
         rc = search_improve(work, &effort, is_exact, err);
     if (!rc && !is_close(work, GAP_LARGE))
@@ -138,7 +160,7 @@ static enum status improve(struct work *work, bool *is_exact, struct err *err)
 
     if (problem->starts[problem->request_count] > SMALL_ACTION_COUNT)
         return improve_large(work, is_exact, err);
-    rc = swap_improve(work, err);
+    rc = improve_moves(work, err);
     if (!rc)
         rc = search_small(work, is_exact, err);
     return rc;
@@ -178,10 +200,12 @@ static void judge(const struct work *work, bool is_exact,
 
     if ((__int128)value < result->value)
         value = nextafter(value, INFINITY);
-    result->bound = fmax(work->bound, value);
-    result->gap = result->bound != 0 ? (result->bound - value) / fabs(result->bound) : 0;
+    result->bound = fmax(fmin(work->bound, work->bound_searched), value);
     /* Values are whole: no room for one more. */
     result->is_exact = is_exact || (__int128)floor(result->bound) <= result->value;
+    if (result->is_exact)
+        result->bound = value;
+    result->gap = result->bound != 0 ? (result->bound - value) / fabs(result->bound) : 0;
 }
 
 enum status allocation_solve(const struct allocation *allocation,
@@ -199,6 +223,10 @@ enum status allocation_solve(const struct allocation *allocation,
         return rc;
     }
     rc = recover(&work, err);
+    if (!rc && !is_close(&work, GAP_SMALL)) {
+        rc = rooms_round(&work, err);
+        work.bound = prices_bound(&work);
+    }
     if (!rc)
         rc = improve(&work, &is_exact, err);
     if (!rc)

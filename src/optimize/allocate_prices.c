@@ -26,7 +26,7 @@ enum status prices_solve(struct work *work, struct err *err)
                                 .limits = rooms,
                                 .budget_count = budget_count,
                                 .effort_max = work->problem->effort_max / 2};
-    struct dual_result result;
+    struct dual_result result = {.counts = work->taken};
     enum status rc = STATUS_OK;
 
     if (!rooms)

@@ -63,6 +63,20 @@ static void take(struct work *work, const struct step *step, int sign)
     charge(work, work->problem->cells[step->request], (__int128)sign * step->cost);
 }
 
+/* What a divisible choice takes is before the window: where many steps tie, it knows better than
+ * their price which ones leave no budget with too little. */
+static void set_taken(struct recovery *recovery)
+{
+    const struct work *work = recovery->work;
+
+    set_window(recovery, 1);
+    for (int g = 0; g < work->problem->cell_count; g++) {
+        recovery->firsts[g] = work->core.cell_steps[g] + work->taken[g];
+        if (recovery->lasts[g] < recovery->firsts[g])
+            recovery->lasts[g] = recovery->firsts[g];
+    }
+}
+
 /* Take what is before the window; if that is too much, give it back. */
 static bool take_firsts(struct recovery *recovery)
 {
@@ -156,8 +170,12 @@ enum status recover(struct work *work, struct err *err)
         recovery.unit = fmax(recovery.unit, work->mus[g]);
     recovery.unit = recovery.unit > 0 ? recovery.unit : 1;
     if (recovery.firsts && recovery.lasts && recovery.is_blocked) {
-        for (set_window(&recovery, factor); !take_firsts(&recovery);)
-            set_window(&recovery, factor *= WINDOW_FACTOR);
+        if (work->is_tree)
+            set_window(&recovery, factor);
+        else
+            set_taken(&recovery);
+        for (; !take_firsts(&recovery); factor *= WINDOW_FACTOR)
+            set_window(&recovery, factor);
         rc = take_candidates(&recovery, err);
     } else {
         rc = err_set(err, STATUS_EXHAUSTED, "no memory for %lld requests",

@@ -35,11 +35,13 @@ struct work {
     __int128 *rooms;      /* (budget): limit - spend of the choices */
     double *prices;       /* (budget) */
     double *mus;          /* (cell): the sum of its budgets' prices */
+    int *taken;           /* (cell): the core's steps that a divisible choice takes */
     double *lows, *highs; /* (cell): the core's steps have slopes between */
     int *parents;         /* (budget): when budgets are nested, the next larger, or -1 */
     int *chain;           /* (cell_budgets): each cell's budgets, the largest first */
     bool is_tree;
-    double bound;
+    double bound;           /* that of the prices */
+    double bound_searched;  /* no choice that the search has not seen is worth more */
     __int128 outside_value; /* of the choices of those who are not of the core */
     int64_t effort;         /* left for better choices */
     struct core core;
@@ -165,6 +167,18 @@ int64_t scan_same(struct work *work, int64_t *rest, __int128 *cell_costs);
 /* allocate_fix.c: a bracket of each cell's price from a sample; the requests that choose the same at both ends have their choice, the others are the core. Not done
  * when no bracket held. */
 enum status fix_and_solve(struct work *work, bool *is_done, struct err *err);
+
+/* allocate_units.c: take from each room what no choice can ever use, since all costs are multiples of
+ * some amount. Once. */
+enum status rooms_round(struct work *work, struct err *err);
+
+/* allocate_branch.c: the best choice of all, of several budgets, if the effort suffices: then sets
+ * *is_exact. If not, what was found, and a bound that leaves out what was looked at. */
+enum status branch_improve(struct work *work, bool *is_exact, struct err *err);
+
+/* allocate_settle.c: better choices where many lose little, all at once, so that no budget keeps room
+ * while another has too little. */
+enum status settle_improve(struct work *work, struct err *err);
 
 /* The value of all choices. */
 __int128 choices_value(const struct work *work);

@@ -297,13 +297,16 @@ enum status dual_search_open(const struct dual_problem *problem, const double *p
         .problem = problem,
         .effort = problem->effort_max > 0 ? problem->effort_max : INT64_MAX,
     };
+    search->taken = calloc(cell_count + 1, sizeof *search->taken);
+    search->parts = calloc(cell_count + 1, sizeof *search->parts);
     search->from = calloc(cell_count + 1, sizeof *search->from);
     search->to = calloc(cell_count + 1, sizeof *search->to);
     search->rests = calloc(cell_count + 1, sizeof *search->rests);
     search->limits = calloc(budget_count + 1, sizeof *search->limits);
     if (!point_alloc(&search->here, budget_count, cell_count) ||
-        !point_alloc(&search->trial, budget_count, cell_count) || !search->from ||
-        !search->to || !search->rests || !search->limits || !index_cells(search))
+        !point_alloc(&search->trial, budget_count, cell_count) || !search->taken ||
+        !search->parts || !search->from || !search->to || !search->rests ||
+        !search->limits || !index_cells(search))
         return err_set(err, STATUS_EXHAUSTED, "no memory for the prices of %d budgets",
                        problem->budget_count);
     measure(search);
@@ -318,6 +321,8 @@ void dual_search_free(struct dual_search *search)
     point_free(&search->trial);
     free(search->budget_cells);
     free(search->budget_cell_starts);
+    free(search->taken);
+    free(search->parts);
     free(search->from);
     free(search->to);
     free(search->rests);
@@ -341,6 +346,12 @@ static enum status solve_shared(struct dual_search *search, struct err *err)
     return rc;
 }
 
+static void take_counts(const struct dual_search *search, int *counts)
+{
+    for (int g = 0; counts && g < search->problem->cell_count; g++)
+        counts[g] = search->is_exact ? search->taken[g] : search->here.counts[g];
+}
+
 enum status dual_solve(const struct dual_problem *problem, double *prices,
                        struct dual_result *result, struct err *err)
 {
@@ -355,8 +366,9 @@ enum status dual_solve(const struct dual_problem *problem, double *prices,
         dual_evaluate(&search, &search.here);
         for (int b = 0; b < problem->budget_count; b++)
             prices[b] = search.here.prices[b];
-        *result = (struct dual_result){dual_bound(problem, prices, NULL),
-                                       search.evaluation_count};
+        take_counts(&search, result->counts);
+        result->bound = dual_bound(problem, prices, NULL);
+        result->evaluation_count = search.evaluation_count;
     }
     dual_search_free(&search);
     return rc;

@@ -444,7 +444,8 @@ static int64_t pivot_effort(const struct edges *edges)
            (int64_t)CELL_EFFORT * edges->problem->cell_count;
 }
 
-static void descend(struct edges *edges)
+/* True when D is as small as can be. */
+static bool descend(struct edges *edges)
 {
     int pivot_count_max = PIVOT_COUNT_OF_BUDGET * (edges->n + 5);
 
@@ -454,22 +455,45 @@ static void descend(struct edges *edges)
         int side, leaving;
 
         if (!dual_spend(edges->search, pivot_effort(edges)))
-            return;
+            return false;
         if (i % REFRESH_EVERY == REFRESH_EVERY - 1 && !refresh(edges))
-            return;
+            return false;
         take_gradient(edges);
         leaving = choose_row(edges, &side, &slope);
         if (leaving < 0)
-            break;
+            return refresh(edges);
         let_go(edges, leaving, side);
         if (!walk(edges, slope, &length, &entering))
-            return;
+            return false;
         for (int b = 0; b < edges->n; b++)
             edges->prices[b] = fmax(0, edges->prices[b] + length * edges->edge[b]);
         if (!exchange(edges, leaving, entering))
-            return;
+            return false;
     }
     (void)refresh(edges);
+    return false;
+}
+
+/* The choice that the rows stand for: of the increment of a row's cell as much as leaves no room. */
+static void take_divisible(struct edges *edges)
+{
+    struct dual_search *search = edges->search;
+    int n = edges->n;
+
+    take_gradient(edges);
+    for (int g = 0; g < edges->problem->cell_count; g++) {
+        search->taken[g] = edges->counts[g];
+        search->parts[g] = 0;
+    }
+    for (int row = 0; row < n; row++) {
+        double *part = &search->parts[edges->rows[row].index];
+
+        if (edges->rows[row].kind != ROW_STEP)
+            continue;
+        for (int b = 0; b < n; b++)
+            *part += edges->gradient[b] *
+                     edges->directions[(size_t)row * (size_t)n + (size_t)b];
+    }
 }
 
 enum status dual_descend_edges(struct dual_search *search, struct err *err)
@@ -480,11 +504,12 @@ enum status dual_descend_edges(struct dual_search *search, struct err *err)
     edges.n = search->problem->budget_count;
     if (edges_alloc(&edges)) {
         begin(&edges);
-        descend(&edges);
+        search->is_exact = descend(&edges);
         for (int b = 0; b < edges.n; b++)
             search->trial.prices[b] = edges.prices[b];
         for (int g = 0; g < search->problem->cell_count; g++)
             search->trial.counts[g] = edges.counts[g];
+        take_divisible(&edges);
         dual_evaluate(search, &search->trial);
         if (search->trial.bound < search->here.bound)
             dual_accept(search);

@@ -20,12 +20,15 @@ struct dual_search {
     const struct dual_problem *problem;
     double *limits; /* (budget): no less than its bases */
     struct dual_point here, trial;
+    int *taken;              /* (cell): whole increments of a divisible choice */
+    double *parts;           /* (cell): the cost of the part that it takes of the next */
     int *budget_cells;       /* indices of the cells of each budget, */
     int *budget_cell_starts; /* as compressed rows (budget + 1) */
     int *from, *to;          /* (cell): of a search along one price */
     double *rests;           /* (cell): what the other prices add up to */
     double
         scale; /* the largest spend that a limit allows: what rounding is measured by */
+    bool is_exact; /* D is as small as can be, and taken is known */
     int evaluation_count;
     int64_t effort; /* left */
 };

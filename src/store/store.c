@@ -360,6 +360,11 @@ enum status store_open(const char *path, enum store_mode mode, struct store **st
     return STATUS_OK;
 }
 
+bool store_has_failed(const struct store *store)
+{
+    return store->has_failed;
+}
+
 int64_t store_change_count(const struct store *store)
 {
     return sqlite3_total_changes64(store->db);

@@ -59,7 +59,7 @@ def run_own(bench, rounds):
 
 def compare(rows, case, highs):
     requests, budgets, menu = case
-    own = next(row for row in rows if row["kind"] != "nested" and
+    own = next(row for row in rows if row["kind"] in ("one", "shared") and
                (row["requests"], row["budgets"], row["menu"]) == case)
     ratio = highs["ms"] / own["solve_ms"]
     return {"requests": requests, "budgets": budgets, "menu": menu, "solve_ms": own["solve_ms"],

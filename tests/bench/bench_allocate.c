@@ -49,13 +49,18 @@ static const struct row rows[] = {
     {10000, 8, MENU_WEAK, BUDGETS_SHARED, 20, 1e-4, 0},
     {10000, 8, MENU_UNCORRELATED, BUDGETS_SHARED, 20, 1e-4, 0},
     {10000, 8, MENU_S_SHAPED, BUDGETS_SHARED, 20, 1e-4, 0},
-    {8000, 6, MENU_STRONG, BUDGETS_SHARED, 12, 1e-4, 0}, /* many ties, little room */
+    {8000, 6, MENU_STRONG, BUDGETS_SHARED, 12, 0, 0}, /* many ties, little room */
+    {10000, 8, MENU_STRONG, BUDGETS_THREE, 20, 1e-4, 0},
+    {10000, 8, MENU_WEAK, BUDGETS_THREE, 20, 1e-4, 0},
+    {10000, 8, MENU_TIED, BUDGETS_THREE, 20, 1e-4, 0},
     {100000, 8, MENU_REFUND, BUDGETS_ONE, 1, 1e-6, 0},
     {100000, 8, MENU_REFUND, BUDGETS_NESTED, 20, 0, 0},
     {100000, 8, MENU_REFUND, BUDGETS_SHARED, 20, 1e-5, 0},
     {100000, 8, MENU_STRONG, BUDGETS_SHARED, 20, 1e-5, 0},
     {100000, 8, MENU_WEAK, BUDGETS_SHARED, 20, 1e-5, 0},
     {100000, 8, MENU_S_SHAPED, BUDGETS_SHARED, 20, 1e-5, 0},
+    {100000, 8, MENU_STRONG, BUDGETS_THREE, 20, 1e-5, 0},
+    {100000, 8, MENU_TIED, BUDGETS_THREE, 20, 1e-5, 0},
     {1000000, 8, MENU_REFUND, BUDGETS_ONE, 1, 1e-6, 12},
     {1000000, 8, MENU_WEAK, BUDGETS_ONE, 1, 1e-6, 12},
     {1000000, 8, MENU_REFUND, BUDGETS_SHARED, 20, 1e-5, 30},
@@ -133,7 +138,7 @@ static const char *verdict(double goal, double reached)
 static void print_row(const struct row *row, const struct allocation_result *result,
                       double ms, double ratio, bool is_json)
 {
-    static const char *const kinds[] = {"one", "nested", "shared", "random"};
+    static const char *const kinds[] = {"one", "nested", "shared", "random", "three"};
 
     if (is_json)
         printf(
@@ -214,7 +219,8 @@ static const struct row *find_row(int64_t request_count, int budget_count,
 {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].request_count == request_count &&
-            rows[i].budget_count == budget_count && rows[i].budgets != BUDGETS_NESTED &&
+            rows[i].budget_count == budget_count && rows[i].budgets <= BUDGETS_SHARED &&
+            rows[i].budgets != BUDGETS_NESTED &&
             strcmp(menu_names[rows[i].menu], menu) == 0)
             return &rows[i];
     return NULL;

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+enum { CELL_COUNT_MAX = 8000 };
+
 const char *const menu_names[MENU_KIND_COUNT] = {
     "refund", "strong",     "weak",     "uncorrelated", "s-shaped",
     "tied",   "compulsory", "negative", "huge",
@@ -72,6 +74,21 @@ static void fill_menu(struct rng *rng, enum menu_kind kind, int count, int64_t *
     }
 }
 
+/* The cell'th of all sets of three; of fewer budgets all. */
+static int triple_of(int budget_count, int cell, int32_t *set)
+{
+    for (int a = 0; a < budget_count; a++)
+        for (int b = a + 1; b < budget_count; b++)
+            for (int c = b + 1; c < budget_count; c++)
+                if (cell-- == 0) {
+                    set[0] = a, set[1] = b, set[2] = c;
+                    return 3;
+                }
+    for (int b = 0; b < budget_count; b++)
+        set[b] = b;
+    return budget_count;
+}
+
 /* Distinct budget sets, one cell each. Budget 0 holds all; then markets and issues share, or markets
  * hold segments. */
 static int set_of(enum budget_kind kind, int budget_count, int cell, struct rng *rng,
@@ -94,6 +111,8 @@ static int set_of(enum budget_kind kind, int budget_count, int cell, struct rng 
             if (rng_below(rng, 5) < 2)
                 set[count++] = b;
         return count;
+    case BUDGETS_THREE:
+        return triple_of(budget_count, cell, set);
     case BUDGETS_ONE:
     case BUDGETS_KIND_COUNT:
         set[count++] = 0;
@@ -105,10 +124,12 @@ static int set_of(enum budget_kind kind, int budget_count, int cell, struct rng 
 static int cell_count_of(enum budget_kind kind, int budget_count)
 {
     int markets = (budget_count - 1) / 3 > 0 ? (budget_count - 1) / 3 : 1;
-    int issues = budget_count - 1 - markets;
+    int issues = budget_count - 1 - markets, m = budget_count;
 
     if (kind == BUDGETS_ONE || (kind != BUDGETS_RANDOM && budget_count < 3))
         return 1;
+    if (kind == BUDGETS_THREE)
+        return m * (m - 1) * (m - 2) / 6;
     if (kind ==
         BUDGETS_NESTED) /* each segment lies in one market: markets divide issues */
         return issues / markets * markets > 0 ? issues / markets * markets : 1;
@@ -168,8 +189,8 @@ struct allocation_fixture *allocation_random(struct rng *rng, int64_t request_co
     fixture->costs = calloc(actions + 1, sizeof(int64_t));
     fixture->values = calloc(actions + 1, sizeof(int64_t));
     fixture->cells = calloc(n + 1, sizeof(int32_t));
-    fixture->cell_starts = calloc(1024, sizeof(int32_t));
-    fixture->cell_budgets = calloc(16384, sizeof(int32_t));
+    fixture->cell_starts = calloc(CELL_COUNT_MAX + 1, sizeof(int32_t));
+    fixture->cell_budgets = calloc(3 * CELL_COUNT_MAX, sizeof(int32_t));
     fixture->limits = calloc(64, sizeof(int64_t));
     fixture->result.choices = calloc(n + 1, sizeof(int32_t));
     fixture->result.spend = calloc(64, sizeof(int64_t));

@@ -26,6 +26,7 @@ enum budget_kind {
     BUDGETS_NESTED, /* all > market > market and segment */
     BUDGETS_SHARED, /* all, a market, an issue: they overlap */
     BUDGETS_RANDOM, /* any set, the empty one too */
+    BUDGETS_THREE,  /* any three, each a cell: as many cells as can be */
     BUDGETS_KIND_COUNT,
 };
 
@@ -39,8 +40,8 @@ struct allocation_fixture {
 extern const char *const menu_names[MENU_KIND_COUNT];
 
 /* Between what the cheapest cost and what the dearest cost, limits are a share of the way; share < 0:
- * each budget a random one, some with nothing to spare. Budgets_nested and _shared have budget_count
- * budgets if that is 3 or more. */
+ * each budget a random one, some with nothing to spare. Budgets_nested, _shared and _three have
+ * budget_count budgets if that is 3 or more. */
 struct allocation_fixture *allocation_random(struct rng *rng, int64_t request_count,
                                              int action_count, enum menu_kind menu,
                                              enum budget_kind budgets, int budget_count,

@@ -42,6 +42,7 @@ void stage_differ(const struct drive *drive, const char *format, ...)
     vfprintf(stderr, format, arguments);
     va_end(arguments);
     fprintf(stderr, "\n");
+    folder_remove(drive->folder); /* it may lie in memory */
     abort();
 }
 

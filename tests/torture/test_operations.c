@@ -27,25 +27,22 @@ enum { SEQUENCE_BYTES_MAX = 1200 };
 #define OPERATIONS      3000
 #define OPERATIONS_LONG 1000000
 
-/* Kept before it runs: the driver aborts. */
-static void keep(const uint8_t *bytes, size_t count)
+/* Where a sequence lies while it runs: the driver aborts. */
+static const char *kept_path(void)
 {
     static char path[64];
-    int file;
 
     snprintf(path, sizeof path, "/tmp/redress-operations-%ld", (long)getpid());
-    file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    return path;
+}
+
+static void keep(const uint8_t *bytes, size_t count)
+{
+    int file = open(kept_path(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
     assert_true(file >= 0);
     assert_int_equal(write(file, bytes, count), (ssize_t)count);
     close(file);
-}
-
-static void forget(void)
-{
-    char path[64];
-
-    snprintf(path, sizeof path, "/tmp/redress-operations-%ld", (long)getpid());
-    unlink(path);
 }
 
 static void the_service_and_a_plain_ledger_never_differ(void **state)
@@ -57,6 +54,8 @@ static void the_service_and_a_plain_ledger_never_differ(void **state)
 
     (void)state;
     rng_seed(&rng, seed_print("operations"));
+    printf("What differs is left in %s\n", kept_path());
+    fflush(stdout);
     for (; tally.operation_count < wanted; sequence_count++) {
         size_t count = 1 + rng_below(&rng, sizeof bytes);
 
@@ -65,7 +64,7 @@ static void the_service_and_a_plain_ledger_never_differ(void **state)
         keep(bytes, count);
         ledger_drive(bytes, count, &tally);
     }
-    forget();
+    unlink(kept_path());
     assert_true(tally.granted_count > 0 && tally.refused_count > 0);
     assert_true(tally.struck_count > 0 && tally.doubt_count > 0);
     assert_true(tally.doubt_kept_count < tally.doubt_count);

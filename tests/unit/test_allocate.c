@@ -61,6 +61,8 @@ static void assert_holds(const struct allocation_fixture *fixture)
     }
     assert_true((__int128)result->bound >= value);
     assert_true(result->gap >= 0);
+    if (result->is_exact)
+        assert_true(result->gap == 0 && (__int128)result->bound - value <= 1024);
 }
 
 /* --- every choice there is ------------------------------------------------------------------- */
@@ -232,6 +234,86 @@ static void large_problems_come_close_to_their_bound(void **state)
             fail_msg("gap %g", fixture->result.gap);
         allocation_free(fixture);
     }
+}
+
+/* All actions of all requests cost and are worth the same. */
+static void make_equal(struct allocation_fixture *fixture, int action_count)
+{
+    const struct allocation *problem = &fixture->problem;
+
+    for (int64_t k = 0; k < problem->starts[problem->request_count]; k++) {
+        fixture->costs[k] = 100 * (k % action_count);
+        fixture->values[k] = 3 * fixture->costs[k];
+    }
+}
+
+static double gap_of_ties(struct rng *rng, int request_count, enum menu_kind menu,
+                          enum budget_kind budgets, bool is_equal)
+{
+    struct allocation_fixture *fixture =
+        allocation_random(rng, request_count, 8, menu, budgets, 20, 0.3);
+    double gap;
+
+    if (is_equal)
+        make_equal(fixture, 8);
+    solve(fixture);
+    assert_holds(fixture);
+    gap = fixture->result.gap;
+    print_message("%d requests, %s%s, budgets %d: gap %.2g\n", request_count,
+                  menu_names[menu], is_equal ? " made equal" : "", (int)budgets, gap);
+    allocation_free(fixture);
+    return gap;
+}
+
+/* Of few different numbers, one action is a ten thousandth of all. */
+static void what_ties_at_the_price_comes_close_to_its_bound_too(void **state)
+{
+    static const struct {
+        int request_count;
+        enum menu_kind menu;
+        bool is_equal;
+        double gap_max;
+    } rows[] = {
+        {10000, MENU_STRONG, false, 1e-4},  {10000, MENU_WEAK, false, 1.5e-4},
+        {10000, MENU_TIED, false, 3e-4},    {10000, MENU_STRONG, true, 1e-4},
+        {100000, MENU_STRONG, false, 1e-5}, {100000, MENU_STRONG, true, 1e-5},
+    };
+    struct rng rng;
+
+    (void)state;
+    rng_seed(&rng, seed_of_run());
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (int shared = 0; shared < 2; shared++) {
+            double gap =
+                gap_of_ties(&rng, rows[i].request_count, rows[i].menu,
+                            shared ? BUDGETS_SHARED : BUDGETS_THREE, rows[i].is_equal);
+
+            if (gap > rows[i].gap_max)
+                fail_msg("gap %g", gap);
+        }
+}
+
+/* --- small ones, to the end -------------------------------------------------------------------- */
+
+static void small_problems_of_several_budgets_are_solved_to_the_end(void **state)
+{
+    static const enum menu_kind menus[] = {MENU_REFUND, MENU_WEAK, MENU_TIED};
+    struct rng rng;
+    int exact_count = 0, round_count = 12;
+
+    (void)state;
+    rng_seed(&rng, seed_of_run());
+    for (int round = 0; round < round_count; round++) {
+        struct allocation_fixture *fixture = allocation_random(
+            &rng, 31, 8, menus[round % 3], BUDGETS_SHARED, round % 2 ? 8 : 20, 0.3);
+
+        solve(fixture);
+        assert_holds(fixture);
+        exact_count += fixture->result.is_exact;
+        allocation_free(fixture);
+    }
+    print_message("%d of %d\n", exact_count, round_count);
+    assert_true(exact_count >= round_count - 3);
 }
 
 /* --- what is written out --------------------------------------------------------------------- */
@@ -418,6 +500,8 @@ int main(void)
         cmocka_unit_test(no_choice_of_small_problems_is_better),
         cmocka_unit_test(one_budget_meets_the_sum_over_every_spend),
         cmocka_unit_test(large_problems_come_close_to_their_bound),
+        cmocka_unit_test(what_ties_at_the_price_comes_close_to_its_bound_too),
+        cmocka_unit_test(small_problems_of_several_budgets_are_solved_to_the_end),
         cmocka_unit_test(one_big_action_beats_many_small_ones),
         cmocka_unit_test(what_is_compulsory_and_too_much_names_the_budget),
         cmocka_unit_test(nothing_to_allocate_is_worth_nothing),

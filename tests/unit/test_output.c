@@ -11,9 +11,12 @@
 #include "support/folder.h"
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { PATH_BYTES = 512 };
@@ -72,6 +75,53 @@ static void what_is_abandoned_was_never_there(void **)
     expect_content(path, "before");
     assert_int_equal(file_count(), 1);
     unlink(path);
+}
+
+static bool knows_files_without_a_name(void)
+{
+    int file = open(folder, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+
+    if (file >= 0)
+        close(file);
+    return file >= 0;
+}
+
+/* Write without an end in sight, until the signal. */
+static void write_until(const char *path, int signal_number)
+{
+    struct output *output = NULL;
+    struct err err;
+
+    err_clear(&err);
+    if (output_open(path, &output, &err))
+        _exit(2);
+    for (int i = 0; i < 50000; i++)
+        output_format(output, "line %d\n", i);
+    raise(signal_number);
+    _exit(3);
+}
+
+static void nothing_is_left_of_what_a_signal_cut_short(void **)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGKILL};
+    char path[PATH_BYTES];
+    int status;
+
+    if (!knows_files_without_a_name()) {
+        print_message("SKIPPED: %s has no files without a name\n", folder);
+        return;
+    }
+    snprintf(path, sizeof path, "%s/cut", folder);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        pid_t child = fork();
+
+        assert_true(child >= 0);
+        if (child == 0)
+            write_until(path, numbers[i]);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == numbers[i]);
+        assert_int_equal(file_count(), 0);
+    }
 }
 
 static void a_finished_file_replaces_what_a_link_points_at_and_keeps_its_mode(void **)
@@ -143,6 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_abandoned_was_never_there),
+        cmocka_unit_test(nothing_is_left_of_what_a_signal_cut_short),
         cmocka_unit_test(
             a_finished_file_replaces_what_a_link_points_at_and_keeps_its_mode),
         cmocka_unit_test(more_than_the_buffer_arrives_in_order),

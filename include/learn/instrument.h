@@ -1,0 +1,46 @@
+/* instrument.h - the effect of a treatment that was not drawn, through something that moves it and
+ * nothing else: two-stage least squares with a constant. Pure; any thread. */
+#ifndef REDRESS_LEARN_INSTRUMENT_H
+#define REDRESS_LEARN_INSTRUMENT_H
+
+#include "learn/regression.h"
+
+#define INSTRUMENT_F_WEAK                                                                \
+    10 /* a first stage below it is weak: Staiger and Stock (1997) */
+
+struct instrument_data {
+    int64_t row_count;
+    int instrument_count, column_count;
+    const double *treatments;  /* (row) */
+    const double *outcomes;    /* (row) */
+    const double *instruments; /* (instrument, row) */
+    const double *covariates;  /* (column, row), without a constant */
+};
+
+/* Which effects Anderson and Rubin's (1949) test at 5 % does not reject, however weak the instruments are. */
+enum instrument_set {
+    INSTRUMENT_SET_INTERVAL, /* [low, high] */
+    INSTRUMENT_SET_OUTSIDE,  /* all but (low, high) */
+    INSTRUMENT_SET_ALL,      /* every number */
+    INSTRUMENT_SET_EMPTY,    /* none: the instruments contradict one another */
+};
+
+struct instrument_effect {
+    double value, se;
+    int used_count;          /* instruments that do not depend on other columns */
+    double first_stage_f;    /* partial F of the instruments, classical */
+    double sargan, sargan_p; /* NaN with one instrument */
+    double wu_hausman_t, wu_hausman_p; /* of the residuals of the first stage */
+    double least_squares;              /* the coefficient without instruments */
+    enum instrument_set set;
+    double set_low, set_high;
+};
+
+/* dropped (instrument + column): which instruments, then which covariates, depend on others. kind: not HC2 or
+ * HC3. INVALID: no instrument is left, or the treatment does not move with them. */
+enum status instrument_estimate(const struct instrument_data *data,
+                                enum covariance_kind kind,
+                                struct instrument_effect *effect, bool *dropped,
+                                struct err *err);
+
+#endif

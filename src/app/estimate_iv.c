@@ -1,0 +1,295 @@
+/* estimate_iv.c - redress estimate iv. */
+#include "app/estimate.h"
+
+#include "app/analysis.h"
+#include "app/design.h"
+#include "app/report.h"
+#include "learn/distribution.h"
+#include "learn/instrument.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIXED_COLUMN_COUNT = 2 };
+
+struct estimation {
+    const char *data, *treatment, *outcome, *instruments, *covariates, *se;
+    bool is_json;
+
+    struct name_list instrument_list, covariate_list;
+    enum covariance_kind kind;
+    struct columns *columns; /* treatment, outcome, instruments, covariates */
+    int64_t missing_count;
+    struct design instrument_design, design;
+    bool *dropped; /* (instrument, then covariate) */
+    struct instrument_effect effect;
+};
+
+static enum status read_options(struct estimation *e, struct err *err)
+{
+    enum status rc = covariance_kind_read(e->se, &e->kind, err);
+
+    if (!rc && e->kind > COVARIANCE_HC1)
+        rc = err_set(err, STATUS_INVALID, "--se: classical, hc0 or hc1 for instruments");
+    if (!rc)
+        rc = name_list_read("--instruments", e->instruments, &e->instrument_list, err);
+    if (!rc)
+        rc = name_list_read("--covariates", e->covariates, &e->covariate_list, err);
+    return rc;
+}
+
+static enum status read_columns(struct estimation *e, struct err *err)
+{
+    int count = FIXED_COLUMN_COUNT;
+    struct column_wish *wishes =
+        calloc((size_t)(count + e->instrument_list.count + e->covariate_list.count),
+               sizeof *wishes);
+    enum status rc;
+
+    if (!wishes)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for names");
+    wishes[0] = (struct column_wish){e->treatment, COLUMN_IS_NUMBER, true};
+    wishes[1] = (struct column_wish){e->outcome, COLUMN_IS_NUMBER, true};
+    for (int i = 0; i < e->instrument_list.count; i++)
+        wishes[count++] =
+            (struct column_wish){e->instrument_list.names[i], COLUMN_IS_EITHER, true};
+    for (int i = 0; i < e->covariate_list.count; i++)
+        wishes[count++] =
+            (struct column_wish){e->covariate_list.names[i], COLUMN_IS_EITHER, true};
+    rc = analysis_columns(e->data, wishes, count, &e->columns, err);
+    free(wishes);
+    return rc;
+}
+
+static enum status read_rows(struct estimation *e, struct err *err)
+{
+    enum status rc = read_columns(e, err);
+
+    if (rc)
+        return rc;
+    e->missing_count = columns_drop_missing(e->columns);
+    if (e->columns->row_count == 0)
+        return err_set(err, STATUS_INVALID, "%s: no row has all of the columns",
+                       e->columns->file);
+    rc = design_make(e->columns, FIXED_COLUMN_COUNT, e->instrument_list.count,
+                     &e->instrument_design, err);
+    if (!rc)
+        rc = design_make(e->columns, FIXED_COLUMN_COUNT + e->instrument_list.count,
+                         e->covariate_list.count, &e->design, err);
+    if (rc)
+        return rc;
+    e->dropped =
+        calloc((size_t)(e->instrument_design.column_count + e->design.column_count) + 1,
+               sizeof *e->dropped);
+    return e->dropped ? STATUS_OK
+                      : err_set(err, STATUS_EXHAUSTED, "out of memory for columns");
+}
+
+static enum status estimate(struct estimation *e, struct err *err)
+{
+    const struct instrument_data data = {
+        .row_count = e->columns->row_count,
+        .instrument_count = e->instrument_design.column_count,
+        .column_count = e->design.column_count,
+        .treatments = e->columns->items[0].numbers,
+        .outcomes = e->columns->items[1].numbers,
+        .instruments = e->instrument_design.values,
+        .covariates = e->design.values,
+    };
+
+    return instrument_estimate(&data, e->kind, &e->effect, e->dropped, err);
+}
+
+static bool is_weak(const struct estimation *e)
+{
+    return e->effect.first_stage_f < INSTRUMENT_F_WEAK;
+}
+
+static void warn(const struct estimation *e)
+{
+    int instruments = e->instrument_design.column_count;
+
+    for (int i = 0; i < instruments + e->design.column_count; i++)
+        if (e->dropped[i])
+            print_line(stderr,
+                       "redress: %s: is constant or follows from the columns before it, "
+                       "left out",
+                       i < instruments ? e->instrument_design.names[i]
+                                       : e->design.names[i - instruments]);
+    if (is_weak(e))
+        fprintf(stderr,
+                "redress: weak instruments: the first stage's F is %.3g, below %d; the "
+                "estimate and its interval are not to be trusted, the Anderson-Rubin set "
+                "is\n",
+                e->effect.first_stage_f, INSTRUMENT_F_WEAK);
+    if (e->effect.sargan_p < 0.05)
+        fprintf(stderr,
+                "redress: the instruments contradict one another (Sargan p = %.3g)\n",
+                e->effect.sargan_p);
+}
+
+static const char *set_name(enum instrument_set set)
+{
+    static const char *const names[] = {
+        [INSTRUMENT_SET_INTERVAL] = "interval",
+        [INSTRUMENT_SET_OUTSIDE] = "outside",
+        [INSTRUMENT_SET_ALL] = "all",
+        [INSTRUMENT_SET_EMPTY] = "empty",
+    };
+
+    return names[set];
+}
+
+static enum status print_json(const struct estimation *e, struct err *err)
+{
+    const struct instrument_effect *effect = &e->effect;
+    double reach = NORMAL_95 * effect->se;
+    struct report *report;
+    enum status rc = report_open(&report, err);
+
+    if (rc)
+        return rc;
+    report_object(report, NULL);
+    report_number(report, "estimate", effect->value);
+    report_number(report, "se", effect->se);
+    report_pair(report, "ci", effect->value - reach, effect->value + reach);
+    report_number(report, "p", normal_two_sided(effect->value / effect->se));
+    report_count(report, "n", e->columns->row_count);
+    report_string(report, "method", "2sls");
+    report_string(report, "se_kind", e->se);
+    report_number(report, "first_stage_f", effect->first_stage_f);
+    report_bool(report, "weak", is_weak(e));
+    if (isnan(effect->sargan)) {
+        report_null(report, "sargan");
+    } else {
+        report_object(report, "sargan");
+        report_number(report, "stat", effect->sargan);
+        report_number(report, "p", effect->sargan_p);
+        report_object_end(report);
+    }
+    report_object(report, "wu_hausman");
+    report_number(report, "t", effect->wu_hausman_t);
+    report_number(report, "p", effect->wu_hausman_p);
+    report_object_end(report);
+    report_object(report, "anderson_rubin");
+    report_string(report, "set", set_name(effect->set));
+    report_number(report, "low", effect->set_low);
+    report_number(report, "high", effect->set_high);
+    report_object_end(report);
+    report_number(report, "ols", effect->least_squares);
+    report_count(report, "dropped_rows", e->missing_count);
+    report_array(report, "dropped_columns");
+    for (int i = 0; i < e->instrument_design.column_count + e->design.column_count; i++)
+        if (e->dropped[i])
+            report_string(report, NULL,
+                          i < e->instrument_design.column_count
+                              ? e->instrument_design.names[i]
+                              : e->design.names[i - e->instrument_design.column_count]);
+    report_array_end(report);
+    report_object_end(report);
+    return report_finish(report, err);
+}
+
+static void print_set(const struct instrument_effect *effect)
+{
+    switch (effect->set) {
+    case INSTRUMENT_SET_INTERVAL:
+        printf("%-16s [%.6g, %.6g]\n", "Anderson-Rubin", effect->set_low,
+               effect->set_high);
+        break;
+    case INSTRUMENT_SET_OUTSIDE:
+        printf("%-16s all but (%.6g, %.6g)\n", "Anderson-Rubin", effect->set_low,
+               effect->set_high);
+        break;
+    case INSTRUMENT_SET_ALL:
+        printf("%-16s every number: the instruments say nothing\n", "Anderson-Rubin");
+        break;
+    case INSTRUMENT_SET_EMPTY:
+        printf("%-16s none: the instruments contradict one another\n", "Anderson-Rubin");
+        break;
+    }
+}
+
+static void print_text(const struct estimation *e)
+{
+    const struct instrument_effect *effect = &e->effect;
+    double reach = NORMAL_95 * effect->se;
+
+    printf("%-16s %.6g   se %.4g (%s)   [%.6g, %.6g]   p %.3g\n", "effect (2SLS)",
+           effect->value, effect->se, e->se, effect->value - reach, effect->value + reach,
+           normal_two_sided(effect->value / effect->se));
+    printf("%-16s %.6g\n", "without (OLS)", effect->least_squares);
+    printf("%-16s %.4g with %d instrument%s\n", "first stage F", effect->first_stage_f,
+           effect->used_count, effect->used_count == 1 ? "" : "s");
+    print_set(effect);
+    if (!isnan(effect->sargan))
+        printf("%-16s %.4g, p %.3g\n", "Sargan", effect->sargan, effect->sargan_p);
+    printf("%-16s t %.4g, p %.3g\n", "Wu-Hausman", effect->wu_hausman_t,
+           effect->wu_hausman_p);
+    printf("%-16s %lld, %lld left out with something missing\n", "rows",
+           (long long)e->columns->row_count, (long long)e->missing_count);
+}
+
+static enum status run(struct estimation *e, struct err *err)
+{
+    enum status rc = read_options(e, err);
+
+    if (!rc)
+        rc = read_rows(e, err);
+    if (!rc)
+        rc = estimate(e, err);
+    if (rc)
+        return rc;
+    warn(e);
+    if (e->is_json)
+        return print_json(e, err);
+    print_text(e);
+    return STATUS_OK;
+}
+
+int command_estimate_iv(int argc, char **argv)
+{
+    struct estimation e = {.se = "classical"};
+    const struct option_spec options[] = {
+        {"data", OPTION_TEXT, &e.data, "F.csv", "The rows; - is standard input.", 0, 0},
+        {"outcome", OPTION_TEXT, &e.outcome, "COL", "What may have changed.", 0, 0},
+        {"treatment", OPTION_TEXT, &e.treatment, "COL", "What may have changed it.", 0,
+         0},
+        {"instruments", OPTION_TEXT, &e.instruments, "A,B,..",
+         "What moves the treatment, and the outcome only through it.", 0, 0},
+        {"covariates", OPTION_TEXT, &e.covariates, "A,B,..",
+         "Columns known before; texts are categories.", 0, 0},
+        {"se", OPTION_TEXT, &e.se, "KIND", "classical (default), hc0 or hc1.", 0, 0},
+        {"json", OPTION_FLAG, &e.is_json, NULL, "Print JSON.", 0, 0},
+        {0},
+    };
+    const struct command_usage usage = {
+        .synopsis =
+            "estimate iv --data F.csv --outcome COL --treatment COL --instruments "
+            "A,B,.. [OPTIONS]",
+        .summary =
+            "The effect of a treatment through instruments, by two-stage least squares, "
+            "with tests of what it assumes.",
+        .options = options,
+    };
+    const char *positionals[1];
+    int code = options_parse(&usage, argc, argv, positionals);
+    struct err err = {0};
+    enum status rc;
+
+    if (code != OPTIONS_GO_ON)
+        return code;
+    if (!e.data || !e.outcome || !e.treatment || !e.instruments)
+        return usage_wrong(&usage,
+                           "--data, --outcome, --treatment and --instruments are needed");
+    rc = run(&e, &err);
+    free(e.dropped);
+    design_free(&e.instrument_design);
+    design_free(&e.design);
+    columns_close(e.columns);
+    name_list_free(&e.instrument_list);
+    name_list_free(&e.covariate_list);
+    return rc ? command_failed(&err) : EXIT_DONE;
+}

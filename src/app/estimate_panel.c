@@ -1,0 +1,423 @@
+/* estimate_panel.c - redress estimate panel. */
+#include "app/estimate.h"
+
+#include "app/analysis.h"
+#include "app/design.h"
+#include "app/plot.h"
+#include "app/report.h"
+#include "base/order.h"
+#include "learn/distribution.h"
+#include "learn/panel.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LABEL_BYTES = 64 };
+
+/* Different values of a column in rising order, texts by their bytes. */
+struct labels {
+    int count;
+    char (*names)[LABEL_BYTES];
+    int32_t *codes; /* (row) */
+};
+
+struct estimation {
+    const char *data, *unit, *time, *outcome, *treated_name, *from, *method_name, *plot;
+    bool is_json, wants_placebo;
+
+    enum panel_method method;
+    struct columns *columns;
+    struct labels units, times;
+    struct panel panel;
+    double *outcomes; /* (unit, period) */
+    int treated;
+    struct panel_effect effect;
+    double *unit_weights, *time_weights;
+    struct panel_placebo placebo;
+};
+
+/* ---- labels ---- */
+
+static int label_compare(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static enum status label_texts(const struct columns *columns,
+                               const struct table_column *column, int count_max,
+                               struct labels *labels, struct err *err)
+{
+    int32_t count = text_set_count(column->texts);
+
+    if (count > count_max)
+        return err_set(err, STATUS_TOO_LARGE,
+                       "%s column '%s': more than %d different values", columns->file,
+                       column->name, count_max);
+    labels->count = count;
+    for (int32_t i = 0; i < count; i++)
+        if (!text_copy(text_set_text(column->texts, i), labels->names[i], LABEL_BYTES))
+            return err_set(err, STATUS_INVALID, "%s column '%s': a text is too long",
+                           columns->file, column->name);
+    qsort(labels->names, (size_t)count, sizeof *labels->names, label_compare);
+    for (int64_t row = 0; row < columns->row_count; row++) {
+        char name[LABEL_BYTES];
+        char(*found)[LABEL_BYTES];
+
+        text_copy(column_text(column, row), name, sizeof name);
+        found = bsearch(name, labels->names, (size_t)count, sizeof *labels->names,
+                        label_compare);
+        labels->codes[row] = (int32_t)(found - labels->names);
+    }
+    return STATUS_OK;
+}
+
+static enum status label_numbers(const struct columns *columns,
+                                 const struct table_column *column, int count_max,
+                                 struct labels *labels, struct err *err)
+{
+    int32_t *falling = NULL, count;
+    enum status rc = codes_of_column(columns, column, &falling, &count, err);
+
+    if (!rc && count > count_max)
+        rc = err_set(err, STATUS_TOO_LARGE,
+                     "%s column '%s': more than %d different values", columns->file,
+                     column->name, count_max);
+    for (int64_t row = 0; row < columns->row_count && !rc; row++) {
+        labels->codes[row] = count - 1 - falling[row];
+        snprintf(labels->names[labels->codes[row]], LABEL_BYTES, "%.15g",
+                 column->numbers[row]);
+    }
+    labels->count = rc ? 0 : count;
+    free(falling);
+    return rc;
+}
+
+static enum status labels_make(const struct columns *columns,
+                               const struct table_column *column, int count_max,
+                               struct labels *labels, struct err *err)
+{
+    labels->names = calloc((size_t)count_max, sizeof *labels->names);
+    labels->codes = malloc((size_t)columns->row_count * sizeof *labels->codes);
+    if (!labels->names || !labels->codes)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for names");
+    return column->is_text ? label_texts(columns, column, count_max, labels, err)
+                           : label_numbers(columns, column, count_max, labels, err);
+}
+
+static void labels_free(struct labels *labels)
+{
+    free(labels->names);
+    free(labels->codes);
+}
+
+static int labels_find(const struct labels *labels, const char *name)
+{
+    for (int i = 0; i < labels->count; i++)
+        if (strcmp(labels->names[i], name) == 0)
+            return i;
+    return -1;
+}
+
+/* ---- reading ---- */
+
+/* The first period that is not before `from`, which is compared as the periods are. */
+static enum status find_start(struct estimation *e, struct err *err)
+{
+    bool is_text = e->columns->items[1].is_text;
+    char *end = NULL;
+    double from = strtod(e->from, &end);
+
+    if (!is_text && (*end || !*e->from))
+        return err_set(err, STATUS_INVALID, "--from: '%.40s' is not a number, as '%s' is",
+                       e->from, e->time);
+    while (e->panel.pre_count < e->times.count) {
+        const char *name = e->times.names[e->panel.pre_count];
+
+        if (is_text ? strcmp(name, e->from) >= 0 : strtod(name, NULL) >= from)
+            break;
+        e->panel.pre_count++;
+    }
+    if (e->panel.pre_count > 0 && e->panel.pre_count < e->times.count)
+        return STATUS_OK;
+    return err_set(err, STATUS_INVALID,
+                   "--from: %.40s is not between the first period, %s, and the last, %s",
+                   e->from, e->times.names[0], e->times.names[e->times.count - 1]);
+}
+
+/* One outcome for each unit in each period. */
+static enum status fill(struct estimation *e, struct err *err)
+{
+    size_t cells = (size_t)e->units.count * (size_t)e->times.count;
+    char place[COLUMNS_PLACE_BYTES];
+
+    e->outcomes = malloc(cells * sizeof *e->outcomes);
+    if (!e->outcomes)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for %zu cells", cells);
+    for (size_t i = 0; i < cells; i++)
+        e->outcomes[i] = NAN;
+    for (int64_t row = 0; row < e->columns->row_count; row++) {
+        double *cell = &e->outcomes[(size_t)e->units.codes[row] * (size_t)e->times.count +
+                                    (size_t)e->times.codes[row]];
+
+        if (!isnan(*cell))
+            return err_set(err, STATUS_INVALID, "%s: '%s' has a second row for %s",
+                           columns_place(e->columns, row, place),
+                           e->units.names[e->units.codes[row]],
+                           e->times.names[e->times.codes[row]]);
+        *cell = e->columns->items[2].numbers[row];
+    }
+    for (size_t i = 0; i < cells; i++)
+        if (isnan(e->outcomes[i]))
+            return err_set(err, STATUS_INVALID, "%s: '%s' has no row for %s",
+                           e->columns->file, e->units.names[i / (size_t)e->times.count],
+                           e->times.names[i % (size_t)e->times.count]);
+    return STATUS_OK;
+}
+
+static enum status find_treated(struct estimation *e, struct err *err)
+{
+    e->treated = labels_find(&e->units, e->treated_name);
+    if (e->treated >= 0)
+        return STATUS_OK;
+    return err_set(
+        err, STATUS_INVALID,
+        "--treated: no row has '%.40s' in the column '%s'; there are '%s', '%s' "
+        "and others",
+        e->treated_name, e->unit, e->units.names[0], e->units.names[e->units.count - 1]);
+}
+
+static enum status read_panel(struct estimation *e, struct err *err)
+{
+    const struct column_wish wishes[] = {
+        {e->unit, COLUMN_IS_EITHER, false},
+        {e->time, COLUMN_IS_EITHER, false},
+        {e->outcome, COLUMN_IS_NUMBER, false},
+    };
+    enum status rc = analysis_columns(e->data, wishes, 3, &e->columns, err);
+
+    if (!rc)
+        rc = labels_make(e->columns, &e->columns->items[0], PANEL_UNIT_COUNT_MAX,
+                         &e->units, err);
+    if (!rc)
+        rc = labels_make(e->columns, &e->columns->items[1], PANEL_PERIOD_COUNT_MAX,
+                         &e->times, err);
+    if (!rc)
+        rc = find_treated(e, err);
+    if (!rc)
+        rc = find_start(e, err);
+    if (!rc)
+        rc = fill(e, err);
+    e->panel.unit_count = e->units.count;
+    e->panel.period_count = e->times.count;
+    e->panel.outcomes = e->outcomes;
+    return rc;
+}
+
+static enum status estimate(struct estimation *e, struct err *err)
+{
+    enum status rc;
+
+    e->unit_weights = malloc((size_t)e->units.count * sizeof *e->unit_weights);
+    e->time_weights = malloc((size_t)e->times.count * sizeof *e->time_weights);
+    if (!e->unit_weights || !e->time_weights)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for weights");
+    rc = panel_estimate(&e->panel, e->method, e->treated, -1, &e->effect, e->unit_weights,
+                        e->time_weights, err);
+    if (!rc && e->wants_placebo && e->units.count < 3)
+        rc = err_set(err, STATUS_INVALID, "--placebo needs two other units at least");
+    if (!rc && e->wants_placebo)
+        rc =
+            panel_placebo(&e->panel, e->method, e->treated, &e->placebo, NULL, NULL, err);
+    return rc;
+}
+
+/* ---- printing ---- */
+
+static void put_weights(struct report *report, const char *key,
+                        const struct labels *labels, const double *weights, int count)
+{
+    report_object(report, key);
+    for (int i = 0; i < count; i++)
+        if (weights[i] != 0) {
+            report_key(report, text_of(labels->names[i]));
+            report_number(report, NULL, weights[i]);
+        }
+    report_object_end(report);
+}
+
+static enum status print_json(const struct estimation *e, struct err *err)
+{
+    double reach = NORMAL_95 * e->placebo.se;
+    struct report *report;
+    enum status rc = report_open(&report, err);
+
+    if (rc)
+        return rc;
+    report_object(report, NULL);
+    report_number(report, "estimate", e->effect.value);
+    if (e->wants_placebo) {
+        report_number(report, "se", e->placebo.se);
+        report_pair(report, "ci", e->effect.value - reach, e->effect.value + reach);
+    } else {
+        report_null(report, "se");
+        report_null(report, "ci");
+    }
+    report_count(report, "n", e->columns->row_count);
+    report_string(report, "method", panel_method_name(e->method));
+    report_count(report, "units", e->units.count);
+    report_count(report, "periods", e->times.count);
+    report_count(report, "pre_periods", e->panel.pre_count);
+    report_number(report, "pre_rmspe", e->effect.pre_rmspe);
+    report_number(report, "post_rmspe", e->effect.post_rmspe);
+    report_number(report, "optimality_gap", e->effect.gap);
+    report_object(report, "weights");
+    put_weights(report, "unit", &e->units, e->unit_weights, e->units.count);
+    put_weights(report, "time", &e->times, e->time_weights, e->panel.pre_count);
+    report_object_end(report);
+    if (e->wants_placebo) {
+        report_count(report, "placebo_rank", e->placebo.rank);
+        report_count(report, "placebo_count", e->placebo.count);
+        report_number(report, "placebo_p", e->placebo.p);
+    }
+    report_object_end(report);
+    return report_finish(report, err);
+}
+
+/* The heaviest first, as many as matter. */
+static void print_weights(const char *label, const struct labels *labels,
+                          const double *weights, int count)
+{
+    uint32_t *order = malloc((size_t)count * sizeof *order);
+    struct err err;
+
+    if (order && order_falling(weights, count, order, &err) == STATUS_OK) {
+        printf("%-12s", label);
+        for (int i = 0; i < count && i < 8 && weights[order[i]] > 0.0005; i++)
+            print_line(stdout, "%*s%s %.3f", i ? 12 : 0, "", labels->names[order[i]],
+                       weights[order[i]]);
+    }
+    free(order);
+}
+
+static void print_text(const struct estimation *e)
+{
+    print_line(stdout, "'%s' from %s on, %d periods before, %d others, by %s",
+               e->treated_name, e->times.names[e->panel.pre_count], e->panel.pre_count,
+               e->units.count - 1, panel_method_name(e->method));
+    printf("%-12s %.6g\n", "effect", e->effect.value);
+    if (e->wants_placebo)
+        printf("%-12s rank %d of %d, p %.3g; se of the others %.4g\n", "placebo",
+               e->placebo.rank, e->placebo.count + 1, e->placebo.p, e->placebo.se);
+    printf("%-12s %.4g before, %.4g after\n", "RMSPE", e->effect.pre_rmspe,
+           e->effect.post_rmspe);
+    if (e->method != PANEL_DID)
+        print_weights("units", &e->units, e->unit_weights, e->units.count);
+    if (e->method == PANEL_SDID)
+        print_weights("periods", &e->times, e->time_weights, e->panel.pre_count);
+    if (!e->wants_placebo)
+        puts("Without --placebo there is no error: one unit was treated.");
+}
+
+static enum status draw(const struct estimation *e, struct err *err)
+{
+    struct plot *plot;
+    FILE *script;
+    enum status rc = plot_open(e->plot, &plot, err);
+
+    if (rc)
+        return rc;
+    script = plot_script(plot);
+    plot_begin(plot, "panel", "The treated unit and the weighted others", "period",
+               "outcome");
+    fprintf(
+        script,
+        "set key top left\nset arrow from %g, graph 0 to %g, graph 1 nohead dashtype 2\n"
+        "plot '-' with lines lw 2 title 'treated', '-' with lines lw 2 title 'others'\n",
+        e->panel.pre_count - 0.5, e->panel.pre_count - 0.5);
+    for (int t = 0; t < e->times.count; t++)
+        fprintf(script, "%d %g\n", t,
+                e->outcomes[(size_t)e->treated * (size_t)e->times.count + (size_t)t]);
+    fputs("e\n", script);
+    for (int t = 0; t < e->times.count; t++) {
+        double sum = 0;
+
+        for (int unit = 0; unit < e->units.count; unit++)
+            sum += e->unit_weights[unit] *
+                   e->outcomes[(size_t)unit * (size_t)e->times.count + (size_t)t];
+        fprintf(script, "%d %g\n", t, sum);
+    }
+    fputs("e\n", script);
+    return plot_finish(plot, err);
+}
+
+static enum status run(struct estimation *e, struct err *err)
+{
+    enum status rc = panel_method_read(e->method_name, &e->method, err);
+
+    if (!rc)
+        rc = read_panel(e, err);
+    if (!rc)
+        rc = estimate(e, err);
+    if (!rc && e->plot)
+        rc = draw(e, err);
+    if (!rc && e->is_json)
+        rc = print_json(e, err);
+    else if (!rc)
+        print_text(e);
+    return rc;
+}
+
+int command_estimate_panel(int argc, char **argv)
+{
+    struct estimation e = {0};
+    const struct option_spec options[] = {
+        {"data", OPTION_TEXT, &e.data, "F.csv",
+         "A row per unit and period; - is standard input.", 0, 0},
+        {"unit", OPTION_TEXT, &e.unit, "COL", "The unit of a row.", 0, 0},
+        {"time", OPTION_TEXT, &e.time, "COL",
+         "Its period: a number, or a text whose order is that of time, as 2026-11.", 0,
+         0},
+        {"outcome", OPTION_TEXT, &e.outcome, "COL", "What may have changed.", 0, 0},
+        {"treated", OPTION_TEXT, &e.treated_name, "UNIT", "The unit that was treated.", 0,
+         0},
+        {"from", OPTION_TEXT, &e.from, "T", "The first period with treatment.", 0, 0},
+        {"method", OPTION_TEXT, &e.method_name, "M", "did, sc or sdid.", 0, 0},
+        {"placebo", OPTION_FLAG, &e.wants_placebo, NULL,
+         "Each other unit as if it had been treated: rank and error.", 0, 0},
+        {"plot", OPTION_TEXT, &e.plot, "DIR",
+         "Draw panel.png into this folder (needs gnuplot).", 0, 0},
+        {"json", OPTION_FLAG, &e.is_json, NULL, "Print JSON.", 0, 0},
+        {0},
+    };
+    const struct command_usage usage = {
+        .synopsis =
+            "estimate panel --data F.csv --unit COL --time COL --outcome COL --treated "
+            "UNIT --from T --method M [OPTIONS]",
+        .summary =
+            "What happened to one unit when it was treated, beside others that were "
+            "not: difference in differences, synthetic control, or both.",
+        .options = options,
+    };
+    const char *positionals[1];
+    int code = options_parse(&usage, argc, argv, positionals);
+    struct err err = {0};
+    enum status rc;
+
+    if (code != OPTIONS_GO_ON)
+        return code;
+    if (!e.data || !e.unit || !e.time || !e.outcome || !e.treated_name || !e.from ||
+        !e.method_name)
+        return usage_wrong(&usage,
+                           "--data, --unit, --time, --outcome, --treated, --from and "
+                           "--method are needed");
+    rc = run(&e, &err);
+    free(e.unit_weights);
+    free(e.time_weights);
+    free(e.outcomes);
+    labels_free(&e.units);
+    labels_free(&e.times);
+    columns_close(e.columns);
+    return rc ? command_failed(&err) : EXIT_DONE;
+}
