@@ -140,6 +140,7 @@ bench: bench-programs
 	tests/bench/allocate_bench.py --build $(BUILD) --plot build/bench/plots
 	tests/bench/pacing_bench.py --program $(BIN) --plot build/bench/plots
 	tests/bench/allocate_files.py --program $(BIN)
+	tests/bench/edge_bench.py --program $(BIN)
 	tests/bench/decision_bench.py --build $(BUILD)
 
 #: make bench-programs  only what the programs of tests/bench need to run by hand
