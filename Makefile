@@ -31,7 +31,7 @@ say = @printf '%-5s %s\n' $(1) $@
 
 # Asked when the first recipe needs it, and once: pkg-config and what it knows may have come with
 # scripts/bootstrap a moment ago. Of the several OpenBLAS of Debian, ours is the serial one.
-PACKAGES := libmicrohttpd gnutls jansson sqlite3 libsodium libcurl openblas
+PACKAGES := libmicrohttpd gnutls nettle jansson sqlite3 libsodium libcurl openblas
 pkg = $(shell PKG_CONFIG_PATH=$$(echo /usr/lib/*/openblas-serial/pkgconfig):$$PKG_CONFIG_PATH \
 	pkg-config $(1) $(PACKAGES))
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(patsubst -I%,-isystem %,$(call pkg,--cflags)))$(PKG_CFLAGS)
@@ -132,7 +132,7 @@ run-fuzz: $(FUZZ)
 	@$(RUN_TESTS) $$(($(FUZZ_SECONDS) + 120)) $(fuzz_runs)
 
 #: make bench       scoring beside XGBoost and compiled C, allocation beside HiGHS, prices beside
-#:                  hindsight, decisions beside a bare HTTP server
+#:                  hindsight, durable decisions beside a bare HTTP server and others
 bench: bench-programs
 	tests/bench/score_bench.py --build $(BUILD) --plot build/bench/plots
 	@for program in $(filter-out %/bench_allocate,$(filter $(BUILD)/tests/bench/bench_%,$(BENCH))); do \
@@ -140,10 +140,11 @@ bench: bench-programs
 	tests/bench/allocate_bench.py --build $(BUILD) --plot build/bench/plots
 	tests/bench/pacing_bench.py --program $(BIN) --plot build/bench/plots
 	tests/bench/allocate_files.py --program $(BIN)
-	tests/bench/run_bench.sh $(BUILD)
+	tests/bench/edge_bench.py --program $(BIN)
+	tests/bench/decision_bench.py --build $(BUILD)
 
 #: make bench-programs  only what the programs of tests/bench need to run by hand
-bench-programs: $(BIN) $(BENCH) | bootstrap-demo bootstrap-test bootstrap-bench
+bench-programs: $(BIN) $(BENCH) $(PRELOAD) | bootstrap-demo bootstrap-test bootstrap-bench
 
 #: make lint        layout, static analysis, shell scripts, layers
 lint: | bootstrap bootstrap-lint
