@@ -66,6 +66,17 @@ static void look(struct race *race)
     }
 }
 
+/* Only servers, which are of the last kind, stay; a demo comes to its end. */
+static bool is_on(const struct race *race, int kind_count, int left_count)
+{
+    if (race->alive_count > left_count)
+        return true;
+    for (int i = 0; i < RACER_COUNT; i++)
+        if (race->racers[i] > 0 && i % kind_count != kind_count - 1)
+            return true;
+    return false;
+}
+
 /* Start all, and wait until at most so many are left. */
 static void run(struct race *race, const char *const *const *arguments, int kind_count,
                 int left_count)
@@ -76,7 +87,7 @@ static void run(struct race *race, const char *const *const *arguments, int kind
         assert_true(race->racers[i] > 0);
         race->alive_count++;
     }
-    for (int ms = 0; race->alive_count > left_count && ms < RACE_MS_MAX; ms += 10) {
+    for (int ms = 0; is_on(race, kind_count, left_count) && ms < RACE_MS_MAX; ms += 10) {
         look(race);
         sleep_ms(10);
     }
