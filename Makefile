@@ -81,7 +81,7 @@ RUN_TESTS := scripts/run-tests -j $(TEST_JOBS) -t
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all help bootstrap bootstrap-demo bootstrap-test bootstrap-bench bootstrap-lint demo test day torture unit run-tests \
+.PHONY: all help mutants bootstrap bootstrap-demo bootstrap-test bootstrap-bench bootstrap-lint demo test day torture unit run-tests \
 	run-tsan run-asan check-asan check-tsan fuzz run-fuzz bench bench-programs lint analyze tidy format install clean FORCE
 
 #: make             build build/release/redress (missing Debian packages are installed first)
@@ -107,6 +107,10 @@ torture: $(TORTURE)
 	@mkdir -p build/torture && rm -f build/torture/report.tsv
 	@TORTURE=1 TORTURE_REPORT=build/torture/report.tsv scripts/run-tests -j 1 -t 7200 $(TORTURE)
 	@sort build/torture/report.tsv | awk -F '\t' '{ printf "%-28s %-48s %12d\n", $$1, $$2, $$3 }'
+
+#: make mutants     bugs planted one by one (tests/mutants), each to be caught by the test it names
+mutants: | bootstrap-test
+	@tests/mutants/run
 
 #: make day         half an hour: a day of cases at 50 times its speed through the program
 day: $(BUILD)/tests/integration/test_day
