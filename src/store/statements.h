@@ -148,8 +148,10 @@
       "SELECT 1 FROM decisions WHERE order_id = ?1 AND issue = ?2"                       \
       " AND created_at_us >= ?3 AND status IN (0, 1) AND amount > 0 LIMIT 1")            \
     X(DECISION_EXPIRED, READ,                                                            \
-      "SELECT id FROM decisions WHERE status = 0 AND hold_expires_at_us <= ?1"           \
-      " ORDER BY hold_expires_at_us, number LIMIT ?2")                                   \
+      "SELECT id, hold_expires_at_us, number FROM decisions"                             \
+      " WHERE status = 0 AND hold_expires_at_us <= ?1"                                   \
+      " AND (hold_expires_at_us, number) > (?2, ?3)"                                     \
+      " ORDER BY hold_expires_at_us, number LIMIT ?4")                                   \
     X(DECISION_CHILD, READ, "SELECT 1 FROM decisions WHERE parent_id = ?1 LIMIT 1")      \
     X(CUSTOMER_EXISTS, READ, "SELECT 1 FROM decisions WHERE customer_id = ?1 LIMIT 1")   \
                                                                                          \

@@ -16,7 +16,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LONG_TEXT_BYTES = 6000, ENTRY_COUNT = 10500 };
+enum {
+    LONG_TEXT_BYTES = 6000,
+    ENTRY_COUNT = 10500,
+    HOLD_COUNT = 460,
+    HOLD_DAMAGED_COUNT = 450,
+};
+
+#define HOUR_US (3600 * SECOND_US)
 
 #define DECISION_ID "dec_00000000000000000000000001"
 
@@ -123,11 +130,13 @@ static void a_damaged_row_is_refused_when_it_is_read(void **state)
 
 /* --- the start ---------------------------------------------------------------------------------- */
 
+static const struct clock *clock_served = &system_clock;
+
 static enum status serve(struct fixture *f, bool has_keepers, struct service **service)
 {
     const struct service_settings settings = {
         .folder = f->folder,
-        .clock = &system_clock,
+        .clock = clock_served,
         .build = "redress test",
         .reader_count = 1,
         .queue_capacity = 8,
@@ -245,6 +254,72 @@ static void everything_is_looked_at_beside_the_service(void **state)
     fixture_close(&f);
 }
 
+/* --- damage while it runs ------------------------------------------------------------------------ */
+
+static _Atomic int64_t ahead_us;
+
+static int64_t wall_ahead(void *context)
+{
+    (void)context;
+    return clock_wall_us(&system_clock) + ahead_us;
+}
+
+static int64_t monotonic(void *context)
+{
+    (void)context;
+    return clock_monotonic_us(&system_clock);
+}
+
+/* Holds of 1 each that end in an hour. */
+static void hold_some(struct fixture *f, int count)
+{
+    struct budget budget = budget_of("bud_all", 1000);
+
+    fixture_open(f);
+    assert_ok(f, store_begin(f->store, &f->err));
+    assert_ok(f, budget_open(f->store, &budget, &f->err));
+    for (int i = 0; i < count; i++) {
+        char id[ID_BYTES];
+        struct decision_row row;
+
+        snprintf(id, sizeof id, "dec_%d", i);
+        row = decision_of(id);
+        row.amount = row.goodwill = 1;
+        row.hold_expires_at_us = clock_wall_us(&system_clock) + HOUR_US + i;
+        assert_ok(f, decision_insert(f->store, &row, &f->err));
+        assert_ok(f, budget_move(f->store, &budget, ENTRY_HOLD, 1, row.id, &f->err));
+    }
+    assert_ok(f, store_commit(f->store, &f->err));
+    store_close(f->store);
+    f->store = NULL;
+}
+
+/* More of them than are ended at a time, before those that are whole. */
+static void damaged_holds_stop_the_end_of_no_other(void **state)
+{
+    static const struct clock ahead = {wall_ahead, monotonic, NULL};
+    struct service *service = NULL;
+    struct budget budget = {0};
+    struct fixture f;
+
+    (void)state;
+    hold_some(&f, HOLD_COUNT);
+    clock_served = &ahead;
+    assert_ok(&f, serve(&f, true, &service));
+    tamper(f.path, "UPDATE decisions SET case_id = 'other' WHERE number <= 450");
+    assert_ok(&f, store_open(f.path, STORE_READER, &f.store, NULL, &f.err));
+    ahead_us = 2 * HOUR_US;
+    for (int i = 0; i < 1000 && budget.held != HOLD_DAMAGED_COUNT; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        assert_ok(&f, budget_find(f.store, "bud_all", &budget, &f.err));
+    }
+    assert_int_equal(budget.held, HOLD_DAMAGED_COUNT);
+    service_close(service);
+    clock_served = &system_clock;
+    ahead_us = 0;
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +328,7 @@ int main(void)
         cmocka_unit_test(a_folder_has_one_process_at_a_time),
         cmocka_unit_test(a_start_looks_at_a_bounded_part),
         cmocka_unit_test(everything_is_looked_at_beside_the_service),
+        cmocka_unit_test(damaged_holds_stop_the_end_of_no_other),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
