@@ -222,6 +222,9 @@ TRUE_STACK := $(if $(filter asan,$(VARIANT)),--param asan-use-after-return=0)
 $(BUILD)/src/infer/%.o: DEFINES = $(TRUE_STACK)
 
 $(LIB_OBJ) $(BUILD)/src/app/main.o: CFLAGS_ALL += $(COUNTED)
+
+# As written where branches decide; loops over numbers would take minutes.
+$(BUILD)/src/infer/%.o $(BUILD)/src/optimize/%.o $(BUILD)/src/learn/%.o: OPT_coverage = -O1 -g
 $(TEST_OBJ): DEFINES = -Itests $(TRUE_STACK) -DPRELOAD_FOLDER='"$(BUILD)/tests/preload"'
 $(TEST_OBJ): | bootstrap-test
 ifeq ($(VARIANT),fuzz)
