@@ -31,7 +31,7 @@ say = @printf '%-5s %s\n' $(1) $@
 
 # Asked when the first recipe needs it, and once: pkg-config and what it knows may have come with
 # scripts/bootstrap a moment ago. Of the several OpenBLAS of Debian, ours is the serial one.
-PACKAGES := libmicrohttpd gnutls jansson sqlite3 libsodium libcurl glib-2.0 openblas
+PACKAGES := libmicrohttpd gnutls nettle jansson sqlite3 libsodium libcurl openblas
 pkg = $(shell PKG_CONFIG_PATH=$$(echo /usr/lib/*/openblas-serial/pkgconfig):$$PKG_CONFIG_PATH \
 	pkg-config $(1) $(PACKAGES))
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(patsubst -I%,-isystem %,$(call pkg,--cflags)))$(PKG_CFLAGS)
@@ -81,7 +81,7 @@ RUN_TESTS := scripts/run-tests -j $(TEST_JOBS) -t
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all help bootstrap bootstrap-demo bootstrap-test bootstrap-bench bootstrap-lint demo test day torture unit run-tests \
+.PHONY: all help mutants bootstrap bootstrap-demo bootstrap-test bootstrap-bench bootstrap-lint demo test day torture unit run-tests \
 	run-tsan run-asan check-asan check-tsan fuzz run-fuzz bench bench-programs lint analyze tidy format install clean FORCE
 
 #: make             build build/release/redress (missing Debian packages are installed first)
@@ -108,6 +108,10 @@ torture: $(TORTURE)
 	@TORTURE=1 TORTURE_REPORT=build/torture/report.tsv scripts/run-tests -j 1 -t 7200 $(TORTURE)
 	@sort build/torture/report.tsv | awk -F '\t' '{ printf "%-28s %-48s %12d\n", $$1, $$2, $$3 }'
 
+#: make mutants     bugs planted one by one (tests/mutants), each to be caught by the test it names
+mutants: | bootstrap-test
+	@tests/mutants/run
+
 #: make day         half an hour: a day of cases at 50 times its speed through the program
 day: $(BUILD)/tests/integration/test_day
 	DAY_SPEED=50 DAY_CASES=20000 $<
@@ -132,7 +136,7 @@ run-fuzz: $(FUZZ)
 	@$(RUN_TESTS) $$(($(FUZZ_SECONDS) + 120)) $(fuzz_runs)
 
 #: make bench       scoring beside XGBoost and compiled C, allocation beside HiGHS, prices beside
-#:                  hindsight, decisions beside a bare HTTP server
+#:                  hindsight, durable decisions beside a bare HTTP server and others
 bench: bench-programs
 	tests/bench/score_bench.py --build $(BUILD) --plot build/bench/plots
 	@for program in $(filter-out %/bench_allocate,$(filter $(BUILD)/tests/bench/bench_%,$(BENCH))); do \
@@ -140,10 +144,11 @@ bench: bench-programs
 	tests/bench/allocate_bench.py --build $(BUILD) --plot build/bench/plots
 	tests/bench/pacing_bench.py --program $(BIN) --plot build/bench/plots
 	tests/bench/allocate_files.py --program $(BIN)
-	tests/bench/run_bench.sh $(BUILD)
+	tests/bench/edge_bench.py --program $(BIN)
+	tests/bench/decision_bench.py --build $(BUILD)
 
 #: make bench-programs  only what the programs of tests/bench need to run by hand
-bench-programs: $(BIN) $(BENCH) | bootstrap-demo bootstrap-test bootstrap-bench
+bench-programs: $(BIN) $(BENCH) $(PRELOAD) | bootstrap-demo bootstrap-test bootstrap-bench
 
 #: make lint        layout, static analysis, shell scripts, layers
 lint: | bootstrap bootstrap-lint
@@ -232,6 +237,10 @@ $(INTEGRATION) $(TORTURE): | $(BIN) $(PRELOAD)
 $(UNIT) $(INTEGRATION) $(TORTURE): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
+
+# Memory that fails when a test says so.
+$(BUILD)/tests/unit/test_memory_faults: LDFLAGS_ALL += $(foreach name,malloc calloc realloc \
+	reallocarray aligned_alloc strdup,-Wl$(comma)--wrap=$(name))
 
 # It stands for the API of the library.
 $(BUILD)/tests/unit/test_server $(BUILD)/tests/unit/test_server_life $(BUILD)/tests/unit/test_server_edge: \

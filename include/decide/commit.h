@@ -62,7 +62,9 @@ enum status committer_submit(struct committer *committer, struct job *job,
 /* Submit and wait. For tools and background threads. */
 enum status committer_run(struct committer *committer, struct job *job);
 
-/* The store failed in a way that only a restart mends: nothing is acknowledged any more. */
+/* The store failed in a way that only a restart mends: nothing is acknowledged any more.
+ * committer_fail is for whoever else writes to its files and finds out. */
+void committer_fail(struct committer *committer);
 bool committer_has_failed(const struct committer *committer);
 
 struct commit_stats {

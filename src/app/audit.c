@@ -1,11 +1,15 @@
 /* audit.c - redress audit: the hash chains verified, and where they end. */
 #include "app/care.h"
 #include "app/commands.h"
+#include "base/file.h"
+#include "json/tree.h"
 
-#include <jansson.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { HEAD_BYTES_MAX = 64 << 10 };
 
 /* --- a head that was kept --------------------------------------------------------------------- */
 
@@ -28,16 +32,21 @@ static enum status heads_read(const char *path, struct store_heads *heads,
                               struct err *err)
 {
     json_error_t error;
-    json_t *root = strcmp(path, "-") == 0
-                       ? json_loadf(stdin, JSON_REJECT_DUPLICATES, &error)
-                       : json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-    const json_t *chains = json_object_get(root, "chains");
-    enum status rc = STATUS_OK;
+    json_t *root = NULL;
+    const json_t *chains;
+    char *text;
+    size_t bytes;
+    enum status rc = file_read(path, HEAD_BYTES_MAX, &text, &bytes, err);
 
-    if (!root)
+    if (rc)
+        return rc;
+    rc = json_tree_read(text, bytes, JSON_REJECT_DUPLICATES, &root, &error, err);
+    free(text);
+    chains = json_object_get(root, "chains");
+    if (rc == STATUS_MALFORMED)
         rc = err_set(err, STATUS_INVALID, "%s: %s", path, error.text);
-    else if (!chain_read(chains, "entries", &heads->entries) ||
-             !chain_read(chains, "audit", &heads->audit))
+    else if (!rc && (!chain_read(chains, "entries", &heads->entries) ||
+                     !chain_read(chains, "audit", &heads->audit)))
         rc = err_set(err, STATUS_INVALID,
                      "%s: this is not what 'redress audit head' writes", path);
     json_decref(root);

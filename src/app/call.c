@@ -1,5 +1,6 @@
 /* call.c - from a command line to a request and back to what people read. */
 #include "app/call.h"
+#include "json/tree.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -13,10 +14,15 @@
 static enum status reply_read(const struct client_reply *reply, json_t **root,
                               struct err *err)
 {
-    *root = json_loadb(reply->body, reply->bytes, JSON_DECODE_ANY, NULL);
-    if (!*root && reply->bytes > 0)
+    enum status rc;
+
+    *root = NULL;
+    if (reply->bytes == 0)
+        return STATUS_OK;
+    rc = json_tree_read(reply->body, reply->bytes, JSON_DECODE_ANY, root, NULL, err);
+    if (rc == STATUS_MALFORMED)
         return err_set(err, STATUS_MALFORMED, "the reply is not JSON");
-    return STATUS_OK;
+    return rc;
 }
 
 enum status call_json(struct client *client, const struct client_request *request,
@@ -83,11 +89,11 @@ enum status call_send(struct call *call, struct err *err)
 {
     struct client_request request = call->request;
     struct client_reply reply;
-    char *body = call->body ? json_dumps(call->body, JSON_COMPACT) : NULL;
+    char *body = NULL;
     enum status rc = call_open(call, err);
 
-    if (!rc && call->body && !body)
-        rc = err_set(err, STATUS_EXHAUSTED, "no memory for the request");
+    if (!rc && call->body)
+        rc = json_tree_write(call->body, JSON_COMPACT, &body, err);
     if (body)
         request.body = text_of(body);
     if (!rc)

@@ -4,10 +4,10 @@
 #include "app/control.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "json/tree.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +26,7 @@ enum {
 struct client {
     struct wire *wire;
     struct local *local;
+    bool has_created;
 };
 
 const char *client_folder(const struct client_settings *settings)
@@ -152,10 +153,12 @@ static void add_faults(struct err *err, const json_t *faults)
 enum status client_problem(int http_status, const char *body, size_t bytes,
                            struct err *err)
 {
-    json_t *problem = json_loadb(body, bytes, 0, NULL);
+    json_t *problem;
     char title[120], detail[400], code[48];
     enum status status = status_of_http(http_status);
 
+    if (json_tree_read(body, bytes, 0, &problem, NULL, NULL) == STATUS_EXHAUSTED)
+        return err_set(err, STATUS_EXHAUSTED, "no memory to read the reply");
     member_text(problem, "title", title, sizeof title);
     member_text(problem, "detail", detail, sizeof detail);
     member_text(problem, "code", code, sizeof code);
@@ -188,6 +191,9 @@ enum status client_call(struct client *client, const struct client_request *requ
     enum status rc;
 
     *reply = (struct client_reply){0};
+    /* Its body may have been built as a tree. */
+    if (json_tree_lack_count() > 0)
+        return err_set(err, STATUS_EXHAUSTED, "no memory for the request");
     rc = client->wire ? wire_call(client->wire, request, reply, err)
                       : local_call(client->local, request, reply, err);
     if (!rc && (reply->status < 200 || reply->status > 299))
@@ -311,12 +317,11 @@ static enum status open_folder(struct client *client,
                                const struct client_settings *settings, struct err *err)
 {
     const char *folder = client_folder(settings);
-    bool was_created = false;
     enum status rc = settings->may_create ? STATUS_OK : folder_check(folder, err);
 
     for (int waited_ms = 0; !rc; waited_ms += OPEN_POLL_MS) {
-        rc = local_open(folder, &client->local, &was_created, err);
-        if (!rc && was_created && !settings->is_quiet)
+        rc = local_open(folder, &client->local, &client->has_created, err);
+        if (!rc && client->has_created && !settings->is_quiet)
             print_line(stderr, "redress: made the data folder '%s'", folder);
         if (!rc || strcmp(err->code, "folder_in_use") != 0)
             return rc;
@@ -351,6 +356,11 @@ enum status client_open(const struct client_settings *settings, struct client **
     }
     *client = opened;
     return STATUS_OK;
+}
+
+bool client_has_created(const struct client *client)
+{
+    return client->has_created;
 }
 
 void client_close(struct client *client)

@@ -1,8 +1,8 @@
 #include "app/control.h"
 
 #include "base/file.h"
+#include "json/tree.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,17 +18,17 @@ static void control_path(const char *folder, const char *name, char path[PATH_BY
 enum status control_write(const char *folder, const struct control *control,
                           struct err *err)
 {
-    char path[PATH_BYTES], *text;
+    char path[PATH_BYTES], *text = NULL;
     json_t *root =
         json_pack("{s:s, s:s, s:s, s:I}", "listen", control->listen, "tls_pin",
                   control->tls_pin, "key", control->key, "pid", (json_int_t)control->pid);
     enum status rc;
 
     control_path(folder, "control.json", path);
-    text = root ? json_dumps(root, 0) : NULL;
+    rc = json_tree_write(root, 0, &text, err);
     json_decref(root);
-    if (!text)
-        return err_set(err, STATUS_EXHAUSTED, "no memory for '%s'", path);
+    if (rc)
+        return err_wrap(err, "'%s'", path);
     rc = file_write(path, text, strlen(text), 0600, err);
     explicit_bzero(text, strlen(text));
     free(text);
@@ -71,8 +71,12 @@ enum status control_read(const char *folder, struct control *control, struct err
     rc = file_read(path, CONTROL_BYTES_MAX, &text, &bytes, err);
     if (rc)
         return rc;
-    root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, NULL);
+    if (json_tree_read(text, bytes, JSON_REJECT_DUPLICATES, &root, NULL, NULL) ==
+        STATUS_EXHAUSTED)
+        rc = err_set(err, STATUS_EXHAUSTED, "no memory to read '%s'", path);
     free(text);
+    if (rc)
+        return rc;
     if (json_unpack(root, "{s:s, s?s, s:s, s:I}", "listen", &listen, "tls_pin", &pin,
                     "key", &key, "pid", &pid) != 0 ||
         !text_copy(text_of(pin), control->tls_pin, sizeof control->tls_pin) ||

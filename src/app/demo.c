@@ -7,6 +7,7 @@
 #include "app/settings.h"
 #include "base/file.h"
 #include "http/server.h"
+#include "json/tree.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -65,6 +66,13 @@ static const char *const candidates[] = {
 
 /* --- the folder ------------------------------------------------------------------------------- */
 
+static enum status refuse_used(const char *folder, struct err *err)
+{
+    return err_code(err, STATUS_CONFLICT, "folder_not_empty",
+                    "'%s' is not empty: name a new folder, or remove this one first",
+                    folder);
+}
+
 static enum status check_empty(const char *folder, struct err *err)
 {
     DIR *entries = opendir(folder);
@@ -80,9 +88,7 @@ static enum status check_empty(const char *folder, struct err *err)
         is_empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
     closedir(entries);
     if (!is_empty)
-        return err_code(err, STATUS_CONFLICT, "folder_not_empty",
-                        "'%s' is not empty: name a new folder, or remove this one first",
-                        folder);
+        return refuse_used(folder, err);
     return STATUS_OK;
 }
 
@@ -222,17 +228,17 @@ static enum status make_policy(struct client *client, struct err *err)
 static enum status make_budgets(struct client *client, struct err *err)
 {
     struct text text = sample_find("config/demo-budgets.json");
-    json_t *budgets = json_loadb(text.at, text.bytes, 0, NULL), *budget, *reply;
-    enum status rc = STATUS_OK;
+    json_t *budgets, *budget, *reply;
+    enum status rc = json_tree_read(text.at, text.bytes, 0, &budgets, NULL, err);
     size_t i;
 
     json_array_foreach(budgets, i, budget)
     {
-        char *body = json_dumps(budget, JSON_COMPACT);
+        char *body = NULL;
 
         reply = NULL;
-        if (!rc && !body)
-            rc = err_set(err, STATUS_EXHAUSTED, "no memory");
+        if (!rc)
+            rc = json_tree_write(budget, JSON_COMPACT, &body, err);
         if (!rc)
             rc = call(client, "POST", "/v1/budgets", text_of(body), &reply, err);
         json_decref(reply);
@@ -256,10 +262,10 @@ static enum status make_key(struct client *client, const struct demo_role *role,
         at += bytes;
     }
     request = json_pack("{s:s, s:o}", "name", role->name, "scopes", scopes);
-    body = json_dumps(request, JSON_COMPACT);
+    rc = json_tree_write(request, JSON_COMPACT, &body, err);
     json_decref(request);
-    if (!body)
-        return err_set(err, STATUS_EXHAUSTED, "no memory");
+    if (rc)
+        return rc;
     rc = call(client, "POST", "/v1/api-keys", text_of(body), &reply, err);
     free(body);
     if (!rc)
@@ -310,8 +316,7 @@ static enum status choose_case(struct client *client, json_t **chosen, struct er
     }
     if (!best)
         return err_set(err, STATUS_CORRUPT, "none of the sample cases earns a credit");
-    *chosen = json_loads(best, 0, NULL);
-    return *chosen ? STATUS_OK : err_set(err, STATUS_EXHAUSTED, "no memory");
+    return json_tree_read(best, strlen(best), 0, chosen, NULL, err);
 }
 
 static enum status make_all(struct client *client, json_t *demo, struct err *err)
@@ -339,12 +344,12 @@ static enum status make_all(struct client *client, json_t *demo, struct err *err
 
 static enum status write_demo(const char *folder, const json_t *demo, struct err *err)
 {
-    char *text = json_dumps(demo, JSON_INDENT(2) | JSON_REAL_PRECISION(15)),
-         path[PATH_BYTES];
-    enum status rc;
+    char path[PATH_BYTES], *text;
+    enum status rc =
+        json_tree_write(demo, JSON_INDENT(2) | JSON_REAL_PRECISION(15), &text, err);
 
-    if (!text)
-        return err_set(err, STATUS_EXHAUSTED, "no memory");
+    if (rc)
+        return rc;
     snprintf(path, sizeof path, "%s/demo.json", folder);
     rc = file_write(path, text, strlen(text), 0600, err);
     explicit_bzero(text, strlen(text));
@@ -352,6 +357,7 @@ static enum status write_demo(const char *folder, const json_t *demo, struct err
     return rc;
 }
 
+/* Somebody else may have begun since the folder was found empty: what is theirs stays. */
 static enum status make_demo(const char *folder, const char *listen, struct err *err)
 {
     const struct client_settings settings = {
@@ -359,14 +365,18 @@ static enum status make_demo(const char *folder, const char *listen, struct err 
     json_t *demo = json_pack("{s:s}", "listen", listen);
     struct client *client = NULL;
     enum status rc = client_open(&settings, &client, err);
+    bool is_ours = !rc && client_has_created(client);
 
+    if (!rc && !is_ours)
+        rc = refuse_used(folder, err);
     if (!rc)
         rc = make_all(client, demo, err);
-    client_close(client);
     if (!rc)
         rc = write_demo(folder, demo, err);
-    if (rc)
+    /* While it is still ours alone. */
+    if (rc && is_ours)
         remove_made(folder);
+    client_close(client);
     json_decref(demo);
     return rc;
 }

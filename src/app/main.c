@@ -1,5 +1,7 @@
 /* main.c - the program: one table of commands. */
 #include "app/commands.h"
+#include "json/tree.h"
+#include "json/tree.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +34,10 @@ static const char summary[] =
 /* What was printed counts only when it arrived. */
 static int finish(int code)
 {
+    if (code == EXIT_DONE && json_tree_lack_count() > 0) {
+        fputs("redress: out of memory: what was printed may not be whole\n", stderr);
+        return EXIT_REFUSED;
+    }
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;
     perror("redress: standard output");
@@ -42,6 +48,7 @@ int main(int argc, char **argv)
 {
     static char version[] = "version";
 
+    json_tree_prepare();
     if (argc > 1 && strcmp(argv[1], "--version") == 0)
         argv[1] = version;
     return finish(command_dispatch(NULL, summary, commands, argc, argv));

@@ -4,6 +4,7 @@
 #include "app/json_diff.h"
 #include "app/print.h"
 #include "base/file.h"
+#include "json/tree.h"
 #include "policy/policy.h"
 
 #include <limits.h>
@@ -136,11 +137,13 @@ static enum status load(const char *path, json_t **document, struct err *err)
 
     if (rc)
         return rc;
-    *document = json_loadb(content, bytes, JSON_REJECT_DUPLICATES, &error);
+    rc = json_tree_read(content, bytes, JSON_REJECT_DUPLICATES, document, &error, err);
     free(content);
-    if (!*document)
+    if (rc == STATUS_MALFORMED)
         return err_set(err, STATUS_MALFORMED, "'%s', line %d: %s", path, error.line,
                        error.text);
+    if (rc)
+        return rc;
     strip(*document);
     return STATUS_OK;
 }

@@ -4,11 +4,11 @@
 #include "base/pointer.h"
 #include "base/text.h"
 #include "http/server.h"
+#include "json/tree.h"
 
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
-#include <jansson.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -208,11 +208,13 @@ static enum status put_file(struct settings *settings, const char *path, struct 
 
     if (rc)
         return rc;
-    root = json_loadb(content, bytes, JSON_REJECT_DUPLICATES, &error);
+    rc = json_tree_read(content, bytes, JSON_REJECT_DUPLICATES, &root, &error, err);
     free(content);
-    if (!root)
+    if (rc == STATUS_MALFORMED)
         return err_set(err, STATUS_MALFORMED, "'%s', line %d: %s", path, error.line,
                        error.text);
+    if (rc)
+        return rc;
     if (!json_is_object(root))
         rc = err_set(err, STATUS_MALFORMED, "'%s' does not hold a JSON object", path);
     json_object_foreach(root, name, value)

@@ -1,17 +1,21 @@
-/* zone.c - where calendar periods begin, by the offsets that GLib's GTimeZone knows. */
+/* zone.c - where calendar periods begin, by the offsets of the machine's tz database. */
 #include "base/zone.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "civil.h"
+#include "zone_table.h"
 
 #include <assert.h>
-#include <glib.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
-enum { ZONE_NAME_BYTES = 64 };
+enum { ZONE_NAME_BYTES = 64, ZONE_FILE_BYTES_MAX = 1 << 20 };
 
 static const char *const period_names[] = {[PERIOD_DAY] = "day",
                                            [PERIOD_WEEK] = "week",
@@ -20,7 +24,7 @@ static const char *const period_names[] = {[PERIOD_DAY] = "day",
 
 struct zone {
     struct zone *next;
-    GTimeZone *offsets;
+    struct zone_table table;
     char name[ZONE_NAME_BYTES];
 };
 
@@ -44,8 +48,8 @@ bool period_from_name(const char *name, enum period *period)
     return false;
 }
 
-/* Words of letters, digits, '_', '+' and '-', parted by '/'. GLib would also take paths,
- * offsets and rules. The copies below right/ count leap seconds, unlike every clock. */
+/* Words of letters, digits, '_', '+' and '-', parted by '/': nothing that leads out of
+ * the database. The copies below right/ count leap seconds, unlike every clock. */
 static bool is_plain_name(const char *zone)
 {
     bool starts_word = true;
@@ -54,78 +58,98 @@ static bool is_plain_name(const char *zone)
         strncmp(zone, "posix/", 6) == 0)
         return false;
     for (const char *at = zone; *at; at++) {
-        if (starts_word ? !g_ascii_isalpha(*at)
-                        : !g_ascii_isalnum(*at) && !strchr("_+-/", *at))
+        bool is_letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z');
+
+        if (!is_letter && (starts_word || !strchr("0123456789_+-/", *at)))
             return false;
         starts_word = *at == '/';
     }
     return !starts_word;
 }
 
-static bool has_zone_file(const char *zone)
+static enum status refuse(const char *name, struct err *err)
+{
+    return err_set(err, STATUS_INVALID, "'%.64s' is not a time zone", name);
+}
+
+/* A file of the database. Only what is surely none of them is refused as a name. */
+static enum status read_zone(const char *name, struct zone_table *table, struct err *err)
 {
     const char *folder = getenv("TZDIR");
-    char path[4096], magic[4] = "";
-    FILE *file;
+    char path[4096], *content;
+    struct stat info;
+    size_t bytes;
+    enum status rc;
 
-    snprintf(path, sizeof path, "%s/%s", folder ? folder : "/usr/share/zoneinfo", zone);
-    file = fopen(path, "re");
-    if (!file)
-        return false;
-    bool is_zone = fread(magic, 1, sizeof magic, file) == sizeof magic &&
-                   memcmp(magic, "TZif", 4) == 0;
-    fclose(file);
-    return is_zone;
+    snprintf(path, sizeof path, "%s/%s", folder ? folder : "/usr/share/zoneinfo", name);
+    if (stat(path, &info) != 0) {
+        if (errno == ENOENT || errno == ENOTDIR)
+            return refuse(name, err);
+        return err_set(err, STATUS_IO, "cannot look for '%s': %s", path, strerror(errno));
+    }
+    if (!S_ISREG(info.st_mode))
+        return refuse(name, err);
+    rc = file_read(path, ZONE_FILE_BYTES_MAX, &content, &bytes, err);
+    if (rc)
+        return rc;
+    rc = zone_table_read((struct text){content, bytes}, table, err);
+    free(content);
+    return rc == STATUS_INVALID ? refuse(name, err) : rc;
 }
 
-/* UTC needs no database. */
-static struct zone *load_zone(const char *name)
+static enum status load_zone(const char *name, struct zone **loaded, struct err *err)
 {
     struct zone *zone;
+    enum status rc = STATUS_OK;
 
-    if (!is_plain_name(name) || (strcmp(name, "UTC") != 0 && !has_zone_file(name)))
-        return NULL;
+    if (!is_plain_name(name))
+        return refuse(name, err);
     zone = calloc(1, sizeof *zone);
     if (!zone)
-        return NULL;
-    zone->offsets = g_time_zone_new_identifier(name);
-    if (!zone->offsets) {
-        free(zone);
-        return NULL;
-    }
+        return err_set(err, STATUS_EXHAUSTED, "no memory for a time zone");
     snprintf(zone->name, sizeof zone->name, "%s", name);
-    return zone;
+    /* UTC needs no database. */
+    if (strcmp(name, "UTC") == 0)
+        zone->table.has_rule = true;
+    else
+        rc = read_zone(name, &zone->table, err);
+    if (rc)
+        free(zone);
+    else
+        *loaded = zone;
+    return rc;
 }
 
-static struct zone *find_zone(const char *name)
+static enum status find_zone(const char *name, struct zone **found, struct err *err)
 {
     struct zone *zone;
+    enum status rc = STATUS_OK;
 
     pthread_mutex_lock(&zones_lock);
     for (zone = zones; zone && strcmp(zone->name, name) != 0; zone = zone->next)
         ;
     if (!zone) {
-        zone = load_zone(name);
-        if (zone) {
+        rc = load_zone(name, &zone, err);
+        if (!rc) {
             zone->next = zones;
             zones = zone;
         }
     }
     pthread_mutex_unlock(&zones_lock);
-    return zone;
+    *found = zone;
+    return rc;
 }
 
-bool zone_exists(const char *zone)
+enum status zone_check(const char *zone, struct err *err)
 {
-    return find_zone(zone) != NULL;
+    struct zone *found;
+
+    return find_zone(zone, &found, err);
 }
 
-/* Seconds east of UTC at a moment given in seconds UTC. */
 static int64_t offset_at(const struct zone *zone, int64_t utc)
 {
-    int interval = g_time_zone_find_interval(zone->offsets, G_TIME_TYPE_UNIVERSAL, utc);
-
-    return g_time_zone_get_offset(zone->offsets, interval);
+    return zone_table_offset(&zone->table, utc);
 }
 
 /* The first moment, in seconds UTC, at which local clocks show `local` (seconds since
@@ -172,11 +196,12 @@ static int64_t period_next_day(enum period period, int64_t first_day)
 enum status zone_period(const char *zone, enum period period, int64_t now_us,
                         int64_t *starts_us, int64_t *ends_us, struct err *err)
 {
-    const struct zone *found = find_zone(zone);
     int64_t now = floor_divide(now_us, SECOND_US);
+    struct zone *found;
+    enum status rc = find_zone(zone, &found, err);
 
-    if (!found)
-        return err_set(err, STATUS_INVALID, "'%.64s' is not a time zone", zone);
+    if (rc)
+        return rc;
     if (period == PERIOD_TOTAL) {
         *starts_us = 0;
         *ends_us = INT64_MAX;

@@ -3,6 +3,7 @@
 #include "base/money.h"
 #include "decide/form.h"
 #include "decide/lists.h"
+#include "json/tree.h"
 #include "policy/case.h"
 
 #include <stdlib.h>
@@ -143,12 +144,13 @@ static bool copy_scope(const struct scope *scope, struct budget *said)
 static enum status read_scope(struct form *form, struct arena *arena, struct budget *said)
 {
     json_t *member = json_object_get(form->root, "scope");
-    char *text = json_dumps(member, JSON_COMPACT | JSON_ENCODE_ANY);
     struct scope scope;
-    enum status rc;
+    char *text;
+    enum status rc =
+        json_tree_write(member, JSON_COMPACT | JSON_ENCODE_ANY, &text, form->err);
 
-    if (!text)
-        return err_set(form->err, STATUS_EXHAUSTED, "no memory for a scope");
+    if (rc)
+        return rc;
     rc = scope_decode(text_of(text), "/scope", arena, &scope, form->err);
     free(text);
     if (rc == STATUS_INVALID)
@@ -170,13 +172,22 @@ static void read_period(struct form *form, struct budget *said)
                     "'period' must be day, week, month or total");
 }
 
-static void read_time_zone(struct form *form, struct budget *said)
+static enum status read_time_zone(struct form *form, struct budget *said)
 {
-    if (form_text(form, "time_zone", said->time_zone, sizeof said->time_zone) &&
-        !zone_exists(said->time_zone))
+    struct err why;
+    enum status rc;
+
+    if (!form_text(form, "time_zone", said->time_zone, sizeof said->time_zone))
+        return STATUS_OK;
+    err_clear(&why);
+    rc = zone_check(said->time_zone, &why);
+    if (rc == STATUS_INVALID)
         form_refuse(form, "time_zone", -1, "unknown_value",
                     "there is no time zone '%s': name one like America/Los_Angeles",
                     said->time_zone);
+    else if (rc)
+        *form->err = why;
+    return rc == STATUS_INVALID ? STATUS_OK : rc;
 }
 
 static void read_currency(struct form *form, struct budget *said)
@@ -211,6 +222,7 @@ static enum status read_budget(struct form *form, struct arena *arena,
                                struct budget_request *request)
 {
     struct budget *said = &request->said;
+    enum status rc;
 
     request->has_scope = form_has(form, "scope");
     request->has_period = form_has(form, "period");
@@ -221,7 +233,9 @@ static enum status read_budget(struct form *form, struct arena *arena,
     request->has_expected_cases = form_has(form, "expected_cases");
     read_id(form, said);
     read_period(form, said);
-    read_time_zone(form, said);
+    rc = read_time_zone(form, said);
+    if (rc)
+        return rc;
     form_int(form, "limit", 0, MONEY_MINOR_MAX, &said->limit);
     read_currency(form, said);
     read_pacing(form, said);

@@ -288,6 +288,11 @@ enum status committer_run(struct committer *committer, struct job *job)
     return job->status;
 }
 
+void committer_fail(struct committer *committer)
+{
+    atomic_store(&committer->has_failed, true);
+}
+
 bool committer_has_failed(const struct committer *committer)
 {
     return atomic_load(&committer->has_failed);

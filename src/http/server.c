@@ -12,6 +12,7 @@
 #include "http/call.h"
 #include "http/listen.h"
 #include "http/probe.h"
+#include "http/resume.h"
 #include "http/security.h"
 
 #include <assert.h>
@@ -25,6 +26,10 @@ enum {
     REPLY_BYTES_PER_S_MIN = 16 << 10, /* a client that reads more slowly is cut off */
     DRAIN_POLL_US = 10000,
 };
+
+/* When the library cannot allocate what it waits with, it forgets that a connection was resumed
+ * until the next event; after so long the connection is shut down, which is one. */
+#define RESUMED_US (3 * SECOND_US)
 
 struct server {
     struct service *service;
@@ -98,14 +103,19 @@ static void call_give(struct call *call)
 
 static enum MHD_Result send_reply(struct call *call)
 {
-    const struct server *server = call->server;
+    struct server *server = call->server;
 
     if (atomic_load(&server->is_draining) || watch_is_old(call->watch))
         call->must_close = true;
     watch_set(call->watch,
               server->deadline_us + (int64_t)call->exchange.reply.body.bytes * SECOND_US /
                                         REPLY_BYTES_PER_S_MIN);
-    return call_reply(call);
+    if (call_reply(call) == MHD_YES)
+        return MHD_YES;
+    /* What was done is done: asked again with the same key, it is answered. To be told nothing would
+     * be worse, since the library does not hang up before the connection's next event. */
+    call->exchange.reply = (struct reply){.status = 503};
+    return MHD_queue_response(call->connection, 503, server->no_memory);
 }
 
 /* Refused by its head: nothing that follows on this connection can be trusted. */
@@ -173,8 +183,9 @@ static bool begin(struct call *call, const char *target, const char *method,
                   const char *version)
 {
     enum head_fault fault = call_read_head(call, target, method, version);
-    struct err err = {0};
+    struct err err;
 
+    err_clear(&err);
     if (fault != HEAD_FAULT_NONE) {
         refuse_head(call, fault);
         return false;
@@ -198,18 +209,23 @@ static void on_defer(struct exchange *exchange)
     struct call *call = exchange->carrier;
 
     call->is_deferred = true;
+    resume_belongs_here(call);
     MHD_suspend_connection(call->connection);
 }
 
-/* On another thread. After the connection is resumed the call may be gone. */
+static void on_resumed(struct server *server)
+{
+    atomic_fetch_sub(&server->running_count, 1);
+}
+
+/* On another thread. */
 static void on_done(struct exchange *exchange)
 {
     struct call *call = exchange->carrier;
-    struct server *server = call->server;
 
     call->is_answered = true;
-    MHD_resume_connection(call->connection);
-    atomic_fetch_sub(&server->running_count, 1);
+    watch_set(call->watch, RESUMED_US);
+    resume(call, on_resumed);
 }
 
 /* The whole request is there. MHD_NO when the server closes. Counted before is_closing is looked at,
@@ -233,8 +249,10 @@ static enum MHD_Result run(struct call *call)
         return MHD_YES;
     }
     call->is_answered = true;
-    if (call->is_deferred)
+    if (call->is_deferred) {
+        watch_set(call->watch, RESUMED_US);
         MHD_resume_connection(call->connection);
+    }
     atomic_fetch_sub(&server->running_count, 1);
     return call->is_deferred ? MHD_YES : send_reply(call);
 }
@@ -262,6 +280,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     struct call *call = *request;
 
     if (call) {
+        resume_others(call, on_resumed);
         if (*piece_bytes > 0)
             return take_body(call, piece, piece_bytes);
         return call->is_answered ? send_reply(call) : run(call);
@@ -301,6 +320,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     (void)code;
     if (!call)
         return;
+    resume_others(call, on_resumed);
     if (call->exchange.reply.status != 0)
         exchange_log(&call->exchange);
     watch_rest(call->watch, server->idle_us + server->deadline_us);
@@ -351,27 +371,6 @@ static enum status listen_all(struct server *server,
     rc = listener_open(&server->main, &main, err);
     if (!rc && settings->health_listen)
         rc = probe_open(&server->probe, settings->health_listen, server->service, err);
-    return rc;
-}
-
-enum status server_address_check(const char *text, struct err *err)
-{
-    struct sockaddr_storage address;
-
-    return address_parse(text, &address, err);
-}
-
-enum status server_tls_check(const char *tls_cert, const char *tls_key, struct err *err)
-{
-    struct tls *tls = NULL;
-    enum status rc;
-
-    if (!tls_cert && !tls_key)
-        return STATUS_OK;
-    if (!tls_cert || !tls_key)
-        return err_set(err, STATUS_INVALID, "tls_cert and tls_key need each other");
-    rc = tls_open(tls_cert, tls_key, clock_wall_us(&system_clock), &tls, err);
-    tls_close(tls);
     return rc;
 }
 

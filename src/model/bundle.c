@@ -1,7 +1,7 @@
 /* bundle.c - building a bundle from its manifest and files. */
 #include "model/bundle.h"
 
-#include "model/manifest.h"
+#include "model/manifest_values.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -128,6 +128,7 @@ static void read_model(struct manifest *manifest, int component)
     char pointer[POINTER_BYTES];
     struct bundle_model model = {.file = name};
     struct err err;
+    enum status rc;
 
     pointer_of(pointer, "/components/%d/file", component);
     bundle->components[component].model = find_model(bundle, name);
@@ -138,7 +139,12 @@ static void read_model(struct manifest *manifest, int component)
         return;
     }
     err_clear(&err);
-    if (model_read(file->content.at, file->content.bytes, &model, &err)) {
+    rc = model_read(file->content.at, file->content.bytes, &model, &err);
+    if (rc == STATUS_EXHAUSTED) {
+        manifest_no_memory(manifest);
+        return;
+    }
+    if (rc) {
         manifest_fault(manifest, "bad_model", pointer, "%.60s: %.130s", name, err.text);
         return;
     }

@@ -2,8 +2,8 @@
 #include "model/bundle.h"
 
 #include "base/file.h"
+#include "json/tree.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -71,15 +71,16 @@ static enum status read_named_files(struct folder *folder, json_t *root, struct 
 static enum status read_folder(struct folder *folder, struct bundle **bundle,
                                struct err *err)
 {
-    json_error_t error;
     json_t *root = NULL;
     enum status rc = read_file(folder, "manifest.json", &folder->manifest,
                                &folder->manifest_bytes, err);
 
     if (!rc && folder->manifest_bytes <= BUNDLE_MANIFEST_BYTES_MAX)
-        root = json_loadb(folder->manifest, folder->manifest_bytes,
-                          JSON_REJECT_DUPLICATES, &error);
+        rc = json_tree_read(folder->manifest, folder->manifest_bytes,
+                            JSON_REJECT_DUPLICATES, &root, NULL, err);
     /* What is wrong with the manifest is said by the one who reads it for good. */
+    if (rc == STATUS_MALFORMED)
+        rc = STATUS_OK;
     if (root)
         rc = read_named_files(folder, root, err);
     if (!rc)

@@ -1,6 +1,7 @@
 /* manifest.c - reading a bundle's manifest, every fault with its place. */
 #include "model/manifest_values.h"
 
+#include "json/tree.h"
 #include "model/names.h"
 
 #include <stdlib.h>
@@ -9,13 +10,16 @@ enum status manifest_open(struct manifest *manifest, struct bundle *bundle,
                           struct err *err)
 {
     json_error_t error;
+    enum status rc;
 
     *manifest = (struct manifest){.bundle = bundle, .err = err};
-    manifest->root = json_loadb(bundle->manifest.at, bundle->manifest.bytes,
-                                JSON_REJECT_DUPLICATES, &error);
-    if (!manifest->root)
+    rc = json_tree_read(bundle->manifest.at, bundle->manifest.bytes,
+                        JSON_REJECT_DUPLICATES, &manifest->root, &error, err);
+    if (rc == STATUS_MALFORMED)
         return err_set(err, STATUS_MALFORMED, "manifest.json: line %d column %d: %s",
                        error.line, error.column, error.text);
+    if (rc)
+        return rc;
     if (!json_is_object(manifest->root))
         return err_set(err, STATUS_MALFORMED, "manifest.json: is not an object");
     return STATUS_OK;

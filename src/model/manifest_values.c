@@ -20,6 +20,9 @@ void manifest_fault(struct manifest *manifest, const char *code, const char *poi
     char detail[200];
     va_list arguments;
 
+    /* What is missing for want of memory is no fault of the manifest. */
+    if (manifest->status == STATUS_EXHAUSTED)
+        return;
     va_start(arguments, format);
     vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);

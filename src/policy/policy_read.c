@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/pointer.h"
+#include "json/tree.h"
 #include "model/bundle.h"
 #include "policy/chance_read.h"
 #include "policy/condition_read.h"
@@ -154,10 +155,11 @@ static void read_hold(struct document *document, const json_t *value, const char
 static void read_scope(struct document *document, const json_t *value,
                        const char *pointer, void *target)
 {
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-    enum status rc = STATUS_EXHAUSTED;
+    char *text;
+    enum status rc =
+        json_tree_write(value, JSON_COMPACT | JSON_ENCODE_ANY, &text, document->err);
 
-    if (text)
+    if (!rc)
         rc = scope_decode(text_of(text), pointer, document->arena, target, document->err);
     if (rc == STATUS_EXHAUSTED)
         document->is_full = true;
@@ -460,15 +462,14 @@ static void check_scope(struct document *document, struct policy *policy)
 static enum status parse(const char *text, size_t bytes, json_t **root, struct err *err)
 {
     json_error_t error;
+    enum status rc;
 
     if (bytes > POLICY_BYTES_MAX)
         return err_set(err, STATUS_TOO_LARGE, "a policy may have %d bytes",
                        POLICY_BYTES_MAX);
-    *root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
-    if (*root)
-        return STATUS_OK;
-    if (json_error_code(&error) == json_error_out_of_memory)
-        return err_set(err, STATUS_EXHAUSTED, "no memory for the policy");
+    rc = json_tree_read(text, bytes, JSON_REJECT_DUPLICATES, root, &error, err);
+    if (rc != STATUS_MALFORMED)
+        return rc;
     if (json_error_code(&error) == json_error_duplicate_key)
         return err_fault(err, "", "duplicate_field",
                          "a member is given twice at line %d, column %d", error.line,

@@ -3,7 +3,7 @@
 
 Runs redress simulate pacing for every profile, with 1 and with 20 budgets, over days of several sizes,
 and prints mean and worst regret beside the goals at the largest. --plot FOLDER draws regret over the
-size of the day. Exits with 1 when a budget was overspent or a goal is missed on average."""
+size of the day. With --exploration, what is missed is what exploring adds to the regret. Exits with 1 when a budget was overspent or a goal is missed on average."""
 import argparse
 import concurrent.futures
 import json
@@ -18,38 +18,55 @@ GOALS = {  # at 100,000 cases, % of the bound
     ("stationary", 1): 0.1, ("stationary", 20): 0.4, ("volume", 1): 0.4, ("volume", 20): 0.8,
     ("drift", 1): 0.4, ("drift", 20): 1.0, ("burst", 1): 3.0, ("burst", 20): 8.0,
 }
+GOAL_OF_EXPLORING = 0.3  # % of the bound, whatever the size
 COLORS = {"stationary": "#1b7837", "volume": "#2166ac", "drift": "#b8860b", "burst": "#b2182b"}
 
 
-def simulate(program, profile, budgets, cases, seed):
+def run(program, profile, budgets, cases, seed, *more):
     done = subprocess.run(
         [program, "simulate", "pacing", "--cases", str(cases), "--budgets", str(budgets),
-         "--profile", profile, "--seed", str(seed), "--json"], capture_output=True, text=True, check=True)
+         "--profile", profile, "--seed", str(seed), "--json", *more],
+        capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
+
+
+def simulate(options, *job):
+    report = run(options.program, *job)
+    if options.exploration:
+        exploring = run(options.program, *job, "--exploration", options.exploration)
+        exploring["regret"] -= report["regret"]
+        return exploring
+    return report
+
+
+def goal_of(options, profile, budgets, cases):
+    if options.exploration:
+        return GOAL_OF_EXPLORING
+    return GOALS[profile, budgets] if cases == 100000 else None
 
 
 def measure(options):
     jobs = [(profile, budgets, cases, seed) for cases in sorted(options.cases, reverse=True)
-            for profile in PROFILES for budgets in (1, 20)
+            for profile in options.profiles for budgets in options.budgets
             for seed in range(options.first_seed, options.first_seed + options.seeds)]
     groups = {}
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        reports = pool.map(lambda job: simulate(options.program, *job), jobs)
+        reports = pool.map(lambda job: simulate(options, *job), jobs)
         for number, ((profile, budgets, cases, _), report) in enumerate(zip(jobs, reports), 1):
             groups.setdefault((profile, budgets, cases), []).append(report)
             if sys.stderr.isatty():
                 print(f"\r{number} of {len(jobs)} days", end="", file=sys.stderr)
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
-    return [row(*key, reports) for key, reports in groups.items()]
+    return [row(options, *key, reports) for key, reports in groups.items()]
 
 
-def row(profile, budgets, cases, reports):
+def row(options, profile, budgets, cases, reports):
     regrets = [100 * report["regret"] for report in reports]
     return {
         "profile": profile, "budgets": budgets, "cases": cases, "seeds": len(reports),
         "regret": statistics.mean(regrets), "worst": max(regrets), "best": min(regrets),
-        "goal": GOALS[profile, budgets] if cases == 100000 else None,
+        "goal": goal_of(options, profile, budgets, cases),
         "overspend": max(report["overspend"] for report in reports),
         "clipped": 100 * statistics.mean(report["clipped"] for report in reports),
         "static": 100 * statistics.mean(report["static_price"]["regret"] for report in reports),
@@ -80,8 +97,8 @@ def text(rows):
 def plot(rows, folder):
     folder.mkdir(parents=True, exist_ok=True)
     data, curves = [], []
-    for profile in PROFILES:
-        for budgets in (1, 20):
+    for profile in dict.fromkeys(r["profile"] for r in rows):
+        for budgets in sorted({r["budgets"] for r in rows}):
             name = f"${profile}_{budgets}"
             points = sorted((r["cases"], r["regret"], r["best"], r["worst"]) for r in rows
                             if (r["profile"], r["budgets"]) == (profile, budgets))
@@ -108,6 +125,9 @@ def main():
     parser.add_argument("--program", default=str(ROOT / "build/release/redress"))
     parser.add_argument("--cases", type=lambda s: [int(n) for n in s.split(",")],
                         default=[1000, 10000, 100000])
+    parser.add_argument("--profiles", type=lambda s: s.split(","), default=PROFILES)
+    parser.add_argument("--budgets", type=lambda s: [int(n) for n in s.split(",")], default=[1, 20])
+    parser.add_argument("--exploration", metavar="JSON", help="as a policy has it")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)

@@ -297,51 +297,92 @@ static bool is_ready(const struct live_server *server)
     return is_fine;
 }
 
-bool live_server_start(const char *folder, const char *const *extra,
-                       struct live_server *server)
+/* Start it with what it prints at the end of the log, from *from on. */
+static bool spawn(const char *folder, const char *const *extra,
+                  struct live_server *server, char path[static PATH_BYTES], long *from)
 {
     const char *arguments[ARGUMENT_COUNT_MAX + 1] = {"serve",    "--data",      folder,
                                                      "--listen", "127.0.0.1:0", NULL};
     int count = 5;
-    char path[PATH_BYTES];
-    int64_t deadline_ms = now_ms() + START_MS;
-    int log, wait_status;
-    long from;
+    int log;
 
     *server = (struct live_server){0};
     for (int i = 0; extra && extra[i] && count < ARGUMENT_COUNT_MAX; i++)
         arguments[count++] = extra[i];
-    snprintf(path, sizeof path, "%s/serve.log", folder);
+    snprintf(path, PATH_BYTES, "%s/serve.log", folder);
     log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (log < 0) {
         perror(path);
         return false;
     }
-    from = (long)lseek(log, 0, SEEK_END);
+    *from = (long)lseek(log, 0, SEEK_END);
     /* A health listener of a fixed port could not be had twice at a time. */
     setenv("REDRESS_HEALTH_LISTEN", "127.0.0.1:0", 0);
     server->pid = child_start(arguments, (struct child_streams){-1, log, log});
     close(log);
-    if (server->pid < 0) {
+    if (server->pid < 0)
         server->pid = 0;
-        return false;
-    }
+    return server->pid > 0;
+}
+
+/* 0 when it is ready, how it ended, or -1 when it is neither in time, and killed. */
+static int wait_ready(struct live_server *server, const char *path, long from)
+{
+    int64_t deadline_ms = now_ms() + START_MS;
+    int code;
 
     while (now_ms() < deadline_ms) {
-        if (waitpid(server->pid, &wait_status, WNOHANG) == server->pid) {
-            fprintf(stderr, "redress serve ended with %d:\n", exit_code(wait_status));
-            server->pid = 0;
-            log_show(path, from);
-            return false;
-        }
+        if (live_server_ended(server, 0, &code))
+            return code ? code : -1;
         if (log_find_start(path, from, server) && is_ready(server))
-            return true;
+            return 0;
         sleep_ms(10);
     }
-    fprintf(stderr, "redress serve is not ready after %d s:\n", START_MS / 1000);
     live_server_kill(server);
+    return -1;
+}
+
+bool live_server_start(const char *folder, const char *const *extra,
+                       struct live_server *server)
+{
+    char path[PATH_BYTES];
+    long from;
+    int code;
+
+    if (!spawn(folder, extra, server, path, &from))
+        return false;
+    code = wait_ready(server, path, from);
+    if (code == 0)
+        return true;
+    fprintf(stderr, "redress serve ended with %d, or is not ready after %d s:\n", code,
+            START_MS / 1000);
     log_show(path, from);
     return false;
+}
+
+int live_server_try(const char *folder, const char *const *extra,
+                    struct live_server *server)
+{
+    char path[PATH_BYTES];
+    long from;
+
+    return spawn(folder, extra, server, path, &from) ? wait_ready(server, path, from)
+                                                     : -1;
+}
+
+bool live_server_ended(struct live_server *server, int wait_ms, int *code)
+{
+    int64_t deadline_ms = now_ms() + wait_ms;
+    int wait_status;
+
+    while (waitpid(server->pid, &wait_status, WNOHANG) != server->pid) {
+        if (now_ms() >= deadline_ms)
+            return false;
+        sleep_ms(5);
+    }
+    *code = exit_code(wait_status);
+    server->pid = 0;
+    return true;
 }
 
 void live_server_kill(struct live_server *server)

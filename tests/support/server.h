@@ -47,6 +47,15 @@ struct live_server {
 bool live_server_start(const char *folder, const char *const *extra,
                        struct live_server *server);
 
+/* The same for a server that need not come up: 0 when it is ready, else how it ended, as
+ * live_server_stop tells it. Nothing is printed. */
+int live_server_try(const char *folder, const char *const *extra,
+                    struct live_server *server);
+
+/* Whether it has ended by itself, or does so within wait_ms; then *code is how, as
+ * live_server_stop tells it. */
+bool live_server_ended(struct live_server *server, int wait_ms, int *code);
+
 /* kill -9, and wait until it is gone. */
 void live_server_kill(struct live_server *server);
 

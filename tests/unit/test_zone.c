@@ -5,14 +5,40 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/rng.h"
 #include "base/zone.h"
+#include "base/zone_table.h"
+#include "support/store_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define HOUR_US (3600 * SECOND_US)
+
+/* The caller frees its bytes. */
+static struct text file_of(const char *zone)
+{
+    char path[256], *content;
+    struct text file;
+
+    snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", zone);
+    assert_int_equal(file_read(path, 1 << 20, &content, &file.bytes, NULL), STATUS_OK);
+    file.at = content;
+    return file;
+}
+
+static struct zone_table table_of(const char *zone)
+{
+    struct text file = file_of(zone);
+    struct zone_table table;
+
+    assert_int_equal(zone_table_read(file, &table, NULL), STATUS_OK);
+    free((char *)(uintptr_t)file.at);
+    return table;
+}
 
 static int64_t us_of(const char *text)
 {
@@ -62,12 +88,12 @@ static void only_names_of_the_database_exist(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        if (!zone_exists(good[i]))
+        if (zone_check(good[i], NULL))
             fail_msg("%s", good[i]);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         int64_t starts, ends;
 
-        if (zone_exists(bad[i]))
+        if (zone_check(bad[i], NULL) != STATUS_INVALID)
             fail_msg("%s", bad[i]);
         assert_int_equal(zone_period(bad[i], PERIOD_TOTAL, 0, &starts, &ends, NULL),
                          STATUS_INVALID);
@@ -192,6 +218,65 @@ static void periods_join_without_gap_or_overlap(void **state)
         }
 }
 
+/* Where the C library reads the same files, the offsets are the same. */
+static void offsets_are_those_of_the_c_library(void **state)
+{
+    static const char *const names[] = {
+        "America/Los_Angeles", "America/St_Johns",   "America/Sao_Paulo", "Pacific/Apia",
+        "Africa/Cairo",        "Asia/Kathmandu",     "Europe/Dublin",     "Asia/Gaza",
+        "Asia/Jerusalem",      "Africa/Casablanca",  "Etc/GMT+5",         "EST5EDT",
+        "America/Santiago",    "Antarctica/Troll",   "Africa/Monrovia",   "Asia/Tehran",
+        "Australia/Lord_Howe", "Pacific/Kiritimati", "America/Asuncion"};
+    struct rng rng;
+
+    (void)state;
+    rng_seed(&rng, seed_print("offsets_are_those_of_the_c_library"));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct zone_table table = table_of(names[i]);
+
+        setenv("TZ", names[i], 1);
+        tzset();
+        for (int k = 0; k < 5000; k++) {
+            time_t at = (time_t)rng_below(&rng, UINT64_C(300) * 366 * 86400) -
+                        (time_t)(100 * INT64_C(366) * 86400);
+            struct tm local;
+
+            localtime_r(&at, &local);
+            if (zone_table_offset(&table, at) != local.tm_gmtoff)
+                fail_msg("%s at %lld: %lld, not %ld", names[i], (long long)at,
+                         (long long)zone_table_offset(&table, at), local.tm_gmtoff);
+        }
+        zone_table_free(&table);
+    }
+    unsetenv("TZ");
+    tzset();
+}
+
+/* Bits turned, or the end missing: another table, or none, but never a crash. */
+static void a_damaged_file_is_read_or_refused(void **state)
+{
+    struct text file = file_of("America/New_York");
+    struct rng rng;
+
+    (void)state;
+    rng_seed(&rng, seed_print("a_damaged_file_is_read_or_refused"));
+    for (int i = 0; i < 20000; i++) {
+        size_t bytes = i % 4 ? file.bytes : (size_t)rng_below(&rng, file.bytes);
+        char *copy = malloc(bytes + 1); /* so that a sanitizer sees its end */
+        struct zone_table table;
+
+        memcpy(copy, file.at, bytes);
+        for (int k = 0; k < i % 3; k++)
+            copy[rng_below(&rng, bytes + 1)] ^= (char)(1 << rng_below(&rng, 8));
+        if (zone_table_read((struct text){copy, bytes}, &table, NULL) == STATUS_OK) {
+            (void)zone_table_offset(&table, (int64_t)rng_next(&rng) >> 24);
+            zone_table_free(&table);
+        }
+        free(copy);
+    }
+    free((char *)(uintptr_t)file.at);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +285,8 @@ int main(void)
         cmocka_unit_test(periods_begin_and_end_at_local_midnights),
         cmocka_unit_test(the_total_never_ends),
         cmocka_unit_test(periods_join_without_gap_or_overlap),
+        cmocka_unit_test(offsets_are_those_of_the_c_library),
+        cmocka_unit_test(a_damaged_file_is_read_or_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
