@@ -6,7 +6,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -173,27 +172,28 @@ static enum status bind_there(const struct sockaddr_un *address, int backlog,
     return rc;
 }
 
-/* The folder is locked meanwhile: of two that start at once, none takes the other's socket for one
- * that was left. */
+/* A file beside the socket is locked meanwhile: of two that start at once, none takes the other's socket
+ * for one that was left. It stays. Not the folder: that may be the data folder, which is locked as
+ * long as a service runs on it. */
 enum status unix_socket_open(const struct sockaddr_storage *address, int backlog,
                              struct unix_socket *opened, struct err *err)
 {
     const struct sockaddr_un *local = (const struct sockaddr_un *)address;
-    char path[sizeof local->sun_path];
+    char path[sizeof local->sun_path + sizeof ".lock"];
     enum status rc;
-    int folder;
+    int file;
 
     *opened = (struct unix_socket){.descriptor = -1};
-    memcpy(path, local->sun_path, sizeof path);
-    folder = open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0 || flock(folder, LOCK_EX) != 0)
+    snprintf(path, sizeof path, "%s.lock", local->sun_path);
+    file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file < 0 || flock(file, LOCK_EX) != 0)
         rc = refuse(local->sun_path, strerror(errno), err);
     else
         rc = clear_place(local, err);
     if (!rc)
         rc = bind_there(local, backlog, opened, err);
-    if (folder >= 0)
-        close(folder);
+    if (file >= 0)
+        close(file);
     return rc;
 }
 
