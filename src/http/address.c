@@ -15,7 +15,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { SOCKET_MODE = 0660 };
+enum {
+    SOCKET_MODE = 0660,
+    LOCK_STEP_US = 10000, /* between attempts to lock the place, */
+    LOCK_STEP_COUNT = 100 /* for a second */
+};
 
 static const char unix_scheme[] = "unix:";
 
@@ -172,28 +176,53 @@ static enum status bind_there(const struct sockaddr_un *address, int backlog,
     return rc;
 }
 
-/* A file beside the socket is locked meanwhile: of two that start at once, none takes the other's socket
- * for one that was left. It stays. Not the folder: that may be the data folder, which is locked as
- * long as a service runs on it. */
+/* A file of its own is locked, for as long as it takes to bind: whoever starts waits for another that
+ * starts, and for nobody longer than a second. It stays: a file that is taken away while somebody
+ * waits for it locks nothing. */
+static enum status lock_place(const char *path, int *lock, struct err *err)
+{
+    char beside[ADDRESS_BYTES];
+    int file;
+
+    snprintf(beside, sizeof beside, "%s.lock", path);
+    file = open(beside, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (file < 0)
+        return err_code(err, STATUS_UNAVAILABLE, "cannot_listen",
+                        "listen on %s%s: '%s': %s", unix_scheme, path, beside,
+                        strerror(errno));
+    for (int i = 0; i < LOCK_STEP_COUNT; i++) {
+        if (flock(file, LOCK_EX | LOCK_NB) == 0) {
+            *lock = file;
+            return STATUS_OK;
+        }
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            break;
+        usleep(LOCK_STEP_US);
+    }
+    enum status rc =
+        err_code(err, STATUS_UNAVAILABLE, "cannot_listen",
+                 "listen on %s%s: cannot lock '%s': %s", unix_scheme, path, beside,
+                 errno == EWOULDBLOCK ? "another process holds it" : strerror(errno));
+    close(file);
+    return rc;
+}
+
+/* Locked meanwhile: of two that start at once, none takes the other's socket for one that was left. */
 enum status unix_socket_open(const struct sockaddr_storage *address, int backlog,
                              struct unix_socket *opened, struct err *err)
 {
     const struct sockaddr_un *local = (const struct sockaddr_un *)address;
-    char path[sizeof local->sun_path + sizeof ".lock"];
     enum status rc;
-    int file;
+    int lock = -1;
 
     *opened = (struct unix_socket){.descriptor = -1};
-    snprintf(path, sizeof path, "%s.lock", local->sun_path);
-    file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (file < 0 || flock(file, LOCK_EX) != 0)
-        rc = refuse(local->sun_path, strerror(errno), err);
-    else
-        rc = clear_place(local, err);
+    rc = lock_place(local->sun_path, &lock, err);
+    if (rc)
+        return rc;
+    rc = clear_place(local, err);
     if (!rc)
         rc = bind_there(local, backlog, opened, err);
-    if (file >= 0)
-        close(file);
+    close(lock);
     return rc;
 }
 
