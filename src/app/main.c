@@ -17,6 +17,8 @@ static const struct command commands[] = {
     {"replay", "Make decisions again and compare", .run = command_replay},
     {"simulate", "Try a day of cases: pacing", .run = command_simulate},
     {"allocate", "Spend budgets best over many requests", .run = command_allocate},
+    {"train", "Learn from a log what each treatment changes, into a bundle",
+     .run = command_train},
     {"evaluate", "Judge scores, policies and experiments on logs",
      .run = command_evaluate},
     {"estimate", "Estimate effects, also without experiments",
