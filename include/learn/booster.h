@@ -15,13 +15,13 @@ struct booster; /* opaque */
 
 struct booster_settings {
     int round_count, depth;
-    double rate;             /* eta */
-    double leaf_weight_min;  /* min_child_weight: sum of second derivatives */
-    double row_share;        /* of rows each tree sees */
-    double column_share;     /* of features each tree sees */
-    double ridge;            /* lambda */
-    bool is_logistic;        /* targets 0 to 1, through a logistic link */
-    int rising_feature;      /* predictions never fall in it; -1: none */
+    double rate;            /* eta */
+    double leaf_weight_min; /* min_child_weight: sum of second derivatives */
+    double row_share;       /* of rows each tree sees */
+    double column_share;    /* of features each tree sees */
+    double ridge;           /* lambda */
+    bool is_logistic;       /* targets 0 to 1, through a logistic link */
+    int rising_feature;     /* predictions never fall in it; -1: none */
     uint32_t seed;
 };
 
@@ -29,10 +29,11 @@ struct booster_settings {
 struct booster_rows {
     int64_t row_count;
     int feature_count;
-    const float *features;      /* (row, feature), NaN where missing */
-    const float *targets;       /* (row) */
-    const float *weights;       /* (row), NULL for 1 */
-    const char *const *names;   /* (feature), as the model file will have them; NULL: none */
+    const float *features; /* (row, feature), NaN where missing */
+    const float *targets;  /* (row) */
+    const float *weights;  /* (row), NULL for 1 */
+    const char *const
+        *names; /* (feature), as the model file will have them; NULL: none */
 };
 
 /* Begins at the weighted mean of the targets. UNAVAILABLE, with the name of the Debian package, when

@@ -54,7 +54,8 @@ struct learner_settings {
     enum predictor_base base;
     int round_count, depth; /* of the trees of effects */
     double rate, leaf_share;
-    bool is_rising; /* effects never fall with the dose: trees, not t; one model of all doses */
+    bool
+        is_rising; /* effects never fall with the dose: trees, not t; one model of all doses */
     uint64_t seed;
 };
 

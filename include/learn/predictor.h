@@ -20,10 +20,10 @@ enum predictor_base { PREDICTOR_TREES, PREDICTOR_LINEAR };
  * or the same for all. */
 struct feature_rows {
     int feature_count;
-    const float *values;     /* (row, feature), NaN where missing */
-    const bool *is_nominal;  /* (feature): codes from 0 without an order; NULL: none */
+    const float *values;    /* (row, feature), NaN where missing */
+    const bool *is_nominal; /* (feature): codes from 0 without an order; NULL: none */
     bool has_last;
-    const float *last;       /* (row), NULL: last_value for all */
+    const float *last; /* (row), NULL: last_value for all */
     float last_value;
     const char *const *names; /* (feature, and the last) for model files */
 };
@@ -99,7 +99,8 @@ static inline int feature_rows_width(const struct feature_rows *features)
     return features->feature_count + features->has_last;
 }
 
-static inline float feature_at(const struct feature_rows *features, int64_t row, int index)
+static inline float feature_at(const struct feature_rows *features, int64_t row,
+                               int index)
 {
     if (index < features->feature_count)
         return features->values[row * features->feature_count + index];

@@ -19,8 +19,9 @@ static void warn(const struct train_options *options, const struct train_table *
                    options->treatment, table->arm_count - 1);
     for (int i = 0; i < result->learner->part_count; i++)
         if (predictor_is_blind(result->learner->parts[i].predictor)) {
-            print_line(stderr, "redress: --base %s gives no weight to categories of more "
-                               "than two texts",
+            print_line(stderr,
+                       "redress: --base %s gives no weight to categories of more "
+                       "than two texts",
                        options->base);
             return;
         }
@@ -46,11 +47,8 @@ static enum status run(const struct train_options *options, struct train_table *
 
 int command_train(int argc, char **argv)
 {
-    struct train_options o = {.learner = "auto",
-                              .base = "xgboost",
-                              .seed = 1,
-                              .round_count = 100,
-                              .depth = 3};
+    struct train_options o = {
+        .learner = "auto", .base = "xgboost", .seed = 1, .round_count = 100, .depth = 3};
     const struct option_spec options[] = {
         {"data", OPTION_TEXT, &o.data, "F.csv", "The log; - is standard input.", 0, 0},
         {"treatment", OPTION_TEXT, &o.treatment, "COL",
@@ -68,7 +66,8 @@ int command_train(int argc, char **argv)
         {"base", OPTION_TEXT, &o.base, "B",
          "xgboost (default), ridge, or logistic for outcomes of 0 and 1.", 0, 0},
         {"propensity", OPTION_TEXT, &o.propensity, "COL,..",
-         "The probability of what was done, or one column for each treatment in the order "
+         "The probability of what was done, or one column for each treatment in the "
+         "order "
          "of their values (default: estimated).",
          0, 0},
         {"randomised", OPTION_FLAG, &o.is_randomised, NULL,
@@ -94,8 +93,7 @@ int command_train(int argc, char **argv)
          0, 0},
         {"quick", OPTION_FLAG, &o.is_quick, NULL,
          "Only train: nothing is held out and judged.", 0, 0},
-        {"seed", OPTION_INT, &o.seed, "N", "Of folds and trees (default 1).", 0,
-         1000000},
+        {"seed", OPTION_INT, &o.seed, "N", "Of folds and trees (default 1).", 0, 1000000},
         {"name", OPTION_TEXT, &o.name, "NAME", "Of the bundle (default: the folder's).",
          0, 0},
         {"output", OPTION_TEXT, &o.output, "DIR", "The folder of the bundle.", 0, 0},

@@ -7,9 +7,9 @@
 #include "model/bundle.h"
 
 struct train_options {
-    const char *data, *treatment, *control, *outcome, *outcome_weights, *features, *learner,
-        *base, *propensity, *cost, *surrogates, *cluster, *weights, *output, *name, *doses,
-        *scale, *rate;
+    const char *data, *treatment, *control, *outcome, *outcome_weights, *features,
+        *learner, *base, *propensity, *cost, *surrogates, *cluster, *weights, *output,
+        *name, *doses, *scale, *rate;
     long seed, round_count, depth;
     bool is_randomised, is_rising, is_quick, is_json, wants_plots;
 };
@@ -28,11 +28,11 @@ struct train_table {
     struct train_feature *features;
     const char **names; /* (feature + 1): the dose behind them */
     bool *is_nominal;
-    float *values;     /* (row, feature) */
-    float *surrogates; /* (row, surrogate) */
-    double *outcomes;  /* (row); NaN until it is completed */
-    double *costs;     /* (row), NaN where missing; NULL: none */
-    double *weights;   /* (row) or NULL */
+    float *values;        /* (row, feature) */
+    float *surrogates;    /* (row, surrogate) */
+    double *outcomes;     /* (row); NaN until it is completed */
+    double *costs;        /* (row), NaN where missing; NULL: none */
+    double *weights;      /* (row) or NULL */
     double *propensities; /* (row, arm), 0 where not known */
     uint64_t *keys;
     int32_t *arms; /* (row), 0 is the control */

@@ -158,9 +158,10 @@ static json_t *training_of(const struct output_bundle *out)
     set_text(object, "outcome", options->outcome);
     set_text(object, "outcome_weights", options->outcome_weights);
     set_text(object, "cost", options->cost);
-    set_text(object, "propensity", options->is_randomised ? "design"
-                                   : options->propensity  ? options->propensity
-                                                          : "estimated");
+    set_text(object, "propensity",
+             options->is_randomised ? "design"
+             : options->propensity  ? options->propensity
+                                    : "estimated");
     set_text(object, "surrogates", options->surrogates);
     set_text(object, "cluster", options->cluster);
     set_text(object, "weights", options->weights);
@@ -212,8 +213,7 @@ static void name_of(const struct train_options *options, char name[65])
     for (; *from && bytes < BUNDLE_NAME_BYTES_MAX; from++) {
         char c = *from >= 'A' && *from <= 'Z' ? (char)(*from + 32) : *from;
 
-        name[bytes++] =
-            strchr("abcdefghijklmnopqrstuvwxyz0123456789_-.", c) ? c : '_';
+        name[bytes++] = strchr("abcdefghijklmnopqrstuvwxyz0123456789_-.", c) ? c : '_';
     }
     name[bytes] = '\0';
 }
@@ -340,9 +340,9 @@ static enum status add_example(const struct output_bundle *out, int64_t row,
     if (!rc)
         rc = compare_effects(out, row, own, served, err);
     for (int i = 0; i < table->feature_count; i++)
-        json_array_append_new(values,
-                              value_of(&table->features[i],
-                                       table->values[row * table->feature_count + i]));
+        json_array_append_new(
+            values,
+            value_of(&table->features[i], table->values[row * table->feature_count + i]));
     for (int arm = 1; arm < table->arm_count && !rc; arm++)
         json_array_append_new(list, json_real(served[arm - 1]));
     json_array_append_new(rows, values);
@@ -356,8 +356,7 @@ static enum status add_examples(struct output_bundle *out, struct err *err)
     size_t width = (size_t)table->arm_count - 1;
     json_t *examples = json_object(), *rows = json_array(), *effects = json_array();
     double *own = calloc((size_t)table->row_count * width + 1, sizeof *own);
-    int64_t count =
-        table->row_count < EXAMPLE_COUNT ? table->row_count : EXAMPLE_COUNT;
+    int64_t count = table->row_count < EXAMPLE_COUNT ? table->row_count : EXAMPLE_COUNT;
     int64_t chosen[EXAMPLE_COUNT];
     enum status rc = own ? STATUS_OK : refuse_memory(err);
 
@@ -399,9 +398,8 @@ static enum status check_folder(const char *path, struct err *err)
     struct dirent *entry;
 
     if (!folder)
-        return errno == ENOENT
-                   ? STATUS_OK
-                   : err_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
+        return errno == ENOENT ? STATUS_OK
+                               : err_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
     while (!rc && (entry = readdir(folder)))
         if (!is_ours(entry->d_name))
             rc = err_set(err, STATUS_CONFLICT,

@@ -305,14 +305,14 @@ static void choose(struct train_result *result, const struct train_options *opti
     else if (second < 0)
         snprintf(result->why, sizeof result->why, "no other could be compared");
     else
-        snprintf(result->why, sizeof result->why,
-                 "%s has the largest policy value on rows held out, %.6g per row (se %.3g); "
-                 "%s is second, %.3g behind (se %.3g), which %s",
-                 name, best->value, best->se,
-                 learner_kind_name((enum learner_kind)second), lead->value, lead->se,
-                 lead->value > 1.959964 * lead->se
-                     ? "is more than chance"
-                     : "may be chance: they are not told apart");
+        snprintf(
+            result->why, sizeof result->why,
+            "%s has the largest policy value on rows held out, %.6g per row (se %.3g); "
+            "%s is second, %.3g behind (se %.3g), which %s",
+            name, best->value, best->se, learner_kind_name((enum learner_kind)second),
+            lead->value, lead->se,
+            lead->value > 1.959964 * lead->se ? "is more than chance"
+                                              : "may be chance: they are not told apart");
 }
 
 static enum status judge(const struct train_options *options,
@@ -330,11 +330,10 @@ static enum status judge(const struct train_options *options,
         if (!result->wanted[kind])
             continue;
         gains[kind] = malloc(n * sizeof(double));
-        rc = gains[kind]
-                 ? judge_policy(&result->data, result->scores, result->effects[kind],
-                                costs, result->scale, gains[kind],
-                                &result->policies[kind], err)
-                 : refuse_memory(err);
+        rc = gains[kind] ? judge_policy(&result->data, result->scores,
+                                        result->effects[kind], costs, result->scale,
+                                        gains[kind], &result->policies[kind], err)
+                         : refuse_memory(err);
         if (best < 0 || result->policies[kind].value > result->policies[best].value) {
             second = best;
             best = kind;
@@ -403,12 +402,11 @@ static void open_data(const struct train_options *options,
 }
 
 static enum status fit_all(const struct train_options *options, struct train_table *table,
-                           struct train_result *result, struct row_set all,
-                           int64_t *room, struct err *err)
+                           struct train_result *result, struct row_set all, int64_t *room,
+                           struct err *err)
 {
-    double *outcomes = malloc((size_t)table->row_count * (size_t)table->arm_count *
-                                  sizeof *outcomes +
-                              1);
+    double *outcomes = malloc(
+        (size_t)table->row_count * (size_t)table->arm_count * sizeof *outcomes + 1);
     enum status rc = outcomes ? STATUS_OK : refuse_memory(err);
 
     if (!rc)
@@ -449,9 +447,8 @@ enum status train_fit(const struct train_options *options, struct train_table *t
     if (!rc) {
         open_data(options, table, result);
         snprintf(result->why, sizeof result->why, "asked for");
-        result->scores =
-            malloc((size_t)table->row_count * (size_t)table->arm_count * sizeof(double) +
-                   1);
+        result->scores = malloc(
+            (size_t)table->row_count * (size_t)table->arm_count * sizeof(double) + 1);
         rc = result->scores ? fit_all(options, table, result,
                                       (struct row_set){table->row_count, rows}, room, err)
                             : refuse_memory(err);

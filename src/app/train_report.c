@@ -98,9 +98,9 @@ static enum status put_importance(struct report *report, const struct train_tabl
     size_t width = (size_t)table->feature_count + 1;
     double *gains = calloc(width, sizeof *gains), *own = calloc(width, sizeof *own);
     double sum = 0;
-    enum status rc = gains && own ? STATUS_OK
-                                  : err_set(err, STATUS_EXHAUSTED,
-                                            "out of memory for a report");
+    enum status rc = gains && own
+                         ? STATUS_OK
+                         : err_set(err, STATUS_EXHAUSTED, "out of memory for a report");
 
     for (int i = 0; i < result->learner->part_count && !rc; i++) {
         rc = predictor_gains(result->learner->parts[i].predictor, own, err);

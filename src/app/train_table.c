@@ -10,7 +10,8 @@ struct layout {
     struct name_list outcomes, features, propensities, surrogates;
     struct column_wish *wishes;
     int count;
-    int outcome, feature, propensity, surrogate, cost, weight, cluster; /* -1: not asked for */
+    int outcome, feature, propensity, surrogate, cost, weight,
+        cluster; /* -1: not asked for */
 };
 
 struct reading {
@@ -59,9 +60,10 @@ static bool is_in(const struct name_list *list, const char *name)
 
 static enum status refuse_feature(const char *name, const char *option, struct err *err)
 {
-    return err_set(err, STATUS_INVALID,
-                   "--features: '%.80s' is also --%s: it is not known before the decision",
-                   name, option);
+    return err_set(
+        err, STATUS_INVALID,
+        "--features: '%.80s' is also --%s: it is not known before the decision", name,
+        option);
 }
 
 /* What comes of the treatment is no feature. */
@@ -100,7 +102,8 @@ static enum status read_lists(struct reading *reading, struct err *err)
         rc = name_list_read("--propensity", options->propensity, &layout->propensities,
                             err);
     if (!rc)
-        rc = name_list_read("--surrogates", options->surrogates, &layout->surrogates, err);
+        rc =
+            name_list_read("--surrogates", options->surrogates, &layout->surrogates, err);
     return rc ? rc : check_features(reading, err);
 }
 
@@ -117,8 +120,7 @@ static enum status read_columns(struct reading *reading, struct err *err)
     (void)wish(layout, options->treatment, COLUMN_IS_EITHER, false);
     layout->outcome = wish_all(layout, &layout->outcomes, COLUMN_IS_NUMBER, true);
     layout->feature = wish_all(layout, &layout->features, COLUMN_IS_EITHER, true);
-    layout->propensity =
-        wish_all(layout, &layout->propensities, COLUMN_IS_NUMBER, false);
+    layout->propensity = wish_all(layout, &layout->propensities, COLUMN_IS_NUMBER, false);
     layout->surrogate = wish_all(layout, &layout->surrogates, COLUMN_IS_NUMBER, true);
     layout->cost = wish(layout, options->cost, COLUMN_IS_NUMBER, true);
     layout->weight = wish(layout, options->weights, COLUMN_IS_NUMBER, false);
@@ -185,10 +187,11 @@ static enum status read_arms(struct reading *reading, struct err *err)
     if (rc)
         return rc;
     if (reading->arms.count > BUNDLE_ARM_COUNT_MAX + 1)
-        return err_set(err, STATUS_TOO_LARGE,
-                       "%s column '%s': has %d arms besides the control, a bundle at most %d",
-                       reading->columns->file, reading->options->treatment,
-                       reading->arms.count - 1, BUNDLE_ARM_COUNT_MAX);
+        return err_set(
+            err, STATUS_TOO_LARGE,
+            "%s column '%s': has %d arms besides the control, a bundle at most %d",
+            reading->columns->file, reading->options->treatment, reading->arms.count - 1,
+            BUNDLE_ARM_COUNT_MAX);
     table->arm_count = reading->arms.count;
     table->arm_names = calloc(ARM_COUNT_MAX, sizeof *table->arm_names);
     if (!table->arm_names)
@@ -258,10 +261,10 @@ static enum status number_texts(const struct reading *reading,
     }
     feature->type = FEATURE_CATEGORY;
     if (count > BUNDLE_CATEGORY_COUNT_MAX)
-        return err_set(err, STATUS_TOO_LARGE,
-                       "%s column '%s': %d different texts, at most %d; is it a category?",
-                       reading->columns->file, column->name, count,
-                       BUNDLE_CATEGORY_COUNT_MAX);
+        return err_set(
+            err, STATUS_TOO_LARGE,
+            "%s column '%s': %d different texts, at most %d; is it a category?",
+            reading->columns->file, column->name, count, BUNDLE_CATEGORY_COUNT_MAX);
     for (int i = 0; i < count; i++) {
         struct text text = text_set_text(column->texts, i);
 
@@ -274,9 +277,8 @@ static enum status number_texts(const struct reading *reading,
     for (int i = 0; i < count; i++) {
         char *own = strndup(text_set_text(column->texts, i).at,
                             text_set_text(column->texts, i).bytes);
-        char **place = own ? bsearch(own, texts, (size_t)count, sizeof *texts,
-                                     compare_found)
-                           : NULL;
+        char **place =
+            own ? bsearch(own, texts, (size_t)count, sizeof *texts, compare_found) : NULL;
 
         free(own);
         if (!place)

@@ -23,8 +23,7 @@ enum { PREDICT_MARGIN = 1, VERSION_BYTES = 40 };
     X(int, XGBoosterCreate, (const handle *, uint64_t, handle *))                        \
     X(int, XGBoosterFree, (handle))                                                      \
     X(int, XGBoosterSetParam, (handle, const char *, const char *))                      \
-    X(int, XGBoosterSetStrFeatureInfo,                                                   \
-      (handle, const char *, const char **, uint64_t))                                   \
+    X(int, XGBoosterSetStrFeatureInfo, (handle, const char *, const char **, uint64_t))  \
     X(int, XGBoosterUpdateOneIter, (handle, int, handle))                                \
     X(int, XGBoosterPredict,                                                             \
       (handle, handle, int, unsigned, int, uint64_t *, const float **))                  \
@@ -61,9 +60,10 @@ static void library_open(void)
     for (size_t i = 0; i < sizeof names / sizeof *names && !opened; i++)
         opened = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
     if (!opened) {
-        snprintf(library.why, sizeof library.why,
-                 "boosted trees need libxgboost.so.0 (Debian package libxgboost0): %.120s",
-                 dlerror());
+        snprintf(
+            library.why, sizeof library.why,
+            "boosted trees need libxgboost.so.0 (Debian package libxgboost0): %.120s",
+            dlerror());
         return;
     }
 #define X(type, name, arguments)                                                         \
@@ -196,11 +196,11 @@ static enum status configure(struct booster *booster, const struct booster_rows 
         {"seed", settings->seed},
         {"nthread", 1},
     };
-    enum status rc = check(
-        library.XGBoosterSetParam(booster->xgboost, "objective",
-                                  settings->is_logistic ? "binary:logistic"
-                                                        : "reg:squarederror"),
-        "objective", err);
+    enum status rc =
+        check(library.XGBoosterSetParam(booster->xgboost, "objective",
+                                        settings->is_logistic ? "binary:logistic"
+                                                              : "reg:squarederror"),
+              "objective", err);
 
     if (!rc)
         rc = check(library.XGBoosterSetParam(booster->xgboost, "tree_method", "hist"),
@@ -210,9 +210,9 @@ static enum status configure(struct booster *booster, const struct booster_rows 
     if (!rc && settings->rising_feature >= 0)
         rc = set_rising(booster, rows->feature_count, settings->rising_feature, err);
     if (!rc && rows->names)
-        rc = check(library.XGBoosterSetStrFeatureInfo(
-                       booster->xgboost, "feature_name", (const char **)rows->names,
-                       (uint64_t)rows->feature_count),
+        rc = check(library.XGBoosterSetStrFeatureInfo(booster->xgboost, "feature_name",
+                                                      (const char **)rows->names,
+                                                      (uint64_t)rows->feature_count),
                    "feature names", err);
     return rc;
 }
@@ -311,7 +311,8 @@ static char *gain_request(int feature_count)
     used = (size_t)snprintf(text, bytes,
                             "{\"importance_type\": \"total_gain\", \"feature_names\": [");
     for (int i = 0; i < feature_count; i++)
-        used += (size_t)snprintf(text + used, bytes - used, "%s\"f%d\"", i ? ", " : "", i);
+        used +=
+            (size_t)snprintf(text + used, bytes - used, "%s\"f%d\"", i ? ", " : "", i);
     snprintf(text + used, bytes - used, "]}");
     return text;
 }

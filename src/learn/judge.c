@@ -38,7 +38,8 @@ struct deviation {
 
 static int compare_keys(const void *a, const void *b)
 {
-    uint64_t x = ((const struct deviation *)a)->key, y = ((const struct deviation *)b)->key;
+    uint64_t x = ((const struct deviation *)a)->key,
+             y = ((const struct deviation *)b)->key;
 
     return (x > y) - (x < y);
 }
@@ -60,8 +61,8 @@ enum status judge_gains(const struct learner_data *data, const double *gains,
     mean->value = sum / weight_sum;
     for (int64_t row = 0; row < n; row++)
         deviations[row] = (struct deviation){
-            data->keys[row], weight_of(data, row) *
-                                 (gains[row] - (other ? other[row] : 0) - mean->value)};
+            data->keys[row],
+            weight_of(data, row) * (gains[row] - (other ? other[row] : 0) - mean->value)};
     qsort(deviations, (size_t)n, sizeof *deviations, compare_keys);
     for (int64_t i = 0; i < n; i++) {
         group += deviations[i].value;
@@ -84,8 +85,7 @@ enum status judge_average(const struct learner_data *data, const double *scores,
     if (!gains)
         return refuse_memory(err);
     for (int64_t row = 0; row < data->row_count; row++)
-        gains[row] =
-            scores[row * data->arm_count + arm] - scores[row * data->arm_count];
+        gains[row] = scores[row * data->arm_count + arm] - scores[row * data->arm_count];
     rc = judge_gains(data, gains, NULL, mean, err);
     free(gains);
     return rc;
@@ -211,8 +211,7 @@ enum status judge_calibrate(const struct learner_data *data, const double *score
 
     for (int64_t row = 0; row < n && !rc; row++) {
         predicted[row] = effects[row * (data->arm_count - 1) + arm - 1];
-        found[row] =
-            scores[row * data->arm_count + arm] - scores[row * data->arm_count];
+        found[row] = scores[row * data->arm_count + arm] - scores[row * data->arm_count];
     }
     if (!rc)
         rc = order_falling(predicted, n, order, err);

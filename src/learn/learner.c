@@ -162,9 +162,9 @@ static struct pseudo pseudo_r(const struct fitting *fitting, int64_t row, int ar
     double p = propensity(data, row, arm), e = p / (p + propensity(data, row, 0));
     double residual = (data->arms[row] == arm) - e;
 
-    return (struct pseudo){
-        (data->outcomes[row] - (1 - e) * mu[0] - e * mu[arm]) / residual,
-        residual * residual};
+    return (struct pseudo){(data->outcomes[row] - (1 - e) * mu[0] - e * mu[arm]) /
+                               residual,
+                           residual * residual};
 }
 
 static struct pseudo pseudo_dr(const struct fitting *fitting, int64_t row, int arm)
@@ -376,9 +376,8 @@ static enum status predict_part(const struct learner_part *part,
                                 const struct learner_data *data, struct row_set set,
                                 double dose, double *numbers, struct err *err)
 {
-    struct feature_rows features = part->role == LEARNER_OUTCOME
-                                       ? with_doses(data, NULL, dose)
-                                       : data->features;
+    struct feature_rows features =
+        part->role == LEARNER_OUTCOME ? with_doses(data, NULL, dose) : data->features;
 
     return predictor_predict(part->predictor, &features, set, false, numbers, err);
 }

@@ -25,7 +25,8 @@ static double weight_of(const double *weights, int64_t row)
 
 /* ---- columns ---- */
 
-static int code_count(const struct feature_rows *features, struct row_set set, int feature)
+static int code_count(const struct feature_rows *features, struct row_set set,
+                      int feature)
 {
     int count = 0;
 
@@ -158,8 +159,7 @@ struct moments {
 
 static double *sums_of(const struct moments *moments, int fold)
 {
-    return moments->sums +
-           (size_t)fold * (size_t)moments->width * (size_t)moments->width;
+    return moments->sums + (size_t)fold * (size_t)moments->width * (size_t)moments->width;
 }
 
 static int fold_of(int64_t row, uint64_t seed)

@@ -7,7 +7,7 @@
 /* A column of the model: a number of a feature, or whether it has one code. */
 struct ridge_column {
     int feature;
-    int code; /* -1: the number itself */
+    int code;            /* -1: the number itself */
     double mean, spread; /* of the rows it was fitted on; spread 0: does not vary */
 };
 
@@ -15,8 +15,8 @@ struct ridge {
     int feature_count; /* with the last */
     int column_count;
     struct ridge_column *columns; /* (column) */
-    double *weights;              /* (1 + column): the intercept, then of standardised columns */
-    double penalty;               /* relative to the weight of the rows */
+    double *weights; /* (1 + column): the intercept, then of standardised columns */
+    double penalty;  /* relative to the weight of the rows */
     bool is_logistic, is_blind;
 };
 
