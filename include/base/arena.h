@@ -32,8 +32,15 @@ void arena_init(struct arena *arena, void *buffer, size_t buffer_bytes,
 /* Zeroed, aligned to 16; NULL when the limit is reached or malloc fails. */
 void *arena_alloc(struct arena *arena, size_t count, size_t item_bytes);
 
+/* The same without zeroes, for bytes that are written before they are read. */
+void *arena_room(struct arena *arena, size_t bytes);
+
 /* A copy ended by NUL; NULL when there is no room. */
 char *arena_copy(struct arena *arena, struct text text);
+
+/* All strings one after the other; NULL when there is no room. */
+#define arena_join(arena, ...) arena_join_until(arena, __VA_ARGS__, (const char *)NULL)
+char *arena_join_until(struct arena *arena, ...) __attribute__((sentinel));
 
 /* printf into the arena; NULL when there is no room. */
 char *arena_format(struct arena *arena, const char *format, ...)

@@ -34,6 +34,10 @@ static inline bool text_is(struct text text, const char *string)
  * when the text itself holds a NUL. */
 bool text_copy(struct text text, char *buffer, size_t buffer_bytes);
 
+/* The decimal digits of value, ended by NUL; returns how many bytes come before that. */
+enum { INT_TEXT_BYTES = 21 };
+size_t int_format(int64_t value, char text[static INT_TEXT_BYTES]);
+
 /* FNV-1a, 64 bits: for tables inside the process, not against adversaries. */
 uint64_t text_hash(struct text text);
 

@@ -47,6 +47,9 @@ struct action {
     unsigned char request_hash[REQUEST_HASH_BYTES];
 };
 
+/* Zeroed, but for room where an error would be described; NULL when the arena is full. */
+struct action *action_new(struct arena *arena);
+
 /* Give back what a prepared action holds when it is not submitted after all. */
 void action_drop(struct action *action);
 

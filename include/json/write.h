@@ -24,8 +24,14 @@ void json_put_object_end(struct json_writer *writer);
 void json_put_array(struct json_writer *writer);
 void json_put_array_end(struct json_writer *writer);
 
-/* The key is a literal of the program: it needs no escaping. */
-void json_put_key(struct json_writer *writer, const char *key);
+/* The key is a literal of the program: it needs no escaping, and its length is known to the
+ * compiler. */
+void json_put_plain_key(struct json_writer *writer, const char *key, size_t bytes);
+static inline __attribute__((always_inline)) void json_put_key(struct json_writer *writer,
+                                                               const char *key)
+{
+    json_put_plain_key(writer, key, __builtin_strlen(key));
+}
 void json_put_key_text(struct json_writer *writer, struct text key);
 
 void json_put_int(struct json_writer *writer, int64_t value);

@@ -37,7 +37,7 @@ struct answer {
     int64_t created_at_us;
 };
 
-/* NOT_FOUND when the key is new. Texts belong to the arena. */
+/* answer->number is 0 when the key is new. Texts belong to the arena. */
 enum status answer_find(struct store *store, struct text scope_key, struct arena *arena,
                         struct answer *answer, struct err *err);
 

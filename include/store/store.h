@@ -47,9 +47,12 @@ int64_t store_change_count(const struct store *store);
 enum status store_read_begin(struct store *store, struct err *err);
 void store_read_end(struct store *store);
 
-/* Move what the log holds into the database file, without waiting for anybody (PASSIVE). For a
- * connection of its own. */
-enum status store_checkpoint(struct store *store, struct err *err);
+/* Move what the log holds into the database file, without waiting for anybody. For a connection of its
+ * own, so that the writer goes on. *is_long (may be NULL): the writer has added so much meanwhile
+ * that it should move the rest itself, between two transactions, by store_checkpoint_rest; then
+ * the log starts again at its front. */
+enum status store_checkpoint(struct store *store, bool *is_long, struct err *err);
+enum status store_checkpoint_rest(struct store *store, struct err *err);
 
 /* Make the write-ahead log file at least so large ahead of time, so that commits do not have to grow
  * it, and sync it: commits that a killed process had written but not yet synced are visible, and must

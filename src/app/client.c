@@ -26,6 +26,7 @@ enum {
 struct client {
     struct wire *wire;
     struct local *local;
+    bool has_created;
 };
 
 const char *client_folder(const struct client_settings *settings)
@@ -316,12 +317,11 @@ static enum status open_folder(struct client *client,
                                const struct client_settings *settings, struct err *err)
 {
     const char *folder = client_folder(settings);
-    bool was_created = false;
     enum status rc = settings->may_create ? STATUS_OK : folder_check(folder, err);
 
     for (int waited_ms = 0; !rc; waited_ms += OPEN_POLL_MS) {
-        rc = local_open(folder, &client->local, &was_created, err);
-        if (!rc && was_created && !settings->is_quiet)
+        rc = local_open(folder, &client->local, &client->has_created, err);
+        if (!rc && client->has_created && !settings->is_quiet)
             print_line(stderr, "redress: made the data folder '%s'", folder);
         if (!rc || strcmp(err->code, "folder_in_use") != 0)
             return rc;
@@ -356,6 +356,11 @@ enum status client_open(const struct client_settings *settings, struct client **
     }
     *client = opened;
     return STATUS_OK;
+}
+
+bool client_has_created(const struct client *client)
+{
+    return client->has_created;
 }
 
 void client_close(struct client *client)

@@ -62,6 +62,9 @@ enum status client_open(const struct client_settings *settings, struct client **
                         struct err *err);
 void client_close(struct client *client); /* NULL is fine */
 
+/* Whether client_open made the database, which nobody else has until the client is closed. */
+bool client_has_created(const struct client *client);
+
 struct client_query {
     const char *name, *value; /* not encoded; a NULL value is left out */
 };

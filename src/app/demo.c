@@ -66,6 +66,13 @@ static const char *const candidates[] = {
 
 /* --- the folder ------------------------------------------------------------------------------- */
 
+static enum status refuse_used(const char *folder, struct err *err)
+{
+    return err_code(err, STATUS_CONFLICT, "folder_not_empty",
+                    "'%s' is not empty: name a new folder, or remove this one first",
+                    folder);
+}
+
 static enum status check_empty(const char *folder, struct err *err)
 {
     DIR *entries = opendir(folder);
@@ -81,9 +88,7 @@ static enum status check_empty(const char *folder, struct err *err)
         is_empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
     closedir(entries);
     if (!is_empty)
-        return err_code(err, STATUS_CONFLICT, "folder_not_empty",
-                        "'%s' is not empty: name a new folder, or remove this one first",
-                        folder);
+        return refuse_used(folder, err);
     return STATUS_OK;
 }
 
@@ -352,6 +357,7 @@ static enum status write_demo(const char *folder, const json_t *demo, struct err
     return rc;
 }
 
+/* Somebody else may have begun since the folder was found empty: what is theirs stays. */
 static enum status make_demo(const char *folder, const char *listen, struct err *err)
 {
     const struct client_settings settings = {
@@ -359,14 +365,18 @@ static enum status make_demo(const char *folder, const char *listen, struct err 
     json_t *demo = json_pack("{s:s}", "listen", listen);
     struct client *client = NULL;
     enum status rc = client_open(&settings, &client, err);
+    bool is_ours = !rc && client_has_created(client);
 
+    if (!rc && !is_ours)
+        rc = refuse_used(folder, err);
     if (!rc)
         rc = make_all(client, demo, err);
-    client_close(client);
     if (!rc)
         rc = write_demo(folder, demo, err);
-    if (rc)
+    /* While it is still ours alone. */
+    if (rc && is_ours)
         remove_made(folder);
+    client_close(client);
     json_decref(demo);
     return rc;
 }

@@ -11,6 +11,10 @@ int command_estimate(int argc, char **argv)
          .run = command_estimate_iv},
         {"panel", "What a treatment did to one unit, beside others",
          .run = command_estimate_panel},
+        {"surrogate", "A long-term effect from short-term outcomes",
+         .run = command_estimate_surrogate},
+        {"delayed", "A difference while conversions are still to come",
+         .run = command_estimate_delayed},
         {0},
     };
 

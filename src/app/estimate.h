@@ -4,6 +4,7 @@
 
 #include "app/options.h"
 
-command_main command_estimate_ate, command_estimate_iv, command_estimate_panel;
+command_main command_estimate_ate, command_estimate_iv, command_estimate_panel,
+    command_estimate_surrogate, command_estimate_delayed;
 
 #endif

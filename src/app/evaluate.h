@@ -5,6 +5,6 @@
 #include "app/options.h"
 
 command_main command_evaluate_uplift, command_evaluate_policy,
-    command_evaluate_experiment;
+    command_evaluate_experiment, command_evaluate_curve;
 
 #endif

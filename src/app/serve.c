@@ -1,6 +1,7 @@
 /* serve.c - redress serve: a folder's service on a socket, until a signal ends it. */
 #include "app/commands.h"
 #include "app/control.h"
+#include "app/serve_check.h"
 #include "app/settings.h"
 #include "base/file.h"
 #include "decide/service.h"
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,8 +22,6 @@ enum {
     DEMO_BYTES_MAX = 64 << 10,
     PATH_BYTES = 512,
     THREAD_COUNT_MAX = 64,
-    READER_FILE_COUNT = 3,  /* the database, its log, its index */
-    SPARE_FILE_COUNT = 192, /* health, the writer, threads, files that are read */
     EXPIRY_WARNING_DAYS = 21,
 };
 
@@ -105,87 +103,7 @@ static enum status settings_of(const struct run *run, struct settings *settings,
     return STATUS_OK;
 }
 
-/* --- only looking ----------------------------------------------------------------------------- */
-
-/* What would become of the folder, without touching it. */
-static enum status check_folder(const char *folder, const char **state, struct err *err)
-{
-    char path[PATH_BYTES];
-    struct control control;
-    struct store *store = NULL;
-    enum status rc;
-
-    snprintf(path, sizeof path, "%s/redress.db", folder);
-    rc = store_open(path, STORE_READER, &store, NULL, err);
-    store_close(store);
-    if (rc == STATUS_NOT_FOUND) {
-        *state = "would be made";
-        err_clear(err);
-        return STATUS_OK;
-    }
-    *state = "would open";
-    if (control_read(folder, &control, NULL) == STATUS_OK &&
-        kill((pid_t)control.pid, 0) == 0)
-        *state = "in use by a service";
-    explicit_bzero(&control, sizeof control);
-    return rc;
-}
-
-static const char *path_or_null(const char *path)
-{
-    return *path ? path : NULL;
-}
-
-static enum status check_tls(const struct settings *settings, struct err *err)
-{
-    return server_tls_check(path_or_null(settings->tls_cert),
-                            path_or_null(settings->tls_key), err);
-}
-
-static int check(const struct run *run, bool is_json)
-{
-    const char *state = NULL;
-    struct err err;
-    enum status rc;
-
-    err_clear(&err);
-    settings_print(&run->settings, is_json, stdout);
-    rc = check_tls(&run->settings, &err);
-    if (!rc)
-        rc = check_folder(run->settings.data, &state, &err);
-    if (rc)
-        return command_failed(&err);
-    if (!is_json)
-        printf("%-18s %-24s (%s)\n", "data folder", run->settings.data, state);
-    return EXIT_DONE;
-}
-
 /* --- start ------------------------------------------------------------------------------------ */
-
-/* A process that runs out of descriptors can neither accept nor refuse. */
-static enum status allow_files(const struct settings *settings, struct err *err)
-{
-    rlim_t needed = (rlim_t)(settings->connections +
-                             settings->readers * READER_FILE_COUNT + SPARE_FILE_COUNT);
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
-        return STATUS_OK;
-    if (limit.rlim_max < needed)
-        return err_code(err, STATUS_INVALID, "too_few_files",
-                        "%ld connections and %ld readers need %llu open files, the limit "
-                        "is %llu: raise it (ulimit -n, LimitNOFILE=) or lower "
-                        "connections",
-                        settings->connections, settings->readers,
-                        (unsigned long long)needed, (unsigned long long)limit.rlim_max);
-    log_event(LOG_INFO, "open_files_raised", LOG_INT("from", (int64_t)limit.rlim_cur),
-              LOG_INT("to", (int64_t)needed));
-    limit.rlim_cur = needed;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return err_set(err, STATUS_IO, "raise the limit of open files: %s",
-                       strerror(errno));
-    return STATUS_OK;
-}
 
 static void limit_keys(const struct run *run)
 {
@@ -260,8 +178,8 @@ static enum status start_server(struct run *run, struct err *err)
         .listen = settings->listen,
         .health_listen = settings->health_listen,
         .thread_count = thread_count(settings->threads),
-        .tls_cert = path_or_null(settings->tls_cert),
-        .tls_key = path_or_null(settings->tls_key),
+        .tls_cert = setting_path(settings->tls_cert),
+        .tls_key = setting_path(settings->tls_key),
         .connection_count_max = (int)settings->connections,
         .connections_per_address = (int)settings->connections_per_address,
         .failed_logins_per_min = (int)settings->failed_logins_per_min,
@@ -352,10 +270,10 @@ static void renew_certificate(struct run *run)
 
 static enum status start(struct run *run, struct err *err)
 {
-    enum status rc = check_tls(&run->settings, err);
+    enum status rc = serve_check_tls(&run->settings, err);
 
     if (!rc)
-        rc = allow_files(&run->settings, err);
+        rc = serve_allow_files(&run->settings, err);
     if (!rc)
         rc = open_service(run, err);
     if (rc)
@@ -513,5 +431,5 @@ int command_serve(int argc, char **argv)
     err_clear(&err);
     if (settings_of(&run, &run.settings, &is_usage, &err))
         return is_usage ? usage_wrong(&usage, "%s", err.text) : command_failed(&err);
-    return is_check ? check(&run, is_json) : serve(&run);
+    return is_check ? serve_look(&run.settings, is_json) : serve(&run);
 }

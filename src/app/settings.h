@@ -51,6 +51,12 @@ enum status settings_listen_from_demo(struct settings *settings, const char *lis
 /* Where the setting of that name came from. */
 enum setting_source settings_source(const struct settings *settings, const char *name);
 
+/* A path that may be empty; NULL then. */
+static inline const char *setting_path(const char *path)
+{
+    return *path ? path : NULL;
+}
+
 enum log_level settings_log_level(const struct settings *settings);
 
 /* Take over from fresh what can change in a running service; each other difference is told with

@@ -25,7 +25,7 @@ void arena_init(struct arena *arena, void *buffer, size_t buffer_bytes,
                             .chunk_bytes_max = chunk_bytes_max};
 }
 
-/* Take bytes from the block, after padding; NULL when they do not fit. */
+/* Take bytes from the block, after padding, as they are; NULL when they do not fit. */
 static void *take(struct arena *arena, char *block, size_t block_bytes, size_t bytes)
 {
     if (!block)
@@ -37,7 +37,7 @@ static void *take(struct arena *arena, char *block, size_t block_bytes, size_t b
         return NULL;
     void *taken = block + arena->used_bytes + padding;
     arena->used_bytes += padding + bytes;
-    return memset(taken, 0, bytes);
+    return taken;
 }
 
 static void *take_from_current(struct arena *arena, size_t bytes)
@@ -78,13 +78,10 @@ static bool add_chunk(struct arena *arena, size_t bytes)
     return true;
 }
 
-void *arena_alloc(struct arena *arena, size_t count, size_t item_bytes)
+void *arena_room(struct arena *arena, size_t bytes)
 {
-    size_t bytes;
     void *taken;
 
-    if (__builtin_mul_overflow(count, item_bytes, &bytes))
-        return NULL;
     if (bytes == 0)
         bytes = 1; /* so that NULL always means failure */
     taken = take_from_current(arena, bytes);
@@ -93,26 +90,69 @@ void *arena_alloc(struct arena *arena, size_t count, size_t item_bytes)
     return taken;
 }
 
+void *arena_alloc(struct arena *arena, size_t count, size_t item_bytes)
+{
+    size_t bytes;
+    void *taken;
+
+    if (__builtin_mul_overflow(count, item_bytes, &bytes))
+        return NULL;
+    taken = arena_room(arena, bytes);
+    return taken ? memset(taken, 0, bytes) : NULL;
+}
+
 char *arena_copy(struct arena *arena, struct text text)
 {
-    char *copy = text.bytes < SIZE_MAX ? arena_alloc(arena, text.bytes + 1, 1) : NULL;
+    char *copy = text.bytes < SIZE_MAX ? arena_room(arena, text.bytes + 1) : NULL;
 
-    if (copy && text.bytes)
+    if (!copy)
+        return NULL;
+    if (text.bytes)
         memcpy(copy, text.at, text.bytes);
+    copy[text.bytes] = 0;
     return copy;
+}
+
+char *arena_join_until(struct arena *arena, ...)
+{
+    va_list strings;
+    size_t bytes = 0, used = 0;
+    const char *string;
+    char *joined;
+
+    va_start(strings, arena);
+    while ((string = va_arg(strings, const char *)))
+        bytes += strlen(string);
+    va_end(strings);
+    joined = arena_room(arena, bytes + 1);
+    if (!joined)
+        return NULL;
+    va_start(strings, arena);
+    while ((string = va_arg(strings, const char *))) {
+        size_t length = strlen(string);
+
+        memcpy(joined + used, string, length);
+        used += length;
+    }
+    va_end(strings);
+    joined[used] = 0;
+    return joined;
 }
 
 char *arena_format(struct arena *arena, const char *format, ...)
 {
     va_list arguments;
-    char *text = NULL;
+    char shorts[256], *text;
     int bytes;
 
     va_start(arguments, format);
-    bytes = vsnprintf(NULL, 0, format, arguments);
+    bytes = vsnprintf(shorts, sizeof shorts, format, arguments);
     va_end(arguments);
-    if (bytes >= 0)
-        text = arena_alloc(arena, (size_t)bytes + 1, 1);
+    if (bytes < 0)
+        return NULL;
+    if ((size_t)bytes < sizeof shorts)
+        return arena_copy(arena, (struct text){shorts, (size_t)bytes});
+    text = arena_room(arena, (size_t)bytes + 1);
     if (text) {
         va_start(arguments, format);
         vsnprintf(text, (size_t)bytes + 1, format, arguments);

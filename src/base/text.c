@@ -19,6 +19,23 @@ bool text_copy(struct text text, char *buffer, size_t buffer_bytes)
     return true;
 }
 
+size_t int_format(int64_t value, char text[static INT_TEXT_BYTES])
+{
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    char digits[INT_TEXT_BYTES];
+    size_t count = 0, bytes = 0;
+
+    do
+        digits[count++] = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (value < 0)
+        text[bytes++] = '-';
+    while (count > 0)
+        text[bytes++] = digits[--count];
+    text[bytes] = 0;
+    return bytes;
+}
+
 uint64_t text_hash(struct text text)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);

@@ -1,14 +1,29 @@
 #include "decide/action.h"
 
+#include "base/sha256.h"
 #include "decide/perform.h"
 #include "json/tree.h"
 #include "store/audit.h"
 
 #include <assert.h>
-#include <sodium.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+struct action *action_new(struct arena *arena)
+{
+    struct action *action = arena_room(arena, sizeof *action);
+
+    static_assert(offsetof(struct action, job) == 0);
+    if (!action)
+        return NULL;
+    memset(action, 0, offsetof(struct job, err));
+    err_clear(&action->job.err);
+    memset((char *)action + sizeof action->job, 0, sizeof *action - sizeof action->job);
+    action->arena = arena;
+    return action;
+}
 
 enum status action_require_key(struct action *action, struct err *err)
 {
@@ -79,11 +94,10 @@ static enum status run(struct job *job, struct commit *commit, struct err *err)
         enum status rc =
             answer_find(commit->store, action->scope_key, action->arena, &answer, err);
 
-        if (rc == STATUS_OK)
-            return replay(action, &answer, err);
-        if (rc != STATUS_NOT_FOUND)
+        if (rc)
             return rc;
-        err_clear(err);
+        if (answer.number > 0)
+            return replay(action, &answer, err);
     }
     return action->perform(action, commit, err);
 }
@@ -124,13 +138,13 @@ static enum status make_scope_key(struct action *action, struct err *err)
 
     if (!action->idempotency_key)
         return STATUS_OK;
-    key = arena_format(action->arena, "%s %s %s %s", action->actor, action->route,
-                       action->subject ? action->subject : "-", action->idempotency_key);
+    key =
+        arena_join(action->arena, action->actor, " ", action->route, " ",
+                   action->subject ? action->subject : "-", " ", action->idempotency_key);
     if (!key)
         return arena_exhausted(err);
     action->scope_key = text_of(key);
-    crypto_hash_sha256(action->request_hash, (const unsigned char *)action->body.at,
-                       action->body.bytes);
+    sha256_of(action->body, action->request_hash);
     return STATUS_OK;
 }
 
@@ -186,7 +200,7 @@ enum status action_run(struct action *action, struct err *err)
 enum status action_writer(struct action *action, size_t bytes, struct json_writer *writer,
                           struct err *err)
 {
-    char *buffer = arena_alloc(action->arena, 1, bytes);
+    char *buffer = arena_room(action->arena, bytes);
 
     if (!buffer)
         return arena_exhausted(err);

@@ -177,9 +177,12 @@ static enum status append(struct store *store, const struct budget *budget,
                           .balance_after = budget_remaining(budget),
                           .created_at_us = now_us};
 
-    snprintf(entry.budget_id, sizeof entry.budget_id, "%s", budget->id);
-    snprintf(entry.decision_id, sizeof entry.decision_id, "%s", decision_id);
-    snprintf(entry.note, sizeof entry.note, "%s", note);
+    memcpy(entry.budget_id, budget->id, sizeof entry.budget_id);
+    if (!text_copy(text_of(decision_id), entry.decision_id, sizeof entry.decision_id) ||
+        !text_copy(text_clip(text_of(note), sizeof entry.note - 1), entry.note,
+                   sizeof entry.note))
+        return err_set(err, STATUS_INVALID, "'%.40s' is no id of a decision",
+                       decision_id);
     return entry_append(store, &entry, err);
 }
 

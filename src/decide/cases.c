@@ -7,7 +7,7 @@
 #include "decide/prices.h"
 #include "decide/perform.h"
 
-#include <stdio.h>
+#include <stddef.h>
 #include <string.h>
 
 /* --- decide ----------------------------------------------------------------------------------- */
@@ -18,6 +18,22 @@ struct decide_request {
     struct decision decision;
     bool is_dry_run;
 };
+
+/* Without the budgets, which are looked at later. */
+enum { PREPARED_BYTES = offsetof(struct decision, seen.budgets) };
+
+/* Of the menu's options only those that there are. */
+static void copy_prepared(const struct decision *prepared, struct decision *decision)
+{
+    const size_t options = offsetof(struct decision, menu.options);
+    const size_t after = options + sizeof prepared->menu.options;
+
+    memcpy(decision, prepared, options);
+    memcpy(decision->menu.options, prepared->menu.options,
+           (size_t)prepared->menu.count * sizeof prepared->menu.options[0]);
+    memcpy((char *)decision + after, (const char *)prepared + after,
+           PREPARED_BYTES - after);
+}
 
 /* What the policy wants to know of the customer's past. */
 static enum status look_back(struct store *store, const struct refund_case *asked,
@@ -51,8 +67,8 @@ static enum status take_draw(struct action *action, struct decision *decision,
     if (!decision_wants_draw(decision))
         return STATUS_OK;
     of = action->scope_key.bytes > 0
-             ? arena_format(action->arena, "decision %.*s", TEXT_ARG(action->scope_key))
-             : arena_format(action->arena, "dry_run %s", action->request_id);
+             ? arena_join(action->arena, "decision ", action->scope_key.at)
+             : arena_join(action->arena, "dry_run ", action->request_id);
     if (!of)
         return arena_exhausted(err);
     decision->seen.draw = service_draw(action->service, text_of(of));
@@ -106,7 +122,7 @@ enum status decision_keep(struct action *action, struct commit *commit,
     if (rc)
         return rc;
     decision_encode(decision, asked, &writer);
-    action->location = arena_format(action->arena, "/v1/decisions/%s", decision->id);
+    action->location = arena_join(action->arena, "/v1/decisions/", decision->id);
     rc = action_answer(action, commit, 201, &writer, true, err);
     if (!rc)
         rc = record(action, commit, decision, asked, case_body, err);
@@ -154,7 +170,7 @@ static enum status decide_perform(struct action *action, struct commit *commit,
     const struct refund_case *asked = &request->asked;
     enum status rc;
 
-    *decision = request->prepared;
+    copy_prepared(&request->prepared, decision);
     rc = case_decide(action, commit, asked, decision, err);
     if (rc)
         return rc;
@@ -169,11 +185,13 @@ static enum status decide_perform(struct action *action, struct commit *commit,
 
 enum status case_prepare(struct action *action, bool is_dry_run, struct err *err)
 {
-    struct decide_request *request = arena_new(action->arena, struct decide_request);
+    struct decide_request *request = arena_room(action->arena, sizeof *request);
     enum status rc;
 
     if (!request)
         return arena_exhausted(err);
+    memset(&request->asked, 0, sizeof request->asked);
+    memset(&request->prepared, 0, PREPARED_BYTES);
     if (is_dry_run)
         action->idempotency_key = NULL; /* nothing is kept */
     rc = is_dry_run ? STATUS_OK : action_require_key(action, err);
@@ -188,8 +206,9 @@ enum status case_prepare(struct action *action, bool is_dry_run, struct err *err
                           clock_wall_us(service_clock(action->service)), action->arena,
                           &request->prepared, err);
     request->prepared.build = service_build(action->service);
-    snprintf(request->prepared.request_id, sizeof request->decision.request_id, "%s",
-             action->request_id);
+    if (!text_copy(text_of(action->request_id), request->prepared.request_id,
+                   sizeof request->prepared.request_id))
+        return err_set(err, STATUS_INVALID, "the id of a request is too long");
     action->request = request;
     action->perform = decide_perform;
     return action_refuse_later(action, rc, err);

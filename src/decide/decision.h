@@ -41,13 +41,14 @@ struct circumstances {
         [ID_BYTES]; /* the snapshot that the budgets' prices are of; empty: none yet */
     struct policy_needs needs;
     struct history history;
-    struct budget_view budgets[DECISION_BUDGET_COUNT_MAX];
     int budget_count;
     bool has_draw;           /* else nothing is left to chance */
     double draw;             /* from [0, 1) */
     bool is_planned;         /* chosen together with other cases, before this: */
     int64_t planned_amount;  /* take it, or the dearest allowed below it; no chance */
     char batch_id[ID_BYTES]; /* of those cases; empty: none */
+    struct budget_view
+        budgets[DECISION_BUDGET_COUNT_MAX]; /* last: long, and mostly empty */
 };
 
 struct decision {
@@ -66,7 +67,6 @@ struct decision {
     int best; /* what would be chosen, or recommended, without chance; index into the menu */
     int chosen; /* index into the menu */
     struct menu menu;
-    struct circumstances seen;
 
     /* The versions it was made under; names borrowed from the world or the arena. */
     const char *policy_id; /* NULL: no policy matched */
@@ -82,6 +82,8 @@ struct decision {
     enum policy_code fallback_code;
     int effect_count;
     double effects[BUNDLE_ARM_COUNT_MAX], costs[BUNDLE_ARM_COUNT_MAX];
+
+    struct circumstances seen;
 };
 
 /* Find policy and model, make the menu, score it. Leaves decision->is_fallback when no model can

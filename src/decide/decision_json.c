@@ -99,15 +99,18 @@ static void put_budgets(struct json_writer *w, const struct decision *decision)
 static void put_version(struct json_writer *w, const char *key, const char *name,
                         int64_t version)
 {
-    char text[NAME_TEXT_BYTES + 24];
+    char text[NAME_TEXT_BYTES + 1 + INT_TEXT_BYTES];
+    size_t bytes = name ? strlen(name) : 0;
 
     json_put_key(w, key);
     if (!name) {
         json_put_null(w);
         return;
     }
-    snprintf(text, sizeof text, "%s@%lld", name, (long long)version);
-    json_put_string(w, text);
+    memcpy(text, name, bytes);
+    text[bytes] = '@';
+    json_put_text(w,
+                  (struct text){text, bytes + 1 + int_format(version, text + bytes + 1)});
 }
 
 static void put_versions(struct json_writer *w, const struct decision *decision)

@@ -139,6 +139,45 @@ static void *price_thread(void *argument)
 
 /* --- checkpoints ------------------------------------------------------------------------------ */
 
+static enum status run_nothing(struct job *job, struct commit *commit, struct err *err)
+{
+    (void)job, (void)commit, (void)err;
+    return STATUS_OK;
+}
+
+struct rest_job {
+    struct job job;
+    struct service *service;
+};
+
+/* Between two transactions, with nobody writing: the log starts again when all of it was moved. */
+static void move_rest(struct job *job, struct commit *commit)
+{
+    struct err err;
+
+    err_clear(&err);
+    if (store_checkpoint_rest(commit->store, &err) == STATUS_OK)
+        return;
+    log_event(LOG_WARN, "checkpoint_failed", LOG_TEXT("detail", err.text));
+    if (store_has_failed(commit->store))
+        committer_fail(service_committer(((struct rest_job *)job)->service));
+}
+
+static enum status checkpoint_once(struct keeper *keeper, struct err *err)
+{
+    struct rest_job rest = {.job = {.run = run_nothing, .publish = move_rest},
+                            .service = keeper->service};
+    bool is_long = false;
+    enum status rc = store_checkpoint(keeper->checkpointer, &is_long, err);
+
+    if (rc || !is_long)
+        return rc;
+    rc = committer_run(service_committer(keeper->service), &rest.job);
+    if (rc)
+        *err = rest.job.err;
+    return rc;
+}
+
 static void *checkpoint_thread(void *argument)
 {
     struct keeper *keeper = argument;
@@ -146,7 +185,7 @@ static void *checkpoint_thread(void *argument)
 
     err_clear(&err);
     while (sleep_ms(keeper, CHECKPOINT_INTERVAL_MS)) {
-        if (store_checkpoint(keeper->checkpointer, &err) == STATUS_OK)
+        if (checkpoint_once(keeper, &err) == STATUS_OK)
             continue;
         log_event(LOG_WARN, "checkpoint_failed", LOG_TEXT("detail", err.text));
         if (store_has_failed(keeper->checkpointer))

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/id.h"
 #include "base/rate.h"
+#include "base/sha256.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -22,7 +23,7 @@ enum {
     SECRET_BYTES_MAX = 128, /* what comes after is not looked at: it is wrong anyway */
 };
 
-static_assert(KEY_HASH_BYTES == crypto_hash_sha256_BYTES);
+static_assert(KEY_HASH_BYTES == (int)SHA256_BYTES);
 
 /* What a check needs of a key: small, so that it is copied out under the lock. */
 struct entry {
@@ -302,7 +303,7 @@ void keyring_close(struct keyring *keyring)
 
 static void hash_secret(struct text secret, unsigned char hash[static KEY_HASH_BYTES])
 {
-    crypto_hash_sha256(hash, (const unsigned char *)secret.at, secret.bytes);
+    sha256_of(secret, hash);
 }
 
 void keyring_make(int64_t now_us, struct api_key *key, char text[static KEY_TEXT_BYTES])

@@ -23,7 +23,12 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { READER_COUNT_MAX = 64, WAL_RESERVED_BYTES = 64 << 20, CHORE_COUNT_MAX = 64 };
+enum {
+    READER_COUNT_MAX = 64,
+    WAL_RESERVED_BYTES = 64 << 20,
+    CHORE_COUNT_MAX = 64,
+    OWNER_BYTES_MAX = 32
+};
 
 struct service {
     const struct clock *clock;
@@ -150,26 +155,40 @@ static enum status open_readers(struct service *service, const char *path, int c
 
 /* --- the folder ------------------------------------------------------------------------------- */
 
+/* Who has the folder; for people, and for commands that look for a service. */
+static enum status write_owner(const char *path, struct err *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    enum status rc = STATUS_OK;
+    char owner[32];
+    int bytes = snprintf(owner, sizeof owner, "%ld", (long)getpid());
+
+    if (fd < 0 || write(fd, owner, (size_t)bytes) != bytes)
+        rc = err_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+/* The lock is on the folder itself: a file could be tidied away, and a second process let in. */
 static enum status lock_folder(const char *folder, int *lock, struct err *err)
 {
-    char path[512], owner[32] = "";
+    char path[512], *owner = NULL;
+    size_t bytes = 0;
 
     snprintf(path, sizeof path, "%s/lock", folder);
-    *lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    *lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (*lock < 0)
-        return err_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
-    if (flock(*lock, LOCK_EX | LOCK_NB) != 0) {
-        if (read(*lock, owner, sizeof owner - 1) <= 0)
-            owner[0] = '\0';
-        return err_code(
-            err, STATUS_UNAVAILABLE, "folder_in_use",
-            "%s is in use by process %s: stop it first, or use another folder", folder,
-            owner[0] ? owner : "(unknown)");
-    }
-    snprintf(owner, sizeof owner, "%ld", (long)getpid());
-    if (ftruncate(*lock, 0) != 0 || write(*lock, owner, strlen(owner)) < 0)
-        return err_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
-    return STATUS_OK;
+        return err_set(err, STATUS_IO, "%s: %s", folder, strerror(errno));
+    if (flock(*lock, LOCK_EX | LOCK_NB) == 0)
+        return write_owner(path, err);
+    if (file_read(path, OWNER_BYTES_MAX, &owner, &bytes, NULL))
+        owner = NULL;
+    (void)err_code(err, STATUS_UNAVAILABLE, "folder_in_use",
+                   "%s is in use by process %s: stop it first, or use another folder",
+                   folder, bytes > 0 ? owner : "(unknown)");
+    free(owner);
+    return STATUS_UNAVAILABLE;
 }
 
 /* Money is not moved in a store whose newest part is damaged. */

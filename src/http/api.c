@@ -174,17 +174,14 @@ struct action *exchange_action(struct exchange *exchange)
     const char *path = exchange->route->path, *first = exchange->params[0];
     const char *name = strchr(path, '{');
     bool has_two = name && strchr(name + 1, '{');
-    struct action *action = arena_new(&exchange->arena, struct action);
-    const char *route =
-        arena_format(&exchange->arena, "%s %s", exchange->route->method, path);
+    struct action *action = action_new(&exchange->arena);
+    const char *route = arena_join(&exchange->arena, exchange->route->method, " ", path);
     const char *both =
-        has_two ? arena_format(&exchange->arena, "%s/%s", first, exchange->params[1])
-                : first;
+        has_two ? arena_join(&exchange->arena, first, "/", exchange->params[1]) : first;
 
     if (!action || !route || !both)
         return NULL;
     action->service = exchange->service;
-    action->arena = &exchange->arena;
     action->actor = exchange->principal.id;
     action->request_id = exchange->request_id;
     action->route = route;

@@ -8,15 +8,18 @@
 #include "http/listen.h"
 
 struct server;
+struct polling_thread; /* private to resume.c */
 
 struct call {
     struct exchange exchange;
     struct server *server;
     struct MHD_Connection *connection;
     struct watch *watch;
-    struct peer *peer; /* or NULL */
-    struct call *next; /* in the free list */
-    char *body;        /* content_length bytes; NULL when there is none */
+    struct peer *peer;             /* or NULL */
+    struct call *next;             /* in the free list, or among those that are ready */
+    struct polling_thread *thread; /* while suspended: the one it belongs to */
+    bool resumes_others;           /* its thread was woken for it; see resume.h */
+    char *body;                    /* content_length bytes; NULL when there is none */
     size_t body_room;  /* content_length of it, taken from the server's share */
     size_t body_bytes; /* of them, received */
     bool has_trace;    /* the client sent a trace id */

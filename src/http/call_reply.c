@@ -43,7 +43,8 @@ static int list_headers(const struct call *call, char retry_after[static 16],
     const char *type = reply->content_type ? reply->content_type : "application/json";
     int count = 0;
 
-    snprintf(retry_after, 16, "%d", reply->retry_after_s);
+    if (reply->retry_after_s > 0)
+        snprintf(retry_after, 16, "%d", reply->retry_after_s);
     if (call->has_trace)
         snprintf(traceparent, 64, "00-%s-%016llx-01", exchange->trace_id,
                  (unsigned long long)random_span());

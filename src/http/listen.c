@@ -37,7 +37,7 @@ static void on_words(void *context, const char *format, va_list arguments)
         memcpy(listener->trouble, words, sizeof words);
         return;
     }
-    if (now_us - logged_at_us >= WORDS_INTERVAL_US &&
+    if (!listener->settings.is_silent && now_us - logged_at_us >= WORDS_INTERVAL_US &&
         atomic_compare_exchange_strong(&listener->logged_at_us, &logged_at_us, now_us))
         log_event(LOG_INFO, "http_library", LOG_TEXT("detail", detail));
 }

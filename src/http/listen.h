@@ -24,6 +24,8 @@ struct listener_settings {
     struct deadlines *deadlines;
     struct peers *peers; /* NULL: addresses are not told apart */
     struct tls *tls;     /* NULL: plain HTTP */
+    bool
+        is_silent; /* nothing is logged: its thread must not wait for who reads the log */
     /* As in microhttpd.h; all with context. */
     MHD_AccessHandlerCallback on_request;
     void *(*on_line)(void *context, const char *target,

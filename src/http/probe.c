@@ -85,6 +85,7 @@ enum status probe_open(struct probe *probe, const char *address,
         .idle_timeout_s = DEADLINE_S,
         .first_wait_us = DEADLINE_S * SECOND_US,
         .deadlines = probe->deadlines,
+        .is_silent = true,
         .on_request = on_health,
         .context = probe,
     };

@@ -12,6 +12,7 @@
 #include "http/call.h"
 #include "http/listen.h"
 #include "http/probe.h"
+#include "http/resume.h"
 #include "http/security.h"
 
 #include <assert.h>
@@ -182,8 +183,9 @@ static bool begin(struct call *call, const char *target, const char *method,
                   const char *version)
 {
     enum head_fault fault = call_read_head(call, target, method, version);
-    struct err err = {0};
+    struct err err;
 
+    err_clear(&err);
     if (fault != HEAD_FAULT_NONE) {
         refuse_head(call, fault);
         return false;
@@ -207,24 +209,23 @@ static void on_defer(struct exchange *exchange)
     struct call *call = exchange->carrier;
 
     call->is_deferred = true;
+    resume_belongs_here(call);
     MHD_suspend_connection(call->connection);
 }
 
-static void resume(struct call *call)
+static void on_resumed(struct server *server)
 {
-    watch_set(call->watch, RESUMED_US);
-    MHD_resume_connection(call->connection);
+    atomic_fetch_sub(&server->running_count, 1);
 }
 
-/* On another thread. After the connection is resumed the call may be gone. */
+/* On another thread. */
 static void on_done(struct exchange *exchange)
 {
     struct call *call = exchange->carrier;
-    struct server *server = call->server;
 
     call->is_answered = true;
-    resume(call);
-    atomic_fetch_sub(&server->running_count, 1);
+    watch_set(call->watch, RESUMED_US);
+    resume(call, on_resumed);
 }
 
 /* The whole request is there. MHD_NO when the server closes. Counted before is_closing is looked at,
@@ -248,8 +249,10 @@ static enum MHD_Result run(struct call *call)
         return MHD_YES;
     }
     call->is_answered = true;
-    if (call->is_deferred)
-        resume(call);
+    if (call->is_deferred) {
+        watch_set(call->watch, RESUMED_US);
+        MHD_resume_connection(call->connection);
+    }
     atomic_fetch_sub(&server->running_count, 1);
     return call->is_deferred ? MHD_YES : send_reply(call);
 }
@@ -277,6 +280,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     struct call *call = *request;
 
     if (call) {
+        resume_others(call, on_resumed);
         if (*piece_bytes > 0)
             return take_body(call, piece, piece_bytes);
         return call->is_answered ? send_reply(call) : run(call);
@@ -316,6 +320,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     (void)code;
     if (!call)
         return;
+    resume_others(call, on_resumed);
     if (call->exchange.reply.status != 0)
         exchange_log(&call->exchange);
     watch_rest(call->watch, server->idle_us + server->deadline_us);
@@ -366,27 +371,6 @@ static enum status listen_all(struct server *server,
     rc = listener_open(&server->main, &main, err);
     if (!rc && settings->health_listen)
         rc = probe_open(&server->probe, settings->health_listen, server->service, err);
-    return rc;
-}
-
-enum status server_address_check(const char *text, struct err *err)
-{
-    struct sockaddr_storage address;
-
-    return address_parse(text, &address, err);
-}
-
-enum status server_tls_check(const char *tls_cert, const char *tls_key, struct err *err)
-{
-    struct tls *tls = NULL;
-    enum status rc;
-
-    if (!tls_cert && !tls_key)
-        return STATUS_OK;
-    if (!tls_cert || !tls_key)
-        return err_set(err, STATUS_INVALID, "tls_cert and tls_key need each other");
-    rc = tls_open(tls_cert, tls_key, clock_wall_us(&system_clock), &tls, err);
-    tls_close(tls);
     return rc;
 }
 

@@ -125,9 +125,8 @@ static void put_quoted(struct json_writer *writer, struct text text)
     put_byte(writer, '"');
 }
 
-void json_put_key(struct json_writer *writer, const char *key)
+void json_put_plain_key(struct json_writer *writer, const char *key, size_t bytes)
 {
-    size_t bytes = strlen(key);
     bool needs_comma = writer->needs_comma;
     char *room = reserve(writer, bytes + 3 + needs_comma);
 
@@ -215,14 +214,17 @@ void json_put_int(struct json_writer *writer, int64_t value)
     put(writer, at, (size_t)(end - at));
 }
 
-/* Print scaled / 10^decimals without the zeros at the end of the fraction. */
-static void put_scaled(struct json_writer *writer, bool is_negative, uint64_t scaled,
-                       uint64_t scale, int decimals)
-{
-    char text[40], *point = text + 24, *end = point, *at;
-    uint64_t fraction = scaled % scale;
+static const uint64_t scales[] = {1,         10,         100,        1000,
+                                  10000,     100000,     1000000,    10000000,
+                                  100000000, 1000000000, 10000000000};
 
-    at = digits_before(point, scaled / scale);
+/* Print whole + fraction / 10^decimals without the zeros at the end of the fraction. */
+static void put_scaled(struct json_writer *writer, bool is_negative, uint64_t whole,
+                       uint64_t fraction, int decimals)
+{
+    char text[48], *point = text + 24, *end = point, *at;
+
+    at = digits_before(point, whole);
     if (fraction) {
         while (fraction % 10 == 0) {
             fraction /= 10;
@@ -233,7 +235,7 @@ static void put_scaled(struct json_writer *writer, bool is_negative, uint64_t sc
         digits_before(end, fraction);
         *point = '.';
     }
-    if (is_negative && scaled)
+    if (is_negative)
         *--at = '-';
     begin_value(writer);
     put(writer, at, (size_t)(end - at));
@@ -241,8 +243,6 @@ static void put_scaled(struct json_writer *writer, bool is_negative, uint64_t sc
 
 void json_put_decimal(struct json_writer *writer, double value, int decimals)
 {
-    static const uint64_t scales[] = {1,      10,      100,      1000,      10000,
-                                      100000, 1000000, 10000000, 100000000, 1000000000};
     int places = decimals < 0 ? 0 : decimals > 9 ? 9 : decimals;
     double scale = (double)scales[places], size = fabs(value), product = size * scale;
 
@@ -257,7 +257,34 @@ void json_put_decimal(struct json_writer *writer, double value, int decimals)
     double rest = product - (double)scaled;
     bool goes_up = rest > 0.5 || (rest == 0.5 && fma(size, scale, -product) >= 0);
 
-    put_scaled(writer, signbit(value), scaled + goes_up, scales[places], places);
+    scaled += goes_up;
+    put_scaled(writer, signbit(value) && scaled > 0, scaled / scales[places],
+               scaled % scales[places], places);
+}
+
+/* As "%.17g" prints a number from [0.0001, 2^53) that is not whole. Its fraction is bits / 2^shift,
+ * so that 17 digits are a product of at most 128 bits and a shift, both exact; ties go to the even
+ * digit. Doubles lie too far apart for rounding to reach the next power of ten. */
+static void put_fraction(struct json_writer *writer, double value)
+{
+    double size = fabs(value);
+    uint64_t whole = (uint64_t)size, bits, digits;
+    unsigned __int128 product, rest, half;
+    int exponent, shift, decimals = 17;
+
+    for (uint64_t left = whole; left > 0; left /= 10)
+        decimals--;
+    if (whole == 0)
+        decimals += (size < 0.1) + (size < 0.01) + (size < 0.001);
+    bits = (uint64_t)ldexp(frexp(size - (double)whole, &exponent), 53);
+    shift = 53 - exponent;
+    product =
+        (unsigned __int128)bits * scales[decimals / 2] * scales[decimals - decimals / 2];
+    digits = (uint64_t)(product >> shift);
+    half = (unsigned __int128)1 << (shift - 1);
+    rest = product & (2 * half - 1);
+    digits += rest > half || (rest == half && digits % 2 == 1);
+    put_scaled(writer, signbit(value), whole, digits, decimals);
 }
 
 void json_put_double(struct json_writer *writer, double value)
@@ -273,6 +300,10 @@ void json_put_double(struct json_writer *writer, double value)
 
     if (fabs(value) < 0x1p53 && value == (double)(int64_t)value && !is_minus_zero) {
         json_put_int(writer, (int64_t)value);
+        return;
+    }
+    if (fabs(value) >= 0.0001 && fabs(value) < 0x1p53 && !is_minus_zero) {
+        put_fraction(writer, value);
         return;
     }
     /* The program never sets a locale, so that this prints a point. */

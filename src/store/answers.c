@@ -6,12 +6,10 @@ enum status answer_find(struct store *store, struct text scope_key, struct arena
                         struct answer *answer, struct err *err)
 {
     struct query query = query_start(store, SQL_ANSWER_FIND);
-    bool is_found;
-    enum status rc;
 
+    answer->number = 0;
     put_text_or_null(&query, scope_key);
-    is_found = query_row(&query);
-    if (is_found) {
+    if (query_row(&query)) {
         answer->number = take_int(&query);
         answer->scope_key = take_text(&query, arena);
         take_bytes(&query, answer->request_hash, REQUEST_HASH_BYTES);
@@ -22,10 +20,7 @@ enum status answer_find(struct store *store, struct text scope_key, struct arena
         answer->created_at_us = take_int(&query);
         take_intact(&query);
     }
-    rc = query_end(&query, "look up an answer", err);
-    if (!rc && !is_found)
-        rc = err_set(err, STATUS_NOT_FOUND, "this key was not used before");
-    return rc;
+    return query_end(&query, "look up an answer", err);
 }
 
 enum status answer_insert(struct store *store, struct answer *answer, struct err *err)

@@ -1,5 +1,6 @@
 /* chain.c - hash chains: each row's hash covers the row and the hash before it. */
 #include "store/audit.h"
+#include "base/sha256.h"
 #include "store/ledger.h"
 #include "store/sql.h"
 
@@ -21,22 +22,11 @@ static void hash_piece(crypto_hash_sha256_state *state, struct text piece)
     crypto_hash_sha256_update(state, (const unsigned char *)piece.at, piece.bytes);
 }
 
-/* Decimal, with a separator before it; returns the end. A third of the cost of snprintf. */
+/* Decimal, with a separator before it; returns the end. */
 static char *write_int(char *at, int64_t value)
 {
-    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    char digits[20];
-    int n = 0;
-
     *at++ = '|';
-    if (value < 0)
-        *at++ = '-';
-    do
-        digits[n++] = (char)('0' + rest % 10);
-    while (rest /= 10);
-    while (n)
-        *at++ = digits[--n];
-    return at;
+    return at + int_format(value, at);
 }
 
 static char *write_string(char *at, const char *string, size_t bytes_max)
@@ -64,7 +54,7 @@ void entry_hash(const unsigned char prev_hash[static HASH_BYTES],
     at = write_string(at, entry->note, REASON_TEXT_BYTES);
     /* The hash before takes the place of the separator before the first column. */
     memcpy(row, prev_hash, HASH_BYTES);
-    crypto_hash_sha256(hash, (unsigned char *)row, (unsigned long long)(at - row));
+    sha256_of((struct text){row, (size_t)(at - row)}, hash);
 }
 
 void audit_hash(const unsigned char prev_hash[static HASH_BYTES],

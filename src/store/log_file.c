@@ -179,6 +179,9 @@ static int layer_open(sqlite3_vfs *self, const char *name, sqlite3_file *file, i
 
 static void layer_make(void)
 {
+    /* Its statistics would cost a lock at every allocation. Too late when somebody else has started
+     * the library already; then it is slower, and that is all. */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     original = sqlite3_vfs_find(NULL);
     if (!original)
         return;

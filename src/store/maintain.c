@@ -14,27 +14,47 @@
 enum {
     /* More than these left behind by a PASSIVE checkpoint: a long read holds them, such as a copy. */
     HELD_FRAME_COUNT = 8192,
-    ZERO_BYTES = 64 << 10,       /* written at a time; SQLite takes less than 128 KB */
-    LOG_FRAME_COUNT_MAX = 65536, /* 256 MB: beyond, the log must start again */
+    ZERO_BYTES = 64 << 10,        /* written at a time; SQLite takes less than 128 KB */
+    LOG_FRAME_COUNT_LONG = 24576, /* 96 MB: time to start again at the front */
+    LAST_FRAME_COUNT = 512,       /* so few may be left for the writer's own thread */
+    PASS_COUNT_MAX = 8,
 };
 
-/* PASSIVE moves what it can and waits for nobody. Under a load without any pause the writer adds
- * frames faster than it can start again at the front; then RESTART holds it for the moment that
- * moving the last frames takes. It would wait, and let the writer wait, for a long read to end: while
- * there is one the log grows instead. */
-enum status store_checkpoint(struct store *store, struct err *err)
+/* PASSIVE: moves what it can and waits for nobody. */
+static enum status checkpoint(struct store *store, int *frame_count, int *moved_count,
+                              struct err *err)
 {
-    int frame_count = 0, moved_count = 0;
     int code = sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_PASSIVE,
-                                         &frame_count, &moved_count);
+                                         frame_count, moved_count);
 
-    if (code == SQLITE_OK && frame_count > LOG_FRAME_COUNT_MAX &&
-        frame_count - moved_count < HELD_FRAME_COUNT)
-        code = sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_RESTART,
-                                         NULL, NULL);
     if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)
         return STATUS_OK;
     return sql_fail(store, code, "move the log into the database", err);
+}
+
+/* The writer goes on adding frames meanwhile. When the log is long, one pass follows the other, each
+ * with less to move than the one before. While somebody reads for long the log grows. */
+enum status store_checkpoint(struct store *store, bool *is_long, struct err *err)
+{
+    int frame_count = 0, moved_count = 0, before;
+    enum status rc = STATUS_OK;
+
+    for (int i = 0; i < PASS_COUNT_MAX && !rc; i++) {
+        before = moved_count;
+        rc = checkpoint(store, &frame_count, &moved_count, err);
+        if (frame_count <= LOG_FRAME_COUNT_LONG ||
+            frame_count - before < LAST_FRAME_COUNT)
+            break;
+    }
+    if (is_long)
+        *is_long = frame_count > LOG_FRAME_COUNT_LONG &&
+                   frame_count - moved_count < HELD_FRAME_COUNT;
+    return rc;
+}
+
+enum status store_checkpoint_rest(struct store *store, struct err *err)
+{
+    return checkpoint(store, NULL, NULL, err);
 }
 
 /* Append zeros to the log, and sync them. SQLite reads a log up to the first frame that does not

@@ -16,8 +16,11 @@
 #include <unistd.h>
 
 enum {
-    BUSY_TIMEOUT_MS = 5000,
+    BUSY_STEP_US = 500,         /* between attempts to lock the database, */
+    BUSY_STEP_COUNT = 10000,    /* for 5 s or a little more */
     VALUE_BYTES_MAX = 80 << 20, /* a whole model bundle, and room to spare */
+    ROOM_BYTES = 4096, /* the writer's working memory: most answers fit into a piece, */
+    ROOM_COUNT = 100,  /* so that it rarely asks malloc */
 };
 
 static const char *const statement_texts[SQL_COUNT] = {
@@ -124,6 +127,15 @@ static enum status check_present(const char *path, struct err *err)
     return STATUS_OK;
 }
 
+static int wait_a_moment(void *context, int count)
+{
+    (void)context;
+    if (count >= BUSY_STEP_COUNT)
+        return 0;
+    usleep(BUSY_STEP_US);
+    return 1;
+}
+
 static enum status connect(struct store *store, struct err *err)
 {
     const char *layer = log_file_layer();
@@ -137,7 +149,10 @@ static enum status connect(struct store *store, struct err *err)
                                layer);
     if (code != SQLITE_OK)
         return sql_fail(store, code, "open the database", err);
-    sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
+    sqlite3_busy_handler(store->db, wait_a_moment, NULL);
+    if (store->mode == STORE_WRITER)
+        sqlite3_db_config(store->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, ROOM_BYTES,
+                          ROOM_COUNT);
     for (size_t i = 0; i < sizeof guards / sizeof *guards; i++) {
         code = sqlite3_db_config(store->db, guards[i].option, guards[i].value, NULL);
         if (code != SQLITE_OK)

@@ -1,4 +1,4 @@
-/* load.c - POST requests over kept-alive connections, from one thread.
+/* load.c - requests, as a rule POST, over kept-alive connections, from one thread.
  *
  * Closed loop: each connection sends its next request when the answer to the last one has
  * come. Open loop, with --rate: requests are due at even distances whatever the server
@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@ struct settings {
     int port, connection_count, server_pid;
     double seconds, rate; /* rate 0: closed loop */
     const char *path, *key, *match;
+    bool is_get; /* without body and key */
 };
 
 struct connection {
@@ -150,6 +152,11 @@ static void connection_open(struct connection *connection, int poller)
 static size_t request_build(char *request)
 {
     const char *body = bodies[request_number % (uint64_t)body_count];
+
+    if (settings.is_get)
+        return (size_t)snprintf(request, REQUEST_BYTES_MAX,
+                                "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+                                settings.path);
     size_t body_bytes = strlen(body);
     char number[NUMBER_DIGITS + 1];
     int head_bytes;
@@ -251,6 +258,10 @@ static void connection_serve(struct connection *connection, int poller)
         return;
     answer_count(connection, now_us() - connection->sent_us);
     connection->received = 0;
+    if (strcasestr(connection->answer, "\nConnection: close")) {
+        close(connection->fd);
+        connection_open(connection, poller);
+    }
     connection_next(connection);
 }
 
@@ -332,7 +343,8 @@ static void usage(int code)
         "usage: load --port N [--path /v1/decisions] [--key SECRET] [--connections 64]\n"
         "            [--seconds 3] [--body FILE.ndjson] [--server-pid PID]\n"
         "            [--rate N]       open loop: N requests per second, on time\n"
-        "            [--match TEXT]   count the answers that contain TEXT\n",
+        "            [--match TEXT]   count the answers that contain TEXT\n"
+        "            [--get]          GET, without a body\n",
         code ? stderr : stdout);
     exit(code);
 }
@@ -349,6 +361,7 @@ static const char *settings_read(int argc, char **argv)
         {"rate", required_argument, NULL, 'r'},
         {"server-pid", required_argument, NULL, 'i'},
         {"match", required_argument, NULL, 'm'},
+        {"get", no_argument, NULL, 'g'},
         {"help", no_argument, NULL, 'h'},
         {0},
     };
@@ -383,6 +396,9 @@ static const char *settings_read(int argc, char **argv)
             break;
         case 'm':
             settings.match = optarg;
+            break;
+        case 'g':
+            settings.is_get = true;
             break;
         default:
             usage(option == 'h' ? 0 : 2);

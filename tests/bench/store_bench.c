@@ -57,6 +57,7 @@ static enum status decide(struct bench *b)
                                .case_id = text_of("zd-48213"),
                                .issue = text_of("late_delivery"),
                                .context = {b->context, 1000}};
+    struct answer found;
     struct entry entry = {.kind = ENTRY_HOLD,
                           .amount = 1,
                           .budget_id = "bud_bench",
@@ -75,8 +76,8 @@ static enum status decide(struct bench *b)
     answer.scope_key = text_of(key);
     answer.body = (struct text){b->body, 700};
     arena_reset(&b->arena);
-    rc = answer_find(b->store, answer.scope_key, &b->arena, &answer, &b->err);
-    if (rc != STATUS_NOT_FOUND)
+    rc = answer_find(b->store, answer.scope_key, &b->arena, &found, &b->err);
+    if (rc || found.number > 0)
         die(b, "the key was known");
     row.customer_id = text_of(customer);
     row.order_id = text_of(order);
@@ -124,7 +125,7 @@ static void *checkpoint_run(void *context)
     if (store_open(checkpointer->path, STORE_READER, &store, NULL, &err))
         return NULL;
     while (!atomic_load(&checkpointer->is_done)) {
-        if (store_checkpoint(store, &err))
+        if (store_checkpoint(store, NULL, &err))
             fprintf(stderr, "store_bench: checkpoint: %s\n", err.text);
         usleep(100000);
     }

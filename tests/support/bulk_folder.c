@@ -64,7 +64,7 @@ static enum status add_batch(struct bulk *bulk, int64_t first, int64_t end)
     if (!rc)
         rc = store_commit(bulk->store, &bulk->err);
     if (!rc)
-        rc = store_checkpoint(bulk->store, &bulk->err);
+        rc = store_checkpoint(bulk->store, NULL, &bulk->err);
     return rc;
 }
 

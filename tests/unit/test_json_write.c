@@ -210,6 +210,34 @@ static void doubles_read_back_as_they_were(void **state)
     }
 }
 
+static void fractions_are_those_of_printf(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 300000; i++) {
+        static const double edges[] = {
+            0.1, 0.01, 0.001, 0.0001, 1, 9007199254740992.0, 4503599627370496.0};
+        double value = ldexp(rng_uniform(&rng), (int)rng_below(&rng, 72) - 16);
+        struct json_writer writer;
+        struct text all;
+        char wanted[40];
+
+        if (i % 4 == 1)
+            value = edges[rng_below(&rng, sizeof edges / sizeof *edges)];
+        for (uint64_t steps = i % 4 < 2 ? rng_below(&rng, 4) : 0; steps > 0; steps--)
+            value = nextafter(value, i % 8 < 4 ? 0 : INFINITY);
+        if (i % 4 == 3) /* ties of the last digit */
+            value = floor(value) + 0.125 * (double)rng_below(&rng, 8);
+        value = i % 16 < 8 ? value : -value;
+        if (value == 0)
+            continue;
+        snprintf(wanted, sizeof wanted, "%.17g", value);
+        json_writer_init(&writer, buffer, sizeof buffer);
+        json_put_double(&writer, value);
+        assert_int_equal(json_writer_text(&writer, &all, NULL), STATUS_OK);
+        assert_true(text_is(all, wanted));
+    }
+}
+
 static void integers_are_those_of_printf(void **state)
 {
     (void)state;
@@ -284,6 +312,7 @@ int main(void)
         cmocka_unit_test(decimals_are_those_of_printf_but_for_halves),
         cmocka_unit_test(exact_halves_go_away_from_zero),
         cmocka_unit_test(doubles_read_back_as_they_were),
+        cmocka_unit_test(fractions_are_those_of_printf),
         cmocka_unit_test(integers_are_those_of_printf),
         cmocka_unit_test(any_bytes_make_a_valid_string),
         cmocka_unit_test(bad_bytes_become_replacement_characters),

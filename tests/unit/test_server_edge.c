@@ -14,15 +14,18 @@
 #include "unit/server_stage.h"
 
 #include <curl/curl.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 256, FLOOD_COUNT = 180 };
+enum { PATH_BYTES = 256, FLOOD_COUNT = 180, PATIENCE_S = 10 /* with a busy machine */ };
 
 static char *folder;
 
@@ -54,23 +57,21 @@ static void a_connection_is_told_to_go_when_its_life_is_over(void **state)
     struct http_response response = {0};
     struct server *server;
     struct http_client *client;
-    int call_count = 0;
     bool is_last = false;
 
     (void)state;
     settings.connection_deadline_s = 1;
     server = stage_start_with(&settings);
     client = stage_connect(server_address(server));
-    while (!is_last && seconds_since(start_us) < 5) {
+    while (!is_last && seconds_since(start_us) < PATIENCE_S) {
         stage_call(client, "GET", "/show", NULL, NULL, 0, &response);
+        assert_int_equal(response.status, 200);
         is_last = response.is_last;
+        assert_int_equal(is_last && seconds_since(start_us) < 1, false);
         http_response_free(&response);
-        call_count++;
         usleep(20000);
     }
-    assert_true(is_last || seconds_since(start_us) < 5);
-    assert_true(call_count > 10);
-    assert_true(seconds_since(start_us) >= 1 && seconds_since(start_us) < 2);
+    assert_true(is_last);
     http_client_close(client);
     server_stop(server, 1000);
 }
@@ -78,17 +79,16 @@ static void a_connection_is_told_to_go_when_its_life_is_over(void **state)
 static void a_connection_that_rests_ends_with_its_life(void **state)
 {
     struct server_settings settings = stage_settings(2, NULL);
-    int64_t start_us = clock_monotonic_us(&system_clock);
     struct server *server;
     struct http_client *client;
 
     (void)state;
     settings.connection_deadline_s = 1;
+    settings.idle_timeout_s = 3 * PATIENCE_S;
     server = stage_start_with(&settings);
     client = stage_connect(server_address(server));
     assert_int_equal(stage_get(client, "/show", NULL, 0), 200);
-    assert_true(http_is_closed(client, 5000));
-    assert_true(seconds_since(start_us) < 2);
+    assert_true(http_is_closed(client, PATIENCE_S * 1000));
     http_client_close(client);
     server_stop(server, 1000);
 }
@@ -113,12 +113,27 @@ static void an_answer_under_way_outlives_its_connection(void **state)
     server_stop(server, 1000);
 }
 
+/* The status, or 0 after a while when there is no answer. */
+static int try_get(struct http_client *client, const char *path)
+{
+    struct http_response response;
+    int status = 0;
+
+    if (http_call(client, "GET", path, NULL, NULL, 0, &response))
+        status = response.status;
+    else
+        usleep(100000);
+    http_response_free(&response);
+    return status;
+}
+
 static void an_address_with_enough_connections_gets_no_more(void **state)
 {
     struct server_settings settings = stage_settings(2, NULL);
     struct http_client *clients[4];
     struct server_stats stats;
     struct server *server;
+    int status = 0;
 
     (void)state;
     settings.connections_per_address = 3;
@@ -133,8 +148,9 @@ static void an_address_with_enough_connections_gets_no_more(void **state)
     server_stats(server, &stats);
     assert_int_equal(stats.refused_connection_count, 1);
     http_client_close(clients[0]);
-    usleep(200000);
-    assert_int_equal(stage_get(clients[3], "/show", NULL, 0), 200);
+    for (int i = 0; i < PATIENCE_S * 10 && status != 200; i++)
+        status = try_get(clients[3], "/show");
+    assert_int_equal(status, 200);
     for (int i = 1; i < 4; i++)
         http_client_close(clients[i]);
     server_stop(server, 1000);
@@ -182,6 +198,7 @@ static void bodies_beyond_the_memory_for_all_are_refused(void **state)
     struct http_response response;
     static char body[60000];
     struct server *server;
+    int good_count = 0;
 
     (void)state;
     settings.request_memory_bytes = 100000;
@@ -195,12 +212,15 @@ static void bodies_beyond_the_memory_for_all_are_refused(void **state)
     assert_int_equal(response.status, 503);
     http_response_free(&response);
     http_client_close(waiting);
-    usleep(200000);
-    for (int i = 0; i < 5; i++) {
+    /* The place comes free once the server has seen it; and what was taken is given back each time. */
+    for (int i = 0; i < PATIENCE_S * 10 && good_count < 5; i++) {
         stage_call(client, "POST", "/echo", NULL, body, sizeof body, &response);
-        assert_int_equal(response.status, 200);
+        good_count += response.status == 200;
+        if (response.status != 200)
+            usleep(100000);
         http_response_free(&response);
     }
+    assert_int_equal(good_count, 5);
     http_client_close(client);
     server_stop(server, 1000);
 }
@@ -254,6 +274,48 @@ static void health_answers_while_all_connections_are_taken(void **state)
         assert_int_equal(stage_get(client, "/healthz", NULL, 0), 200);
     for (int i = 0; i < STAGE_CONNECTION_COUNT_MAX; i++)
         http_client_close(clients[i]);
+    http_client_close(client);
+    server_stop(server, 1000);
+}
+
+/* Put a full pipe in place of stderr; returns what was there. */
+static int block_log(int ends[static 2])
+{
+    static const char filler[4096];
+    int kept = dup(STDERR_FILENO);
+
+    assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+    while (write(ends[1], filler, sizeof filler) > 0)
+        ;
+    while (write(ends[1], filler, 1) > 0)
+        ;
+    assert_int_equal(fcntl(ends[1], F_SETFL, 0), 0);
+    assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+    return kept;
+}
+
+static void health_answers_while_nobody_reads_the_log(void **state)
+{
+    struct server *server = stage_start(2, "127.0.0.1:0");
+    struct http_client *client = stage_connect(server_health_address(server));
+    int ends[2], kept = block_log(ends), answered_count = 0;
+
+    (void)state;
+    /* Each of these makes the library say something. */
+    for (int i = 0; i < 20; i++) {
+        struct http_client *other = stage_connect(server_health_address(server));
+
+        (void)http_send(other, "GET /hea", 8);
+        http_client_close(other);
+        answered_count += try_get(client, "/healthz") == 200;
+        if (answered_count <= i)
+            break;
+    }
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    close(ends[0]);
+    close(ends[1]);
+    assert_int_equal(answered_count, 20);
     http_client_close(client);
     server_stop(server, 1000);
 }
@@ -363,6 +425,45 @@ static void the_socket_of_who_came_after_is_left_alone(void **state)
     unlink(address + 5);
 }
 
+static void whoever_holds_the_folder_holds_up_no_start(void **state)
+{
+    char address[PATH_BYTES];
+    struct server_settings settings = unix_settings(address);
+    int held = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    (void)state;
+    assert_int_equal(flock(held, LOCK_EX | LOCK_NB), 0);
+    server_stop(stage_start_with(&settings), 0);
+    close(held);
+}
+
+static void a_place_that_stays_locked_is_given_up(void **state)
+{
+    char address[PATH_BYTES], lock[PATH_BYTES + 8];
+    struct server_settings settings = unix_settings(address);
+    struct server *server = NULL;
+    struct err err = {0};
+    struct stat there;
+    int held;
+
+    (void)state;
+    snprintf(lock, sizeof lock, "%s.lock", address + 5);
+    held = open(lock, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(flock(held, LOCK_EX | LOCK_NB), 0);
+    assert_int_equal(server_start(&settings, &stage, &server, &err), STATUS_UNAVAILABLE);
+    assert_non_null(strstr(err.text, lock));
+    assert_non_null(strstr(err.text, "another process holds it"));
+    close(held);
+    server_stop(stage_start_with(&settings), 0);
+    assert_int_equal(stat(lock, &there), 0);
+    assert_int_equal(there.st_mode & 0777, 0600);
+    unlink(lock);
+    assert_int_equal(symlink("/dev/null", lock), 0);
+    assert_int_equal(server_start(&settings, &stage, &server, &err), STATUS_UNAVAILABLE);
+    assert_non_null(strstr(err.text, lock));
+    unlink(lock);
+}
+
 /* --- TLS ------------------------------------------------------------------------------------------ */
 
 struct tls_files {
@@ -378,6 +479,7 @@ static struct server *start_tls(struct tls_files *files)
     assert_true(certificate_make_valid(files->certificate, files->key));
     settings.tls_cert = files->certificate;
     settings.tls_key = files->key;
+    settings.idle_timeout_s = 3 * PATIENCE_S;
     return stage_start_with(&settings);
 }
 
@@ -491,11 +593,11 @@ static void a_slow_handshake_is_cut_off(void **state)
 
     (void)state;
     assert_true(http_send(client, hello, sizeof hello - 1));
-    while (!http_is_closed(client, 100) && seconds_since(start_us) < 10)
+    while (!http_is_closed(client, 100) && seconds_since(start_us) < PATIENCE_S)
         (void)http_send(client, "x", 1);
     print_message("cut off after %.2f s\n", seconds_since(start_us));
     assert_true(seconds_since(start_us) >= DEADLINE_S);
-    assert_true(seconds_since(start_us) < DEADLINE_S + 1);
+    assert_true(seconds_since(start_us) < PATIENCE_S);
     http_client_close(client);
     server_stop(server, 1000);
 }
@@ -552,10 +654,13 @@ int main(void)
         cmocka_unit_test(bodies_beyond_the_memory_for_all_are_refused),
         cmocka_unit_test(health_answers_while_slow_clients_hold_its_listener),
         cmocka_unit_test(health_answers_while_all_connections_are_taken),
+        cmocka_unit_test(health_answers_while_nobody_reads_the_log),
         cmocka_unit_test(a_socket_in_the_file_system_answers_and_goes),
         cmocka_unit_test(what_a_dead_process_left_is_taken_away),
         cmocka_unit_test(a_place_that_is_taken_is_left_alone),
         cmocka_unit_test(the_socket_of_who_came_after_is_left_alone),
+        cmocka_unit_test(whoever_holds_the_folder_holds_up_no_start),
+        cmocka_unit_test(a_place_that_stays_locked_is_given_up),
         cmocka_unit_test(tls_is_spoken_in_its_two_newest_versions),
         cmocka_unit_test(a_renewed_certificate_is_shown_to_who_comes_next),
         cmocka_unit_test(a_slow_handshake_is_cut_off),
@@ -563,6 +668,7 @@ int main(void)
         cmocka_unit_test(tls_that_cannot_be_is_refused_at_the_start),
     };
 
+    signal(SIGPIPE, SIG_IGN);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     return cmocka_run_group_tests(tests, make_folder, forget_folder);
 }

@@ -333,7 +333,7 @@ static void the_log_keeps_its_reserved_size_over_checkpoints(void **state)
         assert_ok(&f, decide_once(f.store, &budget, i, 10, &row, &f.err));
         assert_ok(&f, store_commit(f.store, &f.err));
         if (i % 7 == 0)
-            assert_ok(&f, store_checkpoint(keeper, &f.err));
+            assert_ok(&f, store_checkpoint(keeper, NULL, &f.err));
         assert_ok(&f, store_stats(f.store, &stats, &f.err));
         assert_int_equal(stats.wal_bytes, 4 << 20);
     }
@@ -346,6 +346,60 @@ static void the_log_keeps_its_reserved_size_over_checkpoints(void **state)
     store_close(keeper);
     fixture_reopen(&f);
     clean(&f);
+    fixture_close(&f);
+}
+
+static void see(struct fixture *f, struct store *reader)
+{
+    struct store_stats stats;
+
+    assert_ok(f, store_read_begin(reader, &f->err));
+    assert_ok(f, store_stats(reader, &stats, &f->err));
+}
+
+/* Decisions of a megabyte; checkpoints on another connection are always one decision behind, since
+ * somebody reads, so that the log never starts again by itself. */
+static void a_long_log_starts_again_when_the_writer_moves_the_rest(void **state)
+{
+    enum { CONTEXT_BYTES = 1 << 20, DECISION_COUNT = 260 };
+    struct fixture f;
+    struct store *keeper, *reader;
+    struct store_stats stats;
+    struct budget budget;
+    struct decision_row row;
+    int restart_count = 0;
+    char *context = calloc(1, CONTEXT_BYTES);
+
+    (void)state;
+    assert_non_null(context);
+    memset(context, 'c', CONTEXT_BYTES);
+    fixture_open(&f);
+    budget = decided(&f, 1);
+    assert_ok(&f, store_open(f.path, STORE_READER, &keeper, NULL, &f.err));
+    assert_ok(&f, store_open(f.path, STORE_READER, &reader, NULL, &f.err));
+    see(&f, reader);
+    for (int i = 2; i < DECISION_COUNT; i++) {
+        bool is_long = false;
+
+        assert_ok(&f, store_begin(f.store, &f.err));
+        assert_ok(&f, decide_once(f.store, &budget, i, 10, &row, &f.err));
+        row.context = (struct text){context, CONTEXT_BYTES};
+        snprintf(row.id, sizeof row.id, "dec_long_%d", i);
+        assert_ok(&f, decision_insert(f.store, &row, &f.err));
+        assert_ok(&f, store_commit(f.store, &f.err));
+        assert_ok(&f, store_checkpoint(keeper, &is_long, &f.err));
+        store_read_end(reader);
+        if (is_long)
+            assert_ok(&f, store_checkpoint_rest(f.store, &f.err));
+        restart_count += is_long;
+        see(&f, reader);
+    }
+    assert_ok(&f, store_stats(f.store, &stats, &f.err));
+    assert_true(restart_count > 0 && restart_count < DECISION_COUNT / 10);
+    assert_true(stats.wal_bytes < 128 << 20);
+    free(context);
+    store_close(reader);
+    store_close(keeper);
     fixture_close(&f);
 }
 
@@ -557,6 +611,7 @@ int main(void)
         cmocka_unit_test(two_writers_take_turns_and_share_one_chain),
         cmocka_unit_test(a_commit_that_breaks_a_reference_is_undone),
         cmocka_unit_test(the_log_keeps_its_reserved_size_over_checkpoints),
+        cmocka_unit_test(a_long_log_starts_again_when_the_writer_moves_the_rest),
         cmocka_unit_test(a_backup_holds_what_was_committed_and_opens),
         cmocka_unit_test(a_backup_through_a_reader_works_while_others_write),
         cmocka_unit_test(every_tampered_row_is_found),

@@ -87,7 +87,7 @@ static bool commit_under(enum fault_kind kind, long nth, bool is_lasting,
 
     prepare(&f, &budget);
     if (load.is_restarted)
-        assert_ok(&f, store_checkpoint(f.store, &f.err));
+        assert_ok(&f, store_checkpoint(f.store, NULL, &f.err));
     fault_arm(kind, nth, is_lasting);
     rc = decide_and_commit(&f, BEFORE_COUNT + 1, load.count);
     has_struck = fault_disarm();
@@ -292,7 +292,7 @@ static void commit_forever(const char *path, int64_t number, int fd)
             _exit(4);
         if (write(fd, &number, sizeof number) != sizeof number)
             _exit(5);
-        if (number % 11 == 0 && store_checkpoint(store, &err))
+        if (number % 11 == 0 && store_checkpoint(store, NULL, &err))
             _exit(6);
     }
 }

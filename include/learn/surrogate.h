@@ -1,0 +1,41 @@
+/* surrogate.h - a long-term effect from short-term outcomes: the surrogate index of Athey, Chetty, Imbens
+ * and Kang (2019). Assumes that the treatment changes the outcome through the surrogates only, and that
+ * history and experiment are alike. Pure; any thread. */
+#ifndef REDRESS_LEARN_SURROGATE_H
+#define REDRESS_LEARN_SURROGATE_H
+
+#include "learn/regression.h"
+
+/* Regressors are a constant, covariates and surrogates, in the same order in both. */
+struct surrogate_data {
+    int column_count;
+
+    int64_t history_count;
+    const double *history;  /* (column, row) */
+    const double *outcomes; /* (row) of the history */
+
+    int64_t experiment_count;
+    const double *experiment; /* (column, row) */
+    const double *treatments; /* (row): 0 or 1 */
+    const double *
+        matured; /* (row): the outcome where it is known already, NaN elsewhere; or NULL */
+};
+
+struct surrogate_effect {
+    double value, se;   /* of the predicted index */
+    double se_sampling; /* without the error of the first stage */
+    double r_squared;   /* of the first stage */
+    int64_t treated_count, control_count;
+
+    int64_t
+        matured_count; /* rows whose outcome is known; the rest NaN with too few of them */
+    double direct, direct_se,
+        direct_p; /* of the treatment beside the surrogates: should be 0 */
+};
+
+/* se^2 = the two-sample variance + d'Vd: d the difference of mean regressors, V the HC0 covariance of the
+ * first stage. INVALID: an arm is empty, or there are too few rows. */
+enum status surrogate_estimate(const struct surrogate_data *data,
+                               struct surrogate_effect *effect, struct err *err);
+
+#endif

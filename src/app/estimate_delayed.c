@@ -1,0 +1,320 @@
+/* estimate_delayed.c - redress estimate delayed. */
+#include "app/estimate.h"
+
+#include "app/analysis.h"
+#include "app/report.h"
+#include "learn/delayed.h"
+#include "learn/distribution.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct arm {
+    struct delayed_rows rows;
+    double *elapsed, *delays; /* (row) */
+    bool *is_converted;
+    struct delayed_fit fit;
+    double incidence, windowed;
+    int64_t windowed_count;
+};
+
+struct estimation {
+    const char *data, *arm, *elapsed, *converted, *delay, *control, *treated_name,
+        *window_text;
+    bool is_json;
+
+    struct columns *columns; /* arm, elapsed, converted, delay */
+    struct arms arms;
+    int treated;
+    struct arm sides[2]; /* control, treated */
+    double horizon, window;
+};
+
+/* ---- reading ---- */
+
+static enum status check_row(const struct estimation *e, int64_t row, struct err *err)
+{
+    double elapsed = e->columns->items[1].numbers[row],
+           converted = e->columns->items[2].numbers[row],
+           delay = e->columns->items[3].numbers[row];
+    char place[COLUMNS_PLACE_BYTES];
+
+    columns_place(e->columns, row, place);
+    if (elapsed < 0)
+        return err_set(err, STATUS_INVALID, "%s column '%s': %g is below 0", place,
+                       e->elapsed, elapsed);
+    if (converted != 0 && converted != 1)
+        return err_set(err, STATUS_INVALID, "%s column '%s': %g is neither 0 nor 1",
+                       place, e->converted, converted);
+    if (converted == 1 && isnan(delay))
+        return err_set(err, STATUS_INVALID, "%s column '%s': is missing for a conversion",
+                       place, e->delay);
+    if (converted == 1 && (delay < 0 || delay > elapsed))
+        return err_set(
+            err, STATUS_INVALID,
+            "%s: the conversion came after %g, the row has been watched for %g", place,
+            delay, elapsed);
+    return STATUS_OK;
+}
+
+static enum status side_open(struct arm *side, int64_t row_count, struct err *err)
+{
+    size_t n = (size_t)row_count + 1;
+
+    side->elapsed = malloc(n * sizeof *side->elapsed);
+    side->delays = malloc(n * sizeof *side->delays);
+    side->is_converted = malloc(n * sizeof *side->is_converted);
+    if (!side->elapsed || !side->delays || !side->is_converted)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
+                       (long long)row_count);
+    side->rows =
+        (struct delayed_rows){0, side->elapsed, side->delays, side->is_converted};
+    return STATUS_OK;
+}
+
+static void put_row(const struct estimation *e, int64_t row, struct arm *side)
+{
+    int64_t at = side->rows.row_count++;
+
+    side->elapsed[at] = e->columns->items[1].numbers[row];
+    side->is_converted[at] = e->columns->items[2].numbers[row] == 1;
+    side->delays[at] = side->is_converted[at] ? e->columns->items[3].numbers[row] : 0;
+}
+
+static enum status find_treated(struct estimation *e, struct err *err)
+{
+    if (e->treated_name)
+        return arms_find(&e->arms, "--treated", e->treated_name, &e->treated, err);
+    if (e->arms.count > 2)
+        return err_set(err, STATUS_INVALID,
+                       "%s column '%s': has %d arms; say with --treated which one",
+                       e->columns->file, e->arm, e->arms.count);
+    e->treated = !e->arms.control;
+    return STATUS_OK;
+}
+
+static enum status read_rows(struct estimation *e, struct err *err)
+{
+    const struct column_wish wishes[] = {
+        {e->arm, COLUMN_IS_EITHER, false},
+        {e->elapsed, COLUMN_IS_NUMBER, false},
+        {e->converted, COLUMN_IS_NUMBER, false},
+        {e->delay, COLUMN_IS_NUMBER, true},
+    };
+    enum status rc = analysis_columns(e->data, wishes, 4, &e->columns, err);
+
+    if (!rc)
+        rc = arms_read(e->columns, &e->columns->items[0], e->control, &e->arms, err);
+    if (!rc)
+        rc = find_treated(e, err);
+    if (!rc)
+        rc = side_open(&e->sides[0], e->arms.row_counts[e->arms.control], err);
+    if (!rc)
+        rc = side_open(&e->sides[1], e->arms.row_counts[e->treated], err);
+    for (int64_t row = 0; !rc && row < e->columns->row_count; row++) {
+        int arm = e->arms.codes[row];
+
+        rc = check_row(e, row, err);
+        if (!rc && (arm == e->treated || arm == e->arms.control))
+            put_row(e, row, &e->sides[arm == e->treated]);
+    }
+    return rc;
+}
+
+/* ---- estimating ---- */
+
+static double longest(const struct delayed_rows *rows)
+{
+    double most = 0;
+
+    for (int64_t i = 0; i < rows->row_count; i++)
+        most = fmax(most, rows->elapsed[i]);
+    return most;
+}
+
+static enum status estimate(struct estimation *e, struct err *err)
+{
+    char *end = NULL;
+    enum status rc = STATUS_OK;
+
+    e->horizon = fmin(longest(&e->sides[0].rows), longest(&e->sides[1].rows));
+    e->window = e->window_text ? strtod(e->window_text, &end) : e->horizon / 2;
+    if (e->window_text && (*end || !(e->window > 0) || !isfinite(e->window)))
+        return err_set(err, STATUS_INVALID, "--window: '%.40s' is not a number above 0",
+                       e->window_text);
+    for (int i = 0; i < 2 && !rc; i++) {
+        struct arm *side = &e->sides[i];
+
+        rc = delayed_fit(&side->rows, &side->fit, err);
+        if (rc == STATUS_INVALID)
+            rc = err_wrap(err, "arm '%s'",
+                          e->arms.names[i ? e->treated : e->arms.control]);
+        if (!rc)
+            rc = delayed_incidence(&side->rows, e->horizon, &side->incidence, err);
+        if (!rc)
+            side->windowed =
+                delayed_windowed(&side->rows, e->window, &side->windowed_count);
+    }
+    return rc;
+}
+
+static double value_of(const struct estimation *e)
+{
+    return e->sides[1].fit.share - e->sides[0].fit.share;
+}
+
+static double error_of(const struct estimation *e)
+{
+    return hypot(e->sides[0].fit.share_se, e->sides[1].fit.share_se);
+}
+
+static bool is_at_edge(const struct estimation *e)
+{
+    return e->sides[0].fit.is_at_edge || e->sides[1].fit.is_at_edge;
+}
+
+/* ---- printing ---- */
+
+static void put_arm(const struct estimation *e, struct report *report, int i)
+{
+    const struct arm *side = &e->sides[i];
+
+    report_key(report, text_of(e->arms.names[i ? e->treated : e->arms.control]));
+    report_object(report, NULL);
+    report_count(report, "n", side->rows.row_count);
+    report_count(report, "converted", side->fit.converted_count);
+    report_number(report, "p", side->fit.share);
+    report_number(report, "se", side->fit.share_se);
+    report_number(report, "lambda", side->fit.rate);
+    report_number(report, "naive", side->fit.naive);
+    report_number(report, "kaplan_meier", side->incidence);
+    report_number(report, "windowed", side->windowed);
+    report_object_end(report);
+}
+
+static enum status print_json(const struct estimation *e, struct err *err)
+{
+    double reach = NORMAL_95 * error_of(e);
+    struct report *report;
+    enum status rc = report_open(&report, err);
+
+    if (rc)
+        return rc;
+    report_object(report, NULL);
+    report_number(report, "estimate", value_of(e));
+    report_number(report, "se", error_of(e));
+    report_pair(report, "ci", value_of(e) - reach, value_of(e) + reach);
+    report_count(report, "n", e->sides[0].rows.row_count + e->sides[1].rows.row_count);
+    report_string(report, "method", "mixture_cure");
+    report_number(report, "naive", e->sides[1].fit.naive - e->sides[0].fit.naive);
+    report_object(report, "kaplan_meier");
+    report_number(report, "horizon", e->horizon);
+    report_number(report, "difference", e->sides[1].incidence - e->sides[0].incidence);
+    report_object_end(report);
+    report_object(report, "windowed");
+    report_number(report, "window", e->window);
+    report_number(report, "difference", e->sides[1].windowed - e->sides[0].windowed);
+    report_count(report, "n", e->sides[0].windowed_count + e->sides[1].windowed_count);
+    report_object_end(report);
+    report_bool(report, "too_young", is_at_edge(e));
+    report_object(report, "arms");
+    put_arm(e, report, 0);
+    put_arm(e, report, 1);
+    report_object_end(report);
+    report_object_end(report);
+    return report_finish(report, err);
+}
+
+static void print_text(const struct estimation *e)
+{
+    double reach = NORMAL_95 * error_of(e);
+
+    print_line(stdout, "'%s' against '%s'", e->arms.names[e->treated],
+               e->arms.names[e->arms.control]);
+    printf("%-26s %.6g   se %.4g   [%.6g, %.6g]\n", "in the end (mixture cure)",
+           value_of(e), error_of(e), value_of(e) - reach, value_of(e) + reach);
+    printf("%-26s %.6g\n", "so far (naive)",
+           e->sides[1].fit.naive - e->sides[0].fit.naive);
+    printf("%-26s %.6g by %g\n", "Kaplan-Meier",
+           e->sides[1].incidence - e->sides[0].incidence, e->horizon);
+    printf("%-26s %.6g within %g\n", "windowed",
+           e->sides[1].windowed - e->sides[0].windowed, e->window);
+    for (int i = 0; i < 2; i++)
+        print_line(
+            stdout,
+            "'%s': %lld rows, %lld converted so far, %.4g in the end, mean delay %.4g",
+            e->arms.names[i ? e->treated : e->arms.control],
+            (long long)e->sides[i].rows.row_count,
+            (long long)e->sides[i].fit.converted_count, e->sides[i].fit.share,
+            1 / e->sides[i].fit.rate);
+}
+
+static enum status run(struct estimation *e, struct err *err)
+{
+    enum status rc = read_rows(e, err);
+
+    if (!rc)
+        rc = estimate(e, err);
+    if (rc)
+        return rc;
+    if (is_at_edge(e))
+        fprintf(stderr,
+                "redress: the log is too young to tell how many convert in the end; "
+                "the Kaplan-Meier difference is what is known\n");
+    if (e->is_json)
+        return print_json(e, err);
+    print_text(e);
+    return STATUS_OK;
+}
+
+int command_estimate_delayed(int argc, char **argv)
+{
+    struct estimation e = {0};
+    const struct option_spec options[] = {
+        {"data", OPTION_TEXT, &e.data, "F.csv", "The rows; - is standard input.", 0, 0},
+        {"arm", OPTION_TEXT, &e.arm, "COL", "0 and 1, or words.", 0, 0},
+        {"elapsed", OPTION_TEXT, &e.elapsed, "COL", "How long the row has been watched.",
+         0, 0},
+        {"converted", OPTION_TEXT, &e.converted, "COL",
+         "1 when it has converted, else 0.", 0, 0},
+        {"delay", OPTION_TEXT, &e.delay, "COL", "After how long it converted.", 0, 0},
+        {"control", OPTION_TEXT, &e.control, "VALUE",
+         "The arm to compare with (default: 0 or control).", 0, 0},
+        {"treated", OPTION_TEXT, &e.treated_name, "VALUE",
+         "The arm to judge, when there are more than two.", 0, 0},
+        {"window", OPTION_TEXT, &e.window_text, "T",
+         "For the windowed difference (default: half of the common horizon).", 0, 0},
+        {"json", OPTION_FLAG, &e.is_json, NULL, "Print JSON.", 0, 0},
+        {0},
+    };
+    const struct command_usage usage = {
+        .synopsis =
+            "estimate delayed --data F.csv --arm COL --elapsed COL --converted COL "
+            "--delay COL [OPTIONS]",
+        .summary =
+            "The difference that two arms will make in the end, while conversions are "
+            "still to come: each arm with a share that converts and a rate of its own.",
+        .options = options,
+    };
+    const char *positionals[1];
+    int code = options_parse(&usage, argc, argv, positionals);
+    struct err err = {0};
+    enum status rc;
+
+    if (code != OPTIONS_GO_ON)
+        return code;
+    if (!e.data || !e.arm || !e.elapsed || !e.converted || !e.delay)
+        return usage_wrong(
+            &usage, "--data, --arm, --elapsed, --converted and --delay are needed");
+    rc = run(&e, &err);
+    for (int i = 0; i < 2; i++) {
+        free(e.sides[i].elapsed);
+        free(e.sides[i].delays);
+        free(e.sides[i].is_converted);
+    }
+    arms_free(&e.arms);
+    columns_close(e.columns);
+    return rc ? command_failed(&err) : EXIT_DONE;
+}

@@ -1,0 +1,319 @@
+/* estimate_surrogate.c - redress estimate surrogate. */
+#include "app/estimate.h"
+
+#include "app/analysis.h"
+#include "app/design.h"
+#include "app/report.h"
+#include "learn/distribution.h"
+#include "learn/surrogate.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct estimation {
+    const char *history, *experiment, *surrogates, *covariates, *treatment, *outcome,
+        *control, *arm;
+    bool is_json;
+
+    struct name_list covariate_list, surrogate_list;
+    struct columns *past; /* outcome, covariates, surrogates */
+    struct columns
+        *now; /* treatment, covariates, surrogates, and the outcome when it is there */
+    int64_t past_missing, now_missing, left_out;
+    struct arms arms;
+    int treated;
+    double *past_values, *now_values; /* (covariate and surrogate, row) */
+    double *matured;                  /* (row), borrowed, or NULL */
+    struct surrogate_effect effect;
+};
+
+static int regressor_count(const struct estimation *e)
+{
+    return e->covariate_list.count + e->surrogate_list.count;
+}
+
+/* ---- reading ---- */
+
+/* Regressors are numbers: categories would have to be the same in both files. */
+static void put_regressors(const struct estimation *e, struct column_wish *wishes)
+{
+    int count = 0;
+
+    for (int i = 0; i < e->covariate_list.count; i++)
+        wishes[count++] =
+            (struct column_wish){e->covariate_list.names[i], COLUMN_IS_NUMBER, true};
+    for (int i = 0; i < e->surrogate_list.count; i++)
+        wishes[count++] =
+            (struct column_wish){e->surrogate_list.names[i], COLUMN_IS_NUMBER, true};
+}
+
+static enum status read_tables(struct estimation *e, struct err *err)
+{
+    int count = regressor_count(e) + 1;
+    struct column_wish *wishes = calloc((size_t)count + 1, sizeof *wishes);
+    enum status rc = STATUS_OK;
+
+    if (!wishes)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for names");
+    put_regressors(e, wishes + 1);
+    wishes[0] = (struct column_wish){e->outcome, COLUMN_IS_NUMBER, true};
+    rc = analysis_columns(e->history, wishes, count, &e->past, err);
+    wishes[0] = (struct column_wish){e->treatment, COLUMN_IS_EITHER, false};
+    wishes[count] = (struct column_wish){e->outcome, COLUMN_IS_NUMBER, true};
+    /* Outcomes that are known already are welcome, not needed. */
+    if (!rc && analysis_columns(e->experiment, wishes, count + 1, &e->now, err))
+        rc = analysis_columns(e->experiment, wishes, count, &e->now, err);
+    free(wishes);
+    return rc;
+}
+
+static enum status find_treated(struct estimation *e, struct err *err)
+{
+    enum status rc = arms_read(e->now, &e->now->items[0], e->control, &e->arms, err);
+
+    if (!rc && e->arm)
+        rc = arms_find(&e->arms, "--arm", e->arm, &e->treated, err);
+    else if (!rc && e->arms.count > 2)
+        rc = err_set(err, STATUS_INVALID,
+                     "%s column '%s': has %d arms; say with --arm which one",
+                     e->now->file, e->treatment, e->arms.count);
+    else if (!rc)
+        e->treated = !e->arms.control;
+    return rc;
+}
+
+/* The columns [first, first + count) of the rows picked, one column behind the other. */
+static double *gather(const struct columns *columns, int first, int count,
+                      const int64_t *rows, int64_t row_count)
+{
+    double *values = malloc(((size_t)count * (size_t)row_count + 1) * sizeof *values);
+
+    for (int c = 0; values && c < count; c++)
+        for (int64_t i = 0; i < row_count; i++)
+            values[(int64_t)c * row_count + i] =
+                columns->items[first + c].numbers[rows[i]];
+    return values;
+}
+
+/* Rows that have all the regressors and are in one of both arms. rows (row): which. */
+static int64_t pick(const struct estimation *e, int64_t *rows, int64_t *missing,
+                    int64_t *left_out)
+{
+    int64_t count = 0;
+
+    for (int64_t row = 0; row < e->now->row_count; row++) {
+        int arm = e->arms.codes[row];
+        bool is_whole = true;
+
+        for (int c = 1; c <= regressor_count(e); c++)
+            is_whole &= !isnan(e->now->items[c].numbers[row]);
+        if (arm != e->treated && arm != e->arms.control)
+            ++*left_out;
+        else if (!is_whole)
+            ++*missing;
+        else
+            rows[count++] = row;
+    }
+    return count;
+}
+
+static enum status estimate(struct estimation *e, struct err *err)
+{
+    int k = regressor_count(e);
+    int64_t *rows = malloc((size_t)e->now->row_count * sizeof *rows), count = 0;
+    double *treatments = malloc((size_t)e->now->row_count * sizeof *treatments);
+    struct surrogate_data data = {.column_count = k};
+    enum status rc = rows && treatments
+                         ? STATUS_OK
+                         : err_set(err, STATUS_EXHAUSTED, "out of memory for rows");
+
+    if (!rc) {
+        count = pick(e, rows, &e->now_missing, &e->left_out);
+        for (int64_t i = 0; i < count; i++)
+            treatments[i] = e->arms.codes[rows[i]] == e->treated;
+        e->now_values = gather(e->now, 1, k, rows, count);
+        if (e->now->count > k + 1)
+            e->matured = gather(e->now, k + 1, 1, rows, count);
+        e->past_missing = columns_drop_missing(e->past);
+        e->past_values =
+            malloc(((size_t)k * (size_t)e->past->row_count + 1) * sizeof *e->past_values);
+        if (!e->now_values || !e->past_values || (e->now->count > k + 1 && !e->matured))
+            rc = err_set(err, STATUS_EXHAUSTED, "out of memory for columns");
+    }
+    for (int c = 0; c < k && !rc; c++)
+        memcpy(e->past_values + (int64_t)c * e->past->row_count,
+               e->past->items[1 + c].numbers,
+               (size_t)e->past->row_count * sizeof *e->past_values);
+    if (!rc) {
+        data.history_count = e->past->row_count;
+        data.history = e->past_values;
+        data.outcomes = e->past->items[0].numbers;
+        data.experiment_count = count;
+        data.experiment = e->now_values;
+        data.treatments = treatments;
+        data.matured = e->matured;
+        rc = surrogate_estimate(&data, &e->effect, err);
+    }
+    free(rows);
+    free(treatments);
+    return rc;
+}
+
+/* ---- printing ---- */
+
+static bool has_direct(const struct estimation *e)
+{
+    return !isnan(e->effect.direct);
+}
+
+static enum status print_json(const struct estimation *e, struct err *err)
+{
+    const struct surrogate_effect *effect = &e->effect;
+    double reach = NORMAL_95 * effect->se;
+    struct report *report;
+    enum status rc = report_open(&report, err);
+
+    if (rc)
+        return rc;
+    report_object(report, NULL);
+    report_number(report, "estimate", effect->value);
+    report_number(report, "se", effect->se);
+    report_pair(report, "ci", effect->value - reach, effect->value + reach);
+    report_number(report, "p", normal_two_sided(effect->value / effect->se));
+    report_count(report, "n", effect->treated_count + effect->control_count);
+    report_string(report, "method", "surrogate_index");
+    report_number(report, "se_sampling", effect->se_sampling);
+    report_object(report, "first_stage");
+    report_count(report, "n", e->past->row_count);
+    report_number(report, "r_squared", effect->r_squared);
+    report_count(report, "dropped_rows", e->past_missing);
+    report_object_end(report);
+    report_count(report, "dropped_rows", e->now_missing);
+    if (has_direct(e)) {
+        report_object(report, "direct_effect");
+        report_number(report, "estimate", effect->direct);
+        report_number(report, "se", effect->direct_se);
+        report_number(report, "p", effect->direct_p);
+        report_count(report, "n", effect->matured_count);
+        report_object_end(report);
+    } else {
+        report_null(report, "direct_effect");
+    }
+    report_array(report, "assumes");
+    report_string(report, NULL,
+                  "surrogacy: the treatment acts through the surrogates only");
+    report_string(report, NULL,
+                  "comparability: history and experiment follow the same regression");
+    report_array_end(report);
+    report_object_end(report);
+    return report_finish(report, err);
+}
+
+static void print_text(const struct estimation *e)
+{
+    const struct surrogate_effect *effect = &e->effect;
+    double reach = NORMAL_95 * effect->se;
+
+    print_line(stdout,
+               "'%s' (%lld rows) against '%s' (%lld rows), index from %lld past rows",
+               e->arms.names[e->treated], (long long)effect->treated_count,
+               e->arms.names[e->arms.control], (long long)effect->control_count,
+               (long long)e->past->row_count);
+    printf("%-14s %.6g   se %.4g (%.4g without the first stage)   [%.6g, %.6g]\n",
+           "effect", effect->value, effect->se, effect->se_sampling,
+           effect->value - reach, effect->value + reach);
+    printf("%-14s R^2 %.4f\n", "first stage", effect->r_squared);
+    if (has_direct(e))
+        printf("%-14s %.6g   se %.4g   p %.3g, on %lld rows whose outcome is known\n",
+               "direct effect", effect->direct, effect->direct_se, effect->direct_p,
+               (long long)effect->matured_count);
+    puts("Assumes that the treatment acts through the surrogates only, and that past and "
+         "experiment are alike.");
+    if (e->past_missing + e->now_missing)
+        printf("left out: %lld past rows and %lld of the experiment with something "
+               "missing\n",
+               (long long)e->past_missing, (long long)e->now_missing);
+}
+
+static enum status run(struct estimation *e, struct err *err)
+{
+    enum status rc =
+        name_list_read("--covariates", e->covariates, &e->covariate_list, err);
+
+    if (!rc)
+        rc = name_list_read("--surrogates", e->surrogates, &e->surrogate_list, err);
+    if (!rc)
+        rc = read_tables(e, err);
+    if (!rc)
+        rc = find_treated(e, err);
+    if (!rc)
+        rc = estimate(e, err);
+    if (rc)
+        return rc;
+    if (e->effect.direct_p < 0.05)
+        fprintf(stderr,
+                "redress: where the outcome is known, the treatment acts beside the "
+                "surrogates "
+                "(p = %.3g): the index misses a part of it\n",
+                e->effect.direct_p);
+    if (e->is_json)
+        return print_json(e, err);
+    print_text(e);
+    return STATUS_OK;
+}
+
+int command_estimate_surrogate(int argc, char **argv)
+{
+    struct estimation e = {0};
+    const struct option_spec options[] = {
+        {"history", OPTION_TEXT, &e.history, "F.csv",
+         "Past rows with surrogates and the outcome.", 0, 0},
+        {"experiment", OPTION_TEXT, &e.experiment, "F.csv",
+         "Rows with treatment and surrogates; the outcome where it is known already.", 0,
+         0},
+        {"surrogates", OPTION_TEXT, &e.surrogates, "A,B,..",
+         "Short-term outcomes, numbers in both files.", 0, 0},
+        {"covariates", OPTION_TEXT, &e.covariates, "A,B,..",
+         "Columns known before, numbers in both files.", 0, 0},
+        {"treatment", OPTION_TEXT, &e.treatment, "COL", "0 and 1, or words.", 0, 0},
+        {"outcome", OPTION_TEXT, &e.outcome, "COL", "The outcome that takes long.", 0, 0},
+        {"control", OPTION_TEXT, &e.control, "VALUE",
+         "The treatment of those who got none (default: 0 or control).", 0, 0},
+        {"arm", OPTION_TEXT, &e.arm, "VALUE",
+         "The treatment to judge, when there are more than two.", 0, 0},
+        {"json", OPTION_FLAG, &e.is_json, NULL, "Print JSON.", 0, 0},
+        {0},
+    };
+    const struct command_usage usage = {
+        .synopsis =
+            "estimate surrogate --history F.csv --experiment F.csv --surrogates A,B,.. "
+            "--treatment COL --outcome COL [OPTIONS]",
+        .summary =
+            "A long-term effect from short-term outcomes: the index that these predicted "
+            "in the past, compared between the arms of an experiment.",
+        .options = options,
+    };
+    const char *positionals[1];
+    int code = options_parse(&usage, argc, argv, positionals);
+    struct err err = {0};
+    enum status rc;
+
+    if (code != OPTIONS_GO_ON)
+        return code;
+    if (!e.history || !e.experiment || !e.surrogates || !e.treatment || !e.outcome)
+        return usage_wrong(&usage,
+                           "--history, --experiment, --surrogates, --treatment and "
+                           "--outcome are needed");
+    rc = run(&e, &err);
+    free(e.past_values);
+    free(e.now_values);
+    free(e.matured);
+    arms_free(&e.arms);
+    columns_close(e.past);
+    columns_close(e.now);
+    name_list_free(&e.covariate_list);
+    name_list_free(&e.surrogate_list);
+    return rc ? command_failed(&err) : EXIT_DONE;
+}
