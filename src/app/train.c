@@ -30,8 +30,10 @@ static void warn(const struct train_options *options, const struct train_table *
 static enum status run(const struct train_options *options, struct train_table *table,
                        struct train_result *result, struct err *err)
 {
-    enum status rc = train_table_read(options, table, err);
+    enum status rc = train_settle(options, result, err);
 
+    if (!rc)
+        rc = train_table_read(options, table, err);
     if (!rc)
         rc = train_fit(options, table, result, err);
     if (!rc)

@@ -68,6 +68,11 @@ struct train_result {
     struct judge_mean averages[LEARNER_ARM_COUNT_MAX]; /* (arm) */
 };
 
+/* What the options say, before anything is read: settings, scale and which learners are wanted. */
+enum status train_settle(const struct train_options *options, struct train_result *result,
+                         struct err *err);
+
+/* Of a result that is settled. The caller frees it, also after a failure. */
 enum status train_fit(const struct train_options *options, struct train_table *table,
                       struct train_result *result, struct err *err);
 void train_result_free(struct train_result *result);

@@ -24,26 +24,18 @@ static int64_t *all_rows(int64_t count)
 /* ---- what was asked for ---- */
 
 static enum status read_base(const struct train_options *options,
-                             const struct train_table *table, struct train_result *result,
-                             struct err *err)
+                             struct train_result *result, struct err *err)
 {
-    bool is_logistic = strcmp(options->base, "logistic") == 0;
+    bool is_trees = strcmp(options->base, "xgboost") == 0;
 
-    result->settings.base =
-        strcmp(options->base, "xgboost") == 0 ? PREDICTOR_TREES : PREDICTOR_LINEAR;
-    if (result->settings.base == PREDICTOR_LINEAR && !is_logistic &&
+    result->settings.base = is_trees ? PREDICTOR_TREES : PREDICTOR_LINEAR;
+    if (!is_trees && strcmp(options->base, "logistic") != 0 &&
         strcmp(options->base, "ridge") != 0)
         return err_set(err, STATUS_INVALID,
                        "--base: '%.40s' is none of xgboost, ridge, logistic",
                        options->base);
-    if (is_logistic && !table->is_binary)
-        return err_set(err, STATUS_INVALID,
-                       "--base logistic: '%s' has other values than 0 and 1; ridge "
-                       "takes them",
-                       options->outcome);
-    if (options->is_rising && result->settings.base != PREDICTOR_TREES)
+    if (options->is_rising && !is_trees)
         return err_set(err, STATUS_INVALID, "--monotone needs --base xgboost");
-    result->is_logistic = table->is_binary && strcmp(options->base, "ridge") != 0;
     return STATUS_OK;
 }
 
@@ -85,29 +77,44 @@ static enum status read_number(const char *option, const char *text, double *num
     return STATUS_OK;
 }
 
-static enum status read_settings(const struct train_options *options,
-                                 const struct train_table *table,
-                                 struct train_result *result, struct err *err)
+enum status train_settle(const struct train_options *options, struct train_result *result,
+                         struct err *err)
 {
     enum status rc;
 
-    result->settings = (struct learner_settings){
-        .round_count = (int)options->round_count,
-        .depth = (int)options->depth,
-        .rate = 0.03,
-        .leaf_share = 1.0 / 40,
-        .is_rising = options->is_rising,
-        .seed = (uint64_t)options->seed,
+    *result = (struct train_result){
+        .scale = 1,
+        .settings = {.round_count = (int)options->round_count,
+                     .depth = (int)options->depth,
+                     .rate = 0.03,
+                     .leaf_share = 1.0 / 40,
+                     .is_rising = options->is_rising,
+                     .seed = (uint64_t)options->seed},
     };
-    result->scale = 1;
-    rc = read_base(options, table, result, err);
+    rc = read_base(options, result, err);
     if (!rc)
         rc = read_learner(options, result, err);
     if (!rc)
         rc = read_number("--rate", options->rate, &result->settings.rate, err);
     if (!rc)
         rc = read_number("--scale", options->scale, &result->scale, err);
+    if (!rc && options->is_quick && strcmp(options->learner, "auto") == 0)
+        rc = err_set(err, STATUS_INVALID,
+                     "--quick: --learner auto needs rows held out to choose by");
     return rc;
+}
+
+static enum status settle_link(const struct train_options *options,
+                               const struct train_table *table,
+                               struct train_result *result, struct err *err)
+{
+    if (strcmp(options->base, "logistic") == 0 && !table->is_binary)
+        return err_set(err, STATUS_INVALID,
+                       "--base logistic: '%s' has other values than 0 and 1; ridge "
+                       "takes them",
+                       options->outcome);
+    result->is_logistic = table->is_binary && strcmp(options->base, "ridge") != 0;
+    return STATUS_OK;
 }
 
 /* ---- outcomes that are still to come ---- */
@@ -437,11 +444,7 @@ enum status train_fit(const struct train_options *options, struct train_table *t
     int64_t *rows = all_rows(table->row_count), *room = all_rows(table->row_count);
     enum status rc;
 
-    *result = (struct train_result){0};
-    rc = rows && room ? read_settings(options, table, result, err) : refuse_memory(err);
-    if (!rc && options->is_quick && strcmp(options->learner, "auto") == 0)
-        rc = err_set(err, STATUS_INVALID,
-                     "--quick: --learner auto needs rows held out to choose by");
+    rc = rows && room ? settle_link(options, table, result, err) : refuse_memory(err);
     if (!rc)
         rc = complete_outcomes(table, result, err);
     if (!rc) {
