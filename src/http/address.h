@@ -28,7 +28,8 @@ struct unix_socket {
 };
 
 /* Bind and listen: for the user and the group, mode 0660. The socket of a process that is gone is
- * removed; UNAVAILABLE when somebody answers on it, or when something else lies there. */
+ * removed; UNAVAILABLE when somebody answers on it, when something else lies there, or when another
+ * process holds the lock PATH.lock for more than a second. That file is made, mode 0600, and stays. */
 enum status unix_socket_open(const struct sockaddr_storage *address, int backlog,
                              struct unix_socket *opened, struct err *err);
 

@@ -1,7 +1,4 @@
-#include "support/money_load.h"
-
-#include "base/rng.h"
-#include "support/live_call.h"
+#include "support/money_record.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,65 +7,21 @@
 
 #include <cmocka.h>
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 enum {
-    CLIENT_COUNT_MAX = 16,
     SETTLED_MINOR = 300, /* of the 500 at least that are held */
     OVERRIDDEN_MINOR = 100,
     FIRST_ROOM = 60000, /* of the budget that only grows */
     LIMIT_ROOM = 12000, /* above what is bound; below it by a quarter of that */
 };
 
-/* A credit needs room in both. */
-#define SWAYING_PATH "/v1/budgets/bud_us_ca_late"
-#define GROWING_PATH "/v1/budgets/bud_all"
-
-enum kind { DECIDE, SETTLE, RELEASE, OVERRIDE, ADJUST, LIMIT };
-
-static const struct {
-    const char *method;
-    int status;
-} kinds[] = {
+const struct money_kind money_kinds[] = {
     [DECIDE] = {"POST", 201},   [SETTLE] = {"POST", 200}, [RELEASE] = {"POST", 200},
     [OVERRIDE] = {"POST", 201}, [ADJUST] = {"POST", 201}, [LIMIT] = {"PUT", 200},
-};
-
-/* A request that moves money, and what was said to it; answer NULL: nobody knows. */
-struct record {
-    enum kind kind;
-    char path[96], key[32], customer[32];
-    int64_t limit; /* LIMIT: what is asked for */
-    char *body, *answer;
-    bool is_refused; /* an override that found no room: nothing was recorded */
-    int end;         /* DECIDE: the record that ended it, or 0, which is never one */
-    int64_t sent_at, answered_at;
-};
-
-struct client {
-    struct money_load *load;
-    pthread_t thread;
-    struct rng rng;
-    int number;
-    atomic_int count;
-    struct record *records;
-    int held; /* the record of a decision that is held, or -1 */
-};
-
-struct money_load {
-    struct money_settings settings;
-    char *support, *ops, listen[80];
-    json_t *asked;
-    int64_t first_limit; /* of the swaying budget */
-    struct client clients[CLIENT_COUNT_MAX];
-    pthread_t watcher;
-    atomic_bool is_over;
-    atomic_int fault_count; /* seen by threads, which cannot fail a test */
 };
 
 static int64_t now_ms(void)
@@ -96,14 +49,14 @@ int64_t money_place_now(const struct money_load *load)
 
 /* --- what is asked ---------------------------------------------------------------------------- */
 
-static bool send_record(const struct money_load *load, struct http_client *http,
-                        const struct record *record, struct live_reply *reply)
+bool money_send(const struct money_load *load, struct http_client *http,
+                const struct record *record, struct live_reply *reply)
 {
     bool is_ops = record->kind == ADJUST || record->kind == LIMIT;
 
     return live_call(
         http,
-        &(struct live_request){.method = kinds[record->kind].method,
+        &(struct live_request){.method = money_kinds[record->kind].method,
                                .path = record->path,
                                .authorization = is_ops ? load->ops : load->support,
                                .key = record->kind == LIMIT ? NULL : record->key,
@@ -218,15 +171,15 @@ static void tell(struct money_load *load, const struct record *record,
     atomic_fetch_add(&load->fault_count, 1);
 }
 
-static void keep(struct money_load *load, struct record *record,
-                 const struct live_reply *reply)
+void money_keep(struct money_load *load, struct record *record,
+                const struct live_reply *reply)
 {
     int status = reply->response.status;
 
     record->answer = strdup(reply->response.body);
     record->answered_at = money_place_now(load);
     record->is_refused = record->kind == OVERRIDE && (status == 409 || status == 422);
-    if (status != kinds[record->kind].status && !record->is_refused)
+    if (status != money_kinds[record->kind].status && !record->is_refused)
         tell(load, record, reply);
 }
 
@@ -236,9 +189,9 @@ static bool ask(struct client *client, struct http_client *http, int number)
     struct record *record = &client->records[number];
     struct live_reply reply;
 
-    if (!send_record(client->load, http, record, &reply))
+    if (!money_send(client->load, http, record, &reply))
         return false;
-    keep(client->load, record, &reply);
+    money_keep(client->load, record, &reply);
     if (record->kind == DECIDE && reply_int(&reply, "amount") >= SETTLED_MINOR)
         client->held = number;
     live_reply_free(&reply);
@@ -254,7 +207,7 @@ static bool ask_again(struct client *client, struct http_client *http)
 
     if (record->kind == LIMIT || record->is_refused || !record->answer)
         return true;
-    if (!send_record(client->load, http, record, &reply))
+    if (!money_send(client->load, http, record, &reply))
         return false;
     if (!reply_is_replayed(&reply) || strcmp(reply.response.body, record->answer) != 0)
         tell(client->load, record, &reply);
@@ -305,7 +258,7 @@ static void *client_run(void *argument)
 
 /* What is held and spent of the budget whose limit only grows is never more than the limit; and each
  * budget's figures agree with each other. */
-static void look(struct money_load *load, struct http_client *http, const char *path)
+void money_look(struct money_load *load, struct http_client *http, const char *path)
 {
     struct live_reply reply;
     int64_t limit, held, spent;
@@ -333,8 +286,8 @@ static void *watcher_run(void *argument)
     struct http_client *http = http_client_open(load->listen);
 
     while (!atomic_load(&load->is_over)) {
-        look(load, http, GROWING_PATH);
-        look(load, http, SWAYING_PATH);
+        money_look(load, http, GROWING_PATH);
+        money_look(load, http, SWAYING_PATH);
         sleep_ms(3);
     }
     http_client_close(http);
@@ -454,8 +407,8 @@ bool money_load_ask_in_doubt(struct money_load *load, const char *listen)
 
         if (client->count == 0 || record->answer || record->kind == LIMIT)
             continue;
-        assert_true(send_record(load, http, record, &reply));
-        keep(load, record, &reply);
+        assert_true(money_send(load, http, record, &reply));
+        money_keep(load, record, &reply);
         was_recorded = reply_is_replayed(&reply);
         live_reply_free(&reply);
     }
@@ -469,209 +422,4 @@ bool money_load_is_over(const struct money_load *load)
         if (atomic_load(&load->clients[c].count) < load->settings.record_count_max)
             return false;
     return true;
-}
-
-/* --- what must be true afterwards ------------------------------------------------------------- */
-
-struct check {
-    struct money_load *load;
-    struct http_client *http;
-    int64_t since, place;
-    bool is_final;
-    int stride;
-    struct money_counts *counts;
-};
-
-static bool was_sent(const struct check *check, const struct record *record)
-{
-    return record->sent_at < check->place;
-}
-
-static bool was_answered(const struct check *check, const struct record *record)
-{
-    return record->answer && record->answered_at <= check->place;
-}
-
-static struct live_reply ask_now(const struct check *check, const struct record *record)
-{
-    struct live_reply reply;
-
-    if (!send_record(check->load, check->http, record, &reply))
-        fail_msg("%s: %s", record->key, http_client_trouble(check->http));
-    return reply;
-}
-
-/* In doubt: an answer, and from then on the same. */
-static void settle_doubt(const struct check *check, struct record *record)
-{
-    struct live_reply first = ask_now(check, record), second;
-
-    check->counts->doubt_count++;
-    check->counts->doubt_kept_count += reply_is_replayed(&first);
-    if (check->is_final)
-        keep(check->load, record, &first);
-    if (first.response.status == kinds[record->kind].status) {
-        second = ask_now(check, record);
-        if (!reply_is_replayed(&second) ||
-            strcmp(first.response.body, second.response.body) != 0)
-            fail_msg("%s %s: first %s\nthen %d %s", record->key, record->path,
-                     first.response.body, second.response.status, second.response.body);
-        live_reply_free(&second);
-    } else if (record->kind != OVERRIDE) {
-        fail_msg("%s %s in doubt: %d %s", record->key, record->path,
-                 first.response.status, first.response.body);
-    }
-    live_reply_free(&first);
-}
-
-static void check_answer(const struct check *check, const struct record *record)
-{
-    struct live_reply reply = ask_now(check, record);
-
-    if (reply.response.status != kinds[record->kind].status ||
-        !reply_is_replayed(&reply) || strcmp(reply.response.body, record->answer) != 0)
-        fail_msg("%s %s: acknowledged %s\nnow %d %s", record->key, record->path,
-                 record->answer, reply.response.status, reply.response.body);
-    check->counts->answer_count++;
-    live_reply_free(&reply);
-}
-
-static void check_record(const struct check *check, struct record *record)
-{
-    if (record->kind == LIMIT || !was_sent(check, record))
-        return;
-    if (!was_answered(check, record))
-        settle_doubt(check, record);
-    else if (!record->is_refused)
-        check_answer(check, record);
-}
-
-/* How a decision stands after what ended it, if anything did. */
-static const char *state_wanted(const struct client *client, const struct check *check,
-                                const struct record *record)
-{
-    const struct record *end = record->end ? &client->records[record->end] : NULL;
-
-    if (!end || !was_sent(check, end) || end->is_refused)
-        return "held";
-    if (end->kind == SETTLE)
-        return "settled";
-    return end->kind == RELEASE ? "released" : NULL;
-}
-
-/* Read by its id it says what was answered. */
-static void check_decision(const struct client *client, const struct check *check,
-                           const struct record *record)
-{
-    json_t *answer = json_loads(record->answer, 0, NULL);
-    const char *id = json_string_value(json_object_get(answer, "id"));
-    int64_t amount = json_integer_value(json_object_get(answer, "amount"));
-    const char *state = amount > 0 ? state_wanted(client, check, record) : NULL;
-    char path[96];
-    struct live_reply reply;
-
-    snprintf(path, sizeof path, "/v1/decisions/%s", id);
-    reply = live_ask(check->http,
-                     &(struct live_request){.method = "GET",
-                                            .path = path,
-                                            .authorization = check->load->support});
-    if (reply.response.status != 200 || strcmp(reply_text(&reply, "id"), id) != 0 ||
-        reply_int(&reply, "amount") != amount ||
-        strcmp(reply_text(&reply, "customer_id"), record->customer) != 0 ||
-        (state && strcmp(reply_text(&reply, "status"), state) != 0))
-        fail_msg("%s answered %s\nread (%s wanted) %d %s", record->key, record->answer,
-                 state ? state : "any state", reply.response.status, reply.response.body);
-    live_reply_free(&reply);
-    json_decref(answer);
-}
-
-/* Exactly one decision came of the key, and one more when a person decided otherwise. */
-static void check_customer(const struct client *client, const struct check *check,
-                           const struct record *record)
-{
-    const struct record *end = record->end ? &client->records[record->end] : NULL;
-    bool may_be_overridden = end && end->kind == OVERRIDE && was_sent(check, end);
-    bool is_overridden =
-        may_be_overridden && was_answered(check, end) && !end->is_refused;
-    char path[96];
-    struct live_reply reply;
-    json_t *data;
-    size_t count;
-
-    snprintf(path, sizeof path, "/v1/customers/%s/decisions", record->customer);
-    reply = live_ask(check->http,
-                     &(struct live_request){.method = "GET",
-                                            .path = path,
-                                            .authorization = check->load->support});
-    data = json_object_get(reply.json, "data");
-    count = json_array_size(data);
-    if (count < 1 + (size_t)is_overridden || count > 1 + (size_t)may_be_overridden)
-        fail_msg("%s: %s", path, reply.response.body);
-    if (json_integer_value(json_object_get(json_array_get(data, 0), "amount")) > 0)
-        check->counts->granted_count++;
-    else
-        check->counts->refused_count++;
-    live_reply_free(&reply);
-}
-
-/* The limit last set, or one after it that was asked for and not answered. */
-static void check_limit(const struct check *check)
-{
-    const struct client *client = &check->load->clients[0];
-    struct live_reply reply =
-        live_ask(check->http, &(struct live_request){.method = "GET",
-                                                     .path = SWAYING_PATH,
-                                                     .authorization = check->load->ops});
-    int64_t limit = reply_int(&reply, "limit"), sure = check->load->first_limit;
-    bool is_possible = false;
-
-    for (int i = 0; i < client->count; i++) {
-        const struct record *record = &client->records[i];
-
-        if (record->kind != LIMIT || !was_sent(check, record))
-            continue;
-        if (was_answered(check, record)) {
-            sure = record->limit;
-            is_possible = false;
-        } else {
-            is_possible = is_possible || limit == record->limit;
-        }
-    }
-    if (limit != sure && !is_possible)
-        fail_msg("the limit was set to %lld, now %s", (long long)sure,
-                 reply.response.body);
-    live_reply_free(&reply);
-}
-
-void money_load_check(struct money_load *load, const char *listen, int64_t since,
-                      int64_t place, bool is_final, int stride,
-                      struct money_counts *counts)
-{
-    const struct check check = {.load = load,
-                                .http = http_client_open(listen),
-                                .since = since,
-                                .place = place,
-                                .is_final = is_final,
-                                .stride = stride,
-                                .counts = counts};
-
-    check_limit(&check);
-    for (int c = 0; c < load->settings.client_count; c++)
-        for (int i = 0; i < load->clients[c].count; i++)
-            if (load->clients[c].records[i].sent_at >= since)
-                check_record(&check, &load->clients[c].records[i]);
-    for (int c = 0; c < load->settings.client_count; c++)
-        for (int i = c % stride; i < load->clients[c].count; i += stride) {
-            const struct record *record = &load->clients[c].records[i];
-
-            if (record->kind != DECIDE || record->sent_at < since ||
-                !was_answered(&check, record))
-                continue;
-            check_decision(&load->clients[c], &check, record);
-            check_customer(&load->clients[c], &check, record);
-        }
-    look(load, check.http, GROWING_PATH);
-    look(load, check.http, SWAYING_PATH);
-    money_load_assert_fine(load);
-    http_client_close(check.http);
 }

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -424,6 +425,45 @@ static void the_socket_of_who_came_after_is_left_alone(void **state)
     unlink(address + 5);
 }
 
+static void whoever_holds_the_folder_holds_up_no_start(void **state)
+{
+    char address[PATH_BYTES];
+    struct server_settings settings = unix_settings(address);
+    int held = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    (void)state;
+    assert_int_equal(flock(held, LOCK_EX | LOCK_NB), 0);
+    server_stop(stage_start_with(&settings), 0);
+    close(held);
+}
+
+static void a_place_that_stays_locked_is_given_up(void **state)
+{
+    char address[PATH_BYTES], lock[PATH_BYTES + 8];
+    struct server_settings settings = unix_settings(address);
+    struct server *server = NULL;
+    struct err err = {0};
+    struct stat there;
+    int held;
+
+    (void)state;
+    snprintf(lock, sizeof lock, "%s.lock", address + 5);
+    held = open(lock, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(flock(held, LOCK_EX | LOCK_NB), 0);
+    assert_int_equal(server_start(&settings, &stage, &server, &err), STATUS_UNAVAILABLE);
+    assert_non_null(strstr(err.text, lock));
+    assert_non_null(strstr(err.text, "another process holds it"));
+    close(held);
+    server_stop(stage_start_with(&settings), 0);
+    assert_int_equal(stat(lock, &there), 0);
+    assert_int_equal(there.st_mode & 0777, 0600);
+    unlink(lock);
+    assert_int_equal(symlink("/dev/null", lock), 0);
+    assert_int_equal(server_start(&settings, &stage, &server, &err), STATUS_UNAVAILABLE);
+    assert_non_null(strstr(err.text, lock));
+    unlink(lock);
+}
+
 /* --- TLS ------------------------------------------------------------------------------------------ */
 
 struct tls_files {
@@ -619,6 +659,8 @@ int main(void)
         cmocka_unit_test(what_a_dead_process_left_is_taken_away),
         cmocka_unit_test(a_place_that_is_taken_is_left_alone),
         cmocka_unit_test(the_socket_of_who_came_after_is_left_alone),
+        cmocka_unit_test(whoever_holds_the_folder_holds_up_no_start),
+        cmocka_unit_test(a_place_that_stays_locked_is_given_up),
         cmocka_unit_test(tls_is_spoken_in_its_two_newest_versions),
         cmocka_unit_test(a_renewed_certificate_is_shown_to_who_comes_next),
         cmocka_unit_test(a_slow_handshake_is_cut_off),
