@@ -110,9 +110,9 @@ run-tests: $(UNIT) $(REPLAY) $(INTEGRATION) $(TORTURE)
 
 #: make torture     kills, power cuts, faults at every point, hostile requests: the long form of
 #:                  tests/torture, an hour or more, and a report of how much was tried
-torture: $(TORTURE)
+torture: $(TORTURE) $(BUILD)/tests/unit/test_store_faults
 	@mkdir -p build/torture && rm -f build/torture/report.tsv
-	@TORTURE=1 TORTURE_REPORT=build/torture/report.tsv scripts/run-tests -j 1 -t 7200 $(TORTURE)
+	@TORTURE=1 TORTURE_REPORT=build/torture/report.tsv scripts/run-tests -j 1 -t 7200 $^
 	@sort build/torture/report.tsv | awk -F '\t' '{ printf "%-28s %-48s %12d\n", $$1, $$2, $$3 }'
 
 #: make mutants     bugs planted one by one (tests/mutants), each to be caught by the test it names

@@ -161,7 +161,8 @@ static enum status weigh_periods(struct work *work, double ridge, double *time_w
     return rc;
 }
 
-/* Standard deviation of the donors' changes from one period to the next, before the treatment. */
+/* Standard deviation of the donors' changes from one period to the next, before the treatment; 0 of a
+ * single one. */
 static double noise_of(const struct work *work)
 {
     const struct panel *panel = work->panel;
@@ -178,7 +179,7 @@ static double noise_of(const struct work *work)
                 else
                     mean += change / n;
             }
-    return sqrt(squares / (n - 1));
+    return n > 1 ? sqrt(squares / (n - 1)) : 0;
 }
 
 static enum status set_weights(struct work *work, enum panel_method method,

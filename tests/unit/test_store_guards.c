@@ -177,6 +177,41 @@ static void a_writer_does_not_load_or_attach_either(void **state)
     fixture_close(&f);
 }
 
+/* Not even by the writer's own connection. */
+static void what_never_changes_refuses_to(void **state)
+{
+    static const char *const refused[] = {
+        "UPDATE entries SET amount = 0",
+        "DELETE FROM entries",
+        "UPDATE audit SET actor = 'nobody'",
+        "DELETE FROM audit",
+        "UPDATE policy_revisions SET document = '{}'",
+        "DELETE FROM policy_revisions",
+        "UPDATE secrets SET value = zeroblob(32)",
+        "DELETE FROM secrets",
+    };
+    struct fixture f;
+    struct budget budget = budget_of("bud_all", 1000);
+    struct audit_event event = {.actor = "cli", .action = "test", .subject = "x"};
+    struct policy_revision policy = {
+        .id = "goodwill", .created_by = "cli", .document = text_of("{}")};
+    unsigned char secret[SECRET_BYTES] = "secret";
+
+    (void)state;
+    fixture_open(&f);
+    assert_ok(&f, store_begin(f.store, &f.err));
+    assert_ok(&f, budget_open(f.store, &budget, &f.err));
+    assert_ok(&f, audit_append(f.store, &event, &f.err));
+    assert_ok(&f, policy_insert(f.store, &policy, &f.err));
+    assert_ok(&f, secret_insert(f.store, "draws", secret, &f.err));
+    assert_ok(&f, store_commit(f.store, &f.err));
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        if (sqlite3_exec(f.store->db, refused[i], NULL, NULL, NULL) !=
+            SQLITE_CONSTRAINT_TRIGGER)
+            fail_msg("%s: %s", refused[i], sqlite3_errmsg(f.store->db));
+    fixture_close(&f);
+}
+
 /* As a ROLLBACK that failed for want of memory leaves it. */
 static void a_transaction_that_was_left_open_is_ended_before_the_next(void **state)
 {
@@ -221,6 +256,7 @@ int main(void)
         cmocka_unit_test(nothing_grows_without_bounds),
         cmocka_unit_test(a_reader_reads_and_nothing_else),
         cmocka_unit_test(a_writer_does_not_load_or_attach_either),
+        cmocka_unit_test(what_never_changes_refuses_to),
         cmocka_unit_test(a_transaction_that_was_left_open_is_ended_before_the_next),
         cmocka_unit_test(writes_outside_of_a_transaction_are_refused),
     };
