@@ -46,8 +46,8 @@ struct panel_placebo {
 };
 
 /* effects, ratios (unit): of each; may be NULL. */
-enum status panel_placebo(const struct panel *panel, enum panel_method method,
-                          int own, struct panel_placebo *placebo, double *effects,
-                          double *ratios, struct err *err);
+enum status panel_placebo(const struct panel *panel, enum panel_method method, int own,
+                          struct panel_placebo *placebo, double *effects, double *ratios,
+                          struct err *err);
 
 #endif
