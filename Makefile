@@ -22,6 +22,7 @@ CC_release := gcc
 CC_asan := gcc
 CC_tsan := gcc
 CC_fuzz := clang-14
+CC_coverage := gcc
 CC := $(CC_$(VARIANT))
 VERSION := $(shell cat VERSION)
 REVISION := $(or $(shell git describe --match=NONE --always --abbrev=12 --dirty 2>/dev/null),unknown)
@@ -41,6 +42,7 @@ OPT_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 OPT_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 OPT_fuzz := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
+OPT_coverage := -O0 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wvla -Werror=implicit-function-declaration
 LANGUAGE := -std=gnu2x -D_GNU_SOURCE -Iinclude -Isrc
@@ -48,8 +50,11 @@ CFLAGS_ALL = $(LANGUAGE) $(WARN) $(if $(CI),-Werror) $(OPT_$(VARIANT)) -fno-math
 	-ffp-contract=off -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE \
 	-ffile-prefix-map=$(CURDIR)=. -pthread $(PKG_CFLAGS) $(DEFINES) $(CFLAGS)
 LDFLAGS_ALL = $(filter -fsanitize=%,$(subst $(comma)fuzzer-no-link,,$(OPT_$(VARIANT)))) -pie \
-	-Wl,-z,relro,-z,now -pthread $(LDFLAGS)
+	-Wl,-z,relro,-z,now -pthread $(filter --coverage,$(COUNTED)) $(LDFLAGS)
 LIBS = $(PKG_LIBS) -lm
+
+# Counted is the program, not its tests; each process adds its counts when it exits.
+COUNTED := $(if $(filter coverage,$(VARIANT)),--coverage -fprofile-update=atomic)
 
 LIB_SRC := $(filter-out src/app/main.c,$(wildcard src/*/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(patsubst %.S,$(BUILD)/%.o,$(wildcard src/*/*.S))
@@ -75,6 +80,8 @@ fuzz_runs = $(foreach program,$(FUZZ),'$(program) -max_total_time=$(FUZZ_SECONDS
 	-rss_limit_mb=2048 -artifact_prefix=build/fuzz/ \
 	build/fuzz/corpus/$(notdir $(program)) $(call corpus_of,$(program))')
 asan_runs = $(filter-out %_parity $(addprefix %/test_,$(NUMBER_TESTS)),$(UNIT) $(INTEGRATION))
+# Not those of how long something takes, nor those that kill what would have counted.
+coverage_runs = $(filter-out $(addprefix %/test_,pacing_live kills power_cut slow),$(asan_runs) $(TORTURE))
 tsan_runs = $(foreach name,$(TSAN_TESTS),$(filter %/test_$(name),$(UNIT) $(INTEGRATION) $(TORTURE)))
 RUN_TESTS := scripts/run-tests -j $(TEST_JOBS) -t
 
@@ -82,7 +89,7 @@ RUN_TESTS := scripts/run-tests -j $(TEST_JOBS) -t
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all help mutants bootstrap bootstrap-demo bootstrap-test bootstrap-bench bootstrap-lint demo test day torture unit run-tests \
-	run-tsan run-asan check-asan check-tsan fuzz run-fuzz bench bench-programs lint analyze tidy format install clean FORCE
+	run-tsan run-asan run-coverage coverage check-asan check-tsan fuzz run-fuzz bench bench-programs lint analyze tidy format install clean FORCE
 
 #: make             build build/release/redress (missing Debian packages are installed first)
 all: $(BIN)
@@ -103,9 +110,9 @@ run-tests: $(UNIT) $(REPLAY) $(INTEGRATION) $(TORTURE)
 
 #: make torture     kills, power cuts, faults at every point, hostile requests: the long form of
 #:                  tests/torture, an hour or more, and a report of how much was tried
-torture: $(TORTURE)
+torture: $(TORTURE) $(BUILD)/tests/unit/test_store_faults
 	@mkdir -p build/torture && rm -f build/torture/report.tsv
-	@TORTURE=1 TORTURE_REPORT=build/torture/report.tsv scripts/run-tests -j 1 -t 7200 $(TORTURE)
+	@TORTURE=1 TORTURE_REPORT=build/torture/report.tsv scripts/run-tests -j 1 -t 7200 $^
 	@sort build/torture/report.tsv | awk -F '\t' '{ printf "%-28s %-48s %12d\n", $$1, $$2, $$3 }'
 
 #: make mutants     bugs planted one by one (tests/mutants), each to be caught by the test it names
@@ -128,7 +135,18 @@ check-tsan:
 run-tsan: $(tsan_runs)
 	@$(RUN_TESTS) 900 $(tsan_runs)
 
-#: make fuzz        libFuzzer on every parser, FUZZ_SECONDS (30) each
+#: make coverage    which branches the tests take, by module and file; fails where money is decided
+#:                  when it is less than 90 % (scripts/coverage says of what)
+coverage:
+	@$(MAKE) --no-print-directory VARIANT=coverage run-coverage
+run-coverage: $(coverage_runs) $(REPLAY) | bootstrap-lint
+	@find $(BUILD) -name '*.gcda' -delete
+	@$(RUN_TESTS) 900 $(coverage_runs) $(replay_runs)
+	@scripts/coverage $(BUILD)
+
+#: make fuzz        libFuzzer on every parser and on the ledger, FUZZ_SECONDS (30) each
+# Its eyes end at the libraries of the distribution: inside jansson no new path is seen, so what
+# that reads (bundles, policies) is searched by our own checks of the tree only.
 fuzz:
 	@$(MAKE) --no-print-directory VARIANT=fuzz run-fuzz
 run-fuzz: $(FUZZ)
@@ -175,7 +193,7 @@ install: $(BIN)
 clean:
 	rm -rf build
 
-#: make help        this list. CI=1: warnings are errors; V=1: whole commands; VARIANT=release|asan|tsan|fuzz
+#: make help        this list. CI=1: warnings are errors; V=1: whole commands; VARIANT=release|asan|tsan|fuzz|coverage
 help:
 	@sed -n 's/^#: //p' Makefile
 
@@ -212,6 +230,10 @@ $(BUILD)/src/http/openapi_json.o: docs/openapi.json
 TRUE_STACK := $(if $(filter asan,$(VARIANT)),--param asan-use-after-return=0)
 $(BUILD)/src/infer/%.o: DEFINES = $(TRUE_STACK)
 
+$(LIB_OBJ) $(BUILD)/src/app/main.o: CFLAGS_ALL += $(COUNTED)
+
+# As written where branches decide; loops over numbers would take minutes.
+$(BUILD)/src/infer/%.o $(BUILD)/src/optimize/%.o $(BUILD)/src/learn/%.o: OPT_coverage = -O1 -g
 $(TEST_OBJ): DEFINES = -Itests $(TRUE_STACK) -DPRELOAD_FOLDER='"$(BUILD)/tests/preload"'
 $(TEST_OBJ): | bootstrap-test
 ifeq ($(VARIANT),fuzz)
@@ -239,7 +261,7 @@ $(UNIT) $(INTEGRATION) $(TORTURE): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
 
 # Memory that fails when a test says so.
-$(BUILD)/tests/unit/test_memory_faults: LDFLAGS_ALL += $(foreach name,malloc calloc realloc \
+$(BUILD)/tests/unit/test_memory_faults $(BUILD)/tests/unit/test_service_faults: LDFLAGS_ALL += $(foreach name,malloc calloc realloc \
 	reallocarray aligned_alloc strdup,-Wl$(comma)--wrap=$(name))
 
 # It stands for the API of the library.

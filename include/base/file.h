@@ -22,6 +22,10 @@ enum status file_write(const char *path, const void *content, size_t bytes, unsi
 /* The folder that lists a path. */
 void file_parent(const char *path, char parent[static PATH_MAX]);
 
+/* Give a file another name, unless something has it already: CONFLICT. At no moment has a half file
+ * the name. Where the system cannot rename so (NFS, 9p), for a moment it has both. */
+enum status file_rename_new(const char *from, const char *to, struct err *err);
+
 /* Make the name of a file or folder last: a rename, or what is new, is sure only when the folder that
  * lists it has been synced. */
 enum status file_name_sync(const char *path, struct err *err);

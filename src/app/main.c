@@ -1,7 +1,6 @@
 /* main.c - the program: one table of commands. */
 #include "app/commands.h"
 #include "json/tree.h"
-#include "json/tree.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,10 +16,11 @@ static const struct command commands[] = {
     {"replay", "Make decisions again and compare", .run = command_replay},
     {"simulate", "Try a day of cases: pacing", .run = command_simulate},
     {"allocate", "Spend budgets best over many requests", .run = command_allocate},
+    {"train", "Learn from a log what each treatment changes, into a bundle",
+     .run = command_train},
     {"evaluate", "Judge scores, policies and experiments on logs",
      .run = command_evaluate},
-    {"estimate", "Estimate effects, also without experiments",
-     .run = command_estimate},
+    {"estimate", "Estimate effects, also without experiments", .run = command_estimate},
     {"bench", "Measure: score", .run = command_bench},
     {"db", "The data: check, backup, stats, migrate", .run = command_db},
     {"audit", "The audit trail: verify", .run = command_audit},

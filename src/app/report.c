@@ -16,13 +16,18 @@ struct report {
 
 enum status report_open(struct report **report, struct err *err)
 {
+    return report_open_file("-", report, err);
+}
+
+enum status report_open_file(const char *path, struct report **report, struct err *err)
+{
     struct report *opened = malloc(sizeof *opened);
     enum status rc;
 
     if (!opened)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for a report");
     json_writer_init(&opened->writer, opened->buffer, sizeof opened->buffer);
-    rc = output_open("-", &opened->output, err);
+    rc = output_open(path, &opened->output, err);
     if (rc)
         free(opened);
     else

@@ -1,4 +1,4 @@
-/* report.h - a JSON document of any length on standard output, written as it is made.
+/* report.h - a JSON document of any length, on standard output or in a file, written as it is made.
  *
  * Nesting order is the caller's; keys are literals of the program, NULL within an array. Numbers have
  * 17 significant digits, those that are not finite become null. One thread at a time. */
@@ -15,7 +15,10 @@ struct report; /* opaque */
 
 enum status report_open(struct report **report, struct err *err);
 
-/* Write what is left; frees report either way. IO when standard output took not all. */
+/* The same into a file, which is there when it is finished. */
+enum status report_open_file(const char *path, struct report **report, struct err *err);
+
+/* Write what is left; frees report either way. IO when not all was taken. */
 enum status report_finish(struct report *report, struct err *err);
 void report_abandon(
     struct report *report); /* NULL is fine; what was written stays written */

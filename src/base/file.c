@@ -190,6 +190,20 @@ enum status file_write(const char *path, const void *content, size_t bytes, unsi
     return rc ? rc : file_name_sync(path, err);
 }
 
+enum status file_rename_new(const char *from, const char *to, struct err *err)
+{
+    int rc = renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+
+    if (rc != 0 && (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) {
+        rc = link(from, to);
+        if (rc == 0)
+            (void)unlink(from); /* if it stays, it is a second name of the same file */
+    }
+    if (rc != 0 && errno == EEXIST)
+        return err_set(err, STATUS_CONFLICT, "'%s' exists already", to);
+    return rc == 0 ? STATUS_OK : failed(err, "make", to);
+}
+
 bool folder_exists(const char *path)
 {
     struct stat info;

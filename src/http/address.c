@@ -6,7 +6,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -16,7 +15,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { SOCKET_MODE = 0660 };
+enum {
+    SOCKET_MODE = 0660,
+    LOCK_STEP_US = 10000, /* between attempts to lock the place, */
+    LOCK_STEP_COUNT = 100 /* for a second */
+};
 
 static const char unix_scheme[] = "unix:";
 
@@ -152,15 +155,16 @@ static enum status clear_place(const struct sockaddr_un *address, struct err *er
 static enum status bind_there(const struct sockaddr_un *address, int backlog,
                               struct unix_socket *opened, struct err *err)
 {
-    struct stat made;
+    struct stat made, bound;
 
     opened->descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (opened->descriptor >= 0 &&
         bind(opened->descriptor, (const struct sockaddr *)address, sizeof *address) ==
             0 &&
         chmod(address->sun_path, SOCKET_MODE) == 0 &&
-        lstat(address->sun_path, &made) == 0 &&
+        lstat(address->sun_path, &made) == 0 && fstat(opened->descriptor, &bound) == 0 &&
         listen(opened->descriptor, backlog) == 0) {
+        opened->number = bound.st_ino;
         opened->device = made.st_dev;
         opened->inode = made.st_ino;
         snprintf(opened->path, sizeof opened->path, "%s", address->sun_path);
@@ -173,28 +177,64 @@ static enum status bind_there(const struct sockaddr_un *address, int backlog,
     return rc;
 }
 
-/* The folder is locked meanwhile: of two that start at once, none takes the other's socket for one
- * that was left. */
+/* A file of its own is locked, for as long as it takes to bind: whoever starts waits for another that
+ * starts, and for nobody longer than a second. It stays: a file that is taken away while somebody
+ * waits for it locks nothing. */
+static enum status lock_place(const char *path, int *lock, struct err *err)
+{
+    char beside[ADDRESS_BYTES];
+    int file;
+
+    snprintf(beside, sizeof beside, "%s.lock", path);
+    file = open(beside, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (file < 0)
+        return err_code(err, STATUS_UNAVAILABLE, "cannot_listen",
+                        "listen on %s%s: '%s': %s", unix_scheme, path, beside,
+                        strerror(errno));
+    for (int i = 0; i < LOCK_STEP_COUNT; i++) {
+        if (flock(file, LOCK_EX | LOCK_NB) == 0) {
+            *lock = file;
+            return STATUS_OK;
+        }
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            break;
+        usleep(LOCK_STEP_US);
+    }
+    enum status rc =
+        err_code(err, STATUS_UNAVAILABLE, "cannot_listen",
+                 "listen on %s%s: cannot lock '%s': %s", unix_scheme, path, beside,
+                 errno == EWOULDBLOCK ? "another process holds it" : strerror(errno));
+    close(file);
+    return rc;
+}
+
+/* Locked meanwhile: of two that start at once, none takes the other's socket for one that was left. */
 enum status unix_socket_open(const struct sockaddr_storage *address, int backlog,
                              struct unix_socket *opened, struct err *err)
 {
     const struct sockaddr_un *local = (const struct sockaddr_un *)address;
-    char path[sizeof local->sun_path];
     enum status rc;
-    int folder;
+    int lock = -1;
 
     *opened = (struct unix_socket){.descriptor = -1};
-    memcpy(path, local->sun_path, sizeof path);
-    folder = open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0 || flock(folder, LOCK_EX) != 0)
-        rc = refuse(local->sun_path, strerror(errno), err);
-    else
-        rc = clear_place(local, err);
+    rc = lock_place(local->sun_path, &lock, err);
+    if (rc)
+        return rc;
+    rc = clear_place(local, err);
     if (!rc)
         rc = bind_there(local, backlog, opened, err);
-    if (folder >= 0)
-        close(folder);
+    close(lock);
     return rc;
+}
+
+void unix_socket_close(struct unix_socket *opened)
+{
+    struct stat found;
+
+    if (opened->descriptor >= 0 && fstat(opened->descriptor, &found) == 0 &&
+        S_ISSOCK(found.st_mode) && found.st_ino == opened->number)
+        close(opened->descriptor);
+    opened->descriptor = -1;
 }
 
 void unix_socket_remove(struct unix_socket *opened)

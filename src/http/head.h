@@ -18,6 +18,8 @@
     X(VERSION, "http_version_not_supported", "only HTTP/1.1 and 1.0 are spoken here")    \
     X(NAME, "malformed_request", "the name of a header is not a token")                  \
     X(VALUE, "malformed_request", "the value of a header holds a control character")     \
+    X(LINES, "malformed_request",                                                        \
+      "a line of the head is folded, holds a NUL or does not end with CR and LF")        \
     X(REPEATED, "malformed_request", "a header that may come once came more often")      \
     X(HOST, "malformed_request", "HTTP/1.1 needs a Host header")                         \
     X(LENGTH, "malformed_request", "Content-Length is not a decimal number")             \

@@ -8,7 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIST_COUNT = 1024, ADDRESS_KEY_BYTES = 16, NETWORK_BYTES = 8 };
+enum {
+    LIST_COUNT = 1024,
+    SWEEP_LIST_COUNT = 64,
+    ADDRESS_KEY_BYTES = 16,
+    NETWORK_BYTES = 8
+};
 
 struct peer {
     struct peer *next;
@@ -21,6 +26,7 @@ struct peers {
     struct peer_limits limits;
     pthread_mutex_t lock;
     int linger_count;
+    int swept_index; /* the list to be swept next */
     unsigned char hash_key[crypto_shorthash_KEYBYTES];
     struct peer *lists[LIST_COUNT];
 };
@@ -98,6 +104,19 @@ static bool is_forgotten(const struct peer *peer, int64_t now_us)
     return peer->connection_count == 0 && peer->failures_forgot_ns <= now_us * 1000;
 }
 
+/* Drop what lingers for nothing at the head of what link leads to; false: there was none. */
+static bool drop_forgotten(struct peers *peers, struct peer **link, int64_t now_us)
+{
+    struct peer *peer = *link;
+
+    if (!is_forgotten(peer, now_us))
+        return false;
+    *link = peer->next;
+    peers->linger_count--;
+    free(peer);
+    return true;
+}
+
 /* The link to the peer with that key, or to the NULL at the end; passing by, those that linger for
  * nothing are dropped. */
 static struct peer **find(struct peers *peers, const unsigned char key[ADDRESS_KEY_BYTES],
@@ -105,18 +124,25 @@ static struct peer **find(struct peers *peers, const unsigned char key[ADDRESS_K
 {
     struct peer **link = list_of(peers, key);
 
-    while (*link && memcmp((*link)->address, key, ADDRESS_KEY_BYTES) != 0) {
-        struct peer *peer = *link;
-
-        if (is_forgotten(peer, now_us)) {
-            *link = peer->next;
-            peers->linger_count--;
-            free(peer);
-        } else {
-            link = &peer->next;
-        }
-    }
+    while (*link && memcmp((*link)->address, key, ADDRESS_KEY_BYTES) != 0)
+        if (!drop_forgotten(peers, link, now_us))
+            link = &(*link)->next;
     return link;
+}
+
+/* Make room among those that linger: list after list, going round, so that addresses that never come
+ * again are found; up to so many lists, so that nobody waits for long. */
+static void sweep(struct peers *peers, int64_t now_us)
+{
+    for (int i = 0; i < SWEEP_LIST_COUNT && peers->linger_count >= LINGER_COUNT_MAX;
+         i++) {
+        struct peer **link = &peers->lists[peers->swept_index];
+
+        peers->swept_index = (peers->swept_index + 1) % LIST_COUNT;
+        while (*link)
+            if (!drop_forgotten(peers, link, now_us))
+                link = &(*link)->next;
+    }
 }
 
 /* --- connections -------------------------------------------------------------------------------- */
@@ -170,6 +196,8 @@ void peers_leave(struct peers *peers, struct peer *peer, int64_t now_us)
         pthread_mutex_unlock(&peers->lock);
         return;
     }
+    if (!is_forgotten(peer, now_us))
+        sweep(peers, now_us);
     if (is_forgotten(peer, now_us) || peers->linger_count >= LINGER_COUNT_MAX) {
         link = find(peers, peer->address, now_us);
         assert(*link == peer);

@@ -201,9 +201,8 @@ enum status store_backup(struct store *store, const char *destination, struct er
         rc = copy_check_recent(partial, err);
     if (!rc)
         rc = path_sync(partial, O_RDONLY, err);
-    if (!rc && renameat2(AT_FDCWD, partial, AT_FDCWD, destination, RENAME_NOREPLACE) != 0)
-        rc = err_set(err, errno == EEXIST ? STATUS_CONFLICT : STATUS_IO,
-                     "cannot name the copy '%s': %s", destination, strerror(errno));
+    if (!rc)
+        rc = file_rename_new(partial, destination, err);
     if (!rc)
         rc = file_name_sync(destination, err);
     else

@@ -295,11 +295,14 @@ static enum status fill(const char *fresh, struct err *err)
 }
 
 /* Made beside, then named: whenever the power goes, under its name there is a whole database or
- * none, so that an empty one is always somebody's mistake. */
+ * none, so that an empty one is always somebody's mistake. What has the name beside is deleted; it is
+ * none that people would give a copy which they are about to put back. */
 static enum status make_new(const char *path, bool *is_made, struct err *err)
 {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     char fresh[PATH_MAX];
-    int n = snprintf(fresh, sizeof fresh, "%s.new", path);
+    int n = snprintf(fresh, sizeof fresh, "%.*s.%s.being-made", (int)(name - path), path,
+                     name);
     enum status rc;
 
     if (n < 0 || (size_t)n >= sizeof fresh - 8)
@@ -311,10 +314,12 @@ static enum status make_new(const char *path, bool *is_made, struct err *err)
     rc = make_private(fresh, err);
     if (!rc)
         rc = fill(fresh, err);
-    if (!rc && renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
-        *is_made = true;
-    else if (!rc && errno != EEXIST) /* then another process was faster */
-        rc = err_set(err, STATUS_IO, "cannot create '%s': %s", path, strerror(errno));
+    if (!rc) {
+        rc = file_rename_new(fresh, path, err);
+        *is_made = !rc;
+        if (rc == STATUS_CONFLICT) /* another process was faster */
+            rc = STATUS_OK;
+    }
     if (!*is_made)
         clear_away(fresh);
     return rc ? rc : file_name_sync(path, err);

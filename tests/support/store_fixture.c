@@ -189,7 +189,7 @@ void schema_make(int schema, const char *path)
     sqlite3 *db = NULL;
     size_t bytes;
 
-    snprintf(name, sizeof name, "tests/golden/schema/%d.sql", schema);
+    snprintf(name, sizeof name, "tests/schemas/%d.sql", schema);
     if (file_read(name, SIZE_MAX, &sql, &bytes, NULL))
         fail_msg("%s: every released schema has a fixture (scripts/schema-fixture)",
                  name);

@@ -48,7 +48,7 @@ enum status decide_once(struct store *store, struct budget *budget, int64_t numb
  * guard it are dropped before and made again afterwards. */
 void tamper(const char *path, const char *sql);
 
-/* Make the database at path as a program of that released schema left it (tests/golden/schema; the
+/* Make the database at path as a program of that released schema left it (tests/schemas; the
  * test runs in the root of the sources). */
 void schema_make(int schema, const char *path);
 

@@ -7,12 +7,14 @@
 #include "base/file.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -224,6 +226,57 @@ static void folders_are_made_with_their_parents(void **state)
     assert_int_equal(folder_make(in_folder("file/below"), 0750, &err), STATUS_IO);
 }
 
+/* Before that of the C library. */
+static int rename_errno;
+int renameat2(int from_folder, const char *from, int to_folder, const char *to,
+              unsigned flags)
+{
+    if (rename_errno == 0)
+        return (int)syscall(SYS_renameat2, from_folder, from, to_folder, to, flags);
+    errno = rename_errno;
+    return -1;
+}
+
+static void expect_content(const char *name, const char *expected)
+{
+    char *content = NULL;
+    size_t bytes;
+
+    assert_int_equal(file_read(name, 100, &content, &bytes, NULL), STATUS_OK);
+    assert_string_equal(content, expected);
+    free(content);
+}
+
+static void a_new_name_replaces_nothing_on_any_file_system(void **state)
+{
+    static const int refusals[] = {0, EINVAL, ENOSYS, EOPNOTSUPP};
+    char from[200], to[200];
+    struct err err = {0};
+
+    (void)state;
+    snprintf(from, sizeof from, "%s/from", folder);
+    snprintf(to, sizeof to, "%s/to", folder);
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        rename_errno = refusals[i];
+        assert_int_equal(file_write(from, "one", 3, 0600, NULL), STATUS_OK);
+        assert_int_equal(file_rename_new(from, to, &err), STATUS_OK);
+        assert_int_equal(access(from, F_OK), -1);
+        expect_content(to, "one");
+        assert_int_equal(file_write(from, "two", 3, 0600, NULL), STATUS_OK);
+        assert_int_equal(file_rename_new(from, to, &err), STATUS_CONFLICT);
+        assert_non_null(strstr(err.text, to));
+        expect_content(to, "one");
+        expect_content(from, "two");
+        assert_int_equal(unlink(to), 0);
+    }
+    rename_errno = EIO;
+    assert_int_equal(file_rename_new(from, to, &err), STATUS_IO);
+    assert_int_equal(access(to, F_OK), -1);
+    rename_errno = 0;
+    assert_int_equal(unlink(from), 0);
+    assert_int_equal(file_rename_new(from, to, &err), STATUS_NOT_FOUND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +288,7 @@ int main(void)
         cmocka_unit_test(a_failed_write_leaves_the_old_file),
         cmocka_unit_test(standard_input_is_a_dash),
         cmocka_unit_test(folders_are_made_with_their_parents),
+        cmocka_unit_test(a_new_name_replaces_nothing_on_any_file_system),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -269,9 +269,10 @@ static bool run_case(const char *name)
     return is_fine;
 }
 
+/* Databases of released schemas lie beside the cases. */
 static int is_case(const struct dirent *entry)
 {
-    return entry->d_name[0] != '.';
+    return entry->d_name[0] != '.' && strcmp(entry->d_name, "schema") != 0;
 }
 
 static void answers_are_what_they_were(void **state)

@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FIXTURES "tests/golden/schema/"
+#define FIXTURES "tests/schemas/"
 
 enum { PATH_TEXT_BYTES = 160, DECISION_COUNT = 7, ASKED_COUNT = 6 };
 

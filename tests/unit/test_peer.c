@@ -28,14 +28,20 @@ static struct peers *open_peers(int connection_count_max, long failures_per_min,
     return peers;
 }
 
-static bool enters(struct peers *peers, const char *host, struct peer **peer)
+static bool enters_at(struct peers *peers, const char *host, int64_t now_us,
+                      struct peer **peer)
 {
     struct sockaddr_storage address;
     char text[ADDRESS_BYTES];
 
     snprintf(text, sizeof text, "%s:1", host);
     assert_int_equal(address_parse(text, &address, NULL), STATUS_OK);
-    return peers_enter(peers, (const struct sockaddr *)&address, NOW, peer);
+    return peers_enter(peers, (const struct sockaddr *)&address, now_us, peer);
+}
+
+static bool enters(struct peers *peers, const char *host, struct peer **peer)
+{
+    return enters_at(peers, host, NOW, peer);
 }
 
 static void an_address_has_so_many_connections_and_no_more(void **state)
@@ -151,6 +157,38 @@ static void those_that_left_are_remembered_up_to_a_limit(void **state)
     peers_close(peers);
 }
 
+/* Comes, has a wrong key and goes. False: it was told to wait. */
+static bool fails(struct peers *peers, const char *network, int index, int64_t now_us)
+{
+    struct peer *peer;
+    char host[32];
+    int64_t wait_us;
+    bool is_fine;
+
+    snprintf(host, sizeof host, "%s.%d.%d", network, index / 256, index % 256);
+    assert_true(enters_at(peers, host, now_us, &peer));
+    is_fine = peers_login_failed(peers, peer, now_us, &wait_us);
+    peers_leave(peers, peer, now_us);
+    return is_fine;
+}
+
+static void those_that_are_forgotten_make_room_for_others(void **state)
+{
+    struct peers *peers = open_peers(0, 1, true);
+    int64_t later_us = NOW + 61 * SECOND_US;
+
+    (void)state;
+    for (int i = 0; i < 2 * LINGER_COUNT_MAX; i++)
+        assert_true(fails(peers, "198.18", i, NOW));
+    for (int i = 0; i < LINGER_COUNT_MAX / 4; i++) {
+        assert_true(fails(peers, "198.19", i, later_us));
+        assert_false(fails(peers, "198.19", i, later_us));
+    }
+    for (int i = 0; i < LINGER_COUNT_MAX / 4; i++)
+        assert_false(fails(peers, "198.19", i, later_us));
+    peers_close(peers);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +197,7 @@ int main(void)
         cmocka_unit_test(this_machine_and_its_sockets_are_spared),
         cmocka_unit_test(failures_outlast_the_connection),
         cmocka_unit_test(those_that_left_are_remembered_up_to_a_limit),
+        cmocka_unit_test(those_that_are_forgotten_make_room_for_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

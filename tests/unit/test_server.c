@@ -14,13 +14,25 @@
 #include <string.h>
 #include <unistd.h>
 
+static void send_row(struct http_client *client, const char *row)
+{
+    size_t count = strlen(row);
+    char *bytes = strdup(row);
+
+    for (size_t i = 0; i < count; i++)
+        if (bytes[i] == '`')
+            bytes[i] = '\0';
+    assert_true(http_send(client, bytes, count));
+    free(bytes);
+}
+
 static void a_head_with_two_meanings_hides_no_request(void **state)
 {
 #define HIDDEN "GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n"
 #define POST   "POST /echo HTTP/1.1\r\nHost: a\r\n"
     static const struct {
-        const char *name, *bytes;
-        int status; /* 0: any error, or none at all */
+        const char *name, *bytes; /* ` stands for NUL */
+        int status;               /* 0: any error, or none at all */
     } rows[] = {
         {"length and coding",
          POST "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" HIDDEN,
@@ -48,6 +60,25 @@ static void a_head_with_two_meanings_hides_no_request(void **state)
         {"space before the colon",
          POST "Content-Length : 37\r\nContent-Length: 0\r\n\r\n" HIDDEN, 400},
         {"tab before the colon", POST "Content-Length\t: 37\r\n\r\n" HIDDEN, 0},
+        {"a length on a folded line", POST "Content-Length:\r\n 34\r\n\r\n" HIDDEN, 400},
+        {"a name that a folded line completes",
+         POST "Content-Len: 34\r\n gth\r\n\r\n" HIDDEN, 400},
+        {"a folded line without words",
+         POST "Content-Length: 34\r\n \r\nX: y\r\n\r\n" HIDDEN, 400},
+        {"a line without a name", POST "Content-Length: 34\r\n: y\r\n\r\n" HIDDEN, 400},
+        {"a line that ends with a bare line feed",
+         POST "X: y\nContent-Length: 34\r\n\r\n" HIDDEN, 400},
+        {"a head that ends with a bare line feed", POST "Content-Length: 34\r\n\n" HIDDEN,
+         400},
+        {"a NUL in a value", POST "Content-Length: 34\r\nX: a`b\r\n\r\n" HIDDEN, 400},
+        {"a NUL after a length", POST "Content-Length: 34`, 0\r\n\r\n" HIDDEN, 400},
+        {"a NUL in a name", POST "Content-Length: 34\r\nX`Y: a\r\n\r\n" HIDDEN, 400},
+        {"a NUL in a path", "GET /echo`/../x HTTP/1.1\r\nHost: a\r\n\r\n" HIDDEN, 400},
+        {"a NUL in a path before a query",
+         "GET /echo`/x?a=b HTTP/1.1\r\nHost: a\r\n\r\n" HIDDEN, 400},
+        {"a NUL in a method", "GE`T /echo HTTP/1.1\r\nHost: a\r\n\r\n" HIDDEN, 400},
+        {"two spaces in the first line", "GET  /echo HTTP/1.1\r\nHost: a\r\n\r\n" HIDDEN,
+         400},
         {"two hosts", "GET /echo HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n" HIDDEN, 400},
         {"no host", "GET /echo HTTP/1.1\r\n\r\n" HIDDEN, 400},
         {"two authorizations",
@@ -81,7 +112,7 @@ static void a_head_with_two_meanings_hides_no_request(void **state)
         struct http_response response = {0};
 
         atomic_store(&stage.begun_count, 0);
-        assert_true(http_send(client, rows[i].bytes, strlen(rows[i].bytes)));
+        send_row(client, rows[i].bytes);
         if (http_receive(client, true, &response)) {
             if (rows[i].status ? response.status != rows[i].status
                                : response.status < 400)
@@ -118,6 +149,44 @@ static void two_honest_requests_in_one_packet_are_both_answered(void **state)
     assert_true(http_receive(client, true, &response));
     assert_int_equal(strncmp(response.body, "GET /show", 9), 0);
     http_response_free(&response);
+    http_client_close(client);
+    server_stop(server, 1000);
+}
+
+/* Wherever the head is cut on its way, and whatever lies before and behind it in memory. */
+static void an_honest_head_is_believed_in_any_pieces(void **state)
+{
+    static const char *const queries[] = {"", "?", "?a", "?a=b&c=%20d+e", "?&a=1&"};
+    unsigned seed = (unsigned)clock_wall_us(&system_clock);
+    struct server *server = stage_start(1, NULL);
+    struct http_client *client = stage_connect(server_address(server));
+    char *head = malloc(8192);
+
+    (void)state;
+    print_message("SEED=%u\n", seed);
+    for (int i = 0; i < 200; i++) {
+        size_t count = (size_t)snprintf(
+            head, 8192,
+            "POST /echo%s HTTP/1.%d\r\nHost:a\r\nConnection: keep-alive\r\n"
+            "Cookie: b=c; d=\"e\"\r\nX-Empty:\r\nX-Blanks: \t a \t \r\nX: %0*d\r\n"
+            "Content-Length: 3\r\n\r\none",
+            queries[i % 5], i % 2, (int)(rand_r(&seed) % 5000) + 1, 0);
+        struct http_response response;
+
+        for (size_t at = 0; at < count;) {
+            size_t piece = 1 + (size_t)rand_r(&seed) % (i % 10 == 0 ? 40 : 3000);
+
+            if (piece > count - at)
+                piece = count - at;
+            assert_true(http_send(client, head + at, piece));
+            at += piece;
+        }
+        assert_true(http_receive(client, true, &response));
+        assert_int_equal(response.status, 200);
+        assert_string_equal(response.body, "one");
+        http_response_free(&response);
+    }
+    free(head);
     http_client_close(client);
     server_stop(server, 1000);
 }
@@ -357,6 +426,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_head_with_two_meanings_hides_no_request),
         cmocka_unit_test(two_honest_requests_in_one_packet_are_both_answered),
+        cmocka_unit_test(an_honest_head_is_believed_in_any_pieces),
         cmocka_unit_test(what_the_head_says_arrives),
         cmocka_unit_test(paths_stay_as_they_were_sent),
         cmocka_unit_test(replies_carry_their_headers),

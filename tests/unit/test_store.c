@@ -159,16 +159,21 @@ static void an_emptied_file_is_refused_and_a_failed_start_leaves_none(void **sta
 static void a_database_that_was_half_made_is_made_again(void **state)
 {
     struct fixture f;
-    char path[128], fresh[160];
+    char path[128], fresh[160], staged[160];
 
     (void)state;
     fixture_open(&f);
     store_close(f.store);
     snprintf(path, sizeof path, "%s/new.db", f.folder);
-    snprintf(fresh, sizeof fresh, "%s.new", path);
+    snprintf(fresh, sizeof fresh, "%s/.new.db.being-made", f.folder);
+    snprintf(staged, sizeof staged, "%s.new", path);
     tamper(fresh, "CREATE TABLE budgets (x); PRAGMA user_version = 99");
+    tamper(staged, "CREATE TABLE budgets (x)");
     assert_ok(&f, store_open(path, STORE_WRITER, &f.store, NULL, &f.err));
     assert_int_equal(access(fresh, F_OK), -1);
+    /* A copy that somebody is about to put back. */
+    assert_int_equal(access(staged, F_OK), 0);
+    assert_int_equal(unlink(staged), 0);
     clean(&f);
     fixture_close(&f);
 }

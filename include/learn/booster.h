@@ -1,0 +1,62 @@
+/* booster.h - boosted trees from libxgboost, which is loaded when the first is trained.
+ *
+ * The only door to that library: neither the service nor anything else links it. Its C interface as
+ * of 1.7 (xgboost/c_api.h), declared by hand. One thread per call and per booster: the same rows,
+ * settings and seed give the same bytes. */
+#ifndef REDRESS_LEARN_BOOSTER_H
+#define REDRESS_LEARN_BOOSTER_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct booster; /* opaque */
+
+struct booster_settings {
+    int round_count, depth;
+    double rate;            /* eta */
+    double leaf_weight_min; /* min_child_weight: sum of second derivatives */
+    double row_share;       /* of rows each tree sees */
+    double column_share;    /* of features each tree sees */
+    double ridge;           /* lambda */
+    bool is_logistic;       /* targets 0 to 1, through a logistic link */
+    int rising_feature;     /* predictions never fall in it; -1: none */
+    uint32_t seed;
+};
+
+/* What to learn from. Borrowed for the call. */
+struct booster_rows {
+    int64_t row_count;
+    int feature_count;
+    const float *features; /* (row, feature), NaN where missing */
+    const float *targets;  /* (row) */
+    const float *weights;  /* (row), NULL for 1 */
+    const char *const
+        *names; /* (feature), as the model file will have them; NULL: none */
+};
+
+/* Begins at the weighted mean of the targets. UNAVAILABLE, with the name of the Debian package, when
+ * the library is not there or is older than 1.6. The caller closes *booster. */
+enum status booster_train(const struct booster_rows *rows,
+                          const struct booster_settings *settings,
+                          struct booster **booster, struct err *err);
+void booster_close(struct booster *booster); /* NULL is fine */
+
+/* Raw scores (row) before any link, as the library adds them up: features (row, feature). */
+enum status booster_raw(const struct booster *booster, const float *features,
+                        int64_t row_count, int feature_count, float *raw,
+                        struct err *err);
+
+/* The model file, XGBoost JSON. The caller frees *text. */
+enum status booster_save(const struct booster *booster, char **text, size_t *bytes,
+                         struct err *err);
+
+/* gains (feature): how much of the loss the splits on each feature took away, over all trees. */
+enum status booster_gains(const struct booster *booster, int feature_count, double *gains,
+                          struct err *err);
+
+/* "1.7.4"; empty before the first was trained. */
+const char *booster_version(void);
+
+#endif

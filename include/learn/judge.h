@@ -1,0 +1,48 @@
+/* judge.h - what effects that were estimated without a row are worth on it, by doubly robust scores.
+ *
+ * score(row, arm) = mu_arm + [a = arm](y - mu_arm) / p_arm, so that its mean among any rows estimates
+ * the mean outcome if all of them got the arm (Robins, Rotnitzky and Zhao 1994). mu is cross-fitted.
+ *
+ * Pure; any thread. */
+#ifndef REDRESS_LEARN_JUDGE_H
+#define REDRESS_LEARN_JUDGE_H
+
+#include "learn/learner.h"
+
+enum { JUDGE_BIN_COUNT = 10 };
+
+/* outcomes (row, arm): mu, becomes the scores. */
+void judge_score(const struct learner_data *data, double *outcomes);
+
+/* A mean of rows with its error, by clusters where rows share a key. */
+struct judge_mean {
+    double value, se;
+};
+
+/* The mean over budgets that are enough for one tenth, two tenths .. all of the rows: each row in its
+ * best arm by scale x effect - cost, those first whose best is most, none at a loss when there are costs; gained is what the
+ * scores say of it, less cost, per row of all. costs (arm - 1) or NULL. gains (row): what each row
+ * adds, for paired comparisons. EXHAUSTED. */
+enum status judge_policy(const struct learner_data *data, const double *scores,
+                         const double *effects, const double *costs, double scale,
+                         double *gains, struct judge_mean *policy, struct err *err);
+
+/* The mean of what rows add; of the difference when other is not NULL. */
+enum status judge_gains(const struct learner_data *data, const double *gains,
+                        const double *other, struct judge_mean *mean, struct err *err);
+
+/* The average effect of an arm. */
+enum status judge_average(const struct learner_data *data, const double *scores, int arm,
+                          struct judge_mean *mean, struct err *err);
+
+/* Rows by rising effect of an arm in ten bins: predicted beside what the scores say. */
+struct judge_bin {
+    int64_t row_count;
+    double predicted, found, se;
+};
+enum status judge_calibrate(const struct learner_data *data, const double *scores,
+                            const double *effects, int arm,
+                            struct judge_bin bins[JUDGE_BIN_COUNT], double *slope,
+                            double *slope_se, struct err *err);
+
+#endif

@@ -1,0 +1,130 @@
+/* train.c - redress train. */
+#include "app/train.h"
+
+#include "app/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { TREE_COUNT_MAX = 5000, DEPTH_MAX = 12 };
+
+/* What is worth knowing before one trusts the result. */
+static void warn(const struct train_options *options, const struct train_table *table,
+                 const struct train_result *result)
+{
+    if (table->has_made_doses)
+        print_line(stderr,
+                   "redress: '%s' has no amounts: the arms are given the doses 1 to %d "
+                   "(see --doses)",
+                   options->treatment, table->arm_count - 1);
+    for (int i = 0; i < result->learner->part_count; i++)
+        if (predictor_is_blind(result->learner->parts[i].predictor)) {
+            print_line(stderr,
+                       "redress: --base %s gives no weight to categories of more "
+                       "than two texts",
+                       options->base);
+            return;
+        }
+}
+
+static enum status run(const struct train_options *options, struct train_table *table,
+                       struct train_result *result, struct err *err)
+{
+    enum status rc = train_settle(options, result, err);
+
+    if (!rc)
+        rc = train_table_read(options, table, err);
+    if (!rc)
+        rc = train_fit(options, table, result, err);
+    if (!rc)
+        rc = train_write(options, table, result, err);
+    if (rc)
+        return rc;
+    warn(options, table, result);
+    if (options->is_json)
+        return train_report(options, table, result, "-", err);
+    train_print(options, table, result);
+    return STATUS_OK;
+}
+
+int command_train(int argc, char **argv)
+{
+    struct train_options o = {
+        .learner = "auto", .base = "xgboost", .seed = 1, .round_count = 100, .depth = 3};
+    const struct option_spec options[] = {
+        {"data", OPTION_TEXT, &o.data, "F.csv", "The log; - is standard input.", 0, 0},
+        {"treatment", OPTION_TEXT, &o.treatment, "COL",
+         "What was done: amounts, or words (see --doses).", 0, 0},
+        {"control", OPTION_TEXT, &o.control, "VALUE",
+         "The treatment of those who got nothing (default: 0 or control).", 0, 0},
+        {"outcome", OPTION_TEXT, &o.outcome, "COL,..",
+         "What should become more; several with --outcome-weights.", 0, 0},
+        {"outcome-weights", OPTION_TEXT, &o.outcome_weights, "W,..",
+         "What one unit of each outcome is worth, to sum them.", 0, 0},
+        {"features", OPTION_TEXT, &o.features, "A,B,..",
+         "Columns known before; texts become categories, true and false stay.", 0, 0},
+        {"learner", OPTION_TEXT, &o.learner, "L",
+         "s, t, x, r, dr, or auto (default): the best on rows held out.", 0, 0},
+        {"base", OPTION_TEXT, &o.base, "B",
+         "xgboost (default), ridge, or logistic for outcomes of 0 and 1.", 0, 0},
+        {"propensity", OPTION_TEXT, &o.propensity, "COL,..",
+         "The probability of what was done, or one column for each treatment in the "
+         "order "
+         "of their values (default: estimated).",
+         0, 0},
+        {"randomised", OPTION_FLAG, &o.is_randomised, NULL,
+         "All rows were drawn alike: propensities are the shares of the arms.", 0, 0},
+        {"cost", OPTION_TEXT, &o.cost, "COL",
+         "What it cost, in minor units: becomes the cost of each arm.", 0, 0},
+        {"surrogates", OPTION_TEXT, &o.surrogates, "A,B,..",
+         "Short-term outcomes that complete rows whose outcome is still missing.", 0, 0},
+        {"cluster", OPTION_TEXT, &o.cluster, "COL",
+         "Rows with the same value, such as a customer's, stay together.", 0, 0},
+        {"weights", OPTION_TEXT, &o.weights, "COL", "How much each row counts.", 0, 0},
+        {"doses", OPTION_TEXT, &o.doses, "N,..",
+         "The amount of each treatment in minor units, where their values are words.", 0,
+         0},
+        {"scale", OPTION_TEXT, &o.scale, "S",
+         "Minor units that one unit of the outcome is worth (default 1).", 0, 0},
+        {"monotone", OPTION_FLAG, &o.is_rising, NULL,
+         "Effects never fall with the amount (xgboost; not t).", 0, 0},
+        {"trees", OPTION_INT, &o.round_count, "N", "Of each effect (default 100).", 1,
+         TREE_COUNT_MAX},
+        {"depth", OPTION_INT, &o.depth, "N", "Of these trees (default 3).", 1, DEPTH_MAX},
+        {"rate", OPTION_TEXT, &o.rate, "R", "How much each tree counts (default 0.03).",
+         0, 0},
+        {"quick", OPTION_FLAG, &o.is_quick, NULL,
+         "Only train: nothing is held out and judged.", 0, 0},
+        {"seed", OPTION_INT, &o.seed, "N", "Of folds and trees (default 1).", 0, 1000000},
+        {"name", OPTION_TEXT, &o.name, "NAME", "Of the bundle (default: the folder's).",
+         0, 0},
+        {"output", OPTION_TEXT, &o.output, "DIR", "The folder of the bundle.", 0, 0},
+        {"json", OPTION_FLAG, &o.is_json, NULL, "Print the report as JSON.", 0, 0},
+        {0},
+    };
+    const struct command_usage usage = {
+        .synopsis = "train --data F.csv --treatment COL --outcome COL --features A,B,.. "
+                    "--output DIR [OPTIONS]",
+        .summary = "Learn what each treatment changes, for whom, and write a bundle that "
+                   "'redress model push' takes.",
+        .options = options,
+    };
+    const char *positionals[1];
+    int code = options_parse(&usage, argc, argv, positionals);
+    struct train_table table = {0};
+    struct train_result result = {0};
+    struct err err = {0};
+    enum status rc;
+
+    if (code != OPTIONS_GO_ON)
+        return code;
+    if (!o.data || !o.treatment || !o.outcome || !o.features || !o.output)
+        return usage_wrong(&usage, "--data, --treatment, --outcome, --features and "
+                                   "--output are needed");
+    if (o.is_randomised && o.propensity)
+        return usage_wrong(&usage, "--randomised and --propensity contradict each other");
+    rc = run(&o, &table, &result, &err);
+    train_result_free(&result);
+    train_table_free(&table);
+    return rc ? command_failed(&err) : EXIT_DONE;
+}

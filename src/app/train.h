@@ -1,0 +1,97 @@
+/* train.h - redress train: from a table to a bundle, in steps. Private to the command. */
+#ifndef REDRESS_APP_TRAIN_H
+#define REDRESS_APP_TRAIN_H
+
+#include "app/analysis.h"
+#include "learn/judge.h"
+#include "model/bundle.h"
+
+struct train_options {
+    const char *data, *treatment, *control, *outcome, *outcome_weights, *features,
+        *learner, *base, *propensity, *cost, *surrogates, *cluster, *weights, *output,
+        *name, *doses, *scale, *rate;
+    long seed, round_count, depth;
+    bool is_randomised, is_rising, is_quick, is_json, wants_plots;
+};
+
+/* A feature as the manifest has it. */
+struct train_feature {
+    char *name;
+    enum feature_type type;
+    char **categories; /* (category), by the alphabet */
+    int category_count;
+};
+
+struct train_table {
+    int64_t row_count, read_count, immature_count, dropped_count;
+    int feature_count, surrogate_count;
+    struct train_feature *features;
+    const char **names; /* (feature + 1): the dose behind them */
+    bool *is_nominal;
+    float *values;        /* (row, feature) */
+    float *surrogates;    /* (row, surrogate) */
+    double *outcomes;     /* (row); NaN until it is completed */
+    double *costs;        /* (row), NaN where missing; NULL: none */
+    double *weights;      /* (row) or NULL */
+    double *propensities; /* (row, arm), 0 where not known */
+    uint64_t *keys;
+    int32_t *arms; /* (row), 0 is the control */
+    int arm_count;
+    char (*arm_names)[ARM_NAME_BYTES];
+    double doses[LEARNER_ARM_COUNT_MAX];
+    int64_t arm_rows[LEARNER_ARM_COUNT_MAX];
+    bool is_binary, has_propensities, has_clusters, has_made_doses;
+    char dose_name[32];
+};
+
+/* INVALID says what is wrong and where. The caller frees it, also after a failure. */
+enum status train_table_read(const struct train_options *options,
+                             struct train_table *table, struct err *err);
+void train_table_free(struct train_table *table);
+
+/* What was learned, and what it is worth on rows held out. */
+struct train_result {
+    struct learner_data data;
+    struct learner_settings settings;
+    enum learner_kind kind;
+    char why[400];
+    struct learner *learner;
+    struct predictor *costs[LEARNER_ARM_COUNT_MAX]; /* (arm), NULL without costs */
+    double arm_costs[LEARNER_ARM_COUNT_MAX];        /* (arm - 1): means */
+    double *propensities, *scores;                  /* (row, arm) */
+    int64_t clipped_count;
+    double scale;
+    bool is_held_out, is_logistic;
+    bool wanted[LEARNER_KIND_COUNT];
+    double *effects[LEARNER_KIND_COUNT]; /* held out, (row, arm - 1) */
+    struct judge_mean policies[LEARNER_KIND_COUNT];
+    struct judge_mean averages[LEARNER_ARM_COUNT_MAX]; /* (arm) */
+};
+
+/* What the options say, before anything is read: settings, scale and which learners are wanted. */
+enum status train_settle(const struct train_options *options, struct train_result *result,
+                         struct err *err);
+
+/* Of a result that is settled. The caller frees it, also after a failure. */
+enum status train_fit(const struct train_options *options, struct train_table *table,
+                      struct train_result *result, struct err *err);
+void train_result_free(struct train_result *result);
+
+/* Write the folder: all of it or nothing. */
+enum status train_write(const struct train_options *options,
+                        const struct train_table *table,
+                        const struct train_result *result, struct err *err);
+
+/* Into a file ("-": standard output), and as a text for people. */
+enum status train_report(const struct train_options *options,
+                         const struct train_table *table,
+                         const struct train_result *result, const char *path,
+                         struct err *err);
+void train_print(const struct train_options *options, const struct train_table *table,
+                 const struct train_result *result);
+
+/* Pictures into a folder; UNAVAILABLE without gnuplot. */
+enum status train_draw(const struct train_table *table, const struct train_result *result,
+                       const char *folder, struct err *err);
+
+#endif

@@ -1,0 +1,344 @@
+/* booster.c - libxgboost through dlopen. */
+#include "learn/booster.h"
+
+#include <dlfcn.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* xgboost/c_api.h: handles are pointers, bst_ulong has 64 bits, 0 is success. */
+typedef void *handle;
+
+enum { PREDICT_MARGIN = 1, VERSION_BYTES = 40 };
+
+#define LIBRARY_CALLS(X)                                                                 \
+    X(const char *, XGBGetLastError, (void))                                             \
+    X(void, XGBoostVersion, (int *, int *, int *))                                       \
+    X(int, XGBSetGlobalConfig, (const char *))                                           \
+    X(int, XGDMatrixCreateFromMat, (const float *, uint64_t, uint64_t, float, handle *)) \
+    X(int, XGDMatrixSetFloatInfo, (handle, const char *, const float *, uint64_t))       \
+    X(int, XGDMatrixFree, (handle))                                                      \
+    X(int, XGBoosterCreate, (const handle *, uint64_t, handle *))                        \
+    X(int, XGBoosterFree, (handle))                                                      \
+    X(int, XGBoosterSetParam, (handle, const char *, const char *))                      \
+    X(int, XGBoosterSetStrFeatureInfo, (handle, const char *, const char **, uint64_t))  \
+    X(int, XGBoosterUpdateOneIter, (handle, int, handle))                                \
+    X(int, XGBoosterPredict,                                                             \
+      (handle, handle, int, unsigned, int, uint64_t *, const float **))                  \
+    X(int, XGBoosterSaveModelToBuffer,                                                   \
+      (handle, const char *, uint64_t *, const char **))                                 \
+    X(int, XGBoosterFeatureScore,                                                        \
+      (handle, const char *, uint64_t *, const char ***, uint64_t *, const uint64_t **,  \
+       const float **))
+
+struct library {
+#define X(type, name, arguments) type(*name) arguments;
+    LIBRARY_CALLS(X)
+#undef X
+    char version[VERSION_BYTES];
+    char why[240]; /* it cannot be used; empty when it can */
+};
+
+struct booster {
+    handle xgboost;
+};
+
+static struct library library;
+static pthread_once_t library_once = PTHREAD_ONCE_INIT;
+
+/* ---- the library ---- */
+
+/* Stays loaded: its threads' memory outlives every booster. */
+static void library_open(void)
+{
+    static const char *const names[] = {"libxgboost.so.0", "libxgboost.so"};
+    void *opened = NULL;
+    int major = 0, minor = 0, patch = 0;
+
+    for (size_t i = 0; i < sizeof names / sizeof *names && !opened; i++)
+        opened = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+    if (!opened) {
+        snprintf(
+            library.why, sizeof library.why,
+            "boosted trees need libxgboost.so.0 (Debian package libxgboost0): %.120s",
+            dlerror());
+        return;
+    }
+#define X(type, name, arguments)                                                         \
+    if (!(library.name = (type(*) arguments)dlsym(opened, #name)))                       \
+        snprintf(library.why, sizeof library.why,                                        \
+                 "libxgboost lacks " #name                                               \
+                 "; 1.6 or later is needed (Debian package libxgboost0)");
+    LIBRARY_CALLS(X)
+#undef X
+    if (library.why[0])
+        return;
+    library.XGBoostVersion(&major, &minor, &patch);
+    snprintf(library.version, sizeof library.version, "%d.%d.%d", major, minor, patch);
+    if (library.XGBSetGlobalConfig("{\"verbosity\": 0}") != 0)
+        snprintf(library.why, sizeof library.why, "libxgboost cannot be configured");
+}
+
+static enum status need_library(struct err *err)
+{
+    pthread_once(&library_once, library_open);
+    if (library.why[0])
+        return err_set(err, STATUS_UNAVAILABLE, "%s", library.why);
+    return STATUS_OK;
+}
+
+const char *booster_version(void)
+{
+    return library.version;
+}
+
+/* Its messages have a line on where in the source, then a stack. */
+static enum status refused(const char *what, struct err *err)
+{
+    const char *why = library.XGBGetLastError();
+    const char *end = strchr(why, '\n');
+
+    return err_set(err, STATUS_UNAVAILABLE, "xgboost, %s: %.*s", what,
+                   end && end - why < 200 ? (int)(end - why) : 200, why);
+}
+
+static enum status check(int code, const char *what, struct err *err)
+{
+    return code == 0 ? STATUS_OK : refused(what, err);
+}
+
+/* ---- training ---- */
+
+static double mean_target(const struct booster_rows *rows)
+{
+    double sum = 0, weight_sum = 0;
+
+    for (int64_t i = 0; i < rows->row_count; i++) {
+        double weight = rows->weights ? (double)rows->weights[i] : 1;
+
+        sum += weight * (double)rows->targets[i];
+        weight_sum += weight;
+    }
+    return weight_sum > 0 ? sum / weight_sum : 0;
+}
+
+static enum status make_matrix(const struct booster_rows *rows, handle *matrix,
+                               struct err *err)
+{
+    uint64_t count = (uint64_t)rows->row_count;
+    enum status rc =
+        check(library.XGDMatrixCreateFromMat(rows->features, count,
+                                             (uint64_t)rows->feature_count, NAN, matrix),
+              "rows", err);
+
+    if (!rc && rows->targets)
+        rc = check(library.XGDMatrixSetFloatInfo(*matrix, "label", rows->targets, count),
+                   "targets", err);
+    if (!rc && rows->weights)
+        rc = check(library.XGDMatrixSetFloatInfo(*matrix, "weight", rows->weights, count),
+                   "weights", err);
+    return rc;
+}
+
+static enum status set_number(struct booster *booster, const char *name, double value,
+                              struct err *err)
+{
+    char text[40];
+
+    snprintf(text, sizeof text, "%.17g", value);
+    return check(library.XGBoosterSetParam(booster->xgboost, name, text), name, err);
+}
+
+/* "(0,0,1)" */
+static enum status set_rising(struct booster *booster, int feature_count, int rising,
+                              struct err *err)
+{
+    char *text = malloc(2 * (size_t)feature_count + 2);
+    enum status rc;
+
+    if (!text)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for a booster");
+    for (int i = 0; i < feature_count; i++) {
+        text[2 * i] = i ? ',' : '(';
+        text[2 * i + 1] = i == rising ? '1' : '0';
+    }
+    strcpy(text + 2 * feature_count, ")");
+    rc = check(library.XGBoosterSetParam(booster->xgboost, "monotone_constraints", text),
+               "monotone_constraints", err);
+    free(text);
+    return rc;
+}
+
+/* A logistic link begins at a probability that is neither 0 nor 1. */
+static double base_score(const struct booster_rows *rows, bool is_logistic)
+{
+    double mean = mean_target(rows);
+
+    return is_logistic ? fmin(fmax(mean, 1e-6), 1 - 1e-6) : mean;
+}
+
+static enum status configure(struct booster *booster, const struct booster_rows *rows,
+                             const struct booster_settings *settings, struct err *err)
+{
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {
+        {"max_depth", settings->depth},
+        {"eta", settings->rate},
+        {"min_child_weight", settings->leaf_weight_min},
+        {"subsample", settings->row_share},
+        {"colsample_bytree", settings->column_share},
+        {"reg_lambda", settings->ridge},
+        {"base_score", base_score(rows, settings->is_logistic)},
+        {"seed", settings->seed},
+        {"nthread", 1},
+    };
+    enum status rc =
+        check(library.XGBoosterSetParam(booster->xgboost, "objective",
+                                        settings->is_logistic ? "binary:logistic"
+                                                              : "reg:squarederror"),
+              "objective", err);
+
+    if (!rc)
+        rc = check(library.XGBoosterSetParam(booster->xgboost, "tree_method", "hist"),
+                   "tree_method", err);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers && !rc; i++)
+        rc = set_number(booster, numbers[i].name, numbers[i].value, err);
+    if (!rc && settings->rising_feature >= 0)
+        rc = set_rising(booster, rows->feature_count, settings->rising_feature, err);
+    if (!rc && rows->names)
+        rc = check(library.XGBoosterSetStrFeatureInfo(booster->xgboost, "feature_name",
+                                                      (const char **)rows->names,
+                                                      (uint64_t)rows->feature_count),
+                   "feature names", err);
+    return rc;
+}
+
+enum status booster_train(const struct booster_rows *rows,
+                          const struct booster_settings *settings,
+                          struct booster **booster, struct err *err)
+{
+    struct booster *made = calloc(1, sizeof *made);
+    handle matrix = NULL;
+    enum status rc = made ? need_library(err)
+                          : err_set(err, STATUS_EXHAUSTED, "out of memory for a booster");
+
+    if (!rc)
+        rc = make_matrix(rows, &matrix, err);
+    if (!rc)
+        rc = check(library.XGBoosterCreate(&matrix, 1, &made->xgboost), "a booster", err);
+    if (!rc)
+        rc = configure(made, rows, settings, err);
+    for (int round = 0; round < settings->round_count && !rc; round++)
+        rc = check(library.XGBoosterUpdateOneIter(made->xgboost, round, matrix),
+                   "training", err);
+    if (matrix)
+        library.XGDMatrixFree(matrix);
+    if (rc)
+        booster_close(made);
+    else
+        *booster = made;
+    return rc;
+}
+
+void booster_close(struct booster *booster)
+{
+    if (!booster)
+        return;
+    if (booster->xgboost)
+        library.XGBoosterFree(booster->xgboost);
+    free(booster);
+}
+
+/* ---- what was learned ---- */
+
+enum status booster_raw(const struct booster *booster, const float *features,
+                        int64_t row_count, int feature_count, float *raw, struct err *err)
+{
+    const struct booster_rows rows = {
+        .row_count = row_count, .feature_count = feature_count, .features = features};
+    const float *found = NULL;
+    handle matrix = NULL;
+    uint64_t count = 0;
+    enum status rc = make_matrix(&rows, &matrix, err);
+
+    if (!rc)
+        rc = check(library.XGBoosterPredict(booster->xgboost, matrix, PREDICT_MARGIN, 0,
+                                            0, &count, &found),
+                   "predicting", err);
+    if (!rc && count != (uint64_t)row_count)
+        rc = err_set(err, STATUS_UNAVAILABLE, "xgboost, predicting: %llu scores",
+                     (unsigned long long)count);
+    if (!rc)
+        memcpy(raw, found, (size_t)count * sizeof *raw);
+    if (matrix)
+        library.XGDMatrixFree(matrix);
+    return rc;
+}
+
+enum status booster_save(const struct booster *booster, char **text, size_t *bytes,
+                         struct err *err)
+{
+    const char *written = NULL;
+    uint64_t count = 0;
+    enum status rc =
+        check(library.XGBoosterSaveModelToBuffer(
+                  booster->xgboost, "{\"format\": \"json\"}", &count, &written),
+              "saving", err);
+
+    if (rc)
+        return rc;
+    *text = malloc(count + 1);
+    if (!*text)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for a model file");
+    memcpy(*text, written, count);
+    (*text)[count] = '\0';
+    *bytes = count;
+    return STATUS_OK;
+}
+
+/* Names of its own, "f0" .., so that places are known whatever features are called. */
+static char *gain_request(int feature_count)
+{
+    size_t bytes = 80 + 16 * (size_t)feature_count, used;
+    char *text = malloc(bytes);
+
+    if (!text)
+        return NULL;
+    used = (size_t)snprintf(text, bytes,
+                            "{\"importance_type\": \"total_gain\", \"feature_names\": [");
+    for (int i = 0; i < feature_count; i++)
+        used +=
+            (size_t)snprintf(text + used, bytes - used, "%s\"f%d\"", i ? ", " : "", i);
+    snprintf(text + used, bytes - used, "]}");
+    return text;
+}
+
+enum status booster_gains(const struct booster *booster, int feature_count, double *gains,
+                          struct err *err)
+{
+    uint64_t name_count = 0, dimension = 0;
+    const uint64_t *shape = NULL;
+    const char **names = NULL;
+    const float *scores = NULL;
+    char *request = gain_request(feature_count);
+    enum status rc;
+
+    if (!request)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for a booster");
+    memset(gains, 0, (size_t)feature_count * sizeof *gains);
+    rc = check(library.XGBoosterFeatureScore(booster->xgboost, request, &name_count,
+                                             &names, &dimension, &shape, &scores),
+               "importance", err);
+    for (uint64_t i = 0; i < name_count && !rc; i++) {
+        long index = names[i][0] == 'f' ? strtol(names[i] + 1, NULL, 10) : -1;
+
+        if (index >= 0 && index < feature_count)
+            gains[index] = (double)scores[i];
+    }
+    free(request);
+    return rc;
+}

@@ -1,0 +1,505 @@
+/* learner.c - from rows to models of effects. */
+#include "learn/learner_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SALT_HELD_OUT = 3, SEED_OUTCOME = 400, SEED_EFFECT = 500 };
+
+static const char *const kind_names[LEARNER_KIND_COUNT] = {"s", "t", "x", "r", "dr"};
+
+const char *learner_kind_name(enum learner_kind kind)
+{
+    return kind_names[kind];
+}
+
+enum status learner_kind_read(const char *name, enum learner_kind *kind, struct err *err)
+{
+    for (int i = 0; i < LEARNER_KIND_COUNT; i++)
+        if (strcmp(name, kind_names[i]) == 0) {
+            *kind = (enum learner_kind)i;
+            return STATUS_OK;
+        }
+    return err_set(err, STATUS_INVALID, "'%.40s' is no learner: s, t, x, r or dr", name);
+}
+
+static enum status refuse_memory(struct err *err)
+{
+    return err_set(err, STATUS_EXHAUSTED, "out of memory for training");
+}
+
+/* What a learner is fitted with: room by row, besides what it is fitted to. */
+struct fitting {
+    const struct learner_data *data;
+    const struct learner_settings *settings;
+    struct row_set set;
+    const double *outcomes;    /* mu (row, arm) */
+    double *targets, *weights; /* (row) */
+    int64_t *rows;             /* (row) */
+    struct learner *learner;
+};
+
+static enum status add_part(struct fitting *fitting, enum learner_role role, int arm,
+                            const struct predictor_settings *settings,
+                            const struct feature_rows *features, struct row_set set,
+                            const double *targets, const double *weights, struct err *err)
+{
+    struct learner_part *part = &fitting->learner->parts[fitting->learner->part_count];
+    enum status rc =
+        predictor_fit(settings, features, set, targets, weights, &part->predictor, err);
+
+    if (rc)
+        return rc == STATUS_INVALID ? err_wrap(err, "arm %d", arm) : rc;
+    part->role = role;
+    part->arm = arm;
+    fitting->learner->part_count++;
+    return STATUS_OK;
+}
+
+static double row_weight(const struct learner_data *data, int64_t row)
+{
+    return data->weights ? data->weights[row] : 1;
+}
+
+static double propensity(const struct learner_data *data, int64_t row, int arm)
+{
+    return data->propensities[row * data->arm_count + arm];
+}
+
+/* ---- s and t: outcomes ---- */
+
+static void set_outcome_weights(struct fitting *fitting)
+{
+    const struct learner_data *data = fitting->data;
+
+    for (int64_t row = 0; row < data->row_count; row++) {
+        fitting->weights[row] = row_weight(data, row);
+        if (data->weighs_inversely)
+            fitting->weights[row] /= propensity(data, row, data->arms[row]);
+    }
+}
+
+static enum status fit_s(struct fitting *fitting, struct err *err)
+{
+    const struct learner_data *data = fitting->data;
+    struct predictor_settings settings =
+        kept_settings(fitting->settings, data->is_binary, SEED_OUTCOME);
+    float *doses = NULL;
+    enum status rc = row_doses(data, &doses, err);
+
+    if (!rc) {
+        struct feature_rows features = with_doses(data, doses, 0);
+
+        /* The dose is one input among many, and speaks through what it does together with
+         * others: every tree may ask for it, and may be deeper. */
+        settings.column_share = 1;
+        settings.round_count *= 2;
+        settings.rate *= 2;
+        settings.depth += 2;
+        settings.leaf_share /= 10;
+        settings.is_rising = fitting->settings->is_rising;
+        rc = add_part(fitting, LEARNER_OUTCOME, 0, &settings, &features, fitting->set,
+                      data->outcomes, fitting->weights, err);
+    }
+    free(doses);
+    return rc;
+}
+
+struct arm_choice {
+    const struct learner_data *data;
+    int arm;
+    bool takes_control; /* too */
+};
+
+static bool is_of_arm(const void *context, int64_t row)
+{
+    const struct arm_choice *choice = context;
+    int arm = choice->data->arms[row];
+
+    return arm == choice->arm || (choice->takes_control && arm == 0);
+}
+
+static enum status fit_t(struct fitting *fitting, struct err *err)
+{
+    const struct learner_data *data = fitting->data;
+    enum status rc = STATUS_OK;
+
+    for (int arm = 0; arm < data->arm_count && !rc; arm++) {
+        const struct arm_choice choice = {data, arm, false};
+        const struct predictor_settings settings = kept_settings(
+            fitting->settings, data->is_binary, SEED_OUTCOME + (uint64_t)arm);
+        struct row_set set =
+            row_set_pick(fitting->set, fitting->rows, is_of_arm, &choice);
+
+        rc = add_part(fitting, LEARNER_MU, arm, &settings, &data->features, set,
+                      data->outcomes, fitting->weights, err);
+    }
+    return rc;
+}
+
+/* ---- x, r and dr: effects ---- */
+
+struct pseudo {
+    double target, weight;
+};
+
+static struct pseudo pseudo_x(const struct fitting *fitting, int64_t row, int arm)
+{
+    const struct learner_data *data = fitting->data;
+    const double *mu = fitting->outcomes + row * data->arm_count;
+    double y = data->outcomes[row], p = propensity(data, row, arm);
+    double e = p / (p + propensity(data, row, 0));
+
+    if (data->arms[row] == arm)
+        return (struct pseudo){y - mu[0], 1 - e};
+    return (struct pseudo){mu[arm] - y, e};
+}
+
+static struct pseudo pseudo_r(const struct fitting *fitting, int64_t row, int arm)
+{
+    const struct learner_data *data = fitting->data;
+    const double *mu = fitting->outcomes + row * data->arm_count;
+    double p = propensity(data, row, arm), e = p / (p + propensity(data, row, 0));
+    double residual = (data->arms[row] == arm) - e;
+
+    return (struct pseudo){(data->outcomes[row] - (1 - e) * mu[0] - e * mu[arm]) /
+                               residual,
+                           residual * residual};
+}
+
+static struct pseudo pseudo_dr(const struct fitting *fitting, int64_t row, int arm)
+{
+    const struct learner_data *data = fitting->data;
+    const double *mu = fitting->outcomes + row * data->arm_count;
+    int own = data->arms[row];
+    double target = mu[arm] - mu[0];
+
+    if (own == arm)
+        target += (data->outcomes[row] - mu[arm]) / propensity(data, row, arm);
+    else if (own == 0)
+        target -= (data->outcomes[row] - mu[0]) / propensity(data, row, 0);
+    return (struct pseudo){target, 1};
+}
+
+typedef struct pseudo pseudo_of(const struct fitting *fitting, int64_t row, int arm);
+
+static pseudo_of *const pseudo_kinds[LEARNER_KIND_COUNT] = {
+    [LEARNER_X] = pseudo_x, [LEARNER_R] = pseudo_r, [LEARNER_DR] = pseudo_dr};
+
+static void set_targets(struct fitting *fitting, struct row_set set, int arm)
+{
+    pseudo_of *pseudo = pseudo_kinds[fitting->learner->kind];
+
+    for (int64_t i = 0; i < set.count; i++) {
+        int64_t row = set.rows[i];
+        struct pseudo found = pseudo(fitting, row, arm);
+
+        fitting->targets[row] = found.target;
+        fitting->weights[row] = found.weight * row_weight(fitting->data, row);
+    }
+}
+
+static struct row_set effect_rows(struct fitting *fitting, int arm)
+{
+    const struct arm_choice choice = {fitting->data, arm, true};
+
+    if (fitting->learner->kind == LEARNER_DR)
+        return fitting->set;
+    return row_set_pick(fitting->set, fitting->rows, is_of_arm, &choice);
+}
+
+static enum status fit_effects(struct fitting *fitting, struct err *err)
+{
+    const struct learner_data *data = fitting->data;
+    enum status rc = STATUS_OK;
+
+    for (int arm = 1; arm < data->arm_count && !rc; arm++) {
+        const struct predictor_settings settings =
+            kept_settings(fitting->settings, false, SEED_EFFECT + (uint64_t)arm);
+        struct row_set set = effect_rows(fitting, arm);
+
+        set_targets(fitting, set, arm);
+        rc = add_part(fitting, LEARNER_TAU, arm, &settings, &data->features, set,
+                      fitting->targets, fitting->weights, err);
+    }
+    return rc;
+}
+
+/* ---- effects that rise with the dose ---- */
+
+/* Rows once for each arm that speaks of them, and once for no dose, where the effect is 0. */
+struct stack {
+    float *values, *doses;
+    double *targets, *weights;
+    int64_t *rows;
+    int64_t count;
+};
+
+static enum status stack_open(const struct fitting *fitting, struct stack *stack,
+                              struct err *err)
+{
+    size_t most = (size_t)fitting->set.count * (size_t)fitting->data->arm_count;
+    size_t width = (size_t)fitting->data->features.feature_count;
+
+    *stack = (struct stack){
+        .values = malloc(most * width * sizeof *stack->values),
+        .doses = malloc(most * sizeof *stack->doses),
+        .targets = malloc(most * sizeof *stack->targets),
+        .weights = malloc(most * sizeof *stack->weights),
+        .rows = malloc(most * sizeof *stack->rows),
+    };
+    if (stack->values && stack->doses && stack->targets && stack->weights && stack->rows)
+        return STATUS_OK;
+    return refuse_memory(err);
+}
+
+static void stack_close(struct stack *stack)
+{
+    free(stack->values);
+    free(stack->doses);
+    free(stack->targets);
+    free(stack->weights);
+    free(stack->rows);
+}
+
+static void stack_put(struct stack *stack, const struct learner_data *data, int64_t row,
+                      int arm, double target, double weight)
+{
+    size_t width = (size_t)data->features.feature_count;
+
+    memcpy(stack->values + (size_t)stack->count * width,
+           data->features.values + (size_t)row * width, width * sizeof *stack->values);
+    stack->doses[stack->count] = (float)data->doses[arm];
+    stack->targets[stack->count] = target;
+    stack->weights[stack->count] = weight;
+    stack->rows[stack->count] = stack->count;
+    stack->count++;
+}
+
+static void stack_fill(struct fitting *fitting, struct stack *stack)
+{
+    for (int arm = 0; arm < fitting->data->arm_count; arm++) {
+        struct row_set set = arm ? effect_rows(fitting, arm) : fitting->set;
+
+        if (arm)
+            set_targets(fitting, set, arm);
+        for (int64_t i = 0; i < set.count; i++) {
+            int64_t row = set.rows[i];
+
+            stack_put(stack, fitting->data, row, arm, arm ? fitting->targets[row] : 0,
+                      arm ? fitting->weights[row] : row_weight(fitting->data, row));
+        }
+    }
+}
+
+static enum status fit_rising(struct fitting *fitting, struct err *err)
+{
+    struct predictor_settings settings =
+        kept_settings(fitting->settings, false, SEED_EFFECT);
+    struct feature_rows features = fitting->data->features;
+    struct stack stack;
+    enum status rc = stack_open(fitting, &stack, err);
+
+    if (!rc) {
+        stack_fill(fitting, &stack);
+        settings.column_share = 1;
+        settings.is_rising = true;
+        features.values = stack.values;
+        features.has_last = true;
+        features.last = stack.doses;
+        rc = add_part(fitting, LEARNER_OUTCOME, 0, &settings, &features,
+                      (struct row_set){stack.count, stack.rows}, stack.targets,
+                      stack.weights, err);
+    }
+    stack_close(&stack);
+    return rc;
+}
+
+/* ---- any of them ---- */
+
+static enum status fit_kind(struct fitting *fitting, struct err *err)
+{
+    enum learner_kind kind = fitting->learner->kind;
+
+    if (kind == LEARNER_S || kind == LEARNER_T) {
+        set_outcome_weights(fitting);
+        return kind == LEARNER_S ? fit_s(fitting, err) : fit_t(fitting, err);
+    }
+    return fitting->settings->is_rising ? fit_rising(fitting, err)
+                                        : fit_effects(fitting, err);
+}
+
+enum status learner_fit(enum learner_kind kind, const struct learner_data *data,
+                        const struct learner_settings *settings, struct row_set set,
+                        const double *outcomes, struct learner **learner, struct err *err)
+{
+    size_t count = (size_t)data->row_count + 1;
+    struct fitting fitting = {
+        .data = data,
+        .settings = settings,
+        .set = set,
+        .outcomes = outcomes,
+        .targets = malloc(count * sizeof(double)),
+        .weights = malloc(count * sizeof(double)),
+        .rows = malloc(count * sizeof(int64_t)),
+        .learner = calloc(1, sizeof(struct learner)),
+    };
+    enum status rc = STATUS_OK;
+
+    if (fitting.targets && fitting.weights && fitting.rows && fitting.learner) {
+        fitting.learner->kind = kind;
+        rc = fit_kind(&fitting, err);
+    } else {
+        rc = refuse_memory(err);
+    }
+    free(fitting.targets);
+    free(fitting.weights);
+    free(fitting.rows);
+    if (rc)
+        learner_close(fitting.learner);
+    else
+        *learner = fitting.learner;
+    return rc;
+}
+
+void learner_close(struct learner *learner)
+{
+    if (!learner)
+        return;
+    for (int i = 0; i < learner->part_count; i++)
+        predictor_close(learner->parts[i].predictor);
+    free(learner);
+}
+
+/* What part i says of the rows of a set, at a dose where it takes one. */
+static enum status predict_part(const struct learner_part *part,
+                                const struct learner_data *data, struct row_set set,
+                                double dose, double *numbers, struct err *err)
+{
+    struct feature_rows features =
+        part->role == LEARNER_OUTCOME ? with_doses(data, NULL, dose) : data->features;
+
+    return predictor_predict(part->predictor, &features, set, false, numbers, err);
+}
+
+/* Add sign times what a part says to the effects of an arm. */
+static enum status add_effects(const struct learner_part *part,
+                               const struct learner_data *data, struct row_set set,
+                               double dose, int arm, double sign, double *numbers,
+                               double *effects, struct err *err)
+{
+    int width = data->arm_count - 1;
+    enum status rc = predict_part(part, data, set, dose, numbers, err);
+
+    for (int64_t i = 0; i < set.count && !rc; i++)
+        effects[set.rows[i] * width + arm - 1] += sign * numbers[i];
+    return rc;
+}
+
+enum status learner_effects(const struct learner *learner,
+                            const struct learner_data *data, struct row_set set,
+                            double *effects, struct err *err)
+{
+    size_t width = (size_t)data->arm_count - 1;
+    double *numbers = malloc((size_t)set.count * sizeof *numbers + 1);
+    enum status rc = numbers ? STATUS_OK : refuse_memory(err);
+
+    for (int64_t i = 0; i < set.count; i++)
+        memset(effects + (size_t)set.rows[i] * width, 0, width * sizeof *effects);
+    for (int i = 0; i < learner->part_count && !rc; i++) {
+        const struct learner_part *part = &learner->parts[i];
+        bool is_for_all = part->role == LEARNER_OUTCOME;
+        bool is_base = part->role == LEARNER_MU && part->arm == 0;
+
+        for (int arm = 1; arm < data->arm_count && !rc; arm++) {
+            if (!is_for_all && !is_base && part->arm != arm)
+                continue;
+            rc = add_effects(part, data, set, data->doses[arm], arm, is_base ? -1 : 1,
+                             numbers, effects, err);
+            if (!rc && is_for_all)
+                rc = add_effects(part, data, set, 0, arm, -1, numbers, effects, err);
+        }
+    }
+    free(numbers);
+    return rc;
+}
+
+/* ---- on rows that were not seen ---- */
+
+struct hold_out {
+    const struct learner_data *data;
+    uint64_t seed;
+    int fold;
+    bool is_inside;
+};
+
+static bool is_held_out(const void *context, int64_t row)
+{
+    const struct hold_out *hold = context;
+
+    return (learner_fold(hold->data->keys[row], hold->seed, SALT_HELD_OUT,
+                         LEARNER_HELD_OUT_COUNT) == hold->fold) == hold->is_inside;
+}
+
+static bool needs_outcomes(enum learner_kind kind)
+{
+    return pseudo_kinds[kind] != NULL;
+}
+
+static enum status hold_out_fold(const struct learner_data *data,
+                                 const struct learner_settings *settings,
+                                 const bool wanted[LEARNER_KIND_COUNT],
+                                 struct row_set inside, struct row_set outside,
+                                 double *outcomes, double *effects[LEARNER_KIND_COUNT],
+                                 struct err *err)
+{
+    bool has_outcomes = false;
+    enum status rc = STATUS_OK;
+
+    for (int kind = 0; kind < LEARNER_KIND_COUNT && !rc; kind++) {
+        struct learner *learner = NULL;
+
+        if (!wanted[kind])
+            continue;
+        if (needs_outcomes((enum learner_kind)kind) && !has_outcomes)
+            rc = learner_cross_fit(data, settings, outside, outcomes, err);
+        has_outcomes |= needs_outcomes((enum learner_kind)kind);
+        if (!rc)
+            rc = learner_fit((enum learner_kind)kind, data, settings, outside, outcomes,
+                             &learner, err);
+        if (!rc)
+            rc = learner_effects(learner, data, inside, effects[kind], err);
+        learner_close(learner);
+    }
+    return rc;
+}
+
+enum status learner_hold_out(const struct learner_data *data,
+                             const struct learner_settings *settings,
+                             const bool wanted[LEARNER_KIND_COUNT],
+                             double *effects[LEARNER_KIND_COUNT],
+                             struct learner_progress progress, struct err *err)
+{
+    size_t count = (size_t)data->row_count;
+    int64_t *all = malloc((3 * count + 1) * sizeof *all);
+    double *outcomes = malloc((count * (size_t)data->arm_count + 1) * sizeof *outcomes);
+    enum status rc = all && outcomes ? STATUS_OK : refuse_memory(err);
+
+    for (size_t row = 0; row < count && !rc; row++)
+        all[row] = (int64_t)row;
+    for (int fold = 0; fold < LEARNER_HELD_OUT_COUNT && !rc; fold++) {
+        struct hold_out hold = {data, settings->seed, fold, true};
+        struct row_set set = {data->row_count, all}, inside, outside;
+
+        inside = row_set_pick(set, all + count, is_held_out, &hold);
+        hold.is_inside = false;
+        outside = row_set_pick(set, all + 2 * count, is_held_out, &hold);
+        rc = hold_out_fold(data, settings, wanted, inside, outside, outcomes, effects,
+                           err);
+        if (progress.tell)
+            progress.tell(progress.context, (fold + 1.0) / LEARNER_HELD_OUT_COUNT);
+    }
+    free(all);
+    free(outcomes);
+    return rc;
+}

@@ -1,0 +1,215 @@
+/* predictor.c - trees or a linear model behind one face. */
+#include "learn/predictor.h"
+
+#include "learn/booster.h"
+#include "learn/ridge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PREDICT_ROWS = 1 << 16 };
+
+struct predictor {
+    enum predictor_base base;
+    bool is_logistic;
+    int width;
+    struct booster *booster;
+    struct ridge ridge;
+};
+
+static enum status refuse_memory(struct err *err)
+{
+    return err_set(err, STATUS_EXHAUSTED, "out of memory for training");
+}
+
+static void gather(const struct feature_rows *features, struct row_set set, float *out)
+{
+    size_t count = (size_t)features->feature_count;
+
+    for (int64_t i = 0; i < set.count; i++) {
+        memcpy(out, features->values + (size_t)set.rows[i] * count, count * sizeof *out);
+        out += count;
+        if (features->has_last)
+            *out++ = feature_at(features, set.rows[i], features->feature_count);
+    }
+}
+
+/* ---- trees ---- */
+
+static double weight_sum(const double *weights, struct row_set set)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < set.count; i++)
+        sum += weights ? weights[set.rows[i]] : 1;
+    return sum;
+}
+
+/* A row weighs its second derivative: 1, or p (1 - p). */
+static double leaf_weight(const struct predictor_settings *settings, struct row_set set,
+                          const double *targets, const double *weights)
+{
+    double sum = weight_sum(weights, set), mean = 0;
+
+    if (settings->is_logistic) {
+        for (int64_t i = 0; i < set.count; i++)
+            mean += (weights ? weights[set.rows[i]] : 1) * targets[set.rows[i]];
+        mean /= sum;
+        sum *= mean * (1 - mean);
+    }
+    return settings->leaf_share * sum;
+}
+
+static enum status fit_trees(const struct predictor_settings *settings,
+                             const struct feature_rows *features, struct row_set set,
+                             const double *targets, const double *weights,
+                             struct predictor *predictor, struct err *err)
+{
+    size_t count = (size_t)set.count, width = (size_t)predictor->width;
+    float *values = malloc(count * width * sizeof *values),
+          *target = malloc(count * sizeof *target),
+          *weight = malloc(count * sizeof *weight);
+    const struct booster_settings tree = {
+        .round_count = settings->round_count,
+        .depth = settings->depth,
+        .rate = settings->rate,
+        .leaf_weight_min = leaf_weight(settings, set, targets, weights),
+        .row_share = settings->row_share,
+        .column_share = settings->column_share,
+        .ridge = settings->ridge,
+        .is_logistic = settings->is_logistic,
+        .rising_feature = settings->is_rising ? predictor->width - 1 : -1,
+        .seed = (uint32_t)(settings->seed & INT32_MAX),
+    };
+    const struct booster_rows rows = {.row_count = set.count,
+                                      .feature_count = predictor->width,
+                                      .features = values,
+                                      .targets = target,
+                                      .weights = weights ? weight : NULL,
+                                      .names = features->names};
+    enum status rc = STATUS_OK;
+
+    if (values && target && weight) {
+        gather(features, set, values);
+        for (size_t i = 0; i < count; i++) {
+            target[i] = (float)targets[set.rows[i]];
+            weight[i] = weights ? (float)weights[set.rows[i]] : 1;
+        }
+        rc = booster_train(&rows, &tree, &predictor->booster, err);
+    } else {
+        rc = refuse_memory(err);
+    }
+    free(values);
+    free(target);
+    free(weight);
+    return rc;
+}
+
+static enum status predict_trees(const struct predictor *predictor,
+                                 const struct feature_rows *features, struct row_set set,
+                                 bool is_spread, double *predictions, struct err *err)
+{
+    size_t width = (size_t)predictor->width;
+    size_t most = (size_t)(set.count < PREDICT_ROWS ? set.count : PREDICT_ROWS);
+    float *values = malloc((most * width + 1) * sizeof *values),
+          *raw = malloc((most + 1) * sizeof *raw);
+    enum status rc = values && raw ? STATUS_OK : refuse_memory(err);
+
+    for (int64_t first = 0; first < set.count && !rc; first += PREDICT_ROWS) {
+        struct row_set part = {set.count - first, set.rows + first};
+
+        if (part.count > PREDICT_ROWS)
+            part.count = PREDICT_ROWS;
+        gather(features, part, values);
+        rc = booster_raw(predictor->booster, values, part.count, predictor->width, raw,
+                         err);
+        for (int64_t i = 0; i < part.count && !rc; i++) {
+            double value = (double)raw[i];
+
+            predictions[is_spread ? part.rows[i] : first + i] =
+                predictor->is_logistic ? 1 / (1 + exp(-value)) : value;
+        }
+    }
+    free(values);
+    free(raw);
+    return rc;
+}
+
+/* ---- either ---- */
+
+enum status predictor_fit(const struct predictor_settings *settings,
+                          const struct feature_rows *features, struct row_set set,
+                          const double *targets, const double *weights,
+                          struct predictor **predictor, struct err *err)
+{
+    struct predictor *made;
+    enum status rc;
+
+    if (set.count == 0 || !(weight_sum(weights, set) > 0))
+        return err_set(err, STATUS_INVALID, "no rows to learn from");
+    made = calloc(1, sizeof *made);
+    if (!made)
+        return refuse_memory(err);
+    made->base = settings->base;
+    made->is_logistic = settings->is_logistic;
+    made->width = feature_rows_width(features);
+    rc = settings->base == PREDICTOR_TREES
+             ? fit_trees(settings, features, set, targets, weights, made, err)
+             : ridge_fit(settings, features, set, targets, weights, &made->ridge, err);
+    if (rc)
+        predictor_close(made);
+    else
+        *predictor = made;
+    return rc;
+}
+
+void predictor_close(struct predictor *predictor)
+{
+    if (!predictor)
+        return;
+    booster_close(predictor->booster);
+    ridge_free(&predictor->ridge);
+    free(predictor);
+}
+
+enum status predictor_predict(const struct predictor *predictor,
+                              const struct feature_rows *features, struct row_set set,
+                              bool is_spread, double *predictions, struct err *err)
+{
+    if (predictor->base == PREDICTOR_TREES)
+        return predict_trees(predictor, features, set, is_spread, predictions, err);
+    for (int64_t i = 0; i < set.count; i++) {
+        double raw = ridge_raw(&predictor->ridge, features, set.rows[i]);
+
+        predictions[is_spread ? set.rows[i] : i] =
+            predictor->is_logistic ? 1 / (1 + exp(-raw)) : raw;
+    }
+    return STATUS_OK;
+}
+
+enum status predictor_save(const struct predictor *predictor,
+                           const struct feature_rows *features, char **text,
+                           size_t *bytes, struct err *err)
+{
+    if (predictor->base == PREDICTOR_TREES)
+        return booster_save(predictor->booster, text, bytes, err);
+    return ridge_save(&predictor->ridge, features, text, bytes, err);
+}
+
+enum status predictor_gains(const struct predictor *predictor, double *gains,
+                            struct err *err)
+{
+    const struct ridge *ridge = &predictor->ridge;
+
+    if (predictor->base == PREDICTOR_TREES)
+        return booster_gains(predictor->booster, predictor->width, gains, err);
+    memset(gains, 0, (size_t)predictor->width * sizeof *gains);
+    for (int i = 0; i < ridge->column_count; i++)
+        gains[ridge->columns[i].feature] += fabs(ridge->weights[1 + i]);
+    return STATUS_OK;
+}
+
+bool predictor_is_blind(const struct predictor *predictor)
+{
+    return predictor->base == PREDICTOR_LINEAR && predictor->ridge.is_blind;
+}

@@ -1,0 +1,619 @@
+/* test_train.c - from a log to a bundle to a decision, with the program as it is; and logs that
+ * nothing can be learned from. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/rng.h"
+#include "support/case_stream.h"
+#include "support/folder.h"
+#include "support/server.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { ROW_COUNT = 3000, PATH_BYTES = 512, ARGUMENT_COUNT_MAX = 40 };
+
+static char *folder;
+static char log_path[PATH_BYTES];
+
+#define FEATURES "tenure,late,is_member,issue"
+
+/* A credit is worth more the later the order was; who is a member gets more of them. */
+static void write_log(const char *path)
+{
+    static const char *const issues[] = {"late, very", "wrong \"item\"", "quality"};
+    FILE *file = fopen(path, "w");
+    struct rng rng;
+
+    assert_non_null(file);
+    rng_seed(&rng, 7);
+    fputs("customer,tenure,late,is_member,issue,credit,p,cost,value,visit,early,heavy\n",
+          file);
+    for (int row = 0; row < ROW_COUNT; row++) {
+        bool is_member = rng_uniform(&rng) < 0.4;
+        double late = 60 * rng_uniform(&rng), p = is_member ? 0.6 : 0.4;
+        bool has_credit = rng_uniform(&rng) < p;
+        int credit = has_credit ? (rng_uniform(&rng) < 0.5 ? 500 : 1000) : 0;
+        double value = 100 * is_member + credit * (late / 30 - 0.4);
+
+        fprintf(file, "c_%d,", row / 2);
+        if (row % 50 == 0)
+            fputc(',', file); /* tenure is missing */
+        else
+            fprintf(file, "%d,", (int)(1000 * rng_uniform(&rng)));
+        fprintf(file, "%.4f,%s,\"", late, is_member ? "true" : "false");
+        for (const char *c = issues[row % 3]; *c; c++)
+            fprintf(file, *c == '"' ? "\"\"" : "%c", *c);
+        fprintf(file, "\",%d,%.2f,%.1f,%.6f,%d,%.3f,%d\n", credit,
+                has_credit ? p / 2 : 1 - p, 0.9 * credit, value + 50 * rng_normal(&rng),
+                rng_uniform(&rng) < 0.3 + has_credit * late / 200,
+                value + 20 * rng_normal(&rng), 1 + row % 2);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    folder = folder_temporary();
+    if (!folder)
+        return -1;
+    snprintf(log_path, sizeof log_path, "%s/log.csv", folder);
+    write_log(log_path);
+    return 0;
+}
+
+static int leave_folder(void **state)
+{
+    (void)state;
+    free(folder);
+    return 0;
+}
+
+static const char *path_of(const char *name)
+{
+    static char paths[4][PATH_BYTES];
+    static int next;
+    char *path = paths[next++ % 4];
+
+    snprintf(path, PATH_BYTES, "%s/%s", folder, name);
+    return path;
+}
+
+/* "train --data LOG ... --output FOLDER/NAME MORE": words of more are apart by blanks. Returns the
+ * exit code; *messages may be asked for. */
+static int train(const char *data, const char *name, const char *more, char **output,
+                 char **messages)
+{
+    const char *arguments[ARGUMENT_COUNT_MAX] = {"train", "--data", data, "--output",
+                                                 path_of(name)};
+    char *words = strdup(more), *printed = NULL, *said = NULL, *rest = NULL;
+    int count = 5, code;
+
+    for (char *word = strtok_r(words, " ", &rest); word;
+         word = strtok_r(NULL, " ", &rest))
+        arguments[count++] = word;
+    code = program_run_messages(arguments, NULL, &printed, &said);
+    if (code != 0 && !messages)
+        print_message("%s", said);
+    free(words);
+    if (output)
+        *output = printed;
+    else
+        free(printed);
+    if (messages)
+        *messages = said;
+    else
+        free(said);
+    return code;
+}
+
+static bool has_library(void)
+{
+    static int known; /* 1: yes, 2: no */
+    char *messages;
+    int code;
+
+    if (!known) {
+        code = train(log_path, "probe",
+                     "--treatment credit --outcome value --features late --learner t "
+                     "--trees 1 --quick",
+                     NULL, &messages);
+        known = code == 0 || !strstr(messages, "libxgboost0") ? 1 : 2;
+        free(messages);
+    }
+    if (known == 2)
+        printf("SKIPPED: libxgboost0 is not installed\n");
+    return known == 1;
+}
+
+/* ---- bundles ---- */
+
+static json_t *manifest_of(const char *name)
+{
+    char path[2 * PATH_BYTES];
+    json_t *manifest;
+
+    snprintf(path, sizeof path, "%s/manifest.json", path_of(name));
+    manifest = json_load_file(path, 0, NULL);
+    assert_non_null(manifest);
+    return manifest;
+}
+
+static void put_field(FILE *file, json_t *value)
+{
+    if (json_is_boolean(value))
+        fputs(json_is_true(value) ? "true" : "false", file);
+    else if (json_is_number(value))
+        fprintf(file, "%.17g", json_number_value(value));
+    else if (json_is_string(value)) {
+        fputc('"', file);
+        for (const char *c = json_string_value(value); *c; c++)
+            fprintf(file, *c == '"' ? "\"\"" : "%c", *c);
+        fputc('"', file);
+    }
+}
+
+static void write_examples(json_t *manifest, const char *path)
+{
+    json_t *features = json_object_get(manifest, "features"), *row, *value;
+    FILE *file = fopen(path, "w");
+    size_t i, j;
+
+    assert_non_null(file);
+    json_array_foreach(features, i, value) fprintf(
+        file, "%s%s", i ? "," : "", json_string_value(json_object_get(value, "name")));
+    json_array_foreach(json_object_get(json_object_get(manifest, "examples"), "rows"), i,
+                       row)
+    {
+        fputc('\n', file);
+        json_array_foreach(row, j, value)
+        {
+            if (j)
+                fputc(',', file);
+            put_field(file, value);
+        }
+    }
+    fputc('\n', file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* What 'model score' says of the examples is what the training said, to the bit. */
+static void expect_same_effects(const char *name)
+{
+    json_t *manifest = manifest_of(name), *effects, *row, *effect;
+    const char *rows = path_of("examples.csv");
+    const char *const arguments[] = {"model", "score",    path_of(name), "--rows",
+                                     rows,    "--output", "effect",      NULL};
+    char *output, *at;
+    size_t i, j;
+
+    write_examples(manifest, rows);
+    assert_int_equal(program_run(arguments, NULL, &output), 0);
+    at = strchr(output, '\n');
+    effects = json_object_get(json_object_get(manifest, "examples"), "effects");
+    assert_int_equal(json_array_size(effects), 20);
+    json_array_foreach(effects, i, row) json_array_foreach(row, j, effect)
+    {
+        double scored = strtod(at + 1, &at);
+
+        if (scored != json_number_value(effect))
+            fail_msg("%s: example %zu, arm %zu: %.17g, not %.17g", name, i, j, scored,
+                     json_number_value(effect));
+    }
+    free(output);
+    json_decref(manifest);
+}
+
+static void expect_run(const char *const *arguments)
+{
+    char *output = NULL, *messages = NULL;
+
+    if (program_run_messages(arguments, NULL, &output, &messages) != 0)
+        fail_msg("%s %s: %s", arguments[0], arguments[1], messages);
+    free(output);
+    free(messages);
+}
+
+static void expect_bundle(const char *name, const char *options)
+{
+    if (train(log_path, name, options, NULL, NULL) != 0)
+        fail_msg("train %s failed", options);
+    expect_run((const char *[]){"model", "check", path_of(name), NULL});
+    expect_same_effects(name);
+}
+
+#define COMMON "--treatment credit --outcome value --features " FEATURES " "
+
+static void every_learner_writes_a_bundle_that_scores_as_it_was_trained(void **state)
+{
+    static const char *const learners[] = {"s", "t", "x", "r", "dr"};
+
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        char options[400], name[20];
+
+        snprintf(options, sizeof options,
+                 COMMON "--learner %s --base ridge --propensity p --cost cost --cluster "
+                        "customer --weights heavy",
+                 learners[i]);
+        snprintf(name, sizeof name, "ridge_%s", learners[i]);
+        expect_bundle(name, options);
+        if (!has_library())
+            continue;
+        snprintf(options, sizeof options,
+                 COMMON "--learner %s --trees 20 --quick --cost cost", learners[i]);
+        snprintf(name, sizeof name, "trees_%s", learners[i]);
+        expect_bundle(name, options);
+    }
+}
+
+static void outcomes_of_0_and_1_and_effects_that_rise_with_the_dose(void **state)
+{
+    (void)state;
+    expect_bundle("logistic", "--treatment credit --outcome visit --features " FEATURES
+                              " --learner t --base logistic --scale 1000 --randomised");
+    if (!has_library())
+        return;
+    expect_bundle("binary", "--treatment credit --outcome visit --features " FEATURES
+                            " --learner s --trees 20 --quick");
+    expect_bundle("rising",
+                  COMMON "--learner dr --trees 20 --quick --monotone --propensity p");
+}
+
+static void the_same_log_and_seed_give_the_same_bytes(void **state)
+{
+    const char *options = COMMON "--learner dr --propensity p --trees 20";
+    char first[2 * PATH_BYTES], second[2 * PATH_BYTES], *contents[2];
+    struct dirent *entry;
+    size_t bytes[2];
+    int count = 0;
+    DIR *files;
+
+    (void)state;
+    if (!has_library())
+        return;
+    assert_int_equal(mkdir(path_of("once"), 0777), 0);
+    assert_int_equal(mkdir(path_of("again"), 0777), 0);
+    assert_int_equal(train(log_path, "once/m", options, NULL, NULL), 0);
+    assert_int_equal(train(log_path, "again/m", options, NULL, NULL), 0);
+    /* A second time over what is there. */
+    assert_int_equal(train(log_path, "again/m", options, NULL, NULL), 0);
+    files = opendir(path_of("once/m"));
+    assert_non_null(files);
+    while ((entry = readdir(files))) {
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(first, sizeof first, "%s/%s", path_of("once/m"), entry->d_name);
+        snprintf(second, sizeof second, "%s/%s", path_of("again/m"), entry->d_name);
+        assert_int_equal(file_read(first, 64 << 20, &contents[0], &bytes[0], NULL), 0);
+        assert_int_equal(file_read(second, 64 << 20, &contents[1], &bytes[1], NULL), 0);
+        assert_int_equal(bytes[0], bytes[1]);
+        assert_memory_equal(contents[0], contents[1], bytes[0]);
+        free(contents[0]);
+        free(contents[1]);
+        count++;
+    }
+    closedir(files);
+    assert_true(count >= 4);
+    /* Another seed is another model. */
+    assert_int_equal(train(log_path, "again/m",
+                           COMMON "--learner dr --propensity p --trees 20 --seed 2", NULL,
+                           NULL),
+                     0);
+    snprintf(first, sizeof first, "%s/tau_1.json", path_of("once/m"));
+    snprintf(second, sizeof second, "%s/tau_1.json", path_of("again/m"));
+    assert_int_equal(file_read(first, 64 << 20, &contents[0], &bytes[0], NULL), 0);
+    assert_int_equal(file_read(second, 64 << 20, &contents[1], &bytes[1], NULL), 0);
+    assert_true(bytes[0] != bytes[1] || memcmp(contents[0], contents[1], bytes[0]) != 0);
+    free(contents[0]);
+    free(contents[1]);
+}
+
+static void what_was_trained_is_pushed_and_decides_with_the_same_effects(void **state)
+{
+    char *data = folder_temporary(), *authorization = admin_make(data);
+    json_t *manifest, *row, *answer, *option, *features = json_object(), *value;
+    struct live_server server;
+    size_t i;
+
+    (void)state;
+    assert_int_equal(train(log_path, "served",
+                           COMMON "--learner dr --base ridge --propensity p --cost cost",
+                           NULL, NULL),
+                     0);
+    manifest = manifest_of("served");
+    row =
+        json_array_get(json_object_get(json_object_get(manifest, "examples"), "rows"), 3);
+    json_array_foreach(row, i, value) json_object_set(
+        features,
+        json_string_value(json_object_get(
+            json_array_get(json_object_get(manifest, "features"), i), "name")),
+        value);
+    assert_true(live_server_start(data, NULL, &server));
+    expect_run((const char *[]){"model", "push", "served", path_of("served"), "--data",
+                                data, NULL});
+    expect_run((const char *[]){"model", "promote", "served@1", "--alias", "champion",
+                                "--reason", "trained", "--data", data, NULL});
+    json_decref(server_call(server.listen, authorization, "PUT", "/v1/policies/goodwill",
+                            json_pack("{s:s, s:s, s:{s:[i,i]}}", "currency", "USD",
+                                      "model", "served", "menu", "amounts", 500, 1000),
+                            201));
+    answer =
+        server_call(server.listen, authorization, "POST", "/v1/decisions?dry_run=true",
+                    json_pack("{s:s, s:s, s:s, s:i, s:s, s:o}", "case_id", "1",
+                              "customer_id", "c", "currency", "USD", "order_amount", 5000,
+                              "issue", "late_delivery", "features", features),
+                    200);
+    for (int arm = 0; arm < 2; arm++) {
+        double expected = json_number_value(json_array_get(
+            json_array_get(
+                json_object_get(json_object_get(manifest, "examples"), "effects"), 3),
+            (size_t)arm));
+
+        option = json_array_get(json_object_get(answer, "options"), (size_t)arm + 1);
+        assert_int_equal(json_integer_value(json_object_get(option, "amount")),
+                         500 * (arm + 1));
+        /* Answers round to six decimals. */
+        assert_true(fabs(json_number_value(json_object_get(option, "effect")) -
+                         expected) < 5.1e-7);
+    }
+    live_server_stop(&server);
+    json_decref(answer);
+    json_decref(manifest);
+    free(authorization);
+    free(data);
+}
+
+/* ---- what the report says ---- */
+
+static json_t *report_of(const char *data, const char *name, const char *options)
+{
+    char *output = NULL, *messages = NULL;
+    json_t *report;
+
+    if (train(data, name, options, &output, &messages) != 0)
+        fail_msg("train %s: %s", options, messages);
+    report = json_loads(output, 0, NULL);
+    assert_non_null(report);
+    free(output);
+    free(messages);
+    return report;
+}
+
+static void auto_compares_learners_on_rows_held_out_and_says_why(void **state)
+{
+    json_t *report = report_of(log_path, "auto",
+                               COMMON "--base ridge --propensity p --cost cost "
+                                      "--cluster customer --json");
+    json_t *policies = json_object_get(report, "held_out_policy_values"), *policy;
+    const char *chosen = json_string_value(json_object_get(report, "learner")), *key;
+    double best =
+        json_number_value(json_object_get(json_object_get(policies, chosen), "value"));
+
+    (void)state;
+    assert_int_equal(json_object_size(policies), 5);
+    json_object_foreach(policies, key, policy)
+        assert_true(json_number_value(json_object_get(policy, "value")) <= best);
+    assert_true(best > 0);
+    assert_non_null(
+        strstr(json_string_value(json_object_get(report, "why")), "is second"));
+    json_decref(report);
+}
+
+static void average_effects_are_those_of_the_log(void **state)
+{
+    json_t *report = report_of(log_path, "average",
+                               COMMON "--learner dr --base ridge --propensity p "
+                                      "--cluster customer --json");
+    json_t *arms = json_object_get(report, "arms");
+
+    (void)state;
+    for (size_t arm = 0; arm < 2; arm++) {
+        json_t *average = json_object_get(json_array_get(arms, arm), "average_effect");
+        double se = json_number_value(json_object_get(average, "se"));
+
+        /* credit x (30 / 30 - 0.4) */
+        assert_true(fabs(json_number_value(json_object_get(average, "value")) -
+                         500 * (double)(arm + 1) * 0.6) < 4 * se);
+        assert_true(se < 40);
+    }
+    json_decref(report);
+}
+
+/* The log with the outcome taken from each row whose number says so. */
+static void blank_outcomes(const char *path, int every)
+{
+    char line[400];
+    FILE *from = fopen(log_path, "r"), *to = fopen(path, "w");
+
+    assert_non_null(from);
+    assert_non_null(to);
+    for (int row = 0; fgets(line, sizeof line, from); row++) {
+        char *end = line + strlen(line), *value, *after;
+
+        if (row == 0 || row % every != 0) {
+            fputs(line, to);
+            continue;
+        }
+        /* value is the fourth from the end */
+        for (int comma = 0; comma < 4;)
+            comma += *--end == ',';
+        value = end + 1;
+        after = strchr(value, ',');
+        fprintf(to, "%.*s%s", (int)(value - line), line, after);
+    }
+    fclose(from);
+    fclose(to);
+}
+
+static void rows_without_an_outcome_are_completed_or_counted(void **state)
+{
+    json_t *report, *rows;
+    const char *path = path_of("young.csv");
+
+    (void)state;
+    blank_outcomes(path, 3);
+    report = report_of(path, "young", COMMON "--learner dr --base ridge --quick --json");
+    rows = json_object_get(report, "rows");
+    assert_int_equal(json_integer_value(json_object_get(rows, "read")), ROW_COUNT);
+    assert_int_equal(json_integer_value(json_object_get(rows, "dropped_without_outcome")),
+                     1000);
+    json_decref(report);
+    report = report_of(path_of("young.csv"), "completed",
+                       COMMON "--learner dr --base ridge --quick --surrogates early "
+                              "--propensity p --json");
+    rows = json_object_get(report, "rows");
+    assert_int_equal(json_integer_value(json_object_get(rows, "trained_on")), ROW_COUNT);
+    assert_int_equal(json_integer_value(json_object_get(rows, "completed_by_surrogates")),
+                     1000);
+    json_decref(report);
+}
+
+static void outcomes_are_summed_by_their_weights(void **state)
+{
+    json_t *once = report_of(log_path, "one",
+                             COMMON "--learner t --base ridge --quick "
+                                    "--propensity p --json");
+    json_t *twice = report_of(
+        log_path, "two",
+        "--treatment credit --outcome value,early --outcome-weights 2,0 "
+        "--features " FEATURES " --learner t --base ridge --quick --propensity p --json");
+
+    (void)state;
+    for (size_t arm = 0; arm < 2; arm++) {
+        double a = json_number_value(json_object_get(
+            json_object_get(json_array_get(json_object_get(once, "arms"), arm),
+                            "average_effect"),
+            "value"));
+        double b = json_number_value(json_object_get(
+            json_object_get(json_array_get(json_object_get(twice, "arms"), arm),
+                            "average_effect"),
+            "value"));
+
+        assert_true(fabs(b - 2 * a) < 1e-6 * fabs(b));
+    }
+    json_decref(once);
+    json_decref(twice);
+}
+
+/* ---- logs that nothing can be learned from ---- */
+
+struct refusal {
+    const char *rows, *options, *says;
+    int code;
+};
+
+static void bad_logs_are_refused_with_what_and_where(void **state)
+{
+#define ASK "--treatment t --outcome y --features x --base ridge --learner t"
+    static const struct refusal refusals[] = {
+        {"t,y,x\n", ASK, "no rows", 1},
+        {"", ASK, "empty", 1},
+        {"t,outcome,x\n0,1,2\n", "--treatment t --outcome outcom --features x",
+         "'outcome'", 1},
+        {"t,y,x\n0,one,2\n", ASK, "line 2 column 'y'", 1},
+        {"t,y,x\n1,1,2\n1,2,2\n", ASK, "one arm only", 1},
+        {"t,y,x\n0,1,2\n1,1,2\n", ASK, "is 1 in every row", 1},
+        {"t,y,x\n0,1,2\n1,2,2\n", ASK, "at least 50 are needed", 1},
+        {"t,y,x\n0,,2\n1,,2\n", ASK, "is missing in every row", 1},
+        {"t,y,x,p\n0,1,2,0.5\n1,2,2,0\n", ASK " --propensity p", "line 3 column 'p'", 1},
+        {"t,y,x,p\n0,1,2,0.5\n1,2,2,1.5\n", ASK " --propensity p", "1.5", 1},
+        {"t,y,x,p,q\n0,1,2,0.5,0.5\n1,2,2,0.5,0.4\n", ASK " --propensity p,q",
+         "line 3: the propensities sum to 0.9", 1},
+        {"t,y,x,w\n0,1,2,1\n1,2,2,-1\n", ASK " --weights w", "is no weight above 0", 1},
+        {"t,y,x\n0,1,2\n1,2,2\n", ASK " --control 5", "no row is '5'", 1},
+        {"t,y,x\n0,1,2\n1,2,2\n", "--treatment t --outcome y --features x,y --base ridge",
+         "also --outcome", 1},
+        {"t,y,x\n0,1,2\n1,2,2\n", ASK " --surrogates z", "'z'", 1},
+        {"t,y,x\n0,1,2\n1,2,2\n", "--treatment t --outcome y --features x --base tree",
+         "none of xgboost", 1},
+        {"t,y,x\n0,1,2\n1,2,2\n", "--treatment t --outcome y --features x --learner q",
+         "none of auto", 1},
+        {"t,y,x\n0,1,2\n1,2,2\n",
+         "--treatment t --outcome y --features x --base ridge --monotone", "--monotone",
+         1},
+        {"t,y,x\n", "--treatment t --outcome y", "--features", 2},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        const struct refusal *refusal = &refusals[i];
+        const char *path = path_of("bad.csv");
+        char *messages;
+        int code;
+
+        assert_int_equal(
+            file_write(path, refusal->rows, strlen(refusal->rows), 0666, NULL), 0);
+        code = train(path, "bad", refusal->options, NULL, &messages);
+        if (code != refusal->code || !strstr(messages, refusal->says))
+            fail_msg("row %zu: exit %d, \"%s\" instead of \"%s\"", i, code, messages,
+                     refusal->says);
+        assert_int_not_equal(access(path_of("bad"), F_OK), 0);
+        free(messages);
+    }
+}
+
+static void more_arms_than_a_bundle_has_are_refused(void **state)
+{
+    char *messages;
+    FILE *file = fopen(path_of("many.csv"), "w");
+
+    (void)state;
+    assert_non_null(file);
+    fputs("t,y,x\n", file);
+    for (int i = 0; i < 34 * 60; i++)
+        fprintf(file, "%d,%d,%d\n", i % 34, i % 7, i % 5);
+    fclose(file);
+    assert_int_equal(train(path_of("many.csv"), "bad",
+                           "--treatment t --outcome y --features x --base ridge", NULL,
+                           &messages),
+                     1);
+    assert_non_null(strstr(messages, "at most 32"));
+    free(messages);
+}
+
+static void a_folder_of_something_else_is_left_alone(void **state)
+{
+    char *messages;
+
+    (void)state;
+    assert_int_equal(mkdir(path_of("precious"), 0777), 0);
+    assert_int_equal(file_write(path_of("precious/letters.txt"), "x", 1, 0666, NULL), 0);
+    assert_int_equal(train(log_path, "precious",
+                           COMMON "--learner t --base ridge --quick", NULL, &messages),
+                     1);
+    assert_non_null(strstr(messages, "letters.txt"));
+    assert_int_equal(access(path_of("precious/letters.txt"), F_OK), 0);
+    assert_int_not_equal(access(path_of("precious/manifest.json"), F_OK), 0);
+    free(messages);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_learner_writes_a_bundle_that_scores_as_it_was_trained),
+        cmocka_unit_test(outcomes_of_0_and_1_and_effects_that_rise_with_the_dose),
+        cmocka_unit_test(the_same_log_and_seed_give_the_same_bytes),
+        cmocka_unit_test(what_was_trained_is_pushed_and_decides_with_the_same_effects),
+        cmocka_unit_test(auto_compares_learners_on_rows_held_out_and_says_why),
+        cmocka_unit_test(average_effects_are_those_of_the_log),
+        cmocka_unit_test(rows_without_an_outcome_are_completed_or_counted),
+        cmocka_unit_test(outcomes_are_summed_by_their_weights),
+        cmocka_unit_test(bad_logs_are_refused_with_what_and_where),
+        cmocka_unit_test(more_arms_than_a_bundle_has_are_refused),
+        cmocka_unit_test(a_folder_of_something_else_is_left_alone),
+    };
+
+    return cmocka_run_group_tests(tests, make_folder, leave_folder);
+}

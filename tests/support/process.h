@@ -1,0 +1,12 @@
+/* process.h - what a process takes up, as /proc tells. -1 when it is gone. */
+#ifndef REDRESS_TESTS_PROCESS_H
+#define REDRESS_TESTS_PROCESS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+int64_t process_resident_bytes(pid_t pid);
+int process_descriptor_count(pid_t pid);
+int64_t process_cpu_us(pid_t pid); /* user and system time of all its threads */
+
+#endif
