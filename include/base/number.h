@@ -27,4 +27,7 @@ enum number_fault number_read(const char *at, const char *end, struct number *nu
 /* False when it overflows. Numbers too small for a double are 0. */
 bool number_double(const struct number *number, double *value);
 
+/* Both at once: all of the text is a number. False when it is not, or overflows. */
+bool number_parse(const char *at, const char *end, double *value);
+
 #endif

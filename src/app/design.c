@@ -148,6 +148,28 @@ static enum status number_codes(const struct columns *columns,
     return rc;
 }
 
+/* Texts whose rows were all left out have no code. */
+static enum status text_codes(const struct columns *columns,
+                              const struct table_column *column, int32_t *codes,
+                              int32_t *count, struct err *err)
+{
+    int32_t text_count = text_set_count(column->texts);
+    int32_t *renamed = calloc((size_t)text_count + 1, sizeof *renamed); /* 0: not yet */
+
+    if (!renamed)
+        return refuse_memory(err);
+    *count = 0;
+    for (int64_t row = 0; row < columns->row_count; row++) {
+        int32_t *own = &renamed[column->codes[row]];
+
+        if (*own == 0)
+            *own = ++*count;
+        codes[row] = *own - 1;
+    }
+    free(renamed);
+    return STATUS_OK;
+}
+
 enum status codes_of_column(const struct columns *columns,
                             const struct table_column *column, int32_t **codes,
                             int32_t *count, struct err *err)
@@ -157,12 +179,8 @@ enum status codes_of_column(const struct columns *columns,
     *codes = malloc((size_t)columns->row_count * sizeof **codes + 1);
     if (!*codes)
         return refuse_memory(err);
-    if (column->is_text) {
-        memcpy(*codes, column->codes, (size_t)columns->row_count * sizeof **codes);
-        *count = text_set_count(column->texts);
-        return STATUS_OK;
-    }
-    rc = number_codes(columns, column, *codes, count, err);
+    rc = column->is_text ? text_codes(columns, column, *codes, count, err)
+                         : number_codes(columns, column, *codes, count, err);
     if (rc) {
         free(*codes);
         *codes = NULL;

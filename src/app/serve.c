@@ -83,6 +83,21 @@ static void health_beside(const char *listen, bool is_any_port, char *health,
     snprintf(health, bytes, "%.*s:%ld", (int)(colon - listen), listen, port);
 }
 
+/* Judged here, since nobody wrote that address: the words are about the one that somebody did. */
+static enum status choose_health(struct settings *settings, struct err *err)
+{
+    if (settings->health_listen[0])
+        return STATUS_OK;
+    health_beside(settings->listen, false, settings->health_listen,
+                  sizeof settings->health_listen);
+    if (!server_address_check(settings->health_listen, NULL))
+        return STATUS_OK;
+    return err_code(err, STATUS_INVALID, "invalid_address",
+                    "listen '%s': no socket can have that path and '.health' behind it: "
+                    "take a shorter path, or say health_listen",
+                    settings->listen);
+}
+
 static enum status settings_of(const struct run *run, struct settings *settings,
                                bool *is_usage, struct err *err)
 {
@@ -97,10 +112,7 @@ static enum status settings_of(const struct run *run, struct settings *settings,
         return rc;
     if (!settings->listen[0])
         snprintf(settings->listen, sizeof settings->listen, "127.0.0.1:8080");
-    if (!settings->health_listen[0])
-        health_beside(settings->listen, false, settings->health_listen,
-                      sizeof settings->health_listen);
-    return STATUS_OK;
+    return choose_health(settings, err);
 }
 
 /* --- start ------------------------------------------------------------------------------------ */

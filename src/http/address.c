@@ -155,15 +155,16 @@ static enum status clear_place(const struct sockaddr_un *address, struct err *er
 static enum status bind_there(const struct sockaddr_un *address, int backlog,
                               struct unix_socket *opened, struct err *err)
 {
-    struct stat made;
+    struct stat made, bound;
 
     opened->descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (opened->descriptor >= 0 &&
         bind(opened->descriptor, (const struct sockaddr *)address, sizeof *address) ==
             0 &&
         chmod(address->sun_path, SOCKET_MODE) == 0 &&
-        lstat(address->sun_path, &made) == 0 &&
+        lstat(address->sun_path, &made) == 0 && fstat(opened->descriptor, &bound) == 0 &&
         listen(opened->descriptor, backlog) == 0) {
+        opened->number = bound.st_ino;
         opened->device = made.st_dev;
         opened->inode = made.st_ino;
         snprintf(opened->path, sizeof opened->path, "%s", address->sun_path);
@@ -224,6 +225,16 @@ enum status unix_socket_open(const struct sockaddr_storage *address, int backlog
         rc = bind_there(local, backlog, opened, err);
     close(lock);
     return rc;
+}
+
+void unix_socket_close(struct unix_socket *opened)
+{
+    struct stat found;
+
+    if (opened->descriptor >= 0 && fstat(opened->descriptor, &found) == 0 &&
+        S_ISSOCK(found.st_mode) && found.st_ino == opened->number)
+        close(opened->descriptor);
+    opened->descriptor = -1;
 }
 
 void unix_socket_remove(struct unix_socket *opened)

@@ -22,6 +22,7 @@ void address_format(const struct sockaddr_storage *address, int port,
 /* A socket in the file system that listens. */
 struct unix_socket {
     int descriptor; /* -1: none */
+    ino_t number;   /* of the socket that it stands for */
     char path[ADDRESS_BYTES];
     dev_t device; /* of the file that was made */
     ino_t inode;
@@ -32,6 +33,10 @@ struct unix_socket {
  * process holds the lock PATH.lock for more than a second. That file is made, mode 0600, and stays. */
 enum status unix_socket_open(const struct sockaddr_storage *address, int backlog,
                              struct unix_socket *opened, struct err *err);
+
+/* Close the descriptor, unless it is closed, or stands for something else by now: the library that it
+ * was handed to may have done so. */
+void unix_socket_close(struct unix_socket *opened);
 
 /* Take the file away, unless another has come to lie there. The descriptor is left alone. */
 void unix_socket_remove(struct unix_socket *opened);

@@ -222,6 +222,8 @@ enum status listener_open(struct listener *listener,
     listener->daemon = start(listener, &address);
     if (!listener->daemon) {
         unix_socket_remove(&listener->unix_socket);
+        /* Of what it could not start with, the library closes the socket in some cases only. */
+        unix_socket_close(&listener->unix_socket);
         return err_code(err, STATUS_UNAVAILABLE, "cannot_listen", "listen on %s: %s",
                         settings->listen,
                         listener->trouble[0] ? listener->trouble : "not possible");

@@ -9,8 +9,9 @@
 
 enum { STEP_COUNT_MAX = 100, HALVING_COUNT_MAX = 40 };
 
-static const double settled_gain = 1e-13; /* of the log likelihood */
-static const double score_max = 34;       /* beyond it a probability is 0 or 1 to 1e-15 */
+/* Of the log likelihood, twice what a step promises: near, rounding may hide what it gains. */
+static const double near = 1e-6, settled = 1e-22;
+static const double score_max = 34; /* beyond it a probability is 0 or 1 to 1e-15 */
 
 struct logit {
     const struct basis *basis;
@@ -53,8 +54,8 @@ static double likelihood(struct logit *logit, const double *beta)
     return sum;
 }
 
-/* step = hessian^-1 gradient at beta, whose scores are set. */
-static bool find_step(struct logit *logit)
+/* step = hessian^-1 gradient at beta, whose scores are set; *promise: their product. */
+static bool find_step(struct logit *logit, double *promise)
 {
     const struct basis *basis = logit->basis;
     int64_t n = basis->row_count;
@@ -74,31 +75,35 @@ static bool find_step(struct logit *logit)
                     q * p * (1 - p) * basis->q[(int64_t)j * n + row];
         }
     }
+    memcpy(logit->trial, logit->step, (size_t)rank * sizeof *logit->trial);
     /* Rows of the lower half are columns of the upper one. */
     dposv_("U", &rank, &one, logit->hessian, &rank, logit->step, &rank, &info, 1);
+    *promise = 0;
+    for (int i = 0; i < rank; i++)
+        *promise += logit->trial[i] * logit->step[i];
     return info == 0;
 }
 
-/* One step, halved until it gains. False: it gains nothing any more. */
+/* One step, halved until it gains, or whole near the end. False: it was the last. */
 static bool improve(struct logit *logit, double *value)
 {
     int rank = logit->basis->rank;
-    double share = 1, gained;
+    double share = 1, promise;
 
-    if (!find_step(logit))
+    if (!find_step(logit, &promise))
         return false;
-    for (int i = 0; i < HALVING_COUNT_MAX; i++, share /= 2) {
+    for (int i = 0; i < HALVING_COUNT_MAX; i++) {
         double next;
 
         for (int j = 0; j < rank; j++)
             logit->trial[j] = logit->beta[j] + share * logit->step[j];
         next = likelihood(logit, logit->trial);
-        gained = next - *value;
-        if (gained >= 0) {
+        if (next >= *value || promise < near) {
             memcpy(logit->beta, logit->trial, (size_t)rank * sizeof *logit->beta);
             *value = next;
-            return gained > settled_gain * (1 + fabs(next));
+            return promise > settled;
         }
+        share /= 2;
     }
     set_scores(logit, logit->beta);
     return false;

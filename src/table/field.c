@@ -18,24 +18,12 @@ bool field_is_missing(struct text field)
     return false;
 }
 
-/* What JSON would take, which is nearly all. */
-static bool parse_plain(struct text field, double *number)
-{
-    struct number parts;
-
-    return field.bytes > 0 &&
-           number_read(field.at, field.at + field.bytes, &parts) == NUMBER_GOOD &&
-           parts.end == field.at + field.bytes && number_double(&parts, number);
-}
-
-/* Finite decimal numbers only: strtod also knows hexadecimal, words and leading space. */
-static bool parse_number(struct text field, double *number)
+/* What JSON does not take as it is: +1, .5, 007. Finite decimal numbers only: strtod also knows hexadecimal, words and leading space. */
+static bool parse_odd_number(struct text field, double *number)
 {
     char copy[NUMBER_BYTES_MAX];
     char *end;
 
-    if (parse_plain(field, number))
-        return true;
     if (field.bytes == 0 || field.bytes >= sizeof copy)
         return false;
     for (size_t i = 0; i < field.bytes; i++) {
@@ -77,8 +65,12 @@ static bool is_infinite(struct text field, double *number)
 
 bool field_number(struct text *field, double *number)
 {
+    /* Nearly all are as JSON has them. */
+    if (number_parse(field->at, field->at + field->bytes, number))
+        return true;
     *field = field_trim(*field);
-    if (parse_number(*field, number) || is_infinite(*field, number))
+    if (number_parse(field->at, field->at + field->bytes, number) ||
+        parse_odd_number(*field, number) || is_infinite(*field, number))
         return true;
     *number = NAN;
     return field_is_missing(*field);

@@ -17,6 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 static const char *const roles[] = {"support", "ops", "science", "audit", "admin"};
 
@@ -280,6 +282,87 @@ static void a_revoked_key_opens_nothing_any_more(void **state)
     free(key);
 }
 
+static void an_expired_key_opens_nothing_any_more(void **state)
+{
+    char body[160], at[32], *authorization;
+    time_t soon = time(NULL) + 2;
+    struct live_reply reply;
+    struct tm utc;
+
+    (void)state;
+    strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&soon, &utc));
+    snprintf(body, sizeof body,
+             "{\"name\": \"brief\", \"scopes\": [\"admin\"], \"expires_at\": \"%s\"}",
+             at);
+    reply = ask(stage.keys[ROLE_COUNT - 1], "POST", "/v1/api-keys", body);
+    assert_int_equal(reply.response.status, 201);
+    assert_true(asprintf(&authorization, "Bearer %s", reply_text(&reply, "key")) > 0);
+    while (time(NULL) <= soon)
+        usleep(50000);
+    for (int r = 0; r < ROUTE_COUNT; r++)
+        if (routes[r].scope)
+            assert_int_equal(status_of(authorization, routes[r].method, routes[r].path),
+                             401);
+    free(authorization);
+    live_reply_free(&reply);
+}
+
+/* But for the id of the request, who guesses learns nothing of what was wrong. */
+static void an_unknown_id_and_a_wrong_secret_hear_the_same(void **state)
+{
+    const char *good = stage.keys[ROLE_COUNT - 1], *dot = strchr(good, '.');
+    char unknown[512], wrong[512];
+
+    (void)state;
+    snprintf(unknown, sizeof unknown, "Bearer key_00000000000000000000000000%s", dot);
+    snprintf(wrong, sizeof wrong, "%.*s%s", (int)(dot - good), good,
+             strchr(stage.keys[0], '.'));
+    for (int r = 0; r < ROUTE_COUNT; r++) {
+        const char *body = *routes[r].method == 'P' ? "{}" : NULL;
+        struct live_reply one = ask(unknown, routes[r].method, routes[r].path, body);
+        struct live_reply two = ask(wrong, routes[r].method, routes[r].path, body);
+
+        if (routes[r].scope) {
+            json_object_del(one.json, "request_id");
+            json_object_del(two.json, "request_id");
+            assert_int_equal(one.response.status, 401);
+            assert_int_equal(two.response.status, 401);
+            assert_true(json_equal(one.json, two.json));
+            assert_int_equal(one.response.body_bytes, two.response.body_bytes);
+        }
+        live_reply_free(&one);
+        live_reply_free(&two);
+    }
+}
+
+static bool is_route(const char *method, const char *path)
+{
+    for (int r = 0; r < ROUTE_COUNT; r++)
+        if (strcmp(routes[r].path, path) == 0 &&
+            (strcmp(routes[r].method, method) == 0 ||
+             (strcmp(method, "HEAD") == 0 && strcmp(routes[r].method, "GET") == 0)))
+            return true;
+    return false;
+}
+
+static void a_method_that_is_no_route_is_refused_for_everybody(void **state)
+{
+    static const char *const methods[] = {"GET",   "POST",    "PUT",   "DELETE",
+                                          "PATCH", "OPTIONS", "TRACE", "PROPFIND"};
+
+    (void)state;
+    for (int r = 0; r < ROUTE_COUNT; r++)
+        for (size_t m = 0; m < sizeof methods / sizeof methods[0]; m++) {
+            int status;
+
+            if (is_route(methods[m], routes[r].path))
+                continue;
+            status = status_of(stage.keys[ROLE_COUNT - 1], methods[m], routes[r].path);
+            if (status != 405)
+                fail_msg("%s %s: %d", methods[m], routes[r].path, status);
+        }
+}
+
 /* What support may not read stays closed however the path is written. */
 static void a_path_written_otherwise_opens_nothing(void **state)
 {
@@ -330,6 +413,9 @@ int main(void)
         cmocka_unit_test(no_route_is_missing_here),
         cmocka_unit_test(broken_keys_open_nothing),
         cmocka_unit_test(a_revoked_key_opens_nothing_any_more),
+        cmocka_unit_test(an_expired_key_opens_nothing_any_more),
+        cmocka_unit_test(an_unknown_id_and_a_wrong_secret_hear_the_same),
+        cmocka_unit_test(a_method_that_is_no_route_is_refused_for_everybody),
         cmocka_unit_test(a_path_written_otherwise_opens_nothing),
     };
 

@@ -242,6 +242,33 @@ static void commands_ask_over_a_socket_that_goes_with_the_service(void **state)
     assert_int_not_equal(access(health + 5, F_OK), 0);
 }
 
+/* sockaddr_un has room for 107 bytes. */
+static void a_path_without_room_for_health_is_named_as_it_was_written(void **state)
+{
+    char address[128], health[128], none[PATH_BYTES], *output, *messages;
+    const char *const arguments[] = {"serve",           "--data", none,
+                                     "--listen",        address,  "--check",
+                                     "--health-listen", health,   NULL};
+    const char *alone[6 + 1];
+
+    (void)state;
+    snprintf(none, sizeof none, "%s/none", folder);
+    snprintf(address, sizeof address, "unix:/tmp/%0102d", 0);
+    snprintf(health, sizeof health, "unix:%s/h", folder);
+    memcpy(alone, arguments, sizeof alone);
+    alone[6] = NULL;
+    unsetenv("REDRESS_HEALTH_LISTEN"); /* of the tests; each start sets it */
+    assert_int_equal(program_run_messages(alone, NULL, &output, &messages), 1);
+    if (!strstr(messages, address) || strstr(messages, "0.health") ||
+        !strstr(messages, "say health_listen"))
+        fail_msg("'%s' does not name the address", messages);
+    free(output);
+    free(messages);
+    assert_int_equal(program_run_messages(arguments, NULL, &output, &messages), 0);
+    free(output);
+    free(messages);
+}
+
 /* --- limits --------------------------------------------------------------------------------------- */
 
 static int get_budgets(struct http_client *client, const char *authorization,
@@ -442,6 +469,7 @@ int main(void)
         cmocka_unit_test(a_renewed_certificate_comes_into_force_and_a_wrong_one_does_not),
         cmocka_unit_test(wrong_files_are_refused_before_a_folder_is_made),
         cmocka_unit_test(commands_ask_over_a_socket_that_goes_with_the_service),
+        cmocka_unit_test(a_path_without_room_for_health_is_named_as_it_was_written),
         cmocka_unit_test(a_key_that_asks_too_often_hears_429_and_others_do_not),
         cmocka_unit_test(no_secret_of_a_run_can_be_read_by_others),
         cmocka_unit_test(a_key_has_no_option),

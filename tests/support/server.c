@@ -35,7 +35,7 @@ static void sleep_ms(int ms)
 /* --- the program ------------------------------------------------------------------- */
 
 /* build/VARIANT/tests/integration/test_x -> build/VARIANT/redress */
-static const char *program_path(void)
+const char *program_path(void)
 {
     static char path[PATH_BYTES];
     const char *given = getenv("REDRESS_BIN");

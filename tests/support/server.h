@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* Where the program is; not for two threads at once. */
+const char *program_path(void);
+
 /* Run "redress ARGUMENTS..." to its end: the last argument is followed by NULL. input may
  * be NULL; *output, when asked for, is what it wrote to stdout, freed by the caller.
  * Returns its exit code, 128 + the signal that ended it, or -1 when it could not run. */

@@ -14,12 +14,14 @@
 #include "unit/server_stage.h"
 
 #include <curl/curl.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -464,6 +466,71 @@ static void a_place_that_stays_locked_is_given_up(void **state)
     unlink(lock);
 }
 
+static int descriptor_count(void)
+{
+    DIR *listing = opendir("/proc/self/fd");
+    int count = 0;
+
+    assert_non_null(listing);
+    while (readdir(listing))
+        count++;
+    closedir(listing);
+    return count;
+}
+
+/* Wherever on its way the start runs out of descriptors: nothing stays, and the next is fine. */
+static void a_start_that_fails_leaves_no_socket_and_no_descriptor(void **state)
+{
+    char address[PATH_BYTES];
+    struct server_settings settings = unix_settings(address);
+    struct rlimit usual, low;
+    int free_descriptor, before, failed_count = 0;
+    struct server *server;
+    struct err err = {0};
+
+    (void)state;
+    settings.thread_count = 8;
+    server_stop(stage_start_with(&settings), 0);
+    before = descriptor_count();
+    free_descriptor = dup(STDERR_FILENO);
+    close(free_descriptor);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    for (int more = 0; more < 24; more++) {
+        low = (struct rlimit){(rlim_t)(free_descriptor + more), usual.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+        enum status rc = server_start(&settings, &stage, &server, &err);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+        if (rc)
+            failed_count++;
+        else
+            server_stop(server, 0);
+        assert_int_equal(descriptor_count(), before);
+        assert_int_equal(access(address + 5, F_OK), -1);
+    }
+    assert_in_range(failed_count, 6, 23);
+}
+
+static void a_descriptor_that_means_something_else_stays_open(void **state)
+{
+    char address[PATH_BYTES];
+    struct sockaddr_storage place;
+    struct unix_socket opened;
+    int other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), number;
+
+    (void)state;
+    (void)unix_settings(address);
+    assert_int_equal(address_parse(address, &place, NULL), STATUS_OK);
+    assert_int_equal(unix_socket_open(&place, 1, &opened, NULL), STATUS_OK);
+    number = opened.descriptor;
+    assert_int_equal(dup2(other, number), number);
+    unix_socket_close(&opened);
+    assert_int_not_equal(fcntl(number, F_GETFD), -1);
+    assert_int_equal(opened.descriptor, -1);
+    close(number);
+    close(other);
+    unix_socket_remove(&opened);
+}
+
 /* --- TLS ------------------------------------------------------------------------------------------ */
 
 struct tls_files {
@@ -661,6 +728,8 @@ int main(void)
         cmocka_unit_test(the_socket_of_who_came_after_is_left_alone),
         cmocka_unit_test(whoever_holds_the_folder_holds_up_no_start),
         cmocka_unit_test(a_place_that_stays_locked_is_given_up),
+        cmocka_unit_test(a_start_that_fails_leaves_no_socket_and_no_descriptor),
+        cmocka_unit_test(a_descriptor_that_means_something_else_stays_open),
         cmocka_unit_test(tls_is_spoken_in_its_two_newest_versions),
         cmocka_unit_test(a_renewed_certificate_is_shown_to_who_comes_next),
         cmocka_unit_test(a_slow_handshake_is_cut_off),

@@ -1,0 +1,411 @@
+#!/usr/bin/python3
+"""Every number of redress evaluate and redress estimate beside causal_reference.py, on random inputs.
+
+Usage: causal_parity.py PROGRAM WHAT [SEED]; WHAT is uplift, policy, experiment, curve, ate, iv, panel,
+surrogate, delayed, or published (which reads DATA, ../shared/data). Exit 1 with the numbers that
+differ, 77 when NumPy or SciPy is not installed or there is no DATA.
+"""
+import json
+import math
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+try:
+    import numpy as np
+
+    import causal_reference as reference
+except ImportError:
+    sys.exit(77)
+
+PROGRAM, WHAT = sys.argv[1], sys.argv[2]
+SEED = int(sys.argv[3]) if len(sys.argv) > 3 else time.time_ns() % 1000000
+DATA = pathlib.Path(os.environ.get("DATA", "../shared/data"))
+np.seterr(all="ignore")
+rng = np.random.default_rng(SEED)
+folder = tempfile.TemporaryDirectory(prefix="redress-causal-")
+worst, wrong, compared = 0.0, [], 0
+
+
+# ---- files and runs ----
+
+
+def field(value):
+    if isinstance(value, str):
+        return '"' + value.replace('"', '""') + '"' if set(value) & set(',"\n') else value
+    if isinstance(value, float) and math.isnan(value):
+        return str(rng.choice(["", "NA", "nan"]))
+    return repr(value.item() if isinstance(value, np.generic) else value)
+
+
+def table(name, **columns):
+    path = pathlib.Path(folder.name) / name
+    rows = [",".join(map(field, row)) for row in zip(*columns.values())]
+    path.write_text("\n".join([",".join(columns), *rows]) + "\n")
+    return str(path)
+
+
+def run(*arguments, code=0):  # None: 0 and 1 are both fine
+    done = subprocess.run([PROGRAM, *arguments, "--json"], capture_output=True, text=True)
+    if not done.stdout or code not in (None, done.returncode):
+        sys.exit(f"SEED={SEED} {' '.join(arguments)}: exit code {done.returncode}\n{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def compare(expected, found, where, tolerance=1e-9):
+    """What is expected has to be there; there may be more."""
+    global worst, compared
+    if isinstance(expected, dict):
+        for key, value in expected.items():
+            compare(value, found.get(key, "nothing"), f"{where}.{key}", tolerance)
+    elif isinstance(expected, (list, tuple, np.ndarray)):
+        if len(expected) != len(found):
+            wrong.append(f"{where}: {len(found)} of {len(expected)}")
+        for i, (a, b) in enumerate(zip(expected, found)):
+            compare(a, b, f"{where}[{i}]", tolerance)
+    elif expected is None or isinstance(expected, (str, bool)) or not math.isfinite(expected):
+        if found != (expected if isinstance(expected, (str, bool)) else None):
+            wrong.append(f"{where}: {found!r}, not {expected!r}")
+    elif not isinstance(found, (int, float)):
+        wrong.append(f"{where}: {found!r}, not {expected!r}")
+    else:
+        compared += 1
+        off = abs(found - expected) / (1 + abs(expected))
+        worst = max(worst, off / tolerance * 1e-9)
+        if not off <= tolerance:
+            wrong.append(f"{where}: {found!r}, not {float(expected)!r}")
+
+
+def number_or_text(i):
+    """Arms, clusters and units are numbers in one case, texts in the next."""
+    return (lambda k: f"arm, {k}") if i % 2 else (lambda k: int(k))
+
+
+def holes(values, share):
+    values = np.array(values, dtype=float)
+    values[rng.random(len(values)) < share] = np.nan
+    return values
+
+
+# ---- commands ----
+
+
+def uplift():
+    for i in range(40):
+        n = int(rng.integers(30, 400)) if i else 2
+        t = rng.integers(0, 2, n) if i else np.array([1, 0])
+        y = rng.integers(0, 2, n).astype(float) if i else np.array([1.0, 0.0])
+        s = np.round(rng.normal(size=n) + 0.3 * y * t, int(rng.integers(0, 4)))
+        s[:2], t[:2] = [1, -1], [1, 0]
+        if i % 3 == 2:
+            y = np.round(rng.normal(size=n) * 5, 3)
+        names = np.array(["control", "mail, signed"])
+        path = table("u.csv", s=s, t=names[t] if i % 2 else t, y=y)
+        found = run("evaluate", "uplift", "--data", path, "--score", "s", "--treatment", "t", "--outcome", "y")
+        compare(reference.uplift(y, s, t), found, f"uplift {i}")
+
+
+def policy():
+    for i in range(24):
+        contexts, actions, n = int(rng.integers(1, 9)), int(rng.integers(2, 6)), int(rng.integers(150, 900))
+        context_name = (lambda k: f"segment, {k}") if i % 2 else (lambda k: k * 0.5)
+        action_name = (lambda k: f"credit {k}") if i % 3 else (lambda k: int(k))
+        logging = np.full((contexts, actions), 1 / actions) if i % 4 == 0 else rng.dirichlet(np.full(actions, 8), contexts)
+        target = rng.dirichlet(np.full(actions, 3), contexts)
+        if i % 5 == 1:
+            target[:, 0] = 0
+            target /= target.sum(axis=1, keepdims=True)
+        q_table = rng.random((contexts, actions)) if i % 3 else None
+        c = rng.integers(0, contexts, n)
+        a = np.array([rng.choice(actions, p=logging[k]) for k in c])
+        r = np.round(rng.random(n) + a * 0.1, int(rng.integers(0, 3)))
+        clusters = rng.integers(0, n // 3, n) if i % 2 else None
+        grid = [(k, b) for k in range(contexts) for b in range(actions)]
+        shuffled = [grid[j] for j in rng.permutation(len(grid))] if i % 3 == 2 else grid
+        listed = [(k, b) for k, b in shuffled if target[k, b] > 0]
+        columns = dict(
+            x=[context_name(k) for k in c], action=[action_name(b) for b in a], propensity=logging[c, a], gain=r,
+            note=["-"] * n)
+        if clusters is not None:
+            columns["customer"] = [f"c{k}" if i % 4 == 1 else int(k) for k in clusters]
+        arguments = ["evaluate", "policy", "--log", table("log.csv", **columns), "--reward", "gain",
+                     "--clip", "1.5,3", "--switch", "1,2", "--dros", "1,5", "--sg", "0.05,0.2"]
+        arguments += ["--policy", table("policy.csv", action=[action_name(b) for _, b in listed],
+                                        x=[context_name(k) for k, _ in listed], prob=[target[k, b] for k, b in listed])]
+        if q_table is not None:
+            arguments += ["--outcome-model", table(
+                "model.csv", x=[context_name(k) for k, _ in shuffled], action=[action_name(b) for _, b in shuffled],
+                qhat=[q_table[k, b] for k, b in shuffled])]
+        if clusters is not None:
+            arguments += ["--cluster", "customer"]
+        q, dm = (q_table[c, a], (target * q_table).sum(axis=1)[c]) if q_table is not None else (None, None)
+        # A model's value of an action that the policy never takes does not matter: its weight is 0.
+        expected = reference.policy(
+            target[c, a] / logging[c, a], target[c, a], r, q, dm, clusters, i % 4 == 0,
+            ["1.5", "3"], ["1", "2"], ["1", "5"], ["0.05", "0.2"])
+        compare(expected, run(*arguments, code=None), f"policy {i}")
+
+
+def experiment():
+    for i in range(20):
+        n, k = int(rng.integers(40, 400)), int(rng.integers(2, 5))
+        arm_of = number_or_text(i)
+        arms = rng.integers(0, k, n)
+        arms[: 4 * k] = np.repeat(np.arange(k), 4)
+        x = np.round(rng.normal(size=n) * 3 + 1e3 * (i % 3 == 0), 2)
+        y = x * 0.7 + rng.normal(size=n) + 5 + arms * 0.1
+        y, x, guard = holes(y, 0.03), holes(x, 0.03), rng.normal(size=n) - arms
+        y[: 4 * k], x[: 4 * k] = arms[: 4 * k] + rng.normal(size=4 * k), rng.normal(size=4 * k)
+        margin = float(rng.choice([-0.5, 0.5, 2]))
+        names = [arm_of(j) for j in range(k)]
+        shares = list(map(float, rng.integers(1, 5, k))) if i % 3 == 1 else None
+        arguments = ["evaluate", "experiment", "--arm", "arm", "--metric", "y", "--control", str(names[0]),
+                     "--tightest-at", "500", "--plan", "0.5", "--guardrail", f"guard:{margin}"]
+        arguments += ["--data", table("e.csv", arm=[arm_of(j) for j in arms], y=y, x=x, guard=guard)]
+        has_x = i % 4 != 3
+        whole = ~np.isnan(y) & ~(np.isnan(x) & has_x)
+        if has_x:
+            arguments += ["--covariate", "x"]
+        if shares:
+            arguments += ["--shares", ",".join(map(str, shares))]
+        found = run(*arguments, code=None)
+        order = list(dict.fromkeys(arms)) if i % 2 else range(k)
+        expected = reference.experiment(
+            y[whole], arms[whole], list(order), 0, x[whole] if has_x else None, guard[whole], margin, shares, 500, 0.5)
+        expected["arms"] = {str(arm_of(int(j))): v for j, v in expected["arms"].items()}
+        expected["srm"]["counts"] = {str(arm_of(int(j))): v for j, v in expected["srm"]["counts"].items()}
+        compare(expected, found, f"experiment {i}")
+
+
+def curve():
+    for i in range(15):
+        n, k = int(rng.integers(2, 150)), int(rng.integers(1, 6))
+        costs = rng.permutation(np.arange(1, k + 1)) * rng.choice([0.5, 1, 3.7])
+        effects, scores = np.round(rng.normal(size=(n, k)) + 0.5, int(rng.integers(0, 4))), rng.normal(size=(n, k))
+        effects[0, 0] = abs(effects[0, 0]) + 1
+        path = table("c.csv", **{f"e{j}": effects[:, j] for j in range(k)}, **{f"s{j}": scores[:, j] for j in range(k)})
+        probe = reference.frontier(effects, scores, costs, [])["max_spend"]
+        spends = [float(s) for s in np.r_[0, np.sort(rng.random(6)) * probe * 1.2]]
+        found = run("evaluate", "curve", "--data", path, "--effects", ",".join(f"e{j}" for j in range(k)),
+                    "--scores", ",".join(f"s{j}" for j in range(k)), "--costs", ",".join(map(repr, map(float, costs))),
+                    "--spend", ",".join(map(repr, spends)))
+        compare(reference.frontier(effects, scores, costs, spends), found, f"curve {i}")
+
+
+def draw_rows(i, n):
+    X = rng.normal(size=(n, 3)) * [1, 1e-4, 1e5] + [0, 0, 1e6]
+    groups = rng.integers(0, 4, n)
+    groups[:4] = range(4)
+    score = 0.5 * X[:, 0] + 1e4 * 0.3 * X[:, 1]
+    return X, groups, score
+
+
+def ate():
+    for i in range(30):
+        n = int(rng.integers(150, 500))
+        X, groups, score = draw_rows(i, n)
+        t = (rng.random(n) < 1 / (1 + np.exp(-score))).astype(int)
+        y = score + t + rng.normal(size=n) * (1 + t)
+        if i % 5 == 4:
+            y = (y > 0.5).astype(float)
+        y[: n // 30] = np.nan
+        clusters = rng.integers(0, n // 4, n)
+        clusters[0] = n  # a cluster that is left out with its only row
+        method = ["difference", "ols", "lin", "ipw", "aipw"][i % 5] if i < 25 else "ols"
+        kind = ["classical", "hc0", "hc1", "hc2", "hc3"][(i // 5 + i) % 5]
+        estimand = "att" if method in ("ipw", "aipw") and i % 2 else "ate"
+        design = np.column_stack([X, *[(groups == g).astype(float) for g in (1, 2, 3)], X[:, 0] * 2 + 3, np.full(n, 7.0)])
+        whole = ~np.isnan(y)
+        arm_of = number_or_text(i)
+        arguments = ["estimate", "ate", "--treatment", "t", "--outcome", "y", "--method", method, "--estimand", estimand,
+                     "--covariates", "x0,x1,x2,group,twice,constant", "--control", str(arm_of(0))]
+        if method in ("difference", "ols", "lin"):
+            arguments += ["--se", kind]
+        has_clusters = i % 3 == 0
+        if has_clusters:
+            arguments += ["--cluster", "customer"]
+        arguments += ["--data", table(
+            "a.csv", t=[arm_of(k) for k in t], y=y, x0=X[:, 0], x1=X[:, 1], x2=X[:, 2],
+            group=[f"g{k}" for k in groups], twice=design[:, 6], constant=design[:, 7],
+            customer=[f"c{k}" if i % 2 else int(k) for k in clusters])]
+        found = run(*arguments)
+        expected = reference.effect(
+            y[whole], t[whole].astype(float), design[whole], method, estimand, kind, clusters[whole] if has_clusters else None)
+        compare(expected, found, f"ate {i} {method} {estimand} {kind}", 1e-8)  # columns of 1e-4 and 1e6
+        if has_clusters:
+            compare(len(set(clusters[whole])), found["clusters"], f"ate {i} clusters")
+
+
+def iv():
+    for i in range(20):
+        n, q = int(rng.integers(120, 400)), 1 + i % 3
+        Z, x, hidden = rng.normal(size=(n, q)), rng.normal(size=n) * 1e3, rng.normal(size=n)
+        strength = [0.7, 0.15][i % 4 == 3]
+        t = Z @ np.full(q, strength) + hidden + 1e-3 * x + rng.normal(size=n)
+        y = holes(0.5 * t + hidden + rng.normal(size=n), 0.02)
+        kind = ["classical", "hc0", "hc1"][i % 3]
+        whole = ~np.isnan(y)
+        columns = {f"z{j}": Z[:, j] for j in range(q)}
+        if i % 5 == 2:
+            columns["again"] = Z[:, 0] * 3 - 1
+        found = run("estimate", "iv", "--data", table("i.csv", y=y, t=t, x=x, **columns), "--outcome", "y",
+                    "--treatment", "t", "--instruments", ",".join(columns), "--covariates", "x", "--se", kind)
+        expected, p_of = reference.instruments(
+            y[whole], t[whole], np.column_stack(list(columns.values()))[whole], x[whole, None], kind)
+        compare(expected, found, f"iv {i}")
+        region = found["anderson_rubin"]
+        inside = p_of(found["estimate"]) > 0.05
+        if region["set"] in ("interval", "outside"):
+            compare([0.05, 0.05], [p_of(region["low"]), p_of(region["high"])], f"iv {i} set", 1e-6)
+            assert inside == ((region["set"] == "interval") == (region["low"] < found["estimate"] < region["high"]))
+        else:
+            assert inside == (region["set"] == "all")
+
+
+def panel():
+    for i in range(15):
+        units, post = int(rng.integers(6, 9)), int(rng.integers(1, 5))
+        method = ["did", "sc", "sdid"][i % 3]
+        # As many numbers to explain as weights, at least: else weights are all but arbitrary.
+        pre = int(rng.integers(7, 10)) if method == "sc" else int(rng.integers(2, 5))
+        T = pre + post
+        Y = rng.normal(size=(units, T)) + np.outer(rng.normal(size=units) * 2, np.linspace(0, 1, T)) + 100
+        name = number_or_text(i)
+        rows = [(u, p) for u in range(units) for p in range(T)]
+        rows = [rows[j] for j in rng.permutation(len(rows))]
+        path = table("p.csv", u=[name(u) for u, _ in rows], when=[1990 + p for _, p in rows], y=[Y[r] for r in rows])
+        found = run("estimate", "panel", "--data", path, "--unit", "u", "--time", "when", "--outcome", "y",
+                    "--treated", str(name(1)), "--from", str(1990 + pre), "--method", method, "--placebo")
+        own = reference.panel(Y, 1, pre, method)
+        rank, se = reference.placebo(Y, 1, pre, method)
+        compare({"estimate": own["estimate"], "post_rmspe": own["post_rmspe"], "pre_rmspe": own["pre_rmspe"],
+                 "placebo_rank": rank, "se": se}, found, f"panel {i} {method}", 1e-8)
+        weights = found["weights"]
+        compare({str(name(u)): w for u, w in own["unit"].items() if w > 0}, weights["unit"], f"panel {i} {method}", 1e-7)
+        compare([w for w in own["time"]], [weights["time"].get(str(1990 + p), 0) for p in range(pre)], f"panel {i} times", 1e-7)
+        assert abs(sum(weights["unit"].values()) - 1) < 1e-12 and found["optimality_gap"] < 1e-6
+
+
+def surrogate():
+    for i in range(12):
+        n, m, k = int(rng.integers(40, 300)), int(rng.integers(40, 300)), int(rng.integers(1, 4))
+        H, E, t = rng.normal(size=(n, k)) + 2, rng.normal(size=(m, k)) + 2, rng.integers(0, 2, m)
+        t[:6] = [0, 1] * 3
+        E += 0.3 * t[:, None]
+        y = H.sum(axis=1) + rng.normal(size=n)
+        matured = E.sum(axis=1) + rng.normal(size=m)
+        matured[m // 2 :] = np.nan
+        y = holes(y, 0.05)
+        names = [f"s{j}" for j in range(k)]
+        arm_of = number_or_text(i)
+        history = table("h.csv", y=y, **dict(zip(names, H.T)))
+        more = {"y": matured} if i % 2 else {}
+        now = table("n.csv", t=[arm_of(j) for j in t], **dict(zip(names, E.T)), **more)
+        found = run("estimate", "surrogate", "--history", history, "--experiment", now, "--surrogates", names[-1],
+                    *(["--covariates", ",".join(names[:-1])] if k > 1 else []), "--treatment", "t", "--outcome", "y",
+                    "--control", str(arm_of(0)))
+        whole = ~np.isnan(y)
+        expected = reference.surrogate(H[whole], y[whole], E, t.astype(float), matured if more else None)
+        compare(expected, found, f"surrogate {i}")
+
+
+def delayed():
+    for i in range(8):
+        n = 1200
+        arm, elapsed = rng.integers(0, 2, n), np.round(rng.uniform(0.5, 6, n), 2)
+        will, delay = rng.random(n) < 0.3 + 0.1 * arm, np.round(rng.exponential(1.5, n), 1 + i % 3)
+        converted = will & (delay <= elapsed)
+        name = number_or_text(i)
+        path = table("d.csv", arm=[name(a) for a in arm], elapsed=elapsed, converted=converted.astype(int),
+                     delay=np.where(converted, delay, np.nan))
+        found = run("estimate", "delayed", "--data", path, "--arm", "arm", "--elapsed", "elapsed", "--converted", "converted",
+                    "--delay", "delay", "--control", str(name(0)), "--window", "2")
+        horizon = min(elapsed[arm == a].max() for a in (0, 1))
+        sides = {}
+        for a in (0, 1):
+            rows = [v[arm == a] for v in (elapsed, converted, delay)]
+            p, se, rate = reference.mixture_cure(*rows)
+            compare({"p": p, "lambda": rate}, found["arms"][str(name(a))], f"delayed {i}", 1e-6)
+            compare({"se": se}, found["arms"][str(name(a))], f"delayed {i}", 1e-4)
+            sides[a] = {"n": int(np.sum(arm == a)), "naive": rows[1].mean(), "converted": int(rows[1].sum()),
+                        "kaplan_meier": reference.kaplan_meier(*rows, horizon), "windowed": reference.windowed(*rows, 2)}
+            compare(sides[a], found["arms"][str(name(a))], f"delayed {i}")
+        less = {k: sides[1][k] - sides[0][k] for k in ("naive", "kaplan_meier", "windowed")}
+        compare({"naive": less["naive"], "kaplan_meier": {"horizon": horizon, "difference": less["kaplan_meier"]},
+                 "windowed": {"window": 2, "difference": less["windowed"], "n": int(np.sum(elapsed >= 2))}}, found, f"delayed {i}")
+
+
+# ---- published numbers ----
+
+
+def published_effects():
+    nsw = ["estimate", "ate", "--data", str(DATA / "nsw/nsw_dw.csv"), "--treatment", "treat", "--outcome", "re78"]
+    covariates = ["--covariates", "age,educ,black,hisp,marr,nodegree,re74,re75"]
+    compare({"estimate": 1794.34}, run(*nsw, "--method", "difference"), "nsw difference", 1e-5)
+    compare({"estimate": 1676.34}, run(*nsw, "--method", "ols", *covariates), "nsw ols", 1e-5)
+    regions = ",".join(f"reg{r}" for r in range(662, 670))
+    card = ["estimate", "iv", "--data", str(DATA / "card/card.csv"), "--outcome", "lwage", "--treatment", "educ",
+            "--covariates", f"exper,expersq,black,smsa,south,smsa66,{regions}", "--instruments"]
+    found = run(*card, "nearc4")
+    compare({"estimate": 0.1315, "se": 0.0550, "ols": 0.0747, "sargan": None}, found, "card", 1e-4)
+    if not (found["first_stage_f"] > 10 and run(*card, "nearc4,nearc2")["weak"]):
+        wrong.append("card: one instrument is strong, two are weak")
+
+
+def published_panels():
+    prop99 = ["estimate", "panel", "--data", str(DATA / "prop99/prop99.csv"), "--unit", "State", "--time", "Year", "--outcome",
+              "PacksPerCapita", "--treated", "California", "--from", "1989", "--placebo", "--method"]
+    for method, value in (("did", -27.349), ("sc", -19.514), ("sdid", -15.604)):
+        found = run(*prop99, method)
+        compare({"estimate": value}, found, f"proposition 99 {method}", 5e-4)
+        if found["optimality_gap"] > 1e-6:
+            wrong.append(f"proposition 99 {method}: gap {found['optimality_gap']}")
+
+
+def published_mails():
+    mails = ["evaluate", "experiment", "--data", str(DATA / "hillstrom/hillstrom.csv"), "--arm", "segment",
+             "--control", "No E-Mail", "--metric"]
+    found = run(*mails, "visit")["arms"]
+    compare({"Mens E-Mail": {"diff": 0.07659}, "Womens E-Mail": {"diff": 0.04523}}, found, "hillstrom visits", 1e-5)
+    found = run(*mails, "spend", "--covariate", "history")["arms"]["Mens E-Mail"]
+    compare({"diff": 0.76983}, found, "hillstrom spend", 1e-5)
+    if not found["cuped"]["se"] < found["se"]:
+        wrong.append("hillstrom: the covariate does not help")
+
+
+def published_logs():
+    def rows(name, **picked):
+        head, *lines = (DATA / "obd" / name).read_text().splitlines()
+        names = head.split(",")
+        keep = [j for j, column in enumerate(names) if column not in picked and column != "decision_id"]
+        chosen = [line.split(",") for line in lines]
+        chosen = [line for line in chosen if all(line[names.index(c)] == v for c, v in picked.items())]
+        path = pathlib.Path(folder.name) / name
+        path.write_text("\n".join(",".join(line[j] for j in keep) for line in [names, *chosen]) + "\n")
+        return str(path)
+
+    for log, target, verdict, code in (("random", "bts_empirical", "usable", 0), ("random", "uniform", "usable", 0),
+                                       ("bts", "uniform", "usable", 0), ("bts", "best_item", "refused", 1)):
+        found = run("evaluate", "policy", "--log", rows(f"log_{log}_men.csv"), "--policy",
+                    rows("policies_men.csv", policy=target), "--outcome-model", rows("qhat_men.csv", log=log), code=code)
+        compare({"verdict": verdict}, found, f"open bandit {log} {target}")
+        if log == "random" and target == "uniform":
+            compare({"ess": 10000, "estimators": {"ipw": {"value": 0.0046}, "replay": {"value": 0.0046}}}, found, "open bandit")
+
+
+def published():
+    if not (DATA / "nsw").is_dir():
+        sys.exit(77)
+    published_effects()
+    published_panels()
+    published_mails()
+    published_logs()
+
+
+globals()[WHAT]()
+print(f"{WHAT}: {compared} numbers, SEED={SEED}, largest relative difference {worst:.1e}")
+if wrong:
+    sys.exit("\n".join(wrong[:20]))

@@ -1,0 +1,581 @@
+"""What redress evaluate and redress estimate must answer, computed plainly with NumPy and SciPy.
+
+Written from the definitions in docs/evaluate.md, not from the C code: matrices where that has
+orthonormal bases, all supports tried where that has an active set, loops where that has sums.
+"""
+import itertools
+
+import numpy as np
+from scipy import optimize, stats
+
+Z = stats.norm.ppf(0.975)
+
+
+def interval(value, se):
+    return [value - Z * se, value + Z * se]
+
+
+def divide(a, b):
+    return np.divide(a, b, out=np.zeros(np.shape(b)), where=np.asarray(b) != 0)
+
+
+# ---- uplift ----
+
+
+def area(x, y):
+    return float(np.sum((x[1:] - x[:-1]) * (y[1:] + y[:-1]) / 2))
+
+
+def falling(s):
+    """The order in which scikit-uplift looks at rows: equal scores from the last to the first."""
+    return np.argsort(s, kind="mergesort")[::-1]
+
+
+def curve(y, s, t, kind):
+    order = falling(s)
+    y, s, t = y[order], s[order], t[order]
+    ends = np.r_[np.where(np.diff(s))[0], len(y) - 1]
+    n1, y1, k = np.cumsum(t)[ends].astype(float), np.cumsum(y * t)[ends], ends + 1
+    n0, y0 = k - n1, np.cumsum(y * (1 - t))[ends]
+    if kind == "uplift":
+        value = (divide(y1, n1) - divide(y0, n0)) * k
+    else:
+        value = y1 - divide(y0 * n1, n0)
+    return np.r_[0, k], np.r_[0, value]
+
+
+def share_of_perfect(y, s, t, kind):
+    x, v = curve(y, s, t, kind)
+    if kind == "qini":
+        perfect = y * t - y * (1 - t)
+    else:
+        more = np.sum((y == 1) & (t == 0)) > np.sum((y == 0) & (t == 1))
+        perfect = 2 * (y == t) + (y if more else t)
+    diagonal = x[-1] * v[-1] / 2
+    return np.float64(area(x, v) - diagonal) / (area(*curve(y, perfect, t, kind)) - diagonal)
+
+
+def from_zero(v):
+    known = np.where(~np.isnan(v))[0]
+    return np.interp(np.arange(len(v)), known, v[known])
+
+
+def means_of_curves(y, s, t):
+    order = np.argsort(-s, kind="stable")
+    y, t = y[order], t[order]
+    n1, n0, n = np.cumsum(t), np.cumsum(1 - t), len(y)
+    y1, y0 = np.cumsum(y * t), np.cumsum(y * (1 - t))
+    with np.errstate(all="ignore"):
+        lift = from_zero(np.r_[0, y1 / n1 - y0 / n0])
+        gain, qini = lift * np.arange(n + 1), from_zero(np.r_[0, y1 - y0 * n1 / n0])
+    return (
+        np.sum(gain / abs(gain[-1])) / (n + 1),
+        np.sum(qini / abs(qini[-1]) - np.linspace(0, qini[-1] / abs(qini[-1]), n + 1)) / (n + 1),
+    )
+
+
+def mean(a):
+    return a.mean() if len(a) else np.nan
+
+
+def uplift_first(y, s, t, share, by_group):
+    order = falling(s)
+    y, t = y[order], t[order]
+    if by_group:
+        a, c = y[t == 1], y[t == 0]
+        return mean(a[: int(len(a) * share)]) - mean(c[: int(len(c) * share)])
+    m = int(len(y) * share)
+    return mean(y[:m][t[:m] == 1]) - mean(y[:m][t[:m] == 0])
+
+
+def weighted_uplift(y, s, t, by_group):
+    order = falling(s)
+    y, t = y[order], t[order]
+    if by_group:
+        bins = list(zip(np.array_split(y[t == 1], 10), np.array_split(y[t == 0], 10)))
+    else:
+        bins = [(a[b == 1], a[b == 0]) for a, b in zip(np.array_split(y, 10), np.array_split(t, 10))]
+    n = np.array([len(a) for a, _ in bins])
+    return (n * np.array([mean(a) - mean(c) for a, c in bins])).sum() / n.sum()
+
+
+def rates(y, s, t):
+    e = t.mean()
+    score = y * t / e - y * (1 - t) / (1 - e)
+    order = np.argsort(-s, kind="stable")
+    score, ranked = score[order], s[order]
+    for value in np.unique(ranked):
+        score[ranked == value] = score[ranked == value].mean()
+    n = len(score)
+    toc = np.cumsum(score) / np.arange(1, n + 1) - score.mean()
+    return toc.mean(), (toc * np.arange(1, n + 1) / n).mean()
+
+
+def uplift(y, s, t):
+    binary = set(np.unique(y)) <= {0.0, 1.0}
+    auuc, qini_normalized = means_of_curves(y, s, t)
+    autoc, rate_qini = rates(y, s, t)
+    shares = [k / 10 for k in range(1, 11)]
+    return {
+        "n": len(y),
+        "qini": share_of_perfect(y, s, t, "qini") if binary else None,
+        "uplift_auc": share_of_perfect(y, s, t, "uplift") if binary else None,
+        "auuc": auuc,
+        "qini_normalized": qini_normalized,
+        "autoc": autoc,
+        "rate_qini": rate_qini,
+        "effect": y[t == 1].mean() - y[t == 0].mean(),
+        "uplift_at_k": {
+            name: {f"{k}": uplift_first(y, s, t, k, by_group) for k in shares}
+            for name, by_group in (("overall", False), ("by_group", True))
+        },
+        "weighted_average_uplift": {
+            "overall": weighted_uplift(y, s, t, False),
+            "by_group": weighted_uplift(y, s, t, True),
+        },
+        "curves": {
+            kind: np.column_stack(curve(y, s, t, kind)).tolist() for kind in ("qini", "uplift")
+        },
+    }
+
+
+# ---- policies ----
+
+
+def sequence_radius(sigma, n, tightest_at=10000, alpha=0.05):
+    rho2 = (-2 * np.log(alpha) + np.log(1 - 2 * np.log(alpha))) / tightest_at
+    return sigma * np.sqrt(
+        2 * (n * rho2 + 1) / (n * n * rho2) * np.log(np.sqrt(n * rho2 + 1) / alpha)
+    )
+
+
+def cluster_sums(values, clusters):
+    return np.array([values[clusters == c].sum() for c in np.unique(clusters)])
+
+
+def error_of_mean(psi, clusters, is_ratio=False):
+    n = len(psi)
+    if clusters is not None:
+        g = cluster_sums(psi, clusters)
+        return np.sqrt(len(g) / (len(g) - 1) * np.sum(g * g)) / n
+    return np.sqrt(np.sum(psi * psi) * (1 if is_ratio else n / (n - 1))) / n
+
+
+def policy(w, pi, r, q=None, dm=None, clusters=None, uniform=False, clip=(), switch=(), dros=(), sg=()):
+    """w, pi, r, q, dm: one each for a row. The lists hold texts, as they are written."""
+    n, estimators, influences = len(r), {}, {}
+
+    def add(name, value, psi, is_ratio=False, is_biased=False):
+        se = error_of_mean(psi, clusters, is_ratio)
+        radius = sequence_radius(se * np.sqrt(n), n)
+        influences[name] = psi
+        estimators[name] = {
+            "value": value,
+            "se": se,
+            "ci": None if is_biased else interval(value, se),
+            "sequential": None if is_biased else [value - radius, value + radius],
+        }
+
+    def add_mean(name, terms, is_biased=False):
+        add(name, terms.mean(), terms - terms.mean(), False, is_biased)
+
+    def variants(given, default):
+        return ([("", default)] if default else []) + [("_" + text, float(text)) for text in given]
+
+    add_mean("ipw", w * r)
+    v = (w * r).sum() / w.sum()
+    add("snipw", v, w * (r - v) / w.mean(), True)
+    if uniform:
+        v = (pi * r).sum() / pi.sum()
+        add("replay", v, pi * (r - v) / pi.mean(), True)
+    else:
+        estimators["replay"] = dict.fromkeys(("value", "se", "ci", "sequential"))
+    for name, x in variants(clip, None):
+        add_mean("ipw_clip" + name, np.minimum(w, x) * r, True)
+    for name, x in variants(sg, 0.05):
+        add_mean("sgipw" + name, w / (1 - x + x * w) * r, True)
+    if q is not None:
+        rest = r - q
+        add_mean("dm", dm, True)
+        add_mean("dr", dm + w * rest)
+        g = (w * rest).sum() / w.sum()
+        add("sndr", dm.mean() + g, dm - dm.mean() + w * (rest - g) / w.mean(), True)
+        for name, x in variants(switch, 10):
+            add_mean("switch_dr" + name, dm + np.where(w > x, 0, w) * rest, True)
+        for name, x in variants(dros, 10):
+            add_mean("dros" + name, dm + x * w / (w * w + x) * rest, True)
+        for name, x in variants(sg, 0.05):
+            add_mean("sgdr" + name, dm + w / (1 - x + x * w) * rest, True)
+    best = "dr" if q is not None else "snipw"
+    difference = estimators[best]["value"] - r.mean()
+    se = error_of_mean(influences[best] - (r - r.mean()), clusters, best == "snipw")
+    return {
+        "n": n,
+        "ess": w.sum() ** 2 / (w * w).sum(),
+        "max_weight": w.max(),
+        "mean_weight": w.mean(),
+        "mean_weight_se": w.std(ddof=1) / np.sqrt(n),
+        "estimators": estimators,
+        "logged_value": r.mean(),
+        "difference": {"of": best, "value": difference, "se": se, "ci": interval(difference, se)},
+    }
+
+
+# ---- experiments ----
+
+
+def two_samples(a, c, tightest_at):
+    diff = a.mean() - c.mean()
+    se = np.sqrt(a.var(ddof=1) / len(a) + c.var(ddof=1) / len(c))
+    n = len(a) + len(c)
+    radius = sequence_radius(se * np.sqrt(n), n, tightest_at)
+    return {
+        "diff": diff,
+        "se": se,
+        "ci": interval(diff, se),
+        "z": diff / se,
+        "p": 2 * stats.norm.sf(abs(diff / se)),
+        "relative_lift": a.mean() / c.mean() - 1,
+        "sequential": {"lower": diff - radius, "upper": diff + radius},
+    }
+
+
+def experiment(y, arms, names, control, x=None, guard=None, margin=0, shares=None, tightest_at=10000, plan=None):
+    answer = {"n": len(y), "arms": {}}
+    c = arms == control
+    for name in names:
+        if name == control:
+            continue
+        a = arms == name
+        arm = {"n": int(a.sum()), "mean": y[a].mean(), "sd": y[a].std(ddof=1)}
+        arm.update(two_samples(y[a], y[c], tightest_at))
+        if x is not None:
+            both = a | c
+            theta = np.cov(y[both], x[both])[0, 1] / x[both].var(ddof=1)
+            adjusted = y - theta * (x - x[both].mean())
+            found = two_samples(adjusted[a], adjusted[c], tightest_at)
+            arm["cuped"] = {"theta": theta, **{k: found[k] for k in ("diff", "se", "ci", "p")}}
+        if guard is not None:
+            found = two_samples(guard[a], guard[c], tightest_at)
+            low, high = found["ci"] if margin > 0 else [-v for v in found["ci"][::-1]]
+            verdict = "held" if low > -abs(margin) else "broken" if high < -abs(margin) else "undecided"
+            arm["guardrails"] = {
+                "guard": {k: found[k] for k in ("diff", "se", "ci")} | {"margin": margin, "verdict": verdict}
+            }
+        if plan:
+            variance = (y[a].var(ddof=1) + y[c].var(ddof=1)) / 2
+            z = Z + stats.norm.ppf(0.8)
+            arm["planned_rows_per_arm"] = np.ceil(2 * variance * z * z / plan**2)
+        answer["arms"][str(name)] = arm
+    counts = np.array([np.sum(arms == name) for name in names])
+    expected = np.full(len(names), 1 / len(names)) if shares is None else np.array(shares) / np.sum(shares)
+    chi2, p = stats.chisquare(counts, expected * counts.sum())
+    answer["srm"] = {"counts": {str(k): int(v) for k, v in zip(names, counts)}, "chi2": chi2, "p": p}
+    return answer
+
+
+# ---- gain for a spend ----
+
+
+def frontier(effects, scores, costs, spends):
+    """effects, scores (row, arm)."""
+    steps = []
+    for row in range(len(effects)):
+        hull = [(0.0, 0.0, 0.0)]
+        for arm in np.argsort(costs, kind="stable"):
+            point = (costs[arm], effects[row, arm], scores[row, arm])
+            if point[1] <= hull[-1][1]:
+                continue
+            while len(hull) > 1:
+                before = (hull[-1][1] - hull[-2][1]) / (hull[-1][0] - hull[-2][0])
+                after = (point[1] - hull[-2][1]) / (point[0] - hull[-2][0])
+                if before > after:
+                    break
+                hull.pop()
+            hull.append(point)
+        for a, b in zip(hull, hull[1:]):
+            steps.append(((b[1] - a[1]) / (b[0] - a[0]), row, np.subtract(b, a)))
+    steps.sort(key=lambda step: (-step[0], step[1]))
+    n, most = len(effects), sum(step[2][0] for step in steps) / len(effects)
+
+    def at(spend):
+        left, gain, own = spend * n, 0.0, np.zeros(n)
+        for _, row, (cost, effect, score) in steps:
+            share = min(1, max(0, left) / cost)
+            left -= cost
+            gain += share * effect
+            own[row] += share * score
+        return {"spend": spend, "predicted_gain": gain / n, "gain": own.mean(), "se": own.std(ddof=1) / np.sqrt(n)}
+
+    last = at(most)
+    return {
+        "points": [at(s) for s in spends],
+        "max_spend": most,
+        "gain_at_max_spend": last["gain"],
+        "se_at_max_spend": last["se"],
+    }
+
+
+# ---- regressions ----
+
+
+def keep_independent(X):
+    """Columns that do not follow from those before them."""
+    kept = []
+    for c in range(X.shape[1]):
+        trial = X[:, kept + [c]]
+        if np.linalg.matrix_rank(trial / np.linalg.norm(trial, axis=0).clip(1e-300)) == len(kept) + 1:
+            kept.append(c)
+    return kept
+
+
+def covariance(X, u, kind, clusters=None):
+    n, k = X.shape
+    bread = np.linalg.inv(X.T @ X)
+    h = np.einsum("ij,jk,ik->i", X, bread, X)
+    if clusters is not None:
+        sums = np.array([X[clusters == c].T @ u[clusters == c] for c in np.unique(clusters)])
+        g = len(sums)
+        return bread @ (sums.T @ sums) @ bread * g / (g - 1) * (n - 1) / (n - k)
+    if kind == "classical":
+        return bread * (u @ u) / (n - k)
+    weight = {"hc0": 1, "hc1": n / (n - k), "hc2": 1 / (1 - h), "hc3": 1 / (1 - h) ** 2}[kind]
+    return bread @ (X.T @ (X * (weight * u * u)[:, None])) @ bread
+
+
+def least_squares(X, y):
+    return np.linalg.lstsq(X, y, rcond=None)[0]
+
+
+def logit(X, t):
+    scale = np.abs(X).max(axis=0)
+    X = X / scale
+    beta = np.zeros(X.shape[1])
+    for _ in range(100):
+        p = 1 / (1 + np.exp(-X @ beta))
+        step = np.linalg.solve(X.T @ (X * (p * (1 - p))[:, None]), X.T @ (t - p))
+        beta += step
+        if np.abs(step).max() < 1e-14 * (1 + np.abs(beta).max()):
+            break
+    return 1 / (1 + np.exp(-X @ beta))
+
+
+def effect(y, t, X, method, estimand="ate", kind="hc1", clusters=None):
+    n = len(y)
+    one = np.ones((n, 1))
+    X = X[:, [c - 1 for c in keep_independent(np.column_stack([one, X])) if c > 0]]
+    answer = {"n": n, "n_treated": int(t.sum()), "n_control": int(n - t.sum())}
+    if method in ("difference", "ols", "lin"):
+        design = np.column_stack([one, t])
+        if method == "ols":
+            design = np.column_stack([design, X])
+        if method == "lin":
+            centred = X - X.mean(axis=0)
+            design = np.column_stack([design, centred, t[:, None] * centred])
+        beta = least_squares(design, y)
+        value, se = beta[1], np.sqrt(covariance(design, y - design @ beta, kind, clusters)[1, 1])
+    else:
+        design = np.column_stack([one, X])
+        p = logit(design, t)
+        if method == "ipw":
+            w1, w0 = (t, (1 - t) * p / (1 - p)) if estimand == "att" else (t / p, (1 - t) / (1 - p))
+            m1, m0 = (w1 @ y) / w1.sum(), (w0 @ y) / w0.sum()
+            value = m1 - m0
+            psi = n * (w1 * (y - m1) / w1.sum() - w0 * (y - m0) / w0.sum())
+            scores = design * (t - p)[:, None]
+            scores = scores / np.linalg.norm(scores, axis=0)
+            psi = psi - scores @ least_squares(scores, psi)
+        else:
+            q1 = design @ least_squares(design[t == 1], y[t == 1])
+            q0 = design @ least_squares(design[t == 0], y[t == 0])
+            if estimand == "att":
+                terms = (t - (1 - t) * p / (1 - p)) * (y - q0) / t.mean()
+                value = terms.mean()
+                psi = terms - t / t.mean() * value
+            else:
+                terms = q1 - q0 + t * (y - q1) / p - (1 - t) * (y - q0) / (1 - p)
+                value = terms.mean()
+                psi = terms - value
+        se = error_of_mean(psi - psi.mean(), clusters)
+        w = np.where(t == 1, 1 / p, 1 / (1 - p))
+        answer["overlap"] = {
+            "p_min": p.min(),
+            "p_max": p.max(),
+            "ess_treated": w[t == 1].sum() ** 2 / (w[t == 1] ** 2).sum(),
+            "ess_control": w[t == 0].sum() ** 2 / (w[t == 0] ** 2).sum(),
+            "outside": int(np.sum((p < 0.1) | (p > 0.9))),
+        }
+    answer.update(estimate=value, se=se, ci=interval(value, se), p=2 * stats.norm.sf(abs(value / se)))
+    if set(np.unique(y)) <= {0.0, 1.0}:
+        control = y[t == 0].mean()
+        ratio = lambda v: (control + v) / control
+    else:
+        ratio = lambda v: np.exp(0.91 * v / y.std(ddof=1))
+    bound = lambda r: max(r, 1 / r) + np.sqrt(max(r, 1 / r) * (max(r, 1 / r) - 1)) if r > 0 else np.nan
+    near = value - np.sign(value) * Z * se
+    answer["e_value"] = {"estimate": bound(ratio(value)), "ci": 1.0 if near * value <= 0 else bound(ratio(near))}
+    return answer
+
+
+# ---- instruments ----
+
+
+def instruments(y, t, Zs, X, kind):
+    n, one = len(y), np.ones((len(y), 1))
+    exogenous = np.column_stack([one, X])
+    everything = np.column_stack([exogenous, Zs])
+    kept = keep_independent(everything)
+    used = sum(c >= exogenous.shape[1] for c in kept)
+    everything = everything[:, kept]
+    exogenous = exogenous[:, [c for c in kept if c < exogenous.shape[1]]]
+    project = lambda A, v: A @ least_squares(A, v)
+    fitted = project(everything, t)
+    projected, original = np.column_stack([exogenous, fitted]), np.column_stack([exogenous, t])
+    beta = np.linalg.solve(projected.T @ original, projected.T @ y)
+    u = y - original @ beta
+    se = np.sqrt(covariance(projected, u, kind)[-1, -1])
+    rest0, rest1 = t - project(exogenous, t), t - fitted
+    freedom = n - everything.shape[1]
+    f = (rest0 @ rest0 - rest1 @ rest1) / used / (rest1 @ rest1 / freedom)
+    explained = project(everything, u)
+    sargan = n * (explained @ explained) / (u @ u)
+    augmented = np.column_stack([original, rest1])
+    gamma = least_squares(augmented, y)
+    v = covariance(augmented, y - augmented @ gamma, "classical")
+    wu = gamma[-1] / np.sqrt(v[-1, -1])
+
+    def anderson_rubin(b):
+        e0, e1 = y - b * t, y - b * t
+        e0, e1 = e0 - project(exogenous, e0), e1 - project(everything, e1)
+        return stats.f.sf((e0 @ e0 - e1 @ e1) / used / (e1 @ e1 / freedom), used, freedom)
+
+    return {
+        "n": n,
+        "estimate": beta[-1],
+        "se": se,
+        "ci": interval(beta[-1], se),
+        "p": 2 * stats.norm.sf(abs(beta[-1] / se)),
+        "first_stage_f": f,
+        "weak": bool(f < 10),
+        "sargan": {"stat": sargan, "p": stats.chi2.sf(sargan, used - 1)} if used > 1 else None,
+        "wu_hausman": {"t": wu, "p": 2 * stats.t.sf(abs(wu), n - augmented.shape[1])},
+        "ols": least_squares(original, y)[-1],
+    }, anderson_rubin
+
+
+# ---- panels ----
+
+
+def simplex(A, b, ridge=0.0, intercept=False):
+    """argmin |A w - b|^2 + ridge |w|^2, w on the simplex: the best of all supports (few columns)."""
+    if intercept:
+        A, b = A - A.mean(axis=0), b - b.mean()
+    k, best = A.shape[1], (np.inf, None)
+    A, b = np.vstack([A, np.sqrt(ridge) * np.eye(k)]), np.r_[b, np.zeros(k)]
+    for size in range(1, k + 1):
+        for support in map(list, itertools.combinations(range(k), size)):
+            first, others = A[:, support[0]], A[:, support[1:]]
+            rest = least_squares(others - first[:, None], b - first)
+            solution = np.r_[1 - rest.sum(), rest]
+            if solution.min() < 0:
+                continue
+            w = np.zeros(k)
+            w[support] = solution
+            value = np.sum((A @ w - b) ** 2)
+            if value < best[0]:
+                best = (value, w)
+    return best[1]
+
+
+def panel(Y, treated, pre, method, left_out=()):
+    """Y (unit, period). Returns estimate, root mean squares before and after, weights."""
+    donors = [i for i in range(len(Y)) if i != treated and i not in left_out]
+    D, y = Y[donors], Y[treated]
+    post = Y.shape[1] - pre
+    unit, time = np.full(len(donors), 1 / len(donors)), np.full(pre, 1 / pre)
+    if method == "sc":
+        unit = simplex(D[:, :pre].T, y[:pre])
+    if method == "sdid":
+        sigma = np.diff(D[:, :pre], axis=1).std(ddof=1)
+        zeta2 = np.sqrt(post) * sigma**2
+        unit = simplex(D[:, :pre].T, y[:pre], zeta2 * pre, True)
+        time = simplex(D[:, :pre], D[:, pre:].mean(axis=1), (1e-6 * sigma) ** 2 * len(donors), True)
+    gap = y - unit @ D
+    if method != "sc":
+        gap = gap - time @ gap[:pre]
+    return {
+        "estimate": gap[pre:].mean(),
+        "pre_rmspe": np.sqrt(np.mean(gap[:pre] ** 2)),
+        "post_rmspe": np.sqrt(np.mean(gap[pre:] ** 2)),
+        "unit": dict(zip(donors, unit)),
+        "time": time,
+    }
+
+
+def placebo(Y, treated, pre, method):
+    own = panel(Y, treated, pre, method)
+    others = [panel(Y, i, pre, method, (treated,)) for i in range(len(Y)) if i != treated]
+    ratio = lambda e: e["post_rmspe"] / e["pre_rmspe"]
+    rank = 1 + sum(ratio(e) >= ratio(own) for e in others)
+    return rank, np.std([e["estimate"] for e in others], ddof=1)
+
+
+# ---- long-term effects ----
+
+
+def surrogate(H, y, E, t, matured=None):
+    design = np.column_stack([np.ones(len(H)), H])
+    beta = least_squares(design, y)
+    V = covariance(design, y - design @ beta, "hc0")
+    index = np.column_stack([np.ones(len(E)), E]) @ beta
+    a, c = index[t == 1], index[t == 0]
+    d = np.r_[0, E[t == 1].mean(axis=0) - E[t == 0].mean(axis=0)]
+    sampling = a.var(ddof=1) / len(a) + c.var(ddof=1) / len(c)
+    value, se = a.mean() - c.mean(), np.sqrt(sampling + d @ V @ d)
+    answer = {
+        "estimate": value,
+        "se": se,
+        "ci": interval(value, se),
+        "se_sampling": np.sqrt(sampling),
+        "first_stage": {"n": len(H), "r_squared": 1 - np.var(y - design @ beta) / np.var(y)},
+        "direct_effect": None,
+    }
+    if matured is not None:
+        known = ~np.isnan(matured)
+        X = np.column_stack([np.ones(known.sum()), E[known], t[known]])
+        gamma = least_squares(X, matured[known])
+        se = np.sqrt(covariance(X, matured[known] - X @ gamma, "hc1")[-1, -1])
+        answer["direct_effect"] = {
+            "estimate": gamma[-1], "se": se, "p": 2 * stats.norm.sf(abs(gamma[-1] / se)), "n": int(known.sum())
+        }
+    return answer
+
+
+def mixture_cure(elapsed, converted, delay):
+    """Share, its error and rate, through the curvature in other coordinates than the C code's."""
+
+    def loss(z):
+        p, rate = 1 / (1 + np.exp(-z[0])), np.exp(z[1])
+        yes = np.log(p * rate) - rate * delay[converted]
+        no = np.log(1 - p + p * np.exp(-rate * elapsed[~converted]))
+        return -(yes.sum() + no.sum())
+
+    start = np.array([0.0, -np.log(delay[converted].mean())])
+    z = optimize.minimize(loss, start, method="Nelder-Mead", options={"xatol": 1e-10, "fatol": 1e-13, "maxiter": 5000}).x
+    h, e = 1e-4, np.eye(2)
+    second = [[(loss(z + h * (a + b)) - loss(z + h * (a - b)) - loss(z - h * (a - b)) + loss(z - h * (a + b))) / (4 * h * h)
+               for b in e] for a in e]
+    p = 1 / (1 + np.exp(-z[0]))
+    return p, p * (1 - p) * np.sqrt(np.linalg.inv(second)[0, 0]), np.exp(z[1])
+
+
+def kaplan_meier(elapsed, converted, delay, horizon):
+    end, survival = np.where(converted, delay, elapsed), 1.0
+    for time in np.unique(end[converted & (end <= horizon)]):
+        survival *= 1 - np.sum(converted & (end == time)) / np.sum(end >= time)
+    return 1 - survival
+
+
+def windowed(elapsed, converted, delay, window):
+    seen = elapsed >= window
+    return np.mean(converted[seen] & (delay[seen] <= window)) if seen.any() else np.nan

@@ -1,0 +1,335 @@
+/* test_offpolicy.c - values of policies by hand, their errors by simulation, and logs that cannot tell. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/rng.h"
+#include "learn/offpolicy.h"
+#include "learn/sequence.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 2000, LOGS = 500 };
+
+/* A log with room for ROWS. */
+struct room {
+    double weights[ROWS], probabilities[ROWS], rewards[ROWS], q[ROWS], dm[ROWS];
+    int32_t clusters[ROWS];
+    struct offpolicy_log log;
+};
+
+static struct room room;
+
+static void expect(double found, double known, double tolerance)
+{
+    if (!(fabs(found - known) <= tolerance * (1 + fabs(known))))
+        fail_msg("%.17g is not %.17g", found, known);
+}
+
+static uint64_t seed_of_run(void)
+{
+    const char *replay = getenv("SEED");
+    uint64_t seed = replay ? strtoull(replay, NULL, 10) : 17;
+
+    printf("SEED=%llu\n", (unsigned long long)seed);
+    return seed;
+}
+
+static void set_log(int64_t row_count)
+{
+    room.log = (struct offpolicy_log){
+        .row_count = row_count,
+        .weights = room.weights,
+        .probabilities = room.probabilities,
+        .rewards = room.rewards,
+        .logged_model = room.q,
+        .policy_model = room.dm,
+    };
+}
+
+static struct offpolicy_estimate estimate(enum offpolicy_kind kind, double parameter)
+{
+    struct offpolicy_estimate one = {.kind = kind, .parameter = parameter};
+    struct err err;
+
+    assert_int_equal(offpolicy_estimate(&room.log, &one, 1, &err), STATUS_OK);
+    return one;
+}
+
+/* ---- by hand ---- */
+
+/* Weights 2, 0, 1 and rewards 3, 5, 1, of which the model knows 2, 4, 1 and, for the policy, 1, 2, 3. */
+static void set_three_rows(void)
+{
+    static const double w[] = {2, 0, 1}, r[] = {3, 5, 1}, q[] = {2, 4, 1},
+                        dm[] = {1, 2, 3}, pi[] = {1, 0, 0.5};
+
+    memcpy(room.weights, w, sizeof w);
+    memcpy(room.rewards, r, sizeof r);
+    memcpy(room.q, q, sizeof q);
+    memcpy(room.dm, dm, sizeof dm);
+    memcpy(room.probabilities, pi, sizeof pi);
+    set_log(3);
+    room.log.is_uniform = true;
+}
+
+static void three_rows_by_hand(void **)
+{
+    static const struct {
+        enum offpolicy_kind kind;
+        double parameter, value, se;
+    } rows[] = {
+        /* Terms 6, 0, 1: squares around 7/3 sum to 62/3. */
+        {OFFPOLICY_IPW, 0, 7.0 / 3, 1.855921454276674},
+        /* (6 + 1) / 3; sqrt(4 (2/3)^2 + (4/3)^2) / 3. */
+        {OFFPOLICY_SNIPW, 0, 7.0 / 3, 0.6285393610547089},
+        {OFFPOLICY_REPLAY, 0, 7.0 / 3, 0.6285393610547089},
+        {OFFPOLICY_IPW_CLIP, 1, 4.0 / 3, 0.8819171036881969},
+        /* w / (1/2 + w / 2): 4/3, 0, 1; terms 4, 0, 1. */
+        {OFFPOLICY_SGIPW, 0.5, 5.0 / 3, 1.2018504251546631},
+        {OFFPOLICY_DM, 0, 2, 0.5773502691896257},
+        /* 1 + 2, 2, 3 */
+        {OFFPOLICY_DR, 0, 8.0 / 3, 1.0 / 3},
+        /* g = 2/3; dm - 2 + (2 (1/3), 0, -2/3): -1/3, 0, 1/3 */
+        {OFFPOLICY_SNDR, 0, 8.0 / 3, 0.15713484026367722},
+        {OFFPOLICY_SWITCH_DR, 1.5, 2, 0.5773502691896257},
+        {OFFPOLICY_SWITCH_DR, 2, 8.0 / 3, 1.0 / 3},
+        /* 4 w / (w^2 + 4): 1 where w is 2. */
+        {OFFPOLICY_DROS, 4, 7.0 / 3, 1.0 / 3},
+        {OFFPOLICY_SGDR, 0.5, (1 + 4.0 / 3 + 2 + 3) / 3, 0.29397236789606556},
+    };
+
+    set_three_rows();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct offpolicy_estimate found = estimate(rows[i].kind, rows[i].parameter);
+
+        expect(found.value, rows[i].value, 1e-14);
+        expect(found.se, rows[i].se, 1e-14);
+        assert_int_equal(isnan(found.low), offpolicy_kind_is_biased(rows[i].kind));
+    }
+    room.log.is_uniform = false;
+    assert_true(isnan(estimate(OFFPOLICY_REPLAY, 0).value));
+}
+
+static void clusters_of_one_are_rows_and_one_cluster_is_too_few(void **)
+{
+    struct offpolicy_estimate one = {.kind = OFFPOLICY_IPW};
+    double se;
+    struct err err;
+
+    set_three_rows();
+    se = estimate(OFFPOLICY_DR, 0).se;
+    for (int i = 0; i < 3; i++)
+        room.clusters[i] = 2 - i;
+    room.log.clusters = room.clusters;
+    room.log.cluster_count = 3;
+    expect(estimate(OFFPOLICY_DR, 0).se, se, 1e-14);
+    /* The first two together: 6 - 14/3 and 1 - 7/3; sqrt(2 (2 (4/3)^2)) / 3. */
+    room.clusters[0] = room.clusters[1] = 0;
+    room.clusters[2] = 1;
+    room.log.cluster_count = 2;
+    expect(estimate(OFFPOLICY_IPW, 0).se, 8.0 / 9, 1e-14);
+    room.log.cluster_count = 1;
+    assert_int_equal(offpolicy_estimate(&room.log, &one, 1, &err), STATUS_INVALID);
+}
+
+/* ---- by simulation ---- */
+
+enum { ACTIONS = 4 };
+
+/* Contexts 0 and 1, rewards of 0 and 1; a model that is wrong everywhere. */
+static const double chances[2][ACTIONS] = {{0.1, 0.2, 0.4, 0.3}, {0.5, 0.3, 0.1, 0.2}};
+static const double models[2][ACTIONS] = {{0.3, 0.3, 0.3, 0.2}, {0.4, 0.4, 0.3, 0.3}};
+static const double logging[2][ACTIONS] = {{0.4, 0.3, 0.2, 0.1}, {0.1, 0.2, 0.4, 0.3}};
+static const double target[2][ACTIONS] = {{0.1, 0.2, 0.5, 0.2}, {0.6, 0.2, 0.1, 0.1}};
+
+static double true_value(void)
+{
+    double sum = 0;
+
+    for (int x = 0; x < 2; x++)
+        for (int a = 0; a < ACTIONS; a++)
+            sum += 0.5 * target[x][a] * chances[x][a];
+    return sum;
+}
+
+static void draw_log(struct rng *rng)
+{
+    for (int i = 0; i < ROWS; i++) {
+        int x = (int)rng_below(rng, 2), a = 0;
+        double u = rng_uniform(rng);
+
+        while (a < ACTIONS - 1 && u >= logging[x][a])
+            u -= logging[x][a++];
+        room.probabilities[i] = target[x][a];
+        room.weights[i] = target[x][a] / logging[x][a];
+        room.rewards[i] = rng_uniform(rng) < chances[x][a];
+        room.q[i] = models[x][a];
+        room.dm[i] = 0;
+        for (int b = 0; b < ACTIONS; b++)
+            room.dm[i] += target[x][b] * models[x][b];
+    }
+    set_log(ROWS);
+}
+
+static void intervals_hold_the_truth_as_often_as_they_say(void **)
+{
+    static const enum offpolicy_kind kinds[] = {OFFPOLICY_SNIPW, OFFPOLICY_DR,
+                                                OFFPOLICY_IPW, OFFPOLICY_SNDR};
+    int held[4] = {0}, sequence_held = 0, refused = 0;
+    double truth = true_value();
+    struct rng rng;
+
+    rng_seed(&rng, seed_of_run());
+    for (int log = 0; log < LOGS; log++) {
+        struct offpolicy_weights weights;
+        char reasons[OFFPOLICY_REASON_COUNT_MAX][OFFPOLICY_REASON_BYTES];
+
+        draw_log(&rng);
+        offpolicy_weigh(&room.log, &weights);
+        refused += offpolicy_refuse(&weights, ROWS, reasons) > 0;
+        for (int k = 0; k < 4; k++) {
+            struct offpolicy_estimate found = estimate(kinds[k], 0);
+
+            held[k] += found.low <= truth && truth <= found.high;
+            if (k == 1)
+                sequence_held +=
+                    found.sequence_low <= truth && truth <= found.sequence_high;
+        }
+    }
+    for (int k = 0; k < 4; k++) {
+        double share = (double)held[k] / LOGS;
+
+        printf("%-6s %.3f\n", offpolicy_kind_name(kinds[k]), share);
+        assert_true(share >= 0.93 && share <= 0.97);
+    }
+    assert_true(sequence_held >= 0.97 * LOGS); /* wider: it holds at every look */
+    assert_int_equal(refused, 0);
+}
+
+static void resamples_agree_with_the_error_and_with_themselves(void **)
+{
+    struct offpolicy_estimate found = {.kind = OFFPOLICY_DR}, again = found,
+                              other = found;
+    struct err err;
+    struct rng rng;
+
+    rng_seed(&rng, 3);
+    draw_log(&rng);
+    assert_int_equal(offpolicy_estimate(&room.log, &found, 1, &err), STATUS_OK);
+    again = other = found;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(offpolicy_bootstrap(&room.log,
+                                             i == 0   ? &found
+                                             : i == 1 ? &again
+                                                      : &other,
+                                             1, 2000, i < 2 ? 7 : 8,
+                                             (struct offpolicy_progress){0}, &err),
+                         STATUS_OK);
+    assert_true(found.bootstrap_low == again.bootstrap_low &&
+                found.bootstrap_high == again.bootstrap_high);
+    assert_true(found.bootstrap_low != other.bootstrap_low);
+    expect((found.bootstrap_high - found.bootstrap_low) / (found.high - found.low), 1,
+           0.05);
+    /* Clusters of one are drawn as rows are. */
+    for (int i = 0; i < ROWS; i++)
+        room.clusters[i] = i;
+    room.log.clusters = room.clusters;
+    room.log.cluster_count = ROWS;
+    assert_int_equal(offpolicy_bootstrap(&room.log, &again, 1, 2000, 7,
+                                         (struct offpolicy_progress){0}, &err),
+                     STATUS_OK);
+    assert_true(found.bootstrap_low == again.bootstrap_low);
+}
+
+/* ---- logs that cannot tell ---- */
+
+static int refuse(char reasons[OFFPOLICY_REASON_COUNT_MAX][OFFPOLICY_REASON_BYTES])
+{
+    struct offpolicy_weights weights;
+
+    offpolicy_weigh(&room.log, &weights);
+    return offpolicy_refuse(&weights, room.log.row_count, reasons);
+}
+
+static void logs_that_cannot_tell_are_refused_with_reasons(void **)
+{
+    char reasons[OFFPOLICY_REASON_COUNT_MAX][OFFPOLICY_REASON_BYTES];
+    struct rng rng;
+
+    rng_seed(&rng, 5);
+    draw_log(&rng);
+    assert_int_equal(refuse(reasons), 0);
+    for (int i = 0; i < ROWS; i++)
+        room.weights[i] = 1; /* on policy */
+    assert_int_equal(refuse(reasons), 0);
+    for (int i = 0; i < ROWS; i++)
+        room.weights[i] *= 1.2 + 0.1 * (i % 2); /* wrong propensities */
+    assert_int_equal(refuse(reasons), 1);
+    assert_non_null(strstr(reasons[0], "the mean weight is 1.25"));
+    for (int i = 0; i < ROWS; i++)
+        room.weights[i] = i < 3 ? 0.5 / 1e-6 : 0.4; /* a few lucky draws */
+    assert_true(refuse(reasons) >= 2);
+    assert_non_null(strstr(reasons[0], "effective rows of 2000"));
+    for (int i = 0; i < ROWS; i++)
+        room.weights[i] = 0; /* the policy does nothing that the log has seen */
+    assert_true(refuse(reasons) >= 2);
+}
+
+/* ---- sequences ---- */
+
+static void a_sequence_is_tightest_where_it_was_asked_to_be(void **)
+{
+    double rho = sequence_rho(1000, 0.05), at = sequence_radius(1, 1000, rho, 0.05);
+
+    for (double other = 10; other < 1e6; other *= 1.7)
+        if (fabs(log(other / 1000)) > 0.5)
+            assert_true(sequence_radius(1, 1000, sequence_rho(other, 0.05), 0.05) > at);
+    assert_true(at > 1.96 / sqrt(1000) && at < 2 * 1.96 / sqrt(1000));
+    expect(sequence_radius(3, 1000, rho, 0.05), 3 * at, 1e-14);
+}
+
+/* A walk of 3,000 steps that is looked at after each from the 100th on. */
+static void a_sequence_holds_at_every_look(void **)
+{
+    double rho = sequence_rho(500, 0.05);
+    int broken = 0, broken_plain = 0;
+    struct rng rng;
+
+    rng_seed(&rng, seed_of_run());
+    for (int walk = 0; walk < 400; walk++) {
+        bool left = false, left_plain = false;
+        double sum = 0;
+
+        for (int n = 1; n <= 3000; n++) {
+            sum += rng_normal(&rng);
+            left |= n >= 100 && fabs(sum / n) > sequence_radius(1, n, rho, 0.05);
+            left_plain |= n >= 100 && fabs(sum / n) > 1.96 / sqrt(n);
+        }
+        broken += left;
+        broken_plain += left_plain;
+    }
+    printf("left at some look: %d of 400, plain intervals %d\n", broken, broken_plain);
+    assert_true(broken <= 0.05 * 400);
+    assert_true(broken_plain > 0.2 * 400);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(three_rows_by_hand),
+        cmocka_unit_test(clusters_of_one_are_rows_and_one_cluster_is_too_few),
+        cmocka_unit_test(intervals_hold_the_truth_as_often_as_they_say),
+        cmocka_unit_test(resamples_agree_with_the_error_and_with_themselves),
+        cmocka_unit_test(logs_that_cannot_tell_are_refused_with_reasons),
+        cmocka_unit_test(a_sequence_is_tightest_where_it_was_asked_to_be),
+        cmocka_unit_test(a_sequence_holds_at_every_look),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,330 @@
+/* test_uplift.c - rankings by hand, ties, curves of spend by hand, orders, and delays. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/order.h"
+#include "base/rng.h"
+#include "learn/delayed.h"
+#include "learn/frontier.h"
+#include "learn/uplift.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void expect(double found, double known, double tolerance)
+{
+    if (!(fabs(found - known) <= tolerance * (1 + fabs(known))))
+        fail_msg("%.17g is not %.17g", found, known);
+}
+
+static struct uplift *open_rows(const double *scores, const double *outcomes,
+                                const bool *is_treated, int64_t count)
+{
+    struct uplift *uplift = NULL;
+    struct err err;
+
+    assert_int_equal(uplift_open(scores, outcomes, is_treated, count, &uplift, &err),
+                     STATUS_OK);
+    return uplift;
+}
+
+/* ---- rankings ---- */
+
+/* Ranked: treated 1, control 0, control 1, treated 0. */
+static void four_rows_by_hand(void **)
+{
+    static const double scores[] = {0.1, 0.9, 0.5, 0.3}, outcomes[] = {0, 1, 0, 1};
+    static const bool treated[] = {true, true, false, false};
+    static const double qini[] = {0, 1, 1, 0.5, 0}, uplifts[] = {0, 1, 2, 1.5, 0};
+    struct uplift *uplift = open_rows(scores, outcomes, treated, 4);
+    struct uplift_metrics metrics;
+    double found[2][5];
+    int64_t x[5];
+
+    assert_int_equal(uplift_point_count(uplift), 5);
+    uplift_curves(uplift, x, found[0], found[1]);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(x[i], i);
+        expect(found[0][i], qini[i], 1e-15);
+        expect(found[1][i], uplifts[i], 1e-15);
+    }
+    uplift_measure(uplift, &metrics);
+    /* Area 2.5 over a diagonal of 0; perfect: 1 (t), 0s, -1 (c): 0, 1, ., 1, 0 with area 3 or so. */
+    expect(metrics.effect, 0, 1e-15);
+    expect(metrics.qini, 2.5 / 3, 1e-15);
+    assert_true(isnan(metrics.auuc)); /* nothing to compare with: the gain ends at 0 */
+    expect(metrics.overall[4], 1, 1e-15);
+    expect(metrics.overall[9], 0, 1e-15);
+    expect(metrics.by_group[4], 1, 1e-15);
+    uplift_close(uplift);
+}
+
+static void two_rows_are_enough_and_equal_scores_are_not(void **)
+{
+    static const double scores[] = {1, 0}, same[] = {1, 1}, outcomes[] = {1, 0};
+    static const bool treated[] = {true, false}, all[] = {true, true};
+    struct uplift *uplift = open_rows(scores, outcomes, treated, 2), *none = NULL;
+    struct uplift_metrics metrics;
+    struct err err;
+
+    uplift_measure(uplift, &metrics);
+    expect(metrics.effect, 1, 1e-15);
+    uplift_close(uplift);
+    assert_int_equal(uplift_open(same, outcomes, treated, 2, &none, &err),
+                     STATUS_INVALID);
+    assert_int_equal(uplift_open(scores, outcomes, all, 2, &none, &err), STATUS_INVALID);
+    assert_string_equal(err.text, "no row is a control");
+    assert_null(none);
+}
+
+/* Within a group of equal scores the order of the rows moves no point of a curve. */
+static void equal_scores_are_one_point(void **)
+{
+    enum { ROWS = 60 };
+    double scores[ROWS], outcomes[ROWS], other_outcomes[ROWS];
+    bool treated[ROWS], other_treated[ROWS];
+    struct uplift_metrics metrics, other;
+    struct uplift *uplift, *turned;
+    struct rng rng;
+
+    rng_seed(&rng, 2);
+    for (int i = 0; i < ROWS; i++) {
+        scores[i] = i / 20;
+        outcomes[i] = (double)rng_below(&rng, 2);
+        treated[i] = rng_below(&rng, 2);
+    }
+    for (int i = 0; i < ROWS; i++) {
+        int from = i / 20 * 20 + 19 - i % 20;
+
+        other_outcomes[i] = outcomes[from];
+        other_treated[i] = treated[from];
+    }
+    uplift = open_rows(scores, outcomes, treated, ROWS);
+    turned = open_rows(scores, other_outcomes, other_treated, ROWS);
+    assert_int_equal(uplift_point_count(uplift), 4);
+    uplift_measure(uplift, &metrics);
+    uplift_measure(turned, &other);
+    expect(metrics.qini, other.qini, 1e-14);
+    expect(metrics.uplift_auc, other.uplift_auc, 1e-14);
+    expect(metrics.autoc, other.autoc, 1e-14);
+    uplift_close(uplift);
+    uplift_close(turned);
+}
+
+static void intervals_are_the_same_for_the_same_seed(void **)
+{
+    enum { ROWS = 400 };
+    double scores[ROWS], outcomes[ROWS];
+    bool treated[ROWS];
+    struct uplift_intervals first, again, other;
+    struct uplift_metrics metrics;
+    struct uplift *uplift;
+    struct rng rng;
+    struct err err;
+
+    rng_seed(&rng, 3);
+    for (int i = 0; i < ROWS; i++) {
+        scores[i] = rng_uniform(&rng);
+        treated[i] = i % 2;
+        outcomes[i] = rng_uniform(&rng) < 0.3 + 0.4 * scores[i] * treated[i];
+    }
+    uplift = open_rows(scores, outcomes, treated, ROWS);
+    uplift_measure(uplift, &metrics);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(uplift_bootstrap(uplift, 200, i < 2 ? 1 : 2,
+                                          (struct uplift_progress){0},
+                                          i == 0   ? &first
+                                          : i == 1 ? &again
+                                                   : &other,
+                                          &err),
+                         STATUS_OK);
+    assert_memory_equal(&first, &again, sizeof first);
+    assert_true(first.low.qini != other.low.qini);
+    assert_true(first.low.qini < metrics.qini && metrics.qini < first.high.qini);
+    assert_true(first.low.effect < metrics.effect && metrics.effect < first.high.effect);
+    uplift_close(uplift);
+}
+
+/* ---- orders ---- */
+
+static void an_order_falls_and_keeps_equal_keys_as_they_stand(void **)
+{
+    enum { COUNT = 5000 };
+    static double keys[COUNT];
+    static uint32_t order[COUNT];
+    static const double special[] = {0.0, -0.0, INFINITY, -INFINITY, 5e-324, -5e-324};
+    struct rng rng;
+    struct err err;
+
+    rng_seed(&rng, 4);
+    for (int again = 0; again < 20; again++) {
+        int count = again < 4 ? again : COUNT;
+
+        for (int i = 0; i < count; i++)
+            keys[i] = i % 5 == 0  ? special[rng_below(&rng, 6)]
+                      : again % 2 ? floor(rng_normal(&rng) * 3)
+                                  : ldexp(rng_normal(&rng), (int)rng_below(&rng, 600));
+        assert_int_equal(order_falling(keys, count, order, &err), STATUS_OK);
+        for (int i = 1; i < count; i++)
+            assert_true(
+                keys[order[i - 1]] > keys[order[i]] ||
+                (keys[order[i - 1]] == keys[order[i]] && order[i - 1] < order[i]));
+    }
+}
+
+/* ---- spends ---- */
+
+/* Costs 1 and 2. The first unit: 3, then 1 more; the second: 0, then 2 for 2, of which the first arm is
+ * no corner; the third: nothing. Scores are ten times the effects. */
+static void a_curve_of_spend_by_hand(void **)
+{
+    static const double effects[] = {3, 0.5, -1, 4, 2, -2};
+    static const double scores[] = {30, 5, -10, 40, 20, -20}, costs[] = {1, 2};
+    const struct frontier_data data = {3, 2, effects, scores, costs};
+    struct frontier *frontier = NULL;
+    struct frontier_point point;
+    struct err err;
+
+    assert_int_equal(frontier_open(&data, &frontier, &err), STATUS_OK);
+    expect(frontier_spend_max(frontier), 4.0 / 3, 1e-15);
+    point = frontier_at(frontier, 0);
+    assert_true(point.gain == 0 && point.predicted_gain == 0);
+    expect(frontier_at(frontier, 0.5 / 3).gain, 15.0 / 3, 1e-15);
+    expect(frontier_at(frontier, 1.0 / 3).gain, 30.0 / 3, 1e-15);
+    expect(frontier_at(frontier, 2.0 / 3).gain, 40.0 / 3, 1e-14);
+    point = frontier_at(frontier, 100);
+    expect(point.predicted_gain, 2, 1e-15);
+    expect(point.gain, 20, 1e-15);
+    /* 40, 20, 0 around 20: sd 20. */
+    expect(point.se, 20 / sqrt(3), 1e-14);
+    frontier_close(frontier);
+}
+
+static void nothing_to_buy_is_refused(void **)
+{
+    static const double effects[] = {-1, 0}, scores[] = {1, 1}, costs[] = {1};
+    const struct frontier_data data = {2, 1, effects, scores, costs};
+    struct frontier *frontier = NULL;
+    struct err err;
+
+    assert_int_equal(frontier_open(&data, &frontier, &err), STATUS_INVALID);
+    assert_null(frontier);
+}
+
+/* ---- delays ---- */
+
+enum { WATCHED = 20000 };
+
+static double elapsed[WATCHED], delays[WATCHED];
+static bool is_converted[WATCHED];
+
+static struct delayed_rows draw_rows(struct rng *rng, double share, double rate,
+                                     double most)
+{
+    for (int i = 0; i < WATCHED; i++) {
+        bool will = rng_uniform(rng) < share;
+
+        elapsed[i] = rng_uniform(rng) * most;
+        delays[i] = -log1p(-rng_uniform(rng)) / rate;
+        is_converted[i] = will && delays[i] <= elapsed[i];
+    }
+    return (struct delayed_rows){WATCHED, elapsed, delays, is_converted};
+}
+
+static void known_shares_and_rates_are_found(void **)
+{
+    static const double known[][3] = {
+        {0.1, 1, 5}, {0.5, 0.5, 10}, {0.9, 3, 2}, {0.03, 0.2, 30}};
+    struct delayed_rows rows;
+    struct delayed_fit fit;
+    double share;
+    struct rng rng;
+    struct err err;
+
+    rng_seed(&rng, 6);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        rows = draw_rows(&rng, known[i][0], known[i][1], known[i][2]);
+        assert_int_equal(delayed_fit(&rows, &fit, &err), STATUS_OK);
+        assert_false(fit.is_at_edge);
+        assert_true(fabs(fit.share - known[i][0]) < 4 * fit.share_se);
+        assert_true(fit.share_se < 0.02);
+        expect(fit.rate, known[i][1], 0.1);
+        assert_true(fit.naive < fit.share);
+        assert_int_equal(delayed_incidence(&rows, known[i][2] / 2, &share, &err),
+                         STATUS_OK);
+        expect(share, known[i][0] * (1 - exp(-known[i][1] * known[i][2] / 2)), 0.02);
+    }
+}
+
+/* The treated convert more often and later: the naive difference has the wrong sign. */
+static void a_naive_difference_may_have_the_wrong_sign(void **)
+{
+    struct delayed_fit control, treated;
+    struct delayed_rows rows;
+    struct rng rng;
+    struct err err;
+
+    rng_seed(&rng, 7);
+    rows = draw_rows(&rng, 0.30, 2, 5);
+    assert_int_equal(delayed_fit(&rows, &control, &err), STATUS_OK);
+    rows = draw_rows(&rng, 0.36, 0.4, 5);
+    assert_int_equal(delayed_fit(&rows, &treated, &err), STATUS_OK);
+    assert_true(treated.naive < control.naive);
+    assert_true(fabs(treated.share - control.share - 0.06) < 0.02);
+}
+
+static void a_log_that_is_too_young_says_so(void **)
+{
+    struct delayed_rows rows;
+    struct delayed_fit fit;
+    struct rng rng;
+    struct err err;
+
+    rng_seed(&rng, 8);
+    rows = draw_rows(&rng, 1, 1e-3, 1); /* as good as a straight line */
+    assert_int_equal(delayed_fit(&rows, &fit, &err), STATUS_OK);
+    assert_true(fit.is_at_edge || fit.share_se > 0.2);
+    memset(is_converted, 0, sizeof is_converted);
+    assert_int_equal(delayed_fit(&rows, &fit, &err), STATUS_INVALID);
+}
+
+static void shares_by_a_time_by_hand(void **)
+{
+    static const double at[] = {1, 2, 2, 3, 4}, watched[] = {5, 5, 2, 5, 4};
+    static const bool converted[] = {true, true, false, true, false};
+    const struct delayed_rows rows = {5, watched, at, converted};
+    double share;
+    int64_t count;
+    struct err err;
+
+    assert_int_equal(delayed_incidence(&rows, 2, &share, &err), STATUS_OK);
+    expect(share, 1 - 4.0 / 5 * 3 / 4, 1e-15);
+    assert_int_equal(delayed_incidence(&rows, 3, &share, &err), STATUS_OK);
+    expect(share, 1 - 4.0 / 5 * 3 / 4 * 1 / 2, 1e-15);
+    expect(delayed_windowed(&rows, 3, &count), 3.0 / 4, 1e-15);
+    assert_int_equal(count, 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(four_rows_by_hand),
+        cmocka_unit_test(two_rows_are_enough_and_equal_scores_are_not),
+        cmocka_unit_test(equal_scores_are_one_point),
+        cmocka_unit_test(intervals_are_the_same_for_the_same_seed),
+        cmocka_unit_test(an_order_falls_and_keeps_equal_keys_as_they_stand),
+        cmocka_unit_test(a_curve_of_spend_by_hand),
+        cmocka_unit_test(nothing_to_buy_is_refused),
+        cmocka_unit_test(known_shares_and_rates_are_found),
+        cmocka_unit_test(a_naive_difference_may_have_the_wrong_sign),
+        cmocka_unit_test(a_log_that_is_too_young_says_so),
+        cmocka_unit_test(shares_by_a_time_by_hand),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
