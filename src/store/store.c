@@ -164,16 +164,18 @@ static enum status connect(struct store *store, struct err *err)
     return rc ? rc : digest_provide(store, err);
 }
 
-/* A migration may change every row: what does not fit into the cache goes to the log meanwhile. */
+/* A migration may change every row: what does not fit into the cache goes to the log meanwhile, and
+ * what a statement would need to be undone to a file, not to memory. */
 static enum status migrate(struct store *store, bool *was_created, struct err *err)
 {
-    enum status rc =
-        sql_run(store, "PRAGMA cache_spill = ON", "configure the database", err);
+    enum status rc = sql_run(store, "PRAGMA cache_spill = ON; PRAGMA temp_store = FILE",
+                             "configure the database", err);
 
     if (!rc)
         rc = schema_migrate(store, was_created, err);
     return rc ? rc
-              : sql_run(store, "PRAGMA cache_spill = OFF", "configure the database", err);
+              : sql_run(store, "PRAGMA cache_spill = OFF; PRAGMA temp_store = MEMORY",
+                        "configure the database", err);
 }
 
 static enum status configure_writer(struct store *store, bool *was_created,
