@@ -15,7 +15,7 @@ TSAN_TESTS ?= id log queue zone inflight engine store commit world service lifec
 	$(filter-out %_parity,$(patsubst tests/integration/test_%.c,%,$(wildcard tests/integration/*.c)))
 
 # Tests of how good numbers are, over code whose memory others test: not under the sanitizers.
-NUMBER_TESTS := day hillstrom scarce_budget allocate_glpk worst_models propensities
+NUMBER_TESTS := day hillstrom train_worth scarce_budget allocate_glpk worst_models propensities
 
 BUILD := build/$(VARIANT)
 CC_release := gcc
@@ -80,6 +80,8 @@ fuzz_runs = $(foreach program,$(FUZZ),'$(program) -max_total_time=$(FUZZ_SECONDS
 	-rss_limit_mb=2048 -artifact_prefix=build/fuzz/ \
 	build/fuzz/corpus/$(notdir $(program)) $(call corpus_of,$(program))')
 asan_runs = $(filter-out %_parity $(addprefix %/test_,$(NUMBER_TESTS)),$(UNIT) $(INTEGRATION))
+# Not those of how long something takes, nor those that kill what would have counted.
+coverage_runs = $(filter-out $(addprefix %/test_,pacing_live kills power_cut slow),$(asan_runs) $(TORTURE))
 tsan_runs = $(foreach name,$(TSAN_TESTS),$(filter %/test_$(name),$(UNIT) $(INTEGRATION) $(TORTURE)))
 RUN_TESTS := scripts/run-tests -j $(TEST_JOBS) -t
 
@@ -108,9 +110,9 @@ run-tests: $(UNIT) $(REPLAY) $(INTEGRATION) $(TORTURE)
 
 #: make torture     kills, power cuts, faults at every point, hostile requests: the long form of
 #:                  tests/torture, an hour or more, and a report of how much was tried
-torture: $(TORTURE)
+torture: $(TORTURE) $(BUILD)/tests/unit/test_store_faults
 	@mkdir -p build/torture && rm -f build/torture/report.tsv
-	@TORTURE=1 TORTURE_REPORT=build/torture/report.tsv scripts/run-tests -j 1 -t 7200 $(TORTURE)
+	@TORTURE=1 TORTURE_REPORT=build/torture/report.tsv scripts/run-tests -j 1 -t 7200 $^
 	@sort build/torture/report.tsv | awk -F '\t' '{ printf "%-28s %-48s %12d\n", $$1, $$2, $$3 }'
 
 #: make mutants     bugs planted one by one (tests/mutants), each to be caught by the test it names
@@ -137,9 +139,9 @@ run-tsan: $(tsan_runs)
 #:                  when it is less than 90 % (scripts/coverage says of what)
 coverage:
 	@$(MAKE) --no-print-directory VARIANT=coverage run-coverage
-run-coverage: $(asan_runs) $(REPLAY) $(TORTURE) | bootstrap-lint
+run-coverage: $(coverage_runs) $(REPLAY) | bootstrap-lint
 	@find $(BUILD) -name '*.gcda' -delete
-	@$(RUN_TESTS) 900 $(asan_runs) $(replay_runs) $(TORTURE)
+	@$(RUN_TESTS) 900 $(coverage_runs) $(replay_runs)
 	@scripts/coverage $(BUILD)
 
 #: make fuzz        libFuzzer on every parser and on the ledger, FUZZ_SECONDS (30) each
@@ -260,7 +262,7 @@ $(UNIT) $(INTEGRATION) $(TORTURE): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
 
 # Memory that fails when a test says so.
-$(BUILD)/tests/unit/test_memory_faults: LDFLAGS_ALL += $(foreach name,malloc calloc realloc \
+$(BUILD)/tests/unit/test_memory_faults $(BUILD)/tests/unit/test_service_faults: LDFLAGS_ALL += $(foreach name,malloc calloc realloc \
 	reallocarray aligned_alloc strdup,-Wl$(comma)--wrap=$(name))
 
 # It stands for the API of the library.

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -17,6 +18,9 @@ enum status file_read(const char *path, size_t bytes_max, char **content, size_t
 /* Write beside, sync, rename. mode as in open(2). */
 enum status file_write(const char *path, const void *content, size_t bytes, unsigned mode,
                        struct err *err);
+
+/* The folder that lists a path. */
+void file_parent(const char *path, char parent[static PATH_MAX]);
 
 /* Give a file another name, unless something has it already: CONFLICT. At no moment has a half file
  * the name. Where the system cannot rename so (NFS, 9p), for a moment it has both. */

@@ -22,7 +22,7 @@ void output_string(struct output *output, const char *string);
 void output_format(struct output *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Write what is left, sync and rename; frees output either way. */
+/* Write what is left, sync, rename and sync the name; frees output either way. */
 enum status output_finish(struct output *output, struct err *err);
 
 /* Leave everything as it was, and free output; NULL is fine. */

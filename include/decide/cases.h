@@ -23,9 +23,17 @@ enum status release_prepare(struct action *action, struct err *err);
 /* {"amount", "reason_code", "note"}: a person decides otherwise. */
 enum status override_prepare(struct action *action, struct err *err);
 
-/* End holds whose time is over; at most limit at a time. For the keeper: an action without body. */
-enum status expire_prepare(struct action *action, int limit, struct err *err);
-int expire_count(const struct action *action); /* how many it ended */
+/* End holds whose time is over, from a place on ({0}: the first); at most limit at a time. For the
+ * keeper: an action without body. A hold whose row is damaged stays, and stops no other. */
+struct expiry {
+    int ended_count, damaged_count;
+    char damaged_id[ID_BYTES]; /* the first of them */
+    bool has_more;             /* beyond next */
+    struct hold_place next;
+};
+enum status expire_prepare(struct action *action, struct hold_place after, int limit,
+                           struct err *err);
+const struct expiry *expire_result(const struct action *action); /* once it has run */
 
 /* --- reading; texts belong to the arena ----------------------------------------------------- */
 

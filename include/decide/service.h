@@ -64,10 +64,14 @@ struct chore {
 };
 enum status service_chore(struct service *service, struct chore *chore, struct err *err);
 
+/* Soon it ends: reads that may take long come to an end. NULL is fine. Any thread. */
+void service_wind_up(struct service *service);
+bool service_is_winding_up(const struct service *service);
+
 bool service_has_keepers(const struct service *service);
 
 /* What the last look at everything stored found, beside the service: "running" until there is one,
- * "passed", "failed"; NULL without keepers. */
+ * "passed", "failed", "not_done"; NULL without keepers. */
 const char *service_check(const struct service *service);
 
 /* NULL when all is well, else what is not, for /readyz. */

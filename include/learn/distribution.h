@@ -22,7 +22,7 @@ double chi_square_tail(double x, double freedom);
 /* P(|T| >= |t|) of Student's t. */
 double student_two_sided(double t, double freedom);
 
-/* P(X >= x) of an F distribution; 1 for x <= 0. */
-double f_tail(double x, double freedom, double freedom_below);
+/* P(X >= x) of an F distribution with these degrees of freedom above and below; 1 for x <= 0. */
+double f_tail(double x, double above, double below);
 
 #endif

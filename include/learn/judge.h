@@ -45,4 +45,14 @@ enum status judge_calibrate(const struct learner_data *data, const double *score
                             struct judge_bin bins[JUDGE_BIN_COUNT], double *slope,
                             double *slope_se, struct err *err);
 
+/* What it gains, per row of all, to treat only the rows with the largest effects of an arm: at i
+ * hundredths of the rows, i from 0 to 100, with the error of each point. */
+enum { JUDGE_POINT_COUNT = 101 };
+struct judge_curve {
+    double gains[JUDGE_POINT_COUNT], errors[JUDGE_POINT_COUNT];
+};
+enum status judge_rank(const struct learner_data *data, const double *scores,
+                       const double *effects, int arm, struct judge_curve *curve,
+                       struct err *err);
+
 #endif

@@ -37,7 +37,7 @@ enum status panel_estimate(const struct panel *panel, enum panel_method method,
                            int treated, int left_out, struct panel_effect *effect,
                            double *unit_weights, double *time_weights, struct err *err);
 
-/* Each other unit as if it were the treated one, which is never a donor. */
+/* own: the treated unit. Each other unit as if it were that one, which is never a donor. */
 struct panel_placebo {
     int count; /* of others */
     int rank; /* of the treated unit's post over pre RMSPE among all: 1 is most extreme */
@@ -46,8 +46,8 @@ struct panel_placebo {
 };
 
 /* effects, ratios (unit): of each; may be NULL. */
-enum status panel_placebo(const struct panel *panel, enum panel_method method,
-                          int treated, struct panel_placebo *placebo, double *effects,
-                          double *ratios, struct err *err);
+enum status panel_placebo(const struct panel *panel, enum panel_method method, int own,
+                          struct panel_placebo *placebo, double *effects, double *ratios,
+                          struct err *err);
 
 #endif

@@ -108,10 +108,19 @@ enum status decision_has_duplicate(struct store *store, struct text order_id,
                                    struct text issue, int64_t since_us, bool *has,
                                    struct err *err);
 
-/* Ids of holds that ended before now, oldest first, at most limit. */
-enum status decision_expired(struct store *store, int64_t now_us, int limit,
-                             struct arena *arena, char (**ids)[ID_BYTES], int *count,
-                             struct err *err);
+/* Holds go by the end of their time, then by row; {0}: before all. */
+struct hold_place {
+    int64_t expires_at_us, number;
+};
+struct ended_hold {
+    char id[ID_BYTES];
+    struct hold_place place;
+};
+
+/* Holds that ended before now and come after a place, oldest first, at most limit. */
+enum status decision_expired(struct store *store, int64_t now_us, struct hold_place after,
+                             int limit, struct arena *arena, struct ended_hold **holds,
+                             int *count, struct err *err);
 
 /* Whether another decision overrides this one. */
 enum status decision_has_child(struct store *store, const char *id, bool *has,

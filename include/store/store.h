@@ -96,8 +96,10 @@ enum status store_check(struct store *store, struct store_report *report,
 enum status store_check_rows(struct store *store, bool (*goes_on)(void *context),
                              void *context, struct store_report *report, struct err *err);
 
-/* Both hash chains from their first row to their last, and the balances, which are sums of it. */
-enum status store_check_chains(struct store *store, struct store_report *report,
+/* Both hash chains from their first row to their last, and the balances, which are sums of it; as long
+ * as goes_on says. */
+enum status store_check_chains(struct store *store, bool (*goes_on)(void *context),
+                               void *context, struct store_report *report,
                                struct err *err);
 
 /* What a start can afford, however much is stored: the schema, the newest entries, events, answers

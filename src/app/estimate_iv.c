@@ -43,9 +43,9 @@ static enum status read_options(struct estimation *e, struct err *err)
 static enum status read_columns(struct estimation *e, struct err *err)
 {
     int count = FIXED_COLUMN_COUNT;
-    struct column_wish *wishes =
-        calloc((size_t)(count + e->instrument_list.count + e->covariate_list.count),
-               sizeof *wishes);
+    struct column_wish *wishes = calloc((size_t)count + (size_t)e->instrument_list.count +
+                                            (size_t)e->covariate_list.count,
+                                        sizeof *wishes);
     enum status rc;
 
     if (!wishes)

@@ -1,7 +1,6 @@
 /* main.c - the program: one table of commands. */
 #include "app/commands.h"
 #include "json/tree.h"
-#include "json/tree.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -399,6 +399,7 @@ static int serve(struct run *run)
     if (run->server)
         control_remove(run->settings.data);
     explicit_bzero(&run->control, sizeof run->control);
+    service_wind_up(run->service);
     server_stop(run->server, (int)run->settings.drain_ms);
     service_close(run->service);
     if (run->server)

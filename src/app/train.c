@@ -8,6 +8,23 @@
 
 enum { TREE_COUNT_MAX = 5000, DEPTH_MAX = 12 };
 
+enum { WEIGHT_ERRORS_MAX = 5 };
+
+static void warn_of_propensities(const struct train_table *table,
+                                 const struct train_result *result)
+{
+    for (int arm = 0; arm < table->arm_count && table->has_propensities; arm++) {
+        const struct judge_mean *mean = &result->arm_weights[arm];
+
+        if (fabs(mean->value - 1) > WEIGHT_ERRORS_MAX * mean->se)
+            print_line(
+                stderr,
+                "redress: the propensities cannot be right: the rows of '%s' stand "
+                "for %.3g times all rows; they are to be those of what was done",
+                table->arm_names[arm], mean->value);
+    }
+}
+
 /* What is worth knowing before one trusts the result. */
 static void warn(const struct train_options *options, const struct train_table *table,
                  const struct train_result *result)
@@ -17,6 +34,7 @@ static void warn(const struct train_options *options, const struct train_table *
                    "redress: '%s' has no amounts: the arms are given the doses 1 to %d "
                    "(see --doses)",
                    options->treatment, table->arm_count - 1);
+    warn_of_propensities(table, result);
     for (int i = 0; i < result->learner->part_count; i++)
         if (predictor_is_blind(result->learner->parts[i].predictor)) {
             print_line(stderr,
@@ -36,6 +54,8 @@ static enum status run(const struct train_options *options, struct train_table *
         rc = train_table_read(options, table, err);
     if (!rc)
         rc = train_fit(options, table, result, err);
+    if (!rc)
+        rc = train_judge(options, table, result, err);
     if (!rc)
         rc = train_write(options, table, result, err);
     if (rc)
@@ -99,6 +119,8 @@ int command_train(int argc, char **argv)
         {"name", OPTION_TEXT, &o.name, "NAME", "Of the bundle (default: the folder's).",
          0, 0},
         {"output", OPTION_TEXT, &o.output, "DIR", "The folder of the bundle.", 0, 0},
+        {"plot", OPTION_FLAG, &o.wants_plots, NULL,
+         "Insist on pictures, which are drawn anyway when gnuplot is there.", 0, 0},
         {"json", OPTION_FLAG, &o.is_json, NULL, "Print the report as JSON.", 0, 0},
         {0},
     };
@@ -123,6 +145,8 @@ int command_train(int argc, char **argv)
                                    "--output are needed");
     if (o.is_randomised && o.propensity)
         return usage_wrong(&usage, "--randomised and --propensity contradict each other");
+    if (o.is_quick && o.wants_plots)
+        return usage_wrong(&usage, "--plot needs rows held out: not with --quick");
     rc = run(&o, &table, &result, &err);
     train_result_free(&result);
     train_table_free(&table);

@@ -4,6 +4,7 @@
 
 #include "app/analysis.h"
 #include "learn/judge.h"
+#include "learn/uplift.h"
 #include "model/bundle.h"
 
 struct train_options {
@@ -49,6 +50,21 @@ enum status train_table_read(const struct train_options *options,
                              struct train_table *table, struct err *err);
 void train_table_free(struct train_table *table);
 
+/* What the effects of an arm are worth on rows held out. */
+struct train_judgement {
+    struct judge_curve curve;
+    struct judge_bin bins[JUDGE_BIN_COUNT];
+    double slope, slope_se;
+    double spread[2]; /* effects at the 10th and the 90th hundredth */
+
+    /* Of a randomised experiment, on the rows of arm and control as they are. */
+    bool has_qini;
+    double qini[UPLIFT_BAND_POINT_COUNT]; /* the curve at k = rows i / 100 */
+    int64_t qini_rows;
+    struct uplift_metrics metrics;
+    struct uplift_intervals intervals;
+};
+
 /* What was learned, and what it is worth on rows held out. */
 struct train_result {
     struct learner_data data;
@@ -60,12 +76,15 @@ struct train_result {
     double arm_costs[LEARNER_ARM_COUNT_MAX];        /* (arm - 1): means */
     double *propensities, *scores;                  /* (row, arm) */
     int64_t clipped_count;
+    struct judge_mean arm_weights[LEARNER_ARM_COUNT_MAX]; /* (arm): 1 if p is right */
     double scale;
     bool is_held_out, is_logistic;
     bool wanted[LEARNER_KIND_COUNT];
     double *effects[LEARNER_KIND_COUNT]; /* held out, (row, arm - 1) */
     struct judge_mean policies[LEARNER_KIND_COUNT];
     struct judge_mean averages[LEARNER_ARM_COUNT_MAX]; /* (arm) */
+    struct train_judgement *judgements;                /* (arm), NULL: none held out */
+    double *importance; /* (feature, and the dose): shares of what they explain */
 };
 
 /* What the options say, before anything is read: settings, scale and which learners are wanted. */
@@ -76,6 +95,11 @@ enum status train_settle(const struct train_options *options, struct train_resul
 enum status train_fit(const struct train_options *options, struct train_table *table,
                       struct train_result *result, struct err *err);
 void train_result_free(struct train_result *result);
+
+/* Judge the learner that was chosen, by what it said of rows held out. */
+enum status train_judge(const struct train_options *options,
+                        const struct train_table *table, struct train_result *result,
+                        struct err *err);
 
 /* Write the folder: all of it or nothing. */
 enum status train_write(const struct train_options *options,

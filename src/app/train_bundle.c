@@ -432,6 +432,17 @@ static enum status write_file(const char *folder, const char *name, struct text 
     return file_write(path, content.at, content.bytes, 0666, err);
 }
 
+/* Pictures are welcome, but only asked for with --plot. */
+static enum status draw(const struct output_bundle *out, const char *folder,
+                        struct err *err)
+{
+    struct err unheard = {0};
+    enum status rc = train_draw(out->table, out->result, folder,
+                                out->options->wants_plots ? err : &unheard);
+
+    return out->options->wants_plots ? rc : STATUS_OK;
+}
+
 static enum status write_files(const struct output_bundle *out, const char *folder,
                                struct err *err)
 {
@@ -447,6 +458,8 @@ static enum status write_files(const struct output_bundle *out, const char *fold
     snprintf(path, sizeof path, "%s/report.json", folder);
     if (!rc)
         rc = train_report(out->options, out->table, out->result, path, err);
+    if (!rc && out->result->judgements)
+        rc = draw(out, folder, err);
     free(text);
     return rc;
 }

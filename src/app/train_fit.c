@@ -249,6 +249,24 @@ static enum status settle_propensities(const struct train_options *options,
     return rc ? err_wrap(err, "propensities") : rc;
 }
 
+/* Rows of an arm by the inverse of their propensities stand for all rows. */
+static enum status weigh_arms(const struct train_table *table,
+                              struct train_result *result, struct err *err)
+{
+    double *inverse = malloc((size_t)table->row_count * sizeof *inverse + 1);
+    enum status rc = inverse ? STATUS_OK : refuse_memory(err);
+
+    for (int arm = 0; arm < table->arm_count && !rc; arm++) {
+        for (int64_t row = 0; row < table->row_count; row++)
+            inverse[row] = table->arms[row] == arm
+                               ? 1 / result->propensities[row * table->arm_count + arm]
+                               : 0;
+        rc = judge_gains(&result->data, inverse, NULL, &result->arm_weights[arm], err);
+    }
+    free(inverse);
+    return rc;
+}
+
 /* ---- costs ---- */
 
 struct cost_choice {
@@ -419,6 +437,8 @@ static enum status fit_all(const struct train_options *options, struct train_tab
     if (!rc)
         rc = settle_propensities(options, table, result, err);
     if (!rc)
+        rc = weigh_arms(table, result, err);
+    if (!rc)
         rc = learner_cross_fit(&result->data, &result->settings, all, outcomes, err);
     if (!rc) {
         memcpy(result->scores, outcomes,
@@ -470,5 +490,7 @@ void train_result_free(struct train_result *result)
         free(result->effects[kind]);
     free(result->propensities);
     free(result->scores);
+    free(result->judgements);
+    free(result->importance);
     *result = (struct train_result){0};
 }

@@ -38,47 +38,74 @@ static void put_rows(struct report *report, const struct train_table *table,
 }
 
 static void put_calibration(struct report *report,
-                            const struct judge_bin bins[JUDGE_BIN_COUNT], double slope,
-                            double slope_se, double scale)
+                            const struct train_judgement *judgement, double scale)
 {
     report_object(report, "calibration");
-    report_number(report, "slope", slope);
-    report_number(report, "slope_se", slope_se);
+    report_number(report, "slope", judgement->slope);
+    report_number(report, "slope_se", judgement->slope_se);
     report_array(report, "deciles");
     for (int i = 0; i < JUDGE_BIN_COUNT; i++) {
+        const struct judge_bin *bin = &judgement->bins[i];
+
         report_object(report, NULL);
-        report_count(report, "rows", bins[i].row_count);
-        report_number(report, "predicted", scale * bins[i].predicted);
-        report_number(report, "found", scale * bins[i].found);
-        report_number(report, "se", scale * bins[i].se);
+        report_count(report, "rows", bin->row_count);
+        report_number(report, "predicted", scale * bin->predicted);
+        report_number(report, "found", scale * bin->found);
+        report_number(report, "se", scale * bin->se);
         report_object_end(report);
     }
     report_array_end(report);
     report_object_end(report);
 }
 
-static enum status put_arm(struct report *report, const struct train_table *table,
-                           const struct train_result *result, int arm, struct err *err)
+static void put_curve(struct report *report, const struct judge_curve *curve,
+                      double scale)
 {
-    struct judge_bin bins[JUDGE_BIN_COUNT];
-    double slope, slope_se;
-    enum status rc = STATUS_OK;
+    report_array(report, "gain_by_share");
+    for (int i = 0; i < JUDGE_POINT_COUNT; i += 10) {
+        report_object(report, NULL);
+        report_number(report, "share", (double)i / (JUDGE_POINT_COUNT - 1));
+        report_number(report, "gain", scale * curve->gains[i]);
+        report_number(report, "se", scale * curve->errors[i]);
+        report_object_end(report);
+    }
+    report_array_end(report);
+}
+
+/* Outcomes other than 0 and 1 have no qini, but a rate_qini. */
+static void put_qini(struct report *report, const struct train_judgement *judgement)
+{
+    const struct uplift_intervals *ends = &judgement->intervals;
+
+    report_object(report, "experiment");
+    report_number(report, "qini", judgement->metrics.qini);
+    report_pair(report, "qini_ci", ends->low.qini, ends->high.qini);
+    report_number(report, "rate_qini", judgement->metrics.rate_qini);
+    report_pair(report, "rate_qini_ci", ends->low.rate_qini, ends->high.rate_qini);
+    report_object_end(report);
+}
+
+static void put_arm(struct report *report, const struct train_table *table,
+                    const struct train_result *result, int arm)
+{
+    const struct train_judgement *judgement =
+        result->judgements ? &result->judgements[arm] : NULL;
 
     report_object(report, NULL);
     report_string(report, "arm", table->arm_names[arm]);
     report_number(report, "dose", table->doses[arm]);
     report_count(report, "rows", table->arm_rows[arm]);
+    put_mean(report, "inverse_propensity", result->arm_weights[arm], 1);
     put_mean(report, "average_effect", result->averages[arm], result->scale);
     if (table->costs)
         report_number(report, "average_cost", result->arm_costs[arm - 1]);
-    if (result->is_held_out) {
-        rc = judge_calibrate(&result->data, result->scores, result->effects[result->kind],
-                             arm, bins, &slope, &slope_se, err);
-        if (!rc)
-            put_calibration(report, bins, slope, slope_se, result->scale);
+    if (judgement) {
+        put_calibration(report, judgement, result->scale);
+        put_curve(report, &judgement->curve, result->scale);
+        if (judgement->has_qini)
+            put_qini(report, judgement);
     }
     report_object_end(report);
-    return rc;
 }
 
 static void put_policies(struct report *report, const struct train_result *result)
@@ -91,45 +118,22 @@ static void put_policies(struct report *report, const struct train_result *resul
     report_object_end(report);
 }
 
-/* Gains of the models of effects, as shares. */
-static enum status put_importance(struct report *report, const struct train_table *table,
-                                  const struct train_result *result, struct err *err)
+static void put_importance(struct report *report, const struct train_table *table,
+                           const struct train_result *result)
 {
-    size_t width = (size_t)table->feature_count + 1;
-    double *gains = calloc(width, sizeof *gains), *own = calloc(width, sizeof *own);
-    double sum = 0;
-    enum status rc = gains && own
-                         ? STATUS_OK
-                         : err_set(err, STATUS_EXHAUSTED, "out of memory for a report");
+    bool takes_dose = result->learner->parts[0].role == LEARNER_OUTCOME;
 
-    for (int i = 0; i < result->learner->part_count && !rc; i++) {
-        rc = predictor_gains(result->learner->parts[i].predictor, own, err);
-        for (size_t f = 0; f < width && !rc; f++) {
-            gains[f] += own[f];
-            sum += own[f];
-        }
-        if (own)
-            memset(own, 0, width * sizeof *own);
-    }
     report_object(report, "importance");
-    for (size_t f = 0; f < width && !rc; f++) {
-        if (f + 1 == width && gains[f] == 0)
-            continue;
+    for (int f = 0; f < table->feature_count + takes_dose; f++) {
         report_key(report, text_of(table->names[f]));
-        report_number(report, NULL, sum > 0 ? gains[f] / sum : 0);
+        report_number(report, NULL, result->importance[f]);
     }
     report_object_end(report);
-    free(gains);
-    free(own);
-    return rc;
 }
 
-static enum status put_report(struct report *report, const struct train_options *options,
-                              const struct train_table *table,
-                              const struct train_result *result, struct err *err)
+static void put_report(struct report *report, const struct train_options *options,
+                       const struct train_table *table, const struct train_result *result)
 {
-    enum status rc = STATUS_OK;
-
     report_object(report, NULL);
     report_string(report, "learner", learner_kind_name(result->kind));
     report_string(report, "why", result->why);
@@ -142,13 +146,11 @@ static enum status put_report(struct report *report, const struct train_options 
     report_number(report, "scale", result->scale);
     put_policies(report, result);
     report_array(report, "arms");
-    for (int arm = 1; arm < table->arm_count && !rc; arm++)
-        rc = put_arm(report, table, result, arm, err);
+    for (int arm = 1; arm < table->arm_count; arm++)
+        put_arm(report, table, result, arm);
     report_array_end(report);
-    if (!rc)
-        rc = put_importance(report, table, result, err);
+    put_importance(report, table, result);
     report_object_end(report);
-    return rc;
 }
 
 enum status train_report(const struct train_options *options,
@@ -161,11 +163,8 @@ enum status train_report(const struct train_options *options,
 
     if (rc)
         return rc;
-    rc = put_report(report, options, table, result, err);
-    if (!rc)
-        return report_finish(report, err);
-    report_abandon(report);
-    return rc;
+    put_report(report, options, table, result);
+    return report_finish(report, err);
 }
 
 /* ---- for people ---- */
@@ -184,6 +183,24 @@ static void print_counts(const struct train_table *table,
         print_line(stdout,
                    "%lld rows had a propensity below %g: there the arms hardly overlap",
                    (long long)result->clipped_count, LEARNER_PROPENSITY_MIN);
+}
+
+/* Whether the effects rank rows better than chance, where the log can tell. */
+static void print_ranking(const struct train_table *table,
+                          const struct train_result *result)
+{
+    for (int arm = 1; arm < table->arm_count && result->judgements; arm++) {
+        const struct train_judgement *judgement = &result->judgements[arm];
+        double slope = judgement->slope, reach = NORMAL_95 * judgement->slope_se;
+
+        if (isnan(slope))
+            continue;
+        print_line(stdout, "%-.40s: found on predicted %.2f [%.2f, %.2f], %s",
+                   table->arm_names[arm], slope, slope - reach, slope + reach,
+                   slope - reach > 0   ? "it tells rows apart"
+                   : slope + reach < 0 ? "it tells rows apart the wrong way"
+                                       : "differences between rows may be noise");
+    }
 }
 
 void train_print(const struct train_options *options, const struct train_table *table,
@@ -205,6 +222,7 @@ void train_print(const struct train_options *options, const struct train_table *
                            learner_kind_name((enum learner_kind)kind),
                            result->policies[kind].value, result->policies[kind].se);
     }
+    print_ranking(table, result);
     putchar('\n');
     print_line(stdout, "written to %s", options->output);
 }

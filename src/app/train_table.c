@@ -131,6 +131,35 @@ static enum status read_columns(struct reading *reading, struct err *err)
 
 /* ---- arms ---- */
 
+/* What a manifest can hold as a name. */
+static bool is_plain(struct text text)
+{
+    const char *end = text.at + text.bytes;
+
+    for (const char *at = text.at; at < end;) {
+        int bytes = utf8_bytes(at, end);
+
+        if (bytes == 0 || !*at)
+            return false;
+        at += bytes;
+    }
+    return text.bytes > 0 && !text_has_control(text, false);
+}
+
+static enum status refuse_text(const struct reading *reading, const char *column,
+                               struct text text, struct err *err)
+{
+    char shown[64];
+
+    snprintf(shown, sizeof shown, "%.*s", text.bytes < 40 ? (int)text.bytes : 40,
+             text.at);
+    text_plain(shown);
+    return err_set(err, STATUS_INVALID,
+                   "%s column '%s': '%s' is no plain UTF-8 text, so it cannot be in a "
+                   "bundle",
+                   reading->columns->file, column, shown);
+}
+
 /* "1,-0.5": one number per item. */
 static enum status read_numbers(const char *option, const char *text, int count,
                                 double *numbers, struct err *err)
@@ -199,6 +228,9 @@ static enum status read_arms(struct reading *reading, struct err *err)
     for (int i = 0; i < reading->arms.count; i++) {
         int arm = i == reading->arms.control ? 0 : next++;
 
+        if (!is_plain(text_of(reading->arms.names[i])))
+            return refuse_text(reading, reading->options->treatment,
+                               text_of(reading->arms.names[i]), err);
         reading->arm_of[i] = arm;
         memcpy(table->arm_names[arm], reading->arms.names[i], ARM_NAME_BYTES);
     }
@@ -206,6 +238,17 @@ static enum status read_arms(struct reading *reading, struct err *err)
 }
 
 /* ---- features ---- */
+
+static enum status refuse_cell(const struct reading *reading, int column, int64_t row,
+                               const char *what, struct err *err)
+{
+    char place[COLUMNS_PLACE_BYTES];
+
+    return err_set(err, STATUS_INVALID, "%s column '%s': %.17g %s",
+                   columns_place(reading->columns, row, place),
+                   reading->columns->items[column].name,
+                   reading->columns->items[column].numbers[row], what);
+}
 
 static bool is_truth(struct text text, bool *value)
 {
@@ -268,6 +311,8 @@ static enum status number_texts(const struct reading *reading,
     for (int i = 0; i < count; i++) {
         struct text text = text_set_text(column->texts, i);
 
+        if (!is_plain(text))
+            return refuse_text(reading, column->name, text, err);
         texts[i] = strndup(text.at, text.bytes);
         if (!texts[i])
             return refuse_memory(err);
@@ -315,23 +360,15 @@ static enum status read_feature(const struct reading *reading, int index,
             *value = column->codes[kept[i]] < 0 ? NAN : numbers[column->codes[kept[i]]];
         else
             *value = (float)column->numbers[kept[i]];
+        if (isinf(*value))
+            rc = refuse_cell(reading, reading->layout.feature + index, kept[i],
+                             "is too large for a feature", err);
     }
     free(numbers);
     return rc;
 }
 
 /* ---- rows ---- */
-
-static enum status refuse_cell(const struct reading *reading, int column, int64_t row,
-                               const char *what, struct err *err)
-{
-    char place[COLUMNS_PLACE_BYTES];
-
-    return err_set(err, STATUS_INVALID, "%s column '%s': %.17g %s",
-                   columns_place(reading->columns, row, place),
-                   reading->columns->items[column].name,
-                   reading->columns->items[column].numbers[row], what);
-}
 
 /* Of what was done, or of each arm. */
 static enum status check_propensities(const struct reading *reading, struct err *err)

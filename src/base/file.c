@@ -123,15 +123,21 @@ enum status file_read(const char *path, size_t bytes_max, char **content, size_t
     return rc;
 }
 
+void file_parent(const char *path, char parent[static PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    int bytes = slash == path ? 1 : slash ? (int)(slash - path) : 0;
+
+    snprintf(parent, PATH_MAX, "%.*s", bytes ? bytes : 1, bytes ? path : ".");
+}
+
 enum status file_name_sync(const char *path, struct err *err)
 {
     char parent[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    int bytes = slash == path ? 1 : slash ? (int)(slash - path) : 0;
     enum status rc = STATUS_OK;
     int fd;
 
-    snprintf(parent, sizeof parent, "%.*s", bytes ? bytes : 1, bytes ? path : ".");
+    file_parent(path, parent);
     fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return failed(err, "open", parent);

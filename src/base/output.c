@@ -1,6 +1,8 @@
 /* output.c - a buffer, a file beside, and a rename at the end. */
 #include "base/output.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -31,21 +33,12 @@ static enum status failed(struct err *err, const char *what, const char *path)
                    "cannot %s %s: %s", what, path, strerror(errno));
 }
 
-/* The folder that lists a path. */
-static void parent_of(const char *path, char parent[static PATH_MAX])
-{
-    const char *slash = strrchr(path, '/');
-    int bytes = slash == path ? 1 : slash ? (int)(slash - path) : 0;
-
-    snprintf(parent, PATH_MAX, "%.*s", bytes ? bytes : 1, bytes ? path : ".");
-}
-
 /* A file without a name, which is given one through /proc; false when there is no such thing. */
 static bool open_unnamed(struct output *output, mode_t mode)
 {
     char parent[PATH_MAX];
 
-    parent_of(output->path, parent);
+    file_parent(output->path, parent);
     if (access("/proc/self/fd", X_OK) == 0)
         output->file = open(parent, O_WRONLY | O_TMPFILE | O_CLOEXEC, mode);
     return output->file >= 0;
@@ -172,20 +165,6 @@ void output_format(struct output *output, const char *format, ...)
         output_put(output, text, (size_t)bytes);
 }
 
-/* A rename lasts only when the folder that lists it has been synced. */
-static void sync_parent(const char *path)
-{
-    char parent[PATH_MAX];
-    int fd;
-
-    parent_of(path, parent);
-    fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    fsync(fd);
-    close(fd);
-}
-
 /* Give the file its name beside, if it has none. */
 static enum status name_beside(struct output *output, struct err *err)
 {
@@ -218,7 +197,7 @@ enum status output_finish(struct output *output, struct err *err)
         rc = failed(err, "replace", output->path);
     if (!rc && is_beside) {
         output->beside[0] = '\0';
-        sync_parent(output->path);
+        rc = file_name_sync(output->path, err);
     }
     output_abandon(output);
     return rc;

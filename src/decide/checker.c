@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FIRST_WAIT_MS = 1000, REST_MS_MIN = 1, NICENESS = 19 };
+enum { FIRST_WAIT_MS = 1000, RETRY_MS = 5 * 60 * 1000, REST_MS_MIN = 1, NICENESS = 19 };
 #define DAY_MS (24 * 3600 * INT64_C(1000))
 
 struct checker {
@@ -56,7 +56,8 @@ static bool goes_on(void *context)
     return is_going_on;
 }
 
-static void check_once(struct checker *checker)
+/* Whether everything was looked at. */
+static bool check_once(struct checker *checker)
 {
     int64_t began_us = clock_monotonic_us(&system_clock);
     struct store_report report;
@@ -69,7 +70,8 @@ static void check_once(struct checker *checker)
     if (rc) {
         if (!atomic_load(&checker->is_over))
             log_event(LOG_ERROR, "check_not_done", LOG_TEXT("detail", err.text));
-        return;
+        atomic_store(&checker->result, "not_done");
+        return false;
     }
     atomic_store(&checker->result, report.fault_count > 0 ? "failed" : "passed");
     if (report.fault_count > 0)
@@ -81,6 +83,7 @@ static void check_once(struct checker *checker)
                   LOG_INT("audit_events", report.audit_count),
                   LOG_INT("duration_ms",
                           (clock_monotonic_us(&system_clock) - began_us) / 1000));
+    return true;
 }
 
 static void *check_thread(void *argument)
@@ -90,10 +93,8 @@ static void *check_thread(void *argument)
 
     /* Of this thread only, as Linux has it. */
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
-    while (rest_ms(checker, wait_ms)) {
-        check_once(checker);
-        wait_ms = DAY_MS;
-    }
+    while (rest_ms(checker, wait_ms))
+        wait_ms = check_once(checker) ? DAY_MS : RETRY_MS;
     return NULL;
 }
 

@@ -12,8 +12,8 @@ enum status checker_open(const char *database, struct checker **checker, struct 
 /* Wherever it is, it stops within a second. NULL is fine. */
 void checker_close(struct checker *checker);
 
-/* What came of the last look at everything: "running" until there is one, "passed", "failed". Any
- * thread. */
+/* What came of the last look at everything: "running" until there is one, "passed", "failed";
+ * "not_done" when it could not be done, which is tried again in minutes. Any thread. */
 const char *checker_result(const struct checker *checker);
 
 #endif

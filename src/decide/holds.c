@@ -5,6 +5,8 @@
 #include "decide/form.h"
 #include "decide/now.h"
 
+#include <string.h>
+
 /* --- settle, release -------------------------------------------------------------------------- */
 
 struct close_request {
@@ -135,24 +137,40 @@ enum status release_prepare(struct action *action, struct err *err)
 /* --- expire ----------------------------------------------------------------------------------- */
 
 struct expire_request {
-    int limit, count;
+    struct hold_place after;
+    int limit;
+    struct expiry expiry;
 };
 
-static enum status expire_one(struct action *action, struct commit *commit,
-                              const char *id, struct err *err)
+/* Read before anything is written for it: what cannot be, or is no such hold, is damaged. */
+static enum status find_ended(struct commit *commit, const char *id, struct arena *arena,
+                              struct decision_row *row, bool *is_damaged, struct err *err)
 {
-    struct decision_row row;
-    enum status rc = decision_find_brief(commit->store, id, action->arena, &row, err);
+    struct err found;
+    enum status rc;
 
-    if (rc)
-        return rc;
-    row.status = DECISION_EXPIRED;
-    row.goodwill = 0;
-    row.updated_at_us = commit->now_us;
-    rc = decision_update(commit->store, &row, err);
+    err_clear(&found);
+    rc = decision_find_brief(commit->store, id, arena, row, &found);
+    *is_damaged = rc == STATUS_CORRUPT || rc == STATUS_NOT_FOUND ||
+                  (!rc && row->status != DECISION_HELD);
+    if (!rc || *is_damaged)
+        return STATUS_OK;
+    *err = found;
+    return rc;
+}
+
+static enum status expire_one(struct commit *commit, struct decision_row *row,
+                              struct err *err)
+{
+    enum status rc;
+
+    row->status = DECISION_EXPIRED;
+    row->goodwill = 0;
+    row->updated_at_us = commit->now_us;
+    rc = decision_update(commit->store, row, err);
     if (!rc)
         rc = book_close_hold(commit->book, commit->store,
-                             &(struct closing){.decision_id = id,
+                             &(struct closing){.decision_id = row->id,
                                                .rest = ENTRY_EXPIRE,
                                                .note = "",
                                                .now_us = commit->now_us},
@@ -160,32 +178,57 @@ static enum status expire_one(struct action *action, struct commit *commit,
     return rc;
 }
 
+static enum status expire_or_pass(struct action *action, struct commit *commit,
+                                  const struct ended_hold *hold, struct err *err)
+{
+    struct expiry *expiry = &((struct expire_request *)action->request)->expiry;
+    struct decision_row row;
+    bool is_damaged;
+    enum status rc = find_ended(commit, hold->id, action->arena, &row, &is_damaged, err);
+
+    expiry->next = hold->place;
+    if (rc)
+        return rc;
+    if (!is_damaged) {
+        expiry->ended_count++;
+        return expire_one(commit, &row, err);
+    }
+    if (expiry->damaged_count++ == 0)
+        memcpy(expiry->damaged_id, hold->id, sizeof expiry->damaged_id);
+    return STATUS_OK;
+}
+
 static enum status expire_perform(struct action *action, struct commit *commit,
                                   struct err *err)
 {
     struct expire_request *request = action->request;
-    char(*ids)[ID_BYTES];
-    enum status rc = decision_expired(commit->store, commit->now_us, request->limit,
-                                      action->arena, &ids, &request->count, err);
+    struct ended_hold *holds;
+    int count;
+    enum status rc = decision_expired(commit->store, commit->now_us, request->after,
+                                      request->limit, action->arena, &holds, &count, err);
 
-    for (int i = 0; i < request->count && !rc; i++)
-        rc = expire_one(action, commit, ids[i], err);
+    request->expiry = (struct expiry){.next = request->after};
+    for (int i = 0; i < count && !rc; i++)
+        rc = expire_or_pass(action, commit, &holds[i], err);
+    request->expiry.has_more = count == request->limit;
     return rc;
 }
 
-enum status expire_prepare(struct action *action, int limit, struct err *err)
+enum status expire_prepare(struct action *action, struct hold_place after, int limit,
+                           struct err *err)
 {
     struct expire_request *request = arena_new(action->arena, struct expire_request);
 
     if (!request)
         return arena_exhausted(err);
+    request->after = after;
     request->limit = limit;
     action->request = request;
     action->perform = expire_perform;
     return STATUS_OK;
 }
 
-int expire_count(const struct action *action)
+const struct expiry *expire_result(const struct action *action)
 {
-    return ((const struct expire_request *)action->request)->count;
+    return &((const struct expire_request *)action->request)->expiry;
 }

@@ -28,6 +28,7 @@ struct keeper {
     pthread_t expirer, pricer, checkpoint;
     bool has_expirer, has_pricer, has_checkpoint;
     atomic_bool is_over;
+    int damaged_count; /* holds of damaged rows that were said */
     pthread_mutex_t lock;
     pthread_cond_t wake;
 };
@@ -54,28 +55,41 @@ static bool sleep_ms(struct keeper *keeper, int ms)
 
 /* --- holds ------------------------------------------------------------------------------------ */
 
+/* One look through all that have ended. */
+struct round {
+    struct hold_place next;
+    int damaged_count;
+};
+
 /* True when there may be more. */
-static bool expire_some(struct keeper *keeper, struct arena *arena)
+static bool expire_some(struct keeper *keeper, struct arena *arena, struct round *round)
 {
     struct action action = {.service = keeper->service,
                             .arena = arena,
                             .actor = "system",
                             .request_id = "",
                             .route = "expire"};
+    struct expiry done = {0};
     struct err err;
-    int count;
 
     err_clear(&err);
-    if (expire_prepare(&action, EXPIRE_BATCH, &err) || action_run(&action, &err)) {
+    if (expire_prepare(&action, round->next, EXPIRE_BATCH, &err) ||
+        action_run(&action, &err))
         log_event(LOG_ERROR, "expire_failed", LOG_TEXT("detail", err.text));
-        arena_reset(arena);
-        return false;
-    }
-    count = expire_count(&action);
-    if (count > 0)
-        log_event(LOG_INFO, "holds_expired", LOG_INT("count", count));
+    else
+        done = *expire_result(&action);
     arena_reset(arena);
-    return count == EXPIRE_BATCH;
+    if (done.ended_count > 0)
+        log_event(LOG_INFO, "holds_expired", LOG_INT("count", done.ended_count));
+    /* The same ones stay: said once, and again when there are more. */
+    round->damaged_count += done.damaged_count;
+    if (done.damaged_count > 0 && round->damaged_count > keeper->damaged_count) {
+        log_event(LOG_ERROR, "holds_damaged", LOG_INT("count", round->damaged_count),
+                  LOG_TEXT("decision", done.damaged_id));
+        keeper->damaged_count = round->damaged_count;
+    }
+    round->next = done.next;
+    return done.has_more;
 }
 
 static void *expire_thread(void *argument)
@@ -84,9 +98,12 @@ static void *expire_thread(void *argument)
     struct arena arena;
 
     arena_init(&arena, NULL, 0, KEEPER_ARENA_BYTES);
-    while (sleep_ms(keeper, EXPIRE_INTERVAL_MS))
-        while (!atomic_load(&keeper->is_over) && expire_some(keeper, &arena))
+    while (sleep_ms(keeper, EXPIRE_INTERVAL_MS)) {
+        struct round round = {0};
+
+        while (!atomic_load(&keeper->is_over) && expire_some(keeper, &arena, &round))
             ;
+    }
     arena_reset(&arena);
     return NULL;
 }

@@ -107,12 +107,17 @@ enum status policy_open(struct store *reader, const char *id, int64_t revision,
 /* --- all of them, at start -------------------------------------------------------------------- */
 
 /* One that cannot be served is left out: cases then find no policy, or take the fallback for want
- * of a model, which is better than no service at all. */
-static void leave_out(const char *event, const char *name, int64_t version,
-                      const struct err *why)
+ * of a model, which is better than no service at all. For want of memory or of a disk that reads
+ * there is no start: the next one may have all of them. */
+static enum status leave_out(enum status rc, const char *event, const char *name,
+                             int64_t version, const struct err *why, struct err *err)
 {
-    log_event(LOG_ERROR, event, LOG_TEXT("name", name), LOG_INT("version", version),
-              LOG_TEXT("detail", why->text));
+    if (rc == STATUS_EXHAUSTED || rc == STATUS_IO)
+        return err_set(err, rc, "%s: %s", name, why->text);
+    if (rc)
+        log_event(LOG_ERROR, event, LOG_TEXT("name", name), LOG_INT("version", version),
+                  LOG_TEXT("detail", why->text));
+    return STATUS_OK;
 }
 
 static enum status load_policies(struct store *reader, struct world_holder *worlds,
@@ -127,12 +132,15 @@ static enum status load_policies(struct store *reader, struct world_holder *worl
     rc = policy_list(reader, &arena, &policies, &count, err);
     for (int i = 0; i < count && !rc; i++) {
         struct served_policy *served;
+        enum status left_out;
         struct err why;
 
         err_clear(&why);
-        if (serve_policy(&policies[i], &served, &why) ||
-            world_put_policy(worlds, served, &why))
-            leave_out("policy_not_loaded", policies[i].id, policies[i].revision, &why);
+        left_out = serve_policy(&policies[i], &served, &why);
+        if (!left_out)
+            left_out = world_put_policy(worlds, served, &why);
+        rc = leave_out(left_out, "policy_not_loaded", policies[i].id,
+                       policies[i].revision, &why, err);
     }
     arena_reset(&arena);
     return rc;
@@ -151,14 +159,17 @@ static enum status load_champions(struct store *reader, struct world_holder *wor
     for (int i = 0; i < count && !rc; i++) {
         const struct model_alias *alias = &aliases[i];
         struct served_model *served;
+        enum status left_out;
         struct err why;
 
         if (strcmp(alias->alias, "champion") != 0 || alias->version == 0)
             continue;
         err_clear(&why);
-        if (model_open(reader, alias->name, alias->version, &served, &why) ||
-            world_put_model(worlds, served, &why))
-            leave_out("model_not_loaded", alias->name, alias->version, &why);
+        left_out = model_open(reader, alias->name, alias->version, &served, &why);
+        if (!left_out)
+            left_out = world_put_model(worlds, served, &why);
+        rc = leave_out(left_out, "model_not_loaded", alias->name, alias->version, &why,
+                       err);
     }
     arena_reset(&arena);
     return rc;

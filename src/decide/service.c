@@ -46,6 +46,7 @@ struct service {
     struct worker *worker;
     unsigned char draw_secret[SECRET_BYTES];
     atomic_int batch_count; /* under way */
+    atomic_bool is_winding_up;
 
     struct store *readers[READER_COUNT_MAX];
     int reader_count, reader_free_count;
@@ -91,6 +92,17 @@ double service_draw(const struct service *service, struct text of)
 bool service_has_keepers(const struct service *service)
 {
     return service->keeper != NULL;
+}
+
+void service_wind_up(struct service *service)
+{
+    if (service)
+        atomic_store(&service->is_winding_up, true);
+}
+
+bool service_is_winding_up(const struct service *service)
+{
+    return atomic_load(&service->is_winding_up);
 }
 
 bool service_batch_begin(struct service *service, int count_max)

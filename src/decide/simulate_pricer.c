@@ -22,9 +22,10 @@ static struct refund_case case_of(int cell, char name[CELL_NAME_BYTES])
 
 static int cell_of(const struct simulation *simulation, const struct traffic_cell *cell)
 {
-    int number = cell->market[0] ? atoi(cell->market) : -1;
+    char *end;
+    long number = strtol(cell->market, &end, 10);
 
-    return number < simulation->cell_count ? number : -1;
+    return cell->market[0] && !*end && number < simulation->cell_count ? (int)number : -1;
 }
 
 /* In the place of scopes: of type cell_covers. */

@@ -280,6 +280,19 @@ struct exchange_chore {
     int64_t late_at_us;
 };
 
+/* Claimed like a key, by the path, which no scope key is. */
+static bool is_crowded(const struct exchange *exchange)
+{
+    return exchange->route->pace == LATER_ALONE &&
+           !service_claim(exchange->service, text_of(exchange->route->path));
+}
+
+static void leave(struct service *service, const struct route *route)
+{
+    if (route->pace == LATER_ALONE)
+        service_unclaim(service, text_of(route->path));
+}
+
 static void run_chore(struct chore *chore)
 {
     const struct exchange_chore *work = (struct exchange_chore *)chore;
@@ -295,6 +308,7 @@ static void run_chore(struct chore *chore)
         rc = handle(exchange, &err);
     if (rc == STATUS_PENDING)
         return;
+    leave(exchange->service, exchange->route);
     if (rc)
         exchange_refuse(exchange, &err); /* empties the arena, and with it the chore */
     exchange->done(exchange);
@@ -306,11 +320,15 @@ static enum status handle_later(struct exchange *exchange, struct err *err)
 
     if (!work)
         return arena_exhausted(err);
+    if (is_crowded(exchange))
+        return err_code(err, STATUS_UNAVAILABLE, "overloaded",
+                        "another such request is under way: try again when it is over");
     *work = (struct exchange_chore){.chore = {.run = run_chore},
                                     .exchange = exchange,
                                     .late_at_us = late_at(exchange)};
     defer(exchange);
     if (service_chore(exchange->service, &work->chore, err)) {
+        leave(exchange->service, exchange->route);
         exchange_refuse(exchange, err);
         exchange->done(exchange);
     }
@@ -323,8 +341,8 @@ bool api_run(struct exchange *exchange)
     enum status rc;
 
     err_clear(&err);
-    rc = exchange->route->pace == LATER ? handle_later(exchange, &err)
-                                        : handle(exchange, &err);
+    rc = exchange->route->pace == AT_ONCE ? handle(exchange, &err)
+                                          : handle_later(exchange, &err);
     if (rc == STATUS_PENDING)
         return false;
     if (rc)

@@ -13,8 +13,9 @@ typedef enum status preparation(struct action *action, struct err *err);
 
 enum { ACCESS_PUBLIC = -1, LIST_COUNT_DEFAULT = 50 };
 
-/* LATER: handled, or prepared, on the thread for what takes long. */
-enum pace { AT_ONCE, LATER };
+/* LATER: handled, or prepared, on the thread for what takes long. LATER_ALONE: refused while another
+ * one of the route waits or is handled; for routes without an action. */
+enum pace { AT_ONCE, LATER, LATER_ALONE };
 
 struct route {
     const char *method, *path; /* "/v1/budgets/{id}" */

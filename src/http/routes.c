@@ -416,7 +416,7 @@ static const struct route routes[] = {
     {"GET", "/v1/audit-events", ACCESS_AUDIT_READ, audit_list_get, NULL, 0, LISTED,
      AT_ONCE},
     {"GET", "/v1/audit-events/verify", ACCESS_AUDIT_READ, audit_verify_get, NULL, 0, "",
-     LATER},
+     LATER_ALONE},
     {"GET", "/v1/api-keys", ACCESS_ADMIN, key_list_get, NULL, 0, LISTED, AT_ONCE},
     {"POST", "/v1/api-keys", ACCESS_ADMIN, NULL, key_create_prepare, SMALL_BODY_MAX, "",
      AT_ONCE},

@@ -334,7 +334,7 @@ enum status booster_gains(const struct booster *booster, int feature_count, doub
                                              &names, &dimension, &shape, &scores),
                "importance", err);
     for (uint64_t i = 0; i < name_count && !rc; i++) {
-        int index = names[i][0] == 'f' ? atoi(names[i] + 1) : -1;
+        long index = names[i][0] == 'f' ? strtol(names[i] + 1, NULL, 10) : -1;
 
         if (index >= 0 && index < feature_count)
             gains[index] = (double)scores[i];

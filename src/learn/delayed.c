@@ -78,12 +78,14 @@ static bool improve_by_newton(const struct delayed_rows *rows, double *p, double
 
     if (!(determinant > 0))
         return false;
-    for (int i = 0; i < 40; i++, share /= 2) {
+    for (int i = 0; i < 40; i++) {
         double next_p = *p + share * step_p, next_rate = *rate + share * step_rate;
 
         if (!(next_p > 0 && next_p < 1 && next_rate > 0) ||
-            slopes_at(rows, next_p, next_rate).value < at.value)
+            slopes_at(rows, next_p, next_rate).value < at.value) {
+            share /= 2;
             continue;
+        }
         *p = next_p;
         *rate = next_rate;
         return fabs(step_p) > settled * *p || fabs(step_rate) > settled * *rate;

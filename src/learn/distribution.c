@@ -164,13 +164,13 @@ double student_two_sided(double t, double freedom)
                       square / (freedom + square));
 }
 
-double f_tail(double x, double freedom, double freedom_below)
+double f_tail(double x, double above, double below)
 {
-    double scaled = freedom * x, sum = scaled + freedom_below;
+    double scaled = above * x, sum = scaled + below;
 
     if (isnan(x) || !(x > 0))
         return isnan(x) ? NAN : 1;
     if (isinf(sum))
         return 0;
-    return beta_lower(freedom_below / 2, freedom / 2, freedom_below / sum, scaled / sum);
+    return beta_lower(below / 2, above / 2, below / sum, scaled / sum);
 }

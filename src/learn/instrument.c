@@ -26,7 +26,7 @@ static enum status stages_open(const struct instrument_data *data, struct stages
                                struct err *err)
 {
     size_t n = (size_t)data->row_count;
-    size_t k = (size_t)(2 + data->column_count + data->instrument_count);
+    size_t k = 2 + (size_t)data->column_count + (size_t)data->instrument_count;
 
     *stages = (struct stages){.data = data,
                               .exogenous_count = CONSTANT_COUNT + data->column_count};
@@ -105,16 +105,16 @@ static enum status find_remains(struct stages *stages, const double *more, int m
 }
 
 /* The x that an F is exceeded by with a probability of 5 %. */
-static double f_critical(double freedom, double freedom_below)
+static double f_critical(double used, double freedom)
 {
     double low = 0, high = 1;
 
-    while (f_tail(high, freedom, freedom_below) > 0.05)
+    while (f_tail(high, used, freedom) > 0.05)
         high *= 2;
     for (int i = 0; i < 200; i++) {
         double middle = (low + high) / 2;
 
-        if (f_tail(middle, freedom, freedom_below) > 0.05)
+        if (f_tail(middle, used, freedom) > 0.05)
             low = middle;
         else
             high = middle;

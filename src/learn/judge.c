@@ -232,3 +232,46 @@ enum status judge_calibrate(const struct learner_data *data, const double *score
     free(found);
     return rc;
 }
+
+/* ---- ranking ---- */
+
+/* Sums over the rows so far: of what they add, and of its square. */
+static void put_point(struct judge_curve *curve, int point, double sum, double square_sum,
+                      double weight)
+{
+    double mean = sum / weight;
+
+    curve->gains[point] = mean;
+    curve->errors[point] = sqrt(fmax(square_sum - mean * mean * weight, 0)) / weight;
+}
+
+enum status judge_rank(const struct learner_data *data, const double *scores,
+                       const double *effects, int arm, struct judge_curve *curve,
+                       struct err *err)
+{
+    int64_t n = data->row_count, done = 0;
+    uint32_t *order = malloc((size_t)n * sizeof *order + 1);
+    double *keys = calloc((size_t)n + 1, sizeof *keys);
+    double weight = 0, sum = 0, square_sum = 0;
+    enum status rc = order && keys ? STATUS_OK : refuse_memory(err);
+
+    for (int64_t row = 0; row < n && !rc; row++) {
+        keys[row] = effects[row * (data->arm_count - 1) + arm - 1];
+        weight += weight_of(data, row);
+    }
+    if (!rc)
+        rc = order_falling(keys, n, order, err);
+    for (int point = 0; point < JUDGE_POINT_COUNT && !rc; point++) {
+        for (; done < n * point / (JUDGE_POINT_COUNT - 1); done++) {
+            const double *own = scores + (int64_t)order[done] * data->arm_count;
+            double w = weight_of(data, order[done]), gain = own[arm] - own[0];
+
+            sum += w * gain;
+            square_sum += w * w * gain * gain;
+        }
+        put_point(curve, point, sum, square_sum, weight);
+    }
+    free(order);
+    free(keys);
+    return rc;
+}

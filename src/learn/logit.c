@@ -92,7 +92,7 @@ static bool improve(struct logit *logit, double *value)
 
     if (!find_step(logit, &promise))
         return false;
-    for (int i = 0; i < HALVING_COUNT_MAX; i++, share /= 2) {
+    for (int i = 0; i < HALVING_COUNT_MAX; i++) {
         double next;
 
         for (int j = 0; j < rank; j++)
@@ -103,6 +103,7 @@ static bool improve(struct logit *logit, double *value)
             *value = next;
             return promise > settled;
         }
+        share /= 2;
     }
     set_scores(logit, logit->beta);
     return false;

@@ -268,34 +268,34 @@ static double ratio_of(const struct panel_effect *effect)
     return effect->pre_rmspe > 0 ? effect->post_rmspe / effect->pre_rmspe : INFINITY;
 }
 
-enum status panel_placebo(const struct panel *panel, enum panel_method method,
-                          int treated, struct panel_placebo *placebo, double *effects,
-                          double *ratios, struct err *err)
+enum status panel_placebo(const struct panel *panel, enum panel_method method, int own,
+                          struct panel_placebo *placebo, double *effects, double *ratios,
+                          struct err *err)
 {
     double *weights =
         malloc((size_t)(panel->unit_count + panel->period_count) * sizeof *weights);
     struct panel_effect effect = {};
-    double own, sum = 0, squares = 0;
+    double own_ratio, sum = 0, squares = 0;
     enum status rc = weights
                          ? STATUS_OK
                          : err_set(err, STATUS_EXHAUSTED, "out of memory for placebos");
 
     *placebo = (struct panel_placebo){.rank = 1};
     if (!rc)
-        rc = panel_estimate(panel, method, treated, -1, &effect, weights,
+        rc = panel_estimate(panel, method, own, -1, &effect, weights,
                             weights + panel->unit_count, err);
-    own = ratio_of(&effect);
+    own_ratio = ratio_of(&effect);
     if (!rc && effects)
-        effects[treated] = effect.value;
+        effects[own] = effect.value;
     if (!rc && ratios)
-        ratios[treated] = own;
+        ratios[own] = own_ratio;
     for (int unit = 0; unit < panel->unit_count && !rc; unit++) {
-        if (unit == treated)
+        if (unit == own)
             continue;
-        rc = panel_estimate(panel, method, unit, treated, &effect, weights,
+        rc = panel_estimate(panel, method, unit, own, &effect, weights,
                             weights + panel->unit_count, err);
         placebo->count++;
-        placebo->rank += ratio_of(&effect) >= own;
+        placebo->rank += ratio_of(&effect) >= own_ratio;
         sum += effect.value;
         squares += effect.value * effect.value;
         if (effects)

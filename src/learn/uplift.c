@@ -49,7 +49,8 @@ struct areas {
 static void add_rates(struct areas *areas, double before, double effects, double from,
                       double count, double mean, double row_count)
 {
-    for (double j = 1; j <= count; j++) {
+    for (int64_t i = 1; (double)i <= count; i++) {
+        double j = (double)i;
         double toc = (before + effects * j / count) / (from + j) - mean;
 
         areas->autoc += toc;

@@ -174,8 +174,10 @@ enum status recover(struct work *work, struct err *err)
             set_window(&recovery, factor);
         else
             set_taken(&recovery);
-        for (; !take_firsts(&recovery); factor *= WINDOW_FACTOR)
+        while (!take_firsts(&recovery)) {
             set_window(&recovery, factor);
+            factor *= WINDOW_FACTOR;
+        }
         rc = take_candidates(&recovery, err);
     } else {
         rc = err_set(err, STATUS_EXHAUSTED, "no memory for %lld requests",

@@ -114,13 +114,15 @@ enum status budget_remove(struct store *store, const char *id, int64_t now_us,
                           struct err *err)
 {
     struct query query = query_write(store, SQL_BUDGET_REMOVE);
+    struct budget budget;
     enum status rc;
 
     put_string(&query, id);
     put_int(&query, now_us);
     rc = query_run(&query, "remove the budget", err);
+    /* Damaged, or not there: reading it says which. */
     if (!rc && sqlite3_changes(store->db) == 0)
-        rc = not_found(id, err);
+        rc = budget_find(store, id, &budget, err);
     return rc;
 }
 

@@ -132,11 +132,14 @@ static enum status check_audit(struct check *check, bool *is_last, struct err *e
 
 /* --- everything ----------------------------------------------------------------------------- */
 
-/* What came meanwhile, and the balances, in one state of the database. */
+/* What came meanwhile, and the balances, in one state of the database. It is short, and nobody rests
+ * within: the log could not begin anew. */
 static enum status check_rest(struct check *check, struct err *err)
 {
+    bool (*goes_on)(void *context) = check->goes_on;
     enum status rc = store_read_begin(check->store, err);
 
+    check->goes_on = NULL;
     if (!rc)
         rc = check_ranges(check, check_entries, err);
     if (!rc)
@@ -147,6 +150,7 @@ static enum status check_rest(struct check *check, struct err *err)
         rc = check_end(check, CHAIN_ENTRIES, err);
     if (!rc)
         rc = check_end(check, CHAIN_AUDIT, err);
+    check->goes_on = goes_on;
     store_read_end(check->store);
     return rc;
 }
@@ -220,10 +224,12 @@ enum status store_check_rows(struct store *store, bool (*goes_on)(void *context)
     return check_end_all(&check, check_stored(&check, &found), &found, err);
 }
 
-enum status store_check_chains(struct store *store, struct store_report *report,
+enum status store_check_chains(struct store *store, bool (*goes_on)(void *context),
+                               void *context, struct store_report *report,
                                struct err *err)
 {
-    struct check check = {.store = store, .report = report};
+    struct check check = {
+        .store = store, .report = report, .goes_on = goes_on, .context = context};
     struct err found = {0};
 
     *report = (struct store_report){0};

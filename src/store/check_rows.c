@@ -1,4 +1,5 @@
-/* check_rows.c - whether rows that are in no chain are as they were written, by their digests. */
+/* check_rows.c - whether rows that are in no chain are as they were written, by their digests, and found by
+ * their keys. */
 #include "store/check.h"
 
 enum { RECENT_ROWS = 1000 };
@@ -36,6 +37,10 @@ static void check_row(struct check *check, struct query *query, int table,
                     tables[table].name);
     if (!take_int(query))
         check_fault(check, "Row %lld of '%s' was changed: its digest does not match.",
+                    (long long)*number, tables[table].name);
+    if (!take_int(query))
+        check_fault(check,
+                    "Row %lld of '%s' is not found by its key: an index is damaged.",
                     (long long)*number, tables[table].name);
     if (table == ANSWERS)
         check->report->answer_count++;

@@ -312,23 +312,27 @@ enum status decision_has_child(struct store *store, const char *id, bool *has,
     return query_end(&query, "look for an override", err);
 }
 
-enum status decision_expired(struct store *store, int64_t now_us, int limit,
-                             struct arena *arena, char (**ids)[ID_BYTES], int *count,
-                             struct err *err)
+enum status decision_expired(struct store *store, int64_t now_us, struct hold_place after,
+                             int limit, struct arena *arena, struct ended_hold **holds,
+                             int *count, struct err *err)
 {
     struct query query = query_start(store, SQL_DECISION_EXPIRED);
     int capacity = 0;
 
-    *ids = NULL;
+    *holds = NULL;
     *count = 0;
     put_int(&query, now_us);
+    put_int(&query, after.expires_at_us);
+    put_int(&query, after.number);
     put_int(&query, limit);
     while (query_row(&query)) {
-        char(*id)[ID_BYTES] = QUERY_PUSH(&query, arena, ids, *count, &capacity);
+        struct ended_hold *hold = QUERY_PUSH(&query, arena, holds, *count, &capacity);
 
-        if (!id)
+        if (!hold)
             break;
-        take_string(&query, *id, ID_BYTES);
+        take_string(&query, hold->id, sizeof hold->id);
+        hold->place.expires_at_us = take_int(&query);
+        hold->place.number = take_int(&query);
         ++*count;
     }
     return query_end(&query, "look for holds that have ended", err);

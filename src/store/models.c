@@ -192,7 +192,10 @@ enum status model_mark_deleted(struct store *store, const char *name, int64_t ve
     put_string(&query, name);
     put_int(&query, version);
     rc = query_run(&query, "delete a model version", err);
-    return !rc && sqlite3_changes(store->db) == 0 ? not_found(name, version, err) : rc;
+    /* Damaged, or not there: reading it says which. */
+    return !rc && sqlite3_changes(store->db) == 0
+               ? version_is_live(store, name, version, err)
+               : rc;
 }
 
 /* --- aliases -------------------------------------------------------------------------------- */

@@ -25,7 +25,7 @@
     " d.hold_expires_at_us, d.outcome, d.mode, d.status, d.amount, d.goodwill,"          \
     " d.settled_amount, d.currency, d.customer_id, d.order_id, d.case_id, d.issue,"      \
     " d.external_ref, a.body, " DECISION_INTACT                                          \
-    " AND (a.number IS NULL OR " ANSWER_INTACT ")"
+    " AND (d.answer_number IS NULL OR " ANSWER_INTACT ")"
 /* All columns of a row but its digest, which is made of them in this order (digest.c). What an update
  * changes is handed in. */
 #define ANSWER_COLUMNS                                                                   \
@@ -86,10 +86,16 @@
 #define MOVE_COLUMNS   "name, alias, version, moved_at_us, moved_by, reason"
 #define KEY_COLUMNS    "id, name, scopes, hash, created_at_us, expires_at_us, revoked_at_us"
 
-/* So many rows of a table beyond one, and whether each is as it was written. */
-#define CHECK_ROWS(table, number, intact)                                                \
-    "SELECT " number ", " intact " FROM " table " WHERE " number                         \
+/* So many rows of a table beyond one, whether each is as it was written, and whether it is found by
+ * its key. */
+#define CHECK_ROWS(table, number, intact) CHECK_ROWS_FOUND(table, number, intact, "1")
+#define CHECK_ROWS_FOUND(table, number, intact, is_found)                                \
+    "SELECT " number ", " intact ", " is_found " FROM " table " WHERE " number           \
     " > ?1 ORDER BY " number " LIMIT ?2"
+#define ANSWER_FOUND                                                                     \
+    "a.scope_key IS NULL OR"                                                             \
+    " (SELECT number FROM answers WHERE scope_key = a.scope_key) IS a.number"
+#define DECISION_FOUND "(SELECT number FROM decisions WHERE id = d.id) IS d.number"
 
 /* Sums in one currency, exact up to the largest amount there is, and no more than that: sum() would
  * fail beyond 64 bits. */
@@ -148,8 +154,10 @@
       "SELECT 1 FROM decisions WHERE order_id = ?1 AND issue = ?2"                       \
       " AND created_at_us >= ?3 AND status IN (0, 1) AND amount > 0 LIMIT 1")            \
     X(DECISION_EXPIRED, READ,                                                            \
-      "SELECT id FROM decisions WHERE status = 0 AND hold_expires_at_us <= ?1"           \
-      " ORDER BY hold_expires_at_us, number LIMIT ?2")                                   \
+      "SELECT id, hold_expires_at_us, number FROM decisions"                             \
+      " WHERE status = 0 AND hold_expires_at_us <= ?1"                                   \
+      " AND (hold_expires_at_us, number) > (?2, ?3)"                                     \
+      " ORDER BY hold_expires_at_us, number LIMIT ?4")                                   \
     X(DECISION_CHILD, READ, "SELECT 1 FROM decisions WHERE parent_id = ?1 LIMIT 1")      \
     X(CUSTOMER_EXISTS, READ, "SELECT 1 FROM decisions WHERE customer_id = ?1 LIMIT 1")   \
                                                                                          \
@@ -168,7 +176,8 @@
       " WHERE id = ?1 AND removed_at_us IS NULL")                                        \
     X(BUDGET_REMOVE, WRITE,                                                              \
       "UPDATE budgets SET removed_at_us = ?2, updated_at_us = ?2,"                       \
-      " digest = " BUDGET_DIGEST("?2", "?2") " WHERE id = ?1 AND removed_at_us IS NULL") \
+      " digest = " BUDGET_DIGEST("?2", "?2") " WHERE id = ?1 AND removed_at_us IS NULL"  \
+                                             " AND " BUDGET_INTACT)                      \
     X(BUDGET_FIND, READ,                                                                 \
       "SELECT " BUDGET_COLUMNS ", " BUDGET_INTACT                                        \
       " FROM budgets WHERE id = ?1 AND removed_at_us IS NULL")                           \
@@ -257,7 +266,7 @@
     X(MODEL_DELETE, WRITE,                                                               \
       "UPDATE model_versions SET is_deleted = 1, digest = " VERSION_DIGEST(              \
           "1") " WHERE name = ?1 AND version = ?2"                                       \
-               " AND NOT is_deleted")                                                    \
+               " AND NOT is_deleted AND " VERSION_INTACT)                                \
     X(ALIAS_INSERT, WRITE,                                                               \
       "INSERT INTO alias_moves (" MOVE_COLUMNS ", digest)" DIGESTED(VALUES_6))           \
     X(ALIAS_LIST, READ,                                                                  \
@@ -309,9 +318,10 @@
       "SELECT " KEY_COLUMNS ", " INTACT(KEY_COLUMNS) " FROM api_keys ORDER BY number")   \
                                                                                          \
     /* Checks and figures. */                                                            \
-    X(CHECK_ROWS_ANSWERS, READ, CHECK_ROWS("answers a", "a.number", ANSWER_INTACT))      \
+    X(CHECK_ROWS_ANSWERS, READ,                                                          \
+      CHECK_ROWS_FOUND("answers a", "a.number", ANSWER_INTACT, ANSWER_FOUND))            \
     X(CHECK_ROWS_DECISIONS, READ,                                                        \
-      CHECK_ROWS("decisions d", "d.number", DECISION_INTACT))                            \
+      CHECK_ROWS_FOUND("decisions d", "d.number", DECISION_INTACT, DECISION_FOUND))      \
     X(CHECK_ROWS_BUDGETS, READ, CHECK_ROWS("budgets", "number", BUDGET_INTACT))          \
     X(CHECK_ROWS_VERSIONS, READ, CHECK_ROWS("model_versions", "rowid", VERSION_INTACT))  \
     X(CHECK_ROWS_FILES, READ, CHECK_ROWS("model_files", "rowid", INTACT(FILE_COLUMNS)))  \

@@ -37,7 +37,8 @@ static void write_log(const char *path)
 
     assert_non_null(file);
     rng_seed(&rng, 7);
-    fputs("customer,tenure,late,is_member,issue,credit,p,cost,value,visit,early,heavy\n",
+    fputs("customer,tenure,late,is_member,issue,credit,p,treated_p,cost,value,visit,"
+          "early,heavy\n",
           file);
     for (int row = 0; row < ROW_COUNT; row++) {
         bool is_member = rng_uniform(&rng) < 0.4;
@@ -54,8 +55,9 @@ static void write_log(const char *path)
         fprintf(file, "%.4f,%s,\"", late, is_member ? "true" : "false");
         for (const char *c = issues[row % 3]; *c; c++)
             fprintf(file, *c == '"' ? "\"\"" : "%c", *c);
-        fprintf(file, "\",%d,%.2f,%.1f,%.6f,%d,%.3f,%d\n", credit,
-                has_credit ? p / 2 : 1 - p, 0.9 * credit, value + 50 * rng_normal(&rng),
+        fprintf(file, "\",%d,%.2f,%.2f,%.1f,%.6f,%d,%.3f,%d\n", credit,
+                has_credit ? p / 2 : 1 - p, p, 0.9 * credit,
+                value + 50 * rng_normal(&rng),
                 rng_uniform(&rng) < 0.3 + has_credit * late / 200,
                 value + 20 * rng_normal(&rng), 1 + row % 2);
     }
@@ -507,6 +509,58 @@ static void outcomes_are_summed_by_their_weights(void **state)
     json_decref(twice);
 }
 
+static void an_experiment_has_a_qini_and_pictures(void **state)
+{
+    static const char *const pictures[] = {"gain", "qini", "calibration", "dose",
+                                           "importance"};
+    json_t *report, *experiment;
+
+    (void)state;
+    report = report_of(log_path, "pictures",
+                       "--treatment credit --outcome visit --features " FEATURES
+                       " --learner r --base ridge --randomised --json");
+    experiment =
+        json_object_get(json_array_get(json_object_get(report, "arms"), 1), "experiment");
+    assert_true(json_number_value(json_object_get(experiment, "qini")) > 0);
+    assert_true(
+        json_number_value(json_array_get(json_object_get(experiment, "qini_ci"), 0)) > 0);
+    json_decref(report);
+    if (system("command -v gnuplot > /dev/null") != 0) {
+        printf("SKIPPED: gnuplot is not installed\n");
+        return;
+    }
+    for (int i = 0; i < 5; i++) {
+        char path[2 * PATH_BYTES], *content;
+        size_t bytes;
+
+        snprintf(path, sizeof path, "%s/plot_%s.png", path_of("pictures"), pictures[i]);
+        assert_int_equal(file_read(path, 1 << 20, &content, &bytes, NULL), 0);
+        assert_true(bytes > 4000);
+        assert_memory_equal(content, "\211PNG", 4);
+        free(content);
+    }
+}
+
+static void propensities_of_something_else_are_noticed(void **state)
+{
+    char *messages;
+
+    (void)state;
+    assert_int_equal(train(log_path, "noticed",
+                           COMMON "--learner t --base ridge --quick --propensity p", NULL,
+                           &messages),
+                     0);
+    assert_null(strstr(messages, "cannot be right"));
+    free(messages);
+    assert_int_equal(train(log_path, "noticed",
+                           COMMON "--learner t --base ridge --quick --propensity "
+                                  "treated_p",
+                           NULL, &messages),
+                     0);
+    assert_non_null(strstr(messages, "cannot be right"));
+    free(messages);
+}
+
 /* ---- logs that nothing can be learned from ---- */
 
 struct refusal {
@@ -536,6 +590,9 @@ static void bad_logs_are_refused_with_what_and_where(void **state)
         {"t,y,x\n0,1,2\n1,2,2\n", "--treatment t --outcome y --features x,y --base ridge",
          "also --outcome", 1},
         {"t,y,x\n0,1,2\n1,2,2\n", ASK " --surrogates z", "'z'", 1},
+        {"t,y,x\n0,1,2\n1,2,1e300\n", ASK, "line 3 column 'x': 1", 1},
+        {"t,y,x\n0,1,a\xff\n1,2,b\n", ASK, "is no plain UTF-8 text", 1},
+        {"t,y,x\n0,1,2\na\xff,2,3\n", ASK, "is no plain UTF-8 text", 1},
         {"t,y,x\n0,1,2\n1,2,2\n", "--treatment t --outcome y --features x --base tree",
          "none of xgboost", 1},
         {"t,y,x\n0,1,2\n1,2,2\n", "--treatment t --outcome y --features x --learner q",
@@ -610,6 +667,8 @@ int main(void)
         cmocka_unit_test(average_effects_are_those_of_the_log),
         cmocka_unit_test(rows_without_an_outcome_are_completed_or_counted),
         cmocka_unit_test(outcomes_are_summed_by_their_weights),
+        cmocka_unit_test(an_experiment_has_a_qini_and_pictures),
+        cmocka_unit_test(propensities_of_something_else_are_noticed),
         cmocka_unit_test(bad_logs_are_refused_with_what_and_where),
         cmocka_unit_test(more_arms_than_a_bundle_has_are_refused),
         cmocka_unit_test(a_folder_of_something_else_is_left_alone),

@@ -39,6 +39,14 @@ static void on_done(struct exchange *exchange)
     pthread_mutex_unlock(&waiting->lock);
 }
 
+void (*api_call_around)(bool begins);
+
+static void tell(bool begins)
+{
+    if (api_call_around)
+        api_call_around(begins);
+}
+
 static struct api_reply reply_of(const struct exchange *exchange)
 {
     struct api_reply reply = {
@@ -83,12 +91,14 @@ static struct api_reply call(struct service *service, struct exchange *exchange,
     exchange->defer = on_defer;
     exchange->done = on_done;
     exchange->carrier = &waiting;
+    tell(true);
     if (api_begin(exchange) && !api_run(exchange)) {
         pthread_mutex_lock(&waiting.lock);
         while (!waiting.is_over)
             pthread_cond_wait(&waiting.over, &waiting.lock);
         pthread_mutex_unlock(&waiting.lock);
     }
+    tell(false);
     reply = reply_of(exchange);
     exchange_reset(exchange);
     free(exchange);

@@ -16,6 +16,10 @@ struct api_reply {
 };
 void api_reply_free(struct api_reply *reply);
 
+/* Unless NULL: called when a request begins, and when it has been answered. What these calls need
+ * for themselves, they have before and take afterwards. */
+extern void (*api_call_around)(bool begins);
+
 /* One request as the owner of the folder. idempotency_key, if_match and body may be NULL. */
 struct api_reply api_call(struct service *service, const char *method, const char *path,
                           const char *idempotency_key, const char *if_match,

@@ -270,10 +270,10 @@ static enum status expire_some(struct drive *drive, int limit, int *count)
 
     err_clear(&err);
     arena_init(&arena, NULL, 0, 1 << 20);
-    rc = expire_prepare(&action, limit, &err);
+    rc = expire_prepare(&action, (struct hold_place){0}, limit, &err);
     if (!rc)
         rc = action_run(&action, &err);
-    *count = rc ? 0 : expire_count(&action);
+    *count = rc ? 0 : expire_result(&action)->ended_count;
     arena_reset(&arena);
     return rc;
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "../support/api_call.h"
 #include "../support/store_fixture.h"
 
 #include "base/clock.h"
@@ -16,7 +17,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LONG_TEXT_BYTES = 6000, ENTRY_COUNT = 10500 };
+enum {
+    LONG_TEXT_BYTES = 6000,
+    ENTRY_COUNT = 10500,
+    HOLD_COUNT = 460,
+    HOLD_DAMAGED_COUNT = 450,
+};
+
+#define HOUR_US (3600 * SECOND_US)
 
 #define DECISION_ID "dec_00000000000000000000000001"
 
@@ -123,11 +131,13 @@ static void a_damaged_row_is_refused_when_it_is_read(void **state)
 
 /* --- the start ---------------------------------------------------------------------------------- */
 
+static const struct clock *clock_served = &system_clock;
+
 static enum status serve(struct fixture *f, bool has_keepers, struct service **service)
 {
     const struct service_settings settings = {
         .folder = f->folder,
-        .clock = &system_clock,
+        .clock = clock_served,
         .build = "redress test",
         .reader_count = 1,
         .queue_capacity = 8,
@@ -190,20 +200,27 @@ static void a_folder_has_one_process_at_a_time(void **state)
     fixture_close(&f);
 }
 
+/* A budget that was adjusted many times. */
+static void many_entries(struct fixture *f)
+{
+    struct budget budget = budget_of("bud_all", 1000);
+
+    fixture_open(f);
+    assert_ok(f, store_begin(f->store, &f->err));
+    assert_ok(f, budget_open(f->store, &budget, &f->err));
+    for (int i = 1; i < ENTRY_COUNT; i++)
+        assert_ok(f, budget_move(f->store, &budget, ENTRY_ADJUST, 1, "", &f->err));
+    assert_ok(f, store_commit(f->store, &f->err));
+}
+
 /* However much is stored. */
 static void a_start_looks_at_a_bounded_part(void **state)
 {
     struct fixture f;
-    struct budget budget = budget_of("bud_all", 1000);
     struct store_report report;
 
     (void)state;
-    fixture_open(&f);
-    assert_ok(&f, store_begin(f.store, &f.err));
-    assert_ok(&f, budget_open(f.store, &budget, &f.err));
-    for (int i = 1; i < ENTRY_COUNT; i++)
-        assert_ok(&f, budget_move(f.store, &budget, ENTRY_ADJUST, 1, "", &f.err));
-    assert_ok(&f, store_commit(f.store, &f.err));
+    many_entries(&f);
     assert_ok(&f, store_check_recent(f.store, &report, &f.err));
     assert_int_equal(report.fault_count, 0);
     assert_int_equal(report.entry_count, 10000);
@@ -217,13 +234,16 @@ static void a_start_looks_at_a_bounded_part(void **state)
 
 /* --- beside the service ------------------------------------------------------------------------- */
 
-static const char *check_of(struct fixture *f)
+/* What it says in the end; the SQL, if any, comes before it looks. */
+static const char *check_of(struct fixture *f, const char *sql)
 {
     struct service *service = NULL;
     const char *result = NULL;
 
     assert_ok(f, serve(f, true, &service));
     assert_string_equal(service_check(service), "running");
+    if (sql)
+        tamper(f->path, sql);
     for (int i = 0; i < 1000 && (!result || strcmp(result, "running") == 0); i++) {
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
         result = service_check(service);
@@ -238,10 +258,208 @@ static void everything_is_looked_at_beside_the_service(void **state)
 
     (void)state;
     one_decision(&f);
-    assert_string_equal(check_of(&f), "passed");
+    assert_string_equal(check_of(&f, NULL), "passed");
     /* What a start does not look at. */
     tamper(f.path, "INSERT INTO traffic_cells VALUES (7, '', '', '', '', 'USD', 1)");
-    assert_string_equal(check_of(&f), "failed");
+    assert_string_equal(check_of(&f, NULL), "failed");
+    fixture_close(&f);
+}
+
+static void a_look_that_cannot_be_done_is_said_to_be_none(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    one_decision(&f);
+    assert_string_equal(check_of(&f, "ALTER TABLE traffic_cells RENAME TO elsewhere"),
+                        "not_done");
+    fixture_close(&f);
+}
+
+static void assert_unavailable(struct service *service, const char *code)
+{
+    struct api_reply reply =
+        api_call(service, "GET", "/v1/audit-events/verify", NULL, NULL, NULL);
+
+    assert_int_equal(reply.status, code ? 503 : 200);
+    if (code)
+        assert_string_equal(json_string_value(json_object_get(reply.json, "code")), code);
+    api_reply_free(&reply);
+}
+
+static void a_verification_is_alone_and_ends_with_the_service(void **state)
+{
+    const struct text path = text_of("/v1/audit-events/verify");
+    struct service *service;
+    struct fixture f;
+
+    (void)state;
+    many_entries(&f);
+    store_close(f.store);
+    f.store = NULL;
+    assert_ok(&f, serve(&f, false, &service));
+    assert_unavailable(service, NULL);
+    assert_true(service_claim(service, path)); /* another one is under way */
+    assert_unavailable(service, "overloaded");
+    service_unclaim(service, path);
+    assert_unavailable(service, NULL);
+    service_wind_up(service);
+    assert_unavailable(service, "verification_unfinished");
+    service_close(service);
+    fixture_close(&f);
+}
+
+/* --- keys and tables ------------------------------------------------------------------------------ */
+
+/* Change the last byte of a text in the first page of an index that has it. */
+static void damage_index(const char *path, const char *text)
+{
+    enum { PAGE_BYTES = 4096, LEAF_OF_INDEX = 0x0a };
+    unsigned char page[PAGE_BYTES], *at = NULL;
+    FILE *file = fopen(path, "r+");
+
+    assert_non_null(file);
+    while (!at && fread(page, 1, sizeof page, file) == sizeof page)
+        if (page[0] == LEAF_OF_INDEX)
+            at = memmem(page, sizeof page, text, strlen(text));
+    assert_non_null(at);
+    at[strlen(text) - 1]++;
+    assert_int_equal(fseek(file, -PAGE_BYTES, SEEK_CUR), 0);
+    assert_int_equal(fwrite(page, 1, sizeof page, file), sizeof page);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* It would be decided once more. */
+static void a_row_that_its_key_does_not_find_is_reported(void **state)
+{
+    static const struct {
+        const char *key, *said;
+    } rows[] = {
+        {"key_1 POST /v1/decisions - k1", "Row 1 of 'answers' is not found by its key"},
+        {DECISION_ID, "Row 1 of 'decisions' is not found by its key"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct store_report report;
+        struct fixture f;
+
+        one_decision(&f);
+        damage_index(f.path, rows[i].key);
+        assert_ok(&f, store_open(f.path, STORE_READER, &f.store, NULL, &f.err));
+        assert_ok(&f, store_check_recent(f.store, &report, &f.err));
+        assert_non_null(strstr(report.first_fault, rows[i].said));
+        assert_ok(&f, store_check_rows(f.store, NULL, NULL, &report, &f.err));
+        assert_true(report.fault_count > 0);
+        fixture_close(&f);
+    }
+}
+
+static void a_decision_whose_answer_is_lost_is_refused(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    one_decision(&f);
+    tamper(f.path, "DELETE FROM answers");
+    assert_ok(&f, store_open(f.path, STORE_READER, &f.store, NULL, &f.err));
+    assert_status(&f, read_decision(&f), STATUS_CORRUPT);
+    assert_status(&f, read_list(&f), STATUS_CORRUPT);
+    fixture_close(&f);
+}
+
+static void a_damaged_budget_is_not_removed(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    one_decision(&f);
+    tamper(f.path, "UPDATE budgets SET limit_minor = 1000000");
+    assert_ok(&f, store_open(f.path, STORE_WRITER, &f.store, NULL, &f.err));
+    assert_ok(&f, store_begin(f.store, &f.err));
+    assert_status(&f, budget_remove(f.store, "bud_all", 1, &f.err), STATUS_CORRUPT);
+    assert_status(&f, budget_remove(f.store, "bud_none", 1, &f.err), STATUS_NOT_FOUND);
+    store_rollback(f.store);
+    fixture_close(&f);
+}
+
+static void statistics_of_an_operator_are_no_damage(void **state)
+{
+    struct store_report report;
+    struct fixture f;
+
+    (void)state;
+    one_decision(&f);
+    tamper(f.path, "ANALYZE");
+    assert_ok(&f, store_open(f.path, STORE_READER, &f.store, NULL, &f.err));
+    assert_ok(&f, store_check(f.store, &report, &f.err));
+    assert_string_equal(report.first_fault, "");
+    fixture_close(&f);
+}
+
+/* --- damage while it runs ------------------------------------------------------------------------ */
+
+static _Atomic int64_t ahead_us;
+
+static int64_t wall_ahead(void *context)
+{
+    (void)context;
+    return clock_wall_us(&system_clock) + ahead_us;
+}
+
+static int64_t monotonic(void *context)
+{
+    (void)context;
+    return clock_monotonic_us(&system_clock);
+}
+
+/* Holds of 1 each that end in an hour. */
+static void hold_some(struct fixture *f, int count)
+{
+    struct budget budget = budget_of("bud_all", 1000);
+
+    fixture_open(f);
+    assert_ok(f, store_begin(f->store, &f->err));
+    assert_ok(f, budget_open(f->store, &budget, &f->err));
+    for (int i = 0; i < count; i++) {
+        char id[ID_BYTES];
+        struct decision_row row;
+
+        snprintf(id, sizeof id, "dec_%d", i);
+        row = decision_of(id);
+        row.amount = row.goodwill = 1;
+        row.hold_expires_at_us = clock_wall_us(&system_clock) + HOUR_US + i;
+        assert_ok(f, decision_insert(f->store, &row, &f->err));
+        assert_ok(f, budget_move(f->store, &budget, ENTRY_HOLD, 1, row.id, &f->err));
+    }
+    assert_ok(f, store_commit(f->store, &f->err));
+    store_close(f->store);
+    f->store = NULL;
+}
+
+/* More of them than are ended at a time, before those that are whole. */
+static void damaged_holds_stop_the_end_of_no_other(void **state)
+{
+    static const struct clock ahead = {wall_ahead, monotonic, NULL};
+    struct service *service = NULL;
+    struct budget budget = {0};
+    struct fixture f;
+
+    (void)state;
+    hold_some(&f, HOLD_COUNT);
+    clock_served = &ahead;
+    assert_ok(&f, serve(&f, true, &service));
+    tamper(f.path, "UPDATE decisions SET case_id = 'other' WHERE number <= 450");
+    assert_ok(&f, store_open(f.path, STORE_READER, &f.store, NULL, &f.err));
+    ahead_us = 2 * HOUR_US;
+    for (int i = 0; i < 1000 && budget.held != HOLD_DAMAGED_COUNT; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        assert_ok(&f, budget_find(f.store, "bud_all", &budget, &f.err));
+    }
+    assert_int_equal(budget.held, HOLD_DAMAGED_COUNT);
+    service_close(service);
+    clock_served = &system_clock;
+    ahead_us = 0;
     fixture_close(&f);
 }
 
@@ -253,6 +471,13 @@ int main(void)
         cmocka_unit_test(a_folder_has_one_process_at_a_time),
         cmocka_unit_test(a_start_looks_at_a_bounded_part),
         cmocka_unit_test(everything_is_looked_at_beside_the_service),
+        cmocka_unit_test(a_look_that_cannot_be_done_is_said_to_be_none),
+        cmocka_unit_test(a_verification_is_alone_and_ends_with_the_service),
+        cmocka_unit_test(a_row_that_its_key_does_not_find_is_reported),
+        cmocka_unit_test(a_decision_whose_answer_is_lost_is_refused),
+        cmocka_unit_test(a_damaged_budget_is_not_removed),
+        cmocka_unit_test(statistics_of_an_operator_are_no_damage),
+        cmocka_unit_test(damaged_holds_stop_the_end_of_no_other),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

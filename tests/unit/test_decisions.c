@@ -287,7 +287,8 @@ static void usage_counts_goodwill_that_is_held_or_settled(void **state)
 static void expired_holds_come_oldest_first(void **state)
 {
     struct fixture f;
-    char(*ids)[ID_BYTES];
+    const struct hold_place first = {0};
+    struct ended_hold *holds;
     int count;
 
     (void)state;
@@ -303,13 +304,20 @@ static void expired_holds_come_oldest_first(void **state)
         row.status = i == 3 ? DECISION_SETTLED : DECISION_HELD;
         insert(&f, row);
     }
-    assert_ok(&f, decision_expired(f.store, 99, 10, &f.arena, &ids, &count, &f.err));
+    assert_ok(&f,
+              decision_expired(f.store, 99, first, 10, &f.arena, &holds, &count, &f.err));
     assert_int_equal(count, 3);
-    assert_string_equal(ids[0], "dec_4");
-    assert_string_equal(ids[2], "dec_1");
-    assert_ok(&f, decision_expired(f.store, 100, 2, &f.arena, &ids, &count, &f.err));
+    assert_string_equal(holds[0].id, "dec_4");
+    assert_string_equal(holds[2].id, "dec_1");
+    assert_ok(&f, decision_expired(f.store, 99, holds[1].place, 10, &f.arena, &holds,
+                                   &count, &f.err));
+    assert_int_equal(count, 1);
+    assert_string_equal(holds[0].id, "dec_1");
+    assert_ok(&f,
+              decision_expired(f.store, 100, first, 2, &f.arena, &holds, &count, &f.err));
     assert_int_equal(count, 2);
-    assert_ok(&f, decision_expired(f.store, 95, 2, &f.arena, &ids, &count, &f.err));
+    assert_ok(&f,
+              decision_expired(f.store, 95, first, 2, &f.arena, &holds, &count, &f.err));
     assert_int_equal(count, 0);
     store_rollback(f.store);
     fixture_close(&f);

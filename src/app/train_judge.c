@@ -1,0 +1,197 @@
+/* train_judge.c - curves, calibration and importance of what was learned. */
+#include "app/train.h"
+
+#include "base/order.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { RESAMPLE_COUNT = 200 };
+
+static enum status refuse_memory(struct err *err)
+{
+    return err_set(err, STATUS_EXHAUSTED, "out of memory for judging effects");
+}
+
+/* ---- the Qini curve of an experiment ---- */
+
+struct pair {
+    double *scores, *outcomes;
+    bool *is_treated;
+    int64_t count;
+};
+
+static enum status open_pair(const struct train_table *table,
+                             const struct train_result *result, int arm,
+                             struct pair *pair, struct err *err)
+{
+    const double *effects = result->effects[result->kind];
+    size_t n = (size_t)table->row_count + 1;
+
+    *pair = (struct pair){.scores = malloc(n * sizeof(double)),
+                          .outcomes = malloc(n * sizeof(double)),
+                          .is_treated = malloc(n * sizeof(bool))};
+    if (!pair->scores || !pair->outcomes || !pair->is_treated)
+        return refuse_memory(err);
+    for (int64_t row = 0; row < table->row_count; row++) {
+        if (table->arms[row] != 0 && table->arms[row] != arm)
+            continue;
+        pair->scores[pair->count] = effects[row * (table->arm_count - 1) + arm - 1];
+        pair->outcomes[pair->count] = table->outcomes[row];
+        pair->is_treated[pair->count++] = table->arms[row] == arm;
+    }
+    return STATUS_OK;
+}
+
+static void close_pair(struct pair *pair)
+{
+    free(pair->scores);
+    free(pair->outcomes);
+    free(pair->is_treated);
+}
+
+/* The height of the curve at so many rows. */
+static void sample_curve(const int64_t *x, const double *y, int64_t count,
+                         int64_t row_count, double out[UPLIFT_BAND_POINT_COUNT])
+{
+    int64_t at = 0;
+
+    for (int i = 0; i < UPLIFT_BAND_POINT_COUNT; i++) {
+        double k = (double)row_count * i / (UPLIFT_BAND_POINT_COUNT - 1), share;
+
+        while (at + 2 < count && (double)x[at + 1] < k)
+            at++;
+        share = (k - (double)x[at]) / (double)(x[at + 1] - x[at]);
+        out[i] = y[at] + share * (y[at + 1] - y[at]);
+    }
+}
+
+static enum status put_curve(const struct uplift *uplift,
+                             struct train_judgement *judgement, struct err *err)
+{
+    int64_t count = uplift_point_count(uplift);
+    int64_t *x = malloc((size_t)count * sizeof *x);
+    double *qini = malloc((size_t)count * sizeof *qini),
+           *other = malloc((size_t)count * sizeof *other);
+    enum status rc = x && qini && other ? STATUS_OK : refuse_memory(err);
+
+    if (!rc) {
+        uplift_curves(uplift, x, qini, other);
+        sample_curve(x, qini, count, judgement->qini_rows, judgement->qini);
+    }
+    free(x);
+    free(qini);
+    free(other);
+    return rc;
+}
+
+/* Effects that are all equal have no curve. */
+static enum status judge_qini(const struct train_options *options,
+                              const struct train_table *table,
+                              const struct train_result *result, int arm,
+                              struct train_judgement *judgement, struct err *err)
+{
+    struct uplift *uplift = NULL;
+    struct pair pair;
+    enum status rc = open_pair(table, result, arm, &pair, err);
+
+    if (!rc)
+        rc = uplift_open(pair.scores, pair.outcomes, pair.is_treated, pair.count, &uplift,
+                         err);
+    if (!rc) {
+        judgement->qini_rows = pair.count;
+        uplift_measure(uplift, &judgement->metrics);
+        rc = uplift_bootstrap(uplift, RESAMPLE_COUNT, (uint64_t)options->seed,
+                              (struct uplift_progress){0}, &judgement->intervals, err);
+        judgement->has_qini = !rc;
+        if (!rc)
+            rc = put_curve(uplift, judgement, err);
+    } else if (rc == STATUS_INVALID) {
+        rc = STATUS_OK;
+    }
+    uplift_close(uplift);
+    close_pair(&pair);
+    return rc;
+}
+
+/* ---- the rest ---- */
+
+static enum status judge_spread(const struct train_table *table, const double *effects,
+                                int arm, double spread[2], struct err *err)
+{
+    int64_t n = table->row_count;
+    uint32_t *order = malloc((size_t)n * sizeof *order + 1);
+    double *keys = calloc((size_t)n + 1, sizeof *keys);
+    enum status rc = order && keys ? STATUS_OK : refuse_memory(err);
+
+    for (int64_t row = 0; row < n && !rc; row++)
+        keys[row] = effects[row * (table->arm_count - 1) + arm - 1];
+    if (!rc)
+        rc = order_falling(keys, n, order, err);
+    if (!rc) {
+        spread[0] = keys[order[(n - 1) * 9 / 10]];
+        spread[1] = keys[order[(n - 1) / 10]];
+    }
+    free(order);
+    free(keys);
+    return rc;
+}
+
+static enum status judge_arm(const struct train_options *options,
+                             const struct train_table *table,
+                             const struct train_result *result, int arm, struct err *err)
+{
+    struct train_judgement *judgement = &result->judgements[arm];
+    const double *effects = result->effects[result->kind];
+    enum status rc =
+        judge_calibrate(&result->data, result->scores, effects, arm, judgement->bins,
+                        &judgement->slope, &judgement->slope_se, err);
+
+    if (!rc)
+        rc = judge_rank(&result->data, result->scores, effects, arm, &judgement->curve,
+                        err);
+    if (!rc)
+        rc = judge_spread(table, effects, arm, judgement->spread, err);
+    if (!rc && options->is_randomised)
+        rc = judge_qini(options, table, result, arm, judgement, err);
+    return rc;
+}
+
+static enum status find_importance(const struct train_table *table,
+                                   struct train_result *result, struct err *err)
+{
+    size_t width = (size_t)table->feature_count + 1;
+    double *own = calloc(width, sizeof *own), sum = 0;
+    enum status rc;
+
+    result->importance = calloc(width, sizeof *result->importance);
+    rc = own && result->importance ? STATUS_OK : refuse_memory(err);
+    for (int i = 0; i < result->learner->part_count && !rc; i++) {
+        memset(own, 0, width * sizeof *own);
+        rc = predictor_gains(result->learner->parts[i].predictor, own, err);
+        for (size_t f = 0; f < width && !rc; f++) {
+            result->importance[f] += own[f];
+            sum += own[f];
+        }
+    }
+    for (size_t f = 0; f < width && !rc; f++)
+        result->importance[f] = sum > 0 ? result->importance[f] / sum : 0;
+    free(own);
+    return rc;
+}
+
+enum status train_judge(const struct train_options *options,
+                        const struct train_table *table, struct train_result *result,
+                        struct err *err)
+{
+    enum status rc = find_importance(table, result, err);
+
+    if (rc || !result->is_held_out)
+        return rc;
+    result->judgements = calloc((size_t)table->arm_count, sizeof *result->judgements);
+    if (!result->judgements)
+        return refuse_memory(err);
+    for (int arm = 1; arm < table->arm_count && !rc; arm++)
+        rc = judge_arm(options, table, result, arm, err);
+    return rc;
+}

@@ -1,0 +1,301 @@
+/* serving.c - carries exchanges over libmicrohttpd.
+ *
+ * The library calls serving_request once with the head, then with pieces of the body, then once more
+ * to be answered. What must be refused by its head is refused in the first call, the only moment when
+ * a body can still be declined. A request that has to wait for the commit thread is suspended; when
+ * done has resumed it, the library calls serving_request again, and the reply is there. */
+#include "http/serving.h"
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "http/resume.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+enum {
+    REPLY_BYTES_PER_S_MIN = 16 << 10
+}; /* a client that reads more slowly is cut off */
+
+/* When the library cannot allocate what it waits with, it forgets that a connection was resumed
+ * until the next event; after so long the connection is shut down, which is one. */
+#define RESUMED_US (3 * SECOND_US)
+
+/* --- calls ---------------------------------------------------------------------------------- */
+
+static void on_defer(struct exchange *exchange);
+static void on_done(struct exchange *exchange);
+
+/* At most one for each connection: the limit of connections is theirs too. */
+static struct call *call_take(struct server *server)
+{
+    struct call *call;
+
+    pthread_mutex_lock(&server->lock);
+    call = server->free_calls;
+    if (call)
+        server->free_calls = call->next;
+    pthread_mutex_unlock(&server->lock);
+    if (!call)
+        call = calloc(1, sizeof *call);
+    if (!call)
+        return NULL;
+    exchange_init(&call->exchange, server->service);
+    call->server = server;
+    call->exchange.carrier = call;
+    call->exchange.defer = on_defer;
+    call->exchange.done = on_done;
+    call->exchange.arena.share = &server->memory;
+    call->exchange.queue_wait_us = server->queue_wait_us;
+    atomic_fetch_add(&server->open_count, 1);
+    return call;
+}
+
+/* Zeroed for the next, except for the buffer, which an arena zeroes as it goes. */
+static void call_give(struct call *call)
+{
+    struct server *server = call->server;
+    const size_t after = offsetof(struct call, server);
+
+    exchange_reset(&call->exchange);
+    if (call->body)
+        memory_give(&server->memory, call->body_room);
+    free(call->body);
+    memset(&call->exchange, 0, offsetof(struct exchange, buffer));
+    memset((char *)call + after, 0, sizeof *call - after);
+    pthread_mutex_lock(&server->lock);
+    call->next = server->free_calls;
+    server->free_calls = call;
+    pthread_mutex_unlock(&server->lock);
+    atomic_fetch_sub(&server->open_count, 1);
+}
+
+/* --- replies -------------------------------------------------------------------------------- */
+
+static enum MHD_Result send_reply(struct call *call)
+{
+    struct server *server = call->server;
+
+    if (atomic_load(&server->is_draining) || watch_is_old(call->watch))
+        call->must_close = true;
+    watch_set(call->watch,
+              server->deadline_us + (int64_t)call->exchange.reply.body.bytes * SECOND_US /
+                                        REPLY_BYTES_PER_S_MIN);
+    if (call_reply(call) == MHD_YES)
+        return MHD_YES;
+    /* What was done is done: asked again with the same key, it is answered. To be told nothing would
+     * be worse, since the library does not hang up before the connection's next event. */
+    call->exchange.reply = (struct reply){.status = 503};
+    return MHD_queue_response(call->connection, 503, server->no_memory);
+}
+
+/* Refused by its head: nothing that follows on this connection can be trusted. */
+static void refuse_head(struct call *call, enum head_fault fault)
+{
+    struct exchange *exchange = &call->exchange;
+    struct err err = {0};
+
+    call->must_close = true;
+    exchange->started_us = clock_monotonic_us(&system_clock);
+    id_make("req_", clock_wall_us(&system_clock), exchange->request_id);
+    if (err_code(&err, STATUS_MALFORMED, head_fault_code(fault), "%s",
+                 head_fault_detail(fault)))
+        exchange_refuse(exchange, &err);
+}
+
+/* --- the head ------------------------------------------------------------------------------- */
+
+/* Make room for the announced body. */
+static enum status expect_body(struct call *call, struct err *err)
+{
+    const struct exchange *exchange = &call->exchange;
+    struct server *server = call->server;
+
+    if (exchange->content_length == 0)
+        return STATUS_OK;
+    if ((uint64_t)exchange->content_length > exchange_body_max(exchange))
+        return err_set(err, STATUS_TOO_LARGE, "the body may have at most %zu bytes",
+                       exchange_body_max(exchange));
+    call->body_room = (size_t)exchange->content_length;
+    if (memory_take(&server->memory, call->body_room)) {
+        call->body = malloc(call->body_room);
+        if (!call->body)
+            memory_give(&server->memory, call->body_room);
+    }
+    if (!call->body)
+        return err_code(err, STATUS_EXHAUSTED, "out_of_memory",
+                        "no memory for the body: try again shortly");
+    return STATUS_OK;
+}
+
+/* A wrong key: too many of them are told to wait, and have to connect anew. Right ones from the same
+ * address are let in all the same. */
+static void count_failed_login(struct call *call)
+{
+    struct server *server = call->server;
+    struct err err = {0};
+    int64_t wait_us;
+
+    atomic_fetch_add(&server->failed_login_count, 1);
+    if (peers_login_failed(server->peers, call->peer, clock_monotonic_us(&system_clock),
+                           &wait_us))
+        return;
+    atomic_fetch_add(&server->shed_login_count, 1);
+    if (err_code(&err, STATUS_UNAVAILABLE, "too_many_failed_logins",
+                 "too many wrong API keys came from this address"))
+        exchange_refuse(&call->exchange, &err);
+    call->exchange.reply.retry_after_s = (int)((wait_us + SECOND_US - 1) / SECOND_US);
+    call->must_close = true;
+}
+
+/* The first call. True: go on reading. False: the reply is a refusal, to be sent at once. The library
+ * closes a connection that is answered in the first call; without a body that can wait. */
+static bool begin(struct call *call, const char *target, const char *method,
+                  const char *version)
+{
+    enum head_fault fault = call_read_head(call, target, method, version);
+    struct err err;
+
+    err_clear(&err);
+    if (fault != HEAD_FAULT_NONE) {
+        refuse_head(call, fault);
+        return false;
+    }
+    if (api_begin(&call->exchange)) {
+        if (!expect_body(call, &err))
+            return true;
+        exchange_refuse(&call->exchange, &err);
+    }
+    if (call->exchange.reply.status == 401)
+        count_failed_login(call);
+    call->must_close = call->must_close || call->exchange.content_length > 0;
+    call->is_answered = true;
+    return !call->must_close;
+}
+
+/* --- running -------------------------------------------------------------------------------- */
+
+static void on_defer(struct exchange *exchange)
+{
+    struct call *call = exchange->carrier;
+
+    call->is_deferred = true;
+    resume_belongs_here(call);
+    MHD_suspend_connection(call->connection);
+}
+
+static void on_resumed(struct server *server)
+{
+    atomic_fetch_sub(&server->running_count, 1);
+}
+
+/* On another thread. */
+static void on_done(struct exchange *exchange)
+{
+    struct call *call = exchange->carrier;
+
+    call->is_answered = true;
+    watch_set(call->watch, RESUMED_US);
+    resume(call, on_resumed);
+}
+
+/* The whole request is there. MHD_NO when the server closes. Counted before is_closing is looked at,
+ * and the other way round in server_stop: nothing can be suspended once that has counted to zero. */
+static enum MHD_Result run(struct call *call)
+{
+    struct server *server = call->server;
+    struct exchange *exchange = &call->exchange;
+
+    if (call->body_bytes != (size_t)exchange->content_length)
+        return MHD_NO;
+    exchange->body = (struct text){call->body, call->body_bytes};
+    atomic_fetch_add(&server->running_count, 1);
+    if (atomic_load(&server->is_closing)) {
+        atomic_fetch_sub(&server->running_count, 1);
+        return MHD_NO;
+    }
+    watch_pause(call->watch);
+    if (!api_run(exchange)) {
+        assert(call->is_deferred);
+        return MHD_YES;
+    }
+    call->is_answered = true;
+    if (call->is_deferred) {
+        watch_set(call->watch, RESUMED_US);
+        MHD_resume_connection(call->connection);
+    }
+    atomic_fetch_sub(&server->running_count, 1);
+    return call->is_deferred ? MHD_YES : send_reply(call);
+}
+
+static enum MHD_Result take_body(struct call *call, const char *piece,
+                                 size_t *piece_bytes)
+{
+    size_t room = (size_t)call->exchange.content_length - call->body_bytes;
+
+    if (*piece_bytes > room)
+        return MHD_NO;
+    memcpy(call->body + call->body_bytes, piece, *piece_bytes);
+    call->body_bytes += *piece_bytes;
+    *piece_bytes = 0;
+    return MHD_YES;
+}
+
+enum MHD_Result serving_request(void *context, struct MHD_Connection *connection,
+                                const char *target, const char *method,
+                                const char *version, const char *piece,
+                                size_t *piece_bytes, void **request)
+{
+    struct server *server = context;
+    const struct visitor *visitor = connection_visitor(connection);
+    struct call *call = *request;
+
+    if (call) {
+        resume_others(call, on_resumed);
+        if (*piece_bytes > 0)
+            return take_body(call, piece, piece_bytes);
+        return call->is_answered ? send_reply(call) : run(call);
+    }
+    if (!visitor || atomic_load(&server->is_closing))
+        return MHD_NO;
+    call = call_take(server);
+    if (!call)
+        return MHD_queue_response(connection, 503, server->no_memory);
+    call->connection = connection;
+    call->watch = visitor->watch;
+    call->peer = visitor->peer;
+    call->is_secure = server->tls;
+    *request = call;
+    return begin(call, target, method, version) ? MHD_YES : send_reply(call);
+}
+
+/* The first line of a request is there. */
+void *serving_line(void *context, const char *target, struct MHD_Connection *connection)
+{
+    struct server *server = context;
+    const struct visitor *visitor = connection_visitor(connection);
+
+    (void)target;
+    if (visitor)
+        watch_set(visitor->watch, server->deadline_us);
+    return NULL;
+}
+
+void serving_completed(void *context, struct MHD_Connection *connection, void **request,
+                       enum MHD_RequestTerminationCode code)
+{
+    struct server *server = context;
+    struct call *call = *request;
+
+    (void)connection;
+    (void)code;
+    if (!call)
+        return;
+    resume_others(call, on_resumed);
+    if (call->exchange.reply.status != 0)
+        exchange_log(&call->exchange);
+    watch_rest(call->watch, server->idle_us + server->deadline_us);
+    *request = NULL;
+    call_give(call);
+}

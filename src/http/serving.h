@@ -1,0 +1,42 @@
+/* serving.h - what libmicrohttpd calls for each request, and what all requests of a server share.
+ * Private to the server. */
+#ifndef REDRESS_HTTP_SERVING_H
+#define REDRESS_HTTP_SERVING_H
+
+#include "base/memory.h"
+#include "http/call.h"
+#include "http/probe.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct server {
+    struct service *service;
+    struct deadlines *deadlines;
+    struct peers *peers;
+    struct tls *tls;
+    struct listener main;
+    struct probe probe;
+    int64_t idle_us, deadline_us, life_us, queue_wait_us;
+    struct memory_share
+        memory; /* of bodies, and of what requests need beyond their buffer */
+    _Atomic int64_t failed_login_count, shed_login_count;
+    struct MHD_Response *no_memory; /* made ahead, for when nothing can be made */
+    pthread_mutex_t lock;           /* of the free list */
+    struct call *free_calls;
+    atomic_int open_count;    /* requests whose reply is not yet sent */
+    atomic_int running_count; /* requests handed to api_run that have no reply yet */
+    atomic_bool is_draining, is_closing;
+};
+
+/* Of libmicrohttpd, the context is the server: the first line of a request is there; its head, pieces
+ * of its body, its end; it is over, answered or not. On the polling threads. */
+void *serving_line(void *context, const char *target, struct MHD_Connection *connection);
+enum MHD_Result serving_request(void *context, struct MHD_Connection *connection,
+                                const char *target, const char *method,
+                                const char *version, const char *piece,
+                                size_t *piece_bytes, void **request);
+void serving_completed(void *context, struct MHD_Connection *connection, void **request,
+                       enum MHD_RequestTerminationCode code);
+
+#endif

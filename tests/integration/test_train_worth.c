@@ -1,0 +1,229 @@
+/* test_train_worth.c - what trained effects are worth: on a generated world whose truth is known, and
+ * on a public experiment.
+ *
+ * Hillstrom's e-mail experiment of 2008 is expected in ../shared/data/hillstrom (REDRESS_SHARED
+ * overrides ../shared). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "support/folder.h"
+#include "support/server.h"
+#include "table/columns.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    WORLD_COUNT = 2 /* else TRAIN_WORLDS */,
+    SPLIT_COUNT = 3,
+    ARM_COUNT = 4,
+    PATH_BYTES = 512
+};
+
+static const char *const features =
+    "tenure_days,orders_90d,avg_order_minor,claims_90d,credits_90d_minor,minutes_late,"
+    "items_missing,days_since_order,last_rating,discount_share,contacts,app_sessions_7d,"
+    "is_member,channel,issue";
+
+static bool has_python(void)
+{
+    if (system("/usr/bin/python3 -c 'import numpy' 2>/dev/null") != 0) {
+        printf("SKIPPED: python3-numpy is not installed\n");
+        return false;
+    }
+    if (access("/usr/lib/x86_64-linux-gnu/libxgboost.so.0", R_OK) != 0 &&
+        system("ldconfig -p | grep -q libxgboost.so.0") != 0) {
+        printf("SKIPPED: libxgboost0 is not installed\n");
+        return false;
+    }
+    return true;
+}
+
+static void make_world(const char *folder, const char *name, int seed)
+{
+    char command[4 * PATH_BYTES];
+
+    snprintf(command, sizeof command,
+             "/usr/bin/python3 scripts/refund_world.py --cases 20000 --seed %d "
+             "--output %s/%s.csv --truth %s/%s_truth.csv",
+             seed, folder, name, folder, name);
+    fflush(NULL);
+    assert_int_equal(system(command), 0);
+}
+
+static struct columns *read_numbers(const char *path, const char *const names[ARM_COUNT])
+{
+    struct column_wish wishes[ARM_COUNT];
+    struct columns *columns;
+    struct err err = {0};
+
+    for (int arm = 0; arm < ARM_COUNT; arm++)
+        wishes[arm] = (struct column_wish){names[arm], COLUMN_IS_NUMBER, false};
+    if (columns_read(path, wishes, ARM_COUNT, (struct columns_progress){0}, &columns,
+                     &err))
+        fail_msg("%s", err.text);
+    return columns;
+}
+
+/* What the policy of the largest estimated effect less cost gains over the best constant credit, as a share
+ * of what the truth would. */
+static double share_of_oracle(const char *scores_path, const char *truth_path)
+{
+    static const char *const arms[] = {"500", "1000", "1500", "2000"};
+    static const char *const truths[] = {"effect_500", "effect_1000", "effect_1500",
+                                         "effect_2000"};
+    struct columns *scores = read_numbers(scores_path, arms),
+                   *truth = read_numbers(truth_path, truths);
+    double chosen = 0, oracle = 0, constant[ARM_COUNT] = {0}, best_constant = 0;
+
+    assert_int_equal(scores->row_count, truth->row_count);
+    for (int64_t row = 0; row < truth->row_count; row++) {
+        double most = 0, own = 0, best = 0;
+
+        for (int arm = 0; arm < ARM_COUNT; arm++) {
+            double cost = 0.9 * 500 * (arm + 1);
+            double value = truth->items[arm].numbers[row] - cost;
+
+            constant[arm] += value;
+            best = value > best ? value : best;
+            if (scores->items[arm].numbers[row] - cost > most) {
+                most = scores->items[arm].numbers[row] - cost;
+                own = value;
+            }
+        }
+        chosen += own;
+        oracle += best;
+    }
+    for (int arm = 0; arm < ARM_COUNT; arm++)
+        best_constant = constant[arm] > best_constant ? constant[arm] : best_constant;
+    columns_close(scores);
+    columns_close(truth);
+    return (chosen - best_constant) / (oracle - best_constant);
+}
+
+static double train_and_share(const char *folder, int seed, const char *learner,
+                              const char *outcome)
+{
+    char log[PATH_BYTES], fresh[PATH_BYTES], truth[PATH_BYTES], model[PATH_BYTES],
+        scores[PATH_BYTES], *output;
+    FILE *file;
+
+    snprintf(log, sizeof log, "%s/log.csv", folder);
+    snprintf(fresh, sizeof fresh, "%s/fresh.csv", folder);
+    snprintf(truth, sizeof truth, "%s/fresh_truth.csv", folder);
+    snprintf(model, sizeof model, "%s/model_%s_%d", folder, learner, seed);
+    snprintf(scores, sizeof scores, "%s/scores.csv", folder);
+    assert_int_equal(
+        program_run((const char *[]){"train",       "--data",      log,
+                                     "--treatment", "credit",      "--outcome",
+                                     outcome,       "--features",  features,
+                                     "--learner",   learner,       "--propensity",
+                                     "propensity",  "--cost",      "cost",
+                                     "--cluster",   "customer_id", "--quick",
+                                     "--output",    model,         NULL},
+                    NULL, &output),
+        0);
+    free(output);
+    assert_int_equal(
+        program_run((const char *[]){"model", "score", model, "--rows", fresh, NULL},
+                    NULL, &output),
+        0);
+    file = fopen(scores, "w");
+    assert_non_null(file);
+    fputs(output, file);
+    fclose(file);
+    free(output);
+    return share_of_oracle(scores, truth);
+}
+
+static void trained_effects_earn_most_of_what_the_truth_would(void **state)
+{
+    const char *asked = getenv("TRAIN_WORLDS");
+    int world_count = asked ? atoi(asked) : WORLD_COUNT;
+    char *folder = folder_temporary();
+    double sums[2] = {0};
+
+    (void)state;
+    if (!has_python()) {
+        free(folder);
+        skip();
+    }
+    for (int seed = 1; seed <= world_count; seed++) {
+        make_world(folder, "log", seed);
+        make_world(folder, "fresh", 1000 + seed);
+        sums[0] += train_and_share(folder, seed, "s", "value_90d");
+        sums[1] += train_and_share(folder, seed, "dr", "value_90d");
+    }
+    printf("share of the oracle's gain over the best constant credit: s %.3f, dr %.3f\n",
+           sums[0] / world_count, sums[1] / world_count);
+    assert_true(sums[0] / world_count >= 0.55);
+    assert_true(sums[1] / world_count >= 0.55);
+    free(folder);
+}
+
+/* "dr        0.0591  0.0112": the mean. */
+static double mean_of(const char *printed, const char *learner)
+{
+    const char *line = strstr(printed, learner);
+
+    assert_non_null(line);
+    return strtod(line + strlen(learner), NULL);
+}
+
+static double hillstrom_qini(const char *arm)
+{
+    const char *shared = getenv("REDRESS_SHARED");
+    char command[4 * PATH_BYTES], printed[4096];
+    size_t bytes;
+    FILE *pipe;
+
+    snprintf(
+        command, sizeof command,
+        "/usr/bin/python3 scripts/compare_learners.py --data "
+        "'%s/data/hillstrom/hillstrom.csv' --treatment segment --control 'No E-Mail' "
+        "--arm '%s' --outcome visit --features recency,history_segment,history,mens,"
+        "womens,zip_code,newbie,channel --learners dr --splits %d",
+        shared && *shared ? shared : "../shared", arm, SPLIT_COUNT);
+    fflush(NULL);
+    pipe = popen(command, "r");
+    assert_non_null(pipe);
+    bytes = fread(printed, 1, sizeof printed - 1, pipe);
+    printed[bytes] = '\0';
+    assert_int_equal(pclose(pipe), 0);
+    printf("%s", printed);
+    return mean_of(printed, "\ndr");
+}
+
+static void the_womens_mail_is_worth_more_to_some(void **state)
+{
+    const char *shared = getenv("REDRESS_SHARED");
+    char path[PATH_BYTES];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/data/hillstrom/hillstrom.csv",
+             shared && *shared ? shared : "../shared");
+    if (access(path, R_OK) != 0) {
+        printf("SKIPPED: no %s\n", path);
+        skip();
+    }
+    if (!has_python())
+        skip();
+    assert_true(hillstrom_qini("Womens E-Mail") >= 0.05);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(trained_effects_earn_most_of_what_the_truth_would),
+        cmocka_unit_test(the_womens_mail_is_worth_more_to_some),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
