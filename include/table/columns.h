@@ -22,6 +22,7 @@ enum column_kind {
     COLUMN_IS_NUMBER, /* of numbers; anything else is refused with line and column */
     COLUMN_IS_TEXT,   /* of texts as they are written, which are counted as categories */
     COLUMN_IS_EITHER, /* numbers if all fields are, else texts */
+    COLUMN_IS_OPTIONAL, /* of numbers, if there is such a column: its item is empty if not */
 };
 
 struct column_wish {
@@ -34,7 +35,8 @@ struct table_column {
     const char *name; /* the caller's */
     bool is_text;
 
-    double *numbers; /* (row), unless is_text: finite, NaN where it is missing */
+    double *
+        numbers; /* (row), unless is_text: finite, NaN where it is missing; NULL: no such column */
 
     int32_t *codes; /* (row), if is_text: index of the text, -1 where it is missing */
     struct text_set *texts; /* if is_text, in the order in which they came */

@@ -65,3 +65,14 @@ enum status analysis_columns(const char *path, const struct column_wish *wishes,
     progress_end(&progress.progress);
     return rc;
 }
+
+void analysis_put_timing(const struct analysis_timing *timing, struct report *report)
+{
+    if (!timing->is_wanted)
+        return;
+    report_object(report, "seconds");
+    report_number(report, "read", (double)(timing->read_ns - timing->begun_ns) / 1e9);
+    report_number(report, "compute",
+                  (double)(timing->computed_ns - timing->read_ns) / 1e9);
+    report_object_end(report);
+}

@@ -3,6 +3,7 @@
 #define REDRESS_APP_ANALYSIS_H
 
 #include "app/progress.h"
+#include "app/report.h"
 #include "table/columns.h"
 
 enum { NAME_LIST_COUNT_MAX = 4096, ARM_COUNT_MAX = 64, ARM_NAME_BYTES = 64 };
@@ -30,6 +31,15 @@ struct analysis_progress {
     const char *what; /* "resampling" */
 };
 void analysis_tell(void *context, double done);
+
+/* For --timing: processor time of this thread. */
+struct analysis_timing {
+    bool is_wanted;
+    int64_t begun_ns, read_ns, computed_ns; /* where on the thread's clock */
+};
+
+/* "seconds": {"read", "compute"}, when it is wanted. */
+void analysis_put_timing(const struct analysis_timing *timing, struct report *report);
 
 /* The different values of a column that says what was done to a row. */
 struct arms {

@@ -85,8 +85,15 @@ static void put_row(const struct estimation *e, int64_t row, struct arm *side)
 
 static enum status find_treated(struct estimation *e, struct err *err)
 {
-    if (e->treated_name)
-        return arms_find(&e->arms, "--treated", e->treated_name, &e->treated, err);
+    enum status rc = STATUS_OK;
+
+    if (e->treated_name) {
+        rc = arms_find(&e->arms, "--treated", e->treated_name, &e->treated, err);
+        if (!rc && e->treated == e->arms.control)
+            rc = err_set(err, STATUS_INVALID, "--treated: '%.40s' is the control",
+                         e->treated_name);
+        return rc;
+    }
     if (e->arms.count > 2)
         return err_set(err, STATUS_INVALID,
                        "%s column '%s': has %d arms; say with --treated which one",

@@ -61,12 +61,17 @@ static enum status read_tables(struct estimation *e, struct err *err)
     wishes[0] = (struct column_wish){e->outcome, COLUMN_IS_NUMBER, true};
     rc = analysis_columns(e->history, wishes, count, &e->past, err);
     wishes[0] = (struct column_wish){e->treatment, COLUMN_IS_EITHER, false};
-    wishes[count] = (struct column_wish){e->outcome, COLUMN_IS_NUMBER, true};
     /* Outcomes that are known already are welcome, not needed. */
-    if (!rc && analysis_columns(e->experiment, wishes, count + 1, &e->now, err))
-        rc = analysis_columns(e->experiment, wishes, count, &e->now, err);
+    wishes[count] = (struct column_wish){e->outcome, COLUMN_IS_OPTIONAL, true};
+    if (!rc)
+        rc = analysis_columns(e->experiment, wishes, count + 1, &e->now, err);
     free(wishes);
     return rc;
+}
+
+static bool has_outcomes(const struct estimation *e)
+{
+    return e->now->items[regressor_count(e) + 1].numbers != NULL;
 }
 
 static enum status find_treated(struct estimation *e, struct err *err)
@@ -81,6 +86,8 @@ static enum status find_treated(struct estimation *e, struct err *err)
                      e->now->file, e->treatment, e->arms.count);
     else if (!rc)
         e->treated = !e->arms.control;
+    if (!rc && e->treated == e->arms.control)
+        rc = err_set(err, STATUS_INVALID, "--arm: '%.40s' is the control", e->arm);
     return rc;
 }
 
@@ -134,12 +141,12 @@ static enum status estimate(struct estimation *e, struct err *err)
         for (int64_t i = 0; i < count; i++)
             treatments[i] = e->arms.codes[rows[i]] == e->treated;
         e->now_values = gather(e->now, 1, k, rows, count);
-        if (e->now->count > k + 1)
+        if (has_outcomes(e))
             e->matured = gather(e->now, k + 1, 1, rows, count);
         e->past_missing = columns_drop_missing(e->past);
         e->past_values =
             malloc(((size_t)k * (size_t)e->past->row_count + 1) * sizeof *e->past_values);
-        if (!e->now_values || !e->past_values || (e->now->count > k + 1 && !e->matured))
+        if (!e->now_values || !e->past_values || (has_outcomes(e) && !e->matured))
             rc = err_set(err, STATUS_EXHAUSTED, "out of memory for columns");
     }
     for (int c = 0; c < k && !rc; c++)

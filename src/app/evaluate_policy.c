@@ -4,6 +4,7 @@
 #include "app/analysis.h"
 #include "app/policy_log.h"
 #include "app/report.h"
+#include "base/clock.h"
 #include "learn/offpolicy.h"
 
 #include <math.h>
@@ -26,6 +27,7 @@ struct evaluation {
     int estimate_count;
     char reasons[OFFPOLICY_REASON_COUNT_MAX + 1][OFFPOLICY_REASON_BYTES];
     int reason_count;
+    struct analysis_timing timing;
 };
 
 /* What plain names stand for. */
@@ -224,6 +226,7 @@ static enum status put_all(const struct evaluation *e, struct report *report,
     for (int i = 0; i < e->reason_count; i++)
         report_string(report, NULL, e->reasons[i]);
     report_array_end(report);
+    analysis_put_timing(&e->timing, report);
     report_object_end(report);
     return rc;
 }
@@ -279,10 +282,13 @@ static enum status run(struct evaluation *e, struct err *err)
 {
     enum status rc = add_estimates(e, err);
 
+    e->timing.begun_ns = clock_thread_ns();
     if (!rc)
         rc = policy_log_read(&e->request, &e->log, err);
+    e->timing.read_ns = clock_thread_ns();
     if (!rc)
         rc = estimate(e, err);
+    e->timing.computed_ns = clock_thread_ns();
     if (!rc && e->is_json)
         rc = print_json(e, err);
     else if (!rc)
@@ -320,6 +326,8 @@ int command_evaluate_policy(int argc, char **argv)
         {"bootstrap", OPTION_INT, &e.resample_count, "N",
          "Intervals from so many resamples, too.", 0, RESAMPLE_COUNT_MAX},
         {"seed", OPTION_INT, &e.seed, "N", "Of the resamples (default 1).", 0, INT32_MAX},
+        {"timing", OPTION_FLAG, &e.timing.is_wanted, NULL,
+         "With --json, the processor time of reading and of computing.", 0, 0},
         {"json", OPTION_FLAG, &e.is_json, NULL, "Print JSON.", 0, 0},
         {0},
     };

@@ -4,6 +4,7 @@
 #include "app/analysis.h"
 #include "app/plot.h"
 #include "app/report.h"
+#include "base/clock.h"
 #include "learn/uplift.h"
 
 #include <math.h>
@@ -24,6 +25,7 @@ struct evaluation {
     struct uplift *uplift;
     struct uplift_metrics metrics;
     struct uplift_intervals *intervals; /* NULL: not asked for */
+    struct analysis_timing timing;
 };
 
 /* A number with a name of its own, and where it is in the metrics. */
@@ -121,8 +123,11 @@ static enum status read_rows(struct evaluation *e, struct err *err)
         {e->treatment, COLUMN_IS_EITHER, false},
         {e->outcome, COLUMN_IS_NUMBER, false},
     };
-    enum status rc = analysis_columns(e->data, wishes, 3, &e->columns, err);
+    enum status rc;
 
+    e->timing.begun_ns = clock_thread_ns();
+    rc = analysis_columns(e->data, wishes, 3, &e->columns, err);
+    e->timing.read_ns = clock_thread_ns();
     if (!rc)
         rc = arms_read(e->columns, &e->columns->items[1], e->control, &e->arms, err);
     if (!rc)
@@ -249,6 +254,7 @@ static enum status print_json(const struct evaluation *e, struct err *err)
         report_count(report, "bootstrap", e->resample_count);
         report_count(report, "seed", e->seed);
     }
+    analysis_put_timing(&e->timing, report);
     rc = put_curves(e, report, err);
     if (rc) {
         report_abandon(report);
@@ -376,6 +382,7 @@ static enum status run(struct evaluation *e, struct err *err)
 
     if (!rc)
         rc = measure(e, err);
+    e->timing.computed_ns = clock_thread_ns();
     if (!rc && e->plot)
         rc = draw(e, err);
     if (!rc && e->is_json)
@@ -404,6 +411,8 @@ int command_evaluate_uplift(int argc, char **argv)
         {"seed", OPTION_INT, &e.seed, "N", "Of the resamples (default 1).", 0, INT32_MAX},
         {"plot", OPTION_TEXT, &e.plot, "DIR",
          "Draw qini.png and uplift.png into this folder (needs gnuplot).", 0, 0},
+        {"timing", OPTION_FLAG, &e.timing.is_wanted, NULL,
+         "With --json, the processor time of reading and of computing.", 0, 0},
         {"json", OPTION_FLAG, &e.is_json, NULL, "Print JSON, with the whole curves.", 0,
          0},
         {0},

@@ -17,6 +17,7 @@ enum {
     ROW_COUNT_FIRST = 4096,
     ROWS_PER_TELLING = 65536,
     SPOOL_BYTES = 1 << 16,
+    PLACE_ABSENT = -1,
 };
 
 struct reading {
@@ -73,12 +74,24 @@ static enum status spool_stdin(char path[static 32], int *file, struct err *err)
 
 /* ---- one pass ---- */
 
+static bool has_column(const struct csv *csv, const char *name)
+{
+    for (int i = 0; i < csv_column_count(csv); i++)
+        if (strcmp(csv_column_name(csv, i), name) == 0)
+            return true;
+    return false;
+}
+
 static enum status find_places(struct reading *reading, struct err *err)
 {
     for (int i = 0; i < reading->columns->count; i++) {
-        enum status rc = csv_column_find(reading->csv, reading->wishes[i].name,
-                                         &reading->places[i], err);
+        const struct column_wish *wish = &reading->wishes[i];
+        enum status rc;
 
+        reading->places[i] = PLACE_ABSENT;
+        if (wish->kind == COLUMN_IS_OPTIONAL && !has_column(reading->csv, wish->name))
+            continue;
+        rc = csv_column_find(reading->csv, wish->name, &reading->places[i], err);
         if (rc)
             return rc;
     }
@@ -103,6 +116,8 @@ static enum status grow(struct reading *reading, struct err *err)
             column->is_text ? sizeof *column->codes : sizeof *column->numbers;
         void *items = column->is_text ? (void *)column->codes : (void *)column->numbers;
 
+        if (reading->places[i] == PLACE_ABSENT)
+            continue;
         items = realloc(items, (size_t)capacity * item_bytes);
         if (!items)
             return refuse_memory(err);
@@ -165,10 +180,15 @@ static enum status put_row(struct reading *reading, struct err *err)
     const struct text *fields = csv_fields(reading->csv);
     enum status rc = grow(reading, err);
 
-    for (int i = 0; i < reading->columns->count && !rc; i++)
+    for (int i = 0; i < reading->columns->count && !rc; i++) {
+        int place = reading->places[i];
+
+        if (place == PLACE_ABSENT)
+            continue;
         rc = reading->columns->items[i].is_text
-                 ? put_text(reading, i, fields[reading->places[i]], err)
-                 : put_number(reading, i, fields[reading->places[i]], err);
+                 ? put_text(reading, i, fields[place], err)
+                 : put_number(reading, i, fields[place], err);
+    }
     if (rc)
         return rc;
     reading->columns->row_count++;

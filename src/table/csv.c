@@ -385,11 +385,11 @@ static int distance(const char *a, const char *b)
     return costs[m];
 }
 
-/* The column whose name is spelt most like this one, -1 when all have more than a third other
+/* The column whose name is spelt most like this one, -1 when all have more than half other
  * letters. */
 static int find_nearest(const struct csv *csv, const char *name)
 {
-    int nearest = -1, nearest_distance = (int)(strlen(name) / 3) + 1;
+    int nearest = -1, nearest_distance = (int)(strlen(name) / 2) + 1;
 
     for (int i = 0; i < csv->column_count; i++) {
         int there = distance(csv->names[i], name);

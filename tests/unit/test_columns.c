@@ -83,6 +83,28 @@ static void each_column_is_of_the_kind_that_was_wished(void **)
     columns_close(columns);
 }
 
+static void a_column_that_may_be_absent_is_empty_then(void **)
+{
+    const struct column_wish wishes[] = {
+        {"a", COLUMN_IS_OPTIONAL, true},
+        {"z", COLUMN_IS_OPTIONAL, true},
+        {"b", COLUMN_IS_EITHER, false},
+    };
+    struct columns *columns = NULL;
+    struct err err = {0};
+
+    write_text("a,b\n1.5,2\n,x\n"); /* read twice: b turns out to be texts */
+    assert_int_equal(columns_read(path, wishes, 3, silent, &columns, &err), STATUS_OK);
+    assert_int_equal(columns->row_count, 2);
+    assert_true(columns->items[0].numbers[0] == 1.5);
+    assert_true(isnan(columns->items[0].numbers[1]));
+    assert_null(columns->items[1].numbers);
+    assert_true(columns->items[2].is_text);
+    columns_close(columns);
+    expect_refusal("a,b\nlate,1\n", wishes[0],
+                   " line 2 column 'a': 'late' is not a number");
+}
+
 static void what_is_wrong_is_named_with_its_place(void **)
 {
     const struct column_wish number = {"amount", COLUMN_IS_NUMBER, false};
@@ -181,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_column_is_of_the_kind_that_was_wished),
+        cmocka_unit_test(a_column_that_may_be_absent_is_empty_then),
         cmocka_unit_test(what_is_wrong_is_named_with_its_place),
         cmocka_unit_test(standard_input_may_turn_out_to_be_texts),
         cmocka_unit_test(a_place_is_a_line_while_each_row_is_one),

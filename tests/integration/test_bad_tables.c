@@ -1,0 +1,319 @@
+/* test_bad_tables.c - tables from which nothing can be learned: each is refused in one line that says
+ * what is wrong and where, with nothing on standard output. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "support/folder.h"
+#include "support/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARGUMENT_COUNT_MAX = 24, PATH_BYTES_MAX = 512 };
+
+static char *folder;
+
+static int make_folder(void **)
+{
+    folder = folder_temporary();
+    return folder ? 0 : -1;
+}
+
+static int forget_folder(void **)
+{
+    free(folder);
+    return 0;
+}
+
+static void write_text(const char *name, const char *text)
+{
+    char path[PATH_BYTES_MAX];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+struct bad {
+    const char *command;   /* words; a word with a dot is a file of the folder */
+    const char *a, *b, *c; /* the files a.csv, b.csv and c.csv */
+    const char *message;   /* what the first line on stderr must hold */
+};
+
+static int run(const struct bad *bad, char **output, char **messages)
+{
+    static char words[ARGUMENT_COUNT_MAX][PATH_BYTES_MAX];
+    const char *arguments[ARGUMENT_COUNT_MAX + 1] = {0};
+    char *copy = strdup(bad->command), *rest = copy;
+    int count = 0, code;
+
+    write_text("a.csv", bad->a);
+    write_text("b.csv", bad->b ? bad->b : "");
+    write_text("c.csv", bad->c ? bad->c : "");
+    for (char *word; (word = strsep(&rest, " "));) {
+        assert_true(count < ARGUMENT_COUNT_MAX);
+        snprintf(words[count], PATH_BYTES_MAX, "%s%s%s",
+                 strstr(word, ".csv") ? folder : "", strstr(word, ".csv") ? "/" : "",
+                 word);
+        arguments[count] = words[count];
+        count++;
+    }
+    code = program_run_messages(arguments, NULL, output, messages);
+    free(copy);
+    return code;
+}
+
+static void expect_refusals(const struct bad *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char *output, *messages;
+        int code = run(&rows[i], &output, &messages);
+        const char *end = messages ? strchr(messages, '\n') : NULL;
+
+        if (code != 1 || !end || end[1] || !strstr(messages, rows[i].message) ||
+            (output && *output))
+            fail_msg("%s\nwith\n%sexit code %d, messages:\n%sexpected: %s",
+                     rows[i].command, rows[i].a, code, messages ? messages : "",
+                     rows[i].message);
+        free(output);
+        free(messages);
+    }
+}
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+#define UPLIFT "evaluate uplift --data a.csv --score score --treatment t --outcome y"
+
+static void rankings(void **)
+{
+    static const struct bad rows[] = {
+        {UPLIFT, "scoer,t,y\n1,0,1\n", NULL, NULL,
+         "a.csv: no column 'score'; the nearest is 'scoer'"},
+        {UPLIFT, "score,t,y\n1,0,1\n2,1,0\n0.5,1,many\n", NULL, NULL,
+         "a.csv line 4 column 'y': 'many' is not a number"},
+        {UPLIFT, "score,t,y\n1,1,1\n2,1,0\n", NULL, NULL,
+         "a.csv column 't': is '1' in every row: there is one arm only"},
+        {UPLIFT, "score,t,y\n3,1,1\n3,0,0\n", NULL, NULL,
+         "the score is 3 in every row: there is nothing to rank"},
+        {UPLIFT, "score,t,y\n3,1,1\n2,0,1\n", NULL, NULL,
+         "column 'y': is 1 in every row"},
+        {UPLIFT, "", NULL, NULL, "a.csv: is empty, a header line is expected"},
+        {UPLIFT, "score,t,y\n", NULL, NULL, "a.csv: has a header line and no rows"},
+        {UPLIFT, "score,t,y\n1,0,1\n2,1\n", NULL, NULL,
+         "a.csv line 3: has 2 columns, not 3"},
+        {UPLIFT, "score,t,y\n1,0,1\n2,1,inf\n", NULL, NULL,
+         "a.csv line 3 column 'y': is not finite"},
+        {UPLIFT, "score,t,y\n1,0,1\n,1,1\n", NULL, NULL,
+         "a.csv line 3 column 'score': is missing"},
+        {UPLIFT, "score,t,y\n1,a,1\n2,b,0\n", NULL, NULL,
+         "say with --control which of 'a', 'b' is the control"},
+        {UPLIFT, "score,t,y\n1,0,1\n2,1,0\n3,2,0\n", NULL, NULL, "--arm"},
+        {UPLIFT " --control 7", "score,t,y\n1,0,1\n2,1,0\n", NULL, NULL,
+         "--control: no row is '7'; there are '0', '1'"},
+    };
+
+    expect_refusals(rows, COUNT(rows));
+}
+
+#define POLICY "evaluate policy --log a.csv --policy b.csv"
+#define LOG    "x,action,propensity,reward\n1,a,0.5,1\n2,b,0.5,0\n"
+#define FULL   "x,action,prob\n1,a,1\n2,a,0.5\n2,b,0.5\n"
+
+static void policies(void **)
+{
+    static const struct bad rows[] = {
+        {POLICY, LOG, "x,action,prob\n1,a,1\n2,a,0.5\n2,b,0.4\n", NULL,
+         "in the context of line 3 the probabilities sum to 0.9, not to 1"},
+        {POLICY, LOG, "x,action,prob\n1,a,1\n2,a,1.5\n2,b,-0.5\n", NULL,
+         "in the context of line 3 action 'a' has the probability 1.5"},
+        {POLICY, LOG, "x,action,prob\n1,a,1\n", NULL, "a.csv line 3: "},
+        {POLICY, LOG, "x,action,probability\n1,a,1\n", NULL, "no column 'prob'"},
+        {POLICY, "x,action,propensity,gain\n1,a,0.5,1\n", FULL, NULL,
+         "no column 'reward'"},
+        {POLICY, "x,action,propensity,reward\n1,a,half,1\n", FULL, NULL,
+         "a.csv line 2 column 'propensity': 'half' is not a number"},
+        {POLICY, "x,action,propensity,reward\n1,a,0.5,\n", FULL, NULL,
+         "a.csv line 2 column 'reward': is missing"},
+        {POLICY, "x,action,propensity,reward\n", FULL, NULL,
+         "a.csv: has a header line and no rows"},
+        {POLICY " --outcome-model c.csv", LOG, FULL, "x,action,qhat\n1,a,1\n2,a,1\n",
+         "there is no action 'b', which the policy takes"},
+        {POLICY " --cluster customer", LOG, FULL, NULL, "no column 'customer'"},
+        {POLICY " --clip 0", LOG, FULL, NULL, "--clip: '0' is not a number above 0"},
+        {POLICY, LOG, "", NULL, "b.csv: is empty"},
+    };
+
+    expect_refusals(rows, COUNT(rows));
+}
+
+/* The JSON is printed all the same: somebody wants to know how bad it is. */
+static void a_log_without_propensities_gets_its_verdict(void **)
+{
+    static const struct bad rows[] = {
+        {POLICY " --json", "x,action,propensity,reward\n1,a,0.5,1\n2,b,0,0\n", FULL, NULL,
+         "1 rows have no propensity above 0 and at most 1, the first on line 3"},
+        {POLICY " --json", "x,action,propensity,reward\n1,a,1.5,1\n2,b,,0\n", FULL, NULL,
+         "2 rows have no propensity above 0 and at most 1, the first on line 2"},
+        {POLICY " --json", LOG, FULL, NULL, "effective rows of 2"},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char *output, *messages;
+        int code = run(&rows[i], &output, &messages);
+        json_t *root = json_loads(output ? output : "", 0, NULL);
+        const char *why =
+            json_string_value(json_array_get(json_object_get(root, "why"), 0));
+
+        assert_int_equal(code, 1);
+        assert_string_equal(json_string_value(json_object_get(root, "verdict")),
+                            "refused");
+        if (!why || !strstr(why, rows[i].message))
+            fail_msg("'%s', not '%s'", why ? why : "", rows[i].message);
+        json_decref(root);
+        free(output);
+        free(messages);
+    }
+}
+
+#define EXPERIMENT "evaluate experiment --data a.csv --arm arm --metric y"
+#define CURVE      "evaluate curve --data a.csv --effects e --scores s --costs"
+
+static void experiments_and_curves(void **)
+{
+    static const struct bad rows[] = {
+        {EXPERIMENT, "arm,y\n0,1\n0,2\n1,3\n", NULL, NULL,
+         "arm '1' has 1 rows with all columns, two are needed"},
+        {EXPERIMENT, "arm,y\n0,1\n0,1\n1,1\n1,1\n", NULL, NULL,
+         "column 'y': does not vary in any arm"},
+        {EXPERIMENT " --covariate before", "arm,y\n0,1\n0,2\n1,3\n1,4\n", NULL, NULL,
+         "no column 'before'"},
+        {EXPERIMENT " --shares 1,2,3", "arm,y\n0,1\n0,2\n1,3\n1,4\n", NULL, NULL,
+         "--shares: 2 numbers above 0 are wanted"},
+        {CURVE " 1,2", "e,s\n1,1\n", NULL, NULL, "--costs: 1 numbers are wanted"},
+        {CURVE " 0", "e,s\n1,1\n", NULL, NULL, "--costs: 0 is not above 0"},
+        {CURVE " 1", "e,s\n-1,1\n", NULL, NULL, "no arm has an effect above 0"},
+    };
+
+    expect_refusals(rows, COUNT(rows));
+}
+
+#define ATE "estimate ate --data a.csv --treatment t --outcome y --method"
+#define IV  "estimate iv --data a.csv --outcome y --treatment t --instruments"
+
+static void effects(void **)
+{
+    static const struct bad rows[] = {
+        {ATE " difference", "t,y\n0,1\n0,2\n", NULL, NULL, "there is one arm only"},
+        {ATE " difference", "t,y\n0,3\n1,3\n0,3\n", NULL, NULL,
+         "column 'y': is 3 in every row"},
+        {ATE " magic", "t,y\n0,1\n1,2\n", NULL, NULL, "'magic' is no method"},
+        {ATE " ols --se hc9", "t,y\n0,1\n1,2\n", NULL, NULL,
+         "'hc9' is no kind of errors"},
+        {ATE " ols --estimand att", "t,y\n0,1\n1,2\n", NULL, NULL, "--estimand att"},
+        {ATE " ols --covariates x", "t,y,x\n0,1,1\n1,2,3\n0,5,3\n", NULL, NULL,
+         "3 rows for 3 coefficients"},
+        {ATE " ipw --covariates x", "t,y,x\n0,1,1\n0,2,2\n1,3,3\n1,5,4\n0,2,1.5\n1,7,5\n",
+         NULL, NULL, "perfectly"},
+        {ATE " ols --cluster c", "t,y,c\n0,1,1\n1,2,1\n0,5,1\n", NULL, NULL,
+         "there is one cluster only"},
+        {ATE " ols --covariates x", "t,y,x\n0,,1\n1,2,\n", NULL, NULL,
+         "no row has all of the columns"},
+        {IV " z", "y,t,z\n1,2,5\n2,3,5\n3,1,5\n4,4,5\n", NULL, NULL,
+         "every instrument is constant or follows from the covariates"},
+        {IV " z --covariates x", "y,t,z,x\n1,2,2,1\n2,3,4,2\n3,1,6,3\n4,4,8,4\n", NULL,
+         NULL, "every instrument is constant or follows from the covariates"},
+        {IV " z --se hc3", "y,t,z\n1,2,5\n", NULL, NULL, "--se: classical, hc0 or hc1"},
+        {IV " z", "y,t,z\n1,2,2\n2,3,3\n3,1,1\n4,4,4\n", NULL, NULL, "exactly"},
+    };
+
+    expect_refusals(rows, COUNT(rows));
+}
+
+static void weak_instruments_are_warned_of(void **)
+{
+    static const struct bad weak = {
+        IV " z", "y,t,z\n1,2,1\n2,3,-1\n3,1,1\n4,4,-1\n5,2,1\n6,2,-1\n7,3,1\n2,1,-1\n",
+        NULL, NULL, "redress: weak instruments: the first stage's F is"};
+    static const struct bad again = {
+        IV " z,w", "y,t,z,w\n1,2,1,2\n2,3,2,4\n3,5,3,6\n4,4,4,8\n5,8,5,10\n6,7,6,12\n",
+        NULL, NULL, "redress: w: is constant or follows from the columns before it"};
+    char *output, *messages;
+
+    assert_int_equal(run(&weak, &output, &messages), 0);
+    assert_non_null(strstr(messages, weak.message));
+    free(output);
+    free(messages);
+    assert_int_equal(run(&again, &output, &messages), 0);
+    assert_non_null(strstr(messages, again.message));
+    free(output);
+    free(messages);
+}
+
+#define PANEL                                                                            \
+    "estimate panel --data a.csv --unit u --time p --outcome y --treated T --method sc " \
+    "--from "
+#define PANEL_ROWS "u,p,y\nT,1,1\nT,2,2\nT,3,3\nA,1,1\nA,2,2\nA,3,2\n"
+#define DELAYED                                                                          \
+    "estimate delayed --data a.csv --arm arm --elapsed e --converted c --delay d"
+#define SURROGATE                                                                        \
+    "estimate surrogate --history a.csv --experiment b.csv --surrogates s --treatment "  \
+    "t "                                                                                 \
+    "--outcome y"
+
+static void time_and_what_is_still_to_come(void **)
+{
+    static const struct bad rows[] = {
+        {PANEL "2", "u,p,y\nA,1,1\nA,2,2\nB,1,1\nB,2,2\n", NULL, NULL,
+         "--treated: no row has 'T' in the column 'u'; there are 'A', 'B'"},
+        {PANEL "1", PANEL_ROWS, NULL, NULL,
+         "--from: 1 is not between the first period, 1, and the last, 3"},
+        {PANEL "9", PANEL_ROWS, NULL, NULL, "--from: 9 is not between"},
+        {PANEL "soon", PANEL_ROWS, NULL, NULL, "--from: 'soon' is not a number"},
+        {PANEL "2", PANEL_ROWS "A,3,9\n", NULL, NULL,
+         "a.csv line 8: 'A' has a second row for 3"},
+        {PANEL "2", PANEL_ROWS "B,3,9\n", NULL, NULL, "a.csv: 'B' has no row for 1"},
+        {PANEL "2", "u,p,y\nT,1,1\nT,2,2\n", NULL, NULL, "there are no other units"},
+        {DELAYED, "arm,e,c,d\n0,5,1,2\n1,5,1,6\n", NULL, NULL,
+         "a.csv line 3: the conversion came after 6, the row has been watched for 5"},
+        {DELAYED, "arm,e,c,d\n0,5,1,\n1,5,1,6\n", NULL, NULL,
+         "a.csv line 2 column 'd': is missing for a conversion"},
+        {DELAYED, "arm,e,c,d\n0,5,2,1\n1,5,1,6\n", NULL, NULL,
+         "a.csv line 2 column 'c': 2 is neither 0 nor 1"},
+        {DELAYED, "arm,e,c,d\n0,-5,0,\n1,5,1,6\n", NULL, NULL,
+         "a.csv line 2 column 'e': -5 is below 0"},
+        {DELAYED, "arm,e,c,d\n0,5,0,\n1,5,1,3\n", NULL, NULL,
+         "arm '0': there is no conversion"},
+        {DELAYED " --treated 0", "arm,e,c,d\n0,5,1,2\n1,5,1,3\n", NULL, NULL,
+         "--treated: '0' is the control"},
+        {SURROGATE, "s,y\n1,2\n2,3\n3,5\n4,4\n", "s,t\n1,1\n2,1\n", NULL,
+         "there is one arm only"},
+        {SURROGATE, "s,y\n1,2\n2,3\n", "s,t\n1,1\n2,0\n1,0\n3,1\n", NULL,
+         "2 rows for 2 coefficients"},
+        {SURROGATE, "s,y\n1,2\n2,3\n3,5\n", "s,t,y\n1,1,1\n2,0,late\n1,0,\n3,1,\n", NULL,
+         "b.csv line 3 column 'y': 'late' is not a number"},
+    };
+
+    expect_refusals(rows, COUNT(rows));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rankings),
+        cmocka_unit_test(policies),
+        cmocka_unit_test(a_log_without_propensities_gets_its_verdict),
+        cmocka_unit_test(experiments_and_curves),
+        cmocka_unit_test(effects),
+        cmocka_unit_test(weak_instruments_are_warned_of),
+        cmocka_unit_test(time_and_what_is_still_to_come),
+    };
+
+    return cmocka_run_group_tests(tests, make_folder, forget_folder);
+}
