@@ -4,9 +4,11 @@
  * Here writes that follow each other are gathered and go to the disk at the sync.
  *
  * Why that is safe: others look at frames of the log only after the index in shared memory names
- * them, and SQLite writes that index after the sync. Without cache_spill the log is written during
- * a commit only, so nothing is ever gathered outside of one. When writing fails, all that was
- * gathered is dropped and the commit fails with it. */
+ * them as committed, and SQLite does that after the sync. Without cache_spill the log is written
+ * during a commit only. A migration spills pages into it before: then some frames of its transaction
+ * may be gathered between two statements; its own connection, which alone knows them, reads them
+ * through log_read, which writes them first. When writing fails, all that was gathered is dropped and
+ * the transaction fails with it. */
 #include "store/log_file.h"
 
 #include <pthread.h>

@@ -70,7 +70,7 @@ static const char common_pragmas[] = "PRAGMA mmap_size = 0; PRAGMA cell_size_che
 
 /* The log is moved into the file by a thread of its own (store_checkpoint), and never cut:
  * a large log that is written again needs no metadata at each commit. Pages stay in memory until
- * the commit: log_file.c depends on it. */
+ * the commit, but for a migration. */
 static const char writer_pragmas[] =
     "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
     "PRAGMA journal_size_limit = -1; PRAGMA cache_size = -32768;"
@@ -164,6 +164,20 @@ static enum status connect(struct store *store, struct err *err)
     return rc ? rc : digest_provide(store, err);
 }
 
+/* A migration may change every row: what does not fit into the cache goes to the log meanwhile, and
+ * what a statement would need to be undone to a file, not to memory. */
+static enum status migrate(struct store *store, bool *was_created, struct err *err)
+{
+    enum status rc = sql_run(store, "PRAGMA cache_spill = ON; PRAGMA temp_store = FILE",
+                             "configure the database", err);
+
+    if (!rc)
+        rc = schema_migrate(store, was_created, err);
+    return rc ? rc
+              : sql_run(store, "PRAGMA cache_spill = OFF; PRAGMA temp_store = MEMORY",
+                        "configure the database", err);
+}
+
 static enum status configure_writer(struct store *store, bool *was_created,
                                     struct err *err)
 {
@@ -193,7 +207,7 @@ static enum status configure_writer(struct store *store, bool *was_created,
     if (!is_wal)
         return err_set(err, STATUS_IO, "'%s' cannot have a write-ahead log: %s",
                        store->path, "its file system lacks shared memory or locks");
-    return schema_migrate(store, was_created, err);
+    return migrate(store, was_created, err);
 }
 
 static enum status configure_reader(struct store *store, struct err *err)

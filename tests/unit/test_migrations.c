@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -278,6 +279,54 @@ static void a_migration_that_is_killed_leaves_the_old_or_the_new_schema(void **s
     assert_true(old_count > 0);
 }
 
+/* --- a large store ------------------------------------------------------------------------------ */
+
+/* Exit code of a process that opens the folder with 112 MB more than it has. */
+static int open_with_little_memory(struct fixture *f)
+{
+    struct rlimit limit;
+    long pages;
+    FILE *file = fopen("/proc/self/statm", "r");
+
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%ld", &pages), 1);
+    fclose(file);
+    limit.rlim_cur = limit.rlim_max = (rlim_t)pages * 4096 + (112 << 20);
+    if (setrlimit(RLIMIT_AS, &limit) != 0)
+        return 2;
+    if (store_open(f->path, STORE_WRITER, &f->store, NULL, &f->err) == STATUS_OK)
+        return 0;
+    fprintf(stderr, "%s\n", f->err.text);
+    return 1;
+}
+
+static void a_large_store_is_migrated_with_little_memory(void **state)
+{
+    struct fixture f;
+    sqlite3 *db = NULL;
+    int code = 0;
+    pid_t pid;
+
+    (void)state;
+    fixture_of(3, &f);
+    assert_int_equal(sqlite3_open(f.path, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db,
+                     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+                     " WHERE i < 60000) INSERT INTO answers (scope_key, request_hash,"
+                     " http_status, body, revision, created_at_us) SELECT 'k' || i,"
+                     " zeroblob(32), 201, hex(zeroblob(1700)), 0, 1 FROM n",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    pid = fork();
+    if (pid == 0)
+        _exit(open_with_little_memory(&f));
+    assert_int_equal(waitpid(pid, &code, 0), pid);
+    assert_int_equal(code, 0);
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +334,7 @@ int main(void)
         cmocka_unit_test(an_old_budget_takes_what_new_ones_can),
         cmocka_unit_test(a_migration_is_whole_or_not_at_all_under_any_fault),
         cmocka_unit_test(a_migration_that_is_killed_leaves_the_old_or_the_new_schema),
+        cmocka_unit_test(a_large_store_is_migrated_with_little_memory),
     };
 
     fault_install();
