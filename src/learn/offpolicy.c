@@ -89,50 +89,69 @@ int offpolicy_refuse(const struct offpolicy_weights *weights, int64_t row_count,
 
 /* ---- estimates ---- */
 
-int offpolicy_terms(const struct offpolicy_log *log, enum offpolicy_kind kind,
-                    double parameter, int64_t i, double terms[OFFPOLICY_TERM_COUNT])
+/* The weights of kinds that change them. */
+static void set_weights(enum offpolicy_kind kind, double parameter, const double *w,
+                        int count, double *restrict v)
 {
-    double w = log->weights[i], r = log->rewards[i];
-    double q = kinds[kind].needs_model ? log->logged_model[i] : 0;
-    double dm = kinds[kind].needs_model ? log->policy_model[i] : 0;
-    double v = w;
-
     switch (kind) {
-    case OFFPOLICY_SNIPW:
-        terms[0] = w * r;
-        terms[1] = w;
-        return 2;
-    case OFFPOLICY_REPLAY:
-        terms[0] = log->probabilities[i] * r;
-        terms[1] = log->probabilities[i];
-        return 2;
-    case OFFPOLICY_SNDR:
-        terms[0] = w * (r - q);
-        terms[1] = w;
-        terms[2] = dm;
-        return 3;
-    case OFFPOLICY_DM:
-        terms[0] = dm;
-        return 1;
     case OFFPOLICY_IPW_CLIP:
-        v = fmin(w, parameter);
+        for (int i = 0; i < count; i++)
+            v[i] = w[i] < parameter ? w[i] : parameter;
         break;
     case OFFPOLICY_SWITCH_DR:
-        v = w > parameter ? 0 : w;
+        for (int i = 0; i < count; i++)
+            v[i] = w[i] > parameter ? 0 : w[i];
         break;
     case OFFPOLICY_DROS:
-        v = w > 0 ? parameter * w / (w * w + parameter) : 0;
+        for (int i = 0; i < count; i++)
+            v[i] = parameter * w[i] / (w[i] * w[i] + parameter);
         break;
     case OFFPOLICY_SGIPW:
     case OFFPOLICY_SGDR:
-        v = w / (1 - parameter + parameter * w);
+        for (int i = 0; i < count; i++)
+            v[i] = w[i] / (1 - parameter + parameter * w[i]);
         break;
     case OFFPOLICY_IPW:
+    case OFFPOLICY_SNIPW:
+    case OFFPOLICY_REPLAY:
+    case OFFPOLICY_DM:
     case OFFPOLICY_DR:
+    case OFFPOLICY_SNDR:
     case OFFPOLICY_KIND_COUNT:
+        memcpy(v, w, (size_t)count * sizeof *v);
         break;
     }
-    terms[0] = dm + v * (r - q);
+}
+
+int offpolicy_terms(const struct offpolicy_log *log, enum offpolicy_kind kind,
+                    double parameter, int64_t from, int count,
+                    struct offpolicy_terms *terms)
+{
+    double v[OFFPOLICY_BLOCK_ROWS], *restrict first = terms->of[0];
+    bool needs_model = offpolicy_kind_needs_model(kind);
+    const double *r = log->rewards + from, *q, *dm;
+
+    if (kind == OFFPOLICY_REPLAY)
+        memcpy(v, log->probabilities + from, (size_t)count * sizeof *v);
+    else
+        set_weights(kind, parameter, log->weights + from, count, v);
+    if (!needs_model) {
+        for (int i = 0; i < count; i++)
+            first[i] = v[i] * r[i];
+        memcpy(terms->of[1], v, (size_t)count * sizeof *v);
+        return kind == OFFPOLICY_SNIPW || kind == OFFPOLICY_REPLAY ? 2 : 1;
+    }
+    q = log->logged_model + from;
+    dm = log->policy_model + from;
+    if (kind == OFFPOLICY_SNDR) {
+        for (int i = 0; i < count; i++)
+            first[i] = v[i] * (r[i] - q[i]);
+        memcpy(terms->of[1], v, (size_t)count * sizeof *v);
+        memcpy(terms->of[2], dm, (size_t)count * sizeof *v);
+        return 3;
+    }
+    for (int i = 0; i < count; i++)
+        first[i] = dm[i] + (kind == OFFPOLICY_DM ? 0 : v[i] * (r[i] - q[i]));
     return 1;
 }
 
@@ -144,29 +163,45 @@ double offpolicy_value(int term_count, const double sums[OFFPOLICY_TERM_COUNT],
     return sums[0] / sums[1] + (term_count == 3 ? sums[2] / row_count : 0);
 }
 
-/* How far row i moves the estimate, times the number of rows. */
-static double influence(int term_count, const double terms[OFFPOLICY_TERM_COUNT],
-                        const double sums[OFFPOLICY_TERM_COUNT], double row_count)
+/* How far each row moves the estimate, times the number of rows: into the first term. */
+static void set_influences(int term_count, struct offpolicy_terms *terms, int count,
+                           const double sums[OFFPOLICY_TERM_COUNT], double row_count)
 {
+    double *restrict first = terms->of[0];
     double ratio = sums[0] / sums[1], mean = sums[1] / row_count;
 
-    if (term_count == 1)
-        return terms[0] - sums[0] / row_count;
-    return (terms[0] - ratio * terms[1]) / mean +
-           (term_count == 3 ? terms[2] - sums[2] / row_count : 0);
+    for (int i = 0; i < count && term_count == 1; i++)
+        first[i] -= sums[0] / row_count;
+    for (int i = 0; i < count && term_count > 1; i++)
+        first[i] = (first[i] - ratio * terms->of[1][i]) / mean;
+    for (int i = 0; i < count && term_count == 3; i++)
+        first[i] += terms->of[2][i] - sums[2] / row_count;
+}
+
+static int block_at(const struct offpolicy_log *log, int64_t from)
+{
+    int64_t left = log->row_count - from;
+
+    return left < OFFPOLICY_BLOCK_ROWS ? (int)left : OFFPOLICY_BLOCK_ROWS;
 }
 
 static int sum_terms(const struct offpolicy_log *log, enum offpolicy_kind kind,
                      double parameter, double sums[OFFPOLICY_TERM_COUNT])
 {
-    double terms[OFFPOLICY_TERM_COUNT];
-    int count = 0;
+    struct offpolicy_terms terms;
+    int count = 0, rows;
 
     memset(sums, 0, OFFPOLICY_TERM_COUNT * sizeof *sums);
-    for (int64_t i = 0; i < log->row_count; i++) {
-        count = offpolicy_terms(log, kind, parameter, i, terms);
-        for (int t = 0; t < count; t++)
-            sums[t] += terms[t];
+    for (int64_t from = 0; from < log->row_count; from += rows) {
+        rows = block_at(log, from);
+        count = offpolicy_terms(log, kind, parameter, from, rows, &terms);
+        for (int t = 0; t < count; t++) {
+            double sum = 0;
+
+            for (int i = 0; i < rows; i++)
+                sum += terms.of[t][i];
+            sums[t] += sum;
+        }
     }
     return count;
 }
@@ -186,21 +221,25 @@ static double sum_squares(const struct offpolicy_log *log,
                           const struct offpolicy_estimate *estimate, int term_count,
                           const double *sums, double logged_mean, double *moved)
 {
-    double n = (double)log->row_count, terms[OFFPOLICY_TERM_COUNT], squares = 0;
+    double squares = 0;
+    struct offpolicy_terms terms;
+    int rows;
 
     if (log->clusters)
         memset(moved, 0, (size_t)log->cluster_count * sizeof *moved);
-    for (int64_t i = 0; i < log->row_count; i++) {
-        double by;
+    for (int64_t from = 0; from < log->row_count; from += rows) {
+        double *by = terms.of[0], sum = 0;
 
-        offpolicy_terms(log, estimate->kind, estimate->parameter, i, terms);
-        by = influence(term_count, terms, sums, n);
-        if (!isnan(logged_mean))
-            by -= log->rewards[i] - logged_mean;
-        if (log->clusters)
-            moved[log->clusters[i]] += by;
-        else
-            squares += by * by;
+        rows = block_at(log, from);
+        offpolicy_terms(log, estimate->kind, estimate->parameter, from, rows, &terms);
+        set_influences(term_count, &terms, rows, sums, (double)log->row_count);
+        for (int i = 0; i < rows && !isnan(logged_mean); i++)
+            by[i] -= log->rewards[from + i] - logged_mean;
+        for (int i = 0; i < rows && log->clusters; i++)
+            moved[log->clusters[from + i]] += by[i];
+        for (int i = 0; i < rows && !log->clusters; i++)
+            sum += by[i] * by[i];
+        squares += sum;
     }
     for (int32_t c = 0; log->clusters && c < log->cluster_count; c++)
         squares += moved[c] * moved[c];
