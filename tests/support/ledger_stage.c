@@ -155,9 +155,9 @@ void stage_crash(struct drive *drive)
 
 /* --- comparing -------------------------------------------------------------------------------- */
 
-static void budget_name(char name[static 16], int budget)
+static void budget_name(char name[static 24], int budget)
 {
-    snprintf(name, 16, "bud_o%d", budget);
+    snprintf(name, 24, "bud_o%d", budget);
 }
 
 void stage_compare_int(const struct drive *drive, const json_t *found, const char *what,
@@ -173,7 +173,7 @@ void stage_compare_int(const struct drive *drive, const json_t *found, const cha
 void stage_compare_budget(const struct drive *drive, const json_t *found, int index)
 {
     const struct model_budget *budget = &drive->model.budgets[index];
-    char name[16], starts[TIME_TEXT_BYTES];
+    char name[24], starts[TIME_TEXT_BYTES];
     const char *said = json_string_value(json_object_get(found, "period_starts_at"));
 
     budget_name(name, index);
@@ -197,7 +197,7 @@ static void compare_budgets(struct drive *drive)
     size_t at = 0;
 
     for (int b = 0; b < MODEL_BUDGET_COUNT; b++) {
-        char name[16];
+        char name[24];
         const char *id;
 
         if (!drive->model.budgets[b].is_there)
@@ -221,7 +221,7 @@ static void compare_entry(struct drive *drive, const json_t *found,
                *budget = json_string_value(json_object_get(found, "budget_id")),
                *decision = json_string_value(json_object_get(found, "decision_id")),
                *before = json_string_value(json_object_get(found, "prev_hash"));
-    char what[48], name[16];
+    char what[48], name[24];
 
     snprintf(what, sizeof what, "entry %" PRId64, drive->seq + 1);
     budget_name(name, wanted->budget);
@@ -397,7 +397,7 @@ void stage_compare_decision(struct drive *drive, const struct said *said)
         stage_differ(drive, "the decision is %s", status);
     for (int b = 0; b < MODEL_BUDGET_COUNT; b++) {
         const struct model_budget *budget = &drive->model.budgets[b];
-        char name[16];
+        char name[24];
 
         if (!plain_covers(budget, decision->is_late))
             continue;
