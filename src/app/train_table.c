@@ -283,6 +283,16 @@ static int compare_found(const void *key, const void *item)
     return strcmp(key, *(char *const *)item);
 }
 
+/* Ended by NUL, of the caller; NULL without memory. The text is plain. */
+static char *own_text(struct text text)
+{
+    char *own = malloc(text.bytes + 1);
+
+    if (own)
+        text_copy(text, own, text.bytes + 1);
+    return own;
+}
+
 /* numbers (text): what each text of the column is as a number. */
 static enum status number_texts(const struct reading *reading,
                                 const struct table_column *column,
@@ -313,15 +323,14 @@ static enum status number_texts(const struct reading *reading,
 
         if (!is_plain(text))
             return refuse_text(reading, column->name, text, err);
-        texts[i] = strndup(text.at, text.bytes);
+        texts[i] = own_text(text);
         if (!texts[i])
             return refuse_memory(err);
         feature->category_count++;
     }
     qsort(texts, (size_t)count, sizeof *texts, compare_texts);
     for (int i = 0; i < count; i++) {
-        char *own = strndup(text_set_text(column->texts, i).at,
-                            text_set_text(column->texts, i).bytes);
+        char *own = own_text(text_set_text(column->texts, i));
         char **place =
             own ? bsearch(own, texts, (size_t)count, sizeof *texts, compare_found) : NULL;
 

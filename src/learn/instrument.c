@@ -60,7 +60,8 @@ static enum status set_basis(struct stages *stages, const double *more, int more
     memcpy(at, stages->data->covariates,
            (size_t)stages->data->column_count * (size_t)n * sizeof *at);
     at += stages->data->column_count * n;
-    memcpy(at, more, (size_t)more_count * (size_t)n * sizeof *at);
+    if (more_count > 0)
+        memcpy(at, more, (size_t)more_count * (size_t)n * sizeof *at);
     return basis_open(stages->design, n, stages->exogenous_count + more_count,
                       &stages->basis, err);
 }

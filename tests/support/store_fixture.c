@@ -243,12 +243,15 @@ static void must_run(sqlite3 *db, const char *sql)
         fail_msg("%s: %s", sql, message);
 }
 
+enum { BUSY_MS = 10000 };
+
 void tamper(const char *path, const char *sql)
 {
     sqlite3 *db = NULL;
     char *made, *dropped;
 
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, BUSY_MS); /* a service may be writing */
     made = trigger_sql(db, "sql");
     dropped = trigger_sql(db, "'DROP TRIGGER ' || name");
     if (made)

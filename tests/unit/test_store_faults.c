@@ -113,7 +113,7 @@ static bool commit_under(enum fault_kind kind, long nth, bool is_lasting,
 /* Of thousands of calls all at first, then some of them; in the long form all of them. */
 static long next_fault(struct rng *rng, long nth)
 {
-    long skipped_max = torture_count(nth / 3, 0);
+    long skipped_max = torture_count(nth, 0);
 
     return nth + 1 +
            (nth > 40 && skipped_max ? (long)rng_below(rng, (uint64_t)skipped_max) : 0);
