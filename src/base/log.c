@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -116,9 +117,15 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     const char *end = line.is_full ? cut_line_end : line_end;
     memcpy(line.text + line.bytes, end, strlen(end));
     line.bytes += strlen(end);
-    /* Nobody could be told that the log itself fails. */
-    written = write(STDERR_FILENO, line.text, line.bytes);
-    (void)written;
+    /* One write but for a disk that takes only a part of it. Nobody could be told that the log itself
+     * fails. */
+    for (size_t done = 0; done < line.bytes; done += (size_t)written) {
+        written = write(STDERR_FILENO, line.text + done, line.bytes - done);
+        if (written < 0 && errno == EINTR)
+            written = 0;
+        else if (written <= 0)
+            return;
+    }
 }
 
 void log_level_set(enum log_level level)

@@ -6,7 +6,7 @@ Usage: decision_bench.py [--json] [--rounds 5] [--seconds 3] [--memory-seconds 6
 
 Paired rounds: within each, every contender is loaded once, one after the other, over the same number
 of connections, each of which asks again when its answer has come; a ratio is the median of the
-rounds' own ratios, so that a machine that is busy with other work slows both sides of it.
+rounds' own ratios, so that whatever slows the machine slows both sides of it.
 
   hello      libmicrohttpd alone, with the service's settings: reads a POST, answers 700 bytes
   redress    redress demo: 4 arms of 200 trees, two budgets that never run dry, every case another's
