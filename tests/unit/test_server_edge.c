@@ -52,29 +52,38 @@ static double seconds_since(int64_t start_us)
 
 /* --- how long, and how many --------------------------------------------------------------------- */
 
-static void a_connection_is_told_to_go_when_its_life_is_over(void **state)
+/* Ask until told that this answer is the last. False: cut off, as one is who, on a busy machine, does not ask
+ * for a second. */
+static bool is_told_to_go(const char *address)
 {
-    struct server_settings settings = stage_settings(2, NULL);
+    struct http_client *client = stage_connect(address);
     int64_t start_us = clock_monotonic_us(&system_clock);
     struct http_response response = {0};
-    struct server *server;
-    struct http_client *client;
     bool is_last = false;
 
-    (void)state;
-    settings.connection_deadline_s = 1;
-    server = stage_start_with(&settings);
-    client = stage_connect(server_address(server));
-    while (!is_last && seconds_since(start_us) < PATIENCE_S) {
-        stage_call(client, "GET", "/show", NULL, NULL, 0, &response);
+    while (!is_last && seconds_since(start_us) < PATIENCE_S &&
+           http_call(client, "GET", "/show", NULL, NULL, 0, &response)) {
         assert_int_equal(response.status, 200);
         is_last = response.is_last;
         assert_int_equal(is_last && seconds_since(start_us) < 1, false);
         http_response_free(&response);
         usleep(20000);
     }
-    assert_true(is_last);
     http_client_close(client);
+    return is_last;
+}
+
+static void a_connection_is_told_to_go_when_its_life_is_over(void **state)
+{
+    struct server_settings settings = stage_settings(2, NULL);
+    struct server *server;
+    int tries = 1;
+
+    (void)state;
+    settings.connection_deadline_s = 1;
+    server = stage_start_with(&settings);
+    while (!is_told_to_go(server_address(server)))
+        assert_true(++tries < 5);
     server_stop(server, 1000);
 }
 
