@@ -49,7 +49,7 @@ static const struct row rows[] = {
     {10000, 8, MENU_WEAK, BUDGETS_SHARED, 20, 1e-4, 0},
     {10000, 8, MENU_UNCORRELATED, BUDGETS_SHARED, 20, 1e-4, 0},
     {10000, 8, MENU_S_SHAPED, BUDGETS_SHARED, 20, 1e-4, 0},
-    {8000, 6, MENU_STRONG, BUDGETS_SHARED, 12, 0, 0}, /* many ties, little room */
+    {8000, 6, MENU_STRONG, BUDGETS_SHARED, 12, 1e-4, 0}, /* many ties, little room */
     {10000, 8, MENU_STRONG, BUDGETS_THREE, 20, 1e-4, 0},
     {10000, 8, MENU_WEAK, BUDGETS_THREE, 20, 1e-4, 0},
     {10000, 8, MENU_TIED, BUDGETS_THREE, 20, 1e-4, 0},

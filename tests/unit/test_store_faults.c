@@ -110,32 +110,20 @@ static bool commit_under(enum fault_kind kind, long nth, bool is_lasting,
     return has_struck;
 }
 
-/* Of thousands of calls all at first, then some of them; in the long form all of them. */
-static long next_fault(struct rng *rng, long nth)
+static long sweep(enum fault_kind kind, bool is_lasting, struct load load)
 {
-    long skipped_max = torture_count(nth, 0);
+    long nth = 1;
 
-    return nth + 1 +
-           (nth > 40 && skipped_max ? (long)rng_below(rng, (uint64_t)skipped_max) : 0);
-}
-
-static long sweep(struct rng *rng, enum fault_kind kind, bool is_lasting,
-                  struct load load)
-{
-    long nth = 1, count = 0;
-
-    for (; commit_under(kind, nth, is_lasting, load); count++)
-        nth = next_fault(rng, nth);
-    return count;
+    while (commit_under(kind, nth, is_lasting, load))
+        nth++;
+    return nth - 1;
 }
 
 static void a_commit_under_faults_happens_or_does_not(void **state)
 {
     static const struct load loads[] = {{1, false}, {1, true}, {300, false}, {300, true}};
-    struct rng rng;
 
     (void)state;
-    rng_seed(&rng, seed_print("a_commit_under_faults_happens_or_does_not"));
     for (int kind = FAULT_WRITE; kind < FAULT_KIND_COUNT; kind++)
         for (size_t i = 0; i < sizeof loads / sizeof *loads; i++) {
             long once, lasting;
@@ -143,8 +131,8 @@ static void a_commit_under_faults_happens_or_does_not(void **state)
             /* The large batch is for the pieces the log is written in. */
             if (kind == FAULT_MEMORY && loads[i].count > 1)
                 continue;
-            once = sweep(&rng, kind, false, loads[i]);
-            lasting = sweep(&rng, kind, true, loads[i]);
+            once = sweep(kind, false, loads[i]);
+            lasting = sweep(kind, true, loads[i]);
             printf("  kind %d, %d decisions: %ld faults once, %ld for good\n", kind,
                    loads[i].count, once, lasting);
             /* A commit does not cut files, and finds its pages in memory. */
@@ -197,8 +185,13 @@ static void opening_under_faults_works_or_leaves_nothing_broken(void **state)
         for (int is_new = 0; is_new < 2; is_new++) {
             long nth = 1, count = 0;
 
-            for (; open_under(kind, nth, nth % 2, is_new); count++)
-                nth = next_fault(&rng, nth);
+            /* Thousands of calls of malloc: all at first, then some of them; in the long form all. */
+            while (open_under(kind, nth, nth % 2, is_new)) {
+                nth += torture_count(count < 60, 1)
+                           ? 1
+                           : 1 + (long)rng_below(&rng, 2 * (uint64_t)nth / 20);
+                count++;
+            }
             printf("  kind %d, %s: %ld of %ld faults\n", kind, is_new ? "new" : "old",
                    count, nth - 1);
         }
