@@ -244,6 +244,18 @@ static const char *const migrations[] = {
     DIGEST_ONCE("policy_revisions", "id, revision, created_at_us, created_by, reason,"
                 " document")
     DIGEST_ONCE("secrets", "name, value"),
+
+    /* 5: what became of decisions. */
+    "CREATE TABLE outcomes ("
+    " number INTEGER PRIMARY KEY,"
+    " decision_number INTEGER NOT NULL REFERENCES decisions (number),"
+    " metric TEXT NOT NULL CHECK (length(metric) BETWEEN 1 AND 64),"
+    " value REAL NOT NULL CHECK (abs(value) < 9e999),"
+    " " TIME("occurred_at_us") "," TIME("created_at_us") ","
+    " digest INTEGER NOT NULL,"
+    " UNIQUE (decision_number, metric, occurred_at_us)"
+    ") STRICT;"
+    NEVER_CHANGES("outcomes"),
 };
 /* clang-format on */
 
