@@ -375,7 +375,7 @@ static enum status check_count(struct commit *commit, const struct reported *ite
     rc = outcome_row_count(commit->store, items->row.decision_number, &stored, err);
     if (rc || new_count == 0 || stored + new_count <= OUTCOMES_OF_DECISION_MAX)
         return rc;
-    return err_code(err, STATUS_INVALID, "too_many",
+    return err_code(err, STATUS_INVALID, "too_many_outcomes",
                     "decision %s has %lld outcomes, and may have %d", items->decision_id,
                     (long long)stored, OUTCOMES_OF_DECISION_MAX);
 }
