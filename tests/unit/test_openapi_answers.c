@@ -384,12 +384,18 @@ static void other_outcomes_are_answered_as_described(void **state)
 static void outcomes_and_exports_are_answered_as_described(void **state)
 {
     static const char outcomes[] = "/v1/outcomes";
+    static const char whole[] =
+        "{\"case_id\": \"k\", \"customer_id\": \"c_6\", \"order_id\": \"o\","
+        " \"currency\": \"USD\", \"order_amount\": 4000, \"requested_amount\": 900,"
+        " \"entitled_amount\": 100, \"issue\": \"late_delivery\", \"market\": \"us\","
+        " \"segment\": \"new\", \"channel\": \"chat\", \"occurred_at\":"
+        " \"2025-11-20T10:00:00Z\", \"features\": {\"need\": 1}}";
     char decision[PATH_BYTES_MAX], one[400], two[900];
     const char *id;
 
     (void)state;
     snprintf(decision, sizeof decision, "%s",
-             made("/v1/decisions", "", POST("/v1/decisions", "u1", CASE("c_6", "1"))));
+             made("/v1/decisions", "", POST("/v1/decisions", "u1", whole)));
     id = strrchr(decision, '/') + 1;
     snprintf(one, sizeof one,
              "{\"decision_id\": \"%s\", \"metric\": \"value_90d\", \"value\": 12.5,"
