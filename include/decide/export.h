@@ -17,7 +17,7 @@ enum export_format { EXPORT_NDJSON, EXPORT_CSV };
 
 enum {
     EXPORT_COUNT_MAX = 2, /* of a service at a time */
-    EXPORT_BLOCK_ROWS = 32,
+    EXPORT_BLOCK_ROWS = 16,
     EXPORT_BLOCK_BYTES_MAX = 4 << 20,
     EXPORT_FEATURE_COUNT_MAX = 1024, /* columns of a table */
     EXPORT_METRIC_COUNT_MAX = 256,

@@ -472,7 +472,7 @@ static void damage_further_on_cuts_the_answer(void **state)
     struct api_reply reply;
 
     (void)state;
-    for (int i = 0; i < 2 * EXPORT_BLOCK_ROWS; i++) {
+    for (int i = 0; i < 3 * EXPORT_BLOCK_ROWS; i++) {
         char key[16];
 
         snprintf(key, sizeof key, "k%d", i);
