@@ -31,7 +31,7 @@ void inflight_close(struct inflight *inflight)
 
 static size_t home_of(struct text key)
 {
-    return text_hash(key) & (SLOT_COUNT - 1);
+    return text_quick_hash(key) & (SLOT_COUNT - 1);
 }
 
 static size_t next_of(size_t slot)

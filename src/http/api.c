@@ -32,14 +32,8 @@ void exchange_reset(struct exchange *exchange)
 
 /* --- before the body -------------------------------------------------------------------------- */
 
-static void give_names(struct exchange *exchange)
-{
-    if (!exchange->request_id[0])
-        id_make("req_", clock_wall_us(service_clock(exchange->service)),
-                exchange->request_id);
-}
-
-static enum status authenticate(struct exchange *exchange, struct err *err)
+static enum status authenticate(struct exchange *exchange, int64_t now_us,
+                                struct err *err)
 {
     unsigned enough = 1u << ACCESS_ADMIN;
     enum status rc;
@@ -52,8 +46,7 @@ static enum status authenticate(struct exchange *exchange, struct err *err)
     if (exchange->route->access == ACCESS_PUBLIC)
         return STATUS_OK;
     rc = keyring_check(service_keyring(exchange->service), exchange->authorization,
-                       clock_wall_us(service_clock(exchange->service)),
-                       exchange->principal.id, &exchange->principal.scopes, err);
+                       now_us, exchange->principal.id, &exchange->principal.scopes, err);
     if (!rc)
         rc = keyring_admit(service_keyring(exchange->service), exchange->principal.id,
                            exchange->started_us, err);
@@ -133,8 +126,8 @@ static enum status judge_queries(const struct exchange *exchange, struct err *er
     return rc;
 }
 
-static enum status judge(struct exchange *exchange, char allow[static ALLOW_BYTES],
-                         struct err *err)
+static enum status judge(struct exchange *exchange, int64_t now_us,
+                         char allow[static ALLOW_BYTES], struct err *err)
 {
     enum status rc;
 
@@ -146,7 +139,7 @@ static enum status judge(struct exchange *exchange, char allow[static ALLOW_BYTE
     if (!exchange->route)
         return err_code(err, STATUS_NOT_FOUND, "route_not_found",
                         "there is nothing at this path");
-    rc = authenticate(exchange, err);
+    rc = authenticate(exchange, now_us, err);
     if (!rc)
         rc = judge_body(exchange, err);
     if (!rc)
@@ -156,13 +149,15 @@ static enum status judge(struct exchange *exchange, char allow[static ALLOW_BYTE
 
 bool api_begin(struct exchange *exchange)
 {
+    int64_t now_us = clock_wall_us(service_clock(exchange->service));
     char allow[ALLOW_BYTES] = "";
     struct err err;
 
     err_clear(&err);
     exchange->started_us = clock_monotonic_us(service_clock(exchange->service));
-    give_names(exchange);
-    if (judge(exchange, allow, &err) == STATUS_OK)
+    if (!exchange->request_id[0])
+        id_make("req_", now_us, exchange->request_id);
+    if (judge(exchange, now_us, allow, &err) == STATUS_OK)
         return true;
     exchange_refuse(exchange, &err);
     if (!exchange->route)
@@ -373,10 +368,13 @@ static enum log_level level_of(int status)
 
 void exchange_log(const struct exchange *exchange)
 {
-    int64_t now_us = clock_monotonic_us(service_clock(exchange->service));
+    enum log_level level = level_of(exchange->reply.status);
+    int64_t now_us;
 
-    log_event(level_of(exchange->reply.status), "request",
-              LOG_TEXT("method", exchange->method),
+    if (!log_wants(level))
+        return;
+    now_us = clock_monotonic_us(service_clock(exchange->service));
+    log_event(level, "request", LOG_TEXT("method", exchange->method),
               LOG_TEXT("route", exchange->route ? exchange->route->path : "(none)"),
               LOG_INT("status", exchange->reply.status),
               LOG_INT("duration_us", now_us - exchange->started_us),

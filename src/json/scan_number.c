@@ -71,10 +71,27 @@ bool json_int(struct json_scan *scan, int64_t *value)
     return true;
 }
 
+/* The same of an integer as a double, which is rounded once. Zero may have a sign. */
+static bool read_short_double(struct json_scan *scan, double *value)
+{
+    const char *start = scan->at;
+    int64_t integer;
+
+    if (read_short_int(scan, &integer) && !goes_on(scan, scan->at) &&
+        (integer != 0 || *start == '0')) {
+        *value = (double)integer;
+        return true;
+    }
+    scan->at = start;
+    return false;
+}
+
 bool json_double(struct json_scan *scan, double *value)
 {
     struct number number = {0};
 
+    if (scan_next(scan) && read_short_double(scan, value))
+        return true;
     if (!read_number(scan, "a number", &number))
         return false;
     if (!number_double(&number, value))
