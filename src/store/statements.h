@@ -82,6 +82,13 @@
     " AND (d.created_at_us, d.number) " compare " (?5, ?6)"                              \
     " ORDER BY d.created_at_us " direction ", d.number " direction " LIMIT ?8"
 
+/* The same of everybody: ?1 and ?2 the ids between which they are. Ids rise with time. */
+#define DECISION_PAGE_ALL(direction)                                                     \
+    "SELECT " DECISION_COLUMNS DECISION_TABLES " WHERE d.id > ?1 AND d.id < ?2"          \
+    " AND (?3 < 0 OR d.outcome = ?3)"                                                    \
+    " AND d.created_at_us > ?4 AND d.created_at_us < ?5"                                 \
+    " ORDER BY d.id " direction " LIMIT ?6"
+
 #define VERSION_COLUMNS                                                                  \
     "name, version, sha256, bytes, created_at_us, created_by, is_deleted"
 #define POLICY_COLUMNS "id, revision, created_at_us, created_by, reason, document"
@@ -122,12 +129,12 @@
       "SELECT number, " ANSWER_COLUMNS ", " ANSWER_INTACT " FROM answers a"              \
       " WHERE scope_key = ?1")                                                           \
     X(ANSWER_INSERT, WRITE,                                                              \
-      "INSERT INTO answers (" ANSWER_COLUMNS ", digest)" DIGESTED(VALUES_7))             \
+      "INSERT INTO answers (" ANSWER_COLUMNS ", digest) VALUES (" VALUES_7 ", ?8)")      \
     X(DECISION_INSERT, WRITE,                                                            \
       "INSERT INTO decisions (id, parent_id, answer_number, created_at_us,"              \
       " updated_at_us, hold_expires_at_us, outcome, mode, status, amount, goodwill,"     \
       " settled_amount, currency, customer_id, order_id, case_id, issue, external_ref,"  \
-      " context, digest)" DIGESTED(VALUES_19))                                           \
+      " context, digest) VALUES (" VALUES_19 ", ?20)")                                   \
     X(DECISION_UPDATE, WRITE,                                                            \
       "UPDATE decisions AS d SET status = ?2, settled_amount = ?3, goodwill = ?4,"       \
       " external_ref = ?5, updated_at_us = ?6,"                                          \
@@ -141,8 +148,8 @@
       " d.issue, d.external_ref, NULL, " DECISION_INTACT                                 \
       " FROM decisions d WHERE d.id = ?1")                                               \
     X(DECISION_PLACE, READ, "SELECT created_at_us, number FROM decisions WHERE id = ?1") \
-    X(DECISION_PAGE_ALL_UP, READ, DECISION_PAGE("?1 IS NULL", ">", "ASC"))               \
-    X(DECISION_PAGE_ALL_DOWN, READ, DECISION_PAGE("?1 IS NULL", "<", "DESC"))            \
+    X(DECISION_PAGE_ALL_UP, READ, DECISION_PAGE_ALL("ASC"))                              \
+    X(DECISION_PAGE_ALL_DOWN, READ, DECISION_PAGE_ALL("DESC"))                           \
     X(DECISION_PAGE_CUSTOMER_UP, READ, DECISION_PAGE("d.customer_id = ?1", ">", "ASC"))  \
     X(DECISION_PAGE_CUSTOMER_DOWN, READ,                                                 \
       DECISION_PAGE("d.customer_id = ?1", "<", "DESC"))                                  \

@@ -89,7 +89,6 @@ static char *say(const char *path)
         "SELECT number FROM answers ORDER BY scope_key",
         "SELECT * FROM decisions ORDER BY number",
         "SELECT number FROM decisions ORDER BY id",
-        "SELECT number, created_at_us FROM decisions ORDER BY created_at_us, number",
         "SELECT number, status, goodwill FROM decisions INDEXED BY decisions_customer"
         " WHERE customer_id >= '' ORDER BY customer_id, number",
         "SELECT number FROM decisions INDEXED BY decisions_held"

@@ -204,6 +204,11 @@ static void assert_untouched(struct fixture *f, int schema)
     assert_int_equal(asked(f, "SELECT count(*) FROM pragma_table_info('answers')"
                               " WHERE name = 'digest'"),
                      schema >= 4);
+    assert_int_equal(asked(f, "SELECT count(*) FROM sqlite_schema"
+                              " WHERE name = 'decisions_created'"),
+                     schema < 5);
+    assert_int_equal(
+        asked(f, "SELECT count(*) FROM sqlite_schema WHERE name = 'outcomes'"), 0);
 }
 
 /* False when the fault did not come to strike. */

@@ -360,7 +360,7 @@ static void any_bytes_are_refused_or_recorded(void **state)
         api_reply_free(&reply);
     }
     printf("  %d taken, %d refused\n", taken_count, refused_count);
-    assert_true(taken_count > 10 && refused_count > 1000);
+    assert_true(taken_count > 0 && refused_count > 1000);
 }
 
 /* --- trouble ---------------------------------------------------------------------------------- */
