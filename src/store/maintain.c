@@ -260,6 +260,7 @@ enum status store_stats(struct store *store, struct store_stats *stats, struct e
         found.model_version_count = take_int(&query);
         found.api_key_count = take_int(&query);
         found.audit_count = take_int(&query);
+        found.outcome_count = take_int(&query);
     }
     rc = query_end(&query, "count", err);
     if (!rc)
