@@ -23,6 +23,8 @@ void exchange_reset(struct exchange *exchange)
 {
     struct service *service = exchange->service;
 
+    if (exchange->reply.stream.next)
+        exchange->reply.stream.close(exchange->reply.stream.of);
     arena_reset(&exchange->arena);
     memset(exchange, 0, offsetof(struct exchange, buffer));
     exchange_init(exchange, service);
@@ -58,14 +60,20 @@ static enum status authenticate(struct exchange *exchange, int64_t now_us,
                     access_name((enum access)exchange->route->access));
 }
 
+static bool is_type(const char *content_type, const char *type)
+{
+    size_t bytes = strlen(type);
+
+    return strncasecmp(content_type, type, bytes) == 0 &&
+           (content_type[bytes] == '\0' || content_type[bytes] == ';' ||
+            content_type[bytes] == ' ');
+}
+
+/* Lines of JSON are for the routes that take them; to the others they are JSON that ends too late. */
 static bool is_json(const char *content_type)
 {
-    static const char json[] = "application/json";
-    const char *rest = content_type + sizeof json - 1;
-
-    if (strncasecmp(content_type, json, sizeof json - 1) != 0)
-        return false;
-    return *rest == '\0' || *rest == ';' || *rest == ' ';
+    return is_type(content_type, "application/json") ||
+           is_type(content_type, "application/x-ndjson");
 }
 
 static enum status judge_body(const struct exchange *exchange, struct err *err)

@@ -14,10 +14,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-enum {
-    REPLY_BYTES_PER_S_MIN = 16 << 10
-}; /* a client that reads more slowly is cut off */
-
 /* When the library cannot allocate what it waits with, it forgets that a connection was resumed
  * until the next event; after so long the connection is shut down, which is one. */
 #define RESUMED_US (3 * SECOND_US)
@@ -80,6 +76,7 @@ static enum MHD_Result send_reply(struct call *call)
 
     if (atomic_load(&server->is_draining) || watch_is_old(call->watch))
         call->must_close = true;
+    call->send_us = server->deadline_us;
     watch_set(call->watch,
               server->deadline_us + (int64_t)call->exchange.reply.body.bytes * SECOND_US /
                                         REPLY_BYTES_PER_S_MIN);

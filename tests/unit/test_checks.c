@@ -108,6 +108,7 @@ static void a_damaged_row_is_refused_when_it_is_read(void **state)
         {"UPDATE decisions SET amount = 11", read_list},
         {"UPDATE decisions SET case_id = 'case-', issue = '1late_delivery'",
          read_decision},
+        {"UPDATE decisions SET issue = issue || char(0)", read_decision},
         {"UPDATE decisions SET context = substr(context, 2) || 'b'", read_decision},
         {"UPDATE budgets SET limit_minor = 1000000", read_budget},
         {"UPDATE budgets SET scope_currency = 'USD'", read_budget},
