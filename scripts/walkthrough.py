@@ -9,7 +9,7 @@ pushes the model there, and has fresh cases decided over HTTP under a budget tha
 effect of every credit is known: so the script can say what the decisions were worth, beside
 those of a budget that is served first come, and beside as many credits given at random.
 
-Needs Debian's python3-numpy and python3-xgboost, for generating and training, and takes less
+Needs Debian's python3-numpy and python3-xgboost, for training, and takes less
 than a minute. Everything it made is removed at the end, unless --keep is given.
 """
 import argparse
@@ -71,10 +71,10 @@ def run(command, **settings):
 
 
 def generate(folder, options):
-    run([PYTHON, "scripts/refund_world.py", "--cases", str(options.log), "--seed", "1",
+    run([options.program, "generate", "log", "--cases", str(options.log), "--seed", "1",
          "--output", f"{folder}/log.csv"])
-    run([PYTHON, "scripts/refund_world.py", "--cases", str(options.cases), "--seed",
-         str(options.seed), "--json", "--output", f"{folder}/cases.ndjson", "--truth",
+    run([options.program, "generate", "cases", "--cases", str(options.cases), "--seed",
+         str(options.seed), "--output", f"{folder}/cases.ndjson", "--truth",
          f"{folder}/truth.csv"])
 
 

@@ -6,6 +6,7 @@
 #ifndef REDRESS_BASE_LOG_H
 #define REDRESS_BASE_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
@@ -25,10 +26,13 @@ static inline struct log_field log_text_field(const char *name, const char *text
 #define LOG_INT(name, number) ((struct log_field){(name), 0, (number)})
 
 /* log_event(LOG_INFO, "server_started", LOG_TEXT("listen", address)). Lines below the set
- * level cost one comparison. */
+ * level cost a call and what their fields are made from. */
 #define log_event(level, event, ...)                                                     \
     log_write((level), (event), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}})
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
+
+/* Whether lines of the level are written, for who would make fields for nothing. */
+bool log_wants(enum log_level level);
 
 /* Default INFO. */
 void log_level_set(enum log_level level);

@@ -10,6 +10,8 @@
 #include "base/err.h"
 #include "base/text.h"
 
+#include <stdbool.h>
+
 struct output; /* opaque */
 
 /* "-" is standard output. A file that is there keeps its mode; a link stays, and what it points
@@ -21,6 +23,9 @@ void output_put(struct output *output, const void *bytes, size_t count);
 void output_string(struct output *output, const char *string);
 void output_format(struct output *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Whether a piece could not be written, so that more of them are in vain. */
+bool output_has_failed(const struct output *output);
 
 /* Write what is left, sync, rename and sync the name; frees output either way. */
 enum status output_finish(struct output *output, struct err *err);

@@ -37,9 +37,17 @@ bool text_copy(struct text text, char *buffer, size_t buffer_bytes);
 /* The decimal digits of value, ended by NUL; returns how many bytes come before that. */
 enum { INT_TEXT_BYTES = 21 };
 size_t int_format(int64_t value, char text[static INT_TEXT_BYTES]);
+static inline const char *int_text(int64_t value, char text[static INT_TEXT_BYTES])
+{
+    int_format(value, text);
+    return text;
+}
 
-/* FNV-1a, 64 bits: for tables inside the process, not against adversaries. */
+/* FNV-1a, 64 bits: the same on every machine and in every build. Not against adversaries. */
 uint64_t text_hash(struct text text);
+
+/* For tables inside the process: eight bytes at a time. Not against adversaries either. */
+uint64_t text_quick_hash(struct text text);
 
 /* Bytes of the well-formed UTF-8 sequence that begins at `at`; 0 when there is none. */
 int utf8_bytes(const char *at, const char *end);

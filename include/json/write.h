@@ -19,6 +19,17 @@ struct json_writer {
 
 void json_writer_init(struct json_writer *writer, char *buffer, size_t capacity);
 
+/* Private: room for so many bytes, or NULL from the first time that there is none. */
+static inline char *json_reserve(struct json_writer *writer, size_t bytes)
+{
+    if (writer->is_full || writer->capacity - writer->bytes < bytes) {
+        writer->is_full = true;
+        return NULL;
+    }
+    writer->bytes += bytes;
+    return writer->buffer + writer->bytes - bytes;
+}
+
 void json_put_object(struct json_writer *writer);
 void json_put_object_end(struct json_writer *writer);
 void json_put_array(struct json_writer *writer);
@@ -26,11 +37,20 @@ void json_put_array_end(struct json_writer *writer);
 
 /* The key is a literal of the program: it needs no escaping, and its length is known to the
  * compiler. */
-void json_put_plain_key(struct json_writer *writer, const char *key, size_t bytes);
 static inline __attribute__((always_inline)) void json_put_key(struct json_writer *writer,
                                                                const char *key)
 {
-    json_put_plain_key(writer, key, __builtin_strlen(key));
+    size_t key_bytes = __builtin_strlen(key), comma = writer->needs_comma;
+    char *room = json_reserve(writer, comma + key_bytes + 3);
+
+    writer->needs_comma = false;
+    if (!room)
+        return;
+    *room = ','; /* overwritten by the quote when there is none */
+    room += comma;
+    *room++ = '"';
+    memcpy(room, key, key_bytes);
+    memcpy(room + key_bytes, "\":", 2);
 }
 void json_put_key_text(struct json_writer *writer, struct text key);
 

@@ -229,14 +229,13 @@ static const struct call_command set = {
 /* --- adjust, delete --------------------------------------------------------------------------- */
 
 static const struct call_option adjust_options[] = {
-    {{"amount", OPTION_INT, NULL, "N",
+    {{"amount", OPTION_INT | OPTION_NEEDED, NULL, "N",
       "Minor units to add to the limit, or to take away with a minus.", -MONEY_MINOR_MAX,
       MONEY_MINOR_MAX},
-     .body = "amount",
-     .is_needed = true},
-    {{"reason", OPTION_TEXT, NULL, "CODE", "Why, for the ledger: one word.", 0, 0},
-     .body = "reason_code",
-     .is_needed = true},
+     .body = "amount"},
+    {{"reason", OPTION_TEXT | OPTION_NEEDED, NULL, "CODE",
+      "Why, for the ledger: one word.", 0, 0},
+     .body = "reason_code"},
     {{"note", OPTION_TEXT, NULL, "TEXT", "More about it.", 0, 0}, .body = "note"},
     {},
 };

@@ -165,7 +165,7 @@ static void *target_of(struct call_value *value, enum option_kind kind)
 
 static bool is_said(const struct call_option *option, const struct call_value *value)
 {
-    switch (option->spec.kind) {
+    switch (option_kind_of(&option->spec)) {
     case OPTION_FLAG:
         return value->flag;
     case OPTION_TEXT:
@@ -198,28 +198,6 @@ enum status call_wrong_usage(struct call *call, struct err *err, const char *for
     return err_set(err, STATUS_INVALID, "%s", text);
 }
 
-/* "--name and --scope are needed" when one of them is missing. */
-static enum status check_needed(struct call *call, struct err *err)
-{
-    const struct call_option *options = call->command->options;
-    char names[128] = "";
-    int needed_count = 0, missing_count = 0;
-
-    for (int i = 0; i < option_count(call->command); i++) {
-        size_t used = strlen(names);
-
-        if (!options[i].is_needed)
-            continue;
-        snprintf(names + used, sizeof names - used, "%s--%s",
-                 needed_count++ ? " and " : "", options[i].spec.name);
-        missing_count += !is_said(&options[i], &call->values[i]);
-    }
-    if (missing_count == 0)
-        return STATUS_OK;
-    return call_wrong_usage(call, err, "%s %s needed", names,
-                            needed_count > 1 ? "are" : "is");
-}
-
 static enum status put_member(struct call *call, const struct call_option *option,
                               const struct call_value *value, struct err *err)
 {
@@ -228,9 +206,9 @@ static enum status put_member(struct call *call, const struct call_option *optio
 
     if (option->convert)
         rc = option->convert(value->text, &member, err);
-    else if (option->spec.kind == OPTION_TEXT)
+    else if (option_kind_of(&option->spec) == OPTION_TEXT)
         member = json_string(value->text);
-    else if (option->spec.kind == OPTION_INT)
+    else if (option_kind_of(&option->spec) == OPTION_INT)
         member = json_integer(value->number);
     else
         member = json_true();
@@ -251,9 +229,9 @@ static void put_query(struct call *call, const struct call_option *option,
     while (query->name)
         query++;
     *query = (struct client_query){option->query, value->text};
-    if (option->spec.kind == OPTION_FLAG)
+    if (option_kind_of(&option->spec) == OPTION_FLAG)
         query->value = "true";
-    if (option->spec.kind == OPTION_INT) {
+    if (option_kind_of(&option->spec) == OPTION_INT) {
         snprintf(value->number_text, sizeof value->number_text, "%ld", value->number);
         query->value = value->number_text;
     }
@@ -279,7 +257,7 @@ static enum status put_option(struct call *call, int index, struct err *err)
 static enum status prepare(struct call *call, struct err *err)
 {
     const struct call_command *command = call->command;
-    enum status rc = check_needed(call, err);
+    enum status rc = STATUS_OK;
 
     call->request.method = command->method;
     call->request.path = call->path;
@@ -307,7 +285,7 @@ static int parse(struct call *call, struct command_usage *usage, int argc, char 
 
         call->values[i] = (struct call_value){option->otherwise, .number = LONG_MIN};
         specs[i] = option->spec;
-        specs[i].target = target_of(&call->values[i], option->spec.kind);
+        specs[i].target = target_of(&call->values[i], option_kind_of(&option->spec));
     }
     memcpy(specs + count, client_options, sizeof client_options);
     usage->options = specs;

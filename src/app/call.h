@@ -23,7 +23,6 @@ struct call_option {
     bool is_if_match;
     call_convert *convert; /* of a text for the body; NULL: as it is */
     const char *otherwise; /* the text of an option that is not said */
-    bool is_needed;
 };
 
 struct call_value {

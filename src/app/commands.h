@@ -25,7 +25,7 @@ const char *command_nearest(const struct command *commands, const char *word);
 command_main command_version, command_demo, command_serve, command_key, command_budget,
     command_policy, command_model, command_decide, command_replay, command_db,
     command_audit, command_bench, command_allocate, command_simulate, command_train,
-    command_evaluate, command_estimate;
+    command_evaluate, command_estimate, command_generate;
 
 /* "redress 0.1.0 (abcdef123456)": what made a decision. */
 const char *version_build(void);

@@ -400,7 +400,8 @@ int command_demo(int argc, char **argv)
 {
     const char *folder = NULL, *listen = NULL;
     const struct option_spec options[] = {
-        {"data", OPTION_TEXT, &folder, "DIR", "The folder to make: new, or empty.", 0, 0},
+        {"data", OPTION_TEXT | OPTION_NEEDED, &folder, "DIR",
+         "The folder to make: new, or empty.", 0, 0},
         {"listen", OPTION_TEXT, &listen, "ADDR:PORT",
          "Where it will be served. Default: a port of 127.0.0.1 that is free now.", 0, 0},
         {0},
@@ -420,8 +421,6 @@ int command_demo(int argc, char **argv)
 
     if (code != OPTIONS_GO_ON)
         return code;
-    if (!folder || !*folder)
-        return usage_wrong(&usage, "--data is needed");
     err_clear(&err);
     if (listen && server_address_check(listen, &err))
         return usage_wrong(&usage, "--listen: %s", err.text);

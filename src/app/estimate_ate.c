@@ -358,10 +358,12 @@ int command_estimate_ate(int argc, char **argv)
     struct estimation e = {
         .method = "difference", .estimand = "ate", .se = "hc2", .seed = 1};
     const struct option_spec options[] = {
-        {"data", OPTION_TEXT, &e.data, "F.csv", "The rows; - is standard input.", 0, 0},
-        {"treatment", OPTION_TEXT, &e.treatment, "COL",
+        {"data", OPTION_TEXT | OPTION_NEEDED, &e.data, "F.csv",
+         "The rows; - is standard input.", 0, 0},
+        {"treatment", OPTION_TEXT | OPTION_NEEDED, &e.treatment, "COL",
          "0 and 1, or words (see --control and --arm).", 0, 0},
-        {"outcome", OPTION_TEXT, &e.outcome, "COL", "What may have changed.", 0, 0},
+        {"outcome", OPTION_TEXT | OPTION_NEEDED, &e.outcome, "COL",
+         "What may have changed.", 0, 0},
         {"covariates", OPTION_TEXT, &e.covariates, "A,B,..",
          "Columns known before; texts are categories.", 0, 0},
         {"method", OPTION_TEXT, &e.method, "M",
@@ -399,8 +401,6 @@ int command_estimate_ate(int argc, char **argv)
 
     if (code != OPTIONS_GO_ON)
         return code;
-    if (!e.data || !e.treatment || !e.outcome)
-        return usage_wrong(&usage, "--data, --treatment and --outcome are needed");
     rc = run(&e, &err);
     free(e.dropped);
     free(e.clusters);

@@ -280,13 +280,15 @@ int command_estimate_delayed(int argc, char **argv)
 {
     struct estimation e = {0};
     const struct option_spec options[] = {
-        {"data", OPTION_TEXT, &e.data, "F.csv", "The rows; - is standard input.", 0, 0},
-        {"arm", OPTION_TEXT, &e.arm, "COL", "0 and 1, or words.", 0, 0},
-        {"elapsed", OPTION_TEXT, &e.elapsed, "COL", "How long the row has been watched.",
-         0, 0},
-        {"converted", OPTION_TEXT, &e.converted, "COL",
+        {"data", OPTION_TEXT | OPTION_NEEDED, &e.data, "F.csv",
+         "The rows; - is standard input.", 0, 0},
+        {"arm", OPTION_TEXT | OPTION_NEEDED, &e.arm, "COL", "0 and 1, or words.", 0, 0},
+        {"elapsed", OPTION_TEXT | OPTION_NEEDED, &e.elapsed, "COL",
+         "How long the row has been watched.", 0, 0},
+        {"converted", OPTION_TEXT | OPTION_NEEDED, &e.converted, "COL",
          "1 when it has converted, else 0.", 0, 0},
-        {"delay", OPTION_TEXT, &e.delay, "COL", "After how long it converted.", 0, 0},
+        {"delay", OPTION_TEXT | OPTION_NEEDED, &e.delay, "COL",
+         "After how long it converted.", 0, 0},
         {"control", OPTION_TEXT, &e.control, "VALUE",
          "The arm to compare with (default: 0 or control).", 0, 0},
         {"treated", OPTION_TEXT, &e.treated_name, "VALUE",
@@ -312,9 +314,6 @@ int command_estimate_delayed(int argc, char **argv)
 
     if (code != OPTIONS_GO_ON)
         return code;
-    if (!e.data || !e.arm || !e.elapsed || !e.converted || !e.delay)
-        return usage_wrong(
-            &usage, "--data, --arm, --elapsed, --converted and --delay are needed");
     rc = run(&e, &err);
     for (int i = 0; i < 2; i++) {
         free(e.sides[i].elapsed);

@@ -253,11 +253,13 @@ int command_estimate_iv(int argc, char **argv)
 {
     struct estimation e = {.se = "classical"};
     const struct option_spec options[] = {
-        {"data", OPTION_TEXT, &e.data, "F.csv", "The rows; - is standard input.", 0, 0},
-        {"outcome", OPTION_TEXT, &e.outcome, "COL", "What may have changed.", 0, 0},
-        {"treatment", OPTION_TEXT, &e.treatment, "COL", "What may have changed it.", 0,
-         0},
-        {"instruments", OPTION_TEXT, &e.instruments, "A,B,..",
+        {"data", OPTION_TEXT | OPTION_NEEDED, &e.data, "F.csv",
+         "The rows; - is standard input.", 0, 0},
+        {"outcome", OPTION_TEXT | OPTION_NEEDED, &e.outcome, "COL",
+         "What may have changed.", 0, 0},
+        {"treatment", OPTION_TEXT | OPTION_NEEDED, &e.treatment, "COL",
+         "What may have changed it.", 0, 0},
+        {"instruments", OPTION_TEXT | OPTION_NEEDED, &e.instruments, "A,B,..",
          "What moves the treatment, and the outcome only through it.", 0, 0},
         {"covariates", OPTION_TEXT, &e.covariates, "A,B,..",
          "Columns known before; texts are categories.", 0, 0},
@@ -281,9 +283,6 @@ int command_estimate_iv(int argc, char **argv)
 
     if (code != OPTIONS_GO_ON)
         return code;
-    if (!e.data || !e.outcome || !e.treatment || !e.instruments)
-        return usage_wrong(&usage,
-                           "--data, --outcome, --treatment and --instruments are needed");
     rc = run(&e, &err);
     free(e.dropped);
     design_free(&e.instrument_design);

@@ -373,17 +373,20 @@ int command_estimate_panel(int argc, char **argv)
 {
     struct estimation e = {0};
     const struct option_spec options[] = {
-        {"data", OPTION_TEXT, &e.data, "F.csv",
+        {"data", OPTION_TEXT | OPTION_NEEDED, &e.data, "F.csv",
          "A row per unit and period; - is standard input.", 0, 0},
-        {"unit", OPTION_TEXT, &e.unit, "COL", "The unit of a row.", 0, 0},
-        {"time", OPTION_TEXT, &e.time, "COL",
+        {"unit", OPTION_TEXT | OPTION_NEEDED, &e.unit, "COL", "The unit of a row.", 0, 0},
+        {"time", OPTION_TEXT | OPTION_NEEDED, &e.time, "COL",
          "Its period: a number, or a text whose order is that of time, as 2026-11.", 0,
          0},
-        {"outcome", OPTION_TEXT, &e.outcome, "COL", "What may have changed.", 0, 0},
-        {"treated", OPTION_TEXT, &e.treated_name, "UNIT", "The unit that was treated.", 0,
-         0},
-        {"from", OPTION_TEXT, &e.from, "T", "The first period with treatment.", 0, 0},
-        {"method", OPTION_TEXT, &e.method_name, "M", "did, sc or sdid.", 0, 0},
+        {"outcome", OPTION_TEXT | OPTION_NEEDED, &e.outcome, "COL",
+         "What may have changed.", 0, 0},
+        {"treated", OPTION_TEXT | OPTION_NEEDED, &e.treated_name, "UNIT",
+         "The unit that was treated.", 0, 0},
+        {"from", OPTION_TEXT | OPTION_NEEDED, &e.from, "T",
+         "The first period with treatment.", 0, 0},
+        {"method", OPTION_TEXT | OPTION_NEEDED, &e.method_name, "M", "did, sc or sdid.",
+         0, 0},
         {"placebo", OPTION_FLAG, &e.wants_placebo, NULL,
          "Each other unit as if it had been treated: rank and error.", 0, 0},
         {"plot", OPTION_TEXT, &e.plot, "DIR",
@@ -407,11 +410,6 @@ int command_estimate_panel(int argc, char **argv)
 
     if (code != OPTIONS_GO_ON)
         return code;
-    if (!e.data || !e.unit || !e.time || !e.outcome || !e.treated_name || !e.from ||
-        !e.method_name)
-        return usage_wrong(&usage,
-                           "--data, --unit, --time, --outcome, --treated, --from and "
-                           "--method are needed");
     rc = run(&e, &err);
     free(e.unit_weights);
     free(e.time_weights);

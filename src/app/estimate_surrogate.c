@@ -275,17 +275,19 @@ int command_estimate_surrogate(int argc, char **argv)
 {
     struct estimation e = {0};
     const struct option_spec options[] = {
-        {"history", OPTION_TEXT, &e.history, "F.csv",
+        {"history", OPTION_TEXT | OPTION_NEEDED, &e.history, "F.csv",
          "Past rows with surrogates and the outcome.", 0, 0},
-        {"experiment", OPTION_TEXT, &e.experiment, "F.csv",
+        {"experiment", OPTION_TEXT | OPTION_NEEDED, &e.experiment, "F.csv",
          "Rows with treatment and surrogates; the outcome where it is known already.", 0,
          0},
-        {"surrogates", OPTION_TEXT, &e.surrogates, "A,B,..",
+        {"surrogates", OPTION_TEXT | OPTION_NEEDED, &e.surrogates, "A,B,..",
          "Short-term outcomes, numbers in both files.", 0, 0},
         {"covariates", OPTION_TEXT, &e.covariates, "A,B,..",
          "Columns known before, numbers in both files.", 0, 0},
-        {"treatment", OPTION_TEXT, &e.treatment, "COL", "0 and 1, or words.", 0, 0},
-        {"outcome", OPTION_TEXT, &e.outcome, "COL", "The outcome that takes long.", 0, 0},
+        {"treatment", OPTION_TEXT | OPTION_NEEDED, &e.treatment, "COL",
+         "0 and 1, or words.", 0, 0},
+        {"outcome", OPTION_TEXT | OPTION_NEEDED, &e.outcome, "COL",
+         "The outcome that takes long.", 0, 0},
         {"control", OPTION_TEXT, &e.control, "VALUE",
          "The treatment of those who got none (default: 0 or control).", 0, 0},
         {"arm", OPTION_TEXT, &e.arm, "VALUE",
@@ -309,10 +311,6 @@ int command_estimate_surrogate(int argc, char **argv)
 
     if (code != OPTIONS_GO_ON)
         return code;
-    if (!e.history || !e.experiment || !e.surrogates || !e.treatment || !e.outcome)
-        return usage_wrong(&usage,
-                           "--history, --experiment, --surrogates, --treatment and "
-                           "--outcome are needed");
     rc = run(&e, &err);
     free(e.past_values);
     free(e.now_values);

@@ -236,12 +236,14 @@ int command_evaluate_curve(int argc, char **argv)
 {
     static struct evaluation e;
     const struct option_spec options[] = {
-        {"data", OPTION_TEXT, &e.data, "F.csv", "The rows; - is standard input.", 0, 0},
-        {"effects", OPTION_TEXT, &e.effects, "A,B,..",
+        {"data", OPTION_TEXT | OPTION_NEEDED, &e.data, "F.csv",
+         "The rows; - is standard input.", 0, 0},
+        {"effects", OPTION_TEXT | OPTION_NEEDED, &e.effects, "A,B,..",
          "Predicted effects, a column per arm: they rank.", 0, 0},
-        {"scores", OPTION_TEXT, &e.scores, "A,B,..",
+        {"scores", OPTION_TEXT | OPTION_NEEDED, &e.scores, "A,B,..",
          "Scores that judge, a column per arm: ipw or aipw.", 0, 0},
-        {"costs", OPTION_TEXT, &e.costs, "X,Y,..", "What each arm costs.", 0, 0},
+        {"costs", OPTION_TEXT | OPTION_NEEDED, &e.costs, "X,Y,..", "What each arm costs.",
+         0, 0},
         {"spend", OPTION_TEXT, &e.spends, "S,T,..",
          "Spends per row to look at (default: 20 up to all that is worth it).", 0, 0},
         {"plot", OPTION_TEXT, &e.plot, "DIR",
@@ -265,8 +267,6 @@ int command_evaluate_curve(int argc, char **argv)
 
     if (code != OPTIONS_GO_ON)
         return code;
-    if (!e.data || !e.effects || !e.scores || !e.costs)
-        return usage_wrong(&usage, "--data, --effects, --scores and --costs are needed");
     rc = run(&e, &err);
     frontier_close(e.frontier);
     free(e.matrix);

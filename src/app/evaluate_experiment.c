@@ -413,10 +413,12 @@ int command_evaluate_experiment(int argc, char **argv)
 {
     struct evaluation e = {.tightest_at = SEQUENCE_ROWS_TIGHTEST, .srm_p = 1};
     const struct option_spec options[] = {
-        {"data", OPTION_TEXT, &e.data, "F.csv", "One row each; - is standard input.", 0,
+        {"data", OPTION_TEXT | OPTION_NEEDED, &e.data, "F.csv",
+         "One row each; - is standard input.", 0, 0},
+        {"arm", OPTION_TEXT | OPTION_NEEDED, &e.arm, "COL", "Which arm a row is in.", 0,
          0},
-        {"arm", OPTION_TEXT, &e.arm, "COL", "Which arm a row is in.", 0, 0},
-        {"metric", OPTION_TEXT, &e.metric, "COL", "What is compared.", 0, 0},
+        {"metric", OPTION_TEXT | OPTION_NEEDED, &e.metric, "COL", "What is compared.", 0,
+         0},
         {"covariate", OPTION_TEXT, &e.covariate, "COL",
          "Known before: takes noise away (CUPED).", 0, 0},
         {"control", OPTION_TEXT, &e.control, "VALUE",
@@ -450,8 +452,6 @@ int command_evaluate_experiment(int argc, char **argv)
 
     if (code != OPTIONS_GO_ON)
         return code;
-    if (!e.data || !e.arm || !e.metric)
-        return usage_wrong(&usage, "--data, --arm and --metric are needed");
     rc = run(&e, &err);
     for (int i = 0; i < e.guardrail_count; i++)
         free(e.guardrails[i].column);

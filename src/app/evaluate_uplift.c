@@ -396,12 +396,14 @@ int command_evaluate_uplift(int argc, char **argv)
 {
     struct evaluation e = {.seed = 1};
     const struct option_spec options[] = {
-        {"data", OPTION_TEXT, &e.data, "F.csv", "The rows; - is standard input.", 0, 0},
-        {"score", OPTION_TEXT, &e.score, "COL", "What ranks the rows, the largest first.",
-         0, 0},
-        {"treatment", OPTION_TEXT, &e.treatment, "COL",
+        {"data", OPTION_TEXT | OPTION_NEEDED, &e.data, "F.csv",
+         "The rows; - is standard input.", 0, 0},
+        {"score", OPTION_TEXT | OPTION_NEEDED, &e.score, "COL",
+         "What ranks the rows, the largest first.", 0, 0},
+        {"treatment", OPTION_TEXT | OPTION_NEEDED, &e.treatment, "COL",
          "0 and 1, or words (see --control and --arm).", 0, 0},
-        {"outcome", OPTION_TEXT, &e.outcome, "COL", "What should become more.", 0, 0},
+        {"outcome", OPTION_TEXT | OPTION_NEEDED, &e.outcome, "COL",
+         "What should become more.", 0, 0},
         {"control", OPTION_TEXT, &e.control, "VALUE",
          "The treatment of those who got none (default: 0 or control).", 0, 0},
         {"arm", OPTION_TEXT, &e.arm, "VALUE",
@@ -435,9 +437,6 @@ int command_evaluate_uplift(int argc, char **argv)
 
     if (code != OPTIONS_GO_ON)
         return code;
-    if (!e.data || !e.score || !e.treatment || !e.outcome)
-        return usage_wrong(&usage,
-                           "--data, --score, --treatment and --outcome are needed");
     rc = run(&e, &err);
     uplift_close(e.uplift);
     free(e.intervals);

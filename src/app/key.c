@@ -94,17 +94,15 @@ static enum status seconds_of(const char *text, json_t **seconds, struct err *er
 }
 
 static const struct call_option create_options[] = {
-    {{"name", OPTION_TEXT, NULL, "NAME", "What it is for.", 0, 0},
-     .body = "name",
-     .is_needed = true},
-    {{"scope", OPTION_TEXT, NULL, "S,...",
+    {{"name", OPTION_TEXT | OPTION_NEEDED, NULL, "NAME", "What it is for.", 0, 0},
+     .body = "name"},
+    {{"scope", OPTION_TEXT | OPTION_NEEDED, NULL, "S,...",
 #define X(name, text) " " text
       "What it may do; admin may do all:" ACCESS_SCOPES(X) ".",
 #undef X
       0, 0},
      .body = "scopes",
-     .convert = scopes_of,
-     .is_needed = true},
+     .convert = scopes_of},
     {{"expires", OPTION_TEXT, NULL, "TIME",
       "When it ends: a time, or a duration such as 90d. Default: never.", 0, 0},
      .body = "expires_at",

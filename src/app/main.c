@@ -21,6 +21,8 @@ static const struct command commands[] = {
     {"evaluate", "Judge scores, policies and experiments on logs",
      .run = command_evaluate},
     {"estimate", "Estimate effects, also without experiments", .run = command_estimate},
+    {"generate", "Make refund cases whose truth is known: log, cases",
+     .run = command_generate},
     {"bench", "Measure: score", .run = command_bench},
     {"db", "The data: check, backup, stats, migrate", .run = command_db},
     {"audit", "The audit trail: verify", .run = command_audit},

@@ -305,9 +305,8 @@ static const struct call_option alias_options[] = {
     {{"alias", OPTION_TEXT, NULL, "NAME", "champion (the default), challenger or shadow.",
       0, 0},
      .otherwise = "champion"},
-    {{"reason", OPTION_TEXT, NULL, "TEXT", "Why, for the history.", 0, 0},
-     .body = "reason",
-     .is_needed = true},
+    {{"reason", OPTION_TEXT | OPTION_NEEDED, NULL, "TEXT", "Why, for the history.", 0, 0},
+     .body = "reason"},
     {},
 };
 

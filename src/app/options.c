@@ -127,7 +127,7 @@ static int take_int(const struct command_usage *usage, const struct option_spec 
 static int take_value(const struct command_usage *usage, const struct option_spec *option,
                       const char *text)
 {
-    switch (option->kind) {
+    switch (option_kind_of(option)) {
     case OPTION_FLAG:
         *(bool *)option->target = true;
         return OPTIONS_GO_ON;
@@ -164,7 +164,7 @@ static int make_table(const struct command_usage *usage,
         assert(count < OPTION_COUNT_MAX);
         table[count] = (struct option){
             .name = o->name,
-            .has_arg = o->kind == OPTION_FLAG ? no_argument : required_argument,
+            .has_arg = option_kind_of(o) == OPTION_FLAG ? no_argument : required_argument,
             .val = FIRST_ANSWER + count,
         };
         count++;
@@ -189,10 +189,43 @@ static int refuse_option(const struct command_usage *usage, int answer, const ch
                        word);
 }
 
+static bool is_needed(const struct option_spec *option)
+{
+    return option->kind & OPTION_NEEDED;
+}
+
+static int check_needed(const struct command_usage *usage,
+                        const bool is_said[static OPTION_COUNT_MAX])
+{
+    const struct option_spec *options = usage->options;
+    int count = 0, needed_count = 0, missing_count = 0;
+    char names[256] = "";
+
+    for (int i = 0; options && options[i].name; i++) {
+        needed_count += is_needed(&options[i]);
+        missing_count += is_needed(&options[i]) && !is_said[i];
+    }
+    for (int i = 0; options && options[i].name; i++)
+        if (is_needed(&options[i])) {
+            size_t used = strlen(names);
+            bool is_last = ++count == needed_count;
+
+            snprintf(names + used, sizeof names - used, "%s--%s",
+                     count == 1 ? ""
+                     : is_last  ? " and "
+                                : ", ",
+                     options[i].name);
+        }
+    if (missing_count)
+        return usage_wrong(usage, "%s %s needed", names, needed_count > 1 ? "are" : "is");
+    return OPTIONS_GO_ON;
+}
+
 int options_parse(const struct command_usage *usage, int argc, char **argv,
                   const char **positionals)
 {
     struct option table[OPTION_COUNT_MAX + 2];
+    bool is_said[OPTION_COUNT_MAX] = {0};
     int help = make_table(usage, table), answer, code;
 
     optind = 0; /* start afresh, as the GNU library wants it */
@@ -205,8 +238,10 @@ int options_parse(const struct command_usage *usage, int argc, char **argv,
         code = take_value(usage, &usage->options[answer - FIRST_ANSWER], optarg);
         if (code != OPTIONS_GO_ON)
             return code;
+        is_said[answer - FIRST_ANSWER] = true;
     }
-    return take_positionals(usage, argc - optind, argv + optind, positionals);
+    code = take_positionals(usage, argc - optind, argv + optind, positionals);
+    return code == OPTIONS_GO_ON ? check_needed(usage, is_said) : code;
 }
 
 /* Whether the sentence ends with what the first fault says, as it does unless somebody wrote a

@@ -17,14 +17,22 @@ enum option_kind {
     OPTION_INT,  /* long *target, in [minimum, maximum] */
 };
 
+/* With one of these: options_parse refuses a command line without it. */
+enum { OPTION_NEEDED = 8 };
+
 struct option_spec {
     const char *name; /* without dashes; NULL ends the table */
-    enum option_kind kind;
+    int kind;         /* enum option_kind, with or without OPTION_NEEDED */
     void *target;
     const char *argument; /* what --help calls the value, e.g. "FILE" */
     const char *help;
     long minimum, maximum; /* of OPTION_INT */
 };
+
+static inline enum option_kind option_kind_of(const struct option_spec *option)
+{
+    return option->kind & ~OPTION_NEEDED;
+}
 
 struct command_usage {
     const char *synopsis; /* "model score FILE --rows X.csv [OPTIONS]" */

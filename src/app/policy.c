@@ -233,12 +233,12 @@ static const struct call_command diff = {
 /* --- rollback --------------------------------------------------------------------------------- */
 
 static const struct call_option rollback_options[] = {
-    {{"revision", OPTION_INT, NULL, "N", "The revision to return to.", 1, LONG_MAX},
-     .body = "revision",
-     .is_needed = true},
-    {{"reason", OPTION_TEXT, NULL, "TEXT", "Why, for the audit trail.", 0, 0},
-     .body = "reason",
-     .is_needed = true},
+    {{"revision", OPTION_INT | OPTION_NEEDED, NULL, "N", "The revision to return to.", 1,
+      LONG_MAX},
+     .body = "revision"},
+    {{"reason", OPTION_TEXT | OPTION_NEEDED, NULL, "TEXT", "Why, for the audit trail.", 0,
+      0},
+     .body = "reason"},
     {},
 };
 

@@ -178,7 +178,7 @@ static enum status tell(struct command_run *run)
 
     if (request->plot)
         rc = simulate_plot(request->plot, &run->simulation,
-                           &run->outcome.results[SIMULATION_PACED], run->plan, &run->err);
+                           &run->outcome.results[SIMULATION_PACED], &run->err);
     if (rc)
         return rc;
     if (request->is_json)

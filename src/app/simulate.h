@@ -55,7 +55,6 @@ void simulate_print_text(const struct simulation *simulation,
 /* Spend against plan and the price over the day, as PNGs in a folder, by gnuplot.
  * UNAVAILABLE when it is not installed. */
 enum status simulate_plot(const char *folder, const struct simulation *simulation,
-                          const struct simulation_result *result, enum pacer_plan plan,
-                          struct err *err);
+                          const struct simulation_result *result, struct err *err);
 
 #endif

@@ -1,150 +1,98 @@
-/* simulate_plot.c - pictures of a simulated day, drawn by gnuplot. */
+/* simulate_plot.c - pictures of a simulated day. */
+#include "app/plot.h"
 #include "app/simulate.h"
 
-#include "base/file.h"
-
-#include <errno.h>
-#include <limits.h>
-#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum { CURVE_COUNT_MAX = 12 }; /* more would not be told apart */
 
-struct plot {
-    FILE *script; /* gnuplot's standard input */
+struct day_plot {
+    struct plot *plot;
+    FILE *script;
     const struct simulation *simulation;
     const struct simulation_result *result;
-    enum pacer_plan plan;
     int curve_count;
 };
 
-/* --- gnuplot ------------------------------------------------------------------------ */
-
-static bool has_gnuplot(void)
+static void begin(struct day_plot *day, const char *name, const char *title,
+                  const char *unit)
 {
-    char path[PATH_MAX];
-    const char *at = getenv("PATH");
+    char whole[128];
 
-    while (at && *at) {
-        size_t bytes = strcspn(at, ":");
-
-        if (snprintf(path, sizeof path, "%.*s/gnuplot", (int)bytes, at) <
-                (int)sizeof path &&
-            access(path, X_OK) == 0)
-            return true;
-        at += bytes + (at[bytes] == ':');
-    }
-    return false;
+    snprintf(whole, sizeof whole, "%s", title);
+    if (day->curve_count < day->simulation->budget_count)
+        snprintf(whole, sizeof whole, "%s, the first %d of %d budgets", title,
+                 day->curve_count, day->simulation->budget_count);
+    plot_begin(day->plot, name, whole, "hour of the day", unit);
+    fputs("set xrange [0:24]\nset xtics 3\nset yrange [0:*]\nset key outside right\n",
+          day->script);
 }
 
-/* A quoted name for gnuplot: no quote in it, no line break. */
-static bool is_plain(const char *text)
+static void list_curves(struct day_plot *day, bool has_plan)
 {
-    return !strpbrk(text, "'\"\\\n\r`");
-}
-
-/* --- what is drawn ------------------------------------------------------------------ */
-
-static void begin(struct plot *plot, const char *folder, const char *name,
-                  const char *title, const char *unit)
-{
-    char whose[64] = "";
-
-    if (plot->curve_count < plot->simulation->budget_count)
-        snprintf(whose, sizeof whose, ", the first %d of %d budgets", plot->curve_count,
-                 plot->simulation->budget_count);
-    fprintf(plot->script,
-            "set terminal pngcairo size 900,520 font 'sans,11'\n"
-            "set output '%s/%s.png'\nset title '%s%s'\nset ylabel '%s'\n"
-            "set xlabel 'hour of the day'\nset xrange [0:24]\nset xtics 3\n"
-            "set yrange [0:*]\nset grid lc rgb '#dddddd'\nset key outside right\n",
-            folder, name, title, whose, unit);
-}
-
-static void list_curves(struct plot *plot, bool has_plan)
-{
-    fputs("plot ", plot->script);
+    fputs("plot ", day->script);
     if (has_plan)
         fputs("'-' using 1:2 with lines dashtype 2 lc rgb '#555555' title 'even', ",
-              plot->script);
-    for (int b = 0; b < plot->curve_count; b++)
-        fprintf(plot->script, "%s'-' using 1:2 with lines lw 1.5 title '%s' noenhanced",
-                b ? ", " : "", plot->simulation->budgets[b].id);
-    fputs("\n", plot->script);
+              day->script);
+    for (int b = 0; b < day->curve_count; b++) {
+        fprintf(day->script, "%s'-' using 1:2 with lines lw 1.5 title ", b ? ", " : "");
+        plot_put_quoted(day->plot, text_of(day->simulation->budgets[b].id));
+        fputs(" noenhanced", day->script);
+    }
+    fputs("\n", day->script);
 }
 
-static void put_spend(struct plot *plot, int budget)
+static void put_spend(struct day_plot *day, int budget)
 {
-    const struct simulation_result *result = plot->result;
-    double limit = (double)plot->simulation->budgets[budget].limit;
+    const struct simulation_result *result = day->result;
+    double limit = (double)day->simulation->budgets[budget].limit;
 
     for (int i = 0; i < result->sample_count; i++)
-        fprintf(plot->script, "%g %g\n", 24 * result->samples[i].at,
+        fprintf(day->script, "%g %g\n", 24 * result->samples[i].at,
                 limit > 0 ? 100 * (double)result->samples[i].spend[budget] / limit : 0);
-    fputs("e\n", plot->script);
+    fputs("e\n", day->script);
 }
 
-static void put_price(struct plot *plot, int budget)
+static void put_price(struct day_plot *day, int budget)
 {
-    const struct simulation_result *result = plot->result;
+    const struct simulation_result *result = day->result;
 
     for (int i = 0; i < result->sample_count; i++)
-        fprintf(plot->script, "%g %g\n", 24 * result->samples[i].at,
+        fprintf(day->script, "%g %g\n", 24 * result->samples[i].at,
                 result->samples[i].prices[budget]);
-    fputs("e\n", plot->script);
+    fputs("e\n", day->script);
 }
 
-static void draw(struct plot *plot, const char *folder)
+static void draw(struct day_plot *day)
 {
-    begin(plot, folder, "spend", "Spend over the day", "% of the limit");
-    list_curves(plot, true);
-    fputs("0 0\n24 100\ne\n", plot->script);
-    for (int b = 0; b < plot->curve_count; b++)
-        put_spend(plot, b);
-    begin(plot, folder, "price", "Price of budget over the day",
-          "value per unit of cost");
-    list_curves(plot, false);
-    for (int b = 0; b < plot->curve_count; b++)
-        put_price(plot, b);
+    begin(day, "spend", "Spend over the day", "% of the limit");
+    list_curves(day, true);
+    fputs("0 0\n24 100\ne\n", day->script);
+    for (int b = 0; b < day->curve_count; b++)
+        put_spend(day, b);
+    begin(day, "price", "Price of budget over the day", "value per unit of cost");
+    list_curves(day, false);
+    for (int b = 0; b < day->curve_count; b++)
+        put_price(day, b);
 }
 
 enum status simulate_plot(const char *folder, const struct simulation *simulation,
-                          const struct simulation_result *result, enum pacer_plan plan,
-                          struct err *err)
+                          const struct simulation_result *result, struct err *err)
 {
-    struct plot drawn = {.simulation = simulation, .result = result, .plan = plan};
-    enum status rc;
-    int code;
+    struct day_plot day = {.simulation = simulation, .result = result};
+    enum status rc = plot_open(folder, &day.plot, err);
 
-    if (!has_gnuplot())
-        return err_set(
-            err, STATUS_UNAVAILABLE,
-            "--plot needs gnuplot, which is not installed (Debian: gnuplot-nox)");
-    drawn.curve_count = simulation->budget_count < CURVE_COUNT_MAX
-                            ? simulation->budget_count
-                            : CURVE_COUNT_MAX;
-    for (int b = 0; b < drawn.curve_count; b++)
-        if (!is_plain(simulation->budgets[b].id))
-            return err_set(err, STATUS_INVALID, "a budget's id cannot be drawn");
-    if (!is_plain(folder))
-        return err_set(err, STATUS_INVALID, "the folder's name has quotes");
-    rc = folder_make(folder, 0777, err);
     if (rc)
         return rc;
-    signal(SIGPIPE, SIG_IGN);
-    drawn.script = popen("gnuplot", "w");
-    if (!drawn.script)
-        return err_set(err, STATUS_IO, "gnuplot: %s", strerror(errno));
-    draw(&drawn, folder);
-    code = pclose(drawn.script);
-    if (!WIFEXITED(code) || WEXITSTATUS(code) != 0)
-        return err_set(err, STATUS_IO, "gnuplot failed");
-    if (drawn.curve_count < simulation->budget_count)
+    day.script = plot_script(day.plot);
+    day.curve_count = simulation->budget_count < CURVE_COUNT_MAX
+                          ? simulation->budget_count
+                          : CURVE_COUNT_MAX;
+    draw(&day);
+    rc = plot_finish(day.plot, err);
+    if (!rc && day.curve_count < simulation->budget_count)
         fprintf(stderr, "redress: the plots have the first %d of %d budgets\n",
-                drawn.curve_count, simulation->budget_count);
-    return STATUS_OK;
+                day.curve_count, simulation->budget_count);
+    return rc;
 }

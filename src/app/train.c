@@ -72,16 +72,17 @@ int command_train(int argc, char **argv)
     struct train_options o = {
         .learner = "auto", .base = "xgboost", .seed = 1, .round_count = 100, .depth = 3};
     const struct option_spec options[] = {
-        {"data", OPTION_TEXT, &o.data, "F.csv", "The log; - is standard input.", 0, 0},
-        {"treatment", OPTION_TEXT, &o.treatment, "COL",
+        {"data", OPTION_TEXT | OPTION_NEEDED, &o.data, "F.csv",
+         "The log; - is standard input.", 0, 0},
+        {"treatment", OPTION_TEXT | OPTION_NEEDED, &o.treatment, "COL",
          "What was done: amounts, or words (see --doses).", 0, 0},
         {"control", OPTION_TEXT, &o.control, "VALUE",
          "The treatment of those who got nothing (default: 0 or control).", 0, 0},
-        {"outcome", OPTION_TEXT, &o.outcome, "COL,..",
+        {"outcome", OPTION_TEXT | OPTION_NEEDED, &o.outcome, "COL,..",
          "What should become more; several with --outcome-weights.", 0, 0},
         {"outcome-weights", OPTION_TEXT, &o.outcome_weights, "W,..",
          "What one unit of each outcome is worth, to sum them.", 0, 0},
-        {"features", OPTION_TEXT, &o.features, "A,B,..",
+        {"features", OPTION_TEXT | OPTION_NEEDED, &o.features, "A,B,..",
          "Columns known before; texts become categories, true and false stay.", 0, 0},
         {"learner", OPTION_TEXT, &o.learner, "L",
          "s, t, x, r, dr, or auto (default): the best on rows held out.", 0, 0},
@@ -118,7 +119,8 @@ int command_train(int argc, char **argv)
         {"seed", OPTION_INT, &o.seed, "N", "Of folds and trees (default 1).", 0, 1000000},
         {"name", OPTION_TEXT, &o.name, "NAME", "Of the bundle (default: the folder's).",
          0, 0},
-        {"output", OPTION_TEXT, &o.output, "DIR", "The folder of the bundle.", 0, 0},
+        {"output", OPTION_TEXT | OPTION_NEEDED, &o.output, "DIR",
+         "The folder of the bundle.", 0, 0},
         {"plot", OPTION_FLAG, &o.wants_plots, NULL,
          "Insist on pictures, which are drawn anyway when gnuplot is there.", 0, 0},
         {"json", OPTION_FLAG, &o.is_json, NULL, "Print the report as JSON.", 0, 0},
@@ -140,9 +142,6 @@ int command_train(int argc, char **argv)
 
     if (code != OPTIONS_GO_ON)
         return code;
-    if (!o.data || !o.treatment || !o.outcome || !o.features || !o.output)
-        return usage_wrong(&usage, "--data, --treatment, --outcome, --features and "
-                                   "--output are needed");
     if (o.is_randomised && o.propensity)
         return usage_wrong(&usage, "--randomised and --propensity contradict each other");
     if (o.is_quick && o.wants_plots)

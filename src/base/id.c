@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <sys/random.h>
 
+enum { TIME_DIGITS = 10 }; /* of a ULID; 16 of chance follow */
+
 #define MILLISECONDS_MAX ((INT64_C(1) << 48) - 1)
 
 static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -41,18 +43,32 @@ static unsigned __int128 next_ulid(int64_t now_us)
     return ulid;
 }
 
-void id_make(const char *prefix, int64_t now_us, char id[static ID_BYTES])
+/* The prefix, and the last so many digits of a number. */
+static void write_id(const char *prefix, unsigned __int128 number, size_t digit_count,
+                     char id[static ID_BYTES])
 {
     size_t prefix_bytes = strlen(prefix);
-    unsigned __int128 ulid = next_ulid(now_us);
 
-    assert(prefix_bytes + ULID_DIGITS < ID_BYTES);
+    assert(prefix_bytes + digit_count < ID_BYTES);
     memcpy(id, prefix, prefix_bytes);
-    for (int i = ULID_DIGITS - 1; i >= 0; i--) {
-        id[prefix_bytes + (size_t)i] = digits[(unsigned)ulid & 31];
-        ulid >>= 5;
+    for (size_t i = prefix_bytes + digit_count; i > prefix_bytes; i--) {
+        id[i - 1] = digits[(unsigned)number & 31];
+        number >>= 5;
     }
-    id[prefix_bytes + ULID_DIGITS] = 0;
+    id[prefix_bytes + digit_count] = 0;
+}
+
+void id_make(const char *prefix, int64_t now_us, char id[static ID_BYTES])
+{
+    write_id(prefix, next_ulid(now_us), ULID_DIGITS, id);
+}
+
+void id_floor(const char *prefix, int64_t now_us, char id[static ID_BYTES])
+{
+    int64_t ms = now_us < 0 ? 0 : now_us / 1000;
+
+    write_id(prefix, (unsigned __int128)(ms < MILLISECONDS_MAX ? ms : MILLISECONDS_MAX),
+             TIME_DIGITS, id);
 }
 
 bool id_is(struct text text, const char *prefix)

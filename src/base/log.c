@@ -90,13 +90,18 @@ static void put_field(struct line *line, const struct log_field *field)
     }
 }
 
+bool log_wants(enum log_level level)
+{
+    return (int)level >= atomic_load_explicit(&level_least, memory_order_relaxed);
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
     struct line line;
     char at[TIME_TEXT_BYTES];
     ssize_t written;
 
-    if ((int)level < atomic_load_explicit(&level_least, memory_order_relaxed))
+    if (!log_wants(level))
         return;
     line.bytes = 0;
     line.is_full = false;

@@ -165,6 +165,11 @@ void output_format(struct output *output, const char *format, ...)
         output_put(output, text, (size_t)bytes);
 }
 
+bool output_has_failed(const struct output *output)
+{
+    return output->failure != 0;
+}
+
 /* Give the file its name beside, if it has none. */
 static enum status name_beside(struct output *output, struct err *err)
 {

@@ -45,6 +45,32 @@ uint64_t text_hash(struct text text)
     return hash;
 }
 
+/* Each step is a bijection of the hash, so that no byte's influence is lost; the high bits, where
+ * products mix best, are folded into the low ones, by which tables take their places. */
+static inline uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 32;
+}
+
+uint64_t text_quick_hash(struct text text)
+{
+    uint64_t hash = text.bytes, word;
+    size_t i = 0;
+
+    for (; text.bytes - i > sizeof word; i += sizeof word) {
+        memcpy(&word, text.at + i, sizeof word);
+        hash = mix(hash, word);
+    }
+    if (text.bytes >= sizeof word) {
+        memcpy(&word, text.at + text.bytes - sizeof word, sizeof word);
+        return mix(hash, word);
+    }
+    for (word = 0; i < text.bytes; i++)
+        word = word << 8 | (unsigned char)text.at[i];
+    return mix(hash, word);
+}
+
 /* The table of well-formed sequences of the Unicode standard (3-7). */
 int utf8_bytes(const char *at, const char *end)
 {
@@ -84,20 +110,45 @@ struct text text_clip(struct text text, size_t bytes_max)
     return text;
 }
 
+static bool is_control(const unsigned char *at, size_t bytes, bool allows_lines)
+{
+    if (at[0] < 0x20)
+        return !allows_lines || (at[0] != '\n' && at[0] != '\r' && at[0] != '\t');
+    return at[0] == 0x7f || (at[0] == 0xc2 && bytes > 1 && at[1] < 0xa0);
+}
+
+#define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
+
+/* Whether eight bytes are free of all that a control character can begin with; no false "yes". */
+static inline bool is_clean(uint64_t word)
+{
+    uint64_t del = word ^ EACH_BYTE(0x7f), c1 = word ^ EACH_BYTE(0xc2);
+    uint64_t found = ((word - EACH_BYTE(0x20)) & ~word) | ((del - EACH_BYTE(1)) & ~del) |
+                     ((c1 - EACH_BYTE(1)) & ~c1);
+
+    return (found & EACH_BYTE(0x80)) == 0;
+}
+
 bool text_has_control(struct text text, bool allows_lines)
 {
-    for (size_t i = 0; i < text.bytes; i++) {
-        unsigned char byte = (unsigned char)text.at[i];
+    const unsigned char *at = (const unsigned char *)text.at, *end = at + text.bytes;
+    const ptrdiff_t word_bytes = sizeof(uint64_t);
+    uint64_t word;
 
-        if (byte < 0x20) {
-            if (!allows_lines || (byte != '\n' && byte != '\r' && byte != '\t'))
-                return true;
-        } else if (byte == 0x7F) {
-            return true;
-        } else if (byte == 0xC2 && i + 1 < text.bytes &&
-                   (unsigned char)text.at[i + 1] < 0xA0) {
-            return true;
+    while (at < end) {
+        /* The last word of a longer text is looked at whole. */
+        if ((ptrdiff_t)text.bytes >= word_bytes) {
+            const unsigned char *from = end - at >= word_bytes ? at : end - word_bytes;
+
+            memcpy(&word, from, sizeof word);
+            if (is_clean(word)) {
+                at = from + word_bytes;
+                continue;
+            }
         }
+        if (is_control(at, (size_t)(end - at), allows_lines))
+            return true;
+        at++;
     }
     return false;
 }

@@ -14,26 +14,10 @@
 
 struct decide_request {
     struct refund_case asked;
-    struct decision prepared; /* as it goes to the commit thread, and stays */
     struct decision decision;
     bool is_dry_run;
+    bool was_performed; /* the decision is no longer as it was prepared */
 };
-
-/* Without the budgets, which are looked at later. */
-enum { PREPARED_BYTES = offsetof(struct decision, seen.budgets) };
-
-/* Of the menu's options only those that there are. */
-static void copy_prepared(const struct decision *prepared, struct decision *decision)
-{
-    const size_t options = offsetof(struct decision, menu.options);
-    const size_t after = options + sizeof prepared->menu.options;
-
-    memcpy(decision, prepared, options);
-    memcpy(decision->menu.options, prepared->menu.options,
-           (size_t)prepared->menu.count * sizeof prepared->menu.options[0]);
-    memcpy((char *)decision + after, (const char *)prepared + after,
-           PREPARED_BYTES - after);
-}
 
 /* What the policy wants to know of the customer's past. */
 static enum status look_back(struct store *store, const struct refund_case *asked,
@@ -162,16 +146,39 @@ enum status case_foretell(struct action *action, struct commit *commit,
     return action_answer(action, commit, 200, &writer, false, err);
 }
 
+/* Ready for the commit thread. The arrays are long, and filled in as far as they are used. */
+static enum status prepare(struct action *action, struct decide_request *request,
+                           int64_t now_us, struct err *err)
+{
+    struct decision *decision = &request->decision;
+    const size_t options = offsetof(struct decision, menu.options);
+    const size_t after_options = offsetof(struct decision, menu.count);
+    const size_t budgets = offsetof(struct decision, seen.budgets);
+
+    memset(decision, 0, options);
+    memset((char *)decision + after_options, 0, budgets - after_options);
+    decision->build = service_build(action->service);
+    if (!text_copy(text_of(action->request_id), decision->request_id,
+                   sizeof decision->request_id))
+        return err_set(err, STATUS_INVALID, "the id of a request is too long");
+    return decision_prepare(action->world, &request->asked, now_us, action->arena,
+                            decision, err);
+}
+
+/* After a batch that was undone it comes here again. */
 static enum status decide_perform(struct action *action, struct commit *commit,
                                   struct err *err)
 {
     struct decide_request *request = action->request;
     struct decision *decision = &request->decision;
     const struct refund_case *asked = &request->asked;
-    enum status rc;
+    enum status rc = STATUS_OK;
 
-    copy_prepared(&request->prepared, decision);
-    rc = case_decide(action, commit, asked, decision, err);
+    if (request->was_performed)
+        rc = prepare(action, request, decision->seen.now_us, err);
+    request->was_performed = true;
+    if (!rc)
+        rc = case_decide(action, commit, asked, decision, err);
     if (rc)
         return rc;
     if (request->is_dry_run)
@@ -190,8 +197,8 @@ enum status case_prepare(struct action *action, bool is_dry_run, struct err *err
 
     if (!request)
         return arena_exhausted(err);
-    memset(&request->asked, 0, sizeof request->asked);
-    memset(&request->prepared, 0, PREPARED_BYTES);
+    request->is_dry_run = is_dry_run;
+    request->was_performed = false;
     if (is_dry_run)
         action->idempotency_key = NULL; /* nothing is kept */
     rc = is_dry_run ? STATUS_OK : action_require_key(action, err);
@@ -200,15 +207,8 @@ enum status case_prepare(struct action *action, bool is_dry_run, struct err *err
                          &request->asked, err);
     if (rc)
         return rc;
-    request->is_dry_run = is_dry_run;
     action->world = world_acquire(service_worlds(action->service));
-    rc = decision_prepare(action->world, &request->asked,
-                          clock_wall_us(service_clock(action->service)), action->arena,
-                          &request->prepared, err);
-    request->prepared.build = service_build(action->service);
-    if (!text_copy(text_of(action->request_id), request->prepared.request_id,
-                   sizeof request->prepared.request_id))
-        return err_set(err, STATUS_INVALID, "the id of a request is too long");
+    rc = prepare(action, request, clock_wall_us(service_clock(action->service)), err);
     action->request = request;
     action->perform = decide_perform;
     return action_refuse_later(action, rc, err);

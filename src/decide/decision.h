@@ -88,7 +88,8 @@ struct decision {
 
 /* Find policy and model, make the menu, score it. Leaves decision->is_fallback when no model can
  * answer. INVALID for features that the model does not know or for a foreign currency. decision is
- * zeroed by the caller and borrows from world, asked and arena. */
+ * zeroed by the caller, but for the menu's options and the budgets seen, and borrows from world, asked
+ * and arena. */
 enum status decision_prepare(const struct world *world, const struct refund_case *asked,
                              int64_t now_us, struct arena *arena,
                              struct decision *decision, struct err *err);

@@ -116,7 +116,7 @@ enum status access_parse(struct text scopes, unsigned *bits, struct err *err)
  * can choose colliding ones without being able to create keys. */
 static struct entry *find_slot(struct entry *slots, size_t slot_count, struct text id)
 {
-    size_t at = text_hash(id) & (slot_count - 1);
+    size_t at = text_quick_hash(id) & (slot_count - 1);
 
     while (slots[at].id[0] && !text_is(id, slots[at].id))
         at = (at + 1) & (slot_count - 1);

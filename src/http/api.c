@@ -23,6 +23,8 @@ void exchange_reset(struct exchange *exchange)
 {
     struct service *service = exchange->service;
 
+    if (exchange->reply.stream.next)
+        exchange->reply.stream.close(exchange->reply.stream.of);
     arena_reset(&exchange->arena);
     memset(exchange, 0, offsetof(struct exchange, buffer));
     exchange_init(exchange, service);
@@ -30,14 +32,8 @@ void exchange_reset(struct exchange *exchange)
 
 /* --- before the body -------------------------------------------------------------------------- */
 
-static void give_names(struct exchange *exchange)
-{
-    if (!exchange->request_id[0])
-        id_make("req_", clock_wall_us(service_clock(exchange->service)),
-                exchange->request_id);
-}
-
-static enum status authenticate(struct exchange *exchange, struct err *err)
+static enum status authenticate(struct exchange *exchange, int64_t now_us,
+                                struct err *err)
 {
     unsigned enough = 1u << ACCESS_ADMIN;
     enum status rc;
@@ -50,8 +46,7 @@ static enum status authenticate(struct exchange *exchange, struct err *err)
     if (exchange->route->access == ACCESS_PUBLIC)
         return STATUS_OK;
     rc = keyring_check(service_keyring(exchange->service), exchange->authorization,
-                       clock_wall_us(service_clock(exchange->service)),
-                       exchange->principal.id, &exchange->principal.scopes, err);
+                       now_us, exchange->principal.id, &exchange->principal.scopes, err);
     if (!rc)
         rc = keyring_admit(service_keyring(exchange->service), exchange->principal.id,
                            exchange->started_us, err);
@@ -65,14 +60,20 @@ static enum status authenticate(struct exchange *exchange, struct err *err)
                     access_name((enum access)exchange->route->access));
 }
 
+static bool is_type(const char *content_type, const char *type)
+{
+    size_t bytes = strlen(type);
+
+    return strncasecmp(content_type, type, bytes) == 0 &&
+           (content_type[bytes] == '\0' || content_type[bytes] == ';' ||
+            content_type[bytes] == ' ');
+}
+
+/* Lines of JSON are for the routes that take them; to the others they are JSON that ends too late. */
 static bool is_json(const char *content_type)
 {
-    static const char json[] = "application/json";
-    const char *rest = content_type + sizeof json - 1;
-
-    if (strncasecmp(content_type, json, sizeof json - 1) != 0)
-        return false;
-    return *rest == '\0' || *rest == ';' || *rest == ' ';
+    return is_type(content_type, "application/json") ||
+           is_type(content_type, "application/x-ndjson");
 }
 
 static enum status judge_body(const struct exchange *exchange, struct err *err)
@@ -125,8 +126,8 @@ static enum status judge_queries(const struct exchange *exchange, struct err *er
     return rc;
 }
 
-static enum status judge(struct exchange *exchange, char allow[static ALLOW_BYTES],
-                         struct err *err)
+static enum status judge(struct exchange *exchange, int64_t now_us,
+                         char allow[static ALLOW_BYTES], struct err *err)
 {
     enum status rc;
 
@@ -138,7 +139,7 @@ static enum status judge(struct exchange *exchange, char allow[static ALLOW_BYTE
     if (!exchange->route)
         return err_code(err, STATUS_NOT_FOUND, "route_not_found",
                         "there is nothing at this path");
-    rc = authenticate(exchange, err);
+    rc = authenticate(exchange, now_us, err);
     if (!rc)
         rc = judge_body(exchange, err);
     if (!rc)
@@ -148,13 +149,15 @@ static enum status judge(struct exchange *exchange, char allow[static ALLOW_BYTE
 
 bool api_begin(struct exchange *exchange)
 {
+    int64_t now_us = clock_wall_us(service_clock(exchange->service));
     char allow[ALLOW_BYTES] = "";
     struct err err;
 
     err_clear(&err);
     exchange->started_us = clock_monotonic_us(service_clock(exchange->service));
-    give_names(exchange);
-    if (judge(exchange, allow, &err) == STATUS_OK)
+    if (!exchange->request_id[0])
+        id_make("req_", now_us, exchange->request_id);
+    if (judge(exchange, now_us, allow, &err) == STATUS_OK)
         return true;
     exchange_refuse(exchange, &err);
     if (!exchange->route)
@@ -277,25 +280,28 @@ static enum status handle(struct exchange *exchange, struct err *err)
 struct exchange_chore {
     struct chore chore;
     struct exchange *exchange;
+    struct claim alone; /* by the path, which no scope key is */
     int64_t late_at_us;
 };
 
-/* Claimed like a key, by the path, which no scope key is. */
-static bool is_crowded(const struct exchange *exchange)
+static bool is_crowded(struct exchange_chore *work)
 {
-    return exchange->route->pace == LATER_ALONE &&
-           !service_claim(exchange->service, text_of(exchange->route->path));
+    const struct route *route = work->exchange->route;
+
+    work->alone.key = text_of(route->path);
+    return route->pace == LATER_ALONE &&
+           !service_claim(work->exchange->service, &work->alone);
 }
 
-static void leave(struct service *service, const struct route *route)
+static void leave(struct exchange_chore *work)
 {
-    if (route->pace == LATER_ALONE)
-        service_unclaim(service, text_of(route->path));
+    if (work->exchange->route->pace == LATER_ALONE)
+        service_unclaim(work->exchange->service, &work->alone);
 }
 
 static void run_chore(struct chore *chore)
 {
-    const struct exchange_chore *work = (struct exchange_chore *)chore;
+    struct exchange_chore *work = (struct exchange_chore *)chore;
     struct exchange *exchange = work->exchange;
     int64_t now_us = clock_monotonic_us(service_clock(exchange->service));
     struct err err;
@@ -308,7 +314,7 @@ static void run_chore(struct chore *chore)
         rc = handle(exchange, &err);
     if (rc == STATUS_PENDING)
         return;
-    leave(exchange->service, exchange->route);
+    leave(work);
     if (rc)
         exchange_refuse(exchange, &err); /* empties the arena, and with it the chore */
     exchange->done(exchange);
@@ -320,15 +326,15 @@ static enum status handle_later(struct exchange *exchange, struct err *err)
 
     if (!work)
         return arena_exhausted(err);
-    if (is_crowded(exchange))
+    work->chore.run = run_chore;
+    work->exchange = exchange;
+    work->late_at_us = late_at(exchange);
+    if (is_crowded(work))
         return err_code(err, STATUS_UNAVAILABLE, "overloaded",
                         "another such request is under way: try again when it is over");
-    *work = (struct exchange_chore){.chore = {.run = run_chore},
-                                    .exchange = exchange,
-                                    .late_at_us = late_at(exchange)};
     defer(exchange);
     if (service_chore(exchange->service, &work->chore, err)) {
-        leave(exchange->service, exchange->route);
+        leave(work);
         exchange_refuse(exchange, err);
         exchange->done(exchange);
     }
@@ -365,10 +371,13 @@ static enum log_level level_of(int status)
 
 void exchange_log(const struct exchange *exchange)
 {
-    int64_t now_us = clock_monotonic_us(service_clock(exchange->service));
+    enum log_level level = level_of(exchange->reply.status);
+    int64_t now_us;
 
-    log_event(level_of(exchange->reply.status), "request",
-              LOG_TEXT("method", exchange->method),
+    if (!log_wants(level))
+        return;
+    now_us = clock_monotonic_us(service_clock(exchange->service));
+    log_event(level, "request", LOG_TEXT("method", exchange->method),
               LOG_TEXT("route", exchange->route ? exchange->route->path : "(none)"),
               LOG_INT("status", exchange->reply.status),
               LOG_INT("duration_us", now_us - exchange->started_us),

@@ -2,6 +2,7 @@
 #include "http/head.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <strings.h>
 
 static const struct {
@@ -12,18 +13,23 @@ static const struct {
 #undef X
 };
 
-static const char *const header_names[HEADER_COUNT] = {
-    [HEADER_CONTENT_LENGTH] = "Content-Length",
-    [HEADER_HOST] = "Host",
-    [HEADER_AUTHORIZATION] = "Authorization",
-    [HEADER_IDEMPOTENCY_KEY] = "Idempotency-Key",
-    [HEADER_CONTENT_TYPE] = "Content-Type",
-    [HEADER_IF_MATCH] = "If-Match",
-    [HEADER_REQUEST_ID] = "X-Request-Id",
-    [HEADER_TRACEPARENT] = "traceparent",
-    [HEADER_EXPECT] = "Expect",
-    [HEADER_TRANSFER_ENCODING] = "Transfer-Encoding",
+#define NAME(literal)                                                                    \
+    {                                                                                    \
+        literal, sizeof literal - 1                                                      \
+    }
+static const struct text header_names[HEADER_COUNT] = {
+    [HEADER_CONTENT_LENGTH] = NAME("Content-Length"),
+    [HEADER_HOST] = NAME("Host"),
+    [HEADER_AUTHORIZATION] = NAME("Authorization"),
+    [HEADER_IDEMPOTENCY_KEY] = NAME("Idempotency-Key"),
+    [HEADER_CONTENT_TYPE] = NAME("Content-Type"),
+    [HEADER_IF_MATCH] = NAME("If-Match"),
+    [HEADER_REQUEST_ID] = NAME("X-Request-Id"),
+    [HEADER_TRACEPARENT] = NAME("traceparent"),
+    [HEADER_EXPECT] = NAME("Expect"),
+    [HEADER_TRANSFER_ENCODING] = NAME("Transfer-Encoding"),
 };
+#undef NAME
 
 const char *head_fault_code(enum head_fault fault)
 {
@@ -50,16 +56,18 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static bool is_token_char(char c)
-{
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c && strchr("!#$%&'*+-.^_`|~", c));
-}
+static const bool token_chars[UCHAR_MAX + 1] = {
+    ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['!'] = true,
+    ['#'] = true,         ['$'] = true,         ['%'] = true,         ['&'] = true,
+    ['\''] = true,        ['*'] = true,         ['+'] = true,         ['-'] = true,
+    ['.'] = true,         ['^'] = true,         ['_'] = true,         ['`'] = true,
+    ['|'] = true,         ['~'] = true,
+};
 
 static bool is_token(struct text text)
 {
     for (size_t i = 0; i < text.bytes; i++)
-        if (!is_token_char(text.at[i]))
+        if (!token_chars[(unsigned char)text.at[i]])
             return false;
     return text.bytes > 0;
 }
@@ -103,8 +111,8 @@ void head_begin(struct head *head, const char *method, const char *target,
 static enum head_header find_header(struct text name)
 {
     for (int i = 0; i < HEADER_COUNT; i++)
-        if (strlen(header_names[i]) == name.bytes &&
-            strncasecmp(header_names[i], name.at, name.bytes) == 0)
+        if (header_names[i].bytes == name.bytes &&
+            strncasecmp(header_names[i].at, name.at, name.bytes) == 0)
             return (enum head_header)i;
     return HEADER_COUNT;
 }

@@ -2,13 +2,13 @@
 #include "base/number.h"
 #include "reading.h"
 
-#include <ctype.h>
-
 /* 0x10, 1_000, 2.5.1, 3e4f: what goes on where a number ends is no slip between two values. */
 static bool goes_on(const struct json_scan *scan, const char *end)
 {
-    return end < scan->end &&
-           (isalnum((unsigned char)*end) || *end == '_' || *end == '.');
+    char next = end < scan->end ? *end : ',', letter = (char)(next | 0x20);
+
+    return (next >= '0' && next <= '9') || (letter >= 'a' && letter <= 'z') ||
+           next == '_' || next == '.';
 }
 
 static bool read_number(struct json_scan *scan, const char *wanted, struct number *number)
@@ -71,10 +71,27 @@ bool json_int(struct json_scan *scan, int64_t *value)
     return true;
 }
 
+/* The same of an integer as a double, which is rounded once. Zero may have a sign. */
+static bool read_short_double(struct json_scan *scan, double *value)
+{
+    const char *start = scan->at;
+    int64_t integer;
+
+    if (read_short_int(scan, &integer) && !goes_on(scan, scan->at) &&
+        (integer != 0 || *start == '0')) {
+        *value = (double)integer;
+        return true;
+    }
+    scan->at = start;
+    return false;
+}
+
 bool json_double(struct json_scan *scan, double *value)
 {
     struct number number = {0};
 
+    if (scan_next(scan) && read_short_double(scan, value))
+        return true;
     if (!read_number(scan, "a number", &number))
         return false;
     if (!number_double(&number, value))

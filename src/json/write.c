@@ -17,21 +17,9 @@ void json_writer_init(struct json_writer *writer, char *buffer, size_t capacity)
     *writer = (struct json_writer){.buffer = buffer, .capacity = capacity};
 }
 
-/* Room for so many bytes, or NULL from the first time that there is none. */
-static inline char *reserve(struct json_writer *writer, size_t bytes)
-{
-    if (writer->is_full || writer->capacity - writer->bytes < bytes) {
-        writer->is_full = true;
-        return NULL;
-    }
-    char *room = writer->buffer + writer->bytes;
-    writer->bytes += bytes;
-    return room;
-}
-
 static inline void put(struct json_writer *writer, const char *text, size_t bytes)
 {
-    char *room = reserve(writer, bytes);
+    char *room = json_reserve(writer, bytes);
 
     if (room && bytes)
         memcpy(room, text, bytes);
@@ -39,7 +27,7 @@ static inline void put(struct json_writer *writer, const char *text, size_t byte
 
 static inline void put_byte(struct json_writer *writer, char byte)
 {
-    char *room = reserve(writer, 1);
+    char *room = json_reserve(writer, 1);
 
     if (room)
         *room = byte;
@@ -99,11 +87,9 @@ static void put_escape(struct json_writer *writer, unsigned char byte)
             6);
 }
 
-static void put_quoted(struct json_writer *writer, struct text text)
+/* From the first byte that does not stand for itself. */
+static void put_special(struct json_writer *writer, const char *at, const char *end)
 {
-    const char *at = text.at, *end = text.bytes ? at + text.bytes : at;
-
-    put_byte(writer, '"');
     while (at < end && !writer->is_full) {
         const char *plain = plain_end(at, end);
 
@@ -111,7 +97,7 @@ static void put_quoted(struct json_writer *writer, struct text text)
         at = plain;
         if (at == end)
             break;
-        if ((unsigned char)*at < 0x80) {
+        if ((unsigned char)*at < 0x20 || *at == '"' || *at == '\\') {
             put_escape(writer, (unsigned char)*at++);
             continue;
         }
@@ -122,22 +108,28 @@ static void put_quoted(struct json_writer *writer, struct text text)
             put(writer, "\xef\xbf\xbd", 3); /* U+FFFD, for each byte that fits nowhere */
         at += bytes ? bytes : 1;
     }
-    put_byte(writer, '"');
 }
 
-void json_put_plain_key(struct json_writer *writer, const char *key, size_t bytes)
+/* Nearly all texts stand for themselves to their end. */
+static void put_quoted(struct json_writer *writer, struct text text)
 {
-    bool needs_comma = writer->needs_comma;
-    char *room = reserve(writer, bytes + 3 + needs_comma);
+    const char *end = text.bytes ? text.at + text.bytes : text.at;
+    const char *plain = plain_end(text.at, end);
+    char *room;
 
-    writer->needs_comma = false;
+    if (plain < end) {
+        put_byte(writer, '"');
+        put_special(writer, text.at, end);
+        put_byte(writer, '"');
+        return;
+    }
+    room = json_reserve(writer, text.bytes + 2);
     if (!room)
         return;
-    if (needs_comma)
-        *room++ = ',';
-    *room++ = '"';
-    memcpy(room, key, bytes);
-    memcpy(room + bytes, "\":", 2);
+    room[0] = '"';
+    if (text.bytes)
+        memcpy(room + 1, text.at, text.bytes);
+    room[text.bytes + 1] = '"';
 }
 
 void json_put_key_text(struct json_writer *writer, struct text key)
@@ -186,21 +178,48 @@ void json_put_time(struct json_writer *writer, int64_t us)
     put(writer, text, bytes + 1);
 }
 
-/* Write the digits of value so that they end at end; returns where they begin. */
-static char *digits_before(char *end, uint64_t value)
+/* Write two digits so that they end at end; returns where they begin. */
+static inline char *pair_before(char *end, uint64_t value)
 {
-    while (value >= 100) {
-        end -= 2;
-        memcpy(end, digit_pairs + value % 100 * 2, 2);
+    const char *pair = digit_pairs + 2 * value;
+
+    *--end = pair[1];
+    *--end = pair[0];
+    return end;
+}
+
+/* The same of all digits of value. */
+static inline char *digits_before(char *end, uint64_t value)
+{
+    for (; value >= 100; value /= 100)
+        end = pair_before(end, value % 100);
+    if (value >= 10)
+        return pair_before(end, value);
+    *--end = (char)('0' + value);
+    return end;
+}
+
+/* The same of the last so many digits, with zeros in front. */
+static inline void all_digits_before(char *end, uint64_t value, int count)
+{
+    for (; count >= 2; count -= 2) {
+        end = pair_before(end, value % 100);
         value /= 100;
     }
-    if (value >= 10) {
-        end -= 2;
-        memcpy(end, digit_pairs + value * 2, 2);
-    } else {
-        *--end = (char)('0' + value);
-    }
-    return end;
+    if (count)
+        *--end = (char)('0' + value % 10);
+}
+
+/* The number whose digits are there, with its sign and comma, for which there is room before. */
+static void put_number(struct json_writer *writer, bool is_negative, char *at,
+                       const char *end)
+{
+    if (is_negative)
+        *--at = '-';
+    if (writer->needs_comma)
+        *--at = ',';
+    writer->needs_comma = true;
+    put(writer, at, (size_t)(end - at));
 }
 
 void json_put_int(struct json_writer *writer, int64_t value)
@@ -208,10 +227,7 @@ void json_put_int(struct json_writer *writer, int64_t value)
     char text[24], *end = text + sizeof text;
     char *at = digits_before(end, value < 0 ? -(uint64_t)value : (uint64_t)value);
 
-    if (value < 0)
-        *--at = '-';
-    begin_value(writer);
-    put(writer, at, (size_t)(end - at));
+    put_number(writer, value < 0, at, end);
 }
 
 static const uint64_t scales[] = {1,         10,         100,        1000,
@@ -231,14 +247,10 @@ static void put_scaled(struct json_writer *writer, bool is_negative, uint64_t wh
             decimals--;
         }
         end = point + 1 + decimals;
-        memset(point, '0', (size_t)(end - point));
-        digits_before(end, fraction);
+        all_digits_before(end, fraction, decimals);
         *point = '.';
     }
-    if (is_negative)
-        *--at = '-';
-    begin_value(writer);
-    put(writer, at, (size_t)(end - at));
+    put_number(writer, is_negative, at, end);
 }
 
 void json_put_decimal(struct json_writer *writer, double value, int decimals)
@@ -255,9 +267,8 @@ void json_put_decimal(struct json_writer *writer, double value, int decimals)
      * seems to be a half exactly: then the error itself decides. */
     uint64_t scaled = (uint64_t)product;
     double rest = product - (double)scaled;
-    bool goes_up = rest > 0.5 || (rest == 0.5 && fma(size, scale, -product) >= 0);
 
-    scaled += goes_up;
+    scaled += rest > 0.5 || (rest == 0.5 && fma(size, scale, -product) >= 0);
     put_scaled(writer, signbit(value) && scaled > 0, scaled / scales[places],
                scaled % scales[places], places);
 }

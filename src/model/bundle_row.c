@@ -69,17 +69,26 @@ static enum status number_of(const struct bundle_feature *feature,
     return STATUS_OK;
 }
 
+/* Senders keep the model's order: the search begins with the feature that is expected. */
+static int find_from(const struct bundle *bundle, struct text name, int expected)
+{
+    if (expected < bundle->feature_count &&
+        text_is(name, bundle->feature_names[expected]))
+        return expected;
+    return bundle_feature_find(bundle, name);
+}
+
 enum status bundle_row(const struct bundle *bundle, const struct feature_value *values,
                        int value_count, double *row, int *refused, struct err *err)
 {
     bool is_given[BUNDLE_FEATURE_COUNT_MAX] = {false};
     enum status rc = STATUS_OK, value_rc;
+    int feature = -1;
 
     for (int i = 0; i < bundle->feature_count; i++)
         row[i] = NAN;
     for (int i = 0; i < value_count; i++) {
-        int feature = bundle_feature_find(bundle, values[i].name);
-
+        feature = find_from(bundle, values[i].name, feature + 1);
         if (feature < 0) {
             rc = fault(err, values[i].name, "unknown_feature", "is not in the model");
             continue;

@@ -16,12 +16,13 @@ enum field_kind {
 
 #define FIELD(name, kind, is_required)                                                   \
     {                                                                                    \
-#name, sizeof #name - 1, offsetof(struct refund_case, name), (kind), is_required \
+        {#name, sizeof #name - 1}, offsetof(struct refund_case, name), (kind),           \
+            is_required                                                                  \
     }
 
 static const struct case_field {
-    const char *name;
-    size_t name_bytes, offset;
+    struct text name;
+    size_t offset;
     enum field_kind kind;
     bool is_required;
 } fields[] = {
@@ -36,8 +37,10 @@ static const struct case_field {
     FIELD(channel, FIELD_TEXT, false),
     FIELD(requested_amount, FIELD_AMOUNT, false),
     FIELD(entitled_amount, FIELD_AMOUNT, false),
-    {"occurred_at", sizeof "occurred_at" - 1,
-     offsetof(struct refund_case, occurred_at_us), FIELD_TIME, false},
+    {{"occurred_at", sizeof "occurred_at" - 1},
+     offsetof(struct refund_case, occurred_at_us),
+     FIELD_TIME,
+     false},
     FIELD(features, FIELD_FEATURES, false),
     FIELD(metadata, FIELD_METADATA, false),
 };
@@ -57,19 +60,19 @@ static int field_find(struct text key, int first)
     for (int i = 0; i < FIELD_COUNT; i++) {
         int index = first + i < FIELD_COUNT ? first + i : first + i - FIELD_COUNT;
 
-        if (fields[index].name_bytes == key.bytes &&
-            memcmp(fields[index].name, key.at, key.bytes) == 0)
+        if (text_equal(fields[index].name, key))
             return index;
     }
     return -1;
 }
 
+/* A name that was read just now. */
 static bool name_accept(struct input *input, struct text name)
 {
     if (name.bytes < 1 || name.bytes > CASE_TEXT_BYTES_MAX)
         input_refuse(input, name, "out_of_range",
                      "must have 1 to %d bytes, as it is a name", CASE_TEXT_BYTES_MAX);
-    else if (text_has_control(name, false))
+    else if (!input->scan.is_plain && text_has_control(name, false))
         input_refuse(input, name, "invalid_text",
                      "must not hold control characters, as it is a name");
     else
@@ -86,7 +89,7 @@ struct feature_list {
 
 static bool feature_is_new(struct feature_list *list, struct text name)
 {
-    size_t slot = text_hash(name) & (FEATURE_SLOT_COUNT - 1);
+    size_t slot = text_quick_hash(name) & (FEATURE_SLOT_COUNT - 1);
 
     while (list->slots[slot]) {
         if (text_equal(list->items[list->slots[slot] - 1].name, name))
@@ -252,11 +255,11 @@ static void object_field(struct input *input, struct text key, enum field_kind k
     }
 }
 
-static void field_read(struct input *input, struct text key,
-                       const struct case_field *field, struct refund_case *asked)
+static void field_read(struct input *input, const struct case_field *field,
+                       struct refund_case *asked)
 {
     void *target = (char *)asked + field->offset;
-    struct text code;
+    struct text key = field->name, code;
 
     switch (field->kind) {
     case FIELD_TEXT:
@@ -299,12 +302,12 @@ static void case_read(struct input *input, struct refund_case *asked)
         } else {
             seen |= 1u << index;
             next = index + 1;
-            field_read(input, text_of(fields[index].name), &fields[index], asked);
+            field_read(input, &fields[index], asked);
         }
     }
     for (int i = 0; i < FIELD_COUNT; i++)
         if (fields[i].is_required && !(seen & 1u << i))
-            input_refuse(input, text_of(fields[i].name), "missing_field", "is missing");
+            input_refuse(input, fields[i].name, "missing_field", "is missing");
     if (asked->entitled_amount > asked->order_amount && asked->order_amount >= 0)
         input_refuse(input, text_of("entitled_amount"), "out_of_range",
                      "must not exceed 'order_amount'");

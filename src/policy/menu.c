@@ -24,10 +24,11 @@ const char *rule_name(const struct rule *rule, const char *path, int index,
 {
     const char *word = rule->clause ? ", clause " : "";
     const char *clause = rule->clause ? rule->clause : "";
+    char digits[INT_TEXT_BYTES];
 
     if (index < 0)
-        return arena_format(arena, "%s%s%s", path, word, clause);
-    return arena_format(arena, "%s/%d%s%s", path, index, word, clause);
+        return arena_join(arena, path, word, clause);
+    return arena_join(arena, path, "/", int_text(index, digits), word, clause);
 }
 
 /* Keep the goodwill amounts distinct and rising. */
@@ -65,6 +66,29 @@ static void menu_fill(const struct menu_rule *rule, const struct refund_case *as
         };
 }
 
+/* What asks for more than a limit is blocked at nearly every case: put together without printf. */
+static const char *cap_detail(const char *name, int64_t limit, int64_t asked,
+                              const char *currency, struct arena *arena)
+{
+    char limit_text[INT_TEXT_BYTES], asked_text[INT_TEXT_BYTES];
+
+    return arena_join(arena, name, ": limit ", int_text(limit, limit_text), ", asked ",
+                      int_text(asked, asked_text), " (", currency, " minor units)");
+}
+
+static const char *whole_cap_detail(const char *name, int64_t limit, int64_t entitled,
+                                    int64_t asked, const char *currency,
+                                    struct arena *arena)
+{
+    char limit_text[INT_TEXT_BYTES], asked_text[INT_TEXT_BYTES],
+        owed_text[INT_TEXT_BYTES];
+
+    return arena_join(arena, name, ": limit ", int_text(limit, limit_text), ", owed ",
+                      int_text(entitled, owed_text), ", asked ",
+                      int_text(asked, asked_text), " in all (", currency,
+                      " minor units)");
+}
+
 /* Block every option whose goodwill is over a limit, with the numbers. */
 static enum status cap_at(struct menu *menu, int64_t limit, const char *name,
                           const char *currency, struct arena *arena, struct err *err)
@@ -75,8 +99,7 @@ static enum status cap_at(struct menu *menu, int64_t limit, const char *name,
 
         if (option->goodwill <= limit)
             continue;
-        detail = arena_format(arena, "%s: limit %lld, asked %lld (%s minor units)", name,
-                              (long long)limit, (long long)option->goodwill, currency);
+        detail = cap_detail(name, limit, option->goodwill, currency, arena);
         if (!detail)
             return arena_exhausted(err);
         option_block(option, CODE_AMOUNT_OVER_CAP, detail);
@@ -130,10 +153,8 @@ static enum status cap_in_all(const struct policy *policy,
             name = "/menu/at_most_requested";
             limit = asked->requested_amount;
         }
-        detail = arena_format(
-            arena, "%s: limit %lld, owed %lld, asked %lld in all (%s minor units)", name,
-            (long long)limit, (long long)asked->entitled_amount,
-            (long long)option->amount, policy->currency);
+        detail = whole_cap_detail(name, limit, asked->entitled_amount, option->amount,
+                                  policy->currency, arena);
         if (!detail)
             return arena_exhausted(err);
         option_block(option, CODE_AMOUNT_OVER_CAP, detail);

@@ -36,6 +36,7 @@ enum status answer_insert(struct store *store, struct answer *answer, struct err
     put_int(&query, answer->revision);
     put_text_or_null(&query, answer->location);
     put_int(&query, answer->created_at_us);
+    put_digest(&query);
     query_row(&query);
     is_taken = query_is_duplicate(&query);
     rc = query_end(&query, "write an answer", err);

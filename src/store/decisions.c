@@ -3,6 +3,9 @@
 
 #include "store/sql.h"
 
+#include <stdio.h>
+#include <string.h>
+
 static const char *const outcome_names[] = {"credit", "no_credit", "review", "fallback"};
 
 enum { OUTCOME_COUNT = sizeof outcome_names / sizeof *outcome_names };
@@ -71,6 +74,7 @@ enum status decision_insert(struct store *store, struct decision_row *row,
     put_text(&query, row->issue);
     put_text_or_null(&query, row->external_ref);
     put_text(&query, row->context);
+    put_digest(&query);
     query_row(&query);
     is_taken = query_is_duplicate(&query);
     rc = query_end(&query, "write a decision", err);
@@ -170,7 +174,11 @@ enum status decision_find_brief(struct store *store, const char *id, struct aren
 
 /* --- lists ---------------------------------------------------------------------------------- */
 
-/* Lists go by time of creation, then by row. */
+/* The id of a decision is made in the transaction that writes it, so no later than this after the time
+ * in its row, with room to spare. */
+#define ID_LATE_US (INT64_C(3600) * 1000000)
+
+/* Lists go by time of creation, then by row; those of everybody by id, which is the same. */
 struct place {
     int64_t created_at_us, number;
 };
@@ -200,31 +208,55 @@ static enum status place_find(struct store *store, const struct decision_filter 
     return rc;
 }
 
+static bool is_of_all(const struct decision_filter *filter)
+{
+    return filter->customer_id.bytes == 0 && filter->order_id.bytes == 0;
+}
+
+/* The ids between which those of everybody lie. */
+static void id_span(const struct decision_filter *filter, char low[static ID_BYTES],
+                    char high[static ID_BYTES])
+{
+    char after[ID_BYTES] = "";
+
+    (void)text_copy(filter->after, after, sizeof after); /* it was found */
+    snprintf(low, ID_BYTES, "dec_");
+    snprintf(high, ID_BYTES, "dec_~");
+    if (filter->created_after_us)
+        id_floor("dec_", filter->created_after_us, low);
+    if (filter->created_before_us && filter->created_before_us < INT64_MAX - ID_LATE_US)
+        id_floor("dec_", filter->created_before_us + ID_LATE_US, high);
+    if (after[0] && filter->is_ascending && strcmp(after, low) > 0)
+        memcpy(low, after, ID_BYTES);
+    if (after[0] && !filter->is_ascending && strcmp(after, high) < 0)
+        memcpy(high, after, ID_BYTES);
+}
+
 /* The statement with the narrowest index. When both are asked for, the order is: it has fewer
  * decisions than a customer; the customer is compared row by row. */
-static struct query page_start(struct store *store, const struct decision_filter *filter)
+static enum sql page_of(const struct decision_filter *filter)
 {
     bool is_up = filter->is_ascending;
-    struct query query;
 
+    if (is_of_all(filter))
+        return is_up ? SQL_DECISION_PAGE_ALL_UP : SQL_DECISION_PAGE_ALL_DOWN;
     if (filter->order_id.bytes)
-        query = query_start(store, is_up ? SQL_DECISION_PAGE_ORDER_UP
-                                         : SQL_DECISION_PAGE_ORDER_DOWN);
-    else if (filter->customer_id.bytes)
-        query = query_start(store, is_up ? SQL_DECISION_PAGE_CUSTOMER_UP
-                                         : SQL_DECISION_PAGE_CUSTOMER_DOWN);
-    else
-        query = query_start(store, is_up ? SQL_DECISION_PAGE_ALL_UP
-                                         : SQL_DECISION_PAGE_ALL_DOWN);
-    put_text_or_null(&query,
-                     filter->order_id.bytes ? filter->order_id : filter->customer_id);
-    return query;
+        return is_up ? SQL_DECISION_PAGE_ORDER_UP : SQL_DECISION_PAGE_ORDER_DOWN;
+    return is_up ? SQL_DECISION_PAGE_CUSTOMER_UP : SQL_DECISION_PAGE_CUSTOMER_DOWN;
+}
+
+static void put_filter(struct query *query, const struct decision_filter *filter)
+{
+    put_int(query, filter->outcome);
+    put_int(query, filter->created_after_us ? filter->created_after_us : -1);
+    put_int(query, filter->created_before_us ? filter->created_before_us : INT64_MAX);
 }
 
 enum status decision_list(struct store *store, const struct decision_filter *filter,
                           struct arena *arena, struct decision_row **rows, int *count,
                           bool *has_more, struct err *err)
 {
+    char low[ID_BYTES], high[ID_BYTES];
     struct place place;
     struct query query;
     int capacity = 0;
@@ -235,13 +267,19 @@ enum status decision_list(struct store *store, const struct decision_filter *fil
     *has_more = false;
     if (rc)
         return rc;
-    query = page_start(store, filter);
-    put_int(&query, filter->outcome);
-    put_int(&query, filter->created_after_us ? filter->created_after_us : -1);
-    put_int(&query, filter->created_before_us ? filter->created_before_us : INT64_MAX);
-    put_int(&query, place.created_at_us);
-    put_int(&query, place.number);
-    put_text_or_null(&query, filter->customer_id);
+    query = query_start(store, page_of(filter));
+    if (is_of_all(filter)) {
+        id_span(filter, low, high);
+        put_string(&query, low);
+        put_string(&query, high);
+        put_filter(&query, filter);
+    } else {
+        put_text(&query, filter->order_id.bytes ? filter->order_id : filter->customer_id);
+        put_filter(&query, filter);
+        put_int(&query, place.created_at_us);
+        put_int(&query, place.number);
+        put_text_or_null(&query, filter->customer_id);
+    }
     put_int(&query, filter->limit + 1);
     while (query_row(&query)) {
         struct decision_row *row;
@@ -257,6 +295,38 @@ enum status decision_list(struct store *store, const struct decision_filter *fil
         ++*count;
     }
     return query_end(&query, "list decisions", err);
+}
+
+/* Nobody deletes decisions: their rows are numbered without a gap. */
+static void range_take(struct query *query, struct arena *arena, int64_t before,
+                       struct decision_row *row, bool *is_overridden)
+{
+    decision_take(query, arena, row);
+    row->context = take_text(query, arena);
+    *is_overridden = take_int(query) != 0;
+    if (query->code == SQLITE_ROW && row->number != before + 1)
+        query->code = SQLITE_CORRUPT;
+}
+
+enum status decision_range_list(struct store *store, struct decision_range range,
+                                struct arena *arena, struct decision_row **rows,
+                                bool **is_overridden, int *count, struct err *err)
+{
+    struct query query = query_start(store, SQL_DECISION_RANGE);
+
+    *count = 0;
+    *rows = arena_array(arena, struct decision_row, (size_t)range.limit);
+    *is_overridden = arena_array(arena, bool, (size_t)range.limit);
+    if (!*rows || !*is_overridden)
+        return arena_exhausted(err);
+    put_int(&query, range.first);
+    put_int(&query, range.last);
+    put_int(&query, range.limit);
+    for (int i = 0; query_row(&query); i++) {
+        range_take(&query, arena, range.first + i, &(*rows)[i], &(*is_overridden)[i]);
+        *count = i + 1;
+    }
+    return query_end(&query, "read the decision log", err);
 }
 
 /* --- what a customer and an order have had -------------------------------------------------- */

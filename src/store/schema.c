@@ -35,13 +35,44 @@ static_assert(MONEY_MINOR_MAX == 9007199254740991);
     "CREATE TRIGGER " table "_no_delete BEFORE DELETE ON " table                         \
     " BEGIN SELECT RAISE(ABORT, '" table " rows are never deleted'); END;"
 
-/* Give a table digests, also one whose rows otherwise never change. */
-#define DIGEST(table, columns)                                                           \
-    "ALTER TABLE " table " ADD COLUMN digest INTEGER NOT NULL DEFAULT 0;"                \
-    "UPDATE " table " SET digest = row_digest(" columns ");"
-#define DIGEST_ONCE(table, columns)                                                      \
-    "DROP TRIGGER " table "_no_update; DROP TRIGGER " table                              \
-    "_no_delete;" DIGEST(table, columns) NEVER_CHANGES(table)
+/* Tables whose rows have a digest, and the columns it is of; apart those whose rows never change. */
+#define DIGESTED_TABLES(CHANGES, STAYS)                                                  \
+    CHANGES("answers", "scope_key, request_hash, http_status, body, revision, location," \
+                       " created_at_us")                                                 \
+    CHANGES("decisions",                                                                 \
+            "id, parent_id, answer_number, created_at_us, updated_at_us,"                \
+            " hold_expires_at_us, outcome, mode, status, amount, goodwill,"              \
+            " settled_amount, currency, customer_id, order_id, case_id, issue,"          \
+            " external_ref, context")                                                    \
+    CHANGES("budgets",                                                                   \
+            "id, market, issue, segment, channel, scope_currency, currency,"             \
+            " period, time_zone, pacing, limit_minor, held_minor, spent_minor,"          \
+            " unfunded_minor, expected_cases, case_count, shadow_price,"                 \
+            " period_starts_at_us, period_ends_at_us, created_at_us, updated_at_us,"     \
+            " revision, ended_minor, returned_minor, removed_at_us")                     \
+    CHANGES("model_versions",                                                            \
+            "name, version, sha256, bytes, created_at_us, created_by, is_deleted,"       \
+            " manifest")                                                                 \
+    CHANGES("api_keys",                                                                  \
+            "id, name, scopes, hash, created_at_us, expires_at_us, revoked_at_us")       \
+    CHANGES("price_snapshot", "id, published_at_us")                                     \
+    CHANGES("traffic_cells", "hash, market, issue, segment, channel, currency")          \
+    CHANGES("traffic_curves", "slot, cell, content")                                     \
+    STAYS("model_files", "model_name, version, name, content")                           \
+    STAYS("alias_moves", "name, alias, version, moved_at_us, moved_by, reason")          \
+    STAYS("policy_revisions", "id, revision, created_at_us, created_by, reason,"         \
+                              " document")                                               \
+    STAYS("secrets", "name, value")
+
+#define DIGEST_COLUMN(table)                                                             \
+    "ALTER TABLE " table " ADD COLUMN digest INTEGER NOT NULL DEFAULT 0;"
+#define DIGEST(table, columns) "UPDATE " table " SET digest = row_digest(" columns ");"
+#define UNLOCKED(table, change)                                                          \
+    "DROP TRIGGER " table "_no_update; DROP TRIGGER " table "_no_delete;" change         \
+    NEVER_CHANGES(table)
+#define DIGEST_FIRST(table, columns)      DIGEST_COLUMN(table) DIGEST(table, columns)
+#define DIGEST_FIRST_ONCE(table, columns) UNLOCKED(table, DIGEST_FIRST(table, columns))
+#define DIGEST_AGAIN_ONCE(table, columns) UNLOCKED(table, DIGEST(table, columns))
 
 /* clang-format off */
 static const char *const migrations[] = {
@@ -222,28 +253,23 @@ static const char *const migrations[] = {
     "CREATE INDEX traffic_curves_cell ON traffic_curves (cell);",
 
     /* 4: a digest of every row that is in no chain (digest.c); chains has the schema's, too. */
-    DIGEST("answers", "scope_key, request_hash, http_status, body, revision, location,"
-           " created_at_us")
-    DIGEST("decisions", "id, parent_id, answer_number, created_at_us, updated_at_us,"
-           " hold_expires_at_us, outcome, mode, status, amount, goodwill, settled_amount,"
-           " currency, customer_id, order_id, case_id, issue, external_ref, context")
-    DIGEST("budgets", "id, market, issue, segment, channel, scope_currency, currency,"
-           " period, time_zone, pacing, limit_minor, held_minor, spent_minor,"
-           " unfunded_minor, expected_cases, case_count, shadow_price,"
-           " period_starts_at_us, period_ends_at_us, created_at_us, updated_at_us,"
-           " revision, ended_minor, returned_minor, removed_at_us")
-    DIGEST("model_versions", "name, version, sha256, bytes, created_at_us, created_by,"
-           " is_deleted, manifest")
-    DIGEST("api_keys", "id, name, scopes, hash, created_at_us, expires_at_us,"
-           " revoked_at_us")
-    DIGEST("price_snapshot", "id, published_at_us")
-    DIGEST("traffic_cells", "hash, market, issue, segment, channel, currency")
-    DIGEST("traffic_curves", "slot, cell, content")
-    DIGEST_ONCE("model_files", "model_name, version, name, content")
-    DIGEST_ONCE("alias_moves", "name, alias, version, moved_at_us, moved_by, reason")
-    DIGEST_ONCE("policy_revisions", "id, revision, created_at_us, created_by, reason,"
-                " document")
-    DIGEST_ONCE("secrets", "name, value"),
+    DIGESTED_TABLES(DIGEST_FIRST, DIGEST_FIRST_ONCE),
+
+    /* 5: digests of another kind, which cost less. Ids rise with time: lists need no other index. */
+    DIGESTED_TABLES(DIGEST, DIGEST_AGAIN_ONCE)
+    "DROP INDEX decisions_created;",
+
+    /* 6: what became of decisions. */
+    "CREATE TABLE outcomes ("
+    " number INTEGER PRIMARY KEY,"
+    " decision_number INTEGER NOT NULL REFERENCES decisions (number),"
+    " metric TEXT NOT NULL CHECK (length(metric) BETWEEN 1 AND 64),"
+    " value REAL NOT NULL CHECK (abs(value) < 9e999),"
+    " " TIME("occurred_at_us") "," TIME("created_at_us") ","
+    " digest INTEGER NOT NULL,"
+    " UNIQUE (decision_number, metric, occurred_at_us)"
+    ") STRICT;"
+    NEVER_CHANGES("outcomes"),
 };
 /* clang-format on */
 

@@ -79,6 +79,7 @@ struct query query_write(struct store *store, enum sql sql)
 {
     struct query query = query_start(store, sql);
 
+    query.is_write = true;
     /* SQLite ends the transaction by itself when a disk is full or memory runs out. What came
      * after would commit on its own. */
     if (!store->is_writing || sqlite3_get_autocommit(store->db))
@@ -96,12 +97,16 @@ static void put(struct query *query, int code)
 
 void put_int(struct query *query, int64_t value)
 {
+    if (query->is_write)
+        query->digest = digest_int(query->digest, value);
     if (query->code == SQLITE_OK)
         put(query, sqlite3_bind_int64(query->statement, query->place++, value));
 }
 
 static void put_null(struct query *query)
 {
+    if (query->is_write)
+        query->digest = digest_null(query->digest);
     if (query->code == SQLITE_OK)
         put(query, sqlite3_bind_null(query->statement, query->place++));
 }
@@ -116,12 +121,16 @@ void put_int_or_null(struct query *query, int64_t value)
 
 void put_double(struct query *query, double value)
 {
+    if (query->is_write)
+        query->digest = digest_double(query->digest, value);
     if (query->code == SQLITE_OK)
         put(query, sqlite3_bind_double(query->statement, query->place++, value));
 }
 
 void put_text(struct query *query, struct text text)
 {
+    if (query->is_write)
+        query->digest = digest_bytes(query->digest, SQLITE_TEXT, text.at, text.bytes);
     if (query->code == SQLITE_OK)
         put(query,
             sqlite3_bind_text64(query->statement, query->place++, text.at ? text.at : "",
@@ -151,9 +160,16 @@ void put_string_or_null(struct query *query, const char *string)
 
 void put_bytes(struct query *query, const void *bytes, size_t count)
 {
+    if (query->is_write)
+        query->digest = digest_bytes(query->digest, SQLITE_BLOB, bytes, count);
     if (query->code == SQLITE_OK)
         put(query, sqlite3_bind_blob64(query->statement, query->place++,
                                        count ? bytes : "", count, SQLITE_STATIC));
+}
+
+void put_digest(struct query *query)
+{
+    put_int(query, (int64_t)query->digest);
 }
 
 /* --- running -------------------------------------------------------------------------------- */

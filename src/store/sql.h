@@ -63,8 +63,10 @@ enum status sql_int(struct store *store, const char *text, int64_t *value,
 struct query {
     struct store *store;
     sqlite3_stmt *statement;
-    int place; /* of the next argument or column */
-    int code;  /* sticky; SQLITE_OK, SQLITE_ROW or SQLITE_DONE while all is well */
+    int place;       /* of the next argument or column */
+    int code;        /* sticky; SQLITE_OK, SQLITE_ROW or SQLITE_DONE while all is well */
+    uint64_t digest; /* of the arguments so far, when it writes */
+    bool is_write;
     bool is_arena_full;
 };
 
@@ -81,6 +83,7 @@ void put_text_or_null(struct query *query, struct text text); /* empty: NULL */
 void put_string(struct query *query, const char *string);     /* NULL pointer: NULL */
 void put_string_or_null(struct query *query, const char *string);
 void put_bytes(struct query *query, const void *bytes, size_t count);
+void put_digest(struct query *query); /* of all arguments before; for a write */
 
 /* Step; true when there is a row, whose columns are then taken in order. */
 bool query_row(struct query *query);
@@ -127,7 +130,14 @@ enum status schema_migrate(struct store *store, bool *was_created, struct err *e
 enum status schema_note(struct store *store, struct err *err);
 enum status schema_is_intact(struct store *store, bool *is_intact, struct err *err);
 
-/* Let the connection know row_digest (digest.c). */
+/* Digests of rows (digest.c): each column added to that of the ones before, which begins with 0. bytes
+ * are of type SQLITE_TEXT or SQLITE_BLOB. */
+uint64_t digest_int(uint64_t digest, int64_t value);
+uint64_t digest_double(uint64_t digest, double value);
+uint64_t digest_null(uint64_t digest);
+uint64_t digest_bytes(uint64_t digest, int type, const void *bytes, size_t count);
+
+/* Let the connection know row_digest, the same over its arguments. */
 enum status digest_provide(struct store *store, struct err *err);
 
 /* Chains (chain.c). */

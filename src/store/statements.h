@@ -56,12 +56,14 @@
 #define FILE_COLUMNS    "model_name, version, name, content"
 #define CELL_COLUMNS    "hash, market, issue, segment, channel, currency"
 #define CURVE_COLUMNS   "slot, cell, content"
+#define OUTCOME_COLUMNS "decision_number, metric, value, occurred_at_us, created_at_us"
 
 /* Arguments in order, then the digest of them. */
 #define VALUES_2         "?1, ?2"
 #define VALUES_3         VALUES_2 ", ?3"
 #define VALUES_4         VALUES_3 ", ?4"
-#define VALUES_6         VALUES_4 ", ?5, ?6"
+#define VALUES_5         VALUES_4 ", ?5"
+#define VALUES_6         VALUES_5 ", ?6"
 #define VALUES_7         VALUES_6 ", ?7"
 #define VALUES_19        VALUES_7 ", ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19"
 #define VALUES_24        VALUES_19 ", ?20, ?21, ?22, ?23, ?24"
@@ -80,6 +82,13 @@
     " AND (d.created_at_us, d.number) " compare " (?5, ?6)"                              \
     " ORDER BY d.created_at_us " direction ", d.number " direction " LIMIT ?8"
 
+/* The same of everybody: ?1 and ?2 the ids between which they are. Ids rise with time. */
+#define DECISION_PAGE_ALL(direction)                                                     \
+    "SELECT " DECISION_COLUMNS DECISION_TABLES " WHERE d.id > ?1 AND d.id < ?2"          \
+    " AND (?3 < 0 OR d.outcome = ?3)"                                                    \
+    " AND d.created_at_us > ?4 AND d.created_at_us < ?5"                                 \
+    " ORDER BY d.id " direction " LIMIT ?6"
+
 #define VERSION_COLUMNS                                                                  \
     "name, version, sha256, bytes, created_at_us, created_by, is_deleted"
 #define POLICY_COLUMNS "id, revision, created_at_us, created_by, reason, document"
@@ -96,6 +105,9 @@
     "a.scope_key IS NULL OR"                                                             \
     " (SELECT number FROM answers WHERE scope_key = a.scope_key) IS a.number"
 #define DECISION_FOUND "(SELECT number FROM decisions WHERE id = d.id) IS d.number"
+#define OUTCOME_FOUND                                                                    \
+    "(SELECT number FROM outcomes WHERE decision_number = o.decision_number"             \
+    " AND metric = o.metric AND occurred_at_us = o.occurred_at_us) IS o.number"
 
 /* Sums in one currency, exact up to the largest amount there is, and no more than that: sum() would
  * fail beyond 64 bits. */
@@ -117,12 +129,12 @@
       "SELECT number, " ANSWER_COLUMNS ", " ANSWER_INTACT " FROM answers a"              \
       " WHERE scope_key = ?1")                                                           \
     X(ANSWER_INSERT, WRITE,                                                              \
-      "INSERT INTO answers (" ANSWER_COLUMNS ", digest)" DIGESTED(VALUES_7))             \
+      "INSERT INTO answers (" ANSWER_COLUMNS ", digest) VALUES (" VALUES_7 ", ?8)")      \
     X(DECISION_INSERT, WRITE,                                                            \
       "INSERT INTO decisions (id, parent_id, answer_number, created_at_us,"              \
       " updated_at_us, hold_expires_at_us, outcome, mode, status, amount, goodwill,"     \
       " settled_amount, currency, customer_id, order_id, case_id, issue, external_ref,"  \
-      " context, digest)" DIGESTED(VALUES_19))                                           \
+      " context, digest) VALUES (" VALUES_19 ", ?20)")                                   \
     X(DECISION_UPDATE, WRITE,                                                            \
       "UPDATE decisions AS d SET status = ?2, settled_amount = ?3, goodwill = ?4,"       \
       " external_ref = ?5, updated_at_us = ?6,"                                          \
@@ -136,8 +148,8 @@
       " d.issue, d.external_ref, NULL, " DECISION_INTACT                                 \
       " FROM decisions d WHERE d.id = ?1")                                               \
     X(DECISION_PLACE, READ, "SELECT created_at_us, number FROM decisions WHERE id = ?1") \
-    X(DECISION_PAGE_ALL_UP, READ, DECISION_PAGE("?1 IS NULL", ">", "ASC"))               \
-    X(DECISION_PAGE_ALL_DOWN, READ, DECISION_PAGE("?1 IS NULL", "<", "DESC"))            \
+    X(DECISION_PAGE_ALL_UP, READ, DECISION_PAGE_ALL("ASC"))                              \
+    X(DECISION_PAGE_ALL_DOWN, READ, DECISION_PAGE_ALL("DESC"))                           \
     X(DECISION_PAGE_CUSTOMER_UP, READ, DECISION_PAGE("d.customer_id = ?1", ">", "ASC"))  \
     X(DECISION_PAGE_CUSTOMER_DOWN, READ,                                                 \
       DECISION_PAGE("d.customer_id = ?1", "<", "DESC"))                                  \
@@ -210,6 +222,26 @@
       " sum(iif(kind = 7, amount, 0)) AS unfunded, min(created_at_us)"                   \
       " FROM entries WHERE decision_id = ?1"                                             \
       " GROUP BY budget_id HAVING open <> 0 OR unfunded <> 0 ORDER BY budget_id")        \
+                                                                                         \
+    /* Outcomes, and the decision log as it is exported. */                              \
+    X(OUTCOME_FIND, READ,                                                                \
+      "SELECT number, " OUTCOME_COLUMNS                                                  \
+      ", " INTACT(OUTCOME_COLUMNS) " FROM outcomes"                                      \
+                                   " WHERE decision_number = ?1 AND metric = ?2"         \
+                                   " AND occurred_at_us = ?3")                           \
+    X(OUTCOME_INSERT, WRITE,                                                             \
+      "INSERT INTO outcomes (" OUTCOME_COLUMNS ", digest)" DIGESTED(VALUES_5))           \
+    X(OUTCOME_RANGE, READ,                                                               \
+      "SELECT number, " OUTCOME_COLUMNS                                                  \
+      ", " INTACT(OUTCOME_COLUMNS) " FROM outcomes"                                      \
+                                   " WHERE decision_number > ?1"                         \
+                                   " AND decision_number <= ?2 AND number <= ?3"         \
+                                   " ORDER BY decision_number, occurred_at_us, number")  \
+    X(OUTCOME_COUNT, READ, "SELECT count(*) FROM outcomes WHERE decision_number = ?1")   \
+    X(DECISION_RANGE, READ,                                                              \
+      "SELECT " DECISION_COLUMNS ", d.context,"                                          \
+      " EXISTS (SELECT 1 FROM decisions WHERE parent_id = d.id)" DECISION_TABLES         \
+      " WHERE d.number > ?1 AND d.number <= ?2 ORDER BY d.number LIMIT ?3")              \
                                                                                          \
     /* Chains. */                                                                        \
     X(CHAIN_FIND, READ, "SELECT seq, hash FROM chains WHERE name = ?1")                  \
@@ -362,6 +394,9 @@
       " (SELECT coalesce(max(paid), 0) FROM (SELECT sum(iif(kind = 1, amount, 0))"       \
       " AS paid FROM entries WHERE decision_id = d.id GROUP BY budget_id))"              \
       " FROM decisions d WHERE d.number > ?1 ORDER BY d.number LIMIT ?2")                \
+    X(CHECK_ROWS_OUTCOMES, READ,                                                         \
+      CHECK_ROWS_FOUND("outcomes o", "o.number", INTACT(OUTCOME_COLUMNS),                \
+                       OUTCOME_FOUND))                                                   \
     X(STATS, READ,                                                                       \
       "SELECT (SELECT coalesce(max(number), 0) FROM decisions),"                         \
       " (SELECT coalesce(max(seq), 0) FROM entries),"                                    \
@@ -370,6 +405,7 @@
       " (SELECT count(DISTINCT id) FROM policy_revisions),"                              \
       " (SELECT count(*) FROM model_versions WHERE NOT is_deleted),"                     \
       " (SELECT count(*) FROM api_keys WHERE revoked_at_us IS NULL),"                    \
-      " (SELECT coalesce(max(seq), 0) FROM audit)")
+      " (SELECT coalesce(max(seq), 0) FROM audit),"                                      \
+      " (SELECT coalesce(max(number), 0) FROM outcomes)")
 
 #endif

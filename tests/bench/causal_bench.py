@@ -24,7 +24,7 @@ from sklearn.metrics import auc  # noqa: E402
 
 ACTIONS, CONTEXTS = 5, 1000
 MEMORY = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL); \
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+used = resource.getrusage(resource.RUSAGE_CHILDREN); print(used.ru_maxrss, used.ru_utime + used.ru_stime)"
 
 options = argparse.ArgumentParser()
 options.add_argument("--json", action="store_true")
@@ -49,9 +49,11 @@ def ours(*arguments):
     return json.loads(done.stdout)
 
 
-def memory_mb(*arguments):
+def usage(*arguments):
+    """-> MB, processor seconds of the whole command"""
     done = subprocess.run([sys.executable, "-c", MEMORY, options.program, *map(str, arguments), "--json"], capture_output=True, text=True)
-    return int(done.stdout) / 1024
+    kilobytes, seconds = map(float, done.stdout.split())
+    return kilobytes / 1024, seconds
 
 
 def cpu(work):
@@ -138,12 +140,16 @@ expected = qini_and_auuc(score, treated, outcome)
 assert abs(found["qini"] - expected[0]) < 1e-9 and abs(found["uplift_auc"] - expected[1]) < 1e-9
 assert abs(values["estimators"]["dr"]["value"] - estimators(weight, reward, q, dm)[4][0]) < 1e-9
 
+generating = [usage("generate", "log", "--cases", n, "--output", "/dev/null") for _ in range(options.rounds)]
+
 goals = {"qini and auuc": 0.15, "all estimators": 0.2, "10,000 bootstraps": 0.3, "reading csv": uplift.stat().st_size / 200e6}
 rows = [{"what": what, "seconds": statistics.median(own), "numpy_seconds": statistics.median(peer), "goal_seconds": goals[what],
          "ratio": statistics.median(b / a for a, b in zip(own, peer))} for what, (own, peer) in times.items()]
 megabytes = uplift.stat().st_size / 1e6
 answer = {"rows": n, "rounds": options.rounds, "results": rows, "read_mb_per_s": megabytes / rows[-1]["seconds"],
-          "policy_mb": memory_mb(*value), "policy_mb_goal": 64}
+          "policy_mb": usage(*value)[0], "policy_mb_goal": 64,
+          "generate_mb": generating[0][0], "generate_mb_goal": 16,
+          "generate_rows_per_s": n / statistics.median(seconds for _, seconds in generating), "generate_rows_per_s_goal": 100000}
 for path in folder.iterdir():
     path.unlink()
 folder.rmdir()
@@ -155,3 +161,4 @@ else:
     for row in rows:
         print(f"{row['what']:20} {row['seconds']:10.3f} {row['numpy_seconds']:10.3f} {row['ratio']:7.1f} {row['goal_seconds']:8.3f}")
     print(f"\nreading {answer['read_mb_per_s']:.0f} MB/s; evaluate policy needs {answer['policy_mb']:.0f} MB, at most 64 wanted")
+    print(f"generate log {answer['generate_rows_per_s']:.0f} rows/s, at least 100000 wanted, in {answer['generate_mb']:.0f} MB, at most 16")

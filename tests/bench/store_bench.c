@@ -1,10 +1,10 @@
 /* store_bench.c - what one durable decision costs the commit thread, by size of batch.
  *
- * Usage: store_bench [DECISIONS] [RESERVE_MB] [random|ordered] [FOLDER]
+ * Usage: store_bench [DECISIONS] [RESERVE_MB] [random|ordered] [FOLDER] [BATCH]
  *
- * Per decision: an answer looked up and not found, the customer's usage, an answer, a decision,
- * one hold entry; per decision, too, the row of the budget, though the service writes it once per
- * batch. Prints CPU and elapsed time per decision. */
+ * Per decision: an answer looked up and not found, an answer and a decision as large as those of the
+ * demo, two hold entries for three decisions; per batch the row of the budget. Prints CPU of the
+ * writing thread, elapsed time, and what was written to the disk (with checkpoints) per decision. */
 #include "base/rng.h"
 #include "store/audit.h"
 #include "store/decisions.h"
@@ -26,7 +26,8 @@ struct bench {
     struct err err;
     bool is_random;
     int64_t number;
-    char body[701], context[1001];
+    char key[128], customer[32], order[32], case_id[32], location[64];
+    char body[4096], context[2048];
 };
 
 static void die(const struct bench *bench, const char *what)
@@ -43,60 +44,141 @@ static double seconds(clockid_t clock)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static enum status decide(struct bench *b)
+/* As the demo's policy and model answer a case: what differs from one to the next is made up. */
+static struct text body_of(struct bench *b, const char *id)
 {
-    char key[96], id[ID_BYTES], customer[32], order[32];
-    int64_t now_us = 1700000000000000 + b->number * 100, count, goodwill;
-    struct answer answer = {.http_status = 201, .created_at_us = now_us};
-    struct decision_row row = {.created_at_us = now_us,
-                               .updated_at_us = now_us,
-                               .hold_expires_at_us = now_us + 3600000000,
-                               .amount = 1,
-                               .goodwill = 1,
-                               .currency = "USD",
-                               .case_id = text_of("zd-48213"),
-                               .issue = text_of("late_delivery"),
-                               .context = {b->context, 1000}};
-    struct answer found;
+    static const int amounts[] = {0, 500, 900, 1000, 1500, 1800, 2000, 3600};
+    int at = snprintf(
+        b->body, sizeof b->body,
+        "{\"id\":\"%s\",\"object\":\"decision\",\"created_at\":\"2026-11-22T14:29:44.%"
+        "06lldZ\","
+        "\"mode\":\"live\",\"outcome\":\"credit\",\"status\":\"held\",\"amount\":500,"
+        "\"entitled_amount\":0,\"currency\":\"USD\",\"hold_expires_at\":null,\"reasons\":"
+        "[{"
+        "\"code\":\"HIGH_UPLIFT\",\"direction\":\"for\",\"contribution\":%d.%06d,"
+        "\"text\":\"A "
+        "credit is expected to make this customer stay.\"}],\"options\":[",
+        id, (long long)(b->number % 1000000), (int)rng_below(&b->rng, 900),
+        (int)rng_below(&b->rng, 1000000));
+
+    for (size_t i = 0; i < sizeof amounts / sizeof *amounts; i++)
+        at += snprintf(
+            b->body + at, sizeof b->body - (size_t)at,
+            "%s{\"amount\":%d,\"effect\":%d.%06d,\"cost\":%d,\"net_value\":-%d.%06d,"
+            "\"propensity\":%d,\"allowed\":true}",
+            i ? "," : "", amounts[i], (int)rng_below(&b->rng, 900),
+            (int)rng_below(&b->rng, 1000000), amounts[i] * 9 / 10,
+            (int)rng_below(&b->rng, 900), (int)rng_below(&b->rng, 1000000), i == 1);
+    at += snprintf(
+        b->body + at, sizeof b->body - (size_t)at,
+        "],\"budgets\":[{\"id\":\"bud_bench\",\"shadow_price\":0,\"remaining\":%lld}],"
+        "\"propensity\":1,\"explored\":false,\"experiment\":null,\"versions\":{\"model\":"
+        "\"credit_uplift@1\",\"model_sha256\":"
+        "\"65b0850ac57165f4d4d7ddec0b5f927819a66ba5c3ad78f9ff28025b383d7380\",\"policy\":"
+        "\"goodwill@1\",\"prices\":\"prc_01M81TK5GA3H3WZYY9FNKA6BHA\",\"build\":"
+        "\"redress 0.1.0 "
+        "(b22e7b662623)\"},\"case_id\":\"%s\",\"customer_id\":\"%s\",\"order_id\":\"%s\","
+        "\"issue\":\"late_delivery\",\"request_id\":\"req_%s\"}",
+        (long long)(b->budget.limit - b->budget.held), b->case_id, b->customer, b->order,
+        id + 4);
+    return (struct text){b->body, (size_t)at};
+}
+
+static struct text context_of(struct bench *b, int64_t now_us)
+{
+    int at =
+        snprintf(b->context, sizeof b->context,
+                 "{\"now_us\":%lld,\"build\":\"redress 0.1.0 "
+                 "(b22e7b662623)\",\"policy_id\":\"goodwill\","
+                 "\"policy_revision\":1,\"model_name\":\"credit_uplift\",\"model_"
+                 "version\":1,\"windows\":[],"
+                 "\"order_amount\":0,\"has_duplicate\":false,\"prices\":\"prc_"
+                 "01M81TK5GA3H3WZYY9FNKA6BHA\","
+                 "\"budgets\":[{\"id\":\"bud_bench\",\"shadow_price\":0,\"remaining\":%"
+                 "lld}],\"case\":{"
+                 "\"case_id\":\"%s\",\"customer_id\":\"%s\",\"currency\":\"USD\",\"order_"
+                 "amount\":%d,"
+                 "\"issue\":\"late_delivery\",\"market\":\"us-ny\",\"segment\":"
+                 "\"regular\",\"channel\":\"app\","
+                 "\"features\":{\"tenure_days\":%d,\"orders_90d\":%d,\"avg_order_minor\":"
+                 "%d,\"claims_90d\":0,"
+                 "\"credits_90d_minor\":0,\"minutes_late\":%d,\"items_missing\":0,\"days_"
+                 "since_order\":%d,"
+                 "\"discount_share\":0.%02d,\"contacts\":1,\"app_sessions_7d\":3,\"is_"
+                 "member\":true,"
+                 "\"channel\":\"app\",\"issue\":\"late_delivery\"},\"order_id\":\"%s\"}}",
+                 (long long)now_us, (long long)(b->budget.limit - b->budget.held),
+                 b->case_id, b->customer, (int)rng_below(&b->rng, 9000),
+                 (int)rng_below(&b->rng, 900), (int)rng_below(&b->rng, 20),
+                 (int)rng_below(&b->rng, 5000), (int)rng_below(&b->rng, 60),
+                 (int)rng_below(&b->rng, 30), (int)rng_below(&b->rng, 100), b->order);
+
+    return (struct text){b->context, (size_t)at};
+}
+
+static void name_all(struct bench *b)
+{
+    uint64_t name = b->is_random ? rng_next(&b->rng) % 10000000000 : (uint64_t)b->number;
+
+    snprintf(b->key, sizeof b->key,
+             "key_01JD3M00000000000000000000 POST /v1/decisions - "
+             "load-18ea6462b3dc8b9e-%010llu",
+             (unsigned long long)name);
+    snprintf(b->customer, sizeof b->customer, "c_%010llu", (unsigned long long)name);
+    snprintf(b->order, sizeof b->order, "o_%010llu", (unsigned long long)name);
+    snprintf(b->case_id, sizeof b->case_id, "b-%010llu", (unsigned long long)name);
+}
+
+static enum status hold(struct bench *b, const char *id, int64_t now_us)
+{
     struct entry entry = {.kind = ENTRY_HOLD,
                           .amount = 1,
                           .budget_id = "bud_bench",
                           .created_at_us = now_us};
+
+    b->budget.held++;
+    entry.balance_after = b->budget.limit - b->budget.held;
+    snprintf(entry.decision_id, sizeof entry.decision_id, "%s", id);
+    return entry_append(b->store, &entry, &b->err);
+}
+
+/* Two of three are granted something. */
+static enum status decide(struct bench *b)
+{
+    int64_t now_us = 1700000000000000 + b->number * 100;
+    bool is_held = b->number % 3 != 0;
+    struct answer answer = {.http_status = 201, .created_at_us = now_us};
+    struct decision_row row = {.created_at_us = now_us,
+                               .updated_at_us = now_us,
+                               .hold_expires_at_us = is_held ? now_us + 3600000000 : 0,
+                               .status = is_held ? DECISION_HELD : DECISION_NONE,
+                               .amount = is_held,
+                               .goodwill = is_held,
+                               .currency = "USD",
+                               .issue = text_of("late_delivery")};
+    struct answer found;
     enum status rc;
 
     b->number++;
-    snprintf(key, sizeof key,
-             "key_01JD3M00000000000000000000 POST /v1/decisions %016llx%016llx",
-             (unsigned long long)(b->is_random ? rng_next(&b->rng) : (uint64_t)b->number),
-             (unsigned long long)rng_next(&b->rng));
-    snprintf(customer, sizeof customer, "c_%llu",
-             (unsigned long long)rng_below(&b->rng, 100000));
-    snprintf(order, sizeof order, "o_%lld", (long long)b->number);
-    id_make("dec_", now_us, id);
-    answer.scope_key = text_of(key);
-    answer.body = (struct text){b->body, 700};
+    name_all(b);
+    id_make("dec_", now_us, row.id);
+    snprintf(b->location, sizeof b->location, "/v1/decisions/%s", row.id);
+    answer.scope_key = text_of(b->key);
+    answer.location = text_of(b->location);
+    answer.body = body_of(b, row.id);
+    row.context = context_of(b, now_us);
+    row.customer_id = text_of(b->customer);
+    row.order_id = text_of(b->order);
+    row.case_id = text_of(b->case_id);
     arena_reset(&b->arena);
     rc = answer_find(b->store, answer.scope_key, &b->arena, &found, &b->err);
     if (rc || found.number > 0)
         die(b, "the key was known");
-    row.customer_id = text_of(customer);
-    row.order_id = text_of(order);
-    rc = decision_usage(b->store, row.customer_id, "USD", now_us - 1000000, &count,
-                        &goodwill, &b->err);
-    if (!rc)
-        rc = answer_insert(b->store, &answer, &b->err);
+    rc = answer_insert(b->store, &answer, &b->err);
     row.answer_number = answer.number;
-    snprintf(row.id, sizeof row.id, "%s", id);
     if (!rc)
         rc = decision_insert(b->store, &row, &b->err);
-    b->budget.held++;
-    entry.balance_after = b->budget.limit - b->budget.held;
-    snprintf(entry.decision_id, sizeof entry.decision_id, "%s", id);
-    if (!rc)
-        rc = entry_append(b->store, &entry, &b->err);
-    if (!rc)
-        rc = budget_update(b->store, &b->budget, &b->err);
-    return rc;
+    return rc || !is_held ? rc : hold(b, row.id, now_us);
 }
 
 static void batch(struct bench *b, int size)
@@ -106,6 +188,8 @@ static void batch(struct bench *b, int size)
     for (int i = 0; i < size; i++)
         if (decide(b))
             die(b, "decide");
+    if (budget_update(b->store, &b->budget, &b->err))
+        die(b, "write the budget");
     if (store_commit(b->store, &b->err))
         die(b, "commit");
 }
@@ -140,11 +224,27 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* What this process has written to disks. */
+static double written_kb(void)
+{
+    long long bytes = 0;
+    char line[128];
+    FILE *file = fopen("/proc/self/io", "r");
+
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "write_bytes: %lld", &bytes) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return (double)bytes / 1024;
+}
+
 static void measure(struct bench *b, int size, int decisions)
 {
     int rounds = decisions / size;
     double *commit_us = calloc((size_t)rounds, sizeof *commit_us);
-    double cpu = seconds(CLOCK_THREAD_CPUTIME_ID), wall = seconds(CLOCK_MONOTONIC);
+    double cpu = seconds(CLOCK_THREAD_CPUTIME_ID), wall = seconds(CLOCK_MONOTONIC),
+           kb = written_kb();
 
     for (int i = 0; i < rounds; i++) {
         double start = seconds(CLOCK_MONOTONIC);
@@ -155,10 +255,10 @@ static void measure(struct bench *b, int size, int decisions)
     cpu = seconds(CLOCK_THREAD_CPUTIME_ID) - cpu;
     wall = seconds(CLOCK_MONOTONIC) - wall;
     qsort(commit_us, (size_t)rounds, sizeof *commit_us, by_size);
-    printf("%5d %12.2f %12.2f %12.0f %10.0f %10.0f %10.0f\n", size,
+    printf("%5d %12.2f %12.2f %8.2f %12.0f %10.0f %10.0f %10.0f\n", size,
            cpu * 1e6 / (rounds * size), wall * 1e6 / (rounds * size),
-           rounds * size / wall, commit_us[rounds / 2], commit_us[rounds * 99 / 100],
-           commit_us[rounds - 1]);
+           (written_kb() - kb) / (rounds * size), rounds * size / wall,
+           commit_us[rounds / 2], commit_us[rounds * 99 / 100], commit_us[rounds - 1]);
     free(commit_us);
 }
 
@@ -196,8 +296,6 @@ int main(int argc, char **argv)
     if (!mkdtemp(folder))
         return 1;
     snprintf(path, sizeof path, "%s/redress.db", folder);
-    memset(b.body, 'b', 700);
-    memset(b.context, 'c', 1000);
     rng_seed(&b.rng, 1);
     arena_init(&b.arena, NULL, 0, 1 << 20);
     if (store_open(path, STORE_WRITER, &b.store, NULL, &b.err))
@@ -207,9 +305,11 @@ int main(int argc, char **argv)
         die(&b, "reserve");
     pthread_create(&thread, NULL, checkpoint_run, &checkpointer);
     printf(
-        "batch  cpu_us/dec  wall_us/dec  decisions/s   p50_us     p99_us     max_us\n");
+        "batch   cpu_us/dec  wall_us/dec   kb/dec  decisions/s     p50_us     p99_us     "
+        "max_us\n");
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        measure(&b, sizes[i], sizes[i] == 1 ? decisions / 4 : decisions);
+        if (argc <= 5 || atoi(argv[5]) == sizes[i])
+            measure(&b, sizes[i], sizes[i] == 1 ? decisions / 4 : decisions);
     atomic_store(&checkpointer.is_done, true);
     pthread_join(thread, NULL);
     store_close(b.store);

@@ -1,7 +1,9 @@
 /* refund_world.c - see refund_world.h. */
 #include "support/refund_world.h"
 
+#include "learn/case_world.h"
 #include "support/folder.h"
+#include "support/server.h"
 #include "table/csv.h"
 
 #include <stdio.h>
@@ -9,7 +11,6 @@
 #include <string.h>
 
 const int64_t world_doses[WORLD_DOSE_COUNT] = {500, 1000, 1500, 2000};
-const double world_cost_share = 0.9;
 
 static void must(bool is_well, const char *what, const char *why)
 {
@@ -42,46 +43,39 @@ static void read_truth(const char *path, struct refund_world *world)
     csv_close(csv);
 }
 
-static void read_cases(const char *path, struct refund_world *world)
+/* Each line becomes a text of its own. */
+static void read_cases(char *lines, struct refund_world *world)
 {
-    FILE *file = fopen(path, "re");
-
-    must(file != NULL, path, "cannot be read");
     for (int i = 0; i < world->count; i++) {
-        size_t room = 0;
+        const char *line = strsep(&lines, "\n");
 
-        must(getline(&world->cases[i], &room, file) > 0, path, "is too short");
+        must(lines != NULL, "redress generate", "wrote too few cases");
+        world->cases[i] = strdup(line);
     }
-    fclose(file);
 }
 
-bool refund_world_open(int count, int seed, struct refund_world *world)
+void refund_world_open(int count, int seed, struct refund_world *world)
 {
-    char *folder, command[8192], path[4096];
+    char *folder = folder_temporary(), truth[4096], cases[16], seed_text[16], *lines;
 
-    if (system("/usr/bin/python3 -c 'import numpy' 2>/dev/null") != 0) {
-        printf("SKIPPED: python3-numpy is not installed\n");
-        return false;
-    }
-    folder = folder_temporary();
     must(folder != NULL, "a world of refunds", "no folder for it");
-    snprintf(command, sizeof command,
-             "/usr/bin/python3 scripts/refund_world.py --cases %d --seed %d --json "
-             "--output '%s/cases.ndjson' --truth '%s/truth.csv'",
-             count, seed, folder, folder);
-    must(system(command) == 0, command, "failed");
+    snprintf(truth, sizeof truth, "%s/truth.csv", folder);
+    snprintf(cases, sizeof cases, "%d", count);
+    snprintf(seed_text, sizeof seed_text, "%d", seed);
+    must(program_run((const char *[]){"generate", "cases", "--cases", cases, "--seed",
+                                      seed_text, "--truth", truth, NULL},
+                     NULL, &lines) == 0,
+         "redress generate", "failed");
     *world = (struct refund_world){
         .cases = calloc((size_t)count, sizeof *world->cases),
         .effects = calloc((size_t)count, sizeof *world->effects),
         .count = count,
     };
     must(world->cases && world->effects, "a world of refunds", "no memory");
-    snprintf(path, sizeof path, "%s/cases.ndjson", folder);
-    read_cases(path, world);
-    snprintf(path, sizeof path, "%s/truth.csv", folder);
-    read_truth(path, world);
+    read_cases(lines, world);
+    read_truth(truth, world);
+    free(lines);
     free(folder);
-    return true;
 }
 
 void refund_world_close(struct refund_world *world)

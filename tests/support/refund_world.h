@@ -1,16 +1,14 @@
-/* refund_world.h - generated refund cases whose truth is known: scripts/refund_world.py, read.
+/* refund_world.h - generated refund cases whose truth is known: what redress generate cases writes, read.
  *
  * Every function stops the test with a message when it does not work. */
 #ifndef REDRESS_TESTS_REFUND_WORLD_H
 #define REDRESS_TESTS_REFUND_WORLD_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 enum { WORLD_DOSE_COUNT = 4 };
 
 extern const int64_t world_doses[WORLD_DOSE_COUNT]; /* minor units */
-extern const double world_cost_share;               /* of a credit; some are never used */
 
 struct refund_world {
     char **cases; /* JSON, one line each */
@@ -18,8 +16,7 @@ struct refund_world {
     int count;
 };
 
-/* False, with a word on stdout, when python3-numpy is not there to make one. */
-bool refund_world_open(int count, int seed, struct refund_world *world);
+void refund_world_open(int count, int seed, struct refund_world *world);
 void refund_world_close(struct refund_world *world);
 
 /* What a credit was truly worth, less its cost; 0 for none. */

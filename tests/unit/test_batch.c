@@ -48,6 +48,11 @@ static char *batch_of(const struct wish *wishes, int count)
     return body;
 }
 
+static const char case_of_a[] =
+    "{\"case_id\": \"k\", \"customer_id\": \"a\", \"currency\": \"USD\", "
+    "\"order_amount\":"
+    " 4000, \"issue\": \"late_delivery\", \"features\": {\"need\": 2}}";
+
 static struct api_reply post(struct running *running, const char *path, const char *key,
                              const struct wish *wishes, int count)
 {
@@ -536,20 +541,17 @@ static void wait_for_jobs(struct committer *committer, int64_t count)
     } while (stats.waiting_count < count);
 }
 
-/* A job that fails in the same transaction: the batch is undone with it, and runs once more, as if
- * nothing had been. */
-static void a_batch_that_was_undone_with_others_is_decided_once(void **state)
+/* Post while the commit thread is held up, and a job that fails in the same transaction behind it: both
+ * are undone, and run once more. */
+static void post_and_undo(struct running *running, void *(*post_one)(void *),
+                          struct poster *poster)
 {
-    struct running *running = *state;
     struct committer *committer = service_committer(running->service);
     struct fault_job first = {.job = {.run = fault_run, .done = fault_done}};
     struct fault_job fault = first;
-    struct poster poster = {.running = running};
     sem_t gate, started, over;
-    struct api_reply again;
     pthread_t thread;
 
-    service_fill(running->service, "", 1500);
     sem_init(&gate, 0, 0);
     sem_init(&started, 0, 0);
     sem_init(&over, 0, 0);
@@ -559,17 +561,29 @@ static void a_batch_that_was_undone_with_others_is_decided_once(void **state)
     fault.is_at_fault = true;
     assert_int_equal(committer_submit(committer, &first.job, &running->err), STATUS_OK);
     sem_wait(&started);
-    assert_int_equal(pthread_create(&thread, NULL, post_batch, &poster), 0);
+    assert_int_equal(pthread_create(&thread, NULL, post_one, poster), 0);
     wait_for_jobs(committer, 1);
     assert_int_equal(committer_submit(committer, &fault.job, &running->err), STATUS_OK);
     sem_post(&gate);
     pthread_join(thread, NULL);
     sem_wait(&over);
     sem_wait(&over);
-
     assert_int_equal(fault.run_count, 2);
     assert_int_equal(fault.job.status, STATUS_UNAVAILABLE);
-    assert_int_equal(poster.reply.status, 201);
+    assert_int_equal(poster->reply.status, 201);
+    sem_destroy(&gate);
+    sem_destroy(&started);
+    sem_destroy(&over);
+}
+
+static void a_batch_that_was_undone_with_others_is_decided_once(void **state)
+{
+    struct running *running = *state;
+    struct poster poster = {.running = running};
+    struct api_reply again;
+
+    service_fill(running->service, "", 1500);
+    post_and_undo(running, post_batch, &poster);
     for (int i = 0; i < 3; i++)
         assert_int_equal(amount_of(&poster.reply, i), 500);
     assert_int_equal(remaining(running), 0);
@@ -577,9 +591,42 @@ static void a_batch_that_was_undone_with_others_is_decided_once(void **state)
     assert_int_equal(json_array_size(at(again.json, "data")), 3);
     api_reply_free(&again);
     api_reply_free(&poster.reply);
-    sem_destroy(&gate);
-    sem_destroy(&started);
-    sem_destroy(&over);
+}
+
+static void *post_case(void *argument)
+{
+    struct poster *poster = argument;
+
+    poster->reply = api_call(poster->running->service, "POST", "/v1/decisions", "k1",
+                             NULL, case_of_a);
+    return NULL;
+}
+
+/* What it was blocked for, and why, is said once. */
+static void a_case_that_was_undone_with_others_is_decided_as_if_for_the_first_time(
+    void **state)
+{
+    struct running *running = *state;
+    struct poster poster = {.running = running};
+    struct api_reply other;
+
+    service_fill(running->service, "", 800);
+    post_and_undo(running, post_case, &poster);
+    other = api_call(running->service, "POST", "/v1/decisions?dry_run=true", NULL, NULL,
+                     case_of_a);
+    assert_int_equal(int_at(poster.reply.json, "amount"), 500);
+    assert_int_equal(int_at(other.json, "amount"), 0);
+    for (int i = 0; i < 3; i++) {
+        char blockers[64];
+
+        snprintf(blockers, sizeof blockers, "options/%d/blockers", i);
+        assert_int_equal(json_array_size(at(poster.reply.json, blockers)), i == 2);
+    }
+    assert_string_equal(string_at(poster.reply.json, "options/2/blockers/0/code"),
+                        "BUDGET_EXHAUSTED");
+    assert_int_equal(json_array_size(at(poster.reply.json, "reasons")), 2);
+    api_reply_free(&other);
+    api_reply_free(&poster.reply);
 }
 
 static struct api_reply decide_after_trouble(struct running *running, const char *key,
@@ -776,6 +823,7 @@ int main(void)
         TEST(a_dry_run_shows_every_case_as_planned),
         TEST(a_batch_makes_a_price_and_keeps_to_it),
         TEST(a_batch_that_was_undone_with_others_is_decided_once),
+        TEST(a_case_that_was_undone_with_others_is_decided_as_if_for_the_first_time),
         TEST(whatever_fails_below_a_batch_is_there_whole_or_not),
         TEST(a_fifth_batch_under_way_is_told_to_come_back),
         TEST(without_a_model_the_first_cases_get_the_fallback),

@@ -131,10 +131,26 @@ static void an_update_changes_what_it_names(void **state)
     fixture_close(&f);
 }
 
+/* Several at one moment, and several moments in a millisecond. */
+static int64_t listed_at(int i)
+{
+    return FIXTURE_TIME_US + i / 3 * 300;
+}
+
+/* As id_make would have it: by time, and rising within it. */
+static void listed_id(int i, char id[static ID_BYTES])
+{
+    size_t bytes;
+
+    id_floor("dec_", listed_at(i), id);
+    bytes = strlen(id);
+    snprintf(id + bytes, ID_BYTES - bytes, "%016d", i);
+}
+
 /* 60 decisions; every page of every filter against a plain loop. */
 static bool wanted(const struct decision_filter *filter, int i)
 {
-    int64_t at = FIXTURE_TIME_US + i / 3;
+    int64_t at = listed_at(i);
     char customer[16], order[16];
 
     snprintf(customer, sizeof customer, "c_%d", i % 4);
@@ -165,7 +181,7 @@ static void check_pages(struct fixture *f, struct decision_filter filter)
 
             while (!wanted(&filter, next))
                 next += step;
-            snprintf(id, sizeof id, "dec_%02d", next);
+            listed_id(next, id);
             assert_string_equal(rows[i].id, id);
             next += step;
         }
@@ -196,14 +212,14 @@ static void lists_page_through_every_filter(void **state)
         char id[ID_BYTES], customer[16], order[16];
         struct decision_row row;
 
-        snprintf(id, sizeof id, "dec_%02d", i);
+        listed_id(i, id);
         snprintf(customer, sizeof customer, "c_%d", i % 4);
         snprintf(order, sizeof order, "o_%d", i % 7);
         row = decision_of(id);
         row.customer_id = text_of(customer);
         row.order_id = text_of(order);
         row.outcome = i % 3;
-        row.created_at_us = FIXTURE_TIME_US + i / 3; /* several at one moment */
+        row.created_at_us = listed_at(i);
         insert(&f, row);
     }
     assert_ok(&f, store_commit(f.store, &f.err));
@@ -213,8 +229,8 @@ static void lists_page_through_every_filter(void **state)
             .order_id = text_of(orders[n / 3 % 2]),
             .outcome = n / 6 % 2 ? 1 : -1,
             .is_ascending = n / 12 % 2,
-            .created_after_us = n / 24 % 2 ? FIXTURE_TIME_US + 4 : 0,
-            .created_before_us = n / 48 % 2 ? FIXTURE_TIME_US + 15 : 0,
+            .created_after_us = n / 24 % 2 ? FIXTURE_TIME_US + 1200 : 0,
+            .created_before_us = n / 48 % 2 ? FIXTURE_TIME_US + 4500 : 0,
             .limit = 1 + n % 7,
         };
 

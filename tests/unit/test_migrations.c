@@ -203,7 +203,12 @@ static void assert_untouched(struct fixture *f, int schema)
     assert_int_equal(asked(f, "SELECT count(*) FROM decisions"), DECISION_COUNT);
     assert_int_equal(asked(f, "SELECT count(*) FROM pragma_table_info('answers')"
                               " WHERE name = 'digest'"),
-                     0);
+                     schema >= 4);
+    assert_int_equal(asked(f, "SELECT count(*) FROM sqlite_schema"
+                              " WHERE name = 'decisions_created'"),
+                     schema < 5);
+    assert_int_equal(
+        asked(f, "SELECT count(*) FROM sqlite_schema WHERE name = 'outcomes'"), 0);
 }
 
 /* False when the fault did not come to strike. */

@@ -27,7 +27,7 @@ static void every_connection_has_every_guard(void **state)
         int option, value;
     } guards[] = {
         {SQLITE_DBCONFIG_DEFENSIVE, 1},       {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
-        {SQLITE_DBCONFIG_ENABLE_FKEY, 1},     {SQLITE_DBCONFIG_ENABLE_TRIGGER, 1},
+        {SQLITE_DBCONFIG_ENABLE_FKEY, 0},     {SQLITE_DBCONFIG_ENABLE_TRIGGER, 1},
         {SQLITE_DBCONFIG_ENABLE_VIEW, 0},     {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
         {SQLITE_DBCONFIG_DQS_DDL, 0},         {SQLITE_DBCONFIG_DQS_DML, 0},
         {SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0},
@@ -73,7 +73,7 @@ static void commits_are_synced_and_memory_is_not_mapped(void **state)
         int64_t value;
     } rows[] = {
         {"synchronous", 2},  {"mmap_size", 0},       {"cell_size_check", 1},
-        {"foreign_keys", 1}, {"cache_spill", 0},     {"wal_autocheckpoint", 0},
+        {"foreign_keys", 0}, {"cache_spill", 0},     {"wal_autocheckpoint", 0},
         {"temp_store", 2},   {"writable_schema", 0},
     };
     struct fixture f;
