@@ -293,7 +293,8 @@ static enum status claim(struct export *export, struct err *err)
 
     for (int i = 0; service && i < EXPORT_COUNT_MAX; i++) {
         snprintf(export->slot, sizeof export->slot, "export %d", i);
-        if (service_claim(service, text_of(export->slot)))
+        export->claim.key = text_of(export->slot);
+        if (service_claim(service, &export->claim))
             return STATUS_OK;
     }
     export->slot[0] = '\0';
@@ -339,7 +340,7 @@ void export_close(struct export *export)
     if (!export)
         return;
     if (export->slot[0])
-        service_unclaim(export->source.service, text_of(export->slot));
+        service_unclaim(export->source.service, &export->claim);
     arena_reset(&export->arena);
     log_columns_close(&export->names);
     free(export);

@@ -11,6 +11,7 @@ struct export
     enum export_kind kind;
     enum export_format format;
     char slot[24];            /* claimed of the service; empty: none */
+    struct claim claim;       /* of the slot */
     int64_t at, last;         /* rows: the last that was read, the last there is */
     int64_t newest_outcome;   /* row */
     struct log_columns names; /* of a table of decisions */

@@ -280,25 +280,28 @@ static enum status handle(struct exchange *exchange, struct err *err)
 struct exchange_chore {
     struct chore chore;
     struct exchange *exchange;
+    struct claim alone; /* by the path, which no scope key is */
     int64_t late_at_us;
 };
 
-/* Claimed like a key, by the path, which no scope key is. */
-static bool is_crowded(const struct exchange *exchange)
+static bool is_crowded(struct exchange_chore *work)
 {
-    return exchange->route->pace == LATER_ALONE &&
-           !service_claim(exchange->service, text_of(exchange->route->path));
+    const struct route *route = work->exchange->route;
+
+    work->alone.key = text_of(route->path);
+    return route->pace == LATER_ALONE &&
+           !service_claim(work->exchange->service, &work->alone);
 }
 
-static void leave(struct service *service, const struct route *route)
+static void leave(struct exchange_chore *work)
 {
-    if (route->pace == LATER_ALONE)
-        service_unclaim(service, text_of(route->path));
+    if (work->exchange->route->pace == LATER_ALONE)
+        service_unclaim(work->exchange->service, &work->alone);
 }
 
 static void run_chore(struct chore *chore)
 {
-    const struct exchange_chore *work = (struct exchange_chore *)chore;
+    struct exchange_chore *work = (struct exchange_chore *)chore;
     struct exchange *exchange = work->exchange;
     int64_t now_us = clock_monotonic_us(service_clock(exchange->service));
     struct err err;
@@ -311,7 +314,7 @@ static void run_chore(struct chore *chore)
         rc = handle(exchange, &err);
     if (rc == STATUS_PENDING)
         return;
-    leave(exchange->service, exchange->route);
+    leave(work);
     if (rc)
         exchange_refuse(exchange, &err); /* empties the arena, and with it the chore */
     exchange->done(exchange);
@@ -323,15 +326,15 @@ static enum status handle_later(struct exchange *exchange, struct err *err)
 
     if (!work)
         return arena_exhausted(err);
-    if (is_crowded(exchange))
+    work->chore.run = run_chore;
+    work->exchange = exchange;
+    work->late_at_us = late_at(exchange);
+    if (is_crowded(work))
         return err_code(err, STATUS_UNAVAILABLE, "overloaded",
                         "another such request is under way: try again when it is over");
-    *work = (struct exchange_chore){.chore = {.run = run_chore},
-                                    .exchange = exchange,
-                                    .late_at_us = late_at(exchange)};
     defer(exchange);
     if (service_chore(exchange->service, &work->chore, err)) {
-        leave(exchange->service, exchange->route);
+        leave(work);
         exchange_refuse(exchange, err);
         exchange->done(exchange);
     }
