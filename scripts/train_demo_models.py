@@ -11,22 +11,56 @@ things keep their noise down: rows count by the inverse of their estimated noise
 the residual counts for a part only (CORRECTION), which trades a little bias of the
 outcome model for much variance.
 
-    train_demo_models.py                 train, report, write models/
-    train_demo_models.py --check         train, report, compare with models/
+    make
+    scripts/train_demo_models.py                 train, report, write models/
+    scripts/train_demo_models.py --check         train, report, compare with models/
+
+The log, and the fresh cases to judge by, are of redress generate.
 
 Exit 1 when the champion does not beat the best constant credit by at least 0.55 of what
 perfect knowledge would, or when --check finds other bytes.
 """
 import argparse
+import csv
+import json
 import os
+import subprocess
 import sys
+import tempfile
 
 import uplift_bundle as bundle  # first: it settles threads before numpy is loaded
 
 import numpy as np
 import xgboost
 
-from refund_world import (CATEGORIES, COST_SHARE, DOSES, FEATURE_NAMES, FEATURES, World)
+ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+DOSES = (500, 1000, 1500, 2000)
+COST_SHARE = 0.9  # of a credit: one in ten is never used
+
+# name, type; the order is that of the bundles and of the log.
+FEATURES = [
+    ("tenure_days", "float"),
+    ("orders_90d", "float"),
+    ("avg_order_minor", "float"),
+    ("claims_90d", "float"),
+    ("credits_90d_minor", "float"),
+    ("minutes_late", "float"),
+    ("items_missing", "float"),
+    ("days_since_order", "float"),
+    ("last_rating", "float"),
+    ("discount_share", "float"),
+    ("contacts", "float"),
+    ("app_sessions_7d", "float"),
+    ("is_member", "bool"),
+    ("channel", "category"),
+    ("issue", "category"),
+]
+CATEGORIES = {
+    "channel": ["chat", "phone", "app"],
+    "issue": ["late_delivery", "missing_item", "damaged_item", "wrong_item", "quality"],
+}
+FEATURE_NAMES = [name for name, _ in FEATURES]
 
 LOG_SEED, LOG_CASES = 1, 60000
 TEST_SEED, TEST_CASES = 1002, 40000
@@ -42,7 +76,61 @@ EFFECT_TREES = dict(rounds=200, max_depth=6, eta=0.03, min_child_weight=300,
                     subsample=0.6, colsample_bytree=0.7, reg_lambda=20)
 
 AMOUNTS = (0,) + DOSES
-MODELS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "models")
+
+
+def code_of(name, text):
+    """A cell of the log as a number: categories are their place in the list."""
+    if text == "":
+        return np.nan
+    return CATEGORIES[name].index(text) if name in CATEGORIES else float(text)
+
+
+class World:
+    """A log of redress generate and its truth as columns: arrays over (case), or over
+    (case, arm) with none as arm 0."""
+
+    def __init__(self, program, case_count, seed):
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run([program, "generate", "log", "--cases", str(case_count), "--seed",
+                            str(seed), "--output", f"{folder}/log.csv", "--truth",
+                            f"{folder}/truth.csv"], check=True, stdout=subprocess.DEVNULL)
+            self._read_log(f"{folder}/log.csv")
+            self._read_truth(f"{folder}/truth.csv")
+
+    def _read_log(self, path):
+        with open(path, encoding="utf-8", newline="") as file:
+            lines = list(csv.DictReader(file))
+        self._exact = np.array([[code_of(name, line[name]) for name in FEATURE_NAMES]
+                                for line in lines])
+        self.credit = np.array([int(line["credit"]) for line in lines])
+        self.arm = np.searchsorted(AMOUNTS, self.credit)
+        self.propensity = np.array([float(line["propensity"]) for line in lines])
+        self.outcome = np.array([float(line["value_90d"]) for line in lines])
+
+    def _read_truth(self, path):
+        with open(path, encoding="utf-8", newline="") as file:
+            self.effects = np.array([[float(line[f"effect_{dose}"]) for dose in DOSES]
+                                     for line in csv.DictReader(file)])
+
+    def exact_rows(self):
+        """Features as they are sent, (case, feature); a missing value is NaN."""
+        return self._exact
+
+    def rows(self):
+        """The same in float32, which is how boosted trees read them."""
+        return self._exact.astype(np.float32)
+
+    def net_values(self):
+        """True effect less expected cost, (case, arm)."""
+        cost = COST_SHARE * np.array(DOSES, dtype=float)
+        return np.column_stack([np.zeros(len(self.effects)), self.effects - cost])
+
+
+def cases_of(program, case_count, seed):
+    """The same cases as POST /v1/decisions takes them."""
+    done = subprocess.run([program, "generate", "cases", "--cases", str(case_count), "--seed",
+                           str(seed)], check=True, capture_output=True, text=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def with_dose(rows, dose):
@@ -204,7 +292,7 @@ def manifest_of(name, description, suffix, report, effects, examples):
         "training": {
             "script": "scripts/train_demo_models.py",
             "xgboost": xgboost.__version__,
-            "log": {"script": "scripts/refund_world.py", "seed": LOG_SEED,
+            "log": {"command": "redress generate log", "seed": LOG_SEED,
                     "rows": LOG_CASES},
             "outcome": "value_90d",
             "test": {
@@ -232,12 +320,16 @@ def differences(folder, manifest, files):
 
 def main():
     parser = argparse.ArgumentParser(description="Train and judge the sample models.")
-    parser.add_argument("--output", default=os.path.normpath(MODELS), metavar="DIR")
+    parser.add_argument("--output", default=os.path.join(ROOT, "models"), metavar="DIR")
+    parser.add_argument("--program", default=os.path.join(ROOT, "build/release/redress"))
     parser.add_argument("--check", action="store_true",
                         help="write nothing; exit 1 unless DIR holds these very bytes")
     options = parser.parse_args()
 
-    log, test = World(LOG_CASES, LOG_SEED), World(TEST_CASES, TEST_SEED)
+    if not os.access(options.program, os.X_OK):
+        sys.exit(f"train_demo_models: no program {options.program}: run 'make' first")
+    log = World(options.program, LOG_CASES, LOG_SEED)
+    test = World(options.program, TEST_CASES, TEST_SEED)
     rows = log.rows()
     pseudo, weight = pseudo_outcomes(log, rows)
     boosters = train_effect_trees(rows, pseudo, weight)
@@ -253,8 +345,8 @@ def main():
         sys.exit(f"credit_uplift: less than {SHARE_OF_ORACLE_MIN} of the oracle's gain "
                  "over the best constant credit")
 
-    shown = World(EXAMPLE_CASES, EXAMPLE_SEED)
-    cases = [shown.case(i) for i in range(EXAMPLE_CASES)]
+    shown = World(options.program, EXAMPLE_CASES, EXAMPLE_SEED)
+    cases = cases_of(options.program, EXAMPLE_CASES, EXAMPLE_SEED)
     trees = {f"credit_{dose}.json": bundle.model_bytes(booster)
              for dose, booster in zip(DOSES, boosters)}
     linear = {

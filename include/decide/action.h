@@ -43,6 +43,7 @@ struct action {
 
     /* --- private --- */
     bool is_claimed; /* the key is held against others in flight */
+    struct claim claim;
     struct text scope_key;
     unsigned char request_hash[REQUEST_HASH_BYTES];
 };

@@ -40,6 +40,8 @@ struct job {
     struct err err;
     /* Monotonic: not begun after this; UNAVAILABLE then. 0: however long it waited. */
     int64_t late_at_us;
+    /* Published, and over, after everybody else in its batch has heard: for work that takes a while. */
+    bool is_last;
 };
 
 /* UNAVAILABLE, as who waited too long hears it; nothing was done. */

@@ -12,6 +12,7 @@
 #include "store/store.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct service_settings {
     const char *folder;
@@ -50,9 +51,17 @@ double service_draw(const struct service *service, struct text of);
 struct store *service_reader_take(struct service *service);
 void service_reader_give(struct service *service, struct store *reader);
 
-/* Claim an idempotency key for a request in flight; false: another one has it. */
-bool service_claim(struct service *service, struct text scope_key);
-void service_unclaim(struct service *service, struct text scope_key);
+/* An idempotency key of a request in flight. The claim and the text of its key, which is set by whoever
+ * claims, stay where they are until it is given up. */
+struct claim {
+    struct text key;
+    uint64_t hash;      /* private, as is the rest */
+    struct claim *next; /* in the same bucket */
+};
+
+/* False: another one has it. */
+bool service_claim(struct service *service, struct claim *claim);
+void service_unclaim(struct service *service, struct claim *claim);
 
 /* Batches under way: false when there are so many already, else service_batch_end is due. */
 bool service_batch_begin(struct service *service, int count_max);

@@ -38,14 +38,25 @@ struct query {
     const char *name, *value; /* decoded */
 };
 
+/* A body that is made while it is sent. Whoever carries it closes it, when all is sent or nothing
+ * more can be. */
+struct reply_stream {
+    /* The bytes that come next, valid until the next call; none at the end. After a failure what was
+     * sent must not look whole. NULL: there is no stream. */
+    enum status (*next)(void *of, struct text *bytes, struct err *err);
+    void (*close)(void *of);
+    void *of;
+};
+
 struct reply {
     int status; /* HTTP */
     struct text body;
-    const char *content_type; /* NULL: application/json */
-    char etag[32];            /* with its quotes; empty: none */
-    const char *location;     /* NULL: none */
-    char allow[ALLOW_BYTES];  /* of 405; empty: none */
-    int retry_after_s;        /* 0: none */
+    struct reply_stream stream; /* in place of body */
+    const char *content_type;   /* NULL: application/json */
+    char etag[32];              /* with its quotes; empty: none */
+    const char *location;       /* NULL: none */
+    char allow[ALLOW_BYTES];    /* of 405; empty: none */
+    int retry_after_s;          /* 0: none */
     bool is_replayed;
 };
 
@@ -78,7 +89,8 @@ struct exchange {
     char buffer[EXCHANGE_BUFFER_BYTES];
 };
 
-/* Make a zeroed exchange ready for use and free what it holds. The struct is the carrier's. */
+/* Make a zeroed exchange ready for use and free what it holds, also a stream. The struct is the
+ * carrier's. */
 void exchange_init(struct exchange *exchange, struct service *service);
 void exchange_reset(struct exchange *exchange);
 

@@ -31,7 +31,7 @@ struct server_settings {
     int deadline_s;
     int connection_deadline_s; /* then no further request begins on it; 0: none */
     int queue_wait_ms; /* a request that waited longer is not worked on; 0: any time */
-    /* Of the bodies, and of what requests need beyond their own buffers, all together; then 503.
+    /* Of larger bodies, and of what requests need beyond their own buffers, all together; then 503.
      * 0: no limit. */
     size_t request_memory_bytes;
 };

@@ -44,6 +44,7 @@ struct json_scan {
     int depth, depth_max;
     enum status status; /* sticky */
     struct err *err;
+    bool is_plain; /* the key or string read last: printable ASCII, nothing escaped */
     char key[JSON_KEY_BYTES_MAX]; /* the current key, when it had escapes */
 };
 

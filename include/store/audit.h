@@ -22,6 +22,9 @@ struct audit_event {
  * one that was written last. */
 enum status audit_append(struct store *store, struct audit_event *event, struct err *err);
 
+/* Whether its hash is that of what it says and of the hash before. */
+bool audit_is_intact(const struct audit_event *event);
+
 /* Events after seq, at most limit. Newest first when is_descending (then before seq; 0 begins at the
  * end). *events and their details belong to the arena; EXHAUSTED when it is full. */
 enum status audit_list(struct store *store, int64_t after_seq, int limit,

@@ -93,6 +93,17 @@ enum status decision_list(struct store *store, const struct decision_filter *fil
                           struct arena *arena, struct decision_row **rows, int *count,
                           bool *has_more, struct err *err);
 
+/* Of the decision log, row by row: those after one row and not after another, at most limit, with
+ * context. *is_overridden (count) says whether another decision stands in place of each. CORRUPT when
+ * a row is missing. */
+struct decision_range {
+    int64_t first, last;
+    int limit;
+};
+enum status decision_range_list(struct store *store, struct decision_range range,
+                                struct arena *arena, struct decision_row **rows,
+                                bool **is_overridden, int *count, struct err *err);
+
 /* Goodwill credits of a customer since a moment that are held or settled: how many, and the sum
  * of those in one currency. */
 enum status decision_usage(struct store *store, struct text customer_id,

@@ -124,6 +124,9 @@ enum status entry_list(struct store *store, const char *budget_id, int64_t after
                        int limit, bool is_descending, struct arena *arena,
                        struct entry **entries, int *count, struct err *err);
 
+/* Whether its hash is that of what it says and of the hash before. */
+bool entry_is_intact(const struct entry *entry);
+
 /* What a decision has open in each budget: hold + override - settle - release - expire; and what
  * of it found no room. */
 struct charge {

@@ -19,7 +19,7 @@ struct store; /* opaque */
 
 enum store_mode { STORE_WRITER, STORE_READER };
 
-enum { STORE_SCHEMA_VERSION = 5, LIST_COUNT_MAX = 200 };
+enum { STORE_SCHEMA_VERSION = 6, LIST_COUNT_MAX = 200 };
 
 /* Open the database at path. A writer creates it when missing and brings its schema up to date in
  * one transaction; a newer schema is refused with both numbers. *was_created may be NULL. */
@@ -110,7 +110,7 @@ enum status store_check_recent(struct store *store, struct store_report *report,
 struct store_stats {
     int64_t file_bytes, wal_bytes, schema_version;
     int64_t decision_count, entry_count, answer_count, budget_count, policy_count,
-        model_version_count, api_key_count, audit_count;
+        model_version_count, api_key_count, audit_count, outcome_count;
 };
 enum status store_stats(struct store *store, struct store_stats *stats, struct err *err);
 

@@ -85,6 +85,7 @@ static int stats(const struct target *target, const char *, struct err *err)
             {"file_bytes", stored.file_bytes},
             {"wal_bytes", stored.wal_bytes},
             {"decisions", stored.decision_count},
+            {"outcomes", stored.outcome_count},
             {"ledger_entries", stored.entry_count},
             {"answers", stored.answer_count},
             {"budgets", stored.budget_count},

@@ -58,9 +58,13 @@ uint64_t text_quick_hash(struct text text)
     uint64_t hash = text.bytes, word;
     size_t i = 0;
 
-    for (; text.bytes - i >= sizeof word; i += sizeof word) {
+    for (; text.bytes - i > sizeof word; i += sizeof word) {
         memcpy(&word, text.at + i, sizeof word);
         hash = mix(hash, word);
+    }
+    if (text.bytes >= sizeof word) {
+        memcpy(&word, text.at + text.bytes - sizeof word, sizeof word);
+        return mix(hash, word);
     }
     for (word = 0; i < text.bytes; i++)
         word = word << 8 | (unsigned char)text.at[i];

@@ -114,7 +114,7 @@ static void publish(struct job *job, struct commit *commit)
 void action_drop(struct action *action)
 {
     if (action->is_claimed)
-        service_unclaim(action->service, action->scope_key);
+        service_unclaim(action->service, &action->claim);
     action->is_claimed = false;
     world_release(action->world);
     action->world = NULL;
@@ -163,7 +163,8 @@ static enum status make_ready(struct action *action, struct err *err)
     action->job.done = done;
     if (action->scope_key.bytes == 0)
         return STATUS_OK;
-    action->is_claimed = service_claim(action->service, action->scope_key);
+    action->claim.key = action->scope_key;
+    action->is_claimed = service_claim(action->service, &action->claim);
     if (!action->is_claimed)
         return err_code(
             err, STATUS_CONFLICT, "idempotency_key_in_flight",

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct committer {
     struct commit tools;
@@ -139,13 +140,37 @@ static bool try_batch(struct committer *committer, struct job **jobs, int count)
     return true;
 }
 
-static void finish(struct committer *committer, struct job **jobs, int count)
+/* Those that are to be last behind the others; both keep their order. How many others there are. */
+static int put_last(struct job **jobs, int count)
+{
+    struct job *last[COMMIT_BATCH_MAX];
+    int first_count = 0, last_count = 0;
+
+    for (int i = 0; i < count; i++) {
+        if (jobs[i]->is_last)
+            last[last_count++] = jobs[i];
+        else
+            jobs[first_count++] = jobs[i];
+    }
+    memcpy(jobs + first_count, last, (size_t)last_count * sizeof(struct job *));
+    return first_count;
+}
+
+static void tell(struct committer *committer, struct job **jobs, int count)
 {
     for (int i = 0; i < count; i++)
         if (jobs[i]->status == STATUS_OK && jobs[i]->publish)
             jobs[i]->publish(jobs[i], &committer->tools);
     for (int i = 0; i < count; i++)
         jobs[i]->done(jobs[i]);
+}
+
+static void finish(struct committer *committer, struct job **jobs, int count)
+{
+    int first_count = put_last(jobs, count);
+
+    tell(committer, jobs, first_count);
+    tell(committer, jobs + first_count, count - first_count);
 }
 
 /* All in one transaction; when that is undone each in one of its own, so that only the one that is
@@ -270,10 +295,12 @@ enum status committer_run(struct committer *committer, struct job *job)
 {
     struct waiter waiter = {.lock = PTHREAD_MUTEX_INITIALIZER,
                             .over = PTHREAD_COND_INITIALIZER};
-    struct waiting_job waiting = {
-        .job = {.run = waiting_run, .publish = waiting_publish, .done = waiting_done},
-        .inner = job,
-        .waiter = &waiter};
+    struct waiting_job waiting = {.job = {.run = waiting_run,
+                                          .publish = waiting_publish,
+                                          .done = waiting_done,
+                                          .is_last = job->is_last},
+                                  .inner = job,
+                                  .waiter = &waiter};
 
     err_clear(&job->err);
     job->status = committer_submit(committer, &waiting.job, &job->err);

@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static size_t entry_bytes(const struct entry *entry)
+size_t entry_room(const struct entry *entry)
 {
     return 640 + json_room(strlen(entry->note));
 }
 
-static void put_entry(struct json_writer *writer, const struct entry *entry)
+void entry_put(struct json_writer *writer, const struct entry *entry)
 {
     json_put_object(writer);
     json_member_string(writer, "object", "ledger_entry");
@@ -75,14 +75,14 @@ enum status entry_list_show(struct service *service, const char *id, struct text
     rc = read_page(reader, id, seq, limit, is_descending, arena, &page, err);
     service_reader_give(service, reader);
     for (int i = 0; i < page.count && !rc; i++)
-        bytes += entry_bytes(&page.entries[i]);
+        bytes += entry_room(&page.entries[i]);
     if (!rc)
         rc = show_writer(arena, bytes, &writer, err);
     if (rc)
         return rc;
     list_put_start(&writer);
     for (int i = 0; i < page.count; i++)
-        put_entry(&writer, &page.entries[i]);
+        entry_put(&writer, &page.entries[i]);
     if (page.has_more)
         snprintf(next, sizeof next, "%lld", (long long)page.entries[page.count - 1].seq);
     list_put_end(&writer, page.has_more ? next : NULL);

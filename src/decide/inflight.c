@@ -3,13 +3,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* At most one key per request that waits or runs; more than this at once are turned away. */
-enum { SLOT_COUNT = 1 << 16 };
+/* At most one key per request that waits or runs; more than this at once are turned away. So few
+ * buckets that they stay in the cache: rarely are there more than a few hundred keys. */
+enum { CLAIM_COUNT_MAX = 1 << 15, BUCKET_COUNT = 1 << 12 };
 
 struct inflight {
     pthread_mutex_t lock;
     int count;
-    struct text slots[SLOT_COUNT]; /* open addressing; at NULL: free */
+    struct claim *buckets[BUCKET_COUNT];
 };
 
 enum status inflight_open(struct inflight **inflight, struct err *err)
@@ -29,62 +30,45 @@ void inflight_close(struct inflight *inflight)
     free(inflight);
 }
 
-static size_t home_of(struct text key)
+static struct claim **bucket_of(struct inflight *inflight, const struct claim *claim)
 {
-    return text_quick_hash(key) & (SLOT_COUNT - 1);
+    return &inflight->buckets[claim->hash % BUCKET_COUNT];
 }
 
-static size_t next_of(size_t slot)
+static bool is_claimed(const struct claim *bucket, const struct claim *claim)
 {
-    return (slot + 1) & (SLOT_COUNT - 1);
+    for (; bucket; bucket = bucket->next)
+        if (bucket->hash == claim->hash && text_equal(bucket->key, claim->key))
+            return true;
+    return false;
 }
 
-/* Where the key is, or the free slot where it belongs. */
-static size_t find(const struct inflight *inflight, struct text key)
+bool inflight_claim(struct inflight *inflight, struct claim *claim)
 {
-    size_t slot = home_of(key);
+    struct claim **bucket;
+    bool is_ours;
 
-    while (inflight->slots[slot].at && !text_equal(inflight->slots[slot], key))
-        slot = next_of(slot);
-    return slot;
-}
-
-bool inflight_claim(struct inflight *inflight, struct text key)
-{
-    bool is_ours = false;
-    size_t slot;
-
+    claim->hash = text_quick_hash(claim->key);
+    bucket = bucket_of(inflight, claim);
     pthread_mutex_lock(&inflight->lock);
-    slot = find(inflight, key);
-    if (!inflight->slots[slot].at && inflight->count < SLOT_COUNT / 2) {
-        inflight->slots[slot] = key;
+    is_ours = inflight->count < CLAIM_COUNT_MAX && !is_claimed(*bucket, claim);
+    if (is_ours) {
+        claim->next = *bucket;
+        *bucket = claim;
         inflight->count++;
-        is_ours = true;
     }
     pthread_mutex_unlock(&inflight->lock);
     return is_ours;
 }
 
-void inflight_release(struct inflight *inflight, struct text key)
+void inflight_release(struct inflight *inflight, struct claim *claim)
 {
-    size_t hole, slot;
+    struct claim **at = bucket_of(inflight, claim);
 
     pthread_mutex_lock(&inflight->lock);
-    hole = find(inflight, key);
-    if (inflight->slots[hole].at) {
-        inflight->count--;
-        /* Close the gap: move back whoever would not be found across it (Knuth, 6.4 R). */
-        for (slot = next_of(hole); inflight->slots[slot].at; slot = next_of(slot)) {
-            size_t home = home_of(inflight->slots[slot]);
-            bool is_between =
-                hole <= slot ? hole < home && home <= slot : hole < home || home <= slot;
-
-            if (is_between)
-                continue;
-            inflight->slots[hole] = inflight->slots[slot];
-            hole = slot;
-        }
-        inflight->slots[hole] = (struct text){0};
-    }
+    while (*at != claim)
+        at = &(*at)->next;
+    *at = claim->next;
+    inflight->count--;
     pthread_mutex_unlock(&inflight->lock);
 }

@@ -3,18 +3,17 @@
 #ifndef REDRESS_DECIDE_INFLIGHT_H
 #define REDRESS_DECIDE_INFLIGHT_H
 
-#include "base/err.h"
-#include "base/text.h"
-
-#include <stdbool.h>
+#include "decide/service.h"
 
 struct inflight; /* opaque */
 
 enum status inflight_open(struct inflight **inflight, struct err *err);
 void inflight_close(struct inflight *inflight); /* NULL is fine */
 
-/* False when somebody has it. The text must live until it is released. */
-bool inflight_claim(struct inflight *inflight, struct text key);
-void inflight_release(struct inflight *inflight, struct text key);
+/* False when somebody has it, or when too many are claimed. */
+bool inflight_claim(struct inflight *inflight, struct claim *claim);
+
+/* What was claimed. */
+void inflight_release(struct inflight *inflight, struct claim *claim);
 
 #endif

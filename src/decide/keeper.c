@@ -182,8 +182,9 @@ static void move_rest(struct job *job, struct commit *commit)
 
 static enum status checkpoint_once(struct keeper *keeper, struct err *err)
 {
-    struct rest_job rest = {.job = {.run = run_nothing, .publish = move_rest},
-                            .service = keeper->service};
+    struct rest_job rest = {
+        .job = {.run = run_nothing, .publish = move_rest, .is_last = true},
+        .service = keeper->service};
     bool is_long = false;
     enum status rc = store_checkpoint(keeper->checkpointer, &is_long, err);
 

@@ -75,13 +75,13 @@ void json_member_hex(struct json_writer *writer, const char *key,
 
 /* --- the audit trail -------------------------------------------------------------------------- */
 
-static size_t event_bytes(const struct audit_event *event)
+size_t event_room(const struct audit_event *event)
 {
     return 512 + event->detail.bytes + json_room(sizeof event->actor) +
            json_room(sizeof event->action) + json_room(sizeof event->subject);
 }
 
-static void put_event(struct json_writer *writer, const struct audit_event *event)
+void event_put(struct json_writer *writer, const struct audit_event *event)
 {
     json_put_object(writer);
     json_member_string(writer, "object", "audit_event");
@@ -139,14 +139,14 @@ enum status audit_list_show(struct service *service, struct text after, int limi
                      err);
     service_reader_give(service, reader);
     for (int i = 0; i < count && !rc; i++)
-        bytes += event_bytes(&events[i]);
+        bytes += event_room(&events[i]);
     if (!rc)
         rc = show_writer(arena, bytes, &writer, err);
     if (rc)
         return rc;
     list_put_start(&writer);
     for (int i = 0; i < count; i++)
-        put_event(&writer, &events[i]);
+        event_put(&writer, &events[i]);
     if (has_more)
         snprintf(next, sizeof next, "%lld", (long long)events[count - 1].seq);
     list_put_end(&writer, has_more ? next : NULL);

@@ -6,6 +6,8 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "json/write.h"
+#include "store/audit.h"
+#include "store/ledger.h"
 
 /* The most bytes that a text can take as JSON, with quotes and comma. */
 static inline size_t json_room(size_t text_bytes)
@@ -25,6 +27,12 @@ void list_put_end(struct json_writer *writer, const char *next);
 
 /* The cursor of a list that is ordered by a number: none is 0. INVALID, code invalid_cursor. */
 enum status list_after(struct text after, int64_t *seq, struct err *err);
+
+/* A row as it is listed and exported, and the room that surely takes. */
+size_t entry_room(const struct entry *entry);
+void entry_put(struct json_writer *writer, const struct entry *entry);
+size_t event_room(const struct audit_event *event);
+void event_put(struct json_writer *writer, const struct audit_event *event);
 
 void json_member_time_or_null(struct json_writer *writer, const char *key, int64_t us);
 void json_member_hex(struct json_writer *writer, const char *key,

@@ -118,14 +118,14 @@ void service_batch_end(struct service *service)
     atomic_fetch_sub(&service->batch_count, 1);
 }
 
-bool service_claim(struct service *service, struct text scope_key)
+bool service_claim(struct service *service, struct claim *claim)
 {
-    return inflight_claim(service->inflight, scope_key);
+    return inflight_claim(service->inflight, claim);
 }
 
-void service_unclaim(struct service *service, struct text scope_key)
+void service_unclaim(struct service *service, struct claim *claim)
 {
-    inflight_release(service->inflight, scope_key);
+    inflight_release(service->inflight, claim);
 }
 
 /* --- readers ---------------------------------------------------------------------------------- */

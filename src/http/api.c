@@ -23,6 +23,8 @@ void exchange_reset(struct exchange *exchange)
 {
     struct service *service = exchange->service;
 
+    if (exchange->reply.stream.next)
+        exchange->reply.stream.close(exchange->reply.stream.of);
     arena_reset(&exchange->arena);
     memset(exchange, 0, offsetof(struct exchange, buffer));
     exchange_init(exchange, service);
@@ -58,14 +60,20 @@ static enum status authenticate(struct exchange *exchange, int64_t now_us,
                     access_name((enum access)exchange->route->access));
 }
 
+static bool is_type(const char *content_type, const char *type)
+{
+    size_t bytes = strlen(type);
+
+    return strncasecmp(content_type, type, bytes) == 0 &&
+           (content_type[bytes] == '\0' || content_type[bytes] == ';' ||
+            content_type[bytes] == ' ');
+}
+
+/* Lines of JSON are for the routes that take them; to the others they are JSON that ends too late. */
 static bool is_json(const char *content_type)
 {
-    static const char json[] = "application/json";
-    const char *rest = content_type + sizeof json - 1;
-
-    if (strncasecmp(content_type, json, sizeof json - 1) != 0)
-        return false;
-    return *rest == '\0' || *rest == ';' || *rest == ' ';
+    return is_type(content_type, "application/json") ||
+           is_type(content_type, "application/x-ndjson");
 }
 
 static enum status judge_body(const struct exchange *exchange, struct err *err)
@@ -272,25 +280,28 @@ static enum status handle(struct exchange *exchange, struct err *err)
 struct exchange_chore {
     struct chore chore;
     struct exchange *exchange;
+    struct claim alone; /* by the path, which no scope key is */
     int64_t late_at_us;
 };
 
-/* Claimed like a key, by the path, which no scope key is. */
-static bool is_crowded(const struct exchange *exchange)
+static bool is_crowded(struct exchange_chore *work)
 {
-    return exchange->route->pace == LATER_ALONE &&
-           !service_claim(exchange->service, text_of(exchange->route->path));
+    const struct route *route = work->exchange->route;
+
+    work->alone.key = text_of(route->path);
+    return route->pace == LATER_ALONE &&
+           !service_claim(work->exchange->service, &work->alone);
 }
 
-static void leave(struct service *service, const struct route *route)
+static void leave(struct exchange_chore *work)
 {
-    if (route->pace == LATER_ALONE)
-        service_unclaim(service, text_of(route->path));
+    if (work->exchange->route->pace == LATER_ALONE)
+        service_unclaim(work->exchange->service, &work->alone);
 }
 
 static void run_chore(struct chore *chore)
 {
-    const struct exchange_chore *work = (struct exchange_chore *)chore;
+    struct exchange_chore *work = (struct exchange_chore *)chore;
     struct exchange *exchange = work->exchange;
     int64_t now_us = clock_monotonic_us(service_clock(exchange->service));
     struct err err;
@@ -303,7 +314,7 @@ static void run_chore(struct chore *chore)
         rc = handle(exchange, &err);
     if (rc == STATUS_PENDING)
         return;
-    leave(exchange->service, exchange->route);
+    leave(work);
     if (rc)
         exchange_refuse(exchange, &err); /* empties the arena, and with it the chore */
     exchange->done(exchange);
@@ -315,15 +326,15 @@ static enum status handle_later(struct exchange *exchange, struct err *err)
 
     if (!work)
         return arena_exhausted(err);
-    if (is_crowded(exchange))
+    work->chore.run = run_chore;
+    work->exchange = exchange;
+    work->late_at_us = late_at(exchange);
+    if (is_crowded(work))
         return err_code(err, STATUS_UNAVAILABLE, "overloaded",
                         "another such request is under way: try again when it is over");
-    *work = (struct exchange_chore){.chore = {.run = run_chore},
-                                    .exchange = exchange,
-                                    .late_at_us = late_at(exchange)};
     defer(exchange);
     if (service_chore(exchange->service, &work->chore, err)) {
-        leave(exchange->service, exchange->route);
+        leave(work);
         exchange_refuse(exchange, err);
         exchange->done(exchange);
     }

@@ -39,6 +39,9 @@ const struct route *route_at(int index);
 /* GET /openapi.json */
 handler openapi_get;
 
+/* GET /v1/exports/... */
+handler export_decisions_get, export_ledger_get, export_audit_get;
+
 /* Values of query parameters. */
 const char *query_text(const struct exchange *exchange, const char *name); /* or NULL */
 enum status query_int(const struct exchange *exchange, const char *name, int64_t minimum,

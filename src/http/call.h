@@ -7,6 +7,11 @@
 #include "http/head.h"
 #include "http/listen.h"
 
+enum {
+    SMALL_BODY_BYTES = 2048,         /* as nearly all are: kept in the call */
+    REPLY_BYTES_PER_S_MIN = 16 << 10 /* a client that reads more slowly is cut off */
+};
+
 struct server;
 struct polling_thread; /* private to resume.c */
 
@@ -19,22 +24,25 @@ struct call {
     struct call *next;             /* in the free list, or among those that are ready */
     struct polling_thread *thread; /* while suspended: the one it belongs to */
     bool resumes_others;           /* its thread was woken for it; see resume.h */
-    char *body;                    /* content_length bytes; NULL when there is none */
-    size_t body_room;  /* content_length of it, taken from the server's share */
+    char *body; /* content_length bytes: small_body or allocated; NULL: there is none */
+    size_t body_room;  /* what is allocated, taken from the server's share */
     size_t body_bytes; /* of them, received */
+    struct text piece; /* of a stream, not sent yet */
+    int64_t send_us;   /* for each piece, beside what its length takes */
     bool has_trace;    /* the client sent a trace id */
     bool must_close;   /* after the reply */
     bool is_secure;    /* it came over TLS */
     bool is_deferred;
     bool is_answered;
+    char small_body[SMALL_BODY_BYTES]; /* last: not zeroed for the next request */
 };
 
 /* Fill in what the head says, or find out why it is refused. */
 enum head_fault call_read_head(struct call *call, const char *target, const char *method,
                                const char *version);
 
-/* Hand the reply to the library, which sends the body from where it is: the exchange lives until
- * the request is completed. A reply that cannot be made whole is not made: the client asks again. */
+/* Hand the reply to the library, which sends the body from where it is, or asks a stream for it piece by
+ * piece: the exchange lives until the request is completed. A reply that cannot be made whole is not made: the client asks again. */
 enum MHD_Result call_reply(struct call *call);
 
 #endif

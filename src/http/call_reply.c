@@ -2,6 +2,7 @@
 #include "http/call.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/rng.h"
 #include "http/security.h"
 
@@ -9,7 +10,7 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-enum { REPLY_HEADER_COUNT_MAX = 16 };
+enum { REPLY_HEADER_COUNT_MAX = 16, STREAM_BLOCK_BYTES = 16 << 10 };
 
 /* Not a secret: it only has to differ from other spans. */
 static uint64_t random_span(void)
@@ -49,7 +50,7 @@ static int list_headers(const struct call *call, char retry_after[static 16],
         snprintf(traceparent, 64, "00-%s-%016llx-01", exchange->trace_id,
                  (unsigned long long)random_span());
     const struct reply_header all[] = {
-        {"Content-Type", reply->body.bytes > 0 ? type : NULL},
+        {"Content-Type", reply->body.bytes > 0 || reply->stream.next ? type : NULL},
         {"X-Request-Id", exchange->request_id[0] ? exchange->request_id : NULL},
         {"ETag", reply->etag[0] ? reply->etag : NULL},
         {"Location", reply->location},
@@ -67,6 +68,45 @@ static int list_headers(const struct call *call, char retry_after[static 16],
     return count;
 }
 
+/* Cuts the connection when it fails: without its last chunk nobody takes it for all. */
+static ssize_t read_stream(void *context, uint64_t, char *buffer, size_t room)
+{
+    struct call *call = context;
+    const struct reply_stream *stream = &call->exchange.reply.stream;
+    struct err err;
+    size_t bytes;
+
+    err_clear(&err);
+    if (call->piece.bytes == 0) {
+        if (stream->next(stream->of, &call->piece, &err)) {
+            log_event(LOG_ERROR, "reply_cut", LOG_TEXT("detail", err.text),
+                      LOG_TEXT("request_id", call->exchange.request_id));
+            return MHD_CONTENT_READER_END_WITH_ERROR;
+        }
+        watch_set(call->watch, call->send_us + (int64_t)call->piece.bytes * SECOND_US /
+                                                   REPLY_BYTES_PER_S_MIN);
+    }
+    bytes = call->piece.bytes < room ? call->piece.bytes : room;
+    if (bytes == 0)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    memcpy(buffer, call->piece.at, bytes);
+    call->piece.at += bytes;
+    call->piece.bytes -= bytes;
+    return (ssize_t)bytes;
+}
+
+static struct MHD_Response *make_response(struct call *call)
+{
+    const struct reply *reply = &call->exchange.reply;
+
+    return reply->stream.next
+               ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES,
+                                                   read_stream, call, NULL)
+               : MHD_create_response_from_buffer(reply->body.bytes,
+                                                 (void *)(uintptr_t)reply->body.at,
+                                                 MHD_RESPMEM_PERSISTENT);
+}
+
 enum MHD_Result call_reply(struct call *call)
 {
     const struct reply *reply = &call->exchange.reply;
@@ -78,8 +118,7 @@ enum MHD_Result call_reply(struct call *call)
 
     assert(reply->status >= 200);
     assert(reply->status <= 599);
-    response = MHD_create_response_from_buffer(
-        reply->body.bytes, (void *)(uintptr_t)reply->body.at, MHD_RESPMEM_PERSISTENT);
+    response = make_response(call);
     if (!response)
         return MHD_NO;
     rc = security_headers_add(response, call->is_secure);

@@ -5,6 +5,7 @@
 #include "decide/admin.h"
 #include "decide/cases.h"
 #include "decide/keyring.h"
+#include "decide/outcomes.h"
 #include "http/head.h"
 #include "http/health.h"
 #include "http/page.h"
@@ -378,6 +379,8 @@ static const struct route routes[] = {
      SMALL_BODY_MAX, "", AT_ONCE},
     {"POST", "/v1/decisions/{id}/replay", ACCESS_READ, decision_replay_post, NULL,
      SMALL_BODY_MAX, "", LATER},
+    {"POST", "/v1/outcomes", ACCESS_OUTCOME_WRITE, NULL, outcome_prepare,
+     OUTCOMES_BYTES_MAX, "", AT_ONCE},
     {"GET", "/v1/customers/{id}/decisions", ACCESS_READ, customer_decisions, NULL, 0,
      FILTERED, AT_ONCE},
     {"GET", "/v1/budgets", ACCESS_READ, budget_list_get, NULL, 0, LISTED, AT_ONCE},
@@ -417,6 +420,12 @@ static const struct route routes[] = {
      AT_ONCE},
     {"GET", "/v1/audit-events/verify", ACCESS_AUDIT_READ, audit_verify_get, NULL, 0, "",
      LATER_ALONE},
+    {"GET", "/v1/exports/decisions", ACCESS_AUDIT_READ, export_decisions_get, NULL, 0,
+     "format", LATER_ALONE},
+    {"GET", "/v1/exports/ledger", ACCESS_AUDIT_READ, export_ledger_get, NULL, 0, "format",
+     LATER},
+    {"GET", "/v1/exports/audit", ACCESS_AUDIT_READ, export_audit_get, NULL, 0, "format",
+     LATER},
     {"GET", "/v1/api-keys", ACCESS_ADMIN, key_list_get, NULL, 0, LISTED, AT_ONCE},
     {"POST", "/v1/api-keys", ACCESS_ADMIN, NULL, key_create_prepare, SMALL_BODY_MAX, "",
      AT_ONCE},

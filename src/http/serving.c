@@ -14,10 +14,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-enum {
-    REPLY_BYTES_PER_S_MIN = 16 << 10
-}; /* a client that reads more slowly is cut off */
-
 /* When the library cannot allocate what it waits with, it forgets that a connection was resumed
  * until the next event; after so long the connection is shut down, which is one. */
 #define RESUMED_US (3 * SECOND_US)
@@ -52,18 +48,19 @@ static struct call *call_take(struct server *server)
     return call;
 }
 
-/* Zeroed for the next, except for the buffer, which an arena zeroes as it goes. */
+/* Zeroed for the next, except for its buffers. */
 static void call_give(struct call *call)
 {
     struct server *server = call->server;
     const size_t after = offsetof(struct call, server);
 
     exchange_reset(&call->exchange);
-    if (call->body)
+    if (call->body_room > 0) {
         memory_give(&server->memory, call->body_room);
-    free(call->body);
+        free(call->body);
+    }
     memset(&call->exchange, 0, offsetof(struct exchange, buffer));
-    memset((char *)call + after, 0, sizeof *call - after);
+    memset((char *)call + after, 0, offsetof(struct call, small_body) - after);
     pthread_mutex_lock(&server->lock);
     call->next = server->free_calls;
     server->free_calls = call;
@@ -79,6 +76,7 @@ static enum MHD_Result send_reply(struct call *call)
 
     if (atomic_load(&server->is_draining) || watch_is_old(call->watch))
         call->must_close = true;
+    call->send_us = server->deadline_us;
     watch_set(call->watch,
               server->deadline_us + (int64_t)call->exchange.reply.body.bytes * SECOND_US /
                                         REPLY_BYTES_PER_S_MIN);
@@ -110,22 +108,27 @@ static void refuse_head(struct call *call, enum head_fault fault)
 static enum status expect_body(struct call *call, struct err *err)
 {
     const struct exchange *exchange = &call->exchange;
+    const size_t bytes = (size_t)exchange->content_length;
     struct server *server = call->server;
 
-    if (exchange->content_length == 0)
+    if (bytes == 0)
         return STATUS_OK;
-    if ((uint64_t)exchange->content_length > exchange_body_max(exchange))
+    if (bytes > exchange_body_max(exchange))
         return err_set(err, STATUS_TOO_LARGE, "the body may have at most %zu bytes",
                        exchange_body_max(exchange));
-    call->body_room = (size_t)exchange->content_length;
-    if (memory_take(&server->memory, call->body_room)) {
-        call->body = malloc(call->body_room);
+    if (bytes <= sizeof call->small_body) {
+        call->body = call->small_body;
+        return STATUS_OK;
+    }
+    if (memory_take(&server->memory, bytes)) {
+        call->body = malloc(bytes);
         if (!call->body)
-            memory_give(&server->memory, call->body_room);
+            memory_give(&server->memory, bytes);
     }
     if (!call->body)
         return err_code(err, STATUS_EXHAUSTED, "out_of_memory",
                         "no memory for the body: try again shortly");
+    call->body_room = bytes;
     return STATUS_OK;
 }
 

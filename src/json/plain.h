@@ -11,10 +11,10 @@
 
 #define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
 
-/* ASCII that stands for itself: no quote, backslash, control byte. */
+/* ASCII that stands for itself: no quote, backslash, control byte, nor DEL. */
 static inline bool is_plain(unsigned char byte)
 {
-    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+    return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
 }
 
 /* The high bit of each byte that is zero; bits above the lowest may be false alarms. */
@@ -28,7 +28,7 @@ static inline uint64_t special_bytes(uint64_t word)
 {
     return zero_bytes(word ^ EACH_BYTE('"')) | zero_bytes(word ^ EACH_BYTE('\\')) |
            ((word - EACH_BYTE(0x20)) & ~word & EACH_BYTE(0x80)) |
-           (word & EACH_BYTE(0x80));
+           ((word | (word + EACH_BYTE(1))) & EACH_BYTE(0x80));
 }
 
 /* The end of the run of plain bytes that begins at `at`. */

@@ -2,13 +2,13 @@
 #include "base/number.h"
 #include "reading.h"
 
-#include <ctype.h>
-
 /* 0x10, 1_000, 2.5.1, 3e4f: what goes on where a number ends is no slip between two values. */
 static bool goes_on(const struct json_scan *scan, const char *end)
 {
-    return end < scan->end &&
-           (isalnum((unsigned char)*end) || *end == '_' || *end == '.');
+    char next = end < scan->end ? *end : ',', letter = (char)(next | 0x20);
+
+    return (next >= '0' && next <= '9') || (letter >= 'a' && letter <= 'z') ||
+           next == '_' || next == '.';
 }
 
 static bool read_number(struct json_scan *scan, const char *wanted, struct number *number)

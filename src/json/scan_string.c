@@ -80,12 +80,14 @@ bool scan_quoted(struct json_scan *scan, struct quoted *quoted)
     uint32_t code_point;
 
     quoted->has_escapes = false;
+    scan->is_plain = true;
     for (;;) {
         at = plain_end(at, end);
         if (at == end)
             return scan_refuse(scan, at, STATUS_MALFORMED, "a string does not end");
         if (*at == '"')
             break;
+        scan->is_plain = false;
         if (*at == '\\') {
             quoted->has_escapes = true;
             next = read_escape(at, end, &code_point);

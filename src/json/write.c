@@ -97,7 +97,7 @@ static void put_special(struct json_writer *writer, const char *at, const char *
         at = plain;
         if (at == end)
             break;
-        if ((unsigned char)*at < 0x80) {
+        if ((unsigned char)*at < 0x20 || *at == '"' || *at == '\\') {
             put_escape(writer, (unsigned char)*at++);
             continue;
         }

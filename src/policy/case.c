@@ -66,12 +66,13 @@ static int field_find(struct text key, int first)
     return -1;
 }
 
+/* A name that was read just now. */
 static bool name_accept(struct input *input, struct text name)
 {
     if (name.bytes < 1 || name.bytes > CASE_TEXT_BYTES_MAX)
         input_refuse(input, name, "out_of_range",
                      "must have 1 to %d bytes, as it is a name", CASE_TEXT_BYTES_MAX);
-    else if (text_has_control(name, false))
+    else if (!input->scan.is_plain && text_has_control(name, false))
         input_refuse(input, name, "invalid_text",
                      "must not hold control characters, as it is a name");
     else

@@ -57,7 +57,7 @@ bool input_text(struct input *input, struct text name, size_t bytes_min, size_t 
                      bytes_max);
         return false;
     }
-    if (text_has_control(text, allows_lines)) {
+    if (!input->scan.is_plain && text_has_control(text, allows_lines)) {
         input_refuse(input, name, "invalid_text", "must not hold control characters");
         return false;
     }

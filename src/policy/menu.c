@@ -24,10 +24,11 @@ const char *rule_name(const struct rule *rule, const char *path, int index,
 {
     const char *word = rule->clause ? ", clause " : "";
     const char *clause = rule->clause ? rule->clause : "";
+    char digits[INT_TEXT_BYTES];
 
     if (index < 0)
-        return arena_format(arena, "%s%s%s", path, word, clause);
-    return arena_format(arena, "%s/%d%s%s", path, index, word, clause);
+        return arena_join(arena, path, word, clause);
+    return arena_join(arena, path, "/", int_text(index, digits), word, clause);
 }
 
 /* Keep the goodwill amounts distinct and rising. */

@@ -30,6 +30,14 @@ enum status audit_append(struct store *store, struct audit_event *event, struct 
     return rc;
 }
 
+bool audit_is_intact(const struct audit_event *event)
+{
+    unsigned char hash[HASH_BYTES];
+
+    audit_hash(event->prev_hash, event, hash);
+    return memcmp(hash, event->hash, HASH_BYTES) == 0;
+}
+
 enum status audit_list(struct store *store, int64_t after_seq, int limit,
                        bool is_descending, struct arena *arena,
                        struct audit_event **events, int *count, struct err *err)

@@ -22,6 +22,7 @@ static const struct {
     {"price_snapshot", SQL_CHECK_ROWS_PRICES, false},
     {"traffic_cells", SQL_CHECK_ROWS_CELLS, false},
     {"traffic_curves", SQL_CHECK_ROWS_CURVES, false},
+    {"outcomes", SQL_CHECK_ROWS_OUTCOMES, true},
 };
 
 enum { TABLE_COUNT = sizeof tables / sizeof *tables, ANSWERS = 0, DECISIONS, BUDGETS };

@@ -297,6 +297,38 @@ enum status decision_list(struct store *store, const struct decision_filter *fil
     return query_end(&query, "list decisions", err);
 }
 
+/* Nobody deletes decisions: their rows are numbered without a gap. */
+static void range_take(struct query *query, struct arena *arena, int64_t before,
+                       struct decision_row *row, bool *is_overridden)
+{
+    decision_take(query, arena, row);
+    row->context = take_packed(query, arena);
+    *is_overridden = take_int(query) != 0;
+    if (query->code == SQLITE_ROW && row->number != before + 1)
+        query->code = SQLITE_CORRUPT;
+}
+
+enum status decision_range_list(struct store *store, struct decision_range range,
+                                struct arena *arena, struct decision_row **rows,
+                                bool **is_overridden, int *count, struct err *err)
+{
+    struct query query = query_start(store, SQL_DECISION_RANGE);
+
+    *count = 0;
+    *rows = arena_array(arena, struct decision_row, (size_t)range.limit);
+    *is_overridden = arena_array(arena, bool, (size_t)range.limit);
+    if (!*rows || !*is_overridden)
+        return arena_exhausted(err);
+    put_int(&query, range.first);
+    put_int(&query, range.last);
+    put_int(&query, range.limit);
+    for (int i = 0; query_row(&query); i++) {
+        range_take(&query, arena, range.first + i, &(*rows)[i], &(*is_overridden)[i]);
+        *count = i + 1;
+    }
+    return query_end(&query, "read the decision log", err);
+}
+
 /* --- what a customer and an order have had -------------------------------------------------- */
 
 enum status decision_usage(struct store *store, struct text customer_id,

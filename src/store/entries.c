@@ -58,6 +58,14 @@ static void entry_take(struct query *query, struct entry *entry)
     take_bytes(query, entry->hash, HASH_BYTES);
 }
 
+bool entry_is_intact(const struct entry *entry)
+{
+    unsigned char hash[HASH_BYTES];
+
+    entry_hash(entry->prev_hash, entry, hash);
+    return memcmp(hash, entry->hash, HASH_BYTES) == 0;
+}
+
 static enum sql page_of(bool is_of_budget, bool is_descending)
 {
     if (is_of_budget)

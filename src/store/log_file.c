@@ -11,6 +11,8 @@
  * the transaction fails with it. */
 #include "store/log_file.h"
 
+#include "store/data_file.h"
+
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -25,6 +27,8 @@ struct log_file {
     char *gathered;
     int bytes;
     sqlite3_int64 start; /* of what is gathered, in the file */
+    bool has_written;    /* through this file: so it is the writer's, */
+    bool is_synced;      /* and nothing was written since the last sync */
 };
 
 static struct log_file *log_of(sqlite3_file *file)
@@ -72,6 +76,8 @@ static int log_write(sqlite3_file *file, const void *bytes, int count, sqlite3_i
 
     if (at != log->start + log->bytes || count > GATHERED_BYTES_MAX - log->bytes)
         code = flush(log);
+    log->has_written = true;
+    log->is_synced = false;
     if (code != SQLITE_OK || count > GATHERED_BYTES_MAX)
         return code ? code : log->real->pMethods->xWrite(log->real, bytes, count, at);
     if (log->bytes == 0)
@@ -86,15 +92,22 @@ static int log_truncate(sqlite3_file *file, sqlite3_int64 bytes)
     struct log_file *log = log_of(file);
     int code = flush(log);
 
+    log->is_synced = false;
     return code == SQLITE_OK ? log->real->pMethods->xTruncate(log->real, bytes) : code;
 }
 
+/* The writer alone writes, so what it has synced is the whole log: moving the last of it between two
+ * transactions need not wait for the disk once more. */
 static int log_sync(sqlite3_file *file, int flags)
 {
     struct log_file *log = log_of(file);
     int code = flush(log);
 
-    return code == SQLITE_OK ? log->real->pMethods->xSync(log->real, flags) : code;
+    if (code != SQLITE_OK || log->is_synced)
+        return code;
+    code = log->real->pMethods->xSync(log->real, flags);
+    log->is_synced = code == SQLITE_OK && log->has_written;
+    return code;
 }
 
 static int log_size(sqlite3_file *file, sqlite3_int64 *bytes)
@@ -165,8 +178,12 @@ static int layer_open(sqlite3_vfs *self, const char *name, sqlite3_file *file, i
     int code;
 
     (void)self;
-    if (!(flags & SQLITE_OPEN_WAL))
-        return original->xOpen(original, name, file, flags, flags_out);
+    if (!(flags & SQLITE_OPEN_WAL)) {
+        code = original->xOpen(original, name, file, flags, flags_out);
+        if (code == SQLITE_OK && (flags & SQLITE_OPEN_MAIN_DB))
+            data_file_wrap(file);
+        return code;
+    }
     *log = (struct log_file){.real = (sqlite3_file *)(void *)(log + 1)};
     log->gathered = malloc(GATHERED_BYTES_MAX);
     if (!log->gathered)
@@ -181,6 +198,8 @@ static int layer_open(sqlite3_vfs *self, const char *name, sqlite3_file *file, i
 
 static void layer_make(void)
 {
+    int data_bytes;
+
     /* Its statistics would cost a lock at every allocation. Too late when somebody else has started
      * the library already; then it is slower, and that is all. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
@@ -190,7 +209,10 @@ static void layer_make(void)
     layer = *original;
     layer.pNext = NULL;
     layer.zName = "redress";
+    data_bytes = data_file_bytes(original);
     layer.szOsFile = (int)sizeof(struct log_file) + original->szOsFile;
+    if (layer.szOsFile < data_bytes)
+        layer.szOsFile = data_bytes;
     layer.xOpen = layer_open;
     is_ready = sqlite3_vfs_register(&layer, 0) == SQLITE_OK;
 }

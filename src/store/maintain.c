@@ -1,5 +1,6 @@
 /* maintain.c - care for the files: moving the log, making it large, copying, figures. */
 #include "base/file.h"
+#include "store/data_file.h"
 #include "store/sql.h"
 
 #include <errno.h>
@@ -33,19 +34,38 @@ static enum status checkpoint(struct store *store, int *frame_count, int *moved_
 }
 
 /* The writer goes on adding frames meanwhile. When the log is long, one pass follows the other, each
- * with less to move than the one before. While somebody reads for long the log grows. */
-enum status store_checkpoint(struct store *store, bool *is_long, struct err *err)
+ * with less to move than the one before, and without waiting for the disk in between; all that was
+ * moved is synced then, so that little is left to sync for the writer's own thread. While somebody
+ * reads for long the log grows. */
+static enum status move_long(struct store *store, int *frame_count, int *moved_count,
+                             struct err *err)
 {
-    int frame_count = 0, moved_count = 0, before;
     enum status rc = STATUS_OK;
+    int before, code;
 
     for (int i = 0; i < PASS_COUNT_MAX && !rc; i++) {
-        before = moved_count;
-        rc = checkpoint(store, &frame_count, &moved_count, err);
-        if (frame_count <= LOG_FRAME_COUNT_LONG ||
-            frame_count - before < LAST_FRAME_COUNT)
+        before = *moved_count;
+        rc = checkpoint(store, frame_count, moved_count, err);
+        if (*frame_count - before < LAST_FRAME_COUNT)
             break;
     }
+    if (rc)
+        return rc;
+    code = data_file_sync(store->db);
+    return code == SQLITE_OK ? STATUS_OK
+                             : sql_fail(store, code, "sync the database", err);
+}
+
+enum status store_checkpoint(struct store *store, bool *is_long, struct err *err)
+{
+    int frame_count = 0, moved_count = 0;
+    enum status rc;
+
+    data_file_pieces(store->db, true);
+    rc = checkpoint(store, &frame_count, &moved_count, err);
+    data_file_pieces(store->db, false);
+    if (!rc && frame_count > LOG_FRAME_COUNT_LONG)
+        rc = move_long(store, &frame_count, &moved_count, err);
     if (is_long)
         *is_long = frame_count > LOG_FRAME_COUNT_LONG &&
                    frame_count - moved_count < HELD_FRAME_COUNT;
@@ -240,6 +260,7 @@ enum status store_stats(struct store *store, struct store_stats *stats, struct e
         found.model_version_count = take_int(&query);
         found.api_key_count = take_int(&query);
         found.audit_count = take_int(&query);
+        found.outcome_count = take_int(&query);
     }
     rc = query_end(&query, "count", err);
     if (!rc)

@@ -258,6 +258,18 @@ static const char *const migrations[] = {
     /* 5: digests of another kind, which cost less. Ids rise with time: lists need no other index. */
     DIGESTED_TABLES(DIGEST, DIGEST_AGAIN_ONCE)
     "DROP INDEX decisions_created;",
+
+    /* 6: what became of decisions. */
+    "CREATE TABLE outcomes ("
+    " number INTEGER PRIMARY KEY,"
+    " decision_number INTEGER NOT NULL REFERENCES decisions (number),"
+    " metric TEXT NOT NULL CHECK (length(metric) BETWEEN 1 AND 64),"
+    " value REAL NOT NULL CHECK (abs(value) < 9e999),"
+    " " TIME("occurred_at_us") "," TIME("created_at_us") ","
+    " digest INTEGER NOT NULL,"
+    " UNIQUE (decision_number, metric, occurred_at_us)"
+    ") STRICT;"
+    NEVER_CHANGES("outcomes"),
 };
 /* clang-format on */
 

@@ -56,12 +56,14 @@
 #define FILE_COLUMNS    "model_name, version, name, content"
 #define CELL_COLUMNS    "hash, market, issue, segment, channel, currency"
 #define CURVE_COLUMNS   "slot, cell, content"
+#define OUTCOME_COLUMNS "decision_number, metric, value, occurred_at_us, created_at_us"
 
 /* Arguments in order, then the digest of them. */
 #define VALUES_2         "?1, ?2"
 #define VALUES_3         VALUES_2 ", ?3"
 #define VALUES_4         VALUES_3 ", ?4"
-#define VALUES_6         VALUES_4 ", ?5, ?6"
+#define VALUES_5         VALUES_4 ", ?5"
+#define VALUES_6         VALUES_5 ", ?6"
 #define VALUES_7         VALUES_6 ", ?7"
 #define VALUES_19        VALUES_7 ", ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19"
 #define VALUES_24        VALUES_19 ", ?20, ?21, ?22, ?23, ?24"
@@ -103,6 +105,9 @@
     "a.scope_key IS NULL OR"                                                             \
     " (SELECT number FROM answers WHERE scope_key = a.scope_key) IS a.number"
 #define DECISION_FOUND "(SELECT number FROM decisions WHERE id = d.id) IS d.number"
+#define OUTCOME_FOUND                                                                    \
+    "(SELECT number FROM outcomes WHERE decision_number = o.decision_number"             \
+    " AND metric = o.metric AND occurred_at_us = o.occurred_at_us) IS o.number"
 
 /* Sums in one currency, exact up to the largest amount there is, and no more than that: sum() would
  * fail beyond 64 bits. */
@@ -217,6 +222,26 @@
       " sum(iif(kind = 7, amount, 0)) AS unfunded, min(created_at_us)"                   \
       " FROM entries WHERE decision_id = ?1"                                             \
       " GROUP BY budget_id HAVING open <> 0 OR unfunded <> 0 ORDER BY budget_id")        \
+                                                                                         \
+    /* Outcomes, and the decision log as it is exported. */                              \
+    X(OUTCOME_FIND, READ,                                                                \
+      "SELECT number, " OUTCOME_COLUMNS                                                  \
+      ", " INTACT(OUTCOME_COLUMNS) " FROM outcomes"                                      \
+                                   " WHERE decision_number = ?1 AND metric = ?2"         \
+                                   " AND occurred_at_us = ?3")                           \
+    X(OUTCOME_INSERT, WRITE,                                                             \
+      "INSERT INTO outcomes (" OUTCOME_COLUMNS ", digest)" DIGESTED(VALUES_5))           \
+    X(OUTCOME_RANGE, READ,                                                               \
+      "SELECT number, " OUTCOME_COLUMNS                                                  \
+      ", " INTACT(OUTCOME_COLUMNS) " FROM outcomes"                                      \
+                                   " WHERE decision_number > ?1"                         \
+                                   " AND decision_number <= ?2 AND number <= ?3"         \
+                                   " ORDER BY decision_number, occurred_at_us, number")  \
+    X(OUTCOME_COUNT, READ, "SELECT count(*) FROM outcomes WHERE decision_number = ?1")   \
+    X(DECISION_RANGE, READ,                                                              \
+      "SELECT " DECISION_COLUMNS ", d.context,"                                          \
+      " EXISTS (SELECT 1 FROM decisions WHERE parent_id = d.id)" DECISION_TABLES         \
+      " WHERE d.number > ?1 AND d.number <= ?2 ORDER BY d.number LIMIT ?3")              \
                                                                                          \
     /* Chains. */                                                                        \
     X(CHAIN_FIND, READ, "SELECT seq, hash FROM chains WHERE name = ?1")                  \
@@ -369,6 +394,9 @@
       " (SELECT coalesce(max(paid), 0) FROM (SELECT sum(iif(kind = 1, amount, 0))"       \
       " AS paid FROM entries WHERE decision_id = d.id GROUP BY budget_id))"              \
       " FROM decisions d WHERE d.number > ?1 ORDER BY d.number LIMIT ?2")                \
+    X(CHECK_ROWS_OUTCOMES, READ,                                                         \
+      CHECK_ROWS_FOUND("outcomes o", "o.number", INTACT(OUTCOME_COLUMNS),                \
+                       OUTCOME_FOUND))                                                   \
     X(STATS, READ,                                                                       \
       "SELECT (SELECT coalesce(max(number), 0) FROM decisions),"                         \
       " (SELECT coalesce(max(seq), 0) FROM entries),"                                    \
@@ -377,6 +405,7 @@
       " (SELECT count(DISTINCT id) FROM policy_revisions),"                              \
       " (SELECT count(*) FROM model_versions WHERE NOT is_deleted),"                     \
       " (SELECT count(*) FROM api_keys WHERE revoked_at_us IS NULL),"                    \
-      " (SELECT coalesce(max(seq), 0) FROM audit)")
+      " (SELECT coalesce(max(seq), 0) FROM audit),"                                      \
+      " (SELECT coalesce(max(number), 0) FROM outcomes)")
 
 #endif

@@ -423,7 +423,7 @@ static const struct row rows[] = {
      .body = "{\"amount\": -1, \"reason_code\": \"x\"}",
      INVALID("/amount", "out_of_range")},
     {"override over the order", .path = "/v1/decisions/{held}/override",
-     .body = "{\"amount\": 4251, \"reason_code\": \"x\"}",
+     .body = "{\"amount\": 5201, \"reason_code\": \"x\"}",
      INVALID("/amount", "over_order_amount")},
     {"override without a reason", .path = "/v1/decisions/{held}/override",
      .body = "{\"amount\": 1}", INVALID("/reason_code", "missing_field")},

@@ -47,15 +47,45 @@ static void tell(bool begins)
         api_call_around(begins);
 }
 
+/* All that a stream has to say; NULL when it fails on the way. */
+static char *drain(const struct reply_stream *stream)
+{
+    char *whole = calloc(1, 1);
+    size_t bytes = 0;
+    struct text piece;
+    struct err err;
+
+    err_clear(&err);
+    while (whole) {
+        char *grown;
+
+        if (stream->next(stream->of, &piece, &err)) {
+            free(whole);
+            return NULL;
+        }
+        if (piece.bytes == 0)
+            return whole;
+        grown = realloc(whole, bytes + piece.bytes + 1);
+        must(grown, "read a stream", "no memory");
+        whole = grown;
+        memcpy(whole + bytes, piece.at, piece.bytes);
+        bytes += piece.bytes;
+        whole[bytes] = '\0';
+    }
+    return whole;
+}
+
 static struct api_reply reply_of(const struct exchange *exchange)
 {
-    struct api_reply reply = {
-        .status = exchange->reply.status,
-        .text = copy_of(exchange->reply.body.at, exchange->reply.body.bytes),
-        .is_replayed = exchange->reply.is_replayed};
+    const struct reply *answer = &exchange->reply;
+    struct api_reply reply = {.status = answer->status,
+                              .text = answer->stream.next
+                                          ? drain(&answer->stream)
+                                          : copy_of(answer->body.at, answer->body.bytes),
+                              .is_replayed = answer->is_replayed};
 
     memcpy(reply.etag, exchange->reply.etag, sizeof reply.etag);
-    reply.json = json_loads(reply.text, 0, NULL);
+    reply.json = reply.text ? json_loads(reply.text, 0, NULL) : NULL;
     return reply;
 }
 

@@ -9,7 +9,7 @@
 
 struct api_reply {
     int status;
-    char *text;   /* the body, ended by NUL */
+    char *text;   /* the body, ended by NUL; NULL when a stream failed on the way */
     json_t *json; /* the same, or NULL when it is not JSON */
     char etag[32];
     bool is_replayed;

@@ -12,6 +12,8 @@
 #include "../support/store_fixture.h"
 #include "../support/torture.h"
 
+#include "store/outcomes.h"
+
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -102,6 +104,8 @@ static char *say(const char *path)
         "SELECT *, hex(value) FROM secrets",
         "SELECT * FROM policy_revisions ORDER BY id, revision",
         "SELECT *, hex(hash) FROM api_keys ORDER BY id",
+        "SELECT * FROM outcomes ORDER BY number",
+        "SELECT number FROM outcomes ORDER BY decision_number, metric, occurred_at_us",
     };
     struct words words = {0};
     sqlite3 *db = NULL;
@@ -140,6 +144,24 @@ static void decide_some(struct budget *budget, int from, int count)
     assert_ok(f, store_commit(f->store, &f->err));
 }
 
+/* Two for each decision there is, which are numbered from 1. */
+static void report_some(int from, int count)
+{
+    struct fixture *f = &stage.fixture;
+
+    assert_ok(f, store_begin(f->store, &f->err));
+    for (int i = 0; i < 2 * count; i++) {
+        struct outcome_row row = {.decision_number = from + 1 + i / 2,
+                                  .metric = "value",
+                                  .value = 1.5 * i,
+                                  .occurred_at_us = FIXTURE_TIME_US + i,
+                                  .created_at_us = FIXTURE_TIME_US};
+
+        assert_ok(f, outcome_row_insert(f->store, &row, &f->err));
+    }
+    assert_ok(f, store_commit(f->store, &f->err));
+}
+
 static void register_some(void)
 {
     struct fixture *f = &stage.fixture;
@@ -171,9 +193,11 @@ static int make_database(void **state)
     assert_ok(f, store_commit(f->store, &f->err));
     register_some();
     decide_some(&budget, 0, DECISION_COUNT / 2);
+    report_some(0, DECISION_COUNT / 2);
     fixture_reopen(f); /* all that the log held is in the file */
     stage.older = image_read(f->path);
     decide_some(&budget, DECISION_COUNT, DECISION_COUNT / 2);
+    report_some(DECISION_COUNT / 2, DECISION_COUNT / 2);
     fixture_reopen(f);
     stage.whole = image_read(f->path);
     stage.said = say(f->path);

@@ -290,7 +290,7 @@ static void assert_unavailable(struct service *service, const char *code)
 
 static void a_verification_is_alone_and_ends_with_the_service(void **state)
 {
-    const struct text path = text_of("/v1/audit-events/verify");
+    struct claim other = {.key = text_of("/v1/audit-events/verify")};
     struct service *service;
     struct fixture f;
 
@@ -300,9 +300,9 @@ static void a_verification_is_alone_and_ends_with_the_service(void **state)
     f.store = NULL;
     assert_ok(&f, serve(&f, false, &service));
     assert_unavailable(service, NULL);
-    assert_true(service_claim(service, path)); /* another one is under way */
+    assert_true(service_claim(service, &other)); /* another one is under way */
     assert_unavailable(service, "overloaded");
-    service_unclaim(service, path);
+    service_unclaim(service, &other);
     assert_unavailable(service, NULL);
     service_wind_up(service);
     assert_unavailable(service, "verification_unfinished");

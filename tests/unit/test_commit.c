@@ -27,6 +27,7 @@ struct stage {
     struct committer *committer;
     struct clock clock;
     int64_t now_us;
+    int heard_count; /* works that are done */
 };
 
 static int64_t read_now(void *context)
@@ -74,6 +75,7 @@ struct work {
     sem_t *started;      /* tell that it waits there */
     sem_t *over;
     int run_count, publish_count, done_count;
+    int heard_before;        /* how many of the stage had heard when it was published */
     int64_t limit_published; /* what a reader saw when it was published */
 };
 
@@ -116,6 +118,7 @@ static void work_publish(struct job *job, struct commit *commit)
 
     (void)commit;
     work->publish_count++;
+    work->heard_before = work->stage->heard_count;
     work->limit_published = limit_on_disk(work->stage);
 }
 
@@ -124,6 +127,7 @@ static void work_done(struct job *job)
     struct work *work = (struct work *)job;
 
     work->done_count++;
+    work->stage->heard_count++;
     if (work->over)
         sem_post(work->over);
 }
@@ -214,6 +218,28 @@ static void a_batch_is_committed_once_and_then_published(void **state)
         assert_int_equal(works[i].limit_published, 1030);
     }
     assert_limit(&stage, 1030);
+    stage_close(&stage);
+}
+
+static void who_is_last_is_published_when_all_others_have_heard(void **state)
+{
+    struct stage stage;
+    struct work works[4];
+
+    (void)state;
+    stage_open(&stage);
+    for (int i = 0; i < 4; i++)
+        works[i] = work_of(&stage, 10, STATUS_OK);
+    works[0].job.is_last = works[2].job.is_last = true;
+    run_as_batch(&stage, works, 4);
+    /* The gate's work was done before, in a batch of its own. */
+    assert_int_equal(works[1].heard_before, 1);
+    assert_int_equal(works[3].heard_before, 1);
+    assert_int_equal(works[0].heard_before, 3);
+    assert_int_equal(works[2].heard_before, 3);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(works[i].done_count, 1);
+    assert_limit(&stage, 1040);
     stage_close(&stage);
 }
 
@@ -499,6 +525,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_batch_is_committed_once_and_then_published),
+        cmocka_unit_test(who_is_last_is_published_when_all_others_have_heard),
         cmocka_unit_test(a_job_that_fails_after_a_write_fails_alone),
         cmocka_unit_test(a_refusal_concerns_nobody_else),
         cmocka_unit_test(what_waited_too_long_is_not_begun_and_the_rest_is),

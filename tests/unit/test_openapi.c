@@ -11,9 +11,11 @@
 #include "support/service_fixture.h"
 
 #include "base/file.h"
+#include "decide/outcomes.h"
 #include "decide/decision.h"
 #include "decide/keyring.h"
 #include "http/api.h"
+#include "store/outcomes.h"
 #include "http/head.h"
 #include "policy/policy.h"
 #include "store/decisions.h"
@@ -379,6 +381,11 @@ static void limits_are_those_of_the_program(void **state)
          BUNDLE_FILE_COUNT_MAX},
         {"components/schemas/ApiKeyNew/properties/name/maxLength", NAME_TEXT_BYTES - 1},
         {"components/schemas/Problem/properties/errors/maxItems", ERR_FAULT_COUNT_MAX},
+        {"components/schemas/OutcomeNew/properties/metric/maxLength", METRIC_BYTES - 1},
+        {"components/schemas/OutcomeBatch/properties/recorded/maximum",
+         OUTCOME_COUNT_MAX},
+        {"components/schemas/LoggedDecision/properties/outcome_events/maxItems",
+         OUTCOMES_OF_DECISION_MAX},
     };
 
     (void)state;

@@ -115,6 +115,44 @@ static void check_headers(const struct asked *asked, const json_t *response,
                  asked->path);
 }
 
+static void see(const json_t *value)
+{
+    const char *name;
+    json_t *inner;
+
+    for (size_t i = 0; i < json_array_size(value); i++)
+        see(json_array_get(value, i));
+    json_object_foreach((json_t *)value, name, inner)
+    {
+        json_object_set_new(seen, name, json_true());
+        see(inner);
+    }
+}
+
+/* Every line of an export, each a JSON value of its own; of a table nothing more than its columns is
+ * described. */
+static void check_lines(const struct asked *asked, const json_t *response,
+                        const struct api_reply *reply)
+{
+    const json_t *content = member(response, "content");
+    char why[SCHEMA_WHY_BYTES] = "", *text = strdup(reply->text), *rest = NULL;
+    bool is_table = strstr(asked->path, "format=csv");
+
+    assert_non_null(member(content, "text/csv"));
+    for (char *line = strtok_r(text, "\n", &rest); line && !is_table;
+         line = strtok_r(NULL, "\n", &rest)) {
+        json_t *value = json_loads(line, 0, NULL);
+
+        if (!schema_describes(document,
+                              member(member(content, "application/x-ndjson"), "schema"),
+                              value, why))
+            fail_msg("%s %s: %s in %.300s", asked->method, asked->path, why, line);
+        see(value);
+        json_decref(value);
+    }
+    free(text);
+}
+
 static void check_reply(const struct asked *asked, const struct route *route,
                         const struct api_reply *reply)
 {
@@ -126,6 +164,10 @@ static void check_reply(const struct asked *asked, const struct route *route,
                is_problem ? "application/problem+json" : "application/json");
     char why[SCHEMA_WHY_BYTES] = "";
 
+    if (!is_problem && member(member(response, "content"), "application/x-ndjson")) {
+        check_lines(asked, response, reply);
+        return;
+    }
     if (!content)
         fail_msg("%s %s: an answer %d is not described", asked->method, asked->path,
                  reply->status);
@@ -145,8 +187,8 @@ static void check_request(const struct asked *asked, const struct route *route)
     char why[SCHEMA_WHY_BYTES] = "";
     json_t *body;
 
-    if (!asked->body || !schema)
-        return;
+    if (!asked->body || !schema || strchr(asked->body, '\n'))
+        return; /* of several lines each is such a body */
     body = json_loads(asked->body, 0, NULL);
     if (!schema_accepts(document, schema, body, why))
         fail_msg("%s %s took what is not described: %s in %.300s", asked->method,
@@ -164,20 +206,6 @@ static const struct route *route_of(const struct asked *asked)
     if (!route)
         fail_msg("there is no route for %s %s", asked->method, asked->path);
     return route;
-}
-
-static void see(const json_t *value)
-{
-    const char *name;
-    json_t *inner;
-
-    for (size_t i = 0; i < json_array_size(value); i++)
-        see(json_array_get(value, i));
-    json_object_foreach((json_t *)value, name, inner)
-    {
-        json_object_set_new(seen, name, json_true());
-        see(inner);
-    }
 }
 
 static struct api_reply answer_to(struct asked asked)
@@ -353,6 +381,48 @@ static void other_outcomes_are_answered_as_described(void **state)
                 " \"order_amount\": 4000, \"issue\": \"late_delivery\"}"));
 }
 
+static void outcomes_and_exports_are_answered_as_described(void **state)
+{
+    static const char outcomes[] = "/v1/outcomes";
+    static const char whole[] =
+        "{\"case_id\": \"k\", \"customer_id\": \"c_6\", \"order_id\": \"o\","
+        " \"currency\": \"USD\", \"order_amount\": 4000, \"requested_amount\": 900,"
+        " \"entitled_amount\": 100, \"issue\": \"late_delivery\", \"market\": \"us\","
+        " \"segment\": \"new\", \"channel\": \"chat\", \"occurred_at\":"
+        " \"2025-11-20T10:00:00Z\", \"features\": {\"need\": 1}}";
+    char decision[PATH_BYTES_MAX], one[400], two[900];
+    const char *id;
+
+    (void)state;
+    snprintf(decision, sizeof decision, "%s",
+             made("/v1/decisions", "", POST("/v1/decisions", "u1", whole)));
+    id = strrchr(decision, '/') + 1;
+    snprintf(one, sizeof one,
+             "{\"decision_id\": \"%s\", \"metric\": \"value_90d\", \"value\": 12.5,"
+             " \"occurred_at\": \"2026-02-18T00:00:00Z\"}",
+             id);
+    snprintf(two, sizeof two,
+             "%s\n{\"decision_id\": \"%s\", \"metric\": \"claims\", \"value\": 0,"
+             " \"occurred_at\": \"2026-02-18T00:00:00Z\"}\n",
+             one, id);
+    expect(201, NULL, POST(outcomes, "u2", one));
+    expect(201, NULL, POST(outcomes, "u2", one)); /* replayed */
+    expect(200, NULL, POST(outcomes, NULL, one));
+    expect(422, "idempotency_key_reused", POST(outcomes, "u2", two));
+    expect(422, "invalid_request", POST(outcomes, NULL, "{}"));
+    expect(400, "malformed_request", POST(outcomes, NULL, "{"));
+    *strstr(one, "12.5") = '7';
+    expect(409, "outcome_conflict", POST(outcomes, NULL, one));
+    expect(201, NULL, (struct asked){"POST", outcomes, NULL, NULL, two});
+    expect(200, NULL, GET("/v1/exports/decisions"));
+    expect(200, NULL, GET("/v1/exports/decisions?format=csv"));
+    expect(200, NULL, GET("/v1/exports/ledger?format=ndjson"));
+    expect(200, NULL, GET("/v1/exports/ledger?format=csv"));
+    expect(200, NULL, GET("/v1/exports/audit"));
+    expect(200, NULL, GET("/v1/exports/audit?format=csv"));
+    expect(422, "invalid_request", GET("/v1/exports/audit?format=xml"));
+}
+
 /* --- everything else -------------------------------------------------------------------------- */
 
 static void budgets_are_answered_as_described(void **state)
@@ -519,12 +589,12 @@ static void check_seen(const char *schema, const json_t *value)
 static void every_member_that_is_described_came_in_an_answer(void **state)
 {
     static const char *const names[] = {
-        "Decision",    "Option",      "Reason",         "Blocker",
-        "Explanation", "List",        "BudgetDocument", "BudgetDeleted",
-        "Adjustment",  "LedgerEntry", "PolicyRevision", "ModelVersion",
-        "Model",       "ModelAlias",  "AliasMove",      "ModelVersionDeleted",
-        "AuditEvent",  "ApiKey",      "Health",         "Version",
-        "Problem",
+        "Decision",    "Option",        "Reason",         "Blocker",
+        "Explanation", "List",          "BudgetDocument", "BudgetDeleted",
+        "Adjustment",  "LedgerEntry",   "PolicyRevision", "ModelVersion",
+        "Model",       "ModelAlias",    "AliasMove",      "ModelVersionDeleted",
+        "AuditEvent",  "ApiKey",        "Health",         "Version",
+        "Problem",     "OutcomeRecord", "OutcomeBatch",   "LoggedDecision",
     };
     const json_t *schemas = member(member(document, "components"), "schemas");
 
@@ -557,7 +627,7 @@ static void path_of(const struct route *route, char path[static PATH_BYTES_MAX])
 static void nobody_and_a_key_without_the_scope_are_refused_as_described(void **state)
 {
     struct api_reply key = answer_to(POST(
-        "/v1/api-keys", NULL, "{\"name\": \"few\", \"scopes\": [\"outcome:write\"]}"));
+        "/v1/api-keys", NULL, "{\"name\": \"few\", \"scopes\": [\"privacy:erase\"]}"));
     char path[PATH_BYTES_MAX], bearer[160];
 
     (void)state;
@@ -660,6 +730,7 @@ int main(void)
         cmocka_unit_test(batches_are_answered_as_described),
         cmocka_unit_test(holds_and_overrides_are_answered_as_described),
         cmocka_unit_test(other_outcomes_are_answered_as_described),
+        cmocka_unit_test(outcomes_and_exports_are_answered_as_described),
         cmocka_unit_test(budgets_are_answered_as_described),
         cmocka_unit_test(policies_are_answered_as_described),
         cmocka_unit_test(models_are_answered_as_described),

@@ -295,6 +295,26 @@ static void keys_are_taken_as_described(void **state)
         "{\"overlap_s\": 5}");
 }
 
+static void outcomes_are_taken_as_described(void **state)
+{
+    struct api_reply made =
+        api_call(running->service, "POST", "/v1/decisions", "outcomes", NULL,
+                 "{\"case_id\": \"k\", \"customer_id\": \"c\", \"currency\": \"USD\","
+                 " \"order_amount\": 4000, \"issue\": \"late_delivery\", \"features\":"
+                 " {\"need\": 1}}");
+    char text[400];
+
+    (void)state;
+    assert_int_equal(made.status, 201);
+    snprintf(text, sizeof text,
+             "{\"decision_id\": \"%s\", \"metric\": \"value\", \"value\": 5,"
+             " \"occurred_at\": \"2025-11-20T10:00:00Z\"}",
+             json_string_value(json_object_get(made.json, "id")));
+    api_reply_free(&made);
+    run((struct trial){"POST", "/v1/outcomes", "OutcomeNew", .unsaid = "/decision_id"},
+        text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +325,7 @@ int main(void)
         cmocka_unit_test(models_are_taken_as_described),
         cmocka_unit_test(bundles_are_taken_as_described),
         cmocka_unit_test(keys_are_taken_as_described),
+        cmocka_unit_test(outcomes_are_taken_as_described),
     };
 
     return cmocka_run_group_tests(tests, open_service, close_service);

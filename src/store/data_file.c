@@ -1,0 +1,101 @@
+/* data_file.c - the database file synced in pieces while the log is moved into it.
+ *
+ * Under load SQLite syncs the database file only when it happens to move the last frame of a log that
+ * others go on writing: then tens of megabytes go to the disk at once, and the next commits, whose log
+ * is on the same disk, wait behind them. Here who moves the log waits for the disk after each piece, so
+ * that a commit waits behind one piece at most. A sync more than SQLite asks for makes nothing less
+ * sure. */
+#include "store/data_file.h"
+
+#include <stddef.h>
+
+enum {
+    PIECE_BYTES = 512 << 10,
+    PIECE_COUNT = 8, /* of this size; then each is that part of all that was written */
+    ALIGNMENT = 16,
+};
+
+/* Behind the file of the original layer. */
+struct data_file {
+    sqlite3_io_methods methods; /* those of the file, but for what is here */
+    const sqlite3_io_methods *real;
+    bool has_pieces;
+    sqlite3_int64 written_bytes,
+        unsynced_bytes; /* since pieces were wanted; since the sync */
+};
+
+static int place; /* of struct data_file, behind the start of the file */
+
+static struct data_file *data_of(sqlite3_file *file)
+{
+    return (struct data_file *)(void *)((char *)file + place);
+}
+
+static int data_sync(sqlite3_file *file, int flags)
+{
+    struct data_file *data = data_of(file);
+    int code = data->real->xSync(file, flags);
+
+    if (code == SQLITE_OK)
+        data->unsynced_bytes = 0;
+    return code;
+}
+
+static int data_write(sqlite3_file *file, const void *bytes, int count, sqlite3_int64 at)
+{
+    struct data_file *data = data_of(file);
+    int code = data->real->xWrite(file, bytes, count, at);
+
+    if (code != SQLITE_OK || !data->has_pieces)
+        return code;
+    data->written_bytes += count;
+    data->unsynced_bytes += count;
+    if (data->unsynced_bytes < PIECE_BYTES ||
+        data->unsynced_bytes < data->written_bytes / PIECE_COUNT)
+        return SQLITE_OK;
+    return data_sync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+}
+
+int data_file_bytes(const sqlite3_vfs *original)
+{
+    place = (original->szOsFile + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return place + (int)sizeof(struct data_file);
+}
+
+void data_file_wrap(sqlite3_file *file)
+{
+    struct data_file *data = data_of(file);
+
+    *data = (struct data_file){.methods = *file->pMethods, .real = file->pMethods};
+    data->methods.xWrite = data_write;
+    data->methods.xSync = data_sync;
+    file->pMethods = &data->methods;
+}
+
+/* NULL when the connection has none that is open. */
+static sqlite3_file *file_of(sqlite3 *db)
+{
+    sqlite3_file *file = NULL;
+
+    (void)sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    return file && file->pMethods ? file : NULL;
+}
+
+void data_file_pieces(sqlite3 *db, bool is_wanted)
+{
+    sqlite3_file *file = file_of(db);
+    struct data_file *data = file ? data_of(file) : NULL;
+
+    if (!data)
+        return;
+    data->has_pieces = is_wanted;
+    data->written_bytes = data->unsynced_bytes = 0;
+}
+
+int data_file_sync(sqlite3 *db)
+{
+    sqlite3_file *file = file_of(db);
+
+    return file ? data_sync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY)
+                : SQLITE_IOERR_FSYNC;
+}

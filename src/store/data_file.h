@@ -1,0 +1,22 @@
+/* data_file.h - the database file synced in pieces while the log is moved into it. */
+#ifndef REDRESS_STORE_DATA_FILE_H
+#define REDRESS_STORE_DATA_FILE_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+
+/* Once, before the first file: what a file of the original layer needs then, in bytes. */
+int data_file_bytes(const sqlite3_vfs *original);
+
+/* Take over a file that the original layer has just opened, in so many bytes. Closed as ever. */
+void data_file_wrap(sqlite3_file *file);
+
+/* Whether what is written from now on is synced piece by piece: for who moves the log while others
+ * commit. The first pieces are of 512 KB; with more they grow, so that a disk whose syncs take long
+ * is not asked for many of them. Not while the connection is used by another thread. */
+void data_file_pieces(sqlite3 *db, bool is_wanted);
+
+/* Sync all of it now. A code of SQLite. */
+int data_file_sync(sqlite3 *db);
+
+#endif
