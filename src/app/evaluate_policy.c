@@ -2,11 +2,13 @@
 #include "app/evaluate.h"
 
 #include "app/analysis.h"
+#include "app/policy_candidate.h"
 #include "app/policy_log.h"
 #include "app/report.h"
 #include "base/clock.h"
 #include "learn/offpolicy.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +18,9 @@ enum { RESAMPLE_COUNT_MAX = 1000000, PARAMETER_COUNT_MAX = 16, NAME_BYTES = 64 }
 
 struct evaluation {
     struct policy_log_request request;
+    const char *bundle, *document; /* in place of request.policy; or */
+    long limit;                    /* above 0 */
+    struct candidate_summary summary;
     const char *parameters[OFFPOLICY_KIND_COUNT]; /* "1,5", by kind; NULL: none */
     long resample_count, seed;
     bool is_json;
@@ -198,6 +203,26 @@ static enum status put_comparison(const struct evaluation *e, struct report *rep
     return STATUS_OK;
 }
 
+static void put_summary(const struct evaluation *e, struct report *report)
+{
+    const struct candidate_summary *summary = &e->summary;
+
+    if (e->request.policy)
+        return;
+    report_object(report, "passed_over");
+    report_count(report, "by_person", summary->passed_over.by_person);
+    report_count(report, "not_live", summary->passed_over.not_live);
+    report_count(report, "without_reward", summary->passed_over.without_reward);
+    report_object_end(report);
+    if (isnan(summary->price))
+        return;
+    report_object(report, "budget");
+    report_count(report, "limit", e->limit);
+    report_number(report, "price", summary->price);
+    report_count(report, "given", summary->given);
+    report_object_end(report);
+}
+
 static enum status put_all(const struct evaluation *e, struct report *report,
                            struct err *err)
 {
@@ -226,6 +251,7 @@ static enum status put_all(const struct evaluation *e, struct report *report,
     for (int i = 0; i < e->reason_count; i++)
         report_string(report, NULL, e->reasons[i]);
     report_array_end(report);
+    put_summary(e, report);
     analysis_put_timing(&e->timing, report);
     report_object_end(report);
     return rc;
@@ -262,8 +288,23 @@ static void print_estimate(const char *name, const struct offpolicy_estimate *es
     putchar('\n');
 }
 
+static void print_summary(const struct evaluation *e)
+{
+    const struct passed_over *passed = &e->summary.passed_over;
+
+    if (e->request.policy)
+        return;
+    printf("passed over: %lld decisions by a person, %lld not live, %lld without '%s'\n",
+           (long long)passed->by_person, (long long)passed->not_live,
+           (long long)passed->without_reward, e->request.reward);
+    if (!isnan(e->summary.price))
+        printf("a budget of %ld: price %.4f, %lld given\n", e->limit, e->summary.price,
+               (long long)e->summary.given);
+}
+
 static void print_text(const struct evaluation *e)
 {
+    print_summary(e);
     printf("%lld rows", (long long)e->log.row_count);
     if (e->estimate_count > 0)
         printf(", %.1f effective; mean weight %.4f (se %.2g), largest %.4g\n\n"
@@ -278,13 +319,28 @@ static void print_text(const struct evaluation *e)
         print_line(stdout, "  %s", e->reasons[i]);
 }
 
+static enum status read_log(struct evaluation *e, struct err *err)
+{
+    const struct candidate_request request = {
+        .log = e->request.log,
+        .reward = e->request.reward,
+        .has_clusters = e->request.cluster,
+        .bundle = e->bundle,
+        .document = e->document,
+        .limit = e->limit,
+    };
+
+    return e->request.policy ? policy_log_read(&e->request, &e->log, err)
+                             : candidate_log_read(&request, &e->log, &e->summary, err);
+}
+
 static enum status run(struct evaluation *e, struct err *err)
 {
     enum status rc = add_estimates(e, err);
 
     e->timing.begun_ns = clock_thread_ns();
     if (!rc)
-        rc = policy_log_read(&e->request, &e->log, err);
+        rc = read_log(e, err);
     e->timing.read_ns = clock_thread_ns();
     if (!rc)
         rc = estimate(e, err);
@@ -296,22 +352,49 @@ static enum status run(struct evaluation *e, struct err *err)
     return rc;
 }
 
+/* What is wrong with the options that say which policy; NULL: nothing. */
+static const char *wrong_candidate(const struct evaluation *e)
+{
+    if ((e->request.policy != NULL) + (e->bundle != NULL) + (e->limit > 0) != 1)
+        return "one of --policy, --bundle and --budget is needed";
+    if (!e->bundle != !e->document)
+        return "--bundle and --policy-document need each other";
+    if (!e->request.policy && e->request.model)
+        return "--outcome-model goes with --policy";
+    if (!e->request.policy && e->request.cluster &&
+        strcmp(e->request.cluster, "customer_id") != 0)
+        return "of the decision log --cluster takes customer_id";
+    return NULL;
+}
+
 int command_evaluate_policy(int argc, char **argv)
 {
     struct evaluation e = {.seed = 1, .request.reward = "reward"};
     const char *sg = NULL;
     const struct option_spec options[] = {
-        {"log", OPTION_TEXT, &e.request.log, "F.csv",
-         "What was done: action, propensity, the reward, and columns of context; - is "
-         "standard input.",
+        {"log", OPTION_TEXT | OPTION_NEEDED, &e.request.log, "LOG",
+         "What was done. With --policy a table: action, propensity, the reward, and "
+         "columns of context. Else the decision log: an export as NDJSON, or the data "
+         "folder. - is standard input.",
          0, 0},
         {"policy", OPTION_TEXT, &e.request.policy, "F.csv",
          "What the policy would do: action, prob, and the columns of context it looks "
          "at.",
          0, 0},
+        {"bundle", OPTION_TEXT, &e.bundle, "DIR",
+         "In place of --policy, with --policy-document: a model as it would decide.", 0,
+         0},
+        {"policy-document", OPTION_TEXT, &e.document, "FILE",
+         "The policy that the model decides under, as for 'redress policy set'.", 0, 0},
+        {"budget", OPTION_INT, &e.limit, "LIMIT",
+         "In place of --policy: the models and policies of the log, with so much to "
+         "give on top of what is owed, over the whole log, in minor units.",
+         1, LONG_MAX},
         {"outcome-model", OPTION_TEXT, &e.request.model, "F.csv",
          "What a model expects: action, qhat, and its columns of context.", 0, 0},
-        {"reward", OPTION_TEXT, &e.request.reward, "COL", "The reward (default reward).",
+        {"reward", OPTION_TEXT, &e.request.reward, "COL",
+         "The reward: a column, or of the decision log an outcome's metric (default "
+         "reward).",
          0, 0},
         {"clip", OPTION_TEXT, &e.parameters[OFFPOLICY_IPW_CLIP], "L,..",
          "ipw with weights of at most L.", 0, 0},
@@ -322,7 +405,9 @@ int command_evaluate_policy(int argc, char **argv)
         {"sg", OPTION_TEXT, &sg, "L,..",
          "ipw and dr with weights w / (1 - L + L w) (default 0.05).", 0, 0},
         {"cluster", OPTION_TEXT, &e.request.cluster, "COL",
-         "Rows with the same value are one draw, as those of a customer are.", 0, 0},
+         "Rows with the same value are one draw, as those of a customer are. Of the "
+         "decision log: customer_id.",
+         0, 0},
         {"bootstrap", OPTION_INT, &e.resample_count, "N",
          "Intervals from so many resamples, too.", 0, RESAMPLE_COUNT_MAX},
         {"seed", OPTION_INT, &e.seed, "N", "Of the resamples (default 1).", 0, INT32_MAX},
@@ -332,7 +417,8 @@ int command_evaluate_policy(int argc, char **argv)
         {0},
     };
     const struct command_usage usage = {
-        .synopsis = "evaluate policy --log F.csv --policy F.csv [OPTIONS]",
+        .synopsis = "evaluate policy --log LOG (--policy F.csv | --bundle DIR "
+                    "--policy-document FILE | --budget LIMIT) [OPTIONS]",
         .summary =
             "What another policy would have earned, from a log that knows the "
             "probabilities of what was done. Exit code 1 when the log cannot tell.",
@@ -345,8 +431,8 @@ int command_evaluate_policy(int argc, char **argv)
 
     if (code != OPTIONS_GO_ON)
         return code;
-    if (!e.request.log || !e.request.policy)
-        return usage_wrong(&usage, "--log and --policy are needed");
+    if (wrong_candidate(&e))
+        return usage_wrong(&usage, wrong_candidate(&e));
     e.parameters[OFFPOLICY_SGIPW] = e.parameters[OFFPOLICY_SGDR] = sg;
     rc = run(&e, &err);
     policy_log_free(&e.log);

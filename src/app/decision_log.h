@@ -1,0 +1,56 @@
+/* decision_log.h - the server's own decision log, row by row: an export as NDJSON, or a data folder.
+ *
+ * Only decisions that were made by a policy and happened count: those that a person made, or changed
+ * later, and those that were not live, are passed over and counted. */
+#ifndef REDRESS_APP_DECISION_LOG_H
+#define REDRESS_APP_DECISION_LOG_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "policy/policy.h"
+
+enum { DECISION_LINE_BYTES_MAX = 1 << 20 };
+
+struct decision_log; /* opaque */
+
+/* path: a data folder, also while a service runs on it, a file, or "-". reward: the metric of the
+ * outcome that is asked for. Both are borrowed. The caller closes *log. */
+enum status decision_log_open(const char *path, const char *reward,
+                              struct decision_log **log, struct err *err);
+void decision_log_close(struct decision_log *log); /* NULL is fine */
+
+struct logged_option {
+    int64_t amount;
+    double effect, cost; /* NaN when no model scored it */
+    bool is_allowed;
+};
+
+/* Texts are valid until the next row. */
+struct logged_row {
+    long line; /* of the log, from 1 */
+    int64_t action, created_at_us;
+    double propensity; /* NaN when there is none */
+    double reward;
+    struct text decision_id, customer_id;
+    struct text body; /* the case, as JSON */
+    double price;     /* of all budgets that cover it, together */
+    int64_t remaining;
+    bool has_budget;
+    struct logged_option options[OPTION_COUNT_MAX];
+    int option_count;
+};
+
+/* The next row that counts; *has_row is false at the end. Errors name the line. */
+enum status decision_log_next(struct decision_log *log, struct logged_row *row,
+                              bool *has_row, struct err *err);
+
+/* What was passed over so far. */
+struct passed_over {
+    int64_t by_person, not_live, without_reward;
+};
+struct passed_over decision_log_passed_over(const struct decision_log *log);
+
+/* How far it is, 0 to 1; -1 when that is not known. */
+double decision_log_progress(const struct decision_log *log);
+
+#endif

@@ -1,0 +1,296 @@
+/* policy_candidate.c - see policy_candidate.h. */
+#include "app/policy_candidate.h"
+
+#include "app/progress.h"
+#include "decide/candidate.h"
+#include "optimize/hull.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ROW_COUNT_MAX = 1000000000,
+    CUSTOMER_COUNT_MAX = 100000000,
+    PROGRESS_ROWS = 1024,
+    SLOPE_BIN_COUNT = 1 << 16,
+};
+
+/* Slopes from 1 (below, nothing is worth its cost) on; each bin is 0.02 % wide. */
+static const double slope_growth = 1.0002;
+
+struct walk {
+    const struct candidate_request *request;
+    struct policy_log *log;
+    struct candidate_summary *summary;
+    struct candidate *candidate;
+    double slope;   /* a budget's: the least that a unit of cost has to earn */
+    double *given;  /* (SLOPE_BIN_COUNT): amounts of hull steps, by slope */
+    double uniform; /* the only propensity so far; NaN: several */
+};
+
+/* --- columns ---------------------------------------------------------------------------------- */
+
+static bool grow_column(double **column, int64_t capacity)
+{
+    double *grown = realloc(*column, (size_t)capacity * sizeof *grown);
+
+    if (grown)
+        *column = grown;
+    return grown != NULL;
+}
+
+static enum status grow(struct walk *walk, struct err *err)
+{
+    struct policy_log *log = walk->log;
+    int64_t capacity = log->capacity + log->capacity / 4 + 4096;
+    int32_t *clusters = log->clusters;
+
+    if (log->row_count < log->capacity)
+        return STATUS_OK;
+    if (log->row_count >= ROW_COUNT_MAX)
+        return err_set(err, STATUS_TOO_LARGE, "%s: more than %d rows", walk->request->log,
+                       ROW_COUNT_MAX);
+    if (walk->request->has_clusters)
+        clusters = realloc(clusters, (size_t)capacity * sizeof *clusters);
+    if ((walk->request->has_clusters && !clusters) ||
+        !grow_column(&log->weights, capacity) ||
+        !grow_column(&log->probabilities, capacity) ||
+        !grow_column(&log->rewards, capacity)) {
+        log->clusters = clusters ? clusters : log->clusters;
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
+                       (long long)capacity);
+    }
+    log->clusters = clusters;
+    log->capacity = capacity;
+    return STATUS_OK;
+}
+
+static enum status add(struct walk *walk, const struct logged_row *row,
+                       double probability, struct err *err)
+{
+    struct policy_log *log = walk->log;
+    double propensity = row->propensity;
+    bool is_new;
+    enum status rc = grow(walk, err);
+
+    if (!rc && walk->request->has_clusters)
+        rc = text_set_add(log->cluster_set, row->customer_id,
+                          &log->clusters[log->row_count], &is_new, err);
+    if (rc)
+        return rc;
+    if (!(propensity > 0 && propensity <= 1)) {
+        log->bad_line = log->bad_count++ ? log->bad_line : row->line;
+        propensity = 1;
+    }
+    walk->uniform = log->row_count == 0 || propensity == walk->uniform ? propensity : NAN;
+    log->weights[log->row_count] = probability / propensity;
+    log->probabilities[log->row_count] = probability;
+    log->rewards[log->row_count++] = row->reward;
+    return STATUS_OK;
+}
+
+/* --- a bundle under a document ---------------------------------------------------------------- */
+
+static enum status take_bundle(struct walk *walk, const struct logged_row *row,
+                               struct err *err)
+{
+    struct candidate_choice choices[OPTION_COUNT_MAX];
+    double probability = 0;
+    int count;
+    enum status rc = candidate_choose(walk->candidate,
+                                      &(struct candidate_case){
+                                          .body = row->body,
+                                          .created_at_us = row->created_at_us,
+                                          .price = row->price,
+                                          .remaining = row->remaining,
+                                          .has_budget = row->has_budget,
+                                      },
+                                      choices, &count, err);
+
+    if (rc)
+        return err_wrap(err, "%s line %ld, decision %.*s", walk->request->log, row->line,
+                        TEXT_ARG(row->decision_id));
+    for (int i = 0; i < count; i++)
+        if (choices[i].amount == row->action)
+            probability = choices[i].probability;
+    return add(walk, row, probability, err);
+}
+
+/* --- a budget --------------------------------------------------------------------------------- */
+
+static enum status refuse_unscored(const struct walk *walk, const struct logged_row *row,
+                                   struct err *err)
+{
+    return err_set(err, STATUS_INVALID,
+                   "%s line %ld: decision %.*s has options that no model scored; a "
+                   "budget is judged by their effects and costs",
+                   walk->request->log, row->line, TEXT_ARG(row->decision_id));
+}
+
+/* The options that some price makes the best. */
+static enum status hull_of(const struct walk *walk, const struct logged_row *row,
+                           struct pacer_option hull[OPTION_COUNT_MAX], int *count,
+                           struct err *err)
+{
+    *count = 0;
+    for (int i = 0; i < row->option_count; i++) {
+        const struct logged_option *option = &row->options[i];
+
+        if (!option->is_allowed)
+            continue;
+        if (!isfinite(option->effect) || !isfinite(option->cost))
+            return refuse_unscored(walk, row, err);
+        hull[(*count)++] = (struct pacer_option){
+            .value = option->effect, .cost = option->cost, .amount = option->amount};
+    }
+    *count = *count > 0 ? hull_keep(hull, *count) : 0;
+    return STATUS_OK;
+}
+
+static enum status weigh(struct walk *walk, const struct logged_row *row, struct err *err)
+{
+    struct pacer_option hull[OPTION_COUNT_MAX];
+    int count;
+    enum status rc = hull_of(walk, row, hull, &count, err);
+
+    for (int i = 1; i < count && !rc; i++) {
+        double slope = hull_slope(&hull[i - 1], &hull[i]);
+        double bin = slope > 1 ? log(slope) / log(slope_growth) : -1;
+
+        if (bin >= 0)
+            walk->given[bin < SLOPE_BIN_COUNT - 1 ? (int)bin : SLOPE_BIN_COUNT - 1] +=
+                (double)(hull[i].amount - hull[i - 1].amount);
+    }
+    return rc;
+}
+
+/* The least slope at which no more than the limit is given. */
+static void find_price(struct walk *walk)
+{
+    double given = 0;
+    int bin = SLOPE_BIN_COUNT;
+
+    while (bin > 0 && given + walk->given[bin - 1] <= (double)walk->request->limit)
+        given += walk->given[--bin];
+    walk->slope = pow(slope_growth, bin);
+    walk->summary->price = walk->slope - 1;
+}
+
+/* The best at the price, and of equals the cheapest. */
+static enum status take_budget(struct walk *walk, const struct logged_row *row,
+                               struct err *err)
+{
+    const struct logged_option *best = NULL;
+    double best_net = -INFINITY;
+
+    for (int i = 0; i < row->option_count; i++) {
+        const struct logged_option *option = &row->options[i];
+        double net = option->effect - option->cost * walk->slope;
+
+        if (option->is_allowed && !isfinite(net))
+            return refuse_unscored(walk, row, err);
+        if (option->is_allowed && net > best_net) {
+            best = option;
+            best_net = net;
+        }
+    }
+    walk->summary->given += best ? best->amount - row->options[0].amount : 0;
+    return add(walk, row, best && best->amount == row->action ? 1 : 0, err);
+}
+
+/* --- walking ---------------------------------------------------------------------------------- */
+
+static enum status walk_log(struct walk *walk,
+                            enum status (*take)(struct walk *walk,
+                                                const struct logged_row *row,
+                                                struct err *err),
+                            struct err *err)
+{
+    struct decision_log *log = NULL;
+    struct progress progress;
+    struct logged_row row;
+    bool has_row = false;
+    enum status rc =
+        decision_log_open(walk->request->log, walk->request->reward, &log, err);
+
+    progress_start(&progress);
+    if (!rc)
+        rc = decision_log_next(log, &row, &has_row, err);
+    for (int64_t i = 1; !rc && has_row; i++) {
+        rc = take(walk, &row, err);
+        if (!rc)
+            rc = decision_log_next(log, &row, &has_row, err);
+        if (i % PROGRESS_ROWS == 0)
+            progress_show(&progress, "reading", decision_log_progress(log));
+    }
+    progress_end(&progress);
+    if (!rc)
+        walk->summary->passed_over = decision_log_passed_over(log);
+    decision_log_close(log);
+    return rc;
+}
+
+static enum status walk_budget(struct walk *walk, struct err *err)
+{
+    enum status rc;
+
+    if (strcmp(walk->request->log, "-") == 0)
+        return err_set(
+            err, STATUS_INVALID,
+            "--budget goes through the log twice: it cannot be standard input");
+    walk->given = calloc(SLOPE_BIN_COUNT, sizeof *walk->given);
+    if (!walk->given)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory");
+    rc = walk_log(walk, weigh, err);
+    if (!rc) {
+        find_price(walk);
+        rc = walk_log(walk, take_budget, err);
+    }
+    free(walk->given);
+    return rc;
+}
+
+static enum status walk_bundle(struct walk *walk, struct err *err)
+{
+    enum status rc = candidate_open(walk->request->bundle, walk->request->document,
+                                    &walk->candidate, err);
+
+    if (!rc)
+        rc = walk_log(walk, take_bundle, err);
+    candidate_close(walk->candidate);
+    return rc;
+}
+
+enum status candidate_log_read(const struct candidate_request *request,
+                               struct policy_log *log, struct candidate_summary *summary,
+                               struct err *err)
+{
+    struct walk walk = {.request = request, .log = log, .summary = summary};
+    enum status rc = STATUS_OK;
+
+    *log = (struct policy_log){0};
+    *summary = (struct candidate_summary){.price = NAN};
+    if (request->has_clusters)
+        rc = text_set_open(CUSTOMER_COUNT_MAX, INT64_C(1) << 32, &log->cluster_set, err);
+    if (!rc)
+        rc = request->bundle ? walk_bundle(&walk, err) : walk_budget(&walk, err);
+    if (!rc && log->row_count == 0)
+        rc = err_set(err, STATUS_INVALID,
+                     "%s: no decision has an outcome '%s' (%lld without it, %lld by a "
+                     "person, %lld not live)",
+                     request->log, request->reward,
+                     (long long)summary->passed_over.without_reward,
+                     (long long)summary->passed_over.by_person,
+                     (long long)summary->passed_over.not_live);
+    log->rows = (struct offpolicy_log){
+        .row_count = log->row_count,
+        .weights = log->weights,
+        .probabilities = log->probabilities,
+        .rewards = log->rewards,
+        .clusters = log->clusters,
+        .cluster_count = log->cluster_set ? text_set_count(log->cluster_set) : 0,
+        .is_uniform = !isnan(walk.uniform),
+    };
+    return rc;
+}
