@@ -67,11 +67,11 @@ static int poisson_of_small(struct rng *rng, double mean)
 
 int draw_poisson(struct rng *rng, double mean)
 {
-    int count = 0;
+    int whole_count = (int)(mean / POISSON_MEAN_MAX), count = 0;
 
-    for (; mean > POISSON_MEAN_MAX; mean -= POISSON_MEAN_MAX)
+    for (int i = 0; i < whole_count; i++)
         count += poisson_of_small(rng, POISSON_MEAN_MAX);
-    return count + poisson_of_small(rng, mean);
+    return count + poisson_of_small(rng, mean - (double)whole_count * POISSON_MEAN_MAX);
 }
 
 int draw_index(struct rng *rng, const double *shares, int count)

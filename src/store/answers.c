@@ -14,7 +14,7 @@ enum status answer_find(struct store *store, struct text scope_key, struct arena
         answer->scope_key = take_text(&query, arena);
         take_bytes(&query, answer->request_hash, REQUEST_HASH_BYTES);
         answer->http_status = (int)take_int(&query);
-        answer->body = take_text(&query, arena);
+        answer->body = take_packed(&query, arena);
         answer->revision = take_int(&query);
         answer->location = take_text(&query, arena);
         answer->created_at_us = take_int(&query);
@@ -32,7 +32,7 @@ enum status answer_insert(struct store *store, struct answer *answer, struct err
     put_text_or_null(&query, answer->scope_key);
     put_bytes(&query, answer->request_hash, REQUEST_HASH_BYTES);
     put_int(&query, answer->http_status);
-    put_text(&query, answer->body);
+    put_packed(&query, answer->body);
     put_int(&query, answer->revision);
     put_text_or_null(&query, answer->location);
     put_int(&query, answer->created_at_us);

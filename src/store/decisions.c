@@ -73,7 +73,7 @@ enum status decision_insert(struct store *store, struct decision_row *row,
     put_text(&query, row->case_id);
     put_text(&query, row->issue);
     put_text_or_null(&query, row->external_ref);
-    put_text(&query, row->context);
+    put_packed(&query, row->context);
     put_digest(&query);
     query_row(&query);
     is_taken = query_is_duplicate(&query);
@@ -131,7 +131,7 @@ static void decision_take(struct query *query, struct arena *arena,
     row->case_id = take_text(query, arena);
     row->issue = take_text(query, arena);
     row->external_ref = take_text(query, arena);
-    row->body = take_text(query, arena);
+    row->body = take_packed(query, arena);
     take_intact(query);
 }
 
@@ -146,7 +146,7 @@ enum status decision_find(struct store *store, const char *id, struct arena *are
     is_found = query_row(&query);
     if (is_found) {
         decision_take(&query, arena, row);
-        row->context = take_text(&query, arena);
+        row->context = take_packed(&query, arena);
     }
     rc = query_end(&query, "read a decision", err);
     if (!rc && !is_found)
@@ -302,7 +302,7 @@ static void range_take(struct query *query, struct arena *arena, int64_t before,
                        struct decision_row *row, bool *is_overridden)
 {
     decision_take(query, arena, row);
-    row->context = take_text(query, arena);
+    row->context = take_packed(query, arena);
     *is_overridden = take_int(query) != 0;
     if (query->code == SQLITE_ROW && row->number != before + 1)
         query->code = SQLITE_CORRUPT;

@@ -1,7 +1,10 @@
 /* sql.c - arguments in, rows out, and SQLite's failures as statuses. */
 #include "store/sql.h"
 
+#include "store/pack.h"
+
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 static enum status status_of(int code)
@@ -167,6 +170,31 @@ void put_bytes(struct query *query, const void *bytes, size_t count)
                                        count ? bytes : "", count, SQLITE_STATIC));
 }
 
+/* NULL without memory. */
+static char *packing_room(struct store *store, size_t bytes)
+{
+    char *grown;
+
+    if (bytes <= store->packing_bytes)
+        return store->packing;
+    grown = realloc(store->packing, bytes);
+    if (!grown)
+        return NULL;
+    store->packing = grown;
+    store->packing_bytes = bytes;
+    return grown;
+}
+
+void put_packed(struct query *query, struct text text)
+{
+    char *room = packing_room(query->store, pack_room(text.bytes));
+
+    if (room)
+        put_text(query, pack(text, room));
+    else
+        put(query, SQLITE_NOMEM);
+}
+
 void put_digest(struct query *query)
 {
     put_int(query, (int64_t)query->digest);
@@ -264,6 +292,27 @@ struct text take_text(struct query *query, struct arena *arena)
     query->is_arena_full = true;
     query->code = SQLITE_NOMEM;
     return (struct text){0};
+}
+
+struct text take_packed(struct query *query, struct arena *arena)
+{
+    struct text packed = borrow(query);
+    size_t bytes = 0;
+    char *text;
+
+    if (query->code == SQLITE_ROW && !unpacked_bytes(packed, &bytes))
+        query->code = SQLITE_CORRUPT;
+    if (query->code != SQLITE_ROW)
+        return (struct text){0};
+    text = arena_room(arena, bytes + 1);
+    if (!text) {
+        query->is_arena_full = true;
+        query->code = SQLITE_NOMEM;
+        return (struct text){0};
+    }
+    unpack(packed, text);
+    text[bytes] = 0;
+    return (struct text){text, bytes};
 }
 
 void take_string(struct query *query, char *buffer, size_t buffer_bytes)

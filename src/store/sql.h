@@ -45,6 +45,8 @@ struct store {
     unsigned data_version; /* of the file when the chains were last known */
     struct chain chains[CHAIN_COUNT];
     sqlite3_stmt *statements[SQL_COUNT];
+    char *packing; /* room for what put_packed makes */
+    size_t packing_bytes;
     char path[]; /* ended by NUL */
 };
 
@@ -83,6 +85,8 @@ void put_text_or_null(struct query *query, struct text text); /* empty: NULL */
 void put_string(struct query *query, const char *string);     /* NULL pointer: NULL */
 void put_string_or_null(struct query *query, const char *string);
 void put_bytes(struct query *query, const void *bytes, size_t count);
+void put_packed(struct query *query,
+                struct text text);    /* by pack.h; one in a statement */
 void put_digest(struct query *query); /* of all arguments before; for a write */
 
 /* Step; true when there is a row, whose columns are then taken in order. */
@@ -102,6 +106,7 @@ int64_t take_int(struct query *query);
 double take_double(struct query *query);
 int take_enum(struct query *query, int count); /* 0 .. count - 1 */
 struct text take_text(struct query *query, struct arena *arena);
+struct text take_packed(struct query *query, struct arena *arena); /* unpacked */
 void take_string(struct query *query, char *buffer, size_t buffer_bytes);
 void take_bytes(struct query *query, unsigned char *bytes,
                 size_t count); /* NULL: zeros */

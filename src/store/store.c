@@ -398,6 +398,7 @@ void store_close(struct store *store)
     for (int i = 0; i < SQL_COUNT; i++)
         sqlite3_finalize(store->statements[i]);
     sqlite3_close(store->db);
+    free(store->packing);
     free(store);
 }
 

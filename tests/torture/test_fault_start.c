@@ -69,8 +69,8 @@ static void every_call_may_fail(void)
 {
     for (int kind = CALL_MEMORY; kind < CALL_KIND_COUNT; kind++)
         for (int is_lasting = 0; is_lasting < 2; is_lasting++)
-            for (long nth = 1; try(kind, nth, is_lasting); nth++)
-                ;
+            for (long nth = 1, count = calls_of(kind); nth <= count; nth++)
+                (void)try(kind, nth, is_lasting);
 }
 
 static void some_calls_fail(void)
@@ -93,6 +93,7 @@ static void some_calls_fail(void)
 static void it_comes_up_or_says_why_not(void **state)
 {
     char what[64];
+    long sum = 0;
 
     (void)state;
     if (torture_count(0, 1))
@@ -106,6 +107,12 @@ static void it_comes_up_or_says_why_not(void **state)
             torture_report(what, struck_counts[kind]);
     }
     torture_report("starts refused", refused_count);
+    for (int kind = CALL_MEMORY; kind < CALL_KIND_COUNT; kind++) {
+        if (torture_count(0, 1) && struck_counts[kind] == 0)
+            fail_msg("no fault of a %s has struck", call_kind_name(kind));
+        sum += struck_counts[kind];
+    }
+    assert_true(sum > 0 && refused_count >= torture_count(0, 1));
 }
 
 static int open_it(void **state)
