@@ -265,7 +265,7 @@ $(UNIT) $(INTEGRATION) $(TORTURE): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
 
 # Memory that fails when a test says so.
 $(addprefix $(BUILD)/tests/unit/test_,memory_faults service_faults simulate_faults \
-	store_faults): LDFLAGS_ALL += $(foreach name,malloc calloc realloc reallocarray aligned_alloc \
+	store_trouble): LDFLAGS_ALL += $(foreach name,malloc calloc realloc reallocarray aligned_alloc \
 	strdup pthread_create,-Wl$(comma)--wrap=$(name))
 
 # It stands for the API of the library.
