@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { NTH_MAX = 100000 };
 
@@ -56,13 +57,16 @@ static long step_of(const struct trouble *trouble, long nth)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-static long sweep_open(struct running *running, const struct trouble *trouble)
+static long sweep_open(struct running *running, const struct trouble *trouble,
+                       bool has_keepers)
 {
     const struct service_settings settings = {.folder = running->folder,
                                               .clock = &running->clock,
                                               .build = "redress 0.0.0 (test)",
                                               .reader_count = 2,
-                                              .queue_capacity = 10};
+                                              .queue_capacity = 10,
+                                              .has_keepers = has_keepers,
+                                              .price_interval_ms = 60000};
     long refused_count = 0;
 
     for (long nth = 1; nth < NTH_MAX; nth += 1 + nth / torture_count(8, 64)) {
@@ -98,11 +102,12 @@ static void a_service_that_cannot_open_says_why_and_opens_afterwards(void **stat
     running->service = NULL;
     for (int i = 0; i < TROUBLE_COUNT; i++) {
         /* A start writes nothing that it needs, and what fails for once may be tried again. */
-        long refused_count = sweep_open(running, &troubles[i]);
+        long refused_count = sweep_open(running, &troubles[i], false);
 
         if (troubles[i].kind == OWN_MEMORY || troubles[i].kind == FAULT_READ)
             assert_true(refused_count > 0);
     }
+    assert_true(sweep_open(running, &troubles[0], true) > 0);
     running_restart(running);
     assert_non_null(running->service);
     running_close(running);
@@ -253,12 +258,98 @@ static void a_change_in_trouble_is_refused_or_done_once(void **state)
     running_close(running);
 }
 
+/* --- beside the requests ---------------------------------------------------------------------- */
+
+static void wait_ms(int ms)
+{
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL);
+}
+
+/* The service anew, with its keepers. */
+static void keep(struct running *running)
+{
+    const struct service_settings settings = {.folder = running->folder,
+                                              .clock = &running->clock,
+                                              .build = "redress 0.0.0 (test)",
+                                              .reader_count = 2,
+                                              .queue_capacity = 10,
+                                              .has_keepers = true,
+                                              .price_interval_ms = 50};
+    bool was_created;
+
+    service_close(running->service);
+    running->service = NULL;
+    if (service_open(&settings, &running->service, &was_created, &running->err))
+        fail_msg("%s", running->err.text);
+}
+
+static int64_t held_now(struct running *running)
+{
+    struct api_reply reply =
+        api_call(running->service, "GET", "/v1/budgets/bud_all", NULL, NULL, NULL);
+    int64_t held;
+
+    assert_int_equal(reply.status, 200);
+    held = int_at(reply.json, "held");
+    api_reply_free(&reply);
+    return held;
+}
+
+static void holds_end_once_there_is_memory_again(void **state)
+{
+    static const struct trouble lacking = {OWN_MEMORY, true};
+    struct running *running = requests_open();
+
+    (void)state;
+    keep(running);
+    assert_true(held_now(running) > 0);
+    arm(&lacking, 1);
+    wait_ms(1300); /* they try */
+    assert_true(disarm(&lacking));
+    assert_null(service_trouble(running->service));
+    assert_true(held_now(running) > 0);
+    running->now_us += 40 * 86400 * SECOND_US;
+    for (int i = 0; i < 500 && held_now(running) > 0; i++)
+        wait_ms(10);
+    assert_int_equal(held_now(running), 0);
+    running_close(running);
+}
+
+/* What was committed may not be in the file: only a restart looks. */
+static void a_checkpoint_whose_sync_fails_ends_the_service(void **state)
+{
+    static const struct trouble disk = {FAULT_SYNC, true};
+    struct running *running = requests_open();
+    struct request_subject subject = {0};
+    struct api_reply reply;
+
+    (void)state;
+    keep(running);
+    subject_renew(running, NULL, &subject); /* something to move */
+    arm(&disk, 1);
+    for (int i = 0; i < 500 && !service_trouble(running->service); i++)
+        wait_ms(10);
+    assert_true(disarm(&disk));
+    assert_non_null(service_trouble(running->service));
+    reply = request_call(running, &service_changes[0], &subject, "after");
+    assert_int_equal(reply.status, 503);
+    api_reply_free(&reply);
+    running_restart(running);
+    reply = request_call(running, &service_changes[0], &subject, "after");
+    assert_int_equal(reply.status, 201);
+    api_reply_free(&reply);
+    check_whole(running);
+    running_close(running);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_service_that_cannot_open_says_why_and_opens_afterwards),
         cmocka_unit_test(a_read_in_trouble_says_so_or_is_whole),
         cmocka_unit_test(a_change_in_trouble_is_refused_or_done_once),
+        cmocka_unit_test(holds_end_once_there_is_memory_again),
+        cmocka_unit_test(a_checkpoint_whose_sync_fails_ends_the_service),
     };
 
     fault_install();

@@ -30,7 +30,7 @@ static struct api_reply call_in(size_t room_bytes, struct running *running,
 static size_t more_than(size_t room_bytes)
 {
     assert_true(room_bytes < ROOM_BYTES_MAX);
-    return room_bytes + room_bytes / 16 + 16;
+    return room_bytes + room_bytes / 256 + 16;
 }
 
 static bool is_done(const struct service_request *request, size_t room_bytes,
