@@ -102,8 +102,8 @@ enum status store_check_chains(struct store *store, bool (*goes_on)(void *contex
                                void *context, struct store_report *report,
                                struct err *err);
 
-/* What a start can afford, however much is stored: the schema, the newest entries, events, answers
- * and decisions, where the chains end, and all budgets against their newest entries. */
+/* What a start can afford, however much is stored: the schema, the newest entries, events, answers,
+ * decisions and outcomes, where the chains end, and all budgets against their newest entries. */
 enum status store_check_recent(struct store *store, struct store_report *report,
                                struct err *err);
 

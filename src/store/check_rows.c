@@ -25,7 +25,13 @@ static const struct {
     {"outcomes", SQL_CHECK_ROWS_OUTCOMES, true},
 };
 
-enum { TABLE_COUNT = sizeof tables / sizeof *tables, ANSWERS = 0, DECISIONS, BUDGETS };
+enum {
+    TABLE_COUNT = sizeof tables / sizeof *tables,
+    ANSWERS = 0,
+    DECISIONS,
+    BUDGETS,
+    OUTCOMES = TABLE_COUNT - 1,
+};
 
 static void check_row(struct check *check, struct query *query, int table,
                       int64_t *number)
@@ -91,6 +97,8 @@ enum status check_rows_recent(struct check *check, struct err *err)
         rc = check_table(check, ANSWERS, recent(stats.answer_count), err);
     if (!rc)
         rc = check_table(check, DECISIONS, recent(stats.decision_count), err);
+    if (!rc)
+        rc = check_table(check, OUTCOMES, recent(stats.outcome_count), err);
     if (!rc)
         rc = check_table(check, BUDGETS, 0, err);
     return rc;

@@ -10,6 +10,7 @@
 #include "support/folder.h"
 #include "support/live_call.h"
 #include "support/server.h"
+#include "support/store_fixture.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -283,11 +284,33 @@ static void what_was_acknowledged_outlives_a_kill(void **state)
     }
 }
 
+/* A row that is not what was written, far behind the first: the client is told, not spared. */
+static void damage_on_the_way_cuts_the_answer(void **state)
+{
+    const struct http_header headers[] = {{"Authorization", stage.audit}, {NULL, NULL}};
+    struct http_client *client = http_client_open(stage.server.listen);
+    struct http_response response;
+    char path[256];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/redress.db", stage.folder);
+    tamper(path, "UPDATE decisions SET issue = 'late_deliverY' WHERE number = 100");
+    assert_false(
+        http_call(client, "GET", "/v1/exports/decisions", headers, NULL, 0, &response));
+    tamper(path, "UPDATE decisions SET issue = 'late_delivery' WHERE number = 100");
+    assert_true(
+        http_call(client, "GET", "/v1/exports/decisions", headers, NULL, 0, &response));
+    assert_int_equal(response.status, 200);
+    http_response_free(&response);
+    http_client_close(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_lost_or_halved_while_all_comes_at_once),
         cmocka_unit_test(what_was_acknowledged_outlives_a_kill),
+        cmocka_unit_test(damage_on_the_way_cuts_the_answer),
     };
 
     return cmocka_run_group_tests(tests, stage_open, stage_close);

@@ -64,14 +64,15 @@ static void write_text(const char *name, const char *text, size_t bytes)
     assert_int_equal(fclose(file), 0);
 }
 
+static const char features[] =
+    "tenure_days,orders_90d,avg_order_minor,claims_90d,credits_90d_minor,"
+    "minutes_late,items_missing,days_since_order,last_rating,discount_share,contacts,"
+    "app_sessions_7d,is_member,channel,issue";
+
 /* --- forth: train, serve, decide, report ------------------------------------------------------ */
 
 static void train(void)
 {
-    static const char features[] =
-        "tenure_days,orders_90d,avg_order_minor,claims_90d,credits_90d_minor,"
-        "minutes_late,items_missing,days_since_order,last_rating,discount_share,contacts,"
-        "app_sessions_7d,is_member,channel,issue";
     char log[PATH_BYTES], bundle[PATH_BYTES], seed[16], *output;
 
     path_in("past.csv", log);
@@ -231,6 +232,36 @@ static void report(void)
     free(body);
 }
 
+/* Some customers took what they were offered; the rest is still held. */
+static void settle(void)
+{
+    struct http_client *client = http_client_open(stage.server.listen);
+    const json_t *row;
+    size_t i;
+
+    assert_non_null(client);
+    json_array_foreach(stage.log, i, row)
+    {
+        char path[128];
+        const struct http_header headers[] = {
+            {"Authorization", stage.authorization},
+            {"Content-Type", "application/json"},
+            {"Idempotency-Key", "settle"},
+            {NULL, NULL},
+        };
+        struct http_response response;
+
+        if (i % 8 != 0 || json_integer_value(json_object_get(row, "action")) == 0)
+            continue;
+        snprintf(path, sizeof path, "/v1/decisions/%s/settle",
+                 json_string_value(json_object_get(row, "decision_id")));
+        assert_true(http_call(client, "POST", path, headers, "{}", 2, &response));
+        assert_int_equal(response.status, 200);
+        http_response_free(&response);
+    }
+    http_client_close(client);
+}
+
 static int make_the_circle(void **state)
 {
     const char *seed = getenv("SEED");
@@ -246,6 +277,7 @@ static int make_the_circle(void **state)
     decide();
     export_log();
     report();
+    settle();
     export_log();
     write_text("greedy.json", GREEDY, strlen(GREEDY));
     write_text("exploring.json", EXPLORING, strlen(EXPLORING));
@@ -482,6 +514,29 @@ static void the_table_scores_as_the_service_did(void **state)
     free(scores);
 }
 
+/* And round again: the exported table trains the next model as it is. */
+static void the_table_trains_the_next_model(void **state)
+{
+    char log[PATH_BYTES], bundle[PATH_BYTES], *output;
+
+    (void)state;
+    path_in("log.csv", log);
+    path_in("next", bundle);
+    assert_int_equal(
+        program_run(
+            (const char *[]){"train",       "--data",     log,      "--treatment",
+                             "action",      "--outcome",  "value",  "--propensity",
+                             "propensity",  "--cost",     "cost",   "--cluster",
+                             "customer_id", "--features", features, "--learner",
+                             "s",           "--output",   bundle,   NULL},
+            NULL, &output),
+        0);
+    free(output);
+    assert_int_equal(
+        program_run((const char *[]){"model", "check", bundle, NULL}, NULL, &output), 0);
+    free(output);
+}
+
 /* --- bad input -------------------------------------------------------------------------------- */
 
 /* evaluate policy on a log of these lines; has to end so, and say this. */
@@ -561,6 +616,7 @@ int main(void)
         cmocka_unit_test(a_budget_is_worth_what_it_truly_is),
         cmocka_unit_test(a_table_is_worth_what_it_truly_is),
         cmocka_unit_test(the_table_scores_as_the_service_did),
+        cmocka_unit_test(the_table_trains_the_next_model),
         cmocka_unit_test(the_data_folder_says_what_its_export_says),
         cmocka_unit_test(what_is_wrong_with_a_log_is_said),
     };

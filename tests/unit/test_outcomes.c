@@ -398,6 +398,20 @@ static void an_outcome_that_was_changed_is_found(void **state)
     assert_answer(report(NULL, line_of(0, "m", "1", 1)), 503, "storage_unavailable");
 }
 
+static void a_start_finds_a_changed_outcome(void **state)
+{
+    struct store *reader;
+    struct store_report found;
+
+    (void)state;
+    assert_answer(report(NULL, line_of(0, "m", "1", 1)), 201, "");
+    tamper(stage.running->path, "UPDATE outcomes SET occurred_at_us = 5");
+    reader = service_reader_take(stage.running->service);
+    assert_int_equal(store_check_recent(reader, &found, &stage.running->err), STATUS_OK);
+    service_reader_give(stage.running->service, reader);
+    assert_int_equal(found.fault_count, 1);
+}
+
 static void an_outcome_that_is_missing_is_found(void **state)
 {
     (void)state;
@@ -429,6 +443,7 @@ int main(void)
         TEST(without_memory_nothing_is_recorded),
         TEST(an_outcome_that_was_changed_is_found),
         TEST(an_outcome_that_is_missing_is_found),
+        TEST(a_start_finds_a_changed_outcome),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
