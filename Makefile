@@ -15,7 +15,7 @@ TSAN_TESTS ?= id log queue zone inflight engine store commit world service lifec
 	$(filter-out %_parity,$(patsubst tests/integration/test_%.c,%,$(wildcard tests/integration/*.c)))
 
 # Tests of how good numbers are, over code whose memory others test: not under the sanitizers.
-NUMBER_TESTS := day hillstrom train_worth scarce_budget allocate_glpk worst_models propensities
+NUMBER_TESTS := day hillstrom train_worth compare_learners scarce_budget allocate_glpk worst_models propensities
 
 BUILD := build/$(VARIANT)
 CC_release := gcc
