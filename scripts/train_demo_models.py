@@ -82,6 +82,8 @@ def code_of(name, text):
     """A cell of the log as a number: categories are their place in the list."""
     if text == "":
         return np.nan
+    if text in ("true", "false"):
+        return float(text == "true")
     return CATEGORIES[name].index(text) if name in CATEGORIES else float(text)
 
 

@@ -117,6 +117,8 @@ static void put_features(struct line *line, const struct world_case *drawn)
     for (int i = 0; i < WORLD_FEATURE_COUNT; i++)
         if (world_features[i].kind == WORLD_CATEGORY)
             put_string(line, category_of(drawn, i));
+        else if (world_features[i].kind == WORLD_BOOL)
+            put_string(line, drawn->seen[i] != 0 ? "true" : "false");
         else
             put_number(line, drawn->seen[i], DAY_DECIMALS);
 }

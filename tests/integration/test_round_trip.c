@@ -128,20 +128,6 @@ static void serve(void)
              201);
 }
 
-/* A table has 1 and 0 for what cases call true and false: the model learned numbers. */
-static void numbers_for_booleans(char *asked)
-{
-    char *at = strstr(asked, "\"is_member\":");
-
-    if (!at)
-        return;
-    at += strlen("\"is_member\":");
-    if (strncmp(at, "true", 4) == 0)
-        memcpy(at, "   1", 4);
-    else if (strncmp(at, "false", 5) == 0)
-        memcpy(at, "    0", 5);
-}
-
 static void decide(void)
 {
     static struct stream_answer answers[CASE_COUNT];
@@ -149,8 +135,6 @@ static void decide(void)
                             .authorization = stage.authorization,
                             .connection_count = 8};
 
-    for (int i = 0; i < CASE_COUNT; i++)
-        numbers_for_booleans(stage.world.cases[i]);
     stream_decide(&stream, stage.world.cases, CASE_COUNT, answers);
 }
 
