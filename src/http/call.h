@@ -27,8 +27,10 @@ struct call {
     char *body; /* content_length bytes: small_body or allocated; NULL: there is none */
     size_t body_room;  /* what is allocated, taken from the server's share */
     size_t body_bytes; /* of them, received */
-    struct text piece; /* of a stream, not sent yet */
-    int64_t send_us;   /* for each piece, beside what its length takes */
+    struct text piece;     /* of a stream, not sent yet */
+    int64_t send_us;       /* for a stream and each of its pieces, beside what their length takes */
+    int64_t sending_at_us; /* monotonic: when the reply began */
+    int64_t stream_bytes;  /* up to the end of the piece */
     bool has_trace;    /* the client sent a trace id */
     bool must_close;   /* after the reply */
     bool is_secure;    /* it came over TLS */
@@ -42,7 +44,8 @@ enum head_fault call_read_head(struct call *call, const char *target, const char
                                const char *version);
 
 /* Hand the reply to the library, which sends the body from where it is, or asks a stream for it piece by
- * piece: the exchange lives until the request is completed. A reply that cannot be made whole is not made: the client asks again. */
+ * piece: the exchange lives until the request is completed. A reply that cannot be made whole is not
+ * made: the client asks again. */
 enum MHD_Result call_reply(struct call *call);
 
 #endif

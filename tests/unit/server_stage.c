@@ -43,6 +43,7 @@ void exchange_init(struct exchange *exchange, struct service *of)
 
 void exchange_reset(struct exchange *exchange)
 {
+    reply_close(&exchange->reply);
     arena_reset(&exchange->arena);
 }
 
