@@ -8,8 +8,7 @@
 #include "http/listen.h"
 
 enum {
-    SMALL_BODY_BYTES = 2048,         /* as nearly all are: kept in the call */
-    REPLY_BYTES_PER_S_MIN = 16 << 10 /* a client that reads more slowly is cut off */
+    SMALL_BODY_BYTES = 2048, /* as nearly all are: kept in the call */
 };
 
 struct server;
@@ -27,10 +26,8 @@ struct call {
     char *body; /* content_length bytes: small_body or allocated; NULL: there is none */
     size_t body_room;  /* what is allocated, taken from the server's share */
     size_t body_bytes; /* of them, received */
-    struct text piece;     /* of a stream, not sent yet */
-    int64_t send_us;       /* for a stream and each of its pieces, beside what their length takes */
-    int64_t sending_at_us; /* monotonic: when the reply began */
-    int64_t stream_bytes;  /* up to the end of the piece */
+    struct text piece; /* of a stream, not sent yet */
+    int64_t send_us;   /* for each piece, beside what its length takes */
     bool has_trace;    /* the client sent a trace id */
     bool must_close;   /* after the reply */
     bool is_secure;    /* it came over TLS */

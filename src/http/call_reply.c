@@ -68,23 +68,6 @@ static int list_headers(const struct call *call, char retry_after[static 16],
     return count;
 }
 
-static int64_t reading_us(int64_t bytes)
-{
-    return bytes * SECOND_US / REPLY_BYTES_PER_S_MIN;
-}
-
-/* Until the piece is read: as long as it may take, and no longer than all up to its end may. Who reads
- * slowly gains nothing by many pieces, who read fast may not stand still for it. */
-static void set_deadline(struct call *call)
-{
-    int64_t begun_us = clock_monotonic_us(&system_clock) - call->sending_at_us;
-    int64_t of_piece_us = reading_us((int64_t)call->piece.bytes);
-    int64_t of_all_us = reading_us(call->stream_bytes) - begun_us;
-
-    watch_set(call->watch,
-              call->send_us + (of_piece_us < of_all_us ? of_piece_us : of_all_us));
-}
-
 /* Cuts the connection when it fails: without its last chunk nobody takes it for all. */
 static ssize_t read_stream(void *context, uint64_t, char *buffer, size_t room)
 {
@@ -100,8 +83,8 @@ static ssize_t read_stream(void *context, uint64_t, char *buffer, size_t room)
                       LOG_TEXT("request_id", call->exchange.request_id));
             return MHD_CONTENT_READER_END_WITH_ERROR;
         }
-        call->stream_bytes += (int64_t)call->piece.bytes;
-        set_deadline(call);
+        watch_set(call->watch, call->send_us + (int64_t)call->piece.bytes * SECOND_US /
+                                                   REPLY_BYTES_PER_S_MIN);
     }
     bytes = call->piece.bytes < room ? call->piece.bytes : room;
     if (bytes == 0)
@@ -109,6 +92,7 @@ static ssize_t read_stream(void *context, uint64_t, char *buffer, size_t room)
     memcpy(buffer, call->piece.at, bytes);
     call->piece.at += bytes;
     call->piece.bytes -= bytes;
+    watch_sent(call->watch, bytes);
     return (ssize_t)bytes;
 }
 

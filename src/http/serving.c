@@ -77,10 +77,11 @@ static enum MHD_Result send_reply(struct call *call)
     if (atomic_load(&server->is_draining) || watch_is_old(call->watch))
         call->must_close = true;
     call->send_us = server->deadline_us;
-    call->sending_at_us = clock_monotonic_us(&system_clock);
     watch_set(call->watch,
               server->deadline_us + (int64_t)call->exchange.reply.body.bytes * SECOND_US /
                                         REPLY_BYTES_PER_S_MIN);
+    if (call->exchange.reply.stream.next)
+        watch_stream(call->watch, server->deadline_us);
     if (call_reply(call) == MHD_YES)
         return MHD_YES;
     /* What was done is done: asked again with the same key, it is answered. To be told nothing would
