@@ -255,7 +255,7 @@ static const char *const migrations[] = {
     ") STRICT;"
     "CREATE INDEX traffic_curves_cell ON traffic_curves (cell);",
 
-    /* 4: a digest of every row that is in no chain (digest.c); chains has the schema's, too. */
+    /* 4: a digest of every row that is in no chain (digest_1.c); chains has the schema's, too. */
     DIGESTED_TABLES(DIGEST_FIRST, DIGEST_FIRST_ONCE),
 
     /* 5: digests of another kind, which cost less, for rows that are whole by the former ones. Ids rise with time: lists need no other index. */
