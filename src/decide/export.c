@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Of the first pass, at a time: some 10 ms, in which nothing else is done on its thread. */
+/* Of the first pass, at a time: meanwhile nothing else is done on its thread. */
 enum { NAMING_PAGES = 8 };
 
 struct store *export_reader_take(struct export *export)
