@@ -33,7 +33,7 @@ enum {
 struct service {
     const struct clock *clock;
     const char *build;
-    int lock;
+    int lock, claim; /* on the folder, and on the database in it */
     struct store *writer;
     struct book *book;
     struct prices *prices;
@@ -217,6 +217,19 @@ static enum status check_recent(struct store *store, struct err *err)
     return rc;
 }
 
+/* One that is made now is claimed afterwards: its name is new, too. */
+static enum status open_writer(struct service *service, const char *path,
+                               bool *was_created, struct err *err)
+{
+    enum status rc = store_claim(path, &service->claim, err);
+
+    if (!rc)
+        rc = store_open(path, STORE_WRITER, &service->writer, was_created, err);
+    if (!rc && service->claim < 0)
+        rc = store_claim(path, &service->claim, err);
+    return rc;
+}
+
 static enum status open_parts(struct service *service,
                               const struct service_settings *settings, bool *was_created,
                               struct err *err)
@@ -225,7 +238,7 @@ static enum status open_parts(struct service *service,
     enum status rc;
 
     snprintf(path, sizeof path, "%s/redress.db", settings->folder);
-    rc = store_open(path, STORE_WRITER, &service->writer, was_created, err);
+    rc = open_writer(service, path, was_created, err);
     if (!rc)
         rc = check_recent(service->writer, err);
     if (!rc)
@@ -284,6 +297,7 @@ enum status service_open(const struct service_settings *settings,
         return err_set(err, STATUS_EXHAUSTED, "no memory for the service");
     opened->clock = settings->clock;
     opened->build = settings->build;
+    opened->claim = -1;
     pthread_mutex_init(&opened->reader_lock, NULL);
     pthread_cond_init(&opened->reader_freed, NULL);
     rc = lock_folder(settings->folder, &opened->lock, err);
@@ -325,6 +339,8 @@ void service_close(struct service *service)
     for (int i = 0; i < service->reader_count; i++)
         store_close(service->readers[i]);
     store_close(service->writer);
+    if (service->claim >= 0)
+        close(service->claim);
     if (service->lock >= 0)
         close(service->lock);
     pthread_cond_destroy(&service->reader_freed);
