@@ -50,6 +50,13 @@ enum status store_places_note(const char *path, struct store_places *places,
 enum status store_places_check(const char *path, const struct store_places *places,
                                struct err *err);
 
+/* When what was written last was written, 0 when nothing was: the newest of the newest entry, decision
+ * and audit event. Is that after until_us, only what came since the clock was accepted last counts.
+ * accept: this is the time, whatever was recorded before; an audit event, in a transaction of its own. */
+enum status store_newest(struct store *store, int64_t until_us, int64_t *at_us,
+                         struct err *err);
+enum status store_accept_clock(struct store *store, int64_t now_us, struct err *err);
+
 /* Whether a sync failed: what was written before may be lost, whatever a later sync says. Only
  * opening again mends that. */
 bool store_has_failed(const struct store *store); /* NULL is fine */
