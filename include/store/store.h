@@ -27,6 +27,9 @@ enum status store_open(const char *path, enum store_mode mode, struct store **st
                        bool *was_created, struct err *err);
 void store_close(struct store *store);
 
+/* The schema of the database at path, which may be older than a reader can open. */
+enum status store_schema_version(const char *path, int64_t *version, struct err *err);
+
 /* Whether a sync failed: what was written before may be lost, whatever a later sync says. Only
  * opening again mends that. */
 bool store_has_failed(const struct store *store); /* NULL is fine */
