@@ -165,6 +165,7 @@ bench: bench-programs
 	tests/bench/pacing_bench.py --program $(BIN) --plot build/bench/plots
 	tests/bench/allocate_files.py --program $(BIN)
 	tests/bench/causal_bench.py --program $(BIN)
+	tests/bench/train_bench.py --program $(BIN)
 	tests/bench/edge_bench.py --program $(BIN)
 	tests/bench/decision_bench.py --build $(BUILD)
 

@@ -404,7 +404,7 @@ enum status store_schema_version(const char *path, int64_t *version, struct err 
 
 bool store_has_failed(const struct store *store)
 {
-    return store->has_failed;
+    return store && store->has_failed;
 }
 
 int64_t store_change_count(const struct store *store)
