@@ -62,8 +62,9 @@ double service_draw(const struct service *service, struct text of);
 struct store *service_reader_take(struct service *service);
 void service_reader_give(struct service *service, struct store *reader);
 
-/* An idempotency key of a request in flight. The claim and the text of its key, which is set by whoever
- * claims, stay where they are until it is given up. */
+/* What a request in flight has claimed by name: an idempotency key, a path, a place of an export. The
+ * claim and the text of its key, which is set by whoever claims, stay where they are until it is given
+ * up. */
 struct claim {
     struct text key;
     uint64_t hash;      /* private, as is the rest */
