@@ -265,6 +265,17 @@
     X(AUDIT_INSERT, WRITE,                                                               \
       "INSERT INTO audit (seq, created_at_us, actor, action, subject, detail, hash)"     \
       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                            \
+    X(NEWEST, READ,                                                                      \
+      "SELECT max(coalesce((SELECT created_at_us FROM entries WHERE seq > ?1"            \
+      " ORDER BY seq DESC LIMIT 1), 0),"                                                 \
+      " coalesce((SELECT created_at_us FROM decisions WHERE number > ?2"                 \
+      " ORDER BY number DESC LIMIT 1), 0),"                                              \
+      " coalesce((SELECT created_at_us FROM audit WHERE seq > ?3"                        \
+      " ORDER BY seq DESC LIMIT 1), 0))")                                                \
+    X(CLOCK_ACCEPTED, READ,                                                              \
+      "SELECT seq, json_extract(detail, '$.entries'), json_extract(detail, "             \
+      "'$.decisions') FROM audit WHERE action = 'clock.accepted'"                        \
+      " ORDER BY seq DESC LIMIT 1")                                                      \
     X(AUDIT_PAGE_UP, READ, AUDIT_SELECT " WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2")     \
     X(AUDIT_PAGE_DOWN, READ,                                                             \
       AUDIT_SELECT " WHERE e.seq < ?1 ORDER BY e.seq DESC LIMIT ?2")                     \

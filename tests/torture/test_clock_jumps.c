@@ -100,9 +100,11 @@ static void prepare_clock(void)
 
 /* --- the stage -------------------------------------------------------------------------------- */
 
-static void start(void)
+static void start(const char *option)
 {
-    assert_true(live_server_start(stage.folder, NULL, &stage.server));
+    const char *const extra[] = {option, NULL};
+
+    assert_true(live_server_start(stage.folder, extra, &stage.server));
     stage.door = door_outside(stage.server.listen, stage.admin);
 }
 
@@ -182,7 +184,7 @@ static int stage_open(void **state)
     stage.folder = folder_temporary();
     prepare_clock();
     stage.admin = admin_authorization(stage.folder);
-    start();
+    start(NULL);
     make_brief_key();
     make_money();
     return 0;
@@ -370,12 +372,13 @@ static void a_clock_that_is_set_under_load_changes_nothing(void **state)
 
 /* --- started under another clock -------------------------------------------------------------- */
 
+/* The clock is said to be right; that counts only where it is behind. */
 static void restart_at(int64_t us)
 {
     stop();
     set_clock(us);
     stage.last_created_us = 0;
-    start();
+    start("--accept-clock");
     stage.jump_count++;
 }
 
@@ -422,12 +425,35 @@ static void the_next_period_begins_once(void **state)
     }
 }
 
+/* The clock was ahead for a while, a period ended early, and its money is not given again. */
+static void a_clock_behind_what_was_recorded_is_refused_until_accepted(void **state)
+{
+    const char *const accept[] = {"--accept-clock", NULL};
+
+    (void)state;
+    stop();
+    set_clock(true_us());
+    assert_int_equal(live_server_try(stage.folder, NULL, &stage.server), 1);
+    assert_int_equal(live_server_try(stage.folder, NULL, &stage.server), 1);
+    assert_int_equal(live_server_try(stage.folder, accept, &stage.server), 0);
+    assert_int_equal(live_server_stop(&stage.server), 0);
+    assert_int_equal(live_server_try(stage.folder, NULL, &stage.server), 0);
+    stage.door = door_outside(stage.server.listen, stage.admin);
+    assert_replayed();
+    stop();
+    set_clock(true_us() - 2 * HOUR_US);
+    assert_int_equal(live_server_try(stage.folder, NULL, &stage.server), 1);
+    set_clock(true_us());
+    start(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_clock_that_is_set_under_load_changes_nothing),
         cmocka_unit_test(a_start_under_a_wrong_clock_gives_nothing_twice),
         cmocka_unit_test(the_next_period_begins_once),
+        cmocka_unit_test(a_clock_behind_what_was_recorded_is_refused_until_accepted),
     };
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
