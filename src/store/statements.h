@@ -90,12 +90,15 @@
     " ORDER BY d.number " direction " LIMIT ?6"
 
 /* The rows between which a span of time lies, from an index alone: the plus keeps SQLite from walking
- * through the rows themselves. */
+ * through the rows themselves. Before a moment that is not long ago comes one of the newest rows. */
 #define DECISION_FIRST_SINCE                                                             \
     "SELECT coalesce(min(+number), 0x7fffffffffffffff) FROM decisions WHERE id > ?1"
 #define DECISION_LAST_BEFORE                                                             \
-    "SELECT coalesce(max(+number), 0) FROM decisions INDEXED BY decisions_customer"      \
-    " WHERE created_at_us < ?1"
+    "SELECT coalesce((SELECT number FROM (SELECT number, created_at_us FROM decisions"   \
+    " ORDER BY number DESC LIMIT 1000) WHERE created_at_us < ?1"                         \
+    " ORDER BY number DESC LIMIT 1),"                                                    \
+    " (SELECT max(+number) FROM decisions INDEXED BY decisions_customer"                 \
+    " WHERE created_at_us < ?1), 0)"
 
 #define VERSION_COLUMNS                                                                  \
     "name, version, sha256, bytes, created_at_us, created_by, is_deleted"

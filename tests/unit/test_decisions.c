@@ -134,13 +134,15 @@ static void an_update_changes_what_it_names(void **state)
 
 #define HOUR_US (3600 * SECOND_US)
 
-enum { LISTED_COUNT = 60 };
+enum { LISTED_COUNT = 60, LISTED_COUNT_LONG = 1200 };
+
+static int listed_count;
 
 /* In the order in which they were written. */
 static struct {
     int64_t at_us;
     char id[ID_BYTES];
-} listed[LISTED_COUNT];
+} listed[LISTED_COUNT_LONG];
 
 /* As id_make would have it: by a time, and rising within it. */
 static void list_at(int i, int64_t at_us, int64_t id_us)
@@ -154,9 +156,10 @@ static void list_at(int i, int64_t at_us, int64_t id_us)
 }
 
 /* Several at one moment, and several moments in a millisecond. */
-static void list_evenly(void)
+static void list_evenly(int count)
 {
-    for (int i = 0; i < LISTED_COUNT; i++)
+    listed_count = count;
+    for (int i = 0; i < listed_count; i++)
         list_at(i, FIXTURE_TIME_US + i / 3 * 300, FIXTURE_TIME_US + i / 3 * 300);
 }
 
@@ -165,6 +168,7 @@ static void list_in_leaps(void)
 {
     static const int64_t leaps_us[] = {0, HOUR_US, -HOUR_US, 2 * HOUR_US, 1200, 0};
 
+    listed_count = LISTED_COUNT;
     for (int i = 0; i < LISTED_COUNT; i++) {
         int64_t at_us = FIXTURE_TIME_US + leaps_us[i / 10] + i * 300;
 
@@ -172,7 +176,7 @@ static void list_in_leaps(void)
     }
 }
 
-/* 60 decisions; every page of every filter against a plain loop. */
+/* Every page of every filter against a plain loop. */
 static bool wanted(const struct decision_filter *filter, int i)
 {
     int64_t at = listed[i].at_us;
@@ -189,7 +193,7 @@ static bool wanted(const struct decision_filter *filter, int i)
 
 static void check_pages(struct fixture *f, struct decision_filter filter)
 {
-    int next = filter.is_ascending ? 0 : LISTED_COUNT - 1,
+    int next = filter.is_ascending ? 0 : listed_count - 1,
         step = filter.is_ascending ? 1 : -1;
     char after[ID_BYTES];
     bool has_more = true;
@@ -203,9 +207,9 @@ static void check_pages(struct fixture *f, struct decision_filter filter)
         assert_true(count <= filter.limit);
         assert_true(count == filter.limit || !has_more);
         for (int i = 0; i < count; i++) {
-            while (next >= 0 && next < LISTED_COUNT && !wanted(&filter, next))
+            while (next >= 0 && next < listed_count && !wanted(&filter, next))
                 next += step;
-            assert_true(next >= 0 && next < LISTED_COUNT);
+            assert_true(next >= 0 && next < listed_count);
             assert_string_equal(rows[i].id, listed[next].id);
             next += step;
         }
@@ -214,14 +218,14 @@ static void check_pages(struct fixture *f, struct decision_filter filter)
             filter.after = text_of(after);
         }
     }
-    for (; next >= 0 && next < LISTED_COUNT; next += step)
+    for (; next >= 0 && next < listed_count; next += step)
         assert_false(wanted(&filter, next));
 }
 
 static void insert_listed(struct fixture *f)
 {
     assert_ok(f, store_begin(f->store, &f->err));
-    for (int i = 0; i < LISTED_COUNT; i++) {
+    for (int i = 0; i < listed_count; i++) {
         char customer[16], order[16];
         struct decision_row row = decision_of(listed[i].id);
 
@@ -249,7 +253,7 @@ static void lists_page_through_every_filter(void **state)
 
     (void)state;
     fixture_open(&f);
-    list_evenly();
+    list_evenly(LISTED_COUNT);
     insert_listed(&f);
     for (int n = 0; n < 3 * 2 * 2 * 2 * 2 * 2; n++) {
         struct decision_filter filter = {
@@ -297,6 +301,26 @@ static void lists_of_everybody_go_in_the_order_of_writing(void **state)
 
         check_pages(&f, filter);
     }
+    fixture_close(&f);
+}
+
+static void lists_up_to_a_moment_long_ago_are_whole(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_open(&f);
+    list_evenly(LISTED_COUNT_LONG);
+    for (int i = 30; i < LISTED_COUNT; i++) /* under a clock that was set back */
+        list_at(i, listed[i].at_us - HOUR_US, listed[i].at_us);
+    insert_listed(&f);
+    for (int n = 0; n < 2 * 3; n++)
+        check_pages(&f, (struct decision_filter){
+                            .outcome = -1,
+                            .is_ascending = n % 2,
+                            .created_before_us = FIXTURE_TIME_US + n / 2 * 2100 - HOUR_US,
+                            .limit = 7,
+                        });
     fixture_close(&f);
 }
 
@@ -438,6 +462,7 @@ int main(void)
         cmocka_unit_test(an_update_changes_what_it_names),
         cmocka_unit_test(lists_page_through_every_filter),
         cmocka_unit_test(lists_of_everybody_go_in_the_order_of_writing),
+        cmocka_unit_test(lists_up_to_a_moment_long_ago_are_whole),
         cmocka_unit_test(usage_counts_goodwill_that_is_held_or_settled),
         cmocka_unit_test(expired_holds_come_oldest_first),
         cmocka_unit_test(a_full_arena_is_said_and_harms_nothing),
