@@ -165,6 +165,7 @@ bench: bench-programs
 	tests/bench/pacing_bench.py --program $(BIN) --plot build/bench/plots
 	tests/bench/allocate_files.py --program $(BIN)
 	tests/bench/causal_bench.py --program $(BIN)
+	tests/bench/train_bench.py --program $(BIN)
 	tests/bench/edge_bench.py --program $(BIN)
 	tests/bench/decision_bench.py --build $(BUILD)
 
@@ -264,8 +265,9 @@ $(UNIT) $(INTEGRATION) $(TORTURE): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
 
 # Memory that fails when a test says so.
-$(BUILD)/tests/unit/test_memory_faults $(BUILD)/tests/unit/test_service_faults: LDFLAGS_ALL += $(foreach name,malloc calloc realloc \
-	reallocarray aligned_alloc strdup,-Wl$(comma)--wrap=$(name))
+$(addprefix $(BUILD)/tests/unit/test_,memory_faults service_faults simulate_faults \
+	store_trouble): LDFLAGS_ALL += $(foreach name,malloc calloc realloc reallocarray aligned_alloc \
+	strdup pthread_create,-Wl$(comma)--wrap=$(name))
 
 # It stands for the API of the library.
 $(BUILD)/tests/unit/test_server $(BUILD)/tests/unit/test_server_life $(BUILD)/tests/unit/test_server_edge: \

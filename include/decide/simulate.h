@@ -8,8 +8,8 @@
  * thread and the keeper's (their work is done in turn, and takes no time), and scopes (a
  * kind of case is a set of budgets). Holds do not end.
  *
- * A choice depends on the cases before it, the history day and the forecast only. One
- * thread at a time. */
+ * A choice depends on the cases before it, the history day and the forecast only; where memory
+ * lacks, prices know less of demand, as in the service. One thread at a time. */
 #ifndef REDRESS_DECIDE_SIMULATE_H
 #define REDRESS_DECIDE_SIMULATE_H
 

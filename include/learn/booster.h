@@ -25,20 +25,22 @@ struct booster_settings {
     uint32_t seed;
 };
 
-/* What to learn from. Borrowed for the call. */
+/* What to learn from. Borrowed for the call, but for the features. */
 struct booster_rows {
     int64_t row_count;
     int feature_count;
-    const float *features; /* (row, feature), NaN where missing */
-    const float *targets;  /* (row) */
-    const float *weights;  /* (row), NULL for 1 */
+    float *features;      /* (row, feature), NaN where missing; allocated */
+    const float *targets; /* (row) */
+    const float *weights; /* (row), NULL for 1 */
     const char *const
         *names; /* (feature), as the model file will have them; NULL: none */
 };
 
-/* Begins at the weighted mean of the targets. UNAVAILABLE, with the name of the Debian package, when
- * the library is not there or is older than 1.6. The caller closes *booster. */
-enum status booster_train(const struct booster_rows *rows,
+/* Begins at the weighted mean of the targets. The features are freed, and NULL afterwards, as soon as the
+ * library has made bins of them (at most 256 of each), whatever is returned: rows are then in memory once.
+ * UNAVAILABLE, with the name of the Debian package, when the library is not there or is older than 1.7. The
+ * caller closes *booster. */
+enum status booster_train(struct booster_rows *rows,
                           const struct booster_settings *settings,
                           struct booster **booster, struct err *err);
 void booster_close(struct booster *booster); /* NULL is fine */

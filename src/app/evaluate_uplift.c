@@ -57,33 +57,29 @@ static double value_of(const struct uplift_metrics *from, size_t offset)
 
 /* ---- reading ---- */
 
-/* The rows of the two arms, without those of others. */
+/* The rows of the two arms, without those of others: they move up in the columns, which are needed no
+ * more. */
 static enum status open_rows(struct evaluation *e, struct err *err)
 {
     size_t count = (size_t)e->columns->row_count;
-    const double *scores = e->columns->items[0].numbers,
-                 *outcomes = e->columns->items[2].numbers;
-    double *score = malloc(count * sizeof *score),
-           *outcome = malloc(count * sizeof *outcome);
+    double *scores = e->columns->items[0].numbers,
+           *outcomes = e->columns->items[2].numbers;
     bool *is_treated = malloc(count * sizeof *is_treated);
-    enum status rc = STATUS_OK;
+    enum status rc;
 
-    if (!score || !outcome || !is_treated)
-        rc = err_set(err, STATUS_EXHAUSTED, "out of memory for %zu rows", count);
-    for (size_t i = 0; i < count && !rc; i++) {
+    if (!is_treated)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for %zu rows", count);
+    for (size_t i = 0; i < count; i++) {
         int arm = e->arms.codes[i];
 
         if (arm != e->treated && arm != e->arms.control)
             continue;
-        score[e->row_count] = scores[i];
-        outcome[e->row_count] = outcomes[i];
+        scores[e->row_count] = scores[i];
+        outcomes[e->row_count] = outcomes[i];
         is_treated[e->row_count++] = arm == e->treated;
     }
     e->left_out = e->columns->row_count - e->row_count;
-    if (!rc)
-        rc = uplift_open(score, outcome, is_treated, e->row_count, &e->uplift, err);
-    free(score);
-    free(outcome);
+    rc = uplift_open(scores, outcomes, is_treated, e->row_count, &e->uplift, err);
     free(is_treated);
     return rc;
 }

@@ -9,7 +9,7 @@ static const struct command commands[] = {
     {"demo", "Make a working data folder of an empty one", .run = command_demo},
     {"serve", "Answer requests over HTTP", .run = command_serve},
     {"key", "API keys: create, list, revoke, rotate", .run = command_key},
-    {"budget", "Budgets: list, show, set, adjust, delete", .run = command_budget},
+    {"budget", "Budgets: list, show, set, adjust, pacing, delete", .run = command_budget},
     {"policy", "Policies: list, show, set, diff, rollback", .run = command_policy},
     {"model", "Models: check, score, push, promote, ...", .run = command_model},
     {"decide", "Decide one case", .run = command_decide},
@@ -25,7 +25,7 @@ static const struct command commands[] = {
      .run = command_generate},
     {"bench", "Measure: score", .run = command_bench},
     {"db", "The data: check, backup, stats, migrate", .run = command_db},
-    {"audit", "The audit trail: verify", .run = command_audit},
+    {"audit", "The audit trail: verify, head", .run = command_audit},
     {"version", "Print the version", .run = command_version},
     {0},
 };

@@ -101,7 +101,7 @@ static bool feature_next(struct feature_walk *walk, struct text *name, struct te
     case JSON_KIND_BOOL:
         if (!json_bool(&walk->scan, &is_true))
             return false;
-        *value = text_of(is_true ? "1" : "0");
+        *value = text_of(is_true ? "true" : "false");
         return true;
     case JSON_KIND_NUMBER:
         return json_number(&walk->scan, value);

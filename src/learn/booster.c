@@ -18,6 +18,11 @@ enum { PREDICT_MARGIN = 1, VERSION_BYTES = 40 };
     X(void, XGBoostVersion, (int *, int *, int *))                                       \
     X(int, XGBSetGlobalConfig, (const char *))                                           \
     X(int, XGDMatrixCreateFromMat, (const float *, uint64_t, uint64_t, float, handle *)) \
+    X(int, XGProxyDMatrixCreate, (handle *))                                             \
+    X(int, XGProxyDMatrixSetDataDense, (handle, const char *))                           \
+    X(int, XGQuantileDMatrixCreateFromCallback,                                          \
+      (handle, handle, handle, void (*)(void *), int (*)(void *), const char *,          \
+       handle *))                                                                        \
     X(int, XGDMatrixSetFloatInfo, (handle, const char *, const float *, uint64_t))       \
     X(int, XGDMatrixFree, (handle))                                                      \
     X(int, XGBoosterCreate, (const handle *, uint64_t, handle *))                        \
@@ -70,7 +75,7 @@ static void library_open(void)
     if (!(library.name = (type(*) arguments)dlsym(opened, #name)))                       \
         snprintf(library.why, sizeof library.why,                                        \
                  "libxgboost lacks " #name                                               \
-                 "; 1.6 or later is needed (Debian package libxgboost0)");
+                 "; 1.7 or later is needed (Debian package libxgboost0)");
     LIBRARY_CALLS(X)
 #undef X
     if (library.why[0])
@@ -124,21 +129,55 @@ static double mean_target(const struct booster_rows *rows)
     return weight_sum > 0 ? sum / weight_sum : 0;
 }
 
-static enum status make_matrix(const struct booster_rows *rows, handle *matrix,
-                               struct err *err)
-{
-    uint64_t count = (uint64_t)rows->row_count;
-    enum status rc =
-        check(library.XGDMatrixCreateFromMat(rows->features, count,
-                                             (uint64_t)rows->feature_count, NAN, matrix),
-              "rows", err);
+/* What the library asks for its rows, several times over: one batch has them all. */
+struct feed {
+    const struct booster_rows *rows;
+    handle proxy;
+    bool is_given;
+};
 
-    if (!rc && rows->targets)
-        rc = check(library.XGDMatrixSetFloatInfo(*matrix, "label", rows->targets, count),
-                   "targets", err);
-    if (!rc && rows->weights)
-        rc = check(library.XGDMatrixSetFloatInfo(*matrix, "weight", rows->weights, count),
-                   "weights", err);
+static void feed_reset(void *context)
+{
+    ((struct feed *)context)->is_given = false;
+}
+
+/* 1: there is a batch. One that cannot be given ends the rows early, which the library refuses. */
+static int feed_next(void *context)
+{
+    struct feed *feed = context;
+    const struct booster_rows *rows = feed->rows;
+    uint64_t count = (uint64_t)rows->row_count;
+    char shape[160];
+
+    if (feed->is_given)
+        return 0;
+    snprintf(shape, sizeof shape,
+             "{\"data\": [%llu, true], \"shape\": [%llu, %d], \"typestr\": \"<f4\", "
+             "\"version\": 3}",
+             (unsigned long long)(uintptr_t)rows->features, (unsigned long long)count,
+             rows->feature_count);
+    feed->is_given =
+        library.XGProxyDMatrixSetDataDense(feed->proxy, shape) == 0 &&
+        library.XGDMatrixSetFloatInfo(feed->proxy, "label", rows->targets, count) == 0 &&
+        (!rows->weights ||
+         library.XGDMatrixSetFloatInfo(feed->proxy, "weight", rows->weights, count) == 0);
+    return feed->is_given;
+}
+
+/* The bins that hist would make of the rows, and no copy of the rows themselves. */
+static enum status make_bins(const struct booster_rows *rows, handle *matrix,
+                             struct err *err)
+{
+    struct feed feed = {.rows = rows};
+    enum status rc = check(library.XGProxyDMatrixCreate(&feed.proxy), "rows", err);
+
+    if (rc)
+        return rc;
+    rc = check(library.XGQuantileDMatrixCreateFromCallback(
+                   &feed, feed.proxy, NULL, feed_reset, feed_next,
+                   "{\"missing\": NaN, \"nthread\": 1, \"max_bin\": 256}", matrix),
+               "rows", err);
+    library.XGDMatrixFree(feed.proxy);
     return rc;
 }
 
@@ -217,7 +256,7 @@ static enum status configure(struct booster *booster, const struct booster_rows 
     return rc;
 }
 
-enum status booster_train(const struct booster_rows *rows,
+enum status booster_train(struct booster_rows *rows,
                           const struct booster_settings *settings,
                           struct booster **booster, struct err *err)
 {
@@ -227,7 +266,9 @@ enum status booster_train(const struct booster_rows *rows,
                           : err_set(err, STATUS_EXHAUSTED, "out of memory for a booster");
 
     if (!rc)
-        rc = make_matrix(rows, &matrix, err);
+        rc = make_bins(rows, &matrix, err);
+    free(rows->features);
+    rows->features = NULL;
     if (!rc)
         rc = check(library.XGBoosterCreate(&matrix, 1, &made->xgboost), "a booster", err);
     if (!rc)
@@ -258,12 +299,13 @@ void booster_close(struct booster *booster)
 enum status booster_raw(const struct booster *booster, const float *features,
                         int64_t row_count, int feature_count, float *raw, struct err *err)
 {
-    const struct booster_rows rows = {
-        .row_count = row_count, .feature_count = feature_count, .features = features};
     const float *found = NULL;
     handle matrix = NULL;
     uint64_t count = 0;
-    enum status rc = make_matrix(&rows, &matrix, err);
+    enum status rc =
+        check(library.XGDMatrixCreateFromMat(features, (uint64_t)row_count,
+                                             (uint64_t)feature_count, NAN, &matrix),
+              "rows", err);
 
     if (!rc)
         rc = check(library.XGBoosterPredict(booster->xgboost, matrix, PREDICT_MARGIN, 0,

@@ -81,12 +81,12 @@ static enum status fit_trees(const struct predictor_settings *settings,
         .rising_feature = settings->is_rising ? predictor->width - 1 : -1,
         .seed = (uint32_t)(settings->seed & INT32_MAX),
     };
-    const struct booster_rows rows = {.row_count = set.count,
-                                      .feature_count = predictor->width,
-                                      .features = values,
-                                      .targets = target,
-                                      .weights = weights ? weight : NULL,
-                                      .names = features->names};
+    struct booster_rows rows = {.row_count = set.count,
+                                .feature_count = predictor->width,
+                                .features = values,
+                                .targets = target,
+                                .weights = weights ? weight : NULL,
+                                .names = features->names};
     enum status rc = STATUS_OK;
 
     if (values && target && weight) {
@@ -97,9 +97,9 @@ static enum status fit_trees(const struct predictor_settings *settings,
         }
         rc = booster_train(&rows, &tree, &predictor->booster, err);
     } else {
+        free(values);
         rc = refuse_memory(err);
     }
-    free(values);
     free(target);
     free(weight);
     return rc;

@@ -203,6 +203,9 @@ enum status check_decisions(struct check *check, bool *is_last, struct err *err)
         check_decision(check, &query);
         count++;
     }
+    /* Amounts that 64 bits cannot add up. */
+    if (query.code == SQLITE_ERROR)
+        query.code = SQLITE_CORRUPT;
     *is_last = count < CHECK_RANGE_ROWS;
     return query_end(&query, "check the decisions", err);
 }

@@ -2,16 +2,17 @@
  *
  * Under load SQLite syncs the database file only when it happens to move the last frame of a log that
  * others go on writing: then tens of megabytes go to the disk at once, and the next commits, whose log
- * is on the same disk, wait behind them. Here who moves the log waits for the disk after each piece, so
- * that a commit waits behind one piece at most. A sync more than SQLite asks for makes nothing less
+ * is on the same disk, wait behind them. Here who moves the log waits for the disk after each piece, and
+ * a commit waits behind one piece at most. Pieces grow with what was written, so that a long log is not
+ * synced thousands of times: each is an eighth of it by then, and 512 KB at least. A sync more than SQLite asks for makes nothing less
  * sure. */
 #include "store/data_file.h"
 
 #include <stddef.h>
 
 enum {
-    PIECE_BYTES = 512 << 10,
-    PIECE_COUNT = 8, /* of this size; then each is that part of all that was written */
+    PIECE_BYTES = 512 << 10, /* at least, */
+    PIECE_PART = 8,          /* and so many times in all that was written */
     ALIGNMENT = 16,
 };
 
@@ -51,7 +52,7 @@ static int data_write(sqlite3_file *file, const void *bytes, int count, sqlite3_
     data->written_bytes += count;
     data->unsynced_bytes += count;
     if (data->unsynced_bytes < PIECE_BYTES ||
-        data->unsynced_bytes < data->written_bytes / PIECE_COUNT)
+        data->unsynced_bytes < data->written_bytes / PIECE_PART)
         return SQLITE_OK;
     return data_sync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
 }

@@ -66,13 +66,16 @@ static_assert(MONEY_MINOR_MAX == 9007199254740991);
 
 #define DIGEST_COLUMN(table)                                                             \
     "ALTER TABLE " table " ADD COLUMN digest INTEGER NOT NULL DEFAULT 0;"
-#define DIGEST(table, columns) "UPDATE " table " SET digest = row_digest(" columns ");"
 #define UNLOCKED(table, change)                                                          \
     "DROP TRIGGER " table "_no_update; DROP TRIGGER " table "_no_delete;" change         \
     NEVER_CHANGES(table)
-#define DIGEST_FIRST(table, columns)      DIGEST_COLUMN(table) DIGEST(table, columns)
+#define DIGEST_FIRST(table, columns)                                                     \
+    DIGEST_COLUMN(table) "UPDATE " table " SET digest = row_digest_1(" columns ");"
 #define DIGEST_FIRST_ONCE(table, columns) UNLOCKED(table, DIGEST_FIRST(table, columns))
-#define DIGEST_AGAIN_ONCE(table, columns) UNLOCKED(table, DIGEST(table, columns))
+#define DIGEST_AGAIN(table, columns)                                                     \
+    "UPDATE " table " SET digest = unless_changed('" table "', rowid,"                   \
+    " digest = row_digest_1(" columns "), row_digest(" columns "));"
+#define DIGEST_AGAIN_ONCE(table, columns) UNLOCKED(table, DIGEST_AGAIN(table, columns))
 
 /* clang-format off */
 static const char *const migrations[] = {
@@ -252,11 +255,11 @@ static const char *const migrations[] = {
     ") STRICT;"
     "CREATE INDEX traffic_curves_cell ON traffic_curves (cell);",
 
-    /* 4: a digest of every row that is in no chain (digest.c); chains has the schema's, too. */
+    /* 4: a digest of every row that is in no chain (digest_1.c); chains has the schema's, too. */
     DIGESTED_TABLES(DIGEST_FIRST, DIGEST_FIRST_ONCE),
 
-    /* 5: digests of another kind, which cost less. Ids rise with time: lists need no other index. */
-    DIGESTED_TABLES(DIGEST, DIGEST_AGAIN_ONCE)
+    /* 5: digests of another kind, which cost less, for rows that are whole by the former ones. Ids rise with time: lists need no other index. */
+    DIGESTED_TABLES(DIGEST_AGAIN, DIGEST_AGAIN_ONCE)
     "DROP INDEX decisions_created;",
 
     /* 6: what became of decisions. */
@@ -358,32 +361,74 @@ enum status schema_note(struct store *store, struct err *err)
     return sql_run(store, text, "note the schema", err);
 }
 
+/* Of what the connection has not prepared yet: a migration asks, too. Zeros when it was not noted. */
+static enum status noted_hash(struct store *store, unsigned char noted[static HASH_BYTES],
+                              struct err *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(
+        store->db, "SELECT hash FROM chains WHERE name = 'schema'", -1, &statement, NULL);
+
+    memset(noted, 0, HASH_BYTES);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    if (code == SQLITE_ROW && sqlite3_column_bytes(statement, 0) == HASH_BYTES)
+        memcpy(noted, sqlite3_column_blob(statement, 0), HASH_BYTES);
+    sqlite3_finalize(statement);
+    return code == SQLITE_ROW || code == SQLITE_DONE
+               ? STATUS_OK
+               : sql_fail(store, code, "read what the schema was", err);
+}
+
 enum status schema_is_intact(struct store *store, bool *is_intact, struct err *err)
 {
-    unsigned char hash[HASH_BYTES], noted[HASH_BYTES] = {0};
-    struct query query = query_start(store, SQL_CHAIN_FIND);
+    unsigned char hash[HASH_BYTES], noted[HASH_BYTES];
     enum status rc = hash_schema(store, hash, err);
 
-    if (rc)
-        return rc;
-    put_string(&query, "schema");
-    if (query_row(&query)) {
-        (void)take_int(&query);
-        take_bytes(&query, noted, HASH_BYTES);
-    }
-    *is_intact = memcmp(hash, noted, HASH_BYTES) == 0;
-    return query_end(&query, "read what the schema was", err);
+    if (!rc)
+        rc = noted_hash(store, noted, err);
+    if (!rc)
+        *is_intact = memcmp(hash, noted, HASH_BYTES) == 0;
+    return rc;
 }
 
 /* --- migrations ----------------------------------------------------------------------------- */
 
+/* What is damaged stays as it is, so that it can be seen: a migration would note it as what was written. */
+static enum status refuse_damaged(enum status rc, struct err *err)
+{
+    char found[sizeof err->text];
+
+    snprintf(found, sizeof found, "%s", err->text);
+    return err_set(err, rc,
+                   "%s; nothing was migrated: restore a backup, or see with "
+                   "'redress db check' of the former program what is damaged",
+                   found);
+}
+
+/* Schemas have been noted since the fourth. */
+static enum status check_former_schema(struct store *store, int64_t version,
+                                       struct err *err)
+{
+    bool is_intact = true;
+    enum status rc = version < 4 ? STATUS_OK : schema_is_intact(store, &is_intact, err);
+
+    return rc || is_intact
+               ? rc
+               : err_set(err, STATUS_CORRUPT, "the schema is not the one that was made");
+}
+
 static enum status migrate_from(struct store *store, int64_t version, struct err *err)
 {
     char stamp[96];
-    enum status rc = STATUS_OK;
+    enum status rc = check_former_schema(store, version, err);
 
+    if (!rc)
+        rc = digest_1_provide(store, err);
     for (; !rc && version < STORE_SCHEMA_VERSION; version++)
         rc = sql_run(store, migrations[version], "bring the schema up to date", err);
+    if (rc == STATUS_CORRUPT)
+        return refuse_damaged(rc, err);
     snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d",
              APPLICATION_ID, STORE_SCHEMA_VERSION);
     if (!rc)

@@ -145,6 +145,10 @@ uint64_t digest_bytes(uint64_t digest, int type, const void *bytes, size_t count
 /* Let the connection know row_digest, the same over its arguments. */
 enum status digest_provide(struct store *store, struct err *err);
 
+/* And what migrations need besides (digest_1.c): row_digest_1, the digest up to schema 4, and
+ * unless_changed(table, row, is_whole, value), which is value or CORRUPT. */
+enum status digest_1_provide(struct store *store, struct err *err);
+
 /* Chains (chain.c). */
 struct entry;
 struct audit_event;

@@ -383,7 +383,7 @@ enum status store_open(const char *path, enum store_mode mode, struct store **st
 
 bool store_has_failed(const struct store *store)
 {
-    return store->has_failed;
+    return store && store->has_failed;
 }
 
 int64_t store_change_count(const struct store *store)

@@ -102,6 +102,8 @@ score, treated = rng.normal(size=n), rng.integers(0, 2, n)
 outcome = (rng.random(n) < 0.2 + 0.05 * treated * (score > 0)).astype(int)
 uplift = write("uplift.csv", (["s", "t", "y"], [score, treated, outcome]), ["%.17g", "%d", "%d"])
 
+few_scores = write("few_scores.csv", (["s", "t", "y"], [v[:1000] for v in (score, treated, outcome)]), ["%.17g", "%d", "%d"])
+
 context = np.sort(rng.integers(0, CONTEXTS, n))
 logging, target = rng.dirichlet(np.full(ACTIONS, 8), CONTEXTS), rng.dirichlet(np.full(ACTIONS, 3), CONTEXTS)
 table = rng.random((CONTEXTS, ACTIONS))
@@ -120,6 +122,7 @@ few = write("few.csv", (["x", "action", "propensity", "reward"],
                         [v[chosen] for v in (context, action, logging[context, action], reward)]), ["%d", "%d", "%.17g", "%.17g"])
 
 judge = ["evaluate", "uplift", "--data", uplift, "--score", "s", "--treatment", "t", "--outcome", "y"]
+judge_few = [few_scores if word is uplift else word for word in judge]
 value = ["evaluate", "policy", "--log", log, "--policy", policy, "--outcome-model", model, "--clip", "5"]
 again = ["evaluate", "policy", "--log", few, "--policy", policy, "--outcome-model", model, "--bootstrap", "10000"]
 part = [v[chosen] for v in (weight, reward, q, dm)]
@@ -148,6 +151,7 @@ rows = [{"what": what, "seconds": statistics.median(own), "numpy_seconds": stati
 megabytes = uplift.stat().st_size / 1e6
 answer = {"rows": n, "rounds": options.rounds, "results": rows, "read_mb_per_s": megabytes / rows[-1]["seconds"],
           "policy_mb": usage(*value)[0], "policy_mb_goal": 64,
+          "uplift_over_data": (usage(*judge)[0] - usage(*judge_few)[0]) / (3 * 8 * n / 2**20), "uplift_over_data_goal": 2,
           "generate_mb": generating[0][0], "generate_mb_goal": 16,
           "generate_rows_per_s": n / statistics.median(seconds for _, seconds in generating), "generate_rows_per_s_goal": 100000}
 for path in folder.iterdir():
@@ -160,5 +164,6 @@ else:
     print(f"{'':20} {'redress s':>10} {'NumPy s':>10} {'ratio':>7} {'goal s':>8}")
     for row in rows:
         print(f"{row['what']:20} {row['seconds']:10.3f} {row['numpy_seconds']:10.3f} {row['ratio']:7.1f} {row['goal_seconds']:8.3f}")
-    print(f"\nreading {answer['read_mb_per_s']:.0f} MB/s; evaluate policy needs {answer['policy_mb']:.0f} MB, at most 64 wanted")
+    print(f"\nreading {answer['read_mb_per_s']:.0f} MB/s; evaluate policy needs {answer['policy_mb']:.0f} MB, at most 64 wanted; "
+          f"evaluate uplift {answer['uplift_over_data']:.2f} times its three columns as doubles, beside the program itself, at most 2")
     print(f"generate log {answer['generate_rows_per_s']:.0f} rows/s, at least 100000 wanted, in {answer['generate_mb']:.0f} MB, at most 16")

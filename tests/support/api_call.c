@@ -40,6 +40,7 @@ static void on_done(struct exchange *exchange)
 }
 
 void (*api_call_around)(bool begins);
+size_t api_call_arena_bytes;
 
 static void tell(bool begins)
 {
@@ -47,40 +48,28 @@ static void tell(bool begins)
         api_call_around(begins);
 }
 
-/* All that a stream has to say; NULL when it fails on the way. */
-static char *drain(const struct reply_stream *stream)
+/* All that a stream has to say; false when it fails on the way. */
+static bool drain(const struct reply_stream *stream, FILE *into)
 {
-    char *whole = calloc(1, 1);
-    size_t bytes = 0;
     struct text piece;
     struct err err;
 
     err_clear(&err);
-    while (whole) {
-        char *grown;
-
-        if (stream->next(stream->of, &piece, &err)) {
-            free(whole);
-            return NULL;
-        }
+    while (!stream->next(stream->of, &piece, &err)) {
         if (piece.bytes == 0)
-            return whole;
-        grown = realloc(whole, bytes + piece.bytes + 1);
-        must(grown, "read a stream", "no memory");
-        whole = grown;
-        memcpy(whole + bytes, piece.at, piece.bytes);
-        bytes += piece.bytes;
-        whole[bytes] = '\0';
+            return true;
+        must(fwrite(piece.at, 1, piece.bytes, into) == piece.bytes, "read a stream",
+             "no room");
     }
-    return whole;
+    return false;
 }
 
-static struct api_reply reply_of(const struct exchange *exchange)
+static struct api_reply reply_of(const struct exchange *exchange, char *streamed)
 {
     const struct reply *answer = &exchange->reply;
     struct api_reply reply = {.status = answer->status,
                               .text = answer->stream.next
-                                          ? drain(&answer->stream)
+                                          ? streamed
                                           : copy_of(answer->body.at, answer->body.bytes),
                               .is_replayed = answer->is_replayed};
 
@@ -106,15 +95,32 @@ static char *split_query(struct exchange *exchange, const char *path)
     return copy;
 }
 
+/* A refusal empties the arena, and finds the whole buffer again. */
+static void leave_room(struct exchange *exchange, size_t bytes)
+{
+    const size_t buffer_bytes = sizeof exchange->buffer;
+
+    arena_init(&exchange->arena, exchange->buffer, buffer_bytes,
+               bytes > buffer_bytes ? bytes - buffer_bytes : 0);
+    if (bytes < buffer_bytes)
+        (void)arena_room(&exchange->arena, buffer_bytes - bytes);
+}
+
 static struct api_reply call(struct service *service, struct exchange *exchange,
                              const char *path, const char *body)
 {
     struct waiting waiting = {.lock = PTHREAD_MUTEX_INITIALIZER,
                               .over = PTHREAD_COND_INITIALIZER};
     struct api_reply reply;
-    char *copy;
+    size_t streamed_bytes;
+    char *copy, *streamed;
+    FILE *stream = open_memstream(&streamed, &streamed_bytes);
+    bool is_whole = false;
 
+    must(stream, "make room for a stream", "no memory");
     exchange_init(exchange, service);
+    if (api_call_arena_bytes)
+        leave_room(exchange, api_call_arena_bytes);
     copy = split_query(exchange, path);
     exchange->body = text_of(body ? body : "");
     exchange->content_length = (int64_t)exchange->body.bytes;
@@ -128,8 +134,13 @@ static struct api_reply call(struct service *service, struct exchange *exchange,
             pthread_cond_wait(&waiting.over, &waiting.lock);
         pthread_mutex_unlock(&waiting.lock);
     }
+    if (exchange->reply.stream.next)
+        is_whole = drain(&exchange->reply.stream, stream);
     tell(false);
-    reply = reply_of(exchange);
+    fclose(stream);
+    reply = reply_of(exchange, is_whole ? streamed : NULL);
+    if (reply.text != streamed)
+        free(streamed);
     exchange_reset(exchange);
     free(exchange);
     free(copy);

@@ -20,6 +20,9 @@ void api_reply_free(struct api_reply *reply);
  * for themselves, they have before and take afterwards. */
 extern void (*api_call_around)(bool begins);
 
+/* Unless 0: all the room that the arena has for a request; its refusal has its own. */
+extern size_t api_call_arena_bytes;
+
 /* One request as the owner of the folder. idempotency_key, if_match and body may be NULL. */
 struct api_reply api_call(struct service *service, const char *method, const char *path,
                           const char *idempotency_key, const char *if_match,

@@ -17,7 +17,13 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { NTH_NEVER = 1000000000, QUICK_COUNT = 40, QUICK_SECONDS = 5, CHECK_EVERY = 32 };
+enum {
+    NTH_NEVER = 1000000000,
+    QUICK_COUNT = 40,
+    QUICK_SECONDS = 5,
+    CHECK_EVERY = 32,
+    DENSE_COUNT = 150,
+};
 
 static long struck_counts[CALL_KIND_COUNT], refused_count, trial_count;
 
@@ -65,11 +71,17 @@ static long calls_of(enum call_kind kind)
     return atomic_load(&stage.plan->call_count);
 }
 
-static void every_call_may_fail(void)
+/* Each of the first DENSE_COUNT calls; of a hundred thousand mallocs, then, ever fewer, about as many for
+ * each time that their number is multiplied by e. */
+static void calls_fail_in_turn(void)
 {
+    struct rng rng;
+
+    rng_seed(&rng, seed_print("calls_fail_in_turn"));
     for (int kind = CALL_MEMORY; kind < CALL_KIND_COUNT; kind++)
         for (int is_lasting = 0; is_lasting < 2; is_lasting++)
-            for (long nth = 1, count = calls_of(kind); nth <= count; nth++)
+            for (long nth = 1, count = calls_of(kind); nth <= count;
+                 nth += 1 + (long)rng_below(&rng, 1 + 2 * ((uint64_t)nth / DENSE_COUNT)))
                 (void)try(kind, nth, is_lasting);
 }
 
@@ -97,7 +109,7 @@ static void it_comes_up_or_says_why_not(void **state)
 
     (void)state;
     if (torture_count(0, 1))
-        every_call_may_fail();
+        calls_fail_in_turn();
     else
         some_calls_fail();
     for (int kind = CALL_MEMORY; kind < CALL_KIND_COUNT; kind++) {

@@ -217,9 +217,9 @@ static void a_table_has_a_column_for_every_feature_and_metric(void **state)
     if (strncmp(reply.text, header, sizeof header - 1) != 0)
         fail_msg("%s", reply.text);
     line = reply.text + sizeof header - 1;
-    if (!strstr(line, ",late_delivery,,,,,\"so, \"\"bad\"\"\",,1,,3,"))
+    if (!strstr(line, ",late_delivery,,,,,\"so, \"\"bad\"\"\",,true,,3,"))
         fail_msg("%s", line);
-    if (!strstr(line, ",late_delivery,,,,,,,0,1.50,,,9007199254740991\r\n"))
+    if (!strstr(line, ",late_delivery,,,,,,,false,1.50,,,9007199254740991\r\n"))
         fail_msg("%s", line);
     api_reply_free(&reply);
 }

@@ -107,9 +107,11 @@ static struct learner_settings settings_of(enum predictor_base base)
 
 static bool has_library(void)
 {
-    float features[] = {0, 1, 2, 3}, targets[] = {0, 0, 1, 1};
-    const struct booster_rows rows = {
-        .row_count = 4, .feature_count = 1, .features = features, .targets = targets};
+    const float targets[] = {0, 0, 1, 1};
+    struct booster_rows rows = {.row_count = 4,
+                                .feature_count = 1,
+                                .features = calloc(4, sizeof *rows.features),
+                                .targets = targets};
     const struct booster_settings settings = {.round_count = 1,
                                               .depth = 1,
                                               .rate = 0.3,
@@ -119,7 +121,10 @@ static bool has_library(void)
     struct booster *booster;
     struct err err = {0};
 
+    assert_non_null(rows.features);
+    rows.features[2] = rows.features[3] = 1;
     if (!booster_train(&rows, &settings, &booster, &err)) {
+        assert_null(rows.features);
         booster_close(booster);
         return true;
     }

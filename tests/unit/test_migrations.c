@@ -194,8 +194,6 @@ static void an_old_budget_takes_what_new_ones_can(void **state)
     fixture_close(&f);
 }
 
-/* --- interrupted ------------------------------------------------------------------------------ */
-
 /* The old schema as a whole, and all that it had. */
 static void assert_untouched(struct fixture *f, int schema)
 {
@@ -210,6 +208,64 @@ static void assert_untouched(struct fixture *f, int schema)
     assert_int_equal(
         asked(f, "SELECT count(*) FROM sqlite_schema WHERE name = 'outcomes'"), 0);
 }
+
+/* --- damaged ---------------------------------------------------------------------------------- */
+
+/* What a migration would change, as one number. */
+static int64_t digests_of(const struct fixture *f)
+{
+    return asked(f, "SELECT sum(digest % 1000003) FROM (SELECT digest FROM answers"
+                    " UNION ALL SELECT digest FROM decisions"
+                    " UNION ALL SELECT digest FROM budgets"
+                    " UNION ALL SELECT digest FROM api_keys)");
+}
+
+/* Digests made anew would say that it was always so. */
+static void a_damaged_folder_is_refused_and_left_as_it_was(void **state)
+{
+    static const struct {
+        const char *sql, *asks, *said;
+    } rows[] = {
+        {"UPDATE decisions SET customer_id = 'other' WHERE number = 3",
+         "SELECT count(*) FROM decisions WHERE customer_id = 'other'",
+         "row 3 of 'decisions' was changed: its digest does not match"},
+        {"UPDATE decisions SET goodwill = goodwill + 1, amount = amount + 1"
+         " WHERE number = 7",
+         "SELECT goodwill > 0 FROM decisions WHERE number = 7",
+         "row 7 of 'decisions' was changed"},
+        {"UPDATE api_keys SET scopes = 'admin' WHERE number = 1",
+         "SELECT count(*) FROM api_keys WHERE scopes = 'admin' AND number = 1",
+         "row 1 of 'api_keys' was changed"},
+        {"UPDATE policy_revisions SET reason = 'theirs' WHERE rowid = 1",
+         "SELECT count(*) FROM policy_revisions WHERE reason = 'theirs'",
+         "row 1 of 'policy_revisions' was changed"},
+        {"CREATE TABLE theirs (x)",
+         "SELECT count(*) FROM sqlite_schema WHERE name = 'theirs'",
+         "the schema is not the one that was made"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct fixture f;
+        int64_t digests;
+
+        fixture_of(4, &f);
+        tamper(f.path, rows[i].sql);
+        assert_int_equal(asked(&f, rows[i].asks), 1);
+        digests = digests_of(&f);
+        assert_status(&f, store_open(f.path, STORE_WRITER, &f.store, NULL, &f.err),
+                      STATUS_CORRUPT);
+        if (!strstr(f.err.text, rows[i].said))
+            fail_msg("%s: %s", rows[i].sql, f.err.text);
+        assert_non_null(strstr(f.err.text, "nothing was migrated: restore a backup"));
+        assert_untouched(&f, 4);
+        assert_int_equal(asked(&f, rows[i].asks), 1);
+        assert_int_equal(digests_of(&f), digests);
+        fixture_close(&f);
+    }
+}
+
+/* --- interrupted ------------------------------------------------------------------------------ */
 
 /* False when the fault did not come to strike. */
 static bool migrate_under(int schema, enum fault_kind kind, long nth)
@@ -337,6 +393,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(folders_of_every_schema_are_served),
         cmocka_unit_test(an_old_budget_takes_what_new_ones_can),
+        cmocka_unit_test(a_damaged_folder_is_refused_and_left_as_it_was),
         cmocka_unit_test(a_migration_is_whole_or_not_at_all_under_any_fault),
         cmocka_unit_test(a_migration_that_is_killed_leaves_the_old_or_the_new_schema),
         cmocka_unit_test(a_large_store_is_migrated_with_little_memory),

@@ -465,6 +465,29 @@ static void cases_are_answered_while_the_champion_moves(void **state)
     assert_int_equal(atomic_load(&scoring.wrong_count), 0);
 }
 
+static void what_names_no_version_and_no_alias_is_not_found(void **state)
+{
+    static const char *const what[] = {"/0", "/-1", "", "/", "/1/1"};
+    struct running *running = *state;
+    char longest[200] = "";
+
+    push_slope(running, 10);
+    for (size_t i = 0; i < sizeof what / sizeof *what; i++) {
+        char subject[16];
+
+        snprintf(subject, sizeof subject, "m%s", what[i]);
+        (void)remove_version(running, subject);
+        assert_refused(running, STATUS_NOT_FOUND, "model_version_not_found");
+        (void)move(running, subject, "{\"version\": 1, \"reason\": \"x\"}");
+        assert_refused(running, STATUS_NOT_FOUND, "alias_not_found");
+    }
+    memset(longest, 'm', sizeof longest - 1);
+    memcpy(longest + sizeof longest - 3, "/1", 2);
+    (void)remove_version(running, longest);
+    assert_refused(running, STATUS_NOT_FOUND, "model_version_not_found");
+    assert_int_equal(try_show(running, 1), STATUS_OK);
+}
+
 int main(void)
 {
 #define TEST(name)                                                                       \
@@ -486,6 +509,7 @@ int main(void)
         TEST(the_trail_says_who_moved_what),
         TEST(too_little_memory_changes_nothing),
         TEST(cases_are_answered_while_the_champion_moves),
+        TEST(what_names_no_version_and_no_alias_is_not_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

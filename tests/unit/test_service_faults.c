@@ -1,6 +1,6 @@
 /* test_service_faults.c - the whole service in trouble: while it opens, and at every route, each
- * malloc of the caller's and each read, write and malloc of SQLite's fails in its turn, once or from
- * then on. It says so and changes nothing, or does what it does without a fault. */
+ * malloc of ours, on whatever thread, and each read, write and malloc of SQLite's fails in its turn,
+ * once or from then on. It says so and changes nothing, or does what it does without a fault. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,16 +9,17 @@
 #include <cmocka.h>
 
 #include "base/log.h"
-#include "support/api_call.h"
 #include "support/failing_memory.h"
-#include "support/service_fixture.h"
+#include "support/service_requests.h"
 #include "support/store_fault_vfs.h"
+#include "support/torture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { PATH_BYTES = 256, BODY_BYTES = 512, NTH_MAX = 100000 };
+enum { NTH_MAX = 100000 };
 
 /* What fails: OWN_MEMORY, or a fault_kind of the store. */
 enum { OWN_MEMORY = FAULT_KIND_COUNT };
@@ -51,21 +52,24 @@ static bool disarm(const struct trouble *trouble)
 /* SQLite asks for memory a thousand times where we ask once: there, steps that grow. */
 static long step_of(const struct trouble *trouble, long nth)
 {
-    return trouble->kind == FAULT_MEMORY ? 1 + nth / 8 : 1;
+    return trouble->kind == FAULT_MEMORY ? 1 + nth / torture_count(4, 16) : 1;
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-static long sweep_open(struct running *running, const struct trouble *trouble)
+static long sweep_open(struct running *running, const struct trouble *trouble,
+                       bool has_keepers)
 {
     const struct service_settings settings = {.folder = running->folder,
                                               .clock = &running->clock,
                                               .build = "redress 0.0.0 (test)",
                                               .reader_count = 2,
-                                              .queue_capacity = 10};
+                                              .queue_capacity = 10,
+                                              .has_keepers = has_keepers,
+                                              .price_interval_ms = 60000};
     long refused_count = 0;
 
-    for (long nth = 1; nth < NTH_MAX; nth += 1 + nth / 8) {
+    for (long nth = 1; nth < NTH_MAX; nth += 1 + nth / torture_count(8, 64)) {
         struct service *service = NULL;
         bool was_created, has_struck;
         struct err err;
@@ -91,121 +95,25 @@ static long sweep_open(struct running *running, const struct trouble *trouble)
 
 static void a_service_that_cannot_open_says_why_and_opens_afterwards(void **state)
 {
-    struct running *running = running_open();
+    struct running *running = requests_open();
 
     (void)state;
-    service_fill(
-        running->service,
-        ", \"order_limit\": {\"order_share\": 1.0}, \"duplicates\": {\"window\": "
-        "\"7d\"}, \"customer_limits\": [{\"window\": \"30d\", \"count\": 90}]",
-        100000);
     service_close(running->service);
     running->service = NULL;
     for (int i = 0; i < TROUBLE_COUNT; i++) {
         /* A start writes nothing that it needs, and what fails for once may be tried again. */
-        long refused_count = sweep_open(running, &troubles[i]);
+        long refused_count = sweep_open(running, &troubles[i], false);
 
         if (troubles[i].kind == OWN_MEMORY || troubles[i].kind == FAULT_READ)
             assert_true(refused_count > 0);
     }
+    assert_true(sweep_open(running, &troubles[0], true) > 0);
     running_restart(running);
     assert_non_null(running->service);
     running_close(running);
 }
 
 /* --- routes ----------------------------------------------------------------------------------- */
-
-/* "{decision}" is one that is held and "{n}" a number that no other sweep has. */
-struct request {
-    const char *method, *path, *body, *if_match;
-};
-
-#define CASE(features)                                                                   \
-    "{\"case_id\": \"k{n}\", \"customer_id\": \"c{n}\", \"currency\": \"USD\","          \
-    " \"order_id\": \"o{n}\", \"order_amount\": 4000, \"issue\": \"late_delivery\","     \
-    " \"features\": {" features "}}"
-
-static const struct request reads[] = {
-    {"GET", "/v1/decisions", NULL, NULL},
-    {"GET", "/v1/decisions/{decision}", NULL, NULL},
-    {"GET", "/v1/decisions/{decision}/explanation", NULL, NULL},
-    {"POST", "/v1/decisions/{decision}/replay", "{}", NULL},
-    {"GET", "/v1/customers/c1/decisions", NULL, NULL},
-    {"GET", "/v1/budgets", NULL, NULL},
-    {"GET", "/v1/budgets/bud_all", NULL, NULL},
-    {"GET", "/v1/budgets/bud_all/entries", NULL, NULL},
-    {"GET", "/v1/budgets/bud_all/pacing", NULL, NULL},
-    {"GET", "/v1/ledger-entries", NULL, NULL},
-    {"GET", "/v1/policies", NULL, NULL},
-    {"GET", "/v1/policies/goodwill", NULL, NULL},
-    {"GET", "/v1/policies/goodwill/revisions", NULL, NULL},
-    {"GET", "/v1/models", NULL, NULL},
-    {"GET", "/v1/models/m/versions/1", NULL, NULL},
-    {"GET", "/v1/models/m/history", NULL, NULL},
-    {"GET", "/v1/audit-events", NULL, NULL},
-    {"GET", "/v1/audit-events/verify", NULL, NULL},
-    {"GET", "/v1/api-keys", NULL, NULL},
-};
-
-static const struct request changes[] = {
-    {"POST", "/v1/decisions", CASE("\"need\": 2"), NULL},
-    {"POST", "/v1/decision-batches", "{\"cases\": [" CASE("\"need\": 1") "]}", NULL},
-    {"POST", "/v1/decisions/{decision}/settle", "{}", NULL},
-    {"POST", "/v1/decisions/{decision}/release", "{\"reason_code\": \"GONE\"}", NULL},
-    {"POST", "/v1/decisions/{decision}/override",
-     "{\"amount\": 500, \"reason_code\": \"CALLED_BACK\"}", NULL},
-    {"POST", "/v1/budgets",
-     "{\"id\": \"bud_{n}\", \"scope\": {\"market\": \"m{n}\"}, \"period\": \"day\","
-     " \"limit\": 1000, \"currency\": \"USD\"}",
-     NULL},
-    {"PUT", "/v1/budgets/bud_all", "{\"limit\": 90000}", "*"},
-    {"POST", "/v1/budgets/bud_all/adjustments",
-     "{\"amount\": 500, \"reason_code\": \"PEAK\"}", NULL},
-    {"PUT", "/v1/policies/p{n}", "{\"currency\": \"USD\", \"menu\": {\"amounts\": [5]}}",
-     NULL},
-    {"PUT", "/v1/models/m/aliases/champion", "{\"version\": 1, \"reason\": \"again\"}",
-     NULL},
-    {"POST", "/v1/api-keys", "{\"name\": \"n{n}\", \"scopes\": [\"read\"]}", NULL},
-};
-
-struct subject {
-    int n;
-    char decision[64];
-};
-
-/* A page of the template with the names put in. */
-static const char *filled(const char *from, const struct subject *subject, char *to,
-                          size_t bytes)
-{
-    size_t used = 0;
-
-    if (!from)
-        return NULL;
-    while (*from && used + 80 < bytes) {
-        if (strncmp(from, "{decision}", 10) == 0) {
-            used += (size_t)snprintf(to + used, bytes - used, "%s", subject->decision);
-            from += 10;
-        } else if (strncmp(from, "{n}", 3) == 0) {
-            used += (size_t)snprintf(to + used, bytes - used, "%d", subject->n);
-            from += 3;
-        } else {
-            to[used++] = *from++;
-        }
-    }
-    assert_int_equal(*from, 0);
-    to[used] = '\0';
-    return to;
-}
-
-static struct api_reply call(struct running *running, const struct request *request,
-                             const struct subject *subject, const char *key)
-{
-    char path[PATH_BYTES], body[BODY_BYTES];
-
-    return api_call(running->service, request->method,
-                    filled(request->path, subject, path, sizeof path), key,
-                    request->if_match, filled(request->body, subject, body, sizeof body));
-}
 
 /* What the request under way is up against. */
 static struct {
@@ -223,57 +131,43 @@ static void around(bool begins)
 }
 
 static struct api_reply call_in_trouble(struct running *running,
-                                        const struct request *request,
-                                        const struct subject *subject, const char *key,
-                                        const struct trouble *trouble, long nth,
-                                        bool *has_struck)
+                                        const struct service_request *request,
+                                        const struct request_subject *subject,
+                                        const char *key, const struct trouble *trouble,
+                                        long nth, bool *has_struck)
 {
     struct api_reply reply;
 
     under_way.trouble = trouble;
     under_way.nth = nth;
     api_call_around = around;
-    reply = call(running, request, subject, key);
+    reply = request_call(running, request, subject, key);
     api_call_around = NULL;
     *has_struck = under_way.has_struck;
     return reply;
 }
 
-/* A new number, and a decision that is held. */
-static void subject_renew(struct running *running, struct subject *subject)
-{
-    static const struct request decide = {"POST", "/v1/decisions", CASE("\"need\": 2"),
-                                          NULL};
-    struct api_reply reply;
-    char key[32];
-
-    snprintf(key, sizeof key, "subject-%d", ++subject->n);
-    reply = call(running, &decide, subject, key);
-    if (reply.status != 201)
-        fail_msg("decide: %d %s", reply.status, reply.text);
-    snprintf(subject->decision, sizeof subject->decision, "%s",
-             string_at(reply.json, "id"));
-    subject->n++;
-    api_reply_free(&reply);
-}
-
 /* A clean refusal of what is not the caller's fault. */
-static void check_refusal(const struct request *request, const struct trouble *trouble,
-                          long nth, bool has_struck, const struct api_reply *reply)
+static void check_refusal(const struct service_request *request,
+                          const struct trouble *trouble, long nth, bool has_struck,
+                          const struct api_reply *reply)
 {
-    if (!has_struck || reply->status != 503)
+    bool is_cut = reply->status == 200 && !reply->text; /* a stream: its reader sees it */
+
+    if (!has_struck || (reply->status != 503 && !is_cut))
         fail_msg("%s %s, trouble %d, call %ld%s: %d %s", request->method, request->path,
                  trouble->kind, nth, has_struck ? "" : " (not reached)", reply->status,
                  reply->text);
 }
 
-static void sweep_read(struct running *running, const struct request *request,
-                       const struct trouble *trouble, const struct subject *subject)
+static void sweep_read(struct running *running, const struct service_request *request,
+                       const struct trouble *trouble,
+                       const struct request_subject *subject)
 {
-    struct api_reply wanted = call(running, request, subject, NULL);
+    struct api_reply wanted = request_call(running, request, subject, NULL);
     bool has_struck = true;
 
-    if (wanted.status != 200)
+    if (wanted.status != 200 || !wanted.text)
         fail_msg("%s: %d %s", request->path, wanted.status, wanted.text);
     for (long nth = 1; has_struck; nth += step_of(trouble, nth)) {
         struct api_reply reply;
@@ -281,7 +175,9 @@ static void sweep_read(struct running *running, const struct request *request,
         assert_true(nth < NTH_MAX);
         reply =
             call_in_trouble(running, request, subject, NULL, trouble, nth, &has_struck);
-        if (reply.status == 200)
+        if (committer_has_failed(service_committer(running->service)))
+            running_restart(running);
+        if (reply.status == 200 && reply.text)
             assert_int_equal(strlen(reply.text), strlen(wanted.text));
         else
             check_refusal(request, trouble, nth, has_struck, &reply);
@@ -290,14 +186,17 @@ static void sweep_read(struct running *running, const struct request *request,
     api_reply_free(&wanted);
 }
 
-/* The same key all the while: what was not sure is done once. */
-static int sweep_change(struct running *running, const struct request *request,
-                        const struct trouble *trouble, struct subject *subject)
+/* The same key all the while: what was not sure is done once. What was refused has left nothing,
+ * unless it ended the service. */
+static int sweep_change(struct running *running, const struct service_request *request,
+                        const struct trouble *trouble, struct request_subject *subject)
 {
     int refused_count = 0;
     bool has_struck = true;
+    struct standing before, after;
 
-    subject_renew(running, subject);
+    subject_renew(running, request, subject);
+    before = standing_now(running);
     for (long nth = 1; has_struck; nth += step_of(trouble, nth)) {
         struct api_reply reply;
         char key[32];
@@ -310,55 +209,32 @@ static int sweep_change(struct running *running, const struct request *request,
             check_refusal(request, trouble, nth, has_struck, &reply);
             refused_count++;
         }
+        after = standing_now(running);
         if (committer_has_failed(service_committer(running->service)))
             running_restart(running);
-        if (reply.status < 300)
-            subject_renew(running, subject);
+        else if (reply.status >= 300)
+            assert_memory_equal(&before, &after, sizeof after);
+        if (reply.status < 300) {
+            subject_renew(running, request, subject);
+            before = standing_now(running);
+        }
         api_reply_free(&reply);
     }
     return refused_count;
 }
 
-/* What is stored is whole, and no budget is over its limit. */
-static void check_whole(struct running *running)
-{
-    struct api_reply reply =
-        api_call(running->service, "GET", "/v1/audit-events/verify", NULL, NULL, NULL);
-
-    assert_int_equal(reply.status, 200);
-    assert_true(json_is_true(at(reply.json, "ok")));
-    api_reply_free(&reply);
-    reply = api_call(running->service, "GET", "/v1/budgets/bud_all", NULL, NULL, NULL);
-    assert_true(int_at(reply.json, "held") + int_at(reply.json, "spent") <=
-                int_at(reply.json, "limit"));
-    assert_true(int_at(reply.json, "held") > 0);
-    api_reply_free(&reply);
-}
-
-static struct running *filled_service(void)
-{
-    struct running *running = running_open();
-
-    service_fill(
-        running->service,
-        ", \"order_limit\": {\"order_share\": 1.0}, \"duplicates\": {\"window\": "
-        "\"7d\"}, \"customer_limits\": [{\"window\": \"30d\", \"count\": 90}]",
-        INT64_C(100000000));
-    return running;
-}
-
 static void a_read_in_trouble_says_so_or_is_whole(void **state)
 {
-    struct running *running = filled_service();
-    struct subject subject = {0};
+    struct running *running = requests_open();
+    struct request_subject subject = {0};
 
     (void)state;
-    subject_renew(running, &subject);
-    for (size_t i = 0; i < sizeof reads / sizeof *reads; i++)
+    subject_renew(running, NULL, &subject);
+    for (int i = 0; i < service_read_count; i++)
         for (int k = 0; k < TROUBLE_COUNT; k++) {
             if (troubles[k].kind == FAULT_READ)
                 running_restart(running); /* nothing is in SQLite's cache */
-            sweep_read(running, &reads[i], &troubles[k], &subject);
+            sweep_read(running, &service_reads[i], &troubles[k], &subject);
         }
     check_whole(running);
     running_close(running);
@@ -366,17 +242,104 @@ static void a_read_in_trouble_says_so_or_is_whole(void **state)
 
 static void a_change_in_trouble_is_refused_or_done_once(void **state)
 {
-    struct running *running = filled_service();
-    struct subject subject = {0};
+    struct running *running = requests_open();
+    struct request_subject subject = {0};
 
     (void)state;
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+    for (int i = 0; i < service_change_count; i++) {
         int refused_count = 0;
 
         for (int k = 0; k < TROUBLE_COUNT; k++)
-            refused_count += sweep_change(running, &changes[i], &troubles[k], &subject);
+            refused_count +=
+                sweep_change(running, &service_changes[i], &troubles[k], &subject);
         assert_true(refused_count > 0);
     }
+    check_whole(running);
+    running_close(running);
+}
+
+/* --- beside the requests ---------------------------------------------------------------------- */
+
+static void wait_ms(int ms)
+{
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL);
+}
+
+/* The service anew, with its keepers. */
+static void keep(struct running *running)
+{
+    const struct service_settings settings = {.folder = running->folder,
+                                              .clock = &running->clock,
+                                              .build = "redress 0.0.0 (test)",
+                                              .reader_count = 2,
+                                              .queue_capacity = 10,
+                                              .has_keepers = true,
+                                              .price_interval_ms = 50};
+    bool was_created;
+
+    service_close(running->service);
+    running->service = NULL;
+    if (service_open(&settings, &running->service, &was_created, &running->err))
+        fail_msg("%s", running->err.text);
+}
+
+static int64_t held_now(struct running *running)
+{
+    struct api_reply reply =
+        api_call(running->service, "GET", "/v1/budgets/bud_all", NULL, NULL, NULL);
+    int64_t held;
+
+    assert_int_equal(reply.status, 200);
+    held = int_at(reply.json, "held");
+    api_reply_free(&reply);
+    return held;
+}
+
+/* When even the book cannot be read again, the service has ended; a restart goes on. */
+static void holds_end_once_there_is_memory_again(void **state)
+{
+    static const struct trouble lacking = {OWN_MEMORY, true};
+    struct running *running = requests_open();
+
+    (void)state;
+    keep(running);
+    assert_true(held_now(running) > 0);
+    arm(&lacking, 1);
+    wait_ms(1300); /* they try */
+    assert_true(disarm(&lacking));
+    if (service_trouble(running->service))
+        keep(running);
+    assert_true(held_now(running) > 0);
+    running->now_us += 40 * 86400 * SECOND_US;
+    for (int i = 0; i < 500 && held_now(running) > 0; i++)
+        wait_ms(10);
+    assert_int_equal(held_now(running), 0);
+    running_close(running);
+}
+
+/* What was committed may not be in the file: only a restart looks. */
+static void a_checkpoint_whose_sync_fails_ends_the_service(void **state)
+{
+    static const struct trouble disk = {FAULT_SYNC, true};
+    struct running *running = requests_open();
+    struct request_subject subject = {0};
+    struct api_reply reply;
+
+    (void)state;
+    keep(running);
+    subject_renew(running, NULL, &subject); /* something to move */
+    arm(&disk, 1);
+    for (int i = 0; i < 500 && !service_trouble(running->service); i++)
+        wait_ms(10);
+    assert_true(disarm(&disk));
+    assert_non_null(service_trouble(running->service));
+    reply = request_call(running, &service_changes[0], &subject, "after");
+    assert_int_equal(reply.status, 503);
+    api_reply_free(&reply);
+    running_restart(running);
+    reply = request_call(running, &service_changes[0], &subject, "after");
+    assert_int_equal(reply.status, 201);
+    api_reply_free(&reply);
     check_whole(running);
     running_close(running);
 }
@@ -387,6 +350,8 @@ int main(void)
         cmocka_unit_test(a_service_that_cannot_open_says_why_and_opens_afterwards),
         cmocka_unit_test(a_read_in_trouble_says_so_or_is_whole),
         cmocka_unit_test(a_change_in_trouble_is_refused_or_done_once),
+        cmocka_unit_test(holds_end_once_there_is_memory_again),
+        cmocka_unit_test(a_checkpoint_whose_sync_fails_ends_the_service),
     };
 
     fault_install();

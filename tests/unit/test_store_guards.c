@@ -248,6 +248,19 @@ static void writes_outside_of_a_transaction_are_refused(void **state)
     fixture_close(&f);
 }
 
+static void where_no_store_is_none_has_failed(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    assert_false(store_has_failed(NULL));
+    fixture_open(&f);
+    assert_false(store_has_failed(f.store));
+    f.store->has_failed = true;
+    assert_true(store_has_failed(f.store));
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +272,7 @@ int main(void)
         cmocka_unit_test(what_never_changes_refuses_to),
         cmocka_unit_test(a_transaction_that_was_left_open_is_ended_before_the_next),
         cmocka_unit_test(writes_outside_of_a_transaction_are_refused),
+        cmocka_unit_test(where_no_store_is_none_has_failed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
