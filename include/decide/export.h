@@ -34,13 +34,18 @@ struct export_source {
         *share; /* blocks are taken from it; NULL: no limit but their own */
 };
 
-/* Opens, and makes the first block. A table of decisions is gone through twice: first for the names
- * of its columns. UNAVAILABLE, code overloaded, when the service has EXPORT_COUNT_MAX under way;
- * INVALID, code too_many_columns. The caller closes *opened. */
+/* UNAVAILABLE, code overloaded, when the service has EXPORT_COUNT_MAX under way. The caller closes
+ * *opened. */
 enum status export_open(const struct export_source *source, enum export_kind kind,
                         enum export_format format, struct export **opened,
                         struct err *err);
 void export_close(struct export *export); /* NULL is fine */
+
+/* Go on with what comes before the first bytes, by a hundred rows or so, so that a thread can do other
+ * things in between: a table of decisions is gone through twice, first for the names of
+ * its columns. *is_ready: that is done, and the first block is there. INVALID, code
+ * too_many_columns. What is left of it the first export_next does. */
+enum status export_prepare(struct export *export, bool *is_ready, struct err *err);
 
 /* The next bytes, whole lines, valid until the next call; none at the end. */
 enum status export_next(struct export *export, struct text *block, struct err *err);

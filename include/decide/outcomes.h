@@ -13,7 +13,8 @@ enum {
 
 /* {"decision_id", "metric", "value", "occurred_at"}, or such objects a line each: all are recorded,
  * or none. What was recorded before, with the same value, counts as done; with another value it is
- * CONFLICT, code outcome_conflict. A decision that is not there is a fault, code decision_not_found; one that has OUTCOMES_OF_DECISION_MAX takes no more, code too_many_outcomes.
+ * CONFLICT, code outcome_conflict. A decision that is not there is a fault, code
+ * decision_not_found; one that has OUTCOMES_OF_DECISION_MAX takes no more, code too_many_outcomes.
  * Answers 201, or 200 when there was nothing new. An Idempotency-Key may be given. */
 enum status outcome_prepare(struct action *action, struct err *err);
 

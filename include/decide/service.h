@@ -23,12 +23,15 @@ struct service_settings {
     int queue_capacity;    /* requests waiting for the commit thread */
     bool has_keepers;      /* expire holds, roll periods, re-solve prices, checkpoint */
     int price_interval_ms; /* between solves of the prices */
+    bool accepts_clock;    /* though it is behind what is stored */
 };
 
 struct service; /* opaque */
 
 /* Lock the folder (UNAVAILABLE, naming the process, when another has it), open or create the
- * store, load the world, start the threads. *was_created: the folder was empty. */
+ * store, load the world, start the threads. *was_created: the folder was empty. PRECONDITION when the
+ * clock is more than an hour behind what was recorded last, unless accepts_clock: a period that was
+ * over could begin a second time. */
 enum status service_open(const struct service_settings *settings,
                          struct service **service, bool *was_created, struct err *err);
 
@@ -51,8 +54,9 @@ double service_draw(const struct service *service, struct text of);
 struct store *service_reader_take(struct service *service);
 void service_reader_give(struct service *service, struct store *reader);
 
-/* An idempotency key of a request in flight. The claim and the text of its key, which is set by whoever
- * claims, stay where they are until it is given up. */
+/* What a request in flight has claimed by name: an idempotency key, a path, a place of an export. The
+ * claim and the text of its key, which is set by whoever claims, stay where they are until it is given
+ * up. */
 struct claim {
     struct text key;
     uint64_t hash;      /* private, as is the rest */

@@ -60,6 +60,14 @@ struct reply {
     bool is_replayed;
 };
 
+/* What it has of others is given back: its stream is closed. For one that is sent, or never will be. */
+static inline void reply_close(struct reply *reply)
+{
+    if (reply->stream.next)
+        reply->stream.close(reply->stream.of);
+    reply->stream = (struct reply_stream){0};
+}
+
 struct exchange {
     /* --- filled in by the carrier --- */
     const char *method, *path; /* path as sent, without the query */

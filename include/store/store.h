@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct store; /* opaque */
 
@@ -26,6 +27,35 @@ enum { STORE_SCHEMA_VERSION = 6, LIST_COUNT_MAX = 200 };
 enum status store_open(const char *path, enum store_mode mode, struct store **store,
                        bool *was_created, struct err *err);
 void store_close(struct store *store);
+
+/* The database at path for this process alone: *claim is a descriptor with a lock on the file itself,
+ * -1 when there is no file yet. To be had before the store is opened, and closed after every
+ * connection: closing it ends SQLite's own locks. UNAVAILABLE when another process has it, by
+ * whatever path; INVALID when it or its log is a link or has several names; FORBIDDEN when it or
+ * its log may not be written. Makes nothing. */
+enum status store_claim(const char *path, int *claim, struct err *err);
+
+/* Which files were opened, so that files that were moved away, deleted or replaced are not written on:
+ * the database, its log and its index. note: while the store is open. check: IO when another file has
+ * the path, or none. Any thread. */
+enum { STORE_FILE_COUNT = 3 };
+struct store_places {
+    struct {
+        dev_t device;
+        ino_t inode;
+    } files[STORE_FILE_COUNT];
+};
+enum status store_places_note(const char *path, struct store_places *places,
+                              struct err *err);
+enum status store_places_check(const char *path, const struct store_places *places,
+                               struct err *err);
+
+/* When what was written last was written, 0 when nothing was: the newest of the newest entry, decision
+ * and audit event. Is that after until_us, only what came since the clock was accepted last counts.
+ * accept: this is the time, whatever was recorded before; an audit event, in a transaction of its own. */
+enum status store_newest(struct store *store, int64_t until_us, int64_t *at_us,
+                         struct err *err);
+enum status store_accept_clock(struct store *store, int64_t now_us, struct err *err);
 
 /* Whether a sync failed: what was written before may be lost, whatever a later sync says. Only
  * opening again mends that. */

@@ -16,6 +16,8 @@ void csv_writer_init(struct csv_writer *writer, char *buffer, size_t capacity);
 /* A field, in quotes where it needs them; an empty text is an empty field. */
 void csv_put_text(struct csv_writer *writer, struct text text);
 void csv_put_int(struct csv_writer *writer, int64_t value);
+void csv_put_time(struct csv_writer *writer,
+                  int64_t us);               /* as time_format, base/clock.h */
 void csv_put_end(struct csv_writer *writer); /* of the line */
 
 /* The most bytes that a text can take as a field, with its comma. */

@@ -22,7 +22,8 @@ struct candidate_summary {
 };
 
 /* A budget's price is the least of a grid (0.02 % apart) at which it is enough, as if all cases had been
- * known from the start; then each case gets its best option at that price. Fill the log's columns, about 30 bytes a row. The caller frees it, also after a failure. */
+ * known from the start; then each case gets its best option at that price. Fill the log's columns,
+ * about 30 bytes a row. The caller frees it, also after a failure. */
 enum status candidate_log_read(const struct candidate_request *request,
                                struct policy_log *log, struct candidate_summary *summary,
                                struct err *err);

@@ -32,6 +32,7 @@ struct run {
     const char *config; /* file, or NULL */
     const struct setting_options *options;
     struct settings settings;
+    bool accepts_clock;
     struct service *service;
     struct server *server;
     struct control control;
@@ -133,6 +134,7 @@ static enum status open_service(struct run *run, struct err *err)
         .queue_capacity = (int)run->settings.queue,
         .has_keepers = true,
         .price_interval_ms = (int)run->settings.price_interval_ms,
+        .accepts_clock = run->accepts_clock,
     };
     bool was_created = false;
     enum status rc = service_open(&settings, &run->service, &was_created, err);
@@ -412,7 +414,7 @@ int command_serve(int argc, char **argv)
     static struct setting_options values;
     struct run run = {.options = &values};
     bool is_check = false, is_json = false, is_usage;
-    struct option_spec options[SETTING_COUNT + 4] = {
+    struct option_spec options[SETTING_COUNT + 5] = {
         {"config", OPTION_TEXT, &run.config, "FILE",
          "Read settings from this JSON file: {\"listen\": \"127.0.0.1:8080\", ...}, "
          "named "
@@ -421,6 +423,10 @@ int command_serve(int argc, char **argv)
         {"check", OPTION_FLAG, &is_check, NULL,
          "Only print the settings in force and look at the folder.", 0, 0},
         {"json", OPTION_FLAG, &is_json, NULL, "With --check: print JSON.", 0, 0},
+        {"accept-clock", OPTION_FLAG, &run.accepts_clock, NULL,
+         "Start though the clock is behind what was recorded last: once, when this clock "
+         "is right. A budget's period may begin a second time.",
+         0, 0},
     };
     const struct command_usage usage = {
         .synopsis = "serve [OPTIONS]",
@@ -437,7 +443,7 @@ int command_serve(int argc, char **argv)
     struct err err;
     int code;
 
-    setting_options_make(&values, options + 3);
+    setting_options_make(&values, options + 4);
     code = options_parse(&usage, argc, argv, positionals);
     if (code != OPTIONS_GO_ON)
         return code;

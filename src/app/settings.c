@@ -82,7 +82,9 @@ static const struct setting table[SETTING_COUNT] = {
     {"queue_wait_ms", SETTING_INT, AT(queue_wait_ms), 0, 600000, "5000", false, "MS",
      "Who waited longer is refused with 503; 0: nobody"},
     {"request_memory_mb", SETTING_INT, AT(request_memory_mb), 128, 1048576, "256", false,
-     "N", "Memory of all bodies and answers together; more is refused with 503"},
+     "N",
+     "Memory of bodies beyond 2 KB and answers beyond 48 KB, all together; more is "
+     "refused with 503"},
     {"readers", SETTING_INT, AT(readers), 1, 64, "8", false, "N",
      "Read connections to the database"},
     {"log_level", SETTING_LEVEL, AT(log_level), 0, 0, "info", true, "LEVEL",

@@ -1,11 +1,13 @@
 /* export.c - what is stored, block by block. */
 #include "decide/export.h"
 
-#include "base/memory.h"
 #include "decide/export_state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+/* Of the first pass, at a time: meanwhile nothing else is done on its thread. */
+enum { NAMING_PAGES = 8 };
 
 struct store *export_reader_take(struct export *export)
 {
@@ -130,7 +132,7 @@ static enum status read_log_page(struct export *export, int limit, struct page *
 
 static size_t log_room(const struct export *export, const struct page *page)
 {
-    size_t bytes = 1 + log_csv_header_room(&export->names);
+    size_t bytes = 1 + (export->has_header ? log_csv_header_room(&export->names) : 0);
 
     for (int i = 0; i < page->count; i++)
         bytes += export->format == EXPORT_CSV
@@ -229,12 +231,79 @@ static enum status make_block(struct export *export, struct text *block, struct 
 
 enum status export_next(struct export *export, struct text *block, struct err *err)
 {
+    bool is_ready = export->is_ready;
+    enum status rc = STATUS_OK;
+
+    while (!is_ready && !rc)
+        rc = export_prepare(export, &is_ready, err);
+    if (rc)
+        return rc;
     if (!export->is_first_taken) {
         export->is_first_taken = true;
         *block = export->first;
         return STATUS_OK;
     }
     return make_block(export, block, err);
+}
+
+/* --- before the first block ---------------------------------------------------------------------------------- */
+
+/* Names of a page. */
+static enum status name_page(struct export *export, int limit, struct err *err)
+{
+    struct page page;
+    enum status rc;
+
+    arena_reset(&export->arena);
+    rc = read_log_page(export, limit, &page, err);
+    for (int i = 0; i < page.count && !rc; i++)
+        rc = log_columns_add(&export->names, &page.items[i], &export->arena, err);
+    if (!rc)
+        export->at += page.count;
+    return rc;
+}
+
+/* Rows that are too large to be looked at together are looked at one by one. */
+static enum status name_rows(struct export *export, struct err *err)
+{
+    int limit = EXPORT_BLOCK_ROWS;
+    enum status rc = check_end(export, err);
+
+    if (!rc)
+        rc = name_page(export, limit, err);
+    while (rc == STATUS_EXHAUSTED && limit > 1) {
+        limit /= 2;
+        rc = name_page(export, limit, err);
+    }
+    return rc;
+}
+
+/* Some more of the names; when all are there, back to the first row. */
+static enum status find_names(struct export *export, struct err *err)
+{
+    enum status rc = STATUS_OK;
+
+    for (int i = 0; i < NAMING_PAGES && export->at < export->last && !rc; i++)
+        rc = name_rows(export, err);
+    if (!rc && export->at >= export->last) {
+        export->is_naming = false;
+        export->at = 0;
+    }
+    return rc;
+}
+
+enum status export_prepare(struct export *export, bool *is_ready, struct err *err)
+{
+    enum status rc = STATUS_OK;
+
+    if (export->is_naming)
+        rc = find_names(export, err);
+    if (!rc && !export->is_naming && !export->is_ready) {
+        rc = make_block(export, &export->first, err);
+        export->is_ready = !rc;
+    }
+    *is_ready = export->is_ready;
+    return rc;
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */
@@ -253,38 +322,6 @@ static enum status find_ends(struct export *export, struct err *err)
                    : export->kind == EXPORT_LEDGER  ? stats.entry_count
                                                     : stats.audit_count;
     return STATUS_OK;
-}
-
-/* Names of a page. */
-static enum status name_page(struct export *export, int limit, struct err *err)
-{
-    struct page page;
-    enum status rc;
-
-    arena_reset(&export->arena);
-    rc = read_log_page(export, limit, &page, err);
-    for (int i = 0; i < page.count && !rc; i++)
-        rc = log_columns_add(&export->names, &page.items[i], &export->arena, err);
-    if (!rc)
-        export->at += page.count;
-    return rc;
-}
-
-static enum status find_names(struct export *export, struct err *err)
-{
-    enum status rc = STATUS_OK;
-
-    while (export->at < export->last && !rc) {
-        rc = check_end(export, err);
-        for (int limit = EXPORT_BLOCK_ROWS; !rc && limit > 0; limit /= 2) {
-            rc = name_page(export, limit, err);
-            if (rc != STATUS_EXHAUSTED || limit == 1)
-                break;
-            rc = STATUS_OK;
-        }
-    }
-    export->at = 0;
-    return rc;
 }
 
 static enum status claim(struct export *export, struct err *err)
@@ -317,17 +354,14 @@ enum status export_open(const struct export_source *source, enum export_kind kin
     export->kind = kind;
     export->format = format;
     export->has_header = format == EXPORT_CSV;
+    export->is_naming = kind == EXPORT_DECISIONS && format == EXPORT_CSV;
     arena_init(&export->arena, NULL, 0, EXPORT_BLOCK_BYTES_MAX);
     export->arena.share = source->share;
     rc = claim(export, err);
-    if (!rc)
+    if (!rc && export->is_naming)
         rc = log_columns_open(&export->names, err);
     if (!rc)
         rc = find_ends(export, err);
-    if (!rc && kind == EXPORT_DECISIONS && format == EXPORT_CSV)
-        rc = find_names(export, err);
-    if (!rc)
-        rc = make_block(export, &export->first, err);
     if (rc)
         export_close(export);
     else

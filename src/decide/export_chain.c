@@ -1,7 +1,6 @@
 /* export_chain.c - the ledger and the audit trail as lines. */
 #include "decide/export_state.h"
 
-#include "base/clock.h"
 #include "decide/lists.h"
 #include "store/audit.h"
 
@@ -22,14 +21,6 @@ static void put_hex(struct csv_writer *writer, const unsigned char *bytes, size_
     csv_put_text(writer, (struct text){text, 2 * count});
 }
 
-static void put_time(struct csv_writer *writer, int64_t us)
-{
-    char text[TIME_TEXT_BYTES];
-
-    time_format(us, text);
-    csv_put_text(writer, text_of(text));
-}
-
 static void put_header(struct csv_writer *writer, const char *const *names)
 {
     for (; *names; names++)
@@ -45,7 +36,7 @@ static void entry_line(struct csv_writer *writer, const struct entry *entry)
     csv_put_text(writer, text_of(entry_kind_name(entry->kind)));
     csv_put_int(writer, entry->amount);
     csv_put_int(writer, entry->balance_after);
-    put_time(writer, entry->created_at_us);
+    csv_put_time(writer, entry->created_at_us);
     csv_put_text(writer, text_of(entry->note));
     put_hex(writer, entry->prev_hash, sizeof entry->prev_hash);
     put_hex(writer, entry->hash, sizeof entry->hash);
@@ -55,7 +46,7 @@ static void entry_line(struct csv_writer *writer, const struct entry *entry)
 static void event_line(struct csv_writer *writer, const struct audit_event *event)
 {
     csv_put_int(writer, event->seq);
-    put_time(writer, event->created_at_us);
+    csv_put_time(writer, event->created_at_us);
     csv_put_text(writer, text_of(event->actor));
     csv_put_text(writer, text_of(event->action));
     csv_put_text(writer, text_of(event->subject));

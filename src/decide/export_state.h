@@ -16,8 +16,9 @@ struct export
     int64_t newest_outcome;   /* row */
     struct log_columns names; /* of a table of decisions */
     struct arena arena;       /* of a block */
-    struct text first;        /* block, made when it was opened */
-    bool is_first_taken, has_header;
+    struct text first;        /* block, made when all is prepared */
+    bool is_naming;           /* the first pass is not over */
+    bool is_ready, is_first_taken, has_header;
 };
 
 /* Lines that are made in a buffer of the arena. */

@@ -1,7 +1,6 @@
 /* export_table.c - a decision of the log as a line of a table. */
 #include "decide/export_log.h"
 
-#include "base/clock.h"
 #include "decide/decision.h"
 #include "decide/export.h"
 #include "decide/export_stored.h"
@@ -197,14 +196,6 @@ static void put_value(struct csv_writer *writer, struct text json, struct arena 
     csv_put_text(writer, value);
 }
 
-static void put_time(struct csv_writer *writer, int64_t us)
-{
-    char text[TIME_TEXT_BYTES];
-
-    time_format(us, text);
-    csv_put_text(writer, text_of(text));
-}
-
 /* In the order of own_columns. */
 static void put_own(struct csv_writer *writer, const struct logged *logged,
                     const struct pieces *pieces, struct arena *arena)
@@ -215,7 +206,7 @@ static void put_own(struct csv_writer *writer, const struct logged *logged,
     csv_put_text(writer, text_of(row->id));
     csv_put_text(writer, text_of(row->parent_id));
     csv_put_int(writer, logged->is_overridden);
-    put_time(writer, row->created_at_us);
+    csv_put_time(writer, row->created_at_us);
     csv_put_text(writer, text_of(decision_mode_name(row->mode)));
     csv_put_text(writer, text_of(outcome_name(row->outcome)));
     csv_put_text(writer, text_of(decision_status_name(row->status)));

@@ -24,6 +24,8 @@ enum {
 struct keeper {
     struct service *service;
     struct store *checkpointer;
+    char *database;             /* its path, */
+    struct store_places places; /* and the files that are open */
     int price_interval_ms;
     pthread_t expirer, pricer, checkpoint;
     bool has_expirer, has_pricer, has_checkpoint;
@@ -196,6 +198,21 @@ static enum status checkpoint_once(struct keeper *keeper, struct err *err)
     return rc;
 }
 
+/* What is written into a file that is not there any more, nobody finds again. */
+static bool is_in_place(struct keeper *keeper)
+{
+    struct committer *committer = service_committer(keeper->service);
+    struct err err;
+
+    err_clear(&err);
+    if (store_places_check(keeper->database, &keeper->places, &err) == STATUS_OK)
+        return true;
+    if (!committer_has_failed(committer))
+        log_event(LOG_ERROR, "database_moved", LOG_TEXT("detail", err.text));
+    committer_fail(committer);
+    return false;
+}
+
 static void *checkpoint_thread(void *argument)
 {
     struct keeper *keeper = argument;
@@ -203,7 +220,7 @@ static void *checkpoint_thread(void *argument)
 
     err_clear(&err);
     while (sleep_ms(keeper, CHECKPOINT_INTERVAL_MS)) {
-        if (checkpoint_once(keeper, &err) == STATUS_OK)
+        if (!is_in_place(keeper) || checkpoint_once(keeper, &err) == STATUS_OK)
             continue;
         log_event(LOG_WARN, "checkpoint_failed", LOG_TEXT("detail", err.text));
         if (store_has_failed(keeper->checkpointer))
@@ -242,7 +259,12 @@ enum status keeper_open(struct service *service, const char *database,
     pthread_condattr_destroy(&attributes);
     opened->service = service;
     opened->price_interval_ms = price_interval_ms;
-    rc = store_open(database, STORE_READER, &opened->checkpointer, NULL, err);
+    opened->database = strdup(database);
+    rc = opened->database
+             ? store_open(database, STORE_READER, &opened->checkpointer, NULL, err)
+             : err_set(err, STATUS_EXHAUSTED, "no memory for the keeper");
+    if (!rc)
+        rc = store_places_note(database, &opened->places, err);
     if (!rc)
         rc = start(opened, err);
     if (rc) {
@@ -269,6 +291,7 @@ void keeper_close(struct keeper *keeper)
     if (keeper->has_checkpoint)
         pthread_join(keeper->checkpoint, NULL);
     store_close(keeper->checkpointer);
+    free(keeper->database);
     pthread_cond_destroy(&keeper->wake);
     pthread_mutex_destroy(&keeper->lock);
     free(keeper);

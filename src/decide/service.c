@@ -30,10 +30,12 @@ enum {
     OWNER_BYTES_MAX = 32
 };
 
+#define CLOCK_BEHIND_US_MAX (3600 * SECOND_US)
+
 struct service {
     const struct clock *clock;
     const char *build;
-    int lock;
+    int lock, claim; /* on the folder, and on the database in it */
     struct store *writer;
     struct book *book;
     struct prices *prices;
@@ -217,6 +219,51 @@ static enum status check_recent(struct store *store, struct err *err)
     return rc;
 }
 
+static enum status refuse_clock(int64_t newest_us, int64_t now_us, struct err *err)
+{
+    char newest[TIME_TEXT_BYTES], now[TIME_TEXT_BYTES];
+
+    time_format(newest_us, newest);
+    time_format(now_us, now);
+    return err_code(
+        err, STATUS_PRECONDITION, "clock_behind",
+        "the newest entry is of %s, this clock says %s: set the clock. If the "
+        "clock is right, start once with 'serve --accept-clock': a budget's "
+        "period may then begin a second time",
+        newest, now);
+}
+
+/* Under a clock that was ahead, periods have ended early. Under one that goes back behind that, they
+ * would begin again, with all their money. */
+static enum status check_clock(const struct service_settings *settings,
+                               struct store *store, struct err *err)
+{
+    int64_t now_us = clock_wall_us(settings->clock), newest_us;
+    enum status rc = store_newest(store, now_us + CLOCK_BEHIND_US_MAX, &newest_us, err);
+    char newest[TIME_TEXT_BYTES];
+
+    if (rc || newest_us <= now_us + CLOCK_BEHIND_US_MAX)
+        return rc;
+    if (!settings->accepts_clock)
+        return refuse_clock(newest_us, now_us, err);
+    time_format(newest_us, newest);
+    log_event(LOG_WARN, "clock_accepted", LOG_TEXT("newest_entry", newest));
+    return store_accept_clock(store, now_us, err);
+}
+
+/* One that is made now is claimed afterwards: its name is new, too. */
+static enum status open_writer(struct service *service, const char *path,
+                               bool *was_created, struct err *err)
+{
+    enum status rc = store_claim(path, &service->claim, err);
+
+    if (!rc)
+        rc = store_open(path, STORE_WRITER, &service->writer, was_created, err);
+    if (!rc && service->claim < 0)
+        rc = store_claim(path, &service->claim, err);
+    return rc;
+}
+
 static enum status open_parts(struct service *service,
                               const struct service_settings *settings, bool *was_created,
                               struct err *err)
@@ -225,9 +272,11 @@ static enum status open_parts(struct service *service,
     enum status rc;
 
     snprintf(path, sizeof path, "%s/redress.db", settings->folder);
-    rc = store_open(path, STORE_WRITER, &service->writer, was_created, err);
+    rc = open_writer(service, path, was_created, err);
     if (!rc)
         rc = check_recent(service->writer, err);
+    if (!rc)
+        rc = check_clock(settings, service->writer, err);
     if (!rc)
         rc = store_wal_reserve(service->writer,
                                settings->has_keepers ? WAL_RESERVED_BYTES : 0, err);
@@ -284,6 +333,7 @@ enum status service_open(const struct service_settings *settings,
         return err_set(err, STATUS_EXHAUSTED, "no memory for the service");
     opened->clock = settings->clock;
     opened->build = settings->build;
+    opened->claim = -1;
     pthread_mutex_init(&opened->reader_lock, NULL);
     pthread_cond_init(&opened->reader_freed, NULL);
     rc = lock_folder(settings->folder, &opened->lock, err);
@@ -325,6 +375,8 @@ void service_close(struct service *service)
     for (int i = 0; i < service->reader_count; i++)
         store_close(service->readers[i]);
     store_close(service->writer);
+    if (service->claim >= 0)
+        close(service->claim);
     if (service->lock >= 0)
         close(service->lock);
     pthread_cond_destroy(&service->reader_freed);

@@ -23,8 +23,7 @@ void exchange_reset(struct exchange *exchange)
 {
     struct service *service = exchange->service;
 
-    if (exchange->reply.stream.next)
-        exchange->reply.stream.close(exchange->reply.stream.of);
+    reply_close(&exchange->reply);
     arena_reset(&exchange->arena);
     memset(exchange, 0, offsetof(struct exchange, buffer));
     exchange_init(exchange, service);

@@ -8,8 +8,7 @@
 #include "http/listen.h"
 
 enum {
-    SMALL_BODY_BYTES = 2048,         /* as nearly all are: kept in the call */
-    REPLY_BYTES_PER_S_MIN = 16 << 10 /* a client that reads more slowly is cut off */
+    SMALL_BODY_BYTES = 2048, /* as nearly all are: kept in the call */
 };
 
 struct server;
@@ -42,7 +41,8 @@ enum head_fault call_read_head(struct call *call, const char *target, const char
                                const char *version);
 
 /* Hand the reply to the library, which sends the body from where it is, or asks a stream for it piece by
- * piece: the exchange lives until the request is completed. A reply that cannot be made whole is not made: the client asks again. */
+ * piece: the exchange lives until the request is completed. A reply that cannot be made whole is not
+ * made: the client asks again. */
 enum MHD_Result call_reply(struct call *call);
 
 #endif

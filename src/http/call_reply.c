@@ -92,6 +92,7 @@ static ssize_t read_stream(void *context, uint64_t, char *buffer, size_t room)
     memcpy(buffer, call->piece.at, bytes);
     call->piece.at += bytes;
     call->piece.bytes -= bytes;
+    watch_sent(call->watch, bytes);
     return (ssize_t)bytes;
 }
 

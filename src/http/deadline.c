@@ -3,10 +3,12 @@
 
 #include "base/clock.h"
 
+#include <linux/sockios.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -18,6 +20,9 @@ struct watch {
     bool is_shut;
     int64_t end_us;           /* of its life; INT64_MAX: none */
     _Atomic int64_t until_us; /* monotonic, as all here; INT64_MAX: without limit */
+    _Atomic int64_t
+        pace_us; /* when the first byte of a stream is late; INT64_MAX: there is none */
+    _Atomic int64_t sent_bytes; /* of it */
 };
 
 struct deadlines {
@@ -44,10 +49,25 @@ static void shut(struct deadlines *deadlines, struct watch *watch)
     watch->is_shut = true;
 }
 
+/* What the system still holds for the client has not been read. */
+static bool is_behind(const struct watch *watch, int64_t now_us)
+{
+    int64_t pace_us = atomic_load_explicit(&watch->pace_us, memory_order_relaxed);
+    int64_t read_bytes = atomic_load_explicit(&watch->sent_bytes, memory_order_relaxed);
+    int held_bytes = 0;
+
+    if (now_us < pace_us)
+        return false;
+    if (ioctl(watch->socket, SIOCOUTQ, &held_bytes) == 0)
+        read_bytes -= held_bytes;
+    return now_us - pace_us >= read_bytes * SECOND_US / REPLY_BYTES_PER_S_MIN;
+}
+
 static void sweep(struct deadlines *deadlines, int64_t now_us)
 {
     for (struct watch *watch = deadlines->first; watch; watch = watch->next)
-        if (now_us >= atomic_load_explicit(&watch->until_us, memory_order_relaxed))
+        if (now_us >= atomic_load_explicit(&watch->until_us, memory_order_relaxed) ||
+            is_behind(watch, now_us))
             shut(deadlines, watch);
 }
 
@@ -169,11 +189,25 @@ void watch_rest(struct watch *watch, int64_t wait_us)
 {
     int64_t until_us = clock_monotonic_us(&system_clock) + wait_us;
 
+    atomic_store_explicit(&watch->pace_us, INT64_MAX, memory_order_relaxed);
     set_until(watch, until_us < watch->end_us ? until_us : watch->end_us);
+}
+
+void watch_stream(struct watch *watch, int64_t wait_us)
+{
+    atomic_store_explicit(&watch->sent_bytes, 0, memory_order_relaxed);
+    atomic_store_explicit(&watch->pace_us, clock_monotonic_us(&system_clock) + wait_us,
+                          memory_order_relaxed);
+}
+
+void watch_sent(struct watch *watch, size_t bytes)
+{
+    atomic_fetch_add_explicit(&watch->sent_bytes, (int64_t)bytes, memory_order_relaxed);
 }
 
 void watch_pause(struct watch *watch)
 {
+    atomic_store_explicit(&watch->pace_us, INT64_MAX, memory_order_relaxed);
     set_until(watch, INT64_MAX);
 }
 

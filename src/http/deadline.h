@@ -8,7 +8,12 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+enum {
+    REPLY_BYTES_PER_S_MIN = 16 << 10
+}; /* a client that reads more slowly is cut off */
 
 struct deadlines; /* opaque */
 struct watch;     /* one socket that is watched; opaque */
@@ -29,6 +34,12 @@ void deadlines_make_room(struct deadlines *deadlines, int count_max);
 void watch_set(struct watch *watch, int64_t wait_us);
 void watch_rest(struct watch *watch, int64_t wait_us);
 void watch_pause(struct watch *watch);
+
+/* Beside that, for a stream of many pieces, each with a deadline of its own, until the socket rests or pauses: who
+ * reads has to keep up over all of it with REPLY_BYTES_PER_S_MIN, wait_us late at most. Bytes that were
+ * sent count when the client's system has them. */
+void watch_stream(struct watch *watch, int64_t wait_us);
+void watch_sent(struct watch *watch, size_t bytes);
 
 /* Its life is over: what is under way may end, nothing more may begin. */
 bool watch_is_old(const struct watch *watch);

@@ -81,10 +81,13 @@ static enum MHD_Result send_reply(struct call *call)
     watch_set(call->watch,
               server->deadline_us + (int64_t)call->exchange.reply.body.bytes * SECOND_US /
                                         REPLY_BYTES_PER_S_MIN);
+    if (call->exchange.reply.stream.next)
+        watch_stream(call->watch, server->deadline_us);
     if (call_reply(call) == MHD_YES)
         return MHD_YES;
     /* What was done is done: asked again with the same key, it is answered. To be told nothing would
      * be worse, since the library does not hang up before the connection's next event. */
+    reply_close(&call->exchange.reply);
     call->exchange.reply = (struct reply){.status = 503};
     return MHD_queue_response(call->connection, 503, server->no_memory);
 }

@@ -43,7 +43,7 @@ enum status check_budgets(struct check *check, struct err *err);
 /* Where a chain ends by its own account. */
 enum status check_end(struct check *check, enum chain_name name, struct err *err);
 
-/* Digests (check_rows.c): of all rows, or of what a start can afford. */
+/* Digests, keys and references (check_rows.c): of all rows, or of what a start can afford. */
 enum status check_rows(struct check *check, struct err *err);
 enum status check_rows_recent(struct check *check, struct err *err);
 

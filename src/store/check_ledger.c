@@ -108,6 +108,7 @@ static bool check_entry(struct check *check, struct query *query)
     struct entry entry = {0};
     struct balance *balance;
     int64_t number;
+    bool has_decision;
 
     if (!query_row(query))
         return false;
@@ -121,6 +122,7 @@ static bool check_entry(struct check *check, struct query *query)
     take_string(query, entry.note, sizeof entry.note);
     take_bytes(query, entry.hash, HASH_BYTES);
     number = take_int(query);
+    has_decision = take_int(query);
     if (query->code != SQLITE_ROW)
         return false;
     if (entry.seq != check->entries.seq + 1)
@@ -138,6 +140,9 @@ static bool check_entry(struct check *check, struct query *query)
     else if (!number)
         check_fault(check, "Ledger entry %lld is of budget '%s', which is not there.",
                     (long long)entry.seq, entry.budget_id);
+    if (!has_decision)
+        check_fault(check, "Ledger entry %lld is of decision '%s', which is not found.",
+                    (long long)entry.seq, entry.decision_id);
     check->report->entry_count++;
     check->entries.seq = entry.seq;
     memcpy(check->entries.hash, entry.hash, HASH_BYTES);

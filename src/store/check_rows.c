@@ -1,5 +1,5 @@
-/* check_rows.c - whether rows that are in no chain are as they were written, by their digests, and found by
- * their keys. */
+/* check_rows.c - whether rows that are in no chain are as they were written, by their digests, found by
+ * their keys, and refer to what is there. */
 #include "store/check.h"
 
 enum { RECENT_ROWS = 1000 };
@@ -48,6 +48,9 @@ static void check_row(struct check *check, struct query *query, int table,
     if (!take_int(query))
         check_fault(check,
                     "Row %lld of '%s' is not found by its key: an index is damaged.",
+                    (long long)*number, tables[table].name);
+    if (!take_int(query))
+        check_fault(check, "Row %lld of '%s' refers to a row that is not found.",
                     (long long)*number, tables[table].name);
     if (table == ANSWERS)
         check->report->answer_count++;

@@ -106,12 +106,12 @@
 #define MOVE_COLUMNS   "name, alias, version, moved_at_us, moved_by, reason"
 #define KEY_COLUMNS    "id, name, scopes, hash, created_at_us, expires_at_us, revoked_at_us"
 
-/* So many rows of a table beyond one, whether each is as it was written, and whether it is found by
- * its key. */
-#define CHECK_ROWS(table, number, intact) CHECK_ROWS_FOUND(table, number, intact, "1")
-#define CHECK_ROWS_FOUND(table, number, intact, is_found)                                \
-    "SELECT " number ", " intact ", " is_found " FROM " table " WHERE " number           \
-    " > ?1 ORDER BY " number " LIMIT ?2"
+/* So many rows of a table beyond one, whether each is as it was written, whether it is found by its key,
+ * and whether all is there that it refers to. */
+#define CHECK_ROWS(table, number, intact) CHECK_ROWS_ALL(table, number, intact, "1", "1")
+#define CHECK_ROWS_ALL(table, number, intact, is_found, is_linked)                       \
+    "SELECT " number ", " intact ", " is_found ", " is_linked " FROM " table             \
+    " WHERE " number " > ?1 ORDER BY " number " LIMIT ?2"
 #define ANSWER_FOUND                                                                     \
     "a.scope_key IS NULL OR"                                                             \
     " (SELECT number FROM answers WHERE scope_key = a.scope_key) IS a.number"
@@ -119,6 +119,21 @@
 #define OUTCOME_FOUND                                                                    \
     "(SELECT number FROM outcomes WHERE decision_number = o.decision_number"             \
     " AND metric = o.metric AND occurred_at_us = o.occurred_at_us) IS o.number"
+
+/* Whether what a row refers to is there. */
+#define DECISION_LINKED                                                                  \
+    "(d.answer_number IS NULL OR"                                                        \
+    " EXISTS (SELECT 1 FROM answers WHERE number = d.answer_number))"                    \
+    " AND (d.parent_id IS NULL OR"                                                       \
+    " EXISTS (SELECT 1 FROM decisions WHERE id = d.parent_id))"
+#define OUTCOME_LINKED "EXISTS (SELECT 1 FROM decisions WHERE number = o.decision_number)"
+#define FILE_LINKED                                                                      \
+    "EXISTS (SELECT 1 FROM model_versions"                                               \
+    " WHERE name = f.model_name AND version = f.version)"
+#define MOVE_LINKED                                                                      \
+    "m.version IS NULL OR EXISTS (SELECT 1 FROM model_versions"                          \
+    " WHERE name = m.name AND version = m.version)"
+#define CURVE_LINKED "EXISTS (SELECT 1 FROM traffic_cells WHERE hash = c.cell)"
 
 /* Sums in one currency, exact up to the largest amount there is, and no more than that: sum() would
  * fail beyond 64 bits. */
@@ -263,6 +278,17 @@
     X(AUDIT_INSERT, WRITE,                                                               \
       "INSERT INTO audit (seq, created_at_us, actor, action, subject, detail, hash)"     \
       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                            \
+    X(NEWEST, READ,                                                                      \
+      "SELECT max(coalesce((SELECT created_at_us FROM entries WHERE seq > ?1"            \
+      " ORDER BY seq DESC LIMIT 1), 0),"                                                 \
+      " coalesce((SELECT created_at_us FROM decisions WHERE number > ?2"                 \
+      " ORDER BY number DESC LIMIT 1), 0),"                                              \
+      " coalesce((SELECT created_at_us FROM audit WHERE seq > ?3"                        \
+      " ORDER BY seq DESC LIMIT 1), 0))")                                                \
+    X(CLOCK_ACCEPTED, READ,                                                              \
+      "SELECT seq, json_extract(detail, '$.entries'), json_extract(detail, "             \
+      "'$.decisions') FROM audit WHERE action = 'clock.accepted'"                        \
+      " ORDER BY seq DESC LIMIT 1")                                                      \
     X(AUDIT_PAGE_UP, READ, AUDIT_SELECT " WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2")     \
     X(AUDIT_PAGE_DOWN, READ,                                                             \
       AUDIT_SELECT " WHERE e.seq < ?1 ORDER BY e.seq DESC LIMIT ?2")                     \
@@ -364,13 +390,18 @@
                                                                                          \
     /* Checks and figures. */                                                            \
     X(CHECK_ROWS_ANSWERS, READ,                                                          \
-      CHECK_ROWS_FOUND("answers a", "a.number", ANSWER_INTACT, ANSWER_FOUND))            \
+      CHECK_ROWS_ALL("answers a", "a.number", ANSWER_INTACT, ANSWER_FOUND, "1"))         \
     X(CHECK_ROWS_DECISIONS, READ,                                                        \
-      CHECK_ROWS_FOUND("decisions d", "d.number", DECISION_INTACT, DECISION_FOUND))      \
+      CHECK_ROWS_ALL("decisions d", "d.number", DECISION_INTACT, DECISION_FOUND,         \
+                     DECISION_LINKED))                                                   \
     X(CHECK_ROWS_BUDGETS, READ, CHECK_ROWS("budgets", "number", BUDGET_INTACT))          \
     X(CHECK_ROWS_VERSIONS, READ, CHECK_ROWS("model_versions", "rowid", VERSION_INTACT))  \
-    X(CHECK_ROWS_FILES, READ, CHECK_ROWS("model_files", "rowid", INTACT(FILE_COLUMNS)))  \
-    X(CHECK_ROWS_MOVES, READ, CHECK_ROWS("alias_moves", "number", INTACT(MOVE_COLUMNS))) \
+    X(CHECK_ROWS_FILES, READ,                                                            \
+      CHECK_ROWS_ALL("model_files f", "f.rowid", INTACT(FILE_COLUMNS), "1",              \
+                     FILE_LINKED))                                                       \
+    X(CHECK_ROWS_MOVES, READ,                                                            \
+      CHECK_ROWS_ALL("alias_moves m", "m.number", INTACT(MOVE_COLUMNS), "1",             \
+                     MOVE_LINKED))                                                       \
     X(CHECK_ROWS_POLICIES, READ,                                                         \
       CHECK_ROWS("policy_revisions", "rowid", INTACT(POLICY_COLUMNS)))                   \
     X(CHECK_ROWS_KEYS, READ, CHECK_ROWS("api_keys", "number", INTACT(KEY_COLUMNS)))      \
@@ -379,7 +410,8 @@
       CHECK_ROWS("price_snapshot", "number", INTACT("id, published_at_us")))             \
     X(CHECK_ROWS_CELLS, READ, CHECK_ROWS("traffic_cells", "hash", INTACT(CELL_COLUMNS))) \
     X(CHECK_ROWS_CURVES, READ,                                                           \
-      CHECK_ROWS("traffic_curves", "number", INTACT(CURVE_COLUMNS)))                     \
+      CHECK_ROWS_ALL("traffic_curves c", "c.number", INTACT(CURVE_COLUMNS), "1",         \
+                     CURVE_LINKED))                                                      \
     X(CHECK_REMAINING, READ,                                                             \
       "SELECT id, limit_minor - held_minor - spent_minor,"                               \
       " (SELECT balance_after FROM entries WHERE budget_id = b.id ORDER BY seq DESC "    \
@@ -389,7 +421,8 @@
     X(AUDIT_HASH, READ, "SELECT hash FROM audit WHERE seq = ?1")                         \
     X(CHECK_ENTRIES, READ,                                                               \
       "SELECT e.seq, e.decision_id, e.budget_id, e.kind, e.amount, e.balance_after,"     \
-      " e.created_at_us, e.note, e.hash, b.number FROM entries e"                        \
+      " e.created_at_us, e.note, e.hash, b.number, e.decision_id IS NULL OR"             \
+      " EXISTS (SELECT 1 FROM decisions WHERE id = e.decision_id) FROM entries e"        \
       " LEFT JOIN budgets b ON b.id = e.budget_id"                                       \
       " WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2")                                       \
     X(CHECK_BUDGETS, READ,                                                               \
@@ -408,8 +441,8 @@
       " AS paid FROM entries WHERE decision_id = d.id GROUP BY budget_id))"              \
       " FROM decisions d WHERE d.number > ?1 ORDER BY d.number LIMIT ?2")                \
     X(CHECK_ROWS_OUTCOMES, READ,                                                         \
-      CHECK_ROWS_FOUND("outcomes o", "o.number", INTACT(OUTCOME_COLUMNS),                \
-                       OUTCOME_FOUND))                                                   \
+      CHECK_ROWS_ALL("outcomes o", "o.number", INTACT(OUTCOME_COLUMNS), OUTCOME_FOUND,   \
+                     OUTCOME_LINKED))                                                    \
     X(STATS, READ,                                                                       \
       "SELECT (SELECT coalesce(max(number), 0) FROM decisions),"                         \
       " (SELECT coalesce(max(seq), 0) FROM entries),"                                    \

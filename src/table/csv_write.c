@@ -1,6 +1,8 @@
 /* csv_write.c - fields and lines of a table, written. */
 #include "table/csv_write.h"
 
+#include "base/clock.h"
+
 void csv_writer_init(struct csv_writer *writer, char *buffer, size_t capacity)
 {
     *writer = (struct csv_writer){.buffer = buffer, .capacity = capacity};
@@ -55,6 +57,14 @@ void csv_put_int(struct csv_writer *writer, int64_t value)
 
     begin_field(writer);
     put(writer, text, int_format(value, text));
+}
+
+void csv_put_time(struct csv_writer *writer, int64_t us)
+{
+    char text[TIME_TEXT_BYTES];
+
+    time_format(us, text);
+    csv_put_text(writer, text_of(text));
 }
 
 void csv_put_end(struct csv_writer *writer)

@@ -28,7 +28,8 @@ static void start(struct running *running)
                                               .clock = &running->clock,
                                               .build = "redress 0.0.0 (test)",
                                               .reader_count = 2,
-                                              .queue_capacity = 1000};
+                                              .queue_capacity = 1000,
+                                              .accepts_clock = true};
     bool was_created;
 
     if (service_open(&settings, &running->service, &was_created, &running->err))

@@ -104,9 +104,11 @@ static void prepare_clock(void)
 
 /* --- the stage -------------------------------------------------------------------------------- */
 
-static void start(void)
+static void start(const char *option)
 {
-    assert_true(live_server_start(stage.folder, NULL, &stage.server));
+    const char *const extra[] = {option, NULL};
+
+    assert_true(live_server_start(stage.folder, extra, &stage.server));
     stage.door = door_outside(stage.server.listen, stage.admin);
 }
 
@@ -186,7 +188,7 @@ static int stage_open(void **state)
     stage.folder = folder_temporary();
     prepare_clock();
     stage.admin = admin_authorization(stage.folder);
-    start();
+    start(NULL);
     make_brief_key();
     make_money();
     return 0;
@@ -455,12 +457,13 @@ static void a_request_while_the_clock_is_ahead_moves_no_list(void **state)
 
 /* --- started under another clock -------------------------------------------------------------- */
 
+/* The clock is said to be right; that counts only where it is behind. */
 static void restart_at(int64_t us)
 {
     stop();
     set_clock(us);
     stage.last_created_us = 0;
-    start();
+    start("--accept-clock");
     stage.jump_count++;
 }
 
@@ -509,6 +512,28 @@ static void the_next_period_begins_once(void **state)
     }
 }
 
+/* The clock was ahead for a while, a period ended early, and its money is not given again. */
+static void a_clock_behind_what_was_recorded_is_refused_until_accepted(void **state)
+{
+    const char *const accept[] = {"--accept-clock", NULL};
+
+    (void)state;
+    stop();
+    set_clock(true_us());
+    assert_int_equal(live_server_try(stage.folder, NULL, &stage.server), 1);
+    assert_int_equal(live_server_try(stage.folder, NULL, &stage.server), 1);
+    assert_int_equal(live_server_try(stage.folder, accept, &stage.server), 0);
+    assert_int_equal(live_server_stop(&stage.server), 0);
+    assert_int_equal(live_server_try(stage.folder, NULL, &stage.server), 0);
+    stage.door = door_outside(stage.server.listen, stage.admin);
+    assert_replayed();
+    stop();
+    set_clock(true_us() - 2 * HOUR_US);
+    assert_int_equal(live_server_try(stage.folder, NULL, &stage.server), 1);
+    set_clock(true_us());
+    start(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -516,6 +541,7 @@ int main(void)
         cmocka_unit_test(a_request_while_the_clock_is_ahead_moves_no_list),
         cmocka_unit_test(a_start_under_a_wrong_clock_gives_nothing_twice),
         cmocka_unit_test(the_next_period_begins_once),
+        cmocka_unit_test(a_clock_behind_what_was_recorded_is_refused_until_accepted),
     };
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

@@ -26,6 +26,7 @@
 enum {
     NTH_NEVER = 1000000000,
     OUTAGE_MS = 200,
+    EXPORT_WAIT_MS = 3000,
     QUICK_COUNT = 60,   /* trials of the quick form, */
     QUICK_SECONDS = 5,  /* which begins none after so many */
     RESTART_EVERY = 64, /* trials, after which all that was said is asked for again */
@@ -220,6 +221,63 @@ static long calls_of(const struct operation *operation, enum call_kind kind)
     return atomic_load(&stage.plan->call_count);
 }
 
+/* --- exports ---------------------------------------------------------------------------------- */
+
+static bool export_is_made(const char *path)
+{
+    struct http_client *client = http_client_open(stage.server.listen);
+    struct live_reply reply;
+    bool is_made =
+        live_call(client,
+                  &(struct live_request){
+                      .method = "GET", .path = path, .authorization = stage.admin},
+                  &reply) &&
+        reply.response.status == 200;
+
+    live_reply_free(&reply);
+    http_client_close(client);
+    return is_made;
+}
+
+/* Its place is free when its connection is gone. */
+static void see_that_exports_are_made(const char *path)
+{
+    for (int i = 0; i < EXPORT_WAIT_MS; i++) {
+        if (export_is_made(path))
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    fail_msg("%s: exports are not made any more", stage.what);
+}
+
+/* There are two places: two that are lost are enough. Memory that others ask for beside it is counted
+ * too. */
+static void an_export_that_fails_gives_its_place_back(void **state)
+{
+    static const char *const paths[] = {"/v1/exports/audit",
+                                        "/v1/exports/decisions?format=csv"};
+    long struck_count = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        long count;
+
+        fault_plan_arm(stage.plan, CALL_MEMORY, NTH_NEVER, false, "");
+        see_that_exports_are_made(paths[i]);
+        fault_plan_disarm(stage.plan);
+        count = atomic_load(&stage.plan->call_count);
+        for (long nth = 1; nth <= count; nth++) {
+            snprintf(stage.what, sizeof stage.what, "%s, malloc %ld", paths[i], nth);
+            fault_plan_arm(stage.plan, CALL_MEMORY, nth, false, "");
+            (void)export_is_made(paths[i]);
+            struck_count += fault_plan_disarm(stage.plan);
+            see_that_exports_are_made(paths[i]);
+        }
+    }
+    torture_report("fault points of exports", struck_count);
+    assert_true(struck_count > 0);
+}
+
 /* --- all of them ------------------------------------------------------------------------------ */
 
 static void every_call_may_fail(void)
@@ -334,6 +392,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_checkpoint_that_cannot_sync_ends_the_service),
+        cmocka_unit_test(an_export_that_fails_gives_its_place_back),
         cmocka_unit_test(whatever_fails_what_is_said_is_true),
     };
 

@@ -50,6 +50,7 @@ void exchange_init(struct exchange *exchange, struct service *of)
 
 void exchange_reset(struct exchange *exchange)
 {
+    reply_close(&exchange->reply);
     arena_reset(&exchange->arena);
 }
 
@@ -156,6 +157,31 @@ static bool run_later(struct exchange *exchange)
     return false;
 }
 
+/* A stream without end. */
+static enum status stream_next(void *of, struct text *bytes, struct err *err)
+{
+    static const char piece[STREAM_PIECE_BYTES];
+
+    (void)of;
+    (void)err;
+    *bytes = (struct text){piece, sizeof piece};
+    return STATUS_OK;
+}
+
+static void stream_close(void *of)
+{
+    struct service *service = of;
+
+    atomic_fetch_sub(&service->stream_count, 1);
+}
+
+static void stream(struct exchange *exchange)
+{
+    atomic_fetch_add(&exchange->service->stream_count, 1);
+    exchange->reply.stream = (struct reply_stream){
+        .next = stream_next, .close = stream_close, .of = exchange->service};
+}
+
 bool api_run(struct exchange *exchange)
 {
     atomic_fetch_add(&exchange->service->run_count, 1);
@@ -176,6 +202,8 @@ bool api_run(struct exchange *exchange)
     exchange->reply.status = 200;
     if (path_is(exchange, "/show"))
         show(exchange);
+    else if (path_is(exchange, "/stream"))
+        stream(exchange);
     else if (path_is(exchange, "/headers"))
         exchange->reply = (struct reply){.status = 201,
                                          .body = text_of("{}"),

@@ -12,12 +12,13 @@ enum {
     BODY_MAX = 64 << 10,
     DEADLINE_S = 1,
     IDLE_S = 2,
-    STAGE_CONNECTION_COUNT_MAX = 200
+    STAGE_CONNECTION_COUNT_MAX = 200,
+    STREAM_PIECE_BYTES = 4 << 10,
 };
 
 struct service {
     _Atomic(const char *) trouble;
-    atomic_int begun_count, run_count, logged_count, waiting_count;
+    atomic_int begun_count, run_count, logged_count, waiting_count, stream_count;
 };
 
 /* What the API was asked since the server started. */

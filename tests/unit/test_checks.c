@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "decide/service.h"
+#include "store/sql.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -335,9 +336,13 @@ static void a_row_that_its_key_does_not_find_is_reported(void **state)
 {
     static const struct {
         const char *key, *said;
+        int fault_count;
     } rows[] = {
-        {"key_1 POST /v1/decisions - k1", "Row 1 of 'answers' is not found by its key"},
-        {DECISION_ID, "Row 1 of 'decisions' is not found by its key"},
+        {"key_1 POST /v1/decisions - k1", "Row 1 of 'answers' is not found by its key",
+         1},
+        /* The entry misses it before the decision misses itself. */
+        {DECISION_ID,
+         "Ledger entry 2 is of decision '" DECISION_ID "', which is not found", 2},
     };
 
     (void)state;
@@ -350,8 +355,47 @@ static void a_row_that_its_key_does_not_find_is_reported(void **state)
         assert_ok(&f, store_open(f.path, STORE_READER, &f.store, NULL, &f.err));
         assert_ok(&f, store_check_recent(f.store, &report, &f.err));
         assert_non_null(strstr(report.first_fault, rows[i].said));
+        assert_int_equal(report.fault_count, rows[i].fault_count);
         assert_ok(&f, store_check_rows(f.store, NULL, NULL, &report, &f.err));
         assert_true(report.fault_count > 0);
+        fixture_close(&f);
+    }
+}
+
+/* Inserts do not look references up. */
+static void a_row_that_refers_to_none_is_found_beside_the_service(void **state)
+{
+    static const struct {
+        const char *sql, *said;
+    } rows[] = {
+        {"DELETE FROM decisions",
+         "Ledger entry 2 is of decision '" DECISION_ID "', which is not found."},
+        {"DELETE FROM answers",
+         "Row 1 of 'decisions' refers to a row that is not found."},
+        {"INSERT INTO outcomes VALUES (1, 2, 'returned', 1.0, 5, 5,"
+         " row_digest(2, 'returned', 1.0, 5, 5))",
+         "Row 1 of 'outcomes' refers to a row that is not found."},
+        {"INSERT INTO model_files VALUES ('m', 1, 'f', x'00',"
+         " row_digest('m', 1, 'f', x'00'))",
+         "Row 1 of 'model_files' refers to a row that is not found."},
+        {"INSERT INTO alias_moves VALUES (1, 'm', 'champion', 1, 5, 'x', 'y',"
+         " row_digest('m', 'champion', 1, 5, 'x', 'y'))",
+         "Row 1 of 'alias_moves' refers to a row that is not found."},
+        {"INSERT INTO traffic_curves VALUES (1, 5, 7, x'00', row_digest(5, 7, x'00'))",
+         "Row 1 of 'traffic_curves' refers to a row that is not found."},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct store_report report;
+        struct fixture f;
+
+        one_decision(&f);
+        assert_ok(&f, store_open(f.path, STORE_WRITER, &f.store, NULL, &f.err));
+        assert_ok(&f, sql_run(f.store, rows[i].sql, "make an orphan", &f.err));
+        assert_ok(&f, store_check_rows(f.store, NULL, NULL, &report, &f.err));
+        assert_int_equal(report.fault_count, 1);
+        assert_string_equal(report.first_fault, rows[i].said);
         fixture_close(&f);
     }
 }
@@ -475,6 +519,7 @@ int main(void)
         cmocka_unit_test(a_look_that_cannot_be_done_is_said_to_be_none),
         cmocka_unit_test(a_verification_is_alone_and_ends_with_the_service),
         cmocka_unit_test(a_row_that_its_key_does_not_find_is_reported),
+        cmocka_unit_test(a_row_that_refers_to_none_is_found_beside_the_service),
         cmocka_unit_test(a_decision_whose_answer_is_lost_is_refused),
         cmocka_unit_test(a_damaged_budget_is_not_removed),
         cmocka_unit_test(statistics_of_an_operator_are_no_damage),

@@ -7,13 +7,17 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "http/deadline.h"
 #include "http/listen.h"
 #include "unit/server_stage.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* How long the server bears a client that sends these bytes, then one more every 100 ms. */
@@ -62,6 +66,76 @@ static void waiting_for_an_answer_is_no_dripping(void **state)
     assert_int_equal(stage_get(client, "/later?us=2600000", NULL, 0), 201);
     assert_int_equal(stage_get(client, "/show", NULL, 0), 200);
     http_client_close(client);
+    server_stop(server, 1000);
+}
+
+/* --- slow readers ----------------------------------------------------------------------------- */
+
+enum {
+    READ_EVERY_MS = 100,
+    READ_WINDOW_BYTES = 1, /* the least there is */
+    SLOW_DEADLINE_S = 3,
+    SLOW_BORNE_S_MAX = 7,
+};
+
+/* A connection on which little fits between server and client. */
+static int connect_narrow(const char *address)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int window = READ_WINDOW_BYTES, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    to.sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1));
+    assert_true(fd >= 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
+/* Read so many bytes at a time until there are no streams any more, or for so long. Returns how long it
+ * was. */
+static double read_slowly(struct server *server, int bytes_per_s, double seconds_max)
+{
+    static const char request[] = "GET /stream HTTP/1.1\r\nHost: a\r\n\r\n";
+    int64_t start_us = clock_monotonic_us(&system_clock), read_bytes = 0;
+    char piece[STREAM_PIECE_BYTES];
+    double seconds = 0;
+    int fd = connect_narrow(server_address(server));
+
+    assert_int_equal(write(fd, request, sizeof request - 1), sizeof request - 1);
+    do {
+        int64_t due = (int64_t)(seconds * bytes_per_s) - read_bytes;
+        ssize_t got = due <= 0
+                          ? 0
+                          : recv(fd, piece,
+                                 due < (int64_t)sizeof piece ? (size_t)due : sizeof piece,
+                                 MSG_DONTWAIT);
+
+        read_bytes += got > 0 ? got : 0;
+        if (due <= (int64_t)sizeof piece || got <= 0)
+            usleep(READ_EVERY_MS * 1000);
+        seconds = (double)(clock_monotonic_us(&system_clock) - start_us) / SECOND_US;
+    } while (seconds < seconds_max && (seconds < 1 || atomic_load(&stage.stream_count)));
+    print_message("%lld bytes in %.2f s\n", (long long)read_bytes, seconds);
+    close(fd);
+    return seconds;
+}
+
+/* Each piece comes in time: all of them do not. */
+static void a_stream_is_cut_off_whose_reader_does_not_keep_up(void **state)
+{
+    struct server_settings settings = stage_settings(2, NULL);
+    struct server *server;
+    double slow_s;
+
+    (void)state;
+    settings.deadline_s = SLOW_DEADLINE_S;
+    server = stage_start_with(&settings);
+    slow_s = read_slowly(server, REPLY_BYTES_PER_S_MIN / 5, SLOW_BORNE_S_MAX);
+    assert_true(slow_s >= SLOW_DEADLINE_S);
+    assert_true(slow_s < SLOW_BORNE_S_MAX);
+    assert_true(read_slowly(server, 2 * REPLY_BYTES_PER_S_MIN, SLOW_BORNE_S_MAX) >=
+                SLOW_BORNE_S_MAX);
     server_stop(server, 1000);
 }
 
@@ -287,6 +361,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clients_that_drip_are_cut_off),
         cmocka_unit_test(waiting_for_an_answer_is_no_dripping),
+        cmocka_unit_test(a_stream_is_cut_off_whose_reader_does_not_keep_up),
         cmocka_unit_test(health_has_a_listener_of_its_own),
         cmocka_unit_test(addresses_that_cannot_be_listened_on_are_named),
         cmocka_unit_test(addresses_are_written_as_they_are_read),

@@ -1,0 +1,224 @@
+/* test_claim.c - a database is of one folder, one process, and may be written, or no service opens. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "decide/service.h"
+#include "support/folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PATH_BYTES = 256, NOBODY = 65534 };
+
+struct place {
+    char *folder, path[PATH_BYTES];
+    struct service *service;
+    struct err err;
+};
+
+static enum status open_service(struct place *place)
+{
+    const struct service_settings settings = {
+        .folder = place->folder,
+        .clock = &system_clock,
+        .build = "redress test",
+        .reader_count = 1,
+        .queue_capacity = 4,
+    };
+    bool was_created;
+
+    err_clear(&place->err);
+    place->service = NULL;
+    return service_open(&settings, &place->service, &was_created, &place->err);
+}
+
+/* A folder with a database that a service has made and closed. */
+static void place_make(struct place *place)
+{
+    place->folder = folder_temporary();
+    assert_non_null(place->folder);
+    snprintf(place->path, sizeof place->path, "%s/redress.db", place->folder);
+    assert_int_equal(open_service(place), STATUS_OK);
+    service_close(place->service);
+}
+
+static void place_free(struct place *place)
+{
+    folder_remove(place->folder);
+    free(place->folder);
+}
+
+static void assert_refused(struct place *place, const char *code, const char *word)
+{
+    assert_int_not_equal(open_service(place), STATUS_OK);
+    assert_string_equal(place->err.code, code);
+    assert_non_null(strstr(place->err.text, place->path));
+    assert_non_null(strstr(place->err.text, word));
+}
+
+static void put_aside(struct place *place, char aside[static PATH_BYTES + 8])
+{
+    snprintf(aside, PATH_BYTES + 8, "%s.aside", place->path);
+    assert_int_equal(rename(place->path, aside), 0);
+}
+
+static void a_symbolic_link_to_a_database_is_refused(void **state)
+{
+    char aside[PATH_BYTES + 8];
+    struct place place;
+
+    (void)state;
+    place_make(&place);
+    put_aside(&place, aside);
+    assert_int_equal(symlink(aside, place.path), 0);
+    assert_refused(&place, "data_shared", "symbolic link");
+    assert_int_equal(unlink(place.path), 0);
+    assert_int_equal(symlink("/nowhere/redress.db", place.path), 0);
+    assert_refused(&place, "data_shared", "symbolic link");
+    place_free(&place);
+}
+
+static void a_database_with_two_names_is_refused_by_both(void **state)
+{
+    struct place place, other;
+
+    (void)state;
+    place_make(&place);
+    place_make(&other);
+    assert_int_equal(unlink(other.path), 0);
+    assert_int_equal(link(place.path, other.path), 0);
+    assert_refused(&place, "data_shared", "2 names");
+    assert_refused(&other, "data_shared", "2 names");
+    assert_int_equal(unlink(other.path), 0);
+    assert_int_equal(open_service(&place), STATUS_OK);
+    service_close(place.service);
+    place_free(&place);
+    place_free(&other);
+}
+
+/* As through a folder that is mounted twice, or a file that was moved under a service. */
+static void a_database_in_use_is_refused_by_whatever_path(void **state)
+{
+    struct place place, other;
+    struct service *first;
+
+    (void)state;
+    place_make(&place);
+    place_make(&other);
+    assert_int_equal(unlink(other.path), 0);
+    assert_int_equal(open_service(&place), STATUS_OK);
+    first = place.service;
+    assert_int_equal(rename(place.path, other.path), 0);
+    assert_refused(&other, "folder_in_use", "another process");
+    service_close(first);
+    assert_int_equal(open_service(&other), STATUS_OK);
+    service_close(other.service);
+    place_free(&place);
+    place_free(&other);
+}
+
+/* As somebody whom the modes of files concern. Returns what the child says. */
+static int as_somebody(struct place *place, int (*look)(struct place *place))
+{
+    int wait_status = -1;
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(geteuid() == 0 && setuid(NOBODY) != 0 ? 99 : look(place));
+    assert_int_equal(waitpid(child, &wait_status, 0), child);
+    assert_true(WIFEXITED(wait_status));
+    return WEXITSTATUS(wait_status);
+}
+
+/* 0: refused with file, mode and owner, and nothing was made. */
+static int look_unwritable(struct place *place)
+{
+    static const char *const endings[] = {"-wal", "-shm"};
+    char owner[32];
+
+    snprintf(owner, sizeof owner, "owner user %ju", (uintmax_t)geteuid());
+    if (open_service(place) != STATUS_FORBIDDEN)
+        return 1;
+    if (strcmp(place->err.code, "data_not_writable") != 0)
+        return 2;
+    if (!strstr(place->err.text, place->path) || !strstr(place->err.text, "0400") ||
+        !strstr(place->err.text, owner))
+        return 3;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        char beside[PATH_BYTES + 8];
+
+        snprintf(beside, sizeof beside, "%s%s", place->path, endings[i]);
+        if (access(beside, F_OK) == 0)
+            return 4;
+    }
+    return 0;
+}
+
+static int look_log(struct place *place)
+{
+    return open_service(place) == STATUS_FORBIDDEN && strstr(place->err.text, "-wal") ? 0
+                                                                                      : 1;
+}
+
+static int look_writable(struct place *place)
+{
+    return open_service(place) == STATUS_OK ? 0 : 1;
+}
+
+static void give_away(struct place *place)
+{
+    char lock[PATH_BYTES];
+
+    snprintf(lock, sizeof lock, "%s/lock", place->folder);
+    if (geteuid() != 0)
+        return;
+    assert_int_equal(chown(place->folder, NOBODY, NOBODY), 0);
+    assert_int_equal(chown(place->path, NOBODY, NOBODY), 0);
+    assert_int_equal(chown(lock, NOBODY, NOBODY), 0);
+}
+
+static void a_database_that_may_not_be_written_is_refused(void **state)
+{
+    char log[PATH_BYTES + 8];
+    struct place place;
+    int fd;
+
+    (void)state;
+    place_make(&place);
+    give_away(&place);
+    assert_int_equal(as_somebody(&place, look_writable), 0);
+    snprintf(log, sizeof log, "%s-shm", place.path);
+    (void)unlink(log); /* may be gone with the last connection */
+    snprintf(log, sizeof log, "%s-wal", place.path);
+    (void)unlink(log); /* may be gone with the last connection */
+    assert_int_equal(chmod(place.path, 0400), 0);
+    assert_int_equal(as_somebody(&place, look_unwritable), 0);
+    assert_int_equal(chmod(place.path, 0600), 0);
+    fd = open(log, O_RDWR | O_CREAT | O_CLOEXEC, 0400);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(as_somebody(&place, look_log), 0);
+    place_free(&place);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_symbolic_link_to_a_database_is_refused),
+        cmocka_unit_test(a_database_with_two_names_is_refused_by_both),
+        cmocka_unit_test(a_database_in_use_is_refused_by_whatever_path),
+        cmocka_unit_test(a_database_that_may_not_be_written_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
