@@ -76,7 +76,8 @@ static void start(struct drive *drive)
                                               .clock = &drive->clock,
                                               .build = "redress 0.0.0 (test)",
                                               .reader_count = 1,
-                                              .queue_capacity = 16};
+                                              .queue_capacity = 16,
+                                              .accepts_clock = true};
     bool was_created, has_struck;
     struct err err;
     enum status rc;
