@@ -289,6 +289,8 @@
       "SELECT seq, json_extract(detail, '$.entries'), json_extract(detail, "             \
       "'$.decisions') FROM audit WHERE action = 'clock.accepted'"                        \
       " ORDER BY seq DESC LIMIT 1")                                                      \
+    X(AUDIT_FIRST, READ,                                                                 \
+      AUDIT_SELECT " WHERE e.subject = ?1 AND e.action = ?2 ORDER BY e.seq LIMIT 1")     \
     X(AUDIT_PAGE_UP, READ, AUDIT_SELECT " WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2")     \
     X(AUDIT_PAGE_DOWN, READ,                                                             \
       AUDIT_SELECT " WHERE e.seq < ?1 ORDER BY e.seq DESC LIMIT ?2")                     \
