@@ -184,7 +184,8 @@ def experiment():
 def curve():
     for i in range(15):
         n, k = int(rng.integers(2, 150)), int(rng.integers(1, 6))
-        costs = rng.permutation(np.arange(1, k + 1)) * rng.choice([0.5, 1, 3.7])
+        # Powers of two: rounded effects have ties, which are then ties to both, not what rounding makes of them.
+        costs = rng.permutation(np.arange(1, k + 1)) * rng.choice([0.5, 1, 4])
         effects, scores = np.round(rng.normal(size=(n, k)) + 0.5, int(rng.integers(0, 4))), rng.normal(size=(n, k))
         effects[0, 0] = abs(effects[0, 0]) + 1
         path = table("c.csv", **{f"e{j}": effects[:, j] for j in range(k)}, **{f"s{j}": scores[:, j] for j in range(k)})
