@@ -399,5 +399,5 @@ const char *service_trouble(const struct service *service)
 {
     if (committer_has_failed(service->committer))
         return "the store failed: restart the service";
-    return NULL;
+    return committer_trouble(service->committer);
 }
