@@ -42,9 +42,9 @@ enum status export_open(const struct export_source *source, enum export_kind kin
 void export_close(struct export *export); /* NULL is fine */
 
 /* Go on with what comes before the first bytes, by a hundred rows or so, so that a thread can do other
- * things in between: a table of decisions is gone through twice, first for the names of
- * its columns. *is_ready: that is done, and the first block is there. INVALID, code
- * too_many_columns. What is left of it the first export_next does. */
+ * things in between: a table of decisions is gone through twice, first for the names of its columns.
+ * *is_ready: that is done, and the first block is there. INVALID, code too_many_columns. What is left
+ * of it the first export_next does. */
 enum status export_prepare(struct export *export, bool *is_ready, struct err *err);
 
 /* The next bytes, whole lines, valid until the next call; none at the end. */

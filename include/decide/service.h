@@ -35,6 +35,17 @@ struct service; /* opaque */
 enum status service_open(const struct service_settings *settings,
                          struct service **service, bool *was_created, struct err *err);
 
+/* What service_open would find in a folder. */
+struct folder_look {
+    bool is_new; /* there is no database: one would be made */
+    int64_t
+        schema_version; /* of the database; an older one would be migrated, and is not read */
+};
+
+/* All that a start reads, and refuses: what is newest, balances, keys, policies and models in force.
+ * Nothing is written, and the lock is not asked. */
+enum status service_look(const char *folder, struct folder_look *look, struct err *err);
+
 /* Finish what is queued, end the threads, unlock. NULL is fine. */
 void service_close(struct service *service);
 

@@ -29,6 +29,8 @@ struct served_model {
     char name[NAME_TEXT_BYTES];
     int64_t version;
     struct scorer *scorer;
+    bool
+        is_left_out; /* it could not be opened: the name stands for it, and there is no scorer */
 };
 
 struct world {
@@ -75,9 +77,17 @@ enum status world_put_policy(struct world_holder *holder, struct served_policy *
 enum status world_put_model(struct world_holder *holder, struct served_model *model,
                             struct err *err);
 
+/* Note instead that the champion of that name could not be opened, until another one is put. */
+enum status world_leave_out_model(struct world_holder *holder, const char *name,
+                                  int64_t version, struct err *err);
+
 /* The first policy that matches the case, in the order of policies; NULL when none does. */
 const struct served_policy *world_policy(const struct world *world,
                                          const struct refund_case *asked);
+/* NULL also when it was left out. */
 const struct served_model *world_model(const struct world *world, const char *name);
+
+/* A model that was left out though a policy in force asks it; NULL when there is none. */
+const struct served_model *world_lack(const struct world *world);
 
 #endif

@@ -21,6 +21,9 @@
 
 struct engine; /* opaque */
 
+/* INVALID when REDRESS_ISA names no instruction set; one that the machine does not have is fine. */
+enum status engine_check(struct err *err);
+
 /* Compile forests that look at the same features. They are borrowed and must outlive the
  * engine. INVALID when REDRESS_ISA is set to something else; EXHAUSTED without memory. */
 enum status engine_open(const struct forest *const *forests, int forest_count,

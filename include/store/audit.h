@@ -25,6 +25,11 @@ enum status audit_append(struct store *store, struct audit_event *event, struct 
 /* Whether its hash is that of what it says and of the hash before. */
 bool audit_is_intact(const struct audit_event *event);
 
+/* The first event of that action and subject; looks at all before it. NOT_FOUND when there is none; its
+ * detail belongs to the arena. */
+enum status audit_first(struct store *store, const char *action, const char *subject,
+                        struct arena *arena, struct audit_event *event, struct err *err);
+
 /* Events after seq, at most limit. Newest first when is_descending (then before seq; 0 begins at the
  * end). *events and their details belong to the arena; EXHAUSTED when it is full. */
 enum status audit_list(struct store *store, int64_t after_seq, int limit,

@@ -28,6 +28,9 @@ enum status store_open(const char *path, enum store_mode mode, struct store **st
                        bool *was_created, struct err *err);
 void store_close(struct store *store);
 
+/* The schema of the database at path, which may be older than a reader can open. */
+enum status store_schema_version(const char *path, int64_t *version, struct err *err);
+
 /* The database at path for this process alone: *claim is a descriptor with a lock on the file itself,
  * -1 when there is no file yet. To be had before the store is opened, and closed after every
  * connection: closing it ends SQLite's own locks. UNAVAILABLE when another process has it, by

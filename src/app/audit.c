@@ -11,6 +11,11 @@
 
 enum { HEAD_BYTES_MAX = 64 << 10 };
 
+struct kept_head {
+    const char *path;
+    struct store_heads heads;
+};
+
 /* --- a head that was kept --------------------------------------------------------------------- */
 
 static bool chain_read(const json_t *chains, const char *name, struct chain_end *end)
@@ -53,38 +58,32 @@ static enum status heads_read(const char *path, struct store_heads *heads,
     return rc;
 }
 
-static enum status has_heads(const struct target *target, const struct store_heads *heads,
-                             const char **missing, struct err *err)
+/* The chain was gone through before: only then one of its rows stands for all before it. */
+static enum status compare_head(struct store *store, const void *context,
+                                struct store_report *report, struct err *err)
 {
-    struct store *store = NULL;
-    enum status rc = care_reader(target, &store, err);
+    const struct kept_head *kept = context;
+    const char *missing;
+    enum status rc = store_has_heads(store, &kept->heads, &missing, err);
 
-    if (!rc)
-        rc = store_has_heads(store, heads, missing, err);
-    store_close(store);
-    return rc;
+    if (rc || !missing)
+        return rc;
+    if (report->fault_count++ == 0)
+        snprintf(report->first_fault, sizeof report->first_fault,
+                 "The chain '%s' does not have the head that %.128s says it had.",
+                 missing, kept->path);
+    return STATUS_OK;
 }
 
-/* The chain is gone through first: only then one of its rows stands for all before it. */
-static int verify(const struct target *target, const char *positional, struct err *err)
+static int verify(const struct target *target, const char *, struct err *err)
 {
-    struct store_heads heads;
-    const char *missing = NULL;
-    int code;
+    struct kept_head kept = {.path = target->head};
 
-    if (target->head && heads_read(target->head, &heads, err))
+    if (!kept.path)
+        return care_check_also(target, NULL, NULL, err);
+    if (heads_read(kept.path, &kept.heads, err))
         return command_failed(err);
-    code = care_check(target, positional, err);
-    if (code != EXIT_DONE || !target->head)
-        return code;
-    if (has_heads(target, &heads, &missing, err))
-        return command_failed(err);
-    if (!missing)
-        return EXIT_DONE;
-    print_line(stderr,
-               "redress: the chain '%s' does not have the head that %s says it had",
-               missing, target->head);
-    return EXIT_REFUSED;
+    return care_check_also(target, compare_head, &kept, err);
 }
 
 static int audit_verify(int argc, char **argv)

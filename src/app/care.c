@@ -125,7 +125,10 @@ static void print_report(const struct store_report *report, bool is_json)
     }
 }
 
-int care_check(const struct target *target, const char *, struct err *err)
+int care_check_also(const struct target *target,
+                    enum status (*also)(struct store *store, const void *context,
+                                        struct store_report *report, struct err *err),
+                    const void *context, struct err *err)
 {
     struct store_report report = {0};
     struct store *store = NULL;
@@ -133,9 +136,16 @@ int care_check(const struct target *target, const char *, struct err *err)
 
     if (!rc)
         rc = store_check(store, &report, err);
+    if (!rc && also)
+        rc = also(store, context, &report, err);
     store_close(store);
     if (rc)
         return command_failed(err);
     print_report(&report, target->is_json);
     return report.fault_count > 0 ? EXIT_REFUSED : EXIT_DONE;
+}
+
+int care_check(const struct target *target, const char *, struct err *err)
+{
+    return care_check_also(target, NULL, NULL, err);
 }

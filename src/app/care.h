@@ -40,6 +40,12 @@ enum status care_reader(const struct target *target, struct store **store,
 /* Check everything and print what was found. */
 int care_check(const struct target *target, const char *positional, struct err *err);
 
+/* The same with one more check of the store, which counts its own faults; NULL: none. */
+int care_check_also(const struct target *target,
+                    enum status (*also)(struct store *store, const void *context,
+                                        struct store_report *report, struct err *err),
+                    const void *context, struct err *err);
+
 /* {"entries": {"seq", "hash"}, "audit": ..} */
 void print_heads(const struct store_heads *heads);
 

@@ -49,7 +49,9 @@ static int backup(const struct target *target, const char *destination, struct e
         putchar('\n');
         json_decref(name);
     } else {
-        printf("%s: written and checked\n", destination);
+        printf("%s: written; its structure and newest part are checked ('redress db "
+               "check' looks at all)\n",
+               destination);
     }
     return EXIT_DONE;
 }
@@ -58,9 +60,12 @@ static int db_backup(int argc, char **argv)
 {
     static const struct care care = {
         .synopsis = "db backup DEST [OPTIONS]",
-        .summary = "Write a consistent copy of the database to the file DEST while the "
-                   "service runs, and check the copy. An existing DEST is refused. To "
-                   "restore: an empty folder with the copy as redress.db.",
+        .summary =
+            "Write a consistent copy of the database to the file DEST while the "
+            "service runs, and check its structure and newest part as a start does "
+            "('redress "
+            "db check' looks at all). An existing DEST is refused. To "
+            "restore: an empty folder with the copy as redress.db.",
         .positional_count = 1,
         .run = backup,
     };

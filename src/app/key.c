@@ -22,12 +22,13 @@ static const struct column columns[] = {
 static void print_key(const json_t *reply)
 {
     const char *key = json_string_value(json_object_get(reply, "key"));
+    const char *end = json_string_value(json_object_get(reply, "expires_at"));
     char id[VALUE_TEXT_BYTES], scopes[VALUE_TEXT_BYTES];
 
     value_text(json_object_get(reply, "id"), id);
     value_text(json_object_get(reply, "scopes"), scopes);
-    fprintf(stderr, "redress: %s may %s; it is shown only now, keep it safe\n", id,
-            scopes);
+    fprintf(stderr, "redress: %s may %s%s%s; it is shown only now, keep it safe\n", id,
+            scopes, end ? " until " : "", end ? end : "");
     puts(key ? key : "");
 }
 

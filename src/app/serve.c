@@ -167,6 +167,11 @@ static void tell_what_lacks(const struct run *run)
     world_release(world);
 }
 
+static void log_warning(const char *event, const char *detail)
+{
+    log_event(LOG_WARN, event, LOG_TEXT("detail", detail));
+}
+
 static int thread_count(long wanted)
 {
     long count = wanted > 0 ? wanted : sysconf(_SC_NPROCESSORS_ONLN);
@@ -293,6 +298,7 @@ static enum status start(struct run *run, struct err *err)
     if (rc)
         return rc;
     tell_what_lacks(run);
+    serve_warn(&run->settings, log_warning);
     limit_keys(run);
     rc = start_server(run, err);
     if (!rc)

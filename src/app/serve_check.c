@@ -3,44 +3,99 @@
 
 #include "app/control.h"
 #include "base/log.h"
+#include "decide/service.h"
 #include "http/server.h"
-#include "store/store.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 enum {
     PATH_BYTES = 512,
+    STATE_BYTES = 64,
     READER_FILE_COUNT = 3,  /* the database, its log, its index */
     SPARE_FILE_COUNT = 192, /* health, the writer, threads, files that are read */
 };
 
 /* What would become of the folder, without touching it. */
-static enum status check_folder(const char *folder, const char **state, struct err *err)
+static enum status check_folder(const char *folder, char state[static STATE_BYTES],
+                                struct err *err)
 {
-    char path[PATH_BYTES];
     struct control control;
-    struct store *store = NULL;
-    enum status rc;
+    struct folder_look look;
+    enum status rc = service_look(folder, &look, err);
 
-    snprintf(path, sizeof path, "%s/redress.db", folder);
-    rc = store_open(path, STORE_READER, &store, NULL, err);
-    store_close(store);
-    if (rc == STATUS_NOT_FOUND) {
-        *state = "would be made";
-        err_clear(err);
-        return STATUS_OK;
-    }
-    *state = "would open";
-    if (control_read(folder, &control, NULL) == STATUS_OK &&
+    if (look.is_new)
+        snprintf(state, STATE_BYTES, "would be made");
+    else if (look.schema_version < STORE_SCHEMA_VERSION)
+        snprintf(state, STATE_BYTES, "would be migrated from schema %" PRId64,
+                 look.schema_version);
+    else
+        snprintf(state, STATE_BYTES, "would open");
+    if (!look.is_new && control_read(folder, &control, NULL) == STATUS_OK &&
         kill((pid_t)control.pid, 0) == 0)
-        *state = "in use by a service";
+        snprintf(state, STATE_BYTES, "in use by a service");
     explicit_bzero(&control, sizeof control);
     return rc;
 }
+
+/* --- what is allowed, but hardly wise ----------------------------------------------------------- */
+
+static bool stays_here(const char *listen)
+{
+    return strncmp(listen, "unix:", 5) == 0 || strncmp(listen, "127.", 4) == 0 ||
+           strncmp(listen, "[::1]:", 6) == 0 || strncmp(listen, "localhost:", 10) == 0;
+}
+
+/* 0 when there is none. */
+static mode_t mode_of(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 ? info.st_mode & 0777 : 0;
+}
+
+/* Who may not go through the folder does not reach the database, whatever its own mode. */
+static bool is_open_to_others(mode_t folder, mode_t database)
+{
+    return folder & 0066 || (folder & 0010 && database & 0060) ||
+           (folder & 0001 && database & 0006);
+}
+
+void serve_warn(const struct settings *settings,
+                void (*warn)(const char *event, const char *detail))
+{
+    char path[PATH_BYTES], detail[PATH_BYTES + 200];
+    mode_t folder = mode_of(settings->data), database;
+
+    if (!*settings->tls_cert && !stays_here(settings->listen)) {
+        snprintf(detail, sizeof detail,
+                 "keys and cases cross the network unencrypted at %s: set tls_cert and "
+                 "tls_key, or listen on loopback behind a proxy",
+                 settings->listen);
+        warn("plain_http", detail);
+    }
+    snprintf(path, sizeof path, "%s/redress.db", settings->data);
+    database = mode_of(path);
+    if (is_open_to_others(folder, database)) {
+        snprintf(detail, sizeof detail,
+                 "'%s' has mode %04o, redress.db in it %04o, so that other users of this "
+                 "machine may read or change it: chmod 700 the folder",
+                 settings->data, folder, database);
+        warn("data_open_to_others", detail);
+    }
+}
+
+static void print_warning(const char *event, const char *detail)
+{
+    print_line(stderr, "redress: warning: %s: %s", event, detail);
+}
+
+/* --- all of it ---------------------------------------------------------------------------------- */
 
 enum status serve_check_tls(const struct settings *settings, struct err *err)
 {
@@ -50,7 +105,7 @@ enum status serve_check_tls(const struct settings *settings, struct err *err)
 
 int serve_look(const struct settings *settings, bool is_json)
 {
-    const char *state = NULL;
+    char state[STATE_BYTES] = "";
     struct err err;
     enum status rc;
 
@@ -58,11 +113,12 @@ int serve_look(const struct settings *settings, bool is_json)
     settings_print(settings, is_json, stdout);
     rc = serve_check_tls(settings, &err);
     if (!rc)
-        rc = check_folder(settings->data, &state, &err);
+        rc = check_folder(settings->data, state, &err);
     if (rc)
         return command_failed(&err);
     if (!is_json)
         printf("%-18s %-24s (%s)\n", "data folder", settings->data, state);
+    serve_warn(settings, print_warning);
     return EXIT_DONE;
 }
 

@@ -246,7 +246,7 @@ enum status export_next(struct export *export, struct text *block, struct err *e
     return make_block(export, block, err);
 }
 
-/* --- before the first block ---------------------------------------------------------------------------------- */
+/* --- before the first block ------------------------------------------------------------------- */
 
 /* Names of a page. */
 static enum status name_page(struct export *export, int limit, struct err *err)

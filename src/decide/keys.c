@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "decide/admin.h"
 #include "decide/lists.h"
+#include "json/tree.h"
+#include "store/audit.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -21,6 +23,7 @@ struct key_request {
     struct api_key made; /* create, rotate: the new one */
     char text[KEY_TEXT_BYTES];
     int64_t overlap_s;
+    int64_t life_us; /* rotate: of the old key as it was made; 0: it had no end */
 };
 
 /* --- as JSON ---------------------------------------------------------------------------------- */
@@ -298,6 +301,58 @@ static enum status check_usable(const struct api_key *key, int64_t now_us,
     return STATUS_OK;
 }
 
+/* What the audit trail says of its end when it was made; *ends_at_us stays when it says nothing. */
+static enum status find_first_end(struct store *reader, const char *id,
+                                  struct arena *arena, int64_t *ends_at_us,
+                                  struct err *err)
+{
+    char subject[sizeof "api-keys/" + ID_BYTES];
+    struct audit_event event;
+    json_t *detail;
+    const char *end;
+    enum status rc;
+
+    snprintf(subject, sizeof subject, "api-keys/%s", id);
+    rc = audit_first(reader, "api_key.created", subject, arena, &event, err);
+    if (rc == STATUS_NOT_FOUND) {
+        err_clear(err);
+        return STATUS_OK;
+    }
+    if (!rc)
+        rc = json_tree_read(event.detail.at, event.detail.bytes, 0, &detail, NULL, err);
+    if (rc)
+        return rc;
+    end = json_string_value(
+        json_object_get(json_object_get(detail, "after"), "expires_at"));
+    *ends_at_us = 0;
+    if (end)
+        rc = time_parse(text_of(end), ends_at_us, err);
+    json_decref(detail);
+    return rc;
+}
+
+/* Rotated before, a key ends with the overlap: what follows it lives as long as it was to live itself.
+ * That never changes, and is looked for here, not on the commit thread. */
+static enum status find_life(struct action *action, struct key_request *request,
+                             struct err *err)
+{
+    struct store *reader = service_reader_take(action->service);
+    struct api_key key;
+    enum status rc = api_key_find(reader, action->subject, &key, err);
+    int64_t ends_at_us = rc ? 0 : key.expires_at_us;
+
+    if (ends_at_us > 0)
+        rc = find_first_end(reader, key.id, action->arena, &ends_at_us, err);
+    service_reader_give(action->service, reader);
+    if (rc == STATUS_NOT_FOUND) { /* which is said in its turn */
+        err_clear(err);
+        return STATUS_OK;
+    }
+    if (!rc && ends_at_us > 0)
+        request->life_us = ends_at_us - key.created_at_us;
+    return rc;
+}
+
 static enum status rotate_perform(struct action *action, struct commit *commit,
                                   struct err *err)
 {
@@ -311,8 +366,8 @@ static enum status rotate_perform(struct action *action, struct commit *commit,
         rc = check_usable(&before, commit->now_us, err);
     if (rc)
         return rc;
-    if (before.expires_at_us > 0)
-        made_ends_at_us = commit->now_us + (before.expires_at_us - before.created_at_us);
+    if (request->life_us > 0)
+        made_ends_at_us = commit->now_us + request->life_us;
     request->key = before;
     if (before.expires_at_us == 0 || ends_at_us < before.expires_at_us)
         request->key.expires_at_us = ends_at_us;
@@ -336,8 +391,9 @@ enum status key_rotate_prepare(struct action *action, struct err *err)
     request->overlap_s = OVERLAP_S_DEFAULT;
     action->perform = rotate_perform;
     action->publish = publish_both;
-    if (action->body.bytes == 0)
-        return STATUS_OK;
+    rc = find_life(action, request, err);
+    if (rc || action->body.bytes == 0)
+        return rc;
     rc = form_open(action, fields, &form, err);
     if (rc)
         return rc;

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -106,17 +107,30 @@ enum status policy_open(struct store *reader, const char *id, int64_t revision,
 
 /* --- all of them, at start -------------------------------------------------------------------- */
 
-/* One that cannot be served is left out: cases then find no policy, or take the fallback for want
- * of a model, which is better than no service at all. For want of memory or of a disk that reads
- * there is no start: the next one may have all of them. */
-static enum status leave_out(enum status rc, const char *event, const char *name,
+static enum status damaged(const char *what, const char *name, int64_t version,
+                           const struct err *why, struct err *err)
+{
+    return err_code(err, STATUS_CORRUPT, "data_corrupt",
+                    "the data is damaged: %s %s@%lld, which is in force: %s", what, name,
+                    (long long)version, why->text);
+}
+
+/* What is whole, but cannot be served by this program, is left out: cases then find no policy, or
+ * take the fallback for want of a model, which is better than no service at all. What is damaged
+ * ends the start: nobody is to decide by less than was put in force. For want of memory or of a disk
+ * that reads there is no start either: the next one may have all of them. */
+static enum status leave_out(enum status rc, const char *what, const char *name,
                              int64_t version, const struct err *why, struct err *err)
 {
+    char event[32];
+
+    if (rc == STATUS_CORRUPT)
+        return damaged(what, name, version, why, err);
     if (rc == STATUS_EXHAUSTED || rc == STATUS_IO)
         return err_set(err, rc, "%s: %s", name, why->text);
-    if (rc)
-        log_event(LOG_ERROR, event, LOG_TEXT("name", name), LOG_INT("version", version),
-                  LOG_TEXT("detail", why->text));
+    snprintf(event, sizeof event, "%s_not_loaded", what);
+    log_event(LOG_ERROR, event, LOG_TEXT("name", name), LOG_INT("version", version),
+              LOG_TEXT("detail", why->text));
     return STATUS_OK;
 }
 
@@ -139,8 +153,9 @@ static enum status load_policies(struct store *reader, struct world_holder *worl
         left_out = serve_policy(&policies[i], &served, &why);
         if (!left_out)
             left_out = world_put_policy(worlds, served, &why);
-        rc = leave_out(left_out, "policy_not_loaded", policies[i].id,
-                       policies[i].revision, &why, err);
+        if (left_out)
+            rc = leave_out(left_out, "policy", policies[i].id, policies[i].revision, &why,
+                           err);
     }
     arena_reset(&arena);
     return rc;
@@ -168,8 +183,10 @@ static enum status load_champions(struct store *reader, struct world_holder *wor
         left_out = model_open(reader, alias->name, alias->version, &served, &why);
         if (!left_out)
             left_out = world_put_model(worlds, served, &why);
-        rc = leave_out(left_out, "model_not_loaded", alias->name, alias->version, &why,
-                       err);
+        if (left_out)
+            rc = leave_out(left_out, "model", alias->name, alias->version, &why, err);
+        if (left_out && !rc)
+            rc = world_leave_out_model(worlds, alias->name, alias->version, err);
     }
     arena_reset(&arena);
     return rc;

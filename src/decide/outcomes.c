@@ -18,6 +18,10 @@ enum {
     FIELD_COUNT = 4,
 };
 
+/* Clocks differ, days end at different hours; what is further ahead could not be corrected, since a
+ * correction has a later moment. */
+#define AHEAD_US_MAX (INT64_C(86400) * SECOND_US)
+
 struct reported {
     char decision_id[ID_BYTES];
     struct outcome_row row;
@@ -246,6 +250,25 @@ static void place_of(const struct outcome_request *request, int index, const cha
     pointer_member(pointer, parent, text_of(member));
 }
 
+/* The other end of the range is that of every time. */
+static enum status check_moments(struct action *action,
+                                 const struct outcome_request *request, struct err *err)
+{
+    int64_t last_us = clock_wall_us(service_clock(action->service)) + AHEAD_US_MAX;
+    char pointer[POINTER_BYTES], last[TIME_TEXT_BYTES];
+    enum status rc = STATUS_OK;
+
+    time_format(last_us, last);
+    for (int i = 0; i < request->count; i++) {
+        if (request->items[i].row.occurred_at_us <= last_us)
+            continue;
+        place_of(request, i, "occurred_at", pointer);
+        rc = err_fault(err, pointer, "out_of_range",
+                       "must be from 1970-01-01T00:00:00Z to a day from now, %s", last);
+    }
+    return rc;
+}
+
 /* Nobody deletes decisions, so that this need not wait for the commit thread. */
 static enum status find_decisions(struct action *action, struct outcome_request *request,
                                   struct err *err)
@@ -431,6 +454,8 @@ enum status outcome_prepare(struct action *action, struct err *err)
     if (!request)
         return arena_exhausted(err);
     rc = read_body(action, request, err);
+    if (!rc)
+        rc = check_moments(action, request, err);
     if (!rc)
         rc = find_decisions(action, request, err);
     if (!rc)

@@ -10,6 +10,7 @@
 #include "decide/load.h"
 #include "decide/prices.h"
 #include "decide/worker.h"
+#include "infer/engine.h"
 #include "json/tree.h"
 
 #include <errno.h>
@@ -219,6 +220,17 @@ static enum status check_recent(struct store *store, struct err *err)
     return rc;
 }
 
+/* Behind what is damaged, what to do. */
+static enum status advise(enum status rc, struct err *err)
+{
+    size_t bytes = strlen(err->text);
+
+    if (rc == STATUS_CORRUPT)
+        snprintf(err->text + bytes, sizeof err->text - bytes,
+                 ": 'redress db check' says more; restore a backup");
+    return rc;
+}
+
 static enum status refuse_clock(int64_t newest_us, int64_t now_us, struct err *err)
 {
     char newest[TIME_TEXT_BYTES], now[TIME_TEXT_BYTES];
@@ -287,9 +299,9 @@ static enum status open_parts(struct service *service,
     if (!rc)
         rc = world_holder_open(&service->worlds, err);
     if (!rc)
-        rc = world_load(service->readers[0], service->worlds, err);
+        rc = advise(world_load(service->readers[0], service->worlds, err), err);
     if (!rc)
-        rc = keyring_open(service->readers[0], &service->keyring, err);
+        rc = advise(keyring_open(service->readers[0], &service->keyring, err), err);
     if (!rc)
         rc = book_open(service->writer, &service->book, err);
     if (!rc)
@@ -325,6 +337,9 @@ enum status service_open(const struct service_settings *settings,
     json_tree_prepare();
     if (sodium_init() < 0)
         return err_set(err, STATUS_UNAVAILABLE, "libsodium cannot start");
+    rc = engine_check(err);
+    if (rc)
+        return rc;
     rc = folder_make(settings->folder, 0700, err);
     if (rc)
         return rc;
@@ -345,6 +360,54 @@ enum status service_open(const struct service_settings *settings,
     }
     *service = opened;
     return STATUS_OK;
+}
+
+/* --- a look ----------------------------------------------------------------------------------- */
+
+/* What is put into memory at a start, and thrown away. */
+static enum status look_at_parts(struct store *reader, struct err *err)
+{
+    struct world_holder *worlds = NULL;
+    struct keyring *keyring = NULL;
+    struct book *book = NULL;
+    enum status rc = world_holder_open(&worlds, err);
+
+    if (!rc)
+        rc = advise(world_load(reader, worlds, err), err);
+    if (!rc)
+        rc = advise(keyring_open(reader, &keyring, err), err);
+    if (!rc)
+        rc = book_open(reader, &book, err);
+    book_close(book);
+    keyring_close(keyring);
+    world_holder_close(worlds);
+    return rc;
+}
+
+enum status service_look(const char *folder, struct folder_look *look, struct err *err)
+{
+    struct store *reader = NULL;
+    char path[512];
+    enum status rc = engine_check(err);
+
+    *look = (struct folder_look){0};
+    if (rc)
+        return rc;
+    snprintf(path, sizeof path, "%s/redress.db", folder);
+    rc = store_schema_version(path, &look->schema_version, err);
+    look->is_new = rc == STATUS_NOT_FOUND;
+    if (look->is_new)
+        err_clear(err);
+    if (look->is_new || (!rc && look->schema_version < STORE_SCHEMA_VERSION))
+        return STATUS_OK;
+    if (!rc)
+        rc = store_open(path, STORE_READER, &reader, NULL, err);
+    if (!rc)
+        rc = check_recent(reader, err);
+    if (!rc)
+        rc = look_at_parts(reader, err);
+    store_close(reader);
+    return rc;
 }
 
 /* What was learned of cases since the keeper wrote it last. */
@@ -397,7 +460,19 @@ const char *service_check(const struct service *service)
 
 const char *service_trouble(const struct service *service)
 {
+    const char *trouble = committer_trouble(service->committer);
+    struct world *world;
+    bool has_lack;
+
     if (committer_has_failed(service->committer))
         return "the store failed: restart the service";
-    return committer_trouble(service->committer);
+    if (trouble)
+        return trouble;
+    world = world_acquire(service->worlds);
+    has_lack = world_lack(world) != NULL;
+    world_release(world);
+    if (has_lack)
+        return "model_not_loaded: the champion that a policy in force asks could not be "
+               "opened, its cases take the fallback: see the log";
+    return NULL;
 }

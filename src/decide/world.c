@@ -268,7 +268,7 @@ static int model_place(const struct world *world, const char *name, bool *is_the
 static enum status place_model(struct world *world, struct served_model *model,
                                struct err *err)
 {
-    bool is_there, stays = model->scorer != NULL;
+    bool is_there, stays = model->scorer || model->is_left_out;
     int place = model_place(world, model->name, &is_there);
     int after = place + is_there;
 
@@ -307,6 +307,17 @@ enum status world_put_model(struct world_holder *holder, struct served_model *mo
     return rc;
 }
 
+enum status world_leave_out_model(struct world_holder *holder, const char *name,
+                                  int64_t version, struct err *err)
+{
+    struct served_model *served = served_model_new(name, version, NULL);
+
+    if (!served)
+        return err_set(err, STATUS_EXHAUSTED, "no memory for the next world");
+    served->is_left_out = true;
+    return world_put_model(holder, served, err);
+}
+
 /* --- looking things up ---------------------------------------------------------------------- */
 
 const struct served_policy *world_policy(const struct world *world,
@@ -318,10 +329,30 @@ const struct served_policy *world_policy(const struct world *world,
     return NULL;
 }
 
-const struct served_model *world_model(const struct world *world, const char *name)
+/* NULL when there is none of that name. */
+static const struct served_model *find_model(const struct world *world, const char *name)
 {
     bool is_there;
     int place = model_place(world, name, &is_there);
 
     return is_there ? world->models[place] : NULL;
+}
+
+const struct served_model *world_model(const struct world *world, const char *name)
+{
+    const struct served_model *model = find_model(world, name);
+
+    return model && !model->is_left_out ? model : NULL;
+}
+
+const struct served_model *world_lack(const struct world *world)
+{
+    for (int i = 0; i < world->policy_count; i++) {
+        const char *name = policy_model(world->policies[i]->policy);
+        const struct served_model *model = name ? find_model(world, name) : NULL;
+
+        if (model && model->is_left_out)
+            return model;
+    }
+    return NULL;
 }

@@ -11,9 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum {
-    REPLY_BYTES_PER_S_MIN = 16 << 10
-}; /* a client that reads more slowly is cut off */
+/* A client that reads more slowly is cut off. */
+enum { REPLY_BYTES_PER_S_MIN = 16 << 10 };
 
 struct deadlines; /* opaque */
 struct watch;     /* one socket that is watched; opaque */
@@ -35,9 +34,9 @@ void watch_set(struct watch *watch, int64_t wait_us);
 void watch_rest(struct watch *watch, int64_t wait_us);
 void watch_pause(struct watch *watch);
 
-/* Beside that, for a stream of many pieces, each with a deadline of its own, until the socket rests or pauses: who
- * reads has to keep up over all of it with REPLY_BYTES_PER_S_MIN, wait_us late at most. Bytes that were
- * sent count when the client's system has them. */
+/* Beside that, for a stream of many pieces, each with a deadline of its own, until the socket rests or
+ * pauses: who reads has to keep up over all of it with REPLY_BYTES_PER_S_MIN, wait_us late at most.
+ * Bytes that were sent count when the client's system has them. */
 void watch_stream(struct watch *watch, int64_t wait_us);
 void watch_sent(struct watch *watch, size_t bytes);
 

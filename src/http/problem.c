@@ -11,8 +11,17 @@ struct http_status {
     const char *title;
 };
 
+/* Asking again does not mend what is stored: a read says so with 500. What would write may find other
+ * rows next time, and has to be asked again with its key whatever happened. */
+static bool is_read(const struct exchange *exchange)
+{
+    return exchange->method && (strcmp(exchange->method, "GET") == 0 ||
+                                strcmp(exchange->method, "HEAD") == 0);
+}
+
 /* The only place where a status becomes an HTTP number. */
-static const struct http_status *http_status_of(const struct err *err)
+static const struct http_status *http_status_of(const struct exchange *exchange,
+                                                const struct err *err)
 {
     /* Refusals of HTTP itself have a number of their own. */
     static const struct {
@@ -27,6 +36,7 @@ static const struct http_status *http_status_of(const struct err *err)
         {"expectation_failed", {417, "Expectation Failed"}},
         {"http_version_not_supported", {505, "HTTP Version Not Supported"}},
     };
+    static const struct http_status damaged = {500, "Internal Server Error"};
     static const struct http_status of_status[] = {
         [STATUS_OK] = {200, "OK"},
         [STATUS_MALFORMED] = {400, "Bad Request"},
@@ -48,6 +58,8 @@ static const struct http_status *http_status_of(const struct err *err)
     for (size_t i = 0; i < sizeof of_code / sizeof of_code[0]; i++)
         if (strcmp(err->code, of_code[i].code) == 0)
             return &of_code[i].http;
+    if (err->status == STATUS_CORRUPT && is_read(exchange))
+        return &damaged;
     return &of_status[err->status];
 }
 
@@ -73,7 +85,7 @@ void exchange_refuse(struct exchange *exchange, const struct err *err)
         "\"status\":503,\"code\":\"out_of_memory\"}";
     enum { PROBLEM_BYTES_MAX = 24 << 10 };
     char type[96];
-    const struct http_status *http = http_status_of(err);
+    const struct http_status *http = http_status_of(exchange, err);
     struct json_writer writer;
 
     exchange->reply = (struct reply){.status = http->number,

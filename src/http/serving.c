@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "decide/service.h"
 #include "http/resume.h"
 
 #include <assert.h>
@@ -98,8 +99,9 @@ static void refuse_head(struct call *call, enum head_fault fault)
     struct err err = {0};
 
     call->must_close = true;
-    exchange->started_us = clock_monotonic_us(&system_clock);
-    id_make("req_", clock_wall_us(&system_clock), exchange->request_id);
+    exchange->started_us = clock_monotonic_us(service_clock(exchange->service));
+    id_make("req_", clock_wall_us(service_clock(exchange->service)),
+            exchange->request_id);
     if (err_code(&err, STATUS_MALFORMED, head_fault_code(fault), "%s",
                  head_fault_detail(fault)))
         exchange_refuse(exchange, &err);

@@ -186,6 +186,11 @@ static struct engine *place(struct draft *draft, bool is_shared)
     return engine;
 }
 
+enum status engine_check(struct err *err)
+{
+    return cpu_check(err);
+}
+
 enum status engine_open(const struct forest *const *forests, int forest_count,
                         struct engine **engine, struct err *err)
 {

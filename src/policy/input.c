@@ -136,8 +136,10 @@ bool input_time(struct input *input, struct text name, int64_t *us)
     if (!json_text(&input->scan, input->arena, &text))
         return false;
     if (time_parse(text, us, NULL)) {
-        input_refuse(input, name, "invalid_time",
-                     "must be an RFC 3339 time such as 2026-11-20T18:02:11Z");
+        input_refuse(
+            input, name, "invalid_time",
+            "must be an RFC 3339 time such as 2026-11-20T18:02:11Z, of the years "
+            "1970 to 9999");
         return false;
     }
     return true;

@@ -38,6 +38,37 @@ bool audit_is_intact(const struct audit_event *event)
     return memcmp(hash, event->hash, HASH_BYTES) == 0;
 }
 
+static void event_take(struct query *query, struct arena *arena,
+                       struct audit_event *event)
+{
+    event->seq = take_int(query);
+    event->created_at_us = take_int(query);
+    take_string(query, event->actor, sizeof event->actor);
+    take_string(query, event->action, sizeof event->action);
+    take_string(query, event->subject, sizeof event->subject);
+    event->detail = take_text(query, arena);
+    take_bytes(query, event->prev_hash, HASH_BYTES);
+    take_bytes(query, event->hash, HASH_BYTES);
+}
+
+enum status audit_first(struct store *store, const char *action, const char *subject,
+                        struct arena *arena, struct audit_event *event, struct err *err)
+{
+    struct query query = query_start(store, SQL_AUDIT_FIRST);
+    bool is_found;
+    enum status rc;
+
+    put_string(&query, subject);
+    put_string(&query, action);
+    is_found = query_row(&query);
+    if (is_found)
+        event_take(&query, arena, event);
+    rc = query_end(&query, "look for an audit event", err);
+    return !rc && !is_found
+               ? err_set(err, STATUS_NOT_FOUND, "no %s of '%s'", action, subject)
+               : rc;
+}
+
 enum status audit_list(struct store *store, int64_t after_seq, int limit,
                        bool is_descending, struct arena *arena,
                        struct audit_event **events, int *count, struct err *err)
@@ -55,14 +86,7 @@ enum status audit_list(struct store *store, int64_t after_seq, int limit,
 
         if (!event)
             break;
-        event->seq = take_int(&query);
-        event->created_at_us = take_int(&query);
-        take_string(&query, event->actor, sizeof event->actor);
-        take_string(&query, event->action, sizeof event->action);
-        take_string(&query, event->subject, sizeof event->subject);
-        event->detail = take_text(&query, arena);
-        take_bytes(&query, event->prev_hash, HASH_BYTES);
-        take_bytes(&query, event->hash, HASH_BYTES);
+        event_take(&query, arena, event);
         ++*count;
     }
     return query_end(&query, "read the audit trail", err);

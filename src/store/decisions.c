@@ -3,9 +3,6 @@
 
 #include "store/sql.h"
 
-#include <stdio.h>
-#include <string.h>
-
 static const char *const outcome_names[] = {"credit", "no_credit", "review", "fallback"};
 
 enum { OUTCOME_COUNT = sizeof outcome_names / sizeof *outcome_names };
@@ -174,11 +171,9 @@ enum status decision_find_brief(struct store *store, const char *id, struct aren
 
 /* --- lists ---------------------------------------------------------------------------------- */
 
-/* The id of a decision is made in the transaction that writes it, so no later than this after the time
- * in its row, with room to spare. */
-#define ID_LATE_US (INT64_C(3600) * 1000000)
-
-/* Lists go by time of creation, then by row; those of everybody by id, which is the same. */
+/* Lists of a customer or an order go by time of creation, then by row. Those of everybody go by row
+ * alone, the order in which decisions were written: whoever goes on from the newest misses none, also
+ * when the clock was set back before a start. */
 struct place {
     int64_t created_at_us, number;
 };
@@ -213,23 +208,60 @@ static bool is_of_all(const struct decision_filter *filter)
     return filter->customer_id.bytes == 0 && filter->order_id.bytes == 0;
 }
 
-/* The ids between which those of everybody lie. */
-static void id_span(const struct decision_filter *filter, char low[static ID_BYTES],
-                    char high[static ID_BYTES])
+static enum status bound_take(struct query query, int64_t *number, struct err *err)
 {
-    char after[ID_BYTES] = "";
+    if (query_row(&query))
+        *number = take_int(&query);
+    return query_end(&query, "read a decision", err);
+}
 
-    (void)text_copy(filter->after, after, sizeof after); /* it was found */
-    snprintf(low, ID_BYTES, "dec_");
-    snprintf(high, ID_BYTES, "dec_~");
-    if (filter->created_after_us)
-        id_floor("dec_", filter->created_after_us, low);
-    if (filter->created_before_us && filter->created_before_us < INT64_MAX - ID_LATE_US)
-        id_floor("dec_", filter->created_before_us + ID_LATE_US, high);
-    if (after[0] && filter->is_ascending && strcmp(after, low) > 0)
-        memcpy(low, after, ID_BYTES);
-    if (after[0] && !filter->is_ascending && strcmp(after, high) < 0)
-        memcpy(high, after, ID_BYTES);
+/* The first decision after a moment: no id is made for a time before that in its row. */
+static enum status first_since(struct store *store, int64_t moment_us, int64_t *number,
+                               struct err *err)
+{
+    struct query query = query_start(store, SQL_DECISION_FIRST_SINCE);
+    char floor[ID_BYTES];
+
+    id_floor("dec_", moment_us, floor);
+    put_string(&query, floor);
+    return bound_take(query, number, err);
+}
+
+static enum status last_before(struct store *store, int64_t moment_us, int64_t *number,
+                               struct err *err)
+{
+    struct query query = query_start(store, SQL_DECISION_LAST_BEFORE);
+
+    put_int(&query, moment_us);
+    return bound_take(query, number, err);
+}
+
+/* The rows between which those of everybody lie, without the ends. What comes before and after would
+ * be read for nothing; where the list goes on, it has come past that already. */
+static enum status row_span(struct store *store, const struct decision_filter *filter,
+                            const struct place *place, int64_t *low, int64_t *high,
+                            struct err *err)
+{
+    bool goes_on = filter->after.bytes > 0;
+    bool is_up = filter->is_ascending;
+    int64_t bound = 0;
+    enum status rc = STATUS_OK;
+
+    *low = is_up ? place->number : 0;
+    *high = is_up ? INT64_MAX : place->number;
+    if (filter->created_after_us &&
+        !(is_up && goes_on && place->created_at_us > filter->created_after_us)) {
+        rc = first_since(store, filter->created_after_us, &bound, err);
+        if (!rc && bound - 1 > *low)
+            *low = bound - 1;
+    }
+    if (!rc && filter->created_before_us &&
+        !(!is_up && goes_on && place->created_at_us < filter->created_before_us)) {
+        rc = last_before(store, filter->created_before_us, &bound, err);
+        if (!rc && bound + 1 < *high)
+            *high = bound + 1;
+    }
+    return rc;
 }
 
 /* The statement with the narrowest index. When both are asked for, the order is: it has fewer
@@ -256,7 +288,7 @@ enum status decision_list(struct store *store, const struct decision_filter *fil
                           struct arena *arena, struct decision_row **rows, int *count,
                           bool *has_more, struct err *err)
 {
-    char low[ID_BYTES], high[ID_BYTES];
+    int64_t low = 0, high = 0;
     struct place place;
     struct query query;
     int capacity = 0;
@@ -265,13 +297,14 @@ enum status decision_list(struct store *store, const struct decision_filter *fil
     *rows = NULL;
     *count = 0;
     *has_more = false;
+    if (!rc && is_of_all(filter))
+        rc = row_span(store, filter, &place, &low, &high, err);
     if (rc)
         return rc;
     query = query_start(store, page_of(filter));
     if (is_of_all(filter)) {
-        id_span(filter, low, high);
-        put_string(&query, low);
-        put_string(&query, high);
+        put_int(&query, low);
+        put_int(&query, high);
         put_filter(&query, filter);
     } else {
         put_text(&query, filter->order_id.bytes ? filter->order_id : filter->customer_id);

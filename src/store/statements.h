@@ -82,12 +82,23 @@
     " AND (d.created_at_us, d.number) " compare " (?5, ?6)"                              \
     " ORDER BY d.created_at_us " direction ", d.number " direction " LIMIT ?8"
 
-/* The same of everybody: ?1 and ?2 the ids between which they are. Ids rise with time. */
+/* The same of everybody: ?1 and ?2 the rows between which they are. */
 #define DECISION_PAGE_ALL(direction)                                                     \
-    "SELECT " DECISION_COLUMNS DECISION_TABLES " WHERE d.id > ?1 AND d.id < ?2"          \
+    "SELECT " DECISION_COLUMNS DECISION_TABLES " WHERE d.number > ?1 AND d.number < ?2"  \
     " AND (?3 < 0 OR d.outcome = ?3)"                                                    \
     " AND d.created_at_us > ?4 AND d.created_at_us < ?5"                                 \
-    " ORDER BY d.id " direction " LIMIT ?6"
+    " ORDER BY d.number " direction " LIMIT ?6"
+
+/* The rows between which a span of time lies, from an index alone: the plus keeps SQLite from walking
+ * through the rows themselves. Before a moment that is not long ago comes one of the newest rows. */
+#define DECISION_FIRST_SINCE                                                             \
+    "SELECT coalesce(min(+number), 0x7fffffffffffffff) FROM decisions WHERE id > ?1"
+#define DECISION_LAST_BEFORE                                                             \
+    "SELECT coalesce((SELECT number FROM (SELECT number, created_at_us FROM decisions"   \
+    " ORDER BY number DESC LIMIT 1000) WHERE created_at_us < ?1"                         \
+    " ORDER BY number DESC LIMIT 1),"                                                    \
+    " (SELECT max(+number) FROM decisions INDEXED BY decisions_customer"                 \
+    " WHERE created_at_us < ?1), 0)"
 
 #define VERSION_COLUMNS                                                                  \
     "name, version, sha256, bytes, created_at_us, created_by, is_deleted"
@@ -163,6 +174,8 @@
       " d.issue, d.external_ref, NULL, " DECISION_INTACT                                 \
       " FROM decisions d WHERE d.id = ?1")                                               \
     X(DECISION_PLACE, READ, "SELECT created_at_us, number FROM decisions WHERE id = ?1") \
+    X(DECISION_FIRST_SINCE, READ, DECISION_FIRST_SINCE)                                  \
+    X(DECISION_LAST_BEFORE, READ, DECISION_LAST_BEFORE)                                  \
     X(DECISION_PAGE_ALL_UP, READ, DECISION_PAGE_ALL("ASC"))                              \
     X(DECISION_PAGE_ALL_DOWN, READ, DECISION_PAGE_ALL("DESC"))                           \
     X(DECISION_PAGE_CUSTOMER_UP, READ, DECISION_PAGE("d.customer_id = ?1", ">", "ASC"))  \
@@ -276,6 +289,8 @@
       "SELECT seq, json_extract(detail, '$.entries'), json_extract(detail, "             \
       "'$.decisions') FROM audit WHERE action = 'clock.accepted'"                        \
       " ORDER BY seq DESC LIMIT 1")                                                      \
+    X(AUDIT_FIRST, READ,                                                                 \
+      AUDIT_SELECT " WHERE e.subject = ?1 AND e.action = ?2 ORDER BY e.seq LIMIT 1")     \
     X(AUDIT_PAGE_UP, READ, AUDIT_SELECT " WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2")     \
     X(AUDIT_PAGE_DOWN, READ,                                                             \
       AUDIT_SELECT " WHERE e.seq < ?1 ORDER BY e.seq DESC LIMIT ?2")                     \

@@ -381,6 +381,27 @@ enum status store_open(const char *path, enum store_mode mode, struct store **st
     return STATUS_OK;
 }
 
+enum status store_schema_version(const char *path, int64_t *version, struct err *err)
+{
+    struct store *store = store_new(path, STORE_READER, err);
+    enum status rc;
+
+    if (!store)
+        return STATUS_EXHAUSTED;
+    rc = check_present(path, err);
+    if (!rc) {
+        rc = connect(store, err);
+        if (!rc)
+            rc = sql_run(store, reader_pragmas, "configure the database", err);
+        if (!rc)
+            rc = schema_version(store, version, err);
+        if (rc)
+            rc = err_wrap(err, "open '%s'", path);
+    }
+    store_close(store);
+    return rc;
+}
+
 bool store_has_failed(const struct store *store)
 {
     return store && store->has_failed;

@@ -279,7 +279,10 @@ static void a_head_that_the_chain_never_had_is_missed(void **state)
     const char *const head[] = {"audit", "head", "--data", stage.folder, NULL};
     const char *const verify[] = {"audit",  "verify",     "--head", stage.head,
                                   "--data", stage.folder, NULL};
-    char *output = run(0, head), *digit;
+    const char *const verify_json[] = {"audit",  "verify",     "--head", stage.head,
+                                       "--data", stage.folder, "--json", NULL};
+    char *output = run(0, head), *digit, *told;
+    json_t *report;
 
     (void)state;
     file_write(stage.head, output);
@@ -287,7 +290,16 @@ static void a_head_that_the_chain_never_had_is_missed(void **state)
     digit = strstr(output, "\"hash\": \"") + 9;
     *digit = *digit == '0' ? '1' : '0';
     file_write(stage.head, output);
-    free(run(1, verify));
+    told = run(1, verify);
+    assert_non_null(strstr(told, "faults:       1\n"));
+    free(told);
+    told = run(1, verify_json);
+    report = json_loads(told, 0, NULL);
+    assert_int_equal(json_integer_value(json_object_get(report, "faults")), 1);
+    assert_non_null(strstr(json_string_value(json_object_get(report, "first_fault")),
+                           "The chain 'entries' does not have the head"));
+    json_decref(report);
+    free(told);
     free(output);
     file_write(stage.head, "{\"chains\": {}}");
     free(run(1, verify));

@@ -122,6 +122,64 @@ static void a_config_that_cannot_be_used_is_named(void **state)
     REFUSED(1, "queue", path, "serve", "--config", path, "--data", stage.folder);
 }
 
+static void a_word_for_no_instructions_is_refused_before_a_folder_is_made(void **state)
+{
+    char none[512];
+
+    (void)state;
+    snprintf(none, sizeof none, "%s/none", stage.folder);
+    setenv("REDRESS_ISA", "avx512f", 1);
+    REFUSED(1, "REDRESS_ISA", "portable, avx2, avx512 or vbmi", "serve", "--data", none);
+    REFUSED(1, "REDRESS_ISA", "portable, avx2, avx512 or vbmi", "serve", "--data", none,
+            "--check");
+    unsetenv("REDRESS_ISA");
+    assert_int_not_equal(access(none, F_OK), 0);
+}
+
+/* What the check warns of: no word, or NULL for none. */
+static void assert_warning(const char *folder, const char *listen, const char *word)
+{
+    char *said;
+
+    assert_int_equal(run((const char *const[]){"serve", "--check", "--data", folder,
+                                               "--listen", listen, NULL},
+                         &said),
+                     0);
+    if (word ? !strstr(said, word) : *said != '\0')
+        fail_msg("%s: no '%s' in '%s'", listen, word ? word : "silence", said);
+    free(said);
+}
+
+static void what_lets_others_in_is_warned_of(void **state)
+{
+    static const struct {
+        const char *listen, *word;
+    } rows[] = {
+        {"127.0.0.1:0", NULL},
+        {"[::1]:0", NULL},
+        {"unix:/tmp/redress-none.sock", NULL},
+        {"0.0.0.0:0", "plain_http"},
+        {"[::]:0", "plain_http"},
+        {"192.0.2.1:0", "plain_http"},
+    };
+    char *folder = folder_temporary(), path[512];
+
+    (void)state;
+    assert_true(demo_make(folder));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_warning(folder, rows[i].listen, rows[i].word);
+    snprintf(path, sizeof path, "%s/redress.db", folder);
+    assert_int_equal(chmod(path, 0644), 0);
+    assert_warning(folder, "127.0.0.1:0", NULL); /* nobody gets there */
+    assert_int_equal(chmod(folder, 0711), 0);
+    assert_warning(folder, "127.0.0.1:0", "data_open_to_others");
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_warning(folder, "127.0.0.1:0", NULL);
+    assert_int_equal(chmod(folder, 0750), 0);
+    assert_warning(folder, "127.0.0.1:0", "data_open_to_others");
+    free(folder);
+}
+
 static void a_folder_is_served_once(void **state)
 {
     char pid[32];
@@ -365,6 +423,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_commands_are_wrong_usage),
         cmocka_unit_test(a_config_that_cannot_be_used_is_named),
+        cmocka_unit_test(a_word_for_no_instructions_is_refused_before_a_folder_is_made),
+        cmocka_unit_test(what_lets_others_in_is_warned_of),
         cmocka_unit_test(a_folder_is_served_once),
         cmocka_unit_test(a_port_in_use_is_named),
         cmocka_unit_test(a_folder_from_a_newer_version_is_left_alone),

@@ -94,9 +94,9 @@ static bool report(struct http_client *client, const char *id, int value, int *s
 
     snprintf(body, sizeof body,
              "{\"decision_id\": \"%s\", \"metric\": \"value\", \"value\": %d,"
-             " \"occurred_at\": \"2026-12-01T00:00:00Z\"}\n"
+             " \"occurred_at\": \"2025-12-01T00:00:00Z\"}\n"
              "{\"decision_id\": \"%s\", \"metric\": \"claims\", \"value\": 0,"
-             " \"occurred_at\": \"2026-12-01T00:00:00Z\"}\n",
+             " \"occurred_at\": \"2025-12-01T00:00:00Z\"}\n",
              id, value, id);
     is_answered = live_call(client,
                             &(struct live_request){.method = "POST",

@@ -204,7 +204,7 @@ static void report(void)
 
             at += sprintf(at,
                           "{\"decision_id\":\"%s\",\"metric\":\"value\",\"value\":%.3f,"
-                          "\"occurred_at\":\"2030-01-01T00:00:00Z\"}\n",
+                          "\"occurred_at\":\"2025-01-01T00:00:00Z\"}\n",
                           json_string_value(json_object_get(row, "decision_id")),
                           refund_world_value(&stage.world, number_of(row), amount) +
                               noise * rng_normal(&rng));

@@ -1,5 +1,6 @@
 /* test_clock_jumps.c - the wall clock of the machine is set, far forward and back: no money moves for
- * it, no hold ends and no key expires early, no period begins twice.
+ * it, no hold ends and no key expires early, no period begins twice, and no list
+ * leaves a decision out.
  *
  * The program runs with tests/preload/jump_clock.c. By its clock it is noon of a Wednesday at first;
  * then the clock is set while requests come, by an hour, a day, to 1970, 2038 and 2106, and at random.
@@ -12,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/id.h"
 #include "base/rng.h"
 #include "support/door.h"
 #include "support/folder.h"
@@ -57,6 +59,8 @@ static struct {
     char period[40]; /* when it began */
     int key_count;
     int64_t last_created_us, jump_count;
+    char newest[ID_BYTES],
+        read_up_to[ID_BYTES]; /* decisions: made last; read last by whoever follows */
 } stage;
 
 /* --- clocks ----------------------------------------------------------------------------------- */
@@ -273,9 +277,56 @@ static void hold_and_release(bool is_true)
     assert_int_equal(said_int(&said, "amount"), 1000);
     assert_time(&said, is_true);
     path_of(&said, "/release", path);
+    snprintf(stage.newest, sizeof stage.newest, "%s",
+             json_string_value(json_object_get(said.json, "id")));
     said_free(&said);
     said = post(path, key, "{\"reason_code\": \"r\"}", 200);
     said_free(&said);
+}
+
+/* The one decision of a list, if it has just one. */
+static void list_one(const char *query, char id[static ID_BYTES])
+{
+    char path[256];
+    struct said said;
+    const json_t *data;
+
+    snprintf(path, sizeof path, "/v1/decisions?%s", query);
+    said = door_get(&stage.door, path);
+    data = json_object_get(said.json, "data");
+    snprintf(id, ID_BYTES, "%s",
+             json_array_size(data) == 1
+                 ? json_string_value(json_object_get(json_array_get(data, 0), "id"))
+                 : "");
+    said_free(&said);
+}
+
+static void follow_from_here(void)
+{
+    list_one("limit=1", stage.read_up_to);
+}
+
+/* The decision made last is the newest, also up to a moment and from one on, and the next of those that
+ * were read before. */
+static void assert_listed(void)
+{
+    char before[TIME_TEXT_BYTES], after[TIME_TEXT_BYTES], query[128], id[ID_BYTES];
+
+    time_format(stage.last_created_us + 60 * SECOND_US, before);
+    time_format(stage.last_created_us - 1, after);
+    list_one("limit=1", id);
+    assert_string_equal(id, stage.newest);
+    snprintf(query, sizeof query, "limit=1&created_before=%s", before);
+    list_one(query, id);
+    assert_string_equal(id, stage.newest);
+    snprintf(query, sizeof query, "limit=1&created_after=%s&created_before=%s", after,
+             before);
+    list_one(query, id);
+    assert_string_equal(id, stage.newest);
+    snprintf(query, sizeof query, "order=asc&after=%s", stage.read_up_to);
+    list_one(query, id);
+    assert_string_equal(id, stage.newest);
+    memcpy(stage.read_up_to, id, sizeof id);
 }
 
 static void assert_held(void)
@@ -370,6 +421,40 @@ static void a_clock_that_is_set_under_load_changes_nothing(void **state)
     torture_report("holds made and released meanwhile", atomic_load(&load_count));
 }
 
+/* Refused before anybody is asked who it is. */
+static void send_bad_head(void)
+{
+    static const char head[] = "POST /v1/decisions HTTP/1.1\r\nHost: a\r\n"
+                               "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    struct http_client *client = http_client_open(stage.server.listen);
+    struct http_response response;
+
+    assert_true(http_send(client, head, sizeof head - 1));
+    assert_true(http_receive(client, true, &response));
+    assert_int_equal(response.status, 411);
+    http_response_free(&response);
+    http_client_close(client);
+}
+
+static void a_request_while_the_clock_is_ahead_moves_no_list(void **state)
+{
+    static const int64_t steps_us[] = {2 * HOUR_US, -2 * HOUR_US, 2 * DAY_US};
+    char later[ID_BYTES];
+
+    (void)state;
+    follow_from_here();
+    for (size_t i = 0; i < sizeof steps_us / sizeof *steps_us; i++) {
+        set_clock(true_us() + steps_us[i]);
+        send_bad_head();
+        set_clock(true_us());
+        hold_and_release(true);
+        assert_listed();
+        id_floor("dec_", true_us() + TRUTH_WITHIN_S * SECOND_US, later);
+        if (strcmp(stage.newest, later) > 0)
+            fail_msg("%s is an id of another time", stage.newest);
+    }
+}
+
 /* --- started under another clock -------------------------------------------------------------- */
 
 /* The clock is said to be right; that counts only where it is behind. */
@@ -388,9 +473,11 @@ static void a_start_under_a_wrong_clock_gives_nothing_twice(void **state)
 
     (void)state;
     stage.jump_count = 0;
+    follow_from_here();
     for (size_t i = 0; i < sizeof steps_us / sizeof *steps_us; i++) {
         restart_at(true_us() + steps_us[i]);
         hold_and_release(false);
+        assert_listed();
         sleep_ms(LOOK_MS);
         assert_budget(HELD, SETTLED);
         assert_held();
@@ -451,6 +538,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_clock_that_is_set_under_load_changes_nothing),
+        cmocka_unit_test(a_request_while_the_clock_is_ahead_moves_no_list),
         cmocka_unit_test(a_start_under_a_wrong_clock_gives_nothing_twice),
         cmocka_unit_test(the_next_period_begins_once),
         cmocka_unit_test(a_clock_behind_what_was_recorded_is_refused_until_accepted),

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "decide/service.h"
 
 #include <pthread.h>
@@ -32,6 +33,12 @@ const char *service_build(const struct service *asked)
 {
     (void)asked;
     return "redress 1.2.3 (abcdef123456)";
+}
+
+const struct clock *service_clock(const struct service *asked)
+{
+    (void)asked;
+    return &system_clock;
 }
 
 void exchange_init(struct exchange *exchange, struct service *of)

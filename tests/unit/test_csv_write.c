@@ -30,10 +30,12 @@ static void fields_that_need_quotes_get_them(void **state)
     csv_put_text(&writer, (struct text){0});
     csv_put_text(&writer, text_of("say \"no\""));
     csv_put_int(&writer, -5);
+    csv_put_time(&writer, 0);
     csv_put_end(&writer);
     assert_false(writer.is_full);
     buffer[writer.bytes] = '\0';
-    assert_string_equal(buffer, "plain,\"a,b\",,\"say \"\"no\"\"\",-5\r\n");
+    assert_string_equal(buffer,
+                        "plain,\"a,b\",,\"say \"\"no\"\"\",-5,1970-01-01T00:00:00Z\r\n");
 }
 
 static void what_does_not_fit_is_said(void **state)

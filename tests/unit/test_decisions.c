@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "../support/store_fixture.h"
+#include "base/clock.h"
 
 #include <stdio.h>
 
@@ -131,26 +132,54 @@ static void an_update_changes_what_it_names(void **state)
     fixture_close(&f);
 }
 
-/* Several at one moment, and several moments in a millisecond. */
-static int64_t listed_at(int i)
-{
-    return FIXTURE_TIME_US + i / 3 * 300;
-}
+#define HOUR_US (3600 * SECOND_US)
 
-/* As id_make would have it: by time, and rising within it. */
-static void listed_id(int i, char id[static ID_BYTES])
+enum { LISTED_COUNT = 60, LISTED_COUNT_LONG = 1200 };
+
+static int listed_count;
+
+/* In the order in which they were written. */
+static struct {
+    int64_t at_us;
+    char id[ID_BYTES];
+} listed[LISTED_COUNT_LONG];
+
+/* As id_make would have it: by a time, and rising within it. */
+static void list_at(int i, int64_t at_us, int64_t id_us)
 {
     size_t bytes;
 
-    id_floor("dec_", listed_at(i), id);
-    bytes = strlen(id);
-    snprintf(id + bytes, ID_BYTES - bytes, "%016d", i);
+    listed[i].at_us = at_us;
+    id_floor("dec_", id_us, listed[i].id);
+    bytes = strlen(listed[i].id);
+    snprintf(listed[i].id + bytes, ID_BYTES - bytes, "%016d", i);
 }
 
-/* 60 decisions; every page of every filter against a plain loop. */
+/* Several at one moment, and several moments in a millisecond. */
+static void list_evenly(int count)
+{
+    listed_count = count;
+    for (int i = 0; i < listed_count; i++)
+        list_at(i, FIXTURE_TIME_US + i / 3 * 300, FIXTURE_TIME_US + i / 3 * 300);
+}
+
+/* Written under clocks that were set between starts, and some with ids of a later time. */
+static void list_in_leaps(void)
+{
+    static const int64_t leaps_us[] = {0, HOUR_US, -HOUR_US, 2 * HOUR_US, 1200, 0};
+
+    listed_count = LISTED_COUNT;
+    for (int i = 0; i < LISTED_COUNT; i++) {
+        int64_t at_us = FIXTURE_TIME_US + leaps_us[i / 10] + i * 300;
+
+        list_at(i, at_us, at_us + (i % 4 == 0 ? 3 * HOUR_US : 0));
+    }
+}
+
+/* Every page of every filter against a plain loop. */
 static bool wanted(const struct decision_filter *filter, int i)
 {
-    int64_t at = listed_at(i);
+    int64_t at = listed[i].at_us;
     char customer[16], order[16];
 
     snprintf(customer, sizeof customer, "c_%d", i % 4);
@@ -164,7 +193,8 @@ static bool wanted(const struct decision_filter *filter, int i)
 
 static void check_pages(struct fixture *f, struct decision_filter filter)
 {
-    int next = filter.is_ascending ? 0 : 59, step = filter.is_ascending ? 1 : -1;
+    int next = filter.is_ascending ? 0 : listed_count - 1,
+        step = filter.is_ascending ? 1 : -1;
     char after[ID_BYTES];
     bool has_more = true;
 
@@ -177,12 +207,10 @@ static void check_pages(struct fixture *f, struct decision_filter filter)
         assert_true(count <= filter.limit);
         assert_true(count == filter.limit || !has_more);
         for (int i = 0; i < count; i++) {
-            char id[ID_BYTES];
-
-            while (!wanted(&filter, next))
+            while (next >= 0 && next < listed_count && !wanted(&filter, next))
                 next += step;
-            listed_id(next, id);
-            assert_string_equal(rows[i].id, id);
+            assert_true(next >= 0 && next < listed_count);
+            assert_string_equal(rows[i].id, listed[next].id);
             next += step;
         }
         if (count) {
@@ -190,8 +218,26 @@ static void check_pages(struct fixture *f, struct decision_filter filter)
             filter.after = text_of(after);
         }
     }
-    for (; next >= 0 && next < 60; next += step)
+    for (; next >= 0 && next < listed_count; next += step)
         assert_false(wanted(&filter, next));
+}
+
+static void insert_listed(struct fixture *f)
+{
+    assert_ok(f, store_begin(f->store, &f->err));
+    for (int i = 0; i < listed_count; i++) {
+        char customer[16], order[16];
+        struct decision_row row = decision_of(listed[i].id);
+
+        snprintf(customer, sizeof customer, "c_%d", i % 4);
+        snprintf(order, sizeof order, "o_%d", i % 7);
+        row.customer_id = text_of(customer);
+        row.order_id = text_of(order);
+        row.outcome = i % 3;
+        row.created_at_us = listed[i].at_us;
+        insert(f, row);
+    }
+    assert_ok(f, store_commit(f->store, &f->err));
 }
 
 static void lists_page_through_every_filter(void **state)
@@ -207,22 +253,8 @@ static void lists_page_through_every_filter(void **state)
 
     (void)state;
     fixture_open(&f);
-    assert_ok(&f, store_begin(f.store, &f.err));
-    for (int i = 0; i < 60; i++) {
-        char id[ID_BYTES], customer[16], order[16];
-        struct decision_row row;
-
-        listed_id(i, id);
-        snprintf(customer, sizeof customer, "c_%d", i % 4);
-        snprintf(order, sizeof order, "o_%d", i % 7);
-        row = decision_of(id);
-        row.customer_id = text_of(customer);
-        row.order_id = text_of(order);
-        row.outcome = i % 3;
-        row.created_at_us = listed_at(i);
-        insert(&f, row);
-    }
-    assert_ok(&f, store_commit(f.store, &f.err));
+    list_evenly(LISTED_COUNT);
+    insert_listed(&f);
     for (int n = 0; n < 3 * 2 * 2 * 2 * 2 * 2; n++) {
         struct decision_filter filter = {
             .customer_id = text_of(customers[n % 3]),
@@ -239,6 +271,56 @@ static void lists_page_through_every_filter(void **state)
     assert_status(
         &f, decision_list(f.store, &unknown, &f.arena, &rows, &count, &has_more, &f.err),
         STATUS_INVALID);
+    fixture_close(&f);
+}
+
+/* What a span of time leaves out is left out by the times in the rows, whatever the ids say. */
+static void lists_of_everybody_go_in_the_order_of_writing(void **state)
+{
+    static const int64_t moments_us[] = {
+        -2 * HOUR_US, -HOUR_US + 7000,     0,          1200, 7500, HOUR_US + 4000,
+        2 * HOUR_US,  2 * HOUR_US + 11000, 9 * HOUR_US};
+    enum { MOMENT_COUNT = sizeof moments_us / sizeof *moments_us };
+    struct fixture f;
+
+    (void)state;
+    fixture_open(&f);
+    list_in_leaps();
+    insert_listed(&f);
+    for (int n = 0; n < 2 * 2 * (MOMENT_COUNT + 1) * (MOMENT_COUNT + 1); n++) {
+        int after = n / 4 % (MOMENT_COUNT + 1), before = n / 4 / (MOMENT_COUNT + 1);
+        struct decision_filter filter = {
+            .outcome = n / 2 % 2 ? 1 : -1,
+            .is_ascending = n % 2,
+            .created_after_us =
+                after < MOMENT_COUNT ? FIXTURE_TIME_US + moments_us[after] : 0,
+            .created_before_us =
+                before < MOMENT_COUNT ? FIXTURE_TIME_US + moments_us[before] : 0,
+            .limit = 1 + n % 7,
+        };
+
+        check_pages(&f, filter);
+    }
+    fixture_close(&f);
+}
+
+static void lists_up_to_a_moment_long_ago_are_whole(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_open(&f);
+    list_evenly(LISTED_COUNT_LONG);
+    for (int i = 30; i < LISTED_COUNT; i++) /* under a clock that was set back */
+        list_at(i, listed[i].at_us - HOUR_US, listed[i].at_us);
+    insert_listed(&f);
+    for (int n = 0; n < 2 * 3; n++)
+        check_pages(&f, (struct decision_filter){
+                            .outcome = -1,
+                            .is_ascending = n % 2,
+                            .created_before_us = FIXTURE_TIME_US + n / 2 * 2100 - HOUR_US,
+                            .limit = 7,
+                        });
     fixture_close(&f);
 }
 
@@ -379,6 +461,8 @@ int main(void)
         cmocka_unit_test(every_column_of_a_decision_comes_back),
         cmocka_unit_test(an_update_changes_what_it_names),
         cmocka_unit_test(lists_page_through_every_filter),
+        cmocka_unit_test(lists_of_everybody_go_in_the_order_of_writing),
+        cmocka_unit_test(lists_up_to_a_moment_long_ago_are_whole),
         cmocka_unit_test(usage_counts_goodwill_that_is_held_or_settled),
         cmocka_unit_test(expired_holds_come_oldest_first),
         cmocka_unit_test(a_full_arena_is_said_and_harms_nothing),

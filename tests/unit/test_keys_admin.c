@@ -279,6 +279,23 @@ static void a_key_that_ends_is_followed_by_one_that_lives_as_long(void **state)
                         "2025-11-20T18:32:11Z");
 }
 
+static void a_second_rotation_gives_the_life_the_key_was_made_with(void **state)
+{
+    struct running *running = *state;
+    struct made endless = create(running, SUPPORT), ending;
+
+    assert_int_equal(rotate(running, endless.id, "{\"overlap_s\": 10}"), STATUS_OK);
+    assert_int_equal(rotate(running, endless.id, "{\"overlap_s\": 0}"), STATUS_OK);
+    assert_true(json_is_null(at(running->json, "expires_at")));
+    ending = create(running, "{\"name\": \"n\", \"scopes\": [\"read\"],"
+                             " \"expires_at\": \"2025-11-20T19:02:11Z\"}");
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(rotate(running, ending.id, "{\"overlap_s\": 10}"), STATUS_OK);
+        assert_string_equal(string_at(running->json, "expires_at"),
+                            "2025-11-20T19:02:11Z");
+    }
+}
+
 static void rotating_and_revoking_are_in_the_trail(void **state)
 {
     static const char *const actions[] = {"api_key.created", "api_key.created",
@@ -332,6 +349,7 @@ int main(void)
         TEST(rotating_leaves_both_keys_in_force_for_a_while),
         TEST(the_overlap_is_a_day_unless_said_otherwise),
         TEST(a_key_that_ends_is_followed_by_one_that_lives_as_long),
+        TEST(a_second_rotation_gives_the_life_the_key_was_made_with),
         TEST(rotating_and_revoking_are_in_the_trail),
         TEST(too_little_memory_changes_nothing),
     };

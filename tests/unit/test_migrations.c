@@ -152,6 +152,7 @@ static void folders_of_every_schema_are_served(void **state)
                                             .reader_count = 2,
                                             .queue_capacity = 8};
         struct service *service;
+        struct folder_look look;
         bool was_created = true;
 
         fixture_of(schema, &f);
@@ -161,6 +162,10 @@ static void folders_of_every_schema_are_served(void **state)
                       STATUS_UNAVAILABLE);
         assert_non_null(strstr(f.err.text, "run 'redress db migrate'"));
         settings.folder = f.folder;
+        assert_ok(&f, service_look(f.folder, &look, &f.err));
+        assert_false(look.is_new);
+        assert_int_equal(look.schema_version, schema);
+        assert_int_equal(asked(&f, "PRAGMA user_version"), schema);
         assert_ok(&f, service_open(&settings, &service, &was_created, &f.err));
         assert_false(was_created);
         assert_checks(&f);

@@ -399,7 +399,8 @@ static void limits_are_those_of_the_program(void **state)
 /* Codes that no answer has: at start, in the log, or of the command line. */
 static const char not_answered[] =
     "folder_in_use too_few_files invalid_address cannot_listen unknown_scope "
-    "no_scope too_many_keys invalid_certificate";
+    "no_scope too_many_keys invalid_certificate clock_behind data_shared "
+    "data_not_writable data_moved";
 
 static void check_code(const char *code, const char *where)
 {

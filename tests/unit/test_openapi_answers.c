@@ -399,11 +399,11 @@ static void outcomes_and_exports_are_answered_as_described(void **state)
     id = strrchr(decision, '/') + 1;
     snprintf(one, sizeof one,
              "{\"decision_id\": \"%s\", \"metric\": \"value_90d\", \"value\": 12.5,"
-             " \"occurred_at\": \"2026-02-18T00:00:00Z\"}",
+             " \"occurred_at\": \"2025-10-18T00:00:00Z\"}",
              id);
     snprintf(two, sizeof two,
              "%s\n{\"decision_id\": \"%s\", \"metric\": \"claims\", \"value\": 0,"
-             " \"occurred_at\": \"2026-02-18T00:00:00Z\"}\n",
+             " \"occurred_at\": \"2025-10-18T00:00:00Z\"}\n",
              one, id);
     expect(201, NULL, POST(outcomes, "u2", one));
     expect(201, NULL, POST(outcomes, "u2", one)); /* replayed */

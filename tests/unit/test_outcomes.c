@@ -67,7 +67,7 @@ static const char *line_of(int decision, const char *metric, const char *value, 
 
     snprintf(text, LINE_BYTES,
              "{\"decision_id\": \"%s\", \"metric\": \"%s\", \"value\": %s, "
-             "\"occurred_at\": \"2025-12-%02dT00:00:00Z\"}",
+             "\"occurred_at\": \"2025-10-%02dT00:00:00Z\"}",
              stage.ids[decision], metric, value, day);
     return text;
 }
@@ -103,7 +103,7 @@ static void an_outcome_is_recorded_once(void **state)
     (void)state;
     assert_int_equal(first.status, 201);
     assert_non_null(strstr(first.text, "\"value\":-12.25"));
-    assert_non_null(strstr(first.text, "\"occurred_at\":\"2025-12-01T00:00:00Z\""));
+    assert_non_null(strstr(first.text, "\"occurred_at\":\"2025-10-01T00:00:00Z\""));
     stage.running->now_us += SECOND_US;
     again = report(NULL, line_of(0, "value_30d", "-12.25", 1));
     assert_int_equal(again.status, 200);
@@ -178,7 +178,7 @@ static void of_lines_with_a_fault_none_is_recorded(void **state)
     (void)state;
     snprintf(body, sizeof body,
              "%s\n{\"decision_id\": \"dec_none\", \"metric\": \"m\","
-             " \"value\": 1, \"occurred_at\": \"2025-12-01T00:00:00Z\"}",
+             " \"value\": 1, \"occurred_at\": \"2025-10-01T00:00:00Z\"}",
              line_of(0, "m", "1", 1));
     assert_answer(report(NULL, body), 422, "\"pointer\":\"/1/decision_id\"");
     snprintf(body, sizeof body, "%s\n%s", line_of(0, "m", "1", 1),
@@ -219,7 +219,7 @@ static char *many_lines(int count)
     for (int i = 0; i < count; i++)
         at += sprintf(at,
                       "{\"decision_id\":\"%s\",\"metric\":\"m%d\",\"value\":1,"
-                      "\"occurred_at\":\"2025-12-01T00:00:00Z\"}\n",
+                      "\"occurred_at\":\"2025-10-01T00:00:00Z\"}\n",
                       stage.ids[i % DECISION_COUNT], i / DECISION_COUNT);
     return body;
 }
@@ -312,8 +312,14 @@ static void what_is_wrong_is_said(void **state)
         {"{\"value\": NaN}", 400, "malformed_request"},
         {"{\"value\": [[[1]]]}", 400, "nested deeper"},
         {"{\"occurred_at\": 5}", 422, "wrong_type"},
-        {"{\"occurred_at\": \"2025-12-01\"}", 422, "invalid_time"},
-        {"{\"occurred_at\": \"1969-12-31T23:59:59Z\"}", 422, "invalid_time"},
+        {"{\"occurred_at\": \"2025-10-01\"}", 422, "invalid_time"},
+        {"{\"occurred_at\": \"1969-12-31T23:59:59Z\"}", 422, "of the years 1970 to 9999"},
+        {"{\"decision_id\": \"d\", \"metric\": \"m\", \"value\": 1, \"occurred_at\":"
+         " \"2025-11-21T18:02:12Z\"}",
+         422, "from 1970-01-01T00:00:00Z to a day from now, 2025-11-21T18:02:11Z"},
+        {"{\"decision_id\": \"d\", \"metric\": \"m\", \"value\": 1, \"occurred_at\":"
+         " \"2025-11-21T18:02:11Z\"}",
+         422, "decision_not_found"},
         {"{\"colour\": 1}", 422, "unknown_field"},
         {"{\"metric\": \"\xff\"}", 400, "malformed_request"},
     };

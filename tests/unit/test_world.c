@@ -19,6 +19,7 @@ struct policy {
     int is_alive;
     struct scope scope;
     int priority;
+    const char *model;
 };
 
 struct scorer {
@@ -56,6 +57,11 @@ int policy_priority(const struct policy *policy)
     return policy->priority;
 }
 
+const char *policy_model(const struct policy *policy)
+{
+    return policy->model;
+}
+
 bool scope_matches(const struct scope *scope, const struct refund_case *asked)
 {
     return scope->market.bytes == 0 || text_equal(scope->market, asked->market);
@@ -66,7 +72,7 @@ static struct served_policy *new_policy(const char *id, int64_t revision, int pr
 {
     struct policy *policy = calloc(1, sizeof *policy);
 
-    *policy = (struct policy){ALIVE, {.market = text_of(market)}, priority};
+    *policy = (struct policy){ALIVE, {.market = text_of(market)}, priority, NULL};
     atomic_fetch_add(&alive_count, 1);
     return served_policy_new(id, revision, policy);
 }
@@ -209,6 +215,33 @@ static void models_come_change_and_leave_by_name(void **state)
     close_holder(holder);
 }
 
+static void a_model_left_out_is_missed_by_the_policy_that_asks_it(void **state)
+{
+    struct world_holder *holder = open_holder();
+    struct served_policy *policy = new_policy("p", 1, 0, "");
+    struct world *world;
+
+    (void)state;
+    policy->policy->model = "m";
+    assert_int_equal(world_leave_out_model(holder, "m", 3, NULL), STATUS_OK);
+    assert_int_equal(world_leave_out_model(holder, "other", 1, NULL), STATUS_OK);
+    world = world_acquire(holder);
+    assert_null(world_model(world, "m"));
+    assert_null(world_lack(world)); /* nobody asks it */
+    world_release(world);
+    assert_int_equal(world_put_policy(holder, policy, NULL), STATUS_OK);
+    world = world_acquire(holder);
+    assert_non_null(world_lack(world));
+    assert_int_equal(world_lack(world)->version, 3);
+    world_release(world);
+    put_model(holder, "m", 4);
+    world = world_acquire(holder);
+    assert_null(world_lack(world));
+    assert_int_equal(world_model(world, "m")->version, 4);
+    world_release(world);
+    close_holder(holder);
+}
+
 static void a_full_world_refuses_but_still_replaces(void **state)
 {
     struct world_holder *holder = open_holder();
@@ -337,6 +370,7 @@ int main(void)
         cmocka_unit_test(a_case_gets_the_first_policy_that_matches),
         cmocka_unit_test(a_new_revision_takes_the_place_of_the_old),
         cmocka_unit_test(models_come_change_and_leave_by_name),
+        cmocka_unit_test(a_model_left_out_is_missed_by_the_policy_that_asks_it),
         cmocka_unit_test(a_full_world_refuses_but_still_replaces),
         cmocka_unit_test(a_world_of_its_own_keeps_what_it_shares),
         cmocka_unit_test(readers_work_undisturbed_while_worlds_are_swapped),
