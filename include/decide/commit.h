@@ -69,6 +69,10 @@ enum status committer_run(struct committer *committer, struct job *job);
 void committer_fail(struct committer *committer);
 bool committer_has_failed(const struct committer *committer);
 
+/* NULL, or why nothing can be recorded: from a batch that failed by the store's fault until one goes
+ * through (store_trouble). Any thread. */
+const char *committer_trouble(const struct committer *committer);
+
 struct commit_stats {
     int64_t job_count, batch_count, failure_count, waiting_count;
 };

@@ -64,6 +64,10 @@ enum status store_accept_clock(struct store *store, int64_t now_us, struct err *
  * opening again mends that. */
 bool store_has_failed(const struct store *store); /* NULL is fine */
 
+/* Why a transaction of this writer failed, when the file or its disk was at fault: a sentence that lives for
+ * ever. NULL once one has written something again; an answer, when the file is damaged. */
+const char *store_trouble(const struct store *store);
+
 /* BEGIN IMMEDIATE; fails when an earlier transaction could not be ended. */
 enum status store_begin(struct store *store, struct err *err);
 

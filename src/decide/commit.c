@@ -17,6 +17,7 @@ struct committer {
     pthread_t thread;
     bool has_thread;
     atomic_bool has_failed;
+    const char *_Atomic trouble; /* of the store */
     _Atomic int64_t job_count, batch_count, failure_count;
 };
 
@@ -129,6 +130,7 @@ static bool try_batch(struct committer *committer, struct job **jobs, int count)
         rc = err_set(&why, STATUS_UNAVAILABLE, "the store failed: restart the service");
     else
         rc = run_batch(committer, jobs, count, &why);
+    atomic_store(&committer->trouble, store_trouble(committer->tools.store));
     if (!rc)
         return true;
     log_event(LOG_ERROR, "commit_failed", LOG_TEXT("detail", why.text),
@@ -323,6 +325,11 @@ void committer_fail(struct committer *committer)
 bool committer_has_failed(const struct committer *committer)
 {
     return atomic_load(&committer->has_failed);
+}
+
+const char *committer_trouble(const struct committer *committer)
+{
+    return atomic_load(&committer->trouble);
 }
 
 void committer_stats(const struct committer *committer, struct commit_stats *stats)

@@ -460,11 +460,14 @@ const char *service_check(const struct service *service)
 
 const char *service_trouble(const struct service *service)
 {
+    const char *trouble = committer_trouble(service->committer);
     struct world *world;
     bool has_lack;
 
     if (committer_has_failed(service->committer))
         return "the store failed: restart the service";
+    if (trouble)
+        return trouble;
     world = world_acquire(service->worlds);
     has_lack = world_lack(world) != NULL;
     world_release(world);

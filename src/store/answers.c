@@ -42,7 +42,9 @@ enum status answer_insert(struct store *store, struct answer *answer, struct err
     rc = query_end(&query, "write an answer", err);
     if (is_taken)
         return err_set(err, STATUS_CONFLICT, "this key was used before");
-    if (!rc)
-        answer->number = sqlite3_last_insert_rowid(store->db);
-    return rc;
+    if (rc)
+        return rc;
+    answer->number = sqlite3_last_insert_rowid(store->db);
+    store->has_answer = true;
+    return STATUS_OK;
 }

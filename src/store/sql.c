@@ -30,6 +30,17 @@ static enum status status_of(int code)
     }
 }
 
+/* What is wrong with the file or its disk, rather than with what was asked. */
+static void note_trouble(struct store *store, int code)
+{
+    int kind = code & 0xff;
+
+    if (store->mode == STORE_WRITER && code != SQLITE_IOERR_NOMEM &&
+        (kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB || kind == SQLITE_IOERR ||
+         kind == SQLITE_FULL || kind == SQLITE_READONLY || kind == SQLITE_CANTOPEN))
+        store->trouble = kind;
+}
+
 enum status sql_fail(struct store *store, int code, const char *what, struct err *err)
 {
     const char *why = store->db ? sqlite3_errmsg(store->db) : sqlite3_errstr(code);
@@ -207,6 +218,8 @@ bool query_row(struct query *query)
     if (query->code != SQLITE_OK && query->code != SQLITE_ROW)
         return false;
     query->code = sqlite3_step(query->statement);
+    if (query->code != SQLITE_ROW && query->code != SQLITE_DONE)
+        note_trouble(query->store, query->code);
     query->place = 0;
     return query->code == SQLITE_ROW;
 }

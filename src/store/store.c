@@ -441,6 +441,23 @@ static bool is_idle(struct store *store)
     return sqlite3_get_autocommit(store->db);
 }
 
+const char *store_trouble(const struct store *store)
+{
+    switch (store->trouble) {
+    case SQLITE_OK:
+        return NULL;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return "nothing can be recorded: the database is damaged";
+    case SQLITE_FULL:
+        return "nothing can be recorded: the disk is full";
+    case SQLITE_READONLY:
+        return "nothing can be recorded: the database may not be written";
+    default:
+        return "nothing can be recorded: the disk reports errors";
+    }
+}
+
 enum status store_begin(struct store *store, struct err *err)
 {
     struct query query;
@@ -460,7 +477,19 @@ enum status store_begin(struct store *store, struct err *err)
     if (store->data_version != data_version(store))
         chains_forget(store);
     store->is_writing = true;
+    store->began_at = store_change_count(store);
+    store->has_answer = false;
     return STATUS_OK;
+}
+
+/* A disk that takes anything is well again. In a damaged file other tables can still be written: there
+ * only an answer shows that requests are. */
+static void end_trouble(struct store *store)
+{
+    bool is_damage = store->trouble == SQLITE_CORRUPT || store->trouble == SQLITE_NOTADB;
+
+    if (is_damage ? store->has_answer : store_change_count(store) != store->began_at)
+        store->trouble = SQLITE_OK;
 }
 
 enum status store_commit(struct store *store, struct err *err)
@@ -477,6 +506,7 @@ enum status store_commit(struct store *store, struct err *err)
         return rc;
     }
     store->is_writing = false;
+    end_trouble(store);
     store->data_version = data_version(store);
     return STATUS_OK;
 }

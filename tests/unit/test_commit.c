@@ -11,6 +11,8 @@
 
 #include "decide/book.h"
 #include "decide/prices.h"
+#include "store/decisions.h"
+#include "store/sql.h"
 #include "support/store_fault_vfs.h"
 #include "support/store_fixture.h"
 
@@ -397,6 +399,76 @@ static void whatever_the_disk_does_all_or_nothing_is_there(void **state)
     assert_int_equal(passed_count, sizeof kinds / sizeof kinds[0]);
 }
 
+static enum status answer_run(struct job *job, struct commit *commit, struct err *err)
+{
+    struct answer answer = {.http_status = 200,
+                            .body = text_of("{}"),
+                            .scope_key = text_of("a key"),
+                            .created_at_us = commit->now_us};
+
+    (void)job;
+    return answer_insert(commit->store, &answer, err);
+}
+
+static void let_write(struct stage *stage, bool may_write)
+{
+    assert_int_equal(
+        sqlite3_exec(stage->fixture.store->db,
+                     may_write ? "PRAGMA query_only = OFF" : "PRAGMA query_only = ON",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
+}
+
+static void run_alone(struct stage *stage, struct work *work)
+{
+    (void)committer_run(stage->committer, &work->job);
+}
+
+static void what_keeps_the_store_from_recording_is_said_until_it_records(void **state)
+{
+    struct stage stage;
+    struct work work;
+
+    (void)state;
+    stage_open(&stage);
+    work = work_of(&stage, 0, STATUS_CORRUPT); /* one row's fault, not the store's */
+    run_alone(&stage, &work);
+    assert_null(committer_trouble(stage.committer));
+    let_write(&stage, false);
+    work = work_of(&stage, 10, STATUS_OK);
+    run_alone(&stage, &work);
+    assert_int_equal(work.job.status, STATUS_UNAVAILABLE);
+    assert_non_null(strstr(committer_trouble(stage.committer), "may not be written"));
+    work = work_of(&stage, 0, STATUS_OK);
+    run_alone(&stage, &work);
+    assert_non_null(committer_trouble(stage.committer));
+    let_write(&stage, true);
+    work = work_of(&stage, 10, STATUS_OK);
+    run_alone(&stage, &work);
+    assert_null(committer_trouble(stage.committer));
+    stage_close(&stage);
+}
+
+/* Other tables of a damaged file may still take what is written beside the requests. */
+static void damage_is_said_until_an_answer_is_recorded(void **state)
+{
+    struct stage stage;
+    struct work work;
+
+    (void)state;
+    stage_open(&stage);
+    stage.fixture.store->trouble = SQLITE_CORRUPT;
+    work = work_of(&stage, 10, STATUS_OK);
+    run_alone(&stage, &work);
+    assert_non_null(strstr(committer_trouble(stage.committer), "damaged"));
+    work = work_of(&stage, 0, STATUS_OK);
+    work.job.run = answer_run;
+    run_alone(&stage, &work);
+    assert_int_equal(work.job.status, STATUS_OK);
+    assert_null(committer_trouble(stage.committer));
+    stage_close(&stage);
+}
+
 static void after_a_failed_commit_nothing_is_acknowledged(void **state)
 {
     struct stage stage;
@@ -532,6 +604,8 @@ int main(void)
         cmocka_unit_test(a_refusal_after_a_write_is_a_failure),
         cmocka_unit_test(a_refused_job_keeps_its_refusal_when_the_batch_is_undone),
         cmocka_unit_test(whatever_the_disk_does_all_or_nothing_is_there),
+        cmocka_unit_test(what_keeps_the_store_from_recording_is_said_until_it_records),
+        cmocka_unit_test(damage_is_said_until_an_answer_is_recorded),
         cmocka_unit_test(after_a_failed_commit_nothing_is_acknowledged),
         cmocka_unit_test(a_full_queue_turns_away_and_a_close_finishes_what_waits),
         cmocka_unit_test(whoever_waits_hears_how_it_ended),
