@@ -37,11 +37,11 @@ struct job {
     /* The job is over, on the commit thread; status and err say how. The job may be freed here. */
     void (*done)(struct job *job);
     enum status status;
-    struct err err;
     /* Monotonic: not begun after this; UNAVAILABLE then. 0: however long it waited. */
     int64_t late_at_us;
     /* Published, and over, after everybody else in its batch has heard: for work that takes a while. */
     bool is_last;
+    struct err err; /* large: stands last, so that all before it is quickly cleared */
 };
 
 /* UNAVAILABLE, as who waited too long hears it; nothing was done. */
