@@ -82,6 +82,8 @@ fuzz_runs = $(foreach program,$(FUZZ),'$(program) -max_total_time=$(FUZZ_SECONDS
 	-rss_limit_mb=2048 -artifact_prefix=build/fuzz/ \
 	build/fuzz/corpus/$(notdir $(program)) $(call corpus_of,$(program))')
 asan_runs = $(filter-out %_parity $(addprefix %/test_,$(NUMBER_TESTS)),$(UNIT) $(INTEGRATION))
+# Several minutes, which not everybody has.
+watched_runs = $(filter-out $(addprefix %/test_,$(ASAN_LEFT_OUT)),$(asan_runs))
 # Not those of how long something takes, nor those that kill what would have counted.
 coverage_runs = $(filter-out $(addprefix %/test_,pacing_live kills power_cut slow),$(asan_runs) $(TORTURE))
 tsan_runs = $(foreach name,$(TSAN_TESTS),$(filter %/test_$(name),$(UNIT) $(INTEGRATION) $(TORTURE)))
@@ -125,11 +127,12 @@ mutants: | bootstrap-test
 day: $(BUILD)/tests/integration/test_day
 	DAY_SPEED=50 DAY_CASES=20000 $<
 
-#: make check-asan  the same under AddressSanitizer, LeakSanitizer and UBSan, but for NUMBER_TESTS
+#: make check-asan  the same under AddressSanitizer, LeakSanitizer and UBSan, but for NUMBER_TESTS (and
+#:                  ASAN_LEFT_OUT, none unless it is said)
 check-asan:
 	@$(MAKE) --no-print-directory VARIANT=asan run-asan
-run-asan: $(asan_runs) $(REPLAY)
-	@$(RUN_TESTS) 900 $(asan_runs) $(replay_runs)
+run-asan: $(watched_runs) $(REPLAY)
+	@$(RUN_TESTS) 900 $(watched_runs) $(replay_runs)
 
 #: make check-tsan  the concurrent tests (TSAN_TESTS) under ThreadSanitizer
 check-tsan:
