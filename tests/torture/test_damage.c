@@ -428,7 +428,7 @@ static enum verdict judge(const struct image *image, bool is_checked_first)
 
 static void no_damage_gives_a_wrong_answer(void **state)
 {
-    int64_t round_count = torture_count(60, 4000), counts[VERDICT_COUNT] = {0};
+    int64_t round_count = torture_count(90, 4000), counts[VERDICT_COUNT] = {0};
     uint64_t seed = seed_print("no_damage_gives_a_wrong_answer");
 
     (void)state;
