@@ -2,6 +2,7 @@
 #include "store_fault_vfs.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stddef.h>
 
@@ -84,6 +85,10 @@ static int fault_xWrite(sqlite3_file *file, const void *bytes, int n, sqlite3_in
 {
     if (strikes(FAULT_WRITE))
         return SQLITE_IOERR_WRITE;
+    if (strikes(FAULT_KILL)) {
+        (void)real_of(file)->pMethods->xWrite(real_of(file), bytes, n, at);
+        raise(SIGKILL);
+    }
     if (strikes(FAULT_FULL)) {
         (void)real_of(file)->pMethods->xWrite(real_of(file), bytes, n / 2, at);
         return SQLITE_FULL;

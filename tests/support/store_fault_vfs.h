@@ -6,6 +6,7 @@
 
 enum fault_kind {
     FAULT_NONE,
+    FAULT_KILL,     /* xWrite: written, then SIGKILL to this process */
     FAULT_WRITE,    /* xWrite: I/O error */
     FAULT_FULL,     /* xWrite: no room, half of it written */
     FAULT_SYNC,     /* xSync */
