@@ -208,9 +208,9 @@ def table_of(lines, choices):
 
 def decisions():
     """The decision log under a budget: estimates with the outcome model that is fitted on it, and the truth."""
-    for i in range(6):
+    for i in range(4):
         metric = ["value_90d", "returned"][i % 2]
-        past, truths = logged_cases(i, 1400)
+        past, truths = logged_cases(i, 1200)
         lines = [decision_line(row, truth, metric, i) for row, truth in zip(past, truths)]
         path = pathlib.Path(folder.name) / "log.ndjson"
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
