@@ -206,6 +206,7 @@ def policy(w, pi, r, q=None, dm=None, clusters=None, uniform=False, clip=(), swi
             add_mean("dros" + name, dm + x * w / (w * w + x) * rest, True)
         for name, x in variants(sg, 0.05):
             add_mean("sgdr" + name, dm + w / (1 - x + x * w) * rest, True)
+    totals = None if clusters is None else cluster_sums(w, clusters)
     best = "dr" if q is not None else "snipw"
     difference = estimators[best]["value"] - r.mean()
     se = error_of_mean(influences[best] - (r - r.mean()), clusters, best == "snipw")
@@ -214,7 +215,8 @@ def policy(w, pi, r, q=None, dm=None, clusters=None, uniform=False, clip=(), swi
         "ess": w.sum() ** 2 / (w * w).sum(),
         "max_weight": w.max(),
         "mean_weight": w.mean(),
-        "mean_weight_se": w.std(ddof=1) / np.sqrt(n),
+        "mean_weight_se": error_of_mean(w - w.mean(), clusters),
+        "ess_clusters": None if totals is None else totals.sum() ** 2 / (totals @ totals),
         "estimators": estimators,
         "logged_value": r.mean(),
         "difference": {"of": best, "value": difference, "se": se, "ci": interval(difference, se)},
