@@ -81,7 +81,8 @@ struct offpolicy_weights {
     double effective_clusters; /* the same of clusters' sums; NaN without clusters */
     double mean, mean_se,
         max; /* the mean is 1 where the log has seen all that the policy does */
-    double largest_share; /* of the largest weight, or sum of a cluster, in the sum of all */
+    double
+        largest_share; /* of the largest weight, or sum of a cluster, in the sum of all */
 };
 
 /* EXHAUSTED. */
