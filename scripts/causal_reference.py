@@ -224,6 +224,92 @@ def policy(w, pi, r, q=None, dm=None, clusters=None, uniform=False, clip=(), swi
 # ---- experiments ----
 
 
+# ---- what rewards to expect, cross-fitted ----
+
+MASK = 2**64 - 1
+PENALTIES = [1e-6, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3, 1, 3, 10]
+
+
+def split(x):
+    """One step of splitmix64."""
+    x = (x + 0x9E3779B97F4A7C15) & MASK
+    x = ((x ^ x >> 30) * 0xBF58476D1CE4E5B9) & MASK
+    x = ((x ^ x >> 27) * 0x94D049BB133111EB) & MASK
+    return x ^ x >> 31
+
+
+def owner_fold(owner, seed):
+    key = 0xCBF29CE484222325
+    for byte in owner.encode():
+        key = ((key ^ byte) * 0x100000001B3) & MASK
+    return (split(split(key) ^ split(seed * 64 + 4)) >> 33) % 5
+
+
+def penalty_fold(row, seed):
+    """The first draw below 5 of a xoshiro256** seeded by splitmix64; the draws it would repeat are one in 2^61."""
+    state = seed ^ (row * 0x9E3779B97F4A7C15 & MASK)
+    second = split((state + 0x9E3779B97F4A7C15) & MASK)
+    product = second * 5 & MASK
+    return ((product << 7 | product >> 57) & MASK) * 9 % 2**64 * 5 >> 64
+
+
+def design_of(values, is_nominal, outside):
+    """Columns as functions of a table: standardised by the outside rows; categories a column per code but the first."""
+    columns = []
+    for j in range(values.shape[1]):
+        known = values[outside, j][~np.isnan(values[outside, j])]
+        codes = int(known.max()) + 1 if is_nominal[j] and len(known) else 0
+        columns += [(j, code) for code in range(1, codes)] if codes > 2 else [(j, None)]
+
+    def plain(table):
+        return np.column_stack([
+            table[:, j] if code is None else (table[:, j] == code).astype(float) for j, code in columns])
+
+    mean, spread = np.nan_to_num(np.nanmean(plain(values[outside]), axis=0)), np.nan_to_num(np.nanstd(plain(values[outside]), axis=0))
+    spread[spread < 1e-12 * (1 + abs(mean))] = 0
+    return lambda table: np.column_stack([
+        np.ones(len(table)), np.nan_to_num(np.divide(plain(table) - mean, spread, out=np.zeros((len(table), len(mean))), where=spread > 0))])
+
+
+def ridge(X, y, penalty):
+    scale = np.diag(np.r_[0, np.full(X.shape[1] - 1, (penalty + 1e-12) * len(X))])
+    return np.linalg.solve(X.T @ X + scale, X.T @ y)
+
+
+def chosen_ridge(X, y, folds):
+    errors = [sum(np.sum((y[folds == f] - X[folds == f] @ ridge(X[folds != f], y[folds != f], penalty)) ** 2) for f in range(5))
+              for penalty in PENALTIES]
+    return ridge(X, y, PENALTIES[int(np.argmin(errors))])
+
+
+def penalised_logit(X, y):
+    penalty, beta = np.r_[0, np.full(X.shape[1] - 1, 1e-4 * len(X))], np.zeros(X.shape[1])
+    for _ in range(100):
+        p = 1 / (1 + np.exp(-X @ beta))
+        step = np.linalg.solve(X.T @ (X * (p * (1 - p))[:, None]) + np.diag(penalty + 1e-12), X.T @ (y - p) - penalty * beta)
+        beta = beta + step * min(1, 4 / np.max(np.abs(step)))
+    return beta
+
+
+def expected_rewards(values, is_nominal, rewards, owners, options, seed, is_logistic):
+    """q and dm; values: the option taken, then the case; options: per row the (probability, values of the option)."""
+    folds = np.array([owner_fold(owner, seed) for owner in owners])
+    q, dm, width = np.zeros(len(values)), np.zeros(len(values)), len(options[0][0][1])
+    for fold in sorted(set(folds)):
+        outside, inside = np.where(folds != fold)[0], np.where(folds == fold)[0]
+        design = design_of(values, is_nominal, outside)
+        inner = np.array([penalty_fold(int(row), seed * 1000 + int(fold)) for row in outside])
+        X = design(values[outside])
+        beta = penalised_logit(X, rewards[outside]) if is_logistic else chosen_ridge(X, rewards[outside], inner)
+        link = (lambda raw: 1 / (1 + np.exp(-raw))) if is_logistic else (lambda raw: raw)
+        q[inside] = link(design(values[inside]) @ beta)
+        for row in inside:
+            for probability, option in options[row]:
+                changed = np.r_[option, values[row, width:]][None]
+                dm[row] += probability * link(design(changed) @ beta)[0]
+    return q, dm
+
+
 def two_samples(a, c, tightest_at):
     diff = a.mean() - c.mean()
     se = np.sqrt(a.var(ddof=1) / len(a) + c.var(ddof=1) / len(c))

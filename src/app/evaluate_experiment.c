@@ -83,25 +83,21 @@ static enum status read_guardrails(struct evaluation *e, struct err *err)
 static enum status read_shares(struct evaluation *e, struct err *err)
 {
     double sum = 0;
-    char *end;
-    const char *at = e->shares;
+    enum status rc = STATUS_OK;
 
-    for (int i = 0; i < e->arms.count; i++) {
+    for (int i = 0; i < e->arms.count; i++)
         e->share_list[i] = 1.0 / e->arms.count;
-        if (!e->shares)
-            continue;
-        e->share_list[i] = strtod(at, &end);
-        if (end == at || !(e->share_list[i] > 0) ||
-            *end != (i + 1 < e->arms.count ? ',' : 0))
-            return err_set(err, STATUS_INVALID,
-                           "--shares: %d numbers above 0 are wanted, for '%s' first",
-                           e->arms.count, e->arms.names[0]);
+    if (!e->shares)
+        return STATUS_OK;
+    rc = arms_numbers(&e->arms, "--shares", e->shares, -1, e->share_list, err);
+    for (int i = 0; i < e->arms.count && !rc; i++) {
+        if (!(e->share_list[i] > 0))
+            return err_set(err, STATUS_INVALID, "--shares: are above 0");
         sum += e->share_list[i];
-        at = end + 1;
     }
-    for (int i = 0; e->shares && i < e->arms.count; i++)
+    for (int i = 0; i < e->arms.count && !rc; i++)
         e->share_list[i] /= sum;
-    return STATUS_OK;
+    return rc;
 }
 
 /* Rows without a metric, covariate or guardrail are left out; codes and columns move up. */
@@ -424,7 +420,9 @@ int command_evaluate_experiment(int argc, char **argv)
         {"control", OPTION_TEXT, &e.control, "VALUE",
          "The arm to compare with (default: 0 or control).", 0, 0},
         {"shares", OPTION_TEXT, &e.shares, "A,B,..",
-         "How rows should be shared among the arms (default: equally).", 0, 0},
+         "How rows should be shared among the arms, in rising order or as ARM=A "
+         "(default: equally).",
+         0, 0},
         {"guardrail", OPTION_TEXT, &e.guardrail_text, "COL:MARGIN,..",
          "Columns that must not fall by more than a margin; rise, when it is negative.",
          0, 0},

@@ -7,6 +7,7 @@
 #include "app/report.h"
 #include "base/clock.h"
 #include "learn/offpolicy.h"
+#include "learn/reward_model.h"
 
 #include <limits.h>
 #include <math.h>
@@ -21,6 +22,8 @@ struct evaluation {
     const char *bundle, *document; /* in place of request.policy; or */
     long limit;                    /* above 0 */
     struct candidate_summary summary;
+    const char *base_name; /* NULL: not given */
+    enum reward_base base;
     const char *parameters[OFFPOLICY_KIND_COUNT]; /* "1,5", by kind; NULL: none */
     long resample_count, seed;
     bool is_json;
@@ -50,8 +53,6 @@ static void add_estimate(struct evaluation *e, enum offpolicy_kind kind, double 
     const char *name = offpolicy_kind_name(kind);
     int at = e->estimate_count;
 
-    if (offpolicy_kind_needs_model(kind) && !e->request.model)
-        return;
     e->estimates[at] = (struct offpolicy_estimate){.kind = kind, .parameter = parameter};
     snprintf(e->names[at], NAME_BYTES, "%s%s%s", name, written ? "_" : "",
              written ? written : "");
@@ -107,6 +108,22 @@ static enum status add_estimates(struct evaluation *e, struct err *err)
     return rc;
 }
 
+/* Whether there is a model is known when the log has been read. */
+static void drop_estimates(struct evaluation *e)
+{
+    int kept = 0;
+
+    for (int i = 0; i < e->estimate_count; i++) {
+        if (offpolicy_kind_needs_model(e->estimates[i].kind) && !e->log.rows.logged_model)
+            continue;
+        e->estimates[kept] = e->estimates[i];
+        if (kept < i)
+            memcpy(e->names[kept], e->names[i], NAME_BYTES);
+        kept++;
+    }
+    e->estimate_count = kept;
+}
+
 /* ---- estimating ---- */
 
 static void judge(struct evaluation *e)
@@ -131,6 +148,7 @@ static enum status estimate(struct evaluation *e, struct err *err)
         judge(e);
         return STATUS_OK;
     }
+    drop_estimates(e);
     offpolicy_weigh(&e->log.rows, &e->weights);
     judge(e);
     rc = offpolicy_estimate(&e->log.rows, e->estimates, e->estimate_count, err);
@@ -203,6 +221,20 @@ static enum status put_comparison(const struct evaluation *e, struct report *rep
     return STATUS_OK;
 }
 
+static void put_model(const struct reward_fit *model, struct report *report)
+{
+    if (model->base == REWARD_BASE_NONE) {
+        report_null(report, "outcome_model");
+        return;
+    }
+    report_object(report, "outcome_model");
+    report_string(report, "base", reward_base_name(model->base));
+    report_count(report, "folds", REWARD_FOLD_COUNT);
+    report_count(report, "features", model->column_count);
+    report_number(report, "explained", model->explained);
+    report_object_end(report);
+}
+
 static void put_summary(const struct evaluation *e, struct report *report)
 {
     const struct candidate_summary *summary = &e->summary;
@@ -214,6 +246,7 @@ static void put_summary(const struct evaluation *e, struct report *report)
     report_count(report, "not_live", summary->passed_over.not_live);
     report_count(report, "without_reward", summary->passed_over.without_reward);
     report_object_end(report);
+    put_model(&summary->model, report);
     if (isnan(summary->price))
         return;
     report_object(report, "budget");
@@ -297,6 +330,13 @@ static void print_summary(const struct evaluation *e)
     printf("passed over: %lld decisions by a person, %lld not live, %lld without '%s'\n",
            (long long)passed->by_person, (long long)passed->not_live,
            (long long)passed->without_reward, e->request.reward);
+    if (e->summary.model.base != REWARD_BASE_NONE)
+        printf("outcome model: %s on %d features, %d folds; explains %.1f %% of what it "
+               "has not seen\n",
+               reward_base_name(e->summary.model.base), e->summary.model.column_count,
+               REWARD_FOLD_COUNT, 100 * e->summary.model.explained);
+    else if (e->base != REWARD_BASE_NONE && e->log.bad_count == 0)
+        puts("outcome model: none, there are too few rows or customers");
     if (!isnan(e->summary.price))
         printf("a budget of %ld: price %.4f, %lld given\n", e->limit, e->summary.price,
                (long long)e->summary.given);
@@ -328,6 +368,8 @@ static enum status read_log(struct evaluation *e, struct err *err)
         .bundle = e->bundle,
         .document = e->document,
         .limit = e->limit,
+        .base = e->base,
+        .seed = (uint64_t)e->seed,
     };
 
     return e->request.policy ? policy_log_read(&e->request, &e->log, err)
@@ -336,8 +378,11 @@ static enum status read_log(struct evaluation *e, struct err *err)
 
 static enum status run(struct evaluation *e, struct err *err)
 {
-    enum status rc = add_estimates(e, err);
+    enum status rc =
+        e->base_name ? reward_base_read(e->base_name, &e->base, err) : STATUS_OK;
 
+    if (!rc)
+        rc = add_estimates(e, err);
     e->timing.begun_ns = clock_thread_ns();
     if (!rc)
         rc = read_log(e, err);
@@ -361,6 +406,8 @@ static const char *wrong_candidate(const struct evaluation *e)
         return "--bundle and --policy-document need each other";
     if (!e->request.policy && e->request.model)
         return "--outcome-model goes with --policy";
+    if (e->request.policy && e->base_name)
+        return "--base goes with the decision log: with --policy say --outcome-model";
     if (!e->request.policy && e->request.cluster &&
         strcmp(e->request.cluster, "customer_id") != 0)
         return "of the decision log --cluster takes customer_id";
@@ -391,7 +438,14 @@ int command_evaluate_policy(int argc, char **argv)
          "give on top of what is owed, over the whole log, in minor units.",
          1, LONG_MAX},
         {"outcome-model", OPTION_TEXT, &e.request.model, "F.csv",
-         "What a model expects: action, qhat, and its columns of context.", 0, 0},
+         "With --policy, what a model expects: action, qhat, and its columns of "
+         "context.",
+         0, 0},
+        {"base", OPTION_TEXT, &e.base_name, "B",
+         "Of the decision log, the outcome model that is fitted on it, five-fold: ridge, "
+         "logistic for rewards of 0 and 1, xgboost, none, or auto (default): logistic or "
+         "ridge.",
+         0, 0},
         {"reward", OPTION_TEXT, &e.request.reward, "COL",
          "The reward: a column, or of the decision log an outcome's metric (default "
          "reward).",
@@ -410,7 +464,8 @@ int command_evaluate_policy(int argc, char **argv)
          0, 0},
         {"bootstrap", OPTION_INT, &e.resample_count, "N",
          "Intervals from so many resamples, too.", 0, RESAMPLE_COUNT_MAX},
-        {"seed", OPTION_INT, &e.seed, "N", "Of the resamples (default 1).", 0, INT32_MAX},
+        {"seed", OPTION_INT, &e.seed, "N", "Of resamples and folds (default 1).", 0,
+         INT32_MAX},
         {"timing", OPTION_FLAG, &e.timing.is_wanted, NULL,
          "With --json, the processor time of reading and of computing.", 0, 0},
         {"json", OPTION_FLAG, &e.is_json, NULL, "Print JSON.", 0, 0},

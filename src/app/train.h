@@ -7,6 +7,8 @@
 #include "learn/uplift.h"
 #include "model/bundle.h"
 
+enum { TRAIN_ARM_ROWS_MIN = 10 * LEARNER_FOLD_COUNT };
+
 struct train_options {
     const char *data, *treatment, *control, *outcome, *outcome_weights, *features,
         *learner, *base, *propensity, *cost, *surrogates, *cluster, *weights, *output,
@@ -76,6 +78,8 @@ struct train_result {
     double arm_costs[LEARNER_ARM_COUNT_MAX];        /* (arm - 1): means */
     double *propensities, *scores;                  /* (row, arm) */
     int64_t clipped_count;
+    int64_t apart_counts
+        [LEARNER_ARM_COUNT_MAX]; /* (arm): of it and control, without overlap */
     struct judge_mean arm_weights[LEARNER_ARM_COUNT_MAX]; /* (arm): 1 if p is right */
     double scale;
     bool is_held_out, is_logistic;

@@ -249,7 +249,41 @@ static enum status settle_propensities(const struct train_options *options,
     return rc ? err_wrap(err, "propensities") : rc;
 }
 
-/* Rows of an arm by the inverse of their propensities stand for all rows. */
+/* Where too few rows could have been either, auto does without the learners that need them. */
+static enum status check_overlap(const struct train_options *options,
+                                 const struct train_table *table,
+                                 struct train_result *result, struct err *err)
+{
+    for (int arm = 1; arm < table->arm_count; arm++) {
+        int64_t counts[2], own = 0;
+
+        for (int64_t row = 0; row < table->row_count; row++)
+            own += table->arms[row] == 0 || table->arms[row] == arm;
+        learner_count_overlap(&result->data, arm, counts);
+        result->apart_counts[arm] = own - counts[0] - counts[1];
+        if (counts[0] >= TRAIN_ARM_ROWS_MIN && counts[1] >= TRAIN_ARM_ROWS_MIN)
+            continue;
+        for (int kind = 0; kind < LEARNER_KIND_COUNT; kind++) {
+            if (!result->wanted[kind] || !learner_needs_overlap((enum learner_kind)kind))
+                continue;
+            if (strcmp(options->learner, "auto") != 0)
+                return err_set(err, STATUS_INVALID,
+                               "--learner %s: %lld rows of '%s' and %lld of '%s' could "
+                               "have been the "
+                               "other, at least %d of each are needed; the rest have "
+                               "propensities of "
+                               "0 or 1, which s, t and dr take",
+                               options->learner, (long long)counts[0],
+                               table->arm_names[0], (long long)counts[1],
+                               table->arm_names[arm], TRAIN_ARM_ROWS_MIN);
+            result->wanted[kind] = false;
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Rows of an arm by the inverse of their propensities stand for all rows; those that could not have
+ * been of it for themselves. */
 static enum status weigh_arms(const struct train_table *table,
                               struct train_result *result, struct err *err)
 {
@@ -257,10 +291,11 @@ static enum status weigh_arms(const struct train_table *table,
     enum status rc = inverse ? STATUS_OK : refuse_memory(err);
 
     for (int arm = 0; arm < table->arm_count && !rc; arm++) {
-        for (int64_t row = 0; row < table->row_count; row++)
-            inverse[row] = table->arms[row] == arm
-                               ? 1 / result->propensities[row * table->arm_count + arm]
-                               : 0;
+        for (int64_t row = 0; row < table->row_count; row++) {
+            double p = result->propensities[row * table->arm_count + arm];
+
+            inverse[row] = p == 0 ? 1 : table->arms[row] == arm ? 1 / p : 0;
+        }
         rc = judge_gains(&result->data, inverse, NULL, &result->arm_weights[arm], err);
     }
     free(inverse);
@@ -436,6 +471,8 @@ static enum status fit_all(const struct train_options *options, struct train_tab
 
     if (!rc)
         rc = settle_propensities(options, table, result, err);
+    if (!rc)
+        rc = check_overlap(options, table, result, err);
     if (!rc)
         rc = weigh_arms(table, result, err);
     if (!rc)
