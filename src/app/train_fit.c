@@ -1,7 +1,7 @@
 /* train_fit.c - from rows to a learner that was chosen, and what it is worth on rows held out. */
 #include "app/train.h"
 
-#include "learn/booster.h"
+#include "learn/distribution.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -302,56 +302,6 @@ static enum status weigh_arms(const struct train_table *table,
     return rc;
 }
 
-/* ---- costs ---- */
-
-struct cost_choice {
-    const struct train_table *table;
-    int arm;
-};
-
-static bool has_cost(const void *context, int64_t row)
-{
-    const struct cost_choice *choice = context;
-
-    return choice->table->arms[row] == choice->arm && !isnan(choice->table->costs[row]);
-}
-
-static enum status fit_costs(const struct train_table *table, struct train_result *result,
-                             struct row_set all, int64_t *room, struct err *err)
-{
-    enum status rc = STATUS_OK;
-
-    for (int arm = 1; arm < table->arm_count && !rc && table->costs; arm++) {
-        const struct cost_choice choice = {table, arm};
-        const struct predictor_settings settings = {
-            .base = result->settings.base,
-            .round_count = 60,
-            .depth = 3,
-            .rate = 0.08,
-            .leaf_share = 1.0 / 40,
-            .row_share = 0.7,
-            .column_share = 0.7,
-            .ridge = 10,
-            .is_kept = true,
-            .seed = result->settings.seed * 1000 + 600 + (uint64_t)arm,
-        };
-        struct row_set set = row_set_pick(all, room, has_cost, &choice);
-        double sum = 0;
-
-        if (set.count == 0)
-            return err_set(err, STATUS_INVALID, "--cost: is missing in every row of '%s'",
-                           table->arm_names[arm]);
-        for (int64_t i = 0; i < set.count; i++)
-            sum += table->costs[set.rows[i]];
-        result->arm_costs[arm - 1] = sum / (double)set.count;
-        rc = predictor_fit(&settings, &result->data.features, set, table->costs,
-                           table->weights, &result->costs[arm], err);
-        if (rc)
-            rc = err_wrap(err, "costs of '%s'", table->arm_names[arm]);
-    }
-    return rc;
-}
-
 /* ---- rows held out ---- */
 
 static void choose(struct train_result *result, const struct train_options *options,
@@ -371,8 +321,9 @@ static void choose(struct train_result *result, const struct train_options *opti
             "%s is second, %.3g behind (se %.3g), which %s",
             name, best->value, best->se, learner_kind_name((enum learner_kind)second),
             lead->value, lead->se,
-            lead->value > 1.959964 * lead->se ? "is more than chance"
-                                              : "may be chance: they are not told apart");
+            lead->value > NORMAL_95 * lead->se
+                ? "is more than chance"
+                : "may be chance: they are not told apart");
 }
 
 static enum status judge(const struct train_options *options,
@@ -380,7 +331,7 @@ static enum status judge(const struct train_options *options,
                          struct err *err)
 {
     size_t n = (size_t)table->row_count + 1;
-    const double *costs = table->costs ? result->arm_costs : NULL;
+    const struct judge_costs costs = {result->expected_costs, table->costs};
     double *gains[LEARNER_KIND_COUNT] = {0};
     struct judge_mean lead = {0};
     int best = -1, second = -1;
@@ -390,10 +341,11 @@ static enum status judge(const struct train_options *options,
         if (!result->wanted[kind])
             continue;
         gains[kind] = malloc(n * sizeof(double));
-        rc = gains[kind] ? judge_policy(&result->data, result->scores,
-                                        result->effects[kind], costs, result->scale,
-                                        gains[kind], &result->policies[kind], err)
-                         : refuse_memory(err);
+        rc = gains[kind]
+                 ? judge_policy(&result->data, result->scores, result->effects[kind],
+                                table->costs ? &costs : NULL, result->scale, gains[kind],
+                                &result->policies[kind], err)
+                 : refuse_memory(err);
         if (best < 0 || result->policies[kind].value > result->policies[best].value) {
             second = best;
             best = kind;
@@ -481,11 +433,13 @@ static enum status fit_all(const struct train_options *options, struct train_tab
         memcpy(result->scores, outcomes,
                (size_t)table->row_count * (size_t)table->arm_count * sizeof *outcomes);
         judge_score(&result->data, result->scores);
-        rc = fit_costs(table, result, all, room, err);
+        rc = train_fit_costs(table, result, all, room, err);
     }
     for (int arm = 1; arm < table->arm_count && !rc; arm++)
         rc = judge_average(&result->data, result->scores, arm, &result->averages[arm],
                            err);
+    if (!rc && !options->is_quick)
+        rc = train_expect_costs(table, result, all, room, err);
     if (!rc && !options->is_quick)
         rc = hold_out(options, table, result, err);
     if (!rc)
@@ -526,6 +480,7 @@ void train_result_free(struct train_result *result)
     for (int kind = 0; kind < LEARNER_KIND_COUNT; kind++)
         free(result->effects[kind]);
     free(result->propensities);
+    free(result->expected_costs);
     free(result->scores);
     free(result->judgements);
     free(result->importance);
