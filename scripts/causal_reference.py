@@ -206,6 +206,7 @@ def policy(w, pi, r, q=None, dm=None, clusters=None, uniform=False, clip=(), swi
             add_mean("dros" + name, dm + x * w / (w * w + x) * rest, True)
         for name, x in variants(sg, 0.05):
             add_mean("sgdr" + name, dm + w / (1 - x + x * w) * rest, True)
+    totals = None if clusters is None else cluster_sums(w, clusters)
     best = "dr" if q is not None else "snipw"
     difference = estimators[best]["value"] - r.mean()
     se = error_of_mean(influences[best] - (r - r.mean()), clusters, best == "snipw")
@@ -214,7 +215,8 @@ def policy(w, pi, r, q=None, dm=None, clusters=None, uniform=False, clip=(), swi
         "ess": w.sum() ** 2 / (w * w).sum(),
         "max_weight": w.max(),
         "mean_weight": w.mean(),
-        "mean_weight_se": w.std(ddof=1) / np.sqrt(n),
+        "mean_weight_se": error_of_mean(w - w.mean(), clusters),
+        "ess_clusters": None if totals is None else totals.sum() ** 2 / (totals @ totals),
         "estimators": estimators,
         "logged_value": r.mean(),
         "difference": {"of": best, "value": difference, "se": se, "ci": interval(difference, se)},
@@ -446,6 +448,36 @@ def logit(X, t):
     return 1 / (1 + np.exp(-X @ beta))
 
 
+def stacked(equations, theta):
+    """What each row adds to estimates that solve mean(equations(theta)) = 0; equations give (row, equation).
+
+    Derivatives by complex steps, which are exact to rounding.
+    """
+    step = 1e-100
+    moved = [equations(theta + 1j * step * unit).mean(axis=0).imag / step for unit in np.eye(len(theta))]
+    return -np.linalg.solve(np.array(moved).T, equations(theta).T).T
+
+
+def weighted_effect(y, t, design, p, estimand):
+    design = design / np.abs(design).max(axis=0)
+    beta = least_squares(design, np.log(p / (1 - p)))
+
+    def weights(beta):
+        odds = np.exp(design @ beta)
+        return (t, (1 - t) * odds) if estimand == "att" else (t * (1 + 1 / odds), (1 - t) * (1 + odds))
+
+    def equations(theta):
+        k = design.shape[1]
+        w1, w0 = weights(theta[:k])
+        score = design * (t - 1 / (1 + np.exp(-design @ theta[:k])))[:, None]
+        return np.column_stack([score, w1 * (y - theta[k]), w0 * (y - theta[k + 1])])
+
+    w1, w0 = weights(beta)
+    m1, m0 = (w1 @ y) / w1.sum(), (w0 @ y) / w0.sum()
+    psi = stacked(equations, np.r_[beta, m1, m0])
+    return m1 - m0, psi[:, -2] - psi[:, -1], m0
+
+
 def effect(y, t, X, method, estimand="ate", kind="hc1", clusters=None):
     n = len(y)
     one = np.ones((n, 1))
@@ -460,17 +492,14 @@ def effect(y, t, X, method, estimand="ate", kind="hc1", clusters=None):
             design = np.column_stack([design, centred, t[:, None] * centred])
         beta = least_squares(design, y)
         value, se = beta[1], np.sqrt(covariance(design, y - design @ beta, kind, clusters)[1, 1])
+        without = design.copy()
+        without[:, [1, *range(2 + X.shape[1], design.shape[1])]] = 0
+        untreated = np.mean(without @ beta)
     else:
         design = np.column_stack([one, X])
         p = logit(design, t)
         if method == "ipw":
-            w1, w0 = (t, (1 - t) * p / (1 - p)) if estimand == "att" else (t / p, (1 - t) / (1 - p))
-            m1, m0 = (w1 @ y) / w1.sum(), (w0 @ y) / w0.sum()
-            value = m1 - m0
-            psi = n * (w1 * (y - m1) / w1.sum() - w0 * (y - m0) / w0.sum())
-            scores = design * (t - p)[:, None]
-            scores = scores / np.linalg.norm(scores, axis=0)
-            psi = psi - scores @ least_squares(scores, psi)
+            value, psi, untreated = weighted_effect(y, t, design, p, estimand)
         else:
             q1 = design @ least_squares(design[t == 1], y[t == 1])
             q0 = design @ least_squares(design[t == 0], y[t == 0])
@@ -478,23 +507,25 @@ def effect(y, t, X, method, estimand="ate", kind="hc1", clusters=None):
                 terms = (t - (1 - t) * p / (1 - p)) * (y - q0) / t.mean()
                 value = terms.mean()
                 psi = terms - t / t.mean() * value
+                untreated = y[t == 1].mean() - value
             else:
                 terms = q1 - q0 + t * (y - q1) / p - (1 - t) * (y - q0) / (1 - p)
                 value = terms.mean()
                 psi = terms - value
+                untreated = np.mean(q0 + (1 - t) * (y - q0) / (1 - p))
         se = error_of_mean(psi - psi.mean(), clusters)
-        w = np.where(t == 1, 1 / p, 1 / (1 - p))
+        w = np.where(t == 1, 1, p / (1 - p)) if estimand == "att" else np.where(t == 1, 1 / p, 1 / (1 - p))
         answer["overlap"] = {
             "p_min": p.min(),
             "p_max": p.max(),
             "ess_treated": w[t == 1].sum() ** 2 / (w[t == 1] ** 2).sum(),
             "ess_control": w[t == 0].sum() ** 2 / (w[t == 0] ** 2).sum(),
+            "certain": int(np.sum(np.minimum(p, 1 - p) < 1e-15)),
             "outside": int(np.sum((p < 0.1) | (p > 0.9))),
         }
     answer.update(estimate=value, se=se, ci=interval(value, se), p=2 * stats.norm.sf(abs(value / se)))
     if set(np.unique(y)) <= {0.0, 1.0}:
-        control = y[t == 0].mean()
-        ratio = lambda v: (control + v) / control
+        ratio = lambda v: (untreated + v) / untreated
     else:
         ratio = lambda v: np.exp(0.91 * v / y.std(ddof=1))
     bound = lambda r: max(r, 1 / r) + np.sqrt(max(r, 1 / r) * (max(r, 1 / r) - 1)) if r > 0 else np.nan

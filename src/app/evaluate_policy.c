@@ -133,9 +133,9 @@ static void judge(struct evaluation *e)
             e->reasons[e->reason_count++], OFFPOLICY_REASON_BYTES,
             "%lld rows have no propensity above 0 and at most 1, the first on line %ld",
             (long long)e->log.bad_count, e->log.bad_line);
-    if (e->log.rows.row_count > 0)
-        e->reason_count += offpolicy_refuse(&e->weights, e->log.rows.row_count,
-                                            e->reasons + e->reason_count);
+    else if (e->log.rows.row_count > 0)
+        e->reason_count +=
+            offpolicy_refuse(&e->log.rows, &e->weights, e->reasons + e->reason_count);
 }
 
 static enum status estimate(struct evaluation *e, struct err *err)
@@ -149,7 +149,9 @@ static enum status estimate(struct evaluation *e, struct err *err)
         return STATUS_OK;
     }
     drop_estimates(e);
-    offpolicy_weigh(&e->log.rows, &e->weights);
+    rc = offpolicy_weigh(&e->log.rows, &e->weights, err);
+    if (rc)
+        return rc;
     judge(e);
     rc = offpolicy_estimate(&e->log.rows, e->estimates, e->estimate_count, err);
     if (rc || e->resample_count == 0)
@@ -265,13 +267,16 @@ static enum status put_all(const struct evaluation *e, struct report *report,
     report_count(report, "n", e->log.row_count);
     if (e->log.bad_count == 0) {
         report_number(report, "ess", e->weights.effective_rows);
+        report_number(report, "ess_clusters", e->weights.effective_clusters);
         report_number(report, "max_weight", e->weights.max);
         report_number(report, "mean_weight", e->weights.mean);
         report_number(report, "mean_weight_se", e->weights.mean_se);
     } else {
         report_null(report, "ess");
+        report_null(report, "ess_clusters");
         report_null(report, "max_weight");
         report_null(report, "mean_weight");
+        report_null(report, "mean_weight_se");
     }
     report_object(report, "estimators");
     for (int i = 0; i < e->estimate_count; i++)
@@ -347,11 +352,15 @@ static void print_text(const struct evaluation *e)
     print_summary(e);
     printf("%lld rows", (long long)e->log.row_count);
     if (e->estimate_count > 0)
-        printf(", %.1f effective; mean weight %.4f (se %.2g), largest %.4g\n\n"
+        printf(", %.1f effective", e->weights.effective_rows);
+    if (e->estimate_count > 0 && e->log.rows.clusters)
+        printf("; %d clusters, %.1f effective", e->log.rows.cluster_count,
+               e->weights.effective_clusters);
+    if (e->estimate_count > 0)
+        printf("; mean weight %.4f (se %.2g), largest %.4g\n\n"
                "%-20s %14s %12s   95 %%%s\n",
-               e->weights.effective_rows, e->weights.mean, e->weights.mean_se,
-               e->weights.max, "estimator", "value", "se",
-               e->resample_count ? ", from resamples" : "");
+               e->weights.mean, e->weights.mean_se, e->weights.max, "estimator", "value",
+               "se", e->resample_count ? ", from resamples" : "");
     for (int i = 0; i < e->estimate_count; i++)
         print_estimate(e->names[i], &e->estimates[i]);
     printf("\nverdict: %s\n", e->reason_count ? "refused" : "usable");

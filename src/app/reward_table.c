@@ -284,7 +284,7 @@ static bool is_enough(const struct reward_table *table, uint64_t seed)
 
     for (int64_t i = 1; i < table->row_count && !differs; i++)
         differs = reward_fold(table->keys[i], seed) != reward_fold(table->keys[0], seed);
-    return differs && table->row_count >= OFFPOLICY_EFFECTIVE_ROWS_MIN;
+    return differs && table->row_count >= OFFPOLICY_EFFECTIVE_MIN;
 }
 
 static bool are_binary(const double *rewards, int64_t count)
