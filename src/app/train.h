@@ -102,6 +102,11 @@ enum status train_fit(const struct train_options *options, struct train_table *t
                       struct train_result *result, struct err *err);
 void train_result_free(struct train_result *result);
 
+/* The values of the policies of all learners whose effects were held out, and the one that is kept. */
+enum status train_choose(const struct train_options *options,
+                         const struct train_table *table, struct train_result *result,
+                         struct err *err);
+
 /* The means and the models of costs, of the rows of a set; room (row). */
 enum status train_fit_costs(const struct train_table *table, struct train_result *result,
                             struct row_set all, int64_t *room, struct err *err);

@@ -1,8 +1,6 @@
 /* train_fit.c - from rows to a learner that was chosen, and what it is worth on rows held out. */
 #include "app/train.h"
 
-#include "learn/distribution.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -304,67 +302,6 @@ static enum status weigh_arms(const struct train_table *table,
 
 /* ---- rows held out ---- */
 
-static void choose(struct train_result *result, const struct train_options *options,
-                   const struct judge_mean *lead, int second)
-{
-    const char *name = learner_kind_name(result->kind);
-    const struct judge_mean *best = &result->policies[result->kind];
-
-    if (strcmp(options->learner, "auto") != 0)
-        snprintf(result->why, sizeof result->why, "asked for");
-    else if (second < 0)
-        snprintf(result->why, sizeof result->why, "no other could be compared");
-    else
-        snprintf(
-            result->why, sizeof result->why,
-            "%s has the largest policy value on rows held out, %.6g per row (se %.3g); "
-            "%s is second, %.3g behind (se %.3g), which %s",
-            name, best->value, best->se, learner_kind_name((enum learner_kind)second),
-            lead->value, lead->se,
-            lead->value > NORMAL_95 * lead->se
-                ? "is more than chance"
-                : "may be chance: they are not told apart");
-}
-
-static enum status judge(const struct train_options *options,
-                         const struct train_table *table, struct train_result *result,
-                         struct err *err)
-{
-    size_t n = (size_t)table->row_count + 1;
-    const struct judge_costs costs = {result->expected_costs, table->costs};
-    double *gains[LEARNER_KIND_COUNT] = {0};
-    struct judge_mean lead = {0};
-    int best = -1, second = -1;
-    enum status rc = STATUS_OK;
-
-    for (int kind = 0; kind < LEARNER_KIND_COUNT && !rc; kind++) {
-        if (!result->wanted[kind])
-            continue;
-        gains[kind] = malloc(n * sizeof(double));
-        rc = gains[kind]
-                 ? judge_policy(&result->data, result->scores, result->effects[kind],
-                                table->costs ? &costs : NULL, result->scale, gains[kind],
-                                &result->policies[kind], err)
-                 : refuse_memory(err);
-        if (best < 0 || result->policies[kind].value > result->policies[best].value) {
-            second = best;
-            best = kind;
-        } else if (second < 0 ||
-                   result->policies[kind].value > result->policies[second].value) {
-            second = kind;
-        }
-    }
-    if (!rc && second >= 0)
-        rc = judge_gains(&result->data, gains[best], gains[second], &lead, err);
-    if (!rc) {
-        result->kind = (enum learner_kind)best;
-        choose(result, options, &lead, second);
-    }
-    for (int kind = 0; kind < LEARNER_KIND_COUNT; kind++)
-        free(gains[kind]);
-    return rc;
-}
-
 static enum status hold_out(const struct train_options *options,
                             const struct train_table *table, struct train_result *result,
                             struct err *err)
@@ -386,7 +323,7 @@ static enum status hold_out(const struct train_options *options,
                               (struct learner_progress){analysis_tell, &progress}, err);
     progress_end(&progress.progress);
     if (!rc)
-        rc = judge(options, table, result, err);
+        rc = train_choose(options, table, result, err);
     result->is_held_out = !rc;
     return rc;
 }
