@@ -101,7 +101,8 @@ def weighted_uplift(y, s, t, by_group):
 
 def rates(y, s, t):
     e = t.mean()
-    score = y * t / e - y * (1 - t) / (1 - e)
+    m1, m0 = y[t == 1].mean(), y[t == 0].mean()
+    score = m1 - m0 + (y - m1) * t / e - (y - m0) * (1 - t) / (1 - e)
     order = np.argsort(-s, kind="stable")
     score, ranked = score[order], s[order]
     for value in np.unique(ranked):

@@ -251,7 +251,7 @@ static enum status walk_log(struct walk *walk,
     }
     progress_end(&progress);
     if (!rc)
-        walk->summary->passed_over = decision_log_passed_over(log);
+        walk->log->passed_over = decision_log_passed_over(log);
     decision_log_close(log);
     return rc;
 }
@@ -330,7 +330,7 @@ enum status candidate_log_read(const struct candidate_request *request,
     struct walk walk = {.request = request, .log = log, .summary = summary};
     enum status rc = STATUS_OK;
 
-    *log = (struct policy_log){0};
+    *log = (struct policy_log){.is_decision_log = true};
     *summary = (struct candidate_summary){.price = NAN, .model.base = REWARD_BASE_NONE};
     arena_init(&walk.scratch, NULL, 0, SCRATCH_BYTES_MAX);
     if (request->base != REWARD_BASE_NONE)
@@ -340,13 +340,8 @@ enum status candidate_log_read(const struct candidate_request *request,
     if (!rc)
         rc = request->bundle ? walk_bundle(&walk, err) : walk_budget(&walk, err);
     if (!rc && log->row_count == 0)
-        rc = err_set(err, STATUS_INVALID,
-                     "%s: no decision has an outcome '%s' (%lld without it, %lld by a "
-                     "person, %lld not live)",
-                     request->log, request->reward,
-                     (long long)summary->passed_over.without_reward,
-                     (long long)summary->passed_over.by_person,
-                     (long long)summary->passed_over.not_live);
+        rc = policy_log_refuse_empty(request->log, request->reward, &log->passed_over,
+                                     err);
     if (!rc)
         rc = fit_model(&walk, err);
     log->rows = rows_of(&walk);

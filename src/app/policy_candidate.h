@@ -18,7 +18,6 @@ struct candidate_request {
 };
 
 struct candidate_summary {
-    struct passed_over passed_over;
     double
         price; /* of the budget: what a unit of cost has to earn beyond itself; NaN: none */
     int64_t given;           /* at that price, at most the limit */

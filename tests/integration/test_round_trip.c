@@ -578,7 +578,7 @@ static void what_is_wrong_with_a_log_is_said(void **state)
         {LINE(", \"propensity\": 1.5"), 1, "no propensity above 0"},
         {LINE(", \"options\": [{\"amount\": 0, \"allowed\": true}]"), 1,
          "options that no model scored"},
-        {LINE(", \"overridden\": true"), 1, "1 by a person"},
+        {LINE(", \"overridden\": true, \"parent_id\": \"dec_0\""), 1, "1 by a person"},
         {LINE(", \"parent_id\": \"dec_0\""), 1, "1 by a person"},
     };
     char document[PATH_BYTES], bundle[PATH_BYTES];
