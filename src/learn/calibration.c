@@ -60,10 +60,9 @@ static void ranking_draw(struct ranking *ranking, const uint32_t *by_row)
 
 /* ---- bins ---- */
 
-/* Of both arms, those that are not treated first. Outcomes are counted from a centre, so that squares keep
- * their digits. */
+/* Of both arms, those that are not treated first; sums of squares are around the means (Welford 1962). */
 struct bin {
-    double count[2], sum[2], square_sum[2], score_sum;
+    double count[2], mean[2], square_sum[2], score_sum;
 };
 
 /* A walk over the rows of a resample, which has some several times. */
@@ -72,14 +71,21 @@ struct walk {
     const uint32_t *draws; /* (place); NULL: once each */
     int64_t place;
     double left; /* of the draws of the row at the place */
-    double centre;
 };
 
 static double variance_of_mean(const struct bin *bin, int arm)
 {
-    double n = bin->count[arm], mean = bin->sum[arm] / n;
+    return bin->square_sum[arm] / (bin->count[arm] - 1) / bin->count[arm];
+}
 
-    return fmax(bin->square_sum[arm] - n * mean * mean, 0) / (n - 1) / n;
+static void bin_add(struct bin *bin, int arm, double outcome, double score, double count)
+{
+    double off = outcome - bin->mean[arm];
+
+    bin->count[arm] += count;
+    bin->mean[arm] += off * count / bin->count[arm];
+    bin->square_sum[arm] += count * off * (outcome - bin->mean[arm]);
+    bin->score_sum += count * score;
 }
 
 static struct calibration_bin finished(const struct bin *bin)
@@ -106,12 +112,10 @@ static struct calibration_bin next_bin(struct walk *walk, double rows)
     while (rows > 0 && walk->place < uplift->row_count) {
         int arm = (uplift->flags[walk->place] & FLAG_TREATED) != 0;
         double taken = fmin(walk->left, rows);
-        double y = uplift->outcomes[walk->place] - walk->centre;
 
-        bin.count[arm] += taken;
-        bin.sum[arm] += taken * y;
-        bin.square_sum[arm] += taken * y * y;
-        bin.score_sum += taken * walk->ranking->scores[walk->place];
+        if (taken > 0)
+            bin_add(&bin, arm, uplift->outcomes[walk->place],
+                    walk->ranking->scores[walk->place], taken);
         rows -= taken;
         walk->left -= taken;
         if (walk->left == 0 && ++walk->place < uplift->row_count)
@@ -120,19 +124,18 @@ static struct calibration_bin next_bin(struct walk *walk, double rows)
     return finished(&bin);
 }
 
-static void walk_bins(const struct ranking *ranking, const uint32_t *draws, double centre,
+static void walk_bins(const struct ranking *ranking, const uint32_t *draws,
                       struct calibration *out)
 {
-    int64_t n = ranking->uplift->row_count;
-    struct walk walk = {
-        .ranking = ranking, .draws = draws, .left = times(draws, 0), .centre = centre};
+    int64_t n = ranking->uplift->row_count, whole = n / CALIBRATION_BIN_COUNT,
+            rest = n % CALIBRATION_BIN_COUNT;
+    struct walk walk = {.ranking = ranking, .draws = draws, .left = times(draws, 0)};
     double off = 0, scores = 0, rows = 0;
 
     for (int b = 0; b < CALIBRATION_BIN_COUNT; b++) {
         struct calibration_bin *bin = &out->bins[b];
 
-        *bin = next_bin(
-            &walk, (double)(n / CALIBRATION_BIN_COUNT + (b < n % CALIBRATION_BIN_COUNT)));
+        *bin = next_bin(&walk, (double)(whole + (b < rest)));
         if (bin->rows > 0)
             scores += bin->rows * bin->predicted;
         if (isnan(bin->found))
@@ -223,7 +226,7 @@ static void calibrate(const struct ranking *ranking, const uint32_t *draws,
     walk_products(ranking, draws, lines);
     *out = (struct calibration){.slope = lines[1].slope - lines[0].slope,
                                 .slope_se = draws ? NAN : slope_error(ranking, lines)};
-    walk_bins(ranking, draws, lines[0].outcome, out);
+    walk_bins(ranking, draws, out);
 }
 
 /* ---- resampling ---- */
