@@ -97,8 +97,7 @@ static struct calibration_bin finished(const struct bin *bin)
     return (struct calibration_bin){
         .rows = rows,
         .predicted = rows > 0 ? bin->score_sum / rows : NAN,
-        .found =
-            has_both ? bin->sum[1] / bin->count[1] - bin->sum[0] / bin->count[0] : NAN,
+        .found = has_both ? bin->mean[1] - bin->mean[0] : NAN,
         .se = has_two ? sqrt(variance_of_mean(bin, 0) + variance_of_mean(bin, 1)) : NAN,
     };
 }
