@@ -3,13 +3,12 @@
 
 #include "app/options.h"
 #include "app/report.h"
+#include "learn/distribution.h"
 #include "learn/uplift.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define NORMAL_95 1.959964
 
 /* ---- JSON ---- */
 
@@ -47,6 +46,8 @@ static void put_calibration(struct report *report,
     for (int i = 0; i < JUDGE_BIN_COUNT; i++) {
         const struct judge_bin *bin = &judgement->bins[i];
 
+        if (bin->row_count == 0)
+            continue;
         report_object(report, NULL);
         report_count(report, "rows", bin->row_count);
         report_number(report, "predicted", scale * bin->predicted);
