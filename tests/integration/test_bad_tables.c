@@ -193,7 +193,7 @@ static void experiments_and_curves(void **)
 {
     static const struct bad rows[] = {
         {EXPERIMENT, "arm,y\n0,1\n0,2\n1,3\n", NULL, NULL,
-         "arm '1' has 1 rows with all columns, two are needed"},
+         "arm '1' has 1 rows with 'y', two are needed"},
         {EXPERIMENT, "arm,y\n0,1\n0,1\n1,1\n1,1\n", NULL, NULL,
          "column 'y': does not vary in any arm"},
         {EXPERIMENT " --covariate before", "arm,y\n0,1\n0,2\n1,3\n1,4\n", NULL, NULL,
