@@ -304,14 +304,15 @@ static void holds_end_once_there_is_memory_again(void **state)
     (void)state;
     keep(running);
     assert_true(held_now(running) > 0);
-    arm(&lacking, 1);
-    wait_ms(1300); /* they try */
-    assert_true(disarm(&lacking));
+    do {
+        arm(&lacking, 1);
+        wait_ms(1300); /* they try; on a busy machine later */
+    } while (!disarm(&lacking));
     if (service_trouble(running->service))
         keep(running);
     assert_true(held_now(running) > 0);
     running->now_us += 40 * 86400 * SECOND_US;
-    for (int i = 0; i < 500 && held_now(running) > 0; i++)
+    for (int i = 0; i < 6000 && held_now(running) > 0; i++)
         wait_ms(10);
     assert_int_equal(held_now(running), 0);
     running_close(running);
@@ -329,7 +330,7 @@ static void a_checkpoint_whose_sync_fails_ends_the_service(void **state)
     keep(running);
     subject_renew(running, NULL, &subject); /* something to move */
     arm(&disk, 1);
-    for (int i = 0; i < 500 && !service_trouble(running->service); i++)
+    for (int i = 0; i < 6000 && !service_trouble(running->service); i++)
         wait_ms(10);
     assert_true(disarm(&disk));
     assert_non_null(service_trouble(running->service));
