@@ -418,8 +418,9 @@ static void *decide_many(void *argument)
     struct http_client *client = http_client_open(stage.server.listen);
 
     /* On until all that changes was met, however slowly the machine changes it. */
-    for (int i = 0; i < DECISIONS_PER_DECIDER ||
-                    (has_more_to_meet() && i < DECISIONS_PER_DECIDER_MAX);
+    for (int i = 0;
+         i < DECISIONS_PER_DECIDER ||
+         (has_more_to_meet() && !decider->trouble[0] && i < DECISIONS_PER_DECIDER_MAX);
          i++) {
         char body[512], key[32];
         struct live_reply reply;

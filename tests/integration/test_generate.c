@@ -269,7 +269,11 @@ static void the_worth_that_is_told_is_that_of_the_truth_file(void **)
 
 /* --- whole or not at all -------------------------------------------------------------------- */
 
-enum { WRITTEN_EARLY_BYTES = 8 << 20, WRITTEN_LATE_BYTES = 80 << 20 };
+enum {
+    WRITTEN_EARLY_BYTES = 8 << 20,
+    WRITTEN_LATE_BYTES = 80 << 20,
+    WAIT_COUNT_MAX = 60000, /* five minutes */
+};
 
 /* Until the process has written so much. */
 static void wait_for_bytes(pid_t pid, long long bytes)
@@ -278,13 +282,14 @@ static void wait_for_bytes(pid_t pid, long long bytes)
     long long written = 0;
 
     snprintf(path, sizeof path, "/proc/%d/io", (int)pid);
-    while (written < bytes) {
+    for (int i = 0; written < bytes; i++) {
         FILE *file = fopen(path, "re");
 
         assert_non_null(file);
         while (fgets(line, sizeof line, file))
             (void)sscanf(line, "wchar: %lld", &written);
         fclose(file);
+        assert_true(i < WAIT_COUNT_MAX);
         usleep(5000);
     }
 }

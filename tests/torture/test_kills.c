@@ -28,6 +28,7 @@ enum {
     CLIENT_COUNT = 4,
     RECORD_COUNT_MAX = 60000, /* of each client */
     STRIDE = 5,
+    PATIENCE_MS = 60000, /* with clients on a busy machine */
     PATH_BYTES = 4096,
     READY_MS_MAX = 2000,   /* and, for a machine that is slow or busy, */
     READY_SMALL_COUNT = 5, /* as many times what a folder with nothing in it takes */
@@ -96,8 +97,9 @@ static void live_under_load(struct life *life)
         money_load_sent_count(life->load) + 10 + (int64_t)rng_below(&life->rng, 110);
 
     money_load_begin(life->load, life->server.listen);
-    while (money_load_sent_count(life->load) < sent_count &&
-           !money_load_is_over(life->load))
+    for (int ms = 0; money_load_sent_count(life->load) < sent_count &&
+                     !money_load_is_over(life->load) && ms < PATIENCE_MS;
+         ms++)
         sleep_us(1000);
     sleep_us((int64_t)rng_below(&life->rng, 5000));
     if (rng_below(&life->rng, 5) == 0) {

@@ -80,7 +80,7 @@ static struct {
     struct client clients[CLIENT_COUNT_MAX];
     atomic_llong granted_count, shed_count; /* of all clients of the run */
     int64_t run_number; /* tells the keys of one run from those of another */
-    atomic_bool is_over;
+    atomic_bool is_over, has_trouble; /* of a client, who has stopped */
 } stage;
 
 /* --- samples ---------------------------------------------------------------------------------- */
@@ -136,6 +136,7 @@ static void start(const char *slow_ms, const char *const *settings)
     atomic_store(&stage.granted_count, 0);
     atomic_store(&stage.shed_count, 0);
     atomic_store(&stage.is_over, false);
+    atomic_store(&stage.has_trouble, false);
 }
 
 static void stop(void)
@@ -207,14 +208,19 @@ static void take(struct client *client, const struct live_reply *reply, int64_t 
 }
 
 /* A connection may be cut whose deadline passed while the process stood still, or the machine: asked again,
- * with the same key, on another. */
+ * with the same key, on another. Not when nothing comes for as long as the client waits. */
 static bool ask_until_answered(struct http_client **http,
                                const struct live_request *request,
                                struct live_reply *reply)
 {
     for (int i = 0; i < ASK_COUNT_MAX; i++) {
+        int64_t sent_us = clock_monotonic_us(&system_clock);
+
         if (live_call(*http, request, reply))
             return true;
+        if (clock_monotonic_us(&system_clock) - sent_us >=
+            HTTP_CLIENT_TIMEOUT_S * SECOND_US)
+            return false;
         http_client_close(*http);
         *http = http_client_open(stage.server.listen);
     }
@@ -233,14 +239,16 @@ static void *client_run(void *argument)
         struct live_reply reply;
 
         if (!ask_until_answered(&http, &request, &reply)) {
-            snprintf(client->trouble, sizeof client->trouble, "no answer in %d tries",
-                     ASK_COUNT_MAX);
+            snprintf(client->trouble, sizeof client->trouble, "no answer: %.400s",
+                     http_client_trouble(http));
             break;
         }
         sample(&client->samples, clock_monotonic_us(&system_clock) - sent_us);
         take(client, &reply, client->sent_count++);
         live_reply_free(&reply);
     }
+    if (client->trouble[0])
+        atomic_store(&stage.has_trouble, true);
     http_client_close(http);
     return NULL;
 }
@@ -322,7 +330,7 @@ static struct outcome run_end(int client_count, int64_t held_before)
 struct health {
     pthread_t thread;
     struct samples samples;
-    atomic_int count;
+    atomic_llong count;
     int bad_count;
     struct echo *echo;
 };
@@ -351,12 +359,18 @@ static void *health_run(void *argument)
 
 /* --- tests ------------------------------------------------------------------------------------ */
 
-/* So long, and on until somebody was answered. */
-static void run_for(int64_t ms)
+/* So long, and on until these have come so far, unless a client is in trouble. */
+static void run_for(int64_t ms, atomic_llong *const *counts, const int *counts_min)
 {
     sleep_ms(ms);
-    while (atomic_load(&stage.granted_count) == 0)
-        sleep_ms(1);
+    for (int i = 0; counts[i]; i++)
+        while (atomic_load(counts[i]) < counts_min[i] && !atomic_load(&stage.has_trouble))
+            sleep_ms(1);
+}
+
+static void run_until_granted(int64_t ms)
+{
+    run_for(ms, (atomic_llong *const[]){&stage.granted_count, NULL}, (const int[]){1});
 }
 
 static void on_a_slow_disk_what_cannot_wait_is_shed_and_health_answers(void **state)
@@ -372,10 +386,10 @@ static void on_a_slow_disk_what_cannot_wait_is_shed_and_health_answers(void **st
     held = held_now();
     assert_int_equal(pthread_create(&health.thread, NULL, health_run, &health), 0);
     run_begin(OVERLOAD_CLIENTS);
-    run_for(torture_count(OVERLOAD_MS, OVERLOAD_MS_LONG));
-    while (atomic_load(&stage.shed_count) == 0 ||
-           atomic_load(&health.count) < HEALTH_COUNT_MIN)
-        sleep_ms(1);
+    run_for(torture_count(OVERLOAD_MS, OVERLOAD_MS_LONG),
+            (atomic_llong *const[]){&stage.granted_count, &stage.shed_count,
+                                    &health.count, NULL},
+            (const int[]){1, 1, HEALTH_COUNT_MIN});
     outcome = run_end(OVERLOAD_CLIENTS, held);
     pthread_join(health.thread, NULL);
     p99_ms = quantile_ms(&health.samples, 0.99);
@@ -452,7 +466,7 @@ static void with_4_ms_more_for_each_flush_a_decision_waits_for_few(void **state)
         held = held_now();
         assert_int_equal(pthread_create(&probe, NULL, probe_run, &flushes), 0);
         run_begin(counts[i]);
-        run_for(torture_count(LATENCY_MS, LATENCY_MS_LONG));
+        run_until_granted(torture_count(LATENCY_MS, LATENCY_MS_LONG));
         outcome = run_end(counts[i], held);
         pthread_join(probe, NULL);
         assert_int_equal(outcome.shed_count, 0);
@@ -521,7 +535,7 @@ static void a_process_that_was_stopped_goes_on_where_it_was(void **state)
         assert_true(http_is_closed(half, PATIENCE_S * 1000));
         http_client_close(half);
     }
-    run_for(200);
+    run_until_granted(200);
     outcome = run_end(STOP_CLIENTS, held);
     assert_true(least_us < SECOND_US);
     print_message(

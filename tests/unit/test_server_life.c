@@ -380,8 +380,10 @@ static void stopping_under_load_loses_no_answer(void **state)
             callers[i].path = i % 2 ? "/later?us=200" : "/show";
             begin_call(&callers[i], server, call_until_closed);
         }
-        while (atomic_load(&stage.run_count) <= 2 * CALLER_COUNT)
+        for (int ms = 0; atomic_load(&stage.run_count) <= 2 * CALLER_COUNT; ms++) {
+            assert_true(ms < PATIENCE_S * 1000);
             usleep(1000);
+        }
         server_stop(server, PATIENCE_S * 1000);
         for (int i = 0; i < CALLER_COUNT; i++) {
             pthread_join(callers[i].thread, NULL);
