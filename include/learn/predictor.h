@@ -68,7 +68,7 @@ struct predictor; /* opaque */
 
 /* targets (row), weights (row; NULL for 1): by the index of the row. The penalty of a linear model
  * is the one of a few with the least error in five folds by seed; a logistic one has a fixed one.
- * INVALID without rows; TOO_LARGE beyond PREDICTOR_COLUMN_COUNT_MAX columns. The caller closes *predictor. */
+ * INVALID without rows, or with targets or weights that are no floats; TOO_LARGE beyond PREDICTOR_COLUMN_COUNT_MAX columns. The caller closes *predictor. */
 enum status predictor_fit(const struct predictor_settings *settings,
                           const struct feature_rows *features, struct row_set set,
                           const double *targets, const double *weights,

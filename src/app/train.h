@@ -7,6 +7,8 @@
 #include "learn/uplift.h"
 #include "model/bundle.h"
 
+enum { TRAIN_ARM_ROWS_MIN = 10 * LEARNER_FOLD_COUNT };
+
 struct train_options {
     const char *data, *treatment, *control, *outcome, *outcome_weights, *features,
         *learner, *base, *propensity, *cost, *surrogates, *cluster, *weights, *output,
@@ -74,8 +76,12 @@ struct train_result {
     struct learner *learner;
     struct predictor *costs[LEARNER_ARM_COUNT_MAX]; /* (arm), NULL without costs */
     double arm_costs[LEARNER_ARM_COUNT_MAX];        /* (arm - 1): means */
-    double *propensities, *scores;                  /* (row, arm) */
+    double *
+        expected_costs; /* (row, arm - 1) by models that have not seen the row, or NULL */
+    double *propensities, *scores; /* (row, arm) */
     int64_t clipped_count;
+    int64_t apart_counts
+        [LEARNER_ARM_COUNT_MAX]; /* (arm): of it and control, without overlap */
     struct judge_mean arm_weights[LEARNER_ARM_COUNT_MAX]; /* (arm): 1 if p is right */
     double scale;
     bool is_held_out, is_logistic;
@@ -95,6 +101,20 @@ enum status train_settle(const struct train_options *options, struct train_resul
 enum status train_fit(const struct train_options *options, struct train_table *table,
                       struct train_result *result, struct err *err);
 void train_result_free(struct train_result *result);
+
+/* The values of the policies of all learners whose effects were held out, and the one that is kept. */
+enum status train_choose(const struct train_options *options,
+                         const struct train_table *table, struct train_result *result,
+                         struct err *err);
+
+/* The means and the models of costs, of the rows of a set; room (row). */
+enum status train_fit_costs(const struct train_table *table, struct train_result *result,
+                            struct row_set all, int64_t *room, struct err *err);
+
+/* And what to expect of each row by models that have not seen it, for judging. */
+enum status train_expect_costs(const struct train_table *table,
+                               struct train_result *result, struct row_set all,
+                               int64_t *room, struct err *err);
 
 /* Judge the learner that was chosen, by what it said of rows held out. */
 enum status train_judge(const struct train_options *options,

@@ -1,8 +1,6 @@
 /* train_fit.c - from rows to a learner that was chosen, and what it is worth on rows held out. */
 #include "app/train.h"
 
-#include "learn/booster.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -249,7 +247,41 @@ static enum status settle_propensities(const struct train_options *options,
     return rc ? err_wrap(err, "propensities") : rc;
 }
 
-/* Rows of an arm by the inverse of their propensities stand for all rows. */
+/* Where too few rows could have been either, auto does without the learners that need them. */
+static enum status check_overlap(const struct train_options *options,
+                                 const struct train_table *table,
+                                 struct train_result *result, struct err *err)
+{
+    for (int arm = 1; arm < table->arm_count; arm++) {
+        int64_t counts[2], own = 0;
+
+        for (int64_t row = 0; row < table->row_count; row++)
+            own += table->arms[row] == 0 || table->arms[row] == arm;
+        learner_count_overlap(&result->data, arm, counts);
+        result->apart_counts[arm] = own - counts[0] - counts[1];
+        if (counts[0] >= TRAIN_ARM_ROWS_MIN && counts[1] >= TRAIN_ARM_ROWS_MIN)
+            continue;
+        for (int kind = 0; kind < LEARNER_KIND_COUNT; kind++) {
+            if (!result->wanted[kind] || !learner_needs_overlap((enum learner_kind)kind))
+                continue;
+            if (strcmp(options->learner, "auto") != 0)
+                return err_set(err, STATUS_INVALID,
+                               "--learner %s: %lld rows of '%s' and %lld of '%s' could "
+                               "have been the "
+                               "other, at least %d of each are needed; the rest have "
+                               "propensities of "
+                               "0 or 1, which s, t and dr take",
+                               options->learner, (long long)counts[0],
+                               table->arm_names[0], (long long)counts[1],
+                               table->arm_names[arm], TRAIN_ARM_ROWS_MIN);
+            result->wanted[kind] = false;
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Rows of an arm by the inverse of their propensities stand for all rows; those that could not have
+ * been of it for themselves. */
 static enum status weigh_arms(const struct train_table *table,
                               struct train_result *result, struct err *err)
 {
@@ -257,126 +289,18 @@ static enum status weigh_arms(const struct train_table *table,
     enum status rc = inverse ? STATUS_OK : refuse_memory(err);
 
     for (int arm = 0; arm < table->arm_count && !rc; arm++) {
-        for (int64_t row = 0; row < table->row_count; row++)
-            inverse[row] = table->arms[row] == arm
-                               ? 1 / result->propensities[row * table->arm_count + arm]
-                               : 0;
+        for (int64_t row = 0; row < table->row_count; row++) {
+            double p = result->propensities[row * table->arm_count + arm];
+
+            inverse[row] = p == 0 ? 1 : table->arms[row] == arm ? 1 / p : 0;
+        }
         rc = judge_gains(&result->data, inverse, NULL, &result->arm_weights[arm], err);
     }
     free(inverse);
     return rc;
 }
 
-/* ---- costs ---- */
-
-struct cost_choice {
-    const struct train_table *table;
-    int arm;
-};
-
-static bool has_cost(const void *context, int64_t row)
-{
-    const struct cost_choice *choice = context;
-
-    return choice->table->arms[row] == choice->arm && !isnan(choice->table->costs[row]);
-}
-
-static enum status fit_costs(const struct train_table *table, struct train_result *result,
-                             struct row_set all, int64_t *room, struct err *err)
-{
-    enum status rc = STATUS_OK;
-
-    for (int arm = 1; arm < table->arm_count && !rc && table->costs; arm++) {
-        const struct cost_choice choice = {table, arm};
-        const struct predictor_settings settings = {
-            .base = result->settings.base,
-            .round_count = 60,
-            .depth = 3,
-            .rate = 0.08,
-            .leaf_share = 1.0 / 40,
-            .row_share = 0.7,
-            .column_share = 0.7,
-            .ridge = 10,
-            .is_kept = true,
-            .seed = result->settings.seed * 1000 + 600 + (uint64_t)arm,
-        };
-        struct row_set set = row_set_pick(all, room, has_cost, &choice);
-        double sum = 0;
-
-        if (set.count == 0)
-            return err_set(err, STATUS_INVALID, "--cost: is missing in every row of '%s'",
-                           table->arm_names[arm]);
-        for (int64_t i = 0; i < set.count; i++)
-            sum += table->costs[set.rows[i]];
-        result->arm_costs[arm - 1] = sum / (double)set.count;
-        rc = predictor_fit(&settings, &result->data.features, set, table->costs,
-                           table->weights, &result->costs[arm], err);
-        if (rc)
-            rc = err_wrap(err, "costs of '%s'", table->arm_names[arm]);
-    }
-    return rc;
-}
-
 /* ---- rows held out ---- */
-
-static void choose(struct train_result *result, const struct train_options *options,
-                   const struct judge_mean *lead, int second)
-{
-    const char *name = learner_kind_name(result->kind);
-    const struct judge_mean *best = &result->policies[result->kind];
-
-    if (strcmp(options->learner, "auto") != 0)
-        snprintf(result->why, sizeof result->why, "asked for");
-    else if (second < 0)
-        snprintf(result->why, sizeof result->why, "no other could be compared");
-    else
-        snprintf(
-            result->why, sizeof result->why,
-            "%s has the largest policy value on rows held out, %.6g per row (se %.3g); "
-            "%s is second, %.3g behind (se %.3g), which %s",
-            name, best->value, best->se, learner_kind_name((enum learner_kind)second),
-            lead->value, lead->se,
-            lead->value > 1.959964 * lead->se ? "is more than chance"
-                                              : "may be chance: they are not told apart");
-}
-
-static enum status judge(const struct train_options *options,
-                         const struct train_table *table, struct train_result *result,
-                         struct err *err)
-{
-    size_t n = (size_t)table->row_count + 1;
-    const double *costs = table->costs ? result->arm_costs : NULL;
-    double *gains[LEARNER_KIND_COUNT] = {0};
-    struct judge_mean lead = {0};
-    int best = -1, second = -1;
-    enum status rc = STATUS_OK;
-
-    for (int kind = 0; kind < LEARNER_KIND_COUNT && !rc; kind++) {
-        if (!result->wanted[kind])
-            continue;
-        gains[kind] = malloc(n * sizeof(double));
-        rc = gains[kind] ? judge_policy(&result->data, result->scores,
-                                        result->effects[kind], costs, result->scale,
-                                        gains[kind], &result->policies[kind], err)
-                         : refuse_memory(err);
-        if (best < 0 || result->policies[kind].value > result->policies[best].value) {
-            second = best;
-            best = kind;
-        } else if (second < 0 ||
-                   result->policies[kind].value > result->policies[second].value) {
-            second = kind;
-        }
-    }
-    if (!rc && second >= 0)
-        rc = judge_gains(&result->data, gains[best], gains[second], &lead, err);
-    if (!rc) {
-        result->kind = (enum learner_kind)best;
-        choose(result, options, &lead, second);
-    }
-    for (int kind = 0; kind < LEARNER_KIND_COUNT; kind++)
-        free(gains[kind]);
-    return rc;
-}
 
 static enum status hold_out(const struct train_options *options,
                             const struct train_table *table, struct train_result *result,
@@ -399,7 +323,7 @@ static enum status hold_out(const struct train_options *options,
                               (struct learner_progress){analysis_tell, &progress}, err);
     progress_end(&progress.progress);
     if (!rc)
-        rc = judge(options, table, result, err);
+        rc = train_choose(options, table, result, err);
     result->is_held_out = !rc;
     return rc;
 }
@@ -437,6 +361,8 @@ static enum status fit_all(const struct train_options *options, struct train_tab
     if (!rc)
         rc = settle_propensities(options, table, result, err);
     if (!rc)
+        rc = check_overlap(options, table, result, err);
+    if (!rc)
         rc = weigh_arms(table, result, err);
     if (!rc)
         rc = learner_cross_fit(&result->data, &result->settings, all, outcomes, err);
@@ -444,11 +370,13 @@ static enum status fit_all(const struct train_options *options, struct train_tab
         memcpy(result->scores, outcomes,
                (size_t)table->row_count * (size_t)table->arm_count * sizeof *outcomes);
         judge_score(&result->data, result->scores);
-        rc = fit_costs(table, result, all, room, err);
+        rc = train_fit_costs(table, result, all, room, err);
     }
     for (int arm = 1; arm < table->arm_count && !rc; arm++)
         rc = judge_average(&result->data, result->scores, arm, &result->averages[arm],
                            err);
+    if (!rc && !options->is_quick)
+        rc = train_expect_costs(table, result, all, room, err);
     if (!rc && !options->is_quick)
         rc = hold_out(options, table, result, err);
     if (!rc)
@@ -489,6 +417,7 @@ void train_result_free(struct train_result *result)
     for (int kind = 0; kind < LEARNER_KIND_COUNT; kind++)
         free(result->effects[kind]);
     free(result->propensities);
+    free(result->expected_costs);
     free(result->scores);
     free(result->judgements);
     free(result->importance);

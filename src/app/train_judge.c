@@ -152,7 +152,7 @@ static enum status judge_arm(const struct train_options *options,
                         err);
     if (!rc)
         rc = judge_spread(table, effects, arm, judgement->spread, err);
-    if (!rc && options->is_randomised)
+    if (!rc && options->is_randomised && !table->weights)
         rc = judge_qini(options, table, result, arm, judgement, err);
     return rc;
 }

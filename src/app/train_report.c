@@ -3,13 +3,12 @@
 
 #include "app/options.h"
 #include "app/report.h"
+#include "learn/distribution.h"
 #include "learn/uplift.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define NORMAL_95 1.959964
 
 /* ---- JSON ---- */
 
@@ -47,6 +46,8 @@ static void put_calibration(struct report *report,
     for (int i = 0; i < JUDGE_BIN_COUNT; i++) {
         const struct judge_bin *bin = &judgement->bins[i];
 
+        if (bin->row_count == 0)
+            continue;
         report_object(report, NULL);
         report_count(report, "rows", bin->row_count);
         report_number(report, "predicted", scale * bin->predicted);
@@ -95,6 +96,7 @@ static void put_arm(struct report *report, const struct train_table *table,
     report_string(report, "arm", table->arm_names[arm]);
     report_number(report, "dose", table->doses[arm]);
     report_count(report, "rows", table->arm_rows[arm]);
+    report_count(report, "rows_without_overlap", result->apart_counts[arm]);
     put_mean(report, "inverse_propensity", result->arm_weights[arm], 1);
     put_mean(report, "average_effect", result->averages[arm], result->scale);
     if (table->costs)
@@ -185,6 +187,18 @@ static void print_counts(const struct train_table *table,
                    (long long)result->clipped_count, LEARNER_PROPENSITY_MIN);
 }
 
+static void print_overlap(const struct train_table *table,
+                          const struct train_result *result)
+{
+    for (int arm = 1; arm < table->arm_count; arm++)
+        if (result->apart_counts[arm])
+            print_line(stdout,
+                       "%-.40s: %lld rows of it and '%.40s' could not have been the "
+                       "other; x and r leave them out",
+                       table->arm_names[arm], (long long)result->apart_counts[arm],
+                       table->arm_names[0]);
+}
+
 /* Whether the effects rank rows better than chance, where the log can tell. */
 static void print_ranking(const struct train_table *table,
                           const struct train_result *result)
@@ -207,6 +221,7 @@ void train_print(const struct train_options *options, const struct train_table *
                  const struct train_result *result)
 {
     print_counts(table, result);
+    print_overlap(table, result);
     print_line(stdout, "learner %s on %s: %s", learner_kind_name(result->kind),
                options->base, result->why);
     puts("\narm              dose   average effect         se");

@@ -178,23 +178,31 @@ static enum status read_numbers(const char *option, const char *text, int count,
     return STATUS_OK;
 }
 
+static enum status read_given_doses(struct reading *reading, struct err *err)
+{
+    struct train_table *table = reading->table;
+    double doses[ARM_COUNT_MAX] = {0};
+    enum status rc = arms_numbers(&reading->arms, "--doses", reading->options->doses,
+                                  reading->arms.control, doses, err);
+
+    for (int i = 0; i < table->arm_count && !rc; i++)
+        table->doses[reading->arm_of[i]] = doses[i];
+    for (int arm = 1; arm < table->arm_count && !rc; arm++)
+        for (int other = 0; other < arm && !rc; other++)
+            if (!(table->doses[arm] > 0) || table->doses[arm] == table->doses[other])
+                rc = err_set(err, STATUS_INVALID,
+                             "--doses: are above 0 and differ from each other");
+    return rc;
+}
+
 /* Numbers above 0 are doses as they are; else arms are counted. */
 static enum status read_doses(struct reading *reading, struct err *err)
 {
     struct train_table *table = reading->table;
     bool are_numbers = !reading->columns->items[0].is_text;
 
-    if (reading->options->doses) {
-        enum status rc = read_numbers("--doses", reading->options->doses,
-                                      table->arm_count - 1, table->doses + 1, err);
-
-        for (int arm = 1; arm < table->arm_count && !rc; arm++)
-            for (int other = 0; other < arm && !rc; other++)
-                if (!(table->doses[arm] > 0) || table->doses[arm] == table->doses[other])
-                    rc = err_set(err, STATUS_INVALID,
-                                 "--doses: are above 0 and differ from each other");
-        return rc;
-    }
+    if (reading->options->doses)
+        return read_given_doses(reading, err);
     for (int arm = 1; arm < table->arm_count; arm++) {
         table->doses[arm] = strtod(table->arm_names[arm], NULL);
         are_numbers = are_numbers && table->doses[arm] > 0;
@@ -472,13 +480,13 @@ static enum status check_outcomes(const struct reading *reading, struct err *err
                        "%s column '%s': is %.17g in every row: there is nothing to learn",
                        reading->columns->file, reading->options->outcome, low);
     for (int arm = 0; arm < table->arm_count; arm++)
-        if (table->arm_rows[arm] < 10 * LEARNER_FOLD_COUNT)
+        if (table->arm_rows[arm] < TRAIN_ARM_ROWS_MIN)
             return err_set(err, STATUS_INVALID,
                            "%s column '%s': '%s' has %lld rows with an outcome, at least "
                            "%d are needed",
                            reading->columns->file, reading->options->treatment,
                            table->arm_names[arm], (long long)table->arm_rows[arm],
-                           10 * LEARNER_FOLD_COUNT);
+                           TRAIN_ARM_ROWS_MIN);
     return STATUS_OK;
 }
 
