@@ -164,6 +164,8 @@ static json_t *training_of(const struct output_bundle *out)
              : options->propensity  ? options->propensity
                                     : "estimated");
     set_text(object, "surrogates", options->surrogates);
+    set_text(object, "age", options->age);
+    set_text(object, "window", options->window);
     set_text(object, "cluster", options->cluster);
     set_text(object, "weights", options->weights);
     set_text(object, "base", options->base);

@@ -29,7 +29,7 @@ static enum status measure_policies(const struct train_table *table,
         contest->gains[kind] = malloc((size_t)table->row_count * sizeof(double) + 1);
         if (!contest->gains[kind])
             return err_set(err, STATUS_EXHAUSTED, "out of memory for training");
-        rc = judge_policy(&result->data, result->scores, result->effects[kind],
+        rc = judge_policy(&result->judged, result->scores, result->effects[kind],
                           table->costs ? &costs : NULL, result->scale,
                           contest->gains[kind], &result->policies[kind], err);
         if (rc)
@@ -56,7 +56,7 @@ static enum status choose_kind(struct train_result *result, struct contest *cont
 
         if (!result->wanted[kind])
             continue;
-        rc = judge_gains(&result->data, contest->gains[contest->best],
+        rc = judge_gains(&result->judged, contest->gains[contest->best],
                          contest->gains[kind], &contest->lead, err);
         if (rc)
             return rc;
@@ -68,7 +68,7 @@ static enum status choose_kind(struct train_result *result, struct contest *cont
     result->kind = (enum learner_kind)contest->best;
     return contest->second < 0
                ? STATUS_OK
-               : judge_gains(&result->data, contest->gains[contest->best],
+               : judge_gains(&result->judged, contest->gains[contest->best],
                              contest->gains[contest->second], &contest->lead, err);
 }
 
@@ -97,9 +97,11 @@ static void say_why(struct train_result *result, const struct train_options *opt
     else
         snprintf(result->why, sizeof result->why,
                  "%s has the largest policy value on rows held out, %.6g per row (se "
-                 "%.3g), and no simpler one is within a standard error; %s is second, "
-                 "%.3g behind (se %.3g), which %s",
+                 "%.3g)%s; %s is second, %.3g behind (se %.3g), which %s",
                  name, best->value, best->se,
+                 result->kind == LEARNER_S
+                     ? ""
+                     : ", and no simpler one is within a standard error",
                  learner_kind_name((enum learner_kind)contest->second), lead->value,
                  lead->se, told);
 }

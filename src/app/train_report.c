@@ -32,6 +32,8 @@ static void put_rows(struct report *report, const struct train_table *table,
     report_count(report, "trained_on", table->row_count);
     report_count(report, "dropped_without_outcome", table->dropped_count);
     report_count(report, "completed_by_surrogates", table->immature_count);
+    report_count(report, "younger_than_window", table->young_count);
+    report_count(report, "maturity_chances_clipped", result->maturity.clipped_count);
     report_count(report, "propensities_clipped", result->clipped_count);
     report_object_end(report);
 }
@@ -175,6 +177,9 @@ static void print_counts(const struct train_table *table,
                          const struct train_result *result)
 {
     print_line(stdout, "%lld rows", (long long)table->row_count);
+    if (table->young_count)
+        print_line(stdout, "%lld rows are younger than the window of the outcome",
+                   (long long)table->young_count);
     if (table->dropped_count)
         print_line(stdout, "%lld rows without an outcome were left out",
                    (long long)table->dropped_count);

@@ -487,6 +487,41 @@ static void rows_without_an_outcome_are_completed_or_counted(void **state)
     json_decref(report);
 }
 
+static double error_of_average(json_t *report)
+{
+    return json_number_value(json_object_get(
+        json_object_get(json_array_get(json_object_get(report, "arms"), 1),
+                        "average_effect"),
+        "se"));
+}
+
+/* Every other row is too young (heavy is 1): what it has for an outcome is not used. */
+static void an_outcome_whose_window_is_open_counts_as_missing(void **state)
+{
+    json_t *old = report_of(log_path, "old",
+                            COMMON "--learner dr --base ridge --quick --propensity p "
+                                   "--json");
+    json_t *young = report_of(log_path, "windowed",
+                              COMMON "--learner dr --base ridge --quick --propensity p "
+                                     "--age heavy --window 2 --surrogates visit --json");
+    json_t *rows = json_object_get(young, "rows");
+    char *messages;
+
+    (void)state;
+    assert_int_equal(json_integer_value(json_object_get(rows, "younger_than_window")),
+                     ROW_COUNT / 2);
+    assert_int_equal(json_integer_value(json_object_get(rows, "completed_by_surrogates")),
+                     ROW_COUNT / 2);
+    /* Half of what was known is not, and the interval says so. */
+    assert_true(error_of_average(young) > 1.02 * error_of_average(old));
+    json_decref(old);
+    json_decref(young);
+    assert_int_equal(
+        train(log_path, "bad", COMMON "--learner dr --age heavy", NULL, &messages), 2);
+    assert_non_null(strstr(messages, "need each other"));
+    free(messages);
+}
+
 static void outcomes_are_summed_by_their_weights(void **state)
 {
     json_t *once = report_of(log_path, "one",
@@ -671,6 +706,7 @@ int main(void)
         cmocka_unit_test(auto_takes_the_simplest_learner_that_is_not_told_from_the_best),
         cmocka_unit_test(average_effects_are_those_of_the_log),
         cmocka_unit_test(rows_without_an_outcome_are_completed_or_counted),
+        cmocka_unit_test(an_outcome_whose_window_is_open_counts_as_missing),
         cmocka_unit_test(outcomes_are_summed_by_their_weights),
         cmocka_unit_test(an_experiment_has_a_qini_and_pictures),
         cmocka_unit_test(propensities_of_something_else_are_noticed),
