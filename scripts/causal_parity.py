@@ -104,9 +104,15 @@ def uplift():
         if i % 3 == 2:
             y = np.round(rng.normal(size=n) * 5, 3)
         names = np.array(["control", "mail, signed"])
-        path = table("u.csv", s=s, t=names[t] if i % 2 else t, y=y)
-        found = run("evaluate", "uplift", "--data", path, "--score", "s", "--treatment", "t", "--outcome", "y")
+        other = np.round(s + rng.normal(size=n), 1)
+        other[:2] = [1, -1]
+        path = table("u.csv", s=s, t=names[t] if i % 2 else t, y=y, other=other)
+        more = ["--baseline", "other", "--calibration"] if i else []
+        found = run("evaluate", "uplift", "--data", path, "--score", "s", "--treatment", "t", "--outcome", "y", *more)
         compare(reference.uplift(y, s, t), found, f"uplift {i}")
+        if i:
+            compare(reference.calibration(y, s, t), found["calibration"], f"calibration {i}")
+            compare(reference.comparison(y, s, other, t), found["comparison"], f"comparison {i}")
 
 
 def policy():

@@ -140,6 +140,41 @@ def uplift(y, s, t):
     }
 
 
+def calibration(y, s, t):
+    """Bins of equal size by falling score; the slope is the coefficient of treatment times score."""
+    order = np.argsort(-s, kind="stable")
+    bins, off = [], 0.0
+    for rows in np.array_split(order, 10):
+        a, c = y[rows][t[rows] == 1], y[rows][t[rows] == 0]
+        found = mean(a) - mean(c)
+        se = np.sqrt(a.var(ddof=1) / len(a) + c.var(ddof=1) / len(c)) if min(len(a), len(c)) > 1 else np.nan
+        bins.append({"n": len(rows), "predicted": mean(s[rows]), "found": found, "se": se})
+    known = [b for b in bins if not np.isnan(b["found"])]
+    off = sum(b["n"] * abs(b["found"] - b["predicted"]) for b in known) / sum(b["n"] for b in known)
+    X = np.column_stack([np.ones(len(y)), s, t, t * s])
+    beta, *_ = np.linalg.lstsq(X, y, rcond=None)
+    bread = np.linalg.pinv(X.T @ X)
+    u = y - X @ beta
+    factor = np.where(t == 1, np.sum(t) / (np.sum(t) - 2), np.sum(1 - t) / (np.sum(1 - t) - 2))
+    se = np.sqrt((bread @ (X.T * (u**2 * factor)) @ X @ bread)[3, 3])
+    return {"slope": {"value": beta[3], "se": se, "ci": interval(beta[3], se)}, "predicted": s.mean(), "error": off, "bins": bins}
+
+
+def comparison(y, s, other, t):
+    """What the score has more than the other, of everything that is one number."""
+    own, base = uplift(y, s, t), uplift(y, other, t)
+    for numbers, score in ((own, s), (base, other)):
+        found = calibration(y, score, t)
+        numbers |= {"calibration_slope": found["slope"]["value"], "calibration_error": found["error"]}
+
+    def less(a, b):
+        if isinstance(a, dict):
+            return {k: less(a[k], b[k]) for k in a if k not in ("n", "curves", "effect")}
+        return {"baseline": b, "difference": None if a is None or b is None else a - b}
+
+    return less(own, base)
+
+
 # ---- policies ----
 
 
