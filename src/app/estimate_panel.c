@@ -198,6 +198,8 @@ static enum status read_panel(struct estimation *e, struct err *err)
     enum status rc = analysis_columns(e->data, wishes, 3, &e->columns, err);
 
     if (!rc)
+        rc = column_must_vary(e->columns, &e->columns->items[2], err);
+    if (!rc)
         rc = labels_make(e->columns, &e->columns->items[0], PANEL_UNIT_COUNT_MAX,
                          &e->units, err);
     if (!rc)
