@@ -120,10 +120,9 @@ static enum status refuse_lone_row(const struct basis *basis, double *numbers,
 
 static enum status check_rows(const struct basis *basis, struct err *err)
 {
-    double *numbers = malloc((2 * (size_t)basis->row_count + (size_t)basis->column_count) *
-                             sizeof *numbers);
-    enum status rc =
-        numbers ? refuse_lone_row(basis, numbers, err) : refuse_memory(err);
+    double *numbers = malloc(
+        (2 * (size_t)basis->row_count + (size_t)basis->column_count) * sizeof *numbers);
+    enum status rc = numbers ? refuse_lone_row(basis, numbers, err) : refuse_memory(err);
 
     free(numbers);
     return rc;
