@@ -424,8 +424,8 @@ def experiment(y, arms, names, control, x=None, guard=None, margin=0, shares=Non
 # ---- gain for a spend ----
 
 
-def frontier(effects, scores, costs, spends):
-    """effects, scores (row, arm)."""
+def frontier(effects, scores, costs, spends, baseline=None):
+    """effects, scores and other effects, whose gains are taken off (row, arm)."""
     steps = []
     for row in range(len(effects)):
         hull = [(0.0, 0.0, 0.0)]
@@ -452,11 +452,18 @@ def frontier(effects, scores, costs, spends):
             left -= cost
             gain += share * effect
             own[row] += share * score
+        units.append(own)
         return {"spend": spend, "predicted_gain": gain / n, "gain": own.mean(), "se": own.std(ddof=1) / np.sqrt(n)}
 
-    last = at(most)
+    units = []
+    last, points = at(most), [at(s) for s in spends]
+    if baseline is not None:
+        for point, own, other in zip(points, units[1:], frontier(baseline, scores, costs, spends)["units"]):
+            less = own - other
+            point["difference"] = {"value": less.mean(), "se": less.std(ddof=1) / np.sqrt(n)}
     return {
-        "points": [at(s) for s in spends],
+        "units": units[1:],
+        "points": points,
         "max_spend": most,
         "gain_at_max_spend": last["gain"],
         "se_at_max_spend": last["se"],
