@@ -333,6 +333,7 @@ static enum status fit_rising(struct fitting *fitting, struct err *err)
         settings.column_share = 1;
         settings.is_rising = true;
         features.values = stack.values;
+        features.keys = NULL; /* its rows are others */
         features.has_last = true;
         features.last = stack.doses;
         rc = add_part(fitting, LEARNER_OUTCOME, 0, &settings, &features,
