@@ -162,6 +162,10 @@ static void experiments_and_curves(void **)
         {CURVE " 1,2", "e,s\n1,1\n", NULL, NULL, "--costs: 1 numbers are wanted"},
         {CURVE " 0", "e,s\n1,1\n", NULL, NULL, "--costs: 0 is not above 0"},
         {CURVE " 1", "e,s\n-1,1\n", NULL, NULL, "no arm has an effect above 0"},
+        {CURVE " 1 --baseline e,s", "e,s\n1,1\n", NULL, NULL,
+         "--effects has 1 columns and --baseline 2"},
+        {CURVE " 1 --baseline f", "e,s,f\n1,1,-1\n", NULL, NULL,
+         "--baseline: no arm has an effect above 0"},
     };
 
     expect_refusals(rows, COUNT(rows));
