@@ -3,6 +3,7 @@
 #define REDRESS_APP_TRAIN_H
 
 #include "app/analysis.h"
+#include "learn/balance.h"
 #include "learn/judge.h"
 #include "learn/uplift.h"
 #include "model/bundle.h"
@@ -77,10 +78,11 @@ struct train_result {
     struct predictor *costs[LEARNER_ARM_COUNT_MAX]; /* (arm), NULL without costs */
     double arm_costs[LEARNER_ARM_COUNT_MAX];        /* (arm - 1): means */
     double *propensities, *scores;                  /* (row, arm) */
-    int64_t clipped_count;
+    struct learner_propensity_fit propensity_fit;   /* log_loss 0: none was estimated */
     int64_t apart_counts
         [LEARNER_ARM_COUNT_MAX]; /* (arm): of it and control, without overlap */
     struct judge_mean arm_weights[LEARNER_ARM_COUNT_MAX]; /* (arm): 1 if p is right */
+    struct balance balances[LEARNER_ARM_COUNT_MAX];       /* (arm) */
     double scale;
     bool is_held_out, is_logistic;
     bool wanted[LEARNER_KIND_COUNT];
