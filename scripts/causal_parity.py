@@ -104,9 +104,15 @@ def uplift():
         if i % 3 == 2:
             y = np.round(rng.normal(size=n) * 5, 3)
         names = np.array(["control", "mail, signed"])
-        path = table("u.csv", s=s, t=names[t] if i % 2 else t, y=y)
-        found = run("evaluate", "uplift", "--data", path, "--score", "s", "--treatment", "t", "--outcome", "y")
+        other = np.round(s + rng.normal(size=n), 1)
+        other[:2] = [1, -1]
+        path = table("u.csv", s=s, t=names[t] if i % 2 else t, y=y, other=other)
+        more = ["--baseline", "other", "--calibration"] if i else []
+        found = run("evaluate", "uplift", "--data", path, "--score", "s", "--treatment", "t", "--outcome", "y", *more)
         compare(reference.uplift(y, s, t), found, f"uplift {i}")
+        if i:
+            compare(reference.calibration(y, s, t), found["calibration"], f"calibration {i}")
+            compare(reference.comparison(y, s, other, t), found["comparison"], f"comparison {i}")
 
 
 def policy():
@@ -249,16 +255,19 @@ def experiment():
         arms[: 4 * k] = np.repeat(np.arange(k), 4)
         x = np.round(rng.normal(size=n) * 3 + 1e3 * (i % 3 == 0), 2)
         y = x * 0.7 + rng.normal(size=n) + 5 + arms * 0.1
-        y, x, guard = holes(y, 0.03), holes(x, 0.03), rng.normal(size=n) - arms
+        y, x, guard = holes(y, [0.03, 0.2][i % 2]), holes(x, 0.03), holes(rng.normal(size=n) - arms, [0, 0.1][i % 2])
         y[: 4 * k], x[: 4 * k] = arms[: 4 * k] + rng.normal(size=4 * k), rng.normal(size=4 * k)
+        guard[: 4 * k] = rng.normal(size=4 * k)
         margin = float(rng.choice([-0.5, 0.5, 2]))
         names = [arm_of(j) for j in range(k)]
         shares = list(map(float, rng.integers(1, 5, k))) if i % 3 == 1 else None
         arguments = ["evaluate", "experiment", "--arm", "arm", "--metric", "y", "--control", str(names[0]),
                      "--tightest-at", "500", "--plan", "0.5", "--guardrail", f"guard:{margin}"]
+        alpha, power = (0.05, 0.8) if i % 2 else (0.01, 0.93)
+        if i % 2 == 0:
+            arguments += ["--alpha", str(alpha), "--power", str(power)]
         arguments += ["--data", table("e.csv", arm=[arm_of(j) for j in arms], y=y, x=x, guard=guard)]
         has_x = i % 4 != 3
-        whole = ~np.isnan(y) & ~(np.isnan(x) & has_x)
         if has_x:
             arguments += ["--covariate", "x"]
         if shares:
@@ -266,10 +275,19 @@ def experiment():
         found = run(*arguments, code=None)
         order = list(dict.fromkeys(arms)) if i % 2 else range(k)
         expected = reference.experiment(
-            y[whole], arms[whole], list(order), 0, x[whole] if has_x else None, guard[whole], margin, shares, 500, 0.5)
+            y, arms, list(order), 0, x if has_x else None, guard, margin, shares, 500, 0.5, alpha, power)
         expected["arms"] = {str(arm_of(int(j))): v for j, v in expected["arms"].items()}
         expected["srm"]["counts"] = {str(arm_of(int(j))): v for j, v in expected["srm"]["counts"].items()}
         compare(expected, found, f"experiment {i}")
+
+
+    for size, sd, rate, r in ((0.5, 3, None, None), (0.02, None, 0.1, 0.6)):
+        variance = sd * sd if sd else (rate * (1 - rate) + (rate + size) * (1 - rate - size)) / 2
+        found = run("evaluate", "experiment", "--plan", str(size), "--power", "0.9", *(["--sd", str(sd)] if sd else ["--rate", str(rate)]),
+                    *(["--correlation", str(r)] if r else []))["plan"]
+        compare({"rows_per_arm": reference.sizes(variance, size, 0.05, 0.9), "sd": math.sqrt(variance)}, found, "plan")
+        if r:
+            compare(reference.sizes(variance * (1 - r * r), size, 0.05, 0.9), found["rows_per_arm_cuped"], "plan with cuped")
 
 
 def curve():
@@ -477,6 +495,7 @@ def published_mails():
         expected = reference.experiment(column[metric], arms, range(len(names)), control, column["history"])
         expected["arms"] = {names[int(arm)]: values for arm, values in expected["arms"].items()}
         expected["srm"]["counts"] = {names[int(arm)]: count for arm, count in expected["srm"]["counts"].items()}
+        expected["attrition"] = {metric: expected["attrition"]["y"]}
         compare(expected, found, f"hillstrom {metric}")
         if metric == "spend" and not all(arm["cuped"]["se"] < arm["se"] for arm in found["arms"].values()):
             wrong.append("hillstrom: the covariate does not help")

@@ -140,6 +140,41 @@ def uplift(y, s, t):
     }
 
 
+def calibration(y, s, t):
+    """Bins of equal size by falling score; the slope is the coefficient of treatment times score."""
+    order = np.argsort(-s, kind="stable")
+    bins, off = [], 0.0
+    for rows in np.array_split(order, 10):
+        a, c = y[rows][t[rows] == 1], y[rows][t[rows] == 0]
+        found = mean(a) - mean(c)
+        se = np.sqrt(a.var(ddof=1) / len(a) + c.var(ddof=1) / len(c)) if min(len(a), len(c)) > 1 else np.nan
+        bins.append({"n": len(rows), "predicted": mean(s[rows]), "found": found, "se": se})
+    known = [b for b in bins if not np.isnan(b["found"])]
+    off = sum(b["n"] * abs(b["found"] - b["predicted"]) for b in known) / sum(b["n"] for b in known)
+    X = np.column_stack([np.ones(len(y)), s, t, t * s])
+    beta, *_ = np.linalg.lstsq(X, y, rcond=None)
+    bread = np.linalg.pinv(X.T @ X)
+    u = y - X @ beta
+    factor = np.where(t == 1, np.sum(t) / (np.sum(t) - 2), np.sum(1 - t) / (np.sum(1 - t) - 2))
+    se = np.sqrt((bread @ (X.T * (u**2 * factor)) @ X @ bread)[3, 3])
+    return {"slope": {"value": beta[3], "se": se, "ci": interval(beta[3], se)}, "predicted": s.mean(), "error": off, "bins": bins}
+
+
+def comparison(y, s, other, t):
+    """What the score has more than the other, of everything that is one number."""
+    own, base = uplift(y, s, t), uplift(y, other, t)
+    for numbers, score in ((own, s), (base, other)):
+        found = calibration(y, score, t)
+        numbers |= {"calibration_slope": found["slope"]["value"], "calibration_error": found["error"]}
+
+    def less(a, b):
+        if isinstance(a, dict):
+            return {k: less(a[k], b[k]) for k in a if k not in ("n", "curves", "effect")}
+        return {"baseline": b, "difference": None if a is None or b is None else a - b}
+
+    return less(own, base)
+
+
 # ---- policies ----
 
 
@@ -329,8 +364,30 @@ def two_samples(a, c, tightest_at):
     }
 
 
-def experiment(y, arms, names, control, x=None, guard=None, margin=0, shares=None, tightest_at=10000, plan=None):
-    answer = {"n": len(y), "arms": {}}
+def sizes(variance, size, alpha, power):
+    z = stats.norm.isf(alpha / 2) + stats.norm.ppf(power)
+    return np.ceil(2 * variance * z * z / size**2)
+
+
+def lost_alike(values, arms, names):
+    """Missing values by arm; p only where five are expected to be missing, and to be there, in each."""
+    lost = np.array([[np.isnan(values[arms == name]).sum(), (~np.isnan(values[arms == name])).sum()] for name in names])
+    if not lost.sum(axis=0).all():
+        return {"chi2": 0, "p": None}
+    chi2, p, _, expected = stats.chi2_contingency(lost, correction=False)
+    return {"chi2": chi2, "p": p if expected.min() >= 5 else None}
+
+
+def experiment(y, arms, names, control, x=None, guard=None, margin=0, shares=None, tightest_at=10000, plan=None,
+               alpha=0.05, power=0.8):
+    """y, x, guard: NaN where they are missing."""
+    lost = {"y": lost_alike(y, arms, names)}
+    counts = np.array([np.sum(arms == name) for name in names])
+    if guard is not None:
+        lost["guard"], guard_arms, guard = lost_alike(guard, arms, names), arms[~np.isnan(guard)], guard[~np.isnan(guard)]
+    whole = ~np.isnan(y)
+    y, arms, x = y[whole], arms[whole], None if x is None else x[whole]
+    answer = {"n": len(y), "arms": {}, "attrition": lost}
     c = arms == control
     for name in names:
         if name == control:
@@ -339,24 +396,25 @@ def experiment(y, arms, names, control, x=None, guard=None, margin=0, shares=Non
         arm = {"n": int(a.sum()), "mean": y[a].mean(), "sd": y[a].std(ddof=1)}
         arm.update(two_samples(y[a], y[c], tightest_at))
         if x is not None:
-            both = a | c
+            known = ~np.isnan(x)
+            both = (a | c) & known
             theta = np.cov(y[both], x[both])[0, 1] / x[both].var(ddof=1)
             adjusted = y - theta * (x - x[both].mean())
-            found = two_samples(adjusted[a], adjusted[c], tightest_at)
+            found = two_samples(adjusted[a & known], adjusted[c & known], tightest_at)
+            if plan:
+                variance = (adjusted[a & known].var(ddof=1) + adjusted[c & known].var(ddof=1)) / 2
+                arm["planned_rows_per_arm_cuped"] = sizes(variance, plan, alpha, power)
             arm["cuped"] = {"theta": theta, **{k: found[k] for k in ("diff", "se", "ci", "p")}}
         if guard is not None:
-            found = two_samples(guard[a], guard[c], tightest_at)
+            found = two_samples(guard[guard_arms == name], guard[guard_arms == control], tightest_at)
             low, high = found["ci"] if margin > 0 else [-v for v in found["ci"][::-1]]
             verdict = "held" if low > -abs(margin) else "broken" if high < -abs(margin) else "undecided"
             arm["guardrails"] = {
                 "guard": {k: found[k] for k in ("diff", "se", "ci")} | {"margin": margin, "verdict": verdict}
             }
         if plan:
-            variance = (y[a].var(ddof=1) + y[c].var(ddof=1)) / 2
-            z = Z + stats.norm.ppf(0.8)
-            arm["planned_rows_per_arm"] = np.ceil(2 * variance * z * z / plan**2)
+            arm["planned_rows_per_arm"] = sizes((y[a].var(ddof=1) + y[c].var(ddof=1)) / 2, plan, alpha, power)
         answer["arms"][str(name)] = arm
-    counts = np.array([np.sum(arms == name) for name in names])
     expected = np.full(len(names), 1 / len(names)) if shares is None else np.array(shares) / np.sum(shares)
     chi2, p = stats.chisquare(counts, expected * counts.sum())
     answer["srm"] = {"counts": {str(k): int(v) for k, v in zip(names, counts)}, "chi2": chi2, "p": p}

@@ -14,18 +14,28 @@ enum { JUDGE_BIN_COUNT = 10 };
 /* outcomes (row, arm): mu, becomes the scores. */
 void judge_score(const struct learner_data *data, double *outcomes);
 
-/* A mean of rows with its error, by clusters where rows share a key. */
+/* All means are weighted, and all errors are of clusters, which are the rows that share a key. No number
+ * depends on the order of rows: those of equal effects share what their places would get. */
+
+/* A mean of rows with its error. */
 struct judge_mean {
     double value, se;
 };
 
+/* What arms cost, besides the control, which costs nothing. */
+struct judge_costs {
+    const double *expected; /* (row, arm - 1), by models that have not seen the row */
+    const double *paid;     /* (row), NaN where it is not known */
+};
+
 /* The mean over budgets that are enough for one tenth, two tenths .. all of the rows: each row in its
- * best arm by scale x effect - cost, those first whose best is most, none at a loss when there are costs; gained is what the
- * scores say of it, less cost, per row of all. costs (arm - 1) or NULL. gains (row): what each row
- * adds, for paired comparisons. EXHAUSTED. */
+ * best arm by scale x effect - expected cost, those first whose best is most, none at a loss when there are costs (else
+ * NULL); gained is what the scores say of it, less what scores of costs say, per row of all. gains (row): what
+ * each row adds, for paired comparisons. EXHAUSTED. */
 enum status judge_policy(const struct learner_data *data, const double *scores,
-                         const double *effects, const double *costs, double scale,
-                         double *gains, struct judge_mean *policy, struct err *err);
+                         const double *effects, const struct judge_costs *costs,
+                         double scale, double *gains, struct judge_mean *policy,
+                         struct err *err);
 
 /* The mean of what rows add; of the difference when other is not NULL. */
 enum status judge_gains(const struct learner_data *data, const double *gains,
@@ -35,7 +45,9 @@ enum status judge_gains(const struct learner_data *data, const double *gains,
 enum status judge_average(const struct learner_data *data, const double *scores, int arm,
                           struct judge_mean *mean, struct err *err);
 
-/* Rows by rising effect of an arm in ten bins: predicted beside what the scores say. */
+/* Rows by rising effect of an arm in ten bins of equal weight: predicted beside what the scores say. Rows
+ * of equal effects stay together, so that a bin may be empty: all its numbers are 0. The slope is that of
+ * the scores on the effects, NaN when all are equal. */
 struct judge_bin {
     int64_t row_count;
     double predicted, found, se;

@@ -47,6 +47,8 @@ struct learner_data {
     const int32_t *arms;          /* (row) */
     const double *doses;          /* (arm), 0 of the control */
     const double *outcomes;       /* (row), finite */
+    const double *held_out;       /* (fold, row): outcomes to learn from while a fold of
+                                     learner_hold_out is held out; NULL: those above */
     const double *weights;        /* (row), above 0; NULL for 1 */
     const uint64_t *keys;         /* (row) */
     const double *propensities;   /* (row, arm), above 0 for what was done */
@@ -71,6 +73,9 @@ struct learner_progress {
 
 /* The fold of a key, from 0; salt sets different divisions apart. */
 int learner_fold(uint64_t key, uint64_t seed, uint64_t salt, int fold_count);
+
+/* That of learner_hold_out. */
+int learner_held_out_fold(uint64_t key, uint64_t seed);
 
 /* How propensities were estimated. */
 struct learner_propensity_fit {

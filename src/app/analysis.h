@@ -21,6 +21,10 @@ enum status name_list_read(const char *option, const char *text, struct name_lis
                            struct err *err);
 void name_list_free(struct name_list *list);
 
+/* A finite number above `above` and at most `most`: "0.05". INVALID names the option, and what it may be. */
+enum status option_number_read(const char *option, const char *text, double above,
+                               double most, double *number, struct err *err);
+
 /* columns_read with progress on a terminal. */
 enum status analysis_columns(const char *path, const struct column_wish *wishes,
                              int count, struct columns **columns, struct err *err);

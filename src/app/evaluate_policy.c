@@ -286,7 +286,7 @@ int command_evaluate_policy(int argc, char **argv)
     if (code != OPTIONS_GO_ON)
         return code;
     if (wrong_candidate(&e))
-        return usage_wrong(&usage, wrong_candidate(&e));
+        return usage_wrong(&usage, "%s", wrong_candidate(&e));
     e.parameters[OFFPOLICY_SGIPW] = e.parameters[OFFPOLICY_SGDR] = sg;
     rc = run(&e, &err);
     policy_log_free(&e.log);

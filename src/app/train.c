@@ -130,6 +130,9 @@ int command_train(int argc, char **argv)
          "What it cost, in minor units: becomes the cost of each arm.", 0, 0},
         {"surrogates", OPTION_TEXT, &o.surrogates, "A,B,..",
          "Short-term outcomes that complete rows whose outcome is still missing.", 0, 0},
+        {"age", OPTION_TEXT, &o.age, "COL", "How old each row is; with --window.", 0, 0},
+        {"window", OPTION_TEXT, &o.window, "N",
+         "The outcome of a younger row is not final, and counts as missing.", 0, 0},
         {"cluster", OPTION_TEXT, &o.cluster, "COL",
          "Rows with the same value, such as a customer's, stay together.", 0, 0},
         {"weights", OPTION_TEXT, &o.weights, "COL", "How much each row counts.", 0, 0},
@@ -176,6 +179,8 @@ int command_train(int argc, char **argv)
         return code;
     if (o.is_randomised && o.propensity)
         return usage_wrong(&usage, "--randomised and --propensity contradict each other");
+    if (!o.age != !o.window)
+        return usage_wrong(&usage, "--age and --window need each other");
     if (o.is_quick && o.wants_plots)
         return usage_wrong(&usage, "--plot needs rows held out: not with --quick");
     rc = run(&o, &table, &result, &err);

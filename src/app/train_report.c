@@ -3,13 +3,12 @@
 
 #include "app/options.h"
 #include "app/report.h"
+#include "learn/distribution.h"
 #include "learn/uplift.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define NORMAL_95 1.959964
 
 /* ---- JSON ---- */
 
@@ -33,6 +32,8 @@ static void put_rows(struct report *report, const struct train_table *table,
     report_count(report, "trained_on", table->row_count);
     report_count(report, "dropped_without_outcome", table->dropped_count);
     report_count(report, "completed_by_surrogates", table->immature_count);
+    report_count(report, "younger_than_window", table->young_count);
+    report_count(report, "maturity_chances_clipped", result->maturity.clipped_count);
     report_count(report, "propensities_clipped", result->propensity_fit.clipped_count);
     report_object_end(report);
 }
@@ -47,6 +48,8 @@ static void put_calibration(struct report *report,
     for (int i = 0; i < JUDGE_BIN_COUNT; i++) {
         const struct judge_bin *bin = &judgement->bins[i];
 
+        if (bin->row_count == 0)
+            continue;
         report_object(report, NULL);
         report_count(report, "rows", bin->row_count);
         report_number(report, "predicted", scale * bin->predicted);
@@ -202,6 +205,9 @@ static void print_counts(const struct train_table *table,
                          const struct train_result *result)
 {
     print_line(stdout, "%lld rows", (long long)table->row_count);
+    if (table->young_count)
+        print_line(stdout, "%lld rows are younger than the window of the outcome",
+                   (long long)table->young_count);
     if (table->dropped_count)
         print_line(stdout, "%lld rows without an outcome were left out",
                    (long long)table->dropped_count);

@@ -237,6 +237,56 @@ static void a_log_of_certainties_is_left_to_models_and_says_so(void **state)
     json_decref(report);
 }
 
+/* Effects are the same for all rows: whichever learner leads does so by luck. */
+static void write_even_log(const char *name, uint64_t seed)
+{
+    FILE *file = fopen(path_of(name), "w");
+    struct rng rng;
+
+    assert_non_null(file);
+    rng_seed(&rng, seed);
+    fputs("t,y,x,z\n", file);
+    for (int row = 0; row < 600; row++) {
+        double x = rng_uniform(&rng);
+        int arm = (int)rng_below(&rng, 3);
+
+        fprintf(file, "%s,%.6f,%.6f,%.6f\n", words[arm], x + arm + rng_normal(&rng), x,
+                rng_uniform(&rng));
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+static void auto_does_not_chase_luck(void **state)
+{
+    int plain = 0, lucky = 0;
+
+    (void)state;
+    for (int log = 0; log < 12; log++) {
+        json_t *report, *policies, *policy;
+        const char *key, *best = NULL;
+        double most = -INFINITY;
+
+        write_even_log("even.csv", 100 + (uint64_t)log);
+        report = report_of("even.csv", "--base ridge --randomised", NULL);
+        policies = json_object_get(report, "held_out_policy_values");
+        json_object_foreach(policies, key, policy)
+        {
+            double value = number_of(policy, "value");
+
+            if (value > most) {
+                most = value;
+                best = key;
+            }
+        }
+        plain += strcmp(json_string_value(json_object_get(report, "learner")), "s") == 0;
+        lucky += strcmp(best, "s") == 0;
+        json_decref(report);
+    }
+    printf("s is taken in %d of 12 logs, and has the largest value in %d\n", plain,
+           lucky);
+    assert_true(plain >= 8 && plain > lucky);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +295,7 @@ int main(void)
         cmocka_unit_test(shares_of_an_experiment_belong_to_its_arms),
         cmocka_unit_test(a_log_with_rows_that_were_sure_is_learned_from),
         cmocka_unit_test(a_log_of_certainties_is_left_to_models_and_says_so),
+        cmocka_unit_test(auto_does_not_chase_luck),
     };
 
     return cmocka_run_group_tests(tests, make_folder, leave_folder);
