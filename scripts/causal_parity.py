@@ -297,13 +297,19 @@ def curve():
         costs = rng.permutation(np.arange(1, k + 1)) * rng.choice([0.5, 1, 4])
         effects, scores = np.round(rng.normal(size=(n, k)) + 0.5, int(rng.integers(0, 4))), rng.normal(size=(n, k))
         effects[0, 0] = abs(effects[0, 0]) + 1
-        path = table("c.csv", **{f"e{j}": effects[:, j] for j in range(k)}, **{f"s{j}": scores[:, j] for j in range(k)})
+        others = np.round(effects + rng.normal(size=(n, k)), 1)
+        others[0, 0] = 2
+        path = table("c.csv", **{f"e{j}": effects[:, j] for j in range(k)}, **{f"s{j}": scores[:, j] for j in range(k)},
+                     **{f"o{j}": others[:, j] for j in range(k)})
         probe = reference.frontier(effects, scores, costs, [])["max_spend"]
         spends = [float(s) for s in np.r_[0, np.sort(rng.random(6)) * probe * 1.2]]
-        found = run("evaluate", "curve", "--data", path, "--effects", ",".join(f"e{j}" for j in range(k)),
-                    "--scores", ",".join(f"s{j}" for j in range(k)), "--costs", ",".join(map(repr, map(float, costs))),
-                    "--spend", ",".join(map(repr, spends)))
-        compare(reference.frontier(effects, scores, costs, spends), found, f"curve {i}")
+        names = {kind: ",".join(f"{kind}{j}" for j in range(k)) for kind in "eso"}
+        found = run("evaluate", "curve", "--data", path, "--effects", names["e"], "--scores", names["s"], "--costs",
+                    ",".join(map(repr, map(float, costs))), "--spend", ",".join(map(repr, spends)),
+                    *(["--baseline", names["o"]] if i % 2 else []))
+        expected = reference.frontier(effects, scores, costs, spends, others if i % 2 else None)
+        del expected["units"]
+        compare(expected, found, f"curve {i}")
 
 
 def draw_rows(i, n):
