@@ -34,9 +34,11 @@ enum { CASE_COUNT = 3000, PATH_BYTES = 512, BULK = 1000 };
                 "\"cost_scale\": 2000, \"floor\": 0.03}}"
 #define GREEDY POLICY_HEAD "}"
 
-/* So that the estimate misses by chance less than once in ten thousand runs; and the errors are
- * small enough for a wrong answer to be missed. */
-static const double errors_max = 4;
+/* A normal estimate misses the truth by more than so many of its standard errors once in 26 million times; of
+ * the three here one does less than once in eight million runs. That of which it is made, some 800
+ * effective rows, is near enough to normal. The errors, a sixth of what there is to find, are small enough
+ * for a wrong answer to be missed. */
+static const double errors_max = 5.5;
 static const double noise = 1500;
 
 static struct {
