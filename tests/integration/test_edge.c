@@ -562,8 +562,8 @@ int main(void)
         cmocka_unit_test(a_key_that_asks_too_often_hears_429_and_others_do_not),
         cmocka_unit_test(no_secret_of_a_run_can_be_read_by_others),
         cmocka_unit_test(a_key_has_no_option),
-        cmocka_unit_test(too_few_descriptors_are_said_at_the_start),
         cmocka_unit_test(a_log_that_nobody_reads_holds_up_nobody),
+        cmocka_unit_test(too_few_descriptors_are_said_at_the_start),
     };
 
     return cmocka_run_group_tests(tests, make_world, forget_world);
