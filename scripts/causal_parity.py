@@ -106,7 +106,20 @@ def uplift():
         names = np.array(["control", "mail, signed"])
         path = table("u.csv", s=s, t=names[t] if i % 2 else t, y=y)
         found = run("evaluate", "uplift", "--data", path, "--score", "s", "--treatment", "t", "--outcome", "y")
-        compare(reference.uplift(y, s, t), found, f"uplift {i}")
+        expected = reference.uplift(y, s, t)
+        compare(expected, found, f"uplift {i}")
+        if i % 4 == 1:
+            other = np.round(rng.normal(size=n), 1)
+            path = table("u2.csv", s=s, t=names[t] if i % 2 else t, y=y, other=other)
+            found = run("evaluate", "uplift", "--data", path, "--score", "s,other", "--treatment", "t", "--outcome", "y",
+                        "--bootstrap", "20")
+            both = {"s": expected, "other": reference.uplift(y, other, t)}
+            del both["s"]["n"], both["other"]["n"]
+            compare(both, found["scores"], f"uplift of two {i}")
+            less = {k: both["other"][k] - both["s"][k] for k in ("auuc", "qini_normalized", "autoc", "rate_qini")}
+            compare({"other": {"than": "s", **less}}, found["differences"], f"uplift differences {i}")
+            low, high = found["differences"]["other"]["ci"]["rate_qini"]
+            assert low <= high and max(map(abs, found["differences"]["other"]["ci"]["effect"])) < 1e-12 * (1 + abs(expected["effect"]))
 
 
 def policy():

@@ -112,6 +112,31 @@ def rates(y, s, t):
     return toc.mean(), (toc * np.arange(1, n + 1) / n).mean()
 
 
+def calibration(y, s, t):
+    """Tenths by falling score, ties by the middle of their places; the slope by a regression in each arm."""
+    order = np.argsort(-s, kind="stable")
+    places = np.empty(len(s))
+    places[order] = np.arange(len(s))
+    middle = np.array([places[s == v].mean() for v in s])
+    tenth = np.floor(10 * middle / len(s) + 1e-9).astype(int)
+    bins = []
+    for b in range(10):
+        a, c, inside = y[(tenth == b) & (t == 1)], y[(tenth == b) & (t == 0)], tenth == b
+        bins.append({
+            "n": int(inside.sum()), "predicted": mean(s[inside]), "found": mean(a) - mean(c),
+            "se": np.sqrt(a.var(ddof=1) / len(a) + c.var(ddof=1) / len(c)) if min(len(a), len(c)) > 1 else np.nan,
+        })
+    slope, variance = 0.0, 0.0
+    for arm, sign in ((1, 1), (0, -1)):
+        X, v = np.column_stack([np.ones((t == arm).sum()), s[t == arm]]), y[t == arm]
+        if len(v) < 2 or np.ptp(s[t == arm]) == 0:
+            return {"slope": None, "slope_se": None, "bins": bins}
+        b = least_squares(X, v)
+        slope += sign * b[1]
+        variance += covariance(X, v - X @ b, "hc1")[1, 1] if len(v) > 2 else np.nan
+    return {"slope": slope, "slope_se": np.sqrt(variance), "bins": bins}
+
+
 def uplift(y, s, t):
     binary = set(np.unique(y)) <= {0.0, 1.0}
     auuc, qini_normalized = means_of_curves(y, s, t)
@@ -126,6 +151,7 @@ def uplift(y, s, t):
         "autoc": autoc,
         "rate_qini": rate_qini,
         "effect": y[t == 1].mean() - y[t == 0].mean(),
+        "calibration": calibration(y, s, t),
         "uplift_at_k": {
             name: {f"{k}": uplift_first(y, s, t, k, by_group) for k in shares}
             for name, by_group in (("overall", False), ("by_group", True))

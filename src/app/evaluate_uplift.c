@@ -1,92 +1,80 @@
-/* evaluate_uplift.c - redress evaluate uplift. */
+/* evaluate_uplift.c - redress evaluate uplift: the command; what it prints is in evaluate_uplift_report.c. */
 #include "app/evaluate.h"
 
-#include "app/analysis.h"
-#include "app/plot.h"
-#include "app/report.h"
+#include "app/evaluate_uplift.h"
 #include "base/clock.h"
-#include "learn/uplift.h"
 
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { RESAMPLE_COUNT_MAX = 10000 };
 
-struct evaluation {
-    const char *data, *score, *treatment, *outcome, *control, *arm, *plot;
-    long resample_count, seed;
-    bool is_json;
-
-    struct columns *columns;
-    struct arms arms;
-    int treated; /* the arm */
-    int64_t row_count, left_out;
-    struct uplift *uplift;
-    struct uplift_metrics metrics;
-    struct uplift_intervals *intervals; /* NULL: not asked for */
-    struct analysis_timing timing;
-};
-
-/* A number with a name of its own, and where it is in the metrics. */
-struct metric {
-    const char *name, *label;
-    size_t offset;
-};
-
-#define METRIC(member, label)                                                            \
-    {                                                                                    \
-#member, label, offsetof(struct uplift_metrics, member)                          \
-    }
-
-static const struct metric metrics[] = {
-    METRIC(qini, "qini (scikit-uplift)"),
-    METRIC(uplift_auc, "uplift_auc (scikit-uplift)"),
-    METRIC(auuc, "auuc (causalml; 0.5 at random)"),
-    METRIC(qini_normalized, "qini_normalized (causalml)"),
-    METRIC(autoc, "autoc (RATE, weight 1)"),
-    METRIC(rate_qini, "rate_qini (RATE, weight q)"),
-};
-
-enum { METRIC_COUNT = sizeof metrics / sizeof *metrics };
-
-static double value_of(const struct uplift_metrics *from, size_t offset)
-{
-    return *(const double *)((const char *)from + offset);
-}
-
 /* ---- reading ---- */
 
-/* The rows of the two arms, without those of others: they move up in the columns, which are needed no
- * more. */
-static enum status open_rows(struct evaluation *e, struct err *err)
-{
-    size_t count = (size_t)e->columns->row_count;
-    double *scores = e->columns->items[0].numbers,
-           *outcomes = e->columns->items[2].numbers;
-    bool *is_treated = malloc(count * sizeof *is_treated);
-    enum status rc;
+enum { TREATMENT_COLUMN = 1, OUTCOME_COLUMN = 2 };
 
-    if (!is_treated)
-        return err_set(err, STATUS_EXHAUSTED, "out of memory for %zu rows", count);
-    for (size_t i = 0; i < count; i++) {
-        int arm = e->arms.codes[i];
+/* The first score is the first column, others stand behind the outcome. */
+static int column_of_score(int score)
+{
+    return score ? OUTCOME_COLUMN + score : 0;
+}
+
+/* The rows of the two arms, without those of others: they move up in the columns. */
+static void keep_rows(struct uplift_evaluation *e, bool *is_treated)
+{
+    for (int64_t row = 0; row < e->columns->row_count; row++) {
+        int arm = e->arms.codes[row];
 
         if (arm != e->treated && arm != e->arms.control)
             continue;
-        scores[e->row_count] = scores[i];
-        outcomes[e->row_count] = outcomes[i];
+        for (int c = 0; c < e->columns->count; c++)
+            if (c != TREATMENT_COLUMN)
+                e->columns->items[c].numbers[e->row_count] =
+                    e->columns->items[c].numbers[row];
         is_treated[e->row_count++] = arm == e->treated;
     }
     e->left_out = e->columns->row_count - e->row_count;
-    rc = uplift_open(scores, outcomes, is_treated, e->row_count, &e->uplift, err);
+}
+
+/* Of one score the order is needed no more once it is calibrated. */
+static enum status open_score(struct uplift_evaluation *e, int index,
+                              const bool *is_treated, struct err *err)
+{
+    struct uplift_score *score = &e->scores[index];
+    const struct table_column *column = &e->columns->items[column_of_score(index)];
+    enum status rc =
+        uplift_open_ordered(column->numbers, e->columns->items[OUTCOME_COLUMN].numbers,
+                            is_treated, e->row_count, &score->uplift, &score->order, err);
+
+    if (rc)
+        return rc == STATUS_INVALID
+                   ? err_wrap(err, "%s column '%s'", e->columns->file, column->name)
+                   : rc;
+    uplift_calibrate(score->uplift, column->numbers, score->order, &score->calibration);
+    if (e->names.count == 1) {
+        free(score->order);
+        score->order = NULL;
+    }
+    return STATUS_OK;
+}
+
+static enum status open_rows(struct uplift_evaluation *e, struct err *err)
+{
+    size_t count = (size_t)e->columns->row_count;
+    bool *is_treated = malloc(count * sizeof *is_treated);
+    enum status rc = STATUS_OK;
+
+    if (!is_treated)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for %zu rows", count);
+    keep_rows(e, is_treated);
+    for (int i = 0; i < e->names.count && !rc; i++)
+        rc = open_score(e, i, is_treated, err);
     free(is_treated);
     return rc;
 }
 
 static enum status check_outcome(const struct columns *columns, struct err *err)
 {
-    const struct table_column *outcome = &columns->items[2];
+    const struct table_column *outcome = &columns->items[OUTCOME_COLUMN];
 
     for (int64_t i = 1; i < columns->row_count; i++)
         if (outcome->numbers[i] != outcome->numbers[0])
@@ -95,284 +83,94 @@ static enum status check_outcome(const struct columns *columns, struct err *err)
                    columns->file, outcome->name, outcome->numbers[0]);
 }
 
-static enum status find_treated(struct evaluation *e, struct err *err)
+static enum status read_columns(struct uplift_evaluation *e, struct err *err)
 {
-    if (e->arm) {
-        enum status rc = arms_find(&e->arms, "--arm", e->arm, &e->treated, err);
+    struct column_wish wishes[UPLIFT_SCORE_COUNT_MAX + 2] = {
+        [TREATMENT_COLUMN] = {e->treatment, COLUMN_IS_EITHER, false},
+        [OUTCOME_COLUMN] = {e->outcome, COLUMN_IS_NUMBER, false},
+    };
+    enum status rc = name_list_read("--score", e->score, &e->names, err);
 
-        return rc || e->treated != e->arms.control
-                   ? rc
-                   : err_set(err, STATUS_INVALID, "--arm: '%s' is the control", e->arm);
-    }
-    if (e->arms.count > 2)
-        return err_set(err, STATUS_INVALID,
-                       "%s column '%s': has %d arms; say with --arm which one",
-                       e->columns->file, e->treatment, e->arms.count);
-    e->treated = !e->arms.control;
-    return STATUS_OK;
+    if (!rc && e->names.count > UPLIFT_SCORE_COUNT_MAX)
+        rc = err_set(err, STATUS_TOO_LARGE, "--score: more than %d",
+                     UPLIFT_SCORE_COUNT_MAX);
+    if (rc)
+        return rc;
+    for (int i = 0; i < e->names.count; i++)
+        wishes[column_of_score(i)] =
+            (struct column_wish){e->names.names[i], COLUMN_IS_NUMBER, false};
+    return analysis_columns(e->data, wishes, 2 + e->names.count, &e->columns, err);
 }
 
-static enum status read_rows(struct evaluation *e, struct err *err)
+static enum status read_rows(struct uplift_evaluation *e, struct err *err)
 {
-    const struct column_wish wishes[] = {
-        {e->score, COLUMN_IS_NUMBER, false},
-        {e->treatment, COLUMN_IS_EITHER, false},
-        {e->outcome, COLUMN_IS_NUMBER, false},
-    };
     enum status rc;
 
     e->timing.begun_ns = clock_thread_ns();
-    rc = analysis_columns(e->data, wishes, 3, &e->columns, err);
+    rc = read_columns(e, err);
     e->timing.read_ns = clock_thread_ns();
     if (!rc)
-        rc = arms_read(e->columns, &e->columns->items[1], e->control, &e->arms, err);
+        rc = arms_read(e->columns, &e->columns->items[TREATMENT_COLUMN], e->control,
+                       &e->arms, err);
     if (!rc)
-        rc = find_treated(e, err);
+        rc = arms_find_treated(&e->arms, e->columns, e->treatment, "--arm", e->arm,
+                               &e->treated, err);
     if (!rc)
         rc = check_outcome(e->columns, err);
-    if (!rc) {
-        rc = open_rows(e, err);
-        if (rc == STATUS_INVALID)
-            rc = err_wrap(err, "%s column '%s'", e->columns->file, e->score);
-    }
-    return rc;
+    return rc ? rc : open_rows(e, err);
 }
 
-static enum status measure(struct evaluation *e, struct err *err)
+/* ---- measuring ---- */
+
+static enum status resample_several(struct uplift_evaluation *e,
+                                    struct uplift_progress progress, struct err *err)
 {
-    struct analysis_progress progress = {.what = "resampling"};
+    struct uplift_rival rivals[UPLIFT_SCORE_COUNT_MAX];
     enum status rc;
 
-    uplift_measure(e->uplift, &e->metrics);
-    if (e->resample_count == 0)
-        return STATUS_OK;
-    e->intervals = malloc(sizeof *e->intervals);
-    if (!e->intervals)
-        return err_set(err, STATUS_EXHAUSTED, "out of memory for intervals");
-    progress_start(&progress.progress);
-    rc = uplift_bootstrap(e->uplift, (int)e->resample_count, (uint64_t)e->seed,
-                          (struct uplift_progress){analysis_tell, &progress},
-                          e->intervals, err);
-    progress_end(&progress.progress);
+    for (int i = 0; i < e->names.count; i++)
+        rivals[i] = (struct uplift_rival){.uplift = e->scores[i].uplift,
+                                          .order = e->scores[i].order,
+                                          .intervals = e->scores[i].intervals};
+    rc = uplift_bootstrap_paired(rivals, e->names.count, (int)e->resample_count,
+                                 (uint64_t)e->seed, progress, err);
+    for (int i = 0; i < e->names.count && !rc; i++) {
+        e->scores[i].difference_low = rivals[i].difference_low;
+        e->scores[i].difference_high = rivals[i].difference_high;
+    }
     return rc;
 }
 
-/* ---- JSON ---- */
-
-static const char *const share_names[UPLIFT_SHARE_COUNT] = {
-    "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9", "1.0"};
-
-static void put_shares(struct report *report, const char *key,
-                       const double values[UPLIFT_SHARE_COUNT])
+static enum status resample(struct uplift_evaluation *e, struct err *err)
 {
-    report_object(report, key);
-    for (int i = 0; i < UPLIFT_SHARE_COUNT; i++)
-        report_number(report, share_names[i], values[i]);
-    report_object_end(report);
-}
+    struct analysis_progress shown = {.what = "resampling"};
+    struct uplift_progress progress = {analysis_tell, &shown};
+    enum status rc;
 
-static void put_curve(struct report *report, const char *key, int64_t count,
-                      const int64_t *x, const double *values)
-{
-    report_array(report, key);
-    for (int64_t i = 0; i < count; i++)
-        report_pair(report, NULL, (double)x[i], values[i]);
-    report_array_end(report);
-}
-
-static enum status put_curves(const struct evaluation *e, struct report *report,
-                              struct err *err)
-{
-    int64_t count = uplift_point_count(e->uplift);
-    int64_t *x = malloc((size_t)count * sizeof *x);
-    double *qini = malloc((size_t)count * sizeof *qini),
-           *uplifts = malloc((size_t)count * sizeof *uplifts);
-    enum status rc = STATUS_OK;
-
-    if (x && qini && uplifts) {
-        uplift_curves(e->uplift, x, qini, uplifts);
-        report_object(report, "curves");
-        put_curve(report, "qini", count, x, qini);
-        put_curve(report, "uplift", count, x, uplifts);
-        report_object_end(report);
-    } else {
-        rc = err_set(err, STATUS_EXHAUSTED, "out of memory for the curves");
+    for (int i = 0; i < e->names.count; i++) {
+        e->scores[i].intervals = malloc(sizeof *e->scores[i].intervals);
+        if (!e->scores[i].intervals)
+            return err_set(err, STATUS_EXHAUSTED, "out of memory for intervals");
     }
-    free(x);
-    free(qini);
-    free(uplifts);
+    progress_start(&shown.progress);
+    rc = e->names.count > 1
+             ? resample_several(e, progress, err)
+             : uplift_bootstrap(e->scores[0].uplift, (int)e->resample_count,
+                                (uint64_t)e->seed, progress, e->scores[0].intervals, err);
+    progress_end(&shown.progress);
     return rc;
 }
 
-static void put_intervals(const struct evaluation *e, struct report *report)
+static enum status measure(struct uplift_evaluation *e, struct err *err)
 {
-    const struct uplift_metrics *low = &e->intervals->low, *high = &e->intervals->high;
-
-    report_object(report, "ci");
-    for (int i = 0; i < METRIC_COUNT; i++)
-        report_pair(report, metrics[i].name, value_of(low, metrics[i].offset),
-                    value_of(high, metrics[i].offset));
-    report_pair(report, "effect", low->effect, high->effect);
-    report_pair(report, "weighted_average_uplift", low->weighted_overall,
-                high->weighted_overall);
-    report_object(report, "uplift_at_k");
-    for (int i = 0; i < UPLIFT_SHARE_COUNT; i++)
-        report_pair(report, share_names[i], low->overall[i], high->overall[i]);
-    report_object_end(report);
-    report_object_end(report);
+    for (int i = 0; i < e->names.count; i++)
+        uplift_measure(e->scores[i].uplift, &e->scores[i].metrics);
+    return e->resample_count > 0 ? resample(e, err) : STATUS_OK;
 }
 
-static enum status print_json(const struct evaluation *e, struct err *err)
-{
-    struct report *report;
-    enum status rc = report_open(&report, err);
+/* ---- the command ---- */
 
-    if (rc)
-        return rc;
-    report_object(report, NULL);
-    report_count(report, "n", e->row_count);
-    report_count(report, "left_out", e->left_out);
-    report_string(report, "control", e->arms.names[e->arms.control]);
-    report_string(report, "treated", e->arms.names[e->treated]);
-    for (int i = 0; i < METRIC_COUNT; i++)
-        report_number(report, metrics[i].name, value_of(&e->metrics, metrics[i].offset));
-    report_number(report, "effect", e->metrics.effect);
-    report_object(report, "uplift_at_k");
-    put_shares(report, "overall", e->metrics.overall);
-    put_shares(report, "by_group", e->metrics.by_group);
-    report_object_end(report);
-    report_object(report, "weighted_average_uplift");
-    report_number(report, "overall", e->metrics.weighted_overall);
-    report_number(report, "by_group", e->metrics.weighted_by_group);
-    report_object_end(report);
-    if (e->intervals) {
-        put_intervals(e, report);
-        report_count(report, "bootstrap", e->resample_count);
-        report_count(report, "seed", e->seed);
-    }
-    analysis_put_timing(&e->timing, report);
-    rc = put_curves(e, report, err);
-    if (rc) {
-        report_abandon(report);
-        return rc;
-    }
-    report_object_end(report);
-    return report_finish(report, err);
-}
-
-/* ---- for people ---- */
-
-static void print_metric(const struct evaluation *e, const char *label, size_t offset)
-{
-    double value = value_of(&e->metrics, offset);
-
-    if (isnan(value))
-        return;
-    if (e->intervals)
-        printf("%-32s %10.5f   [%.5f, %.5f]\n", label, value,
-               value_of(&e->intervals->low, offset),
-               value_of(&e->intervals->high, offset));
-    else
-        printf("%-32s %10.5f\n", label, value);
-}
-
-/* What the intervals of the ranking say; only where there are some. */
-static void print_verdict(const struct evaluation *e)
-{
-    double low = e->intervals->low.rate_qini, high = e->intervals->high.rate_qini;
-
-    if (low > 0)
-        puts(
-            "The score ranks better than chance (the interval of rate_qini is above 0).");
-    else if (high < 0)
-        puts("The score ranks worse than chance (the interval of rate_qini is below 0).");
-    else
-        puts("Not told from chance: the interval of rate_qini holds 0.");
-}
-
-static void print_text(const struct evaluation *e)
-{
-    print_line(stdout, "%lld rows, '%s' against '%s'", (long long)e->row_count,
-               e->arms.names[e->treated], e->arms.names[e->arms.control]);
-    if (e->left_out)
-        print_line(stdout, "%lld rows of other arms left out", (long long)e->left_out);
-    print_metric(e, "effect (difference of means)",
-                 offsetof(struct uplift_metrics, effect));
-    for (int i = 0; i < METRIC_COUNT; i++)
-        print_metric(e, metrics[i].label, metrics[i].offset);
-    puts("\nfirst rows   uplift overall   by group");
-    for (int i = 0; i < UPLIFT_SHARE_COUNT; i++)
-        printf("%8.0f %%   %14.5f %10.5f\n", 100 * strtod(share_names[i], NULL),
-               e->metrics.overall[i], e->metrics.by_group[i]);
-    if (e->intervals)
-        print_verdict(e);
-    else
-        puts("\nWithout --bootstrap there are no intervals: small differences may be "
-             "noise.");
-}
-
-/* ---- picture ---- */
-
-static void plot_band(const struct evaluation *e, FILE *script, const double *low,
-                      const double *high)
-{
-    for (int i = 0; i < UPLIFT_BAND_POINT_COUNT; i++)
-        fprintf(script, "%g %g %g\n",
-                (double)e->row_count * i / (UPLIFT_BAND_POINT_COUNT - 1), low[i],
-                high[i]);
-    fputs("e\n", script);
-}
-
-static void plot_points(FILE *script, int64_t count, const int64_t *x, const double *y)
-{
-    int64_t step = count / 2000 + 1; /* more points than pixels */
-
-    for (int64_t i = 0; i < count; i += step)
-        fprintf(script, "%lld %g\n", (long long)x[i], y[i]);
-    fprintf(script, "%lld %g\ne\n0 0\n%lld %g\ne\n", (long long)x[count - 1],
-            y[count - 1], (long long)x[count - 1], y[count - 1]);
-}
-
-static enum status draw(const struct evaluation *e, struct err *err)
-{
-    int64_t count = uplift_point_count(e->uplift);
-    int64_t *x = malloc((size_t)count * sizeof *x);
-    double *qini = malloc((size_t)count * sizeof *qini),
-           *uplifts = malloc((size_t)count * sizeof *uplifts);
-    const char *lines = "'-' with lines lw 2 lc rgb '#1f5fa8' title 'score', "
-                        "'-' with lines dashtype 2 lc rgb '#888888' title 'at random'\n";
-    const char *band = "'-' with filledcurves fs transparent solid 0.2 noborder lc rgb "
-                       "'#1f5fa8' title '95 % band', ";
-    struct plot *plot = NULL;
-    enum status rc = x && qini && uplifts
-                         ? plot_open(e->plot, &plot, err)
-                         : err_set(err, STATUS_EXHAUSTED, "out of memory for the curves");
-
-    if (!rc) {
-        FILE *script = plot_script(plot);
-
-        uplift_curves(e->uplift, x, qini, uplifts);
-        plot_begin(plot, "qini", "Qini curve", "rows, best scores first",
-                   "additional outcomes");
-        fprintf(script, "set key top left\nplot %s%s", e->intervals ? band : "", lines);
-        if (e->intervals)
-            plot_band(e, script, e->intervals->qini_low, e->intervals->qini_high);
-        plot_points(script, count, x, qini);
-        plot_begin(plot, "uplift", "Uplift curve", "rows, best scores first",
-                   "difference of means x rows");
-        fprintf(script, "set key top left\nplot %s%s", e->intervals ? band : "", lines);
-        if (e->intervals)
-            plot_band(e, script, e->intervals->uplift_low, e->intervals->uplift_high);
-        plot_points(script, count, x, uplifts);
-        rc = plot_finish(plot, err);
-    }
-    free(x);
-    free(qini);
-    free(uplifts);
-    return rc;
-}
-
-static enum status run(struct evaluation *e, struct err *err)
+static enum status run(struct uplift_evaluation *e, struct err *err)
 {
     enum status rc = read_rows(e, err);
 
@@ -380,22 +178,23 @@ static enum status run(struct evaluation *e, struct err *err)
         rc = measure(e, err);
     e->timing.computed_ns = clock_thread_ns();
     if (!rc && e->plot)
-        rc = draw(e, err);
+        rc = uplift_evaluation_draw(e, err);
     if (!rc && e->is_json)
-        rc = print_json(e, err);
+        rc = uplift_evaluation_json(e, err);
     else if (!rc)
-        print_text(e);
+        uplift_evaluation_print(e);
     return rc;
 }
 
 int command_evaluate_uplift(int argc, char **argv)
 {
-    struct evaluation e = {.seed = 1};
+    struct uplift_evaluation e = {.seed = 1};
     const struct option_spec options[] = {
         {"data", OPTION_TEXT | OPTION_NEEDED, &e.data, "F.csv",
          "The rows; - is standard input.", 0, 0},
-        {"score", OPTION_TEXT | OPTION_NEEDED, &e.score, "COL",
-         "What ranks the rows, the largest first.", 0, 0},
+        {"score", OPTION_TEXT | OPTION_NEEDED, &e.score, "A,B,..",
+         "What ranks the rows, the largest first; several are compared with the first.",
+         0, 0},
         {"treatment", OPTION_TEXT | OPTION_NEEDED, &e.treatment, "COL",
          "0 and 1, or words (see --control and --arm).", 0, 0},
         {"outcome", OPTION_TEXT | OPTION_NEEDED, &e.outcome, "COL",
@@ -417,13 +216,13 @@ int command_evaluate_uplift(int argc, char **argv)
     };
     const struct command_usage usage = {
         .synopsis =
-            "evaluate uplift --data F.csv --score COL --treatment COL --outcome COL "
+            "evaluate uplift --data F.csv --score A,B,.. --treatment COL --outcome COL "
             "[OPTIONS]",
         .summary =
             "How well a score ranks cases by what a treatment does to them, on the log "
             "of a randomised experiment: Qini and uplift curves and their areas by the "
             "definitions of scikit-uplift and causalml, uplift among the first rows, "
-            "RATE.",
+            "RATE, calibration.",
         .options = options,
     };
     const char *positionals[1];
@@ -434,8 +233,12 @@ int command_evaluate_uplift(int argc, char **argv)
     if (code != OPTIONS_GO_ON)
         return code;
     rc = run(&e, &err);
-    uplift_close(e.uplift);
-    free(e.intervals);
+    for (int i = 0; i < e.names.count && i < UPLIFT_SCORE_COUNT_MAX; i++) {
+        uplift_close(e.scores[i].uplift);
+        free(e.scores[i].order);
+        free(e.scores[i].intervals);
+    }
+    name_list_free(&e.names);
     arms_free(&e.arms);
     columns_close(e.columns);
     return rc ? command_failed(&err) : EXIT_DONE;

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -14,7 +15,11 @@
 struct plot {
     FILE *script;
     char folder[PATH_MAX];
+    const char *names[PLOT_COUNT_MAX];
+    int count;
 };
+
+enum { PICTURE_BYTES = PATH_MAX + 64 };
 
 static bool has_gnuplot(void)
 {
@@ -65,11 +70,14 @@ enum status plot_open(const char *folder, struct plot **plot, struct err *err)
 void plot_begin(struct plot *plot, const char *name, const char *title,
                 const char *x_label, const char *y_label)
 {
-    fprintf(plot->script,
-            "reset\nset terminal pngcairo size 900,520 font 'sans,11'\n"
-            "set output '%s/%s.png'\nset title '%s'\nset xlabel '%s'\nset ylabel '%s'\n"
-            "set grid lc rgb '#dddddd'\n",
-            plot->folder, name, title, x_label, y_label);
+    assert(plot->count < PLOT_COUNT_MAX);
+    plot->names[plot->count++] = name;
+    fprintf(
+        plot->script,
+        "reset\nset terminal pngcairo size 900,520 font 'sans,11'\n"
+        "set output '%s/.%s.png.part'\nset title '%s'\nset xlabel '%s'\nset ylabel '%s'\n"
+        "set grid lc rgb '#dddddd'\n",
+        plot->folder, name, title, x_label, y_label);
 }
 
 FILE *plot_script(struct plot *plot)
@@ -88,12 +96,32 @@ void plot_put_quoted(struct plot *plot, struct text text)
     fputc('\'', plot->script);
 }
 
+static enum status put_in_place(const struct plot *plot, const char *name, bool is_good,
+                                struct err *err)
+{
+    char part[PICTURE_BYTES], picture[PICTURE_BYTES];
+
+    snprintf(part, sizeof part, "%s/.%s.png.part", plot->folder, name);
+    snprintf(picture, sizeof picture, "%s/%s.png", plot->folder, name);
+    if (is_good && rename(part, picture) == 0)
+        return STATUS_OK;
+    if (is_good)
+        return err_set(err, STATUS_IO, "%s: %s", picture, strerror(errno));
+    unlink(part);
+    return STATUS_OK;
+}
+
 enum status plot_finish(struct plot *plot, struct err *err)
 {
     int code = pclose(plot->script);
+    bool is_good = WIFEXITED(code) && WEXITSTATUS(code) == 0;
+    enum status rc = is_good ? STATUS_OK : err_set(err, STATUS_IO, "gnuplot failed");
 
+    for (int i = 0; i < plot->count; i++) {
+        enum status placed = put_in_place(plot, plot->names[i], is_good && !rc, err);
+
+        rc = rc ? rc : placed;
+    }
     free(plot);
-    return WIFEXITED(code) && WEXITSTATUS(code) == 0
-               ? STATUS_OK
-               : err_set(err, STATUS_IO, "gnuplot failed");
+    return rc;
 }

@@ -150,6 +150,101 @@ static void what_all_outcomes_have_more_moves_no_rate(void **)
     assert_true(ends[0].low.rate_qini > 0);
 }
 
+/* ---- several scores ---- */
+
+enum { TRIAL_ROWS = 500, TRIALS = 120, RESAMPLES = 100 };
+
+/* Effects of 1 + x + z; two scores that know x, or z, and a little noise. */
+static void draw_trial(struct rng *rng, double scores[3][TRIAL_ROWS], double *outcomes,
+                       bool *treated)
+{
+    for (int i = 0; i < TRIAL_ROWS; i++) {
+        double x = rng_normal(rng), z = rng_normal(rng);
+
+        treated[i] = rng_below(rng, 2);
+        scores[0][i] = 1 + x;
+        scores[1][i] = 1 + z;
+        scores[2][i] = 1 + x + 0.1 * rng_normal(rng);
+        outcomes[i] = treated[i] * (1 + x + z) + 2 * rng_normal(rng);
+    }
+}
+
+/* Both scores are as good: intervals of the difference hold 0. And one that is nearly another is told
+ * from it by what they do not share alone. */
+static void differences_of_scores_are_of_the_same_rows(void **)
+{
+    static double scores[3][TRIAL_ROWS], outcomes[TRIAL_ROWS];
+    static bool treated[TRIAL_ROWS];
+    static struct uplift_intervals intervals[3];
+    int held = 0, calibrated = 0;
+    struct err err;
+    struct rng rng;
+
+    rng_seed(&rng, 6);
+    for (int trial = 0; trial < TRIALS; trial++) {
+        struct uplift_rival rivals[3] = {};
+        struct uplift_calibration calibration;
+
+        draw_trial(&rng, scores, outcomes, treated);
+        for (int k = 0; k < 3; k++) {
+            struct uplift *uplift;
+            uint32_t *order;
+
+            assert_int_equal(uplift_open_ordered(scores[k], outcomes, treated, TRIAL_ROWS,
+                                                 &uplift, &order, &err),
+                             STATUS_OK);
+            rivals[k] = (struct uplift_rival){
+                .uplift = uplift, .order = order, .intervals = &intervals[k]};
+        }
+        uplift_calibrate(rivals[0].uplift, scores[0], rivals[0].order, &calibration);
+        calibrated += fabs(calibration.slope - 1) <= 1.959964 * calibration.slope_se;
+        assert_int_equal(uplift_bootstrap_paired(rivals, 3, RESAMPLES, (uint64_t)trial,
+                                                 (struct uplift_progress){0}, &err),
+                         STATUS_OK);
+        held += rivals[1].difference_low.rate_qini <= 0 &&
+                rivals[1].difference_high.rate_qini >= 0;
+        assert_true(rivals[0].difference_low.rate_qini == 0 &&
+                    rivals[0].difference_high.rate_qini == 0);
+        assert_true(rivals[2].difference_high.rate_qini -
+                        rivals[2].difference_low.rate_qini <
+                    0.5 * (intervals[2].high.rate_qini - intervals[2].low.rate_qini));
+        for (int k = 0; k < 3; k++) {
+            uplift_close((struct uplift *)rivals[k].uplift);
+            free((uint32_t *)rivals[k].order);
+        }
+    }
+    printf("difference %.3f, slope %.3f\n", (double)held / TRIALS,
+           (double)calibrated / TRIALS);
+    assert_true(held >= 0.88 * TRIALS && held <= 0.995 * TRIALS);
+    assert_true(calibrated >= 0.88 * TRIALS && calibrated <= 0.995 * TRIALS);
+}
+
+/* Scores 2 and 1, two rows of each arm; the last tenths are empty but for the second half. */
+static void tenths_of_equal_scores_stay_together(void **)
+{
+    static const double scores[] = {2, 2, 2, 2, 1, 1, 1, 1},
+                        outcomes[] = {5, 7, 1, 3, 2, 4, 1, 1};
+    static const bool treated[] = {true, true, false, false, true, true, false, false};
+    struct uplift_calibration calibration;
+    struct uplift *uplift;
+    uint32_t *order;
+    struct err err;
+
+    assert_int_equal(
+        uplift_open_ordered(scores, outcomes, treated, 8, &uplift, &order, &err),
+        STATUS_OK);
+    uplift_calibrate(uplift, scores, order, &calibration);
+    for (int i = 0; i < UPLIFT_BIN_COUNT; i++)
+        assert_int_equal(calibration.bins[i].row_count, i == 1 || i == 6 ? 4 : 0);
+    expect(calibration.bins[1].predicted, 2, 1e-15);
+    expect(calibration.bins[1].found, 4, 1e-15);
+    expect(calibration.bins[1].se, sqrt(2), 1e-15); /* 2 / 2 + 2 / 2 */
+    expect(calibration.bins[6].found, 2, 1e-15);
+    expect(calibration.slope, 2, 1e-14);
+    uplift_close(uplift);
+    free(order);
+}
+
 static void intervals_are_the_same_for_the_same_seed(void **)
 {
     enum { ROWS = 400 };
@@ -351,6 +446,8 @@ int main(void)
         cmocka_unit_test(two_rows_are_enough_and_equal_scores_are_not),
         cmocka_unit_test(equal_scores_are_one_point),
         cmocka_unit_test(what_all_outcomes_have_more_moves_no_rate),
+        cmocka_unit_test(differences_of_scores_are_of_the_same_rows),
+        cmocka_unit_test(tenths_of_equal_scores_stay_together),
         cmocka_unit_test(intervals_are_the_same_for_the_same_seed),
         cmocka_unit_test(an_order_falls_and_keeps_equal_keys_as_they_stand),
         cmocka_unit_test(a_curve_of_spend_by_hand),
