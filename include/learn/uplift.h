@@ -83,8 +83,9 @@ struct uplift_calibration {
     double slope, slope_se; /* NaN when the scores of an arm are all equal */
 };
 
-/* scores (row), order: as they were opened. */
+/* The arrays as they were opened, with the order. */
 void uplift_calibrate(const struct uplift *uplift, const double *scores,
+                      const double *outcomes, const bool *is_treated,
                       const uint32_t *order, struct uplift_calibration *calibration);
 
 /* What resampling the rows gives: the ends of the 95 % (percentile) intervals of all metrics, and

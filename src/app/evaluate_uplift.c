@@ -41,15 +41,17 @@ static enum status open_score(struct uplift_evaluation *e, int index,
 {
     struct uplift_score *score = &e->scores[index];
     const struct table_column *column = &e->columns->items[column_of_score(index)];
+    const double *outcomes = e->columns->items[OUTCOME_COLUMN].numbers;
     enum status rc =
-        uplift_open_ordered(column->numbers, e->columns->items[OUTCOME_COLUMN].numbers,
-                            is_treated, e->row_count, &score->uplift, &score->order, err);
+        uplift_open_ordered(column->numbers, outcomes, is_treated, e->row_count,
+                            &score->uplift, &score->order, err);
 
     if (rc)
         return rc == STATUS_INVALID
                    ? err_wrap(err, "%s column '%s'", e->columns->file, column->name)
                    : rc;
-    uplift_calibrate(score->uplift, column->numbers, score->order, &score->calibration);
+    uplift_calibrate(score->uplift, column->numbers, outcomes, is_treated, score->order,
+                     &score->calibration);
     if (e->names.count == 1) {
         free(score->order);
         score->order = NULL;

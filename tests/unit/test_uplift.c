@@ -196,7 +196,8 @@ static void differences_of_scores_are_of_the_same_rows(void **)
             rivals[k] = (struct uplift_rival){
                 .uplift = uplift, .order = order, .intervals = &intervals[k]};
         }
-        uplift_calibrate(rivals[0].uplift, scores[0], rivals[0].order, &calibration);
+        uplift_calibrate(rivals[0].uplift, scores[0], outcomes, treated, rivals[0].order,
+                         &calibration);
         calibrated += fabs(calibration.slope - 1) <= 1.959964 * calibration.slope_se;
         assert_int_equal(uplift_bootstrap_paired(rivals, 3, RESAMPLES, (uint64_t)trial,
                                                  (struct uplift_progress){0}, &err),
@@ -233,7 +234,7 @@ static void tenths_of_equal_scores_stay_together(void **)
     assert_int_equal(
         uplift_open_ordered(scores, outcomes, treated, 8, &uplift, &order, &err),
         STATUS_OK);
-    uplift_calibrate(uplift, scores, order, &calibration);
+    uplift_calibrate(uplift, scores, outcomes, treated, order, &calibration);
     for (int i = 0; i < UPLIFT_BIN_COUNT; i++)
         assert_int_equal(calibration.bins[i].row_count, i == 1 || i == 6 ? 4 : 0);
     expect(calibration.bins[1].predicted, 2, 1e-15);
