@@ -5,8 +5,9 @@ BINDIR ?= $(PREFIX)/bin
 DATADIR ?= $(PREFIX)/share
 MANDIR ?= $(DATADIR)/man
 UNITDIR ?= $(PREFIX)/lib/systemd/system
-TEST_SECONDS ?= 300
-TEST_JOBS ?= 2
+TEST_SECONDS ?= 900
+# Twice as many as cores: half of the tests wait for disks and clocks.
+TEST_JOBS ?= $(shell echo $$((2 * $$(nproc))))
 FUZZ_SECONDS ?= 30
 # The tests with more than one thread, by the name after "test_"; of the integration tests, all that
 # are not about numbers.
@@ -17,11 +18,16 @@ TSAN_TESTS ?= id log queue zone inflight engine store commit world service lifec
 # Tests of how good numbers are, over code whose memory others test: not under the sanitizers.
 NUMBER_TESTS := day hillstrom train_worth compare_learners scarce_budget allocate_glpk worst_models propensities
 
+# They take longest, and are begun first: nobody waits for one of them in the end.
+LONG_TESTS := train_worth model_commands_parity service_faults store_trouble memory_faults \
+	store_faults train worst_models causal_parity compare_learners day
+
 BUILD := build/$(VARIANT)
 CC_release := gcc
 CC_asan := gcc
 CC_tsan := gcc
 CC_fuzz := clang-14
+CC_fuzzquick := clang-14
 CC_coverage := gcc
 CC := $(CC_$(VARIANT))
 VERSION := $(shell cat VERSION)
@@ -42,9 +48,12 @@ OPT_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 OPT_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 OPT_fuzz := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
+# Half the work for the compiler; gcc's undefined behaviour is looked for in the other variants.
+OPT_fuzzquick := -O1 -gline-tables-only -fsanitize=address,fuzzer-no-link -fno-sanitize-recover=all
 OPT_coverage := -O0 -g
 # clang needs five minutes for three kernels that are full of intrinsics; gcc's sanitizers see them.
 build/fuzz/src/infer/kernel_%.o: OPT_fuzz := -O1 -g
+build/fuzzquick/src/infer/kernel_%.o: OPT_fuzzquick := -O1
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wvla -Werror=implicit-function-declaration
 LANGUAGE := -std=gnu2x -D_GNU_SOURCE -Iinclude -Isrc
@@ -71,7 +80,7 @@ INTEGRATION := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test_*.c))
 TORTURE := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/torture/test_*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 REPLAY := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/tests/replay/%)
-FUZZ := $(FUZZ_SRC:%.c=build/fuzz/%)
+FUZZ := $(FUZZ_SRC:%.c=$(BUILD)/%)
 BENCH := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 SOURCES = $(shell find include src tests scripts -name '*.[ch]')
 
@@ -81,9 +90,15 @@ replay_runs = $(foreach program,$(REPLAY),'$(program) $(call corpus_of,$(program
 fuzz_runs = $(foreach program,$(FUZZ),'$(program) -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
 	-rss_limit_mb=2048 -artifact_prefix=build/fuzz/ \
 	build/fuzz/corpus/$(notdir $(program)) $(call corpus_of,$(program))')
+# So many inputs, always the same ones; of the ledger, which is a whole service, fewer.
+FUZZ_RUNS ?= 3000
+FUZZ_RUNS_fuzz_ledger ?= 30
+fuzz_quick_runs = $(foreach program,$(FUZZ),'$(program) -seed=1 \
+	-runs=$(or $(FUZZ_RUNS_$(notdir $(program))),$(FUZZ_RUNS)) -timeout=60 -rss_limit_mb=2048 \
+	-artifact_prefix=$(BUILD)/ $(BUILD)/corpus/$(notdir $(program)) $(call corpus_of,$(program))')
 asan_runs = $(filter-out %_parity $(addprefix %/test_,$(NUMBER_TESTS)),$(UNIT) $(INTEGRATION))
-# Several minutes, which not everybody has.
-watched_runs = $(filter-out $(addprefix %/test_,$(ASAN_LEFT_OUT)),$(asan_runs))
+long_first = $(foreach name,$(LONG_TESTS),$(filter %/test_$(name),$(1))) \
+	$(filter-out $(addprefix %/test_,$(LONG_TESTS)),$(1))
 # Not those of how long something takes, nor those that kill what would have counted.
 coverage_runs = $(filter-out $(addprefix %/test_,pacing_live kills power_cut slow),$(asan_runs) $(TORTURE))
 tsan_runs = $(foreach name,$(TSAN_TESTS),$(filter %/test_$(name),$(UNIT) $(INTEGRATION) $(TORTURE)))
@@ -93,7 +108,7 @@ RUN_TESTS := scripts/run-tests -j $(TEST_JOBS) -t
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all help mutants bootstrap bootstrap-demo bootstrap-test bootstrap-bench bootstrap-lint demo test day torture unit run-tests \
-	run-tsan run-asan run-coverage coverage check-asan check-tsan fuzz run-fuzz bench bench-programs lint analyze tidy format install clean FORCE
+	run-tsan run-asan run-coverage coverage check-asan check-tsan fuzz run-fuzz check-fuzz run-check-fuzz bench bench-programs lint analyze tidy format install clean FORCE
 
 #: make             build build/release/redress (missing Debian packages are installed first)
 all: $(BIN)
@@ -110,7 +125,8 @@ unit: $(UNIT) $(REPLAY)
 	@$(RUN_TESTS) $(TEST_SECONDS) $(UNIT) $(replay_runs)
 
 run-tests: $(UNIT) $(REPLAY) $(INTEGRATION) $(TORTURE)
-	@$(RUN_TESTS) $(TEST_SECONDS) scripts/check-layers $(UNIT) $(replay_runs) $(INTEGRATION) $(TORTURE)
+	@$(RUN_TESTS) $(TEST_SECONDS) scripts/check-layers $(call long_first,$(UNIT) $(INTEGRATION) $(TORTURE)) \
+		$(replay_runs)
 
 #: make torture     kills, power cuts, faults at every point, hostile requests: the long form of
 #:                  tests/torture, an hour or more, and a report of how much was tried
@@ -127,18 +143,17 @@ mutants: | bootstrap-test
 day: $(BUILD)/tests/integration/test_day
 	DAY_SPEED=50 DAY_CASES=20000 $<
 
-#: make check-asan  the same under AddressSanitizer, LeakSanitizer and UBSan, but for NUMBER_TESTS (and
-#:                  ASAN_LEFT_OUT, none unless it is said)
+#: make check-asan  the same under AddressSanitizer, LeakSanitizer and UBSan, but for NUMBER_TESTS
 check-asan:
 	@$(MAKE) --no-print-directory VARIANT=asan run-asan
-run-asan: $(watched_runs) $(REPLAY)
-	@$(RUN_TESTS) 900 $(watched_runs) $(replay_runs)
+run-asan: $(asan_runs) $(REPLAY)
+	@$(RUN_TESTS) $(TEST_SECONDS) $(call long_first,$(asan_runs)) $(replay_runs)
 
 #: make check-tsan  the concurrent tests (TSAN_TESTS) under ThreadSanitizer
 check-tsan:
 	@$(MAKE) --no-print-directory VARIANT=tsan run-tsan
 run-tsan: $(tsan_runs)
-	@$(RUN_TESTS) 900 $(tsan_runs)
+	@$(RUN_TESTS) $(TEST_SECONDS) $(call long_first,$(tsan_runs))
 
 #: make coverage    which branches the tests take, by module and file; fails where money is decided
 #:                  when it is less than 90 % (scripts/coverage says of what)
@@ -146,7 +161,7 @@ coverage:
 	@$(MAKE) --no-print-directory VARIANT=coverage run-coverage
 run-coverage: $(coverage_runs) $(REPLAY) | bootstrap-lint
 	@find $(BUILD) -name '*.gcda' -delete
-	@$(RUN_TESTS) 900 $(coverage_runs) $(replay_runs)
+	@$(RUN_TESTS) $(TEST_SECONDS) $(coverage_runs) $(replay_runs)
 	@scripts/coverage $(BUILD)
 
 #: make fuzz        libFuzzer on every parser and on the ledger, FUZZ_SECONDS (30) each
@@ -157,6 +172,13 @@ fuzz:
 run-fuzz: $(FUZZ)
 	@mkdir -p $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/corpus/%)
 	@$(RUN_TESTS) $$(($(FUZZ_SECONDS) + 120)) $(fuzz_runs)
+
+#: make check-fuzz  the same for FUZZ_RUNS (3000) inputs each, the same ones every time
+check-fuzz:
+	@$(MAKE) --no-print-directory CI= VARIANT=fuzzquick run-check-fuzz
+run-check-fuzz: $(FUZZ)
+	@rm -rf $(BUILD)/corpus && mkdir -p $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/corpus/%)
+	@$(RUN_TESTS) $(TEST_SECONDS) $(fuzz_quick_runs)
 
 #: make bench       scoring beside XGBoost and compiled C, allocation beside HiGHS, prices beside
 #:                  hindsight, durable decisions beside a bare HTTP server and others
@@ -200,7 +222,7 @@ install: $(BIN)
 clean:
 	rm -rf build
 
-#: make help        this list. CI=1: warnings are errors; V=1: whole commands; VARIANT=release|asan|tsan|fuzz|coverage
+#: make help        this list. CI=1: warnings are errors; V=1: whole commands; VARIANT=release|asan|tsan|fuzz|fuzzquick|coverage
 help:
 	@sed -n 's/^#: //p' Makefile
 
@@ -243,7 +265,7 @@ $(LIB_OBJ) $(BUILD)/src/app/main.o: CFLAGS_ALL += $(COUNTED)
 $(BUILD)/src/infer/%.o $(BUILD)/src/optimize/%.o $(BUILD)/src/learn/%.o: OPT_coverage = -O1 -g
 $(TEST_OBJ): DEFINES = -Itests $(TRUE_STACK) -DPRELOAD_FOLDER='"$(BUILD)/tests/preload"'
 $(TEST_OBJ): | bootstrap-test
-ifeq ($(VARIANT),fuzz)
+ifneq ($(filter fuzz fuzzquick,$(VARIANT)),)
 $(LIB_OBJ) $(TEST_OBJ): | bootstrap-lint
 endif
 
@@ -286,7 +308,7 @@ $(REPLAY): $(BUILD)/tests/replay/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
-ifeq ($(VARIANT),fuzz)
+ifneq ($(filter fuzz fuzzquick,$(VARIANT)),)
 $(FUZZ): %: %.o $(SUPPORT) $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(LIBS)

@@ -4,6 +4,7 @@ Written from the definitions in docs/evaluate.md, not from the C code: matrices 
 orthonormal bases, all supports tried where that has an active set, loops where that has sums.
 """
 import itertools
+import warnings
 
 import numpy as np
 from scipy import optimize, stats
@@ -112,31 +113,6 @@ def rates(y, s, t):
     return toc.mean(), (toc * np.arange(1, n + 1) / n).mean()
 
 
-def calibration(y, s, t):
-    """Tenths by falling score, ties by the middle of their places; the slope by a regression in each arm."""
-    order = np.argsort(-s, kind="stable")
-    places = np.empty(len(s))
-    places[order] = np.arange(len(s))
-    middle = np.array([places[s == v].mean() for v in s])
-    tenth = np.floor(10 * middle / len(s) + 1e-9).astype(int)
-    bins = []
-    for b in range(10):
-        a, c, inside = y[(tenth == b) & (t == 1)], y[(tenth == b) & (t == 0)], tenth == b
-        bins.append({
-            "n": int(inside.sum()), "predicted": mean(s[inside]), "found": mean(a) - mean(c),
-            "se": np.sqrt(a.var(ddof=1) / len(a) + c.var(ddof=1) / len(c)) if min(len(a), len(c)) > 1 else np.nan,
-        })
-    slope, variance = 0.0, 0.0
-    for arm, sign in ((1, 1), (0, -1)):
-        X, v = np.column_stack([np.ones((t == arm).sum()), s[t == arm]]), y[t == arm]
-        if len(v) < 2 or np.ptp(s[t == arm]) == 0:
-            return {"slope": None, "slope_se": None, "bins": bins}
-        b = least_squares(X, v)
-        slope += sign * b[1]
-        variance += covariance(X, v - X @ b, "hc1")[1, 1] if len(v) > 2 else np.nan
-    return {"slope": slope, "slope_se": np.sqrt(variance), "bins": bins}
-
-
 def uplift(y, s, t):
     binary = set(np.unique(y)) <= {0.0, 1.0}
     auuc, qini_normalized = means_of_curves(y, s, t)
@@ -151,7 +127,6 @@ def uplift(y, s, t):
         "autoc": autoc,
         "rate_qini": rate_qini,
         "effect": y[t == 1].mean() - y[t == 0].mean(),
-        "calibration": calibration(y, s, t),
         "uplift_at_k": {
             name: {f"{k}": uplift_first(y, s, t, k, by_group) for k in shares}
             for name, by_group in (("overall", False), ("by_group", True))
@@ -164,6 +139,41 @@ def uplift(y, s, t):
             kind: np.column_stack(curve(y, s, t, kind)).tolist() for kind in ("qini", "uplift")
         },
     }
+
+
+def calibration(y, s, t):
+    """Bins of equal size by falling score; the slope is the coefficient of treatment times score."""
+    order = np.argsort(-s, kind="stable")
+    bins, off = [], 0.0
+    for rows in np.array_split(order, 10):
+        a, c = y[rows][t[rows] == 1], y[rows][t[rows] == 0]
+        found = mean(a) - mean(c)
+        se = np.sqrt(a.var(ddof=1) / len(a) + c.var(ddof=1) / len(c)) if min(len(a), len(c)) > 1 else np.nan
+        bins.append({"n": len(rows), "predicted": mean(s[rows]), "found": found, "se": se})
+    known = [b for b in bins if not np.isnan(b["found"])]
+    off = sum(b["n"] * abs(b["found"] - b["predicted"]) for b in known) / sum(b["n"] for b in known)
+    X = np.column_stack([np.ones(len(y)), s, t, t * s])
+    beta, *_ = np.linalg.lstsq(X, y, rcond=None)
+    bread = np.linalg.pinv(X.T @ X)
+    u = y - X @ beta
+    factor = np.where(t == 1, np.sum(t) / (np.sum(t) - 2), np.sum(1 - t) / (np.sum(1 - t) - 2))
+    se = np.sqrt((bread @ (X.T * (u**2 * factor)) @ X @ bread)[3, 3])
+    return {"slope": {"value": beta[3], "se": se, "ci": interval(beta[3], se)}, "predicted": s.mean(), "error": off, "bins": bins}
+
+
+def comparison(y, s, other, t):
+    """What the score has more than the other, of everything that is one number."""
+    own, base = uplift(y, s, t), uplift(y, other, t)
+    for numbers, score in ((own, s), (base, other)):
+        found = calibration(y, score, t)
+        numbers |= {"calibration_slope": found["slope"]["value"], "calibration_error": found["error"]}
+
+    def less(a, b):
+        if isinstance(a, dict):
+            return {k: less(a[k], b[k]) for k in a if k not in ("n", "curves", "effect")}
+        return {"baseline": b, "difference": None if a is None or b is None else a - b}
+
+    return less(own, base)
 
 
 # ---- policies ----
@@ -267,16 +277,21 @@ def split(x):
     return x ^ x >> 31
 
 
-def owner_fold(owner, seed):
+def key_of(owner):
     key = 0xCBF29CE484222325
     for byte in owner.encode():
         key = ((key ^ byte) * 0x100000001B3) & MASK
+    return key
+
+
+def owner_fold(owner, seed):
+    key = key_of(owner)
     return (split(split(key) ^ split(seed * 64 + 4)) >> 33) % 5
 
 
-def penalty_fold(row, seed):
+def penalty_fold(owner, seed):
     """The first draw below 5 of a xoshiro256** seeded by splitmix64; the draws it would repeat are one in 2^61."""
-    state = seed ^ (row * 0x9E3779B97F4A7C15 & MASK)
+    state = seed ^ (key_of(owner) * 0x9E3779B97F4A7C15 & MASK)
     second = split((state + 0x9E3779B97F4A7C15) & MASK)
     product = second * 5 & MASK
     return ((product << 7 | product >> 57) & MASK) * 9 % 2**64 * 5 >> 64
@@ -294,7 +309,9 @@ def design_of(values, is_nominal, outside):
         return np.column_stack([
             table[:, j] if code is None else (table[:, j] == code).astype(float) for j, code in columns])
 
-    mean, spread = np.nan_to_num(np.nanmean(plain(values[outside]), axis=0)), np.nan_to_num(np.nanstd(plain(values[outside]), axis=0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # columns of nothing
+        mean, spread = (np.nan_to_num(of(plain(values[outside]), axis=0)) for of in (np.nanmean, np.nanstd))
     spread[spread < 1e-12 * (1 + abs(mean))] = 0
     return lambda table: np.column_stack([
         np.ones(len(table)), np.nan_to_num(np.divide(plain(table) - mean, spread, out=np.zeros((len(table), len(mean))), where=spread > 0))])
@@ -327,7 +344,7 @@ def expected_rewards(values, is_nominal, rewards, owners, options, seed, is_logi
     for fold in sorted(set(folds)):
         outside, inside = np.where(folds != fold)[0], np.where(folds == fold)[0]
         design = design_of(values, is_nominal, outside)
-        inner = np.array([penalty_fold(int(row), seed * 1000 + int(fold)) for row in outside])
+        inner = np.array([penalty_fold(owners[row], seed * 1000 + int(fold)) for row in outside])
         X = design(values[outside])
         beta = penalised_logit(X, rewards[outside]) if is_logistic else chosen_ridge(X, rewards[outside], inner)
         link = (lambda raw: 1 / (1 + np.exp(-raw))) if is_logistic else (lambda raw: raw)
@@ -415,8 +432,8 @@ def experiment(y, arms, names, control, x=None, guard=None, margin=0, shares=Non
 # ---- gain for a spend ----
 
 
-def frontier(effects, scores, costs, spends):
-    """effects, scores (row, arm)."""
+def frontier(effects, scores, costs, spends, baseline=None):
+    """effects, scores and other effects, whose gains are taken off (row, arm)."""
     steps = []
     for row in range(len(effects)):
         hull = [(0.0, 0.0, 0.0)]
@@ -443,11 +460,18 @@ def frontier(effects, scores, costs, spends):
             left -= cost
             gain += share * effect
             own[row] += share * score
+        units.append(own)
         return {"spend": spend, "predicted_gain": gain / n, "gain": own.mean(), "se": own.std(ddof=1) / np.sqrt(n)}
 
-    last = at(most)
+    units = []
+    last, points = at(most), [at(s) for s in spends]
+    if baseline is not None:
+        for point, own, other in zip(points, units[1:], frontier(baseline, scores, costs, spends)["units"]):
+            less = own - other
+            point["difference"] = {"value": less.mean(), "se": less.std(ddof=1) / np.sqrt(n)}
     return {
-        "points": [at(s) for s in spends],
+        "units": units[1:],
+        "points": points,
         "max_spend": most,
         "gain_at_max_spend": last["gain"],
         "se_at_max_spend": last["se"],

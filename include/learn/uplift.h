@@ -48,17 +48,11 @@ struct uplift_metrics {
 
 struct uplift; /* opaque: the rows in their order */
 
-/* scores, outcomes, is_treated (row): borrowed for the call, finite. Takes 9 bytes a row, and 24 more
+/* scores, outcomes, is_treated (row): borrowed for the call, finite. Takes 17 bytes a row, and 24 more
  * meanwhile. INVALID when an arm is empty or all scores are equal. The caller closes *uplift. */
 enum status uplift_open(const double *scores, const double *outcomes,
                         const bool *is_treated, int64_t row_count, struct uplift **uplift,
                         struct err *err);
-
-/* The same; *order (place), which the caller frees, says which row is at each place. */
-enum status uplift_open_ordered(const double *scores, const double *outcomes,
-                                const bool *is_treated, int64_t row_count,
-                                struct uplift **uplift, uint32_t **order,
-                                struct err *err);
 void uplift_close(struct uplift *uplift); /* NULL is fine */
 
 void uplift_measure(const struct uplift *uplift, struct uplift_metrics *metrics);
@@ -67,26 +61,6 @@ void uplift_measure(const struct uplift *uplift, struct uplift_metrics *metrics)
 int64_t uplift_point_count(const struct uplift *uplift);
 void uplift_curves(const struct uplift *uplift, int64_t *x, double *qini,
                    double *uplifts);
-
-/* Whether scores are effects, and not only rank: tenths of the rows by falling score, equal scores in the same
- * one, so that one may be empty, and the slope of the effect on the score: that of outcomes on scores among the
- * treated less that among the others, with errors by HC1; 1 when they are. */
-enum { UPLIFT_BIN_COUNT = 10 };
-struct uplift_bin {
-    int64_t row_count;
-    double predicted; /* mean of the scores; NaN of an empty one */
-    double found,
-        se; /* difference of the means; NaN without one row, two rows of each arm */
-};
-struct uplift_calibration {
-    struct uplift_bin bins[UPLIFT_BIN_COUNT];
-    double slope, slope_se; /* NaN when the scores of an arm are all equal */
-};
-
-/* The arrays as they were opened, with the order. */
-void uplift_calibrate(const struct uplift *uplift, const double *scores,
-                      const double *outcomes, const bool *is_treated,
-                      const uint32_t *order, struct uplift_calibration *calibration);
 
 /* What resampling the rows gives: the ends of the 95 % (percentile) intervals of all metrics, and
  * bands of both curves at k = N i / 100. A metric that a resample does not define is left out there. */
@@ -107,19 +81,11 @@ enum status uplift_bootstrap(const struct uplift *uplift, int resample_count,
                              uint64_t seed, struct uplift_progress progress,
                              struct uplift_intervals *intervals, struct err *err);
 
-/* One of several scores of the same rows. */
-struct uplift_rival {
-    const struct uplift *uplift;
-    const uint32_t *order;
-    struct uplift_intervals *intervals; /* filled in */
-    struct uplift_metrics difference_low,
-        difference_high; /* of its metrics less the first one's */
-};
-
-/* Intervals of several scores, all from the same resamples of rows, so that what they have in common does
- * not count in differences. EXHAUSTED. */
-enum status uplift_bootstrap_paired(struct uplift_rival *rivals, int count,
-                                    int resample_count, uint64_t seed,
-                                    struct uplift_progress progress, struct err *err);
+/* The same where rows of one key come together: clusters are drawn. scores, keys (row): as they were
+ * opened. */
+enum status uplift_bootstrap_clusters(const struct uplift *uplift, const double *scores,
+                                      const uint64_t *keys, int resample_count,
+                                      uint64_t seed, struct uplift_intervals *intervals,
+                                      struct err *err);
 
 #endif

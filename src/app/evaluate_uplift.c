@@ -1,178 +1,359 @@
-/* evaluate_uplift.c - redress evaluate uplift: the command; what it prints is in evaluate_uplift_report.c. */
+/* evaluate_uplift.c - redress evaluate uplift. */
 #include "app/evaluate.h"
 
-#include "app/evaluate_uplift.h"
+#include "app/analysis.h"
+#include "app/design.h"
+#include "app/plot.h"
+#include "app/report.h"
+#include "app/uplift_more.h"
 #include "base/clock.h"
+#include "learn/uplift.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { RESAMPLE_COUNT_MAX = 10000 };
+/* With fewer, an interval is no ground for a verdict: there is nothing beyond 2.5 % of 39 resamples, and those of a
+ * few rows all look alike. */
+enum { RESAMPLE_COUNT_MAX = 10000, VERDICT_RESAMPLES_MIN = 40, VERDICT_ROWS_MIN = 30 };
+
+struct evaluation {
+    const char *data, *score, *treatment, *outcome, *control, *arm, *plot;
+    long resample_count, seed;
+    bool is_json;
+
+    struct columns *columns;
+    struct arms arms;
+    int treated; /* the arm */
+    int64_t row_count, left_out;
+    struct uplift *uplift;
+    struct uplift_metrics metrics;
+    struct uplift_intervals *intervals; /* NULL: not asked for */
+    struct uplift_more more;
+    struct analysis_timing timing;
+};
 
 /* ---- reading ---- */
 
-enum { TREATMENT_COLUMN = 1, OUTCOME_COLUMN = 2 };
-
-/* The first score is the first column, others stand behind the outcome. */
-static int column_of_score(int score)
-{
-    return score ? OUTCOME_COLUMN + score : 0;
-}
-
-/* The rows of the two arms, without those of others: they move up in the columns. */
-static void keep_rows(struct uplift_evaluation *e, bool *is_treated)
-{
-    for (int64_t row = 0; row < e->columns->row_count; row++) {
-        int arm = e->arms.codes[row];
-
-        if (arm != e->treated && arm != e->arms.control)
-            continue;
-        for (int c = 0; c < e->columns->count; c++)
-            if (c != TREATMENT_COLUMN)
-                e->columns->items[c].numbers[e->row_count] =
-                    e->columns->items[c].numbers[row];
-        is_treated[e->row_count++] = arm == e->treated;
-    }
-    e->left_out = e->columns->row_count - e->row_count;
-}
-
-/* Of one score the order is needed no more once it is calibrated. */
-static enum status open_score(struct uplift_evaluation *e, int index,
-                              const bool *is_treated, struct err *err)
-{
-    struct uplift_score *score = &e->scores[index];
-    const struct table_column *column = &e->columns->items[column_of_score(index)];
-    const double *outcomes = e->columns->items[OUTCOME_COLUMN].numbers;
-    enum status rc =
-        uplift_open_ordered(column->numbers, outcomes, is_treated, e->row_count,
-                            &score->uplift, &score->order, err);
-
-    if (rc)
-        return rc == STATUS_INVALID
-                   ? err_wrap(err, "%s column '%s'", e->columns->file, column->name)
-                   : rc;
-    uplift_calibrate(score->uplift, column->numbers, outcomes, is_treated, score->order,
-                     &score->calibration);
-    if (e->names.count == 1) {
-        free(score->order);
-        score->order = NULL;
-    }
-    return STATUS_OK;
-}
-
-static enum status open_rows(struct uplift_evaluation *e, struct err *err)
+/* The rows of the two arms, without those of others: they move up in the columns, which are needed no
+ * more. */
+static enum status open_rows(struct evaluation *e, struct err *err)
 {
     size_t count = (size_t)e->columns->row_count;
+    double *scores = e->columns->items[0].numbers,
+           *outcomes = e->columns->items[2].numbers,
+           *others = e->more.baseline ? e->columns->items[3].numbers : NULL;
     bool *is_treated = malloc(count * sizeof *is_treated);
-    enum status rc = STATUS_OK;
+    enum status rc;
 
     if (!is_treated)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for %zu rows", count);
-    keep_rows(e, is_treated);
-    for (int i = 0; i < e->names.count && !rc; i++)
-        rc = open_score(e, i, is_treated, err);
+    for (size_t i = 0; i < count; i++) {
+        int arm = e->arms.codes[i];
+
+        if (arm != e->treated && arm != e->arms.control)
+            continue;
+        scores[e->row_count] = scores[i];
+        outcomes[e->row_count] = outcomes[i];
+        if (others)
+            others[e->row_count] = others[i];
+        is_treated[e->row_count++] = arm == e->treated;
+    }
+    e->left_out = e->columns->row_count - e->row_count;
+    rc = uplift_open(scores, outcomes, is_treated, e->row_count, &e->uplift, err);
+    if (!rc)
+        rc = uplift_more_measure(
+            &e->more, &(struct scored_rows){e->row_count, scores, outcomes, is_treated},
+            others, err);
     free(is_treated);
     return rc;
 }
 
-static enum status check_outcome(const struct columns *columns, struct err *err)
+static enum status read_rows(struct evaluation *e, struct err *err)
 {
-    const struct table_column *outcome = &columns->items[OUTCOME_COLUMN];
-
-    for (int64_t i = 1; i < columns->row_count; i++)
-        if (outcome->numbers[i] != outcome->numbers[0])
-            return STATUS_OK;
-    return err_set(err, STATUS_INVALID, "%s column '%s': is %.17g in every row",
-                   columns->file, outcome->name, outcome->numbers[0]);
-}
-
-static enum status read_columns(struct uplift_evaluation *e, struct err *err)
-{
-    struct column_wish wishes[UPLIFT_SCORE_COUNT_MAX + 2] = {
-        [TREATMENT_COLUMN] = {e->treatment, COLUMN_IS_EITHER, false},
-        [OUTCOME_COLUMN] = {e->outcome, COLUMN_IS_NUMBER, false},
+    const struct column_wish wishes[] = {
+        {e->score, COLUMN_IS_NUMBER, false},
+        {e->treatment, COLUMN_IS_EITHER, false},
+        {e->outcome, COLUMN_IS_NUMBER, false},
+        {e->more.baseline, COLUMN_IS_NUMBER, false},
     };
-    enum status rc = name_list_read("--score", e->score, &e->names, err);
-
-    if (!rc && e->names.count > UPLIFT_SCORE_COUNT_MAX)
-        rc = err_set(err, STATUS_TOO_LARGE, "--score: more than %d",
-                     UPLIFT_SCORE_COUNT_MAX);
-    if (rc)
-        return rc;
-    for (int i = 0; i < e->names.count; i++)
-        wishes[column_of_score(i)] =
-            (struct column_wish){e->names.names[i], COLUMN_IS_NUMBER, false};
-    return analysis_columns(e->data, wishes, 2 + e->names.count, &e->columns, err);
-}
-
-static enum status read_rows(struct uplift_evaluation *e, struct err *err)
-{
     enum status rc;
 
     e->timing.begun_ns = clock_thread_ns();
-    rc = read_columns(e, err);
+    rc = analysis_columns(e->data, wishes, e->more.baseline ? 4 : 3, &e->columns, err);
     e->timing.read_ns = clock_thread_ns();
     if (!rc)
-        rc = arms_read(e->columns, &e->columns->items[TREATMENT_COLUMN], e->control,
-                       &e->arms, err);
+        rc = arms_read(e->columns, &e->columns->items[1], e->control, &e->arms, err);
     if (!rc)
         rc = arms_find_treated(&e->arms, e->columns, e->treatment, "--arm", e->arm,
                                &e->treated, err);
     if (!rc)
-        rc = check_outcome(e->columns, err);
-    return rc ? rc : open_rows(e, err);
-}
-
-/* ---- measuring ---- */
-
-static enum status resample_several(struct uplift_evaluation *e,
-                                    struct uplift_progress progress, struct err *err)
-{
-    struct uplift_rival rivals[UPLIFT_SCORE_COUNT_MAX];
-    enum status rc;
-
-    for (int i = 0; i < e->names.count; i++)
-        rivals[i] = (struct uplift_rival){.uplift = e->scores[i].uplift,
-                                          .order = e->scores[i].order,
-                                          .intervals = e->scores[i].intervals};
-    rc = uplift_bootstrap_paired(rivals, e->names.count, (int)e->resample_count,
-                                 (uint64_t)e->seed, progress, err);
-    for (int i = 0; i < e->names.count && !rc; i++) {
-        e->scores[i].difference_low = rivals[i].difference_low;
-        e->scores[i].difference_high = rivals[i].difference_high;
+        rc = column_must_vary(e->columns, &e->columns->items[2], err);
+    if (!rc) {
+        rc = open_rows(e, err);
+        if (rc == STATUS_INVALID)
+            rc = err_wrap(err, "%s column '%s'", e->columns->file, e->score);
     }
     return rc;
 }
 
-static enum status resample(struct uplift_evaluation *e, struct err *err)
+static enum status measure(struct evaluation *e, struct err *err)
 {
-    struct analysis_progress shown = {.what = "resampling"};
-    struct uplift_progress progress = {analysis_tell, &shown};
+    struct analysis_progress progress = {.what = "resampling"};
     enum status rc;
 
-    for (int i = 0; i < e->names.count; i++) {
-        e->scores[i].intervals = malloc(sizeof *e->scores[i].intervals);
-        if (!e->scores[i].intervals)
-            return err_set(err, STATUS_EXHAUSTED, "out of memory for intervals");
-    }
-    progress_start(&shown.progress);
-    rc = e->names.count > 1
-             ? resample_several(e, progress, err)
-             : uplift_bootstrap(e->scores[0].uplift, (int)e->resample_count,
-                                (uint64_t)e->seed, progress, e->scores[0].intervals, err);
-    progress_end(&shown.progress);
+    uplift_measure(e->uplift, &e->metrics);
+    if (e->resample_count == 0)
+        return STATUS_OK;
+    e->intervals = malloc(sizeof *e->intervals);
+    if (!e->intervals)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for intervals");
+    progress_start(&progress.progress);
+    rc = uplift_bootstrap(e->uplift, (int)e->resample_count, (uint64_t)e->seed,
+                          (struct uplift_progress){analysis_tell, &progress},
+                          e->intervals, err);
+    progress_end(&progress.progress);
     return rc;
 }
 
-static enum status measure(struct uplift_evaluation *e, struct err *err)
+/* ---- JSON ---- */
+
+static void put_shares(struct report *report, const char *key,
+                       const double values[UPLIFT_SHARE_COUNT])
 {
-    for (int i = 0; i < e->names.count; i++)
-        uplift_measure(e->scores[i].uplift, &e->scores[i].metrics);
-    return e->resample_count > 0 ? resample(e, err) : STATUS_OK;
+    report_object(report, key);
+    for (int i = 0; i < UPLIFT_SHARE_COUNT; i++)
+        report_number(report, uplift_share_names[i], values[i]);
+    report_object_end(report);
 }
 
-/* ---- the command ---- */
+static void put_curve(struct report *report, const char *key, int64_t count,
+                      const int64_t *x, const double *values)
+{
+    report_array(report, key);
+    for (int64_t i = 0; i < count; i++)
+        report_pair(report, NULL, (double)x[i], values[i]);
+    report_array_end(report);
+}
 
-static enum status run(struct uplift_evaluation *e, struct err *err)
+static enum status put_curves(const struct evaluation *e, struct report *report,
+                              struct err *err)
+{
+    int64_t count = uplift_point_count(e->uplift);
+    int64_t *x = malloc((size_t)count * sizeof *x);
+    double *qini = malloc((size_t)count * sizeof *qini),
+           *uplifts = malloc((size_t)count * sizeof *uplifts);
+    enum status rc = STATUS_OK;
+
+    if (x && qini && uplifts) {
+        uplift_curves(e->uplift, x, qini, uplifts);
+        report_object(report, "curves");
+        put_curve(report, "qini", count, x, qini);
+        put_curve(report, "uplift", count, x, uplifts);
+        report_object_end(report);
+    } else {
+        rc = err_set(err, STATUS_EXHAUSTED, "out of memory for the curves");
+    }
+    free(x);
+    free(qini);
+    free(uplifts);
+    return rc;
+}
+
+static void put_share_pairs(struct report *report, const double low[UPLIFT_SHARE_COUNT],
+                            const double high[UPLIFT_SHARE_COUNT])
+{
+    report_object(report, "uplift_at_k");
+    for (int i = 0; i < UPLIFT_SHARE_COUNT; i++)
+        report_pair(report, uplift_share_names[i], low[i], high[i]);
+    report_object_end(report);
+}
+
+/* by_group: those that are cut within each arm. */
+static void put_intervals(const struct evaluation *e, struct report *report)
+{
+    const struct uplift_metrics *low = &e->intervals->low, *high = &e->intervals->high;
+
+    report_object(report, "ci");
+    for (int i = 0; i < UPLIFT_METRIC_COUNT; i++)
+        report_pair(report, uplift_metrics[i].name,
+                    uplift_metric_of(low, uplift_metrics[i].offset),
+                    uplift_metric_of(high, uplift_metrics[i].offset));
+    report_pair(report, "effect", low->effect, high->effect);
+    report_pair(report, "weighted_average_uplift", low->weighted_overall,
+                high->weighted_overall);
+    put_share_pairs(report, low->overall, high->overall);
+    report_object(report, "by_group");
+    report_pair(report, "weighted_average_uplift", low->weighted_by_group,
+                high->weighted_by_group);
+    put_share_pairs(report, low->by_group, high->by_group);
+    report_object_end(report);
+    report_object_end(report);
+}
+
+static enum status print_json(const struct evaluation *e, struct err *err)
+{
+    struct report *report;
+    enum status rc = report_open(&report, err);
+
+    if (rc)
+        return rc;
+    report_object(report, NULL);
+    report_count(report, "n", e->row_count);
+    report_count(report, "left_out", e->left_out);
+    report_string(report, "control", e->arms.names[e->arms.control]);
+    report_string(report, "treated", e->arms.names[e->treated]);
+    for (int i = 0; i < UPLIFT_METRIC_COUNT; i++)
+        report_number(report, uplift_metrics[i].name,
+                      uplift_metric_of(&e->metrics, uplift_metrics[i].offset));
+    report_number(report, "effect", e->metrics.effect);
+    report_object(report, "uplift_at_k");
+    put_shares(report, "overall", e->metrics.overall);
+    put_shares(report, "by_group", e->metrics.by_group);
+    report_object_end(report);
+    report_object(report, "weighted_average_uplift");
+    report_number(report, "overall", e->metrics.weighted_overall);
+    report_number(report, "by_group", e->metrics.weighted_by_group);
+    report_object_end(report);
+    if (e->intervals) {
+        put_intervals(e, report);
+        report_count(report, "bootstrap", e->resample_count);
+        report_count(report, "seed", e->seed);
+    }
+    uplift_more_put(&e->more, report);
+    analysis_put_timing(&e->timing, report);
+    rc = put_curves(e, report, err);
+    if (rc) {
+        report_abandon(report);
+        return rc;
+    }
+    report_object_end(report);
+    return report_finish(report, err);
+}
+
+/* ---- for people ---- */
+
+static void print_metric(const struct evaluation *e, const char *label, size_t offset)
+{
+    double value = uplift_metric_of(&e->metrics, offset);
+
+    if (isnan(value))
+        return;
+    if (e->intervals)
+        printf("%-32s %10.5f   [%.5f, %.5f]\n", label, value,
+               uplift_metric_of(&e->intervals->low, offset),
+               uplift_metric_of(&e->intervals->high, offset));
+    else
+        printf("%-32s %10.5f\n", label, value);
+}
+
+/* What the intervals of the ranking say; only where there are some. */
+static void print_verdict(const struct evaluation *e)
+{
+    double low = e->intervals->low.rate_qini, high = e->intervals->high.rate_qini;
+    int64_t treated = e->arms.row_counts[e->treated],
+            controls = e->arms.row_counts[e->arms.control];
+
+    if (e->resample_count < VERDICT_RESAMPLES_MIN)
+        printf("Too few resamples to tell from chance: %ld, %d are needed.\n",
+               e->resample_count, VERDICT_RESAMPLES_MIN);
+    else if (treated < VERDICT_ROWS_MIN || controls < VERDICT_ROWS_MIN)
+        printf("Too few rows to tell from chance: %lld treated and %lld others, %d of "
+               "each are needed.\n",
+               (long long)treated, (long long)controls, VERDICT_ROWS_MIN);
+    else if (low > 0)
+        puts(
+            "The score ranks better than chance (the interval of rate_qini is above 0).");
+    else if (high < 0)
+        puts("The score ranks worse than chance (the interval of rate_qini is below 0).");
+    else
+        puts("Not told from chance: the interval of rate_qini holds 0.");
+}
+
+static void print_text(const struct evaluation *e)
+{
+    print_line(stdout, "%lld rows, '%s' against '%s'", (long long)e->row_count,
+               e->arms.names[e->treated], e->arms.names[e->arms.control]);
+    if (e->left_out)
+        print_line(stdout, "%lld rows of other arms left out", (long long)e->left_out);
+    print_metric(e, "effect (difference of means)",
+                 offsetof(struct uplift_metrics, effect));
+    for (int i = 0; i < UPLIFT_METRIC_COUNT; i++)
+        print_metric(e, uplift_metrics[i].label, uplift_metrics[i].offset);
+    puts("\nfirst rows   uplift overall   by group");
+    for (int i = 0; i < UPLIFT_SHARE_COUNT; i++)
+        printf("%8.0f %%   %14.5f %10.5f\n", 100 * strtod(uplift_share_names[i], NULL),
+               e->metrics.overall[i], e->metrics.by_group[i]);
+    uplift_more_print(&e->more);
+    if (e->intervals)
+        print_verdict(e);
+    else
+        puts("\nWithout --bootstrap there are no intervals: small differences may be "
+             "noise.");
+}
+
+/* ---- picture ---- */
+
+static void plot_band(const struct evaluation *e, FILE *script, const double *low,
+                      const double *high)
+{
+    for (int i = 0; i < UPLIFT_BAND_POINT_COUNT; i++)
+        fprintf(script, "%g %g %g\n",
+                (double)e->row_count * i / (UPLIFT_BAND_POINT_COUNT - 1), low[i],
+                high[i]);
+    fputs("e\n", script);
+}
+
+static void plot_points(FILE *script, int64_t count, const int64_t *x, const double *y)
+{
+    int64_t step = count / 2000 + 1; /* more points than pixels */
+
+    for (int64_t i = 0; i < count; i += step)
+        fprintf(script, "%lld %g\n", (long long)x[i], y[i]);
+    fprintf(script, "%lld %g\ne\n0 0\n%lld %g\ne\n", (long long)x[count - 1],
+            y[count - 1], (long long)x[count - 1], y[count - 1]);
+}
+
+static enum status draw(const struct evaluation *e, struct err *err)
+{
+    int64_t count = uplift_point_count(e->uplift);
+    int64_t *x = malloc((size_t)count * sizeof *x);
+    double *qini = malloc((size_t)count * sizeof *qini),
+           *uplifts = malloc((size_t)count * sizeof *uplifts);
+    const char *lines = "'-' with lines lw 2 lc rgb '#1f5fa8' title 'score', "
+                        "'-' with lines dashtype 2 lc rgb '#888888' title 'at random'\n";
+    const char *band = "'-' with filledcurves fs transparent solid 0.2 noborder lc rgb "
+                       "'#1f5fa8' title '95 % band', ";
+    struct plot *plot = NULL;
+    enum status rc = x && qini && uplifts
+                         ? plot_open(e->plot, &plot, err)
+                         : err_set(err, STATUS_EXHAUSTED, "out of memory for the curves");
+
+    if (!rc) {
+        FILE *script = plot_script(plot);
+
+        uplift_curves(e->uplift, x, qini, uplifts);
+        plot_begin(plot, "qini", "Qini curve", "rows, best scores first",
+                   "additional outcomes");
+        fprintf(script, "set key top left\nplot %s%s", e->intervals ? band : "", lines);
+        if (e->intervals)
+            plot_band(e, script, e->intervals->qini_low, e->intervals->qini_high);
+        plot_points(script, count, x, qini);
+        plot_begin(plot, "uplift", "Uplift curve", "rows, best scores first",
+                   "difference of means x rows");
+        fprintf(script, "set key top left\nplot %s%s", e->intervals ? band : "", lines);
+        if (e->intervals)
+            plot_band(e, script, e->intervals->uplift_low, e->intervals->uplift_high);
+        plot_points(script, count, x, uplifts);
+        rc = plot_finish(plot, err);
+    }
+    free(x);
+    free(qini);
+    free(uplifts);
+    return rc;
+}
+
+static enum status run(struct evaluation *e, struct err *err)
 {
     enum status rc = read_rows(e, err);
 
@@ -180,23 +361,22 @@ static enum status run(struct uplift_evaluation *e, struct err *err)
         rc = measure(e, err);
     e->timing.computed_ns = clock_thread_ns();
     if (!rc && e->plot)
-        rc = uplift_evaluation_draw(e, err);
+        rc = draw(e, err);
     if (!rc && e->is_json)
-        rc = uplift_evaluation_json(e, err);
+        rc = print_json(e, err);
     else if (!rc)
-        uplift_evaluation_print(e);
+        print_text(e);
     return rc;
 }
 
 int command_evaluate_uplift(int argc, char **argv)
 {
-    struct uplift_evaluation e = {.seed = 1};
+    struct evaluation e = {.seed = 1};
     const struct option_spec options[] = {
         {"data", OPTION_TEXT | OPTION_NEEDED, &e.data, "F.csv",
          "The rows; - is standard input.", 0, 0},
-        {"score", OPTION_TEXT | OPTION_NEEDED, &e.score, "A,B,..",
-         "What ranks the rows, the largest first; several are compared with the first.",
-         0, 0},
+        {"score", OPTION_TEXT | OPTION_NEEDED, &e.score, "COL",
+         "What ranks the rows, the largest first.", 0, 0},
         {"treatment", OPTION_TEXT | OPTION_NEEDED, &e.treatment, "COL",
          "0 and 1, or words (see --control and --arm).", 0, 0},
         {"outcome", OPTION_TEXT | OPTION_NEEDED, &e.outcome, "COL",
@@ -205,6 +385,14 @@ int command_evaluate_uplift(int argc, char **argv)
          "The treatment of those who got none (default: 0 or control).", 0, 0},
         {"arm", OPTION_TEXT, &e.arm, "VALUE",
          "The treatment to judge, when there are more than two.", 0, 0},
+        {"baseline", OPTION_TEXT, &e.more.baseline, "COL",
+         "Another score of the same rows: what the first has more; with --bootstrap each "
+         "resample has the same rows for both.",
+         0, 0},
+        {"calibration", OPTION_FLAG, &e.more.wants_calibration, NULL,
+         "The score is an effect in the outcome's unit: predicted beside found in ten "
+         "bins, and the slope.",
+         0, 0},
         {"bootstrap", OPTION_INT, &e.resample_count, "N",
          "Intervals of 95 % from so many resamples of the rows.", 0, RESAMPLE_COUNT_MAX},
         {"seed", OPTION_INT, &e.seed, "N", "Of the resamples (default 1).", 0, INT32_MAX},
@@ -218,13 +406,13 @@ int command_evaluate_uplift(int argc, char **argv)
     };
     const struct command_usage usage = {
         .synopsis =
-            "evaluate uplift --data F.csv --score A,B,.. --treatment COL --outcome COL "
+            "evaluate uplift --data F.csv --score COL --treatment COL --outcome COL "
             "[OPTIONS]",
         .summary =
             "How well a score ranks cases by what a treatment does to them, on the log "
             "of a randomised experiment: Qini and uplift curves and their areas by the "
             "definitions of scikit-uplift and causalml, uplift among the first rows, "
-            "RATE, calibration.",
+            "RATE.",
         .options = options,
     };
     const char *positionals[1];
@@ -234,13 +422,11 @@ int command_evaluate_uplift(int argc, char **argv)
 
     if (code != OPTIONS_GO_ON)
         return code;
+    e.more.resample_count = e.resample_count;
+    e.more.seed = e.seed;
     rc = run(&e, &err);
-    for (int i = 0; i < e.names.count && i < UPLIFT_SCORE_COUNT_MAX; i++) {
-        uplift_close(e.scores[i].uplift);
-        free(e.scores[i].order);
-        free(e.scores[i].intervals);
-    }
-    name_list_free(&e.names);
+    uplift_close(e.uplift);
+    free(e.intervals);
     arms_free(&e.arms);
     columns_close(e.columns);
     return rc ? command_failed(&err) : EXIT_DONE;

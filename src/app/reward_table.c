@@ -21,6 +21,8 @@ enum {
     TEXT_BYTES_MAX = 1 << 20,
 };
 
+#define NUMBER_MAX 1e30
+
 struct reward_table {
     struct text_set *names;
     struct text_set *texts[COLUMN_COUNT_MAX]; /* of columns of texts, else NULL */
@@ -166,6 +168,12 @@ static enum status find_column(struct reward_table *table, struct text name, int
     return rc;
 }
 
+/* As large as counts: sums of squares stay finite. */
+static float number_of(double value)
+{
+    return isnan(value) ? NAN : (float)fmin(fmax(value, -NUMBER_MAX), NUMBER_MAX);
+}
+
 static float *cell(struct reward_table *table, int column)
 {
     return table->values + (table->row_count - 1) * table->width + column;
@@ -181,7 +189,7 @@ enum status reward_table_number(struct reward_table *table, struct text name,
         return rc;
     table->has_kind[column] = true;
     if (!table->texts[column])
-        *cell(table, column) = (float)value;
+        *cell(table, column) = number_of(value);
     return STATUS_OK;
 }
 
@@ -221,12 +229,14 @@ static enum status put_option(struct reward_table *table,
                               struct err *err)
 {
     char written[INT_TEXT_BYTES];
+    struct text name = option->name;
 
-    values[AMOUNT] = (float)option->amount;
-    values[EFFECT] = (float)option->effect;
-    values[COST] = (float)option->cost;
-    return code_of(table->texts[AMOUNT_CODE], text_of(int_text(option->amount, written)),
-                   &values[AMOUNT_CODE], err);
+    if (!name.bytes)
+        name = text_of(int_text((int64_t)option->amount, written));
+    values[AMOUNT] = number_of(option->amount);
+    values[EFFECT] = number_of(option->effect);
+    values[COST] = number_of(option->cost);
+    return code_of(table->texts[AMOUNT_CODE], name, &values[AMOUNT_CODE], err);
 }
 
 enum status reward_table_take(struct reward_table *table,

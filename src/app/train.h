@@ -3,7 +3,9 @@
 #define REDRESS_APP_TRAIN_H
 
 #include "app/analysis.h"
+#include "learn/balance.h"
 #include "learn/judge.h"
+#include "learn/maturity.h"
 #include "learn/uplift.h"
 #include "model/bundle.h"
 
@@ -11,10 +13,10 @@ enum { TRAIN_ARM_ROWS_MIN = 10 * LEARNER_FOLD_COUNT };
 
 struct train_options {
     const char *data, *treatment, *control, *outcome, *outcome_weights, *features,
-        *learner, *base, *propensity, *cost, *surrogates, *cluster, *weights, *output,
-        *name, *doses, *scale, *rate;
+        *categories, *learner, *base, *propensity, *cost, *surrogates, *age, *window,
+        *cluster, *weights, *output, *name, *doses, *scale, *rate;
     long seed, round_count, depth;
-    bool is_randomised, is_rising, is_quick, is_json, wants_plots;
+    bool is_randomised, is_rising, is_quick, is_calibrated, is_json, wants_plots;
 };
 
 /* A feature as the manifest has it. */
@@ -27,6 +29,7 @@ struct train_feature {
 
 struct train_table {
     int64_t row_count, read_count, immature_count, dropped_count;
+    int64_t young_count; /* of those that were read: the window has not closed */
     int feature_count, surrogate_count;
     struct train_feature *features;
     const char **names; /* (feature + 1): the dose behind them */
@@ -56,7 +59,7 @@ void train_table_free(struct train_table *table);
 struct train_judgement {
     struct judge_curve curve;
     struct judge_bin bins[JUDGE_BIN_COUNT];
-    double slope, slope_se;
+    struct judge_line line;
     double spread[2]; /* effects at the 10th and the 90th hundredth */
 
     /* Of a randomised experiment, on the rows of arm and control as they are. */
@@ -70,6 +73,9 @@ struct train_judgement {
 /* What was learned, and what it is worth on rows held out. */
 struct train_result {
     struct learner_data data;
+    struct learner_data judged; /* the same, with outcomes to judge by */
+    struct maturity maturity;   /* zero where all outcomes are there */
+    int64_t bare_count;         /* completed though a surrogate is missing, too */
     struct learner_settings settings;
     enum learner_kind kind;
     char why[400];
@@ -78,11 +84,12 @@ struct train_result {
     double arm_costs[LEARNER_ARM_COUNT_MAX];        /* (arm - 1): means */
     double *
         expected_costs; /* (row, arm - 1) by models that have not seen the row, or NULL */
-    double *propensities, *scores; /* (row, arm) */
-    int64_t clipped_count;
+    double *propensities, *scores;                /* (row, arm) */
+    struct learner_propensity_fit propensity_fit; /* log_loss 0: none was estimated */
     int64_t apart_counts
         [LEARNER_ARM_COUNT_MAX]; /* (arm): of it and control, without overlap */
     struct judge_mean arm_weights[LEARNER_ARM_COUNT_MAX]; /* (arm): 1 if p is right */
+    struct balance balances[LEARNER_ARM_COUNT_MAX];       /* (arm) */
     double scale;
     bool is_held_out, is_logistic;
     bool wanted[LEARNER_KIND_COUNT];
@@ -90,6 +97,9 @@ struct train_result {
     struct judge_mean policies[LEARNER_KIND_COUNT];
     struct judge_mean averages[LEARNER_ARM_COUNT_MAX]; /* (arm) */
     struct train_judgement *judgements;                /* (arm), NULL: none held out */
+    struct judge_correction
+        corrections[LEARNER_ARM_COUNT_MAX]; /* (arm), where asked for */
+    struct judge_mean corrected_policy; /* with corrections that have not seen the row */
     double *importance; /* (feature, and the dose): shares of what they explain */
 };
 
@@ -98,9 +108,14 @@ enum status train_settle(const struct train_options *options, struct train_resul
                          struct err *err);
 
 /* Of a result that is settled. The caller frees it, also after a failure. */
-enum status train_fit(const struct train_options *options, struct train_table *table,
-                      struct train_result *result, struct err *err);
+enum status train_fit(const struct train_options *options,
+                      const struct train_table *table, struct train_result *result,
+                      struct err *err);
 void train_result_free(struct train_result *result);
+
+/* Complete outcomes that are missing, from surrogates. */
+enum status train_complete(const struct train_table *table, struct train_result *result,
+                           struct err *err);
 
 /* The values of the policies of all learners whose effects were held out, and the one that is kept. */
 enum status train_choose(const struct train_options *options,

@@ -115,99 +115,6 @@ static enum status settle_link(const struct train_options *options,
     return STATUS_OK;
 }
 
-/* ---- outcomes that are still to come ---- */
-
-/* Features, what was done, its cost and the surrogates of every row, with the arm as a category. */
-struct history {
-    float *values;
-    bool *is_nominal;
-    int width;
-    int64_t *mature, *immature;
-    int64_t mature_count, immature_count;
-};
-
-static void put_history(const struct train_table *table, struct history *history)
-{
-    int features = table->feature_count;
-
-    for (int64_t row = 0; row < table->row_count; row++) {
-        float *out = history->values + row * history->width;
-
-        memcpy(out, table->values + row * features, (size_t)features * sizeof *out);
-        out += features;
-        *out++ = (float)table->doses[table->arms[row]];
-        *out++ = (float)table->arms[row];
-        *out++ = table->costs ? (float)table->costs[row] : 0;
-        memcpy(out, table->surrogates + row * table->surrogate_count,
-               (size_t)table->surrogate_count * sizeof *out);
-        if (isnan(table->outcomes[row]))
-            history->immature[history->immature_count++] = row;
-        else
-            history->mature[history->mature_count++] = row;
-    }
-    memcpy(history->is_nominal, table->is_nominal,
-           (size_t)features * sizeof *history->is_nominal);
-    history->is_nominal[features + 1] = true;
-}
-
-static enum status complete(struct train_table *table, const struct train_result *result,
-                            const struct history *history, struct err *err)
-{
-    const struct feature_rows features = {.feature_count = history->width,
-                                          .values = history->values,
-                                          .is_nominal = history->is_nominal};
-    const struct predictor_settings settings = {
-        .base = result->settings.base,
-        .is_logistic = result->is_logistic,
-        .round_count = 150,
-        .depth = 4,
-        .rate = 0.08,
-        .leaf_share = 1e-3,
-        .row_share = 0.7,
-        .column_share = 0.7,
-        .ridge = 10,
-        .seed = result->settings.seed * 1000 + 900,
-    };
-    struct predictor *predictor = NULL;
-    enum status rc = predictor_fit(
-        &settings, &features, (struct row_set){history->mature_count, history->mature},
-        table->outcomes, table->weights, &predictor, err);
-
-    if (!rc)
-        rc = predictor_predict(
-            predictor, &features,
-            (struct row_set){history->immature_count, history->immature}, true,
-            table->outcomes, err);
-    predictor_close(predictor);
-    return rc ? err_wrap(err, "surrogates") : rc;
-}
-
-static enum status complete_outcomes(struct train_table *table,
-                                     const struct train_result *result, struct err *err)
-{
-    struct history history = {.width = table->feature_count + 3 + table->surrogate_count};
-    size_t n = (size_t)table->row_count + 1, width = (size_t)history.width;
-    enum status rc = STATUS_OK;
-
-    if (table->immature_count == 0)
-        return STATUS_OK;
-    history.values = malloc(n * width * sizeof *history.values);
-    history.is_nominal = calloc(width, sizeof *history.is_nominal);
-    history.mature = malloc(n * sizeof *history.mature);
-    history.immature = malloc(n * sizeof *history.immature);
-    if (history.values && history.is_nominal && history.mature && history.immature) {
-        put_history(table, &history);
-        rc = complete(table, result, &history, err);
-    } else {
-        rc = refuse_memory(err);
-    }
-    free(history.values);
-    free(history.is_nominal);
-    free(history.mature);
-    free(history.immature);
-    return rc;
-}
-
 /* ---- propensities ---- */
 
 /* By the shares of the arms, as if each row had been drawn alike. */
@@ -241,9 +148,9 @@ static enum status settle_propensities(const struct train_options *options,
     if (options->is_randomised)
         share_propensities(table, result->propensities);
     else
-        rc = learner_fit_propensities(&data, result->settings.seed, result->propensities,
-                                      &result->clipped_count, err);
-    result->data.propensities = result->propensities;
+        rc = learner_fit_propensities(&data, result->settings.base, result->settings.seed,
+                                      result->propensities, &result->propensity_fit, err);
+    result->data.propensities = result->judged.propensities = result->propensities;
     return rc ? err_wrap(err, "propensities") : rc;
 }
 
@@ -267,10 +174,8 @@ static enum status check_overlap(const struct train_options *options,
             if (strcmp(options->learner, "auto") != 0)
                 return err_set(err, STATUS_INVALID,
                                "--learner %s: %lld rows of '%s' and %lld of '%s' could "
-                               "have been the "
-                               "other, at least %d of each are needed; the rest have "
-                               "propensities of "
-                               "0 or 1, which s, t and dr take",
+                               "have been the other, at least %d of each are needed; the "
+                               "rest have propensities of 0 or 1, which s, t and dr take",
                                options->learner, (long long)counts[0],
                                table->arm_names[0], (long long)counts[1],
                                table->arm_names[arm], TRAIN_ARM_ROWS_MIN);
@@ -294,7 +199,8 @@ static enum status weigh_arms(const struct train_table *table,
 
             inverse[row] = p == 0 ? 1 : table->arms[row] == arm ? 1 / p : 0;
         }
-        rc = judge_gains(&result->data, inverse, NULL, &result->arm_weights[arm], err);
+        rc = judge_gains(&result->judged, inverse, NULL, &result->arm_weights[arm], err);
+        result->balances[arm] = balance_of_arm(&result->data, arm);
     }
     free(inverse);
     return rc;
@@ -338,21 +244,27 @@ static void open_data(const struct train_options *options,
         .features = {.feature_count = table->feature_count,
                      .values = table->values,
                      .is_nominal = table->is_nominal,
-                     .names = table->names},
+                     .names = table->names,
+                     .keys = table->keys},
         .arm_count = table->arm_count,
         .arms = table->arms,
         .doses = table->doses,
-        .outcomes = table->outcomes,
+        .outcomes =
+            result->maturity.outcomes ? result->maturity.outcomes : table->outcomes,
+        .held_out = result->maturity.held_out,
         .weights = table->weights,
         .keys = table->keys,
         .is_binary = result->is_logistic,
         .weighs_inversely = table->has_propensities && !options->is_randomised,
     };
+    result->judged = result->data;
+    if (result->maturity.judged)
+        result->judged.outcomes = result->maturity.judged;
 }
 
-static enum status fit_all(const struct train_options *options, struct train_table *table,
-                           struct train_result *result, struct row_set all, int64_t *room,
-                           struct err *err)
+static enum status fit_all(const struct train_options *options,
+                           const struct train_table *table, struct train_result *result,
+                           struct row_set all, int64_t *room, struct err *err)
 {
     double *outcomes = malloc(
         (size_t)table->row_count * (size_t)table->arm_count * sizeof *outcomes + 1);
@@ -369,11 +281,11 @@ static enum status fit_all(const struct train_options *options, struct train_tab
     if (!rc) {
         memcpy(result->scores, outcomes,
                (size_t)table->row_count * (size_t)table->arm_count * sizeof *outcomes);
-        judge_score(&result->data, result->scores);
+        judge_score(&result->judged, result->scores);
         rc = train_fit_costs(table, result, all, room, err);
     }
     for (int arm = 1; arm < table->arm_count && !rc; arm++)
-        rc = judge_average(&result->data, result->scores, arm, &result->averages[arm],
+        rc = judge_average(&result->judged, result->scores, arm, &result->averages[arm],
                            err);
     if (!rc && !options->is_quick)
         rc = train_expect_costs(table, result, all, room, err);
@@ -386,15 +298,16 @@ static enum status fit_all(const struct train_options *options, struct train_tab
     return rc;
 }
 
-enum status train_fit(const struct train_options *options, struct train_table *table,
-                      struct train_result *result, struct err *err)
+enum status train_fit(const struct train_options *options,
+                      const struct train_table *table, struct train_result *result,
+                      struct err *err)
 {
     int64_t *rows = all_rows(table->row_count), *room = all_rows(table->row_count);
     enum status rc;
 
     rc = rows && room ? settle_link(options, table, result, err) : refuse_memory(err);
     if (!rc)
-        rc = complete_outcomes(table, result, err);
+        rc = train_complete(table, result, err);
     if (!rc) {
         open_data(options, table, result);
         snprintf(result->why, sizeof result->why, "asked for");
@@ -420,6 +333,7 @@ void train_result_free(struct train_result *result)
     free(result->expected_costs);
     free(result->scores);
     free(result->judgements);
+    maturity_free(&result->maturity);
     free(result->importance);
     *result = (struct train_result){0};
 }

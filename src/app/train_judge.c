@@ -18,6 +18,7 @@ static enum status refuse_memory(struct err *err)
 struct pair {
     double *scores, *outcomes;
     bool *is_treated;
+    uint64_t *keys;
     int64_t count;
 };
 
@@ -30,14 +31,16 @@ static enum status open_pair(const struct train_table *table,
 
     *pair = (struct pair){.scores = malloc(n * sizeof(double)),
                           .outcomes = malloc(n * sizeof(double)),
-                          .is_treated = malloc(n * sizeof(bool))};
-    if (!pair->scores || !pair->outcomes || !pair->is_treated)
+                          .is_treated = malloc(n * sizeof(bool)),
+                          .keys = malloc(n * sizeof(uint64_t))};
+    if (!pair->scores || !pair->outcomes || !pair->is_treated || !pair->keys)
         return refuse_memory(err);
     for (int64_t row = 0; row < table->row_count; row++) {
         if (table->arms[row] != 0 && table->arms[row] != arm)
             continue;
         pair->scores[pair->count] = effects[row * (table->arm_count - 1) + arm - 1];
-        pair->outcomes[pair->count] = table->outcomes[row];
+        pair->outcomes[pair->count] = result->judged.outcomes[row];
+        pair->keys[pair->count] = table->keys[row];
         pair->is_treated[pair->count++] = table->arms[row] == arm;
     }
     return STATUS_OK;
@@ -48,6 +51,7 @@ static void close_pair(struct pair *pair)
     free(pair->scores);
     free(pair->outcomes);
     free(pair->is_treated);
+    free(pair->keys);
 }
 
 /* The height of the curve at so many rows. */
@@ -101,8 +105,9 @@ static enum status judge_qini(const struct train_options *options,
     if (!rc) {
         judgement->qini_rows = pair.count;
         uplift_measure(uplift, &judgement->metrics);
-        rc = uplift_bootstrap(uplift, RESAMPLE_COUNT, (uint64_t)options->seed,
-                              (struct uplift_progress){0}, &judgement->intervals, err);
+        rc = uplift_bootstrap_clusters(uplift, pair.scores, pair.keys, RESAMPLE_COUNT,
+                                       (uint64_t)options->seed, &judgement->intervals,
+                                       err);
         judgement->has_qini = !rc;
         if (!rc)
             rc = put_curve(uplift, judgement, err);
@@ -143,18 +148,63 @@ static enum status judge_arm(const struct train_options *options,
 {
     struct train_judgement *judgement = &result->judgements[arm];
     const double *effects = result->effects[result->kind];
-    enum status rc =
-        judge_calibrate(&result->data, result->scores, effects, arm, judgement->bins,
-                        &judgement->slope, &judgement->slope_se, err);
+    enum status rc = judge_calibrate(&result->judged, result->scores, effects, arm,
+                                     judgement->bins, &judgement->line, err);
 
     if (!rc)
-        rc = judge_rank(&result->data, result->scores, effects, arm, &judgement->curve,
+        rc = judge_rank(&result->judged, result->scores, effects, arm, &judgement->curve,
                         err);
     if (!rc)
         rc = judge_spread(table, effects, arm, judgement->spread, err);
     if (!rc && options->is_randomised && !table->weights)
         rc = judge_qini(options, table, result, arm, judgement, err);
     return rc;
+}
+
+/* What the policy of effects is worth that were corrected by the other folds. */
+static enum status judge_corrected(const struct train_table *table,
+                                   struct train_result *result, struct err *err)
+{
+    const struct learner_data *data = &result->judged;
+    const struct judge_costs costs = {result->expected_costs, table->costs};
+    const double *effects = result->effects[result->kind];
+    size_t n = (size_t)table->row_count + 1, width = (size_t)table->arm_count - 1;
+    double *corrected = malloc(n * width * sizeof *corrected),
+           *gains = malloc(n * sizeof *gains);
+    enum status rc = corrected && gains ? STATUS_OK : refuse_memory(err);
+
+    for (int fold = 0; fold < LEARNER_HELD_OUT_COUNT && !rc; fold++)
+        for (int arm = 1; arm < table->arm_count && !rc; arm++) {
+            uint64_t seed = result->settings.seed;
+            struct judge_correction correction;
+            struct judge_line line;
+
+            rc = judge_line_fit(data, result->scores, effects, arm, fold, seed, &line,
+                                err);
+            if (rc)
+                break;
+            correction = judge_line_correct(&line);
+            for (int64_t row = 0; row < table->row_count; row++) {
+                size_t at = (size_t)row * width + (size_t)arm - 1;
+
+                if (learner_held_out_fold(data->keys[row], seed) == fold)
+                    corrected[at] = correction.intercept + correction.slope * effects[at];
+            }
+        }
+    if (!rc)
+        rc = judge_policy(data, result->scores, corrected, table->costs ? &costs : NULL,
+                          result->scale, gains, &result->corrected_policy, err);
+    free(corrected);
+    free(gains);
+    return rc;
+}
+
+static enum status correct(const struct train_table *table, struct train_result *result,
+                           struct err *err)
+{
+    for (int arm = 1; arm < table->arm_count; arm++)
+        result->corrections[arm] = judge_line_correct(&result->judgements[arm].line);
+    return judge_corrected(table, result, err);
 }
 
 static enum status find_importance(const struct train_table *table,
@@ -193,5 +243,5 @@ enum status train_judge(const struct train_options *options,
         return refuse_memory(err);
     for (int arm = 1; arm < table->arm_count && !rc; arm++)
         rc = judge_arm(options, table, result, arm, err);
-    return rc;
+    return rc || !options->is_calibrated ? rc : correct(table, result, err);
 }

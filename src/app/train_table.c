@@ -7,11 +7,11 @@
 
 /* Where columns are among those that were read. */
 struct layout {
-    struct name_list outcomes, features, propensities, surrogates;
+    struct name_list outcomes, features, categories, propensities, surrogates;
     struct column_wish *wishes;
     int count;
-    int outcome, feature, propensity, surrogate, cost, weight,
-        cluster; /* -1: not asked for */
+    int outcome, feature, propensity, surrogate, cost, weight, cluster,
+        age; /* -1: not asked for */
 };
 
 struct reading {
@@ -20,7 +20,7 @@ struct reading {
     struct columns *columns;
     struct arms arms;
     int32_t arm_of[ARM_COUNT_MAX]; /* by its place in the table's list */
-    double outcome_weights[64];
+    double outcome_weights[64], window;
     struct train_table *table;
 };
 
@@ -47,6 +47,16 @@ static int wish_all(struct layout *layout, const struct name_list *list,
 
     for (int i = 0; i < list->count; i++)
         (void)wish(layout, list->names[i], kind, may_miss);
+    return first;
+}
+
+static int wish_features(struct layout *layout)
+{
+    int first = layout->count;
+
+    for (int i = 0; i < layout->features.count; i++)
+        layout->wishes[layout->count++] =
+            feature_wish(layout->features.names[i], &layout->categories);
     return first;
 }
 
@@ -99,6 +109,9 @@ static enum status read_lists(struct reading *reading, struct err *err)
     if (!rc)
         rc = name_list_read("--features", options->features, &layout->features, err);
     if (!rc)
+        rc = categories_read(options->categories, &layout->features, NULL,
+                             &layout->categories, err);
+    if (!rc)
         rc = name_list_read("--propensity", options->propensity, &layout->propensities,
                             err);
     if (!rc)
@@ -113,20 +126,25 @@ static enum status read_columns(struct reading *reading, struct err *err)
     struct layout *layout = &reading->layout;
     size_t most = (size_t)layout->outcomes.count + (size_t)layout->features.count +
                   (size_t)layout->propensities.count + (size_t)layout->surrogates.count;
+    enum status rc;
 
     layout->wishes = calloc(most + 8, sizeof *layout->wishes);
     if (!layout->wishes)
         return refuse_memory(err);
     (void)wish(layout, options->treatment, COLUMN_IS_EITHER, false);
     layout->outcome = wish_all(layout, &layout->outcomes, COLUMN_IS_NUMBER, true);
-    layout->feature = wish_all(layout, &layout->features, COLUMN_IS_EITHER, true);
+    layout->feature = wish_features(layout);
     layout->propensity = wish_all(layout, &layout->propensities, COLUMN_IS_NUMBER, false);
     layout->surrogate = wish_all(layout, &layout->surrogates, COLUMN_IS_NUMBER, true);
     layout->cost = wish(layout, options->cost, COLUMN_IS_NUMBER, true);
     layout->weight = wish(layout, options->weights, COLUMN_IS_NUMBER, false);
     layout->cluster = wish(layout, options->cluster, COLUMN_IS_EITHER, false);
-    return analysis_columns(options->data, layout->wishes, layout->count,
-                            &reading->columns, err);
+    layout->age = wish(layout, options->age, COLUMN_IS_NUMBER, false);
+    rc = analysis_columns(options->data, layout->wishes, layout->count, &reading->columns,
+                          err);
+    return rc ? rc
+              : features_check(reading->columns, layout->feature, layout->features.count,
+                               &layout->categories, err);
 }
 
 /* ---- arms ---- */
@@ -440,14 +458,29 @@ static double outcome_of(const struct reading *reading, int64_t row)
     return sum;
 }
 
+/* Whether the window of a row has not closed: what its outcome is so far is not what it will be. */
+static bool is_young(const struct reading *reading, int64_t row)
+{
+    int age = reading->layout.age;
+
+    return age >= 0 && reading->columns->items[age].numbers[row] < reading->window;
+}
+
+/* NaN where it is still to come. */
+static double final_outcome(const struct reading *reading, int64_t row)
+{
+    return is_young(reading, row) ? NAN : outcome_of(reading, row);
+}
+
 /* Rows that can be learned from, in kept. */
 static void choose_rows(struct reading *reading, int64_t *kept)
 {
     struct train_table *table = reading->table;
 
     for (int64_t row = 0; row < reading->columns->row_count; row++) {
-        bool is_mature = !isnan(outcome_of(reading, row));
+        bool is_mature = !isnan(final_outcome(reading, row));
 
+        table->young_count += is_young(reading, row);
         table->immature_count += !is_mature;
         if (is_mature || reading->layout.surrogates.count)
             kept[table->row_count++] = row;
@@ -528,7 +561,7 @@ static void put_row(const struct reading *reading, int64_t row, int64_t i)
     const struct table_column *items = reading->columns->items;
 
     table->arms[i] = reading->arm_of[reading->arms.codes[row]];
-    table->outcomes[i] = outcome_of(reading, row);
+    table->outcomes[i] = final_outcome(reading, row);
     table->arm_rows[table->arms[i]] += !isnan(table->outcomes[i]);
     table->keys[i] = key_of(reading, row);
     if (table->weights)
@@ -629,6 +662,8 @@ enum status train_table_read(const struct train_options *options,
     rc = read_lists(&reading, err);
     if (!rc)
         rc = read_outcome_weights(&reading, err);
+    if (!rc && options->window)
+        rc = read_numbers("--window", options->window, 1, &reading.window, err);
     if (!rc)
         rc = read_columns(&reading, err);
     if (!rc)
@@ -649,6 +684,7 @@ enum status train_table_read(const struct train_options *options,
     columns_close(reading.columns);
     name_list_free(&reading.layout.outcomes);
     name_list_free(&reading.layout.features);
+    name_list_free(&reading.layout.categories);
     name_list_free(&reading.layout.propensities);
     name_list_free(&reading.layout.surrogates);
     free(reading.layout.wishes);

@@ -333,6 +333,7 @@ static enum status fit_rising(struct fitting *fitting, struct err *err)
         settings.column_share = 1;
         settings.is_rising = true;
         features.values = stack.values;
+        features.keys = NULL; /* its rows are others */
         features.has_last = true;
         features.last = stack.doses;
         rc = add_part(fitting, LEARNER_OUTCOME, 0, &settings, &features,
@@ -466,12 +467,17 @@ struct hold_out {
     bool is_inside;
 };
 
+int learner_held_out_fold(uint64_t key, uint64_t seed)
+{
+    return learner_fold(key, seed, SALT_HELD_OUT, LEARNER_HELD_OUT_COUNT);
+}
+
 static bool is_held_out(const void *context, int64_t row)
 {
     const struct hold_out *hold = context;
 
-    return (learner_fold(hold->data->keys[row], hold->seed, SALT_HELD_OUT,
-                         LEARNER_HELD_OUT_COUNT) == hold->fold) == hold->is_inside;
+    return (learner_held_out_fold(hold->data->keys[row], hold->seed) == hold->fold) ==
+           hold->is_inside;
 }
 
 static bool needs_outcomes(enum learner_kind kind)
@@ -523,11 +529,14 @@ enum status learner_hold_out(const struct learner_data *data,
     for (int fold = 0; fold < LEARNER_HELD_OUT_COUNT && !rc; fold++) {
         struct hold_out hold = {data, settings->seed, fold, true};
         struct row_set set = {data->row_count, all}, inside, outside;
+        struct learner_data own = *data;
 
+        if (data->held_out)
+            own.outcomes = data->held_out + fold * data->row_count;
         inside = row_set_pick(set, all + count, is_held_out, &hold);
         hold.is_inside = false;
         outside = row_set_pick(set, all + 2 * count, is_held_out, &hold);
-        rc = hold_out_fold(data, settings, wanted, inside, outside, outcomes, effects,
+        rc = hold_out_fold(&own, settings, wanted, inside, outside, outcomes, effects,
                            err);
         if (progress.tell)
             progress.tell(progress.context, (fold + 1.0) / LEARNER_HELD_OUT_COUNT);

@@ -109,21 +109,22 @@ static enum status fit_fold(struct fitting *fitting, int fold,
         &(struct learner_data){.is_binary = settings->is_logistic},
         &(struct learner_settings){.base = settings->base, .seed = settings->seed},
         (uint64_t)fold);
+    struct feature_rows known = rows->features;
     struct predictor *predictor = NULL;
     enum status rc;
 
+    known.keys = rows->keys;
     divide(fitting, fold, settings->seed);
     if (fitting->inside.count == 0)
         return STATUS_OK;
     if (fitting->outside.count == 0)
         return err_set(err, STATUS_INVALID,
                        "all rows are of one fold: too few customers to learn from");
-    rc = predictor_fit(&how, &rows->features, fitting->outside, rows->rewards, NULL,
-                       &predictor, err);
+    rc = predictor_fit(&how, &known, fitting->outside, rows->rewards, NULL, &predictor,
+                       err);
     fitting->predictor = predictor;
     if (!rc)
-        rc = predictor_predict(predictor, &rows->features, fitting->inside, true, logged,
-                               err);
+        rc = predictor_predict(predictor, &known, fitting->inside, true, logged, err);
     if (!rc)
         rc = expect(fitting, expected, err);
     predictor_close(predictor);

@@ -228,10 +228,9 @@ static enum status check(const struct uplift *uplift, double first_score,
     return STATUS_OK;
 }
 
-enum status uplift_open_ordered(const double *scores, const double *outcomes,
-                                const bool *is_treated, int64_t row_count,
-                                struct uplift **uplift, uint32_t **kept_order,
-                                struct err *err)
+enum status uplift_open(const double *scores, const double *outcomes,
+                        const bool *is_treated, int64_t row_count, struct uplift **uplift,
+                        struct err *err)
 {
     struct uplift *opened = calloc(1, sizeof *opened);
     uint32_t *order = malloc((size_t)(row_count + 1) * sizeof *order);
@@ -252,25 +251,11 @@ enum status uplift_open_ordered(const double *scores, const double *outcomes,
         place_rows(opened, scores, outcomes, is_treated, order);
         rc = check(opened, scores[order[0]], scores[order[row_count - 1]], err);
     }
-    if (rc) {
-        uplift_close(opened);
-        free(order);
-        return rc;
-    }
-    *uplift = opened;
-    *kept_order = order;
-    return STATUS_OK;
-}
-
-enum status uplift_open(const double *scores, const double *outcomes,
-                        const bool *is_treated, int64_t row_count, struct uplift **uplift,
-                        struct err *err)
-{
-    uint32_t *order = NULL;
-    enum status rc =
-        uplift_open_ordered(scores, outcomes, is_treated, row_count, uplift, &order, err);
-
     free(order);
+    if (rc)
+        uplift_close(opened);
+    else
+        *uplift = opened;
     return rc;
 }
 

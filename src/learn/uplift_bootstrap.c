@@ -1,7 +1,9 @@
 /* uplift_bootstrap.c - intervals by drawing the rows again. */
 #include "learn/uplift_walk.h"
 
+#include "base/order.h"
 #include "base/rng.h"
+#include "learn/judge_parts.h"
 #include "learn/percentile.h"
 
 #include <assert.h>
@@ -50,26 +52,12 @@ static void find_intervals(const struct resample *resamples, int count, double *
     memcpy(intervals->uplift_high, high.bands.uplift, sizeof high.bands.uplift);
 }
 
-/* What a resample has of each row; both bootstraps draw rows so. */
-static void draw_rows(struct rng *rng, int64_t row_count, uint32_t *draws)
-{
-    memset(draws, 0, (size_t)row_count * sizeof *draws);
-    for (int64_t n = 0; n < row_count; n++)
-        draws[rng_below(rng, (uint64_t)row_count)]++;
-}
-
-static void walk(const struct uplift *uplift, const uint32_t *draws,
-                 struct resample *resample)
-{
-    memset(&resample->bands, 0, sizeof resample->bands);
-    uplift_walk(uplift, draws, &resample->metrics, &resample->bands);
-}
-
 enum status uplift_bootstrap(const struct uplift *uplift, int resample_count,
                              uint64_t seed, struct uplift_progress progress,
                              struct uplift_intervals *intervals, struct err *err)
 {
-    uint32_t *draws = malloc((size_t)uplift->row_count * sizeof *draws);
+    size_t draws_bytes = (size_t)uplift->row_count * sizeof(uint32_t);
+    uint32_t *draws = malloc(draws_bytes);
     struct resample *resamples = malloc((size_t)resample_count * sizeof *resamples);
     double *scratch = malloc((size_t)resample_count * sizeof *scratch);
     enum status rc = STATUS_OK;
@@ -80,8 +68,11 @@ enum status uplift_bootstrap(const struct uplift *uplift, int resample_count,
         rc = err_set(err, STATUS_EXHAUSTED, "out of memory for %d resamples",
                      resample_count);
     for (int i = 0; i < resample_count && !rc; i++) {
-        draw_rows(&rng, uplift->row_count, draws);
-        walk(uplift, draws, &resamples[i]);
+        memset(draws, 0, draws_bytes);
+        for (int64_t n = 0; n < uplift->row_count; n++)
+            draws[rng_below(&rng, (uint64_t)uplift->row_count)]++;
+        memset(&resamples[i].bands, 0, sizeof resamples[i].bands);
+        uplift_walk(uplift, draws, &resamples[i].metrics, &resamples[i].bands);
         if (progress.tell)
             progress.tell(progress.context, (double)(i + 1) / resample_count);
     }
@@ -93,73 +84,62 @@ enum status uplift_bootstrap(const struct uplift *uplift, int resample_count,
     return rc;
 }
 
-/* ---- several scores ---- */
+/* ---- clusters ---- */
 
-enum { METRIC_NUMBERS = sizeof(struct uplift_metrics) / sizeof(double) };
-
-/* Of metrics less the first one's, resample by resample. */
-static void find_differences(const struct resample *own, const struct resample *first,
-                             int count, double *scratch, struct uplift_rival *rival)
+/* cluster_of (place): which cluster the row at a place is of. */
+static enum status place_clusters(const struct uplift *uplift, const double *scores,
+                                  const uint64_t *keys, uint32_t *cluster_of,
+                                  int64_t *cluster_count, struct err *err)
 {
-    for (int number = 0; number < METRIC_NUMBERS; number++) {
-        int defined = 0;
+    const struct learner_data rows = {.row_count = uplift->row_count, .keys = keys};
+    uint32_t *order = malloc((size_t)uplift->row_count * sizeof *order + 1);
+    struct clusters clusters;
+    enum status rc = clusters_open(&rows, &clusters, err);
 
-        for (int i = 0; i < count; i++) {
-            double less = ((const double *)&own[i].metrics)[number] -
-                          ((const double *)&first[i].metrics)[number];
-
-            if (isfinite(less))
-                scratch[defined++] = less;
-        }
-        percentile_interval(scratch, defined, (double *)&rival->difference_low + number,
-                            (double *)&rival->difference_high + number);
-    }
+    if (!rc && !order)
+        rc = err_set(err, STATUS_EXHAUSTED, "out of memory for resamples");
+    if (!rc)
+        rc = order_falling(scores, uplift->row_count, order, err);
+    for (int64_t place = 0; place < uplift->row_count && !rc; place++)
+        cluster_of[place] = clusters.of[order[place]];
+    *cluster_count = clusters.count;
+    clusters_close(&clusters);
+    free(order);
+    return rc;
 }
 
-static void resample_all(const struct uplift_rival *rivals, int count, int resample_count,
-                         uint64_t seed, struct uplift_progress progress, uint32_t *draws,
-                         struct resample *resamples)
+enum status uplift_bootstrap_clusters(const struct uplift *uplift, const double *scores,
+                                      const uint64_t *keys, int resample_count,
+                                      uint64_t seed, struct uplift_intervals *intervals,
+                                      struct err *err)
 {
-    int64_t rows = rivals[0].uplift->row_count;
-    uint32_t *placed = draws + rows;
+    size_t rows = (size_t)uplift->row_count;
+    uint32_t *room = malloc(3 * rows * sizeof *room);
+    uint32_t *cluster_of = room, *times_drawn = room + rows, *draws = room + 2 * rows;
+    struct resample *resamples = malloc((size_t)resample_count * sizeof *resamples);
+    double *scratch = malloc((size_t)resample_count * sizeof *scratch);
+    int64_t cluster_count = 0;
+    enum status rc = STATUS_OK;
     struct rng rng;
 
     rng_seed(&rng, seed);
-    for (int i = 0; i < resample_count; i++) {
-        draw_rows(&rng, rows, draws);
-        for (int k = 0; k < count; k++) {
-            for (int64_t place = 0; place < rows; place++)
-                placed[place] = draws[rivals[k].order[place]];
-            walk(rivals[k].uplift, placed, &resamples[k * resample_count + i]);
-        }
-        if (progress.tell)
-            progress.tell(progress.context, (double)(i + 1) / resample_count);
-    }
-}
-
-enum status uplift_bootstrap_paired(struct uplift_rival *rivals, int count,
-                                    int resample_count, uint64_t seed,
-                                    struct uplift_progress progress, struct err *err)
-{
-    size_t total = (size_t)count * (size_t)resample_count;
-    uint32_t *draws = malloc(2 * (size_t)rivals[0].uplift->row_count * sizeof *draws);
-    struct resample *resamples = malloc(total * sizeof *resamples);
-    double *scratch = malloc((size_t)resample_count * sizeof *scratch);
-    enum status rc = draws && resamples && scratch
-                         ? STATUS_OK
-                         : err_set(err, STATUS_EXHAUSTED,
-                                   "out of memory for %d resamples of %d scores",
-                                   resample_count, count);
-
+    if (!room || !resamples || !scratch)
+        rc = err_set(err, STATUS_EXHAUSTED, "out of memory for %d resamples",
+                     resample_count);
     if (!rc)
-        resample_all(rivals, count, resample_count, seed, progress, draws, resamples);
-    for (int k = 0; k < count && !rc; k++) {
-        const struct resample *own = resamples + (size_t)k * (size_t)resample_count;
-
-        find_intervals(own, resample_count, scratch, rivals[k].intervals);
-        find_differences(own, resamples, resample_count, scratch, &rivals[k]);
+        rc = place_clusters(uplift, scores, keys, cluster_of, &cluster_count, err);
+    for (int i = 0; i < resample_count && !rc; i++) {
+        memset(times_drawn, 0, rows * sizeof *times_drawn);
+        for (int64_t n = 0; n < cluster_count; n++)
+            times_drawn[rng_below(&rng, (uint64_t)cluster_count)]++;
+        for (size_t place = 0; place < rows; place++)
+            draws[place] = times_drawn[cluster_of[place]];
+        memset(&resamples[i].bands, 0, sizeof resamples[i].bands);
+        uplift_walk(uplift, draws, &resamples[i].metrics, &resamples[i].bands);
     }
-    free(draws);
+    if (!rc)
+        find_intervals(resamples, resample_count, scratch, intervals);
+    free(room);
     free(resamples);
     free(scratch);
     return rc;

@@ -352,7 +352,7 @@ static void rewards_of_0_and_1_get_chances_and_few_rows_no_model(void **state)
         assert_true(logged[row] > 0 && logged[row] < 1);
     assert_true(fitted.explained > 0.9);
     reward_table_close(table);
-    table = table_of_groups(OFFPOLICY_EFFECTIVE_ROWS_MIN - 1, rewards);
+    table = table_of_groups(OFFPOLICY_EFFECTIVE_MIN - 1, rewards);
     assert_int_equal(reward_table_fit(table, REWARD_BASE_AUTO, 1, rewards, logged,
                                       expected, &fitted, &err),
                      STATUS_OK);

@@ -150,102 +150,6 @@ static void what_all_outcomes_have_more_moves_no_rate(void **)
     assert_true(ends[0].low.rate_qini > 0);
 }
 
-/* ---- several scores ---- */
-
-enum { TRIAL_ROWS = 500, TRIALS = 120, RESAMPLES = 100 };
-
-/* Effects of 1 + x + z; two scores that know x, or z, and a little noise. */
-static void draw_trial(struct rng *rng, double scores[3][TRIAL_ROWS], double *outcomes,
-                       bool *treated)
-{
-    for (int i = 0; i < TRIAL_ROWS; i++) {
-        double x = rng_normal(rng), z = rng_normal(rng);
-
-        treated[i] = rng_below(rng, 2);
-        scores[0][i] = 1 + x;
-        scores[1][i] = 1 + z;
-        scores[2][i] = 1 + x + 0.1 * rng_normal(rng);
-        outcomes[i] = treated[i] * (1 + x + z) + 2 * rng_normal(rng);
-    }
-}
-
-/* Both scores are as good: intervals of the difference hold 0. And one that is nearly another is told
- * from it by what they do not share alone. */
-static void differences_of_scores_are_of_the_same_rows(void **)
-{
-    static double scores[3][TRIAL_ROWS], outcomes[TRIAL_ROWS];
-    static bool treated[TRIAL_ROWS];
-    static struct uplift_intervals intervals[3];
-    int held = 0, calibrated = 0;
-    struct err err;
-    struct rng rng;
-
-    rng_seed(&rng, 6);
-    for (int trial = 0; trial < TRIALS; trial++) {
-        struct uplift_rival rivals[3] = {};
-        struct uplift_calibration calibration;
-
-        draw_trial(&rng, scores, outcomes, treated);
-        for (int k = 0; k < 3; k++) {
-            struct uplift *uplift;
-            uint32_t *order;
-
-            assert_int_equal(uplift_open_ordered(scores[k], outcomes, treated, TRIAL_ROWS,
-                                                 &uplift, &order, &err),
-                             STATUS_OK);
-            rivals[k] = (struct uplift_rival){
-                .uplift = uplift, .order = order, .intervals = &intervals[k]};
-        }
-        uplift_calibrate(rivals[0].uplift, scores[0], outcomes, treated, rivals[0].order,
-                         &calibration);
-        calibrated += fabs(calibration.slope - 1) <= 1.959964 * calibration.slope_se;
-        assert_int_equal(uplift_bootstrap_paired(rivals, 3, RESAMPLES, (uint64_t)trial,
-                                                 (struct uplift_progress){0}, &err),
-                         STATUS_OK);
-        held += rivals[1].difference_low.rate_qini <= 0 &&
-                rivals[1].difference_high.rate_qini >= 0;
-        assert_true(rivals[0].difference_low.rate_qini == 0 &&
-                    rivals[0].difference_high.rate_qini == 0);
-        assert_true(rivals[2].difference_high.rate_qini -
-                        rivals[2].difference_low.rate_qini <
-                    0.5 * (intervals[2].high.rate_qini - intervals[2].low.rate_qini));
-        for (int k = 0; k < 3; k++) {
-            uplift_close((struct uplift *)rivals[k].uplift);
-            free((uint32_t *)rivals[k].order);
-        }
-    }
-    printf("difference %.3f, slope %.3f\n", (double)held / TRIALS,
-           (double)calibrated / TRIALS);
-    assert_true(held >= 0.88 * TRIALS && held <= 0.995 * TRIALS);
-    assert_true(calibrated >= 0.88 * TRIALS && calibrated <= 0.995 * TRIALS);
-}
-
-/* Scores 2 and 1, two rows of each arm; the last tenths are empty but for the second half. */
-static void tenths_of_equal_scores_stay_together(void **)
-{
-    static const double scores[] = {2, 2, 2, 2, 1, 1, 1, 1},
-                        outcomes[] = {5, 7, 1, 3, 2, 4, 1, 1};
-    static const bool treated[] = {true, true, false, false, true, true, false, false};
-    struct uplift_calibration calibration;
-    struct uplift *uplift;
-    uint32_t *order;
-    struct err err;
-
-    assert_int_equal(
-        uplift_open_ordered(scores, outcomes, treated, 8, &uplift, &order, &err),
-        STATUS_OK);
-    uplift_calibrate(uplift, scores, outcomes, treated, order, &calibration);
-    for (int i = 0; i < UPLIFT_BIN_COUNT; i++)
-        assert_int_equal(calibration.bins[i].row_count, i == 1 || i == 6 ? 4 : 0);
-    expect(calibration.bins[1].predicted, 2, 1e-15);
-    expect(calibration.bins[1].found, 4, 1e-15);
-    expect(calibration.bins[1].se, sqrt(2), 1e-15); /* 2 / 2 + 2 / 2 */
-    expect(calibration.bins[6].found, 2, 1e-15);
-    expect(calibration.slope, 2, 1e-14);
-    uplift_close(uplift);
-    free(order);
-}
-
 static void intervals_are_the_same_for_the_same_seed(void **)
 {
     enum { ROWS = 400 };
@@ -333,6 +237,117 @@ static void a_curve_of_spend_by_hand(void **)
     /* 40, 20, 0 around 20: sd 20. */
     expect(point.se, 20 / sqrt(3), 1e-14);
     frontier_close(frontier);
+}
+
+/* Two arms; one choice knows their effects, the other half of them. */
+enum { FRONTIER_ROWS = 600, FRONTIER_RESAMPLES = 200 };
+
+static struct {
+    double *effects, *others, *scores; /* (arm, row) */
+    struct frontier *frontier, *other;
+} choice;
+
+static void draw_choices(int64_t row_count, struct rng *rng)
+{
+    static const double costs[] = {1, 2};
+    size_t bytes = 2 * (size_t)row_count * sizeof(double);
+    struct frontier_data data = {.row_count = row_count, .arm_count = 2, .costs = costs};
+    struct err err;
+
+    data.scores = choice.scores = malloc(bytes);
+    data.effects = choice.effects = malloc(bytes);
+    choice.others = malloc(bytes);
+    for (int64_t i = 0; i < 2 * row_count; i++) {
+        choice.effects[i] = rng_normal(rng);
+        choice.others[i] = rng_below(rng, 2) ? choice.effects[i] : rng_normal(rng);
+        choice.scores[i] = choice.effects[i] + rng_normal(rng);
+    }
+    assert_int_equal(frontier_open(&data, &choice.frontier, &err), STATUS_OK);
+    data.effects = choice.others;
+    assert_int_equal(frontier_open(&data, &choice.other, &err), STATUS_OK);
+}
+
+static void forget_choices(void)
+{
+    frontier_close(choice.frontier);
+    frontier_close(choice.other);
+    free(choice.effects);
+    free(choice.others);
+    free(choice.scores);
+}
+
+static struct frontier_interval resampled(const struct frontier *other, double spend,
+                                          uint64_t seed)
+{
+    struct frontier_interval interval;
+    struct err err;
+
+    assert_int_equal(frontier_bootstrap(choice.frontier, other, &spend, 1,
+                                        FRONTIER_RESAMPLES, seed,
+                                        (struct frontier_progress){0}, &interval, &err),
+                     STATUS_OK);
+    return interval;
+}
+
+static bool holds(struct frontier_interval interval, double truth)
+{
+    return interval.low <= truth && truth <= interval.high;
+}
+
+/* Each resample has a path of its own, so that what it spends is no noise; the error of the path as it is is
+ * wider. */
+static void gains_are_within_their_intervals_as_often_as_these_say(void **)
+{
+    enum { LOGS = 200 };
+    double truth, difference, width = 0, plain_width = 0;
+    int held = 0, difference_held = 0;
+    struct rng rng;
+
+    rng_seed(&rng, 9);
+    draw_choices(300000, &rng);
+    truth = frontier_at(choice.frontier, 0.3).gain;
+    difference = frontier_compare(choice.frontier, choice.other, 0.3).value;
+    forget_choices();
+    for (int i = 0; i < LOGS; i++) {
+        struct frontier_interval interval;
+
+        draw_choices(FRONTIER_ROWS, &rng);
+        interval = resampled(NULL, 0.3, (uint64_t)i);
+        held += holds(interval, truth);
+        difference_held += holds(resampled(choice.other, 0.3, (uint64_t)i), difference);
+        width += interval.high - interval.low;
+        plain_width += 2 * 1.96 * frontier_at(choice.frontier, 0.3).se;
+        forget_choices();
+    }
+    printf("of %d gains %d are held, of differences %d; %.2f of the width with the path "
+           "as it is\n",
+           LOGS, held, difference_held, width / plain_width);
+    assert_true(held >= 0.90 * LOGS && held < LOGS);
+    assert_true(difference_held >= 0.90 * LOGS && difference_held < LOGS);
+    assert_true(width < 0.9 * plain_width);
+}
+
+static void two_choices_are_told_apart_on_the_same_rows(void **)
+{
+    struct frontier_interval more, again, same;
+    struct frontier_difference difference;
+    struct rng rng;
+
+    rng_seed(&rng, 10);
+    draw_choices(FRONTIER_ROWS, &rng);
+    more = resampled(choice.other, 0.3, 1);
+    again = resampled(choice.other, 0.3, 1);
+    same = resampled(choice.frontier, 0.3, 1);
+    difference = frontier_compare(choice.frontier, choice.other, 0.3);
+    assert_memory_equal(&more, &again, sizeof more);
+    assert_true(same.low == 0 && same.high == 0);
+    assert_true(more.low > 0 && more.low < difference.value &&
+                difference.value < more.high);
+    assert_true(difference.se < frontier_at(choice.frontier, 0.3).se);
+    assert_true(frontier_compare(choice.frontier, choice.frontier, 0.3).se == 0);
+    more = resampled(NULL, 0, 1);
+    assert_true(more.low == 0 && more.high == 0);
+    forget_choices();
 }
 
 static void nothing_to_buy_is_refused(void **)
@@ -440,6 +455,47 @@ static void shares_by_a_time_by_hand(void **)
     assert_int_equal(count, 4);
 }
 
+/* Each customer four times over is no more than one customer. */
+static void customers_who_came_often_do_not_narrow_intervals(void **state)
+{
+    enum { CUSTOMERS = 400, COPIES = 4, ROWS = CUSTOMERS * COPIES };
+    static double scores[ROWS], outcomes[ROWS];
+    static bool treated[ROWS];
+    static uint64_t keys[ROWS];
+    struct uplift_intervals alone, often, blind;
+    struct uplift *uplift;
+    struct err err = {0};
+    struct rng rng;
+
+    (void)state;
+    rng_seed(&rng, 12);
+    for (int row = 0; row < ROWS; row++) {
+        int customer = row % CUSTOMERS; /* the first rows are all customers once */
+
+        keys[row] = (uint64_t)customer * 1000003;
+        scores[row] = row < CUSTOMERS ? rng_uniform(&rng) : scores[customer];
+        treated[row] = row < CUSTOMERS ? rng_uniform(&rng) < 0.5 : treated[customer];
+        outcomes[row] = row < CUSTOMERS
+                            ? rng_uniform(&rng) < 0.3 + 0.2 * treated[row] * scores[row]
+                            : outcomes[customer];
+    }
+    assert_int_equal(uplift_open(scores, outcomes, treated, CUSTOMERS, &uplift, &err), 0);
+    assert_int_equal(
+        uplift_bootstrap_clusters(uplift, scores, keys, 300, 1, &alone, &err), 0);
+    uplift_close(uplift);
+    assert_int_equal(uplift_open(scores, outcomes, treated, ROWS, &uplift, &err), 0);
+    assert_int_equal(
+        uplift_bootstrap_clusters(uplift, scores, keys, 300, 1, &often, &err), 0);
+    assert_int_equal(
+        uplift_bootstrap(uplift, 300, 1, (struct uplift_progress){0}, &blind, &err), 0);
+    uplift_close(uplift);
+    /* The same draws of customers; only sums over rows differ. */
+    assert_true(fabs((often.high.qini - often.low.qini) -
+                     (alone.high.qini - alone.low.qini)) < 1e-9);
+    assert_true(blind.high.qini - blind.low.qini <
+                0.7 * (often.high.qini - often.low.qini));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -447,16 +503,17 @@ int main(void)
         cmocka_unit_test(two_rows_are_enough_and_equal_scores_are_not),
         cmocka_unit_test(equal_scores_are_one_point),
         cmocka_unit_test(what_all_outcomes_have_more_moves_no_rate),
-        cmocka_unit_test(differences_of_scores_are_of_the_same_rows),
-        cmocka_unit_test(tenths_of_equal_scores_stay_together),
         cmocka_unit_test(intervals_are_the_same_for_the_same_seed),
         cmocka_unit_test(an_order_falls_and_keeps_equal_keys_as_they_stand),
         cmocka_unit_test(a_curve_of_spend_by_hand),
+        cmocka_unit_test(gains_are_within_their_intervals_as_often_as_these_say),
+        cmocka_unit_test(two_choices_are_told_apart_on_the_same_rows),
         cmocka_unit_test(nothing_to_buy_is_refused),
         cmocka_unit_test(known_shares_and_rates_are_found),
         cmocka_unit_test(a_naive_difference_may_have_the_wrong_sign),
         cmocka_unit_test(a_log_that_is_too_young_says_so),
         cmocka_unit_test(shares_by_a_time_by_hand),
+        cmocka_unit_test(customers_who_came_often_do_not_narrow_intervals),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
