@@ -2,6 +2,7 @@
 #include "app/evaluate.h"
 
 #include "app/evaluate_policy.h"
+#include "app/roles.h"
 #include "base/clock.h"
 
 #include <limits.h>
@@ -175,13 +176,26 @@ static enum status read_log(struct policy_evaluation *e, struct err *err)
                              : candidate_log_read(&request, &e->log, &e->summary, err);
 }
 
-static enum status run(struct policy_evaluation *e, struct err *err)
+static enum status read_options(struct policy_evaluation *e, struct err *err)
 {
+    const struct role_use uses[] = {
+        {"--log", AS_TREATMENT, "action", NULL},
+        {"--log", AS_ABOUT, "propensity", NULL},
+        {"--reward", AS_OUTCOME, e->request.reward, NULL},
+        {"--cluster", AS_ABOUT, e->request.cluster, NULL},
+    };
     enum status rc =
         e->base_name ? reward_base_read(e->base_name, &e->base, err) : STATUS_OK;
 
     if (!rc)
         rc = add_estimates(e, err);
+    return rc ? rc : roles_check(uses, sizeof uses / sizeof *uses, err);
+}
+
+static enum status run(struct policy_evaluation *e, struct err *err)
+{
+    enum status rc = option_checked(read_options(e, err), err);
+
     e->timing.begun_ns = clock_thread_ns();
     if (!rc)
         rc = read_log(e, err);
@@ -192,7 +206,7 @@ static enum status run(struct policy_evaluation *e, struct err *err)
     if (!rc && e->is_json)
         rc = policy_evaluation_json(e, err);
     else if (!rc)
-        policy_evaluation_print(e);
+        rc = policy_evaluation_print(e, err);
     return rc;
 }
 
@@ -291,6 +305,6 @@ int command_evaluate_policy(int argc, char **argv)
     rc = run(&e, &err);
     policy_log_free(&e.log);
     if (rc)
-        return command_failed(&err);
+        return command_end(&usage, rc, &err);
     return e.reason_count ? EXIT_REFUSED : EXIT_DONE;
 }

@@ -34,6 +34,6 @@ struct policy_evaluation {
 
 /* On standard output, as JSON and for people. */
 enum status policy_evaluation_json(const struct policy_evaluation *e, struct err *err);
-void policy_evaluation_print(const struct policy_evaluation *e);
+enum status policy_evaluation_print(const struct policy_evaluation *e, struct err *err);
 
 #endif

@@ -185,7 +185,7 @@ static enum status read_reward(struct walk *walk, double *reward, bool *counts,
     if (!rc && *counts && !isfinite(*reward))
         rc = err_set(err, STATUS_INVALID, "%s line %ld column '%s': is %s",
                      csv_name(walk->csv), csv_line(walk->csv), walk->request->reward,
-                     isnan(*reward) ? "missing" : "infinite");
+                     isnan(*reward) ? "missing" : "not finite");
     return rc;
 }
 
@@ -195,9 +195,12 @@ static enum status look_up(struct walk *walk, double *probability, double *q, do
 {
     struct text action = csv_text(walk->csv, walk->action);
     struct policy_group policy;
-    enum status rc =
-        policy_file_find(walk->policy, walk->csv, &policy, &walk->is_out_of_order, err);
+    enum status rc;
 
+    if (action.bytes == 0)
+        return err_set(err, STATUS_INVALID, "%s line %ld column 'action': is missing",
+                       csv_name(walk->csv), csv_line(walk->csv));
+    rc = policy_file_find(walk->policy, walk->csv, &policy, &walk->is_out_of_order, err);
     if (rc || walk->is_out_of_order)
         return rc;
     *probability = policy_group_value(&policy, action);
