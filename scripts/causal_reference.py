@@ -4,6 +4,7 @@ Written from the definitions in docs/evaluate.md, not from the C code: matrices 
 orthonormal bases, all supports tried where that has an active set, loops where that has sums.
 """
 import itertools
+import warnings
 
 import numpy as np
 from scipy import optimize, stats
@@ -308,7 +309,9 @@ def design_of(values, is_nominal, outside):
         return np.column_stack([
             table[:, j] if code is None else (table[:, j] == code).astype(float) for j, code in columns])
 
-    mean, spread = np.nan_to_num(np.nanmean(plain(values[outside]), axis=0)), np.nan_to_num(np.nanstd(plain(values[outside]), axis=0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # columns of nothing
+        mean, spread = (np.nan_to_num(of(plain(values[outside]), axis=0)) for of in (np.nanmean, np.nanstd))
     spread[spread < 1e-12 * (1 + abs(mean))] = 0
     return lambda table: np.column_stack([
         np.ones(len(table)), np.nan_to_num(np.divide(plain(table) - mean, spread, out=np.zeros((len(table), len(mean))), where=spread > 0))])

@@ -172,6 +172,8 @@ static enum status read_log(struct policy_evaluation *e, struct err *err)
         .seed = (uint64_t)e->seed,
     };
 
+    e->request.base = e->base;
+    e->request.seed = (uint64_t)e->seed;
     return e->request.policy ? policy_log_read(&e->request, &e->log, err)
                              : candidate_log_read(&request, &e->log, &e->summary, err);
 }
@@ -183,12 +185,15 @@ static enum status read_options(struct policy_evaluation *e, struct err *err)
         {"--log", AS_ABOUT, "propensity", NULL},
         {"--reward", AS_OUTCOME, e->request.reward, NULL},
         {"--cluster", AS_ABOUT, e->request.cluster, NULL},
+        {"--features", AS_BEFORE, NULL, &e->request.features},
     };
     enum status rc =
         e->base_name ? reward_base_read(e->base_name, &e->base, err) : STATUS_OK;
 
     if (!rc)
         rc = add_estimates(e, err);
+    if (!rc)
+        rc = name_list_read("--features", e->features, &e->request.features, err);
     return rc ? rc : roles_check(uses, sizeof uses / sizeof *uses, err);
 }
 
@@ -219,8 +224,10 @@ static const char *wrong_candidate(const struct policy_evaluation *e)
         return "--bundle and --policy-document need each other";
     if (!e->request.policy && e->request.model)
         return "--outcome-model goes with --policy";
-    if (e->request.policy && e->base_name)
-        return "--base goes with the decision log: with --policy say --outcome-model";
+    if (e->features && (!e->request.policy || e->request.model))
+        return "--features goes with --policy, in place of --outcome-model";
+    if (e->request.policy && e->base_name && !e->features)
+        return "--base goes with the decision log, or with --policy and --features";
     if (!e->request.policy && e->request.cluster &&
         strcmp(e->request.cluster, "customer_id") != 0)
         return "of the decision log --cluster takes customer_id";
@@ -254,10 +261,14 @@ int command_evaluate_policy(int argc, char **argv)
          "With --policy, what a model expects: action, qhat, and its columns of "
          "context.",
          0, 0},
+        {"features", OPTION_TEXT, &e.features, "A,B,..",
+         "With --policy, in place of --outcome-model: columns of the log from which a "
+         "model is fitted on it.",
+         0, 0},
         {"base", OPTION_TEXT, &e.base_name, "B",
-         "Of the decision log, the outcome model that is fitted on it, five-fold: ridge, "
-         "logistic for rewards of 0 and 1, xgboost, none, or auto (default): logistic or "
-         "ridge.",
+         "The outcome model that is fitted on the decision log, or with --features, "
+         "five-fold: ridge, logistic for rewards of 0 and 1, xgboost, none, or auto "
+         "(default): logistic or ridge.",
          0, 0},
         {"reward", OPTION_TEXT, &e.request.reward, "COL",
          "The reward: a column, or of the decision log an outcome's metric (default "
@@ -304,6 +315,7 @@ int command_evaluate_policy(int argc, char **argv)
     e.parameters[OFFPOLICY_SGIPW] = e.parameters[OFFPOLICY_SGDR] = sg;
     rc = run(&e, &err);
     policy_log_free(&e.log);
+    name_list_free(&e.request.features);
     if (rc)
         return command_end(&usage, rc, &err);
     return e.reason_count ? EXIT_REFUSED : EXIT_DONE;

@@ -15,6 +15,7 @@ struct policy_evaluation {
     struct policy_log_request request;
     const char *bundle, *document; /* in place of request.policy; or */
     long limit;                    /* above 0 */
+    const char *features;          /* "a,b"; NULL: none */
     struct candidate_summary summary;
     const char *base_name; /* NULL: not given */
     enum reward_base base;

@@ -10,19 +10,33 @@ enum { TREE_COUNT_MAX = 5000, DEPTH_MAX = 12 };
 
 enum { WEIGHT_ERRORS_MAX = 5 };
 
-static void warn_of_propensities(const struct train_table *table,
-                                 const struct train_result *result)
-{
-    for (int arm = 0; arm < table->arm_count && table->has_propensities; arm++) {
-        const struct judge_mean *mean = &result->arm_weights[arm];
+/* In standard deviations: less is usual, and does little (Austin and Stuart 2015). */
+static const double balance_max = 0.1;
 
-        if (fabs(mean->value - 1) > WEIGHT_ERRORS_MAX * mean->se)
-            print_line(
-                stderr,
-                "redress: the propensities cannot be right: the rows of '%s' stand "
-                "for %.3g times all rows; they are to be those of what was done",
-                table->arm_names[arm], mean->value);
-    }
+/* The rows of an arm are too many or too few, or are others than all rows. */
+static void warn_of_arm(const struct train_options *options,
+                        const struct train_table *table,
+                        const struct train_result *result, int arm)
+{
+    const struct judge_mean *mean = &result->arm_weights[arm];
+    const struct balance *balance = &result->balances[arm];
+    const char *what = options->is_randomised ? "shares of the arms"
+                       : options->propensity  ? "propensities"
+                                              : "estimated propensities";
+
+    if (fabs(mean->value - 1) > WEIGHT_ERRORS_MAX * mean->se)
+        print_line(stderr,
+                   "redress: the %s cannot be right: the rows of '%s' stand for %.3g "
+                   "times all rows; they are to be those of what was done",
+                   what, table->arm_names[arm], mean->value);
+    else if (balance->feature >= 0 && fabs(balance->difference) > balance_max &&
+             fabs(balance->difference) > WEIGHT_ERRORS_MAX * balance->se)
+        print_line(stderr,
+                   "redress: the %s do not make the rows of '%s' like all rows: '%s' "
+                   "differs by %.2g standard deviations, so that effects may be those of "
+                   "who got it",
+                   what, table->arm_names[arm], table->names[balance->feature],
+                   fabs(balance->difference));
 }
 
 /* An arm of which most rows were sure. */
@@ -50,7 +64,8 @@ static void warn(const struct train_options *options, const struct train_table *
                    "redress: '%s' has no amounts: the arms are given the doses 1 to %d "
                    "(see --doses)",
                    options->treatment, table->arm_count - 1);
-    warn_of_propensities(table, result);
+    for (int arm = 0; arm < table->arm_count; arm++)
+        warn_of_arm(options, table, result, arm);
     warn_of_overlap(table, result);
     for (int i = 0; i < result->learner->part_count; i++)
         if (predictor_is_blind(result->learner->parts[i].predictor)) {
@@ -134,6 +149,10 @@ int command_train(int argc, char **argv)
         {"depth", OPTION_INT, &o.depth, "N", "Of these trees (default 3).", 1, DEPTH_MAX},
         {"rate", OPTION_TEXT, &o.rate, "R", "How much each tree counts (default 0.03).",
          0, 0},
+        {"calibrate", OPTION_FLAG, &o.is_calibrated, NULL,
+         "Set the effects of each arm right by a line, where rows held out say that they "
+         "are too bold, too timid or off.",
+         0, 0},
         {"quick", OPTION_FLAG, &o.is_quick, NULL,
          "Only train: nothing is held out and judged.", 0, 0},
         {"seed", OPTION_INT, &o.seed, "N", "Of folds and trees (default 1).", 0, 1000000},
@@ -166,6 +185,10 @@ int command_train(int argc, char **argv)
         return usage_wrong(&usage, "--randomised and --propensity contradict each other");
     if (!o.age != !o.window)
         return usage_wrong(&usage, "--age and --window need each other");
+    if (o.is_calibrated && (o.is_quick || o.is_rising))
+        return usage_wrong(
+            &usage, "--calibrate needs rows held out, and a line for each arm: not "
+                    "with --quick or --monotone");
     if (o.is_quick && o.wants_plots)
         return usage_wrong(&usage, "--plot needs rows held out: not with --quick");
     rc = run(&o, &table, &result, &err);

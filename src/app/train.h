@@ -3,6 +3,7 @@
 #define REDRESS_APP_TRAIN_H
 
 #include "app/analysis.h"
+#include "learn/balance.h"
 #include "learn/judge.h"
 #include "learn/maturity.h"
 #include "learn/uplift.h"
@@ -15,7 +16,7 @@ struct train_options {
         *learner, *base, *propensity, *cost, *surrogates, *age, *window, *cluster,
         *weights, *output, *name, *doses, *scale, *rate;
     long seed, round_count, depth;
-    bool is_randomised, is_rising, is_quick, is_json, wants_plots;
+    bool is_randomised, is_rising, is_quick, is_calibrated, is_json, wants_plots;
 };
 
 /* A feature as the manifest has it. */
@@ -58,7 +59,7 @@ void train_table_free(struct train_table *table);
 struct train_judgement {
     struct judge_curve curve;
     struct judge_bin bins[JUDGE_BIN_COUNT];
-    double slope, slope_se;
+    struct judge_line line;
     double spread[2]; /* effects at the 10th and the 90th hundredth */
 
     /* Of a randomised experiment, on the rows of arm and control as they are. */
@@ -83,10 +84,11 @@ struct train_result {
     double *
         expected_costs; /* (row, arm - 1) by models that have not seen the row, or NULL */
     double *propensities, *scores; /* (row, arm) */
-    int64_t clipped_count;
+    struct learner_propensity_fit propensity_fit; /* log_loss 0: none was estimated */
     int64_t apart_counts
         [LEARNER_ARM_COUNT_MAX]; /* (arm): of it and control, without overlap */
     struct judge_mean arm_weights[LEARNER_ARM_COUNT_MAX]; /* (arm): 1 if p is right */
+    struct balance balances[LEARNER_ARM_COUNT_MAX];       /* (arm) */
     double scale;
     bool is_held_out, is_logistic;
     bool wanted[LEARNER_KIND_COUNT];
@@ -94,6 +96,9 @@ struct train_result {
     struct judge_mean policies[LEARNER_KIND_COUNT];
     struct judge_mean averages[LEARNER_ARM_COUNT_MAX]; /* (arm) */
     struct train_judgement *judgements;                /* (arm), NULL: none held out */
+    struct judge_correction
+        corrections[LEARNER_ARM_COUNT_MAX]; /* (arm), where asked for */
+    struct judge_mean corrected_policy; /* with corrections that have not seen the row */
     double *importance; /* (feature, and the dose): shares of what they explain */
 };
 

@@ -34,16 +34,23 @@ static void put_rows(struct report *report, const struct train_table *table,
     report_count(report, "completed_by_surrogates", table->immature_count);
     report_count(report, "younger_than_window", table->young_count);
     report_count(report, "maturity_chances_clipped", result->maturity.clipped_count);
-    report_count(report, "propensities_clipped", result->clipped_count);
+    report_count(report, "propensities_clipped", result->propensity_fit.clipped_count);
     report_object_end(report);
 }
 
 static void put_calibration(struct report *report,
-                            const struct train_judgement *judgement, double scale)
+                            const struct train_judgement *judgement,
+                            const struct judge_correction *correction, double scale)
 {
     report_object(report, "calibration");
-    report_number(report, "slope", judgement->slope);
-    report_number(report, "slope_se", judgement->slope_se);
+    report_number(report, "slope", judgement->line.slope);
+    report_number(report, "slope_se", judgement->line.slope_se);
+    if (correction) {
+        report_object(report, "applied");
+        report_number(report, "intercept", scale * correction->intercept);
+        report_number(report, "slope", correction->slope);
+        report_object_end(report);
+    }
     report_array(report, "deciles");
     for (int i = 0; i < JUDGE_BIN_COUNT; i++) {
         const struct judge_bin *bin = &judgement->bins[i];
@@ -88,8 +95,35 @@ static void put_qini(struct report *report, const struct train_judgement *judgem
     report_object_end(report);
 }
 
-static void put_arm(struct report *report, const struct train_table *table,
-                    const struct train_result *result, int arm)
+/* Of the feature that is farthest off. */
+static void put_balance(struct report *report, const struct train_table *table,
+                        const struct balance *balance)
+{
+    if (balance->feature < 0)
+        return;
+    report_object(report, "balance");
+    report_string(report, "feature", table->names[balance->feature]);
+    report_number(report, "difference", balance->difference);
+    report_number(report, "se", balance->se);
+    report_object_end(report);
+}
+
+static void put_propensities(struct report *report, const struct train_result *result)
+{
+    const struct learner_propensity_fit *fit = &result->propensity_fit;
+
+    if (!(fit->log_loss > 0))
+        return;
+    report_object(report, "estimated_propensities");
+    report_string(report, "model", fit->has_trees ? "trees" : "linear");
+    report_bool(report, "calibrated", fit->is_calibrated);
+    report_number(report, "log_loss", fit->log_loss);
+    report_object_end(report);
+}
+
+static void put_arm(struct report *report, const struct train_options *options,
+                    const struct train_table *table, const struct train_result *result,
+                    int arm)
 {
     const struct train_judgement *judgement =
         result->judgements ? &result->judgements[arm] : NULL;
@@ -100,11 +134,14 @@ static void put_arm(struct report *report, const struct train_table *table,
     report_count(report, "rows", table->arm_rows[arm]);
     report_count(report, "rows_without_overlap", result->apart_counts[arm]);
     put_mean(report, "inverse_propensity", result->arm_weights[arm], 1);
+    put_balance(report, table, &result->balances[arm]);
     put_mean(report, "average_effect", result->averages[arm], result->scale);
     if (table->costs)
         report_number(report, "average_cost", result->arm_costs[arm - 1]);
     if (judgement) {
-        put_calibration(report, judgement, result->scale);
+        put_calibration(report, judgement,
+                        options->is_calibrated ? &result->corrections[arm] : NULL,
+                        result->scale);
         put_curve(report, &judgement->curve, result->scale);
         if (judgement->has_qini)
             put_qini(report, judgement);
@@ -148,10 +185,13 @@ static void put_report(struct report *report, const struct train_options *option
     report_string(report, "outcome", options->outcome);
     report_bool(report, "outcome_is_binary", table->is_binary);
     report_number(report, "scale", result->scale);
+    put_propensities(report, result);
     put_policies(report, result);
+    if (options->is_calibrated)
+        put_mean(report, "calibrated_policy_value", result->corrected_policy, 1);
     report_array(report, "arms");
     for (int arm = 1; arm < table->arm_count; arm++)
-        put_arm(report, table, result, arm);
+        put_arm(report, options, table, result, arm);
     report_array_end(report);
     put_importance(report, table, result);
     report_object_end(report);
@@ -186,10 +226,10 @@ static void print_counts(const struct train_table *table,
     if (table->immature_count)
         print_line(stdout, "%lld outcomes were completed from surrogates",
                    (long long)table->immature_count);
-    if (result->clipped_count)
-        print_line(stdout,
-                   "%lld rows had a propensity below %g: there the arms hardly overlap",
-                   (long long)result->clipped_count, LEARNER_PROPENSITY_MIN);
+    if (result->propensity_fit.clipped_count)
+        print_line(
+            stdout, "%lld rows had a propensity below %g: there the arms hardly overlap",
+            (long long)result->propensity_fit.clipped_count, LEARNER_PROPENSITY_MIN);
 }
 
 static void print_overlap(const struct train_table *table,
@@ -210,7 +250,8 @@ static void print_ranking(const struct train_table *table,
 {
     for (int arm = 1; arm < table->arm_count && result->judgements; arm++) {
         const struct train_judgement *judgement = &result->judgements[arm];
-        double slope = judgement->slope, reach = NORMAL_95 * judgement->slope_se;
+        double slope = judgement->line.slope,
+               reach = NORMAL_95 * judgement->line.slope_se;
 
         if (isnan(slope))
             continue;
@@ -242,6 +283,10 @@ void train_print(const struct train_options *options, const struct train_table *
                            learner_kind_name((enum learner_kind)kind),
                            result->policies[kind].value, result->policies[kind].se);
     }
+    if (options->is_calibrated)
+        print_line(stdout, "%-3s calibrated %16.6g %10.3g",
+                   learner_kind_name(result->kind), result->corrected_policy.value,
+                   result->corrected_policy.se);
     print_ranking(table, result);
     putchar('\n');
     print_line(stdout, "written to %s", options->output);

@@ -115,6 +115,8 @@ static void policies(void **)
         {POLICY " --outcome-model c.csv", LOG, FULL, "x,action,qhat\n1,a,1\n2,a,1\n",
          "there is no action 'b', which the policy takes"},
         {POLICY " --cluster customer", LOG, FULL, NULL, "no column 'customer'"},
+        {POLICY " --features tenure,y", "x,action,propensity,reward,tenur\n1,a,0.5,1,3\n",
+         FULL, NULL, "no column 'tenure'; the nearest is 'tenur'"},
         {POLICY, LOG, "", NULL, "b.csv: is empty"},
     };
 

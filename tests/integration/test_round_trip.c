@@ -442,9 +442,10 @@ static void a_table_is_worth_what_it_truly_is(void **state)
     write_text("nothing.csv", nothing, strlen(nothing));
     path_in("nothing.csv", policy);
     json =
-        judged("log.csv", (const char *const[]){"--policy", policy, NULL, NULL}, &code);
+        judged("log.csv",
+               (const char *const[]){"--policy", policy, "--features", features}, &code);
     assert_int_equal(code, 0);
-    assert_covers("nothing for anybody", json, "snipw", truth_at(INFINITY));
+    assert_all_cover("nothing for anybody", json, truth_at(INFINITY));
     json_decref(json);
 }
 
@@ -609,6 +610,8 @@ static void what_is_wrong_with_a_log_is_said(void **state)
                 "--base: 'magic' is not auto, ridge");
     assert_said("", (const char *const[]){"--policy", "x.csv", "--base", "ridge"}, 2,
                 "--base goes with the decision log");
+    assert_said("", (const char *const[]){"--budget", "5", "--features", "x"}, 2,
+                "--features goes with --policy");
 }
 
 int main(void)

@@ -103,6 +103,7 @@ static void a_column_has_one_role(void **)
         {"evaluate uplift --data a.csv --score y --treatment t --outcome y",
          "'y' is also --score"},
         {POLICY " --reward propensity", "'propensity' is also --reward"},
+        {POLICY " --features x,reward", "--reward: 'reward' is also --features"},
         {TRAIN "x,t", "--treatment: 't' is also --features"},
         {TRAIN "x --cost t", "--treatment: 't' is also --cost"},
         {TRAIN "x --surrogates y", "'y' is also --surrogates"},

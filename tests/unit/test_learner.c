@@ -258,7 +258,7 @@ static void wrong_propensities_do_not_mislead_dr_and_no_model_of_outcomes_does(
 static void propensities_are_estimated_and_sum_to_one(void **state)
 {
     double *fitted = calloc(ROW_COUNT * ARM_COUNT, sizeof *fitted), error = 0;
-    int64_t clipped;
+    struct learner_propensity_fit fit;
     struct err err = {0};
 
     (void)state;
@@ -268,8 +268,10 @@ static void propensities_are_estimated_and_sum_to_one(void **state)
         world.features[row * FEATURE_COUNT + 2] =
             world.features[row * FEATURE_COUNT + 1] > 0;
     world.data.propensities = NULL;
-    assert_int_equal(learner_fit_propensities(&world.data, 1, fitted, &clipped, &err), 0);
-    assert_int_equal(clipped, 0);
+    assert_int_equal(
+        learner_fit_propensities(&world.data, PREDICTOR_LINEAR, 1, fitted, &fit, &err),
+        0);
+    assert_int_equal(fit.clipped_count, 0);
     for (int row = 0; row < ROW_COUNT; row++) {
         const double *p = fitted + row * ARM_COUNT;
 
@@ -284,7 +286,7 @@ static void propensities_are_estimated_and_sum_to_one(void **state)
 static void known_propensities_stay_and_others_share_the_rest(void **state)
 {
     double *fitted = calloc(ROW_COUNT * ARM_COUNT, sizeof *fitted);
-    int64_t clipped;
+    struct learner_propensity_fit fit;
     struct err err = {0};
 
     (void)state;
@@ -293,7 +295,9 @@ static void known_propensities_stay_and_others_share_the_rest(void **state)
         for (int arm = 0; arm < ARM_COUNT; arm++)
             if (arm != world.arms[row])
                 world.propensities[row * ARM_COUNT + arm] = 0;
-    assert_int_equal(learner_fit_propensities(&world.data, 1, fitted, &clipped, &err), 0);
+    assert_int_equal(
+        learner_fit_propensities(&world.data, PREDICTOR_LINEAR, 1, fitted, &fit, &err),
+        0);
     for (int row = 0; row < ROW_COUNT; row++) {
         const double *p = fitted + row * ARM_COUNT;
         int own = world.arms[row];
@@ -462,9 +466,10 @@ static void a_policy_by_the_true_effects_beats_one_by_their_opposite(void **stat
 static void true_effects_are_calibrated_and_doubled_ones_are_not(void **state)
 {
     double *scores = calloc(ROW_COUNT * ARM_COUNT, sizeof *scores),
-           *doubled = calloc(ROW_COUNT * WIDTH, sizeof *doubled), slope, slope_se;
+           *doubled = calloc(ROW_COUNT * WIDTH, sizeof *doubled);
     const struct learner_settings settings = settings_of(PREDICTOR_LINEAR);
     struct judge_bin bins[JUDGE_BIN_COUNT];
+    struct judge_line line;
     struct err err = {0};
 
     (void)state;
@@ -474,18 +479,18 @@ static void true_effects_are_calibrated_and_doubled_ones_are_not(void **state)
     assert_int_equal(learner_cross_fit(&world.data, &settings, all_rows(), scores, &err),
                      0);
     judge_score(&world.data, scores);
-    assert_int_equal(judge_calibrate(&world.data, scores, world.truth, 2, bins, &slope,
-                                     &slope_se, &err),
+    assert_int_equal(judge_calibrate(&world.data, scores, world.truth, 2, bins, &line,
+                                     &err),
                      0);
-    assert_true(fabs(slope - 1) < 4 * slope_se);
+    assert_true(fabs(line.slope - 1) < 4 * line.slope_se);
     for (int i = 0; i < JUDGE_BIN_COUNT; i++) {
         assert_int_equal(bins[i].row_count, ROW_COUNT / JUDGE_BIN_COUNT);
         assert_true(fabs(bins[i].found - bins[i].predicted) < 5 * bins[i].se);
     }
     assert_int_equal(
-        judge_calibrate(&world.data, scores, doubled, 2, bins, &slope, &slope_se, &err),
+        judge_calibrate(&world.data, scores, doubled, 2, bins, &line, &err),
         0);
-    assert_true(fabs(slope - 0.5) < 4 * slope_se);
+    assert_true(fabs(line.slope - 0.5) < 4 * line.slope_se);
     free(scores);
     free(doubled);
 }
