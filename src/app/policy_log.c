@@ -68,10 +68,9 @@ static enum status find_features(struct walk *walk, struct err *err)
         malloc((size_t)features->count * sizeof *walk->feature_columns);
     if (!walk->feature_columns)
         return err_set(err, STATUS_EXHAUSTED, "out of memory");
-    for (int i = 0; i < features->count && !rc; i++) {
+    for (int i = 0; i < features->count && !rc; i++)
         rc = csv_column_find(walk->csv, features->names[i], &walk->feature_columns[i],
                              err);
-    }
     return rc ? rc : reward_table_open(&walk->table, err);
 }
 
