@@ -82,7 +82,7 @@ static enum status run(const struct train_options *options, struct train_table *
 {
     struct err no_pictures = {0};
     bool has_replaced = false;
-    enum status rc = train_settle(options, result, err);
+    enum status rc = option_checked(train_settle(options, result, err), err);
 
     if (!rc)
         rc = train_table_read(options, table, err);
@@ -205,5 +205,5 @@ int command_train(int argc, char **argv)
     rc = run(&o, &table, &result, &err);
     train_result_free(&result);
     train_table_free(&table);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    return command_end(&usage, rc, &err);
 }
