@@ -262,6 +262,30 @@ static void weak_instruments_are_warned_of(void **)
     "t "                                                                                 \
     "--outcome y"
 
+/* T is C before, and half of A and B. */
+static void a_fit_that_is_perfect_is_one_of_many(void **)
+{
+    static const struct bad perfect = {
+        PANEL "2 --json",
+        "u,p,y\nT,1,2\nT,2,5\nA,1,1\nA,2,7\nB,1,3\nB,2,1\nC,1,2\nC,2,0\n", NULL, NULL,
+        "the others match the treated unit in every period before"};
+    static const struct bad usual = {
+        PANEL "3",
+        "u,p,y\nT,1,2\nT,2,5\nT,3,5\nA,1,1\nA,2,7\nA,3,1\nB,1,3\nB,2,1\nB,3,2\n", NULL,
+        NULL, ""};
+    char *output, *messages;
+
+    assert_int_equal(run(&perfect, &output, &messages), 0);
+    assert_non_null(strstr(messages, perfect.message));
+    assert_non_null(strstr(output, "\"perfect_fit\":true"));
+    free(output);
+    free(messages);
+    assert_int_equal(run(&usual, &output, &messages), 0);
+    assert_string_equal(messages, "");
+    free(output);
+    free(messages);
+}
+
 static void time_and_what_is_still_to_come(void **)
 {
     static const struct bad rows[] = {
@@ -292,6 +316,8 @@ static void time_and_what_is_still_to_come(void **)
         {PANEL "2", "u,p,y\nT,1,1\nT,2,2\n", NULL, NULL, "there are no other units"},
         {PANEL "2", "u,p,y\nT,1,4\nT,2,4\nA,1,4\nA,2,4\n", NULL, NULL,
          "column 'y': is 4 in every row"},
+        {PANEL "2", "u,p,y\nT,1,4\nT,2,5\nA,1,4\nA,2,-3e200\n", NULL, NULL,
+         "column 'y': -3e+200 is too large, at most 1e+150"},
         {DELAYED, "arm,e,c,d\n0,5,1,2\n1,5,1,6\n", NULL, NULL,
          "a.csv line 3: the conversion came after 6, the row has been watched for 5"},
         {DELAYED, "arm,e,c,d\n0,5,1,\n1,5,1,6\n", NULL, NULL,
@@ -330,6 +356,7 @@ int main(void)
         cmocka_unit_test(experiments_and_curves),
         cmocka_unit_test(effects),
         cmocka_unit_test(weak_instruments_are_warned_of),
+        cmocka_unit_test(a_fit_that_is_perfect_is_one_of_many),
         cmocka_unit_test(time_and_what_is_still_to_come),
     };
 
