@@ -76,7 +76,13 @@ static enum status refuse_feature(const char *name, const char *option, struct e
         option);
 }
 
-/* What comes of the treatment is no feature. */
+static enum status refuse_twice(const char *name, const char *one, const char *other,
+                                struct err *err)
+{
+    return err_set(err, STATUS_INVALID, "--%s: '%.80s' is also --%s", one, name, other);
+}
+
+/* What comes of the treatment is no feature, and no column is two of treatment, outcome and surrogate. */
 static enum status check_features(const struct reading *reading, struct err *err)
 {
     const struct name_list *features = &reading->layout.features;
@@ -93,9 +99,16 @@ static enum status check_features(const struct reading *reading, struct err *err
     if (is_in(features, options->cost))
         return refuse_feature(options->cost, "cost", err);
     for (int list = 0; list < 2; list++)
-        for (int i = 0; i < lists[list]->count; i++)
-            if (is_in(features, lists[list]->names[i]))
-                return refuse_feature(lists[list]->names[i], list_options[list], err);
+        for (int i = 0; i < lists[list]->count; i++) {
+            const char *name = lists[list]->names[i];
+
+            if (is_in(features, name))
+                return refuse_feature(name, list_options[list], err);
+            if (strcmp(name, options->treatment) == 0)
+                return refuse_twice(name, list_options[list], "treatment", err);
+            if (list && is_in(lists[0], name))
+                return refuse_twice(name, list_options[list], "outcome", err);
+        }
     return STATUS_OK;
 }
 
