@@ -80,7 +80,7 @@ static void warn(const struct train_options *options, const struct train_table *
 static enum status run(const struct train_options *options, struct train_table *table,
                        struct train_result *result, struct err *err)
 {
-    enum status rc = train_settle(options, result, err);
+    enum status rc = option_checked(train_settle(options, result, err), err);
 
     if (!rc)
         rc = train_table_read(options, table, err);
@@ -196,5 +196,5 @@ int command_train(int argc, char **argv)
     rc = run(&o, &table, &result, &err);
     train_result_free(&result);
     train_table_free(&table);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    return command_end(&usage, rc, &err);
 }
