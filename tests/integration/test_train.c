@@ -638,7 +638,7 @@ static void bad_logs_are_refused_with_what_and_where(void **state)
         {"t,y,x\n0,1,2\n1,2,2\n", ASK " --surrogates y", "'y' is also --surrogates", 2},
         {"t,y,x\n0,1,2\n1,2,2\n", ASK " --surrogates t", "'t' is also --surrogates", 2},
         {"t,y,x\n0,1,2\n1,2,2\n", "--treatment t --outcome t --features x --base ridge",
-         "'t' is also --treatment", 1},
+         "'t' is also --outcome", 2},
         {"t,y,x\n0,1,2\n1,2,1e300\n", ASK, "line 3 column 'x': 1", 1},
         {"t,y,x\n0,1,a\xff\n1,2,b\n", ASK, "is no plain UTF-8 text", 1},
         {"t,y,x\n0,1,2\na\xff,2,3\n", ASK, "is no plain UTF-8 text", 1},
