@@ -1,7 +1,8 @@
 /* judge.h - what effects that were estimated without a row are worth on it, by doubly robust scores.
  *
  * score(row, arm) = mu_arm + [a = arm](y - mu_arm) / p_arm, so that its mean among any rows estimates
- * the mean outcome if all of them got the arm (Robins, Rotnitzky and Zhao 1994). mu is cross-fitted.
+ * the mean outcome if all of them got the arm (Robins, Rotnitzky and Zhao 1994). mu is cross-fitted:
+ * the outcomes (row, arm) below.
  *
  * Pure; any thread. */
 #ifndef REDRESS_LEARN_JUDGE_H
@@ -10,9 +11,6 @@
 #include "learn/learner.h"
 
 enum { JUDGE_BIN_COUNT = 10 };
-
-/* outcomes (row, arm): mu, becomes the scores. */
-void judge_score(const struct learner_data *data, double *outcomes);
 
 /* A mean of rows with its error, by clusters where rows share a key. */
 struct judge_mean {
@@ -23,7 +21,7 @@ struct judge_mean {
  * best arm by scale x effect - cost, those first whose best is most, none at a loss when there are costs; gained is what the
  * scores say of it, less cost, per row of all. costs (arm - 1) or NULL. gains (row): what each row
  * adds, for paired comparisons. EXHAUSTED. */
-enum status judge_policy(const struct learner_data *data, const double *scores,
+enum status judge_policy(const struct learner_data *data, const double *outcomes,
                          const double *effects, const double *costs, double scale,
                          double *gains, struct judge_mean *policy, struct err *err);
 
@@ -32,15 +30,15 @@ enum status judge_gains(const struct learner_data *data, const double *gains,
                         const double *other, struct judge_mean *mean, struct err *err);
 
 /* The average effect of an arm. */
-enum status judge_average(const struct learner_data *data, const double *scores, int arm,
-                          struct judge_mean *mean, struct err *err);
+enum status judge_average(const struct learner_data *data, const double *outcomes,
+                          int arm, struct judge_mean *mean, struct err *err);
 
 /* Rows by rising effect of an arm in ten bins: predicted beside what the scores say. */
 struct judge_bin {
     int64_t row_count;
     double predicted, found, se;
 };
-enum status judge_calibrate(const struct learner_data *data, const double *scores,
+enum status judge_calibrate(const struct learner_data *data, const double *outcomes,
                             const double *effects, int arm,
                             struct judge_bin bins[JUDGE_BIN_COUNT], double *slope,
                             double *slope_se, struct err *err);
@@ -51,7 +49,7 @@ enum { JUDGE_POINT_COUNT = 101 };
 struct judge_curve {
     double gains[JUDGE_POINT_COUNT], errors[JUDGE_POINT_COUNT];
 };
-enum status judge_rank(const struct learner_data *data, const double *scores,
+enum status judge_rank(const struct learner_data *data, const double *outcomes,
                        const double *effects, int arm, struct judge_curve *curve,
                        struct err *err);
 

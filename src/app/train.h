@@ -35,8 +35,8 @@ struct train_table {
     double *costs;        /* (row), NaN where missing; NULL: none */
     double *weights;      /* (row) or NULL */
     double *propensities; /* (row, arm), 0 where not known */
-    uint64_t *keys;
-    int32_t *arms; /* (row), 0 is the control */
+    uint64_t *keys;       /* (row) of clusters; NULL: none */
+    int32_t *arms;        /* (row), 0 is the control */
     int arm_count;
     char (*arm_names)[ARM_NAME_BYTES];
     double doses[LEARNER_ARM_COUNT_MAX];
@@ -74,7 +74,8 @@ struct train_result {
     struct learner *learner;
     struct predictor *costs[LEARNER_ARM_COUNT_MAX]; /* (arm), NULL without costs */
     double arm_costs[LEARNER_ARM_COUNT_MAX];        /* (arm - 1): means */
-    double *propensities, *scores;                  /* (row, arm) */
+    double *propensities, *outcomes;      /* (row, arm): estimated; cross-fitted */
+    double shares[LEARNER_ARM_COUNT_MAX]; /* (arm) of a randomised experiment */
     int64_t clipped_count;
     struct judge_mean arm_weights[LEARNER_ARM_COUNT_MAX]; /* (arm): 1 if p is right */
     double scale;

@@ -12,6 +12,9 @@ static enum status refuse_memory(struct err *err)
     return err_set(err, STATUS_EXHAUSTED, "out of memory for training");
 }
 
+/* How far sums of propensities may be below one, by rounding. */
+#define PROPENSITY_SUM_ERROR 1e-6
+
 static int64_t *all_rows(int64_t count)
 {
     int64_t *rows = malloc((size_t)count * sizeof *rows + 1);
@@ -213,40 +216,66 @@ static enum status complete_outcomes(struct train_table *table,
 /* ---- propensities ---- */
 
 /* By the shares of the arms, as if each row had been drawn alike. */
-static void share_propensities(const struct train_table *table, double *propensities)
+static void share_propensities(const struct train_table *table,
+                               double shares[LEARNER_ARM_COUNT_MAX])
 {
-    double sums[LEARNER_ARM_COUNT_MAX] = {0}, sum = 0;
+    double sum = 0;
 
     for (int64_t row = 0; row < table->row_count; row++) {
         double weight = table->weights ? table->weights[row] : 1;
 
-        sums[table->arms[row]] += weight;
+        shares[table->arms[row]] += weight;
         sum += weight;
     }
-    for (int64_t row = 0; row < table->row_count; row++)
-        for (int arm = 0; arm < table->arm_count; arm++)
-            propensities[row * table->arm_count + arm] = sums[arm] / sum;
+    for (int arm = 0; arm < table->arm_count; arm++)
+        shares[arm] /= sum;
 }
 
-static enum status settle_propensities(const struct train_options *options,
-                                       const struct train_table *table,
-                                       struct train_result *result, struct err *err)
+/* Whether those that are known leave nothing to be estimated. */
+static bool are_known(const struct train_table *table)
+{
+    for (int64_t row = 0; row < table->row_count; row++) {
+        double sum = 0;
+
+        for (int arm = 0; arm < table->arm_count; arm++)
+            sum += table->propensities[row * table->arm_count + arm];
+        if (sum < 1 - PROPENSITY_SUM_ERROR)
+            return false;
+    }
+    return table->has_propensities;
+}
+
+static enum status estimate_propensities(const struct train_table *table,
+                                         struct train_result *result, struct err *err)
 {
     struct learner_data data = result->data;
-    enum status rc = STATUS_OK;
+    enum status rc;
 
     result->propensities = calloc((size_t)table->row_count * (size_t)table->arm_count + 1,
                                   sizeof *result->propensities);
     if (!result->propensities)
         return refuse_memory(err);
     data.propensities = table->has_propensities ? table->propensities : NULL;
-    if (options->is_randomised)
-        share_propensities(table, result->propensities);
-    else
-        rc = learner_fit_propensities(&data, result->settings.seed, result->propensities,
-                                      &result->clipped_count, err);
+    rc = learner_fit_propensities(&data, result->settings.seed, result->propensities,
+                                  &result->clipped_count, err);
     result->data.propensities = result->propensities;
     return rc ? err_wrap(err, "propensities") : rc;
+}
+
+static enum status settle_propensities(const struct train_options *options,
+                                       const struct train_table *table,
+                                       struct train_result *result, struct err *err)
+{
+    if (options->is_randomised) {
+        share_propensities(table, result->shares);
+        result->data.shares = result->shares;
+        return STATUS_OK;
+    }
+    if (are_known(table)) {
+        result->data.propensities = table->propensities;
+        return STATUS_OK;
+    }
+    return estimate_propensities(table, result, err);
 }
 
 /* Rows of an arm by the inverse of their propensities stand for all rows. */
@@ -259,7 +288,7 @@ static enum status weigh_arms(const struct train_table *table,
     for (int arm = 0; arm < table->arm_count && !rc; arm++) {
         for (int64_t row = 0; row < table->row_count; row++)
             inverse[row] = table->arms[row] == arm
-                               ? 1 / result->propensities[row * table->arm_count + arm]
+                               ? 1 / learner_propensity(&result->data, row, arm)
                                : 0;
         rc = judge_gains(&result->data, inverse, NULL, &result->arm_weights[arm], err);
     }
@@ -281,12 +310,13 @@ static bool has_cost(const void *context, int64_t row)
     return choice->table->arms[row] == choice->arm && !isnan(choice->table->costs[row]);
 }
 
-static enum status fit_costs(const struct train_table *table, struct train_result *result,
-                             struct row_set all, int64_t *room, struct err *err)
+static enum status fit_arm_costs(const struct train_table *table,
+                                 struct train_result *result, struct row_set all,
+                                 int64_t *room, struct err *err)
 {
     enum status rc = STATUS_OK;
 
-    for (int arm = 1; arm < table->arm_count && !rc && table->costs; arm++) {
+    for (int arm = 1; arm < table->arm_count && !rc; arm++) {
         const struct cost_choice choice = {table, arm};
         const struct predictor_settings settings = {
             .base = result->settings.base,
@@ -314,6 +344,20 @@ static enum status fit_costs(const struct train_table *table, struct train_resul
         if (rc)
             rc = err_wrap(err, "costs of '%s'", table->arm_names[arm]);
     }
+    return rc;
+}
+
+static enum status fit_costs(const struct train_table *table, struct train_result *result,
+                             struct row_set all, struct err *err)
+{
+    int64_t *room;
+    enum status rc;
+
+    if (!table->costs)
+        return STATUS_OK;
+    room = malloc((size_t)table->row_count * sizeof *room + 1);
+    rc = room ? fit_arm_costs(table, result, all, room, err) : refuse_memory(err);
+    free(room);
     return rc;
 }
 
@@ -355,7 +399,7 @@ static enum status judge(const struct train_options *options,
         if (!result->wanted[kind])
             continue;
         gains[kind] = malloc(n * sizeof(double));
-        rc = gains[kind] ? judge_policy(&result->data, result->scores,
+        rc = gains[kind] ? judge_policy(&result->data, result->outcomes,
                                         result->effects[kind], costs, result->scale,
                                         gains[kind], &result->policies[kind], err)
                          : refuse_memory(err);
@@ -427,57 +471,48 @@ static void open_data(const struct train_options *options,
 }
 
 static enum status fit_all(const struct train_options *options, struct train_table *table,
-                           struct train_result *result, struct row_set all, int64_t *room,
+                           struct train_result *result, struct row_set all,
                            struct err *err)
 {
-    double *outcomes = malloc(
-        (size_t)table->row_count * (size_t)table->arm_count * sizeof *outcomes + 1);
-    enum status rc = outcomes ? STATUS_OK : refuse_memory(err);
+    enum status rc = settle_propensities(options, table, result, err);
 
-    if (!rc)
-        rc = settle_propensities(options, table, result, err);
     if (!rc)
         rc = weigh_arms(table, result, err);
     if (!rc)
-        rc = learner_cross_fit(&result->data, &result->settings, all, outcomes, err);
-    if (!rc) {
-        memcpy(result->scores, outcomes,
-               (size_t)table->row_count * (size_t)table->arm_count * sizeof *outcomes);
-        judge_score(&result->data, result->scores);
-        rc = fit_costs(table, result, all, room, err);
-    }
+        rc = learner_cross_fit(&result->data, &result->settings, all, result->outcomes,
+                               err);
+    if (!rc)
+        rc = fit_costs(table, result, all, err);
     for (int arm = 1; arm < table->arm_count && !rc; arm++)
-        rc = judge_average(&result->data, result->scores, arm, &result->averages[arm],
+        rc = judge_average(&result->data, result->outcomes, arm, &result->averages[arm],
                            err);
     if (!rc && !options->is_quick)
         rc = hold_out(options, table, result, err);
     if (!rc)
-        rc = learner_fit(result->kind, &result->data, &result->settings, all, outcomes,
-                         &result->learner, err);
-    free(outcomes);
+        rc = learner_fit(result->kind, &result->data, &result->settings, all,
+                         result->outcomes, &result->learner, err);
     return rc;
 }
 
 enum status train_fit(const struct train_options *options, struct train_table *table,
                       struct train_result *result, struct err *err)
 {
-    int64_t *rows = all_rows(table->row_count), *room = all_rows(table->row_count);
+    int64_t *rows = all_rows(table->row_count);
     enum status rc;
 
-    rc = rows && room ? settle_link(options, table, result, err) : refuse_memory(err);
+    rc = rows ? settle_link(options, table, result, err) : refuse_memory(err);
     if (!rc)
         rc = complete_outcomes(table, result, err);
     if (!rc) {
         open_data(options, table, result);
         snprintf(result->why, sizeof result->why, "asked for");
-        result->scores = malloc(
+        result->outcomes = malloc(
             (size_t)table->row_count * (size_t)table->arm_count * sizeof(double) + 1);
-        rc = result->scores ? fit_all(options, table, result,
-                                      (struct row_set){table->row_count, rows}, room, err)
-                            : refuse_memory(err);
+        rc = result->outcomes ? fit_all(options, table, result,
+                                        (struct row_set){table->row_count, rows}, err)
+                              : refuse_memory(err);
     }
     free(rows);
-    free(room);
     return rc;
 }
 
@@ -489,7 +524,7 @@ void train_result_free(struct train_result *result)
     for (int kind = 0; kind < LEARNER_KIND_COUNT; kind++)
         free(result->effects[kind]);
     free(result->propensities);
-    free(result->scores);
+    free(result->outcomes);
     free(result->judgements);
     free(result->importance);
     *result = (struct train_result){0};

@@ -144,11 +144,11 @@ static enum status judge_arm(const struct train_options *options,
     struct train_judgement *judgement = &result->judgements[arm];
     const double *effects = result->effects[result->kind];
     enum status rc =
-        judge_calibrate(&result->data, result->scores, effects, arm, judgement->bins,
+        judge_calibrate(&result->data, result->outcomes, effects, arm, judgement->bins,
                         &judgement->slope, &judgement->slope_se, err);
 
     if (!rc)
-        rc = judge_rank(&result->data, result->scores, effects, arm, &judgement->curve,
+        rc = judge_rank(&result->data, result->outcomes, effects, arm, &judgement->curve,
                         err);
     if (!rc)
         rc = judge_spread(table, effects, arm, judgement->spread, err);

@@ -18,15 +18,16 @@ static double weight_of(const struct learner_data *data, int64_t row)
     return data->weights ? data->weights[row] : 1;
 }
 
-void judge_score(const struct learner_data *data, double *outcomes)
+/* What the score of an arm is above that of the control. */
+static double gain_of(const struct learner_data *data, const double *outcomes,
+                      int64_t row, int arm)
 {
-    for (int64_t row = 0; row < data->row_count; row++) {
-        int own = data->arms[row];
-        double *mu = outcomes + row * data->arm_count;
+    const double *mu = outcomes + row * data->arm_count;
+    int own = data->arms[row];
+    double gain = mu[arm] - mu[0],
+           rest = (data->outcomes[row] - mu[own]) / learner_propensity(data, row, own);
 
-        mu[own] += (data->outcomes[row] - mu[own]) /
-                   data->propensities[row * data->arm_count + own];
-    }
+    return own == arm ? gain + rest : own == 0 ? gain - rest : gain;
 }
 
 /* ---- means ---- */
@@ -44,13 +45,30 @@ static int compare_keys(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* The sum of squares of deviations, which are summed within keys first. */
+static double sum_squares(struct deviation *deviations, int64_t count)
+{
+    double sum = 0, group = 0;
+
+    qsort(deviations, (size_t)count, sizeof *deviations, compare_keys);
+    for (int64_t i = 0; i < count; i++) {
+        group += deviations[i].value;
+        if (i + 1 < count && deviations[i + 1].key == deviations[i].key)
+            continue;
+        sum += group * group;
+        group = 0;
+    }
+    return sum;
+}
+
 /* The weighted mean, its error from sums of deviations over keys. */
 enum status judge_gains(const struct learner_data *data, const double *gains,
                         const double *other, struct judge_mean *mean, struct err *err)
 {
     int64_t n = data->row_count;
-    struct deviation *deviations = malloc((size_t)n * sizeof *deviations + 1);
-    double sum = 0, weight_sum = 0, square_sum = 0, group = 0;
+    size_t room = data->keys ? (size_t)n : 0;
+    struct deviation *deviations = malloc(room * sizeof *deviations + 1);
+    double sum = 0, weight_sum = 0, square_sum = 0;
 
     if (!deviations)
         return refuse_memory(err);
@@ -59,25 +77,24 @@ enum status judge_gains(const struct learner_data *data, const double *gains,
         weight_sum += weight_of(data, row);
     }
     mean->value = sum / weight_sum;
-    for (int64_t row = 0; row < n; row++)
-        deviations[row] = (struct deviation){
-            data->keys[row],
-            weight_of(data, row) * (gains[row] - (other ? other[row] : 0) - mean->value)};
-    qsort(deviations, (size_t)n, sizeof *deviations, compare_keys);
-    for (int64_t i = 0; i < n; i++) {
-        group += deviations[i].value;
-        if (i + 1 < n && deviations[i + 1].key == deviations[i].key)
-            continue;
-        square_sum += group * group;
-        group = 0;
+    for (int64_t row = 0; row < n; row++) {
+        double value =
+            weight_of(data, row) * (gains[row] - (other ? other[row] : 0) - mean->value);
+
+        if (data->keys)
+            deviations[row] = (struct deviation){data->keys[row], value};
+        else
+            square_sum += value * value;
     }
+    if (data->keys)
+        square_sum = sum_squares(deviations, n);
     mean->se = sqrt(square_sum) / weight_sum;
     free(deviations);
     return STATUS_OK;
 }
 
-enum status judge_average(const struct learner_data *data, const double *scores, int arm,
-                          struct judge_mean *mean, struct err *err)
+enum status judge_average(const struct learner_data *data, const double *outcomes,
+                          int arm, struct judge_mean *mean, struct err *err)
 {
     double *gains = malloc((size_t)data->row_count * sizeof *gains + 1);
     enum status rc;
@@ -85,7 +102,7 @@ enum status judge_average(const struct learner_data *data, const double *scores,
     if (!gains)
         return refuse_memory(err);
     for (int64_t row = 0; row < data->row_count; row++)
-        gains[row] = scores[row * data->arm_count + arm] - scores[row * data->arm_count];
+        gains[row] = gain_of(data, outcomes, row, arm);
     rc = judge_gains(data, gains, NULL, mean, err);
     free(gains);
     return rc;
@@ -111,7 +128,7 @@ static int best_arm(const struct learner_data *data, const double *effects,
     return best;
 }
 
-enum status judge_policy(const struct learner_data *data, const double *scores,
+enum status judge_policy(const struct learner_data *data, const double *outcomes,
                          const double *effects, const double *costs, double scale,
                          double *gains, struct judge_mean *policy, struct err *err)
 {
@@ -122,10 +139,10 @@ enum status judge_policy(const struct learner_data *data, const double *scores,
     enum status rc = order && worths ? STATUS_OK : refuse_memory(err);
 
     for (int64_t row = 0; row < n && !rc; row++) {
-        const double *own = scores + row * data->arm_count;
         int arm = best_arm(data, effects + row * width, costs, scale, &worths[row]);
 
-        gains[row] = scale * (own[arm] - own[0]) - (costs ? costs[arm - 1] : 0);
+        gains[row] =
+            scale * gain_of(data, outcomes, row, arm) - (costs ? costs[arm - 1] : 0);
         if (costs && worths[row] <= 0)
             gains[row] = 0;
     }
@@ -197,7 +214,7 @@ static void find_slope(const struct learner_data *data, const double *predicted,
     *slope_se = xx > 0 ? sqrt(meat) / xx : NAN;
 }
 
-enum status judge_calibrate(const struct learner_data *data, const double *scores,
+enum status judge_calibrate(const struct learner_data *data, const double *outcomes,
                             const double *effects, int arm,
                             struct judge_bin bins[JUDGE_BIN_COUNT], double *slope,
                             double *slope_se, struct err *err)
@@ -211,7 +228,7 @@ enum status judge_calibrate(const struct learner_data *data, const double *score
 
     for (int64_t row = 0; row < n && !rc; row++) {
         predicted[row] = effects[row * (data->arm_count - 1) + arm - 1];
-        found[row] = scores[row * data->arm_count + arm] - scores[row * data->arm_count];
+        found[row] = gain_of(data, outcomes, row, arm);
     }
     if (!rc)
         rc = order_falling(predicted, n, order, err);
@@ -245,7 +262,7 @@ static void put_point(struct judge_curve *curve, int point, double sum, double s
     curve->errors[point] = sqrt(fmax(square_sum - mean * mean * weight, 0)) / weight;
 }
 
-enum status judge_rank(const struct learner_data *data, const double *scores,
+enum status judge_rank(const struct learner_data *data, const double *outcomes,
                        const double *effects, int arm, struct judge_curve *curve,
                        struct err *err)
 {
@@ -263,8 +280,8 @@ enum status judge_rank(const struct learner_data *data, const double *scores,
         rc = order_falling(keys, n, order, err);
     for (int point = 0; point < JUDGE_POINT_COUNT && !rc; point++) {
         for (; done < n * point / (JUDGE_POINT_COUNT - 1); done++) {
-            const double *own = scores + (int64_t)order[done] * data->arm_count;
-            double w = weight_of(data, order[done]), gain = own[arm] - own[0];
+            double w = weight_of(data, order[done]),
+                   gain = gain_of(data, outcomes, order[done], arm);
 
             sum += w * gain;
             square_sum += w * w * gain * gain;
