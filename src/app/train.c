@@ -36,14 +36,6 @@ static void warn(const struct train_options *options, const struct train_table *
                    "(see --doses)",
                    options->treatment, table->arm_count - 1);
     warn_of_propensities(table, result);
-    for (int i = 0; i < result->learner->part_count; i++)
-        if (predictor_is_blind(result->learner->parts[i].predictor)) {
-            print_line(stderr,
-                       "redress: --base %s gives no weight to categories of more "
-                       "than two texts",
-                       options->base);
-            return;
-        }
 }
 
 /* Tables, rows and what the library makes of them go back to the system when they are freed: in one heap they

@@ -327,7 +327,6 @@ static enum status fit_arm_costs(const struct train_table *table,
             .row_share = 0.7,
             .column_share = 0.7,
             .ridge = 10,
-            .is_kept = true,
             .seed = result->settings.seed * 1000 + 600 + (uint64_t)arm,
         };
         struct row_set set = row_set_pick(all, room, has_cost, &choice);

@@ -72,7 +72,6 @@ struct predictor_settings kept_settings(const struct learner_settings *settings,
         .row_share = 0.7,
         .column_share = 0.7,
         .ridge = 10,
-        .is_kept = true,
         .seed = settings->seed * 1000 + seed,
     };
 }

@@ -217,8 +217,3 @@ enum status predictor_gains(const struct predictor *predictor, double *gains,
         gains[ridge->columns[i].feature] += fabs(ridge->weights[1 + i]);
     return STATUS_OK;
 }
-
-bool predictor_is_blind(const struct predictor *predictor)
-{
-    return predictor->base == PREDICTOR_LINEAR && predictor->ridge.is_blind;
-}
