@@ -22,6 +22,7 @@ CC_release := gcc
 CC_asan := gcc
 CC_tsan := gcc
 CC_fuzz := clang-14
+CC_fuzzquick := clang-14
 CC_coverage := gcc
 CC := $(CC_$(VARIANT))
 VERSION := $(shell cat VERSION)
@@ -42,9 +43,12 @@ OPT_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 OPT_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 OPT_fuzz := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
+# Half the work for the compiler; gcc's undefined behaviour is looked for in the other variants.
+OPT_fuzzquick := -O1 -gline-tables-only -fsanitize=address,fuzzer-no-link -fno-sanitize-recover=all
 OPT_coverage := -O0 -g
 # clang needs five minutes for three kernels that are full of intrinsics; gcc's sanitizers see them.
 build/fuzz/src/infer/kernel_%.o: OPT_fuzz := -O1 -g
+build/fuzzquick/src/infer/kernel_%.o: OPT_fuzzquick := -O1
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wvla -Werror=implicit-function-declaration
 LANGUAGE := -std=gnu2x -D_GNU_SOURCE -Iinclude -Isrc
@@ -71,7 +75,7 @@ INTEGRATION := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test_*.c))
 TORTURE := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/torture/test_*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 REPLAY := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/tests/replay/%)
-FUZZ := $(FUZZ_SRC:%.c=build/fuzz/%)
+FUZZ := $(FUZZ_SRC:%.c=$(BUILD)/%)
 BENCH := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 SOURCES = $(shell find include src tests scripts -name '*.[ch]')
 
@@ -81,6 +85,12 @@ replay_runs = $(foreach program,$(REPLAY),'$(program) $(call corpus_of,$(program
 fuzz_runs = $(foreach program,$(FUZZ),'$(program) -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
 	-rss_limit_mb=2048 -artifact_prefix=build/fuzz/ \
 	build/fuzz/corpus/$(notdir $(program)) $(call corpus_of,$(program))')
+# So many inputs, always the same ones; of the ledger, which is a whole service, fewer.
+FUZZ_RUNS ?= 3000
+FUZZ_RUNS_fuzz_ledger ?= 30
+fuzz_quick_runs = $(foreach program,$(FUZZ),'$(program) -seed=1 \
+	-runs=$(or $(FUZZ_RUNS_$(notdir $(program))),$(FUZZ_RUNS)) -timeout=60 -rss_limit_mb=2048 \
+	-artifact_prefix=$(BUILD)/ $(BUILD)/corpus/$(notdir $(program)) $(call corpus_of,$(program))')
 asan_runs = $(filter-out %_parity $(addprefix %/test_,$(NUMBER_TESTS)),$(UNIT) $(INTEGRATION))
 # Several minutes, which not everybody has.
 watched_runs = $(filter-out $(addprefix %/test_,$(ASAN_LEFT_OUT)),$(asan_runs))
@@ -93,7 +103,7 @@ RUN_TESTS := scripts/run-tests -j $(TEST_JOBS) -t
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all help mutants bootstrap bootstrap-demo bootstrap-test bootstrap-bench bootstrap-lint demo test day torture unit run-tests \
-	run-tsan run-asan run-coverage coverage check-asan check-tsan fuzz run-fuzz bench bench-programs lint analyze tidy format install clean FORCE
+	run-tsan run-asan run-coverage coverage check-asan check-tsan fuzz run-fuzz check-fuzz run-check-fuzz bench bench-programs lint analyze tidy format install clean FORCE
 
 #: make             build build/release/redress (missing Debian packages are installed first)
 all: $(BIN)
@@ -158,6 +168,13 @@ run-fuzz: $(FUZZ)
 	@mkdir -p $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/corpus/%)
 	@$(RUN_TESTS) $$(($(FUZZ_SECONDS) + 120)) $(fuzz_runs)
 
+#: make check-fuzz  the same for FUZZ_RUNS (3000) inputs each, the same ones every time
+check-fuzz:
+	@$(MAKE) --no-print-directory CI= VARIANT=fuzzquick run-check-fuzz
+run-check-fuzz: $(FUZZ)
+	@rm -rf $(BUILD)/corpus && mkdir -p $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/corpus/%)
+	@$(RUN_TESTS) $(TEST_SECONDS) $(fuzz_quick_runs)
+
 #: make bench       scoring beside XGBoost and compiled C, allocation beside HiGHS, prices beside
 #:                  hindsight, durable decisions beside a bare HTTP server and others
 bench: bench-programs
@@ -200,7 +217,7 @@ install: $(BIN)
 clean:
 	rm -rf build
 
-#: make help        this list. CI=1: warnings are errors; V=1: whole commands; VARIANT=release|asan|tsan|fuzz|coverage
+#: make help        this list. CI=1: warnings are errors; V=1: whole commands; VARIANT=release|asan|tsan|fuzz|fuzzquick|coverage
 help:
 	@sed -n 's/^#: //p' Makefile
 
@@ -243,7 +260,7 @@ $(LIB_OBJ) $(BUILD)/src/app/main.o: CFLAGS_ALL += $(COUNTED)
 $(BUILD)/src/infer/%.o $(BUILD)/src/optimize/%.o $(BUILD)/src/learn/%.o: OPT_coverage = -O1 -g
 $(TEST_OBJ): DEFINES = -Itests $(TRUE_STACK) -DPRELOAD_FOLDER='"$(BUILD)/tests/preload"'
 $(TEST_OBJ): | bootstrap-test
-ifeq ($(VARIANT),fuzz)
+ifneq ($(filter fuzz fuzzquick,$(VARIANT)),)
 $(LIB_OBJ) $(TEST_OBJ): | bootstrap-lint
 endif
 
@@ -286,7 +303,7 @@ $(REPLAY): $(BUILD)/tests/replay/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
-ifeq ($(VARIANT),fuzz)
+ifneq ($(filter fuzz fuzzquick,$(VARIANT)),)
 $(FUZZ): %: %.o $(SUPPORT) $(LIB)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(LIBS)

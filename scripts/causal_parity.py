@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Every number of redress evaluate and redress estimate beside causal_reference.py, on random inputs.
 
-Usage: causal_parity.py PROGRAM WHAT [SEED]; WHAT is uplift, policy, experiment, curve, ate, iv, panel,
+Usage: causal_parity.py PROGRAM WHAT [SEED]; WHAT is uplift, policy, decisions, experiment, curve, ate, iv, panel,
 surrogate, delayed, or published (which reads DATA, ../shared/data). Exit 1 with the numbers that
 differ, 77 when NumPy or SciPy is not installed or there is no DATA.
 """
@@ -104,9 +104,15 @@ def uplift():
         if i % 3 == 2:
             y = np.round(rng.normal(size=n) * 5, 3)
         names = np.array(["control", "mail, signed"])
-        path = table("u.csv", s=s, t=names[t] if i % 2 else t, y=y)
-        found = run("evaluate", "uplift", "--data", path, "--score", "s", "--treatment", "t", "--outcome", "y")
+        other = np.round(s + rng.normal(size=n), 1)
+        other[:2] = [1, -1]
+        path = table("u.csv", s=s, t=names[t] if i % 2 else t, y=y, other=other)
+        more = ["--baseline", "other", "--calibration"] if i else []
+        found = run("evaluate", "uplift", "--data", path, "--score", "s", "--treatment", "t", "--outcome", "y", *more)
         compare(reference.uplift(y, s, t), found, f"uplift {i}")
+        if i:
+            compare(reference.calibration(y, s, t), found["calibration"], f"calibration {i}")
+            compare(reference.comparison(y, s, other, t), found["comparison"], f"comparison {i}")
 
 
 def policy():
@@ -150,6 +156,97 @@ def policy():
         compare(expected, run(*arguments, code=None), f"policy {i}")
 
 
+def logged_cases(i, n):
+    """A made log of refunds as the service exports decisions; some of the truth in what its model thought."""
+    log, truth = (str(pathlib.Path(folder.name) / name) for name in ("past.csv", "truth.csv"))
+    subprocess.run([PROGRAM, "generate", "log", "--cases", str(n), "--seed", str(SEED + i), "--rule", ["uniform", "careful"][i % 2],
+                    "--customers", str(n // 2), "--output", log, "--truth", truth], check=True, capture_output=True)
+    return [list(csv.DictReader(open(path, encoding="utf-8", newline=""))) for path in (log, truth)]
+
+
+AMOUNTS = [0, 500, 1000, 1500, 2000]
+FEATURES = ["tenure_days", "orders_90d", "claims_90d", "minutes_late", "last_rating", "discount_share", "is_member", "channel"]
+
+
+def value_of(text):
+    return {"": None, "true": True, "false": False}.get(text, text if text[:1].isalpha() else float(text or 0))
+
+
+def decision_line(row, truth, metric, i):
+    effects = [0.0] + [round(float(truth[f"effect_{a}"]) * 0.7 + rng.normal() * 150, 6) for a in AMOUNTS[1:]]
+    options = [{"amount": a, "effect": e, "cost": 0.8 * a, "allowed": True, "propensity": float(row[f"propensity_{a}"])}
+               for a, e in zip(AMOUNTS, effects)]
+    chosen = AMOUNTS.index(int(row["action"]))
+    if i % 3 == 2:  # what no model scored
+        options = [{**o, "allowed": k in (0, chosen), **({} if k in (0, chosen) else {"effect": None, "cost": None})}
+                   for k, o in enumerate(options)]
+        options = [{key: v for key, v in o.items() if v is not None} for o in options]
+    return {"object": "logged_decision", "decision_id": row["case_id"], "mode": "live", "action": int(row["action"]),
+            "propensity": float(row["propensity"]), "created_at": row["occurred_at"], "customer_id": row["customer_id"],
+            "order_amount": int(row["order_amount"]), "currency": row["currency"], "market": row["market"], "issue": row["issue"],
+            "segment": row["segment"], "features": {k: value_of(row[k]) for k in FEATURES if rng.random() > 0.02},
+            "options": options, "outcomes": {"gain": float(row[metric])}}
+
+
+def table_of(lines, choices):
+    """What reward_table.h says of these lines: the option taken, then the case, and the option the policy takes."""
+    names, codes, rows, taken, wanted = {}, {}, [], [], []
+
+    def code(column, text):
+        seen = codes.setdefault(column, {})
+        return float(seen.setdefault(text, len(seen)))
+
+    def option(line, amount):
+        logged = next((o for o in line["options"] if o["amount"] == amount), {})
+        return [float(amount), code("amount", amount), logged.get("effect", np.nan), logged.get("cost", np.nan)]
+
+    for line, choice in zip(lines, choices):
+        fields = {k: line[k] for k in ("order_amount", "currency", "market", "issue", "segment")}
+        fields |= {f"features.{k}": v for k, v in line["features"].items()}
+        for name in fields:
+            names.setdefault(name, len(names))
+        rows.append({name: code(name, v) if isinstance(v, str) else float(v) for name, v in fields.items() if v is not None})
+        taken.append(option(line, line["action"]))
+        wanted.append([(1.0, np.float32(option(line, choice)).astype(float))])
+    values = [t + [row.get(name, np.nan) for name in names] for t, row in zip(taken, rows)]
+    return np.float32(values).astype(float), [False, True, False, False] + [name in codes for name in names], wanted
+
+
+def decisions():
+    """The decision log under a budget: estimates with the outcome model that is fitted on it, and the truth."""
+    for i in range(4):
+        metric = ["value_90d", "returned"][i % 2]
+        past, truths = logged_cases(i, 1200)
+        lines = [decision_line(row, truth, metric, i) for row, truth in zip(past, truths)]
+        path = pathlib.Path(folder.name) / "log.ndjson"
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        found = run("evaluate", "policy", "--log", str(path), "--budget", "300000", "--reward", "gain", "--switch", "2", "--dros", "3",
+                    "--sg", "0.1", "--seed", str(i), *(["--cluster", "customer_id"] if i % 2 else []), code=None)
+        price = found["budget"]["price"]
+        nets = [[(o["effect"] - o["cost"] * (1 + price), -k) for k, o in enumerate(line["options"]) if o["allowed"]] for line in lines]
+        choices = [AMOUNTS[-max(net)[1]] for net in nets]
+        values, is_nominal, wanted = table_of(lines, choices)
+        action, rewards = np.array([line["action"] for line in lines]), np.array([line["outcomes"]["gain"] for line in lines])
+        owners = [line["customer_id"] for line in lines]
+        q, dm = reference.expected_rewards(values, is_nominal, rewards, owners, wanted, i, metric == "returned")
+        pi = (action == choices).astype(float)
+        clusters = np.unique(owners, return_inverse=True)[1] if i % 2 else None
+        expected = reference.policy(pi / [line["propensity"] for line in lines], pi, rewards, q, dm, clusters, i % 2 == 0, [], ["2"], ["3"], ["0.1"])
+        compare(expected, found, f"decisions {i} {metric}")
+        compare({"base": "logistic" if metric == "returned" else "ridge",
+                 "explained": 1 - np.sum((rewards - q) ** 2) / np.sum((rewards - rewards.mean()) ** 2)}, found["outcome_model"], f"decisions {i}")
+        if metric == "value_90d" and i % 3 != 2:
+            # How well is the base's own: the truth is the same for all.
+            trees = run("evaluate", "policy", "--log", str(path), "--budget", "300000", "--reward", "gain", "--base", "xgboost", code=None)
+            truth = np.mean([float(t["baseline"]) + (float(t[f"effect_{a}"]) if a else 0) for t, a in zip(truths, choices)])
+            dr, snipw = (found["estimators"][name] for name in ("dr", "snipw"))
+            forest = trees["estimators"]["dr"]
+            print(f"dr {dr['value']:.0f} (se {dr['se']:.0f}), snipw {snipw['value']:.0f} ({snipw['se']:.0f}), truly {truth:.0f}")
+            if not (abs(dr["value"] - truth) < 4.5 * dr["se"] and abs(forest["value"] - truth) < 4.5 * forest["se"] and
+                    max(dr["se"], forest["se"]) < snipw["se"]):
+                wrong.append(f"decisions {i}: dr is {dr}, with trees {forest}, snipw {snipw}, the truth {truth}")
+
+
 def experiment():
     for i in range(20):
         n, k = int(rng.integers(40, 400)), int(rng.integers(2, 5))
@@ -158,16 +255,19 @@ def experiment():
         arms[: 4 * k] = np.repeat(np.arange(k), 4)
         x = np.round(rng.normal(size=n) * 3 + 1e3 * (i % 3 == 0), 2)
         y = x * 0.7 + rng.normal(size=n) + 5 + arms * 0.1
-        y, x, guard = holes(y, 0.03), holes(x, 0.03), rng.normal(size=n) - arms
+        y, x, guard = holes(y, [0.03, 0.2][i % 2]), holes(x, 0.03), holes(rng.normal(size=n) - arms, [0, 0.1][i % 2])
         y[: 4 * k], x[: 4 * k] = arms[: 4 * k] + rng.normal(size=4 * k), rng.normal(size=4 * k)
+        guard[: 4 * k] = rng.normal(size=4 * k)
         margin = float(rng.choice([-0.5, 0.5, 2]))
         names = [arm_of(j) for j in range(k)]
         shares = list(map(float, rng.integers(1, 5, k))) if i % 3 == 1 else None
         arguments = ["evaluate", "experiment", "--arm", "arm", "--metric", "y", "--control", str(names[0]),
                      "--tightest-at", "500", "--plan", "0.5", "--guardrail", f"guard:{margin}"]
+        alpha, power = (0.05, 0.8) if i % 2 else (0.01, 0.93)
+        if i % 2 == 0:
+            arguments += ["--alpha", str(alpha), "--power", str(power)]
         arguments += ["--data", table("e.csv", arm=[arm_of(j) for j in arms], y=y, x=x, guard=guard)]
         has_x = i % 4 != 3
-        whole = ~np.isnan(y) & ~(np.isnan(x) & has_x)
         if has_x:
             arguments += ["--covariate", "x"]
         if shares:
@@ -175,10 +275,19 @@ def experiment():
         found = run(*arguments, code=None)
         order = list(dict.fromkeys(arms)) if i % 2 else range(k)
         expected = reference.experiment(
-            y[whole], arms[whole], list(order), 0, x[whole] if has_x else None, guard[whole], margin, shares, 500, 0.5)
+            y, arms, list(order), 0, x if has_x else None, guard, margin, shares, 500, 0.5, alpha, power)
         expected["arms"] = {str(arm_of(int(j))): v for j, v in expected["arms"].items()}
         expected["srm"]["counts"] = {str(arm_of(int(j))): v for j, v in expected["srm"]["counts"].items()}
         compare(expected, found, f"experiment {i}")
+
+
+    for size, sd, rate, r in ((0.5, 3, None, None), (0.02, None, 0.1, 0.6)):
+        variance = sd * sd if sd else (rate * (1 - rate) + (rate + size) * (1 - rate - size)) / 2
+        found = run("evaluate", "experiment", "--plan", str(size), "--power", "0.9", *(["--sd", str(sd)] if sd else ["--rate", str(rate)]),
+                    *(["--correlation", str(r)] if r else []))["plan"]
+        compare({"rows_per_arm": reference.sizes(variance, size, 0.05, 0.9), "sd": math.sqrt(variance)}, found, "plan")
+        if r:
+            compare(reference.sizes(variance * (1 - r * r), size, 0.05, 0.9), found["rows_per_arm_cuped"], "plan with cuped")
 
 
 def curve():
@@ -386,6 +495,7 @@ def published_mails():
         expected = reference.experiment(column[metric], arms, range(len(names)), control, column["history"])
         expected["arms"] = {names[int(arm)]: values for arm, values in expected["arms"].items()}
         expected["srm"]["counts"] = {names[int(arm)]: count for arm, count in expected["srm"]["counts"].items()}
+        expected["attrition"] = {metric: expected["attrition"]["y"]}
         compare(expected, found, f"hillstrom {metric}")
         if metric == "spend" and not all(arm["cuped"]["se"] < arm["se"] for arm in found["arms"].values()):
             wrong.append("hillstrom: the covariate does not help")

@@ -101,7 +101,8 @@ def weighted_uplift(y, s, t, by_group):
 
 def rates(y, s, t):
     e = t.mean()
-    score = y * t / e - y * (1 - t) / (1 - e)
+    m1, m0 = y[t == 1].mean(), y[t == 0].mean()
+    score = m1 - m0 + (y - m1) * t / e - (y - m0) * (1 - t) / (1 - e)
     order = np.argsort(-s, kind="stable")
     score, ranked = score[order], s[order]
     for value in np.unique(ranked):
@@ -137,6 +138,41 @@ def uplift(y, s, t):
             kind: np.column_stack(curve(y, s, t, kind)).tolist() for kind in ("qini", "uplift")
         },
     }
+
+
+def calibration(y, s, t):
+    """Bins of equal size by falling score; the slope is the coefficient of treatment times score."""
+    order = np.argsort(-s, kind="stable")
+    bins, off = [], 0.0
+    for rows in np.array_split(order, 10):
+        a, c = y[rows][t[rows] == 1], y[rows][t[rows] == 0]
+        found = mean(a) - mean(c)
+        se = np.sqrt(a.var(ddof=1) / len(a) + c.var(ddof=1) / len(c)) if min(len(a), len(c)) > 1 else np.nan
+        bins.append({"n": len(rows), "predicted": mean(s[rows]), "found": found, "se": se})
+    known = [b for b in bins if not np.isnan(b["found"])]
+    off = sum(b["n"] * abs(b["found"] - b["predicted"]) for b in known) / sum(b["n"] for b in known)
+    X = np.column_stack([np.ones(len(y)), s, t, t * s])
+    beta, *_ = np.linalg.lstsq(X, y, rcond=None)
+    bread = np.linalg.pinv(X.T @ X)
+    u = y - X @ beta
+    factor = np.where(t == 1, np.sum(t) / (np.sum(t) - 2), np.sum(1 - t) / (np.sum(1 - t) - 2))
+    se = np.sqrt((bread @ (X.T * (u**2 * factor)) @ X @ bread)[3, 3])
+    return {"slope": {"value": beta[3], "se": se, "ci": interval(beta[3], se)}, "predicted": s.mean(), "error": off, "bins": bins}
+
+
+def comparison(y, s, other, t):
+    """What the score has more than the other, of everything that is one number."""
+    own, base = uplift(y, s, t), uplift(y, other, t)
+    for numbers, score in ((own, s), (base, other)):
+        found = calibration(y, score, t)
+        numbers |= {"calibration_slope": found["slope"]["value"], "calibration_error": found["error"]}
+
+    def less(a, b):
+        if isinstance(a, dict):
+            return {k: less(a[k], b[k]) for k in a if k not in ("n", "curves", "effect")}
+        return {"baseline": b, "difference": None if a is None or b is None else a - b}
+
+    return less(own, base)
 
 
 # ---- policies ----
@@ -206,6 +242,7 @@ def policy(w, pi, r, q=None, dm=None, clusters=None, uniform=False, clip=(), swi
             add_mean("dros" + name, dm + x * w / (w * w + x) * rest, True)
         for name, x in variants(sg, 0.05):
             add_mean("sgdr" + name, dm + w / (1 - x + x * w) * rest, True)
+    totals = None if clusters is None else cluster_sums(w, clusters)
     best = "dr" if q is not None else "snipw"
     difference = estimators[best]["value"] - r.mean()
     se = error_of_mean(influences[best] - (r - r.mean()), clusters, best == "snipw")
@@ -214,7 +251,8 @@ def policy(w, pi, r, q=None, dm=None, clusters=None, uniform=False, clip=(), swi
         "ess": w.sum() ** 2 / (w * w).sum(),
         "max_weight": w.max(),
         "mean_weight": w.mean(),
-        "mean_weight_se": w.std(ddof=1) / np.sqrt(n),
+        "mean_weight_se": error_of_mean(w - w.mean(), clusters),
+        "ess_clusters": None if totals is None else totals.sum() ** 2 / (totals @ totals),
         "estimators": estimators,
         "logged_value": r.mean(),
         "difference": {"of": best, "value": difference, "se": se, "ci": interval(difference, se)},
@@ -222,6 +260,94 @@ def policy(w, pi, r, q=None, dm=None, clusters=None, uniform=False, clip=(), swi
 
 
 # ---- experiments ----
+
+
+# ---- what rewards to expect, cross-fitted ----
+
+MASK = 2**64 - 1
+PENALTIES = [1e-6, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3, 1, 3, 10]
+
+
+def split(x):
+    """One step of splitmix64."""
+    x = (x + 0x9E3779B97F4A7C15) & MASK
+    x = ((x ^ x >> 30) * 0xBF58476D1CE4E5B9) & MASK
+    x = ((x ^ x >> 27) * 0x94D049BB133111EB) & MASK
+    return x ^ x >> 31
+
+
+def owner_fold(owner, seed):
+    key = 0xCBF29CE484222325
+    for byte in owner.encode():
+        key = ((key ^ byte) * 0x100000001B3) & MASK
+    return (split(split(key) ^ split(seed * 64 + 4)) >> 33) % 5
+
+
+def penalty_fold(row, seed):
+    """The first draw below 5 of a xoshiro256** seeded by splitmix64; the draws it would repeat are one in 2^61."""
+    state = seed ^ (row * 0x9E3779B97F4A7C15 & MASK)
+    second = split((state + 0x9E3779B97F4A7C15) & MASK)
+    product = second * 5 & MASK
+    return ((product << 7 | product >> 57) & MASK) * 9 % 2**64 * 5 >> 64
+
+
+def design_of(values, is_nominal, outside):
+    """Columns as functions of a table: standardised by the outside rows; categories a column per code but the most
+    frequent, of 64 at most, and missing where the code is none of these."""
+    columns = []
+    for j in range(values.shape[1]):
+        codes, counts = np.unique(values[outside, j][~np.isnan(values[outside, j])], return_counts=True)
+        known = codes[np.lexsort((codes, -counts))][:64]
+        columns += [(j, code, known) for code in known[1:]] if is_nominal[j] else [(j, None, None)]
+
+    def plain(table):
+        return np.column_stack([
+            table[:, j] if code is None else np.where(np.isin(table[:, j], known), table[:, j] == code, np.nan)
+            for j, code, known in columns])
+
+    mean, spread = np.nan_to_num(np.nanmean(plain(values[outside]), axis=0)), np.nan_to_num(np.nanstd(plain(values[outside]), axis=0))
+    spread[spread < 1e-12 * (1 + abs(mean))] = 0
+    return lambda table: np.column_stack([
+        np.ones(len(table)), np.nan_to_num(np.divide(plain(table) - mean, spread, out=np.zeros((len(table), len(mean))), where=spread > 0))])
+
+
+def ridge(X, y, penalty):
+    scale = np.diag(np.r_[0, np.full(X.shape[1] - 1, (penalty + 1e-12) * len(X))])
+    return np.linalg.solve(X.T @ X + scale, X.T @ y)
+
+
+def chosen_ridge(X, y, folds):
+    errors = [sum(np.sum((y[folds == f] - X[folds == f] @ ridge(X[folds != f], y[folds != f], penalty)) ** 2) for f in range(5))
+              for penalty in PENALTIES]
+    return ridge(X, y, PENALTIES[int(np.argmin(errors))])
+
+
+def penalised_logit(X, y):
+    penalty, beta = np.r_[0, np.full(X.shape[1] - 1, 1e-4 * len(X))], np.zeros(X.shape[1])
+    for _ in range(100):
+        p = 1 / (1 + np.exp(-X @ beta))
+        step = np.linalg.solve(X.T @ (X * (p * (1 - p))[:, None]) + np.diag(penalty + 1e-12), X.T @ (y - p) - penalty * beta)
+        beta = beta + step * min(1, 4 / np.max(np.abs(step)))
+    return beta
+
+
+def expected_rewards(values, is_nominal, rewards, owners, options, seed, is_logistic):
+    """q and dm; values: the option taken, then the case; options: per row the (probability, values of the option)."""
+    folds = np.array([owner_fold(owner, seed) for owner in owners])
+    q, dm, width = np.zeros(len(values)), np.zeros(len(values)), len(options[0][0][1])
+    for fold in sorted(set(folds)):
+        outside, inside = np.where(folds != fold)[0], np.where(folds == fold)[0]
+        design = design_of(values, is_nominal, outside)
+        inner = np.array([penalty_fold(int(row), seed * 1000 + int(fold)) for row in outside])
+        X = design(values[outside])
+        beta = penalised_logit(X, rewards[outside]) if is_logistic else chosen_ridge(X, rewards[outside], inner)
+        link = (lambda raw: 1 / (1 + np.exp(-raw))) if is_logistic else (lambda raw: raw)
+        q[inside] = link(design(values[inside]) @ beta)
+        for row in inside:
+            for probability, option in options[row]:
+                changed = np.r_[option, values[row, width:]][None]
+                dm[row] += probability * link(design(changed) @ beta)[0]
+    return q, dm
 
 
 def two_samples(a, c, tightest_at):
@@ -240,8 +366,30 @@ def two_samples(a, c, tightest_at):
     }
 
 
-def experiment(y, arms, names, control, x=None, guard=None, margin=0, shares=None, tightest_at=10000, plan=None):
-    answer = {"n": len(y), "arms": {}}
+def sizes(variance, size, alpha, power):
+    z = stats.norm.isf(alpha / 2) + stats.norm.ppf(power)
+    return np.ceil(2 * variance * z * z / size**2)
+
+
+def lost_alike(values, arms, names):
+    """Missing values by arm; p only where five are expected to be missing, and to be there, in each."""
+    lost = np.array([[np.isnan(values[arms == name]).sum(), (~np.isnan(values[arms == name])).sum()] for name in names])
+    if not lost.sum(axis=0).all():
+        return {"chi2": 0, "p": None}
+    chi2, p, _, expected = stats.chi2_contingency(lost, correction=False)
+    return {"chi2": chi2, "p": p if expected.min() >= 5 else None}
+
+
+def experiment(y, arms, names, control, x=None, guard=None, margin=0, shares=None, tightest_at=10000, plan=None,
+               alpha=0.05, power=0.8):
+    """y, x, guard: NaN where they are missing."""
+    lost = {"y": lost_alike(y, arms, names)}
+    counts = np.array([np.sum(arms == name) for name in names])
+    if guard is not None:
+        lost["guard"], guard_arms, guard = lost_alike(guard, arms, names), arms[~np.isnan(guard)], guard[~np.isnan(guard)]
+    whole = ~np.isnan(y)
+    y, arms, x = y[whole], arms[whole], None if x is None else x[whole]
+    answer = {"n": len(y), "arms": {}, "attrition": lost}
     c = arms == control
     for name in names:
         if name == control:
@@ -250,24 +398,25 @@ def experiment(y, arms, names, control, x=None, guard=None, margin=0, shares=Non
         arm = {"n": int(a.sum()), "mean": y[a].mean(), "sd": y[a].std(ddof=1)}
         arm.update(two_samples(y[a], y[c], tightest_at))
         if x is not None:
-            both = a | c
+            known = ~np.isnan(x)
+            both = (a | c) & known
             theta = np.cov(y[both], x[both])[0, 1] / x[both].var(ddof=1)
             adjusted = y - theta * (x - x[both].mean())
-            found = two_samples(adjusted[a], adjusted[c], tightest_at)
+            found = two_samples(adjusted[a & known], adjusted[c & known], tightest_at)
+            if plan:
+                variance = (adjusted[a & known].var(ddof=1) + adjusted[c & known].var(ddof=1)) / 2
+                arm["planned_rows_per_arm_cuped"] = sizes(variance, plan, alpha, power)
             arm["cuped"] = {"theta": theta, **{k: found[k] for k in ("diff", "se", "ci", "p")}}
         if guard is not None:
-            found = two_samples(guard[a], guard[c], tightest_at)
+            found = two_samples(guard[guard_arms == name], guard[guard_arms == control], tightest_at)
             low, high = found["ci"] if margin > 0 else [-v for v in found["ci"][::-1]]
             verdict = "held" if low > -abs(margin) else "broken" if high < -abs(margin) else "undecided"
             arm["guardrails"] = {
                 "guard": {k: found[k] for k in ("diff", "se", "ci")} | {"margin": margin, "verdict": verdict}
             }
         if plan:
-            variance = (y[a].var(ddof=1) + y[c].var(ddof=1)) / 2
-            z = Z + stats.norm.ppf(0.8)
-            arm["planned_rows_per_arm"] = np.ceil(2 * variance * z * z / plan**2)
+            arm["planned_rows_per_arm"] = sizes((y[a].var(ddof=1) + y[c].var(ddof=1)) / 2, plan, alpha, power)
         answer["arms"][str(name)] = arm
-    counts = np.array([np.sum(arms == name) for name in names])
     expected = np.full(len(names), 1 / len(names)) if shares is None else np.array(shares) / np.sum(shares)
     chi2, p = stats.chisquare(counts, expected * counts.sum())
     answer["srm"] = {"counts": {str(k): int(v) for k, v in zip(names, counts)}, "chi2": chi2, "p": p}
@@ -360,6 +509,36 @@ def logit(X, t):
     return 1 / (1 + np.exp(-X @ beta))
 
 
+def stacked(equations, theta):
+    """What each row adds to estimates that solve mean(equations(theta)) = 0; equations give (row, equation).
+
+    Derivatives by complex steps, which are exact to rounding.
+    """
+    step = 1e-100
+    moved = [equations(theta + 1j * step * unit).mean(axis=0).imag / step for unit in np.eye(len(theta))]
+    return -np.linalg.solve(np.array(moved).T, equations(theta).T).T
+
+
+def weighted_effect(y, t, design, p, estimand):
+    design = design / np.abs(design).max(axis=0)
+    beta = least_squares(design, np.log(p / (1 - p)))
+
+    def weights(beta):
+        odds = np.exp(design @ beta)
+        return (t, (1 - t) * odds) if estimand == "att" else (t * (1 + 1 / odds), (1 - t) * (1 + odds))
+
+    def equations(theta):
+        k = design.shape[1]
+        w1, w0 = weights(theta[:k])
+        score = design * (t - 1 / (1 + np.exp(-design @ theta[:k])))[:, None]
+        return np.column_stack([score, w1 * (y - theta[k]), w0 * (y - theta[k + 1])])
+
+    w1, w0 = weights(beta)
+    m1, m0 = (w1 @ y) / w1.sum(), (w0 @ y) / w0.sum()
+    psi = stacked(equations, np.r_[beta, m1, m0])
+    return m1 - m0, psi[:, -2] - psi[:, -1], m0
+
+
 def effect(y, t, X, method, estimand="ate", kind="hc1", clusters=None):
     n = len(y)
     one = np.ones((n, 1))
@@ -374,17 +553,14 @@ def effect(y, t, X, method, estimand="ate", kind="hc1", clusters=None):
             design = np.column_stack([design, centred, t[:, None] * centred])
         beta = least_squares(design, y)
         value, se = beta[1], np.sqrt(covariance(design, y - design @ beta, kind, clusters)[1, 1])
+        without = design.copy()
+        without[:, [1, *range(2 + X.shape[1], design.shape[1])]] = 0
+        untreated = np.mean(without @ beta)
     else:
         design = np.column_stack([one, X])
         p = logit(design, t)
         if method == "ipw":
-            w1, w0 = (t, (1 - t) * p / (1 - p)) if estimand == "att" else (t / p, (1 - t) / (1 - p))
-            m1, m0 = (w1 @ y) / w1.sum(), (w0 @ y) / w0.sum()
-            value = m1 - m0
-            psi = n * (w1 * (y - m1) / w1.sum() - w0 * (y - m0) / w0.sum())
-            scores = design * (t - p)[:, None]
-            scores = scores / np.linalg.norm(scores, axis=0)
-            psi = psi - scores @ least_squares(scores, psi)
+            value, psi, untreated = weighted_effect(y, t, design, p, estimand)
         else:
             q1 = design @ least_squares(design[t == 1], y[t == 1])
             q0 = design @ least_squares(design[t == 0], y[t == 0])
@@ -392,23 +568,25 @@ def effect(y, t, X, method, estimand="ate", kind="hc1", clusters=None):
                 terms = (t - (1 - t) * p / (1 - p)) * (y - q0) / t.mean()
                 value = terms.mean()
                 psi = terms - t / t.mean() * value
+                untreated = y[t == 1].mean() - value
             else:
                 terms = q1 - q0 + t * (y - q1) / p - (1 - t) * (y - q0) / (1 - p)
                 value = terms.mean()
                 psi = terms - value
+                untreated = np.mean(q0 + (1 - t) * (y - q0) / (1 - p))
         se = error_of_mean(psi - psi.mean(), clusters)
-        w = np.where(t == 1, 1 / p, 1 / (1 - p))
+        w = np.where(t == 1, 1, p / (1 - p)) if estimand == "att" else np.where(t == 1, 1 / p, 1 / (1 - p))
         answer["overlap"] = {
             "p_min": p.min(),
             "p_max": p.max(),
             "ess_treated": w[t == 1].sum() ** 2 / (w[t == 1] ** 2).sum(),
             "ess_control": w[t == 0].sum() ** 2 / (w[t == 0] ** 2).sum(),
+            "certain": int(np.sum(np.minimum(p, 1 - p) < 1e-15)),
             "outside": int(np.sum((p < 0.1) | (p > 0.9))),
         }
     answer.update(estimate=value, se=se, ci=interval(value, se), p=2 * stats.norm.sf(abs(value / se)))
     if set(np.unique(y)) <= {0.0, 1.0}:
-        control = y[t == 0].mean()
-        ratio = lambda v: (control + v) / control
+        ratio = lambda v: (untreated + v) / untreated
     else:
         ratio = lambda v: np.exp(0.91 * v / y.std(ddof=1))
     bound = lambda r: max(r, 1 / r) + np.sqrt(max(r, 1 / r) * (max(r, 1 / r) - 1)) if r > 0 else np.nan

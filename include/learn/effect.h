@@ -42,17 +42,22 @@ struct effect_rule {
 struct effect {
     double value, se;
     double treated_mean, control_mean; /* plain ones */
+    double
+        untreated_mean; /* adjusted: of those the effect is of, had they not been treated */
     int64_t treated_count, control_count;
 
-    /* How alike the arms are, by the fitted probability of being treated; without covariates all NaN. */
+    /* How alike the arms are, by the fitted probability p of being treated; of ipw and aipw, else NaN and 0. */
     double p_min, p_max;
-    double effective_treated, effective_control; /* rows, of the weights */
+    double effective_treated, effective_control; /* rows, of the estimand's weights */
     int64_t outside_count;                       /* of p outside of 0.1 to 0.9 */
+    int64_t certain_count,
+        certain_row; /* of p within 1e-15 of 0 or 1; the first of them */
 };
 
 /* dropped (column): may be NULL; which covariates depend on others or do not vary. Errors: difference, ols and lin by
- * the kind or CR1; the others by what each row adds, for ipw less what the fitted probabilities explain of
- * it. INVALID: one arm is empty, or the covariates tell the arms apart perfectly. */
+ * the kind or CR1; the others by what each row adds, for ipw also through the probabilities that are
+ * fitted. INVALID: one arm is empty, or outside of a fold; the covariates tell the arms apart perfectly; a row
+ * is in an arm that it has a probability below 1e-15 of. */
 enum status effect_estimate(const struct effect_data *data, struct effect_rule rule,
                             struct effect *effect, bool *dropped, struct err *err);
 

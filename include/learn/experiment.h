@@ -14,7 +14,7 @@ struct sample {
     double mean, variance; /* with count - 1; NaN of fewer than two */
 };
 
-/* Of the rows (count) whose codes are `code`. */
+/* Of the rows (count) whose codes are `code` and whose value is not missing (NaN). */
 struct sample sample_of(const double *values, const int32_t *codes, int64_t row_count,
                         int32_t code);
 
@@ -32,15 +32,22 @@ void difference_of(struct sample arm, struct sample control, double tightest_at,
                    struct difference *difference);
 
 /* Less of the noise that a covariate from before explains (Deng et al. 2013): theta = cov(y, x) / var(x)
- * over both arms, y' = y - theta (x - mean x); 0 when x does not vary. */
+ * over both arms, y' = y - theta (x - mean x); 0 when x does not vary. Of rows that have both. variances:
+ * of y' in arm and control; may be NULL. */
 void difference_cuped(const double *values, const double *covariates,
                       const int32_t *codes, int64_t row_count, int32_t arm,
                       int32_t control, double tightest_at, double *theta,
-                      struct difference *difference);
+                      double variances[2], struct difference *difference);
 
 /* Sample ratio mismatch: chi-square of the counts against shares, which sum to 1. */
 void sample_ratio(const int64_t *counts, const double *shares, int count, double *chi2,
                   double *p);
+
+/* Whether values are missing alike in all arms, of which counts has the rows: chi-square of arms by missing or
+ * not. *p is NaN where fewer than EXPERIMENT_MISSING_MIN would be missing, or there, in some arm. */
+enum { EXPERIMENT_MISSING_MIN = 5 };
+void attrition(const int64_t *missing, const int64_t *counts, int count, double *chi2,
+               double *p);
 
 /* Rows per arm so that a true difference of that size is found with that power in a two-sided test at
  * alpha: 2 s^2 (z(1 - alpha / 2) + z(power))^2 / size^2, rounded up. */

@@ -1,8 +1,7 @@
 /* judge.h - what effects that were estimated without a row are worth on it, by doubly robust scores.
  *
  * score(row, arm) = mu_arm + [a = arm](y - mu_arm) / p_arm, so that its mean among any rows estimates
- * the mean outcome if all of them got the arm (Robins, Rotnitzky and Zhao 1994). mu is cross-fitted:
- * the outcomes (row, arm) below.
+ * the mean outcome if all of them got the arm (Robins, Rotnitzky and Zhao 1994). mu is cross-fitted.
  *
  * Pure; any thread. */
 #ifndef REDRESS_LEARN_JUDGE_H
@@ -12,33 +11,48 @@
 
 enum { JUDGE_BIN_COUNT = 10 };
 
-/* A mean of rows with its error, by clusters where rows share a key. */
+/* outcomes (row, arm): mu, becomes the scores. */
+void judge_score(const struct learner_data *data, double *outcomes);
+
+/* All means are weighted, and all errors are of clusters, which are the rows that share a key. No number
+ * depends on the order of rows: those of equal effects share what their places would get. */
+
+/* A mean of rows with its error. */
 struct judge_mean {
     double value, se;
 };
 
+/* What arms cost, besides the control, which costs nothing. */
+struct judge_costs {
+    const double *expected; /* (row, arm - 1), by models that have not seen the row */
+    const double *paid;     /* (row), NaN where it is not known */
+};
+
 /* The mean over budgets that are enough for one tenth, two tenths .. all of the rows: each row in its
- * best arm by scale x effect - cost, those first whose best is most, none at a loss when there are costs; gained is what the
- * scores say of it, less cost, per row of all. costs (arm - 1) or NULL. gains (row): what each row
- * adds, for paired comparisons. EXHAUSTED. */
-enum status judge_policy(const struct learner_data *data, const double *outcomes,
-                         const double *effects, const double *costs, double scale,
-                         double *gains, struct judge_mean *policy, struct err *err);
+ * best arm by scale x effect - expected cost, those first whose best is most, none at a loss when there are costs (else
+ * NULL); gained is what the scores say of it, less what scores of costs say, per row of all. gains (row): what
+ * each row adds, for paired comparisons. EXHAUSTED. */
+enum status judge_policy(const struct learner_data *data, const double *scores,
+                         const double *effects, const struct judge_costs *costs,
+                         double scale, double *gains, struct judge_mean *policy,
+                         struct err *err);
 
 /* The mean of what rows add; of the difference when other is not NULL. */
 enum status judge_gains(const struct learner_data *data, const double *gains,
                         const double *other, struct judge_mean *mean, struct err *err);
 
 /* The average effect of an arm. */
-enum status judge_average(const struct learner_data *data, const double *outcomes,
-                          int arm, struct judge_mean *mean, struct err *err);
+enum status judge_average(const struct learner_data *data, const double *scores, int arm,
+                          struct judge_mean *mean, struct err *err);
 
-/* Rows by rising effect of an arm in ten bins: predicted beside what the scores say. */
+/* Rows by rising effect of an arm in ten bins of equal weight: predicted beside what the scores say. Rows
+ * of equal effects stay together, so that a bin may be empty: all its numbers are 0. The slope is that of
+ * the scores on the effects, NaN when all are equal. */
 struct judge_bin {
     int64_t row_count;
     double predicted, found, se;
 };
-enum status judge_calibrate(const struct learner_data *data, const double *outcomes,
+enum status judge_calibrate(const struct learner_data *data, const double *scores,
                             const double *effects, int arm,
                             struct judge_bin bins[JUDGE_BIN_COUNT], double *slope,
                             double *slope_se, struct err *err);
@@ -49,7 +63,7 @@ enum { JUDGE_POINT_COUNT = 101 };
 struct judge_curve {
     double gains[JUDGE_POINT_COUNT], errors[JUDGE_POINT_COUNT];
 };
-enum status judge_rank(const struct learner_data *data, const double *outcomes,
+enum status judge_rank(const struct learner_data *data, const double *scores,
                        const double *effects, int arm, struct judge_curve *curve,
                        struct err *err);
 

@@ -5,12 +5,16 @@
  *
  *   s   f(x, dose) on all rows; tau = f(x, dose) - f(x, 0)
  *   t   mu_k on the rows of each arm; tau = mu_k - mu_0
- *   x   y - mu_0 of the treated and mu_k - y of the control, regressed together with weights 1 - e
- *       and e: Kunzel et al. (2019), the two last regressions as one
+ *   x   y - mu_0 of the treated and mu_k - y of the control, regressed together with weights (t - e)^2:
+ *       among rows alike e tau_0 + (1 - e) tau_1, as Kunzel et al. (2019) sum the two regressions, and
+ *       those of little overlap count little
  *   r   (y - m) / (t - e) with weights (t - e)^2 on the rows of both: Nie and Wager (2021), with
  *       m = (1 - e) mu_0 + e mu_k
  *   dr  mu_k - mu_0 + [a = k](y - mu_k) / p_k - [a = 0](y - mu_0) / p_0 on all rows:
  *       Kennedy (2023), for each arm
+ *
+ * x and r leave out rows of arm and control that could hardly have been the other (e within
+ * LEARNER_OVERLAP_MIN of 0 or 1): they say nothing of the difference.
  *
  * x, r and dr see mu and p that were fitted on other folds. Folds are drawn by a hash of each row's
  * key and the seed, never by the order of rows; rows of one key share theirs.
@@ -43,6 +47,8 @@ struct learner_data {
     const int32_t *arms;          /* (row) */
     const double *doses;          /* (arm), 0 of the control */
     const double *outcomes;       /* (row), finite */
+    const double *held_out;       /* (fold, row): outcomes to learn from while a fold of
+                                     learner_hold_out is held out; NULL: those above */
     const double *weights;        /* (row), above 0; NULL for 1 */
     const uint64_t *keys;         /* (row); NULL: every row has its own */
     const double *propensities;   /* (row, arm), above 0 for what was done; or NULL and */
@@ -81,6 +87,9 @@ struct learner_progress {
 /* The fold of a key, from 0; salt sets different divisions apart. */
 int learner_fold(uint64_t key, uint64_t seed, uint64_t salt, int fold_count);
 
+/* That of learner_hold_out. */
+int learner_held_out_fold(uint64_t key, uint64_t seed);
+
 /* Fit p on the other folds: logistic models of each arm against the rest, made to sum to one. Those
  * that are known (above 0) stay, and the others of their row share what is left. propensities (row, arm).
  * *clipped_count: rows whose own is below LEARNER_PROPENSITY_MIN, where it is put. */
@@ -93,6 +102,14 @@ enum status learner_fit_propensities(const struct learner_data *data, uint64_t s
 enum status learner_cross_fit(const struct learner_data *data,
                               const struct learner_settings *settings, struct row_set set,
                               double *outcomes, struct err *err);
+
+/* Of the rows of an arm and the control, how many could have been either: counts[0] of the control,
+ * counts[1] of the arm. */
+#define LEARNER_OVERLAP_MIN 1e-6
+void learner_count_overlap(const struct learner_data *data, int arm, int64_t counts[2]);
+
+/* Whether a learner leaves out the other rows: x and r. */
+bool learner_needs_overlap(enum learner_kind kind);
 
 enum learner_role { LEARNER_OUTCOME, LEARNER_MU, LEARNER_TAU };
 

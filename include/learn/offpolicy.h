@@ -74,14 +74,20 @@ struct offpolicy_estimate {
     double bootstrap_low, bootstrap_high; /* NaN unless asked for; also the same */
 };
 
-/* How much the log has to say about the policy. */
+/* How much the log has to say about the policy. Where rows are clusters' they are not each a draw: then the
+ * error of the mean, what is effective and the largest share are those of sums over clusters. */
 struct offpolicy_weights {
-    double effective_rows; /* (sum w)^2 / sum w^2 */
+    double effective_rows;     /* (sum w)^2 / sum w^2 */
+    double effective_clusters; /* the same of clusters' sums; NaN without clusters */
     double mean, mean_se,
         max; /* the mean is 1 where the log has seen all that the policy does */
-    double largest_share; /* of the largest weight in their sum */
+    double
+        largest_share; /* of the largest weight, or sum of a cluster, in the sum of all */
 };
-void offpolicy_weigh(const struct offpolicy_log *log, struct offpolicy_weights *weights);
+
+/* EXHAUSTED. */
+enum status offpolicy_weigh(const struct offpolicy_log *log,
+                            struct offpolicy_weights *weights, struct err *err);
 
 /* Fill in the estimates (count) whose kinds and parameters are given; those that need a model must
  * have one. EXHAUSTED; INVALID with fewer than two rows or clusters. */
@@ -109,15 +115,16 @@ enum status offpolicy_compare(const struct offpolicy_log *log,
 
 /* A log on which no estimate can be trusted. */
 enum {
-    OFFPOLICY_EFFECTIVE_ROWS_MIN = 50,
+    OFFPOLICY_EFFECTIVE_MIN = 50, /* rows, and clusters */
     OFFPOLICY_MEAN_ERRORS_MAX = 4,
 };
 #define OFFPOLICY_SHARE_MAX 0.05
 
-enum { OFFPOLICY_REASON_COUNT_MAX = 3, OFFPOLICY_REASON_BYTES = 200 };
+enum { OFFPOLICY_REASON_COUNT_MAX = 4, OFFPOLICY_REASON_BYTES = 200 };
 
 /* Sentences why it cannot, returns how many: 0 when it can. */
-int offpolicy_refuse(const struct offpolicy_weights *weights, int64_t row_count,
+int offpolicy_refuse(const struct offpolicy_log *log,
+                     const struct offpolicy_weights *weights,
                      char reasons[OFFPOLICY_REASON_COUNT_MAX][OFFPOLICY_REASON_BYTES]);
 
 #endif

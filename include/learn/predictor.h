@@ -26,6 +26,7 @@ struct feature_rows {
     const float *last; /* (row), NULL: last_value for all */
     float last_value;
     const char *const *names; /* (feature, and the last) for model files */
+    const uint64_t *keys;     /* (row): rows of one key are in one fold; NULL: by row */
 };
 
 /* Which rows, by their index; shared by whatever goes on on them. */
@@ -63,10 +64,10 @@ struct predictor_settings {
 struct predictor; /* opaque */
 
 /* targets (row), weights (row; NULL for 1): by the index of the row. The penalty of a linear model
- * is the one of a few with the least error in five folds by seed; a logistic one has a fixed one. A category
- * has a weight for each of its texts, up to PREDICTOR_CATEGORY_COUNT_MAX of them, the most frequent; others, and
- * texts that no row of the set has, count as missing.
- * INVALID without rows; TOO_LARGE beyond PREDICTOR_COLUMN_COUNT_MAX columns. The caller closes *predictor. */
+ * is the one of a few with the least error in five folds by keys and seed; a logistic one has a fixed one. A
+ * category has a weight for each of its texts, up to PREDICTOR_CATEGORY_COUNT_MAX of them, the most frequent;
+ * others, and texts that no row of the set has, count as missing.
+ * INVALID without rows, or with targets or weights that are no floats; TOO_LARGE beyond PREDICTOR_COLUMN_COUNT_MAX columns. The caller closes *predictor. */
 enum status predictor_fit(const struct predictor_settings *settings,
                           const struct feature_rows *features, struct row_set set,
                           const double *targets, const double *weights,

@@ -37,8 +37,10 @@ struct uplift_metrics {
     /* Differences of the means of ten bins, weighted by their treated. */
     double weighted_overall, weighted_by_group;
 
-    /* Yadlowsky et al. (2021), scores by inverse shares of the arms: the mean over q of TOC(q), the
-     * effect among the first q less that of all, weighted 1 and q. Equal scores share their mean. */
+    /* Yadlowsky et al. (2021): the mean over q of TOC(q), the effect among the first q less that of all,
+     * weighted 1 and q. The effect of a row is that of all and what its outcome is off the mean of its arm,
+     * by the inverse share of the arm: a constant added to all outcomes changes nothing. Equal scores share
+     * their mean. */
     double autoc, rate_qini;
 
     double effect; /* difference of the means of all rows */

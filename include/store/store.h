@@ -20,7 +20,7 @@ struct store; /* opaque */
 
 enum store_mode { STORE_WRITER, STORE_READER };
 
-enum { STORE_SCHEMA_VERSION = 6, LIST_COUNT_MAX = 200 };
+enum { STORE_SCHEMA_VERSION = 7, LIST_COUNT_MAX = 200 };
 
 /* Open the database at path. A writer creates it when missing and brings its schema up to date in
  * one transaction; a newer schema is refused with both numbers. *was_created may be NULL. */

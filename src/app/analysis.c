@@ -1,6 +1,8 @@
 /* analysis.c - lists of names, tables with progress. */
 #include "app/analysis.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +46,22 @@ void name_list_free(struct name_list *list)
     free(list->copy);
     free(list->names);
     *list = (struct name_list){0};
+}
+
+enum status option_number_read(const char *option, const char *text, double above,
+                               double most, double *number, struct err *err)
+{
+    char *end, range[80] = "";
+
+    *number = strtod(text, &end);
+    if (*text && !*end && isfinite(*number) && *number > above && *number <= most)
+        return STATUS_OK;
+    if (isfinite(above) && isfinite(most))
+        snprintf(range, sizeof range, " above %g, at most %g", above, most);
+    else if (isfinite(above))
+        snprintf(range, sizeof range, " above %g", above);
+    return err_set(err, STATUS_INVALID, "%s: '%.40s' is not a number%s", option, text,
+                   range);
 }
 
 void analysis_tell(void *context, double done)

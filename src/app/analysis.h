@@ -21,6 +21,10 @@ enum status name_list_read(const char *option, const char *text, struct name_lis
                            struct err *err);
 void name_list_free(struct name_list *list);
 
+/* A finite number above `above` and at most `most`: "0.05". INVALID names the option, and what it may be. */
+enum status option_number_read(const char *option, const char *text, double above,
+                               double most, double *number, struct err *err);
+
 /* columns_read with progress on a terminal. */
 enum status analysis_columns(const char *path, const struct column_wish *wishes,
                              int count, struct columns **columns, struct err *err);
@@ -50,8 +54,8 @@ struct arms {
     int32_t *codes;                /* (row): its arm */
 };
 
-/* Arms in rising order of their numbers, or of texts in the order in which they come. control may be NULL: then it is
- * 0, or "control", when there is such an arm. INVALID names the arms when the control is none of
+/* Arms in rising order, whatever the order of the rows: numbers by their size, before words by their
+ * bytes. control may be NULL: then it is 0, or "control", when there is such an arm. INVALID names the arms when the control is none of
  * them, when there is only one, or more than ARM_COUNT_MAX. The caller frees it. */
 enum status arms_read(const struct columns *columns, const struct table_column *column,
                       const char *control, struct arms *arms, struct err *err);
@@ -63,5 +67,10 @@ void arms_drop_rows(struct arms *arms);
 /* The arm of that name, as it is written or as a number. INVALID names those there are. */
 enum status arms_find(const struct arms *arms, const char *option, const char *name,
                       int *arm, struct err *err);
+
+/* A finite number for each arm but one (without; -1: for all): "5,10" in the order of the arms, or
+ * "small=5,large=10" in any. numbers (arm). INVALID names the arms. */
+enum status arms_numbers(const struct arms *arms, const char *option, const char *text,
+                         int without, double *numbers, struct err *err);
 
 #endif

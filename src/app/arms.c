@@ -73,10 +73,43 @@ static enum status read_numbers(const struct columns *columns,
     return STATUS_OK;
 }
 
+/* Whether a name is a number as a whole. */
+static bool is_number(const char *name, double *number)
+{
+    char *end;
+
+    *number = strtod(name, &end);
+    return end != name && !*end;
+}
+
+/* Numbers before words: a column of both has them in the order that people expect. */
+static int name_compare(const void *a, const void *b)
+{
+    double x = 0, y = 0;
+    bool has_x = is_number(a, &x), has_y = is_number(b, &y);
+
+    if (has_x != has_y)
+        return has_x ? -1 : 1;
+    if (has_x && x != y)
+        return x < y ? -1 : 1;
+    return strcmp(a, b);
+}
+
+static int place_of_name(const struct arms *arms, const char *name)
+{
+    int place = 0;
+
+    while (strcmp(arms->names[place], name) != 0)
+        place++;
+    return place;
+}
+
 static enum status read_texts(const struct columns *columns,
                               const struct table_column *column, struct arms *arms,
                               struct err *err)
 {
+    int32_t places[ARM_COUNT_MAX];
+
     if (text_set_count(column->texts) > ARM_COUNT_MAX)
         return refuse_many(columns, column, err);
     arms->count = text_set_count(column->texts);
@@ -84,26 +117,30 @@ static enum status read_texts(const struct columns *columns,
         if (!text_copy(text_set_text(column->texts, i), arms->names[i], ARM_NAME_BYTES))
             return err_set(err, STATUS_INVALID, "%s column '%s': '%.40s...' is too long",
                            columns->file, column->name, arms->names[i]);
-    memcpy(arms->codes, column->codes, (size_t)columns->row_count * sizeof *arms->codes);
+    qsort(arms->names, (size_t)arms->count, ARM_NAME_BYTES, name_compare);
+    for (int i = 0; i < arms->count; i++) {
+        char name[ARM_NAME_BYTES];
+
+        text_copy(text_set_text(column->texts, i), name, sizeof name);
+        places[i] = place_of_name(arms, name);
+    }
+    for (int64_t row = 0; row < columns->row_count; row++)
+        arms->codes[row] = places[column->codes[row]];
     return STATUS_OK;
 }
 
 /* The arm of a name, -1 when there is none. */
 static int find(const struct arms *arms, const char *name)
 {
-    char *end;
-    double number = strtod(name, &end);
+    double number, own;
 
     for (int i = 0; i < arms->count; i++)
         if (strcmp(arms->names[i], name) == 0)
             return i;
-    for (int i = 0; *name && !*end && i < arms->count; i++) {
-        char *arm_end;
-        double arm_number = strtod(arms->names[i], &arm_end);
-
-        if (!*arm_end && arm_number == number)
-            return i;
-    }
+    if (is_number(name, &number))
+        for (int i = 0; i < arms->count; i++)
+            if (is_number(arms->names[i], &own) && own == number)
+                return i;
     return -1;
 }
 
@@ -118,6 +155,62 @@ enum status arms_find(const struct arms *arms, const char *option, const char *n
     list_names(arms, list);
     return err_set(err, STATUS_INVALID, "%s: no row is '%.40s'; there are %s", option,
                    name, list);
+}
+
+/* ---- a number for each arm ---- */
+
+/* The arm that "NAME=" at the start of a text names, the longest of them; -1 when there is none. */
+static int named_at(const struct arms *arms, const char *at)
+{
+    size_t most = 0;
+    int found = -1;
+
+    for (int i = 0; i < arms->count; i++) {
+        size_t bytes = strlen(arms->names[i]);
+
+        if (bytes > most && strncmp(at, arms->names[i], bytes) == 0 && at[bytes] == '=') {
+            found = i;
+            most = bytes;
+        }
+    }
+    return found;
+}
+
+static enum status refuse_numbers(const struct arms *arms, const char *option,
+                                  const char *text, int without, struct err *err)
+{
+    char list[LIST_BYTES];
+
+    list_names(arms, list);
+    return err_set(err, STATUS_INVALID,
+                   "%s: '%.80s' is not one number for each of %s%s%.24s%s, in this order "
+                   "or as NAME=NUMBER",
+                   option, text, list, without < 0 ? "" : " but '",
+                   without < 0 ? "" : arms->names[without], without < 0 ? "" : "'");
+}
+
+enum status arms_numbers(const struct arms *arms, const char *option, const char *text,
+                         int without, double *numbers, struct err *err)
+{
+    bool is_given[ARM_COUNT_MAX] = {0}, are_named = named_at(arms, text) >= 0;
+    int wanted = arms->count - (without >= 0), next = 0;
+    const char *at = text;
+
+    for (int i = 0; i < wanted; i++) {
+        int arm = are_named ? named_at(arms, at) : next + (next == without);
+        char *end;
+
+        if (arm < 0 || arm == without || is_given[arm])
+            return refuse_numbers(arms, option, text, without, err);
+        at += are_named ? strlen(arms->names[arm]) + 1 : 0;
+        numbers[arm] = strtod(at, &end);
+        if (end == at || !isfinite(numbers[arm]) || *end != (i + 1 < wanted ? ',' : '\0'))
+            return refuse_numbers(arms, option, text, without, err);
+        is_given[arm] = true;
+        next = arm + 1;
+        at = end + 1;
+    }
+    return STATUS_OK;
 }
 
 static enum status find_control(const struct columns *columns,

@@ -61,6 +61,19 @@ void decision_log_close(struct decision_log *log)
     free(log);
 }
 
+bool passed_over_add(struct passed_over *passed_over, struct log_facts facts)
+{
+    if (facts.is_by_person || !facts.is_live) {
+        passed_over->by_person += facts.is_by_person;
+        passed_over->not_live += !facts.is_by_person;
+        return false;
+    }
+    passed_over->without_reward += !facts.has_reward;
+    passed_over->awaited = facts.has_reward ? 0 : passed_over->awaited + 1;
+    passed_over->overridden += facts.has_reward && facts.is_overridden;
+    return facts.has_reward;
+}
+
 struct passed_over decision_log_passed_over(const struct decision_log *log)
 {
     return log->passed_over;
@@ -139,7 +152,8 @@ struct reading {
     struct json_scan scan;
     struct json_writer body; /* the case as it is put together again */
     struct logged_row *row;
-    bool is_by_person, is_live, has_reward, has_action, is_of_log;
+    struct log_facts facts;
+    bool has_action, is_of_log;
 };
 
 static void read_option(struct json_scan *scan, struct logged_option *option)
@@ -214,7 +228,7 @@ static void read_outcomes(struct reading *reading)
     json_enter_object(scan, &level);
     while (json_member(scan, &level, &key))
         if (text_is(key, reading->log->reward))
-            reading->has_reward = json_double(scan, &reading->row->reward);
+            reading->facts.has_reward = json_double(scan, &reading->row->reward);
         else
             json_skip(scan);
 }
@@ -265,7 +279,6 @@ static void read_member(struct reading *reading, struct text key)
     struct json_scan *scan = &reading->scan;
     struct logged_row *row = reading->row;
     struct text word;
-    bool is_overridden;
 
     if (text_is(key, "object"))
         reading->is_of_log = json_text(scan, &reading->log->arena, &word) &&
@@ -273,13 +286,11 @@ static void read_member(struct reading *reading, struct text key)
     else if (text_is(key, "decision_id"))
         json_text(scan, &reading->log->arena, &row->decision_id);
     else if (text_is(key, "parent_id"))
-        reading->is_by_person =
-            reading->is_by_person || (!is_null(scan) && json_skip(scan));
+        reading->facts.is_by_person = !is_null(scan) && json_skip(scan);
     else if (text_is(key, "overridden"))
-        reading->is_by_person =
-            (json_bool(scan, &is_overridden) && is_overridden) || reading->is_by_person;
+        json_bool(scan, &reading->facts.is_overridden);
     else if (text_is(key, "mode"))
-        reading->is_live =
+        reading->facts.is_live =
             json_text(scan, &reading->log->arena, &word) && text_is(word, "live");
     else if (text_is(key, "action"))
         reading->has_action = json_int(scan, &row->action);
@@ -337,11 +348,7 @@ static enum status read_row(struct decision_log *log, struct text line,
                       "is not a line of GET /v1/exports/decisions?format=ndjson");
         return refuse_line(log, &why, err);
     }
-    log->passed_over.by_person += reading.is_by_person;
-    log->passed_over.not_live += !reading.is_by_person && !reading.is_live;
-    *counts = !reading.is_by_person && reading.is_live;
-    log->passed_over.without_reward += *counts && !reading.has_reward;
-    *counts = *counts && reading.has_reward;
+    *counts = passed_over_add(&log->passed_over, reading.facts);
     if (row->has_budget && row->remaining < INT64_MAX - row->action)
         row->remaining += row->action;
     return json_writer_text(&reading.body, &row->body, err);

@@ -224,6 +224,14 @@ static void warn(const struct estimation *e)
             "redress: poor overlap: %lld of %lld rows have a probability of treatment "
             "outside of 0.1 to 0.9\n",
             (long long)e->effect.outside_count, (long long)n);
+    if (e->effect.certain_count > 0)
+        fprintf(
+            stderr,
+            "redress: %lld of %lld rows have a probability of treatment that is 0 or 1 "
+            "to 1e-15, the first of those used is row %lld: nothing like them was in "
+            "the other arm\n",
+            (long long)e->effect.certain_count, (long long)n,
+            (long long)e->effect.certain_row + 1);
     if (e->placebo && fabs(e->placebo_effect.value) > NORMAL_95 * e->placebo_effect.se)
         print_line(
             stderr,
@@ -252,6 +260,7 @@ static void put_overlap(const struct effect *effect, struct report *report)
     report_number(report, "ess_treated", effect->effective_treated);
     report_number(report, "ess_control", effect->effective_control);
     report_count(report, "outside", effect->outside_count);
+    report_count(report, "certain", effect->certain_count);
     report_object_end(report);
 }
 

@@ -4,6 +4,7 @@
 #include "app/analysis.h"
 #include "app/plot.h"
 #include "app/report.h"
+#include "app/uplift_more.h"
 #include "base/clock.h"
 #include "learn/uplift.h"
 
@@ -25,35 +26,9 @@ struct evaluation {
     struct uplift *uplift;
     struct uplift_metrics metrics;
     struct uplift_intervals *intervals; /* NULL: not asked for */
+    struct uplift_more more;
     struct analysis_timing timing;
 };
-
-/* A number with a name of its own, and where it is in the metrics. */
-struct metric {
-    const char *name, *label;
-    size_t offset;
-};
-
-#define METRIC(member, label)                                                            \
-    {                                                                                    \
-#member, label, offsetof(struct uplift_metrics, member)                          \
-    }
-
-static const struct metric metrics[] = {
-    METRIC(qini, "qini (scikit-uplift)"),
-    METRIC(uplift_auc, "uplift_auc (scikit-uplift)"),
-    METRIC(auuc, "auuc (causalml; 0.5 at random)"),
-    METRIC(qini_normalized, "qini_normalized (causalml)"),
-    METRIC(autoc, "autoc (RATE, weight 1)"),
-    METRIC(rate_qini, "rate_qini (RATE, weight q)"),
-};
-
-enum { METRIC_COUNT = sizeof metrics / sizeof *metrics };
-
-static double value_of(const struct uplift_metrics *from, size_t offset)
-{
-    return *(const double *)((const char *)from + offset);
-}
 
 /* ---- reading ---- */
 
@@ -63,7 +38,8 @@ static enum status open_rows(struct evaluation *e, struct err *err)
 {
     size_t count = (size_t)e->columns->row_count;
     double *scores = e->columns->items[0].numbers,
-           *outcomes = e->columns->items[2].numbers;
+           *outcomes = e->columns->items[2].numbers,
+           *others = e->more.baseline ? e->columns->items[3].numbers : NULL;
     bool *is_treated = malloc(count * sizeof *is_treated);
     enum status rc;
 
@@ -76,12 +52,18 @@ static enum status open_rows(struct evaluation *e, struct err *err)
             continue;
         scores[e->row_count] = scores[i];
         outcomes[e->row_count] = outcomes[i];
+        if (others)
+            others[e->row_count] = others[i];
         is_treated[e->row_count++] = arm == e->treated;
     }
     columns_drop(e->columns, 1);
     arms_drop_rows(&e->arms);
     e->left_out = e->columns->row_count - e->row_count;
     rc = uplift_open(scores, outcomes, is_treated, e->row_count, &e->uplift, err);
+    if (!rc)
+        rc = uplift_more_measure(
+            &e->more, &(struct scored_rows){e->row_count, scores, outcomes, is_treated},
+            others, err);
     free(is_treated);
     columns_drop(e->columns, 0);
     columns_drop(e->columns, 2);
@@ -122,11 +104,12 @@ static enum status read_rows(struct evaluation *e, struct err *err)
         {e->score, COLUMN_IS_NUMBER, false},
         {e->treatment, COLUMN_IS_EITHER, false},
         {e->outcome, COLUMN_IS_NUMBER, false},
+        {e->more.baseline, COLUMN_IS_NUMBER, false},
     };
     enum status rc;
 
     e->timing.begun_ns = clock_thread_ns();
-    rc = analysis_columns(e->data, wishes, 3, &e->columns, err);
+    rc = analysis_columns(e->data, wishes, e->more.baseline ? 4 : 3, &e->columns, err);
     e->timing.read_ns = clock_thread_ns();
     if (!rc)
         rc = arms_read(e->columns, &e->columns->items[1], e->control, &e->arms, err);
@@ -163,15 +146,12 @@ static enum status measure(struct evaluation *e, struct err *err)
 
 /* ---- JSON ---- */
 
-static const char *const share_names[UPLIFT_SHARE_COUNT] = {
-    "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9", "1.0"};
-
 static void put_shares(struct report *report, const char *key,
                        const double values[UPLIFT_SHARE_COUNT])
 {
     report_object(report, key);
     for (int i = 0; i < UPLIFT_SHARE_COUNT; i++)
-        report_number(report, share_names[i], values[i]);
+        report_number(report, uplift_share_names[i], values[i]);
     report_object_end(report);
 }
 
@@ -213,15 +193,16 @@ static void put_intervals(const struct evaluation *e, struct report *report)
     const struct uplift_metrics *low = &e->intervals->low, *high = &e->intervals->high;
 
     report_object(report, "ci");
-    for (int i = 0; i < METRIC_COUNT; i++)
-        report_pair(report, metrics[i].name, value_of(low, metrics[i].offset),
-                    value_of(high, metrics[i].offset));
+    for (int i = 0; i < UPLIFT_METRIC_COUNT; i++)
+        report_pair(report, uplift_metrics[i].name,
+                    uplift_metric_of(low, uplift_metrics[i].offset),
+                    uplift_metric_of(high, uplift_metrics[i].offset));
     report_pair(report, "effect", low->effect, high->effect);
     report_pair(report, "weighted_average_uplift", low->weighted_overall,
                 high->weighted_overall);
     report_object(report, "uplift_at_k");
     for (int i = 0; i < UPLIFT_SHARE_COUNT; i++)
-        report_pair(report, share_names[i], low->overall[i], high->overall[i]);
+        report_pair(report, uplift_share_names[i], low->overall[i], high->overall[i]);
     report_object_end(report);
     report_object_end(report);
 }
@@ -238,8 +219,9 @@ static enum status print_json(const struct evaluation *e, struct err *err)
     report_count(report, "left_out", e->left_out);
     report_string(report, "control", e->arms.names[e->arms.control]);
     report_string(report, "treated", e->arms.names[e->treated]);
-    for (int i = 0; i < METRIC_COUNT; i++)
-        report_number(report, metrics[i].name, value_of(&e->metrics, metrics[i].offset));
+    for (int i = 0; i < UPLIFT_METRIC_COUNT; i++)
+        report_number(report, uplift_metrics[i].name,
+                      uplift_metric_of(&e->metrics, uplift_metrics[i].offset));
     report_number(report, "effect", e->metrics.effect);
     report_object(report, "uplift_at_k");
     put_shares(report, "overall", e->metrics.overall);
@@ -254,6 +236,7 @@ static enum status print_json(const struct evaluation *e, struct err *err)
         report_count(report, "bootstrap", e->resample_count);
         report_count(report, "seed", e->seed);
     }
+    uplift_more_put(&e->more, report);
     analysis_put_timing(&e->timing, report);
     rc = put_curves(e, report, err);
     if (rc) {
@@ -268,14 +251,14 @@ static enum status print_json(const struct evaluation *e, struct err *err)
 
 static void print_metric(const struct evaluation *e, const char *label, size_t offset)
 {
-    double value = value_of(&e->metrics, offset);
+    double value = uplift_metric_of(&e->metrics, offset);
 
     if (isnan(value))
         return;
     if (e->intervals)
         printf("%-32s %10.5f   [%.5f, %.5f]\n", label, value,
-               value_of(&e->intervals->low, offset),
-               value_of(&e->intervals->high, offset));
+               uplift_metric_of(&e->intervals->low, offset),
+               uplift_metric_of(&e->intervals->high, offset));
     else
         printf("%-32s %10.5f\n", label, value);
 }
@@ -302,12 +285,13 @@ static void print_text(const struct evaluation *e)
         print_line(stdout, "%lld rows of other arms left out", (long long)e->left_out);
     print_metric(e, "effect (difference of means)",
                  offsetof(struct uplift_metrics, effect));
-    for (int i = 0; i < METRIC_COUNT; i++)
-        print_metric(e, metrics[i].label, metrics[i].offset);
+    for (int i = 0; i < UPLIFT_METRIC_COUNT; i++)
+        print_metric(e, uplift_metrics[i].label, uplift_metrics[i].offset);
     puts("\nfirst rows   uplift overall   by group");
     for (int i = 0; i < UPLIFT_SHARE_COUNT; i++)
-        printf("%8.0f %%   %14.5f %10.5f\n", 100 * strtod(share_names[i], NULL),
+        printf("%8.0f %%   %14.5f %10.5f\n", 100 * strtod(uplift_share_names[i], NULL),
                e->metrics.overall[i], e->metrics.by_group[i]);
+    uplift_more_print(&e->more);
     if (e->intervals)
         print_verdict(e);
     else
@@ -408,6 +392,14 @@ int command_evaluate_uplift(int argc, char **argv)
          "The treatment of those who got none (default: 0 or control).", 0, 0},
         {"arm", OPTION_TEXT, &e.arm, "VALUE",
          "The treatment to judge, when there are more than two.", 0, 0},
+        {"baseline", OPTION_TEXT, &e.more.baseline, "COL",
+         "Another score of the same rows: what the first has more; with --bootstrap each "
+         "resample has the same rows for both.",
+         0, 0},
+        {"calibration", OPTION_FLAG, &e.more.wants_calibration, NULL,
+         "The score is an effect in the outcome's unit: predicted beside found in ten "
+         "bins, and the slope.",
+         0, 0},
         {"bootstrap", OPTION_INT, &e.resample_count, "N",
          "Intervals of 95 % from so many resamples of the rows.", 0, RESAMPLE_COUNT_MAX},
         {"seed", OPTION_INT, &e.seed, "N", "Of the resamples (default 1).", 0, INT32_MAX},
@@ -437,6 +429,8 @@ int command_evaluate_uplift(int argc, char **argv)
 
     if (code != OPTIONS_GO_ON)
         return code;
+    e.more.resample_count = e.resample_count;
+    e.more.seed = e.seed;
     rc = run(&e, &err);
     uplift_close(e.uplift);
     free(e.intervals);

@@ -2,6 +2,7 @@
 #include "app/policy_candidate.h"
 
 #include "app/progress.h"
+#include "app/reward_case.h"
 #include "decide/candidate.h"
 #include "optimize/hull.h"
 
@@ -14,6 +15,7 @@ enum {
     CUSTOMER_COUNT_MAX = 100000000,
     PROGRESS_ROWS = 1024,
     SLOPE_BIN_COUNT = 1 << 16,
+    SCRATCH_BYTES_MAX = 4 * DECISION_LINE_BYTES_MAX,
 };
 
 /* Slopes from 1 (below, nothing is worth its cost) on; each bin is 0.02 % wide. */
@@ -24,6 +26,8 @@ struct walk {
     struct policy_log *log;
     struct candidate_summary *summary;
     struct candidate *candidate;
+    struct reward_table *table; /* NULL: no outcome model */
+    struct arena scratch;
     double slope;   /* a budget's: the least that a unit of cost has to earn */
     double *given;  /* (SLOPE_BIN_COUNT): amounts of hull steps, by slope */
     double uniform; /* the only propensity so far; NaN: several */
@@ -66,17 +70,40 @@ static enum status grow(struct walk *walk, struct err *err)
     return STATUS_OK;
 }
 
+/* What was known of the case, and what the policy would do. */
+static enum status tabulate(struct walk *walk, const struct logged_row *row,
+                            const struct candidate_choice *choices, int count,
+                            struct err *err)
+{
+    enum status rc;
+
+    arena_reset(&walk->scratch);
+    rc = reward_case_begin(walk->table, row, &walk->scratch, err);
+    for (int i = 0; i < count && !rc; i++) {
+        struct reward_option option = reward_case_option(row, choices[i].amount);
+
+        if (choices[i].probability > 0)
+            rc = reward_table_add(walk->table, &option, choices[i].probability, err);
+    }
+    return rc ? err_wrap(err, "%s line %ld", walk->request->log, row->line) : STATUS_OK;
+}
+
 static enum status add(struct walk *walk, const struct logged_row *row,
-                       double probability, struct err *err)
+                       const struct candidate_choice *choices, int count, struct err *err)
 {
     struct policy_log *log = walk->log;
-    double propensity = row->propensity;
+    double propensity = row->propensity, probability = 0;
     bool is_new;
     enum status rc = grow(walk, err);
 
+    for (int i = 0; i < count; i++)
+        if (choices[i].amount == row->action)
+            probability = choices[i].probability;
     if (!rc && walk->request->has_clusters)
         rc = text_set_add(log->cluster_set, row->customer_id,
                           &log->clusters[log->row_count], &is_new, err);
+    if (!rc && walk->table)
+        rc = tabulate(walk, row, choices, count, err);
     if (rc)
         return rc;
     if (!(propensity > 0 && propensity <= 1)) {
@@ -96,7 +123,6 @@ static enum status take_bundle(struct walk *walk, const struct logged_row *row,
                                struct err *err)
 {
     struct candidate_choice choices[OPTION_COUNT_MAX];
-    double probability = 0;
     int count;
     enum status rc = candidate_choose(walk->candidate,
                                       &(struct candidate_case){
@@ -111,10 +137,7 @@ static enum status take_bundle(struct walk *walk, const struct logged_row *row,
     if (rc)
         return err_wrap(err, "%s line %ld, decision %.*s", walk->request->log, row->line,
                         TEXT_ARG(row->decision_id));
-    for (int i = 0; i < count; i++)
-        if (choices[i].amount == row->action)
-            probability = choices[i].probability;
-    return add(walk, row, probability, err);
+    return add(walk, row, choices, count, err);
 }
 
 /* --- a budget --------------------------------------------------------------------------------- */
@@ -182,6 +205,7 @@ static enum status take_budget(struct walk *walk, const struct logged_row *row,
                                struct err *err)
 {
     const struct logged_option *best = NULL;
+    struct candidate_choice choice = {.probability = 1};
     double best_net = -INFINITY;
 
     for (int i = 0; i < row->option_count; i++) {
@@ -196,7 +220,8 @@ static enum status take_budget(struct walk *walk, const struct logged_row *row,
         }
     }
     walk->summary->given += best ? best->amount - row->options[0].amount : 0;
-    return add(walk, row, best && best->amount == row->action ? 1 : 0, err);
+    choice.amount = best ? best->amount : 0;
+    return add(walk, row, &choice, best != NULL, err);
 }
 
 /* --- walking ---------------------------------------------------------------------------------- */
@@ -226,7 +251,7 @@ static enum status walk_log(struct walk *walk,
     }
     progress_end(&progress);
     if (!rc)
-        walk->summary->passed_over = decision_log_passed_over(log);
+        walk->log->passed_over = decision_log_passed_over(log);
     decision_log_close(log);
     return rc;
 }
@@ -262,6 +287,42 @@ static enum status walk_bundle(struct walk *walk, struct err *err)
     return rc;
 }
 
+/* Nothing is estimated where propensities are bad. */
+static enum status fit_model(struct walk *walk, struct err *err)
+{
+    struct policy_log *log = walk->log;
+    enum status rc;
+
+    if (!walk->table || log->bad_count > 0 || log->row_count == 0)
+        return STATUS_OK;
+    if (!grow_column(&log->logged_model, log->row_count) ||
+        !grow_column(&log->policy_model, log->row_count))
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
+                       (long long)log->row_count);
+    rc = reward_table_fit(walk->table, walk->request->base, walk->request->seed,
+                          log->rewards, log->logged_model, log->policy_model,
+                          &walk->summary->model, err);
+    return rc ? err_wrap(err, "%s", walk->request->log) : STATUS_OK;
+}
+
+static struct offpolicy_log rows_of(const struct walk *walk)
+{
+    const struct policy_log *log = walk->log;
+    bool has_model = walk->summary->model.base != REWARD_BASE_NONE;
+
+    return (struct offpolicy_log){
+        .row_count = log->row_count,
+        .weights = log->weights,
+        .probabilities = log->probabilities,
+        .rewards = log->rewards,
+        .logged_model = has_model ? log->logged_model : NULL,
+        .policy_model = has_model ? log->policy_model : NULL,
+        .clusters = log->clusters,
+        .cluster_count = log->cluster_set ? text_set_count(log->cluster_set) : 0,
+        .is_uniform = !isnan(walk->uniform),
+    };
+}
+
 enum status candidate_log_read(const struct candidate_request *request,
                                struct policy_log *log, struct candidate_summary *summary,
                                struct err *err)
@@ -269,28 +330,22 @@ enum status candidate_log_read(const struct candidate_request *request,
     struct walk walk = {.request = request, .log = log, .summary = summary};
     enum status rc = STATUS_OK;
 
-    *log = (struct policy_log){0};
-    *summary = (struct candidate_summary){.price = NAN};
-    if (request->has_clusters)
+    *log = (struct policy_log){.is_decision_log = true};
+    *summary = (struct candidate_summary){.price = NAN, .model.base = REWARD_BASE_NONE};
+    arena_init(&walk.scratch, NULL, 0, SCRATCH_BYTES_MAX);
+    if (request->base != REWARD_BASE_NONE)
+        rc = reward_table_open(&walk.table, err);
+    if (!rc && request->has_clusters)
         rc = text_set_open(CUSTOMER_COUNT_MAX, INT64_C(1) << 32, &log->cluster_set, err);
     if (!rc)
         rc = request->bundle ? walk_bundle(&walk, err) : walk_budget(&walk, err);
     if (!rc && log->row_count == 0)
-        rc = err_set(err, STATUS_INVALID,
-                     "%s: no decision has an outcome '%s' (%lld without it, %lld by a "
-                     "person, %lld not live)",
-                     request->log, request->reward,
-                     (long long)summary->passed_over.without_reward,
-                     (long long)summary->passed_over.by_person,
-                     (long long)summary->passed_over.not_live);
-    log->rows = (struct offpolicy_log){
-        .row_count = log->row_count,
-        .weights = log->weights,
-        .probabilities = log->probabilities,
-        .rewards = log->rewards,
-        .clusters = log->clusters,
-        .cluster_count = log->cluster_set ? text_set_count(log->cluster_set) : 0,
-        .is_uniform = !isnan(walk.uniform),
-    };
+        rc = policy_log_refuse_empty(request->log, request->reward, &log->passed_over,
+                                     err);
+    if (!rc)
+        rc = fit_model(&walk, err);
+    log->rows = rows_of(&walk);
+    reward_table_close(walk.table);
+    arena_reset(&walk.scratch);
     return rc;
 }

@@ -5,25 +5,29 @@
 
 #include "app/decision_log.h"
 #include "app/policy_log.h"
+#include "app/reward_table.h"
 
 /* Either bundle and document, or a limit above 0. */
 struct candidate_request {
     const char *log, *reward;
     bool has_clusters; /* decisions of a customer are one draw */
     const char *bundle, *document;
-    int64_t limit; /* minor units of goodwill, over all rows that count */
+    int64_t limit;         /* minor units of goodwill, over all rows that count */
+    enum reward_base base; /* of the outcome model, which is fitted on the log */
+    uint64_t seed;         /* of its folds */
 };
 
 struct candidate_summary {
-    struct passed_over passed_over;
     double
         price; /* of the budget: what a unit of cost has to earn beyond itself; NaN: none */
-    int64_t given; /* at that price, at most the limit */
+    int64_t given;           /* at that price, at most the limit */
+    struct reward_fit model; /* base is none when there is none */
 };
 
 /* A budget's price is the least of a grid (0.02 % apart) at which it is enough, as if all cases had been
  * known from the start; then each case gets its best option at that price. Fill the log's columns,
- * about 30 bytes a row. The caller frees it, also after a failure. */
+ * about 30 bytes a row, or 50 and what reward_table.h keeps with an outcome model, which is fitted when no
+ * propensity is bad. The caller frees the log, also after a failure. */
 enum status candidate_log_read(const struct candidate_request *request,
                                struct policy_log *log, struct candidate_summary *summary,
                                struct err *err);

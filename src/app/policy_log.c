@@ -19,6 +19,7 @@ struct walk {
     struct csv *csv;
     struct policy_file *policy, *model;
     int action, propensity, reward, cluster; /* columns */
+    int parent, overridden, mode;            /* of an exported decision log */
     double uniform;   /* the only propensity so far; NaN: several */
     long policy_line; /* of the group that was checked last */
     bool is_out_of_order;
@@ -33,6 +34,25 @@ static bool is_large(const char *path)
            about.st_size >= POLICY_STREAM_BYTES;
 }
 
+/* -1: there is no such column. */
+static int column_of(const struct csv *csv, const char *name)
+{
+    for (int i = 0; i < csv_column_count(csv); i++)
+        if (strcmp(csv_column_name(csv, i), name) == 0)
+            return i;
+    return -1;
+}
+
+static void find_log_columns(struct walk *walk)
+{
+    walk->parent = column_of(walk->csv, "parent_id");
+    walk->overridden = column_of(walk->csv, "overridden");
+    walk->mode = column_of(walk->csv, "mode");
+    walk->log->is_decision_log = column_of(walk->csv, "decision_id") >= 0 &&
+                                 walk->parent >= 0 && walk->overridden >= 0 &&
+                                 walk->mode >= 0;
+}
+
 static enum status open_columns(struct walk *walk, struct err *err)
 {
     enum status rc = csv_open(walk->request->log, true, &walk->csv, err);
@@ -45,6 +65,8 @@ static enum status open_columns(struct walk *walk, struct err *err)
         rc = csv_column_find(walk->csv, walk->request->reward, &walk->reward, err);
     if (!rc && walk->request->cluster)
         rc = csv_column_find(walk->csv, walk->request->cluster, &walk->cluster, err);
+    if (!rc)
+        find_log_columns(walk);
     return rc;
 }
 
@@ -144,38 +166,70 @@ static enum status look_up_model(struct walk *walk, const struct policy_group *p
     return STATUS_OK;
 }
 
+/* The reward of a row that counts. */
+static enum status read_reward(struct walk *walk, double *reward, bool *counts,
+                               struct err *err)
+{
+    enum status rc = csv_number(walk->csv, walk->reward, reward, err);
+
+    *counts = true;
+    if (!rc && walk->log->is_decision_log)
+        *counts = passed_over_add(
+            &walk->log->passed_over,
+            (struct log_facts){
+                .is_by_person = csv_text(walk->csv, walk->parent).bytes > 0,
+                .is_live = text_is(csv_text(walk->csv, walk->mode), "live"),
+                .is_overridden = text_is(csv_text(walk->csv, walk->overridden), "1"),
+                .has_reward = !isnan(*reward),
+            });
+    if (!rc && *counts && !isfinite(*reward))
+        rc = err_set(err, STATUS_INVALID, "%s line %ld column '%s': is %s",
+                     csv_name(walk->csv), csv_line(walk->csv), walk->request->reward,
+                     isnan(*reward) ? "missing" : "infinite");
+    return rc;
+}
+
+/* The probability of what was done, and what a model has for it. */
+static enum status look_up(struct walk *walk, double *probability, double *q, double *dm,
+                           struct err *err)
+{
+    struct text action = csv_text(walk->csv, walk->action);
+    struct policy_group policy;
+    enum status rc =
+        policy_file_find(walk->policy, walk->csv, &policy, &walk->is_out_of_order, err);
+
+    if (rc || walk->is_out_of_order)
+        return rc;
+    *probability = policy_group_value(&policy, action);
+    if (isnan(*probability))
+        *probability = 0;
+    rc = check_policy(walk, &policy, err);
+    if (!rc && walk->model)
+        rc = look_up_model(walk, &policy, action, *probability, q, dm, err);
+    return rc;
+}
+
 static enum status take_row(struct walk *walk, struct err *err)
 {
     struct policy_log *log = walk->log;
-    struct text action = csv_text(walk->csv, walk->action);
-    struct policy_group policy;
-    double propensity, reward, probability, q = 0, dm = 0;
+    double propensity, reward = NAN, probability = 0, q = 0, dm = 0;
     int64_t at = log->row_count;
-    bool is_new;
+    bool is_new, counts = true;
     enum status rc = grow(walk, err);
 
     if (!rc)
-        rc = csv_number(walk->csv, walk->propensity, &propensity, err);
+        rc = read_reward(walk, &reward, &counts, err);
+    if (rc || !counts)
+        return rc;
+    rc = csv_number(walk->csv, walk->propensity, &propensity, err);
     if (!rc)
-        rc = csv_number(walk->csv, walk->reward, &reward, err);
-    if (!rc && !isfinite(reward))
-        rc = err_set(err, STATUS_INVALID, "%s line %ld column '%s': is missing",
-                     csv_name(walk->csv), csv_line(walk->csv), walk->request->reward);
-    if (!rc)
-        rc = policy_file_find(walk->policy, walk->csv, &policy, &walk->is_out_of_order,
-                              err);
+        rc = look_up(walk, &probability, &q, &dm, err);
     if (rc || walk->is_out_of_order)
         return rc;
-    probability = policy_group_value(&policy, action);
-    if (isnan(probability))
-        probability = 0;
-    rc = check_policy(walk, &policy, err);
-    if (!rc && walk->model)
-        rc = look_up_model(walk, &policy, action, probability, &q, &dm, err);
-    if (!rc && walk->request->cluster)
+    if (walk->request->cluster)
         rc = text_set_add(log->cluster_set, csv_text(walk->csv, walk->cluster),
                           &log->clusters[at], &is_new, err);
-    if (rc || walk->is_out_of_order)
+    if (rc)
         return rc;
     if (!(propensity > 0 && propensity <= 1)) {
         log->bad_line = log->bad_count++ ? log->bad_line : csv_line(walk->csv);
@@ -237,6 +291,17 @@ static enum status walk_once(struct walk *walk, bool is_streamed, struct err *er
     return rc;
 }
 
+enum status policy_log_refuse_empty(const char *path, const char *reward,
+                                    const struct passed_over *passed_over,
+                                    struct err *err)
+{
+    return err_set(err, STATUS_INVALID,
+                   "%s: no decision has an outcome '%s' (%lld without it, %lld by a "
+                   "person, %lld not live)",
+                   path, reward, (long long)passed_over->without_reward,
+                   (long long)passed_over->by_person, (long long)passed_over->not_live);
+}
+
 enum status policy_log_read(const struct policy_log_request *request,
                             struct policy_log *log, struct err *err)
 {
@@ -251,6 +316,9 @@ enum status policy_log_read(const struct policy_log_request *request,
         walk = (struct walk){.request = request, .log = log};
         rc = walk_once(&walk, false, err);
     }
+    if (!rc && log->row_count == 0)
+        rc = policy_log_refuse_empty(request->log, request->reward, &log->passed_over,
+                                     err);
     log->rows = (struct offpolicy_log){
         .row_count = log->row_count,
         .weights = log->weights,

@@ -2,6 +2,7 @@
 #ifndef REDRESS_APP_POLICY_LOG_H
 #define REDRESS_APP_POLICY_LOG_H
 
+#include "app/decision_log.h"
 #include "learn/offpolicy.h"
 #include "table/text_set.h"
 
@@ -16,6 +17,8 @@ struct policy_log {
     int64_t row_count;         /* of the log, good or bad */
     int64_t bad_count;         /* rows whose propensity is missing, 0, or above 1 */
     long bad_line;             /* of the first */
+    bool is_decision_log;      /* of the service, in any format */
+    struct passed_over passed_over;
 
     double *weights, *probabilities, *rewards, *logged_model, *policy_model;
     int32_t *clusters;
@@ -23,10 +26,16 @@ struct policy_log {
     int64_t capacity;
 };
 
-/* With progress on a terminal. A probability outside of 0 to 1, or a context whose probabilities do
+/* With progress on a terminal. A table with the columns of an exported decision log is one: the same rows of it
+ * count as of NDJSON. A probability outside of 0 to 1, or a context whose probabilities do
  * not sum to 1, is INVALID. The caller frees the log, also after a failure. */
 enum status policy_log_read(const struct policy_log_request *request,
                             struct policy_log *log, struct err *err);
 void policy_log_free(struct policy_log *log);
+
+/* INVALID: of a decision log in which no row counts. */
+enum status policy_log_refuse_empty(const char *path, const char *reward,
+                                    const struct passed_over *passed_over,
+                                    struct err *err);
 
 #endif

@@ -26,6 +26,22 @@ static void warn_of_propensities(const struct train_table *table,
     }
 }
 
+/* An arm of which most rows were sure. */
+static void warn_of_overlap(const struct train_table *table,
+                            const struct train_result *result)
+{
+    for (int arm = 1; arm < table->arm_count; arm++) {
+        int64_t count = table->arm_rows[0] + table->arm_rows[arm];
+
+        if (2 * result->apart_counts[arm] > count)
+            print_line(stderr,
+                       "redress: %lld of %lld rows of '%s' and '%s' could not have been "
+                       "the other: their effects rest on models alone",
+                       (long long)result->apart_counts[arm], (long long)count,
+                       table->arm_names[arm], table->arm_names[0]);
+    }
+}
+
 /* What is worth knowing before one trusts the result. */
 static void warn(const struct train_options *options, const struct train_table *table,
                  const struct train_result *result)
@@ -36,6 +52,7 @@ static void warn(const struct train_options *options, const struct train_table *
                    "(see --doses)",
                    options->treatment, table->arm_count - 1);
     warn_of_propensities(table, result);
+    warn_of_overlap(table, result);
 }
 
 /* Tables, rows and what the library makes of them go back to the system when they are freed: in one heap they
@@ -92,9 +109,8 @@ int command_train(int argc, char **argv)
         {"base", OPTION_TEXT, &o.base, "B",
          "xgboost (default), ridge, or logistic for outcomes of 0 and 1.", 0, 0},
         {"propensity", OPTION_TEXT, &o.propensity, "COL,..",
-         "The probability of what was done, or one column for each treatment in the "
-         "order "
-         "of their values (default: estimated).",
+         "The probability of what was done, or one column for each treatment in rising "
+         "order of their values (default: estimated).",
          0, 0},
         {"randomised", OPTION_FLAG, &o.is_randomised, NULL,
          "All rows were drawn alike: propensities are the shares of the arms.", 0, 0},
@@ -102,12 +118,16 @@ int command_train(int argc, char **argv)
          "What it cost, in minor units: becomes the cost of each arm.", 0, 0},
         {"surrogates", OPTION_TEXT, &o.surrogates, "A,B,..",
          "Short-term outcomes that complete rows whose outcome is still missing.", 0, 0},
+        {"age", OPTION_TEXT, &o.age, "COL", "How old each row is; with --window.", 0, 0},
+        {"window", OPTION_TEXT, &o.window, "N",
+         "The outcome of a younger row is not final, and counts as missing.", 0, 0},
         {"cluster", OPTION_TEXT, &o.cluster, "COL",
          "Rows with the same value, such as a customer's, stay together.", 0, 0},
         {"weights", OPTION_TEXT, &o.weights, "COL", "How much each row counts.", 0, 0},
         {"doses", OPTION_TEXT, &o.doses, "N,..",
-         "The amount of each treatment in minor units, where their values are words.", 0,
-         0},
+         "The amount of each treatment in minor units, where their values are words: in "
+         "their order, or as VALUE=N.",
+         0, 0},
         {"scale", OPTION_TEXT, &o.scale, "S",
          "Minor units that one unit of the outcome is worth (default 1).", 0, 0},
         {"monotone", OPTION_FLAG, &o.is_rising, NULL,
@@ -147,6 +167,8 @@ int command_train(int argc, char **argv)
         return code;
     if (o.is_randomised && o.propensity)
         return usage_wrong(&usage, "--randomised and --propensity contradict each other");
+    if (!o.age != !o.window)
+        return usage_wrong(&usage, "--age and --window need each other");
     if (o.is_quick && o.wants_plots)
         return usage_wrong(&usage, "--plot needs rows held out: not with --quick");
     return_large_pieces();

@@ -4,13 +4,16 @@
 
 #include "app/analysis.h"
 #include "learn/judge.h"
+#include "learn/maturity.h"
 #include "learn/uplift.h"
 #include "model/bundle.h"
 
+enum { TRAIN_ARM_ROWS_MIN = 10 * LEARNER_FOLD_COUNT };
+
 struct train_options {
     const char *data, *treatment, *control, *outcome, *outcome_weights, *features,
-        *learner, *base, *propensity, *cost, *surrogates, *cluster, *weights, *output,
-        *name, *doses, *scale, *rate;
+        *learner, *base, *propensity, *cost, *surrogates, *age, *window, *cluster,
+        *weights, *output, *name, *doses, *scale, *rate;
     long seed, round_count, depth;
     bool is_randomised, is_rising, is_quick, is_json, wants_plots;
 };
@@ -25,6 +28,7 @@ struct train_feature {
 
 struct train_table {
     int64_t row_count, read_count, immature_count, dropped_count;
+    int64_t young_count; /* of those that were read: the window has not closed */
     int feature_count, surrogate_count;
     struct train_feature *features;
     const char **names; /* (feature + 1): the dose behind them */
@@ -35,8 +39,8 @@ struct train_table {
     double *costs;        /* (row), NaN where missing; NULL: none */
     double *weights;      /* (row) or NULL */
     double *propensities; /* (row, arm), 0 where not known */
-    uint64_t *keys;       /* (row) of clusters; NULL: none */
-    int32_t *arms;        /* (row), 0 is the control */
+    uint64_t *keys;
+    int32_t *arms; /* (row), 0 is the control */
     int arm_count;
     char (*arm_names)[ARM_NAME_BYTES];
     double doses[LEARNER_ARM_COUNT_MAX];
@@ -68,15 +72,22 @@ struct train_judgement {
 /* What was learned, and what it is worth on rows held out. */
 struct train_result {
     struct learner_data data;
+    struct learner_data judged; /* the same, with outcomes to judge by */
+    struct maturity maturity;   /* zero where all outcomes are there */
     struct learner_settings settings;
     enum learner_kind kind;
     char why[400];
     struct learner *learner;
     struct predictor *costs[LEARNER_ARM_COUNT_MAX]; /* (arm), NULL without costs */
     double arm_costs[LEARNER_ARM_COUNT_MAX];        /* (arm - 1): means */
-    double *propensities, *outcomes;      /* (row, arm): estimated; cross-fitted */
+    double *
+        expected_costs; /* (row, arm - 1) by models that have not seen the row, or NULL */
+    double *propensities; /* (row, arm), where they were estimated; else NULL */
     double shares[LEARNER_ARM_COUNT_MAX]; /* (arm) of a randomised experiment */
+    double *scores; /* (row, arm), while rows held out are to be judged */
     int64_t clipped_count;
+    int64_t apart_counts
+        [LEARNER_ARM_COUNT_MAX]; /* (arm): of it and control, without overlap */
     struct judge_mean arm_weights[LEARNER_ARM_COUNT_MAX]; /* (arm): 1 if p is right */
     double scale;
     bool is_held_out, is_logistic;
@@ -93,9 +104,28 @@ enum status train_settle(const struct train_options *options, struct train_resul
                          struct err *err);
 
 /* Of a result that is settled. The caller frees it, also after a failure. */
-enum status train_fit(const struct train_options *options, struct train_table *table,
-                      struct train_result *result, struct err *err);
+enum status train_fit(const struct train_options *options,
+                      const struct train_table *table, struct train_result *result,
+                      struct err *err);
 void train_result_free(struct train_result *result);
+
+/* Complete outcomes that are missing, from surrogates. */
+enum status train_complete(const struct train_table *table, struct train_result *result,
+                           struct err *err);
+
+/* The values of the policies of all learners whose effects were held out, and the one that is kept. */
+enum status train_choose(const struct train_options *options,
+                         const struct train_table *table, struct train_result *result,
+                         struct err *err);
+
+/* The means and the models of costs, of the rows of a set; room (row). */
+enum status train_fit_costs(const struct train_table *table, struct train_result *result,
+                            struct row_set all, int64_t *room, struct err *err);
+
+/* And what to expect of each row by models that have not seen it, for judging. */
+enum status train_expect_costs(const struct train_table *table,
+                               struct train_result *result, struct row_set all,
+                               int64_t *room, struct err *err);
 
 /* Judge the learner that was chosen, by what it said of rows held out. */
 enum status train_judge(const struct train_options *options,

@@ -6,6 +6,7 @@
 #include "infer/scorer.h"
 #include "json/tree.h"
 #include "learn/booster.h"
+#include "learn/distribution.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -163,6 +164,8 @@ static json_t *training_of(const struct output_bundle *out)
              : options->propensity  ? options->propensity
                                     : "estimated");
     set_text(object, "surrogates", options->surrogates);
+    set_text(object, "age", options->age);
+    set_text(object, "window", options->window);
     set_text(object, "cluster", options->cluster);
     set_text(object, "weights", options->weights);
     set_text(object, "base", options->base);
@@ -182,8 +185,10 @@ static json_t *interval_of(const struct output_bundle *out)
         json_t *item = json_object(), *ci = json_array();
         double scale = out->result->scale;
 
-        json_array_append_new(ci, json_real(scale * (mean->value - 1.959964 * mean->se)));
-        json_array_append_new(ci, json_real(scale * (mean->value + 1.959964 * mean->se)));
+        json_array_append_new(ci,
+                              json_real(scale * (mean->value - NORMAL_95 * mean->se)));
+        json_array_append_new(ci,
+                              json_real(scale * (mean->value + NORMAL_95 * mean->se)));
         set_text(item, "arm", out->table->arm_names[arm]);
         json_object_set_new(item, "average_effect", json_real(scale * mean->value));
         json_object_set_new(item, "se", json_real(scale * mean->se));

@@ -2,8 +2,7 @@
 #include "app/train.h"
 
 #include "app/plot.h"
-
-#define NORMAL_95 1.959964
+#include "learn/distribution.h"
 
 enum { DRAWN_ARM_COUNT_MAX = 6, DRAWN_FEATURE_COUNT_MAX = 20 };
 
@@ -116,6 +115,8 @@ static void draw_calibration(struct plot *plot, const struct train_table *table,
         for (int i = 0; i < JUDGE_BIN_COUNT; i++) {
             const struct judge_bin *bin = &result->judgements[arm].bins[i];
 
+            if (bin->row_count == 0)
+                continue;
             fprintf(script, "%g %g %g\n", result->scale * bin->predicted,
                     result->scale * bin->found, result->scale * NORMAL_95 * bin->se);
         }

@@ -37,7 +37,7 @@ static enum status open_pair(const struct train_table *table,
         if (table->arms[row] != 0 && table->arms[row] != arm)
             continue;
         pair->scores[pair->count] = effects[row * (table->arm_count - 1) + arm - 1];
-        pair->outcomes[pair->count] = table->outcomes[row];
+        pair->outcomes[pair->count] = result->judged.outcomes[row];
         pair->is_treated[pair->count++] = table->arms[row] == arm;
     }
     return STATUS_OK;
@@ -144,15 +144,15 @@ static enum status judge_arm(const struct train_options *options,
     struct train_judgement *judgement = &result->judgements[arm];
     const double *effects = result->effects[result->kind];
     enum status rc =
-        judge_calibrate(&result->data, result->outcomes, effects, arm, judgement->bins,
+        judge_calibrate(&result->judged, result->scores, effects, arm, judgement->bins,
                         &judgement->slope, &judgement->slope_se, err);
 
     if (!rc)
-        rc = judge_rank(&result->data, result->outcomes, effects, arm, &judgement->curve,
+        rc = judge_rank(&result->judged, result->scores, effects, arm, &judgement->curve,
                         err);
     if (!rc)
         rc = judge_spread(table, effects, arm, judgement->spread, err);
-    if (!rc && options->is_randomised)
+    if (!rc && options->is_randomised && !table->weights)
         rc = judge_qini(options, table, result, arm, judgement, err);
     return rc;
 }

@@ -3,13 +3,12 @@
 
 #include "app/options.h"
 #include "app/report.h"
+#include "learn/distribution.h"
 #include "learn/uplift.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define NORMAL_95 1.959964
 
 /* ---- JSON ---- */
 
@@ -33,6 +32,8 @@ static void put_rows(struct report *report, const struct train_table *table,
     report_count(report, "trained_on", table->row_count);
     report_count(report, "dropped_without_outcome", table->dropped_count);
     report_count(report, "completed_by_surrogates", table->immature_count);
+    report_count(report, "younger_than_window", table->young_count);
+    report_count(report, "maturity_chances_clipped", result->maturity.clipped_count);
     report_count(report, "propensities_clipped", result->clipped_count);
     report_object_end(report);
 }
@@ -47,6 +48,8 @@ static void put_calibration(struct report *report,
     for (int i = 0; i < JUDGE_BIN_COUNT; i++) {
         const struct judge_bin *bin = &judgement->bins[i];
 
+        if (bin->row_count == 0)
+            continue;
         report_object(report, NULL);
         report_count(report, "rows", bin->row_count);
         report_number(report, "predicted", scale * bin->predicted);
@@ -95,6 +98,7 @@ static void put_arm(struct report *report, const struct train_table *table,
     report_string(report, "arm", table->arm_names[arm]);
     report_number(report, "dose", table->doses[arm]);
     report_count(report, "rows", table->arm_rows[arm]);
+    report_count(report, "rows_without_overlap", result->apart_counts[arm]);
     put_mean(report, "inverse_propensity", result->arm_weights[arm], 1);
     put_mean(report, "average_effect", result->averages[arm], result->scale);
     if (table->costs)
@@ -173,6 +177,9 @@ static void print_counts(const struct train_table *table,
                          const struct train_result *result)
 {
     print_line(stdout, "%lld rows", (long long)table->row_count);
+    if (table->young_count)
+        print_line(stdout, "%lld rows are younger than the window of the outcome",
+                   (long long)table->young_count);
     if (table->dropped_count)
         print_line(stdout, "%lld rows without an outcome were left out",
                    (long long)table->dropped_count);
@@ -183,6 +190,18 @@ static void print_counts(const struct train_table *table,
         print_line(stdout,
                    "%lld rows had a propensity below %g: there the arms hardly overlap",
                    (long long)result->clipped_count, LEARNER_PROPENSITY_MIN);
+}
+
+static void print_overlap(const struct train_table *table,
+                          const struct train_result *result)
+{
+    for (int arm = 1; arm < table->arm_count; arm++)
+        if (result->apart_counts[arm])
+            print_line(stdout,
+                       "%-.40s: %lld rows of it and '%.40s' could not have been the "
+                       "other; x and r leave them out",
+                       table->arm_names[arm], (long long)result->apart_counts[arm],
+                       table->arm_names[0]);
 }
 
 /* Whether the effects rank rows better than chance, where the log can tell. */
@@ -207,6 +226,7 @@ void train_print(const struct train_options *options, const struct train_table *
                  const struct train_result *result)
 {
     print_counts(table, result);
+    print_overlap(table, result);
     print_line(stdout, "learner %s on %s: %s", learner_kind_name(result->kind),
                options->base, result->why);
     puts("\narm              dose   average effect         se");

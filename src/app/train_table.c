@@ -10,8 +10,8 @@ struct layout {
     struct name_list outcomes, features, propensities, surrogates;
     struct column_wish *wishes;
     int count;
-    int outcome, feature, propensity, surrogate, cost, weight,
-        cluster; /* -1: not asked for */
+    int outcome, feature, propensity, surrogate, cost, weight, cluster,
+        age; /* -1: not asked for */
 };
 
 struct reading {
@@ -20,7 +20,7 @@ struct reading {
     struct columns *columns;
     struct arms arms;
     int32_t arm_of[ARM_COUNT_MAX]; /* by its place in the table's list */
-    double outcome_weights[64];
+    double outcome_weights[64], window;
     struct train_table *table;
 };
 
@@ -125,6 +125,7 @@ static enum status read_columns(struct reading *reading, struct err *err)
     layout->cost = wish(layout, options->cost, COLUMN_IS_NUMBER, true);
     layout->weight = wish(layout, options->weights, COLUMN_IS_NUMBER, false);
     layout->cluster = wish(layout, options->cluster, COLUMN_IS_EITHER, false);
+    layout->age = wish(layout, options->age, COLUMN_IS_NUMBER, false);
     return analysis_columns(options->data, layout->wishes, layout->count,
                             &reading->columns, err);
 }
@@ -178,23 +179,31 @@ static enum status read_numbers(const char *option, const char *text, int count,
     return STATUS_OK;
 }
 
+static enum status read_given_doses(struct reading *reading, struct err *err)
+{
+    struct train_table *table = reading->table;
+    double doses[ARM_COUNT_MAX] = {0};
+    enum status rc = arms_numbers(&reading->arms, "--doses", reading->options->doses,
+                                  reading->arms.control, doses, err);
+
+    for (int i = 0; i < table->arm_count && !rc; i++)
+        table->doses[reading->arm_of[i]] = doses[i];
+    for (int arm = 1; arm < table->arm_count && !rc; arm++)
+        for (int other = 0; other < arm && !rc; other++)
+            if (!(table->doses[arm] > 0) || table->doses[arm] == table->doses[other])
+                rc = err_set(err, STATUS_INVALID,
+                             "--doses: are above 0 and differ from each other");
+    return rc;
+}
+
 /* Numbers above 0 are doses as they are; else arms are counted. */
 static enum status read_doses(struct reading *reading, struct err *err)
 {
     struct train_table *table = reading->table;
     bool are_numbers = !reading->columns->items[0].is_text;
 
-    if (reading->options->doses) {
-        enum status rc = read_numbers("--doses", reading->options->doses,
-                                      table->arm_count - 1, table->doses + 1, err);
-
-        for (int arm = 1; arm < table->arm_count && !rc; arm++)
-            for (int other = 0; other < arm && !rc; other++)
-                if (!(table->doses[arm] > 0) || table->doses[arm] == table->doses[other])
-                    rc = err_set(err, STATUS_INVALID,
-                                 "--doses: are above 0 and differ from each other");
-        return rc;
-    }
+    if (reading->options->doses)
+        return read_given_doses(reading, err);
     for (int arm = 1; arm < table->arm_count; arm++) {
         table->doses[arm] = strtod(table->arm_names[arm], NULL);
         are_numbers = are_numbers && table->doses[arm] > 0;
@@ -432,14 +441,29 @@ static double outcome_of(const struct reading *reading, int64_t row)
     return sum;
 }
 
+/* Whether the window of a row has not closed: what its outcome is so far is not what it will be. */
+static bool is_young(const struct reading *reading, int64_t row)
+{
+    int age = reading->layout.age;
+
+    return age >= 0 && reading->columns->items[age].numbers[row] < reading->window;
+}
+
+/* NaN where it is still to come. */
+static double final_outcome(const struct reading *reading, int64_t row)
+{
+    return is_young(reading, row) ? NAN : outcome_of(reading, row);
+}
+
 /* Rows that can be learned from, in kept. */
 static void choose_rows(struct reading *reading, int64_t *kept)
 {
     struct train_table *table = reading->table;
 
     for (int64_t row = 0; row < reading->columns->row_count; row++) {
-        bool is_mature = !isnan(outcome_of(reading, row));
+        bool is_mature = !isnan(final_outcome(reading, row));
 
+        table->young_count += is_young(reading, row);
         table->immature_count += !is_mature;
         if (is_mature || reading->layout.surrogates.count)
             kept[table->row_count++] = row;
@@ -472,13 +496,13 @@ static enum status check_outcomes(const struct reading *reading, struct err *err
                        "%s column '%s': is %.17g in every row: there is nothing to learn",
                        reading->columns->file, reading->options->outcome, low);
     for (int arm = 0; arm < table->arm_count; arm++)
-        if (table->arm_rows[arm] < 10 * LEARNER_FOLD_COUNT)
+        if (table->arm_rows[arm] < TRAIN_ARM_ROWS_MIN)
             return err_set(err, STATUS_INVALID,
                            "%s column '%s': '%s' has %lld rows with an outcome, at least "
                            "%d are needed",
                            reading->columns->file, reading->options->treatment,
                            table->arm_names[arm], (long long)table->arm_rows[arm],
-                           10 * LEARNER_FOLD_COUNT);
+                           TRAIN_ARM_ROWS_MIN);
     return STATUS_OK;
 }
 
@@ -518,7 +542,7 @@ static void put_row(const struct reading *reading, int64_t row, int64_t i)
     const struct table_column *items = reading->columns->items;
 
     table->arms[i] = reading->arm_of[reading->arms.codes[row]];
-    table->outcomes[i] = outcome_of(reading, row);
+    table->outcomes[i] = final_outcome(reading, row);
     table->arm_rows[table->arms[i]] += !isnan(table->outcomes[i]);
     if (table->keys)
         table->keys[i] = key_of(reading, row);
@@ -636,6 +660,8 @@ enum status train_table_read(const struct train_options *options,
     rc = read_lists(&reading, err);
     if (!rc)
         rc = read_outcome_weights(&reading, err);
+    if (!rc && options->window)
+        rc = read_numbers("--window", options->window, 1, &reading.window, err);
     if (!rc)
         rc = read_columns(&reading, err);
     if (!rc)

@@ -2,13 +2,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "store/store.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { FIRST_WAIT_MS = 1000, RETRY_MS = 5 * 60 * 1000, REST_MS_MIN = 1, NICENESS = 19 };
@@ -16,41 +15,18 @@ enum { FIRST_WAIT_MS = 1000, RETRY_MS = 5 * 60 * 1000, REST_MS_MIN = 1, NICENESS
 
 struct checker {
     struct store *reader;
-    pthread_t thread;
-    bool has_thread;
-    atomic_bool is_over;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
+    struct thread thread;
+    struct rest rest;
     _Atomic(const char *) result;
     int64_t read_since_us; /* since the last rest */
 };
-
-/* False when it is over. */
-static bool rest_ms(struct checker *checker, int64_t ms)
-{
-    struct timespec until;
-    int code = 0;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
-    pthread_mutex_lock(&checker->lock);
-    while (!atomic_load(&checker->is_over) && code == 0)
-        code = pthread_cond_timedwait(&checker->wake, &checker->lock, &until);
-    pthread_mutex_unlock(&checker->lock);
-    return !atomic_load(&checker->is_over);
-}
 
 /* Rests as long as it read, so that it takes half of a core and of a disk at most. */
 static bool goes_on(void *context)
 {
     struct checker *checker = context;
     int64_t read_us = clock_monotonic_us(&system_clock) - checker->read_since_us;
-    bool is_going_on = rest_ms(checker, REST_MS_MIN + read_us / 1000);
+    bool is_going_on = rest_ms(&checker->rest, REST_MS_MIN + read_us / 1000);
 
     checker->read_since_us = clock_monotonic_us(&system_clock);
     return is_going_on;
@@ -68,7 +44,7 @@ static bool check_once(struct checker *checker)
     checker->read_since_us = began_us;
     rc = store_check_rows(checker->reader, goes_on, checker, &report, &err);
     if (rc) {
-        if (!atomic_load(&checker->is_over))
+        if (!rest_is_over(&checker->rest))
             log_event(LOG_ERROR, "check_not_done", LOG_TEXT("detail", err.text));
         atomic_store(&checker->result, "not_done");
         return false;
@@ -93,7 +69,7 @@ static void *check_thread(void *argument)
 
     /* Of this thread only, as Linux has it. */
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
-    while (rest_ms(checker, wait_ms))
+    while (rest_ms(&checker->rest, wait_ms))
         wait_ms = check_once(checker) ? DAY_MS : RETRY_MS;
     return NULL;
 }
@@ -101,21 +77,15 @@ static void *check_thread(void *argument)
 enum status checker_open(const char *database, struct checker **checker, struct err *err)
 {
     struct checker *opened = calloc(1, sizeof *opened);
-    pthread_condattr_t attributes;
     enum status rc;
 
     if (!opened)
         return err_set(err, STATUS_EXHAUSTED, "no memory for the checker");
-    pthread_mutex_init(&opened->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&opened->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    rest_open(&opened->rest);
     atomic_store(&opened->result, "running");
     rc = store_open(database, STORE_READER, &opened->reader, NULL, err);
-    if (!rc && pthread_create(&opened->thread, NULL, check_thread, opened) != 0)
-        rc = err_set(err, STATUS_EXHAUSTED, "cannot start the checker");
-    opened->has_thread = !rc;
+    if (!rc)
+        rc = thread_start(&opened->thread, "checker", check_thread, opened, err);
     if (rc) {
         checker_close(opened);
         return rc;
@@ -128,15 +98,10 @@ void checker_close(struct checker *checker)
 {
     if (!checker)
         return;
-    pthread_mutex_lock(&checker->lock);
-    atomic_store(&checker->is_over, true);
-    pthread_cond_broadcast(&checker->wake);
-    pthread_mutex_unlock(&checker->lock);
-    if (checker->has_thread)
-        pthread_join(checker->thread, NULL);
+    rest_end(&checker->rest);
+    thread_join(&checker->thread);
     store_close(checker->reader);
-    pthread_cond_destroy(&checker->wake);
-    pthread_mutex_destroy(&checker->lock);
+    rest_close(&checker->rest);
     free(checker);
 }
 

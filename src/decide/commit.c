@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/queue.h"
+#include "base/thread.h"
 #include "decide/book.h"
 #include "decide/prices.h"
 
@@ -14,8 +15,7 @@ struct committer {
     struct commit tools;
     const struct clock *clock;
     struct queue *queue;
-    pthread_t thread;
-    bool has_thread;
+    struct thread thread;
     atomic_bool has_failed;
     const char *_Atomic trouble; /* of the store */
     _Atomic int64_t job_count, batch_count, failure_count;
@@ -219,9 +219,8 @@ enum status committer_open(const struct commit *tools, const struct clock *clock
     opened->tools = *tools;
     opened->clock = clock;
     rc = queue_open(queue_capacity, &opened->queue, err);
-    if (!rc && pthread_create(&opened->thread, NULL, commit_thread, opened) != 0)
-        rc = err_set(err, STATUS_EXHAUSTED, "cannot start the commit thread");
-    opened->has_thread = !rc;
+    if (!rc)
+        rc = thread_start(&opened->thread, "commit", commit_thread, opened, err);
     if (rc) {
         committer_close(opened);
         return rc;
@@ -234,10 +233,9 @@ void committer_close(struct committer *committer)
 {
     if (!committer)
         return;
-    if (committer->has_thread) {
+    if (committer->thread.is_started)
         queue_shut(committer->queue);
-        pthread_join(committer->thread, NULL);
-    }
+    thread_join(&committer->thread);
     queue_close(committer->queue);
     free(committer);
 }

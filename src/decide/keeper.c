@@ -1,15 +1,13 @@
 #include "decide/keeper.h"
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "decide/cases.h"
 #include "decide/prices.h"
 #include "decide/service.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     EXPIRE_BATCH = 200,
@@ -27,33 +25,10 @@ struct keeper {
     char *database;             /* its path, */
     struct store_places places; /* and the files that are open */
     int price_interval_ms;
-    pthread_t expirer, pricer, checkpoint;
-    bool has_expirer, has_pricer, has_checkpoint;
-    atomic_bool is_over;
+    struct thread expirer, pricer, checkpoint;
+    struct rest rest;
     int damaged_count; /* holds of damaged rows that were said */
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
 };
-
-/* False when it is over. */
-static bool sleep_ms(struct keeper *keeper, int ms)
-{
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
-    pthread_mutex_lock(&keeper->lock);
-    while (!atomic_load(&keeper->is_over) &&
-           pthread_cond_timedwait(&keeper->wake, &keeper->lock, &until) == 0)
-        ;
-    pthread_mutex_unlock(&keeper->lock);
-    return !atomic_load(&keeper->is_over);
-}
 
 /* --- holds ------------------------------------------------------------------------------------ */
 
@@ -100,10 +75,10 @@ static void *expire_thread(void *argument)
     struct arena arena;
 
     arena_init(&arena, NULL, 0, KEEPER_ARENA_BYTES);
-    while (sleep_ms(keeper, EXPIRE_INTERVAL_MS)) {
+    while (rest_ms(&keeper->rest, EXPIRE_INTERVAL_MS)) {
         struct round round = {0};
 
-        while (!atomic_load(&keeper->is_over) && expire_some(keeper, &arena, &round))
+        while (!rest_is_over(&keeper->rest) && expire_some(keeper, &arena, &round))
             ;
     }
     arena_reset(&arena);
@@ -138,7 +113,7 @@ static void *price_thread(void *argument)
     struct keeper *keeper = argument;
     int64_t saved_at_us = clock_monotonic_us(&system_clock);
 
-    while (!atomic_load(&keeper->is_over)) {
+    while (!rest_is_over(&keeper->rest)) {
         int64_t used_ns = clock_thread_ns(), now_us = clock_monotonic_us(&system_clock);
 
         bool is_solved = solve_prices(keeper);
@@ -147,9 +122,9 @@ static void *price_thread(void *argument)
             save_traffic(keeper);
             saved_at_us = now_us;
         }
-        if (!sleep_ms(keeper, is_solved ? (int)(REST_FACTOR *
-                                                (clock_thread_ns() - used_ns) / 1000000)
-                                        : REST_MS_AFTER_TROUBLE))
+        if (!rest_ms(&keeper->rest,
+                     is_solved ? REST_FACTOR * (clock_thread_ns() - used_ns) / 1000000
+                               : REST_MS_AFTER_TROUBLE))
             break;
         prices_wait(service_prices(keeper->service), keeper->price_interval_ms * 1000LL);
     }
@@ -219,7 +194,7 @@ static void *checkpoint_thread(void *argument)
     struct err err;
 
     err_clear(&err);
-    while (sleep_ms(keeper, CHECKPOINT_INTERVAL_MS)) {
+    while (rest_ms(&keeper->rest, CHECKPOINT_INTERVAL_MS)) {
         if (!is_in_place(keeper) || checkpoint_once(keeper, &err) == STATUS_OK)
             continue;
         log_event(LOG_WARN, "checkpoint_failed", LOG_TEXT("detail", err.text));
@@ -233,30 +208,26 @@ static void *checkpoint_thread(void *argument)
 
 static enum status start(struct keeper *keeper, struct err *err)
 {
-    keeper->has_expirer =
-        pthread_create(&keeper->expirer, NULL, expire_thread, keeper) == 0;
-    keeper->has_pricer = pthread_create(&keeper->pricer, NULL, price_thread, keeper) == 0;
-    keeper->has_checkpoint =
-        pthread_create(&keeper->checkpoint, NULL, checkpoint_thread, keeper) == 0;
-    if (keeper->has_expirer && keeper->has_pricer && keeper->has_checkpoint)
-        return STATUS_OK;
-    return err_set(err, STATUS_EXHAUSTED, "cannot start the keeper threads");
+    enum status rc;
+
+    rc = thread_start(&keeper->expirer, "holds", expire_thread, keeper, err);
+    if (!rc)
+        rc = thread_start(&keeper->pricer, "prices", price_thread, keeper, err);
+    if (!rc)
+        rc = thread_start(&keeper->checkpoint, "checkpoint", checkpoint_thread, keeper,
+                          err);
+    return rc;
 }
 
 enum status keeper_open(struct service *service, const char *database,
                         int price_interval_ms, struct keeper **keeper, struct err *err)
 {
     struct keeper *opened = calloc(1, sizeof *opened);
-    pthread_condattr_t attributes;
     enum status rc;
 
     if (!opened)
         return err_set(err, STATUS_EXHAUSTED, "no memory for the keeper");
-    pthread_mutex_init(&opened->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&opened->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    rest_open(&opened->rest);
     opened->service = service;
     opened->price_interval_ms = price_interval_ms;
     opened->database = strdup(database);
@@ -279,20 +250,13 @@ void keeper_close(struct keeper *keeper)
 {
     if (!keeper)
         return;
-    pthread_mutex_lock(&keeper->lock);
-    atomic_store(&keeper->is_over, true);
-    pthread_cond_broadcast(&keeper->wake);
-    pthread_mutex_unlock(&keeper->lock);
+    rest_end(&keeper->rest);
     prices_wake(service_prices(keeper->service));
-    if (keeper->has_expirer)
-        pthread_join(keeper->expirer, NULL);
-    if (keeper->has_pricer)
-        pthread_join(keeper->pricer, NULL);
-    if (keeper->has_checkpoint)
-        pthread_join(keeper->checkpoint, NULL);
+    thread_join(&keeper->expirer);
+    thread_join(&keeper->pricer);
+    thread_join(&keeper->checkpoint);
     store_close(keeper->checkpointer);
     free(keeper->database);
-    pthread_cond_destroy(&keeper->wake);
-    pthread_mutex_destroy(&keeper->lock);
+    rest_close(&keeper->rest);
     free(keeper);
 }

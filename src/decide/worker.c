@@ -2,14 +2,13 @@
 
 #include "base/clock.h"
 #include "base/queue.h"
+#include "base/thread.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 struct worker {
     struct queue *queue;
-    pthread_t thread;
-    bool has_thread;
+    struct thread thread;
 };
 
 static void *worker_thread(void *argument)
@@ -36,9 +35,8 @@ enum status worker_open(int queue_capacity, struct worker **worker, struct err *
     if (!opened)
         return err_set(err, STATUS_EXHAUSTED, "no memory for the worker");
     rc = queue_open(queue_capacity, &opened->queue, err);
-    if (!rc && pthread_create(&opened->thread, NULL, worker_thread, opened) != 0)
-        rc = err_set(err, STATUS_EXHAUSTED, "cannot start the worker thread");
-    opened->has_thread = !rc;
+    if (!rc)
+        rc = thread_start(&opened->thread, "worker", worker_thread, opened, err);
     if (rc) {
         worker_close(opened);
         return rc;
@@ -51,10 +49,9 @@ void worker_close(struct worker *worker)
 {
     if (!worker)
         return;
-    if (worker->has_thread) {
+    if (worker->thread.is_started)
         queue_shut(worker->queue);
-        pthread_join(worker->thread, NULL);
-    }
+    thread_join(&worker->thread);
     queue_close(worker->queue);
     free(worker);
 }

@@ -2,6 +2,7 @@
 #include "http/deadline.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 #include <linux/sockios.h>
 #include <pthread.h>
@@ -10,9 +11,8 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 
-#define SWEEP_INTERVAL_US (SECOND_US / 4)
+enum { SWEEP_INTERVAL_MS = 250 };
 
 struct watch {
     struct watch *next, *previous;
@@ -27,17 +27,11 @@ struct watch {
 
 struct deadlines {
     pthread_mutex_t lock;
-    pthread_cond_t is_over;
-    pthread_t thread;
-    bool must_end;
+    struct thread thread;
+    struct rest rest;
     struct watch *first, *last; /* youngest first */
     int open_count;             /* of those that are not shut down */
 };
-
-static struct timespec timespec_of(int64_t us)
-{
-    return (struct timespec){.tv_sec = us / SECOND_US, .tv_nsec = us % SECOND_US * 1000};
-}
 
 /* Under the lock, so that no socket is closed, and its number given away, meanwhile. The owner sees
  * the end of the stream and closes. */
@@ -75,35 +69,27 @@ static void *run(void *context)
 {
     struct deadlines *deadlines = context;
 
-    pthread_mutex_lock(&deadlines->lock);
-    while (!deadlines->must_end) {
-        int64_t now_us = clock_monotonic_us(&system_clock);
-        struct timespec next = timespec_of(now_us + SWEEP_INTERVAL_US);
-
-        sweep(deadlines, now_us);
-        pthread_cond_timedwait(&deadlines->is_over, &deadlines->lock, &next);
-    }
-    pthread_mutex_unlock(&deadlines->lock);
+    do {
+        pthread_mutex_lock(&deadlines->lock);
+        sweep(deadlines, clock_monotonic_us(&system_clock));
+        pthread_mutex_unlock(&deadlines->lock);
+    } while (rest_ms(&deadlines->rest, SWEEP_INTERVAL_MS));
     return NULL;
 }
 
 enum status deadlines_open(struct deadlines **deadlines, struct err *err)
 {
     struct deadlines *opened = calloc(1, sizeof *opened);
-    pthread_condattr_t attributes;
+    enum status rc;
 
     if (!opened)
         return err_set(err, STATUS_EXHAUSTED, "no memory for deadlines");
     pthread_mutex_init(&opened->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&opened->is_over, &attributes);
-    pthread_condattr_destroy(&attributes);
-    if (pthread_create(&opened->thread, NULL, run, opened) != 0) {
-        pthread_cond_destroy(&opened->is_over);
-        pthread_mutex_destroy(&opened->lock);
-        free(opened);
-        return err_set(err, STATUS_EXHAUSTED, "no thread for deadlines");
+    rest_open(&opened->rest);
+    rc = thread_start(&opened->thread, "deadlines", run, opened, err);
+    if (rc) {
+        deadlines_close(opened);
+        return rc;
     }
     *deadlines = opened;
     return STATUS_OK;
@@ -113,14 +99,11 @@ void deadlines_close(struct deadlines *deadlines)
 {
     if (!deadlines)
         return;
-    pthread_mutex_lock(&deadlines->lock);
-    deadlines->must_end = true;
-    pthread_cond_signal(&deadlines->is_over);
-    pthread_mutex_unlock(&deadlines->lock);
-    pthread_join(deadlines->thread, NULL);
+    rest_end(&deadlines->rest);
+    thread_join(&deadlines->thread);
     while (deadlines->first)
         deadlines_forget(deadlines, deadlines->first);
-    pthread_cond_destroy(&deadlines->is_over);
+    rest_close(&deadlines->rest);
     pthread_mutex_destroy(&deadlines->lock);
     free(deadlines);
 }

@@ -13,13 +13,13 @@ struct sample sample_of(const double *values, const int32_t *codes, int64_t row_
     double sum = 0, squares = 0;
 
     for (int64_t i = 0; i < row_count; i++)
-        if (codes[i] == code) {
+        if (codes[i] == code && !isnan(values[i])) {
             sample.count++;
             sum += values[i];
         }
     sample.mean = sum / (double)sample.count;
     for (int64_t i = 0; i < row_count; i++)
-        if (codes[i] == code)
+        if (codes[i] == code && !isnan(values[i]))
             squares += (values[i] - sample.mean) * (values[i] - sample.mean);
     sample.variance = sample.count > 1 ? squares / (double)(sample.count - 1) : NAN;
     return sample;
@@ -56,7 +56,7 @@ static struct moments moments_of(const double *x, const double *y, const int32_t
     struct moments m = {};
 
     for (int64_t i = 0; i < row_count; i++)
-        if (codes[i] == arm || codes[i] == control) {
+        if ((codes[i] == arm || codes[i] == control) && !isnan(x[i] + y[i])) {
             m.count++;
             m.mean_x += x[i];
             m.mean_y += y[i];
@@ -64,7 +64,7 @@ static struct moments moments_of(const double *x, const double *y, const int32_t
     m.mean_x /= m.count;
     m.mean_y /= m.count;
     for (int64_t i = 0; i < row_count; i++)
-        if (codes[i] == arm || codes[i] == control) {
+        if ((codes[i] == arm || codes[i] == control) && !isnan(x[i] + y[i])) {
             m.var_x += (x[i] - m.mean_x) * (x[i] - m.mean_x);
             m.cov_xy += (x[i] - m.mean_x) * (y[i] - m.mean_y);
         }
@@ -80,13 +80,13 @@ static struct sample adjusted(const double *x, const double *y, const int32_t *c
     double sum = 0, squares = 0;
 
     for (int64_t i = 0; i < row_count; i++)
-        if (codes[i] == code) {
+        if (codes[i] == code && !isnan(x[i] + y[i])) {
             sample.count++;
             sum += y[i] - theta * (x[i] - mean_x);
         }
     sample.mean = sum / (double)sample.count;
     for (int64_t i = 0; i < row_count; i++)
-        if (codes[i] == code) {
+        if (codes[i] == code && !isnan(x[i] + y[i])) {
             double off = y[i] - theta * (x[i] - mean_x) - sample.mean;
 
             squares += off * off;
@@ -98,15 +98,20 @@ static struct sample adjusted(const double *x, const double *y, const int32_t *c
 void difference_cuped(const double *values, const double *covariates,
                       const int32_t *codes, int64_t row_count, int32_t arm,
                       int32_t control, double tightest_at, double *theta,
-                      struct difference *difference)
+                      double variances[2], struct difference *difference)
 {
     struct moments m = moments_of(covariates, values, codes, row_count, arm, control);
+    struct sample of_arm, of_control;
 
     *theta = m.var_x > 0 ? m.cov_xy / m.var_x : 0;
-    difference_of(
-        adjusted(covariates, values, codes, row_count, arm, *theta, m.mean_x),
-        adjusted(covariates, values, codes, row_count, control, *theta, m.mean_x),
-        tightest_at, difference);
+    of_arm = adjusted(covariates, values, codes, row_count, arm, *theta, m.mean_x);
+    of_control =
+        adjusted(covariates, values, codes, row_count, control, *theta, m.mean_x);
+    difference_of(of_arm, of_control, tightest_at, difference);
+    if (variances) {
+        variances[0] = of_arm.variance;
+        variances[1] = of_control.variance;
+    }
 }
 
 void sample_ratio(const int64_t *counts, const double *shares, int count, double *chi2,
@@ -123,6 +128,27 @@ void sample_ratio(const int64_t *counts, const double *shares, int count, double
         *chi2 += off * off / expected;
     }
     *p = chi_square_tail(*chi2, count - 1);
+}
+
+void attrition(const int64_t *missing, const int64_t *counts, int count, double *chi2,
+               double *p)
+{
+    double lost = 0, rows = 0, least = INFINITY;
+
+    *chi2 = 0;
+    for (int i = 0; i < count; i++) {
+        lost += (double)missing[i];
+        rows += (double)counts[i];
+    }
+    for (int i = 0; i < count; i++) {
+        double expected = (double)counts[i] * lost / rows,
+               others = (double)counts[i] - expected, off = (double)missing[i] - expected;
+
+        least = fmin(least, fmin(expected, others));
+        if (lost > 0 && lost < rows)
+            *chi2 += off * off * (1 / expected + 1 / others);
+    }
+    *p = least >= EXPERIMENT_MISSING_MIN ? chi_square_tail(*chi2, count - 1) : NAN;
 }
 
 double sample_size(double variance, double size, double alpha, double power)

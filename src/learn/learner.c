@@ -104,15 +104,13 @@ static enum status fit_s(struct fitting *fitting, struct err *err)
 struct arm_choice {
     const struct learner_data *data;
     int arm;
-    bool takes_control; /* too */
 };
 
 static bool is_of_arm(const void *context, int64_t row)
 {
     const struct arm_choice *choice = context;
-    int arm = choice->data->arms[row];
 
-    return arm == choice->arm || (choice->takes_control && arm == 0);
+    return choice->data->arms[row] == choice->arm;
 }
 
 static enum status fit_t(struct fitting *fitting, struct err *err)
@@ -121,7 +119,7 @@ static enum status fit_t(struct fitting *fitting, struct err *err)
     enum status rc = STATUS_OK;
 
     for (int arm = 0; arm < data->arm_count && !rc; arm++) {
-        const struct arm_choice choice = {data, arm, false};
+        const struct arm_choice choice = {data, arm};
         const struct predictor_settings settings = kept_settings(
             fitting->settings, data->is_binary, SEED_OUTCOME + (uint64_t)arm);
         struct row_set set =
@@ -139,25 +137,54 @@ struct pseudo {
     double target, weight;
 };
 
+/* Of arm and control, how probable the arm was. */
+static double share_of(const struct learner_data *data, int64_t row, int arm)
+{
+    double p = learner_propensity(data, row, arm);
+
+    return p / (p + learner_propensity(data, row, 0));
+}
+
+/* Whether a row of arm or control could have been either. */
+static bool overlaps(const void *context, int64_t row)
+{
+    const struct arm_choice *choice = context;
+    int own = choice->data->arms[row];
+    double e;
+
+    if (own != choice->arm && own != 0)
+        return false;
+    e = share_of(choice->data, row, choice->arm);
+    return e >= LEARNER_OVERLAP_MIN && 1 - e >= LEARNER_OVERLAP_MIN;
+}
+
+void learner_count_overlap(const struct learner_data *data, int arm, int64_t counts[2])
+{
+    const struct arm_choice choice = {data, arm};
+
+    counts[0] = counts[1] = 0;
+    for (int64_t row = 0; row < data->row_count; row++)
+        if (overlaps(&choice, row))
+            counts[data->arms[row] == arm]++;
+}
+
+/* Among rows alike the mean is (e (1 - e)^2 tau_1 + (1 - e) e^2 tau_0) / (e (1 - e)). */
 static struct pseudo pseudo_x(const struct fitting *fitting, int64_t row, int arm)
 {
     const struct learner_data *data = fitting->data;
     const double *mu = fitting->outcomes + row * data->arm_count;
-    double y = data->outcomes[row], p = learner_propensity(data, row, arm);
-    double e = p / (p + learner_propensity(data, row, 0));
+    double y = data->outcomes[row], e = share_of(data, row, arm);
 
     if (data->arms[row] == arm)
-        return (struct pseudo){y - mu[0], 1 - e};
-    return (struct pseudo){mu[arm] - y, e};
+        return (struct pseudo){y - mu[0], (1 - e) * (1 - e)};
+    return (struct pseudo){mu[arm] - y, e * e};
 }
 
 static struct pseudo pseudo_r(const struct fitting *fitting, int64_t row, int arm)
 {
     const struct learner_data *data = fitting->data;
     const double *mu = fitting->outcomes + row * data->arm_count;
-    double p = learner_propensity(data, row, arm),
-           e = p / (p + learner_propensity(data, row, 0));
-    double residual = (data->arms[row] == arm) - e;
+    double e = share_of(data, row, arm), residual = (data->arms[row] == arm) - e;
 
     return (struct pseudo){(data->outcomes[row] - (1 - e) * mu[0] - e * mu[arm]) /
                                residual,
@@ -199,11 +226,11 @@ static void set_targets(struct fitting *fitting, struct row_set set, int arm)
 
 static struct row_set effect_rows(struct fitting *fitting, int arm)
 {
-    const struct arm_choice choice = {fitting->data, arm, true};
+    const struct arm_choice choice = {fitting->data, arm};
 
     if (fitting->learner->kind == LEARNER_DR)
         return fitting->set;
-    return row_set_pick(fitting->set, fitting->rows, is_of_arm, &choice);
+    return row_set_pick(fitting->set, fitting->rows, overlaps, &choice);
 }
 
 static enum status fit_effects(struct fitting *fitting, struct err *err)
@@ -304,6 +331,7 @@ static enum status fit_rising(struct fitting *fitting, struct err *err)
         settings.column_share = 1;
         settings.is_rising = true;
         features.values = stack.values;
+        features.keys = NULL; /* its rows are others */
         features.has_last = true;
         features.last = stack.doses;
         rc = add_part(fitting, LEARNER_OUTCOME, 0, &settings, &features,
@@ -369,6 +397,11 @@ enum status learner_fit(enum learner_kind kind, const struct learner_data *data,
     else
         *learner = fitting.learner;
     return rc;
+}
+
+bool learner_needs_overlap(enum learner_kind kind)
+{
+    return kind == LEARNER_X || kind == LEARNER_R;
 }
 
 void learner_close(struct learner *learner)
@@ -442,12 +475,17 @@ struct hold_out {
     bool is_inside;
 };
 
+int learner_held_out_fold(uint64_t key, uint64_t seed)
+{
+    return learner_fold(key, seed, SALT_HELD_OUT, LEARNER_HELD_OUT_COUNT);
+}
+
 static bool is_held_out(const void *context, int64_t row)
 {
     const struct hold_out *hold = context;
 
-    return (learner_fold(learner_key(hold->data, row), hold->seed, SALT_HELD_OUT,
-                         LEARNER_HELD_OUT_COUNT) == hold->fold) == hold->is_inside;
+    return (learner_held_out_fold(learner_key(hold->data, row), hold->seed) ==
+            hold->fold) == hold->is_inside;
 }
 
 static bool needs_outcomes(enum learner_kind kind)
@@ -499,11 +537,14 @@ enum status learner_hold_out(const struct learner_data *data,
     for (int fold = 0; fold < LEARNER_HELD_OUT_COUNT && !rc; fold++) {
         struct hold_out hold = {data, settings->seed, fold, true};
         struct row_set set = {data->row_count, all}, inside, outside;
+        struct learner_data own = *data;
 
+        if (data->held_out)
+            own.outcomes = data->held_out + fold * data->row_count;
         inside = row_set_pick(set, all + count, is_held_out, &hold);
         hold.is_inside = false;
         outside = row_set_pick(set, all + 2 * count, is_held_out, &hold);
-        rc = hold_out_fold(data, settings, wanted, inside, outside, outcomes, effects,
+        rc = hold_out_fold(&own, settings, wanted, inside, outside, outcomes, effects,
                            err);
         if (progress.tell)
             progress.tell(progress.context, (fold + 1.0) / LEARNER_HELD_OUT_COUNT);

@@ -11,7 +11,8 @@ enum { STEP_COUNT_MAX = 100, HALVING_COUNT_MAX = 40 };
 
 /* Of the log likelihood, twice what a step promises: near, rounding may hide what it gains. */
 static const double near = 1e-6, settled = 1e-22;
-static const double score_max = 34; /* beyond it a probability is 0 or 1 to 1e-15 */
+static const double still =
+    1e-3; /* what a step moves a score by when there is an answer, at most */
 
 struct logit {
     const struct basis *basis;
@@ -109,12 +110,24 @@ static bool improve(struct logit *logit, double *value)
     return false;
 }
 
-/* All rows on the right side by far: there is no finite answer. */
-static bool is_separated(const struct logit *logit)
+/* Where columns tell outcomes apart there is no finite answer: however far it has come, each step moves
+ * the scores of the rows told apart by 1, or what is left of their chances is too little for a step.
+ * A row far away from others that do overlap has a large score, too, but that one stands still. */
+static bool is_separated(struct logit *logit)
 {
-    for (int64_t row = 0; row < logit->basis->row_count; row++)
-        if (fabs(logit->scores[row]) > score_max)
+    const struct basis *basis = logit->basis;
+    double promise;
+
+    if (!find_step(logit, &promise))
+        return true;
+    for (int64_t row = 0; row < basis->row_count; row++) {
+        double moved = 0;
+
+        for (int i = 0; i < basis->rank; i++)
+            moved += logit->step[i] * basis->q[(int64_t)i * basis->row_count + row];
+        if (!(fabs(moved) <= still))
             return true;
+    }
     return false;
 }
 

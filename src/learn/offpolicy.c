@@ -44,37 +44,106 @@ bool offpolicy_kind_is_biased(enum offpolicy_kind kind)
 
 /* ---- weights ---- */
 
-void offpolicy_weigh(const struct offpolicy_log *log, struct offpolicy_weights *weights)
+/* (cluster), zero; the caller frees it. */
+static double *moved_of(const struct offpolicy_log *log, struct err *err)
 {
-    double n = (double)log->row_count, sum = 0, squares = 0, spread = 0, max = 0;
+    double *moved = calloc((size_t)log->cluster_count + 1, sizeof *moved);
+    enum status rc = STATUS_OK;
 
-    for (int64_t i = 0; i < log->row_count; i++) {
-        sum += log->weights[i];
-        squares += log->weights[i] * log->weights[i];
-        max = fmax(max, log->weights[i]);
-    }
-    for (int64_t i = 0; i < log->row_count; i++)
-        spread += (log->weights[i] - sum / n) * (log->weights[i] - sum / n);
-    *weights = (struct offpolicy_weights){
-        .effective_rows = squares > 0 ? sum * sum / squares : 0,
-        .mean = sum / n,
-        .mean_se = n > 1 ? sqrt(spread / (n - 1) / n) : 0,
-        .max = max,
-        .largest_share = sum > 0 ? max / sum : 1,
-    };
+    if (!moved)
+        rc = err_set(err, STATUS_EXHAUSTED, "out of memory for %d clusters",
+                     log->cluster_count);
+    return rc ? NULL : moved;
 }
 
-int offpolicy_refuse(const struct offpolicy_weights *weights, int64_t row_count,
+/* What some draws say of their sum: of rows, or of clusters' sums. */
+struct spread {
+    double sum, squares, max;
+};
+
+static void spread_add(struct spread *spread, double value)
+{
+    spread->sum += value;
+    spread->squares += value * value;
+    spread->max = fmax(spread->max, value);
+}
+
+static double effective(struct spread spread)
+{
+    return spread.squares > 0 ? spread.sum * spread.sum / spread.squares : 0;
+}
+
+static enum status weigh_clusters(const struct offpolicy_log *log,
+                                  struct offpolicy_weights *weights, struct err *err)
+{
+    double *sums = moved_of(log, err), *counts = moved_of(log, err);
+    double n = (double)log->row_count, g = log->cluster_count, squares = 0;
+    struct spread spread = {};
+
+    for (int64_t i = 0; sums && counts && i < log->row_count; i++) {
+        sums[log->clusters[i]] += log->weights[i];
+        counts[log->clusters[i]]++;
+    }
+    for (int32_t c = 0; sums && counts && c < log->cluster_count; c++) {
+        double off = sums[c] - counts[c] * weights->mean;
+
+        spread_add(&spread, sums[c]);
+        squares += off * off;
+    }
+    free(counts);
+    if (!sums || !counts) {
+        free(sums);
+        return STATUS_EXHAUSTED;
+    }
+    free(sums);
+    weights->mean_se = g > 1 ? sqrt(squares * g / (g - 1)) / n : 0;
+    weights->effective_clusters = effective(spread);
+    weights->largest_share = spread.sum > 0 ? spread.max / spread.sum : 1;
+    return STATUS_OK;
+}
+
+enum status offpolicy_weigh(const struct offpolicy_log *log,
+                            struct offpolicy_weights *weights, struct err *err)
+{
+    double n = (double)log->row_count, squares = 0;
+    struct spread spread = {};
+
+    for (int64_t i = 0; i < log->row_count; i++)
+        spread_add(&spread, log->weights[i]);
+    for (int64_t i = 0; i < log->row_count; i++)
+        squares +=
+            (log->weights[i] - spread.sum / n) * (log->weights[i] - spread.sum / n);
+    *weights = (struct offpolicy_weights){
+        .effective_rows = effective(spread),
+        .effective_clusters = NAN,
+        .mean = spread.sum / n,
+        .mean_se = n > 1 ? sqrt(squares / (n - 1) / n) : 0,
+        .max = spread.max,
+        .largest_share = spread.sum > 0 ? spread.max / spread.sum : 1,
+    };
+    return log->clusters ? weigh_clusters(log, weights, err) : STATUS_OK;
+}
+
+static void refuse_few(double effective, int64_t count, const char *what,
+                       char reasons[][OFFPOLICY_REASON_BYTES], int *reason_count)
+{
+    if (effective < OFFPOLICY_EFFECTIVE_MIN)
+        snprintf(reasons[(*reason_count)++], OFFPOLICY_REASON_BYTES,
+                 "the weights leave %.1f effective %s of %lld, at least %d are needed",
+                 effective, what, (long long)count, OFFPOLICY_EFFECTIVE_MIN);
+}
+
+int offpolicy_refuse(const struct offpolicy_log *log,
+                     const struct offpolicy_weights *weights,
                      char reasons[OFFPOLICY_REASON_COUNT_MAX][OFFPOLICY_REASON_BYTES])
 {
     double off = fabs(weights->mean - 1);
     int count = 0;
 
-    if (weights->effective_rows < OFFPOLICY_EFFECTIVE_ROWS_MIN)
-        snprintf(reasons[count++], OFFPOLICY_REASON_BYTES,
-                 "the weights leave %.1f effective rows of %lld, at least %d are needed",
-                 weights->effective_rows, (long long)row_count,
-                 OFFPOLICY_EFFECTIVE_ROWS_MIN);
+    refuse_few(weights->effective_rows, log->row_count, "rows", reasons, &count);
+    if (log->clusters)
+        refuse_few(weights->effective_clusters, log->cluster_count, "clusters", reasons,
+                   &count);
     if (off > 1e-9 && off > OFFPOLICY_MEAN_ERRORS_MAX * weights->mean_se)
         snprintf(reasons[count++], OFFPOLICY_REASON_BYTES,
                  "the mean weight is %.4g (standard error %.2g), it must be 1: the "
@@ -82,8 +151,9 @@ int offpolicy_refuse(const struct offpolicy_weights *weights, int64_t row_count,
                  weights->mean, weights->mean_se);
     if (weights->largest_share > OFFPOLICY_SHARE_MAX)
         snprintf(reasons[count++], OFFPOLICY_REASON_BYTES,
-                 "one row has %.0f %% of all weight, at most %.0f %% are trusted",
-                 100 * weights->largest_share, 100 * OFFPOLICY_SHARE_MAX);
+                 "one %s has %.0f %% of all weight, at most %.0f %% are trusted",
+                 log->clusters ? "cluster" : "row", 100 * weights->largest_share,
+                 100 * OFFPOLICY_SHARE_MAX);
     return count;
 }
 
@@ -244,17 +314,6 @@ static double sum_squares(const struct offpolicy_log *log,
     for (int32_t c = 0; log->clusters && c < log->cluster_count; c++)
         squares += moved[c] * moved[c];
     return squares;
-}
-
-static double *moved_of(const struct offpolicy_log *log, struct err *err)
-{
-    double *moved = calloc((size_t)log->cluster_count + 1, sizeof *moved);
-    enum status rc = STATUS_OK;
-
-    if (!moved)
-        rc = err_set(err, STATUS_EXHAUSTED, "out of memory for %d clusters",
-                     log->cluster_count);
-    return rc ? NULL : moved;
 }
 
 static void set_intervals(const struct offpolicy_log *log,

@@ -146,6 +146,22 @@ static enum status predict_trees(const struct predictor *predictor,
 
 /* ---- either ---- */
 
+/* Targets and weights are to be numbers also where they are kept in four bytes. */
+static enum status check_targets(struct row_set set, const double *targets,
+                                 const double *weights, struct err *err)
+{
+    for (int64_t i = 0; i < set.count; i++) {
+        int64_t row = set.rows[i];
+
+        if (!isfinite((float)targets[row]) || (weights && !isfinite((float)weights[row])))
+            return err_set(err, STATUS_INVALID,
+                           "row %lld: a target of %g with a weight of %g; an outcome is "
+                           "too large, or a propensity too small",
+                           (long long)row, targets[row], weights ? weights[row] : 1);
+    }
+    return STATUS_OK;
+}
+
 enum status predictor_fit(const struct predictor_settings *settings,
                           const struct feature_rows *features, struct row_set set,
                           const double *targets, const double *weights,
@@ -156,6 +172,9 @@ enum status predictor_fit(const struct predictor_settings *settings,
 
     if (set.count == 0 || !(weight_sum(weights, set) > 0))
         return err_set(err, STATUS_INVALID, "no rows to learn from");
+    rc = check_targets(set, targets, weights, err);
+    if (rc)
+        return rc;
     made = calloc(1, sizeof *made);
     if (!made)
         return refuse_memory(err);

@@ -33,11 +33,12 @@ static double *sums_of(const struct moments *moments, int fold)
     return moments->sums + (size_t)fold * (size_t)moments->width * (size_t)moments->width;
 }
 
-static int fold_of(int64_t row, uint64_t seed)
+static int fold_of(const struct feature_rows *features, int64_t row, uint64_t seed)
 {
+    uint64_t key = features->keys ? features->keys[row] : (uint64_t)row;
     struct rng rng;
 
-    rng_seed(&rng, seed ^ (uint64_t)row * UINT64_C(0x9e3779b97f4a7c15));
+    rng_seed(&rng, seed ^ key * UINT64_C(0x9e3779b97f4a7c15));
     return (int)rng_below(&rng, FOLD_COUNT);
 }
 
@@ -64,7 +65,7 @@ static enum status sum_rows(const struct ridge *ridge,
     }
     for (int64_t i = 0; i < set.count; i++) {
         int64_t row = set.rows[i];
-        int fold = fold_of(row, seed);
+        int fold = fold_of(features, row, seed);
         double weight = ridge_weight(weights, row), root = sqrt(weight);
         double *block = blocks + (size_t)fold * BLOCK_ROWS * width;
         double *values = block + (size_t)counts[fold] * width;

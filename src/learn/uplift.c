@@ -64,6 +64,8 @@ static struct areas measure_groups(const struct uplift *uplift, const uint32_t *
                                    const struct tally *all, struct bands *bands)
 {
     double row_count = rows_of(all), mean = difference(all);
+    double means[2] = {over(all->sum[0], all->count[0]),
+                       over(all->sum[1], all->count[1])};
     double weights[2] = {-row_count / all->count[0], row_count / all->count[1]};
     double before = 0, effects = 0;
     struct areas areas = {};
@@ -76,7 +78,8 @@ static struct areas measure_groups(const struct uplift *uplift, const uint32_t *
         struct point point;
 
         tally_add(&tally, is_treated, uplift->outcomes[i], count);
-        effects += count * uplift->outcomes[i] * weights[is_treated];
+        effects += count * (mean + (uplift->outcomes[i] - means[is_treated]) *
+                                       weights[is_treated]);
         point = (struct point){rows_of(&tally), 0, 0};
         if (!(uplift->flags[i] & FLAG_LAST) || point.rows == areas.last.rows)
             continue;

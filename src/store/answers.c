@@ -44,7 +44,7 @@ enum status answer_insert(struct store *store, struct answer *answer, struct err
         return err_set(err, STATUS_CONFLICT, "this key was used before");
     if (rc)
         return rc;
-    answer->number = sqlite3_last_insert_rowid(store->db);
+    answer->number = chain_end_at(store, CHAIN_ANSWERS);
     store->has_answer = true;
     return STATUS_OK;
 }

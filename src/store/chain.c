@@ -77,7 +77,13 @@ void audit_hash(const unsigned char prev_hash[static HASH_BYTES],
 
 const char *chain_text(enum chain_name name)
 {
-    return name == CHAIN_ENTRIES ? "entries" : "audit";
+    static const char *const texts[CHAIN_COUNT] = {
+        [CHAIN_ENTRIES] = "entries",   [CHAIN_AUDIT] = "audit",
+        [CHAIN_ANSWERS] = "answers",   [CHAIN_DECISIONS] = "decisions",
+        [CHAIN_OUTCOMES] = "outcomes",
+    };
+
+    return texts[name];
 }
 
 static enum status chain_read(struct store *store, enum sql sql, const char *name,
@@ -124,6 +130,15 @@ void chain_advance(struct chain *chain, const unsigned char hash[static HASH_BYT
     chain->seq++;
     memcpy(chain->hash, hash, HASH_BYTES);
     chain->is_changed = true;
+}
+
+int64_t chain_end_at(struct store *store, enum chain_name name)
+{
+    struct chain *chain = &store->chains[name];
+
+    chain->seq = sqlite3_last_insert_rowid(store->db);
+    chain->is_changed = true;
+    return chain->seq;
 }
 
 enum status chains_save(struct store *store, struct err *err)

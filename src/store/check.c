@@ -1,7 +1,8 @@
 /* check.c - whether everything that is stored can be true.
  *
- * Long tables are read in key ranges, each a short read of its own, so that checking a live store
- * does not hold the log back. The ends meet in one last read in which nothing can change. */
+ * One short read notes what there is: where tables and chains end, and what budgets say. Long tables are
+ * then read up to there in key ranges, each a short read of its own: checking a live store does not hold
+ * the log back, and ends however fast rows are added. */
 #include "store/check.h"
 
 #include "store/audit.h"
@@ -118,42 +119,89 @@ static enum status check_audit(struct check *check, bool *is_last, struct err *e
     struct arena arena;
     struct audit_event *events;
     enum status rc;
-    int count;
+    int limit = range_rows(check->audit.seq, check->newest.audit_count), count;
 
+    if (limit > AUDIT_RANGE_ROWS)
+        limit = AUDIT_RANGE_ROWS;
     arena_init(&arena, NULL, 0, 64 << 20);
-    rc = audit_list(check->store, check->audit.seq, AUDIT_RANGE_ROWS, false, &arena,
-                    &events, &count, err);
-    for (int i = 0; !rc && i < count; i++)
-        check_event(check, &events[i]);
-    *is_last = count < AUDIT_RANGE_ROWS;
+    rc = audit_list(check->store, check->audit.seq, limit, false, &arena, &events, &count,
+                    err);
+    for (int i = 0; !rc && i < count; i++) {
+        if (events[i].seq <= check->audit.seq)
+            rc = err_set(err, STATUS_CORRUPT, "the audit trail is out of order");
+        else
+            check_event(check, &events[i]);
+    }
+    *is_last = count < limit || check->audit.seq >= check->newest.audit_count;
     arena_reset(&arena);
     return rc;
 }
 
-/* --- everything ----------------------------------------------------------------------------- */
+/* --- the ends ------------------------------------------------------------------------------- */
 
-/* What came meanwhile, and the balances, in one state of the database. It is short, and nobody rests
- * within: the log could not begin anew. */
-static enum status check_rest(struct check *check, struct err *err)
+static enum status end_read(struct store *store, enum chain_name name,
+                            struct chain_end *end, struct err *err)
 {
-    bool (*goes_on)(void *context) = check->goes_on;
+    struct query query = query_start(store, SQL_CHAIN_FIND);
+
+    *end = (struct chain_end){.seq = -1};
+    put_string(&query, chain_text(name));
+    if (query_row(&query)) {
+        end->seq = take_int(&query);
+        take_bytes(&query, end->hash, HASH_BYTES);
+    }
+    return query_end(&query, "read where a chain ends", err);
+}
+
+/* What there is, in one state of the database; more of that state by also, unless it is NULL. */
+static enum status note_state(struct check *check,
+                              enum status (*also)(struct check *check, struct err *err),
+                              struct err *err)
+{
     enum status rc = store_read_begin(check->store, err);
 
-    check->goes_on = NULL;
     if (!rc)
-        rc = check_ranges(check, check_entries, err);
-    if (!rc)
-        rc = check_ranges(check, check_audit, err);
-    if (!rc)
-        rc = check_budgets(check, err);
-    if (!rc)
-        rc = check_end(check, CHAIN_ENTRIES, err);
-    if (!rc)
-        rc = check_end(check, CHAIN_AUDIT, err);
-    check->goes_on = goes_on;
+        rc = store_stats(check->store, &check->newest, err);
+    for (int i = 0; !rc && i < CHAIN_COUNT; i++)
+        rc = end_read(check->store, i, &check->ends[i], err);
+    if (!rc && also)
+        rc = also(check, err);
     store_read_end(check->store);
     return rc;
 }
+
+static void check_end(struct check *check, enum chain_name name, int64_t seen)
+{
+    const char *text = chain_text(name);
+
+    if (check->ends[name].seq < 0)
+        check_fault(check, "Where '%s' ends is not recorded any more.", text);
+    else if (check->ends[name].seq != seen)
+        check_fault(check, "The last row of '%s' is %lld, but row %lld was written last.",
+                    text, (long long)seen, (long long)check->ends[name].seq);
+}
+
+static void check_end_hash(struct check *check, enum chain_name name,
+                           const struct chain_end *seen)
+{
+    check_end(check, name, seen->seq);
+    if (check->ends[name].seq == seen->seq &&
+        memcmp(check->ends[name].hash, seen->hash, HASH_BYTES) != 0)
+        check_fault(check, "The last row of '%s' is not the one that was written last.",
+                    chain_text(name));
+}
+
+/* Once both chains were seen: whether everything ends where it says. */
+static void check_ends(struct check *check)
+{
+    check_end_hash(check, CHAIN_ENTRIES, &check->entries);
+    check_end_hash(check, CHAIN_AUDIT, &check->audit);
+    check_end(check, CHAIN_ANSWERS, check->newest.answer_count);
+    check_end(check, CHAIN_DECISIONS, check->newest.decision_count);
+    check_end(check, CHAIN_OUTCOMES, check->newest.outcome_count);
+}
+
+/* --- everything ----------------------------------------------------------------------------- */
 
 /* What cannot be read is a fault that was found, not a check that failed. */
 static enum status check_found(struct check *check, enum status rc, const struct err *err)
@@ -166,12 +214,16 @@ static enum status check_found(struct check *check, enum status rc, const struct
 
 static enum status check_chains(struct check *check, struct err *err)
 {
-    enum status rc = check_ranges(check, check_entries, err);
+    enum status rc = note_state(check, accounts_open, err);
 
     if (!rc)
-        rc = check_ranges(check, check_audit, err);
+        rc = check_ranges(check, check_entries, err);
     if (!rc)
-        rc = check_rest(check, err);
+        rc = check_ranges(check, check_audit, err);
+    if (!rc) {
+        check_accounts(check);
+        check_ends(check);
+    }
     return rc;
 }
 
@@ -194,7 +246,7 @@ static enum status check_end_all(struct check *check, enum status rc,
     rc = check_found(check, rc, found);
     check->report->heads =
         (struct store_heads){.entries = check->entries, .audit = check->audit};
-    free(check->balances);
+    free(check->accounts);
     return rc ? err_code(err, rc, found->code, "%s", found->text) : STATUS_OK;
 }
 
@@ -275,25 +327,22 @@ static enum status check_remaining(struct check *check, struct err *err)
 
 static enum status check_recent(struct check *check, struct err *err)
 {
-    struct store_stats stats;
     enum status rc = check_schema(check, err);
 
     if (!rc)
-        rc = store_stats(check->store, &stats, err);
+        rc = note_state(check, NULL, err);
     if (!rc)
-        rc = begin_at(check, SQL_ENTRY_HASH, stats.entry_count, RECENT_ENTRIES,
+        rc = begin_at(check, SQL_ENTRY_HASH, check->newest.entry_count, RECENT_ENTRIES,
                       &check->entries, err);
     if (!rc)
-        rc = begin_at(check, SQL_AUDIT_HASH, stats.audit_count, RECENT_EVENTS,
+        rc = begin_at(check, SQL_AUDIT_HASH, check->newest.audit_count, RECENT_EVENTS,
                       &check->audit, err);
     if (!rc)
         rc = check_ranges(check, check_entries, err);
     if (!rc)
         rc = check_ranges(check, check_audit, err);
     if (!rc)
-        rc = check_end(check, CHAIN_ENTRIES, err);
-    if (!rc)
-        rc = check_end(check, CHAIN_AUDIT, err);
+        check_ends(check);
     if (!rc)
         rc = check_remaining(check, err);
     if (!rc)
@@ -313,28 +362,14 @@ enum status store_check_recent(struct store *store, struct store_report *report,
 
 /* --- heads ---------------------------------------------------------------------------------- */
 
-static enum status head_read(struct store *store, enum chain_name name,
-                             struct chain_end *head, struct err *err)
-{
-    struct query query = query_start(store, SQL_CHAIN_FIND);
-
-    *head = (struct chain_end){0};
-    put_string(&query, chain_text(name));
-    if (query_row(&query)) {
-        head->seq = take_int(&query);
-        take_bytes(&query, head->hash, HASH_BYTES);
-    }
-    return query_end(&query, "read where a chain ends", err);
-}
-
 enum status store_heads(struct store *store, struct store_heads *heads, struct err *err)
 {
     enum status rc = store_read_begin(store, err);
 
     if (!rc)
-        rc = head_read(store, CHAIN_ENTRIES, &heads->entries, err);
+        rc = end_read(store, CHAIN_ENTRIES, &heads->entries, err);
     if (!rc)
-        rc = head_read(store, CHAIN_AUDIT, &heads->audit, err);
+        rc = end_read(store, CHAIN_AUDIT, &heads->audit, err);
     store_read_end(store);
     return rc;
 }

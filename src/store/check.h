@@ -7,10 +7,16 @@
 
 enum { CHECK_RANGE_ROWS = 1000 };
 
-/* A budget as its entries make it. */
 struct balance {
-    int64_t number; /* row of the budget */
     int64_t limit, held, spent, unfunded;
+};
+
+/* A budget by its own account, and as its entries make it. */
+struct account {
+    int64_t number; /* row of the budget */
+    char id[BUDGET_ID_BYTES];
+    bool is_in_service;
+    struct balance said, entered;
 };
 
 struct check {
@@ -18,8 +24,11 @@ struct check {
     struct store_report *report;
     bool (*goes_on)(void *context); /* or NULL */
     void *context;
-    struct balance *balances; /* by number */
-    int balance_count, balance_capacity;
+    struct account *accounts; /* by number */
+    int account_count;
+    struct store_stats newest; /* rows there are */
+    struct chain_end
+        ends[CHAIN_COUNT];           /* where each ends by its own account; -1: unknown */
     struct chain_end entries, audit; /* the last ones seen */
     bool is_recent;                  /* not from the first entry on: there are no sums */
     int64_t decision_number;
@@ -29,19 +38,34 @@ struct check {
 __attribute__((format(printf, 2, 3))) void check_fault(struct check *check,
                                                        const char *format, ...);
 
-/* Up to CHECK_RANGE_ROWS more; *is_last when there are none behind them. */
+/* Up to CHECK_RANGE_ROWS more; *is_last when there are none behind them that were there when the check
+ * began. */
 typedef enum status check_range(struct check *check, bool *is_last, struct err *err);
 
 /* Range after range until the last, as long as it may go on. */
 enum status check_ranges(struct check *check, check_range *range, struct err *err);
 
+/* Rows come in the order of their numbers; where they do not, a check would go round for ever. */
+static inline void expect_after(struct query *query, int64_t number, int64_t before)
+{
+    if (query->code == SQLITE_ROW && number <= before)
+        query->code = SQLITE_CORRUPT;
+}
+
+/* How many rows the next range takes, of those from the number-th on up to the newest. */
+static inline int range_rows(int64_t number, int64_t newest)
+{
+    if (newest <= number)
+        return 0;
+    return number >= newest - CHECK_RANGE_ROWS ? (int)(newest - number)
+                                               : CHECK_RANGE_ROWS;
+}
+
 /* Ledger (check_ledger.c): entries with the sums they make, what decisions say of them, and, once all
  * entries were seen, what budgets say. */
 check_range check_entries, check_decisions;
-enum status check_budgets(struct check *check, struct err *err);
-
-/* Where a chain ends by its own account. */
-enum status check_end(struct check *check, enum chain_name name, struct err *err);
+enum status accounts_open(struct check *check, struct err *err);
+void check_accounts(struct check *check);
 
 /* Digests, keys and references (check_rows.c): of all rows, or of what a start can afford. */
 enum status check_rows(struct check *check, struct err *err);

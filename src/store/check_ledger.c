@@ -8,35 +8,22 @@
 
 /* --- entries -------------------------------------------------------------------------------- */
 
-/* The balance of a budget, made when it is seen first; NULL without memory. */
-static struct balance *balance_of(struct check *check, int64_t number)
+/* The account of a budget; NULL when it was made after the check began. */
+static struct account *account_of(struct check *check, int64_t number)
 {
-    int low = 0, high = check->balance_count;
+    int low = 0, high = check->account_count;
 
     while (low < high) {
         int middle = low + (high - low) / 2;
 
-        if (check->balances[middle].number < number)
+        if (check->accounts[middle].number < number)
             low = middle + 1;
         else
             high = middle;
     }
-    if (low < check->balance_count && check->balances[low].number == number)
-        return &check->balances[low];
-    if (check->balance_count == check->balance_capacity) {
-        int capacity = check->balance_capacity ? 2 * check->balance_capacity : 64;
-        struct balance *grown =
-            reallocarray(check->balances, (size_t)capacity, sizeof *grown);
-
-        if (!grown)
-            return NULL;
-        check->balances = grown;
-        check->balance_capacity = capacity;
-    }
-    memmove(&check->balances[low + 1], &check->balances[low],
-            (size_t)(check->balance_count++ - low) * sizeof *check->balances);
-    check->balances[low] = (struct balance){.number = number};
-    return &check->balances[low];
+    return low < check->account_count && check->accounts[low].number == number
+               ? &check->accounts[low]
+               : NULL;
 }
 
 /* What an entry does to a balance; amounts of a damaged file may be anything. */
@@ -106,7 +93,7 @@ static bool check_entry(struct check *check, struct query *query)
 {
     unsigned char expected[HASH_BYTES];
     struct entry entry = {0};
-    struct balance *balance;
+    struct account *account;
     int64_t number;
     bool has_decision;
 
@@ -123,6 +110,7 @@ static bool check_entry(struct check *check, struct query *query)
     take_bytes(query, entry.hash, HASH_BYTES);
     number = take_int(query);
     has_decision = take_int(query);
+    expect_after(query, entry.seq, check->entries.seq);
     if (query->code != SQLITE_ROW)
         return false;
     if (entry.seq != check->entries.seq + 1)
@@ -132,12 +120,10 @@ static bool check_entry(struct check *check, struct query *query)
     if (memcmp(expected, entry.hash, HASH_BYTES) != 0)
         check_fault(check, "Ledger entry %lld was changed: its hash does not match.",
                     (long long)entry.seq);
-    balance = number && !check->is_recent ? balance_of(check, number) : NULL;
-    if (balance)
-        check_move(check, balance, &entry);
-    else if (number && !check->is_recent)
-        query->code = SQLITE_NOMEM;
-    else if (!number)
+    account = number && !check->is_recent ? account_of(check, number) : NULL;
+    if (account)
+        check_move(check, &account->entered, &entry);
+    if (!number)
         check_fault(check, "Ledger entry %lld is of budget '%s', which is not there.",
                     (long long)entry.seq, entry.budget_id);
     if (!has_decision)
@@ -152,13 +138,13 @@ static bool check_entry(struct check *check, struct query *query)
 enum status check_entries(struct check *check, bool *is_last, struct err *err)
 {
     struct query query = query_start(check->store, SQL_CHECK_ENTRIES);
-    int count = 0;
+    int limit = range_rows(check->entries.seq, check->newest.entry_count), count = 0;
 
     put_int(&query, check->entries.seq);
-    put_int(&query, CHECK_RANGE_ROWS);
+    put_int(&query, limit);
     while (check_entry(check, &query))
         count++;
-    *is_last = count < CHECK_RANGE_ROWS;
+    *is_last = count < limit || check->entries.seq >= check->newest.entry_count;
     return query_end(&query, "check the ledger", err);
 }
 
@@ -178,6 +164,7 @@ static void check_decision(struct check *check, struct query *query)
     hold_count = take_int(query);
     asked = take_int(query);
     paid = take_int(query);
+    expect_after(query, number, check->decision_number);
     if (query->code != SQLITE_ROW)
         return;
     /* A decision that no budget covers is held without entries. */
@@ -200,10 +187,11 @@ static void check_decision(struct check *check, struct query *query)
 enum status check_decisions(struct check *check, bool *is_last, struct err *err)
 {
     struct query query = query_start(check->store, SQL_CHECK_DECISIONS);
+    int limit = range_rows(check->decision_number, check->newest.decision_count);
     int count = 0;
 
     put_int(&query, check->decision_number);
-    put_int(&query, CHECK_RANGE_ROWS);
+    put_int(&query, limit);
     while (query_row(&query)) {
         check_decision(check, &query);
         count++;
@@ -211,77 +199,74 @@ enum status check_decisions(struct check *check, bool *is_last, struct err *err)
     /* Amounts that 64 bits cannot add up. */
     if (query.code == SQLITE_ERROR)
         query.code = SQLITE_CORRUPT;
-    *is_last = count < CHECK_RANGE_ROWS;
+    *is_last = count < limit || check->decision_number >= check->newest.decision_count;
     return query_end(&query, "check the decisions", err);
 }
 
 /* --- budgets -------------------------------------------------------------------------------- */
 
-static void check_budget(struct check *check, struct query *query)
+static struct account *account_push(struct check *check, int *capacity)
 {
-    struct balance row = {.number = take_int(query)}, *balance;
-    char id[BUDGET_ID_BYTES];
-    bool is_in_service;
+    int wanted = *capacity ? 2 * *capacity : 64;
+    struct account *grown;
 
-    take_string(query, id, sizeof id);
-    row.limit = take_int(query);
-    row.held = take_int(query);
-    row.spent = take_int(query);
-    row.unfunded = take_int(query);
-    is_in_service = take_int(query);
-    balance = balance_of(check, row.number);
-    if (!balance)
-        query->code = SQLITE_NOMEM;
-    if (query->code != SQLITE_ROW || !is_in_service)
-        return;
+    if (check->account_count == *capacity) {
+        grown = reallocarray(check->accounts, (size_t)wanted, sizeof *grown);
+        if (!grown)
+            return NULL;
+        check->accounts = grown;
+        *capacity = wanted;
+    }
+    return &check->accounts[check->account_count++];
+}
+
+enum status accounts_open(struct check *check, struct err *err)
+{
+    struct query query = query_start(check->store, SQL_CHECK_BUDGETS);
+    int capacity = 0;
+
+    while (query_row(&query)) {
+        struct account *account = account_push(check, &capacity);
+
+        if (!account) {
+            query.code = SQLITE_NOMEM;
+            break;
+        }
+        *account = (struct account){.number = take_int(&query)};
+        take_string(&query, account->id, sizeof account->id);
+        account->said.limit = take_int(&query);
+        account->said.held = take_int(&query);
+        account->said.spent = take_int(&query);
+        account->said.unfunded = take_int(&query);
+        account->is_in_service = take_int(&query);
+    }
+    return query_end(&query, "check the budgets", err);
+}
+
+static void check_account(struct check *check, const struct account *account)
+{
+    const struct balance *said = &account->said, *entered = &account->entered;
+
     check->report->budget_count++;
-    if (row.limit != balance->limit || row.held != balance->held ||
-        row.spent != balance->spent)
+    if (said->limit != entered->limit || said->held != entered->held ||
+        said->spent != entered->spent)
         check_fault(
             check,
             "Budget '%s' says limit %lld, held %lld, spent %lld, but its entries add up "
             "to %lld, %lld, %lld.",
-            id, (long long)row.limit, (long long)row.held, (long long)row.spent,
-            (long long)balance->limit, (long long)balance->held,
-            (long long)balance->spent);
-    if (row.unfunded != balance->unfunded)
+            account->id, (long long)said->limit, (long long)said->held,
+            (long long)said->spent, (long long)entered->limit, (long long)entered->held,
+            (long long)entered->spent);
+    if (said->unfunded != entered->unfunded)
         check_fault(
             check,
             "Budget '%s' says that %lld were unfunded, but its entries add up to %lld.",
-            id, (long long)row.unfunded, (long long)balance->unfunded);
+            account->id, (long long)said->unfunded, (long long)entered->unfunded);
 }
 
-enum status check_budgets(struct check *check, struct err *err)
+void check_accounts(struct check *check)
 {
-    struct query query = query_start(check->store, SQL_CHECK_BUDGETS);
-
-    while (query_row(&query))
-        check_budget(check, &query);
-    return query_end(&query, "check the budgets", err);
-}
-
-/* --- the ends ------------------------------------------------------------------------------- */
-
-enum status check_end(struct check *check, enum chain_name name, struct err *err)
-{
-    const struct chain_end *seen =
-        name == CHAIN_ENTRIES ? &check->entries : &check->audit;
-    struct query query = query_start(check->store, SQL_CHAIN_FIND);
-    unsigned char saved[HASH_BYTES] = {0};
-    int64_t saved_seq = -1;
-
-    put_string(&query, chain_text(name));
-    if (query_row(&query)) {
-        saved_seq = take_int(&query);
-        take_bytes(&query, saved, HASH_BYTES);
-    }
-    if (query.code == SQLITE_ROW && saved_seq != seen->seq)
-        check_fault(check, "The last row of '%s' is %lld, but row %lld was written last.",
-                    chain_text(name), (long long)seen->seq, (long long)saved_seq);
-    else if (query.code == SQLITE_ROW && memcmp(saved, seen->hash, HASH_BYTES) != 0)
-        check_fault(check, "The last row of '%s' is not the one that was written last.",
-                    chain_text(name));
-    else if (query.code == SQLITE_DONE)
-        check_fault(check, "Where '%s' ends is not recorded any more.", chain_text(name));
-    return query_end(&query, "check the end of a chain", err);
+    for (int i = 0; i < check->account_count; i++)
+        if (check->accounts[i].is_in_service)
+            check_account(check, &check->accounts[i]);
 }

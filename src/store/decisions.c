@@ -78,7 +78,7 @@ enum status decision_insert(struct store *store, struct decision_row *row,
     if (is_taken)
         return err_set(err, STATUS_CONFLICT, "the decision id '%s' is taken", row->id);
     if (!rc)
-        row->number = sqlite3_last_insert_rowid(store->db);
+        row->number = chain_end_at(store, CHAIN_DECISIONS);
     return rc;
 }
 

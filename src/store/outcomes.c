@@ -62,7 +62,7 @@ enum status outcome_row_insert(struct store *store, struct outcome_row *row,
                        "there is an outcome '%s' of the same decision and moment",
                        row->metric);
     if (!rc)
-        row->number = sqlite3_last_insert_rowid(store->db);
+        row->number = chain_end_at(store, CHAIN_OUTCOMES);
     return rc;
 }
 

@@ -282,7 +282,7 @@ static bool is_packed(struct text text)
 
 bool unpacked_bytes(struct text packed, size_t *bytes)
 {
-    const char *at = packed.at, *end = at + packed.bytes, *piece;
+    const char *at = packed.at, *end, *piece;
     size_t piece_bytes;
 
     *bytes = packed.bytes;
@@ -290,6 +290,7 @@ bool unpacked_bytes(struct text packed, size_t *bytes)
         return true;
     pthread_once(&once, make);
     *bytes = 0;
+    end = at + packed.bytes; /* not of no text, which is nowhere */
     for (at++; at < end; *bytes += piece_bytes)
         if (!step(&at, end, &piece, &piece_bytes))
             return false;
@@ -298,7 +299,7 @@ bool unpacked_bytes(struct text packed, size_t *bytes)
 
 void unpack(struct text packed, char *text)
 {
-    const char *at = packed.at, *end = at + packed.bytes, *piece;
+    const char *at = packed.at, *end, *piece;
     size_t piece_bytes;
 
     if (!is_packed(packed)) {
@@ -306,6 +307,7 @@ void unpack(struct text packed, char *text)
             memcpy(text, packed.at, packed.bytes);
         return;
     }
+    end = at + packed.bytes;
     for (at++; at < end && step(&at, end, &piece, &piece_bytes); text += piece_bytes)
         memcpy(text, piece, piece_bytes);
 }

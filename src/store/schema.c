@@ -273,6 +273,11 @@ static const char *const migrations[] = {
     " UNIQUE (decision_number, metric, occurred_at_us)"
     ") STRICT;"
     NEVER_CHANGES("outcomes"),
+
+    /* 7: where the tables that are in no chain end. */
+    "INSERT INTO chains SELECT 'answers', coalesce(max(number), 0), zeroblob(32) FROM answers;"
+    "INSERT INTO chains SELECT 'decisions', coalesce(max(number), 0), zeroblob(32) FROM decisions;"
+    "INSERT INTO chains SELECT 'outcomes', coalesce(max(number), 0), zeroblob(32) FROM outcomes;",
 };
 /* clang-format on */
 

@@ -27,7 +27,7 @@ enum sql {
 
 enum { HASH_BYTES = 32 };
 
-/* The newest row of a hash chain, kept in memory between appends. */
+/* The newest row of a chain, kept in memory between appends. */
 struct chain {
     int64_t seq;
     unsigned char hash[HASH_BYTES];
@@ -35,7 +35,15 @@ struct chain {
     bool is_changed; /* in this transaction */
 };
 
-enum chain_name { CHAIN_ENTRIES, CHAIN_AUDIT, CHAIN_COUNT };
+/* Of the last three only the end is kept: their rows have digests, and no hash. */
+enum chain_name {
+    CHAIN_ENTRIES,
+    CHAIN_AUDIT,
+    CHAIN_ANSWERS,
+    CHAIN_DECISIONS,
+    CHAIN_OUTCOMES,
+    CHAIN_COUNT
+};
 
 struct store {
     sqlite3 *db;
@@ -164,6 +172,9 @@ void audit_hash(const unsigned char prev_hash[static HASH_BYTES],
 enum status chain_head(struct store *store, enum chain_name name, struct chain **chain,
                        struct err *err);
 void chain_advance(struct chain *chain, const unsigned char hash[static HASH_BYTES]);
+
+/* The row just inserted into a table without hashes is its newest; returns its number. */
+int64_t chain_end_at(struct store *store, enum chain_name name);
 
 /* Write the heads that changed; before the commit. */
 enum status chains_save(struct store *store, struct err *err);

@@ -115,6 +115,10 @@ static void rankings(void **)
         {UPLIFT, "score,t,y\n1,a,1\n2,b,0\n", NULL, NULL,
          "say with --control which of 'a', 'b' is the control"},
         {UPLIFT, "score,t,y\n1,0,1\n2,1,0\n3,2,0\n", NULL, NULL, "--arm"},
+        {UPLIFT " --baseline othr", "score,t,y,other\n1,0,1\n", NULL, NULL,
+         "a.csv: no column 'othr'; the nearest is 'other'"},
+        {UPLIFT " --baseline other", "score,t,y,other\n1,0,1,4\n2,1,0,4\n", NULL, NULL,
+         "column 'other': the score is 4 in every row"},
         {UPLIFT " --control 7", "score,t,y\n1,0,1\n2,1,0\n", NULL, NULL,
          "--control: no row is '7'; there are '0', '1'"},
     };
@@ -189,13 +193,13 @@ static void experiments_and_curves(void **)
 {
     static const struct bad rows[] = {
         {EXPERIMENT, "arm,y\n0,1\n0,2\n1,3\n", NULL, NULL,
-         "arm '1' has 1 rows with all columns, two are needed"},
+         "arm '1' has 1 rows with 'y', two are needed"},
         {EXPERIMENT, "arm,y\n0,1\n0,1\n1,1\n1,1\n", NULL, NULL,
          "column 'y': does not vary in any arm"},
         {EXPERIMENT " --covariate before", "arm,y\n0,1\n0,2\n1,3\n1,4\n", NULL, NULL,
          "no column 'before'"},
         {EXPERIMENT " --shares 1,2,3", "arm,y\n0,1\n0,2\n1,3\n1,4\n", NULL, NULL,
-         "--shares: 2 numbers above 0 are wanted"},
+         "--shares: '1,2,3' is not one number for each of '0', '1', "},
         {CURVE " 1,2", "e,s\n1,1\n", NULL, NULL, "--costs: 1 numbers are wanted"},
         {CURVE " 0", "e,s\n1,1\n", NULL, NULL, "--costs: 0 is not above 0"},
         {CURVE " 1", "e,s\n-1,1\n", NULL, NULL, "no arm has an effect above 0"},

@@ -46,6 +46,12 @@ static void values_of_policies_and_their_errors(void **)
     compare("policy");
 }
 
+/* And beside the truth of a made world, which the model brings them nearer to. */
+static void values_from_a_decision_log_with_a_model_of_its_own(void **)
+{
+    compare("decisions");
+}
+
 static void differences_of_an_experiment(void **)
 {
     compare("experiment");
@@ -91,6 +97,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(metrics_of_uplift),
         cmocka_unit_test(values_of_policies_and_their_errors),
+        cmocka_unit_test(values_from_a_decision_log_with_a_model_of_its_own),
         cmocka_unit_test(differences_of_an_experiment),
         cmocka_unit_test(gain_for_every_spend),
         cmocka_unit_test(average_effects_by_every_method_and_error),

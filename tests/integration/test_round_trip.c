@@ -349,16 +349,29 @@ static double truth_at(double price)
 }
 
 /* The estimate is right, and could have been wrong. */
-static void assert_covers(const char *what, const json_t *json, double truth)
+static void assert_covers(const char *what, const json_t *json, const char *name,
+                          double truth)
 {
-    double value = number_at(json, "estimators", "snipw", "value");
-    double error = number_at(json, "estimators", "snipw", "se");
+    double value = number_at(json, "estimators", name, "value");
+    double error = number_at(json, "estimators", name, "se");
 
-    printf("  %-28s %8.1f (se %.1f), truly %8.1f; %.0f effective rows\n", what, value,
-           error, truth, number_at(json, "ess", NULL, NULL));
+    printf("  %-28s %-6s %8.1f (se %.1f), truly %8.1f; %.0f effective rows\n", what, name,
+           value, error, truth, number_at(json, "ess", NULL, NULL));
     assert_string_equal(json_string_value(json_object_get(json, "verdict")), "usable");
     assert_true(fabs(value - truth) < errors_max * error);
     assert_true(error < 250);
+}
+
+/* By weights, and with the model of rewards that is fitted on the log itself. */
+static void assert_all_cover(const char *what, const json_t *json, double truth)
+{
+    static const char *const names[] = {"snipw", "dr", "sndr"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_covers(what, json, names[i], truth);
+    assert_string_equal(json_string_value(json_object_get(
+                            json_object_get(json, "outcome_model"), "base")),
+                        "ridge");
 }
 
 static void a_bundle_under_a_document_is_worth_what_it_truly_is(void **state)
@@ -374,7 +387,7 @@ static void a_bundle_under_a_document_is_worth_what_it_truly_is(void **state)
         "log.ndjson",
         (const char *const[]){"--bundle", bundle, "--policy-document", document}, &code);
     assert_int_equal(code, 0);
-    assert_covers("always the best", json, truth_at(0));
+    assert_all_cover("always the best", json, truth_at(0));
     json_decref(json);
 }
 
@@ -411,8 +424,8 @@ static void a_budget_is_worth_what_it_truly_is(void **state)
     assert_int_equal(code, 0);
     assert_true(number_at(json, "budget", "given", NULL) <= 600000);
     assert_true(number_at(json, "budget", "given", NULL) > 0.9 * 600000);
-    assert_covers("600,000 to give", json,
-                  truth_at(number_at(json, "budget", "price", NULL)));
+    assert_all_cover("600,000 to give", json,
+                     truth_at(number_at(json, "budget", "price", NULL)));
     json_decref(json);
 }
 
@@ -429,7 +442,7 @@ static void a_table_is_worth_what_it_truly_is(void **state)
     json =
         judged("log.csv", (const char *const[]){"--policy", policy, NULL, NULL}, &code);
     assert_int_equal(code, 0);
-    assert_covers("nothing for anybody", json, truth_at(INFINITY));
+    assert_covers("nothing for anybody", json, "snipw", truth_at(INFINITY));
     json_decref(json);
 }
 
@@ -565,7 +578,7 @@ static void what_is_wrong_with_a_log_is_said(void **state)
         {LINE(", \"propensity\": 1.5"), 1, "no propensity above 0"},
         {LINE(", \"options\": [{\"amount\": 0, \"allowed\": true}]"), 1,
          "options that no model scored"},
-        {LINE(", \"overridden\": true"), 1, "1 by a person"},
+        {LINE(", \"overridden\": true, \"parent_id\": \"dec_0\""), 1, "1 by a person"},
         {LINE(", \"parent_id\": \"dec_0\""), 1, "1 by a person"},
     };
     char document[PATH_BYTES], bundle[PATH_BYTES];
@@ -590,6 +603,10 @@ static void what_is_wrong_with_a_log_is_said(void **state)
     assert_said("", (const char *const[]){"--budget", "5", "--cluster", "market"}, 2,
                 "customer_id");
     assert_said("", (const char *const[]){"--budget", "0", NULL, NULL}, 2, "--budget");
+    assert_said("", (const char *const[]){"--budget", "5", "--base", "magic"}, 1,
+                "--base: 'magic' is not auto, ridge");
+    assert_said("", (const char *const[]){"--policy", "x.csv", "--base", "ridge"}, 2,
+                "--base goes with the decision log");
 }
 
 int main(void)

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "decide/service.h"
+#include "store/outcomes.h"
 #include "store/sql.h"
 
 #include <stdio.h>
@@ -48,6 +49,19 @@ static void one_decision(struct fixture *f)
     row.amount = row.goodwill = 10;
     assert_ok(f, decision_insert(f->store, &row, &f->err));
     assert_ok(f, budget_move(f->store, &budget, ENTRY_HOLD, 10, row.id, &f->err));
+    assert_ok(f, store_commit(f->store, &f->err));
+    store_close(f->store);
+    f->store = NULL;
+}
+
+static void one_outcome(struct fixture *f)
+{
+    struct outcome_row row = {
+        .decision_number = 1, .metric = "value_90d", .occurred_at_us = 5};
+
+    assert_ok(f, store_open(f->path, STORE_WRITER, &f->store, NULL, &f->err));
+    assert_ok(f, store_begin(f->store, &f->err));
+    assert_ok(f, outcome_row_insert(f->store, &row, &f->err));
     assert_ok(f, store_commit(f->store, &f->err));
     store_close(f->store);
     f->store = NULL;
@@ -368,12 +382,13 @@ static void a_row_that_refers_to_none_is_found_beside_the_service(void **state)
     static const struct {
         const char *sql, *said;
     } rows[] = {
-        {"DELETE FROM decisions",
+        {"DELETE FROM decisions; UPDATE chains SET seq = 0 WHERE name = 'decisions'",
          "Ledger entry 2 is of decision '" DECISION_ID "', which is not found."},
-        {"DELETE FROM answers",
+        {"DELETE FROM answers; UPDATE chains SET seq = 0 WHERE name = 'answers'",
          "Row 1 of 'decisions' refers to a row that is not found."},
         {"INSERT INTO outcomes VALUES (1, 2, 'returned', 1.0, 5, 5,"
-         " row_digest(2, 'returned', 1.0, 5, 5))",
+         " row_digest(2, 'returned', 1.0, 5, 5));"
+         "UPDATE chains SET seq = 1 WHERE name = 'outcomes'",
          "Row 1 of 'outcomes' refers to a row that is not found."},
         {"INSERT INTO model_files VALUES ('m', 1, 'f', x'00',"
          " row_digest('m', 1, 'f', x'00'))",
@@ -396,6 +411,43 @@ static void a_row_that_refers_to_none_is_found_beside_the_service(void **state)
         assert_ok(&f, store_check_rows(f.store, NULL, NULL, &report, &f.err));
         assert_int_equal(report.fault_count, 1);
         assert_string_equal(report.first_fault, rows[i].said);
+        fixture_close(&f);
+    }
+}
+
+/* As whole as if they had never been. */
+static void rows_that_are_lost_from_the_end_are_missed(void **state)
+{
+    static const struct {
+        const char *sql, *said;
+    } rows[] = {
+        {"DELETE FROM outcomes",
+         "The last row of 'outcomes' is 0, but row 1 was written last."},
+        {"DELETE FROM answers",
+         "The last row of 'answers' is 0, but row 1 was written last."},
+        {"DELETE FROM entries WHERE decision_id IS NOT NULL; DELETE FROM outcomes;"
+         "DELETE FROM decisions; DELETE FROM answers; UPDATE chains SET seq = 0"
+         " WHERE name IN ('answers', 'outcomes');"
+         "UPDATE chains SET (seq, hash) = (SELECT seq, hash FROM entries"
+         " ORDER BY seq DESC LIMIT 1) WHERE name = 'entries'",
+         "The last row of 'decisions' is 0, but row 1 was written last."},
+        {"DELETE FROM chains WHERE name = 'decisions'",
+         "Where 'decisions' ends is not recorded any more."},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct store_report report;
+        struct fixture f;
+
+        one_decision(&f);
+        one_outcome(&f);
+        tamper(f.path, rows[i].sql);
+        assert_ok(&f, store_open(f.path, STORE_READER, &f.store, NULL, &f.err));
+        assert_ok(&f, store_check_recent(f.store, &report, &f.err));
+        assert_string_equal(report.first_fault, rows[i].said);
+        assert_ok(&f, store_check_rows(f.store, NULL, NULL, &report, &f.err));
+        assert_true(report.fault_count > 0);
         fixture_close(&f);
     }
 }
@@ -520,6 +572,7 @@ int main(void)
         cmocka_unit_test(a_verification_is_alone_and_ends_with_the_service),
         cmocka_unit_test(a_row_that_its_key_does_not_find_is_reported),
         cmocka_unit_test(a_row_that_refers_to_none_is_found_beside_the_service),
+        cmocka_unit_test(rows_that_are_lost_from_the_end_are_missed),
         cmocka_unit_test(a_decision_whose_answer_is_lost_is_refused),
         cmocka_unit_test(a_damaged_budget_is_not_removed),
         cmocka_unit_test(statistics_of_an_operator_are_no_damage),

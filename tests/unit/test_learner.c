@@ -232,27 +232,30 @@ static void wrong_propensities_do_not_mislead_dr_and_no_model_of_outcomes_does(
     void **state)
 {
     struct judge_mean right, wrong;
-    double *outcomes = calloc(ROW_COUNT * ARM_COUNT, sizeof *outcomes);
+    double *scores = calloc(ROW_COUNT * ARM_COUNT, sizeof *scores);
     const struct learner_settings settings = settings_of(PREDICTOR_LINEAR);
     struct err err = {0};
 
     (void)state;
     draw_world(false);
     /* No model of outcomes at all: only the propensities are right. */
-    assert_int_equal(judge_average(&world.data, outcomes, 2, &right, &err), 0);
+    judge_score(&world.data, scores);
+    assert_int_equal(judge_average(&world.data, scores, 2, &right, &err), 0);
     assert_true(fabs(right.value - 1) < 4 * right.se);
     /* The same for all: only the model is right. */
     for (int i = 0; i < ROW_COUNT * ARM_COUNT; i++)
         world.propensities[i] = 1.0 / ARM_COUNT;
-    assert_int_equal(
-        learner_cross_fit(&world.data, &settings, all_rows(), outcomes, &err), 0);
-    assert_int_equal(judge_average(&world.data, outcomes, 2, &wrong, &err), 0);
+    assert_int_equal(learner_cross_fit(&world.data, &settings, all_rows(), scores, &err),
+                     0);
+    judge_score(&world.data, scores);
+    assert_int_equal(judge_average(&world.data, scores, 2, &wrong, &err), 0);
     assert_true(fabs(wrong.value - 1) < 4 * wrong.se);
     /* Neither is right: the confounder shows. */
-    memset(outcomes, 0, ROW_COUNT * ARM_COUNT * sizeof *outcomes);
-    assert_int_equal(judge_average(&world.data, outcomes, 1, &wrong, &err), 0);
+    memset(scores, 0, ROW_COUNT * ARM_COUNT * sizeof *scores);
+    judge_score(&world.data, scores);
+    assert_int_equal(judge_average(&world.data, scores, 1, &wrong, &err), 0);
     assert_true(fabs(wrong.value - 0.5) > 4 * wrong.se);
-    free(outcomes);
+    free(scores);
 }
 
 static void propensities_are_estimated_and_sum_to_one(void **state)
@@ -533,7 +536,7 @@ static void rare_texts_beyond_the_most_are_as_if_missing(void **state)
 
 static void a_policy_by_the_true_effects_beats_one_by_their_opposite(void **state)
 {
-    double *outcomes = calloc(ROW_COUNT * ARM_COUNT, sizeof *outcomes),
+    double *scores = calloc(ROW_COUNT * ARM_COUNT, sizeof *scores),
            *gains = calloc(ROW_COUNT, sizeof *gains),
            *opposite = calloc(ROW_COUNT * WIDTH, sizeof *opposite);
     const struct learner_settings settings = settings_of(PREDICTOR_LINEAR);
@@ -544,21 +547,22 @@ static void a_policy_by_the_true_effects_beats_one_by_their_opposite(void **stat
     draw_world(false);
     for (int i = 0; i < ROW_COUNT * WIDTH; i++)
         opposite[i] = -world.truth[i];
+    assert_int_equal(learner_cross_fit(&world.data, &settings, all_rows(), scores, &err),
+                     0);
+    judge_score(&world.data, scores);
     assert_int_equal(
-        learner_cross_fit(&world.data, &settings, all_rows(), outcomes, &err), 0);
+        judge_policy(&world.data, scores, world.truth, NULL, 1, gains, &good, &err), 0);
     assert_int_equal(
-        judge_policy(&world.data, outcomes, world.truth, NULL, 1, gains, &good, &err), 0);
-    assert_int_equal(
-        judge_policy(&world.data, outcomes, opposite, NULL, 1, gains, &bad, &err), 0);
+        judge_policy(&world.data, scores, opposite, NULL, 1, gains, &bad, &err), 0);
     assert_true(good.value - bad.value > 10 * good.se);
-    free(outcomes);
+    free(scores);
     free(gains);
     free(opposite);
 }
 
 static void true_effects_are_calibrated_and_doubled_ones_are_not(void **state)
 {
-    double *outcomes = calloc(ROW_COUNT * ARM_COUNT, sizeof *outcomes),
+    double *scores = calloc(ROW_COUNT * ARM_COUNT, sizeof *scores),
            *doubled = calloc(ROW_COUNT * WIDTH, sizeof *doubled), slope, slope_se;
     const struct learner_settings settings = settings_of(PREDICTOR_LINEAR);
     struct judge_bin bins[JUDGE_BIN_COUNT];
@@ -568,9 +572,10 @@ static void true_effects_are_calibrated_and_doubled_ones_are_not(void **state)
     draw_world(false);
     for (int i = 0; i < ROW_COUNT * WIDTH; i++)
         doubled[i] = 2 * world.truth[i];
-    assert_int_equal(
-        learner_cross_fit(&world.data, &settings, all_rows(), outcomes, &err), 0);
-    assert_int_equal(judge_calibrate(&world.data, outcomes, world.truth, 2, bins, &slope,
+    assert_int_equal(learner_cross_fit(&world.data, &settings, all_rows(), scores, &err),
+                     0);
+    judge_score(&world.data, scores);
+    assert_int_equal(judge_calibrate(&world.data, scores, world.truth, 2, bins, &slope,
                                      &slope_se, &err),
                      0);
     assert_true(fabs(slope - 1) < 4 * slope_se);
@@ -579,10 +584,10 @@ static void true_effects_are_calibrated_and_doubled_ones_are_not(void **state)
         assert_true(fabs(bins[i].found - bins[i].predicted) < 5 * bins[i].se);
     }
     assert_int_equal(
-        judge_calibrate(&world.data, outcomes, doubled, 2, bins, &slope, &slope_se, &err),
+        judge_calibrate(&world.data, scores, doubled, 2, bins, &slope, &slope_se, &err),
         0);
     assert_true(fabs(slope - 0.5) < 4 * slope_se);
-    free(outcomes);
+    free(scores);
     free(doubled);
 }
 

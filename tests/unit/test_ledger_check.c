@@ -333,6 +333,55 @@ static void a_head_that_was_kept_is_found_in_its_chain_or_named(void **state)
     fixture_close(&f);
 }
 
+/* --- beside a busy writer --------------------------------------------------------------------- */
+
+enum { RANGE_ROWS = 1000, CALL_COUNT_MAX = 40 };
+
+struct busy {
+    struct fixture *f;
+    struct budget budget;
+    int call_count, decision_count;
+};
+
+/* While the check rests, more is written than it reads at once. */
+static bool write_more(void *context)
+{
+    struct busy *busy = context;
+    struct fixture *f = busy->f;
+    struct decision_row row;
+
+    assert_ok(f, store_begin(f->store, &f->err));
+    for (int i = 0; i < RANGE_ROWS + RANGE_ROWS / 2; i++)
+        assert_ok(f, decide_once(f->store, &busy->budget, ++busy->decision_count, 1, &row,
+                                 &f->err));
+    assert_ok(f, store_commit(f->store, &f->err));
+    return ++busy->call_count < CALL_COUNT_MAX;
+}
+
+static void a_check_ends_however_fast_rows_are_added(void **state)
+{
+    struct store *reader = NULL;
+    struct store_report report;
+    struct fixture f;
+    struct busy busy = {.f = &f, .budget = budget_of("bud_all", 1000000)};
+
+    (void)state;
+    fixture_open(&f);
+    assert_ok(&f, store_begin(f.store, &f.err));
+    assert_ok(&f, budget_open(f.store, &busy.budget, &f.err));
+    assert_ok(&f, store_commit(f.store, &f.err));
+    assert_true(write_more(&busy));
+    assert_ok(&f, store_open(f.path, STORE_READER, &reader, NULL, &f.err));
+    assert_ok(&f, store_check_rows(reader, write_more, &busy, &report, &f.err));
+    assert_string_equal(report.first_fault, "");
+    assert_int_equal(report.decision_count, RANGE_ROWS + RANGE_ROWS / 2);
+    assert_ok(&f, store_check_rows(reader, NULL, NULL, &report, &f.err));
+    assert_string_equal(report.first_fault, "");
+    assert_int_equal(report.decision_count, busy.decision_count);
+    store_close(reader);
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +392,7 @@ int main(void)
         cmocka_unit_test(a_decision_without_a_budget_is_held_without_entries),
         cmocka_unit_test(an_end_that_was_exchanged_is_named),
         cmocka_unit_test(a_head_that_was_kept_is_found_in_its_chain_or_named),
+        cmocka_unit_test(a_check_ends_however_fast_rows_are_added),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

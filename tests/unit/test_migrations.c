@@ -210,7 +210,9 @@ static void assert_untouched(struct fixture *f, int schema)
                               " WHERE name = 'decisions_created'"),
                      schema < 5);
     assert_int_equal(
-        asked(f, "SELECT count(*) FROM sqlite_schema WHERE name = 'outcomes'"), 0);
+        asked(f, "SELECT count(*) FROM sqlite_schema WHERE name = 'outcomes'"),
+        schema >= 6);
+    assert_int_equal(asked(f, "SELECT count(*) FROM chains WHERE name = 'outcomes'"), 0);
 }
 
 /* --- damaged ---------------------------------------------------------------------------------- */

@@ -61,6 +61,22 @@ static struct offpolicy_estimate estimate(enum offpolicy_kind kind, double param
     return one;
 }
 
+static struct offpolicy_weights weigh(void)
+{
+    struct offpolicy_weights weights;
+    struct err err;
+
+    assert_int_equal(offpolicy_weigh(&room.log, &weights, &err), STATUS_OK);
+    return weights;
+}
+
+static int refuse(char reasons[OFFPOLICY_REASON_COUNT_MAX][OFFPOLICY_REASON_BYTES])
+{
+    struct offpolicy_weights weights = weigh();
+
+    return offpolicy_refuse(&room.log, &weights, reasons);
+}
+
 /* ---- by hand ---- */
 
 /* Weights 2, 0, 1 and rewards 3, 5, 1, of which the model knows 2, 4, 1 and, for the policy, 1, 2, 3. */
@@ -129,11 +145,18 @@ static void clusters_of_one_are_rows_and_one_cluster_is_too_few(void **)
     room.log.clusters = room.clusters;
     room.log.cluster_count = 3;
     expect(estimate(OFFPOLICY_DR, 0).se, se, 1e-14);
+    expect(weigh().mean_se, 1 / sqrt(3), 1e-14);
+    expect(weigh().effective_clusters, 9.0 / 5, 1e-14);
     /* The first two together: 6 - 14/3 and 1 - 7/3; sqrt(2 (2 (4/3)^2)) / 3. */
     room.clusters[0] = room.clusters[1] = 0;
     room.clusters[2] = 1;
     room.log.cluster_count = 2;
     expect(estimate(OFFPOLICY_IPW, 0).se, 8.0 / 9, 1e-14);
+    /* Weights 2, 0, 1 sum to 2 (two rows) and 1 (one row), and the mean is 1. */
+    expect(weigh().mean_se, 0, 1e-14);
+    expect(weigh().effective_clusters, 9.0 / 5, 1e-14);
+    expect(weigh().effective_rows, 9.0 / 5, 1e-14);
+    expect(weigh().largest_share, 2.0 / 3, 1e-14);
     room.log.cluster_count = 1;
     assert_int_equal(offpolicy_estimate(&room.log, &one, 1, &err), STATUS_INVALID);
 }
@@ -187,12 +210,10 @@ static void intervals_hold_the_truth_as_often_as_they_say(void **)
 
     rng_seed(&rng, seed_of_run());
     for (int log = 0; log < LOGS; log++) {
-        struct offpolicy_weights weights;
         char reasons[OFFPOLICY_REASON_COUNT_MAX][OFFPOLICY_REASON_BYTES];
 
         draw_log(&rng);
-        offpolicy_weigh(&room.log, &weights);
-        refused += offpolicy_refuse(&weights, ROWS, reasons) > 0;
+        refused += refuse(reasons) > 0;
         for (int k = 0; k < 4; k++) {
             struct offpolicy_estimate found = estimate(kinds[k], 0);
 
@@ -249,14 +270,6 @@ static void resamples_agree_with_the_error_and_with_themselves(void **)
 
 /* ---- logs that cannot tell ---- */
 
-static int refuse(char reasons[OFFPOLICY_REASON_COUNT_MAX][OFFPOLICY_REASON_BYTES])
-{
-    struct offpolicy_weights weights;
-
-    offpolicy_weigh(&room.log, &weights);
-    return offpolicy_refuse(&weights, room.log.row_count, reasons);
-}
-
 static void logs_that_cannot_tell_are_refused_with_reasons(void **)
 {
     char reasons[OFFPOLICY_REASON_COUNT_MAX][OFFPOLICY_REASON_BYTES];
@@ -279,6 +292,57 @@ static void logs_that_cannot_tell_are_refused_with_reasons(void **)
     for (int i = 0; i < ROWS; i++)
         room.weights[i] = 0; /* the policy does nothing that the log has seen */
     assert_true(refuse(reasons) >= 2);
+}
+
+/* Every customer is given the same in each of his decisions, drawn once, half of them what the policy
+ * does: rows as draws would be refused in one log of five. */
+static void draw_customers(struct rng *rng, int rows_each, double propensity)
+{
+    bool is_taken = false;
+
+    for (int i = 0; i < ROWS; i++) {
+        if (i % rows_each == 0)
+            is_taken = rng_uniform(rng) < 0.5;
+        room.clusters[i] = i / rows_each;
+        room.probabilities[i] = is_taken;
+        room.weights[i] = is_taken / propensity;
+        room.rewards[i] = rng_uniform(rng);
+    }
+    set_log(ROWS);
+    room.log.clusters = room.clusters;
+    room.log.cluster_count = ROWS / rows_each;
+}
+
+static void customers_are_the_draws_of_a_clustered_log(void **)
+{
+    char reasons[OFFPOLICY_REASON_COUNT_MAX][OFFPOLICY_REASON_BYTES];
+    int refused = 0, refused_as_rows = 0;
+    struct rng rng;
+
+    rng_seed(&rng, seed_of_run());
+    for (int log = 0; log < LOGS; log++) {
+        draw_customers(&rng, 10, 0.5);
+        refused += refuse(reasons) > 0;
+        room.log.clusters = NULL;
+        refused_as_rows += refuse(reasons) > 0;
+    }
+    printf("refused: %d of %d logs, %d if rows were draws\n", refused, LOGS,
+           refused_as_rows);
+    assert_in_range(refused, 0, 1);
+    assert_true(refused_as_rows > LOGS / 10);
+    draw_customers(&rng, 10, 0.25); /* twice the weight that is true */
+    assert_int_equal(refuse(reasons), 1);
+    assert_non_null(strstr(reasons[0], "the mean weight is"));
+    draw_customers(&rng, 25, 0.5); /* 80 customers, of whom 40 are left */
+    assert_int_equal(refuse(reasons), 1);
+    assert_non_null(strstr(reasons[0], "effective clusters of 80"));
+    for (int i = 0; i < ROWS; i++) {
+        room.weights[i] = 1;
+        room.clusters[i] = i < ROWS / 10 ? 0 : i;
+    }
+    room.log.cluster_count = ROWS;
+    assert_int_equal(refuse(reasons), 1);
+    assert_non_null(strstr(reasons[0], "one cluster has 10 % of all weight"));
 }
 
 /* ---- sequences ---- */
@@ -327,6 +391,7 @@ int main(void)
         cmocka_unit_test(intervals_hold_the_truth_as_often_as_they_say),
         cmocka_unit_test(resamples_agree_with_the_error_and_with_themselves),
         cmocka_unit_test(logs_that_cannot_tell_are_refused_with_reasons),
+        cmocka_unit_test(customers_are_the_draws_of_a_clustered_log),
         cmocka_unit_test(a_sequence_is_tightest_where_it_was_asked_to_be),
         cmocka_unit_test(a_sequence_holds_at_every_look),
     };

@@ -116,6 +116,40 @@ static void equal_scores_are_one_point(void **)
     uplift_close(turned);
 }
 
+/* Everybody may have paid 1,000 more: who gains by the treatment has not changed. */
+static void what_all_outcomes_have_more_moves_no_rate(void **)
+{
+    enum { ROWS = 500 };
+    double scores[ROWS], outcomes[ROWS], more[ROWS];
+    bool treated[ROWS];
+    struct uplift_intervals ends[2];
+    struct uplift_metrics metrics[2];
+    struct rng rng;
+    struct err err;
+
+    rng_seed(&rng, 4);
+    for (int i = 0; i < ROWS; i++) {
+        scores[i] = rng_uniform(&rng);
+        treated[i] = rng_below(&rng, 3) == 0;
+        outcomes[i] = rng_uniform(&rng) + scores[i] * treated[i];
+        more[i] = outcomes[i] + 1000;
+    }
+    for (int k = 0; k < 2; k++) {
+        struct uplift *uplift = open_rows(scores, k ? more : outcomes, treated, ROWS);
+
+        uplift_measure(uplift, &metrics[k]);
+        assert_int_equal(
+            uplift_bootstrap(uplift, 100, 1, (struct uplift_progress){0}, &ends[k], &err),
+            STATUS_OK);
+        uplift_close(uplift);
+    }
+    expect(metrics[1].autoc, metrics[0].autoc, 1e-9);
+    expect(metrics[1].rate_qini, metrics[0].rate_qini, 1e-9);
+    expect(ends[1].low.autoc, ends[0].low.autoc, 1e-9);
+    expect(ends[1].high.rate_qini, ends[0].high.rate_qini, 1e-9);
+    assert_true(ends[0].low.rate_qini > 0);
+}
+
 static void intervals_are_the_same_for_the_same_seed(void **)
 {
     enum { ROWS = 400 };
@@ -316,6 +350,7 @@ int main(void)
         cmocka_unit_test(four_rows_by_hand),
         cmocka_unit_test(two_rows_are_enough_and_equal_scores_are_not),
         cmocka_unit_test(equal_scores_are_one_point),
+        cmocka_unit_test(what_all_outcomes_have_more_moves_no_rate),
         cmocka_unit_test(intervals_are_the_same_for_the_same_seed),
         cmocka_unit_test(an_order_falls_and_keeps_equal_keys_as_they_stand),
         cmocka_unit_test(a_curve_of_spend_by_hand),

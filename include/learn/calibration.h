@@ -1,0 +1,65 @@
+/* calibration.h - a score that is meant as an effect, beside the effects that were found, on a randomised log;
+ * and one score beside another.
+ *
+ * Pure; any thread. */
+#ifndef REDRESS_LEARN_CALIBRATION_H
+#define REDRESS_LEARN_CALIBRATION_H
+
+#include "learn/uplift.h"
+
+enum { CALIBRATION_BIN_COUNT = 10 };
+
+/* The rows of a randomised log; borrowed, finite. */
+struct scored_rows {
+    int64_t row_count;
+    const double *scores, *outcomes;
+    const bool *is_treated;
+};
+
+/* All doubles: resamples are told number by number. */
+struct calibration {
+    /* Ten bins of rows by falling score, as even as possible, the larger ones first: mean score, difference
+     * of the means of both arms, and its error. */
+    struct calibration_bin {
+        double rows, predicted, found, se;
+    } bins[CALIBRATION_BIN_COUNT];
+
+    /* How much more effect a unit of score brings: the slope of the outcome on the score among the treated less
+     * that among the others, which is the coefficient of their product (the second of the best linear
+     * predictor of Chernozhukov et al. 2018); 1 when scores are effects, 0 when they say nothing. Its error is
+     * HC1, arm by arm. */
+    double slope, slope_se;
+
+    /* The mean over rows of |found - predicted| of their bins. Noise alone makes it above 0. */
+    double error;
+    double predicted; /* mean score */
+};
+
+struct calibration_intervals {
+    struct calibration low, high;
+};
+
+/* With resample_count > 0 also the 95 % (percentile) intervals by resampling rows; the same seed gives the
+ * same. intervals may be NULL without resamples. EXHAUSTED; INVALID as uplift_open. */
+enum status calibration_measure(const struct scored_rows *rows, int resample_count,
+                                uint64_t seed, struct uplift_progress progress,
+                                struct calibration *calibration,
+                                struct calibration_intervals *intervals, struct err *err);
+
+/* A score less another on the same rows: each resample has the same rows for both, so that what both have
+ * in common is no noise. */
+struct ranking_numbers {
+    struct uplift_metrics metrics;
+    double calibration_slope, calibration_error;
+};
+struct ranking_comparison {
+    struct ranking_numbers other,
+        difference; /* of the other score; of the first less the other */
+    struct ranking_numbers low, high; /* of the difference; NaN without resamples */
+};
+enum status ranking_compare(const struct scored_rows *rows, const double *other_scores,
+                            int resample_count, uint64_t seed,
+                            struct uplift_progress progress,
+                            struct ranking_comparison *comparison, struct err *err);
+
+#endif

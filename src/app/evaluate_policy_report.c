@@ -1,0 +1,224 @@
+/* evaluate_policy_report.c - what redress evaluate policy prints. */
+#include "app/evaluate_policy.h"
+
+#include "app/options.h"
+#include "app/report.h"
+#include "learn/distribution.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* ---- JSON ---- */
+
+static void put_interval(struct report *report, const char *key, double low, double high)
+{
+    if (isnan(low))
+        report_null(report, key);
+    else
+        report_pair(report, key, low, high);
+}
+
+static void put_estimate(struct report *report, const char *name,
+                         const struct offpolicy_estimate *estimate, bool has_bootstrap)
+{
+    report_key(report, text_of(name));
+    report_object(report, NULL);
+    report_number(report, "value", estimate->value);
+    report_number(report, "se", estimate->se);
+    put_interval(report, "ci", estimate->low, estimate->high);
+    put_interval(report, "sequential", estimate->sequence_low, estimate->sequence_high);
+    if (has_bootstrap)
+        put_interval(report, "bootstrap_ci", estimate->bootstrap_low,
+                     estimate->bootstrap_high);
+    if (offpolicy_kind_is_biased(estimate->kind))
+        report_bool(report, "biased", true);
+    report_object_end(report);
+}
+
+/* Of those without bias: dr with a model, else snipw. */
+static const struct offpolicy_estimate *headline(const struct policy_evaluation *e)
+{
+    const struct offpolicy_estimate *best = NULL;
+
+    for (int i = 0; i < e->estimate_count; i++)
+        if (e->estimates[i].kind == OFFPOLICY_SNIPW ||
+            e->estimates[i].kind == OFFPOLICY_DR)
+            best = &e->estimates[i];
+    return best;
+}
+
+static enum status put_comparison(const struct policy_evaluation *e,
+                                  struct report *report, struct err *err)
+{
+    double logged, difference, se;
+    enum status rc =
+        offpolicy_compare(&e->log.rows, headline(e), &logged, &difference, &se, err);
+
+    if (rc)
+        return rc;
+    report_number(report, "logged_value", logged);
+    report_object(report, "difference");
+    report_string(report, "of", offpolicy_kind_name(headline(e)->kind));
+    report_number(report, "value", difference);
+    report_number(report, "se", se);
+    put_interval(report, "ci", difference - NORMAL_95 * se, difference + NORMAL_95 * se);
+    report_object_end(report);
+    return STATUS_OK;
+}
+
+static void put_model(const struct reward_fit *model, struct report *report)
+{
+    if (model->base == REWARD_BASE_NONE) {
+        report_null(report, "outcome_model");
+        return;
+    }
+    report_object(report, "outcome_model");
+    report_string(report, "base", reward_base_name(model->base));
+    report_count(report, "folds", REWARD_FOLD_COUNT);
+    report_count(report, "features", model->column_count);
+    report_number(report, "explained", model->explained);
+    report_object_end(report);
+}
+
+static void put_summary(const struct policy_evaluation *e, struct report *report)
+{
+    const struct candidate_summary *summary = &e->summary;
+    const struct passed_over *passed_over = &e->log.passed_over;
+
+    if (e->log.is_decision_log) {
+        report_object(report, "passed_over");
+        report_count(report, "by_person", passed_over->by_person);
+        report_count(report, "not_live", passed_over->not_live);
+        report_count(report, "without_reward", passed_over->without_reward);
+        report_count(report, "awaited", passed_over->awaited);
+        report_object_end(report);
+        report_count(report, "overridden", passed_over->overridden);
+    }
+    if (e->request.policy)
+        return;
+    put_model(&summary->model, report);
+    if (isnan(summary->price))
+        return;
+    report_object(report, "budget");
+    report_count(report, "limit", e->limit);
+    report_number(report, "price", summary->price);
+    report_count(report, "given", summary->given);
+    report_object_end(report);
+}
+
+static enum status put_all(const struct policy_evaluation *e, struct report *report,
+                           struct err *err)
+{
+    enum status rc = STATUS_OK;
+
+    report_object(report, NULL);
+    report_count(report, "n", e->log.row_count);
+    if (e->log.bad_count == 0) {
+        report_number(report, "ess", e->weights.effective_rows);
+        report_number(report, "ess_clusters", e->weights.effective_clusters);
+        report_number(report, "max_weight", e->weights.max);
+        report_number(report, "mean_weight", e->weights.mean);
+        report_number(report, "mean_weight_se", e->weights.mean_se);
+    } else {
+        report_null(report, "ess");
+        report_null(report, "ess_clusters");
+        report_null(report, "max_weight");
+        report_null(report, "mean_weight");
+        report_null(report, "mean_weight_se");
+    }
+    report_object(report, "estimators");
+    for (int i = 0; i < e->estimate_count; i++)
+        put_estimate(report, e->names[i], &e->estimates[i], e->resample_count > 0);
+    report_object_end(report);
+    if (e->estimate_count > 0)
+        rc = put_comparison(e, report, err);
+    report_string(report, "verdict", e->reason_count ? "refused" : "usable");
+    report_array(report, "why");
+    for (int i = 0; i < e->reason_count; i++)
+        report_string(report, NULL, e->reasons[i]);
+    report_array_end(report);
+    put_summary(e, report);
+    analysis_put_timing(&e->timing, report);
+    report_object_end(report);
+    return rc;
+}
+
+enum status policy_evaluation_json(const struct policy_evaluation *e, struct err *err)
+{
+    struct report *report;
+    enum status rc = report_open(&report, err);
+
+    if (rc)
+        return rc;
+    rc = put_all(e, report, err);
+    if (rc) {
+        report_abandon(report);
+        return rc;
+    }
+    return report_finish(report, err);
+}
+
+/* ---- for people ---- */
+
+static void print_estimate(const char *name, const struct offpolicy_estimate *estimate)
+{
+    if (isnan(estimate->value))
+        return;
+    if (isnan(estimate->low)) {
+        printf("%-20s %14.8g %12.3g   biased where weights are large\n", name,
+               estimate->value, estimate->se);
+        return;
+    }
+    printf("%-20s %14.8g %12.3g   [%.6g, %.6g]", name, estimate->value, estimate->se,
+           estimate->low, estimate->high);
+    if (!isnan(estimate->bootstrap_low))
+        printf("  [%.6g, %.6g]", estimate->bootstrap_low, estimate->bootstrap_high);
+    putchar('\n');
+}
+
+static void print_summary(const struct policy_evaluation *e)
+{
+    const struct passed_over *passed = &e->log.passed_over;
+
+    if (e->log.is_decision_log)
+        printf(
+            "passed over: %lld decisions by a person, %lld not live, %lld without '%s' "
+            "(%lld of them since the last with one); %lld that a person changed later "
+            "count\n",
+            (long long)passed->by_person, (long long)passed->not_live,
+            (long long)passed->without_reward, e->request.reward,
+            (long long)passed->awaited, (long long)passed->overridden);
+    if (e->request.policy)
+        return;
+    if (e->summary.model.base != REWARD_BASE_NONE)
+        printf("outcome model: %s on %d features, %d folds; explains %.1f %% of what it "
+               "has not seen\n",
+               reward_base_name(e->summary.model.base), e->summary.model.column_count,
+               REWARD_FOLD_COUNT, 100 * e->summary.model.explained);
+    else if (e->base != REWARD_BASE_NONE && e->log.bad_count == 0)
+        puts("outcome model: none, there are too few rows or customers");
+    if (!isnan(e->summary.price))
+        printf("a budget of %ld: price %.4f, %lld given\n", e->limit, e->summary.price,
+               (long long)e->summary.given);
+}
+
+void policy_evaluation_print(const struct policy_evaluation *e)
+{
+    print_summary(e);
+    printf("%lld rows", (long long)e->log.row_count);
+    if (e->estimate_count > 0)
+        printf(", %.1f effective", e->weights.effective_rows);
+    if (e->estimate_count > 0 && e->log.rows.clusters)
+        printf("; %d clusters, %.1f effective", e->log.rows.cluster_count,
+               e->weights.effective_clusters);
+    if (e->estimate_count > 0)
+        printf("; mean weight %.4f (se %.2g), largest %.4g\n\n"
+               "%-20s %14s %12s   95 %%%s\n",
+               e->weights.mean, e->weights.mean_se, e->weights.max, "estimator", "value",
+               "se", e->resample_count ? ", from resamples" : "");
+    for (int i = 0; i < e->estimate_count; i++)
+        print_estimate(e->names[i], &e->estimates[i]);
+    printf("\nverdict: %s\n", e->reason_count ? "refused" : "usable");
+    for (int i = 0; i < e->reason_count; i++)
+        print_line(stdout, "  %s", e->reasons[i]);
+}

@@ -1,0 +1,365 @@
+/* calibration.c - predicted beside found, and two scores beside one another, resampled together. */
+#include "learn/calibration.h"
+
+#include "base/order.h"
+#include "base/rng.h"
+#include "learn/percentile.h"
+#include "learn/uplift_walk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Rows in the order of a score. */
+struct ranking {
+    struct uplift *uplift;
+    uint32_t *order; /* (place): the row */
+    double *scores;  /* (place) */
+    uint32_t *draws; /* (place) */
+};
+
+static enum status refuse_memory(int64_t row_count, struct err *err)
+{
+    return err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
+                   (long long)row_count);
+}
+
+static enum status ranking_open(const struct scored_rows *rows, struct ranking *ranking,
+                                struct err *err)
+{
+    size_t count = (size_t)rows->row_count;
+    enum status rc;
+
+    ranking->order = malloc(count * sizeof *ranking->order);
+    ranking->scores = malloc(count * sizeof *ranking->scores);
+    ranking->draws = malloc(count * sizeof *ranking->draws);
+    if (!ranking->order || !ranking->scores || !ranking->draws)
+        return refuse_memory(rows->row_count, err);
+    rc = uplift_open(rows->scores, rows->outcomes, rows->is_treated, rows->row_count,
+                     &ranking->uplift, err);
+    if (!rc)
+        rc = order_falling(rows->scores, rows->row_count, ranking->order, err);
+    for (size_t i = 0; i < count && !rc; i++)
+        ranking->scores[i] = rows->scores[ranking->order[i]];
+    return rc;
+}
+
+static void ranking_close(struct ranking *ranking)
+{
+    uplift_close(ranking->uplift);
+    free(ranking->order);
+    free(ranking->scores);
+    free(ranking->draws);
+}
+
+/* by_row (row): how often a resample has it. */
+static void ranking_draw(struct ranking *ranking, const uint32_t *by_row)
+{
+    for (int64_t i = 0; i < ranking->uplift->row_count; i++)
+        ranking->draws[i] = by_row[ranking->order[i]];
+}
+
+/* ---- bins ---- */
+
+/* Of both arms, those that are not treated first; sums of squares are around the means (Welford 1962). */
+struct bin {
+    double count[2], mean[2], square_sum[2], score_sum;
+};
+
+/* A walk over the rows of a resample, which has some several times. */
+struct walk {
+    const struct ranking *ranking;
+    const uint32_t *draws; /* (place); NULL: once each */
+    int64_t place;
+    double left; /* of the draws of the row at the place */
+};
+
+static double variance_of_mean(const struct bin *bin, int arm)
+{
+    return bin->square_sum[arm] / (bin->count[arm] - 1) / bin->count[arm];
+}
+
+static void bin_add(struct bin *bin, int arm, double outcome, double score, double count)
+{
+    double off = outcome - bin->mean[arm];
+
+    bin->count[arm] += count;
+    bin->mean[arm] += off * count / bin->count[arm];
+    bin->square_sum[arm] += count * off * (outcome - bin->mean[arm]);
+    bin->score_sum += count * score;
+}
+
+static struct calibration_bin finished(const struct bin *bin)
+{
+    double rows = bin->count[0] + bin->count[1];
+    bool has_both = bin->count[0] > 0 && bin->count[1] > 0;
+    bool has_two = bin->count[0] > 1 && bin->count[1] > 1;
+
+    return (struct calibration_bin){
+        .rows = rows,
+        .predicted = rows > 0 ? bin->score_sum / rows : NAN,
+        .found = has_both ? bin->mean[1] - bin->mean[0] : NAN,
+        .se = has_two ? sqrt(variance_of_mean(bin, 0) + variance_of_mean(bin, 1)) : NAN,
+    };
+}
+
+/* The next so many rows. */
+static struct calibration_bin next_bin(struct walk *walk, double rows)
+{
+    const struct uplift *uplift = walk->ranking->uplift;
+    struct bin bin = {0};
+
+    while (rows > 0 && walk->place < uplift->row_count) {
+        int arm = (uplift->flags[walk->place] & FLAG_TREATED) != 0;
+        double taken = fmin(walk->left, rows);
+
+        if (taken > 0)
+            bin_add(&bin, arm, uplift->outcomes[walk->place],
+                    walk->ranking->scores[walk->place], taken);
+        rows -= taken;
+        walk->left -= taken;
+        if (walk->left == 0 && ++walk->place < uplift->row_count)
+            walk->left = times(walk->draws, walk->place);
+    }
+    return finished(&bin);
+}
+
+static void walk_bins(const struct ranking *ranking, const uint32_t *draws,
+                      struct calibration *out)
+{
+    int64_t n = ranking->uplift->row_count, whole = n / CALIBRATION_BIN_COUNT,
+            rest = n % CALIBRATION_BIN_COUNT;
+    struct walk walk = {.ranking = ranking, .draws = draws, .left = times(draws, 0)};
+    double off = 0, scores = 0, rows = 0;
+
+    for (int b = 0; b < CALIBRATION_BIN_COUNT; b++) {
+        struct calibration_bin *bin = &out->bins[b];
+
+        *bin = next_bin(&walk, (double)(whole + (b < rest)));
+        if (bin->rows > 0)
+            scores += bin->rows * bin->predicted;
+        if (isnan(bin->found))
+            continue;
+        off += bin->rows * fabs(bin->found - bin->predicted);
+        rows += bin->rows;
+    }
+    out->error = rows > 0 ? off / rows : NAN;
+    out->predicted = scores / (double)n;
+}
+
+/* ---- slope ---- */
+
+/* Of one arm, around its means. */
+struct line {
+    double count, score, outcome; /* means */
+    double score_square, product; /* sums */
+    double slope, variance;
+};
+
+static void walk_means(const struct ranking *ranking, const uint32_t *draws,
+                       struct line lines[2])
+{
+    const struct uplift *uplift = ranking->uplift;
+
+    for (int64_t i = 0; i < uplift->row_count; i++) {
+        struct line *line = &lines[(uplift->flags[i] & FLAG_TREATED) != 0];
+        double count = times(draws, i);
+
+        line->count += count;
+        line->score += count * ranking->scores[i];
+        line->outcome += count * uplift->outcomes[i];
+    }
+    for (int arm = 0; arm < 2; arm++) {
+        lines[arm].score /= lines[arm].count;
+        lines[arm].outcome /= lines[arm].count;
+    }
+}
+
+static void walk_products(const struct ranking *ranking, const uint32_t *draws,
+                          struct line lines[2])
+{
+    const struct uplift *uplift = ranking->uplift;
+
+    for (int64_t i = 0; i < uplift->row_count; i++) {
+        struct line *line = &lines[(uplift->flags[i] & FLAG_TREATED) != 0];
+        double count = times(draws, i), score = ranking->scores[i] - line->score;
+
+        line->score_square += count * score * score;
+        line->product += count * score * (uplift->outcomes[i] - line->outcome);
+    }
+    for (int arm = 0; arm < 2; arm++)
+        lines[arm].slope = lines[arm].score_square > 0
+                               ? lines[arm].product / lines[arm].score_square
+                               : NAN;
+}
+
+/* Only of the rows as they are: resamples have intervals. */
+static double slope_error(const struct ranking *ranking, struct line lines[2])
+{
+    const struct uplift *uplift = ranking->uplift;
+    double variance = 0;
+
+    for (int64_t i = 0; i < uplift->row_count; i++) {
+        struct line *line = &lines[(uplift->flags[i] & FLAG_TREATED) != 0];
+        double score = ranking->scores[i] - line->score;
+        double rest = uplift->outcomes[i] - line->outcome - line->slope * score;
+
+        line->variance += score * score * rest * rest;
+    }
+    for (int arm = 0; arm < 2; arm++) {
+        const struct line *line = &lines[arm];
+
+        variance += line->count > 2
+                        ? line->variance / line->score_square / line->score_square *
+                              line->count / (line->count - 2)
+                        : NAN;
+    }
+    return sqrt(variance);
+}
+
+static void calibrate(const struct ranking *ranking, const uint32_t *draws,
+                      struct calibration *out)
+{
+    struct line lines[2] = {0};
+
+    walk_means(ranking, draws, lines);
+    walk_products(ranking, draws, lines);
+    *out = (struct calibration){.slope = lines[1].slope - lines[0].slope,
+                                .slope_se = draws ? NAN : slope_error(ranking, lines)};
+    walk_bins(ranking, draws, out);
+}
+
+/* ---- resampling ---- */
+
+/* What a resample of the rows gives, in a row of doubles. */
+typedef void measure(struct ranking *rankings, const uint32_t *by_row, double *numbers);
+
+static void draw_rows(int64_t row_count, struct rng *rng, uint32_t *by_row)
+{
+    memset(by_row, 0, (size_t)row_count * sizeof *by_row);
+    for (int64_t i = 0; i < row_count; i++)
+        by_row[rng_below(rng, (uint64_t)row_count)]++;
+}
+
+/* Of each number (number) the ends of its interval; a resample that does not define it is left out. */
+static enum status resample(struct ranking *rankings, measure *of, size_t number_count,
+                            int resample_count, uint64_t seed,
+                            struct uplift_progress progress, double *low, double *high,
+                            struct err *err)
+{
+    int64_t row_count = rankings->uplift->row_count;
+    uint32_t *by_row = malloc((size_t)row_count * sizeof *by_row);
+    double *all = malloc((size_t)resample_count * number_count * sizeof *all),
+           *scratch = malloc((size_t)resample_count * sizeof *scratch);
+    enum status rc = by_row && all && scratch ? STATUS_OK : refuse_memory(row_count, err);
+    struct rng rng;
+
+    rng_seed(&rng, seed);
+    for (int i = 0; i < resample_count && !rc; i++) {
+        draw_rows(row_count, &rng, by_row);
+        of(rankings, by_row, all + (size_t)i * number_count);
+        if (progress.tell)
+            progress.tell(progress.context, (double)(i + 1) / resample_count);
+    }
+    for (size_t k = 0; k < number_count && !rc; k++) {
+        int defined = 0;
+
+        for (int i = 0; i < resample_count; i++)
+            if (isfinite(all[(size_t)i * number_count + k]))
+                scratch[defined++] = all[(size_t)i * number_count + k];
+        percentile_interval(scratch, defined, &low[k], &high[k]);
+    }
+    free(by_row);
+    free(all);
+    free(scratch);
+    return rc;
+}
+
+#define NUMBERS_OF(type) (sizeof(type) / sizeof(double))
+
+static void measure_calibration(struct ranking *rankings, const uint32_t *by_row,
+                                double *numbers)
+{
+    ranking_draw(rankings, by_row);
+    calibrate(rankings, rankings->draws, (struct calibration *)numbers);
+}
+
+enum status calibration_measure(const struct scored_rows *rows, int resample_count,
+                                uint64_t seed, struct uplift_progress progress,
+                                struct calibration *calibration,
+                                struct calibration_intervals *intervals, struct err *err)
+{
+    struct ranking ranking = {0};
+    enum status rc = ranking_open(rows, &ranking, err);
+
+    if (!rc)
+        calibrate(&ranking, NULL, calibration);
+    if (!rc && resample_count > 0)
+        rc = resample(&ranking, measure_calibration, NUMBERS_OF(struct calibration),
+                      resample_count, seed, progress, (double *)&intervals->low,
+                      (double *)&intervals->high, err);
+    ranking_close(&ranking);
+    return rc;
+}
+
+/* ---- two scores ---- */
+
+static struct ranking_numbers numbers_of(const struct ranking *ranking,
+                                         const uint32_t *draws)
+{
+    struct ranking_numbers numbers;
+    struct calibration calibration;
+
+    uplift_walk(ranking->uplift, draws, &numbers.metrics, NULL);
+    calibrate(ranking, draws, &calibration);
+    numbers.calibration_slope = calibration.slope;
+    numbers.calibration_error = calibration.error;
+    return numbers;
+}
+
+static void subtract(const struct ranking_numbers *a, const struct ranking_numbers *b,
+                     double *difference)
+{
+    for (size_t i = 0; i < NUMBERS_OF(struct ranking_numbers); i++)
+        difference[i] = ((const double *)a)[i] - ((const double *)b)[i];
+}
+
+static void measure_difference(struct ranking *rankings, const uint32_t *by_row,
+                               double *numbers)
+{
+    struct ranking_numbers both[2];
+
+    for (int i = 0; i < 2; i++) {
+        ranking_draw(&rankings[i], by_row);
+        both[i] = numbers_of(&rankings[i], rankings[i].draws);
+    }
+    subtract(&both[0], &both[1], numbers);
+}
+
+enum status ranking_compare(const struct scored_rows *rows, const double *other_scores,
+                            int resample_count, uint64_t seed,
+                            struct uplift_progress progress,
+                            struct ranking_comparison *comparison, struct err *err)
+{
+    struct scored_rows others = *rows;
+    struct ranking rankings[2] = {0};
+    struct ranking_numbers own;
+    enum status rc = ranking_open(rows, &rankings[0], err);
+
+    others.scores = other_scores;
+    if (!rc)
+        rc = ranking_open(&others, &rankings[1], err);
+    if (!rc) {
+        own = numbers_of(&rankings[0], NULL);
+        comparison->other = numbers_of(&rankings[1], NULL);
+        subtract(&own, &comparison->other, (double *)&comparison->difference);
+    }
+    for (size_t i = 0; i < NUMBERS_OF(struct ranking_numbers) && !rc; i++)
+        ((double *)&comparison->low)[i] = ((double *)&comparison->high)[i] = NAN;
+    if (!rc && resample_count > 0)
+        rc = resample(rankings, measure_difference, NUMBERS_OF(struct ranking_numbers),
+                      resample_count, seed, progress, (double *)&comparison->low,
+                      (double *)&comparison->high, err);
+    ranking_close(&rankings[0]);
+    ranking_close(&rankings[1]);
+    return rc;
+}

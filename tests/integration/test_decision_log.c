@@ -1,0 +1,286 @@
+/* test_decision_log.c - which decisions of the log a policy is judged on: the same of an export in both
+ * formats, whatever order its members have, and none left out for what came after it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/rng.h"
+#include "support/folder.h"
+#include "support/server.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATH_BYTES = 512, DECISIONS = 2000, AMOUNT = 500 };
+
+static struct {
+    char *folder;
+    char lines[PATH_BYTES], table[PATH_BYTES], policy[PATH_BYTES];
+} stage;
+
+static int make_folder(void **)
+{
+    stage.folder = folder_temporary();
+    if (!stage.folder)
+        return -1;
+    snprintf(stage.lines, PATH_BYTES, "%s/log.ndjson", stage.folder);
+    snprintf(stage.table, PATH_BYTES, "%s/log.csv", stage.folder);
+    snprintf(stage.policy, PATH_BYTES, "%s/policy.csv", stage.folder);
+    return 0;
+}
+
+static int forget_folder(void **)
+{
+    free(stage.folder);
+    return 0;
+}
+
+/* --- writing a log ---------------------------------------------------------------------------- */
+
+struct row {
+    int number;
+    int64_t action;
+    double propensity;
+    const char *parent, *mode;
+    bool is_overridden, has_reward;
+    double reward;
+};
+
+static FILE *opened(const char *path)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    return file;
+}
+
+/* Members in their order, or in the alphabet's, as jq -S writes them. */
+static void put_line(FILE *file, const struct row *row, bool is_sorted)
+{
+    json_t *options = json_pack("[{s:i, s:b, s:f, s:f}, {s:i, s:b, s:f, s:f}]", "amount",
+                                0, "allowed", true, "effect", 0.0, "cost", 0.0, "amount",
+                                AMOUNT, "allowed", true, "effect", 900.0, "cost", 500.0);
+    json_t *outcomes =
+        row->has_reward ? json_pack("{s:f}", "value", row->reward) : json_object();
+    json_t *line = json_pack(
+        "{s:s, s:s, s:s?, s:b, s:s, s:I, s:f, s:s, s:s, s:o, s:o}", "object",
+        "logged_decision", "decision_id", "dec_x", "parent_id", row->parent, "overridden",
+        row->is_overridden, "mode", row->mode, "action", (json_int_t)row->action,
+        "propensity", row->propensity, "created_at", "2026-01-01T00:00:00Z",
+        "customer_id", "c", "options", options, "outcomes", outcomes);
+
+    assert_non_null(line);
+    assert_int_equal(
+        json_dumpf(line, file, JSON_COMPACT | (is_sorted ? JSON_SORT_KEYS : 0)), 0);
+    fputc('\n', file);
+    json_decref(line);
+}
+
+static void put_record(FILE *file, const struct row *row)
+{
+    fprintf(file, "dec_x,%s,%d,%s,%lld,%g,", row->parent ? row->parent : "",
+            row->is_overridden, row->mode, (long long)row->action, row->propensity);
+    if (row->has_reward)
+        fprintf(file, "%.17g", row->reward);
+    fputc('\n', file);
+}
+
+struct log {
+    double lost; /* of decisions before the last with an outcome, the share without one */
+    int awaited; /* without one at the end */
+    bool is_sorted;
+};
+
+struct written {
+    int counted, by_person, not_live, without_reward, awaited, overridden;
+};
+
+/* Half of the customers got 500, by chance, which is worth 300 to them; of the others the unhappy ones
+ * complain, so that a person gives them something after all. */
+static struct written write_log(struct log log)
+{
+    FILE *lines = opened(stage.lines), *table = opened(stage.table),
+         *policy = opened(stage.policy);
+    struct written written = {0};
+    struct rng rng;
+
+    rng_seed(&rng, 11);
+    fputs("decision_id,parent_id,overridden,mode,action,propensity,value\n", table);
+    fputs("action,prob\n500,1\n", policy);
+    for (int i = 0; i < DECISIONS; i++) {
+        bool is_given = rng_below(&rng, 2), is_held_out = rng_below(&rng, 20) == 0;
+        bool is_awaited = i >= DECISIONS - log.awaited;
+        bool is_lost = !is_awaited && rng_uniform(&rng) < log.lost;
+        double mood = rng_normal(&rng);
+        bool is_overridden = !is_held_out && !is_given && mood < -0.5;
+        struct row row = {
+            .action = is_held_out ? 0 : is_given * AMOUNT,
+            .propensity = is_held_out ? 1 : 0.5,
+            .mode = is_held_out ? "holdout" : "live",
+            .is_overridden = is_overridden,
+            .has_reward = !is_awaited && !is_lost,
+            .reward = 1000 + 300 * mood + is_given * 300,
+        };
+        struct row person = {
+            .action = AMOUNT, .propensity = 1, .mode = "live", .parent = "dec_x"};
+
+        put_line(lines, &row, log.is_sorted);
+        put_record(table, &row);
+        written.not_live += is_held_out;
+        written.counted += !is_held_out && row.has_reward;
+        written.without_reward += !is_held_out && !row.has_reward;
+        if (!is_held_out)
+            written.awaited = row.has_reward ? 0 : written.awaited + 1;
+        written.overridden += is_overridden && row.has_reward;
+        written.by_person += is_overridden;
+        if (is_overridden) {
+            put_line(lines, &person, log.is_sorted);
+            put_record(table, &person);
+        }
+    }
+    assert_int_equal(fclose(lines) + fclose(table) + fclose(policy), 0);
+    return written;
+}
+
+/* --- judging ---------------------------------------------------------------------------------- */
+
+enum format { LINES, TABLE };
+
+static json_t *judged(enum format format, int *code)
+{
+    const char *const of_lines[] = {"evaluate", "policy",  "--log",    stage.lines,
+                                    "--budget", "9999999", "--reward", "value",
+                                    "--base",   "none",    "--json",   NULL};
+    const char *const of_table[] = {"evaluate", "policy",     "--log",    stage.table,
+                                    "--policy", stage.policy, "--reward", "value",
+                                    "--json",   NULL};
+    char *output, *messages;
+    json_t *json;
+
+    *code = program_run_messages(format == LINES ? of_lines : of_table, NULL, &output,
+                                 &messages);
+    json = json_loads(output, 0, NULL);
+    if (!json)
+        fail_msg("exit code %d: %s", *code, messages);
+    free(output);
+    free(messages);
+    return json;
+}
+
+static double number(const json_t *json, const char *a, const char *b, const char *c)
+{
+    const json_t *value = json_object_get(json, a);
+
+    value = b ? json_object_get(value, b) : value;
+    value = c ? json_object_get(value, c) : value;
+    assert_true(json_is_number(value));
+    return json_number_value(value);
+}
+
+static void assert_counts(const json_t *json, const struct written *written)
+{
+    assert_int_equal(number(json, "n", NULL, NULL), written->counted);
+    assert_int_equal(number(json, "passed_over", "by_person", NULL), written->by_person);
+    assert_int_equal(number(json, "passed_over", "not_live", NULL), written->not_live);
+    assert_int_equal(number(json, "passed_over", "without_reward", NULL),
+                     written->without_reward);
+    assert_int_equal(number(json, "passed_over", "awaited", NULL), written->awaited);
+    assert_int_equal(number(json, "overridden", NULL, NULL), written->overridden);
+}
+
+/* --- the tests -------------------------------------------------------------------------------- */
+
+static void both_formats_are_judged_on_the_same_decisions(void **)
+{
+    for (int is_sorted = 0; is_sorted < 2; is_sorted++) {
+        struct written written =
+            write_log((struct log){.lost = 0.03, .awaited = 100, .is_sorted = is_sorted});
+        json_t *answers[2];
+
+        for (int format = LINES; format <= TABLE; format++) {
+            int code;
+
+            answers[format] = judged((enum format)format, &code);
+            assert_int_equal(code, 0);
+            assert_counts(answers[format], &written);
+        }
+        assert_true(json_equal(
+            json_object_get(json_object_get(answers[LINES], "estimators"), "snipw"),
+            json_object_get(json_object_get(answers[TABLE], "estimators"), "snipw")));
+        json_decref(answers[LINES]);
+        json_decref(answers[TABLE]);
+    }
+}
+
+/* 500 for everybody brings 1,300; nothing brings 1,000. Without those whom a person gave something later,
+ * only the happy ones are left of those who got nothing, and it looks like 1,150. */
+static void who_got_something_from_a_person_later_counts_as_who_got_nothing(void **)
+{
+    FILE *policy;
+    json_t *json;
+    double value, error;
+    int code;
+
+    write_log((struct log){0});
+    json = judged(LINES, &code);
+    value = number(json, "estimators", "snipw", "value");
+    error = number(json, "estimators", "snipw", "se");
+    assert_int_equal(code, 0);
+    assert_true(fabs(value - 1300) < 4 * error && error < 20);
+    assert_true(fabs(number(json, "logged_value", NULL, NULL) - 1150) < 40);
+    json_decref(json);
+    policy = opened(stage.policy);
+    fputs("action,prob\n0,1\n", policy);
+    assert_int_equal(fclose(policy), 0);
+    json = judged(TABLE, &code);
+    value = number(json, "estimators", "snipw", "value");
+    error = number(json, "estimators", "snipw", "se");
+    assert_true(fabs(value - 1000) < 4 * error && error < 20);
+    json_decref(json);
+}
+
+static void a_log_that_lacks_many_outcomes_is_refused(void **)
+{
+    write_log((struct log){.lost = 0.2, .awaited = 50});
+    for (int format = LINES; format <= TABLE; format++) {
+        int code;
+        json_t *json = judged((enum format)format, &code);
+        const json_t *why = json_object_get(json, "why");
+
+        assert_int_equal(code, 1);
+        assert_int_equal(json_array_size(why), 1);
+        assert_non_null(strstr(json_string_value(json_array_get(why, 0)),
+                               "of the decisions before the last with an outcome"));
+        json_decref(json);
+    }
+}
+
+/* Those of the last weeks have none yet: that is time, not what became of them. */
+static void outcomes_that_are_still_to_come_are_none_that_lack(void **)
+{
+    int code;
+    json_t *json;
+
+    write_log((struct log){.awaited = DECISIONS / 2});
+    json = judged(LINES, &code);
+    assert_int_equal(code, 0);
+    json_decref(json);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_formats_are_judged_on_the_same_decisions),
+        cmocka_unit_test(who_got_something_from_a_person_later_counts_as_who_got_nothing),
+        cmocka_unit_test(a_log_that_lacks_many_outcomes_is_refused),
+        cmocka_unit_test(outcomes_that_are_still_to_come_are_none_that_lack),
+    };
+
+    return cmocka_run_group_tests(tests, make_folder, forget_folder);
+}

@@ -1,0 +1,302 @@
+/* test_train_log.c - logs as they come: arms in any order, words for amounts, rows that were sure of
+ * their treatment. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/rng.h"
+#include "support/folder.h"
+#include "support/server.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROW_COUNT = 1500, PATH_BYTES = 512, ARGUMENT_COUNT_MAX = 40 };
+
+static char *folder;
+
+static int make_folder(void **state)
+{
+    (void)state;
+    folder = folder_temporary();
+    return folder ? 0 : -1;
+}
+
+static int leave_folder(void **state)
+{
+    (void)state;
+    free(folder);
+    return 0;
+}
+
+static const char *path_of(const char *name)
+{
+    static char paths[4][PATH_BYTES];
+    static int next;
+    char *path = paths[next++ % 4];
+
+    snprintf(path, PATH_BYTES, "%s/%s", folder, name);
+    return path;
+}
+
+static const char *const words[] = {"none", "large", "small"};
+static const double shares[] = {0.5, 0.2, 0.3}; /* none, large, small */
+
+/* Effects are 10 x and 4 x; one row in seven, when some are sure, got what it got with certainty. */
+static void write_log(const char *name, int first, bool some_are_sure)
+{
+    FILE *file = fopen(path_of(name), "w");
+    struct rng rng;
+
+    assert_non_null(file);
+    rng_seed(&rng, 3);
+    fputs("t,y,x,p,p_large,p_none,p_small\n", file);
+    for (int row = 0; row < ROW_COUNT; row++) {
+        double u = rng_uniform(&rng), x = rng_uniform(&rng);
+        bool is_sure = some_are_sure && row % 7 == 0;
+        int arm = u < shares[0] ? 0 : u < shares[0] + shares[1] ? 1 : 2;
+
+        if (row < 3)
+            arm = (first + row) % 3;
+        fprintf(file, "%s,%.6f,%.6f,%.17g,0.2,0.5,0.3\n", words[arm],
+                (arm == 1   ? 10 * x
+                 : arm == 2 ? 4 * x
+                            : 0) +
+                    0.1 * rng_normal(&rng),
+                x, is_sure ? 1 : shares[arm]);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+/* The report, or NULL with *messages. Words of more are apart by blanks. */
+static json_t *report_of(const char *data, const char *more, char **messages)
+{
+    const char *arguments[ARGUMENT_COUNT_MAX] = {
+        "train",       "--data", path_of(data), "--output", path_of("model"),
+        "--treatment", "t",      "--outcome",   "y",        "--features",
+        "x",           "--json", "--control",   "none"};
+    char *copy = strdup(more), *printed = NULL, *said = NULL, *rest = NULL;
+    json_t *report = NULL;
+    int count = 14, code;
+
+    for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+        arguments[count++] = word;
+    code = program_run_messages(arguments, NULL, &printed, &said);
+    if (code == 0)
+        report = json_loads(printed, 0, NULL);
+    else if (!messages)
+        fail_msg("train %s: %s", more, said);
+    if (messages)
+        *messages = said;
+    else
+        free(said);
+    free(printed);
+    free(copy);
+    return report;
+}
+
+static json_t *arm_of(json_t *report, size_t arm)
+{
+    return json_array_get(json_object_get(report, "arms"), arm);
+}
+
+static double number_of(json_t *object, const char *key)
+{
+    return json_number_value(json_object_get(object, key));
+}
+
+static const char *const options_of_order[] = {
+    "--learner dr --base ridge --quick --doses 900,400 --propensity "
+    "p_large,p_none,p_small",
+    "--learner dr --base ridge --quick --doses small=400,large=900 --propensity p",
+};
+
+static void arms_do_not_depend_on_which_row_comes_first(void **state)
+{
+    (void)state;
+    for (int first = 0; first < 3; first++)
+        for (int way = 0; way < 2; way++) {
+            json_t *report;
+
+            write_log("log.csv", first, false);
+            report = report_of("log.csv", options_of_order[way], NULL);
+            assert_string_equal(
+                json_string_value(json_object_get(arm_of(report, 0), "arm")), "large");
+            assert_true(number_of(arm_of(report, 0), "dose") == 900);
+            assert_true(number_of(arm_of(report, 1), "dose") == 400);
+            for (size_t arm = 0; arm < 2; arm++) {
+                json_t *mean = json_object_get(arm_of(report, arm), "inverse_propensity");
+
+                assert_true(fabs(number_of(mean, "value") - 1) <
+                            4 * number_of(mean, "se"));
+            }
+            json_decref(report);
+        }
+}
+
+static void amounts_without_an_arm_are_refused_by_its_name(void **state)
+{
+    static const char *const wrong[] = {"900", "900,400,1", "small=400,small=900",
+                                        "none=1,small=2", "big=900,small=400"};
+    char options[200], *messages;
+
+    (void)state;
+    write_log("log.csv", 0, false);
+    for (int i = 0; i < 5; i++) {
+        snprintf(options, sizeof options, "--learner dr --base ridge --quick --doses %s",
+                 wrong[i]);
+        assert_null(report_of("log.csv", options, &messages));
+        assert_non_null(strstr(messages, "is not one number for each of 'large', 'none', "
+                                         "'small' but 'none'"));
+        free(messages);
+    }
+}
+
+static void shares_of_an_experiment_belong_to_its_arms(void **state)
+{
+    static const char *const given[] = {"20,50,30", "none=50,small=30,large=20"};
+
+    (void)state;
+    for (int first = 0; first < 3; first++)
+        for (int way = 0; way < 2; way++) {
+            char *output;
+
+            write_log("log.csv", first, false);
+            assert_int_equal(
+                program_run((const char *[]){"evaluate", "experiment", "--data",
+                                             path_of("log.csv"), "--arm", "t", "--metric",
+                                             "y", "--control", "none", "--shares",
+                                             given[way], "--json", NULL},
+                            NULL, &output),
+                0);
+            free(output);
+        }
+}
+
+static void a_log_with_rows_that_were_sure_is_learned_from(void **state)
+{
+    static const char *const learners[] = {"auto", "x", "r", "s", "t", "dr"};
+    char options[200], *messages;
+    json_t *report;
+
+    (void)state;
+    write_log("sure.csv", 0, true);
+    for (int base = 0; base < 2; base++)
+        for (int i = 0; i < (base ? 3 : 6); i++) {
+            snprintf(options, sizeof options, "--learner %s --base %s --propensity p%s",
+                     learners[i], base ? "xgboost --trees 10" : "ridge",
+                     base && i ? " --quick" : "");
+            report = report_of("sure.csv", options, &messages);
+            if (!report && strstr(messages, "libxgboost0")) {
+                printf("SKIPPED: libxgboost0 is not installed\n");
+                free(messages);
+                return;
+            }
+            if (!report)
+                fail_msg("train %s: %s", options, messages);
+            assert_null(strstr(messages, "cannot be right"));
+            assert_true(number_of(arm_of(report, 0), "rows_without_overlap") > 100);
+            assert_true(
+                fabs(number_of(json_object_get(arm_of(report, 0), "average_effect"),
+                               "value") -
+                     5) < 0.5);
+            free(messages);
+            json_decref(report);
+        }
+}
+
+/* As a server without exploration writes it. */
+static void a_log_of_certainties_is_left_to_models_and_says_so(void **state)
+{
+    FILE *file = fopen(path_of("all_sure.csv"), "w");
+    json_t *report;
+    char *messages;
+
+    (void)state;
+    assert_non_null(file);
+    fputs("t,y,x,p\n", file);
+    for (int row = 0; row < ROW_COUNT; row++)
+        fprintf(file, "%s,%d,%d,1\n", words[row % 3], row % 5 + row % 3, row % 11);
+    assert_int_equal(fclose(file), 0);
+    assert_null(
+        report_of("all_sure.csv", "--learner r --base ridge --propensity p", &messages));
+    assert_non_null(strstr(messages, "0 rows of 'none' and 0 of 'large'"));
+    free(messages);
+    report = report_of("all_sure.csv", "--base ridge --propensity p", &messages);
+    assert_non_null(report);
+    assert_int_equal(json_object_size(json_object_get(report, "held_out_policy_values")),
+                     3);
+    assert_non_null(strstr(messages, "rest on models"));
+    free(messages);
+    json_decref(report);
+}
+
+/* Effects are the same for all rows: whichever learner leads does so by luck. */
+static void write_even_log(const char *name, uint64_t seed)
+{
+    FILE *file = fopen(path_of(name), "w");
+    struct rng rng;
+
+    assert_non_null(file);
+    rng_seed(&rng, seed);
+    fputs("t,y,x,z\n", file);
+    for (int row = 0; row < 600; row++) {
+        double x = rng_uniform(&rng);
+        int arm = (int)rng_below(&rng, 3);
+
+        fprintf(file, "%s,%.6f,%.6f,%.6f\n", words[arm], x + arm + rng_normal(&rng), x,
+                rng_uniform(&rng));
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+static void auto_does_not_chase_luck(void **state)
+{
+    int plain = 0, lucky = 0;
+
+    (void)state;
+    for (int log = 0; log < 12; log++) {
+        json_t *report, *policies, *policy;
+        const char *key, *best = NULL;
+        double most = -INFINITY;
+
+        write_even_log("even.csv", 100 + (uint64_t)log);
+        report = report_of("even.csv", "--base ridge --randomised", NULL);
+        policies = json_object_get(report, "held_out_policy_values");
+        json_object_foreach(policies, key, policy)
+        {
+            double value = number_of(policy, "value");
+
+            if (value > most) {
+                most = value;
+                best = key;
+            }
+        }
+        plain += strcmp(json_string_value(json_object_get(report, "learner")), "s") == 0;
+        lucky += strcmp(best, "s") == 0;
+        json_decref(report);
+    }
+    printf("s is taken in %d of 12 logs, and has the largest value in %d\n", plain,
+           lucky);
+    assert_true(plain >= 8 && plain > lucky);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(arms_do_not_depend_on_which_row_comes_first),
+        cmocka_unit_test(amounts_without_an_arm_are_refused_by_its_name),
+        cmocka_unit_test(shares_of_an_experiment_belong_to_its_arms),
+        cmocka_unit_test(a_log_with_rows_that_were_sure_is_learned_from),
+        cmocka_unit_test(a_log_of_certainties_is_left_to_models_and_says_so),
+        cmocka_unit_test(auto_does_not_chase_luck),
+    };
+
+    return cmocka_run_group_tests(tests, make_folder, leave_folder);
+}

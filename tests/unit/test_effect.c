@@ -1,0 +1,283 @@
+/* test_effect.c - effects by weights and regressions where the truth is known by hand, and how often
+ * their intervals hold it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/rng.h"
+#include "learn/effect.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 1000, LOGS = 500, PER_CLUSTER = 4 };
+
+static struct {
+    double treatments[ROWS], outcomes[ROWS], covariates[ROWS];
+    int32_t clusters[ROWS];
+    struct effect_data data;
+} room;
+
+static void expect(double found, double known, double tolerance)
+{
+    if (!(fabs(found - known) <= tolerance * (1 + fabs(known))))
+        fail_msg("%.17g is not %.17g", found, known);
+}
+
+static uint64_t seed_of_run(void)
+{
+    const char *replay = getenv("SEED");
+    uint64_t seed = replay ? strtoull(replay, NULL, 10) : 23;
+
+    printf("SEED=%llu\n", (unsigned long long)seed);
+    return seed;
+}
+
+static void set_data(int64_t row_count, bool has_clusters)
+{
+    room.data = (struct effect_data){
+        .row_count = row_count,
+        .column_count = 1,
+        .treatments = room.treatments,
+        .outcomes = room.outcomes,
+        .covariates = room.covariates,
+        .clusters = has_clusters ? room.clusters : NULL,
+        .cluster_count = has_clusters ? (int32_t)(row_count / PER_CLUSTER) : 0,
+    };
+}
+
+static struct effect estimate(struct effect_rule rule)
+{
+    struct effect effect;
+    struct err err = {0};
+
+    if (effect_estimate(&room.data, rule, &effect, NULL, &err))
+        fail_msg("%s", err.text);
+    return effect;
+}
+
+/* ---- how often intervals hold the truth ---- */
+
+/* The effect is 1 + 3 x, for those who are more likely treated more than for others. With clusters, rows
+ * of one share their covariate and their treatment. */
+static void draw_rows(struct rng *rng, bool has_clusters)
+{
+    double x = 0, own = 0;
+    bool is_treated = false;
+
+    for (int i = 0; i < ROWS; i++) {
+        if (!has_clusters || i % PER_CLUSTER == 0) {
+            x = rng_normal(rng);
+            own = rng_normal(rng);
+            is_treated = rng_uniform(rng) < 1 / (1 + exp(-0.5 * x));
+        }
+        room.clusters[i] = i / PER_CLUSTER;
+        room.covariates[i] = x;
+        room.treatments[i] = is_treated;
+        room.outcomes[i] = 2 * x + own + rng_normal(rng) + is_treated * (1 + 3 * x);
+    }
+    set_data(ROWS, has_clusters);
+}
+
+/* E[x | treated], by the middle rule. */
+static double mean_of_treated(void)
+{
+    double sum = 0, weight = 0;
+
+    for (double x = -8; x < 8; x += 1e-3) {
+        double w = exp(-x * x / 2) / (1 + exp(-0.5 * x));
+
+        sum += w * x;
+        weight += w;
+    }
+    return sum / weight;
+}
+
+static void intervals_hold_effects_that_differ_between_rows(void **)
+{
+    static const struct {
+        struct effect_rule rule;
+        bool has_clusters;
+        const char *name;
+    } cases[] = {
+        {{.method = EFFECT_IPW}, false, "ipw ate"},
+        {{.method = EFFECT_IPW, .is_att = true}, false, "ipw att"},
+        {{.method = EFFECT_AIPW}, false, "aipw ate"},
+        {{.method = EFFECT_AIPW, .is_att = true}, false, "aipw att"},
+        {{.method = EFFECT_IPW}, true, "ipw ate clustered"},
+        {{.method = EFFECT_IPW, .is_att = true}, true, "ipw att clustered"},
+    };
+    double of_treated = 1 + 3 * mean_of_treated();
+    struct rng rng;
+
+    rng_seed(&rng, seed_of_run());
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double truth = cases[i].rule.is_att ? of_treated : 1;
+        int held = 0;
+
+        for (int log = 0; log < LOGS; log++) {
+            struct effect found;
+
+            draw_rows(&rng, cases[i].has_clusters);
+            found = estimate(cases[i].rule);
+            held += fabs(found.value - truth) <= 1.959964 * found.se;
+        }
+        printf("%-18s %.3f\n", cases[i].name, (double)held / LOGS);
+        assert_true(held >= 0.925 * LOGS && held <= 0.975 * LOGS);
+    }
+}
+
+/* ---- by hand ---- */
+
+/* Counts of (x, t, y): half of x = 0 treated, 3 of 4 of x = 1. Risks .25 and .5 among x = 0, .5 and .75
+ * among x = 1. */
+static void set_strata(void)
+{
+    static const struct {
+        int x, t, y, count;
+    } cells[] = {
+        {0, 0, 0, 30}, {0, 0, 1, 10}, {0, 1, 0, 20}, {0, 1, 1, 20},
+        {1, 0, 0, 10}, {1, 0, 1, 10}, {1, 1, 0, 15}, {1, 1, 1, 45},
+    };
+    int64_t n = 0;
+
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++)
+        for (int j = 0; j < cells[i].count; j++, n++) {
+            room.covariates[n] = cells[i].x;
+            room.treatments[n] = cells[i].t;
+            room.outcomes[n] = cells[i].y;
+        }
+    set_data(n, false);
+}
+
+static double e_value_of(double ratio)
+{
+    return ratio + sqrt(ratio * (ratio - 1));
+}
+
+/* Everybody: 80 of x = 0 and 80 of x = 1, risks .375 and .625. The treated: 40 and 60, .4 and .65. */
+static void an_e_value_is_of_the_adjusted_risks(void **)
+{
+    static const struct {
+        struct effect_rule rule;
+        double untreated, treated;
+    } rows[] = {
+        {{.method = EFFECT_IPW}, 0.375, 0.625},
+        {{.method = EFFECT_IPW, .is_att = true}, 0.4, 0.65},
+        {{.method = EFFECT_AIPW}, 0.375, 0.625},
+        {{.method = EFFECT_AIPW, .is_att = true}, 0.4, 0.65},
+        {{.method = EFFECT_OLS, .kind = COVARIANCE_HC2}, 0.375, 0.625},
+        {{.method = EFFECT_LIN, .kind = COVARIANCE_HC2}, 0.375, 0.625},
+        {{.method = EFFECT_DIFFERENCE, .kind = COVARIANCE_HC2}, 1.0 / 3, 0.65},
+    };
+
+    set_strata();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct effect found = estimate(rows[i].rule);
+        double value, limit;
+
+        expect(found.value, rows[i].treated - rows[i].untreated, 1e-12);
+        expect(found.untreated_mean, rows[i].untreated, 1e-12);
+        effect_e_value(&found, true, 0.5, &value, &limit);
+        expect(value, e_value_of(rows[i].treated / rows[i].untreated), 1e-12);
+        assert_true(limit > 1 && limit < value);
+    }
+}
+
+static void effective_rows_are_those_of_the_estimands_weights(void **)
+{
+    struct effect of_all, of_treated;
+
+    set_strata();
+    of_all = estimate((struct effect_rule){.method = EFFECT_IPW});
+    of_treated = estimate((struct effect_rule){.method = EFFECT_IPW, .is_att = true});
+    /* Weights 2 (40 rows) and 4/3 (60): 160^2 over 160 + 320/3. */
+    expect(of_all.effective_treated, 25600 / (160 + 320.0 / 3), 1e-9);
+    expect(of_treated.effective_treated, 100, 1e-9);
+    /* Controls of the treated: 1 (40 rows) and 3 (20). */
+    expect(of_treated.effective_control, 10000.0 / (40 + 180), 1e-9);
+    expect(estimate((struct effect_rule){.method = EFFECT_AIPW, .is_att = true})
+               .effective_treated,
+           100, 1e-9);
+}
+
+/* ---- rows that are alone ---- */
+
+static void one_row_far_away_keeps_nobody_from_an_answer(void **)
+{
+    for (int far = 0; far < 2; far++)
+        for (int is_att = 0; is_att < 2; is_att++)
+            for (int method = EFFECT_IPW; method <= EFFECT_AIPW; method++) {
+                struct effect plain, found;
+                struct effect_rule rule = {.method = (enum effect_method)method,
+                                           .is_att = is_att};
+                struct rng rng;
+
+                rng_seed(&rng, 5);
+                draw_rows(&rng, false);
+                plain = estimate(rule);
+                room.covariates[ROWS / 2] = far ? 4000 : -4000;
+                room.treatments[ROWS / 2] = far;
+                room.outcomes[ROWS / 2] = 1;
+                found = estimate(rule);
+                assert_int_equal(found.certain_count, 1);
+                assert_int_equal(found.certain_row, ROWS / 2);
+                assert_true(isfinite(found.value) && isfinite(found.se) && found.se > 0);
+                if (method == EFFECT_IPW) /* a linear model follows the row */
+                    expect(found.value, plain.value, 0.1);
+            }
+}
+
+static void who_cannot_be_where_he_is_is_named(void **)
+{
+    struct effect effect;
+    struct err err = {0};
+    struct rng rng;
+
+    rng_seed(&rng, 5);
+    draw_rows(&rng, false);
+    room.covariates[7] = 4000;
+    room.treatments[7] = 0;
+    assert_int_equal(
+        effect_estimate(&room.data,
+                        (struct effect_rule){.method = EFFECT_AIPW, .fold_count = 2},
+                        &effect, NULL, &err),
+        STATUS_INVALID);
+    assert_non_null(strstr(err.text, "row 8 of 1000 is a control"));
+}
+
+static void an_arm_within_one_fold_is_refused(void **)
+{
+    struct effect effect;
+    struct err err = {0};
+    struct rng rng;
+
+    rng_seed(&rng, 5);
+    draw_rows(&rng, false);
+    for (int i = 0; i < ROWS; i++)
+        room.treatments[i] = i == 3;
+    assert_int_equal(
+        effect_estimate(&room.data,
+                        (struct effect_rule){.method = EFFECT_AIPW, .fold_count = 2},
+                        &effect, NULL, &err),
+        STATUS_INVALID);
+    assert_non_null(strstr(err.text, "all treated rows are in one fold"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(intervals_hold_effects_that_differ_between_rows),
+        cmocka_unit_test(an_e_value_is_of_the_adjusted_risks),
+        cmocka_unit_test(effective_rows_are_those_of_the_estimands_weights),
+        cmocka_unit_test(one_row_far_away_keeps_nobody_from_an_answer),
+        cmocka_unit_test(who_cannot_be_where_he_is_is_named),
+        cmocka_unit_test(an_arm_within_one_fold_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,149 @@
+/* test_experiment.c - differences, what is missing, and how many rows find something, by hand and by
+ * simulation. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/rng.h"
+#include "learn/experiment.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ROWS = 2000, TIMES = 1000, TIGHTEST = 10000 };
+
+static void expect(double found, double known, double tolerance)
+{
+    if (!(fabs(found - known) <= tolerance * (1 + fabs(known))))
+        fail_msg("%.17g is not %.17g", found, known);
+}
+
+static uint64_t seed_of_run(void)
+{
+    const char *replay = getenv("SEED");
+    uint64_t seed = replay ? strtoull(replay, NULL, 10) : 29;
+
+    printf("SEED=%llu\n", (unsigned long long)seed);
+    return seed;
+}
+
+/* ---- by hand ---- */
+
+/* 1, 2, 3, 6 against 0, 2, and one missing in each. */
+static void what_is_missing_is_left_out_of_its_own_metric_only(void **)
+{
+    static const double y[] = {1, 2, 3, 6, NAN, 0, 2, NAN};
+    static const int32_t codes[] = {1, 1, 1, 1, 1, 0, 0, 0};
+    struct sample arm = sample_of(y, codes, 8, 1), control = sample_of(y, codes, 8, 0);
+    struct difference difference;
+
+    assert_int_equal(arm.count, 4);
+    assert_int_equal(control.count, 2);
+    expect(arm.mean, 3, 1e-15);
+    expect(arm.variance, 14.0 / 3, 1e-15);
+    difference_of(arm, control, TIGHTEST, &difference);
+    expect(difference.value, 2, 1e-15);
+    expect(difference.se, sqrt(14.0 / 12 + 1), 1e-15);
+    expect(difference.relative_lift, 2, 1e-15);
+}
+
+/* y = 2 x + arm: with the covariate nothing is left of the noise. */
+static void a_covariate_takes_its_noise_away(void **)
+{
+    static const double x[] = {1, 4, 2, 5, 3, NAN, 3, 2};
+    static const int32_t codes[] = {1, 1, 1, 1, 0, 0, 0, 0};
+    double y[8], theta, variances[2];
+    struct difference difference;
+
+    for (int i = 0; i < 8; i++)
+        y[i] = 2 * x[i] + 0.25 * codes[i];
+    y[5] = 7;   /* without a covariate */
+    y[7] = NAN; /* without a value */
+    difference_cuped(y, x, codes, 8, 1, 0, TIGHTEST, &theta, variances, &difference);
+    expect(theta, 2, 1e-14);
+    expect(difference.value, 0.25, 1e-14);
+    expect(variances[0] + variances[1], 0, 1e-14);
+}
+
+/* 10 of 100 missing, and 30 of 100: 20 expected, off by 10; 100 (1/20 + 1/80), twice. */
+static void what_is_missing_more_in_one_arm_is_told(void **)
+{
+    static const int64_t counts[] = {100, 100}, missing[] = {10, 30}, few[] = {0, 6},
+                         none[] = {0, 0};
+    double chi2, p;
+
+    attrition(missing, counts, 2, &chi2, &p);
+    expect(chi2, 12.5, 1e-14);
+    expect(p, erfc(sqrt(12.5 / 2)), 1e-12);
+    attrition(few, counts, 2, &chi2, &p);
+    assert_true(isnan(p)); /* three expected in each */
+    attrition(none, counts, 2, &chi2, &p);
+    expect(chi2, 0, 0);
+    assert_true(isnan(p));
+}
+
+static void a_plan_is_the_known_formula(void **)
+{
+    /* 2 (1.959964 + 0.841621)^2 / 0.01 = 1569.8; at 1 % and 90 %: 2 (2.575829 + 1.281552)^2. */
+    expect(sample_size(1, 0.1, 0.05, 0.8), 1570, 0);
+    expect(sample_size(4, 2, 0.01, 0.9), 30, 0);
+}
+
+/* ---- by simulation ---- */
+
+static double skewed(struct rng *rng)
+{
+    double z = rng_normal(rng);
+
+    return exp(0.5 * z);
+}
+
+/* Each look of one experiment: how often a difference is found where there is one of the size that was
+ * planned, and none. */
+static void a_plan_finds_what_it_says_as_often_as_it_says(void **)
+{
+    double sd = sqrt((exp(0.25) - 1) * exp(0.25)), y[2 * ROWS];
+    int32_t codes[2 * ROWS];
+    int found = 0, found_nothing = 0, held = 0;
+    double size = 0.1, rows = sample_size(sd * sd, size, 0.1, 0.85);
+    struct rng rng;
+
+    assert_true(rows < ROWS);
+    rng_seed(&rng, seed_of_run());
+    for (int time = 0; time < TIMES; time++) {
+        struct difference difference;
+        int64_t n = 2 * (int64_t)rows;
+        double effect = time % 2 ? size : 0;
+
+        for (int64_t i = 0; i < n; i++) {
+            codes[i] = i % 2;
+            y[i] = skewed(&rng) + effect * codes[i];
+        }
+        difference_of(sample_of(y, codes, n, 1), sample_of(y, codes, n, 0), TIGHTEST,
+                      &difference);
+        found += time % 2 && difference.p < 0.1;
+        found_nothing += time % 2 == 0 && difference.p < 0.1;
+        held += difference.low <= effect && effect <= difference.high;
+    }
+    printf("%.0f rows: found %.3f, false %.3f, interval %.3f\n", rows,
+           2.0 * found / TIMES, 2.0 * found_nothing / TIMES, (double)held / TIMES);
+    assert_true(fabs(2.0 * found / TIMES - 0.85) < 0.05);
+    assert_true(fabs(2.0 * found_nothing / TIMES - 0.1) < 0.04);
+    assert_true(fabs((double)held / TIMES - 0.95) < 0.02);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_missing_is_left_out_of_its_own_metric_only),
+        cmocka_unit_test(a_covariate_takes_its_noise_away),
+        cmocka_unit_test(what_is_missing_more_in_one_arm_is_told),
+        cmocka_unit_test(a_plan_is_the_known_formula),
+        cmocka_unit_test(a_plan_finds_what_it_says_as_often_as_it_says),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

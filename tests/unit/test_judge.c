@@ -1,0 +1,290 @@
+/* test_judge.c - what is said of effects does not depend on the order of rows, on the unit of weights, or on
+ * how often a customer came. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/rng.h"
+#include "learn/judge.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROW_COUNT = 2000, ARM_COUNT = 2 };
+
+/* Scores are given: the effect of a row is its score of arm 1. */
+static struct table {
+    double scores[ROW_COUNT * ARM_COUNT], effects[ROW_COUNT], weights[ROW_COUNT],
+        propensities[ROW_COUNT * ARM_COUNT], expected[ROW_COUNT], paid[ROW_COUNT],
+        gains[ROW_COUNT];
+    int32_t arms[ROW_COUNT];
+    uint64_t keys[ROW_COUNT];
+    struct learner_data data;
+} table, other;
+
+static void point_at_rows(struct table *rows)
+{
+    rows->data = (struct learner_data){.row_count = ROW_COUNT,
+                                       .arm_count = ARM_COUNT,
+                                       .arms = rows->arms,
+                                       .keys = rows->keys,
+                                       .propensities = rows->propensities};
+}
+
+/* Rows stand in the order of what they gain; effects are one of so many values. */
+static void draw_table(int effect_count)
+{
+    struct rng rng;
+
+    rng_seed(&rng, 9);
+    memset(&table, 0, sizeof table);
+    for (int row = 0; row < ROW_COUNT; row++) {
+        table.effects[row] = (double)rng_below(&rng, (uint64_t)effect_count);
+        table.scores[row * ARM_COUNT + 1] =
+            1 - 2.0 * row / ROW_COUNT + table.effects[row];
+        table.weights[row] = 0.5 + rng_uniform(&rng);
+        table.arms[row] = rng_uniform(&rng) < 0.5;
+        table.propensities[row * ARM_COUNT] = table.propensities[row * ARM_COUNT + 1] =
+            0.5;
+        table.expected[row] = 0.3 * rng_uniform(&rng);
+        table.paid[row] = table.expected[row] + 0.1 * rng_normal(&rng);
+        table.keys[row] = (uint64_t)row / 4;
+    }
+    point_at_rows(&table);
+}
+
+/* The rows of table, once the other way round, in other. */
+static void turn_round(void)
+{
+    for (int row = 0; row < ROW_COUNT; row++) {
+        int from = ROW_COUNT - 1 - row;
+
+        memcpy(other.scores + row * ARM_COUNT, table.scores + from * ARM_COUNT,
+               ARM_COUNT * sizeof(double));
+        memcpy(other.propensities + row * ARM_COUNT,
+               table.propensities + from * ARM_COUNT, ARM_COUNT * sizeof(double));
+        other.effects[row] = table.effects[from];
+        other.weights[row] = table.weights[from];
+        other.expected[row] = table.expected[from];
+        other.paid[row] = table.paid[from];
+        other.arms[row] = table.arms[from];
+        other.keys[row] = table.keys[from];
+    }
+    point_at_rows(&other);
+    if (table.data.weights)
+        other.data.weights = other.weights;
+}
+
+struct judged {
+    struct judge_mean average, policy, costly;
+    struct judge_curve curve;
+    struct judge_bin bins[JUDGE_BIN_COUNT];
+    double slope, slope_se;
+};
+
+static void judge(struct table *rows, struct judged *judged)
+{
+    const struct judge_costs costs = {rows->expected, rows->paid};
+    struct err err = {0};
+
+    memset(judged, 0, sizeof *judged);
+    assert_int_equal(judge_average(&rows->data, rows->scores, 1, &judged->average, &err),
+                     0);
+    assert_int_equal(judge_policy(&rows->data, rows->scores, rows->effects, NULL, 1,
+                                  rows->gains, &judged->policy, &err),
+                     0);
+    assert_int_equal(judge_policy(&rows->data, rows->scores, rows->effects, &costs, 1,
+                                  rows->gains, &judged->costly, &err),
+                     0);
+    assert_int_equal(
+        judge_rank(&rows->data, rows->scores, rows->effects, 1, &judged->curve, &err), 0);
+    assert_int_equal(judge_calibrate(&rows->data, rows->scores, rows->effects, 1,
+                                     judged->bins, &judged->slope, &judged->slope_se,
+                                     &err),
+                     0);
+}
+
+static void expect_near(double a, double b)
+{
+    if (!(fabs(a - b) <= 1e-10 * (1 + fabs(b))) && !(isnan(a) && isnan(b)))
+        fail_msg("%.17g, not %.17g", a, b);
+}
+
+static void expect_means(struct judge_mean a, struct judge_mean b)
+{
+    expect_near(a.value, b.value);
+    expect_near(a.se, b.se);
+}
+
+static void expect_same(const struct judged *a, const struct judged *b)
+{
+    expect_means(a->average, b->average);
+    expect_means(a->policy, b->policy);
+    expect_means(a->costly, b->costly);
+    expect_near(a->slope, b->slope);
+    expect_near(a->slope_se, b->slope_se);
+    for (int i = 0; i < JUDGE_POINT_COUNT; i++) {
+        expect_near(a->curve.gains[i], b->curve.gains[i]);
+        expect_near(a->curve.errors[i], b->curve.errors[i]);
+    }
+    for (int i = 0; i < JUDGE_BIN_COUNT; i++) {
+        assert_int_equal(a->bins[i].row_count, b->bins[i].row_count);
+        expect_near(a->bins[i].predicted, b->bins[i].predicted);
+        expect_near(a->bins[i].found, b->bins[i].found);
+        expect_near(a->bins[i].se, b->bins[i].se);
+    }
+}
+
+static void rows_in_another_order_are_judged_the_same(void **state)
+{
+    static const int effect_counts[] = {1, 3, 1000000};
+    struct judged one, two;
+
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        draw_table(effect_counts[i / 2]);
+        if (i % 2)
+            table.data.weights = table.weights;
+        turn_round();
+        judge(&table, &one);
+        judge(&other, &two);
+        expect_same(&one, &two);
+    }
+}
+
+/* Budgets for a tenth .. all rows reach 0.55 of rows that are alike. */
+static void effects_that_are_all_equal_are_worth_a_share_of_the_average(void **state)
+{
+    struct judged judged;
+
+    (void)state;
+    draw_table(1);
+    judge(&table, &judged);
+    expect_near(judged.policy.value, 0.55 * judged.average.value);
+    expect_near(judged.curve.gains[40], 0.4 * judged.average.value);
+    assert_int_equal(judged.bins[5].row_count, ROW_COUNT);
+    assert_true(isnan(judged.slope));
+}
+
+static void the_unit_of_weights_changes_nothing(void **state)
+{
+    struct judged one, two;
+
+    (void)state;
+    draw_table(50);
+    table.data.weights = table.weights;
+    judge(&table, &one);
+    for (int row = 0; row < ROW_COUNT; row++)
+        table.weights[row] /= 1234;
+    judge(&table, &two);
+    expect_same(&one, &two);
+    assert_true(one.curve.errors[50] > 0);
+}
+
+/* A row that counts twice is two rows of one customer. */
+static void a_row_of_weight_two_is_two_rows_of_one_key(void **state)
+{
+    struct judged one, two;
+
+    (void)state;
+    draw_table(1000000);
+    for (int row = 0; row < ROW_COUNT; row++)
+        table.weights[row] = row % 2 ? 1e-300 : 2;
+    table.data.weights = table.weights;
+    judge(&table, &one);
+    for (int row = 1; row < ROW_COUNT; row += 2) {
+        memcpy(table.scores + row * ARM_COUNT, table.scores + (row - 1) * ARM_COUNT,
+               ARM_COUNT * sizeof(double));
+        table.effects[row] = table.effects[row - 1];
+        table.expected[row] = table.expected[row - 1];
+        table.paid[row] = table.paid[row - 1];
+        table.arms[row] = table.arms[row - 1];
+    }
+    table.data.weights = NULL;
+    judge(&table, &two);
+    expect_means(one.average, two.average);
+    expect_means(one.policy, two.policy);
+    expect_means(one.costly, two.costly);
+    expect_near(one.slope_se, two.slope_se);
+    for (int i = 0; i < JUDGE_POINT_COUNT; i++)
+        expect_near(one.curve.errors[i], two.curve.errors[i]);
+    for (int i = 0; i < JUDGE_BIN_COUNT; i++)
+        expect_near(one.bins[i].se, two.bins[i].se);
+}
+
+/* Each customer four times over: four times the rows, and the error of the customers. */
+static void copies_of_a_customers_rows_add_nothing_to_what_is_known(void **state)
+{
+    struct judged alone, copied;
+
+    (void)state;
+    draw_table(1000000);
+    for (int row = 0; row < ROW_COUNT; row++) {
+        int first = row / 4 * 4;
+
+        memcpy(table.scores + row * ARM_COUNT, table.scores + first * ARM_COUNT,
+               ARM_COUNT * sizeof(double));
+        table.effects[row] = table.effects[first];
+    }
+    judge(&table, &copied);
+    for (int row = 0; row < ROW_COUNT; row++)
+        table.keys[row] = (uint64_t)row;
+    judge(&table, &alone);
+    expect_near(copied.average.se, 2 * alone.average.se);
+    expect_near(copied.policy.se, 2 * alone.policy.se);
+    expect_near(copied.slope_se, 2 * alone.slope_se);
+    for (int i = 0; i < JUDGE_POINT_COUNT; i++)
+        expect_near(copied.curve.errors[i], 2 * alone.curve.errors[i]);
+    for (int i = 0; i < JUDGE_BIN_COUNT; i++)
+        expect_near(copied.bins[i].se, 2 * alone.bins[i].se);
+}
+
+/* Arms are weighed by what they cost for the row, not by what they cost on average. */
+static void who_is_dear_is_left_out(void **state)
+{
+    const struct judge_costs costs = {table.expected, table.paid};
+    struct judge_mean mean;
+    struct err err = {0};
+    double gained = 0;
+
+    (void)state;
+    draw_table(1);
+    for (int row = 0; row < ROW_COUNT; row++) {
+        table.effects[row] = table.scores[row * ARM_COUNT + 1] = 1;
+        table.expected[row] = row % 2 ? 0.5 : 1.5; /* 1 on average */
+        table.paid[row] = NAN;
+    }
+    assert_int_equal(judge_policy(&table.data, table.scores, table.effects, &costs, 1,
+                                  table.gains, &mean, &err),
+                     0);
+    /* Half of the rows gain a half each, the others nothing: reached before these. */
+    for (int tenth = 0; tenth < 5; tenth++)
+        gained += 0.1 * 0.5 * (10 - tenth) / 10;
+    expect_near(mean.value, gained);
+    /* What was paid speaks for its arm by the inverse of its propensity. */
+    for (int row = 0; row < ROW_COUNT; row++)
+        table.paid[row] = 1 + table.expected[row];
+    assert_int_equal(judge_policy(&table.data, table.scores, table.effects, &costs, 1,
+                                  table.gains, &mean, &err),
+                     0);
+    assert_true(mean.value < gained - 0.2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_in_another_order_are_judged_the_same),
+        cmocka_unit_test(effects_that_are_all_equal_are_worth_a_share_of_the_average),
+        cmocka_unit_test(the_unit_of_weights_changes_nothing),
+        cmocka_unit_test(a_row_of_weight_two_is_two_rows_of_one_key),
+        cmocka_unit_test(copies_of_a_customers_rows_add_nothing_to_what_is_known),
+        cmocka_unit_test(who_is_dear_is_left_out),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
