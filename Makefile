@@ -5,8 +5,9 @@ BINDIR ?= $(PREFIX)/bin
 DATADIR ?= $(PREFIX)/share
 MANDIR ?= $(DATADIR)/man
 UNITDIR ?= $(PREFIX)/lib/systemd/system
-TEST_SECONDS ?= 300
-TEST_JOBS ?= 2
+TEST_SECONDS ?= 900
+# Twice as many as cores: half of the tests wait for disks and clocks.
+TEST_JOBS ?= $(shell echo $$((2 * $$(nproc))))
 FUZZ_SECONDS ?= 30
 # The tests with more than one thread, by the name after "test_"; of the integration tests, all that
 # are not about numbers.
@@ -16,6 +17,10 @@ TSAN_TESTS ?= id log queue zone inflight engine store commit world service lifec
 
 # Tests of how good numbers are, over code whose memory others test: not under the sanitizers.
 NUMBER_TESTS := day hillstrom train_worth compare_learners scarce_budget allocate_glpk worst_models propensities
+
+# They take longest, and are begun first: nobody waits for one of them in the end.
+LONG_TESTS := train_worth model_commands_parity service_faults store_trouble memory_faults \
+	store_faults train worst_models causal_parity compare_learners day
 
 BUILD := build/$(VARIANT)
 CC_release := gcc
@@ -92,8 +97,8 @@ fuzz_quick_runs = $(foreach program,$(FUZZ),'$(program) -seed=1 \
 	-runs=$(or $(FUZZ_RUNS_$(notdir $(program))),$(FUZZ_RUNS)) -timeout=60 -rss_limit_mb=2048 \
 	-artifact_prefix=$(BUILD)/ $(BUILD)/corpus/$(notdir $(program)) $(call corpus_of,$(program))')
 asan_runs = $(filter-out %_parity $(addprefix %/test_,$(NUMBER_TESTS)),$(UNIT) $(INTEGRATION))
-# Several minutes, which not everybody has.
-watched_runs = $(filter-out $(addprefix %/test_,$(ASAN_LEFT_OUT)),$(asan_runs))
+long_first = $(foreach name,$(LONG_TESTS),$(filter %/test_$(name),$(1))) \
+	$(filter-out $(addprefix %/test_,$(LONG_TESTS)),$(1))
 # Not those of how long something takes, nor those that kill what would have counted.
 coverage_runs = $(filter-out $(addprefix %/test_,pacing_live kills power_cut slow),$(asan_runs) $(TORTURE))
 tsan_runs = $(foreach name,$(TSAN_TESTS),$(filter %/test_$(name),$(UNIT) $(INTEGRATION) $(TORTURE)))
@@ -120,7 +125,8 @@ unit: $(UNIT) $(REPLAY)
 	@$(RUN_TESTS) $(TEST_SECONDS) $(UNIT) $(replay_runs)
 
 run-tests: $(UNIT) $(REPLAY) $(INTEGRATION) $(TORTURE)
-	@$(RUN_TESTS) $(TEST_SECONDS) scripts/check-layers $(UNIT) $(replay_runs) $(INTEGRATION) $(TORTURE)
+	@$(RUN_TESTS) $(TEST_SECONDS) scripts/check-layers $(call long_first,$(UNIT) $(INTEGRATION) $(TORTURE)) \
+		$(replay_runs)
 
 #: make torture     kills, power cuts, faults at every point, hostile requests: the long form of
 #:                  tests/torture, an hour or more, and a report of how much was tried
@@ -137,18 +143,17 @@ mutants: | bootstrap-test
 day: $(BUILD)/tests/integration/test_day
 	DAY_SPEED=50 DAY_CASES=20000 $<
 
-#: make check-asan  the same under AddressSanitizer, LeakSanitizer and UBSan, but for NUMBER_TESTS (and
-#:                  ASAN_LEFT_OUT, none unless it is said)
+#: make check-asan  the same under AddressSanitizer, LeakSanitizer and UBSan, but for NUMBER_TESTS
 check-asan:
 	@$(MAKE) --no-print-directory VARIANT=asan run-asan
-run-asan: $(watched_runs) $(REPLAY)
-	@$(RUN_TESTS) 900 $(watched_runs) $(replay_runs)
+run-asan: $(asan_runs) $(REPLAY)
+	@$(RUN_TESTS) $(TEST_SECONDS) $(call long_first,$(asan_runs)) $(replay_runs)
 
 #: make check-tsan  the concurrent tests (TSAN_TESTS) under ThreadSanitizer
 check-tsan:
 	@$(MAKE) --no-print-directory VARIANT=tsan run-tsan
 run-tsan: $(tsan_runs)
-	@$(RUN_TESTS) 900 $(tsan_runs)
+	@$(RUN_TESTS) $(TEST_SECONDS) $(call long_first,$(tsan_runs))
 
 #: make coverage    which branches the tests take, by module and file; fails where money is decided
 #:                  when it is less than 90 % (scripts/coverage says of what)
@@ -156,7 +161,7 @@ coverage:
 	@$(MAKE) --no-print-directory VARIANT=coverage run-coverage
 run-coverage: $(coverage_runs) $(REPLAY) | bootstrap-lint
 	@find $(BUILD) -name '*.gcda' -delete
-	@$(RUN_TESTS) 900 $(coverage_runs) $(replay_runs)
+	@$(RUN_TESTS) $(TEST_SECONDS) $(coverage_runs) $(replay_runs)
 	@scripts/coverage $(BUILD)
 
 #: make fuzz        libFuzzer on every parser and on the ledger, FUZZ_SECONDS (30) each

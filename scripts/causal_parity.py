@@ -214,6 +214,7 @@ def table_of(lines, choices):
 
 def decisions():
     """The decision log under a budget: estimates with the outcome model that is fitted on it, and the truth."""
+    policy_features()
     for i in range(4):
         metric = ["value_90d", "returned"][i % 2]
         past, truths = logged_cases(i, 1200)
@@ -245,6 +246,43 @@ def decisions():
             if not (abs(dr["value"] - truth) < 4.5 * dr["se"] and abs(forest["value"] - truth) < 4.5 * forest["se"] and
                     max(dr["se"], forest["se"]) < snipw["se"]):
                 wrong.append(f"decisions {i}: dr is {dr}, with trees {forest}, snipw {snipw}, the truth {truth}")
+
+
+def policy_features():
+    """A table and a policy file: the model is fitted on columns of the table, texts and numbers with holes."""
+    for i in range(4):
+        n, actions = 500, ["none", "500", "1000"]
+        segment, x = rng.integers(0, 3, n), np.round(rng.normal(size=n), 2)
+        a = rng.integers(0, 3, n)
+        r = np.round(x + 0.5 * segment + 0.3 * a + rng.normal(size=n) * 0.3, 3)
+        if i % 2:
+            r = (r > 0.8).astype(float)
+        seen, owners = holes(x, 0.05), rng.integers(0, 200, n)
+        target = rng.dirichlet(np.full(3, 2), 3)
+        target[0] = [0, 0, 1]
+        log = table("log.csv", segment=[f"s, {k}" for k in segment], x=seen, customer=[f"c{k}" for k in owners],
+                    action=[actions[k] for k in a], propensity=[1 / 3] * n, reward=r)
+        grid = [(s, k) for s in range(3) for k in range(3) if target[s, k] > 0]
+        candidate = table("policy.csv", segment=[f"s, {s}" for s, _ in grid], action=[actions[k] for _, k in grid],
+                          prob=[target[s, k] for s, k in grid])
+        clusters = ["--cluster", "customer"] if i > 1 else []
+        found = run("evaluate", "policy", "--log", log, "--policy", candidate, "--features", "x,segment", "--seed", str(i), *clusters, code=None)
+        codes, names = {}, {}
+        amount = lambda k: [np.nan if k == 0 else float(actions[k]), float(codes.setdefault(k, len(codes)))]
+        values, wanted = [], []
+        for row in range(n):
+            case = [seen[row], float(names.setdefault(segment[row], len(names)))]
+            values.append(amount(a[row]) + [np.nan, np.nan] + case)
+            wanted.append([(target[segment[row], k], np.array(amount(k) + [np.nan, np.nan])) for k in range(3) if target[segment[row], k] > 0])
+        who = [f"c{k}" for k in owners] if clusters else [str(row + 2) for row in range(n)]
+        q, dm = reference.expected_rewards(np.float32(values).astype(float), [False, True, False, False, False, True], r, who, wanted, i, bool(i % 2))
+        pi = target[segment, a]
+        expected = reference.policy(pi * 3, pi, r, q, dm, owners if clusters else None, True)
+        compare(expected["estimators"]["dr"], found["estimators"]["dr"], f"features {i} dr")
+        compare(expected["estimators"]["sndr"], found["estimators"]["sndr"], f"features {i} sndr")
+        compare(expected["estimators"]["dm"], found["estimators"]["dm"], f"features {i} dm")
+        if not found["estimators"]["dr"]["se"] < 0.9 * found["estimators"]["snipw"]["se"]:
+            wrong.append(f"features {i}: the model does not help: {found['outcome_model']}")
 
 
 def experiment():
@@ -297,13 +335,19 @@ def curve():
         costs = rng.permutation(np.arange(1, k + 1)) * rng.choice([0.5, 1, 4])
         effects, scores = np.round(rng.normal(size=(n, k)) + 0.5, int(rng.integers(0, 4))), rng.normal(size=(n, k))
         effects[0, 0] = abs(effects[0, 0]) + 1
-        path = table("c.csv", **{f"e{j}": effects[:, j] for j in range(k)}, **{f"s{j}": scores[:, j] for j in range(k)})
+        others = np.round(effects + rng.normal(size=(n, k)), 1)
+        others[0, 0] = 2
+        path = table("c.csv", **{f"e{j}": effects[:, j] for j in range(k)}, **{f"s{j}": scores[:, j] for j in range(k)},
+                     **{f"o{j}": others[:, j] for j in range(k)})
         probe = reference.frontier(effects, scores, costs, [])["max_spend"]
         spends = [float(s) for s in np.r_[0, np.sort(rng.random(6)) * probe * 1.2]]
-        found = run("evaluate", "curve", "--data", path, "--effects", ",".join(f"e{j}" for j in range(k)),
-                    "--scores", ",".join(f"s{j}" for j in range(k)), "--costs", ",".join(map(repr, map(float, costs))),
-                    "--spend", ",".join(map(repr, spends)))
-        compare(reference.frontier(effects, scores, costs, spends), found, f"curve {i}")
+        names = {kind: ",".join(f"{kind}{j}" for j in range(k)) for kind in "eso"}
+        found = run("evaluate", "curve", "--data", path, "--effects", names["e"], "--scores", names["s"], "--costs",
+                    ",".join(map(repr, map(float, costs))), "--spend", ",".join(map(repr, spends)),
+                    *(["--baseline", names["o"]] if i % 2 else []))
+        expected = reference.frontier(effects, scores, costs, spends, others if i % 2 else None)
+        del expected["units"]
+        compare(expected, found, f"curve {i}")
 
 
 def draw_rows(i, n):

@@ -4,6 +4,7 @@ Written from the definitions in docs/evaluate.md, not from the C code: matrices 
 orthonormal bases, all supports tried where that has an active set, loops where that has sums.
 """
 import itertools
+import warnings
 
 import numpy as np
 from scipy import optimize, stats
@@ -276,16 +277,21 @@ def split(x):
     return x ^ x >> 31
 
 
-def owner_fold(owner, seed):
+def key_of(owner):
     key = 0xCBF29CE484222325
     for byte in owner.encode():
         key = ((key ^ byte) * 0x100000001B3) & MASK
+    return key
+
+
+def owner_fold(owner, seed):
+    key = key_of(owner)
     return (split(split(key) ^ split(seed * 64 + 4)) >> 33) % 5
 
 
-def penalty_fold(row, seed):
+def penalty_fold(owner, seed):
     """The first draw below 5 of a xoshiro256** seeded by splitmix64; the draws it would repeat are one in 2^61."""
-    state = seed ^ (row * 0x9E3779B97F4A7C15 & MASK)
+    state = seed ^ (key_of(owner) * 0x9E3779B97F4A7C15 & MASK)
     second = split((state + 0x9E3779B97F4A7C15) & MASK)
     product = second * 5 & MASK
     return ((product << 7 | product >> 57) & MASK) * 9 % 2**64 * 5 >> 64
@@ -305,7 +311,9 @@ def design_of(values, is_nominal, outside):
             table[:, j] if code is None else np.where(np.isin(table[:, j], known), table[:, j] == code, np.nan)
             for j, code, known in columns])
 
-    mean, spread = np.nan_to_num(np.nanmean(plain(values[outside]), axis=0)), np.nan_to_num(np.nanstd(plain(values[outside]), axis=0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # columns of nothing
+        mean, spread = (np.nan_to_num(of(plain(values[outside]), axis=0)) for of in (np.nanmean, np.nanstd))
     spread[spread < 1e-12 * (1 + abs(mean))] = 0
     return lambda table: np.column_stack([
         np.ones(len(table)), np.nan_to_num(np.divide(plain(table) - mean, spread, out=np.zeros((len(table), len(mean))), where=spread > 0))])
@@ -338,7 +346,7 @@ def expected_rewards(values, is_nominal, rewards, owners, options, seed, is_logi
     for fold in sorted(set(folds)):
         outside, inside = np.where(folds != fold)[0], np.where(folds == fold)[0]
         design = design_of(values, is_nominal, outside)
-        inner = np.array([penalty_fold(int(row), seed * 1000 + int(fold)) for row in outside])
+        inner = np.array([penalty_fold(owners[row], seed * 1000 + int(fold)) for row in outside])
         X = design(values[outside])
         beta = penalised_logit(X, rewards[outside]) if is_logistic else chosen_ridge(X, rewards[outside], inner)
         link = (lambda raw: 1 / (1 + np.exp(-raw))) if is_logistic else (lambda raw: raw)
@@ -426,8 +434,8 @@ def experiment(y, arms, names, control, x=None, guard=None, margin=0, shares=Non
 # ---- gain for a spend ----
 
 
-def frontier(effects, scores, costs, spends):
-    """effects, scores (row, arm)."""
+def frontier(effects, scores, costs, spends, baseline=None):
+    """effects, scores and other effects, whose gains are taken off (row, arm)."""
     steps = []
     for row in range(len(effects)):
         hull = [(0.0, 0.0, 0.0)]
@@ -454,11 +462,18 @@ def frontier(effects, scores, costs, spends):
             left -= cost
             gain += share * effect
             own[row] += share * score
+        units.append(own)
         return {"spend": spend, "predicted_gain": gain / n, "gain": own.mean(), "se": own.std(ddof=1) / np.sqrt(n)}
 
-    last = at(most)
+    units = []
+    last, points = at(most), [at(s) for s in spends]
+    if baseline is not None:
+        for point, own, other in zip(points, units[1:], frontier(baseline, scores, costs, spends)["units"]):
+            less = own - other
+            point["difference"] = {"value": less.mean(), "se": less.std(ddof=1) / np.sqrt(n)}
     return {
-        "points": [at(s) for s in spends],
+        "units": units[1:],
+        "points": points,
         "max_spend": most,
         "gain_at_max_spend": last["gain"],
         "se_at_max_spend": last["se"],

@@ -59,6 +59,11 @@ struct text text_clip(struct text text, size_t bytes_max);
  * or not. The text is valid UTF-8. */
 bool text_has_control(struct text text, bool allows_lines);
 
+/* How many letters must change, or two neighbours swap places, to make a into b (optimal string alignment).
+ * Strings longer than TEXT_DISTANCE_BYTES are that far from all others. */
+enum { TEXT_DISTANCE_BYTES = 64 };
+int text_distance(const char *a, const char *b);
+
 /* Make a string fit for a terminal, in place: white space other than blanks becomes a blank, each
  * byte of another control character, or of what is not UTF-8, becomes '?'. */
 void text_plain(char *string);

@@ -56,7 +56,8 @@ struct effect {
 
 /* dropped (column): may be NULL; which covariates depend on others or do not vary. Errors: difference, ols and lin by
  * the kind or CR1; the others by what each row adds, for ipw also through the probabilities that are
- * fitted. INVALID: one arm is empty, or outside of a fold; the covariates tell the arms apart perfectly; a row
+ * fitted. INVALID: one arm is empty, or outside of a fold; a regression goes through a row that moves the effect,
+ * whatever its outcome (leverage 1); the covariates tell the arms apart perfectly; a row
  * is in an arm that it has a probability below 1e-15 of. */
 enum status effect_estimate(const struct effect_data *data, struct effect_rule rule,
                             struct effect *effect, bool *dropped, struct err *err);

@@ -33,10 +33,35 @@ struct frontier_point {
     double spend;          /* per unit */
     double predicted_gain; /* of the effects */
     double gain;           /* of the scores */
-    double se;             /* of the gain: units are draws, the path is given */
+    double
+        se; /* of the gain: units are draws, the path is given; wide while the spend binds */
 };
 
 /* Between two steps linearly; flat beyond the end. spend is at least 0. */
 struct frontier_point frontier_at(const struct frontier *frontier, double spend);
+
+/* The gain at a spend less that of another choice for the same rows, and its error: what both gain of a unit
+ * is no noise. */
+struct frontier_difference {
+    double value, se;
+};
+struct frontier_difference frontier_compare(const struct frontier *frontier,
+                                            const struct frontier *other, double spend);
+
+/* Ends of the 95 % (percentile) interval of the gain at each spend, from resamples of the rows, each with
+ * its own path; with other not NULL of the difference, both on the same rows. The same seed gives the same
+ * intervals. EXHAUSTED. */
+struct frontier_interval {
+    double low, high;
+};
+struct frontier_progress {
+    void (*tell)(void *context, double done); /* NULL is fine */
+    void *context;
+};
+enum status frontier_bootstrap(const struct frontier *frontier,
+                               const struct frontier *other, const double *spends,
+                               int spend_count, int resample_count, uint64_t seed,
+                               struct frontier_progress progress,
+                               struct frontier_interval *intervals, struct err *err);
 
 #endif

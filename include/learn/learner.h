@@ -90,13 +90,24 @@ int learner_fold(uint64_t key, uint64_t seed, uint64_t salt, int fold_count);
 /* That of learner_hold_out. */
 int learner_held_out_fold(uint64_t key, uint64_t seed);
 
-/* Fit p on the other folds: logistic models of each arm against the rest, made to sum to one. Those
- * that are known (above 0) stay, and the others of their row share what is left. propensities (row, arm).
- * *clipped_count: rows whose own is below LEARNER_PROPENSITY_MIN, where it is put. */
+/* How propensities were estimated. */
+struct learner_propensity_fit {
+    bool has_trees, is_calibrated;
+    double log_loss; /* mean of -log p of what was done, on rows not seen */
+    int64_t
+        clipped_count; /* rows whose own is below LEARNER_PROPENSITY_MIN, where it is put */
+};
+
+/* Fit p on the other folds, each arm against the rest, made to sum to one: by logistic regressions
+ * and, when base is of trees, by boosted trees; each as it is, and calibrated: isotonic regression on the
+ * other folds' rows (van der Laan, Ulloa-Perez, Carone and Luedtke 2023), one row of the arm's share added to each step. The one with the
+ * least log loss is taken. Those that are known (above 0) stay, and the others of their row share what
+ * is left. propensities (row, arm). */
 #define LEARNER_PROPENSITY_MIN 0.01
-enum status learner_fit_propensities(const struct learner_data *data, uint64_t seed,
-                                     double *propensities, int64_t *clipped_count,
-                                     struct err *err);
+enum status learner_fit_propensities(const struct learner_data *data,
+                                     enum predictor_base base, uint64_t seed,
+                                     double *propensities,
+                                     struct learner_propensity_fit *fit, struct err *err);
 
 /* mu, cross-fitted within a set: outcomes (row, arm) at the rows of the set. */
 enum status learner_cross_fit(const struct learner_data *data,

@@ -17,6 +17,9 @@ enum {
     COLUMNS_PLACE_BYTES = 160,
 };
 
+/* What is larger is no measurement: squares and their sums are finite below it, and floats of trees, too. */
+#define COLUMNS_NUMBER_MAX 1e30
+
 /* What a column holds. */
 enum column_kind {
     COLUMN_IS_NUMBER, /* of numbers; anything else is refused with line and column */
@@ -36,7 +39,7 @@ struct table_column {
     bool is_text;
 
     double *
-        numbers; /* (row), unless is_text: finite, NaN where it is missing; NULL: no such column */
+        numbers; /* (row), unless is_text: of at most COLUMNS_NUMBER_MAX in size, NaN where it is missing; NULL: no such column */
 
     int32_t *codes; /* (row), if is_text: index of the text, -1 where it is missing */
     struct text_set *texts; /* if is_text, in the order in which they came */

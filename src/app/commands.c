@@ -2,43 +2,12 @@
 #include "app/commands.h"
 
 #include "app/call.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { WORD_BYTES_MAX = 32, NAME_COLUMNS = 12 };
-
-static int least(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-/* How many letters have to be put in, taken out, exchanged or swapped with their neighbour
- * (optimal string alignment). Words of at most WORD_BYTES_MAX. */
-static int edit_distance(const char *a, const char *b)
-{
-    int rows[3][WORD_BYTES_MAX + 1];
-    int *before = rows[0], *above = rows[1], *row = rows[2];
-    int a_bytes = (int)strlen(a), b_bytes = (int)strlen(b);
-
-    for (int j = 0; j <= b_bytes; j++)
-        above[j] = j;
-    for (int i = 1; i <= a_bytes; i++) {
-        int *oldest = before;
-
-        row[0] = i;
-        for (int j = 1; j <= b_bytes; j++) {
-            row[j] = above[j - 1] + (a[i - 1] != b[j - 1]);
-            row[j] = least(row[j], least(above[j], row[j - 1]) + 1);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                row[j] = least(row[j], before[j - 2] + 1);
-        }
-        before = above;
-        above = row;
-        row = oldest;
-    }
-    return above[b_bytes];
-}
+enum { NAME_COLUMNS = 12 };
 
 const char *command_nearest(const struct command *commands, const char *word)
 {
@@ -46,10 +15,8 @@ const char *command_nearest(const struct command *commands, const char *word)
     const char *nearest = NULL;
     int nearest_distance = 3; /* farther is a guess, not a help */
 
-    if (word_bytes > WORD_BYTES_MAX)
-        return NULL;
     for (const struct command *c = commands; c->name; c++) {
-        int distance = edit_distance(word, c->name);
+        int distance = text_distance(word, c->name);
 
         if (strncmp(word, c->name, word_bytes) == 0)
             distance = 1; /* the beginning of it */

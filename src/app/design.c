@@ -130,6 +130,24 @@ int64_t columns_drop_missing(struct columns *columns)
     return count - kept;
 }
 
+enum status column_must_vary(const struct columns *columns,
+                             const struct table_column *column, struct err *err)
+{
+    double first = NAN;
+
+    for (int64_t row = 0; row < columns->row_count; row++) {
+        if (isnan(first))
+            first = column->numbers[row];
+        if (!isnan(column->numbers[row]) && column->numbers[row] != first)
+            return STATUS_OK;
+    }
+    if (isnan(first))
+        return err_set(err, STATUS_INVALID, "%s column '%s': is missing in every row",
+                       columns->file, column->name);
+    return err_set(err, STATUS_INVALID, "%s column '%s': is %.15g in every row",
+                   columns->file, column->name, first);
+}
+
 static enum status number_codes(const struct columns *columns,
                                 const struct table_column *column, int32_t *codes,
                                 int32_t *count, struct err *err)

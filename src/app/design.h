@@ -23,6 +23,11 @@ void design_free(struct design *design); /* one that is zero is fine */
 /* Leave out the rows in which one of the columns is missing; returns how many. */
 int64_t columns_drop_missing(struct columns *columns);
 
+/* INVALID when a column of numbers is the same in every row that has it, or has nothing: nothing can be said
+ * about it then. */
+enum status column_must_vary(const struct columns *columns,
+                             const struct table_column *column, struct err *err);
+
 /* Codes from 0 for the different values of a column, of numbers or texts. codes (row), freed by
  * the caller. EXHAUSTED. */
 enum status codes_of_column(const struct columns *columns,

@@ -132,7 +132,46 @@ static enum status leave_out(struct estimation *e, struct err *err)
     return STATUS_OK;
 }
 
-static enum status describe_outcome(struct estimation *e, struct err *err)
+/* One row has no spread, and a regression that goes through it no error. */
+static enum status check_arms(const struct estimation *e, struct err *err)
+{
+    int64_t counts[2] = {0};
+
+    for (int64_t i = 0; i < e->columns->row_count; i++)
+        counts[e->treatments[i] != 0]++;
+    for (int side = 0; side < 2; side++)
+        if (counts[side] < 2)
+            return err_set(err, STATUS_INVALID,
+                           "%s: arm '%s' has %lld rows with all columns, two are needed",
+                           e->columns->file,
+                           e->arms.names[side ? e->treated : e->arms.control],
+                           (long long)counts[side]);
+    return STATUS_OK;
+}
+
+/* How clusters differ is seen where there are several: one alone has no error, however many its rows. */
+static enum status check_clusters(const struct estimation *e, struct err *err)
+{
+    int32_t first[2] = {-1, -1};
+    bool are_several[2] = {false, false};
+
+    for (int64_t i = 0; i < e->columns->row_count; i++) {
+        int side = e->treatments[i] != 0;
+
+        if (first[side] < 0)
+            first[side] = e->clusters[i];
+        are_several[side] |= e->clusters[i] != first[side];
+    }
+    for (int side = 0; side < 2; side++)
+        if (!are_several[side] && e->cluster_count > 1)
+            return err_set(err, STATUS_INVALID,
+                           "%s: all rows of arm '%s' are in one cluster, two are needed",
+                           e->columns->file,
+                           e->arms.names[side ? e->treated : e->arms.control]);
+    return STATUS_OK;
+}
+
+static void describe_outcome(struct estimation *e)
 {
     const double *y = e->columns->items[1].numbers;
     double n = (double)e->columns->row_count, mean = 0, squares = 0;
@@ -145,10 +184,17 @@ static enum status describe_outcome(struct estimation *e, struct err *err)
     for (int64_t i = 0; i < e->columns->row_count; i++)
         squares += (y[i] - mean) * (y[i] - mean);
     e->outcome_sd = sqrt(squares / (n - 1));
-    if (squares > 0)
-        return STATUS_OK;
-    return err_set(err, STATUS_INVALID, "%s column '%s': is %.17g in every row",
-                   e->columns->file, e->outcome, y[0]);
+}
+
+/* What is compared, and what should not differ. */
+static enum status check_outcomes(const struct estimation *e, struct err *err)
+{
+    const struct table_column *items = e->columns->items;
+    enum status rc = column_must_vary(e->columns, &items[1], err);
+
+    return rc || !e->placebo
+               ? rc
+               : column_must_vary(e->columns, &items[e->columns->count - 1], err);
 }
 
 static enum status read_rows(struct estimation *e, struct err *err)
@@ -160,14 +206,20 @@ static enum status read_rows(struct estimation *e, struct err *err)
     if (!rc)
         rc = leave_out(e, err);
     if (!rc)
-        rc = describe_outcome(e, err);
+        rc = check_arms(e, err);
     if (!rc)
-        rc = design_make(e->columns, FIXED_COLUMN_COUNT, e->covariate_list.count,
-                         &e->design, err);
+        rc = check_outcomes(e, err);
+    if (rc)
+        return rc;
+    describe_outcome(e);
+    rc = design_make(e->columns, FIXED_COLUMN_COUNT, e->covariate_list.count, &e->design,
+                     err);
     if (!rc && e->cluster)
         rc = codes_of_column(
             e->columns, &e->columns->items[FIXED_COLUMN_COUNT + e->covariate_list.count],
             &e->clusters, &e->cluster_count, err);
+    if (!rc && e->cluster)
+        rc = check_clusters(e, err);
     if (!rc) {
         e->dropped = calloc((size_t)e->design.column_count + 1, sizeof *e->dropped);
         if (!e->dropped)

@@ -73,8 +73,12 @@ static enum status read_rows(struct estimation *e, struct err *err)
     if (e->columns->row_count == 0)
         return err_set(err, STATUS_INVALID, "%s: no row has all of the columns",
                        e->columns->file);
-    rc = design_make(e->columns, FIXED_COLUMN_COUNT, e->instrument_list.count,
-                     &e->instrument_design, err);
+    rc = column_must_vary(e->columns, &e->columns->items[0], err);
+    if (!rc)
+        rc = column_must_vary(e->columns, &e->columns->items[1], err);
+    if (!rc)
+        rc = design_make(e->columns, FIXED_COLUMN_COUNT, e->instrument_list.count,
+                         &e->instrument_design, err);
     if (!rc)
         rc = design_make(e->columns, FIXED_COLUMN_COUNT + e->instrument_list.count,
                          e->covariate_list.count, &e->design, err);

@@ -3,6 +3,7 @@
 
 #include "app/analysis.h"
 #include "app/design.h"
+#include "app/labels.h"
 #include "app/plot.h"
 #include "app/report.h"
 #include "base/order.h"
@@ -14,15 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABEL_BYTES = 64 };
-
-/* Different values of a column in rising order, texts by their bytes. */
-struct labels {
-    int count;
-    char (*names)[LABEL_BYTES];
-    int32_t *codes; /* (row) */
-};
-
 struct estimation {
     const char *data, *unit, *time, *outcome, *treated_name, *from, *method_name, *plot;
     bool is_json, wants_placebo;
@@ -30,6 +22,7 @@ struct estimation {
     enum panel_method method;
     struct columns *columns;
     struct labels units, times;
+    bool is_between; /* --from is no period: the next one is taken */
     struct panel panel;
     double *outcomes; /* (unit, period) */
     int treated;
@@ -38,109 +31,16 @@ struct estimation {
     struct panel_placebo placebo;
 };
 
-/* ---- labels ---- */
-
-static int label_compare(const void *a, const void *b)
-{
-    return strcmp(a, b);
-}
-
-static enum status label_texts(const struct columns *columns,
-                               const struct table_column *column, int count_max,
-                               struct labels *labels, struct err *err)
-{
-    int32_t count = text_set_count(column->texts);
-
-    if (count > count_max)
-        return err_set(err, STATUS_TOO_LARGE,
-                       "%s column '%s': more than %d different values", columns->file,
-                       column->name, count_max);
-    labels->count = count;
-    for (int32_t i = 0; i < count; i++)
-        if (!text_copy(text_set_text(column->texts, i), labels->names[i], LABEL_BYTES))
-            return err_set(err, STATUS_INVALID, "%s column '%s': a text is too long",
-                           columns->file, column->name);
-    qsort(labels->names, (size_t)count, sizeof *labels->names, label_compare);
-    for (int64_t row = 0; row < columns->row_count; row++) {
-        char name[LABEL_BYTES];
-        char(*found)[LABEL_BYTES];
-
-        text_copy(column_text(column, row), name, sizeof name);
-        found = bsearch(name, labels->names, (size_t)count, sizeof *labels->names,
-                        label_compare);
-        labels->codes[row] = (int32_t)(found - labels->names);
-    }
-    return STATUS_OK;
-}
-
-static enum status label_numbers(const struct columns *columns,
-                                 const struct table_column *column, int count_max,
-                                 struct labels *labels, struct err *err)
-{
-    int32_t *falling = NULL, count;
-    enum status rc = codes_of_column(columns, column, &falling, &count, err);
-
-    if (!rc && count > count_max)
-        rc = err_set(err, STATUS_TOO_LARGE,
-                     "%s column '%s': more than %d different values", columns->file,
-                     column->name, count_max);
-    for (int64_t row = 0; row < columns->row_count && !rc; row++) {
-        labels->codes[row] = count - 1 - falling[row];
-        snprintf(labels->names[labels->codes[row]], LABEL_BYTES, "%.15g",
-                 column->numbers[row]);
-    }
-    labels->count = rc ? 0 : count;
-    free(falling);
-    return rc;
-}
-
-static enum status labels_make(const struct columns *columns,
-                               const struct table_column *column, int count_max,
-                               struct labels *labels, struct err *err)
-{
-    labels->names = calloc((size_t)count_max, sizeof *labels->names);
-    labels->codes = malloc((size_t)columns->row_count * sizeof *labels->codes);
-    if (!labels->names || !labels->codes)
-        return err_set(err, STATUS_EXHAUSTED, "out of memory for names");
-    return column->is_text ? label_texts(columns, column, count_max, labels, err)
-                           : label_numbers(columns, column, count_max, labels, err);
-}
-
-static void labels_free(struct labels *labels)
-{
-    free(labels->names);
-    free(labels->codes);
-}
-
-static int labels_find(const struct labels *labels, const char *name)
-{
-    for (int i = 0; i < labels->count; i++)
-        if (strcmp(labels->names[i], name) == 0)
-            return i;
-    return -1;
-}
-
 /* ---- reading ---- */
 
-/* The first period that is not before `from`, which is compared as the periods are. */
+/* The first period that is not before `from`. */
 static enum status find_start(struct estimation *e, struct err *err)
 {
-    bool is_text = e->columns->items[1].is_text;
-    char *end = NULL;
-    double from = strtod(e->from, &end);
+    enum status rc = labels_find_period(&e->times, "--from", e->from, &e->panel.pre_count,
+                                        &e->is_between, err);
 
-    if (!is_text && (*end || !*e->from))
-        return err_set(err, STATUS_INVALID, "--from: '%.40s' is not a number, as '%s' is",
-                       e->from, e->time);
-    while (e->panel.pre_count < e->times.count) {
-        const char *name = e->times.names[e->panel.pre_count];
-
-        if (is_text ? strcmp(name, e->from) >= 0 : strtod(name, NULL) >= from)
-            break;
-        e->panel.pre_count++;
-    }
-    if (e->panel.pre_count > 0 && e->panel.pre_count < e->times.count)
-        return STATUS_OK;
+    if (rc || (e->panel.pre_count > 0 && e->panel.pre_count < e->times.count))
+        return rc;
     return err_set(err, STATUS_INVALID,
                    "--from: %.40s is not between the first period, %s, and the last, %s",
                    e->from, e->times.names[0], e->times.names[e->times.count - 1]);
@@ -178,9 +78,17 @@ static enum status fill(struct estimation *e, struct err *err)
 
 static enum status find_treated(struct estimation *e, struct err *err)
 {
+    int nearest;
+
     e->treated = labels_find(&e->units, e->treated_name);
     if (e->treated >= 0)
         return STATUS_OK;
+    nearest = labels_nearest(&e->units, e->treated_name);
+    if (nearest >= 0)
+        return err_set(err, STATUS_INVALID,
+                       "--treated: no row has '%.40s' in the column '%s'; the nearest is "
+                       "'%s'",
+                       e->treated_name, e->unit, e->units.names[nearest]);
     return err_set(
         err, STATUS_INVALID,
         "--treated: no row has '%.40s' in the column '%s'; there are '%s', '%s' "
@@ -198,11 +106,15 @@ static enum status read_panel(struct estimation *e, struct err *err)
     enum status rc = analysis_columns(e->data, wishes, 3, &e->columns, err);
 
     if (!rc)
+        rc = column_must_vary(e->columns, &e->columns->items[2], err);
+    if (!rc)
         rc = labels_make(e->columns, &e->columns->items[0], PANEL_UNIT_COUNT_MAX,
                          &e->units, err);
     if (!rc)
         rc = labels_make(e->columns, &e->columns->items[1], PANEL_PERIOD_COUNT_MAX,
                          &e->times, err);
+    if (!rc)
+        rc = labels_order_periods(e->columns, &e->columns->items[1], &e->times, err);
     if (!rc)
         rc = find_treated(e, err);
     if (!rc)
@@ -360,6 +272,10 @@ static enum status run(struct estimation *e, struct err *err)
         rc = read_panel(e, err);
     if (!rc)
         rc = estimate(e, err);
+    if (!rc && e->is_between)
+        print_line(stderr,
+                   "redress: --from: there is no period %s, the first after it is %s",
+                   e->from, e->times.names[e->panel.pre_count]);
     if (!rc && e->plot)
         rc = draw(e, err);
     if (!rc && e->is_json)
@@ -377,8 +293,9 @@ int command_estimate_panel(int argc, char **argv)
          "A row per unit and period; - is standard input.", 0, 0},
         {"unit", OPTION_TEXT | OPTION_NEEDED, &e.unit, "COL", "The unit of a row.", 0, 0},
         {"time", OPTION_TEXT | OPTION_NEEDED, &e.time, "COL",
-         "Its period: a number, or a text whose order is that of time, as 2026-11.", 0,
-         0},
+         "Its period: a number, or a text with the year first and months as numbers, as "
+         "2026-11.",
+         0, 0},
         {"outcome", OPTION_TEXT | OPTION_NEEDED, &e.outcome, "COL",
          "What may have changed.", 0, 0},
         {"treated", OPTION_TEXT | OPTION_NEEDED, &e.treated_name, "UNIT",

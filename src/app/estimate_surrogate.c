@@ -69,6 +69,17 @@ static enum status read_tables(struct estimation *e, struct err *err)
     return rc;
 }
 
+/* Rows of the history that have everything: what the index is learned from. */
+static enum status leave_out_past(struct estimation *e, struct err *err)
+{
+    e->past_missing = columns_drop_missing(e->past);
+    if (e->past->row_count == 0)
+        return err_set(err, STATUS_INVALID,
+                       "%s: no row has the outcome, all covariates and all surrogates",
+                       e->past->file);
+    return column_must_vary(e->past, &e->past->items[0], err);
+}
+
 static bool has_outcomes(const struct estimation *e)
 {
     return e->now->items[regressor_count(e) + 1].numbers != NULL;
@@ -138,15 +149,19 @@ static enum status estimate(struct estimation *e, struct err *err)
 
     if (!rc) {
         count = pick(e, rows, &e->now_missing, &e->left_out);
+        if (count == 0)
+            rc = err_set(err, STATUS_INVALID,
+                         "%s: no row of both arms has all covariates and surrogates",
+                         e->now->file);
         for (int64_t i = 0; i < count; i++)
             treatments[i] = e->arms.codes[rows[i]] == e->treated;
         e->now_values = gather(e->now, 1, k, rows, count);
         if (has_outcomes(e))
             e->matured = gather(e->now, k + 1, 1, rows, count);
-        e->past_missing = columns_drop_missing(e->past);
         e->past_values =
             malloc(((size_t)k * (size_t)e->past->row_count + 1) * sizeof *e->past_values);
-        if (!e->now_values || !e->past_values || (has_outcomes(e) && !e->matured))
+        if (!rc &&
+            (!e->now_values || !e->past_values || (has_outcomes(e) && !e->matured)))
             rc = err_set(err, STATUS_EXHAUSTED, "out of memory for columns");
     }
     for (int c = 0; c < k && !rc; c++)
@@ -253,6 +268,8 @@ static enum status run(struct estimation *e, struct err *err)
         rc = name_list_read("--surrogates", e->surrogates, &e->surrogate_list, err);
     if (!rc)
         rc = read_tables(e, err);
+    if (!rc)
+        rc = leave_out_past(e, err);
     if (!rc)
         rc = find_treated(e, err);
     if (!rc)

@@ -12,18 +12,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { POINT_COUNT_MAX = 10000, POINT_COUNT_DEFAULT = 20 };
+enum { POINT_COUNT_MAX = 10000, POINT_COUNT_DEFAULT = 20, RESAMPLE_COUNT_MAX = 10000 };
 
 struct evaluation {
     const char *data, *effects, *scores, *costs, *spends, *plot;
+    const char *baseline; /* NULL: not asked for */
+    long resample_count, seed;
     bool is_json;
 
-    struct name_list effect_list, score_list;
-    struct columns *columns; /* effects, then scores */
+    struct name_list effect_list, score_list, baseline_list;
+    struct columns *columns; /* effects, then scores, then effects of the baseline */
     double *cost_list;       /* (arm) */
     double *matrix;          /* (effect or score, row) */
-    struct frontier *frontier;
+    struct frontier *frontier, *other;
+    double spend_list[POINT_COUNT_MAX + 1];
     struct frontier_point points[POINT_COUNT_MAX], last;
+    struct frontier_difference differences[POINT_COUNT_MAX];
+    struct frontier_interval intervals[POINT_COUNT_MAX],
+        difference_intervals[POINT_COUNT_MAX];
     int point_count;
 };
 
@@ -83,67 +89,126 @@ static enum status read_lists(struct evaluation *e, struct err *err)
         rc = err_set(err, STATUS_INVALID,
                      "--effects has %d columns and --scores %d: one each per arm",
                      e->effect_list.count, e->score_list.count);
+    if (!rc)
+        rc = name_list_read("--baseline", e->baseline, &e->baseline_list, err);
+    if (!rc && e->baseline && e->baseline_list.count != e->effect_list.count)
+        rc = err_set(err, STATUS_INVALID,
+                     "--effects has %d columns and --baseline %d: one each per arm",
+                     e->effect_list.count, e->baseline_list.count);
     return rc ? rc : read_costs(e, err);
 }
 
 static enum status read_rows(struct evaluation *e, struct err *err)
 {
-    struct column_wish wishes[2 * ARM_COUNT_MAX];
-    int arms = e->effect_list.count;
+    const struct name_list *lists[] = {&e->effect_list, &e->score_list,
+                                       &e->baseline_list};
+    struct column_wish wishes[3 * ARM_COUNT_MAX];
+    int count = 0;
     size_t row_bytes;
     enum status rc;
 
-    for (int i = 0; i < arms; i++) {
-        wishes[i] =
-            (struct column_wish){e->effect_list.names[i], COLUMN_IS_NUMBER, false};
-        wishes[arms + i] =
-            (struct column_wish){e->score_list.names[i], COLUMN_IS_NUMBER, false};
-    }
-    rc = analysis_columns(e->data, wishes, 2 * arms, &e->columns, err);
+    for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
+        for (int i = 0; i < lists[k]->count; i++)
+            wishes[count++] =
+                (struct column_wish){lists[k]->names[i], COLUMN_IS_NUMBER, false};
+    rc = analysis_columns(e->data, wishes, count, &e->columns, err);
     if (rc)
         return rc;
     row_bytes = (size_t)e->columns->row_count * sizeof *e->matrix;
-    e->matrix = malloc(2 * (size_t)arms * row_bytes);
+    e->matrix = malloc((size_t)count * row_bytes);
     if (!e->matrix)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
                        (long long)e->columns->row_count);
-    for (int i = 0; i < 2 * arms; i++)
+    for (int i = 0; i < count; i++)
         memcpy(e->matrix + (int64_t)i * e->columns->row_count,
                e->columns->items[i].numbers, row_bytes);
     return STATUS_OK;
 }
 
-static enum status measure(struct evaluation *e, struct err *err)
+static enum status open_frontiers(struct evaluation *e, struct err *err)
 {
-    const struct frontier_data data = {
+    int64_t arms = (int64_t)e->effect_list.count * e->columns->row_count;
+    struct frontier_data data = {
         .row_count = e->columns->row_count,
         .arm_count = e->effect_list.count,
         .effects = e->matrix,
-        .scores = e->matrix + (int64_t)e->effect_list.count * e->columns->row_count,
+        .scores = e->matrix + arms,
         .costs = e->cost_list,
     };
-    static double spends[POINT_COUNT_MAX + 1];
     enum status rc = frontier_open(&data, &e->frontier, err);
-    double most;
 
-    if (rc)
+    data.effects = e->matrix + 2 * arms;
+    if (rc || !e->baseline)
         return rc;
-    most = frontier_spend_max(e->frontier);
+    rc = frontier_open(&data, &e->other, err);
+    return rc ? err_wrap(err, "--baseline") : STATUS_OK;
+}
+
+/* As they were asked for, or evenly up to all that is worth it. */
+static enum status set_spends(struct evaluation *e, struct err *err)
+{
+    double most = frontier_spend_max(e->frontier);
+
     e->point_count = POINT_COUNT_DEFAULT;
     for (int i = 0; i < e->point_count; i++)
-        spends[i] = most * (i + 1) / e->point_count;
+        e->spend_list[i] = most * (i + 1) / e->point_count;
     if (e->spends)
-        e->point_count = read_numbers(e->spends, spends, POINT_COUNT_MAX);
-    for (int i = 0; i < e->point_count; i++) {
-        if (!(spends[i] >= 0))
-            return err_set(err, STATUS_INVALID, "--spend: %g is below 0", spends[i]);
-        e->points[i] = frontier_at(e->frontier, spends[i]);
-    }
+        e->point_count = read_numbers(e->spends, e->spend_list, POINT_COUNT_MAX);
     if (e->point_count < 0)
         return err_set(err, STATUS_INVALID, "--spend: numbers are wanted, at most %d",
                        POINT_COUNT_MAX);
-    e->last = frontier_at(e->frontier, most);
+    for (int i = 0; i < e->point_count; i++)
+        if (!(e->spend_list[i] >= 0))
+            return err_set(err, STATUS_INVALID, "--spend: %g is below 0",
+                           e->spend_list[i]);
     return STATUS_OK;
+}
+
+static enum status resample(struct evaluation *e, struct err *err)
+{
+    struct analysis_progress progress = {.what = "resampling"};
+    const struct frontier_progress teller = {analysis_tell, &progress};
+    enum status rc;
+
+    progress_start(&progress.progress);
+    rc = frontier_bootstrap(e->frontier, NULL, e->spend_list, e->point_count,
+                            (int)e->resample_count, (uint64_t)e->seed, teller,
+                            e->intervals, err);
+    if (!rc && e->other)
+        rc = frontier_bootstrap(e->frontier, e->other, e->spend_list, e->point_count,
+                                (int)e->resample_count, (uint64_t)e->seed, teller,
+                                e->difference_intervals, err);
+    progress_end(&progress.progress);
+    return rc;
+}
+
+static enum status measure(struct evaluation *e, struct err *err)
+{
+    enum status rc = open_frontiers(e, err);
+
+    if (!rc)
+        rc = set_spends(e, err);
+    if (rc)
+        return rc;
+    for (int i = 0; i < e->point_count; i++) {
+        e->points[i] = frontier_at(e->frontier, e->spend_list[i]);
+        if (e->other)
+            e->differences[i] = frontier_compare(e->frontier, e->other, e->spend_list[i]);
+    }
+    e->last = frontier_at(e->frontier, frontier_spend_max(e->frontier));
+    return e->resample_count ? resample(e, err) : STATUS_OK;
+}
+
+/* What the point gains more than the baseline. */
+static void put_difference(const struct evaluation *e, struct report *report, int i)
+{
+    report_object(report, "difference");
+    report_number(report, "value", e->differences[i].value);
+    report_number(report, "se", e->differences[i].se);
+    if (e->resample_count)
+        report_pair(report, "ci", e->difference_intervals[i].low,
+                    e->difference_intervals[i].high);
+    report_object_end(report);
 }
 
 static enum status print_json(const struct evaluation *e, struct err *err)
@@ -162,6 +227,10 @@ static enum status print_json(const struct evaluation *e, struct err *err)
         report_number(report, "predicted_gain", e->points[i].predicted_gain);
         report_number(report, "gain", e->points[i].gain);
         report_number(report, "se", e->points[i].se);
+        if (e->resample_count)
+            report_pair(report, "ci", e->intervals[i].low, e->intervals[i].high);
+        if (e->other)
+            put_difference(e, report, i);
         report_object_end(report);
     }
     report_array_end(report);
@@ -172,13 +241,28 @@ static enum status print_json(const struct evaluation *e, struct err *err)
     return report_finish(report, err);
 }
 
+static void print_point(const struct evaluation *e, int i)
+{
+    printf("%14.6g %14.6g %14.6g %10.3g", e->points[i].spend, e->points[i].predicted_gain,
+           e->points[i].gain, e->points[i].se);
+    if (e->resample_count)
+        printf("  [%.5g, %.5g]", e->intervals[i].low, e->intervals[i].high);
+    if (e->other)
+        printf(" %14.6g %10.3g", e->differences[i].value, e->differences[i].se);
+    if (e->other && e->resample_count)
+        printf("  [%.5g, %.5g]", e->difference_intervals[i].low,
+               e->difference_intervals[i].high);
+    putchar('\n');
+}
+
 static void print_text(const struct evaluation *e)
 {
-    printf("%lld rows; spend and gain per row\n\n%14s %14s %14s %10s\n",
-           (long long)e->columns->row_count, "spend", "predicted", "gain", "se");
+    printf("%lld rows; spend and gain per row%s\n\n%14s %14s %14s %10s%s\n",
+           (long long)e->columns->row_count,
+           e->other ? ", and what it is more than the baseline's" : "", "spend",
+           "predicted", "gain", "se", e->resample_count ? "  95 % of resamples" : "");
     for (int i = 0; i < e->point_count; i++)
-        printf("%14.6g %14.6g %14.6g %10.3g\n", e->points[i].spend,
-               e->points[i].predicted_gain, e->points[i].gain, e->points[i].se);
+        print_point(e, i);
     printf("\nall that is worth it costs %.6g, and gains %.6g (se %.3g)\n",
            frontier_spend_max(e->frontier), e->last.gain, e->last.se);
 }
@@ -234,7 +318,7 @@ static enum status run(struct evaluation *e, struct err *err)
 
 int command_evaluate_curve(int argc, char **argv)
 {
-    static struct evaluation e;
+    static struct evaluation e = {.seed = 1};
     const struct option_spec options[] = {
         {"data", OPTION_TEXT | OPTION_NEEDED, &e.data, "F.csv",
          "The rows; - is standard input.", 0, 0},
@@ -246,6 +330,12 @@ int command_evaluate_curve(int argc, char **argv)
          0, 0},
         {"spend", OPTION_TEXT, &e.spends, "S,T,..",
          "Spends per row to look at (default: 20 up to all that is worth it).", 0, 0},
+        {"baseline", OPTION_TEXT, &e.baseline, "A,B,..",
+         "Other predicted effects of the same arms: what the first gain more.", 0, 0},
+        {"bootstrap", OPTION_INT, &e.resample_count, "N",
+         "Intervals of 95 % from so many resamples of the rows, the same for both.", 0,
+         RESAMPLE_COUNT_MAX},
+        {"seed", OPTION_INT, &e.seed, "N", "Of the resamples (default 1).", 0, INT32_MAX},
         {"plot", OPTION_TEXT, &e.plot, "DIR",
          "Draw curve.png into this folder (needs gnuplot).", 0, 0},
         {"json", OPTION_FLAG, &e.is_json, NULL, "Print JSON.", 0, 0},
@@ -269,10 +359,12 @@ int command_evaluate_curve(int argc, char **argv)
         return code;
     rc = run(&e, &err);
     frontier_close(e.frontier);
+    frontier_close(e.other);
     free(e.matrix);
     free(e.cost_list);
     columns_close(e.columns);
     name_list_free(&e.effect_list);
     name_list_free(&e.score_list);
+    name_list_free(&e.baseline_list);
     return rc ? command_failed(&err) : EXIT_DONE;
 }

@@ -171,6 +171,8 @@ static enum status read_log(struct policy_evaluation *e, struct err *err)
         .seed = (uint64_t)e->seed,
     };
 
+    e->request.base = e->base;
+    e->request.seed = (uint64_t)e->seed;
     return e->request.policy ? policy_log_read(&e->request, &e->log, err)
                              : candidate_log_read(&request, &e->log, &e->summary, err);
 }
@@ -205,8 +207,10 @@ static const char *wrong_candidate(const struct policy_evaluation *e)
         return "--bundle and --policy-document need each other";
     if (!e->request.policy && e->request.model)
         return "--outcome-model goes with --policy";
-    if (e->request.policy && e->base_name)
-        return "--base goes with the decision log: with --policy say --outcome-model";
+    if (e->request.features && (!e->request.policy || e->request.model))
+        return "--features goes with --policy, in place of --outcome-model";
+    if (e->request.policy && e->base_name && !e->request.features)
+        return "--base goes with the decision log, or with --policy and --features";
     if (!e->request.policy && e->request.cluster &&
         strcmp(e->request.cluster, "customer_id") != 0)
         return "of the decision log --cluster takes customer_id";
@@ -240,10 +244,14 @@ int command_evaluate_policy(int argc, char **argv)
          "With --policy, what a model expects: action, qhat, and its columns of "
          "context.",
          0, 0},
+        {"features", OPTION_TEXT, &e.request.features, "A,B,..",
+         "With --policy, in place of --outcome-model: columns of the log from which a "
+         "model is fitted on it.",
+         0, 0},
         {"base", OPTION_TEXT, &e.base_name, "B",
-         "Of the decision log, the outcome model that is fitted on it, five-fold: ridge, "
-         "logistic for rewards of 0 and 1, xgboost, none, or auto (default): logistic or "
-         "ridge.",
+         "The outcome model that is fitted on the decision log, or with --features, "
+         "five-fold: ridge, logistic for rewards of 0 and 1, xgboost, none, or auto "
+         "(default): logistic or ridge.",
          0, 0},
         {"reward", OPTION_TEXT, &e.request.reward, "COL",
          "The reward: a column, or of the decision log an outcome's metric (default "

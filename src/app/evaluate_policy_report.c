@@ -94,10 +94,9 @@ static void put_summary(const struct policy_evaluation *e, struct report *report
         report_object_end(report);
         report_count(report, "overridden", passed_over->overridden);
     }
-    if (e->request.policy)
-        return;
-    put_model(&summary->model, report);
-    if (isnan(summary->price))
+    if (!e->request.policy || e->request.features)
+        put_model(&e->log.model, report);
+    if (e->request.policy || isnan(summary->price))
         return;
     report_object(report, "budget");
     report_count(report, "limit", e->limit);
@@ -188,16 +187,16 @@ static void print_summary(const struct policy_evaluation *e)
             (long long)passed->by_person, (long long)passed->not_live,
             (long long)passed->without_reward, e->request.reward,
             (long long)passed->awaited, (long long)passed->overridden);
-    if (e->request.policy)
+    if (e->request.policy && !e->request.features)
         return;
-    if (e->summary.model.base != REWARD_BASE_NONE)
+    if (e->log.model.base != REWARD_BASE_NONE)
         printf("outcome model: %s on %d features, %d folds; explains %.1f %% of what it "
                "has not seen\n",
-               reward_base_name(e->summary.model.base), e->summary.model.column_count,
-               REWARD_FOLD_COUNT, 100 * e->summary.model.explained);
+               reward_base_name(e->log.model.base), e->log.model.column_count,
+               REWARD_FOLD_COUNT, 100 * e->log.model.explained);
     else if (e->base != REWARD_BASE_NONE && e->log.bad_count == 0)
         puts("outcome model: none, there are too few rows or customers");
-    if (!isnan(e->summary.price))
+    if (!e->request.policy && !isnan(e->summary.price))
         printf("a budget of %ld: price %.4f, %lld given\n", e->limit, e->summary.price,
                (long long)e->summary.given);
 }

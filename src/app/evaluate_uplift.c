@@ -2,6 +2,7 @@
 #include "app/evaluate.h"
 
 #include "app/analysis.h"
+#include "app/design.h"
 #include "app/plot.h"
 #include "app/report.h"
 #include "app/uplift_more.h"
@@ -12,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RESAMPLE_COUNT_MAX = 10000 };
+/* With fewer, an interval is no ground for a verdict: there is nothing beyond 2.5 % of 39 resamples, and those of a
+ * few rows all look alike. */
+enum { RESAMPLE_COUNT_MAX = 10000, VERDICT_RESAMPLES_MIN = 40, VERDICT_ROWS_MIN = 30 };
 
 struct evaluation {
     const char *data, *score, *treatment, *outcome, *control, *arm, *plot;
@@ -70,17 +73,6 @@ static enum status open_rows(struct evaluation *e, struct err *err)
     return rc;
 }
 
-static enum status check_outcome(const struct columns *columns, struct err *err)
-{
-    const struct table_column *outcome = &columns->items[2];
-
-    for (int64_t i = 1; i < columns->row_count; i++)
-        if (outcome->numbers[i] != outcome->numbers[0])
-            return STATUS_OK;
-    return err_set(err, STATUS_INVALID, "%s column '%s': is %.17g in every row",
-                   columns->file, outcome->name, outcome->numbers[0]);
-}
-
 static enum status find_treated(struct evaluation *e, struct err *err)
 {
     if (e->arm) {
@@ -116,7 +108,7 @@ static enum status read_rows(struct evaluation *e, struct err *err)
     if (!rc)
         rc = find_treated(e, err);
     if (!rc)
-        rc = check_outcome(e->columns, err);
+        rc = column_must_vary(e->columns, &e->columns->items[2], err);
     if (!rc) {
         rc = open_rows(e, err);
         if (rc == STATUS_INVALID)
@@ -267,8 +259,17 @@ static void print_metric(const struct evaluation *e, const char *label, size_t o
 static void print_verdict(const struct evaluation *e)
 {
     double low = e->intervals->low.rate_qini, high = e->intervals->high.rate_qini;
+    int64_t treated = e->arms.row_counts[e->treated],
+            controls = e->arms.row_counts[e->arms.control];
 
-    if (low > 0)
+    if (e->resample_count < VERDICT_RESAMPLES_MIN)
+        printf("Too few resamples to tell from chance: %ld, %d are needed.\n",
+               e->resample_count, VERDICT_RESAMPLES_MIN);
+    else if (treated < VERDICT_ROWS_MIN || controls < VERDICT_ROWS_MIN)
+        printf("Too few rows to tell from chance: %lld treated and %lld others, %d of "
+               "each are needed.\n",
+               (long long)treated, (long long)controls, VERDICT_ROWS_MIN);
+    else if (low > 0)
         puts(
             "The score ranks better than chance (the interval of rate_qini is above 0).");
     else if (high < 0)

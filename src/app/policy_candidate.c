@@ -287,28 +287,10 @@ static enum status walk_bundle(struct walk *walk, struct err *err)
     return rc;
 }
 
-/* Nothing is estimated where propensities are bad. */
-static enum status fit_model(struct walk *walk, struct err *err)
-{
-    struct policy_log *log = walk->log;
-    enum status rc;
-
-    if (!walk->table || log->bad_count > 0 || log->row_count == 0)
-        return STATUS_OK;
-    if (!grow_column(&log->logged_model, log->row_count) ||
-        !grow_column(&log->policy_model, log->row_count))
-        return err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
-                       (long long)log->row_count);
-    rc = reward_table_fit(walk->table, walk->request->base, walk->request->seed,
-                          log->rewards, log->logged_model, log->policy_model,
-                          &walk->summary->model, err);
-    return rc ? err_wrap(err, "%s", walk->request->log) : STATUS_OK;
-}
-
 static struct offpolicy_log rows_of(const struct walk *walk)
 {
     const struct policy_log *log = walk->log;
-    bool has_model = walk->summary->model.base != REWARD_BASE_NONE;
+    bool has_model = log->model.base != REWARD_BASE_NONE;
 
     return (struct offpolicy_log){
         .row_count = log->row_count,
@@ -330,8 +312,8 @@ enum status candidate_log_read(const struct candidate_request *request,
     struct walk walk = {.request = request, .log = log, .summary = summary};
     enum status rc = STATUS_OK;
 
-    *log = (struct policy_log){.is_decision_log = true};
-    *summary = (struct candidate_summary){.price = NAN, .model.base = REWARD_BASE_NONE};
+    *log = (struct policy_log){.is_decision_log = true, .model.base = REWARD_BASE_NONE};
+    *summary = (struct candidate_summary){.price = NAN};
     arena_init(&walk.scratch, NULL, 0, SCRATCH_BYTES_MAX);
     if (request->base != REWARD_BASE_NONE)
         rc = reward_table_open(&walk.table, err);
@@ -343,7 +325,8 @@ enum status candidate_log_read(const struct candidate_request *request,
         rc = policy_log_refuse_empty(request->log, request->reward, &log->passed_over,
                                      err);
     if (!rc)
-        rc = fit_model(&walk, err);
+        rc = policy_log_fit(log, walk.table, request->log, request->base, request->seed,
+                            err);
     log->rows = rows_of(&walk);
     reward_table_close(walk.table);
     arena_reset(&walk.scratch);

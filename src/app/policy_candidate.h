@@ -5,7 +5,6 @@
 
 #include "app/decision_log.h"
 #include "app/policy_log.h"
-#include "app/reward_table.h"
 
 /* Either bundle and document, or a limit above 0. */
 struct candidate_request {
@@ -20,8 +19,7 @@ struct candidate_request {
 struct candidate_summary {
     double
         price; /* of the budget: what a unit of cost has to earn beyond itself; NaN: none */
-    int64_t given;           /* at that price, at most the limit */
-    struct reward_fit model; /* base is none when there is none */
+    int64_t given; /* at that price, at most the limit */
 };
 
 /* A budget's price is the least of a grid (0.02 % apart) at which it is enough, as if all cases had been

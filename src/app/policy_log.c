@@ -1,8 +1,10 @@
 /* policy_log.c - one walk over the log, a look into the files beside it for every row. */
 #include "app/policy_log.h"
 
+#include "app/analysis.h"
 #include "app/policy_file.h"
 #include "app/progress.h"
+#include "table/field.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -20,6 +22,9 @@ struct walk {
     struct policy_file *policy, *model;
     int action, propensity, reward, cluster; /* columns */
     int parent, overridden, mode;            /* of an exported decision log */
+    const struct name_list *features;        /* of the model that is fitted */
+    int *feature_columns;                    /* (feature) */
+    struct reward_table *table;              /* NULL: none is fitted */
     double uniform;   /* the only propensity so far; NaN: several */
     long policy_line; /* of the group that was checked last */
     bool is_out_of_order;
@@ -53,6 +58,29 @@ static void find_log_columns(struct walk *walk)
                                  walk->mode >= 0;
 }
 
+static enum status find_features(struct walk *walk, struct err *err)
+{
+    const struct name_list *features = walk->features;
+    enum status rc = STATUS_OK;
+
+    if (!walk->request->features)
+        return STATUS_OK;
+    walk->feature_columns =
+        malloc((size_t)features->count * sizeof *walk->feature_columns);
+    if (!walk->feature_columns)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory");
+    for (int i = 0; i < features->count && !rc; i++) {
+        rc = csv_column_find(walk->csv, features->names[i], &walk->feature_columns[i],
+                             err);
+        if (!rc && (walk->feature_columns[i] == walk->reward ||
+                    walk->feature_columns[i] == walk->action))
+            rc = err_set(err, STATUS_INVALID,
+                         "--features: '%.80s' is not known before the decision",
+                         features->names[i]);
+    }
+    return rc ? rc : reward_table_open(&walk->table, err);
+}
+
 static enum status open_columns(struct walk *walk, struct err *err)
 {
     enum status rc = csv_open(walk->request->log, true, &walk->csv, err);
@@ -67,7 +95,7 @@ static enum status open_columns(struct walk *walk, struct err *err)
         rc = csv_column_find(walk->csv, walk->request->cluster, &walk->cluster, err);
     if (!rc)
         find_log_columns(walk);
-    return rc;
+    return rc ? rc : find_features(walk, err);
 }
 
 static bool grow_column(double **column, int64_t capacity)
@@ -166,6 +194,77 @@ static enum status look_up_model(struct walk *walk, const struct policy_group *p
     return STATUS_OK;
 }
 
+/* ---- a model of its own ---- */
+
+static struct reward_option option_of(struct text name)
+{
+    struct text rest = name;
+    struct reward_option option = {.name = name, .effect = NAN, .cost = NAN};
+
+    if (!field_number(&rest, &option.amount))
+        option.amount = NAN;
+    return option;
+}
+
+/* A number where the field is one, else a text. */
+static enum status take_feature(struct walk *walk, int i, struct err *err)
+{
+    struct text name = text_of(walk->features->names[i]);
+    struct text field = field_trim(csv_text(walk->csv, walk->feature_columns[i])),
+                rest = field;
+    double number;
+
+    if (field_is_missing(field))
+        return reward_table_number(walk->table, name, NAN, err);
+    return field_number(&rest, &number)
+               ? reward_table_number(walk->table, name, number, err)
+               : reward_table_text(walk->table, name, field, err);
+}
+
+/* What is known of the row, what was done, and what the policy would do. Rows of a cluster are one owner's. */
+static enum status tabulate(struct walk *walk, const struct policy_group *policy,
+                            struct err *err)
+{
+    struct reward_option taken = option_of(csv_text(walk->csv, walk->action));
+    char row[INT_TEXT_BYTES];
+    enum status rc = reward_table_begin(walk->table,
+                                        walk->request->cluster
+                                            ? csv_text(walk->csv, walk->cluster)
+                                            : text_of(int_text(csv_line(walk->csv), row)),
+                                        err);
+
+    for (int i = 0; i < walk->features->count && !rc; i++)
+        rc = take_feature(walk, i, err);
+    if (!rc)
+        rc = reward_table_take(walk->table, &taken, err);
+    for (int i = 0; i < policy->count && !rc; i++) {
+        struct reward_option option = option_of(policy->rows[i].action);
+
+        if (policy->rows[i].value > 0)
+            rc = reward_table_add(walk->table, &option, policy->rows[i].value, err);
+    }
+    return rc;
+}
+
+enum status policy_log_fit(struct policy_log *log, struct reward_table *table,
+                           const char *path, enum reward_base base, uint64_t seed,
+                           struct err *err)
+{
+    enum status rc;
+
+    if (!table || log->bad_count > 0 || log->row_count == 0)
+        return STATUS_OK;
+    if (!grow_column(&log->logged_model, log->row_count) ||
+        !grow_column(&log->policy_model, log->row_count))
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
+                       (long long)log->row_count);
+    rc = reward_table_fit(table, base, seed, log->rewards, log->logged_model,
+                          log->policy_model, &log->model, err);
+    return rc ? err_wrap(err, "%s", path) : STATUS_OK;
+}
+
+/* ---- rows ---- */
+
 /* The reward of a row that counts. */
 static enum status read_reward(struct walk *walk, double *reward, bool *counts,
                                struct err *err)
@@ -206,6 +305,8 @@ static enum status look_up(struct walk *walk, double *probability, double *q, do
     rc = check_policy(walk, &policy, err);
     if (!rc && walk->model)
         rc = look_up_model(walk, &policy, action, *probability, q, dm, err);
+    if (!rc && walk->table)
+        rc = tabulate(walk, &policy, err);
     return rc;
 }
 
@@ -285,6 +386,11 @@ static enum status walk_once(struct walk *walk, bool is_streamed, struct err *er
                            err);
     if (!rc)
         rc = walk_rows(walk, err);
+    if (!rc && !walk->is_out_of_order)
+        rc = policy_log_fit(walk->log, walk->table, request->log, request->base,
+                            request->seed, err);
+    reward_table_close(walk->table);
+    free(walk->feature_columns);
     policy_file_close(walk->policy);
     policy_file_close(walk->model);
     csv_close(walk->csv);
@@ -306,26 +412,32 @@ enum status policy_log_read(const struct policy_log_request *request,
                             struct policy_log *log, struct err *err)
 {
     /* A log that is read once cannot be begun again. */
-    struct walk walk = {.request = request, .log = log};
-    enum status rc;
+    struct name_list features;
+    struct walk walk = {.request = request, .log = log, .features = &features};
+    bool has_model;
+    enum status rc = name_list_read("--features", request->features, &features, err);
 
-    *log = (struct policy_log){0};
-    rc = walk_once(&walk, strcmp(request->log, "-") != 0, err);
+    *log = (struct policy_log){.model.base = REWARD_BASE_NONE};
+    if (!rc)
+        rc = walk_once(&walk, strcmp(request->log, "-") != 0, err);
     if (!rc && walk.is_out_of_order) {
         policy_log_free(log);
-        walk = (struct walk){.request = request, .log = log};
+        log->model.base = REWARD_BASE_NONE;
+        walk = (struct walk){.request = request, .log = log, .features = &features};
         rc = walk_once(&walk, false, err);
     }
+    name_list_free(&features);
     if (!rc && log->row_count == 0)
         rc = policy_log_refuse_empty(request->log, request->reward, &log->passed_over,
                                      err);
+    has_model = request->model || log->model.base != REWARD_BASE_NONE;
     log->rows = (struct offpolicy_log){
         .row_count = log->row_count,
         .weights = log->weights,
         .probabilities = log->probabilities,
         .rewards = log->rewards,
-        .logged_model = log->logged_model,
-        .policy_model = log->policy_model,
+        .logged_model = has_model ? log->logged_model : NULL,
+        .policy_model = has_model ? log->policy_model : NULL,
         .clusters = log->clusters,
         .cluster_count = log->cluster_set ? text_set_count(log->cluster_set) : 0,
         .is_uniform = !isnan(walk.uniform),

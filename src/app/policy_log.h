@@ -3,12 +3,18 @@
 #define REDRESS_APP_POLICY_LOG_H
 
 #include "app/decision_log.h"
+#include "app/reward_table.h"
 #include "learn/offpolicy.h"
 #include "table/text_set.h"
 
 struct policy_log_request {
     const char *log, *policy, *model; /* paths; model may be NULL */
     const char *reward, *cluster;     /* columns; cluster may be NULL */
+
+    /* "a,b": in place of a model, columns from which one is fitted on the log; NULL: none. */
+    const char *features;
+    enum reward_base base;
+    uint64_t seed; /* of its folds */
 };
 
 /* About 40 bytes a row, and what policy_file.h keeps. */
@@ -19,6 +25,7 @@ struct policy_log {
     long bad_line;             /* of the first */
     bool is_decision_log;      /* of the service, in any format */
     struct passed_over passed_over;
+    struct reward_fit model; /* that was fitted; base is none when there is none */
 
     double *weights, *probabilities, *rewards, *logged_model, *policy_model;
     int32_t *clusters;
@@ -32,6 +39,12 @@ struct policy_log {
 enum status policy_log_read(const struct policy_log_request *request,
                             struct policy_log *log, struct err *err);
 void policy_log_free(struct policy_log *log);
+
+/* Fit the model of what the rows' rewards were gathered for, into logged_model and policy_model; not with bad
+ * propensities, and not with a table that is NULL. */
+enum status policy_log_fit(struct policy_log *log, struct reward_table *table,
+                           const char *path, enum reward_base base, uint64_t seed,
+                           struct err *err);
 
 /* INVALID: of a decision log in which no row counts. */
 enum status policy_log_refuse_empty(const char *path, const char *reward,

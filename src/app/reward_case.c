@@ -100,9 +100,10 @@ struct reward_option reward_case_option(const struct logged_row *row, int64_t am
 {
     for (int i = 0; i < row->option_count; i++)
         if (row->options[i].amount == amount)
-            return (struct reward_option){amount, row->options[i].effect,
-                                          row->options[i].cost};
-    return (struct reward_option){amount, NAN, NAN};
+            return (struct reward_option){.amount = (double)amount,
+                                          .effect = row->options[i].effect,
+                                          .cost = row->options[i].cost};
+    return (struct reward_option){.amount = (double)amount, .effect = NAN, .cost = NAN};
 }
 
 enum status reward_case_begin(struct reward_table *table, const struct logged_row *row,

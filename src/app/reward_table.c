@@ -171,7 +171,7 @@ static enum status find_column(struct reward_table *table, struct text name, int
 /* As large as counts: sums of squares stay finite. */
 static float number_of(double value)
 {
-    return (float)fmin(fmax(value, -NUMBER_MAX), NUMBER_MAX);
+    return isnan(value) ? NAN : (float)fmin(fmax(value, -NUMBER_MAX), NUMBER_MAX);
 }
 
 static float *cell(struct reward_table *table, int column)
@@ -229,12 +229,14 @@ static enum status put_option(struct reward_table *table,
                               struct err *err)
 {
     char written[INT_TEXT_BYTES];
+    struct text name = option->name;
 
-    values[AMOUNT] = (float)option->amount;
-    values[EFFECT] = isnan(option->effect) ? NAN : number_of(option->effect);
-    values[COST] = isnan(option->cost) ? NAN : number_of(option->cost);
-    return code_of(table->texts[AMOUNT_CODE], text_of(int_text(option->amount, written)),
-                   &values[AMOUNT_CODE], err);
+    if (!name.bytes)
+        name = text_of(int_text((int64_t)option->amount, written));
+    values[AMOUNT] = number_of(option->amount);
+    values[EFFECT] = number_of(option->effect);
+    values[COST] = number_of(option->cost);
+    return code_of(table->texts[AMOUNT_CODE], name, &values[AMOUNT_CODE], err);
 }
 
 enum status reward_table_take(struct reward_table *table,

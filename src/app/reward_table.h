@@ -31,10 +31,11 @@ enum status reward_table_number(struct reward_table *table, struct text name,
 enum status reward_table_text(struct reward_table *table, struct text name,
                               struct text value, struct err *err);
 
-/* An amount that could have been given, and what the model that decided thought of it: NaN where it did
+/* Something that could have been done, and what the model that decided thought of it: NaN where it did
  * not. */
 struct reward_option {
-    int64_t amount;
+    struct text name; /* none: its amount is its name, a whole number then */
+    double amount;    /* NaN when it is none */
     double effect, cost;
 };
 

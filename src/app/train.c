@@ -11,19 +11,33 @@ enum { TREE_COUNT_MAX = 5000, DEPTH_MAX = 12, LARGE_BYTES = 384 << 10 };
 
 enum { WEIGHT_ERRORS_MAX = 5 };
 
-static void warn_of_propensities(const struct train_table *table,
-                                 const struct train_result *result)
-{
-    for (int arm = 0; arm < table->arm_count && table->has_propensities; arm++) {
-        const struct judge_mean *mean = &result->arm_weights[arm];
+/* In standard deviations: less is usual, and does little (Austin and Stuart 2015). */
+static const double balance_max = 0.1;
 
-        if (fabs(mean->value - 1) > WEIGHT_ERRORS_MAX * mean->se)
-            print_line(
-                stderr,
-                "redress: the propensities cannot be right: the rows of '%s' stand "
-                "for %.3g times all rows; they are to be those of what was done",
-                table->arm_names[arm], mean->value);
-    }
+/* The rows of an arm are too many or too few, or are others than all rows. */
+static void warn_of_arm(const struct train_options *options,
+                        const struct train_table *table,
+                        const struct train_result *result, int arm)
+{
+    const struct judge_mean *mean = &result->arm_weights[arm];
+    const struct balance *balance = &result->balances[arm];
+    const char *what = options->is_randomised ? "shares of the arms"
+                       : options->propensity  ? "propensities"
+                                              : "estimated propensities";
+
+    if (fabs(mean->value - 1) > WEIGHT_ERRORS_MAX * mean->se)
+        print_line(stderr,
+                   "redress: the %s cannot be right: the rows of '%s' stand for %.3g "
+                   "times all rows; they are to be those of what was done",
+                   what, table->arm_names[arm], mean->value);
+    else if (balance->feature >= 0 && fabs(balance->difference) > balance_max &&
+             fabs(balance->difference) > WEIGHT_ERRORS_MAX * balance->se)
+        print_line(stderr,
+                   "redress: the %s do not make the rows of '%s' like all rows: '%s' "
+                   "differs by %.2g standard deviations, so that effects may be those of "
+                   "who got it",
+                   what, table->arm_names[arm], table->names[balance->feature],
+                   fabs(balance->difference));
 }
 
 /* An arm of which most rows were sure. */
@@ -51,7 +65,8 @@ static void warn(const struct train_options *options, const struct train_table *
                    "redress: '%s' has no amounts: the arms are given the doses 1 to %d "
                    "(see --doses)",
                    options->treatment, table->arm_count - 1);
-    warn_of_propensities(table, result);
+    for (int arm = 0; arm < table->arm_count; arm++)
+        warn_of_arm(options, table, result, arm);
     warn_of_overlap(table, result);
 }
 

@@ -3,6 +3,7 @@
 #define REDRESS_APP_TRAIN_H
 
 #include "app/analysis.h"
+#include "learn/balance.h"
 #include "learn/judge.h"
 #include "learn/maturity.h"
 #include "learn/uplift.h"
@@ -85,10 +86,11 @@ struct train_result {
     double *propensities; /* (row, arm), where they were estimated; else NULL */
     double shares[LEARNER_ARM_COUNT_MAX]; /* (arm) of a randomised experiment */
     double *scores; /* (row, arm), while rows held out are to be judged */
-    int64_t clipped_count;
+    struct learner_propensity_fit propensity_fit; /* log_loss 0: none was estimated */
     int64_t apart_counts
         [LEARNER_ARM_COUNT_MAX]; /* (arm): of it and control, without overlap */
     struct judge_mean arm_weights[LEARNER_ARM_COUNT_MAX]; /* (arm): 1 if p is right */
+    struct balance balances[LEARNER_ARM_COUNT_MAX];       /* (arm) */
     double scale;
     bool is_held_out, is_logistic;
     bool wanted[LEARNER_KIND_COUNT];

@@ -161,8 +161,8 @@ static enum status estimate_propensities(const struct train_table *table,
     if (!result->propensities)
         return refuse_memory(err);
     data.propensities = table->has_propensities ? table->propensities : NULL;
-    rc = learner_fit_propensities(&data, result->settings.seed, result->propensities,
-                                  &result->clipped_count, err);
+    rc = learner_fit_propensities(&data, result->settings.base, result->settings.seed,
+                                  result->propensities, &result->propensity_fit, err);
     result->data.propensities = result->judged.propensities = result->propensities;
     return rc ? err_wrap(err, "propensities") : rc;
 }
@@ -229,6 +229,7 @@ static enum status weigh_arms(const struct train_table *table,
             inverse[row] = p == 0 ? 1 : table->arms[row] == arm ? 1 / p : 0;
         }
         rc = judge_gains(&result->judged, inverse, NULL, &result->arm_weights[arm], err);
+        result->balances[arm] = balance_of_arm(&result->data, arm);
     }
     free(inverse);
     return rc;

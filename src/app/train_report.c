@@ -34,7 +34,7 @@ static void put_rows(struct report *report, const struct train_table *table,
     report_count(report, "completed_by_surrogates", table->immature_count);
     report_count(report, "younger_than_window", table->young_count);
     report_count(report, "maturity_chances_clipped", result->maturity.clipped_count);
-    report_count(report, "propensities_clipped", result->clipped_count);
+    report_count(report, "propensities_clipped", result->propensity_fit.clipped_count);
     report_object_end(report);
 }
 
@@ -88,6 +88,32 @@ static void put_qini(struct report *report, const struct train_judgement *judgem
     report_object_end(report);
 }
 
+/* Of the feature that is farthest off. */
+static void put_balance(struct report *report, const struct train_table *table,
+                        const struct balance *balance)
+{
+    if (balance->feature < 0)
+        return;
+    report_object(report, "balance");
+    report_string(report, "feature", table->names[balance->feature]);
+    report_number(report, "difference", balance->difference);
+    report_number(report, "se", balance->se);
+    report_object_end(report);
+}
+
+static void put_propensities(struct report *report, const struct train_result *result)
+{
+    const struct learner_propensity_fit *fit = &result->propensity_fit;
+
+    if (!(fit->log_loss > 0))
+        return;
+    report_object(report, "estimated_propensities");
+    report_string(report, "model", fit->has_trees ? "trees" : "linear");
+    report_bool(report, "calibrated", fit->is_calibrated);
+    report_number(report, "log_loss", fit->log_loss);
+    report_object_end(report);
+}
+
 static void put_arm(struct report *report, const struct train_table *table,
                     const struct train_result *result, int arm)
 {
@@ -100,6 +126,7 @@ static void put_arm(struct report *report, const struct train_table *table,
     report_count(report, "rows", table->arm_rows[arm]);
     report_count(report, "rows_without_overlap", result->apart_counts[arm]);
     put_mean(report, "inverse_propensity", result->arm_weights[arm], 1);
+    put_balance(report, table, &result->balances[arm]);
     put_mean(report, "average_effect", result->averages[arm], result->scale);
     if (table->costs)
         report_number(report, "average_cost", result->arm_costs[arm - 1]);
@@ -148,6 +175,7 @@ static void put_report(struct report *report, const struct train_options *option
     report_string(report, "outcome", options->outcome);
     report_bool(report, "outcome_is_binary", table->is_binary);
     report_number(report, "scale", result->scale);
+    put_propensities(report, result);
     put_policies(report, result);
     report_array(report, "arms");
     for (int arm = 1; arm < table->arm_count; arm++)
@@ -186,10 +214,10 @@ static void print_counts(const struct train_table *table,
     if (table->immature_count)
         print_line(stdout, "%lld outcomes were completed from surrogates",
                    (long long)table->immature_count);
-    if (result->clipped_count)
-        print_line(stdout,
-                   "%lld rows had a propensity below %g: there the arms hardly overlap",
-                   (long long)result->clipped_count, LEARNER_PROPENSITY_MIN);
+    if (result->propensity_fit.clipped_count)
+        print_line(
+            stdout, "%lld rows had a propensity below %g: there the arms hardly overlap",
+            (long long)result->propensity_fit.clipped_count, LEARNER_PROPENSITY_MIN);
 }
 
 static void print_overlap(const struct train_table *table,

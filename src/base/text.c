@@ -166,3 +166,36 @@ void text_plain(char *string)
         string += character.bytes;
     }
 }
+
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+int text_distance(const char *a, const char *b)
+{
+    int rows[3][TEXT_DISTANCE_BYTES + 1];
+    int *before = rows[0], *above = rows[1], *row = rows[2];
+    int a_bytes = (int)strnlen(a, TEXT_DISTANCE_BYTES + 1),
+        b_bytes = (int)strnlen(b, TEXT_DISTANCE_BYTES + 1);
+
+    if (a_bytes > TEXT_DISTANCE_BYTES || b_bytes > TEXT_DISTANCE_BYTES)
+        return TEXT_DISTANCE_BYTES;
+    for (int j = 0; j <= b_bytes; j++)
+        above[j] = j;
+    for (int i = 1; i <= a_bytes; i++) {
+        int *oldest = before;
+
+        row[0] = i;
+        for (int j = 1; j <= b_bytes; j++) {
+            row[j] = above[j - 1] + (a[i - 1] != b[j - 1]);
+            row[j] = least(row[j], least(above[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = least(row[j], before[j - 2] + 1);
+        }
+        before = above;
+        above = row;
+        row = oldest;
+    }
+    return above[b_bytes];
+}

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LEVERAGE_REST_MIN 1e-9 /* what is left of 1 */
+
 static const char *const method_names[EFFECT_METHOD_COUNT] = {"difference", "ols", "lin",
                                                               "ipw", "aipw"};
 
@@ -91,6 +93,41 @@ static double mean_without(const struct effect_data *data, double value)
     return sum / (double)data->row_count;
 }
 
+/* A row that nothing else is compared with, and that moves the effect: how far it may be off is not known. A
+ * row of leverage 1 that only decides the coefficient of a covariate does no harm. */
+static enum status refuse_lone_row(const struct basis *basis, double *numbers,
+                                   struct err *err)
+{
+    int64_t n = basis->row_count;
+    double *leverages = numbers, *unit = numbers + n, *coefficients = numbers + 2 * n;
+
+    basis_leverages(basis, leverages);
+    for (int64_t row = 0; row < n; row++) {
+        if (1 - leverages[row] > LEVERAGE_REST_MIN)
+            continue;
+        memset(unit, 0, (size_t)n * sizeof *unit);
+        unit[row] = 1;
+        basis_solve(basis, unit, coefficients, unit);
+        if (fabs(coefficients[1]) > LEVERAGE_REST_MIN)
+            return err_set(err, STATUS_INVALID,
+                           "one row alone decides a part of the effect (the leverage of "
+                           "row %lld of those used is 1), so that its error is not "
+                           "known: take fewer covariates",
+                           (long long)row + 1);
+    }
+    return STATUS_OK;
+}
+
+static enum status check_rows(const struct basis *basis, struct err *err)
+{
+    double *numbers = malloc(
+        (2 * (size_t)basis->row_count + (size_t)basis->column_count) * sizeof *numbers);
+    enum status rc = numbers ? refuse_lone_row(basis, numbers, err) : refuse_memory(err);
+
+    free(numbers);
+    return rc;
+}
+
 static enum status regress(const struct effect_data *data, struct effect_rule rule,
                            struct effect *effect, bool *dropped, struct err *err)
 {
@@ -113,6 +150,8 @@ static enum status regress(const struct effect_data *data, struct effect_rule ru
             (struct covariance_rule){rule.kind, data->clusters, data->cluster_count},
             covariance, err);
     }
+    if (!rc)
+        rc = check_rows(&basis, err);
     if (!rc) {
         effect->value = coefficients[1];
         effect->untreated_mean = rule.method == EFFECT_LIN

@@ -1,5 +1,5 @@
 /* frontier.c - hull steps in order, and their running sums. */
-#include "learn/frontier.h"
+#include "learn/frontier_steps.h"
 
 #include "base/order.h"
 
@@ -7,19 +7,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* From one arm of a unit's hull to the next. */
-struct step {
-    int64_t row;
-    double cost, effect, score;
-};
-
-struct frontier {
-    int64_t row_count, step_count;
-    struct step *steps; /* by falling slope */
-    double *spends;     /* (step + 1): running sums of costs */
-    double *own;        /* (row): gain so far of each unit, for the errors */
-};
 
 enum { ARM_COUNT_MAX = 1024 };
 
@@ -165,9 +152,23 @@ double frontier_spend_max(const struct frontier *frontier)
     return frontier->spends[frontier->step_count] / (double)frontier->row_count;
 }
 
+/* The error of the mean of what units have. */
+static double error_of(const double *own, const double *other, int64_t row_count,
+                       double mean)
+{
+    double n = (double)row_count, squares = 0;
+
+    for (int64_t row = 0; row < row_count; row++) {
+        double off = own[row] - (other ? other[row] : 0) - mean;
+
+        squares += off * off;
+    }
+    return row_count > 1 ? sqrt(squares / (n - 1) / n) : NAN;
+}
+
 struct frontier_point frontier_at(const struct frontier *frontier, double spend)
 {
-    double n = (double)frontier->row_count, wanted = spend * n, mean, squares = 0;
+    double n = (double)frontier->row_count, wanted = spend * n;
     struct frontier_point point = {.spend = spend};
     int64_t i = 0;
 
@@ -180,9 +181,18 @@ struct frontier_point frontier_at(const struct frontier *frontier, double spend)
         point.gain += share * step->score / n;
         frontier->own[step->row] += share * step->score;
     }
-    mean = point.gain;
-    for (int64_t row = 0; row < frontier->row_count; row++)
-        squares += (frontier->own[row] - mean) * (frontier->own[row] - mean);
-    point.se = frontier->row_count > 1 ? sqrt(squares / (n - 1) / n) : NAN;
+    point.se = error_of(frontier->own, NULL, frontier->row_count, point.gain);
     return point;
+}
+
+struct frontier_difference frontier_compare(const struct frontier *frontier,
+                                            const struct frontier *other, double spend)
+{
+    struct frontier_point point = frontier_at(frontier, spend),
+                          beside = frontier_at(other, spend);
+    double value = point.gain - beside.gain;
+
+    assert(frontier->row_count == other->row_count);
+    return (struct frontier_difference){
+        value, error_of(frontier->own, other->own, frontier->row_count, value)};
 }

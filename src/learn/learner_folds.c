@@ -1,10 +1,10 @@
-/* learner_folds.c - folds, and what is fitted on the others: propensities and outcomes. */
+/* learner_folds.c - folds, and outcomes fitted on the others. */
 #include "learn/learner_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { SALT_PROPENSITY = 1, SALT_OUTCOME = 2 };
+enum { SALT_OUTCOME = 2 };
 
 /* splitmix64 (Steele, Lea and Flood 2014) of all that matters. */
 static uint64_t mix(uint64_t x)
@@ -130,89 +130,6 @@ static enum status predict_column(const struct predictor *predictor,
 
     for (int64_t i = 0; i < inside.count && !rc; i++)
         table[inside.rows[i] * arm_count + arm] = numbers[i];
-    return rc;
-}
-
-/* ---- propensities ---- */
-
-static enum status fit_one_arm(const struct learner_data *data, int arm,
-                               struct row_set outside, struct row_set inside,
-                               uint64_t seed, double *numbers, double *propensities,
-                               struct err *err)
-{
-    const struct predictor_settings settings = {
-        .base = PREDICTOR_LINEAR, .is_logistic = true, .seed = seed};
-    struct predictor *predictor = NULL;
-    enum status rc;
-
-    for (int64_t row = 0; row < data->row_count; row++)
-        numbers[row] = data->arms[row] == arm;
-    rc = predictor_fit(&settings, &data->features, outside, numbers, data->weights,
-                       &predictor, err);
-    if (!rc)
-        rc = predict_column(predictor, &data->features, inside, data->arm_count, arm,
-                            numbers, propensities, err);
-    predictor_close(predictor);
-    return rc;
-}
-
-/* What is known of the row stays; the others share the rest as their estimates do. */
-static void settle_row(const struct learner_data *data, int64_t row, double *fitted,
-                       int64_t *clipped_count)
-{
-    const double *known =
-        data->propensities ? data->propensities + row * data->arm_count : NULL;
-    double known_sum = 0, rest_sum = 0;
-    int own = data->arms[row];
-
-    for (int arm = 0; arm < data->arm_count; arm++)
-        if (known && known[arm] > 0)
-            known_sum += known[arm];
-        else
-            rest_sum += fitted[arm];
-    for (int arm = 0; arm < data->arm_count; arm++)
-        if (known && known[arm] > 0)
-            fitted[arm] = known[arm];
-        else
-            fitted[arm] *= fmax(1 - known_sum, 0) / rest_sum;
-    if (known && known[own] > 0)
-        return;
-    if (fitted[own] < LEARNER_PROPENSITY_MIN) {
-        fitted[own] = LEARNER_PROPENSITY_MIN;
-        ++*clipped_count;
-    }
-}
-
-enum status learner_fit_propensities(const struct learner_data *data, uint64_t seed,
-                                     double *propensities, int64_t *clipped_count,
-                                     struct err *err)
-{
-    struct room room = {0};
-    int64_t *all = malloc((size_t)data->row_count * sizeof *all + 1);
-    enum status rc = room_open(data->row_count, &room, err);
-
-    *clipped_count = 0;
-    if (!rc && !all)
-        rc = err_set(err, STATUS_EXHAUSTED, "out of memory for training");
-    for (int64_t row = 0; row < data->row_count && !rc; row++)
-        all[row] = row;
-    for (int fold = 0; fold < LEARNER_FOLD_COUNT && !rc; fold++) {
-        struct division division = {data, seed, SALT_PROPENSITY, fold, -1, true};
-        struct row_set set = {data->row_count, all}, inside, outside;
-
-        inside = row_set_pick(set, room.inside, belongs, &division);
-        division.is_inside = false;
-        outside = row_set_pick(set, room.outside, belongs, &division);
-        for (int arm = data->arm_count == 2; arm < data->arm_count && !rc; arm++)
-            rc = fit_one_arm(data, arm, outside, inside, seed, room.numbers, propensities,
-                             err);
-        for (int64_t i = 0; i < inside.count && !rc && data->arm_count == 2; i++)
-            propensities[inside.rows[i] * 2] = 1 - propensities[inside.rows[i] * 2 + 1];
-    }
-    for (int64_t row = 0; row < data->row_count && !rc; row++)
-        settle_row(data, row, propensities + row * data->arm_count, clipped_count);
-    room_close(&room);
-    free(all);
     return rc;
 }
 

@@ -138,6 +138,20 @@ static enum status refuse_missing(const struct reading *reading, int item,
                    reading->wishes[item].name);
 }
 
+static enum status refuse_size(const struct reading *reading, int item, double number,
+                               struct err *err)
+{
+    const char *file = reading->columns->file, *name = reading->wishes[item].name;
+    long line = csv_line(reading->csv);
+
+    if (isinf(number))
+        return err_set(err, STATUS_INVALID, "%s line %ld column '%s': is not finite",
+                       file, line, name);
+    return err_set(err, STATUS_INVALID,
+                   "%s line %ld column '%s': %g is larger than %g in size", file, line,
+                   name, number, COLUMNS_NUMBER_MAX);
+}
+
 static enum status put_text(struct reading *reading, int item, struct text field,
                             struct err *err)
 {
@@ -166,9 +180,8 @@ static enum status put_number(struct reading *reading, int item, struct text fie
         reading->is_text_after_all = true;
         return STATUS_OK;
     }
-    if (isinf(number))
-        return err_set(err, STATUS_INVALID, "%s line %ld column '%s': is not finite",
-                       reading->columns->file, csv_line(reading->csv), wish->name);
+    if (fabs(number) > COLUMNS_NUMBER_MAX)
+        return refuse_size(reading, item, number, err);
     if (isnan(number) && !wish->may_miss)
         return refuse_missing(reading, item, err);
     reading->columns->items[item].numbers[reading->columns->row_count] = number;

@@ -335,37 +335,6 @@ const char *csv_column_name(const struct csv *csv, int column)
     return csv->names ? csv->names[column] : NULL;
 }
 
-/* How many letters must change to make a into b (Levenshtein); names longer than the
- * limit count as far away. */
-static int distance(const char *a, const char *b)
-{
-    enum { LETTER_COUNT_MAX = 64 };
-    int costs[LETTER_COUNT_MAX + 1];
-    int n = (int)strnlen(a, LETTER_COUNT_MAX + 1),
-        m = (int)strnlen(b, LETTER_COUNT_MAX + 1);
-
-    if (n > LETTER_COUNT_MAX || m > LETTER_COUNT_MAX)
-        return LETTER_COUNT_MAX;
-    for (int j = 0; j <= m; j++)
-        costs[j] = j;
-    for (int i = 1; i <= n; i++) {
-        int diagonal = costs[0];
-
-        costs[0] = i;
-        for (int j = 1; j <= m; j++) {
-            int best = diagonal + (a[i - 1] != b[j - 1]);
-
-            diagonal = costs[j];
-            if (diagonal + 1 < best)
-                best = diagonal + 1;
-            if (costs[j - 1] + 1 < best)
-                best = costs[j - 1] + 1;
-            costs[j] = best;
-        }
-    }
-    return costs[m];
-}
-
 /* The column whose name is spelt most like this one, -1 when all have more than half other
  * letters. */
 static int find_nearest(const struct csv *csv, const char *name)
@@ -373,7 +342,7 @@ static int find_nearest(const struct csv *csv, const char *name)
     int nearest = -1, nearest_distance = (int)(strlen(name) / 2) + 1;
 
     for (int i = 0; i < csv->column_count; i++) {
-        int there = distance(csv->names[i], name);
+        int there = text_distance(csv->names[i], name);
 
         if (there < nearest_distance) {
             nearest = i;
@@ -381,6 +350,29 @@ static int find_nearest(const struct csv *csv, const char *name)
         }
     }
     return nearest;
+}
+
+/* None is near: those there are, and what may be wrong with a header of one. */
+static enum status refuse_column(const struct csv *csv, const char *name, struct err *err)
+{
+    char list[200];
+    size_t bytes = 0;
+    int shown = 0;
+
+    if (csv->column_count == 1 && strpbrk(csv->names[0], ";\t"))
+        return err_set(
+            err, STATUS_INVALID,
+            "%s: no column '%.80s': its header line has one column, with %s in "
+            "it; columns are separated by commas",
+            csv->input->name, name, strchr(csv->names[0], ';') ? "semicolons" : "tabs");
+    for (; shown < csv->column_count && bytes < sizeof list / 2; shown++)
+        bytes += (size_t)snprintf(list + bytes, sizeof list - bytes, "%s'%.24s'",
+                                  shown ? ", " : "", csv->names[shown]);
+    if (shown < csv->column_count)
+        snprintf(list + bytes, sizeof list - bytes, " and %d more",
+                 csv->column_count - shown);
+    return err_set(err, STATUS_INVALID, "%s: no column '%.80s'; there are %s",
+                   csv->input->name, name, list);
 }
 
 enum status csv_column_find(const struct csv *csv, const char *name, int *column,
@@ -405,8 +397,7 @@ enum status csv_column_find(const struct csv *csv, const char *name, int *column
     }
     nearest = find_nearest(csv, name);
     if (nearest < 0)
-        return err_set(err, STATUS_INVALID, "%s: no column '%.80s'", csv->input->name,
-                       name);
+        return refuse_column(csv, name, err);
     return err_set(err, STATUS_INVALID, "%s: no column '%.80s'; the nearest is '%.80s'",
                    csv->input->name, name, csv->names[nearest]);
 }

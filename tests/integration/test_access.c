@@ -286,19 +286,31 @@ static void a_revoked_key_opens_nothing_any_more(void **state)
     free(key);
 }
 
-static void an_expired_key_opens_nothing_any_more(void **state)
+static struct live_reply make_brief_key(time_t expires)
 {
-    char body[160], at[32], *authorization;
-    time_t soon = time(NULL) + 2;
-    struct live_reply reply;
+    char body[160], at[32];
     struct tm utc;
 
-    (void)state;
-    strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&soon, &utc));
+    strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&expires, &utc));
     snprintf(body, sizeof body,
              "{\"name\": \"brief\", \"scopes\": [\"admin\"], \"expires_at\": \"%s\"}",
              at);
-    reply = ask(stage.keys[ROLE_COUNT - 1], "POST", "/v1/api-keys", body);
+    return ask(stage.keys[ROLE_COUNT - 1], "POST", "/v1/api-keys", body);
+}
+
+static void an_expired_key_opens_nothing_any_more(void **state)
+{
+    time_t soon = time(NULL) + 2;
+    struct live_reply reply = make_brief_key(soon);
+    char *authorization;
+
+    (void)state;
+    /* The machine may have stalled until then: refused, as what lies in the past is. */
+    for (int ahead_s = 4; reply.response.status != 201 && ahead_s <= 64; ahead_s *= 2) {
+        live_reply_free(&reply);
+        soon = time(NULL) + ahead_s;
+        reply = make_brief_key(soon);
+    }
     assert_int_equal(reply.response.status, 201);
     assert_true(asprintf(&authorization, "Bearer %s", reply_text(&reply, "key")) > 0);
     while (time(NULL) <= soon)

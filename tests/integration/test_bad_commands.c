@@ -350,7 +350,7 @@ static void rows_that_do_not_fit_a_model_are_refused_by_line_and_column(void **s
                  "\n" SAMPLE_ROW("1", "quality") "\n" SAMPLE_ROW("yes", "quality") "\n");
     ROWS_REFUSED("found '2'", NULL, SAMPLE_COLUMNS "\n" SAMPLE_ROW("2", "quality") "\n");
     ROWS_REFUSED("columns 15 and 16", "'issue'", SAMPLE_COLUMNS ",issue\n");
-    ROWS_REFUSED("no column 'tenure_days'\n", NULL, "a,b\n");
+    ROWS_REFUSED("no column 'tenure_days'; there are 'a', 'b'\n", NULL, "a,b\n");
     ROWS_REFUSED("line 1", "numbers", "1,2,3\n");
     ROWS_REFUSED(
         "rows.csv line 3: the effect of arm", NULL,

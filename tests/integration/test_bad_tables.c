@@ -6,68 +6,22 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "support/folder.h"
-#include "support/server.h"
+#include "support/table_call.h"
 
-#include <stdio.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARGUMENT_COUNT_MAX = 24, PATH_BYTES_MAX = 512 };
-
-static char *folder;
-
-static int make_folder(void **)
-{
-    folder = folder_temporary();
-    return folder ? 0 : -1;
-}
-
-static int forget_folder(void **)
-{
-    free(folder);
-    return 0;
-}
-
-static void write_text(const char *name, const char *text)
-{
-    char path[PATH_BYTES_MAX];
-    FILE *file;
-
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
 struct bad {
-    const char *command;   /* words; a word with a dot is a file of the folder */
+    const char *command;   /* see support/table_call.h */
     const char *a, *b, *c; /* the files a.csv, b.csv and c.csv */
     const char *message;   /* what the first line on stderr must hold */
 };
 
 static int run(const struct bad *bad, char **output, char **messages)
 {
-    static char words[ARGUMENT_COUNT_MAX][PATH_BYTES_MAX];
-    const char *arguments[ARGUMENT_COUNT_MAX + 1] = {0};
-    char *copy = strdup(bad->command), *rest = copy;
-    int count = 0, code;
-
-    write_text("a.csv", bad->a);
-    write_text("b.csv", bad->b ? bad->b : "");
-    write_text("c.csv", bad->c ? bad->c : "");
-    for (char *word; (word = strsep(&rest, " "));) {
-        assert_true(count < ARGUMENT_COUNT_MAX);
-        snprintf(words[count], PATH_BYTES_MAX, "%s%s%s",
-                 strstr(word, ".csv") ? folder : "", strstr(word, ".csv") ? "/" : "",
-                 word);
-        arguments[count] = words[count];
-        count++;
-    }
-    code = program_run_messages(arguments, NULL, output, messages);
-    free(copy);
-    return code;
+    return table_call(bad->command, (const char *const[]){bad->a, bad->b, bad->c}, output,
+                      messages);
 }
 
 static void expect_refusals(const struct bad *rows, size_t count)
@@ -94,6 +48,11 @@ static void expect_refusals(const struct bad *rows, size_t count)
 static void rankings(void **)
 {
     static const struct bad rows[] = {
+        {UPLIFT, "a,b,c\n1,0,1\n", NULL, NULL,
+         "a.csv: no column 'score'; there are 'a', 'b', 'c'"},
+        {UPLIFT, "score;t;y\n1;0;1\n", NULL, NULL,
+         "its header line has one column, with semicolons in it; columns are separated "
+         "by commas"},
         {UPLIFT, "scoer,t,y\n1,0,1\n", NULL, NULL,
          "a.csv: no column 'score'; the nearest is 'scoer'"},
         {UPLIFT, "score,t,y\n1,0,1\n2,1,0\n0.5,1,many\n", NULL, NULL,
@@ -150,6 +109,10 @@ static void policies(void **)
         {POLICY " --outcome-model c.csv", LOG, FULL, "x,action,qhat\n1,a,1\n2,a,1\n",
          "there is no action 'b', which the policy takes"},
         {POLICY " --cluster customer", LOG, FULL, NULL, "no column 'customer'"},
+        {POLICY " --features tenure,y", "x,action,propensity,reward,tenur\n1,a,0.5,1,3\n",
+         FULL, NULL, "no column 'tenure'; the nearest is 'tenur'"},
+        {POLICY " --features reward", LOG, FULL, NULL,
+         "--features: 'reward' is not known before the decision"},
         {POLICY " --clip 0", LOG, FULL, NULL, "--clip: '0' is not a number above 0"},
         {POLICY, LOG, "", NULL, "b.csv: is empty"},
     };
@@ -203,6 +166,10 @@ static void experiments_and_curves(void **)
         {CURVE " 1,2", "e,s\n1,1\n", NULL, NULL, "--costs: 1 numbers are wanted"},
         {CURVE " 0", "e,s\n1,1\n", NULL, NULL, "--costs: 0 is not above 0"},
         {CURVE " 1", "e,s\n-1,1\n", NULL, NULL, "no arm has an effect above 0"},
+        {CURVE " 1 --baseline e,s", "e,s\n1,1\n", NULL, NULL,
+         "--effects has 1 columns and --baseline 2"},
+        {CURVE " 1 --baseline f", "e,s,f\n1,1,-1\n", NULL, NULL,
+         "--baseline: no arm has an effect above 0"},
     };
 
     expect_refusals(rows, COUNT(rows));
@@ -215,17 +182,31 @@ static void effects(void **)
 {
     static const struct bad rows[] = {
         {ATE " difference", "t,y\n0,1\n0,2\n", NULL, NULL, "there is one arm only"},
-        {ATE " difference", "t,y\n0,3\n1,3\n0,3\n", NULL, NULL,
+        {ATE " difference", "t,y\n0,3\n1,3\n0,3\n1,3\n", NULL, NULL,
          "column 'y': is 3 in every row"},
+        {ATE " difference", "t,y\n0,0.1\n1,0.1\n0,0.1\n1,0.1\n0,0.1\n", NULL, NULL,
+         "column 'y': is 0.1 in every row"},
+        {ATE " difference --placebo z", "t,y,z\n0,1,2\n1,3,2\n0,4,2\n1,1,2\n", NULL, NULL,
+         "column 'z': is 2 in every row"},
+        {ATE " difference", "t,y\n0,1\n1,3\n0,1e300\n1,1\n", NULL, NULL,
+         "a.csv line 4 column 'y': 1e+300 is larger than 1e+30 in size"},
+        {ATE " difference", "t,y\n0,1\n1,3\n0,4\n1,\n0,3\n", NULL, NULL,
+         "arm '1' has 1 rows with all columns, two are needed"},
+        {ATE " aipw --covariates x", "t,y,x\n0,1,1\n1,3,2\n1,4,4\n1,3,5\n", NULL, NULL,
+         "arm '0' has 1 rows with all columns, two are needed"},
+        {ATE " lin --covariates x", "t,y,x\n0,1,1\n0,2,5\n0,4,3\n0,4,2\n1,1,4\n1,3,3\n",
+         NULL, NULL, "the leverage of row 6 of those used is 1"},
+        {ATE " ols --cluster c", "t,y,c\n0,1,1\n0,2,1\n0,5,2\n1,4,3\n1,5,3\n", NULL, NULL,
+         "all rows of arm '1' are in one cluster"},
         {ATE " magic", "t,y\n0,1\n1,2\n", NULL, NULL, "'magic' is no method"},
         {ATE " ols --se hc9", "t,y\n0,1\n1,2\n", NULL, NULL,
          "'hc9' is no kind of errors"},
         {ATE " ols --estimand att", "t,y\n0,1\n1,2\n", NULL, NULL, "--estimand att"},
-        {ATE " ols --covariates x", "t,y,x\n0,1,1\n1,2,3\n0,5,3\n", NULL, NULL,
-         "3 rows for 3 coefficients"},
+        {ATE " ols --covariates x,w", "t,y,x,w\n0,1,1,2\n1,2,3,1\n0,5,3,5\n1,4,6,2\n",
+         NULL, NULL, "4 rows for 4 coefficients"},
         {ATE " ipw --covariates x", "t,y,x\n0,1,1\n0,2,2\n1,3,3\n1,5,4\n0,2,1.5\n1,7,5\n",
          NULL, NULL, "perfectly"},
-        {ATE " ols --cluster c", "t,y,c\n0,1,1\n1,2,1\n0,5,1\n", NULL, NULL,
+        {ATE " ols --cluster c", "t,y,c\n0,1,1\n1,2,1\n0,5,1\n1,3,1\n", NULL, NULL,
          "there is one cluster only"},
         {ATE " ols --covariates x", "t,y,x\n0,,1\n1,2,\n", NULL, NULL,
          "no row has all of the columns"},
@@ -233,6 +214,10 @@ static void effects(void **)
          "every instrument is constant or follows from the covariates"},
         {IV " z --covariates x", "y,t,z,x\n1,2,2,1\n2,3,4,2\n3,1,6,3\n4,4,8,4\n", NULL,
          NULL, "every instrument is constant or follows from the covariates"},
+        {IV " z", "y,t,z\n7,2,5\n7,3,2\n7,1,3\n7,4,1\n", NULL, NULL,
+         "column 'y': is 7 in every row"},
+        {IV " z", "y,t,z\n7,2,5\n1,2,2\n3,2,3\n5,2,1\n", NULL, NULL,
+         "column 't': is 2 in every row"},
         {IV " z --se hc3", "y,t,z\n1,2,5\n", NULL, NULL, "--se: classical, hc0 or hc1"},
         {IV " z", "y,t,z\n1,2,2\n2,3,3\n3,1,1\n4,4,4\n", NULL, NULL, "exactly"},
     };
@@ -280,10 +265,27 @@ static void time_and_what_is_still_to_come(void **)
          "--from: 1 is not between the first period, 1, and the last, 3"},
         {PANEL "9", PANEL_ROWS, NULL, NULL, "--from: 9 is not between"},
         {PANEL "soon", PANEL_ROWS, NULL, NULL, "--from: 'soon' is not a number"},
+        {PANEL "Mar", "u,p,y\nT,Jan,1\nT,Feb,2\nT,Mar,3\nA,Jan,1\nA,Feb,2\nA,Mar,2\n",
+         NULL, NULL,
+         "a.csv column 'p': which of 'Feb' and 'Mar' is earlier is not known"},
+        {PANEL "10/1989", "u,p,y\nT,9/1989,1\nT,10/1989,2\nA,9/1989,1\nA,10/1989,3\n",
+         NULL, NULL,
+         "is earlier is not known; write periods as numbers, or with the year first"},
+        {PANEL "2026-2", "u,p,y\nT,2026-1,1\nT,2026-01,2\nA,2026-1,1\nA,2026-01,2\n",
+         NULL, NULL, "'2026-01' and '2026-1' are the same period"},
+        {PANEL "2/2026", "u,p,y\nT,2026-1,1\nT,2026-2,2\nA,2026-1,1\nA,2026-2,4\n", NULL,
+         NULL, "--from: '2/2026' is not written as the periods are, such as '2026-1'"},
+        {"estimate panel --data a.csv --unit u --time p --outcome y --treated Californa "
+         "--method sc --from 2",
+         "u,p,y\nCalifornia,1,1\nCalifornia,2,2\nOhio,1,1\nOhio,2,4\n", NULL, NULL,
+         "--treated: no row has 'Californa' in the column 'u'; the nearest is "
+         "'California'"},
         {PANEL "2", PANEL_ROWS "A,3,9\n", NULL, NULL,
          "a.csv line 8: 'A' has a second row for 3"},
         {PANEL "2", PANEL_ROWS "B,3,9\n", NULL, NULL, "a.csv: 'B' has no row for 1"},
         {PANEL "2", "u,p,y\nT,1,1\nT,2,2\n", NULL, NULL, "there are no other units"},
+        {PANEL "2", "u,p,y\nT,1,4\nT,2,4\nA,1,4\nA,2,4\n", NULL, NULL,
+         "column 'y': is 4 in every row"},
         {DELAYED, "arm,e,c,d\n0,5,1,2\n1,5,1,6\n", NULL, NULL,
          "a.csv line 3: the conversion came after 6, the row has been watched for 5"},
         {DELAYED, "arm,e,c,d\n0,5,1,\n1,5,1,6\n", NULL, NULL,
@@ -298,6 +300,12 @@ static void time_and_what_is_still_to_come(void **)
          "--treated: '0' is the control"},
         {SURROGATE, "s,y\n1,2\n2,3\n3,5\n4,4\n", "s,t\n1,1\n2,1\n", NULL,
          "there is one arm only"},
+        {SURROGATE, "s,y\n1,2\n2,2\n3,2\n4,2\n", "s,t\n1,1\n2,0\n1,0\n3,1\n", NULL,
+         "a.csv column 'y': is 2 in every row"},
+        {SURROGATE, "s,y\n1,\n,3\n", "s,t\n1,1\n2,0\n1,0\n3,1\n", NULL,
+         "a.csv: no row has the outcome, all covariates and all surrogates"},
+        {SURROGATE, "s,y\n1,2\n2,3\n3,5\n4,4\n", "s,t\n,1\n,0\n,0\n", NULL,
+         "b.csv: no row of both arms has all covariates and surrogates"},
         {SURROGATE, "s,y\n1,2\n2,3\n", "s,t\n1,1\n2,0\n1,0\n3,1\n", NULL,
          "2 rows for 2 coefficients"},
         {SURROGATE, "s,y\n1,2\n2,3\n3,5\n", "s,t,y\n1,1,1\n2,0,late\n1,0,\n3,1,\n", NULL,
@@ -319,5 +327,5 @@ int main(void)
         cmocka_unit_test(time_and_what_is_still_to_come),
     };
 
-    return cmocka_run_group_tests(tests, make_folder, forget_folder);
+    return cmocka_run_group_tests(tests, table_call_open, table_call_close);
 }

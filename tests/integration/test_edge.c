@@ -68,10 +68,10 @@ static __attribute__((noinline)) char *text_of_file(const char *path)
     return content;
 }
 
-/* Whether the log comes to have that word within ten seconds. */
+/* Whether the log comes to have that word within a minute. */
 static bool is_logged(const char *word)
 {
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 3000; i++) {
         char *content = text_of_file(serve_log);
         bool is_there = strstr(content, word);
 
@@ -163,7 +163,7 @@ static void a_renewed_certificate_comes_into_force_and_a_wrong_one_does_not(void
     assert_true(certificate_make_valid(certificate, key));
     assert_int_equal(list_budgets("--url", url, certificate, NULL), 1);
     kill(server.pid, SIGHUP);
-    for (int i = 0; i < 200 && list_budgets("--url", url, certificate, NULL) != 0; i++)
+    for (int i = 0; i < 3000 && list_budgets("--url", url, certificate, NULL) != 0; i++)
         nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
     assert_int_equal(list_budgets("--url", url, certificate, NULL), 0);
     assert_int_equal(list_budgets("--data", folder, NULL, NULL), 0);
@@ -296,19 +296,21 @@ static void a_key_that_asks_too_often_hears_429_and_others_do_not(void **state)
          *audit = demo_authorization(folder, "audit");
     struct live_server server;
     struct http_client *client;
-    int wait_s, refused_count = 0;
+    int wait_s, asked_count = 0, refused_count = 0;
 
     (void)state;
     start(&server, extra);
     client = http_client_open(server.listen);
-    for (int i = 0; i < 20; i++) {
+    /* More often than twice a second, sooner or later, however busy the machine is. */
+    for (; asked_count < 20 || (refused_count == 0 && asked_count < 2000);
+         asked_count++) {
         int status = get_budgets(client, admin, &wait_s);
 
         assert_true(status == 200 || status == 429);
         assert_int_equal(wait_s, status == 429);
         refused_count += status == 429;
     }
-    assert_true(refused_count > 0 && refused_count <= 16);
+    assert_true(refused_count > 0 && refused_count <= asked_count - 4);
     assert_int_equal(get_budgets(client, audit, &wait_s), 200);
     for (int i = 0; i < 8; i++)
         assert_int_equal(list_budgets("--data", folder, NULL, NULL), 0);

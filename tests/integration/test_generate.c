@@ -269,6 +269,31 @@ static void the_worth_that_is_told_is_that_of_the_truth_file(void **)
 
 /* --- whole or not at all -------------------------------------------------------------------- */
 
+enum {
+    WRITTEN_EARLY_BYTES = 8 << 20,
+    WRITTEN_LATE_BYTES = 80 << 20,
+    WAIT_COUNT_MAX = 60000, /* five minutes */
+};
+
+/* Until the process has written so much. */
+static void wait_for_bytes(pid_t pid, long long bytes)
+{
+    char path[64], line[128];
+    long long written = 0;
+
+    snprintf(path, sizeof path, "/proc/%d/io", (int)pid);
+    for (int i = 0; written < bytes; i++) {
+        FILE *file = fopen(path, "re");
+
+        assert_non_null(file);
+        while (fgets(line, sizeof line, file))
+            (void)sscanf(line, "wchar: %lld", &written);
+        fclose(file);
+        assert_true(i < WAIT_COUNT_MAX);
+        usleep(5000);
+    }
+}
+
 static void what_is_stopped_leaves_nothing(void **)
 {
     const char *log = path_of("log.csv"), *truth = path_of("truth.csv");
@@ -277,7 +302,7 @@ static void what_is_stopped_leaves_nothing(void **)
                                        "--output", log, "--truth", truth, NULL});
 
     assert_true(child > 0);
-    usleep(300 * 1000);
+    wait_for_bytes(child, WRITTEN_EARLY_BYTES);
     assert_int_equal(program_end(child, SIGTERM), 128 + SIGTERM);
     assert_int_equal(files_in_folder(), 0);
 }
@@ -289,13 +314,13 @@ static void millions_of_rows_take_no_more_memory_than_a_few(void **)
     int64_t early, late;
 
     assert_true(child > 0);
-    usleep(300 * 1000);
+    wait_for_bytes(child, WRITTEN_EARLY_BYTES);
     early = process_resident_bytes(child);
-    usleep(1200 * 1000);
+    wait_for_bytes(child, WRITTEN_LATE_BYTES);
     late = process_resident_bytes(child);
     assert_int_equal(program_end(child, SIGKILL), 128 + SIGKILL);
-    printf("%lld kB after 0.3 s, %lld kB after 1.5 s\n", (long long)early / 1024,
-           (long long)late / 1024);
+    printf("%lld kB after %d MB, %lld kB after %d MB\n", (long long)early / 1024,
+           WRITTEN_EARLY_BYTES >> 20, (long long)late / 1024, WRITTEN_LATE_BYTES >> 20);
     assert_true(early > 0 && late <= early + (256 << 10));
 }
 
@@ -305,7 +330,7 @@ static void a_pipe_that_nobody_reads_ends_it(void **)
     FILE *pipe;
 
     snprintf(command, sizeof command,
-             "timeout 20 '%s' generate log --cases 1000000000 2>/dev/null | head -c 8; "
+             "timeout 120 '%s' generate log --cases 1000000000 2>/dev/null | head -c 8; "
              "printf ' %%s' \"${PIPESTATUS[0]}\"",
              program_path());
     setenv("REDRESS_PIPE", command, 1);

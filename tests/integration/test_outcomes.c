@@ -25,6 +25,7 @@ enum {
     ID_ROOM = 40,
     KILL_ROUNDS = 3,
     GROWTH_KB_MAX = 64 << 10,
+    EXPORT_COUNT_MIN = 4,
 };
 
 static struct {
@@ -190,7 +191,9 @@ static void *exporter(void *argument)
     struct http_client *client = http_client_open(stage.server.listen);
 
     (void)argument;
-    for (int i = 0; !atomic_load(&stage.is_over); i++) {
+    for (int i = 0; !atomic_load(&stage.is_over) ||
+                    atomic_load(&stage.export_count) < EXPORT_COUNT_MIN;
+         i++) {
         const char *path = paths[i % 4];
         int known = atomic_load(&stage.id_count), line_count;
         struct live_reply reply = export_of(client, path);
@@ -239,8 +242,10 @@ static void nothing_is_lost_or_halved_while_all_comes_at_once(void **state)
         assert_non_null(strstr(reply.response.body, stage.ids[i]));
     printf("  %d exports beside %d decisions, %ld MB more memory\n",
            atomic_load(&stage.export_count), line_count, (after_kb - before_kb) / 1024);
-    assert_true(atomic_load(&stage.export_count) >= 4);
+    /* What the address sanitizer keeps of freed memory is not ours. */
+#ifndef __SANITIZE_ADDRESS__
     assert_true(after_kb - before_kb < GROWTH_KB_MAX);
+#endif
     live_reply_free(&reply);
     http_client_close(client);
 }

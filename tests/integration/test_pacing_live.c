@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define HOUR_US (3600 * SECOND_US)
 #define DAY_US  (24 * HOUR_US)
@@ -192,7 +191,8 @@ static void print_day(const struct stage *stage, int day)
 static struct stage stage_open(void)
 {
     const char *said = getenv("REDRESS_SEED");
-    uint64_t seed = said ? strtoull(said, NULL, 10) : (uint64_t)time(NULL);
+    /* The same days each time: how far chance may take them from the plan, nobody has worked out. */
+    uint64_t seed = said ? strtoull(said, NULL, 10) : 1;
     struct stage stage = {.running = running_open()};
 
     printf("SEED=%llu\n", (unsigned long long)seed);

@@ -40,6 +40,7 @@ static void on_done(struct exchange *exchange)
 }
 
 void (*api_call_around)(bool begins);
+void (*api_call_streams)(void);
 size_t api_call_arena_bytes;
 
 static void tell(bool begins)
@@ -134,6 +135,8 @@ static struct api_reply call(struct service *service, struct exchange *exchange,
             pthread_cond_wait(&waiting.over, &waiting.lock);
         pthread_mutex_unlock(&waiting.lock);
     }
+    if (exchange->reply.stream.next && api_call_streams)
+        api_call_streams();
     if (exchange->reply.stream.next)
         is_whole = drain(&exchange->reply.stream, stream);
     tell(false);

@@ -20,6 +20,9 @@ void api_reply_free(struct api_reply *reply);
  * for themselves, they have before and take afterwards. */
 extern void (*api_call_around)(bool begins);
 
+/* Unless NULL: called when an answer is a stream, before its first byte is asked for; on the thread that calls. */
+extern void (*api_call_streams)(void);
+
 /* Unless 0: all the room that the arena has for a request; its refusal has its own. */
 extern size_t api_call_arena_bytes;
 

@@ -16,7 +16,7 @@
 
 struct fault_stage stage;
 
-enum { END_MS = 10000, RECOVER_COUNT_MAX = 400, RECOVER_PAUSE_US = 25000 };
+enum { END_MS = 60000, RECOVER_COUNT_MAX = 2400, RECOVER_PAUSE_US = 25000 };
 
 #define CASE  "<case>"
 #define CASES "<cases>"

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 enum {
-    HTTP_CLIENT_TIMEOUT_S = 10,
+    HTTP_CLIENT_TIMEOUT_S = 60,
     HTTP_RESPONSE_HEADER_COUNT_MAX = 64,
     HTTP_RESPONSE_BYTES_MAX = 256 << 20,
 };

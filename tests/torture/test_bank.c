@@ -39,7 +39,7 @@ enum {
     OPEN_COUNT_MAX = 16, /* holds a decider keeps before it ends one */
     RUN_MS = 1200,
     RUN_MS_LONG = 120000,
-    PATIENCE = 20,
+    PATIENCE = 100,
     ROOM_MAX = 12000, /* of a new limit over what is bound, and as much below it */
     CHANGE_PAUSE_US = 300,
 };

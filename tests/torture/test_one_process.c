@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RACER_COUNT = 20, PATH_BYTES = 4096, RACE_MS_MAX = 20000 };
+enum { RACER_COUNT = 20, PATH_BYTES = 4096, RACE_MS_MAX = 120000 };
 
 static void sleep_ms(int ms)
 {

@@ -216,6 +216,8 @@ static void what_was_answered_survives_the_loss_of_power(void **state)
     power_cuts_stop(&work.cuts);
     power_cuts_try(&work.cuts, (int)torture_count(3, 200), torture_count(0, 1));
     print_work(&work);
+    print_message("the log began %d times in %d lives\n",
+                  power_cuts_beginnings(&work.cuts, "redress.db-wal"), life_count);
     /* Without all of these the run would have shown nothing. */
     assert_true(work.counts.answer_count > 0);
     assert_true(work.counts.granted_count > 0 && work.counts.refused_count > 0);

@@ -231,6 +231,15 @@ struct server_settings stage_settings(int thread_count, const char *health_liste
     };
 }
 
+struct server_settings stage_settings_short(int thread_count, const char *health_listen)
+{
+    struct server_settings settings = stage_settings(thread_count, health_listen);
+
+    settings.idle_timeout_s = SHORT_IDLE_S;
+    settings.deadline_s = SHORT_DEADLINE_S;
+    return settings;
+}
+
 struct server *stage_start_with(const struct server_settings *settings)
 {
     struct server *server = NULL;

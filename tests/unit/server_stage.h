@@ -10,8 +10,11 @@
 
 enum {
     BODY_MAX = 64 << 10,
-    DEADLINE_S = 1,
-    IDLE_S = 2,
+    DEADLINE_S = 60, /* longer than any machine stalls */
+    IDLE_S = 60,
+    SHORT_DEADLINE_S = 1, /* for tests of what happens then */
+    SHORT_IDLE_S = 2,
+    PATIENCE_S = 60, /* with a busy machine */
     STAGE_CONNECTION_COUNT_MAX = 200,
     STREAM_PIECE_BYTES = 4 << 10,
 };
@@ -24,8 +27,9 @@ struct service {
 /* What the API was asked since the server started. */
 extern struct service stage;
 
-/* What stage_start goes by; port 0. */
+/* What stage_start goes by, and the same with the short deadlines; port 0. */
 struct server_settings stage_settings(int thread_count, const char *health_listen);
+struct server_settings stage_settings_short(int thread_count, const char *health_listen);
 struct server *stage_start_with(const struct server_settings *settings);
 
 /* health_listen may be NULL. Each stops the test when it does not work. */

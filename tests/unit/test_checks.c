@@ -260,7 +260,7 @@ static const char *check_of(struct fixture *f, const char *sql)
     assert_string_equal(service_check(service), "running");
     if (sql)
         tamper(f->path, sql);
-    for (int i = 0; i < 1000 && (!result || strcmp(result, "running") == 0); i++) {
+    for (int i = 0; i < 12000 && (!result || strcmp(result, "running") == 0); i++) {
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
         result = service_check(service);
     }
@@ -549,7 +549,7 @@ static void damaged_holds_stop_the_end_of_no_other(void **state)
     tamper(f.path, "UPDATE decisions SET case_id = 'other' WHERE number <= 450");
     assert_ok(&f, store_open(f.path, STORE_READER, &f.store, NULL, &f.err));
     ahead_us = 2 * HOUR_US;
-    for (int i = 0; i < 1000 && budget.held != HOLD_DAMAGED_COUNT; i++) {
+    for (int i = 0; i < 12000 && budget.held != HOLD_DAMAGED_COUNT; i++) {
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
         assert_ok(&f, budget_find(f.store, "bud_all", &budget, &f.err));
     }

@@ -12,6 +12,7 @@
 #include "infer/evaluate.h"
 #include "support/bundle_fixture.h"
 #include "support/forest_fixture.h"
+#include "support/slowness.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -725,7 +726,7 @@ static void a_forest_of_200_trees_is_explained_within_50_ms(void **)
             best_ms = ms;
     }
     printf("200 trees of depth 6: %.2f ms\n", best_ms);
-    assert_true(best_ms < 50);
+    assert_true(best_ms < 50 * machine_slowness());
 }
 
 int main(void)

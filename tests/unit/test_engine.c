@@ -12,6 +12,7 @@
 #include "infer/evaluate.h"
 #include "infer/kernel.h"
 #include "support/random_forest.h"
+#include "support/slowness.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -444,12 +445,6 @@ static void limit_memory(size_t further_bytes)
 #endif
 }
 
-#ifdef __SANITIZE_THREAD__
-enum { SLOWNESS = 10 }; /* times, of code that is watched */
-#else
-enum { SLOWNESS = 1 };
-#endif
-
 static int64_t cpu_ms(void)
 {
     struct timespec now;
@@ -474,7 +469,7 @@ static int open_within_limits(const struct forest *const *forests, int forest_co
     }
     spent = cpu_ms() - begin;
     printf("%d strange forests opened within %lld ms\n", forest_count, (long long)spent);
-    if (spent > OPENING_CPU_MS_MAX * SLOWNESS)
+    if ((double)spent > OPENING_CPU_MS_MAX * machine_slowness())
         return 2;
     forest_raw(forests[0], row, 1, 0, STRANGE_TREE_COUNT, &expected);
     for (int f = 0; f < forest_count; f++) {

@@ -261,7 +261,7 @@ static void wrong_propensities_do_not_mislead_dr_and_no_model_of_outcomes_does(
 static void propensities_are_estimated_and_sum_to_one(void **state)
 {
     double *fitted = calloc(ROW_COUNT * ARM_COUNT, sizeof *fitted), error = 0;
-    int64_t clipped;
+    struct learner_propensity_fit fit;
     struct err err = {0};
 
     (void)state;
@@ -271,8 +271,10 @@ static void propensities_are_estimated_and_sum_to_one(void **state)
         world.features[row * FEATURE_COUNT + 2] =
             world.features[row * FEATURE_COUNT + 1] > 0;
     world.data.propensities = NULL;
-    assert_int_equal(learner_fit_propensities(&world.data, 1, fitted, &clipped, &err), 0);
-    assert_int_equal(clipped, 0);
+    assert_int_equal(
+        learner_fit_propensities(&world.data, PREDICTOR_LINEAR, 1, fitted, &fit, &err),
+        0);
+    assert_int_equal(fit.clipped_count, 0);
     for (int row = 0; row < ROW_COUNT; row++) {
         const double *p = fitted + row * ARM_COUNT;
 
@@ -287,7 +289,7 @@ static void propensities_are_estimated_and_sum_to_one(void **state)
 static void known_propensities_stay_and_others_share_the_rest(void **state)
 {
     double *fitted = calloc(ROW_COUNT * ARM_COUNT, sizeof *fitted);
-    int64_t clipped;
+    struct learner_propensity_fit fit;
     struct err err = {0};
 
     (void)state;
@@ -296,7 +298,9 @@ static void known_propensities_stay_and_others_share_the_rest(void **state)
         for (int arm = 0; arm < ARM_COUNT; arm++)
             if (arm != world.arms[row])
                 world.propensities[row * ARM_COUNT + arm] = 0;
-    assert_int_equal(learner_fit_propensities(&world.data, 1, fitted, &clipped, &err), 0);
+    assert_int_equal(
+        learner_fit_propensities(&world.data, PREDICTOR_LINEAR, 1, fitted, &fit, &err),
+        0);
     for (int row = 0; row < ROW_COUNT; row++) {
         const double *p = fitted + row * ARM_COUNT;
         int own = world.arms[row];

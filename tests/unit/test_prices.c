@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* The model's effects are 900 and 1700 per unit of need for 500 and 1000. */
 struct stage {
@@ -172,7 +171,7 @@ static void two_new_budgets_are_priced_together(void **state)
 static void spending_keeps_to_the_plan_from_the_start(void **state)
 {
     const char *given = getenv("REDRESS_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
+    uint64_t seed = given ? strtoull(given, NULL, 10) : 1;
     struct stage stage = stage_open();
     int64_t held = 0;
     struct rng rng;

@@ -123,7 +123,7 @@ static void a_head_with_two_meanings_hides_no_request(void **state)
         } else if (rows[i].status) {
             fail_msg("%s: %s", rows[i].name, http_client_trouble(client));
         }
-        if (!http_is_closed(client, 2000))
+        if (!http_is_closed(client, PATIENCE_S * 1000))
             fail_msg("%s: more came, or it stayed open", rows[i].name);
         if (atomic_load(&stage.begun_count) != 0)
             fail_msg("%s: a request was believed", rows[i].name);

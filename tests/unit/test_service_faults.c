@@ -300,18 +300,21 @@ static void holds_end_once_there_is_memory_again(void **state)
 {
     static const struct trouble lacking = {OWN_MEMORY, true};
     struct running *running = requests_open();
+    int try_count = 0;
 
     (void)state;
     keep(running);
     assert_true(held_now(running) > 0);
-    arm(&lacking, 1);
-    wait_ms(1300); /* they try */
-    assert_true(disarm(&lacking));
+    do { /* they try; on a busy machine later */
+        assert_true(try_count++ < 50);
+        arm(&lacking, 1);
+        wait_ms(1300);
+    } while (!disarm(&lacking));
     if (service_trouble(running->service))
         keep(running);
     assert_true(held_now(running) > 0);
     running->now_us += 40 * 86400 * SECOND_US;
-    for (int i = 0; i < 500 && held_now(running) > 0; i++)
+    for (int i = 0; i < 6000 && held_now(running) > 0; i++)
         wait_ms(10);
     assert_int_equal(held_now(running), 0);
     running_close(running);
@@ -329,7 +332,7 @@ static void a_checkpoint_whose_sync_fails_ends_the_service(void **state)
     keep(running);
     subject_renew(running, NULL, &subject); /* something to move */
     arm(&disk, 1);
-    for (int i = 0; i < 500 && !service_trouble(running->service); i++)
+    for (int i = 0; i < 6000 && !service_trouble(running->service); i++)
         wait_ms(10);
     assert_true(disarm(&disk));
     assert_non_null(service_trouble(running->service));

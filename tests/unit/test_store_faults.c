@@ -13,6 +13,8 @@
 #include "../support/store_fixture.h"
 #include "../support/torture.h"
 
+#include "base/file.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,16 +23,61 @@
 
 enum { BEFORE_COUNT = 3 };
 
-static void prepare(struct fixture *f, struct budget *budget)
+/* A database with all but the last of the decisions there are before, closed: making it anew for each
+ * fault would take most of the time. */
+static struct {
+    char *bytes;
+    size_t count;
+} prepared;
+
+static void decide_before(struct fixture *f, struct budget *budget, int number)
 {
     struct decision_row row;
 
-    fixture_open(f);
-    *budget = budget_of("bud_all", 1000);
+    assert_ok(f, decide_once(f->store, budget, number, 10, &row, &f->err));
+}
+
+static void make_prepared(void)
+{
+    struct budget budget = budget_of("bud_all", 1000);
+    struct fixture f;
+
+    fixture_open(&f);
+    assert_ok(&f, store_begin(f.store, &f.err));
+    assert_ok(&f, budget_open(f.store, &budget, &f.err));
+    for (int i = 1; i < BEFORE_COUNT; i++)
+        decide_before(&f, &budget, i);
+    assert_ok(&f, store_commit(f.store, &f.err));
+    store_close(f.store);
+    f.store = NULL;
+    assert_ok(&f, file_read(f.path, SIZE_MAX, &prepared.bytes, &prepared.count, &f.err));
+    fixture_close(&f);
+}
+
+/* A folder with nothing in it. */
+static void prepare_folder(struct fixture *f)
+{
+    *f = (struct fixture){0};
+    snprintf(f->folder, sizeof f->folder, "/tmp/redress-store-XXXXXX");
+    assert_non_null(mkdtemp(f->folder));
+    snprintf(f->path, sizeof f->path, "%s/redress.db", f->folder);
+    arena_init(&f->arena, NULL, 0, 64 << 20);
+}
+
+/* The last decision stands in the log, the others in the database file. */
+static void prepare(struct fixture *f, struct budget *budget)
+{
+    FILE *file;
+
+    prepare_folder(f);
+    file = fopen(f->path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(prepared.bytes, 1, prepared.count, file), prepared.count);
+    assert_int_equal(fclose(file), 0);
+    assert_ok(f, store_open(f->path, STORE_WRITER, &f->store, NULL, &f->err));
     assert_ok(f, store_begin(f->store, &f->err));
-    assert_ok(f, budget_open(f->store, budget, &f->err));
-    for (int i = 1; i <= BEFORE_COUNT; i++)
-        assert_ok(f, decide_once(f->store, budget, i, 10, &row, &f->err));
+    assert_ok(f, budget_find(f->store, "bud_all", budget, &f->err));
+    decide_before(f, budget, BEFORE_COUNT);
     assert_ok(f, store_commit(f->store, &f->err));
 }
 
@@ -39,18 +86,27 @@ static bool is_clean_failure(enum status rc)
     return rc == STATUS_IO || rc == STATUS_EXHAUSTED || rc == STATUS_UNAVAILABLE;
 }
 
-/* What a reader that opens now finds: all sums agree, and so many decisions. */
+/* What this connection finds: all sums agree, and so many decisions. */
+static int64_t decisions_seen(struct fixture *f, struct store *store)
+{
+    struct store_report report;
+
+    assert_ok(f, store_check(store, &report, &f->err));
+    assert_string_equal(report.first_fault, "");
+    assert_int_equal(report.entry_count, report.decision_count + 1);
+    return report.decision_count;
+}
+
+/* What a reader that opens now finds. */
 static int64_t decisions_found(struct fixture *f)
 {
     struct store *reader;
-    struct store_report report;
+    int64_t count;
 
     assert_ok(f, store_open(f->path, STORE_READER, &reader, NULL, &f->err));
-    assert_ok(f, store_check(reader, &report, &f->err));
-    assert_string_equal(report.first_fault, "");
-    assert_int_equal(report.entry_count, report.decision_count + 1);
+    count = decisions_seen(f, reader);
     store_close(reader);
-    return report.decision_count;
+    return count;
 }
 
 static enum status decide_and_commit(struct fixture *f, int64_t number, int count)
@@ -105,7 +161,7 @@ static bool commit_under(enum fault_kind kind, long nth, bool is_lasting,
     assert_ok(&f, decide_and_commit(&f, 1000, 1));
     assert_int_equal(decisions_found(&f), found + 1);
     fixture_reopen(&f);
-    assert_int_equal(decisions_found(&f), found + 1);
+    assert_int_equal(decisions_seen(&f, f.store), found + 1);
     fixture_close(&f);
     return has_struck;
 }
@@ -150,11 +206,13 @@ static bool open_under(enum fault_kind kind, long nth, bool is_lasting, bool is_
     enum status rc;
     bool has_struck;
 
-    prepare(&f, &budget);
-    store_close(f.store);
-    f.store = NULL;
-    if (is_new)
-        unlink(f.path);
+    if (is_new) {
+        prepare_folder(&f);
+    } else {
+        prepare(&f, &budget);
+        store_close(f.store);
+        f.store = NULL;
+    }
     fault_arm(kind, nth, is_lasting);
     rc = store_open(f.path, STORE_WRITER, &store, NULL, &f.err);
     store_close(store);
@@ -175,6 +233,11 @@ static bool open_under(enum fault_kind kind, long nth, bool is_lasting, bool is_
     return has_struck;
 }
 
+enum {
+    ALL_OF_FIRST = 50, /* as many as there are writes of a new database */
+    SOME_OF_LATER = 5, /* of n faults, and then of as many more, about so many */
+};
+
 static void opening_under_faults_works_or_leaves_nothing_broken(void **state)
 {
     struct rng rng;
@@ -185,11 +248,12 @@ static void opening_under_faults_works_or_leaves_nothing_broken(void **state)
         for (int is_new = 0; is_new < 2; is_new++) {
             long nth = 1, count = 0;
 
-            /* Thousands of calls of malloc: all at first, then some of them; in the long form all. */
-            while (open_under(kind, nth, nth % 2, is_new)) {
-                nth += torture_count(count < 60, 1)
+            /* Thousands of calls of malloc: all at first, then some of them; in the long form all. Each
+             * fails once or for good. */
+            while (open_under(kind, nth, count % 2, is_new)) {
+                nth += torture_count(count < ALL_OF_FIRST, 1)
                            ? 1
-                           : 1 + (long)rng_below(&rng, 2 * (uint64_t)nth / 20);
+                           : 1 + (long)rng_below(&rng, 2 * (uint64_t)nth / SOME_OF_LATER);
                 count++;
             }
             printf("  kind %d, %s: %ld of %ld faults\n", kind, is_new ? "new" : "old",
@@ -349,6 +413,14 @@ static int install(void **state)
 {
     (void)state;
     fault_install();
+    make_prepared();
+    return 0;
+}
+
+static int forget(void **state)
+{
+    (void)state;
+    free(prepared.bytes);
     return 0;
 }
 
@@ -362,5 +434,5 @@ int main(void)
         cmocka_unit_test(every_decision_that_was_reported_survives_kill),
     };
 
-    return cmocka_run_group_tests(tests, install, NULL);
+    return cmocka_run_group_tests(tests, install, forget);
 }

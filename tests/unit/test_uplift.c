@@ -239,6 +239,117 @@ static void a_curve_of_spend_by_hand(void **)
     frontier_close(frontier);
 }
 
+/* Two arms; one choice knows their effects, the other half of them. */
+enum { FRONTIER_ROWS = 600, FRONTIER_RESAMPLES = 200 };
+
+static struct {
+    double *effects, *others, *scores; /* (arm, row) */
+    struct frontier *frontier, *other;
+} choice;
+
+static void draw_choices(int64_t row_count, struct rng *rng)
+{
+    static const double costs[] = {1, 2};
+    size_t bytes = 2 * (size_t)row_count * sizeof(double);
+    struct frontier_data data = {.row_count = row_count, .arm_count = 2, .costs = costs};
+    struct err err;
+
+    data.scores = choice.scores = malloc(bytes);
+    data.effects = choice.effects = malloc(bytes);
+    choice.others = malloc(bytes);
+    for (int64_t i = 0; i < 2 * row_count; i++) {
+        choice.effects[i] = rng_normal(rng);
+        choice.others[i] = rng_below(rng, 2) ? choice.effects[i] : rng_normal(rng);
+        choice.scores[i] = choice.effects[i] + rng_normal(rng);
+    }
+    assert_int_equal(frontier_open(&data, &choice.frontier, &err), STATUS_OK);
+    data.effects = choice.others;
+    assert_int_equal(frontier_open(&data, &choice.other, &err), STATUS_OK);
+}
+
+static void forget_choices(void)
+{
+    frontier_close(choice.frontier);
+    frontier_close(choice.other);
+    free(choice.effects);
+    free(choice.others);
+    free(choice.scores);
+}
+
+static struct frontier_interval resampled(const struct frontier *other, double spend,
+                                          uint64_t seed)
+{
+    struct frontier_interval interval;
+    struct err err;
+
+    assert_int_equal(frontier_bootstrap(choice.frontier, other, &spend, 1,
+                                        FRONTIER_RESAMPLES, seed,
+                                        (struct frontier_progress){0}, &interval, &err),
+                     STATUS_OK);
+    return interval;
+}
+
+static bool holds(struct frontier_interval interval, double truth)
+{
+    return interval.low <= truth && truth <= interval.high;
+}
+
+/* Each resample has a path of its own, so that what it spends is no noise; the error of the path as it is is
+ * wider. */
+static void gains_are_within_their_intervals_as_often_as_these_say(void **)
+{
+    enum { LOGS = 200 };
+    double truth, difference, width = 0, plain_width = 0;
+    int held = 0, difference_held = 0;
+    struct rng rng;
+
+    rng_seed(&rng, 9);
+    draw_choices(300000, &rng);
+    truth = frontier_at(choice.frontier, 0.3).gain;
+    difference = frontier_compare(choice.frontier, choice.other, 0.3).value;
+    forget_choices();
+    for (int i = 0; i < LOGS; i++) {
+        struct frontier_interval interval;
+
+        draw_choices(FRONTIER_ROWS, &rng);
+        interval = resampled(NULL, 0.3, (uint64_t)i);
+        held += holds(interval, truth);
+        difference_held += holds(resampled(choice.other, 0.3, (uint64_t)i), difference);
+        width += interval.high - interval.low;
+        plain_width += 2 * 1.96 * frontier_at(choice.frontier, 0.3).se;
+        forget_choices();
+    }
+    printf("of %d gains %d are held, of differences %d; %.2f of the width with the path "
+           "as it is\n",
+           LOGS, held, difference_held, width / plain_width);
+    assert_true(held >= 0.90 * LOGS && held < LOGS);
+    assert_true(difference_held >= 0.90 * LOGS && difference_held < LOGS);
+    assert_true(width < 0.9 * plain_width);
+}
+
+static void two_choices_are_told_apart_on_the_same_rows(void **)
+{
+    struct frontier_interval more, again, same;
+    struct frontier_difference difference;
+    struct rng rng;
+
+    rng_seed(&rng, 10);
+    draw_choices(FRONTIER_ROWS, &rng);
+    more = resampled(choice.other, 0.3, 1);
+    again = resampled(choice.other, 0.3, 1);
+    same = resampled(choice.frontier, 0.3, 1);
+    difference = frontier_compare(choice.frontier, choice.other, 0.3);
+    assert_memory_equal(&more, &again, sizeof more);
+    assert_true(same.low == 0 && same.high == 0);
+    assert_true(more.low > 0 && more.low < difference.value &&
+                difference.value < more.high);
+    assert_true(difference.se < frontier_at(choice.frontier, 0.3).se);
+    assert_true(frontier_compare(choice.frontier, choice.frontier, 0.3).se == 0);
+    more = resampled(NULL, 0, 1);
+    assert_true(more.low == 0 && more.high == 0);
+    forget_choices();
+}
+
 static void nothing_to_buy_is_refused(void **)
 {
     static const double effects[] = {-1, 0}, scores[] = {1, 1}, costs[] = {1};
@@ -354,6 +465,8 @@ int main(void)
         cmocka_unit_test(intervals_are_the_same_for_the_same_seed),
         cmocka_unit_test(an_order_falls_and_keeps_equal_keys_as_they_stand),
         cmocka_unit_test(a_curve_of_spend_by_hand),
+        cmocka_unit_test(gains_are_within_their_intervals_as_often_as_these_say),
+        cmocka_unit_test(two_choices_are_told_apart_on_the_same_rows),
         cmocka_unit_test(nothing_to_buy_is_refused),
         cmocka_unit_test(known_shares_and_rates_are_found),
         cmocka_unit_test(a_naive_difference_may_have_the_wrong_sign),

@@ -1,0 +1,74 @@
+#include "support/table_call.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "support/folder.h"
+#include "support/server.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORD_COUNT_MAX = 32, PATH_BYTES_MAX = 512 };
+
+static char *folder;
+
+int table_call_open(void **)
+{
+    folder = folder_temporary();
+    return folder ? 0 : -1;
+}
+
+int table_call_close(void **)
+{
+    free(folder);
+    folder = NULL;
+    return 0;
+}
+
+const char *table_call_folder(void)
+{
+    return folder;
+}
+
+static void write_text(const char *name, const char *text)
+{
+    char path[PATH_BYTES_MAX];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text ? text : "", file);
+    fclose(file);
+}
+
+int table_call(const char *command, const char *const tables[3], char **output,
+               char **messages)
+{
+    static char words[WORD_COUNT_MAX][PATH_BYTES_MAX];
+    const char *arguments[WORD_COUNT_MAX + 1] = {0};
+    char *copy = strdup(command), *rest = copy;
+    int count = 0, code;
+
+    write_text("a.csv", tables[0]);
+    write_text("b.csv", tables[1]);
+    write_text("c.csv", tables[2]);
+    for (char *word; (word = strsep(&rest, " "));) {
+        bool is_file = strstr(word, ".csv") || strcmp(word, "plots") == 0;
+
+        assert_true(count < WORD_COUNT_MAX);
+        snprintf(words[count], PATH_BYTES_MAX, "%s%s%s", is_file ? folder : "",
+                 is_file ? "/" : "", word);
+        arguments[count] = words[count];
+        count++;
+    }
+    code = program_run_messages(arguments, NULL, output, messages);
+    free(copy);
+    return code;
+}
