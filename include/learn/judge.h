@@ -45,17 +45,36 @@ enum status judge_gains(const struct learner_data *data, const double *gains,
 enum status judge_average(const struct learner_data *data, const double *scores, int arm,
                           struct judge_mean *mean, struct err *err);
 
-/* Rows by rising effect of an arm in ten bins of equal weight: predicted beside what the scores say. Rows
- * of equal effects stay together, so that a bin may be empty: all its numbers are 0. The slope is that of
- * the scores on the effects, NaN when all are equal. */
+/* The scores on the effects, a line by least squares: slope 1 when effects are neither too bold nor too
+ * timid (below 1: too bold), offset 0 when they are right on average. */
+struct judge_line {
+    double slope, slope_se;   /* NaN when all effects are equal */
+    double offset, offset_se; /* the mean of the scores less that of the effects */
+    double mean;              /* of the effects */
+};
+
+/* By the rows outside a fold of learner_hold_out with that seed; by all with -1. */
+enum status judge_line_fit(const struct learner_data *data, const double *scores,
+                           const double *effects, int arm, int without_fold,
+                           uint64_t seed, struct judge_line *line, struct err *err);
+
+/* intercept + slope x effect: the line, drawn in towards the effect itself by what chance explains of how
+ * far it is off; the slope is never below 0. */
+struct judge_correction {
+    double intercept, slope;
+};
+struct judge_correction judge_line_correct(const struct judge_line *line);
+
+/* Rows by rising effect of an arm in ten bins of equal weight: predicted beside what the scores say, and the
+ * line of all rows. Rows of equal effects stay together, so that a bin may be empty: all its numbers are 0. */
 struct judge_bin {
     int64_t row_count;
     double predicted, found, se;
 };
 enum status judge_calibrate(const struct learner_data *data, const double *scores,
                             const double *effects, int arm,
-                            struct judge_bin bins[JUDGE_BIN_COUNT], double *slope,
-                            double *slope_se, struct err *err);
+                            struct judge_bin bins[JUDGE_BIN_COUNT],
+                            struct judge_line *line, struct err *err);
 
 /* What it gains, per row of all, to treat only the rows with the largest effects of an arm: at i
  * hundredths of the rows, i from 0 to 100, with the error of each point. */

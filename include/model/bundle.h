@@ -7,7 +7,9 @@
  *   name, kind ("effect"), learner ("s", "t", "x", "r", "dr", "effect", any name)
  *   features    [{"name", "type": "float|category|bool", "missing": "allow|refuse",
  *                 "categories": ["a", "b"]}]    a category is its index in that list
- *   arms        [{"name", "dose"}]              dose > 0, in minor units
+ *   arms        [{"name", "dose", "calibration": {"intercept": 0, "slope": 1}}]
+ *               dose > 0, in minor units; what its models say of its effect becomes
+ *               intercept + slope x effect, before the value rule; slope >= 0
  *   dose_unit   "minor", or "order_share": doses are shares of the order's amount
  *   components  [{"role", "arm", "file", "output", "link"}]
  *     tau         effect of one arm, over nothing
@@ -76,7 +78,8 @@ struct bundle_feature {
 struct bundle_arm {
     const char *name;
     double dose;
-    int listed_at; /* index in the manifest's list */
+    double intercept, slope; /* of its calibration; 0 and 1 without */
+    int listed_at;           /* index in the manifest's list */
 };
 
 enum role { ROLE_TAU, ROLE_MU0, ROLE_MU1, ROLE_OUTCOME, ROLE_COST, ROLE_PROPENSITY };

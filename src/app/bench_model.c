@@ -153,6 +153,7 @@ static double effect_plain(const struct bundle *bundle, const double *row, int a
                 effect -=
                     component_plain(bundle, &bundle->components[j], row, 0, scratch);
     }
+    effect = bundle->arms[arm].intercept + bundle->arms[arm].slope * effect;
     effect *= bundle->value_scale;
     return bundle->value_feature < 0 ? effect : effect * row[bundle->value_feature];
 }

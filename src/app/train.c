@@ -152,6 +152,10 @@ int command_train(int argc, char **argv)
         {"depth", OPTION_INT, &o.depth, "N", "Of these trees (default 3).", 1, DEPTH_MAX},
         {"rate", OPTION_TEXT, &o.rate, "R", "How much each tree counts (default 0.03).",
          0, 0},
+        {"calibrate", OPTION_FLAG, &o.is_calibrated, NULL,
+         "Set the effects of each arm right by a line, where rows held out say that they "
+         "are too bold, too timid or off.",
+         0, 0},
         {"quick", OPTION_FLAG, &o.is_quick, NULL,
          "Only train: nothing is held out and judged.", 0, 0},
         {"seed", OPTION_INT, &o.seed, "N", "Of folds and trees (default 1).", 0, 1000000},
@@ -184,6 +188,10 @@ int command_train(int argc, char **argv)
         return usage_wrong(&usage, "--randomised and --propensity contradict each other");
     if (!o.age != !o.window)
         return usage_wrong(&usage, "--age and --window need each other");
+    if (o.is_calibrated && (o.is_quick || o.is_rising))
+        return usage_wrong(
+            &usage, "--calibrate needs rows held out, and a line for each arm: not "
+                    "with --quick or --monotone");
     if (o.is_quick && o.wants_plots)
         return usage_wrong(&usage, "--plot needs rows held out: not with --quick");
     return_large_pieces();

@@ -16,7 +16,7 @@ struct train_options {
         *learner, *base, *propensity, *cost, *surrogates, *age, *window, *cluster,
         *weights, *output, *name, *doses, *scale, *rate;
     long seed, round_count, depth;
-    bool is_randomised, is_rising, is_quick, is_json, wants_plots;
+    bool is_randomised, is_rising, is_quick, is_calibrated, is_json, wants_plots;
 };
 
 /* A feature as the manifest has it. */
@@ -59,7 +59,7 @@ void train_table_free(struct train_table *table);
 struct train_judgement {
     struct judge_curve curve;
     struct judge_bin bins[JUDGE_BIN_COUNT];
-    double slope, slope_se;
+    struct judge_line line;
     double spread[2]; /* effects at the 10th and the 90th hundredth */
 
     /* Of a randomised experiment, on the rows of arm and control as they are. */
@@ -75,6 +75,7 @@ struct train_result {
     struct learner_data data;
     struct learner_data judged; /* the same, with outcomes to judge by */
     struct maturity maturity;   /* zero where all outcomes are there */
+    int64_t bare_count;         /* completed though a surrogate is missing, too */
     struct learner_settings settings;
     enum learner_kind kind;
     char why[400];
@@ -98,6 +99,9 @@ struct train_result {
     struct judge_mean policies[LEARNER_KIND_COUNT];
     struct judge_mean averages[LEARNER_ARM_COUNT_MAX]; /* (arm) */
     struct train_judgement *judgements;                /* (arm), NULL: none held out */
+    struct judge_correction
+        corrections[LEARNER_ARM_COUNT_MAX]; /* (arm), where asked for */
+    struct judge_mean corrected_policy; /* with corrections that have not seen the row */
     double *importance; /* (feature, and the dose): shares of what they explain */
 };
 

@@ -119,8 +119,18 @@ static json_t *features_of(const struct train_table *table)
     return list;
 }
 
-static json_t *arms_of(const struct train_table *table)
+static json_t *correction_of(const struct judge_correction *correction)
 {
+    json_t *object = json_object();
+
+    json_object_set_new(object, "intercept", json_real(correction->intercept));
+    json_object_set_new(object, "slope", json_real(correction->slope));
+    return object;
+}
+
+static json_t *arms_of(const struct output_bundle *out)
+{
+    const struct train_table *table = out->table;
     json_t *list = json_array();
 
     for (int arm = 1; arm < table->arm_count; arm++) {
@@ -128,6 +138,9 @@ static json_t *arms_of(const struct train_table *table)
 
         json_object_set_new(object, "name", json_string(table->arm_names[arm]));
         json_object_set_new(object, "dose", json_real(table->doses[arm]));
+        if (out->options->is_calibrated)
+            json_object_set_new(object, "calibration",
+                                correction_of(&out->result->corrections[arm]));
         json_array_append_new(list, object);
     }
     return list;
@@ -170,6 +183,7 @@ static json_t *training_of(const struct output_bundle *out)
     set_text(object, "weights", options->weights);
     set_text(object, "base", options->base);
     json_object_set_new(object, "monotone", json_boolean(options->is_rising));
+    json_object_set_new(object, "calibrate", json_boolean(options->is_calibrated));
     json_object_set_new(object, "seed", json_integer(options->seed));
     set_text(object, "why", out->result->why);
     return object;
@@ -236,7 +250,7 @@ static enum status begin_manifest(struct output_bundle *out, struct err *err)
     set_text(root, "learner", learner_kind_name(out->result->kind));
     set_text(root, "dose_unit", "minor");
     json_object_set_new(root, "features", features_of(out->table));
-    json_object_set_new(root, "arms", arms_of(out->table));
+    json_object_set_new(root, "arms", arms_of(out));
     out->components = json_array();
     json_object_set_new(root, "components", out->components);
     if (out->result->learner->parts[0].role == LEARNER_OUTCOME) {
@@ -306,7 +320,11 @@ static enum status compare_effects(const struct output_bundle *out, int64_t row,
                                    struct err *err)
 {
     for (int arm = 1; arm < out->table->arm_count; arm++) {
-        double expected = out->result->scale * own[arm - 1];
+        const struct judge_correction *correction = &out->result->corrections[arm];
+        double effect = out->options->is_calibrated
+                            ? correction->intercept + correction->slope * own[arm - 1]
+                            : own[arm - 1];
+        double expected = out->result->scale * effect;
 
         if (!(fabs(served[arm - 1] - expected) <= 1e-5 * (1 + fabs(expected))))
             return err_set(err, STATUS_CORRUPT,

@@ -45,13 +45,18 @@ static enum status measure_policies(const struct train_table *table,
     return STATUS_OK;
 }
 
+/* By how much they hold effects together: s learns one model of all arms, t each arm alone. */
+static const enum learner_kind simplest_first[LEARNER_KIND_COUNT] = {
+    LEARNER_S, LEARNER_R, LEARNER_X, LEARNER_DR, LEARNER_T};
+
 /* Luck picks among learners that do about as well, and the more luck has to say the worse the pick: so
- * the simplest, in the order s, t, x, r, dr, of those within one standard error of the best (Breiman et
- * al. 1984, section 3.4.3), errors being of differences on the same rows. */
+ * the simplest of those that are not told from the best, by the error of the difference on the same rows
+ * (after Breiman et al. 1984, section 3.4.3, who take one standard error). */
 static enum status choose_kind(struct train_result *result, struct contest *contest,
                                struct err *err)
 {
-    for (int kind = 0; kind < contest->best; kind++) {
+    for (int i = 0; simplest_first[i] != (enum learner_kind)contest->best; i++) {
+        enum learner_kind kind = simplest_first[i];
         enum status rc;
 
         if (!result->wanted[kind])
@@ -60,8 +65,8 @@ static enum status choose_kind(struct train_result *result, struct contest *cont
                          contest->gains[kind], &contest->lead, err);
         if (rc)
             return rc;
-        if (contest->lead.value <= contest->lead.se) {
-            result->kind = (enum learner_kind)kind;
+        if (contest->lead.value <= NORMAL_95 * contest->lead.se) {
+            result->kind = kind;
             return STATUS_OK;
         }
     }
@@ -87,13 +92,12 @@ static void say_why(struct train_result *result, const struct train_options *opt
     else if (contest->second < 0)
         snprintf(result->why, sizeof result->why, "no other could be compared");
     else if ((int)result->kind != contest->best)
-        snprintf(
-            result->why, sizeof result->why,
-            "%s is the simplest within a standard error of the best on rows held "
-            "out: %s has the largest policy value, %.6g per row (se %.3g), %.3g more "
-            "(se %.3g), which %s",
-            learner_kind_name(result->kind), name, best->value, best->se, lead->value,
-            lead->se, told);
+        snprintf(result->why, sizeof result->why,
+                 "%s is the simplest that is not told from the best on rows held out: %s "
+                 "has the largest policy value, %.6g per row (se %.3g), %.3g more (se "
+                 "%.3g), which may be chance",
+                 learner_kind_name(result->kind), name, best->value, best->se,
+                 lead->value, lead->se);
     else
         snprintf(result->why, sizeof result->why,
                  "%s has the largest policy value on rows held out, %.6g per row (se "
@@ -101,7 +105,7 @@ static void say_why(struct train_result *result, const struct train_options *opt
                  name, best->value, best->se,
                  result->kind == LEARNER_S
                      ? ""
-                     : ", and no simpler one is within a standard error",
+                     : ", which is more than that of any simpler one by more than chance",
                  learner_kind_name((enum learner_kind)contest->second), lead->value,
                  lead->se, told);
 }

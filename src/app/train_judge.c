@@ -143,9 +143,8 @@ static enum status judge_arm(const struct train_options *options,
 {
     struct train_judgement *judgement = &result->judgements[arm];
     const double *effects = result->effects[result->kind];
-    enum status rc =
-        judge_calibrate(&result->judged, result->scores, effects, arm, judgement->bins,
-                        &judgement->slope, &judgement->slope_se, err);
+    enum status rc = judge_calibrate(&result->judged, result->scores, effects, arm,
+                                     judgement->bins, &judgement->line, err);
 
     if (!rc)
         rc = judge_rank(&result->judged, result->scores, effects, arm, &judgement->curve,
@@ -155,6 +154,52 @@ static enum status judge_arm(const struct train_options *options,
     if (!rc && options->is_randomised && !table->weights)
         rc = judge_qini(options, table, result, arm, judgement, err);
     return rc;
+}
+
+/* What the policy of effects is worth that were corrected by the other folds. */
+static enum status judge_corrected(const struct train_table *table,
+                                   struct train_result *result, struct err *err)
+{
+    const struct learner_data *data = &result->judged;
+    const struct judge_costs costs = {result->expected_costs, table->costs};
+    const double *effects = result->effects[result->kind];
+    size_t n = (size_t)table->row_count + 1, width = (size_t)table->arm_count - 1;
+    double *corrected = malloc(n * width * sizeof *corrected),
+           *gains = malloc(n * sizeof *gains);
+    enum status rc = corrected && gains ? STATUS_OK : refuse_memory(err);
+
+    for (int fold = 0; fold < LEARNER_HELD_OUT_COUNT && !rc; fold++)
+        for (int arm = 1; arm < table->arm_count && !rc; arm++) {
+            uint64_t seed = result->settings.seed;
+            struct judge_correction correction;
+            struct judge_line line;
+
+            rc = judge_line_fit(data, result->scores, effects, arm, fold, seed, &line,
+                                err);
+            if (rc)
+                break;
+            correction = judge_line_correct(&line);
+            for (int64_t row = 0; row < table->row_count; row++) {
+                size_t at = (size_t)row * width + (size_t)arm - 1;
+
+                if (learner_held_out_fold(learner_key(data, row), seed) == fold)
+                    corrected[at] = correction.intercept + correction.slope * effects[at];
+            }
+        }
+    if (!rc)
+        rc = judge_policy(data, result->scores, corrected, table->costs ? &costs : NULL,
+                          result->scale, gains, &result->corrected_policy, err);
+    free(corrected);
+    free(gains);
+    return rc;
+}
+
+static enum status correct(const struct train_table *table, struct train_result *result,
+                           struct err *err)
+{
+    for (int arm = 1; arm < table->arm_count; arm++)
+        result->corrections[arm] = judge_line_correct(&result->judgements[arm].line);
+    return judge_corrected(table, result, err);
 }
 
 static enum status find_importance(const struct train_table *table,
@@ -193,5 +238,5 @@ enum status train_judge(const struct train_options *options,
         return refuse_memory(err);
     for (int arm = 1; arm < table->arm_count && !rc; arm++)
         rc = judge_arm(options, table, result, arm, err);
-    return rc;
+    return rc || !options->is_calibrated ? rc : correct(table, result, err);
 }

@@ -32,6 +32,7 @@ static void put_rows(struct report *report, const struct train_table *table,
     report_count(report, "trained_on", table->row_count);
     report_count(report, "dropped_without_outcome", table->dropped_count);
     report_count(report, "completed_by_surrogates", table->immature_count);
+    report_count(report, "completed_without_surrogates", result->bare_count);
     report_count(report, "younger_than_window", table->young_count);
     report_count(report, "maturity_chances_clipped", result->maturity.clipped_count);
     report_count(report, "propensities_clipped", result->propensity_fit.clipped_count);
@@ -39,11 +40,18 @@ static void put_rows(struct report *report, const struct train_table *table,
 }
 
 static void put_calibration(struct report *report,
-                            const struct train_judgement *judgement, double scale)
+                            const struct train_judgement *judgement,
+                            const struct judge_correction *correction, double scale)
 {
     report_object(report, "calibration");
-    report_number(report, "slope", judgement->slope);
-    report_number(report, "slope_se", judgement->slope_se);
+    report_number(report, "slope", judgement->line.slope);
+    report_number(report, "slope_se", judgement->line.slope_se);
+    if (correction) {
+        report_object(report, "applied");
+        report_number(report, "intercept", scale * correction->intercept);
+        report_number(report, "slope", correction->slope);
+        report_object_end(report);
+    }
     report_array(report, "deciles");
     for (int i = 0; i < JUDGE_BIN_COUNT; i++) {
         const struct judge_bin *bin = &judgement->bins[i];
@@ -114,8 +122,9 @@ static void put_propensities(struct report *report, const struct train_result *r
     report_object_end(report);
 }
 
-static void put_arm(struct report *report, const struct train_table *table,
-                    const struct train_result *result, int arm)
+static void put_arm(struct report *report, const struct train_options *options,
+                    const struct train_table *table, const struct train_result *result,
+                    int arm)
 {
     const struct train_judgement *judgement =
         result->judgements ? &result->judgements[arm] : NULL;
@@ -131,7 +140,9 @@ static void put_arm(struct report *report, const struct train_table *table,
     if (table->costs)
         report_number(report, "average_cost", result->arm_costs[arm - 1]);
     if (judgement) {
-        put_calibration(report, judgement, result->scale);
+        put_calibration(report, judgement,
+                        options->is_calibrated ? &result->corrections[arm] : NULL,
+                        result->scale);
         put_curve(report, &judgement->curve, result->scale);
         if (judgement->has_qini)
             put_qini(report, judgement);
@@ -177,9 +188,11 @@ static void put_report(struct report *report, const struct train_options *option
     report_number(report, "scale", result->scale);
     put_propensities(report, result);
     put_policies(report, result);
+    if (options->is_calibrated)
+        put_mean(report, "calibrated_policy_value", result->corrected_policy, 1);
     report_array(report, "arms");
     for (int arm = 1; arm < table->arm_count; arm++)
-        put_arm(report, table, result, arm);
+        put_arm(report, options, table, result, arm);
     report_array_end(report);
     put_importance(report, table, result);
     report_object_end(report);
@@ -212,8 +225,9 @@ static void print_counts(const struct train_table *table,
         print_line(stdout, "%lld rows without an outcome were left out",
                    (long long)table->dropped_count);
     if (table->immature_count)
-        print_line(stdout, "%lld outcomes were completed from surrogates",
-                   (long long)table->immature_count);
+        print_line(stdout,
+                   "%lld outcomes were completed, %lld of them without surrogates",
+                   (long long)table->immature_count, (long long)result->bare_count);
     if (result->propensity_fit.clipped_count)
         print_line(
             stdout, "%lld rows had a propensity below %g: there the arms hardly overlap",
@@ -238,7 +252,8 @@ static void print_ranking(const struct train_table *table,
 {
     for (int arm = 1; arm < table->arm_count && result->judgements; arm++) {
         const struct train_judgement *judgement = &result->judgements[arm];
-        double slope = judgement->slope, reach = NORMAL_95 * judgement->slope_se;
+        double slope = judgement->line.slope,
+               reach = NORMAL_95 * judgement->line.slope_se;
 
         if (isnan(slope))
             continue;
@@ -270,6 +285,10 @@ void train_print(const struct train_options *options, const struct train_table *
                            learner_kind_name((enum learner_kind)kind),
                            result->policies[kind].value, result->policies[kind].se);
     }
+    if (options->is_calibrated)
+        print_line(stdout, "%-3s calibrated %16.6g %10.3g",
+                   learner_kind_name(result->kind), result->corrected_policy.value,
+                   result->corrected_policy.se);
     print_ranking(table, result);
     putchar('\n');
     print_line(stdout, "written to %s", options->output);

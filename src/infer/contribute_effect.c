@@ -119,15 +119,17 @@ static double arm_share(const struct scorer *scorer, int arm, int64_t amount,
     return scorer_effect_at(scorer, effects, amount, order_amount);
 }
 
-/* The value rule, where the scores are the effect; and the sum of all. */
-static enum status finish(const struct bundle *bundle, const double *row,
+/* The value rule, where the scores are the effect, which calibration moves by offset; and the sum of all. */
+static enum status finish(const struct bundle *bundle, const double *row, double offset,
                           struct attribution *attribution, struct err *err)
 {
     double scale = 1;
 
-    if (attribution->link == LINK_IDENTITY)
+    if (attribution->link == LINK_IDENTITY) {
         scale = bundle->value_scale *
                 (bundle->value_feature < 0 ? 1 : row[bundle->value_feature]);
+        attribution->base += offset;
+    }
     attribution->base *= scale;
     attribution->score = attribution->base;
     for (int i = 0; i < attribution->input_count; i++) {
@@ -148,6 +150,7 @@ enum status contribute_effect(const struct scorer *scorer, const double *row,
         bundle->feature_count + (bundle->treatment_feature == bundle->feature_count);
     struct adding adding = {.bundle = bundle, .attribution = attribution};
     enum status rc = STATUS_OK;
+    double offset = 0;
 
     *attribution = (struct attribution){.input_count = count};
     attribution->contributions = arena_array(arena, double, (size_t)count);
@@ -159,8 +162,9 @@ enum status contribute_effect(const struct scorer *scorer, const double *row,
     for (int arm = 0; arm < bundle->arm_count && !rc; arm++) {
         double share = arm_share(scorer, arm, amount, order_amount);
 
+        offset += share * bundle->arms[arm].intercept;
         if (share != 0)
-            rc = add_arm(&adding, arm, share, err);
+            rc = add_arm(&adding, arm, share * bundle->arms[arm].slope, err);
     }
-    return rc ? rc : finish(bundle, row, attribution, err);
+    return rc ? rc : finish(bundle, row, offset, attribution, err);
 }

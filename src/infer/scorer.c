@@ -181,7 +181,7 @@ static enum status check_finite(const struct bundle *bundle, const double *numbe
     return STATUS_OK;
 }
 
-/* The value rule, and a look at what came out. */
+/* Calibration, the value rule, and a look at what came out. */
 static enum status finish_row(const struct scorer *scorer, const double *row,
                               double *effects, double *costs, struct err *err)
 {
@@ -190,7 +190,9 @@ static enum status finish_row(const struct scorer *scorer, const double *row,
     enum status rc;
 
     for (int arm = 0; arm < bundle->arm_count; arm++)
-        effects[arm] *= factor;
+        effects[arm] =
+            (bundle->arms[arm].intercept + bundle->arms[arm].slope * effects[arm]) *
+            factor;
     rc = check_finite(bundle, effects, "effect", err);
     if (rc || !costs)
         return rc;

@@ -101,55 +101,18 @@ static void measure_bins(struct ranked *ranked, struct judge_bin bins[JUDGE_BIN_
     measure_bin(ranked, begun, n, &bins[open]);
 }
 
-/* What the scores say on what was predicted: 1 when it is neither too bold nor too timid. Its error
- * is HC0, of clusters. */
-static void find_slope(struct ranked *ranked, double *slope, double *slope_se)
-{
-    const struct learner_data *data = ranked->data;
-    const double *predicted = ranked->effects;
-    double x_mean = 0, y_mean = 0, xx = 0, xy = 0;
-
-    for (int64_t row = 0; row < data->row_count; row++) {
-        double share = judge_weight(data, row) / ranked->weight;
-
-        x_mean += share * predicted[row];
-        y_mean += share * judge_gain(data, ranked->scores, row, ranked->arm);
-    }
-    for (int64_t row = 0; row < data->row_count; row++) {
-        double x = predicted[row] - x_mean;
-
-        xx += judge_weight(data, row) * x * x;
-        xy += judge_weight(data, row) * x *
-              (judge_gain(data, ranked->scores, row, ranked->arm) - y_mean);
-    }
-    *slope = *slope_se = NAN;
-    if (!(xx > 0))
-        return;
-    *slope = xy / xx;
-    for (int64_t row = 0; row < data->row_count; row++) {
-        double x = predicted[row] - x_mean;
-        double y = judge_gain(data, ranked->scores, row, ranked->arm) - y_mean;
-
-        clusters_add(&ranked->clusters, row,
-                     judge_weight(data, row) * x * (y - *slope * x));
-    }
-    *slope_se = sqrt(clusters_square(&ranked->clusters)) / xx;
-}
-
 enum status judge_calibrate(const struct learner_data *data, const double *scores,
                             const double *effects, int arm,
-                            struct judge_bin bins[JUDGE_BIN_COUNT], double *slope,
-                            double *slope_se, struct err *err)
+                            struct judge_bin bins[JUDGE_BIN_COUNT],
+                            struct judge_line *line, struct err *err)
 {
     struct ranked ranked;
     enum status rc = ranked_open(data, scores, effects, arm, &ranked, err);
 
-    if (!rc) {
+    if (!rc)
         measure_bins(&ranked, bins);
-        find_slope(&ranked, slope, slope_se);
-    }
     ranked_close(&ranked);
-    return rc;
+    return rc ? rc : judge_line_fit(data, scores, effects, arm, -1, 0, line, err);
 }
 
 /* ---- ranking ---- */

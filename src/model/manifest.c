@@ -143,9 +143,35 @@ static int compare_doses(const void *a, const void *b)
     return (left->dose > right->dose) - (left->dose < right->dose);
 }
 
+static void read_calibration(struct manifest *manifest, json_t *object,
+                             const char *arm_pointer, struct bundle_arm *arm)
+{
+    static const char *const members[] = {"intercept", "slope", NULL};
+    json_t *calibration = json_object_get(object, "calibration");
+    char pointer[POINTER_BYTES];
+
+    arm->intercept = 0;
+    arm->slope = 1;
+    if (!calibration)
+        return;
+    pointer_of(pointer, "%s/calibration", arm_pointer);
+    if (!json_is_object(calibration)) {
+        manifest_fault(manifest, "bad_value", pointer, "must be an object");
+        return;
+    }
+    manifest_check_members(manifest, calibration, pointer, members);
+    arm->intercept = manifest_number(manifest, calibration, pointer, "intercept", 0);
+    arm->slope = manifest_number(manifest, calibration, pointer, "slope", 1);
+    if (!(arm->slope >= 0)) {
+        pointer_of(pointer, "%s/calibration/slope", arm_pointer);
+        manifest_fault(manifest, "bad_value", pointer, "must not be negative");
+    }
+}
+
 static void read_arm(struct manifest *manifest, json_t *object, int index)
 {
-    static const char *const members[] = {"name", "dose", "description", NULL};
+    static const char *const members[] = {"name", "dose", "calibration", "description",
+                                          NULL};
     struct bundle_arm *arm = &manifest->bundle->arms[index];
     char pointer[POINTER_BYTES];
 
@@ -160,6 +186,7 @@ static void read_arm(struct manifest *manifest, json_t *object, int index)
     arm->name = manifest_name(manifest, object, pointer, "name");
     arm->name = arm->name ? arm->name : "";
     arm->dose = manifest_number(manifest, object, pointer, "dose", 0);
+    read_calibration(manifest, object, pointer, arm);
     if (!(arm->dose > 0)) {
         pointer_of(pointer, "/arms/%d/dose", index);
         manifest_fault(manifest, "bad_value", pointer, "must be a positive number");

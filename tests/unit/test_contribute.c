@@ -558,6 +558,42 @@ static void two_models_contribute_their_difference_in_value(void **)
     scorer_close(scorer);
 }
 
+/* Halves what the models say of the small arm, and adds 7. */
+static void calibration_moves_effects_and_what_explains_them(void **)
+{
+    static const char plain[] = "\"dose\":400",
+                      calibrated[] = "\"dose\":400,\"calibration\":{\"intercept\":7,"
+                                     "\"slope\":0.5}";
+    const char *at = strstr(bundle_small, plain);
+    size_t bytes = strlen(bundle_small) + sizeof calibrated;
+    char *text = calloc(bytes, 1);
+    const double row[] = {3, 0, 1};
+    struct attribution attribution;
+    struct scorer *scorer;
+    double effects[2];
+    struct arena arena;
+    struct err err;
+
+    err_clear(&err);
+    assert_non_null(at);
+    assert_non_null(text);
+    snprintf(text, bytes, "%.*s%s%s", (int)(at - bundle_small), bundle_small, calibrated,
+             at + sizeof plain - 1);
+    scorer = scorer_of_text(text);
+    free(text);
+    assert_int_equal(scorer_effects(scorer, row, 1, effects, NULL, &err), STATUS_OK);
+    assert_true(effects[0] == 2 * (7 + 0.5 * (3 * 3 + 10 - 3)));
+    assert_true(effects[1] == 2 * (5 * 3 + 20 - 3));
+    arena_init(&arena, NULL, 0, 1 << 16);
+    for (int64_t amount = 100; amount <= 1200; amount += 100) {
+        attribution = attribution_of(scorer, row, amount, &arena);
+        assert_near(attribution.score, scorer_effect_at(scorer, effects, amount, 5000),
+                    1e-12);
+    }
+    arena_reset(&arena);
+    scorer_close(scorer);
+}
+
 static void the_dose_of_a_single_learner_contributes_too(void **)
 {
     struct scorer *scorer = scorer_of_text(bundle_s_learner);
@@ -742,6 +778,7 @@ int main(void)
         cmocka_unit_test(deep_trees_lose_no_precision),
         cmocka_unit_test(a_tree_that_is_too_deep_is_refused),
         cmocka_unit_test(two_models_contribute_their_difference_in_value),
+        cmocka_unit_test(calibration_moves_effects_and_what_explains_them),
         cmocka_unit_test(the_dose_of_a_single_learner_contributes_too),
         cmocka_unit_test(contributions_add_up_to_the_effect_of_every_amount),
         cmocka_unit_test(behind_a_link_contributions_are_to_the_raw_score),

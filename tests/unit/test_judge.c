@@ -84,7 +84,7 @@ struct judged {
     struct judge_mean average, policy, costly;
     struct judge_curve curve;
     struct judge_bin bins[JUDGE_BIN_COUNT];
-    double slope, slope_se;
+    struct judge_line line;
 };
 
 static void judge(struct table *rows, struct judged *judged)
@@ -104,8 +104,7 @@ static void judge(struct table *rows, struct judged *judged)
     assert_int_equal(
         judge_rank(&rows->data, rows->scores, rows->effects, 1, &judged->curve, &err), 0);
     assert_int_equal(judge_calibrate(&rows->data, rows->scores, rows->effects, 1,
-                                     judged->bins, &judged->slope, &judged->slope_se,
-                                     &err),
+                                     judged->bins, &judged->line, &err),
                      0);
 }
 
@@ -126,8 +125,8 @@ static void expect_same(const struct judged *a, const struct judged *b)
     expect_means(a->average, b->average);
     expect_means(a->policy, b->policy);
     expect_means(a->costly, b->costly);
-    expect_near(a->slope, b->slope);
-    expect_near(a->slope_se, b->slope_se);
+    expect_near(a->line.slope, b->line.slope);
+    expect_near(a->line.slope_se, b->line.slope_se);
     for (int i = 0; i < JUDGE_POINT_COUNT; i++) {
         expect_near(a->curve.gains[i], b->curve.gains[i]);
         expect_near(a->curve.errors[i], b->curve.errors[i]);
@@ -168,7 +167,7 @@ static void effects_that_are_all_equal_are_worth_a_share_of_the_average(void **s
     expect_near(judged.policy.value, 0.55 * judged.average.value);
     expect_near(judged.curve.gains[40], 0.4 * judged.average.value);
     assert_int_equal(judged.bins[5].row_count, ROW_COUNT);
-    assert_true(isnan(judged.slope));
+    assert_true(isnan(judged.line.slope));
 }
 
 static void the_unit_of_weights_changes_nothing(void **state)
@@ -210,7 +209,7 @@ static void a_row_of_weight_two_is_two_rows_of_one_key(void **state)
     expect_means(one.average, two.average);
     expect_means(one.policy, two.policy);
     expect_means(one.costly, two.costly);
-    expect_near(one.slope_se, two.slope_se);
+    expect_near(one.line.slope_se, two.line.slope_se);
     for (int i = 0; i < JUDGE_POINT_COUNT; i++)
         expect_near(one.curve.errors[i], two.curve.errors[i]);
     for (int i = 0; i < JUDGE_BIN_COUNT; i++)
@@ -237,7 +236,7 @@ static void copies_of_a_customers_rows_add_nothing_to_what_is_known(void **state
     judge(&table, &alone);
     expect_near(copied.average.se, 2 * alone.average.se);
     expect_near(copied.policy.se, 2 * alone.policy.se);
-    expect_near(copied.slope_se, 2 * alone.slope_se);
+    expect_near(copied.line.slope_se, 2 * alone.line.slope_se);
     for (int i = 0; i < JUDGE_POINT_COUNT; i++)
         expect_near(copied.curve.errors[i], 2 * alone.curve.errors[i]);
     for (int i = 0; i < JUDGE_BIN_COUNT; i++)
@@ -275,6 +274,45 @@ static void who_is_dear_is_left_out(void **state)
     assert_true(mean.value < gained - 0.2);
 }
 
+/* Effects twice as bold as they should be and 3 too high, with little noise; then with none but noise. */
+static void effects_are_set_right_as_far_as_chance_allows(void **state)
+{
+    struct judge_correction correction;
+    struct judge_line line;
+    struct err err = {0};
+    struct rng rng;
+
+    (void)state;
+    draw_table(1000);
+    rng_seed(&rng, 6);
+    for (int row = 0; row < ROW_COUNT; row++)
+        table.scores[row * ARM_COUNT + 1] =
+            (table.effects[row] - 3) / 2 + 5 * rng_normal(&rng);
+    assert_int_equal(
+        judge_line_fit(&table.data, table.scores, table.effects, 1, 0, 1, &line, &err),
+        0);
+    correction = judge_line_correct(&line);
+    assert_true(fabs(correction.slope - 0.5) < 0.01);
+    assert_true(fabs(correction.intercept + 1.5) < 4 * line.offset_se);
+    for (int row = 0; row < ROW_COUNT; row++)
+        table.scores[row * ARM_COUNT + 1] = table.effects[row] + 1e5 * rng_normal(&rng);
+    assert_int_equal(
+        judge_line_fit(&table.data, table.scores, table.effects, 1, -1, 1, &line, &err),
+        0);
+    correction = judge_line_correct(&line);
+    assert_true(fabs(correction.slope - 1) < fabs(line.slope - 1));
+    assert_true(fabs(correction.intercept) < 2e4);
+    /* Those that rank the wrong way say nothing any more. */
+    for (int row = 0; row < ROW_COUNT; row++)
+        table.scores[row * ARM_COUNT + 1] = -table.effects[row];
+    assert_int_equal(
+        judge_line_fit(&table.data, table.scores, table.effects, 1, -1, 1, &line, &err),
+        0);
+    correction = judge_line_correct(&line);
+    assert_true(correction.slope == 0);
+    assert_true(fabs(correction.intercept - line.mean - line.offset) < line.offset_se);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +322,7 @@ int main(void)
         cmocka_unit_test(a_row_of_weight_two_is_two_rows_of_one_key),
         cmocka_unit_test(copies_of_a_customers_rows_add_nothing_to_what_is_known),
         cmocka_unit_test(who_is_dear_is_left_out),
+        cmocka_unit_test(effects_are_set_right_as_far_as_chance_allows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -567,9 +567,10 @@ static void a_policy_by_the_true_effects_beats_one_by_their_opposite(void **stat
 static void true_effects_are_calibrated_and_doubled_ones_are_not(void **state)
 {
     double *scores = calloc(ROW_COUNT * ARM_COUNT, sizeof *scores),
-           *doubled = calloc(ROW_COUNT * WIDTH, sizeof *doubled), slope, slope_se;
+           *doubled = calloc(ROW_COUNT * WIDTH, sizeof *doubled);
     const struct learner_settings settings = settings_of(PREDICTOR_LINEAR);
     struct judge_bin bins[JUDGE_BIN_COUNT];
+    struct judge_line line;
     struct err err = {0};
 
     (void)state;
@@ -579,18 +580,18 @@ static void true_effects_are_calibrated_and_doubled_ones_are_not(void **state)
     assert_int_equal(learner_cross_fit(&world.data, &settings, all_rows(), scores, &err),
                      0);
     judge_score(&world.data, scores);
-    assert_int_equal(judge_calibrate(&world.data, scores, world.truth, 2, bins, &slope,
-                                     &slope_se, &err),
+    assert_int_equal(judge_calibrate(&world.data, scores, world.truth, 2, bins, &line,
+                                     &err),
                      0);
-    assert_true(fabs(slope - 1) < 4 * slope_se);
+    assert_true(fabs(line.slope - 1) < 4 * line.slope_se);
     for (int i = 0; i < JUDGE_BIN_COUNT; i++) {
         assert_int_equal(bins[i].row_count, ROW_COUNT / JUDGE_BIN_COUNT);
         assert_true(fabs(bins[i].found - bins[i].predicted) < 5 * bins[i].se);
     }
     assert_int_equal(
-        judge_calibrate(&world.data, scores, doubled, 2, bins, &slope, &slope_se, &err),
+        judge_calibrate(&world.data, scores, doubled, 2, bins, &line, &err),
         0);
-    assert_true(fabs(slope - 0.5) < 4 * slope_se);
+    assert_true(fabs(line.slope - 0.5) < 4 * line.slope_se);
     free(scores);
     free(doubled);
 }
