@@ -29,6 +29,21 @@ enum status option_number_read(const char *option, const char *text, double abov
 enum status analysis_columns(const char *path, const struct column_wish *wishes,
                              int count, struct columns **columns, struct err *err);
 
+/* Names of --categories, each of which is in one of two lists (NULL: none), else INVALID. */
+enum status categories_read(const char *text, const struct name_list *one,
+                            const struct name_list *other, struct name_list *categories,
+                            struct err *err);
+
+/* A column of features or covariates: of numbers or of texts, whichever it holds; one of the categories of
+ * texts, whatever it holds. It may miss. */
+struct column_wish feature_wish(const char *name, const struct name_list *categories);
+
+/* INVALID when nine in ten or more of a column's fields that are not missing are numbers and the rest is
+ * not, with the line of the first that is not: these are mistakes, not categories, unless the column is one of
+ * the categories. Of count columns from the first on. */
+enum status features_check(const struct columns *columns, int first, int count,
+                           const struct name_list *categories, struct err *err);
+
 /* Shows how far it is; the context is a struct progress with the word before the share. */
 struct analysis_progress {
     struct progress progress;

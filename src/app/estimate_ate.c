@@ -20,7 +20,8 @@ struct estimation {
     long fold_count, seed;
     bool is_json;
 
-    struct name_list covariate_list;
+    const char *categories;
+    struct name_list covariate_list, category_list;
     struct columns
         *columns; /* treatment, outcome, covariates, then cluster and placebo */
     struct arms arms;
@@ -60,7 +61,10 @@ static enum status read_rule(struct estimation *e, struct err *err)
                        e->method);
     if (e->rule.fold_count > 0 && e->rule.method != EFFECT_AIPW)
         return err_set(err, STATUS_INVALID, "--folds is for the method aipw");
-    return name_list_read("--covariates", e->covariates, &e->covariate_list, err);
+    rc = name_list_read("--covariates", e->covariates, &e->covariate_list, err);
+    return rc ? rc
+              : categories_read(e->categories, &e->covariate_list, NULL,
+                                &e->category_list, err);
 }
 
 /* ---- reading ---- */
@@ -77,7 +81,7 @@ static enum status read_columns(struct estimation *e, struct err *err)
     wishes[1] = (struct column_wish){e->outcome, COLUMN_IS_NUMBER, true};
     for (int i = 0; i < count; i++)
         wishes[FIXED_COLUMN_COUNT + i] =
-            (struct column_wish){e->covariate_list.names[i], COLUMN_IS_EITHER, true};
+            feature_wish(e->covariate_list.names[i], &e->category_list);
     count += FIXED_COLUMN_COUNT;
     if (e->cluster)
         wishes[count++] = (struct column_wish){e->cluster, COLUMN_IS_EITHER, false};
@@ -85,7 +89,9 @@ static enum status read_columns(struct estimation *e, struct err *err)
         wishes[count++] = (struct column_wish){e->placebo, COLUMN_IS_NUMBER, true};
     rc = analysis_columns(e->data, wishes, count, &e->columns, err);
     free(wishes);
-    return rc;
+    return rc ? rc
+              : features_check(e->columns, FIXED_COLUMN_COUNT, e->covariate_list.count,
+                               &e->category_list, err);
 }
 
 static enum status find_treated(struct estimation *e, struct err *err)
@@ -427,6 +433,8 @@ int command_estimate_ate(int argc, char **argv)
          "What may have changed.", 0, 0},
         {"covariates", OPTION_TEXT, &e.covariates, "A,B,..",
          "Columns known before; texts are categories.", 0, 0},
+        {"categories", OPTION_TEXT, &e.categories, "A,B,..",
+         "Covariates whose values are categories, also where they are numbers.", 0, 0},
         {"method", OPTION_TEXT, &e.method, "M",
          "difference (default), ols, lin, ipw or aipw.", 0, 0},
         {"estimand", OPTION_TEXT, &e.estimand, "E",
@@ -469,5 +477,6 @@ int command_estimate_ate(int argc, char **argv)
     arms_free(&e.arms);
     columns_close(e.columns);
     name_list_free(&e.covariate_list);
+    name_list_free(&e.category_list);
     return rc ? command_failed(&err) : EXIT_DONE;
 }

@@ -193,7 +193,8 @@ static void print_summary(const struct policy_evaluation *e)
         printf("outcome model: %s on %d features, %d folds; explains %.1f %% of what it "
                "has not seen\n",
                reward_base_name(e->log.model.base), e->log.model.column_count,
-               REWARD_FOLD_COUNT, 100 * e->log.model.explained);
+               REWARD_FOLD_COUNT,
+               isnan(e->log.model.explained) ? 0 : 100 * e->log.model.explained);
     else if (e->base != REWARD_BASE_NONE && e->log.bad_count == 0)
         puts("outcome model: none, there are too few rows or customers");
     if (!e->request.policy && !isnan(e->summary.price))

@@ -119,6 +119,8 @@ int command_train(int argc, char **argv)
          "What one unit of each outcome is worth, to sum them.", 0, 0},
         {"features", OPTION_TEXT | OPTION_NEEDED, &o.features, "A,B,..",
          "Columns known before; texts become categories, true and false stay.", 0, 0},
+        {"categories", OPTION_TEXT, &o.categories, "A,B,..",
+         "Features whose values are categories, also where they are numbers.", 0, 0},
         {"learner", OPTION_TEXT, &o.learner, "L",
          "s, t, x, r, dr, or auto (default): the best on rows held out.", 0, 0},
         {"base", OPTION_TEXT, &o.base, "B",

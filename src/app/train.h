@@ -13,8 +13,8 @@ enum { TRAIN_ARM_ROWS_MIN = 10 * LEARNER_FOLD_COUNT };
 
 struct train_options {
     const char *data, *treatment, *control, *outcome, *outcome_weights, *features,
-        *learner, *base, *propensity, *cost, *surrogates, *age, *window, *cluster,
-        *weights, *output, *name, *doses, *scale, *rate;
+        *categories, *learner, *base, *propensity, *cost, *surrogates, *age, *window,
+        *cluster, *weights, *output, *name, *doses, *scale, *rate;
     long seed, round_count, depth;
     bool is_randomised, is_rising, is_quick, is_calibrated, is_json, wants_plots;
 };

@@ -7,7 +7,7 @@
 
 /* Where columns are among those that were read. */
 struct layout {
-    struct name_list outcomes, features, propensities, surrogates;
+    struct name_list outcomes, features, categories, propensities, surrogates;
     struct column_wish *wishes;
     int count;
     int outcome, feature, propensity, surrogate, cost, weight, cluster,
@@ -47,6 +47,16 @@ static int wish_all(struct layout *layout, const struct name_list *list,
 
     for (int i = 0; i < list->count; i++)
         (void)wish(layout, list->names[i], kind, may_miss);
+    return first;
+}
+
+static int wish_features(struct layout *layout)
+{
+    int first = layout->count;
+
+    for (int i = 0; i < layout->features.count; i++)
+        layout->wishes[layout->count++] =
+            feature_wish(layout->features.names[i], &layout->categories);
     return first;
 }
 
@@ -99,6 +109,9 @@ static enum status read_lists(struct reading *reading, struct err *err)
     if (!rc)
         rc = name_list_read("--features", options->features, &layout->features, err);
     if (!rc)
+        rc = categories_read(options->categories, &layout->features, NULL,
+                             &layout->categories, err);
+    if (!rc)
         rc = name_list_read("--propensity", options->propensity, &layout->propensities,
                             err);
     if (!rc)
@@ -113,21 +126,25 @@ static enum status read_columns(struct reading *reading, struct err *err)
     struct layout *layout = &reading->layout;
     size_t most = (size_t)layout->outcomes.count + (size_t)layout->features.count +
                   (size_t)layout->propensities.count + (size_t)layout->surrogates.count;
+    enum status rc;
 
     layout->wishes = calloc(most + 8, sizeof *layout->wishes);
     if (!layout->wishes)
         return refuse_memory(err);
     (void)wish(layout, options->treatment, COLUMN_IS_EITHER, false);
     layout->outcome = wish_all(layout, &layout->outcomes, COLUMN_IS_NUMBER, true);
-    layout->feature = wish_all(layout, &layout->features, COLUMN_IS_EITHER, true);
+    layout->feature = wish_features(layout);
     layout->propensity = wish_all(layout, &layout->propensities, COLUMN_IS_NUMBER, false);
     layout->surrogate = wish_all(layout, &layout->surrogates, COLUMN_IS_NUMBER, true);
     layout->cost = wish(layout, options->cost, COLUMN_IS_NUMBER, true);
     layout->weight = wish(layout, options->weights, COLUMN_IS_NUMBER, false);
     layout->cluster = wish(layout, options->cluster, COLUMN_IS_EITHER, false);
     layout->age = wish(layout, options->age, COLUMN_IS_NUMBER, false);
-    return analysis_columns(options->data, layout->wishes, layout->count,
-                            &reading->columns, err);
+    rc = analysis_columns(options->data, layout->wishes, layout->count, &reading->columns,
+                          err);
+    return rc ? rc
+              : features_check(reading->columns, layout->feature, layout->features.count,
+                               &layout->categories, err);
 }
 
 /* ---- arms ---- */
@@ -682,6 +699,7 @@ enum status train_table_read(const struct train_options *options,
     columns_close(reading.columns);
     name_list_free(&reading.layout.outcomes);
     name_list_free(&reading.layout.features);
+    name_list_free(&reading.layout.categories);
     name_list_free(&reading.layout.propensities);
     name_list_free(&reading.layout.surrogates);
     free(reading.layout.wishes);

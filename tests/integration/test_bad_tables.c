@@ -130,7 +130,19 @@ static void a_log_without_propensities_gets_its_verdict(void **)
          "2 rows have no propensity above 0 and at most 1, the first on line 2"},
         {POLICY " --json", LOG, FULL, NULL, "effective rows of 2"},
     };
+    static const struct bad constant = {
+        POLICY " --json",
+        "x,action,propensity,reward\n1,a,0.5,7\n2,b,0.5,7\n",
+        FULL,
+        NULL,
+        "the reward is 7 in every row",
+    };
+    char *said, *unsaid;
 
+    assert_int_equal(run(&constant, &said, &unsaid), 1);
+    assert_non_null(strstr(said, constant.message));
+    free(said);
+    free(unsaid);
     for (size_t i = 0; i < COUNT(rows); i++) {
         char *output, *messages;
         int code = run(&rows[i], &output, &messages);

@@ -194,10 +194,103 @@ static void a_rule_without_its_propensities_gives_true_effects(void **state)
     free(messages);
 }
 
+/* ---- cells that are no numbers ---- */
+
+/* 400 rows, in one of which the number x is something else; z has three texts. */
+static void write_cell(const char *cell)
+{
+    FILE *file = fopen(path_of("cell.csv"), "w");
+
+    assert_non_null(file);
+    fputs("t,y,x,z\n", file);
+    for (int row = 0; row < 400; row++)
+        if (row == 41)
+            fprintf(file, "1,2,%s,9\n", cell);
+        else
+            fprintf(file, "%d,%d,%d.%d,%s\n", row % 2, row * row % 101 % 5, row % 7,
+                    row % 9, row % 3 ? "3+" : "2");
+    assert_int_equal(fclose(file), 0);
+}
+
+static int use_cell(const char *cell, const char *command, char **messages)
+{
+    char *output;
+    int code;
+
+    write_cell(cell);
+    code = run(command, &output, messages);
+    free(output);
+    return code;
+}
+
+static const char *const cell_commands[] = {
+    "train --data $/cell.csv --treatment t --outcome y --features x,z --learner t --base "
+    "ridge --quick --output $/cell",
+    "estimate ate --data $/cell.csv --treatment t --outcome y --covariates x,z --method "
+    "ols",
+    "estimate iv --data $/cell.csv --treatment y --outcome t --instruments x "
+    "--covariates "
+    "z",
+};
+
+static void a_text_among_numbers_is_refused_with_its_line(void **state)
+{
+    static const char *const cells[] = {"abc",   "0x1F", "\"0,5\"", "1 2",
+                                        "None!", "1e",   "\xc3\xa9"};
+    char *messages;
+
+    (void)state;
+    for (size_t command = 0; command < 3; command++)
+        for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+            assert_int_equal(use_cell(cells[i], cell_commands[command], &messages), 1);
+            if (!strstr(messages, "cell.csv line 43 column 'x': '") ||
+                !strstr(messages, "' is not a number, and 399 of 400 are: correct it, "
+                                  "leave it empty, or name the column in --categories\n"))
+                fail_msg("%s", messages);
+            free(messages);
+        }
+}
+
+static void what_is_missing_is_no_text(void **state)
+{
+    static const char *const cells[] = {"",    "NA",  "N/A",  "n/a",
+                                        "nan", "NaN", "null", "None"};
+    char *messages;
+
+    (void)state;
+    for (size_t command = 0; command < 3; command++)
+        for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+            if (use_cell(cells[i], cell_commands[command], &messages))
+                fail_msg("'%s': %s", cells[i], messages);
+            free(messages);
+        }
+}
+
+static void a_column_of_categories_may_hold_numbers(void **state)
+{
+    char words[512], *messages;
+
+    (void)state;
+    for (size_t command = 0; command < 3; command++) {
+        snprintf(words, sizeof words, "%s --categories x", cell_commands[command]);
+        if (use_cell("abc", words, &messages))
+            fail_msg("%s", messages);
+        free(messages);
+        snprintf(words, sizeof words, "%s --categories x,w", cell_commands[command]);
+        assert_int_equal(use_cell("abc", words, &messages), 1);
+        assert_non_null(
+            strstr(messages, "--categories: 'w' is none of the columns asked for"));
+        free(messages);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_rule_without_its_propensities_gives_true_effects),
+        cmocka_unit_test(a_text_among_numbers_is_refused_with_its_line),
+        cmocka_unit_test(what_is_missing_is_no_text),
+        cmocka_unit_test(a_column_of_categories_may_hold_numbers),
     };
 
     return cmocka_run_group_tests(tests, make_folder, leave_folder);

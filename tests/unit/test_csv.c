@@ -119,6 +119,9 @@ static void numbers_are_exact_and_missing_ones_are_nan(void **)
         {"NaN", NAN},
         {"NA", NAN},
         {"null", NAN},
+        {"N/A", NAN},
+        {" n/a ", NAN},
+        {"None", NAN},
     };
 
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
