@@ -4,6 +4,7 @@
 #include "app/analysis.h"
 #include "app/design.h"
 #include "app/report.h"
+#include "app/roles.h"
 #include "learn/distribution.h"
 #include "learn/effect.h"
 
@@ -61,10 +62,32 @@ static enum status read_rule(struct estimation *e, struct err *err)
                        e->method);
     if (e->rule.fold_count > 0 && e->rule.method != EFFECT_AIPW)
         return err_set(err, STATUS_INVALID, "--folds is for the method aipw");
-    rc = name_list_read("--covariates", e->covariates, &e->covariate_list, err);
-    return rc ? rc
-              : categories_read(e->categories, &e->covariate_list, NULL,
-                                &e->category_list, err);
+    return STATUS_OK;
+}
+
+static enum status check_roles(const struct estimation *e, struct err *err)
+{
+    const struct role_use uses[] = {
+        {"--treatment", AS_TREATMENT, e->treatment, NULL},
+        {"--outcome", AS_OUTCOME, e->outcome, NULL},
+        {"--covariates", AS_BEFORE, NULL, &e->covariate_list},
+        {"--cluster", AS_ABOUT, e->cluster, NULL},
+        {"--placebo", AS_OUTCOME, e->placebo, NULL},
+    };
+
+    return roles_check(uses, sizeof uses / sizeof *uses, err);
+}
+
+static enum status read_options(struct estimation *e, struct err *err)
+{
+    enum status rc = read_rule(e, err);
+
+    if (!rc)
+        rc = name_list_read("--covariates", e->covariates, &e->covariate_list, err);
+    if (!rc)
+        rc = categories_read(e->categories, &e->covariate_list, NULL, &e->category_list,
+                             err);
+    return rc ? rc : check_roles(e, err);
 }
 
 /* ---- reading ---- */
@@ -405,7 +428,7 @@ static void print_text(const struct estimation *e)
 
 static enum status run(struct estimation *e, struct err *err)
 {
-    enum status rc = read_rule(e, err);
+    enum status rc = option_checked(read_options(e, err), err);
 
     if (!rc)
         rc = read_rows(e, err);
@@ -478,5 +501,5 @@ int command_estimate_ate(int argc, char **argv)
     columns_close(e.columns);
     name_list_free(&e.covariate_list);
     name_list_free(&e.category_list);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    return command_end(&usage, rc, &err);
 }

@@ -3,6 +3,7 @@
 
 #include "app/analysis.h"
 #include "app/report.h"
+#include "app/roles.h"
 #include "learn/delayed.h"
 #include "learn/distribution.h"
 
@@ -33,6 +34,21 @@ struct estimation {
 };
 
 /* ---- reading ---- */
+
+static enum status read_options(struct estimation *e, struct err *err)
+{
+    const struct role_use uses[] = {
+        {"--arm", AS_TREATMENT, e->arm, NULL},
+        {"--elapsed", AS_OUTCOME, e->elapsed, NULL},
+        {"--converted", AS_OUTCOME, e->converted, NULL},
+        {"--delay", AS_OUTCOME, e->delay, NULL},
+    };
+    enum status rc = roles_check(uses, sizeof uses / sizeof *uses, err);
+
+    if (!rc && e->window_text)
+        rc = option_number_read("--window", e->window_text, 0, INFINITY, &e->window, err);
+    return rc;
+}
 
 static enum status check_row(const struct estimation *e, int64_t row, struct err *err)
 {
@@ -143,14 +159,11 @@ static double longest(const struct delayed_rows *rows)
 
 static enum status estimate(struct estimation *e, struct err *err)
 {
-    char *end = NULL;
     enum status rc = STATUS_OK;
 
     e->horizon = fmin(longest(&e->sides[0].rows), longest(&e->sides[1].rows));
-    e->window = e->window_text ? strtod(e->window_text, &end) : e->horizon / 2;
-    if (e->window_text && (*end || !(e->window > 0) || !isfinite(e->window)))
-        return err_set(err, STATUS_INVALID, "--window: '%.40s' is not a number above 0",
-                       e->window_text);
+    if (!e->window_text)
+        e->window = e->horizon / 2;
     for (int i = 0; i < 2 && !rc; i++) {
         struct arm *side = &e->sides[i];
 
@@ -260,8 +273,10 @@ static void print_text(const struct estimation *e)
 
 static enum status run(struct estimation *e, struct err *err)
 {
-    enum status rc = read_rows(e, err);
+    enum status rc = option_checked(read_options(e, err), err);
 
+    if (!rc)
+        rc = read_rows(e, err);
     if (!rc)
         rc = estimate(e, err);
     if (rc)
@@ -322,5 +337,5 @@ int command_estimate_delayed(int argc, char **argv)
     }
     arms_free(&e.arms);
     columns_close(e.columns);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    return command_end(&usage, rc, &err);
 }

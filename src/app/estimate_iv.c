@@ -4,6 +4,7 @@
 #include "app/analysis.h"
 #include "app/design.h"
 #include "app/report.h"
+#include "app/roles.h"
 #include "learn/distribution.h"
 #include "learn/instrument.h"
 
@@ -27,6 +28,18 @@ struct estimation {
     struct instrument_effect effect;
 };
 
+static enum status check_roles(const struct estimation *e, struct err *err)
+{
+    const struct role_use uses[] = {
+        {"--treatment", AS_TREATMENT, e->treatment, NULL},
+        {"--outcome", AS_OUTCOME, e->outcome, NULL},
+        {"--instruments", AS_BEFORE, NULL, &e->instrument_list},
+        {"--covariates", AS_BEFORE, NULL, &e->covariate_list},
+    };
+
+    return roles_check(uses, sizeof uses / sizeof *uses, err);
+}
+
 static enum status read_options(struct estimation *e, struct err *err)
 {
     enum status rc = covariance_kind_read(e->se, &e->kind, err);
@@ -40,7 +53,7 @@ static enum status read_options(struct estimation *e, struct err *err)
     if (!rc)
         rc = categories_read(e->categories, &e->instrument_list, &e->covariate_list,
                              &e->category_list, err);
-    return rc;
+    return rc ? rc : check_roles(e, err);
 }
 
 static enum status read_columns(struct estimation *e, struct err *err)
@@ -241,7 +254,7 @@ static void print_text(const struct estimation *e)
 
 static enum status run(struct estimation *e, struct err *err)
 {
-    enum status rc = read_options(e, err);
+    enum status rc = option_checked(read_options(e, err), err);
 
     if (!rc)
         rc = read_rows(e, err);
@@ -302,5 +315,5 @@ int command_estimate_iv(int argc, char **argv)
     name_list_free(&e.instrument_list);
     name_list_free(&e.covariate_list);
     name_list_free(&e.category_list);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    return command_end(&usage, rc, &err);
 }

@@ -6,6 +6,7 @@
 #include "app/labels.h"
 #include "app/plot.h"
 #include "app/report.h"
+#include "app/roles.h"
 #include "base/order.h"
 #include "learn/distribution.h"
 #include "learn/panel.h"
@@ -32,6 +33,18 @@ struct estimation {
 };
 
 /* ---- reading ---- */
+
+static enum status read_options(struct estimation *e, struct err *err)
+{
+    const struct role_use uses[] = {
+        {"--unit", AS_TREATMENT, e->unit, NULL},
+        {"--time", AS_TREATMENT, e->time, NULL},
+        {"--outcome", AS_OUTCOME, e->outcome, NULL},
+    };
+    enum status rc = panel_method_read(e->method_name, &e->method, err);
+
+    return rc ? rc : roles_check(uses, sizeof uses / sizeof *uses, err);
+}
 
 /* The first period that is not before `from`. */
 static enum status find_start(struct estimation *e, struct err *err)
@@ -266,7 +279,7 @@ static enum status draw(const struct estimation *e, struct err *err)
 
 static enum status run(struct estimation *e, struct err *err)
 {
-    enum status rc = panel_method_read(e->method_name, &e->method, err);
+    enum status rc = option_checked(read_options(e, err), err);
 
     if (!rc)
         rc = read_panel(e, err);
@@ -334,5 +347,5 @@ int command_estimate_panel(int argc, char **argv)
     labels_free(&e.units);
     labels_free(&e.times);
     columns_close(e.columns);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    return command_end(&usage, rc, &err);
 }

@@ -4,6 +4,7 @@
 #include "app/analysis.h"
 #include "app/design.h"
 #include "app/report.h"
+#include "app/roles.h"
 #include "learn/distribution.h"
 #include "learn/surrogate.h"
 
@@ -35,6 +36,22 @@ static int regressor_count(const struct estimation *e)
 }
 
 /* ---- reading ---- */
+
+static enum status read_options(struct estimation *e, struct err *err)
+{
+    const struct role_use uses[] = {
+        {"--treatment", AS_TREATMENT, e->treatment, NULL},
+        {"--outcome", AS_OUTCOME, e->outcome, NULL},
+        {"--surrogates", AS_OUTCOME, NULL, &e->surrogate_list},
+        {"--covariates", AS_BEFORE, NULL, &e->covariate_list},
+    };
+    enum status rc =
+        name_list_read("--covariates", e->covariates, &e->covariate_list, err);
+
+    if (!rc)
+        rc = name_list_read("--surrogates", e->surrogates, &e->surrogate_list, err);
+    return rc ? rc : roles_check(uses, sizeof uses / sizeof *uses, err);
+}
 
 /* Regressors are numbers: categories would have to be the same in both files. */
 static void put_regressors(const struct estimation *e, struct column_wish *wishes)
@@ -261,11 +278,8 @@ static void print_text(const struct estimation *e)
 
 static enum status run(struct estimation *e, struct err *err)
 {
-    enum status rc =
-        name_list_read("--covariates", e->covariates, &e->covariate_list, err);
+    enum status rc = option_checked(read_options(e, err), err);
 
-    if (!rc)
-        rc = name_list_read("--surrogates", e->surrogates, &e->surrogate_list, err);
     if (!rc)
         rc = read_tables(e, err);
     if (!rc)
@@ -337,5 +351,5 @@ int command_estimate_surrogate(int argc, char **argv)
     columns_close(e.now);
     name_list_free(&e.covariate_list);
     name_list_free(&e.surrogate_list);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    return command_end(&usage, rc, &err);
 }

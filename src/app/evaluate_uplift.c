@@ -5,6 +5,7 @@
 #include "app/design.h"
 #include "app/plot.h"
 #include "app/report.h"
+#include "app/roles.h"
 #include "app/uplift_more.h"
 #include "base/clock.h"
 #include "learn/uplift.h"
@@ -71,6 +72,18 @@ static enum status open_rows(struct evaluation *e, struct err *err)
     columns_drop(e->columns, 0);
     columns_drop(e->columns, 2);
     return rc;
+}
+
+static enum status read_options(const struct evaluation *e, struct err *err)
+{
+    const struct role_use uses[] = {
+        {"--treatment", AS_TREATMENT, e->treatment, NULL},
+        {"--outcome", AS_OUTCOME, e->outcome, NULL},
+        {"--score", AS_ABOUT, e->score, NULL},
+        {"--baseline", AS_ABOUT, e->more.baseline, NULL},
+    };
+
+    return roles_check(uses, sizeof uses / sizeof *uses, err);
 }
 
 static enum status find_treated(struct evaluation *e, struct err *err)
@@ -363,8 +376,10 @@ static enum status draw(const struct evaluation *e, struct err *err)
 
 static enum status run(struct evaluation *e, struct err *err)
 {
-    enum status rc = read_rows(e, err);
+    enum status rc = option_checked(read_options(e, err), err);
 
+    if (!rc)
+        rc = read_rows(e, err);
     if (!rc)
         rc = measure(e, err);
     e->timing.computed_ns = clock_thread_ns();
@@ -437,5 +452,5 @@ int command_evaluate_uplift(int argc, char **argv)
     free(e.intervals);
     arms_free(&e.arms);
     columns_close(e.columns);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    return command_end(&usage, rc, &err);
 }

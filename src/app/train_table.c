@@ -1,6 +1,9 @@
 /* train_table.c - the columns of a log as rows to learn from. */
 #include "app/train.h"
 
+#include "app/options.h"
+#include "app/roles.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,35 +71,26 @@ static bool is_in(const struct name_list *list, const char *name)
     return false;
 }
 
-static enum status refuse_feature(const char *name, const char *option, struct err *err)
+static enum status check_roles(const struct reading *reading, struct err *err)
 {
-    return err_set(
-        err, STATUS_INVALID,
-        "--features: '%.80s' is also --%s: it is not known before the decision", name,
-        option);
-}
-
-/* What comes of the treatment is no feature. */
-static enum status check_features(const struct reading *reading, struct err *err)
-{
-    const struct name_list *features = &reading->layout.features;
+    const struct layout *layout = &reading->layout;
     const struct train_options *options = reading->options;
-    const struct name_list *lists[] = {&reading->layout.outcomes,
-                                       &reading->layout.surrogates};
-    static const char *const list_options[] = {"outcome", "surrogates"};
+    const struct role_use uses[] = {
+        {"--treatment", AS_TREATMENT, options->treatment, NULL},
+        {"--outcome", AS_OUTCOME, NULL, &layout->outcomes},
+        {"--surrogates", AS_OUTCOME, NULL, &layout->surrogates},
+        {"--cost", AS_BESIDE, options->cost, NULL},
+        {"--features", AS_BEFORE, NULL, &layout->features},
+        {"--propensity", AS_ABOUT, NULL, &layout->propensities},
+        {"--weights", AS_ABOUT, options->weights, NULL},
+        {"--cluster", AS_ABOUT, options->cluster, NULL},
+        {"--age", AS_ABOUT, options->age, NULL},
+    };
 
-    if (features->count > BUNDLE_FEATURE_COUNT_MAX)
+    if (layout->features.count > BUNDLE_FEATURE_COUNT_MAX)
         return err_set(err, STATUS_TOO_LARGE, "--features: %d, at most %d",
-                       features->count, BUNDLE_FEATURE_COUNT_MAX);
-    if (is_in(features, options->treatment))
-        return refuse_feature(options->treatment, "treatment", err);
-    if (is_in(features, options->cost))
-        return refuse_feature(options->cost, "cost", err);
-    for (int list = 0; list < 2; list++)
-        for (int i = 0; i < lists[list]->count; i++)
-            if (is_in(features, lists[list]->names[i]))
-                return refuse_feature(lists[list]->names[i], list_options[list], err);
-    return STATUS_OK;
+                       layout->features.count, BUNDLE_FEATURE_COUNT_MAX);
+    return roles_check(uses, sizeof uses / sizeof *uses, err);
 }
 
 static enum status read_lists(struct reading *reading, struct err *err)
@@ -117,7 +111,7 @@ static enum status read_lists(struct reading *reading, struct err *err)
     if (!rc)
         rc =
             name_list_read("--surrogates", options->surrogates, &layout->surrogates, err);
-    return rc ? rc : check_features(reading, err);
+    return rc ? rc : check_roles(reading, err);
 }
 
 static enum status read_columns(struct reading *reading, struct err *err)
@@ -667,6 +661,18 @@ static enum status read_outcome_weights(struct reading *reading, struct err *err
                         reading->outcome_weights, err);
 }
 
+static enum status read_options(struct reading *reading, struct err *err)
+{
+    const char *window = reading->options->window;
+    enum status rc = read_lists(reading, err);
+
+    if (!rc)
+        rc = read_outcome_weights(reading, err);
+    if (!rc && window)
+        rc = read_numbers("--window", window, 1, &reading->window, err);
+    return rc;
+}
+
 enum status train_table_read(const struct train_options *options,
                              struct train_table *table, struct err *err)
 {
@@ -674,11 +680,7 @@ enum status train_table_read(const struct train_options *options,
     enum status rc;
 
     *table = (struct train_table){0};
-    rc = read_lists(&reading, err);
-    if (!rc)
-        rc = read_outcome_weights(&reading, err);
-    if (!rc && options->window)
-        rc = read_numbers("--window", options->window, 1, &reading.window, err);
+    rc = option_checked(read_options(&reading, err), err);
     if (!rc)
         rc = read_columns(&reading, err);
     if (!rc)

@@ -159,8 +159,8 @@ static enum status put_text(struct reading *reading, int item, struct text field
     int32_t *code = &column->codes[reading->columns->row_count];
     bool is_new;
 
-    field = field_trim(field);
-    if (!field_is_missing(field))
+    /* Spaces belong to a text (RFC 4180), quoted or not; alone they are nothing. */
+    if (!field_is_missing(field_trim(field)))
         return text_set_add(column->texts, field, code, &is_new, err);
     *code = -1;
     return reading->wishes[item].may_miss ? STATUS_OK
