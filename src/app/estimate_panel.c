@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of the weights' least squares; and of an outcome, whose square has to be a number. */
-static const double gap_max = 1e-6, outcome_max = 1e150;
+/* Of the weights' least squares. */
+static const double gap_max = 1e-6;
 
 struct estimation {
     const char *data, *unit, *time, *outcome, *treated_name, *from, *method_name, *plot;
@@ -143,24 +143,9 @@ static enum status read_panel(struct estimation *e, struct err *err)
     return rc;
 }
 
-static enum status check_sizes(const struct estimation *e, struct err *err)
-{
-    size_t count = (size_t)e->units.count * (size_t)e->times.count;
-
-    for (size_t i = 0; i < count; i++)
-        if (fabs(e->outcomes[i]) > outcome_max)
-            return err_set(err, STATUS_INVALID,
-                           "%s column '%s': %g is too large, at most %g",
-                           e->columns->file, e->outcome, e->outcomes[i], outcome_max);
-    return STATUS_OK;
-}
-
 static enum status estimate(struct estimation *e, struct err *err)
 {
-    enum status rc = check_sizes(e, err);
-
-    if (rc)
-        return rc;
+    enum status rc;
 
     e->unit_weights = malloc((size_t)e->units.count * sizeof *e->unit_weights);
     e->time_weights = malloc((size_t)e->times.count * sizeof *e->time_weights);
