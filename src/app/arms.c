@@ -188,6 +188,25 @@ static enum status refuse_numbers(const struct arms *arms, const char *option,
                    without < 0 ? "" : arms->names[without], without < 0 ? "" : "'");
 }
 
+enum status arms_find_treated(const struct arms *arms, const struct columns *columns,
+                              const char *column, const char *option, const char *name,
+                              int *treated, struct err *err)
+{
+    enum status rc;
+
+    if (!name && arms->count > 2)
+        return err_set(err, STATUS_INVALID,
+                       "%s column '%s': has %d arms; say with %s which one",
+                       columns->file, column, arms->count, option);
+    *treated = !arms->control;
+    if (!name)
+        return STATUS_OK;
+    rc = arms_find(arms, option, name, treated, err);
+    if (!rc && *treated == arms->control)
+        rc = err_set(err, STATUS_INVALID, "%s: '%.40s' is the control", option, name);
+    return rc;
+}
+
 enum status arms_numbers(const struct arms *arms, const char *option, const char *text,
                          int without, double *numbers, struct err *err)
 {

@@ -80,6 +80,8 @@ static void warn(const struct train_options *options, const struct train_table *
 static enum status run(const struct train_options *options, struct train_table *table,
                        struct train_result *result, struct err *err)
 {
+    struct err no_pictures = {0};
+    bool has_replaced = false;
     enum status rc = option_checked(train_settle(options, result, err), err);
 
     if (!rc)
@@ -89,14 +91,21 @@ static enum status run(const struct train_options *options, struct train_table *
     if (!rc)
         rc = train_judge(options, table, result, err);
     if (!rc)
-        rc = train_write(options, table, result, err);
+        rc = train_write(options, table, result, &has_replaced, &no_pictures, err);
     if (rc)
         return rc;
     warn(options, table, result);
+    if (has_replaced)
+        print_line(stderr, "redress: what was trained into %s before was replaced",
+                   options->output);
     if (options->is_json)
-        return train_report(options, table, result, "-", err);
-    train_print(options, table, result);
-    return STATUS_OK;
+        rc = train_report(options, table, result, "-", err);
+    else
+        train_print(options, table, result);
+    if (!rc && no_pictures.text[0])
+        rc = err_set(err, no_pictures.status,
+                     "the bundle is written, but without pictures: %s", no_pictures.text);
+    return rc;
 }
 
 int command_train(int argc, char **argv)

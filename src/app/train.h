@@ -136,10 +136,12 @@ enum status train_judge(const struct train_options *options,
                         const struct train_table *table, struct train_result *result,
                         struct err *err);
 
-/* Write the folder: all of it or nothing. */
+/* Write the folder: all of it or nothing, but for pictures that nobody insisted on: *no_pictures, which is
+ * zero, says why they are not there where they should be. *has_replaced: an earlier training. */
 enum status train_write(const struct train_options *options,
                         const struct train_table *table,
-                        const struct train_result *result, struct err *err);
+                        const struct train_result *result, bool *has_replaced,
+                        struct err *no_pictures, struct err *err);
 
 /* Into a file ("-": standard output), and as a text for people. */
 enum status train_report(const struct train_options *options,

@@ -10,11 +10,14 @@
 #include "support/folder.h"
 #include "support/server.h"
 
+#include <dirent.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { PATH_BYTES = 512, ARGUMENT_COUNT_MAX = 40, CASE_COUNT = 6000, ARM_COUNT = 4 };
 
@@ -284,6 +287,108 @@ static void a_column_of_categories_may_hold_numbers(void **state)
     }
 }
 
+/* ---- what is left behind ---- */
+
+/* A gnuplot that ends well and leaves the pictures empty, as the real one does on a full disk; the PATH from
+ * before, of the caller. */
+static char *install_gnuplot(const char *makes)
+{
+    char *path = strdup(getenv("PATH")), whole[2 * PATH_BYTES];
+    FILE *file;
+
+    assert_non_null(path);
+    mkdir(path_of("bin"), 0755);
+    file = fopen(path_of("bin/gnuplot"), "w");
+    assert_non_null(file);
+    fprintf(file,
+            "#!/bin/sh\nsed -n \"s/^set output '\\(.*\\)'/\\1/p\" |"
+            " while read -r name; do %s > \"$name\"; done\n",
+            makes);
+    assert_int_equal(fclose(file), 0);
+    chmod(path_of("bin/gnuplot"), 0755);
+    snprintf(whole, sizeof whole, "%s:%s", path_of("bin"), path);
+    setenv("PATH", whole, 1);
+    return path;
+}
+
+static int count_files(const char *name, const char *end)
+{
+    DIR *listed = opendir(path_of(name));
+    struct dirent *entry;
+    int count = 0;
+
+    while (listed && (entry = readdir(listed))) {
+        size_t bytes = strlen(entry->d_name);
+
+        count +=
+            bytes >= strlen(end) && strcmp(entry->d_name + bytes - strlen(end), end) == 0;
+    }
+    if (listed)
+        closedir(listed);
+    return count;
+}
+
+#define CELLS                                                                            \
+    "train --data $/cell.csv --treatment t --outcome y --features x,z --base ridge "     \
+    "--learner t --output $/"
+
+static void pictures_are_whole_or_not_there(void **state)
+{
+    char *path, *output, *messages;
+
+    (void)state;
+    write_cell("1");
+    path = install_gnuplot(":");
+    assert_int_equal(run(CELLS "bare", &output, &messages), 1);
+    assert_non_null(strstr(messages, "written, but without pictures"));
+    assert_non_null(strstr(messages, "could not be drawn whole"));
+    assert_non_null(strstr(output, "average effect"));
+    assert_int_equal(count_files("bare", ".json"), 4);
+    assert_int_equal(count_files("bare", ""), 4 + 2);
+    free(output);
+    free(messages);
+
+    assert_int_equal(run(CELLS "insisted --plot", &output, &messages), 1);
+    assert_int_equal(access(path_of("insisted"), F_OK), -1);
+    free(output);
+    free(messages);
+
+    assert_int_equal(run("evaluate uplift --data $/cell.csv --score x --treatment t "
+                         "--outcome y --plot $/plots",
+                         &output, &messages),
+                     1);
+    assert_non_null(strstr(messages, "plots/qini.png: could not be drawn whole"));
+    assert_int_equal(count_files("plots", ""), 2);
+    free(output);
+    free(messages);
+
+    free(install_gnuplot("printf '\\211PNG\\000\\000\\000\\000IEND\\256B`\\202'"));
+    if (run("evaluate uplift --data $/cell.csv --score x --treatment t --outcome y "
+            "--plot "
+            "$/plots",
+            &output, &messages))
+        fail_msg("%s", messages);
+    assert_int_equal(count_files("plots", ".png"), 2);
+    free(output);
+    free(messages);
+    setenv("PATH", path, 1);
+    free(path);
+}
+
+static void an_earlier_training_is_not_replaced_without_a_word(void **state)
+{
+    char *output, *messages;
+
+    (void)state;
+    write_cell("1");
+    for (int turn = 0; turn < 2; turn++) {
+        assert_int_equal(run(CELLS "again --quick", &output, &messages), 0);
+        assert_int_equal(strstr(messages, "again before was replaced") != NULL, turn);
+        free(output);
+        free(messages);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +396,8 @@ int main(void)
         cmocka_unit_test(a_text_among_numbers_is_refused_with_its_line),
         cmocka_unit_test(what_is_missing_is_no_text),
         cmocka_unit_test(a_column_of_categories_may_hold_numbers),
+        cmocka_unit_test(pictures_are_whole_or_not_there),
+        cmocka_unit_test(an_earlier_training_is_not_replaced_without_a_word),
     };
 
     return cmocka_run_group_tests(tests, make_folder, leave_folder);
