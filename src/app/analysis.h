@@ -76,6 +76,9 @@ enum status arms_read(const struct columns *columns, const struct table_column *
                       const char *control, struct arms *arms, struct err *err);
 void arms_free(struct arms *arms); /* one that is zero is fine */
 
+/* Free the codes, once they are needed no more. */
+void arms_drop_rows(struct arms *arms);
+
 /* The arm of that name, as it is written or as a number. INVALID names those there are. */
 enum status arms_find(const struct arms *arms, const char *option, const char *name,
                       int *arm, struct err *err);

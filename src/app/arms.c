@@ -38,13 +38,14 @@ static int number_compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Where a number is, or would go, among those that rise. */
+/* Where a number is, or would go, among those that rise: all are compared, since which one it is cannot
+ * be guessed. */
 static int place_of(const double *numbers, int count, double number)
 {
     int place = 0;
 
-    while (place < count && numbers[place] < number)
-        place++;
+    for (int i = 0; i < count; i++)
+        place += numbers[i] < number;
     return place;
 }
 
@@ -276,6 +277,12 @@ enum status arms_read(const struct columns *columns, const struct table_column *
     if (rc)
         arms_free(arms);
     return rc;
+}
+
+void arms_drop_rows(struct arms *arms)
+{
+    free(arms->codes);
+    arms->codes = NULL;
 }
 
 void arms_free(struct arms *arms)

@@ -36,8 +36,8 @@ struct evaluation {
 
 /* ---- reading ---- */
 
-/* The rows of the two arms, without those of others: they move up in the columns, which are needed no
- * more. */
+/* The rows of the two arms, without those of others: they move up in the columns. What is needed no more
+ * is freed at once, so that the rows are in memory little more than once. */
 static enum status open_rows(struct evaluation *e, struct err *err)
 {
     size_t count = (size_t)e->columns->row_count;
@@ -60,6 +60,8 @@ static enum status open_rows(struct evaluation *e, struct err *err)
             others[e->row_count] = others[i];
         is_treated[e->row_count++] = arm == e->treated;
     }
+    columns_drop(e->columns, 1);
+    arms_drop_rows(&e->arms);
     e->left_out = e->columns->row_count - e->row_count;
     rc = uplift_open(scores, outcomes, is_treated, e->row_count, &e->uplift, err);
     if (!rc)
@@ -67,6 +69,8 @@ static enum status open_rows(struct evaluation *e, struct err *err)
             &e->more, &(struct scored_rows){e->row_count, scores, outcomes, is_treated},
             others, err);
     free(is_treated);
+    columns_drop(e->columns, 0);
+    columns_drop(e->columns, 2);
     return rc;
 }
 

@@ -313,26 +313,13 @@ static char *own_text(struct text text)
     return own;
 }
 
-/* numbers (text): what each text of the column is as a number. */
-static enum status number_texts(const struct reading *reading,
-                                const struct table_column *column,
-                                struct train_feature *feature, float *numbers,
-                                struct err *err)
+/* The texts of a column as categories, by the alphabet. */
+static enum status list_categories(const struct reading *reading,
+                                   const struct table_column *column,
+                                   struct train_feature *feature, struct err *err)
 {
     int count = text_set_count(column->texts);
-    char **texts = calloc((size_t)count + 1, sizeof *texts);
-    bool is_true;
 
-    if (!texts)
-        return refuse_memory(err);
-    feature->categories = texts;
-    if (are_truths(column)) {
-        feature->type = FEATURE_BOOL;
-        for (int i = 0; i < count; i++)
-            numbers[i] = is_truth(text_set_text(column->texts, i), &is_true) && is_true;
-        return STATUS_OK;
-    }
-    feature->type = FEATURE_CATEGORY;
     if (count > BUNDLE_CATEGORY_COUNT_MAX)
         return err_set(
             err, STATUS_TOO_LARGE,
@@ -343,23 +330,54 @@ static enum status number_texts(const struct reading *reading,
 
         if (!is_plain(text))
             return refuse_text(reading, column->name, text, err);
-        texts[i] = own_text(text);
-        if (!texts[i])
+        feature->categories[i] = own_text(text);
+        if (!feature->categories[i])
             return refuse_memory(err);
         feature->category_count++;
     }
-    qsort(texts, (size_t)count, sizeof *texts, compare_texts);
-    for (int i = 0; i < count; i++) {
+    qsort(feature->categories, (size_t)count, sizeof *feature->categories, compare_texts);
+    return STATUS_OK;
+}
+
+static enum status number_categories(const struct table_column *column,
+                                     const struct train_feature *feature, float *numbers,
+                                     struct err *err)
+{
+    for (int i = 0; i < feature->category_count; i++) {
         char *own = own_text(text_set_text(column->texts, i));
         char **place =
-            own ? bsearch(own, texts, (size_t)count, sizeof *texts, compare_found) : NULL;
+            own ? bsearch(own, feature->categories, (size_t)feature->category_count,
+                          sizeof *feature->categories, compare_found)
+                : NULL;
 
         free(own);
         if (!place)
             return refuse_memory(err);
-        numbers[i] = (float)(place - texts);
+        numbers[i] = (float)(place - feature->categories);
     }
     return STATUS_OK;
+}
+
+/* numbers (text): what each text of the column is as a number. */
+static enum status number_texts(const struct reading *reading,
+                                const struct table_column *column,
+                                struct train_feature *feature, float *numbers,
+                                struct err *err)
+{
+    int count = text_set_count(column->texts);
+    bool is_true;
+    enum status rc;
+
+    feature->categories = calloc((size_t)count + 1, sizeof *feature->categories);
+    if (!feature->categories)
+        return refuse_memory(err);
+    feature->type = are_truths(column) ? FEATURE_BOOL : FEATURE_CATEGORY;
+    for (int i = 0; i < count && feature->type == FEATURE_BOOL; i++)
+        numbers[i] = is_truth(text_set_text(column->texts, i), &is_true) && is_true;
+    if (feature->type == FEATURE_BOOL)
+        return STATUS_OK;
+    rc = list_categories(reading, column, feature, err);
+    return rc ? rc : number_categories(column, feature, numbers, err);
 }
 
 static enum status read_feature(const struct reading *reading, int index,
@@ -523,8 +541,6 @@ static uint64_t key_of(const struct reading *reading, int64_t row)
     const struct table_column *column;
     double number;
 
-    if (reading->layout.cluster < 0)
-        return (uint64_t)row;
     column = &reading->columns->items[reading->layout.cluster];
     if (column->is_text)
         return text_hash(column_text(column, row));
@@ -557,7 +573,8 @@ static void put_row(const struct reading *reading, int64_t row, int64_t i)
     table->arms[i] = reading->arm_of[reading->arms.codes[row]];
     table->outcomes[i] = final_outcome(reading, row);
     table->arm_rows[table->arms[i]] += !isnan(table->outcomes[i]);
-    table->keys[i] = key_of(reading, row);
+    if (table->keys)
+        table->keys[i] = key_of(reading, row);
     if (table->weights)
         table->weights[i] = items[layout->weight].numbers[row];
     if (table->costs)
@@ -581,17 +598,19 @@ static enum status make_room(struct reading *reading, struct err *err)
     table->surrogates =
         malloc(n * ((size_t)table->surrogate_count + 1) * sizeof *table->surrogates);
     table->outcomes = malloc(n * sizeof *table->outcomes);
-    table->keys = malloc(n * sizeof *table->keys);
     table->arms = malloc(n * sizeof *table->arms);
     table->propensities =
         calloc(n * (size_t)table->arm_count, sizeof *table->propensities);
+    if (table->has_clusters)
+        table->keys = malloc(n * sizeof *table->keys);
     if (reading->layout.cost >= 0)
         table->costs = malloc(n * sizeof *table->costs);
     if (reading->layout.weight >= 0)
         table->weights = malloc(n * sizeof *table->weights);
     if (!table->features || !table->names || !table->is_nominal || !table->values ||
-        !table->surrogates || !table->outcomes || !table->keys || !table->arms ||
-        !table->propensities || (reading->layout.cost >= 0 && !table->costs) ||
+        !table->surrogates || !table->outcomes || !table->arms || !table->propensities ||
+        (table->has_clusters && !table->keys) ||
+        (reading->layout.cost >= 0 && !table->costs) ||
         (reading->layout.weight >= 0 && !table->weights))
         return refuse_memory(err);
     return STATUS_OK;
@@ -606,6 +625,17 @@ static void name_dose(struct train_table *table, const struct name_list *feature
     table->names[table->feature_count] = table->dose_name;
 }
 
+/* A column is freed once its rows are in the table: they are in memory little more than once. */
+static void drop_all_but_features(struct reading *reading)
+{
+    int first = reading->layout.feature, count = reading->layout.features.count;
+
+    for (int i = 0; i < reading->layout.count; i++)
+        if (i < first || i >= first + count)
+            columns_drop(reading->columns, i);
+    arms_drop_rows(&reading->arms);
+}
+
 static enum status put_table(struct reading *reading, struct err *err)
 {
     struct train_table *table = reading->table;
@@ -618,8 +648,11 @@ static enum status put_table(struct reading *reading, struct err *err)
     }
     for (int64_t i = 0; i < table->row_count && !rc; i++)
         put_row(reading, kept[i], i);
-    for (int i = 0; i < table->feature_count && !rc; i++)
+    drop_all_but_features(reading);
+    for (int i = 0; i < table->feature_count && !rc; i++) {
         rc = read_feature(reading, i, kept, err);
+        columns_drop(reading->columns, reading->layout.feature + i);
+    }
     if (!rc) {
         name_dose(table, &reading->layout.features);
         rc = check_outcomes(reading, err);
