@@ -27,7 +27,7 @@ struct maturity_data {
     const bool *is_bare;          /* (row): a surrogate is missing, too; NULL: none is */
     const double *outcomes;       /* (row), NaN where not mature */
     const double *weights;        /* (row), NULL for 1 */
-    const uint64_t *keys;         /* (row) */
+    const uint64_t *keys;         /* (row); NULL: every row has its own */
     bool is_binary;
 };
 

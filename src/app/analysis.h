@@ -76,9 +76,18 @@ enum status arms_read(const struct columns *columns, const struct table_column *
                       const char *control, struct arms *arms, struct err *err);
 void arms_free(struct arms *arms); /* one that is zero is fine */
 
+/* Free the codes, once they are needed no more. */
+void arms_drop_rows(struct arms *arms);
+
 /* The arm of that name, as it is written or as a number. INVALID names those there are. */
 enum status arms_find(const struct arms *arms, const char *option, const char *name,
                       int *arm, struct err *err);
+
+/* The arm that is compared with the control: that of the name, which the option gave, or the other of two when name
+ * is NULL. INVALID when it is the control, or there are more. */
+enum status arms_find_treated(const struct arms *arms, const struct columns *columns,
+                              const char *column, const char *option, const char *name,
+                              int *treated, struct err *err);
 
 /* A finite number for each arm but one (without; -1: for all): "5,10" in the order of the arms, or
  * "small=5,large=10" in any. numbers (arm). INVALID names the arms. */

@@ -117,24 +117,6 @@ static enum status read_columns(struct estimation *e, struct err *err)
                                &e->category_list, err);
 }
 
-static enum status find_treated(struct estimation *e, struct err *err)
-{
-    enum status rc =
-        arms_read(e->columns, &e->columns->items[0], e->control, &e->arms, err);
-
-    if (!rc && e->arm)
-        rc = arms_find(&e->arms, "--arm", e->arm, &e->treated, err);
-    else if (!rc && e->arms.count > 2)
-        rc = err_set(err, STATUS_INVALID,
-                     "%s column '%s': has %d arms; say with --arm which one",
-                     e->columns->file, e->treatment, e->arms.count);
-    else if (!rc)
-        e->treated = !e->arms.control;
-    if (!rc && e->treated == e->arms.control)
-        rc = err_set(err, STATUS_INVALID, "--arm: '%s' is the control", e->arm);
-    return rc;
-}
-
 /* Rows of other arms count as missing the treatment: then one sweep leaves all of them out. */
 static enum status leave_out(struct estimation *e, struct err *err)
 {
@@ -231,7 +213,10 @@ static enum status read_rows(struct estimation *e, struct err *err)
     enum status rc = read_columns(e, err);
 
     if (!rc)
-        rc = find_treated(e, err);
+        rc = arms_read(e->columns, &e->columns->items[0], e->control, &e->arms, err);
+    if (!rc)
+        rc = arms_find_treated(&e->arms, e->columns, e->treatment, "--arm", e->arm,
+                               &e->treated, err);
     if (!rc)
         rc = leave_out(e, err);
     if (!rc)

@@ -99,25 +99,6 @@ static void put_row(const struct estimation *e, int64_t row, struct arm *side)
     side->delays[at] = side->is_converted[at] ? e->columns->items[3].numbers[row] : 0;
 }
 
-static enum status find_treated(struct estimation *e, struct err *err)
-{
-    enum status rc = STATUS_OK;
-
-    if (e->treated_name) {
-        rc = arms_find(&e->arms, "--treated", e->treated_name, &e->treated, err);
-        if (!rc && e->treated == e->arms.control)
-            rc = err_set(err, STATUS_INVALID, "--treated: '%.40s' is the control",
-                         e->treated_name);
-        return rc;
-    }
-    if (e->arms.count > 2)
-        return err_set(err, STATUS_INVALID,
-                       "%s column '%s': has %d arms; say with --treated which one",
-                       e->columns->file, e->arm, e->arms.count);
-    e->treated = !e->arms.control;
-    return STATUS_OK;
-}
-
 static enum status read_rows(struct estimation *e, struct err *err)
 {
     const struct column_wish wishes[] = {
@@ -131,7 +112,8 @@ static enum status read_rows(struct estimation *e, struct err *err)
     if (!rc)
         rc = arms_read(e->columns, &e->columns->items[0], e->control, &e->arms, err);
     if (!rc)
-        rc = find_treated(e, err);
+        rc = arms_find_treated(&e->arms, e->columns, e->arm, "--treated", e->treated_name,
+                               &e->treated, err);
     if (!rc)
         rc = side_open(&e->sides[0], e->arms.row_counts[e->arms.control], err);
     if (!rc)

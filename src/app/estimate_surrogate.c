@@ -102,23 +102,6 @@ static bool has_outcomes(const struct estimation *e)
     return e->now->items[regressor_count(e) + 1].numbers != NULL;
 }
 
-static enum status find_treated(struct estimation *e, struct err *err)
-{
-    enum status rc = arms_read(e->now, &e->now->items[0], e->control, &e->arms, err);
-
-    if (!rc && e->arm)
-        rc = arms_find(&e->arms, "--arm", e->arm, &e->treated, err);
-    else if (!rc && e->arms.count > 2)
-        rc = err_set(err, STATUS_INVALID,
-                     "%s column '%s': has %d arms; say with --arm which one",
-                     e->now->file, e->treatment, e->arms.count);
-    else if (!rc)
-        e->treated = !e->arms.control;
-    if (!rc && e->treated == e->arms.control)
-        rc = err_set(err, STATUS_INVALID, "--arm: '%.40s' is the control", e->arm);
-    return rc;
-}
-
 /* The columns [first, first + count) of the rows picked, one column behind the other. */
 static double *gather(const struct columns *columns, int first, int count,
                       const int64_t *rows, int64_t row_count)
@@ -285,7 +268,10 @@ static enum status run(struct estimation *e, struct err *err)
     if (!rc)
         rc = leave_out_past(e, err);
     if (!rc)
-        rc = find_treated(e, err);
+        rc = arms_read(e->now, &e->now->items[0], e->control, &e->arms, err);
+    if (!rc)
+        rc = arms_find_treated(&e->arms, e->now, e->treatment, "--arm", e->arm,
+                               &e->treated, err);
     if (!rc)
         rc = estimate(e, err);
     if (rc)

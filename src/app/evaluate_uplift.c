@@ -36,8 +36,8 @@ struct evaluation {
 
 /* ---- reading ---- */
 
-/* The rows of the two arms, without those of others: they move up in the columns, which are needed no
- * more. */
+/* The rows of the two arms, without those of others: they move up in the columns. What is needed no more
+ * is freed at once, so that the rows are in memory little more than once. */
 static enum status open_rows(struct evaluation *e, struct err *err)
 {
     size_t count = (size_t)e->columns->row_count;
@@ -60,6 +60,8 @@ static enum status open_rows(struct evaluation *e, struct err *err)
             others[e->row_count] = others[i];
         is_treated[e->row_count++] = arm == e->treated;
     }
+    columns_drop(e->columns, 1);
+    arms_drop_rows(&e->arms);
     e->left_out = e->columns->row_count - e->row_count;
     rc = uplift_open(scores, outcomes, is_treated, e->row_count, &e->uplift, err);
     if (!rc)
@@ -67,6 +69,8 @@ static enum status open_rows(struct evaluation *e, struct err *err)
             &e->more, &(struct scored_rows){e->row_count, scores, outcomes, is_treated},
             others, err);
     free(is_treated);
+    columns_drop(e->columns, 0);
+    columns_drop(e->columns, 2);
     return rc;
 }
 
@@ -80,23 +84,6 @@ static enum status read_options(const struct evaluation *e, struct err *err)
     };
 
     return roles_check(uses, sizeof uses / sizeof *uses, err);
-}
-
-static enum status find_treated(struct evaluation *e, struct err *err)
-{
-    if (e->arm) {
-        enum status rc = arms_find(&e->arms, "--arm", e->arm, &e->treated, err);
-
-        return rc || e->treated != e->arms.control
-                   ? rc
-                   : err_set(err, STATUS_INVALID, "--arm: '%s' is the control", e->arm);
-    }
-    if (e->arms.count > 2)
-        return err_set(err, STATUS_INVALID,
-                       "%s column '%s': has %d arms; say with --arm which one",
-                       e->columns->file, e->treatment, e->arms.count);
-    e->treated = !e->arms.control;
-    return STATUS_OK;
 }
 
 static enum status read_rows(struct evaluation *e, struct err *err)
@@ -115,7 +102,8 @@ static enum status read_rows(struct evaluation *e, struct err *err)
     if (!rc)
         rc = arms_read(e->columns, &e->columns->items[1], e->control, &e->arms, err);
     if (!rc)
-        rc = find_treated(e, err);
+        rc = arms_find_treated(&e->arms, e->columns, e->treatment, "--arm", e->arm,
+                               &e->treated, err);
     if (!rc)
         rc = column_must_vary(e->columns, &e->columns->items[2], err);
     if (!rc) {
@@ -189,6 +177,16 @@ static enum status put_curves(const struct evaluation *e, struct report *report,
     return rc;
 }
 
+static void put_share_pairs(struct report *report, const double low[UPLIFT_SHARE_COUNT],
+                            const double high[UPLIFT_SHARE_COUNT])
+{
+    report_object(report, "uplift_at_k");
+    for (int i = 0; i < UPLIFT_SHARE_COUNT; i++)
+        report_pair(report, uplift_share_names[i], low[i], high[i]);
+    report_object_end(report);
+}
+
+/* by_group: those that are cut within each arm. */
 static void put_intervals(const struct evaluation *e, struct report *report)
 {
     const struct uplift_metrics *low = &e->intervals->low, *high = &e->intervals->high;
@@ -201,9 +199,11 @@ static void put_intervals(const struct evaluation *e, struct report *report)
     report_pair(report, "effect", low->effect, high->effect);
     report_pair(report, "weighted_average_uplift", low->weighted_overall,
                 high->weighted_overall);
-    report_object(report, "uplift_at_k");
-    for (int i = 0; i < UPLIFT_SHARE_COUNT; i++)
-        report_pair(report, uplift_share_names[i], low->overall[i], high->overall[i]);
+    put_share_pairs(report, low->overall, high->overall);
+    report_object(report, "by_group");
+    report_pair(report, "weighted_average_uplift", low->weighted_by_group,
+                high->weighted_by_group);
+    put_share_pairs(report, low->by_group, high->by_group);
     report_object_end(report);
     report_object_end(report);
 }

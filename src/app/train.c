@@ -3,10 +3,11 @@
 
 #include "app/commands.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { TREE_COUNT_MAX = 5000, DEPTH_MAX = 12 };
+enum { TREE_COUNT_MAX = 5000, DEPTH_MAX = 12, LARGE_BYTES = 384 << 10 };
 
 enum { WEIGHT_ERRORS_MAX = 5 };
 
@@ -67,14 +68,16 @@ static void warn(const struct train_options *options, const struct train_table *
     for (int arm = 0; arm < table->arm_count; arm++)
         warn_of_arm(options, table, result, arm);
     warn_of_overlap(table, result);
-    for (int i = 0; i < result->learner->part_count; i++)
-        if (predictor_is_blind(result->learner->parts[i].predictor)) {
-            print_line(stderr,
-                       "redress: --base %s gives no weight to categories of more "
-                       "than two texts",
-                       options->base);
-            return;
-        }
+}
+
+/* Tables, rows and what the library makes of them go back to the system when they are freed: in one heap they
+ * would leave holes between what lives on, and the next large piece would come on top. Smaller ones come and go
+ * with every tree. */
+static void return_large_pieces(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+#endif
 }
 
 static enum status run(const struct train_options *options, struct train_table *table,
@@ -202,6 +205,7 @@ int command_train(int argc, char **argv)
                     "with --quick or --monotone");
     if (o.is_quick && o.wants_plots)
         return usage_wrong(&usage, "--plot needs rows held out: not with --quick");
+    return_large_pieces();
     rc = run(&o, &table, &result, &err);
     train_result_free(&result);
     train_table_free(&table);

@@ -84,7 +84,9 @@ struct train_result {
     double arm_costs[LEARNER_ARM_COUNT_MAX];        /* (arm - 1): means */
     double *
         expected_costs; /* (row, arm - 1) by models that have not seen the row, or NULL */
-    double *propensities, *scores;                /* (row, arm) */
+    double *propensities; /* (row, arm), where they were estimated; else NULL */
+    double shares[LEARNER_ARM_COUNT_MAX]; /* (arm) of a randomised experiment */
+    double *scores; /* (row, arm), while rows held out are to be judged */
     struct learner_propensity_fit propensity_fit; /* log_loss 0: none was estimated */
     int64_t apart_counts
         [LEARNER_ARM_COUNT_MAX]; /* (arm): of it and control, without overlap */

@@ -523,8 +523,6 @@ static uint64_t key_of(const struct reading *reading, int64_t row)
     const struct table_column *column;
     double number;
 
-    if (reading->layout.cluster < 0)
-        return (uint64_t)row;
     column = &reading->columns->items[reading->layout.cluster];
     if (column->is_text)
         return text_hash(column_text(column, row));
@@ -557,7 +555,8 @@ static void put_row(const struct reading *reading, int64_t row, int64_t i)
     table->arms[i] = reading->arm_of[reading->arms.codes[row]];
     table->outcomes[i] = final_outcome(reading, row);
     table->arm_rows[table->arms[i]] += !isnan(table->outcomes[i]);
-    table->keys[i] = key_of(reading, row);
+    if (table->keys)
+        table->keys[i] = key_of(reading, row);
     if (table->weights)
         table->weights[i] = items[layout->weight].numbers[row];
     if (table->costs)
@@ -581,17 +580,19 @@ static enum status make_room(struct reading *reading, struct err *err)
     table->surrogates =
         malloc(n * ((size_t)table->surrogate_count + 1) * sizeof *table->surrogates);
     table->outcomes = malloc(n * sizeof *table->outcomes);
-    table->keys = malloc(n * sizeof *table->keys);
     table->arms = malloc(n * sizeof *table->arms);
     table->propensities =
         calloc(n * (size_t)table->arm_count, sizeof *table->propensities);
+    if (table->has_clusters)
+        table->keys = malloc(n * sizeof *table->keys);
     if (reading->layout.cost >= 0)
         table->costs = malloc(n * sizeof *table->costs);
     if (reading->layout.weight >= 0)
         table->weights = malloc(n * sizeof *table->weights);
     if (!table->features || !table->names || !table->is_nominal || !table->values ||
-        !table->surrogates || !table->outcomes || !table->keys || !table->arms ||
-        !table->propensities || (reading->layout.cost >= 0 && !table->costs) ||
+        !table->surrogates || !table->outcomes || !table->arms || !table->propensities ||
+        (table->has_clusters && !table->keys) ||
+        (reading->layout.cost >= 0 && !table->costs) ||
         (reading->layout.weight >= 0 && !table->weights))
         return refuse_memory(err);
     return STATUS_OK;
@@ -606,6 +607,17 @@ static void name_dose(struct train_table *table, const struct name_list *feature
     table->names[table->feature_count] = table->dose_name;
 }
 
+/* A column is freed once its rows are in the table: they are in memory little more than once. */
+static void drop_all_but_features(struct reading *reading)
+{
+    int first = reading->layout.feature, count = reading->layout.features.count;
+
+    for (int i = 0; i < reading->layout.count; i++)
+        if (i < first || i >= first + count)
+            columns_drop(reading->columns, i);
+    arms_drop_rows(&reading->arms);
+}
+
 static enum status put_table(struct reading *reading, struct err *err)
 {
     struct train_table *table = reading->table;
@@ -618,8 +630,11 @@ static enum status put_table(struct reading *reading, struct err *err)
     }
     for (int64_t i = 0; i < table->row_count && !rc; i++)
         put_row(reading, kept[i], i);
-    for (int i = 0; i < table->feature_count && !rc; i++)
+    drop_all_but_features(reading);
+    for (int i = 0; i < table->feature_count && !rc; i++) {
         rc = read_feature(reading, i, kept, err);
+        columns_drop(reading->columns, reading->layout.feature + i);
+    }
     if (!rc) {
         name_dose(table, &reading->layout.features);
         rc = check_outcomes(reading, err);

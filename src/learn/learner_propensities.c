@@ -49,7 +49,7 @@ static enum status estimate_open(const struct learner_data *data, uint64_t seed,
         !estimate->numbers || !estimate->trial || !estimate->places || !estimate->blocks)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for training");
     for (int64_t row = 0; row < data->row_count; row++)
-        estimate->folds[row] = (int8_t)learner_fold(data->keys[row], seed,
+        estimate->folds[row] = (int8_t)learner_fold(learner_key(data, row), seed,
                                                     SALT_PROPENSITY, LEARNER_FOLD_COUNT);
     return STATUS_OK;
 }

@@ -31,6 +31,11 @@ struct choice {
     bool is_inside, must_be_mature;
 };
 
+static uint64_t key_of(const struct maturity_data *data, int64_t row)
+{
+    return data->keys ? data->keys[row] : (uint64_t)row;
+}
+
 static bool belongs(const void *context, int64_t row)
 {
     const struct choice *choice = context;
@@ -41,7 +46,7 @@ static bool belongs(const void *context, int64_t row)
         return false;
     if (choice->must_be_mature && isnan(c->data->outcomes[row]))
         return false;
-    return choice->fold < 0 || (learner_held_out_fold(c->data->keys[row], c->seed) ==
+    return choice->fold < 0 || (learner_held_out_fold(key_of(c->data, row), c->seed) ==
                                 choice->fold) == choice->is_inside;
 }
 

@@ -101,7 +101,7 @@ static enum status place_clusters(const struct uplift *uplift, const double *sco
     if (!rc)
         rc = order_falling(scores, uplift->row_count, order, err);
     for (int64_t place = 0; place < uplift->row_count && !rc; place++)
-        cluster_of[place] = clusters.of[order[place]];
+        cluster_of[place] = (uint32_t)clusters_find(&clusters, order[place]);
     *cluster_count = clusters.count;
     clusters_close(&clusters);
     free(order);

@@ -173,7 +173,7 @@ static enum status put_number(struct reading *reading, int item, struct text fie
     const struct column_wish *wish = &reading->wishes[item];
     double number;
 
-    if (!field_number(&field, &number)) {
+    if (!field_digit(field, &number) && !field_number(&field, &number)) {
         if (wish->kind != COLUMN_IS_EITHER)
             return csv_number(reading->csv, reading->places[item], &number, err);
         reading->columns->items[item].is_text = true;
@@ -305,6 +305,11 @@ enum status columns_read(const char *path, const struct column_wish *wishes,
     else
         *columns = reading.columns;
     return rc;
+}
+
+void columns_drop(struct columns *columns, int item)
+{
+    free_items(&columns->items[item]);
 }
 
 void columns_close(struct columns *columns)
