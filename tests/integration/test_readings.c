@@ -45,11 +45,13 @@ static void a_ranking_is_judged_on_enough_rows_and_resamples(void **)
     size_t bytes = strlen(table);
 
     expect(UPLIFT "100", "score,t,y\n1,0,1\n2,1,0\n", NULL, 0,
-           "Too few rows to tell from chance: 1 treated and 1 others", "chance (");
+           "Too few rows for a verdict: 1 treated and 1 others", "chance (");
+    expect(UPLIFT "100 --baseline other", "score,other,t,y\n1,5,0,1\n2,3,1,0\n", NULL, 0,
+           "Too few rows for a verdict", "The score ranks");
     for (int i = 0; i < 200; i++)
         bytes += (size_t)snprintf(table + bytes, sizeof table - bytes, "%d,%d,%d\n", i,
                                   i % 2, i % 2 ? i : 200 - i);
-    expect(UPLIFT "1", table, NULL, 0, "Too few resamples to tell from chance: 1, 40 are",
+    expect(UPLIFT "1", table, NULL, 0, "Too few resamples for a verdict: 1, 40 are",
            "chance (");
     expect(UPLIFT "40", table, NULL, 0, "ranks better than chance (", "Too few");
 }
