@@ -249,6 +249,22 @@ static void print_text(const struct estimation *e)
         puts("Without --placebo there is no error: one unit was treated.");
 }
 
+/* Periods by their names, as many as can be read. */
+static void put_ticks(const struct estimation *e, struct plot *plot)
+{
+    enum { TICK_COUNT_MAX = 12 };
+    int step = (e->times.count + TICK_COUNT_MAX - 1) / TICK_COUNT_MAX;
+    FILE *script = plot_script(plot);
+
+    fputs("set xtics (", script);
+    for (int t = 0; t < e->times.count; t += step) {
+        fputs(t ? ", " : "", script);
+        plot_put_quoted(plot, text_of(e->times.names[t]));
+        fprintf(script, " %d", t);
+    }
+    fprintf(script, ")\nset xrange [0:%d]\n", e->times.count - 1);
+}
+
 static enum status draw(const struct estimation *e, struct err *err)
 {
     struct plot *plot;
@@ -260,9 +276,10 @@ static enum status draw(const struct estimation *e, struct err *err)
     script = plot_script(plot);
     plot_begin(plot, "panel", "The treated unit and the weighted others", "period",
                "outcome");
+    put_ticks(e, plot);
     fprintf(
         script,
-        "set key top left\nset arrow from %g, graph 0 to %g, graph 1 nohead dashtype 2\n"
+        "set key below\nset arrow from %g, graph 0 to %g, graph 1 nohead dashtype 2\n"
         "plot '-' with lines lw 2 title 'treated', '-' with lines lw 2 title 'others'\n",
         e->panel.pre_count - 0.5, e->panel.pre_count - 0.5);
     for (int t = 0; t < e->times.count; t++)

@@ -50,6 +50,11 @@ static void rankings(void **)
     static const struct bad rows[] = {
         {UPLIFT, "a,b,c\n1,0,1\n", NULL, NULL,
          "a.csv: no column 'score'; there are 'a', 'b', 'c'"},
+        {UPLIFT, "{\"score\": 1}\n", NULL, NULL,
+         "a.csv: is JSON where a table (CSV) is wanted"},
+        {UPLIFT, "\x1f\x8b\x08\n", NULL, NULL, "a.csv: is compressed by gzip"},
+        {"evaluate policy --log a.csv --budget 5", "action,propensity\n1,0.5\n", NULL,
+         NULL, "a.csv line 1: is no JSON: the export as NDJSON is wanted"},
         {UPLIFT, "score;t;y\n1;0;1\n", NULL, NULL,
          "its header line has one column, with semicolons in it; columns are separated "
          "by commas"},
@@ -212,7 +217,7 @@ static void effects(void **)
         {ATE " ols --covariates x,w", "t,y,x,w\n0,1,1,2\n1,2,3,1\n0,5,3,5\n1,4,6,2\n",
          NULL, NULL, "4 rows for 4 coefficients"},
         {ATE " ipw --covariates x", "t,y,x\n0,1,1\n0,2,2\n1,3,3\n1,5,4\n0,2,1.5\n1,7,5\n",
-         NULL, NULL, "perfectly"},
+         NULL, NULL, "a.csv: the covariates tell the treated from the others perfectly"},
         {ATE " ols --cluster c", "t,y,c\n0,1,1\n1,2,1\n0,5,1\n1,3,1\n", NULL, NULL,
          "there is one cluster only"},
         {ATE " ols --covariates x", "t,y,x\n0,,1\n1,2,\n", NULL, NULL,
