@@ -3,6 +3,7 @@
 
 #include "app/analysis.h"
 #include "app/report.h"
+#include "app/roles.h"
 #include "learn/delayed.h"
 #include "learn/distribution.h"
 
@@ -16,7 +17,7 @@ struct arm {
     double *elapsed, *delays; /* (row) */
     bool *is_converted;
     struct delayed_fit fit;
-    double incidence, windowed;
+    double incidence, incidence_se, windowed, windowed_se;
     int64_t windowed_count;
 };
 
@@ -33,6 +34,21 @@ struct estimation {
 };
 
 /* ---- reading ---- */
+
+static enum status read_options(struct estimation *e, struct err *err)
+{
+    const struct role_use uses[] = {
+        {"--arm", AS_TREATMENT, e->arm, NULL},
+        {"--elapsed", AS_OUTCOME, e->elapsed, NULL},
+        {"--converted", AS_OUTCOME, e->converted, NULL},
+        {"--delay", AS_OUTCOME, e->delay, NULL},
+    };
+    enum status rc = roles_check(uses, sizeof uses / sizeof *uses, err);
+
+    if (!rc && e->window_text)
+        rc = option_number_read("--window", e->window_text, 0, INFINITY, &e->window, err);
+    return rc;
+}
 
 static enum status check_row(const struct estimation *e, int64_t row, struct err *err)
 {
@@ -83,25 +99,6 @@ static void put_row(const struct estimation *e, int64_t row, struct arm *side)
     side->delays[at] = side->is_converted[at] ? e->columns->items[3].numbers[row] : 0;
 }
 
-static enum status find_treated(struct estimation *e, struct err *err)
-{
-    enum status rc = STATUS_OK;
-
-    if (e->treated_name) {
-        rc = arms_find(&e->arms, "--treated", e->treated_name, &e->treated, err);
-        if (!rc && e->treated == e->arms.control)
-            rc = err_set(err, STATUS_INVALID, "--treated: '%.40s' is the control",
-                         e->treated_name);
-        return rc;
-    }
-    if (e->arms.count > 2)
-        return err_set(err, STATUS_INVALID,
-                       "%s column '%s': has %d arms; say with --treated which one",
-                       e->columns->file, e->arm, e->arms.count);
-    e->treated = !e->arms.control;
-    return STATUS_OK;
-}
-
 static enum status read_rows(struct estimation *e, struct err *err)
 {
     const struct column_wish wishes[] = {
@@ -115,7 +112,8 @@ static enum status read_rows(struct estimation *e, struct err *err)
     if (!rc)
         rc = arms_read(e->columns, &e->columns->items[0], e->control, &e->arms, err);
     if (!rc)
-        rc = find_treated(e, err);
+        rc = arms_find_treated(&e->arms, e->columns, e->arm, "--treated", e->treated_name,
+                               &e->treated, err);
     if (!rc)
         rc = side_open(&e->sides[0], e->arms.row_counts[e->arms.control], err);
     if (!rc)
@@ -143,14 +141,11 @@ static double longest(const struct delayed_rows *rows)
 
 static enum status estimate(struct estimation *e, struct err *err)
 {
-    char *end = NULL;
     enum status rc = STATUS_OK;
 
     e->horizon = fmin(longest(&e->sides[0].rows), longest(&e->sides[1].rows));
-    e->window = e->window_text ? strtod(e->window_text, &end) : e->horizon / 2;
-    if (e->window_text && (*end || !(e->window > 0) || !isfinite(e->window)))
-        return err_set(err, STATUS_INVALID, "--window: '%.40s' is not a number above 0",
-                       e->window_text);
+    if (!e->window_text)
+        e->window = e->horizon / 2;
     for (int i = 0; i < 2 && !rc; i++) {
         struct arm *side = &e->sides[i];
 
@@ -159,10 +154,11 @@ static enum status estimate(struct estimation *e, struct err *err)
             rc = err_wrap(err, "arm '%s'",
                           e->arms.names[i ? e->treated : e->arms.control]);
         if (!rc)
-            rc = delayed_incidence(&side->rows, e->horizon, &side->incidence, err);
+            rc = delayed_incidence(&side->rows, e->horizon, &side->incidence,
+                                   &side->incidence_se, err);
         if (!rc)
-            side->windowed =
-                delayed_windowed(&side->rows, e->window, &side->windowed_count);
+            side->windowed = delayed_windowed(&side->rows, e->window,
+                                              &side->windowed_count, &side->windowed_se);
     }
     return rc;
 }
@@ -175,6 +171,16 @@ static double value_of(const struct estimation *e)
 static double error_of(const struct estimation *e)
 {
     return hypot(e->sides[0].fit.share_se, e->sides[1].fit.share_se);
+}
+
+static double incidence_error_of(const struct estimation *e)
+{
+    return hypot(e->sides[0].incidence_se, e->sides[1].incidence_se);
+}
+
+static double windowed_error_of(const struct estimation *e)
+{
+    return hypot(e->sides[0].windowed_se, e->sides[1].windowed_se);
 }
 
 static bool is_at_edge(const struct estimation *e)
@@ -201,6 +207,13 @@ static void put_arm(const struct estimation *e, struct report *report, int i)
     report_object_end(report);
 }
 
+static void put_difference(struct report *report, double difference, double se)
+{
+    report_number(report, "difference", difference);
+    report_number(report, "se", se);
+    report_pair(report, "ci", difference - NORMAL_95 * se, difference + NORMAL_95 * se);
+}
+
 static enum status print_json(const struct estimation *e, struct err *err)
 {
     double reach = NORMAL_95 * error_of(e);
@@ -218,11 +231,13 @@ static enum status print_json(const struct estimation *e, struct err *err)
     report_number(report, "naive", e->sides[1].fit.naive - e->sides[0].fit.naive);
     report_object(report, "kaplan_meier");
     report_number(report, "horizon", e->horizon);
-    report_number(report, "difference", e->sides[1].incidence - e->sides[0].incidence);
+    put_difference(report, e->sides[1].incidence - e->sides[0].incidence,
+                   incidence_error_of(e));
     report_object_end(report);
     report_object(report, "windowed");
     report_number(report, "window", e->window);
-    report_number(report, "difference", e->sides[1].windowed - e->sides[0].windowed);
+    put_difference(report, e->sides[1].windowed - e->sides[0].windowed,
+                   windowed_error_of(e));
     report_count(report, "n", e->sides[0].windowed_count + e->sides[1].windowed_count);
     report_object_end(report);
     report_bool(report, "too_young", is_at_edge(e));
@@ -244,10 +259,11 @@ static void print_text(const struct estimation *e)
            value_of(e), error_of(e), value_of(e) - reach, value_of(e) + reach);
     printf("%-26s %.6g\n", "so far (naive)",
            e->sides[1].fit.naive - e->sides[0].fit.naive);
-    printf("%-26s %.6g by %g\n", "Kaplan-Meier",
-           e->sides[1].incidence - e->sides[0].incidence, e->horizon);
-    printf("%-26s %.6g within %g\n", "windowed",
-           e->sides[1].windowed - e->sides[0].windowed, e->window);
+    printf("%-26s %.6g   se %.4g   by %g\n", "Kaplan-Meier",
+           e->sides[1].incidence - e->sides[0].incidence, incidence_error_of(e),
+           e->horizon);
+    printf("%-26s %.6g   se %.4g   within %g\n", "windowed",
+           e->sides[1].windowed - e->sides[0].windowed, windowed_error_of(e), e->window);
     for (int i = 0; i < 2; i++)
         print_line(
             stdout,
@@ -260,8 +276,10 @@ static void print_text(const struct estimation *e)
 
 static enum status run(struct estimation *e, struct err *err)
 {
-    enum status rc = read_rows(e, err);
+    enum status rc = option_checked(read_options(e, err), err);
 
+    if (!rc)
+        rc = read_rows(e, err);
     if (!rc)
         rc = estimate(e, err);
     if (rc)
@@ -322,5 +340,5 @@ int command_estimate_delayed(int argc, char **argv)
     }
     arms_free(&e.arms);
     columns_close(e.columns);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    return command_end(&usage, rc, &err);
 }

@@ -387,7 +387,7 @@ static void known_shares_and_rates_are_found(void **)
         {0.1, 1, 5}, {0.5, 0.5, 10}, {0.9, 3, 2}, {0.03, 0.2, 30}};
     struct delayed_rows rows;
     struct delayed_fit fit;
-    double share;
+    double share, se;
     struct rng rng;
     struct err err;
 
@@ -400,7 +400,7 @@ static void known_shares_and_rates_are_found(void **)
         assert_true(fit.share_se < 0.02);
         expect(fit.rate, known[i][1], 0.1);
         assert_true(fit.naive < fit.share);
-        assert_int_equal(delayed_incidence(&rows, known[i][2] / 2, &share, &err),
+        assert_int_equal(delayed_incidence(&rows, known[i][2] / 2, &share, &se, &err),
                          STATUS_OK);
         expect(share, known[i][0] * (1 - exp(-known[i][1] * known[i][2] / 2)), 0.02);
     }
@@ -443,16 +443,60 @@ static void shares_by_a_time_by_hand(void **)
     static const double at[] = {1, 2, 2, 3, 4}, watched[] = {5, 5, 2, 5, 4};
     static const bool converted[] = {true, true, false, true, false};
     const struct delayed_rows rows = {5, watched, at, converted};
-    double share;
+    double share, se;
     int64_t count;
     struct err err;
 
-    assert_int_equal(delayed_incidence(&rows, 2, &share, &err), STATUS_OK);
+    assert_int_equal(delayed_incidence(&rows, 2, &share, &se, &err), STATUS_OK);
     expect(share, 1 - 4.0 / 5 * 3 / 4, 1e-15);
-    assert_int_equal(delayed_incidence(&rows, 3, &share, &err), STATUS_OK);
+    /* Greenwood: 1 / (5 4) + 1 / (4 3). */
+    expect(se, 0.6 * sqrt(1.0 / 20 + 1.0 / 12), 1e-15);
+    assert_int_equal(delayed_incidence(&rows, 3, &share, &se, &err), STATUS_OK);
     expect(share, 1 - 4.0 / 5 * 3 / 4 * 1 / 2, 1e-15);
-    expect(delayed_windowed(&rows, 3, &count), 3.0 / 4, 1e-15);
+    expect(delayed_windowed(&rows, 3, &count, &se), 3.0 / 4, 1e-15);
     assert_int_equal(count, 4);
+    expect(se, sqrt(3.0 / 64), 1e-15);
+}
+
+/* Each customer four times over is no more than one customer. */
+static void customers_who_came_often_do_not_narrow_intervals(void **state)
+{
+    enum { CUSTOMERS = 400, COPIES = 4, ROWS = CUSTOMERS * COPIES };
+    static double scores[ROWS], outcomes[ROWS];
+    static bool treated[ROWS];
+    static uint64_t keys[ROWS];
+    struct uplift_intervals alone, often, blind;
+    struct uplift *uplift;
+    struct err err = {0};
+    struct rng rng;
+
+    (void)state;
+    rng_seed(&rng, 12);
+    for (int row = 0; row < ROWS; row++) {
+        int customer = row % CUSTOMERS; /* the first rows are all customers once */
+
+        keys[row] = (uint64_t)customer * 1000003;
+        scores[row] = row < CUSTOMERS ? rng_uniform(&rng) : scores[customer];
+        treated[row] = row < CUSTOMERS ? rng_uniform(&rng) < 0.5 : treated[customer];
+        outcomes[row] = row < CUSTOMERS
+                            ? rng_uniform(&rng) < 0.3 + 0.2 * treated[row] * scores[row]
+                            : outcomes[customer];
+    }
+    assert_int_equal(uplift_open(scores, outcomes, treated, CUSTOMERS, &uplift, &err), 0);
+    assert_int_equal(
+        uplift_bootstrap_clusters(uplift, scores, keys, 300, 1, &alone, &err), 0);
+    uplift_close(uplift);
+    assert_int_equal(uplift_open(scores, outcomes, treated, ROWS, &uplift, &err), 0);
+    assert_int_equal(
+        uplift_bootstrap_clusters(uplift, scores, keys, 300, 1, &often, &err), 0);
+    assert_int_equal(
+        uplift_bootstrap(uplift, 300, 1, (struct uplift_progress){0}, &blind, &err), 0);
+    uplift_close(uplift);
+    /* The same draws of customers; only sums over rows differ. */
+    assert_true(fabs((often.high.qini - often.low.qini) -
+                     (alone.high.qini - alone.low.qini)) < 1e-9);
+    assert_true(blind.high.qini - blind.low.qini <
+                0.7 * (often.high.qini - often.low.qini));
 }
 
 int main(void)
@@ -472,6 +516,7 @@ int main(void)
         cmocka_unit_test(a_naive_difference_may_have_the_wrong_sign),
         cmocka_unit_test(a_log_that_is_too_young_says_so),
         cmocka_unit_test(shares_by_a_time_by_hand),
+        cmocka_unit_test(customers_who_came_often_do_not_narrow_intervals),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
