@@ -99,7 +99,7 @@ struct learner_propensity_fit {
 };
 
 /* Fit p on the other folds, each arm against the rest, made to sum to one: by logistic regressions
- * and, when base is of trees, by boosted trees; each as it is, and calibrated: isotonic regression on the
+ * and, when base is of trees and none is known, by boosted trees; each as it is, and calibrated: isotonic regression on the
  * other folds' rows (van der Laan, Ulloa-Perez, Carone and Luedtke 2023), one row of the arm's share added to each step. The one with the
  * least log loss is taken. Those that are known (above 0) stay, and the others of their row share what
  * is left. propensities (row, arm). */
