@@ -25,8 +25,7 @@ enum {
 static enum status checkpoint(struct store *store, int *frame_count, int *moved_count,
                               struct err *err)
 {
-    int code = sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_PASSIVE,
-                                         frame_count, moved_count);
+    int code = data_file_move_log(store->db, frame_count, moved_count);
 
     if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)
         return STATUS_OK;
