@@ -100,9 +100,11 @@ static int log_extend(sqlite3_file *file, int64_t bytes)
 enum status store_wal_reserve(struct store *store, int64_t bytes, struct err *err)
 {
     sqlite3_file *file = NULL;
-    enum status rc = store_begin(store, err);
+    enum status rc = checkpoint(store, NULL, NULL, err);
     int code;
 
+    if (!rc)
+        rc = store_begin(store, err);
     if (rc)
         return rc;
     /* The writer's lock is held: nobody else can append. */

@@ -301,6 +301,26 @@ static void a_log_does_not_begin_anew_while_it_is_moved(void **state)
     stage_close(&stage);
 }
 
+/* What a former process left in the log may be nowhere but in memory. */
+static void a_log_that_is_found_is_moved_before_anything_is_answered(void **state)
+{
+    struct stage stage;
+    struct fixture *f = &stage.fixture;
+
+    (void)state;
+    stage_open(&stage);
+    decide_large(&stage);
+    store_close(f->store); /* others have it open: the log stays */
+    f->store = NULL;
+    assert_ok(f, store_open(f->path, STORE_WRITER, &f->store, NULL, &f->err));
+    memset(&seen, 0, sizeof seen);
+    assert_ok(f, store_wal_reserve(f->store, 0, &f->err));
+    assert_true(seen.log_sync_count > 0);
+    assert_true(seen.written_bytes >= CONTEXT_BYTES);
+    assert_int_equal(seen.unsynced_bytes, 0);
+    stage_close(&stage);
+}
+
 /* And begins anew once it is moved: it would grow for ever. */
 static void a_log_that_was_moved_begins_anew(void **state)
 {
@@ -331,6 +351,7 @@ int main(void)
         cmocka_unit_test(of_a_long_log_nothing_moved_is_left_to_sync_for_the_writer),
         cmocka_unit_test(the_writer_does_not_sync_again_what_it_has_synced),
         cmocka_unit_test(a_log_does_not_begin_anew_while_it_is_moved),
+        cmocka_unit_test(a_log_that_is_found_is_moved_before_anything_is_answered),
         cmocka_unit_test(a_log_that_was_moved_begins_anew),
     };
 
