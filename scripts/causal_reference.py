@@ -298,16 +298,18 @@ def penalty_fold(owner, seed):
 
 
 def design_of(values, is_nominal, outside):
-    """Columns as functions of a table: standardised by the outside rows; categories a column per code but the first."""
+    """Columns as functions of a table: standardised by the outside rows; categories a column per code but the most
+    frequent, of 64 at most, and missing where the code is none of these."""
     columns = []
     for j in range(values.shape[1]):
-        known = values[outside, j][~np.isnan(values[outside, j])]
-        codes = int(known.max()) + 1 if is_nominal[j] and len(known) else 0
-        columns += [(j, code) for code in range(1, codes)] if codes > 2 else [(j, None)]
+        codes, counts = np.unique(values[outside, j][~np.isnan(values[outside, j])], return_counts=True)
+        known = codes[np.lexsort((codes, -counts))][:64]
+        columns += [(j, code, known) for code in known[1:]] if is_nominal[j] else [(j, None, None)]
 
     def plain(table):
         return np.column_stack([
-            table[:, j] if code is None else (table[:, j] == code).astype(float) for j, code in columns])
+            table[:, j] if code is None else np.where(np.isin(table[:, j], known), table[:, j] == code, np.nan)
+            for j, code, known in columns])
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # columns of nothing

@@ -25,22 +25,30 @@ struct booster_settings {
     uint32_t seed;
 };
 
-/* What to learn from. Borrowed for the call, but for the features. */
+/* Room for some rows: features (row, feature), NaN where missing; targets and weights (row). */
+struct booster_block {
+    float *features, *targets, *weights;
+};
+
+/* What to learn from; borrowed for the call. */
 struct booster_rows {
     int64_t row_count;
     int feature_count;
-    float *features;      /* (row, feature), NaN where missing; allocated */
-    const float *targets; /* (row) */
-    const float *weights; /* (row), NULL for 1 */
+    bool has_weights; /* else all are 1, and none are asked for */
+    double mean;      /* of the targets, by weight: where scores begin */
     const char *const
         *names; /* (feature), as the model file will have them; NULL: none */
+
+    /* Put count rows from `first` on into a block; asked for all of them several times over. */
+    void (*put)(const void *context, int64_t first, int count,
+                struct booster_block *block);
+    const void *context;
 };
 
-/* Begins at the weighted mean of the targets. The features are freed, and NULL afterwards, as soon as the
- * library has made bins of them (at most 256 of each), whatever is returned: rows are then in memory once.
- * UNAVAILABLE, with the name of the Debian package, when the library is not there or is older than 1.7. The
- * caller closes *booster. */
-enum status booster_train(struct booster_rows *rows,
+/* The library makes bins of the rows (at most 256 of each feature) a block at a time, so that there is never
+ * a copy of them. UNAVAILABLE, with the name of the Debian package, when the library is not there or is older
+ * than 1.7. The caller closes *booster. */
+enum status booster_train(const struct booster_rows *rows,
                           const struct booster_settings *settings,
                           struct booster **booster, struct err *err);
 void booster_close(struct booster *booster); /* NULL is fine */

@@ -50,8 +50,9 @@ struct learner_data {
     const double *held_out;       /* (fold, row): outcomes to learn from while a fold of
                                      learner_hold_out is held out; NULL: those above */
     const double *weights;        /* (row), above 0; NULL for 1 */
-    const uint64_t *keys;         /* (row) */
-    const double *propensities;   /* (row, arm), above 0 for what was done */
+    const uint64_t *keys;         /* (row); NULL: every row has its own */
+    const double *propensities;   /* (row, arm), above 0 for what was done; or NULL and */
+    const double *shares;         /* (arm): the same for every row */
     bool is_binary;               /* outcomes from 0 to 1 */
     bool weighs_inversely;        /* s and t count rows by 1 / p too */
 };
@@ -64,6 +65,18 @@ struct learner_settings {
         is_rising; /* effects never fall with the dose: trees, not t; one model of all doses */
     uint64_t seed;
 };
+
+static inline uint64_t learner_key(const struct learner_data *data, int64_t row)
+{
+    return data->keys ? data->keys[row] : (uint64_t)row;
+}
+
+static inline double learner_propensity(const struct learner_data *data, int64_t row,
+                                        int arm)
+{
+    return data->propensities ? data->propensities[row * data->arm_count + arm]
+                              : data->shares[arm];
+}
 
 /* How far it is, 0 to 1; NULL is fine. */
 struct learner_progress {
@@ -86,7 +99,7 @@ struct learner_propensity_fit {
 };
 
 /* Fit p on the other folds, each arm against the rest, made to sum to one: by logistic regressions
- * and, when base is of trees, by boosted trees; each as it is, and calibrated: isotonic regression on the
+ * and, when base is of trees and none is known, by boosted trees; each as it is, and calibrated: isotonic regression on the
  * other folds' rows (van der Laan, Ulloa-Perez, Carone and Luedtke 2023), one row of the arm's share added to each step. The one with the
  * least log loss is taken. Those that are known (above 0) stay, and the others of their row share what
  * is left. propensities (row, arm). */

@@ -120,7 +120,7 @@ enum {
 };
 #define OFFPOLICY_SHARE_MAX 0.05
 
-enum { OFFPOLICY_REASON_COUNT_MAX = 4, OFFPOLICY_REASON_BYTES = 200 };
+enum { OFFPOLICY_REASON_COUNT_MAX = 5, OFFPOLICY_REASON_BYTES = 200 };
 
 /* Sentences why it cannot, returns how many: 0 when it can. */
 int offpolicy_refuse(const struct offpolicy_log *log,

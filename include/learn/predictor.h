@@ -58,17 +58,15 @@ struct predictor_settings {
     double rate, leaf_share, row_share, column_share, ridge;
     bool is_rising; /* in the last input */
 
-    /* Linear: a model that is not kept gives each category a weight; one that is kept (the format
-     * has one weight per feature) gives none to features with more than two. */
-    bool is_kept;
-
     uint64_t seed;
 };
 
 struct predictor; /* opaque */
 
 /* targets (row), weights (row; NULL for 1): by the index of the row. The penalty of a linear model
- * is the one of a few with the least error in five folds by keys and seed; a logistic one has a fixed one.
+ * is the one of a few with the least error in five folds by keys and seed; a logistic one has a fixed one. A
+ * category has a weight for each of its texts, up to PREDICTOR_CATEGORY_COUNT_MAX of them, the most frequent;
+ * others, and texts that no row of the set has, count as missing.
  * INVALID without rows, or with targets or weights that are no floats; TOO_LARGE beyond PREDICTOR_COLUMN_COUNT_MAX columns. The caller closes *predictor. */
 enum status predictor_fit(const struct predictor_settings *settings,
                           const struct feature_rows *features, struct row_set set,
@@ -91,9 +89,6 @@ enum status predictor_save(const struct predictor *predictor,
  * models the size of the weights of standardised features. */
 enum status predictor_gains(const struct predictor *predictor, double *gains,
                             struct err *err);
-
-/* Whether fitting it left out features that have more than two categories. */
-bool predictor_is_blind(const struct predictor *predictor);
 
 static inline int feature_rows_width(const struct feature_rows *features)
 {

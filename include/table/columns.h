@@ -67,6 +67,9 @@ enum status columns_read(const char *path, const struct column_wish *wishes,
                          struct columns **columns, struct err *err);
 void columns_close(struct columns *columns); /* NULL is fine */
 
+/* Free what a column holds, once it is needed no more: its name and kind stay, its rows do not. */
+void columns_drop(struct columns *columns, int item);
+
 /* Where a row stands, for messages: "log.csv line 18". Returns place. */
 const char *columns_place(const struct columns *columns, int64_t row,
                           char place[static COLUMNS_PLACE_BYTES]);

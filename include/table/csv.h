@@ -46,7 +46,7 @@ bool csv_is_ahead(const struct csv *csv);
 struct text csv_text(const struct csv *csv, int column);
 const struct text *csv_fields(const struct csv *csv); /* (column) */
 
-/* An empty field, nan, NaN, NA or null is NaN; inf, Inf and Infinity, with a sign or
+/* An empty field, nan, NaN, NA, N/A, n/a, null or None is NaN; inf, Inf and Infinity, with a sign or
  * not, are infinite: who cannot use them checks. Names line and column when it is not a
  * number. */
 enum status csv_number(const struct csv *csv, int column, double *number,

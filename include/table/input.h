@@ -11,7 +11,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { INPUT_WINDOW_BYTES_MAX = 16 << 20 };
+enum {
+    INPUT_WINDOW_BYTES_MAX = 16 << 20,
+    INPUT_MARGIN_BYTES = 64, /* behind `end` that may be read too: any bytes */
+};
 
 /* Read by anybody; `at` may be moved up to `end` by the owner, the rest by the calls below. */
 struct input {

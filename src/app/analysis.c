@@ -1,10 +1,15 @@
 /* analysis.c - lists of names, tables with progress. */
 #include "app/analysis.h"
 
+#include "table/field.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Of ten fields, so many numbers make a column one of numbers. */
+enum { NUMBERS_OF_TEN = 9 };
 
 enum status name_list_read(const char *option, const char *text, struct name_list *list,
                            struct err *err)
@@ -63,6 +68,104 @@ enum status option_number_read(const char *option, const char *text, double abov
     return err_set(err, STATUS_INVALID, "%s: '%.40s' is not a number%s", option, text,
                    range);
 }
+
+/* ---- features ---- */
+
+static bool name_list_has(const struct name_list *list, const char *name)
+{
+    for (int i = 0; list && i < list->count; i++)
+        if (strcmp(list->names[i], name) == 0)
+            return true;
+    return false;
+}
+
+enum status categories_read(const char *text, const struct name_list *one,
+                            const struct name_list *other, struct name_list *categories,
+                            struct err *err)
+{
+    enum status rc = name_list_read("--categories", text, categories, err);
+
+    for (int i = 0; i < categories->count && !rc; i++)
+        if (!name_list_has(one, categories->names[i]) &&
+            !name_list_has(other, categories->names[i]))
+            rc = err_set(err, STATUS_INVALID,
+                         "--categories: '%.80s' is none of the columns asked for",
+                         categories->names[i]);
+    return rc;
+}
+
+struct column_wish feature_wish(const char *name, const struct name_list *categories)
+{
+    return (struct column_wish){
+        name, name_list_has(categories, name) ? COLUMN_IS_TEXT : COLUMN_IS_EITHER, true};
+}
+
+static bool is_number(struct text text)
+{
+    double number;
+
+    return field_number(&text, &number);
+}
+
+static enum status refuse_field(const struct columns *columns,
+                                const struct table_column *column, int64_t row,
+                                int64_t number_count, int64_t count, struct err *err)
+{
+    char place[COLUMNS_PLACE_BYTES], shown[42] = "";
+    struct text text = column_text(column, row);
+
+    for (size_t i = 0; i < text.bytes && i + 1 < sizeof shown; i++)
+        shown[i] = text.at[i] ? text.at[i] : '\1';
+    text_plain(shown);
+    return err_set(err, STATUS_INVALID,
+                   "%s column '%s': '%s' is not a number, and %lld of %lld are: correct "
+                   "it, leave it empty, or name the column in --categories",
+                   columns_place(columns, row, place), column->name, shown,
+                   (long long)number_count, (long long)count);
+}
+
+static enum status check_feature(const struct columns *columns,
+                                 const struct table_column *column, struct err *err)
+{
+    int32_t text_count = text_set_count(column->texts);
+    int64_t number_count = 0, count = 0, first = -1;
+    bool *are_numbers = malloc((size_t)text_count + 1);
+
+    if (!are_numbers)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for '%s'", column->name);
+    for (int32_t i = 0; i < text_count; i++)
+        are_numbers[i] = is_number(text_set_text(column->texts, i));
+    for (int64_t row = 0; row < columns->row_count; row++) {
+        int32_t code = column->codes[row];
+
+        if (code < 0)
+            continue;
+        count++;
+        number_count += are_numbers[code];
+        if (first < 0 && !are_numbers[code])
+            first = row;
+    }
+    free(are_numbers);
+    if (first < 0 || 10 * number_count < NUMBERS_OF_TEN * count)
+        return STATUS_OK;
+    return refuse_field(columns, column, first, number_count, count, err);
+}
+
+enum status features_check(const struct columns *columns, int first, int count,
+                           const struct name_list *categories, struct err *err)
+{
+    enum status rc = STATUS_OK;
+
+    for (int i = 0; i < count && !rc; i++) {
+        const struct table_column *column = &columns->items[first + i];
+
+        if (column->is_text && !name_list_has(categories, column->name))
+            rc = check_feature(columns, column, err);
+    }
+    return rc;
+}
+
+/* ---- progress and time ---- */
 
 void analysis_tell(void *context, double done)
 {

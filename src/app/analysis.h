@@ -29,6 +29,21 @@ enum status option_number_read(const char *option, const char *text, double abov
 enum status analysis_columns(const char *path, const struct column_wish *wishes,
                              int count, struct columns **columns, struct err *err);
 
+/* Names of --categories, each of which is in one of two lists (NULL: none), else INVALID. */
+enum status categories_read(const char *text, const struct name_list *one,
+                            const struct name_list *other, struct name_list *categories,
+                            struct err *err);
+
+/* A column of features or covariates: of numbers or of texts, whichever it holds; one of the categories of
+ * texts, whatever it holds. It may miss. */
+struct column_wish feature_wish(const char *name, const struct name_list *categories);
+
+/* INVALID when nine in ten or more of a column's fields that are not missing are numbers and the rest is
+ * not, with the line of the first that is not: these are mistakes, not categories, unless the column is one of
+ * the categories. Of count columns from the first on. */
+enum status features_check(const struct columns *columns, int first, int count,
+                           const struct name_list *categories, struct err *err);
+
 /* Shows how far it is; the context is a struct progress with the word before the share. */
 struct analysis_progress {
     struct progress progress;
@@ -61,9 +76,18 @@ enum status arms_read(const struct columns *columns, const struct table_column *
                       const char *control, struct arms *arms, struct err *err);
 void arms_free(struct arms *arms); /* one that is zero is fine */
 
+/* Free the codes, once they are needed no more. */
+void arms_drop_rows(struct arms *arms);
+
 /* The arm of that name, as it is written or as a number. INVALID names those there are. */
 enum status arms_find(const struct arms *arms, const char *option, const char *name,
                       int *arm, struct err *err);
+
+/* The arm that is compared with the control: that of the name, which the option gave, or the other of two when name
+ * is NULL. INVALID when it is the control, or there are more. */
+enum status arms_find_treated(const struct arms *arms, const struct columns *columns,
+                              const char *column, const char *option, const char *name,
+                              int *treated, struct err *err);
 
 /* A finite number for each arm but one (without; -1: for all): "5,10" in the order of the arms, or
  * "small=5,large=10" in any. numbers (arm). INVALID names the arms. */

@@ -38,13 +38,14 @@ static int number_compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Where a number is, or would go, among those that rise. */
+/* Where a number is, or would go, among those that rise: all are compared, since which one it is cannot
+ * be guessed. */
 static int place_of(const double *numbers, int count, double number)
 {
     int place = 0;
 
-    while (place < count && numbers[place] < number)
-        place++;
+    for (int i = 0; i < count; i++)
+        place += numbers[i] < number;
     return place;
 }
 
@@ -188,6 +189,25 @@ static enum status refuse_numbers(const struct arms *arms, const char *option,
                    without < 0 ? "" : arms->names[without], without < 0 ? "" : "'");
 }
 
+enum status arms_find_treated(const struct arms *arms, const struct columns *columns,
+                              const char *column, const char *option, const char *name,
+                              int *treated, struct err *err)
+{
+    enum status rc;
+
+    if (!name && arms->count > 2)
+        return err_set(err, STATUS_INVALID,
+                       "%s column '%s': has %d arms; say with %s which one",
+                       columns->file, column, arms->count, option);
+    *treated = !arms->control;
+    if (!name)
+        return STATUS_OK;
+    rc = arms_find(arms, option, name, treated, err);
+    if (!rc && *treated == arms->control)
+        rc = err_set(err, STATUS_INVALID, "%s: '%.40s' is the control", option, name);
+    return rc;
+}
+
 enum status arms_numbers(const struct arms *arms, const char *option, const char *text,
                          int without, double *numbers, struct err *err)
 {
@@ -257,6 +277,12 @@ enum status arms_read(const struct columns *columns, const struct table_column *
     if (rc)
         arms_free(arms);
     return rc;
+}
+
+void arms_drop_rows(struct arms *arms)
+{
+    free(arms->codes);
+    arms->codes = NULL;
 }
 
 void arms_free(struct arms *arms)

@@ -94,7 +94,7 @@ static void linear_plain(const struct linear *linear, const double *row, double 
 
         raw[j] = linear->intercepts[j];
         for (int i = 0; i < linear->feature_count; i++)
-            raw[j] += weights[i] * (isnan(row[i]) ? linear->fill[i] : row[i]);
+            raw[j] += weights[i] * linear_input(linear, i, row[i]);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "app/analysis.h"
 #include "app/design.h"
 #include "app/report.h"
+#include "app/roles.h"
 #include "learn/distribution.h"
 #include "learn/effect.h"
 
@@ -20,7 +21,8 @@ struct estimation {
     long fold_count, seed;
     bool is_json;
 
-    struct name_list covariate_list;
+    const char *categories;
+    struct name_list covariate_list, category_list;
     struct columns
         *columns; /* treatment, outcome, covariates, then cluster and placebo */
     struct arms arms;
@@ -36,6 +38,8 @@ struct estimation {
     bool is_binary;
     double outcome_sd, e_value, e_limit;
 };
+
+static const char default_errors[] = "hc2";
 
 /* ---- options ---- */
 
@@ -60,7 +64,32 @@ static enum status read_rule(struct estimation *e, struct err *err)
                        e->method);
     if (e->rule.fold_count > 0 && e->rule.method != EFFECT_AIPW)
         return err_set(err, STATUS_INVALID, "--folds is for the method aipw");
-    return name_list_read("--covariates", e->covariates, &e->covariate_list, err);
+    return STATUS_OK;
+}
+
+static enum status check_roles(const struct estimation *e, struct err *err)
+{
+    const struct role_use uses[] = {
+        {"--treatment", AS_TREATMENT, e->treatment, NULL},
+        {"--outcome", AS_OUTCOME, e->outcome, NULL},
+        {"--covariates", AS_BEFORE, NULL, &e->covariate_list},
+        {"--cluster", AS_ABOUT, e->cluster, NULL},
+        {"--placebo", AS_OUTCOME, e->placebo, NULL},
+    };
+
+    return roles_check(uses, sizeof uses / sizeof *uses, err);
+}
+
+static enum status read_options(struct estimation *e, struct err *err)
+{
+    enum status rc = read_rule(e, err);
+
+    if (!rc)
+        rc = name_list_read("--covariates", e->covariates, &e->covariate_list, err);
+    if (!rc)
+        rc = categories_read(e->categories, &e->covariate_list, NULL, &e->category_list,
+                             err);
+    return rc ? rc : check_roles(e, err);
 }
 
 /* ---- reading ---- */
@@ -77,7 +106,7 @@ static enum status read_columns(struct estimation *e, struct err *err)
     wishes[1] = (struct column_wish){e->outcome, COLUMN_IS_NUMBER, true};
     for (int i = 0; i < count; i++)
         wishes[FIXED_COLUMN_COUNT + i] =
-            (struct column_wish){e->covariate_list.names[i], COLUMN_IS_EITHER, true};
+            feature_wish(e->covariate_list.names[i], &e->category_list);
     count += FIXED_COLUMN_COUNT;
     if (e->cluster)
         wishes[count++] = (struct column_wish){e->cluster, COLUMN_IS_EITHER, false};
@@ -85,25 +114,9 @@ static enum status read_columns(struct estimation *e, struct err *err)
         wishes[count++] = (struct column_wish){e->placebo, COLUMN_IS_NUMBER, true};
     rc = analysis_columns(e->data, wishes, count, &e->columns, err);
     free(wishes);
-    return rc;
-}
-
-static enum status find_treated(struct estimation *e, struct err *err)
-{
-    enum status rc =
-        arms_read(e->columns, &e->columns->items[0], e->control, &e->arms, err);
-
-    if (!rc && e->arm)
-        rc = arms_find(&e->arms, "--arm", e->arm, &e->treated, err);
-    else if (!rc && e->arms.count > 2)
-        rc = err_set(err, STATUS_INVALID,
-                     "%s column '%s': has %d arms; say with --arm which one",
-                     e->columns->file, e->treatment, e->arms.count);
-    else if (!rc)
-        e->treated = !e->arms.control;
-    if (!rc && e->treated == e->arms.control)
-        rc = err_set(err, STATUS_INVALID, "--arm: '%s' is the control", e->arm);
-    return rc;
+    return rc ? rc
+              : features_check(e->columns, FIXED_COLUMN_COUNT, e->covariate_list.count,
+                               &e->category_list, err);
 }
 
 /* Rows of other arms count as missing the treatment: then one sweep leaves all of them out. */
@@ -202,7 +215,10 @@ static enum status read_rows(struct estimation *e, struct err *err)
     enum status rc = read_columns(e, err);
 
     if (!rc)
-        rc = find_treated(e, err);
+        rc = arms_read(e->columns, &e->columns->items[0], e->control, &e->arms, err);
+    if (!rc)
+        rc = arms_find_treated(&e->arms, e->columns, e->treatment, "--arm", e->arm,
+                               &e->treated, err);
     if (!rc)
         rc = leave_out(e, err);
     if (!rc)
@@ -244,6 +260,8 @@ static enum status estimate(struct estimation *e, struct err *err)
     };
     enum status rc = effect_estimate(&data, e->rule, &e->effect, e->dropped, err);
 
+    if (rc == STATUS_INVALID)
+        return err_wrap(err, "%s", e->columns->file);
     if (rc)
         return rc;
     effect_e_value(&e->effect, e->is_binary, e->outcome_sd, &e->e_value, &e->e_limit);
@@ -251,6 +269,14 @@ static enum status estimate(struct estimation *e, struct err *err)
         return STATUS_OK;
     data.outcomes = e->columns->items[e->columns->count - 1].numbers;
     return effect_estimate(&data, e->rule, &e->placebo_effect, NULL, err);
+}
+
+static const char *errors_name(const struct estimation *e)
+{
+    if (e->cluster)
+        return "cr1";
+    return e->rule.method == EFFECT_IPW || e->rule.method == EFFECT_AIPW ? "influence"
+                                                                         : e->se;
 }
 
 static bool has_overlap(const struct estimation *e)
@@ -268,6 +294,10 @@ static void warn(const struct estimation *e)
                        "redress: %s: is constant or follows from the columns before it, "
                        "left out",
                        e->design.names[i]);
+    if (e->se != default_errors && strcmp(errors_name(e), e->se) != 0)
+        print_line(stderr, "redress: --se %s is not used: the errors are %s", e->se,
+                   e->cluster ? "those of clusters (CR1)"
+                              : "by the influence of each row");
     if (e->rule.method == EFFECT_DIFFERENCE && e->design.column_count > 0)
         fprintf(stderr, "redress: the method difference does not use --covariates\n");
     if (has_overlap(e) && e->effect.outside_count > n / 10)
@@ -314,14 +344,6 @@ static void put_overlap(const struct effect *effect, struct report *report)
     report_count(report, "outside", effect->outside_count);
     report_count(report, "certain", effect->certain_count);
     report_object_end(report);
-}
-
-static const char *errors_name(const struct estimation *e)
-{
-    if (e->cluster)
-        return "cr1";
-    return e->rule.method == EFFECT_IPW || e->rule.method == EFFECT_AIPW ? "influence"
-                                                                         : e->se;
 }
 
 static enum status print_json(const struct estimation *e, struct err *err)
@@ -399,7 +421,7 @@ static void print_text(const struct estimation *e)
 
 static enum status run(struct estimation *e, struct err *err)
 {
-    enum status rc = read_rule(e, err);
+    enum status rc = option_checked(read_options(e, err), err);
 
     if (!rc)
         rc = read_rows(e, err);
@@ -417,7 +439,7 @@ static enum status run(struct estimation *e, struct err *err)
 int command_estimate_ate(int argc, char **argv)
 {
     struct estimation e = {
-        .method = "difference", .estimand = "ate", .se = "hc2", .seed = 1};
+        .method = "difference", .estimand = "ate", .se = default_errors, .seed = 1};
     const struct option_spec options[] = {
         {"data", OPTION_TEXT | OPTION_NEEDED, &e.data, "F.csv",
          "The rows; - is standard input.", 0, 0},
@@ -427,6 +449,8 @@ int command_estimate_ate(int argc, char **argv)
          "What may have changed.", 0, 0},
         {"covariates", OPTION_TEXT, &e.covariates, "A,B,..",
          "Columns known before; texts are categories.", 0, 0},
+        {"categories", OPTION_TEXT, &e.categories, "A,B,..",
+         "Covariates whose values are categories, also where they are numbers.", 0, 0},
         {"method", OPTION_TEXT, &e.method, "M",
          "difference (default), ols, lin, ipw or aipw.", 0, 0},
         {"estimand", OPTION_TEXT, &e.estimand, "E",
@@ -469,5 +493,6 @@ int command_estimate_ate(int argc, char **argv)
     arms_free(&e.arms);
     columns_close(e.columns);
     name_list_free(&e.covariate_list);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    name_list_free(&e.category_list);
+    return command_end(&usage, rc, &err);
 }

@@ -3,6 +3,7 @@
 
 #include "app/analysis.h"
 #include "app/report.h"
+#include "app/roles.h"
 #include "learn/delayed.h"
 #include "learn/distribution.h"
 
@@ -33,6 +34,21 @@ struct estimation {
 };
 
 /* ---- reading ---- */
+
+static enum status read_options(struct estimation *e, struct err *err)
+{
+    const struct role_use uses[] = {
+        {"--arm", AS_TREATMENT, e->arm, NULL},
+        {"--elapsed", AS_OUTCOME, e->elapsed, NULL},
+        {"--converted", AS_OUTCOME, e->converted, NULL},
+        {"--delay", AS_OUTCOME, e->delay, NULL},
+    };
+    enum status rc = roles_check(uses, sizeof uses / sizeof *uses, err);
+
+    if (!rc && e->window_text)
+        rc = option_number_read("--window", e->window_text, 0, INFINITY, &e->window, err);
+    return rc;
+}
 
 static enum status check_row(const struct estimation *e, int64_t row, struct err *err)
 {
@@ -83,25 +99,6 @@ static void put_row(const struct estimation *e, int64_t row, struct arm *side)
     side->delays[at] = side->is_converted[at] ? e->columns->items[3].numbers[row] : 0;
 }
 
-static enum status find_treated(struct estimation *e, struct err *err)
-{
-    enum status rc = STATUS_OK;
-
-    if (e->treated_name) {
-        rc = arms_find(&e->arms, "--treated", e->treated_name, &e->treated, err);
-        if (!rc && e->treated == e->arms.control)
-            rc = err_set(err, STATUS_INVALID, "--treated: '%.40s' is the control",
-                         e->treated_name);
-        return rc;
-    }
-    if (e->arms.count > 2)
-        return err_set(err, STATUS_INVALID,
-                       "%s column '%s': has %d arms; say with --treated which one",
-                       e->columns->file, e->arm, e->arms.count);
-    e->treated = !e->arms.control;
-    return STATUS_OK;
-}
-
 static enum status read_rows(struct estimation *e, struct err *err)
 {
     const struct column_wish wishes[] = {
@@ -115,7 +112,8 @@ static enum status read_rows(struct estimation *e, struct err *err)
     if (!rc)
         rc = arms_read(e->columns, &e->columns->items[0], e->control, &e->arms, err);
     if (!rc)
-        rc = find_treated(e, err);
+        rc = arms_find_treated(&e->arms, e->columns, e->arm, "--treated", e->treated_name,
+                               &e->treated, err);
     if (!rc)
         rc = side_open(&e->sides[0], e->arms.row_counts[e->arms.control], err);
     if (!rc)
@@ -143,14 +141,11 @@ static double longest(const struct delayed_rows *rows)
 
 static enum status estimate(struct estimation *e, struct err *err)
 {
-    char *end = NULL;
     enum status rc = STATUS_OK;
 
     e->horizon = fmin(longest(&e->sides[0].rows), longest(&e->sides[1].rows));
-    e->window = e->window_text ? strtod(e->window_text, &end) : e->horizon / 2;
-    if (e->window_text && (*end || !(e->window > 0) || !isfinite(e->window)))
-        return err_set(err, STATUS_INVALID, "--window: '%.40s' is not a number above 0",
-                       e->window_text);
+    if (!e->window_text)
+        e->window = e->horizon / 2;
     for (int i = 0; i < 2 && !rc; i++) {
         struct arm *side = &e->sides[i];
 
@@ -260,8 +255,10 @@ static void print_text(const struct estimation *e)
 
 static enum status run(struct estimation *e, struct err *err)
 {
-    enum status rc = read_rows(e, err);
+    enum status rc = option_checked(read_options(e, err), err);
 
+    if (!rc)
+        rc = read_rows(e, err);
     if (!rc)
         rc = estimate(e, err);
     if (rc)
@@ -322,5 +319,5 @@ int command_estimate_delayed(int argc, char **argv)
     }
     arms_free(&e.arms);
     columns_close(e.columns);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    return command_end(&usage, rc, &err);
 }

@@ -4,6 +4,7 @@
 #include "app/analysis.h"
 #include "app/design.h"
 #include "app/report.h"
+#include "app/roles.h"
 #include "learn/distribution.h"
 #include "learn/instrument.h"
 
@@ -15,10 +16,10 @@
 enum { FIXED_COLUMN_COUNT = 2 };
 
 struct estimation {
-    const char *data, *treatment, *outcome, *instruments, *covariates, *se;
+    const char *data, *treatment, *outcome, *instruments, *covariates, *categories, *se;
     bool is_json;
 
-    struct name_list instrument_list, covariate_list;
+    struct name_list instrument_list, covariate_list, category_list;
     enum covariance_kind kind;
     struct columns *columns; /* treatment, outcome, instruments, covariates */
     int64_t missing_count;
@@ -26,6 +27,18 @@ struct estimation {
     bool *dropped; /* (instrument, then covariate) */
     struct instrument_effect effect;
 };
+
+static enum status check_roles(const struct estimation *e, struct err *err)
+{
+    const struct role_use uses[] = {
+        {"--treatment", AS_TREATMENT, e->treatment, NULL},
+        {"--outcome", AS_OUTCOME, e->outcome, NULL},
+        {"--instruments", AS_BEFORE, NULL, &e->instrument_list},
+        {"--covariates", AS_BEFORE, NULL, &e->covariate_list},
+    };
+
+    return roles_check(uses, sizeof uses / sizeof *uses, err);
+}
 
 static enum status read_options(struct estimation *e, struct err *err)
 {
@@ -37,7 +50,10 @@ static enum status read_options(struct estimation *e, struct err *err)
         rc = name_list_read("--instruments", e->instruments, &e->instrument_list, err);
     if (!rc)
         rc = name_list_read("--covariates", e->covariates, &e->covariate_list, err);
-    return rc;
+    if (!rc)
+        rc = categories_read(e->categories, &e->instrument_list, &e->covariate_list,
+                             &e->category_list, err);
+    return rc ? rc : check_roles(e, err);
 }
 
 static enum status read_columns(struct estimation *e, struct err *err)
@@ -53,14 +69,14 @@ static enum status read_columns(struct estimation *e, struct err *err)
     wishes[0] = (struct column_wish){e->treatment, COLUMN_IS_NUMBER, true};
     wishes[1] = (struct column_wish){e->outcome, COLUMN_IS_NUMBER, true};
     for (int i = 0; i < e->instrument_list.count; i++)
-        wishes[count++] =
-            (struct column_wish){e->instrument_list.names[i], COLUMN_IS_EITHER, true};
+        wishes[count++] = feature_wish(e->instrument_list.names[i], &e->category_list);
     for (int i = 0; i < e->covariate_list.count; i++)
-        wishes[count++] =
-            (struct column_wish){e->covariate_list.names[i], COLUMN_IS_EITHER, true};
+        wishes[count++] = feature_wish(e->covariate_list.names[i], &e->category_list);
     rc = analysis_columns(e->data, wishes, count, &e->columns, err);
     free(wishes);
-    return rc;
+    return rc ? rc
+              : features_check(e->columns, FIXED_COLUMN_COUNT, count - FIXED_COLUMN_COUNT,
+                               &e->category_list, err);
 }
 
 static enum status read_rows(struct estimation *e, struct err *err)
@@ -238,7 +254,7 @@ static void print_text(const struct estimation *e)
 
 static enum status run(struct estimation *e, struct err *err)
 {
-    enum status rc = read_options(e, err);
+    enum status rc = option_checked(read_options(e, err), err);
 
     if (!rc)
         rc = read_rows(e, err);
@@ -267,6 +283,10 @@ int command_estimate_iv(int argc, char **argv)
          "What moves the treatment, and the outcome only through it.", 0, 0},
         {"covariates", OPTION_TEXT, &e.covariates, "A,B,..",
          "Columns known before; texts are categories.", 0, 0},
+        {"categories", OPTION_TEXT, &e.categories, "A,B,..",
+         "Instruments and covariates whose values are categories, also where they are "
+         "numbers.",
+         0, 0},
         {"se", OPTION_TEXT, &e.se, "KIND", "classical (default), hc0 or hc1.", 0, 0},
         {"json", OPTION_FLAG, &e.is_json, NULL, "Print JSON.", 0, 0},
         {0},
@@ -294,5 +314,6 @@ int command_estimate_iv(int argc, char **argv)
     columns_close(e.columns);
     name_list_free(&e.instrument_list);
     name_list_free(&e.covariate_list);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    name_list_free(&e.category_list);
+    return command_end(&usage, rc, &err);
 }

@@ -6,6 +6,7 @@
 #include "app/labels.h"
 #include "app/plot.h"
 #include "app/report.h"
+#include "app/roles.h"
 #include "base/order.h"
 #include "learn/distribution.h"
 #include "learn/panel.h"
@@ -32,6 +33,18 @@ struct estimation {
 };
 
 /* ---- reading ---- */
+
+static enum status read_options(struct estimation *e, struct err *err)
+{
+    const struct role_use uses[] = {
+        {"--unit", AS_TREATMENT, e->unit, NULL},
+        {"--time", AS_TREATMENT, e->time, NULL},
+        {"--outcome", AS_OUTCOME, e->outcome, NULL},
+    };
+    enum status rc = panel_method_read(e->method_name, &e->method, err);
+
+    return rc ? rc : roles_check(uses, sizeof uses / sizeof *uses, err);
+}
 
 /* The first period that is not before `from`. */
 static enum status find_start(struct estimation *e, struct err *err)
@@ -232,6 +245,22 @@ static void print_text(const struct estimation *e)
         puts("Without --placebo there is no error: one unit was treated.");
 }
 
+/* Periods by their names, as many as can be read. */
+static void put_ticks(const struct estimation *e, struct plot *plot)
+{
+    enum { TICK_COUNT_MAX = 12 };
+    int step = (e->times.count + TICK_COUNT_MAX - 1) / TICK_COUNT_MAX;
+    FILE *script = plot_script(plot);
+
+    fputs("set xtics (", script);
+    for (int t = 0; t < e->times.count; t += step) {
+        fputs(t ? ", " : "", script);
+        plot_put_quoted(plot, text_of(e->times.names[t]));
+        fprintf(script, " %d", t);
+    }
+    fprintf(script, ")\nset xrange [0:%d]\n", e->times.count - 1);
+}
+
 static enum status draw(const struct estimation *e, struct err *err)
 {
     struct plot *plot;
@@ -243,9 +272,10 @@ static enum status draw(const struct estimation *e, struct err *err)
     script = plot_script(plot);
     plot_begin(plot, "panel", "The treated unit and the weighted others", "period",
                "outcome");
+    put_ticks(e, plot);
     fprintf(
         script,
-        "set key top left\nset arrow from %g, graph 0 to %g, graph 1 nohead dashtype 2\n"
+        "set key below\nset arrow from %g, graph 0 to %g, graph 1 nohead dashtype 2\n"
         "plot '-' with lines lw 2 title 'treated', '-' with lines lw 2 title 'others'\n",
         e->panel.pre_count - 0.5, e->panel.pre_count - 0.5);
     for (int t = 0; t < e->times.count; t++)
@@ -266,7 +296,7 @@ static enum status draw(const struct estimation *e, struct err *err)
 
 static enum status run(struct estimation *e, struct err *err)
 {
-    enum status rc = panel_method_read(e->method_name, &e->method, err);
+    enum status rc = option_checked(read_options(e, err), err);
 
     if (!rc)
         rc = read_panel(e, err);
@@ -334,5 +364,5 @@ int command_estimate_panel(int argc, char **argv)
     labels_free(&e.units);
     labels_free(&e.times);
     columns_close(e.columns);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    return command_end(&usage, rc, &err);
 }

@@ -4,6 +4,7 @@
 #include "app/analysis.h"
 #include "app/design.h"
 #include "app/report.h"
+#include "app/roles.h"
 #include "learn/distribution.h"
 #include "learn/surrogate.h"
 
@@ -35,6 +36,22 @@ static int regressor_count(const struct estimation *e)
 }
 
 /* ---- reading ---- */
+
+static enum status read_options(struct estimation *e, struct err *err)
+{
+    const struct role_use uses[] = {
+        {"--treatment", AS_TREATMENT, e->treatment, NULL},
+        {"--outcome", AS_OUTCOME, e->outcome, NULL},
+        {"--surrogates", AS_OUTCOME, NULL, &e->surrogate_list},
+        {"--covariates", AS_BEFORE, NULL, &e->covariate_list},
+    };
+    enum status rc =
+        name_list_read("--covariates", e->covariates, &e->covariate_list, err);
+
+    if (!rc)
+        rc = name_list_read("--surrogates", e->surrogates, &e->surrogate_list, err);
+    return rc ? rc : roles_check(uses, sizeof uses / sizeof *uses, err);
+}
 
 /* Regressors are numbers: categories would have to be the same in both files. */
 static void put_regressors(const struct estimation *e, struct column_wish *wishes)
@@ -83,23 +100,6 @@ static enum status leave_out_past(struct estimation *e, struct err *err)
 static bool has_outcomes(const struct estimation *e)
 {
     return e->now->items[regressor_count(e) + 1].numbers != NULL;
-}
-
-static enum status find_treated(struct estimation *e, struct err *err)
-{
-    enum status rc = arms_read(e->now, &e->now->items[0], e->control, &e->arms, err);
-
-    if (!rc && e->arm)
-        rc = arms_find(&e->arms, "--arm", e->arm, &e->treated, err);
-    else if (!rc && e->arms.count > 2)
-        rc = err_set(err, STATUS_INVALID,
-                     "%s column '%s': has %d arms; say with --arm which one",
-                     e->now->file, e->treatment, e->arms.count);
-    else if (!rc)
-        e->treated = !e->arms.control;
-    if (!rc && e->treated == e->arms.control)
-        rc = err_set(err, STATUS_INVALID, "--arm: '%.40s' is the control", e->arm);
-    return rc;
 }
 
 /* The columns [first, first + count) of the rows picked, one column behind the other. */
@@ -261,17 +261,17 @@ static void print_text(const struct estimation *e)
 
 static enum status run(struct estimation *e, struct err *err)
 {
-    enum status rc =
-        name_list_read("--covariates", e->covariates, &e->covariate_list, err);
+    enum status rc = option_checked(read_options(e, err), err);
 
-    if (!rc)
-        rc = name_list_read("--surrogates", e->surrogates, &e->surrogate_list, err);
     if (!rc)
         rc = read_tables(e, err);
     if (!rc)
         rc = leave_out_past(e, err);
     if (!rc)
-        rc = find_treated(e, err);
+        rc = arms_read(e->now, &e->now->items[0], e->control, &e->arms, err);
+    if (!rc)
+        rc = arms_find_treated(&e->arms, e->now, e->treatment, "--arm", e->arm,
+                               &e->treated, err);
     if (!rc)
         rc = estimate(e, err);
     if (rc)
@@ -337,5 +337,5 @@ int command_estimate_surrogate(int argc, char **argv)
     columns_close(e.now);
     name_list_free(&e.covariate_list);
     name_list_free(&e.surrogate_list);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    return command_end(&usage, rc, &err);
 }

@@ -301,7 +301,7 @@ static enum status draw(const struct evaluation *e, struct err *err)
 
 static enum status run(struct evaluation *e, struct err *err)
 {
-    enum status rc = read_lists(e, err);
+    enum status rc = option_checked(read_lists(e, err), err);
 
     if (!rc)
         rc = read_rows(e, err);
@@ -366,5 +366,5 @@ int command_evaluate_curve(int argc, char **argv)
     name_list_free(&e.effect_list);
     name_list_free(&e.score_list);
     name_list_free(&e.baseline_list);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    return command_end(&usage, rc, &err);
 }

@@ -3,6 +3,7 @@
 #include "app/evaluate.h"
 
 #include "app/evaluate_experiment.h"
+#include "app/roles.h"
 #include "learn/sequence.h"
 
 #include <math.h>
@@ -52,8 +53,7 @@ static enum status read_guardrails(struct experiment_evaluation *e, struct err *
 
         if (!colon || colon == list.names[i] ||
             option_number_read("--guardrail", colon + 1, -INFINITY, INFINITY,
-                               &guardrail->margin, err) ||
-            guardrail->margin == 0) {
+                               &guardrail->margin, err)) {
             rc = err_set(err, STATUS_INVALID, "--guardrail: '%.60s' is not COL:MARGIN",
                          list.names[i]);
             break;
@@ -65,6 +65,30 @@ static enum status read_guardrails(struct experiment_evaluation *e, struct err *
     }
     name_list_free(&list);
     return rc;
+}
+
+static enum status check_roles(const struct experiment_evaluation *e, struct err *err)
+{
+    struct role_use uses[3 + GUARDRAIL_COUNT_MAX] = {
+        {"--arm", AS_TREATMENT, e->arm, NULL},
+        {"--metric", AS_OUTCOME, e->metric, NULL},
+        {"--covariate", AS_BEFORE, e->covariate, NULL},
+    };
+    int count = 3;
+
+    for (int i = 0; i < e->guardrail_count; i++)
+        uses[count++] =
+            (struct role_use){"--guardrail", AS_BESIDE, e->guardrails[i].column, NULL};
+    return roles_check(uses, count, err);
+}
+
+static enum status read_options(struct experiment_evaluation *e, struct err *err)
+{
+    enum status rc = read_plan(&e->plan, err);
+
+    if (!rc)
+        rc = read_guardrails(e, err);
+    return rc ? rc : check_roles(e, err);
 }
 
 /* In the order of the arms; equal ones unless said otherwise. */
@@ -116,15 +140,14 @@ static enum status read_rows(struct experiment_evaluation *e, struct err *err)
         {e->metric, COLUMN_IS_NUMBER, true},
     };
     int count = 2;
-    enum status rc = read_guardrails(e, err);
+    enum status rc;
 
     if (e->covariate)
         wishes[count++] = (struct column_wish){e->covariate, COLUMN_IS_NUMBER, true};
     for (int i = 0; i < e->guardrail_count; i++)
         wishes[count++] =
             (struct column_wish){e->guardrails[i].column, COLUMN_IS_NUMBER, true};
-    if (!rc)
-        rc = analysis_columns(e->data, wishes, count, &e->columns, err);
+    rc = analysis_columns(e->data, wishes, count, &e->columns, err);
     if (!rc)
         rc = arms_read(e->columns, &e->columns->items[0], e->control, &e->arms, err);
     if (!rc)
@@ -171,7 +194,7 @@ bool experiment_lost_some(const struct experiment_evaluation *e)
 
 static enum status run(struct experiment_evaluation *e, struct err *err)
 {
-    enum status rc = read_plan(&e->plan, err);
+    enum status rc = option_checked(read_options(e, err), err);
 
     if (!rc && !e->data) {
         if (e->is_json)
@@ -208,6 +231,21 @@ static void warn(const struct experiment_evaluation *e)
                 "arms more than in others; do not believe its differences before it "
                 "is known why.",
                 e->lost[i].p, i ? e->guardrails[i - 1].column : e->metric);
+    for (int i = 0; i < e->guardrail_count; i++)
+        if (experiment_broke_guardrail(e, i))
+            print_line(stderr,
+                       "redress: GUARDRAIL BROKEN: '%s' is worse by more than the margin "
+                       "of %g",
+                       e->guardrails[i].column, fabs(e->guardrails[i].margin));
+}
+
+static bool is_failed(const struct experiment_evaluation *e)
+{
+    bool is_broken = false;
+
+    for (int i = 0; i < e->guardrail_count; i++)
+        is_broken |= experiment_broke_guardrail(e, i);
+    return is_broken || experiment_has_mismatch(e) || experiment_lost_some(e);
 }
 
 /* What is wrong with the options; NULL: nothing. */
@@ -249,7 +287,8 @@ int command_evaluate_experiment(int argc, char **argv)
          "(default: equally).",
          0, 0},
         {"guardrail", OPTION_TEXT, &e.guardrail_text, "COL:MARGIN,..",
-         "Columns that must not fall by more than a margin; rise, when it is negative.",
+         "Columns that must not fall by more than a margin (0: at all); rise, when it is "
+         "negative (-0).",
          0, 0},
         {"plan", OPTION_TEXT, &e.plan.size_text, "SIZE",
          "How many rows per arm find a difference of this size; without --data for --sd "
@@ -282,8 +321,8 @@ int command_evaluate_experiment(int argc, char **argv)
         .summary =
             "The arms of a randomised experiment beside its control: differences, with "
             "a covariate, at every look, guardrails, sample ratio. Exit code 1 when "
-            "the arms do not have the sizes they should have, or what is missing differs "
-            "between them. Before one: how many rows it needs.",
+            "the arms do not have the sizes they should have, what is missing differs "
+            "between them, or a guardrail is broken. Before one: how many rows it needs.",
         .options = options,
     };
     const char *positionals[1];
@@ -296,15 +335,14 @@ int command_evaluate_experiment(int argc, char **argv)
     if (wrong_options(&e))
         return usage_wrong(&usage, wrong_options(&e));
     rc = run(&e, &err);
+    code = command_end(&usage, rc, &err);
+    if (!rc && e.data) {
+        warn(&e);
+        code = is_failed(&e) ? EXIT_REFUSED : EXIT_DONE;
+    }
     for (int i = 0; i < e.guardrail_count; i++)
         free(e.guardrails[i].column);
     arms_free(&e.arms);
     columns_close(e.columns);
-    if (rc)
-        return command_failed(&err);
-    if (!e.data)
-        return EXIT_DONE;
-    warn(&e);
-    return experiment_has_mismatch(&e) || experiment_lost_some(&e) ? EXIT_REFUSED
-                                                                   : EXIT_DONE;
+    return code;
 }

@@ -8,7 +8,8 @@
 
 enum { GUARDRAIL_COUNT_MAX = 16 };
 
-/* A metric that must not get worse by more than a margin: fall by it, or rise when it is negative. */
+/* A metric that must not get worse by more than a margin: fall by it, or rise when it is negative; 0 and -0: at
+ * all. */
 struct guardrail {
     char *column; /* freed at the end */
     double margin;
@@ -54,6 +55,9 @@ static inline int guardrail_column(const struct experiment_evaluation *e, int in
  * others: no difference is to be believed then. */
 bool experiment_has_mismatch(const struct experiment_evaluation *e);
 bool experiment_lost_some(const struct experiment_evaluation *e);
+
+/* Whether some arm is worse by more than the margin. */
+bool experiment_broke_guardrail(const struct experiment_evaluation *e, int index);
 
 /* On standard output, as JSON and for people. */
 enum status experiment_evaluation_json(const struct experiment_evaluation *e,

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* ---- what each arm did ---- */
 
@@ -23,7 +24,7 @@ static struct guardrail_result measure_guardrail(const struct experiment_evaluat
                                                  int arm, int index)
 {
     const double *values = values_of(e, guardrail_column(e, index));
-    double margin = e->guardrails[index].margin, sign = margin > 0 ? 1 : -1;
+    double margin = e->guardrails[index].margin, sign = signbit(margin) ? -1 : 1;
     int64_t n = e->columns->row_count;
     struct guardrail_result result;
     double low, high;
@@ -34,10 +35,20 @@ static struct guardrail_result measure_guardrail(const struct experiment_evaluat
     /* As if more were better. */
     low = sign > 0 ? result.difference.low : -result.difference.high;
     high = sign > 0 ? result.difference.high : -result.difference.low;
-    result.verdict = low > -fabs(margin)    ? "held"
+    result.verdict = low >= -fabs(margin)   ? "held"
                      : high < -fabs(margin) ? "broken"
                                             : "undecided";
     return result;
+}
+
+bool experiment_broke_guardrail(const struct experiment_evaluation *e, int index)
+{
+    bool is_broken = false;
+
+    for (int i = 0; i < e->arms.count; i++)
+        is_broken |= i != e->arms.control &&
+                     strcmp(measure_guardrail(e, i, index).verdict, "broken") == 0;
+    return is_broken;
 }
 
 static struct difference measure_arm(const struct experiment_evaluation *e, int arm)
@@ -239,7 +250,8 @@ static void print_arm(const struct experiment_evaluation *e, int arm)
     print_line(stdout, "'%s': %lld rows, mean %.6g", e->arms.names[arm],
                (long long)e->samples[arm].count, e->samples[arm].mean);
     print_difference("difference", &difference);
-    if (!isnan(difference.relative_lift))
+    /* Of a mean below 0 it would have the wrong sign. */
+    if (!isnan(difference.relative_lift) && e->samples[e->arms.control].mean > 0)
         printf("  %-18s %+12.4g %%\n", "relative lift", 100 * difference.relative_lift);
     printf("  %-18s [%.6g, %.6g]\n", "at every look", difference.sequence_low,
            difference.sequence_high);

@@ -2,6 +2,7 @@
 #include "app/evaluate.h"
 
 #include "app/evaluate_policy.h"
+#include "app/roles.h"
 #include "base/clock.h"
 
 #include <limits.h>
@@ -177,13 +178,29 @@ static enum status read_log(struct policy_evaluation *e, struct err *err)
                              : candidate_log_read(&request, &e->log, &e->summary, err);
 }
 
-static enum status run(struct policy_evaluation *e, struct err *err)
+static enum status read_options(struct policy_evaluation *e, struct err *err)
 {
+    const struct role_use uses[] = {
+        {"--log", AS_TREATMENT, "action", NULL},
+        {"--log", AS_ABOUT, "propensity", NULL},
+        {"--reward", AS_OUTCOME, e->request.reward, NULL},
+        {"--cluster", AS_ABOUT, e->request.cluster, NULL},
+        {"--features", AS_BEFORE, NULL, &e->request.features},
+    };
     enum status rc =
         e->base_name ? reward_base_read(e->base_name, &e->base, err) : STATUS_OK;
 
     if (!rc)
         rc = add_estimates(e, err);
+    if (!rc)
+        rc = name_list_read("--features", e->features, &e->request.features, err);
+    return rc ? rc : roles_check(uses, sizeof uses / sizeof *uses, err);
+}
+
+static enum status run(struct policy_evaluation *e, struct err *err)
+{
+    enum status rc = option_checked(read_options(e, err), err);
+
     e->timing.begun_ns = clock_thread_ns();
     if (!rc)
         rc = read_log(e, err);
@@ -194,22 +211,27 @@ static enum status run(struct policy_evaluation *e, struct err *err)
     if (!rc && e->is_json)
         rc = policy_evaluation_json(e, err);
     else if (!rc)
-        policy_evaluation_print(e);
+        rc = policy_evaluation_print(e, err);
     return rc;
 }
 
 /* What is wrong with the options that say which policy; NULL: nothing. */
 static const char *wrong_candidate(const struct policy_evaluation *e)
 {
-    if ((e->request.policy != NULL) + (e->bundle != NULL) + (e->limit > 0) != 1)
+    int candidate_count =
+        (e->request.policy != NULL) + (e->bundle != NULL) + (e->limit > 0);
+
+    if (candidate_count > 1)
+        return "--policy, --bundle and --budget exclude each other";
+    if (candidate_count == 0)
         return "one of --policy, --bundle and --budget is needed";
     if (!e->bundle != !e->document)
         return "--bundle and --policy-document need each other";
     if (!e->request.policy && e->request.model)
         return "--outcome-model goes with --policy";
-    if (e->request.features && (!e->request.policy || e->request.model))
+    if (e->features && (!e->request.policy || e->request.model))
         return "--features goes with --policy, in place of --outcome-model";
-    if (e->request.policy && e->base_name && !e->request.features)
+    if (e->request.policy && e->base_name && !e->features)
         return "--base goes with the decision log, or with --policy and --features";
     if (!e->request.policy && e->request.cluster &&
         strcmp(e->request.cluster, "customer_id") != 0)
@@ -244,7 +266,7 @@ int command_evaluate_policy(int argc, char **argv)
          "With --policy, what a model expects: action, qhat, and its columns of "
          "context.",
          0, 0},
-        {"features", OPTION_TEXT, &e.request.features, "A,B,..",
+        {"features", OPTION_TEXT, &e.features, "A,B,..",
          "With --policy, in place of --outcome-model: columns of the log from which a "
          "model is fitted on it.",
          0, 0},
@@ -298,7 +320,8 @@ int command_evaluate_policy(int argc, char **argv)
     e.parameters[OFFPOLICY_SGIPW] = e.parameters[OFFPOLICY_SGDR] = sg;
     rc = run(&e, &err);
     policy_log_free(&e.log);
+    name_list_free(&e.request.features);
     if (rc)
-        return command_failed(&err);
+        return command_end(&usage, rc, &err);
     return e.reason_count ? EXIT_REFUSED : EXIT_DONE;
 }

@@ -15,6 +15,7 @@ struct policy_evaluation {
     struct policy_log_request request;
     const char *bundle, *document; /* in place of request.policy; or */
     long limit;                    /* above 0 */
+    const char *features;          /* "a,b"; NULL: none */
     struct candidate_summary summary;
     const char *base_name; /* NULL: not given */
     enum reward_base base;
@@ -34,6 +35,6 @@ struct policy_evaluation {
 
 /* On standard output, as JSON and for people. */
 enum status policy_evaluation_json(const struct policy_evaluation *e, struct err *err);
-void policy_evaluation_print(const struct policy_evaluation *e);
+enum status policy_evaluation_print(const struct policy_evaluation *e, struct err *err);
 
 #endif

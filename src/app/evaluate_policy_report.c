@@ -47,21 +47,39 @@ static const struct offpolicy_estimate *headline(const struct policy_evaluation 
     return best;
 }
 
+/* What rounding makes of two values that are the same, of their size. */
+#define ROUNDING 1e-9
+
+/* What the policy earns more than what was done. */
+struct comparison {
+    double logged, difference, se, low, high;
+};
+
+static enum status compare(const struct policy_evaluation *e,
+                           struct comparison *comparison, struct err *err)
+{
+    enum status rc = offpolicy_compare(&e->log.rows, headline(e), &comparison->logged,
+                                       &comparison->difference, &comparison->se, err);
+
+    comparison->low = comparison->difference - NORMAL_95 * comparison->se;
+    comparison->high = comparison->difference + NORMAL_95 * comparison->se;
+    return rc;
+}
+
 static enum status put_comparison(const struct policy_evaluation *e,
                                   struct report *report, struct err *err)
 {
-    double logged, difference, se;
-    enum status rc =
-        offpolicy_compare(&e->log.rows, headline(e), &logged, &difference, &se, err);
+    struct comparison comparison;
+    enum status rc = compare(e, &comparison, err);
 
     if (rc)
         return rc;
-    report_number(report, "logged_value", logged);
+    report_number(report, "logged_value", comparison.logged);
     report_object(report, "difference");
     report_string(report, "of", offpolicy_kind_name(headline(e)->kind));
-    report_number(report, "value", difference);
-    report_number(report, "se", se);
-    put_interval(report, "ci", difference - NORMAL_95 * se, difference + NORMAL_95 * se);
+    report_number(report, "value", comparison.difference);
+    report_number(report, "se", comparison.se);
+    put_interval(report, "ci", comparison.low, comparison.high);
     report_object_end(report);
     return STATUS_OK;
 }
@@ -94,7 +112,7 @@ static void put_summary(const struct policy_evaluation *e, struct report *report
         report_object_end(report);
         report_count(report, "overridden", passed_over->overridden);
     }
-    if (!e->request.policy || e->request.features)
+    if (!e->request.policy || e->features)
         put_model(&e->log.model, report);
     if (e->request.policy || isnan(summary->price))
         return;
@@ -164,8 +182,10 @@ static void print_estimate(const char *name, const struct offpolicy_estimate *es
     if (isnan(estimate->value))
         return;
     if (isnan(estimate->low)) {
-        printf("%-20s %14.8g %12.3g   biased where weights are large\n", name,
-               estimate->value, estimate->se);
+        printf("%-20s %14.8g %12.3g   biased where %s\n", name, estimate->value,
+               estimate->se,
+               estimate->kind == OFFPOLICY_DM ? "the model is wrong"
+                                              : "weights are large");
         return;
     }
     printf("%-20s %14.8g %12.3g   [%.6g, %.6g]", name, estimate->value, estimate->se,
@@ -187,13 +207,14 @@ static void print_summary(const struct policy_evaluation *e)
             (long long)passed->by_person, (long long)passed->not_live,
             (long long)passed->without_reward, e->request.reward,
             (long long)passed->awaited, (long long)passed->overridden);
-    if (e->request.policy && !e->request.features)
+    if (e->request.policy && !e->features)
         return;
     if (e->log.model.base != REWARD_BASE_NONE)
         printf("outcome model: %s on %d features, %d folds; explains %.1f %% of what it "
                "has not seen\n",
                reward_base_name(e->log.model.base), e->log.model.column_count,
-               REWARD_FOLD_COUNT, 100 * e->log.model.explained);
+               REWARD_FOLD_COUNT,
+               isnan(e->log.model.explained) ? 0 : 100 * e->log.model.explained);
     else if (e->base != REWARD_BASE_NONE && e->log.bad_count == 0)
         puts("outcome model: none, there are too few rows or customers");
     if (!e->request.policy && !isnan(e->summary.price))
@@ -201,8 +222,34 @@ static void print_summary(const struct policy_evaluation *e)
                (long long)e->summary.given);
 }
 
-void policy_evaluation_print(const struct policy_evaluation *e)
+/* The question that most come with: is it better than what was done? */
+static enum status print_comparison(const struct policy_evaluation *e, struct err *err)
 {
+    const struct offpolicy_estimate *best = headline(e);
+    struct comparison comparison;
+    enum status rc = compare(e, &comparison, err);
+    double none = ROUNDING * fabs(comparison.logged);
+
+    if (rc)
+        return rc;
+    printf("\n%-20s %14.8g\n", "what was done", comparison.logged);
+    printf("%-20s %14.8g %12.3g   [%.6g, %.6g]  by %s: %s what was done\n", "difference",
+           comparison.difference, comparison.se, comparison.low, comparison.high,
+           offpolicy_kind_name(best->kind),
+           e->reason_count           ? "not to be trusted as the difference to"
+           : comparison.low > none   ? "better than"
+           : comparison.high < -none ? "worse than"
+                                     : "not told from");
+    printf("%-20s %14.8g %12s   [%.6g, %.6g]  at every look\n",
+           offpolicy_kind_name(best->kind), best->value, "", best->sequence_low,
+           best->sequence_high);
+    return STATUS_OK;
+}
+
+enum status policy_evaluation_print(const struct policy_evaluation *e, struct err *err)
+{
+    enum status rc = STATUS_OK;
+
     print_summary(e);
     printf("%lld rows", (long long)e->log.row_count);
     if (e->estimate_count > 0)
@@ -217,7 +264,12 @@ void policy_evaluation_print(const struct policy_evaluation *e)
                "se", e->resample_count ? ", from resamples" : "");
     for (int i = 0; i < e->estimate_count; i++)
         print_estimate(e->names[i], &e->estimates[i]);
+    if (e->estimate_count > 0)
+        rc = print_comparison(e, err);
+    if (rc)
+        return rc;
     printf("\nverdict: %s\n", e->reason_count ? "refused" : "usable");
     for (int i = 0; i < e->reason_count; i++)
         print_line(stdout, "  %s", e->reasons[i]);
+    return STATUS_OK;
 }

@@ -5,6 +5,7 @@
 #include "app/design.h"
 #include "app/plot.h"
 #include "app/report.h"
+#include "app/roles.h"
 #include "app/uplift_more.h"
 #include "base/clock.h"
 #include "learn/uplift.h"
@@ -35,8 +36,8 @@ struct evaluation {
 
 /* ---- reading ---- */
 
-/* The rows of the two arms, without those of others: they move up in the columns, which are needed no
- * more. */
+/* The rows of the two arms, without those of others: they move up in the columns. What is needed no more
+ * is freed at once, so that the rows are in memory little more than once. */
 static enum status open_rows(struct evaluation *e, struct err *err)
 {
     size_t count = (size_t)e->columns->row_count;
@@ -59,6 +60,8 @@ static enum status open_rows(struct evaluation *e, struct err *err)
             others[e->row_count] = others[i];
         is_treated[e->row_count++] = arm == e->treated;
     }
+    columns_drop(e->columns, 1);
+    arms_drop_rows(&e->arms);
     e->left_out = e->columns->row_count - e->row_count;
     rc = uplift_open(scores, outcomes, is_treated, e->row_count, &e->uplift, err);
     if (!rc)
@@ -66,24 +69,21 @@ static enum status open_rows(struct evaluation *e, struct err *err)
             &e->more, &(struct scored_rows){e->row_count, scores, outcomes, is_treated},
             others, err);
     free(is_treated);
+    columns_drop(e->columns, 0);
+    columns_drop(e->columns, 2);
     return rc;
 }
 
-static enum status find_treated(struct evaluation *e, struct err *err)
+static enum status read_options(const struct evaluation *e, struct err *err)
 {
-    if (e->arm) {
-        enum status rc = arms_find(&e->arms, "--arm", e->arm, &e->treated, err);
+    const struct role_use uses[] = {
+        {"--treatment", AS_TREATMENT, e->treatment, NULL},
+        {"--outcome", AS_OUTCOME, e->outcome, NULL},
+        {"--score", AS_ABOUT, e->score, NULL},
+        {"--baseline", AS_ABOUT, e->more.baseline, NULL},
+    };
 
-        return rc || e->treated != e->arms.control
-                   ? rc
-                   : err_set(err, STATUS_INVALID, "--arm: '%s' is the control", e->arm);
-    }
-    if (e->arms.count > 2)
-        return err_set(err, STATUS_INVALID,
-                       "%s column '%s': has %d arms; say with --arm which one",
-                       e->columns->file, e->treatment, e->arms.count);
-    e->treated = !e->arms.control;
-    return STATUS_OK;
+    return roles_check(uses, sizeof uses / sizeof *uses, err);
 }
 
 static enum status read_rows(struct evaluation *e, struct err *err)
@@ -102,7 +102,8 @@ static enum status read_rows(struct evaluation *e, struct err *err)
     if (!rc)
         rc = arms_read(e->columns, &e->columns->items[1], e->control, &e->arms, err);
     if (!rc)
-        rc = find_treated(e, err);
+        rc = arms_find_treated(&e->arms, e->columns, e->treatment, "--arm", e->arm,
+                               &e->treated, err);
     if (!rc)
         rc = column_must_vary(e->columns, &e->columns->items[2], err);
     if (!rc) {
@@ -176,6 +177,16 @@ static enum status put_curves(const struct evaluation *e, struct report *report,
     return rc;
 }
 
+static void put_share_pairs(struct report *report, const double low[UPLIFT_SHARE_COUNT],
+                            const double high[UPLIFT_SHARE_COUNT])
+{
+    report_object(report, "uplift_at_k");
+    for (int i = 0; i < UPLIFT_SHARE_COUNT; i++)
+        report_pair(report, uplift_share_names[i], low[i], high[i]);
+    report_object_end(report);
+}
+
+/* by_group: those that are cut within each arm. */
 static void put_intervals(const struct evaluation *e, struct report *report)
 {
     const struct uplift_metrics *low = &e->intervals->low, *high = &e->intervals->high;
@@ -188,9 +199,11 @@ static void put_intervals(const struct evaluation *e, struct report *report)
     report_pair(report, "effect", low->effect, high->effect);
     report_pair(report, "weighted_average_uplift", low->weighted_overall,
                 high->weighted_overall);
-    report_object(report, "uplift_at_k");
-    for (int i = 0; i < UPLIFT_SHARE_COUNT; i++)
-        report_pair(report, uplift_share_names[i], low->overall[i], high->overall[i]);
+    put_share_pairs(report, low->overall, high->overall);
+    report_object(report, "by_group");
+    report_pair(report, "weighted_average_uplift", low->weighted_by_group,
+                high->weighted_by_group);
+    put_share_pairs(report, low->by_group, high->by_group);
     report_object_end(report);
     report_object_end(report);
 }
@@ -251,20 +264,25 @@ static void print_metric(const struct evaluation *e, const char *label, size_t o
         printf("%-32s %10.5f\n", label, value);
 }
 
+static bool has_rows_for_verdict(const struct evaluation *e)
+{
+    return e->arms.row_counts[e->treated] >= VERDICT_ROWS_MIN &&
+           e->arms.row_counts[e->arms.control] >= VERDICT_ROWS_MIN;
+}
+
 /* What the intervals of the ranking say; only where there are some. */
 static void print_verdict(const struct evaluation *e)
 {
     double low = e->intervals->low.rate_qini, high = e->intervals->high.rate_qini;
-    int64_t treated = e->arms.row_counts[e->treated],
-            controls = e->arms.row_counts[e->arms.control];
 
     if (e->resample_count < VERDICT_RESAMPLES_MIN)
-        printf("Too few resamples to tell from chance: %ld, %d are needed.\n",
+        printf("Too few resamples for a verdict: %ld, %d are needed.\n",
                e->resample_count, VERDICT_RESAMPLES_MIN);
-    else if (treated < VERDICT_ROWS_MIN || controls < VERDICT_ROWS_MIN)
-        printf("Too few rows to tell from chance: %lld treated and %lld others, %d of "
-               "each are needed.\n",
-               (long long)treated, (long long)controls, VERDICT_ROWS_MIN);
+    else if (!has_rows_for_verdict(e))
+        printf("Too few rows for a verdict: %lld treated and %lld others, %d of each are "
+               "needed.\n",
+               (long long)e->arms.row_counts[e->treated],
+               (long long)e->arms.row_counts[e->arms.control], VERDICT_ROWS_MIN);
     else if (low > 0)
         puts(
             "The score ranks better than chance (the interval of rate_qini is above 0).");
@@ -288,7 +306,8 @@ static void print_text(const struct evaluation *e)
     for (int i = 0; i < UPLIFT_SHARE_COUNT; i++)
         printf("%8.0f %%   %14.5f %10.5f\n", 100 * strtod(uplift_share_names[i], NULL),
                e->metrics.overall[i], e->metrics.by_group[i]);
-    uplift_more_print(&e->more);
+    uplift_more_print(&e->more, e->resample_count >= VERDICT_RESAMPLES_MIN &&
+                                    has_rows_for_verdict(e));
     if (e->intervals)
         print_verdict(e);
     else
@@ -359,8 +378,10 @@ static enum status draw(const struct evaluation *e, struct err *err)
 
 static enum status run(struct evaluation *e, struct err *err)
 {
-    enum status rc = read_rows(e, err);
+    enum status rc = option_checked(read_options(e, err), err);
 
+    if (!rc)
+        rc = read_rows(e, err);
     if (!rc)
         rc = measure(e, err);
     e->timing.computed_ns = clock_thread_ns();
@@ -433,5 +454,5 @@ int command_evaluate_uplift(int argc, char **argv)
     free(e.intervals);
     arms_free(&e.arms);
     columns_close(e.columns);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    return command_end(&usage, rc, &err);
 }

@@ -272,3 +272,20 @@ int command_failed(const struct err *err)
                    err->faults[i].pointer[0] ? ": " : "", err->faults[i].detail);
     return EXIT_REFUSED;
 }
+
+static const char wrong_usage[] = "wrong_usage";
+
+enum status option_checked(enum status rc, struct err *err)
+{
+    if (rc == STATUS_INVALID || rc == STATUS_TOO_LARGE)
+        strcpy(err->code, wrong_usage);
+    return rc;
+}
+
+int command_end(const struct command_usage *usage, enum status rc, const struct err *err)
+{
+    if (!rc)
+        return EXIT_DONE;
+    return strcmp(err->code, wrong_usage) == 0 ? usage_wrong(usage, "%s", err->text)
+                                               : command_failed(err);
+}

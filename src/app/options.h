@@ -59,6 +59,13 @@ int usage_wrong(const struct command_usage *usage, const char *format, ...)
  * EXIT_REFUSED. */
 int command_failed(const struct err *err);
 
+/* What a step that looks at options alone returns: marks what it refuses as wrong usage, which needs no look at the
+ * data. Returns rc. */
+enum status option_checked(enum status rc, struct err *err);
+
+/* The code to exit with: EXIT_DONE, or after a message that of wrong usage or of what was refused. */
+int command_end(const struct command_usage *usage, enum status rc, const struct err *err);
+
 /* A command: argv[0] is its last word. */
 typedef int command_main(int argc, char **argv);
 

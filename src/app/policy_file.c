@@ -121,7 +121,7 @@ static enum status make_key(const struct policy_file *file, const struct csv *cs
 
     *key_bytes = 0;
     for (int i = 0; i < file->key_count; i++) {
-        struct text field = field_trim(fields[columns[i]]);
+        struct text field = fields[columns[i]];
         uint16_t bytes = (uint16_t)field.bytes;
 
         if (*key_bytes + sizeof bytes + field.bytes > POLICY_CONTEXT_BYTES_MAX)
@@ -140,7 +140,7 @@ static enum status make_key(const struct policy_file *file, const struct csv *cs
 /* The row the csv stands at goes into the group; the bytes of the actions may move. */
 static enum status take_row(struct policy_file *file, struct err *err)
 {
-    struct text action = field_trim(csv_fields(file->csv)[file->action_column]);
+    struct text action = csv_fields(file->csv)[file->action_column];
     int64_t capacity = file->row_capacity;
     double value;
     enum status rc = csv_number(file->csv, file->value_column, &value, err);
@@ -149,6 +149,9 @@ static enum status take_row(struct policy_file *file, struct err *err)
         rc = err_set(err, STATUS_INVALID,
                      "%s line %ld column '%s': is not a finite number", file->path,
                      csv_line(file->csv), csv_column_name(file->csv, file->value_column));
+    if (!rc && action.bytes == 0)
+        rc = err_set(err, STATUS_INVALID, "%s line %ld column 'action': is missing",
+                     file->path, csv_line(file->csv));
     if (rc)
         return rc;
     if (file->row_count == POLICY_ACTION_COUNT_MAX)

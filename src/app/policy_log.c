@@ -22,7 +22,6 @@ struct walk {
     struct policy_file *policy, *model;
     int action, propensity, reward, cluster; /* columns */
     int parent, overridden, mode;            /* of an exported decision log */
-    const struct name_list *features;        /* of the model that is fitted */
     int *feature_columns;                    /* (feature) */
     struct reward_table *table;              /* NULL: none is fitted */
     double uniform;   /* the only propensity so far; NaN: several */
@@ -60,24 +59,18 @@ static void find_log_columns(struct walk *walk)
 
 static enum status find_features(struct walk *walk, struct err *err)
 {
-    const struct name_list *features = walk->features;
+    const struct name_list *features = &walk->request->features;
     enum status rc = STATUS_OK;
 
-    if (!walk->request->features)
+    if (!walk->request->features.count)
         return STATUS_OK;
     walk->feature_columns =
         malloc((size_t)features->count * sizeof *walk->feature_columns);
     if (!walk->feature_columns)
         return err_set(err, STATUS_EXHAUSTED, "out of memory");
-    for (int i = 0; i < features->count && !rc; i++) {
+    for (int i = 0; i < features->count && !rc; i++)
         rc = csv_column_find(walk->csv, features->names[i], &walk->feature_columns[i],
                              err);
-        if (!rc && (walk->feature_columns[i] == walk->reward ||
-                    walk->feature_columns[i] == walk->action))
-            rc = err_set(err, STATUS_INVALID,
-                         "--features: '%.80s' is not known before the decision",
-                         features->names[i]);
-    }
     return rc ? rc : reward_table_open(&walk->table, err);
 }
 
@@ -150,7 +143,7 @@ static enum status check_policy(struct walk *walk, const struct policy_group *gr
         if (group->rows[i].value < 0 || group->rows[i].value > 1)
             return err_set(err, STATUS_INVALID,
                            "%s: in the context of line %ld action '%.*s' has the "
-                           "probability %.17g",
+                           "probability %.9g",
                            walk->request->policy, group->line,
                            TEXT_ARG(text_clip(group->rows[i].action, 40)),
                            group->rows[i].value);
@@ -209,7 +202,7 @@ static struct reward_option option_of(struct text name)
 /* A number where the field is one, else a text. */
 static enum status take_feature(struct walk *walk, int i, struct err *err)
 {
-    struct text name = text_of(walk->features->names[i]);
+    struct text name = text_of(walk->request->features.names[i]);
     struct text field = field_trim(csv_text(walk->csv, walk->feature_columns[i])),
                 rest = field;
     double number;
@@ -233,7 +226,7 @@ static enum status tabulate(struct walk *walk, const struct policy_group *policy
                                             : text_of(int_text(csv_line(walk->csv), row)),
                                         err);
 
-    for (int i = 0; i < walk->features->count && !rc; i++)
+    for (int i = 0; i < walk->request->features.count && !rc; i++)
         rc = take_feature(walk, i, err);
     if (!rc)
         rc = reward_table_take(walk->table, &taken, err);
@@ -284,7 +277,7 @@ static enum status read_reward(struct walk *walk, double *reward, bool *counts,
     if (!rc && *counts && !isfinite(*reward))
         rc = err_set(err, STATUS_INVALID, "%s line %ld column '%s': is %s",
                      csv_name(walk->csv), csv_line(walk->csv), walk->request->reward,
-                     isnan(*reward) ? "missing" : "infinite");
+                     isnan(*reward) ? "missing" : "not finite");
     return rc;
 }
 
@@ -294,9 +287,12 @@ static enum status look_up(struct walk *walk, double *probability, double *q, do
 {
     struct text action = csv_text(walk->csv, walk->action);
     struct policy_group policy;
-    enum status rc =
-        policy_file_find(walk->policy, walk->csv, &policy, &walk->is_out_of_order, err);
+    enum status rc;
 
+    if (action.bytes == 0)
+        return err_set(err, STATUS_INVALID, "%s line %ld column 'action': is missing",
+                       csv_name(walk->csv), csv_line(walk->csv));
+    rc = policy_file_find(walk->policy, walk->csv, &policy, &walk->is_out_of_order, err);
     if (rc || walk->is_out_of_order)
         return rc;
     *probability = policy_group_value(&policy, action);
@@ -412,21 +408,18 @@ enum status policy_log_read(const struct policy_log_request *request,
                             struct policy_log *log, struct err *err)
 {
     /* A log that is read once cannot be begun again. */
-    struct name_list features;
-    struct walk walk = {.request = request, .log = log, .features = &features};
+    struct walk walk = {.request = request, .log = log};
     bool has_model;
-    enum status rc = name_list_read("--features", request->features, &features, err);
+    enum status rc;
 
     *log = (struct policy_log){.model.base = REWARD_BASE_NONE};
-    if (!rc)
-        rc = walk_once(&walk, strcmp(request->log, "-") != 0, err);
+    rc = walk_once(&walk, strcmp(request->log, "-") != 0, err);
     if (!rc && walk.is_out_of_order) {
         policy_log_free(log);
         log->model.base = REWARD_BASE_NONE;
-        walk = (struct walk){.request = request, .log = log, .features = &features};
+        walk = (struct walk){.request = request, .log = log};
         rc = walk_once(&walk, false, err);
     }
-    name_list_free(&features);
     if (!rc && log->row_count == 0)
         rc = policy_log_refuse_empty(request->log, request->reward, &log->passed_over,
                                      err);

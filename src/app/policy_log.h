@@ -2,6 +2,7 @@
 #ifndef REDRESS_APP_POLICY_LOG_H
 #define REDRESS_APP_POLICY_LOG_H
 
+#include "app/analysis.h"
 #include "app/decision_log.h"
 #include "app/reward_table.h"
 #include "learn/offpolicy.h"
@@ -11,8 +12,8 @@ struct policy_log_request {
     const char *log, *policy, *model; /* paths; model may be NULL */
     const char *reward, *cluster;     /* columns; cluster may be NULL */
 
-    /* "a,b": in place of a model, columns from which one is fitted on the log; NULL: none. */
-    const char *features;
+    struct name_list
+        features; /* in place of a model, columns from which one is fitted on the log; none */
     enum reward_base base;
     uint64_t seed; /* of its folds */
 };

@@ -3,10 +3,11 @@
 
 #include "app/commands.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { TREE_COUNT_MAX = 5000, DEPTH_MAX = 12 };
+enum { TREE_COUNT_MAX = 5000, DEPTH_MAX = 12, LARGE_BYTES = 384 << 10 };
 
 enum { WEIGHT_ERRORS_MAX = 5 };
 
@@ -67,20 +68,24 @@ static void warn(const struct train_options *options, const struct train_table *
     for (int arm = 0; arm < table->arm_count; arm++)
         warn_of_arm(options, table, result, arm);
     warn_of_overlap(table, result);
-    for (int i = 0; i < result->learner->part_count; i++)
-        if (predictor_is_blind(result->learner->parts[i].predictor)) {
-            print_line(stderr,
-                       "redress: --base %s gives no weight to categories of more "
-                       "than two texts",
-                       options->base);
-            return;
-        }
+}
+
+/* Tables, rows and what the library makes of them go back to the system when they are freed: in one heap they
+ * would leave holes between what lives on, and the next large piece would come on top. Smaller ones come and go
+ * with every tree. */
+static void return_large_pieces(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+#endif
 }
 
 static enum status run(const struct train_options *options, struct train_table *table,
                        struct train_result *result, struct err *err)
 {
-    enum status rc = train_settle(options, result, err);
+    struct err no_pictures = {0};
+    bool has_replaced = false;
+    enum status rc = option_checked(train_settle(options, result, err), err);
 
     if (!rc)
         rc = train_table_read(options, table, err);
@@ -89,14 +94,21 @@ static enum status run(const struct train_options *options, struct train_table *
     if (!rc)
         rc = train_judge(options, table, result, err);
     if (!rc)
-        rc = train_write(options, table, result, err);
+        rc = train_write(options, table, result, &has_replaced, &no_pictures, err);
     if (rc)
         return rc;
     warn(options, table, result);
+    if (has_replaced)
+        print_line(stderr, "redress: what was trained into %s before was replaced",
+                   options->output);
     if (options->is_json)
-        return train_report(options, table, result, "-", err);
-    train_print(options, table, result);
-    return STATUS_OK;
+        rc = train_report(options, table, result, "-", err);
+    else
+        train_print(options, table, result);
+    if (!rc && no_pictures.text[0])
+        rc = err_set(err, no_pictures.status,
+                     "the bundle is written, but without pictures: %s", no_pictures.text);
+    return rc;
 }
 
 int command_train(int argc, char **argv)
@@ -116,6 +128,8 @@ int command_train(int argc, char **argv)
          "What one unit of each outcome is worth, to sum them.", 0, 0},
         {"features", OPTION_TEXT | OPTION_NEEDED, &o.features, "A,B,..",
          "Columns known before; texts become categories, true and false stay.", 0, 0},
+        {"categories", OPTION_TEXT, &o.categories, "A,B,..",
+         "Features whose values are categories, also where they are numbers.", 0, 0},
         {"learner", OPTION_TEXT, &o.learner, "L",
          "s, t, x, r, dr, or auto (default): the best on rows held out.", 0, 0},
         {"base", OPTION_TEXT, &o.base, "B",
@@ -191,8 +205,9 @@ int command_train(int argc, char **argv)
                     "with --quick or --monotone");
     if (o.is_quick && o.wants_plots)
         return usage_wrong(&usage, "--plot needs rows held out: not with --quick");
+    return_large_pieces();
     rc = run(&o, &table, &result, &err);
     train_result_free(&result);
     train_table_free(&table);
-    return rc ? command_failed(&err) : EXIT_DONE;
+    return command_end(&usage, rc, &err);
 }

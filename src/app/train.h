@@ -13,8 +13,8 @@ enum { TRAIN_ARM_ROWS_MIN = 10 * LEARNER_FOLD_COUNT };
 
 struct train_options {
     const char *data, *treatment, *control, *outcome, *outcome_weights, *features,
-        *learner, *base, *propensity, *cost, *surrogates, *age, *window, *cluster,
-        *weights, *output, *name, *doses, *scale, *rate;
+        *categories, *learner, *base, *propensity, *cost, *surrogates, *age, *window,
+        *cluster, *weights, *output, *name, *doses, *scale, *rate;
     long seed, round_count, depth;
     bool is_randomised, is_rising, is_quick, is_calibrated, is_json, wants_plots;
 };
@@ -75,6 +75,7 @@ struct train_result {
     struct learner_data data;
     struct learner_data judged; /* the same, with outcomes to judge by */
     struct maturity maturity;   /* zero where all outcomes are there */
+    int64_t bare_count;         /* completed though a surrogate is missing, too */
     struct learner_settings settings;
     enum learner_kind kind;
     char why[400];
@@ -83,7 +84,9 @@ struct train_result {
     double arm_costs[LEARNER_ARM_COUNT_MAX];        /* (arm - 1): means */
     double *
         expected_costs; /* (row, arm - 1) by models that have not seen the row, or NULL */
-    double *propensities, *scores; /* (row, arm) */
+    double *propensities; /* (row, arm), where they were estimated; else NULL */
+    double shares[LEARNER_ARM_COUNT_MAX]; /* (arm) of a randomised experiment */
+    double *scores; /* (row, arm), while rows held out are to be judged */
     struct learner_propensity_fit propensity_fit; /* log_loss 0: none was estimated */
     int64_t apart_counts
         [LEARNER_ARM_COUNT_MAX]; /* (arm): of it and control, without overlap */
@@ -135,10 +138,12 @@ enum status train_judge(const struct train_options *options,
                         const struct train_table *table, struct train_result *result,
                         struct err *err);
 
-/* Write the folder: all of it or nothing. */
+/* Write the folder: all of it or nothing, but for pictures that nobody insisted on: *no_pictures, which is
+ * zero, says why they are not there where they should be. *has_replaced: an earlier training. */
 enum status train_write(const struct train_options *options,
                         const struct train_table *table,
-                        const struct train_result *result, struct err *err);
+                        const struct train_result *result, bool *has_replaced,
+                        struct err *no_pictures, struct err *err);
 
 /* Into a file ("-": standard output), and as a text for people. */
 enum status train_report(const struct train_options *options,

@@ -29,6 +29,8 @@ struct output_bundle {
     char names[2 * LEARNER_ARM_COUNT_MAX][32];
     int file_count;
     struct scorer *scorer;
+    bool has_replaced;
+    struct err no_pictures;
 };
 
 static enum status refuse_memory(struct err *err)
@@ -455,18 +457,21 @@ static enum status write_file(const char *folder, const char *name, struct text 
     return file_write(path, content.at, content.bytes, 0666, err);
 }
 
-/* Pictures are welcome, but only asked for with --plot. */
-static enum status draw(const struct output_bundle *out, const char *folder,
-                        struct err *err)
+/* Pictures are welcome where gnuplot is, but only --plot insists on them: what was trained is not lost
+ * for them. */
+static enum status draw(struct output_bundle *out, const char *folder, struct err *err)
 {
-    struct err unheard = {0};
     enum status rc = train_draw(out->table, out->result, folder,
-                                out->options->wants_plots ? err : &unheard);
+                                out->options->wants_plots ? err : &out->no_pictures);
 
-    return out->options->wants_plots ? rc : STATUS_OK;
+    if (out->options->wants_plots)
+        return rc;
+    if (rc == STATUS_UNAVAILABLE)
+        out->no_pictures = (struct err){0};
+    return STATUS_OK;
 }
 
-static enum status write_files(const struct output_bundle *out, const char *folder,
+static enum status write_files(struct output_bundle *out, const char *folder,
                                struct err *err)
 {
     char *text = NULL, path[PATH_BYTES + 64];
@@ -488,17 +493,19 @@ static enum status write_files(const struct output_bundle *out, const char *fold
 }
 
 /* Exchange it for what is there, or rename it where nothing is. */
-static enum status install(const char *made, const char *path, struct err *err)
+static enum status install(const char *made, const char *path, bool *has_replaced,
+                           struct err *err)
 {
     if (rename(made, path) == 0)
         return file_name_sync(path, err);
     if (renameat2(AT_FDCWD, made, AT_FDCWD, path, RENAME_EXCHANGE) != 0)
         return err_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
     remove_folder(made); /* what was there before */
+    *has_replaced = true;
     return file_name_sync(path, err);
 }
 
-static enum status write_folder(const struct output_bundle *out, struct err *err)
+static enum status write_folder(struct output_bundle *out, struct err *err)
 {
     char path[PATH_BYTES], made[PATH_BYTES + 32];
     enum status rc;
@@ -513,7 +520,7 @@ static enum status write_folder(const struct output_bundle *out, struct err *err
         return rc;
     rc = write_files(out, made, err);
     if (!rc)
-        rc = install(made, path, err);
+        rc = install(made, path, &out->has_replaced, err);
     if (rc)
         remove_folder(made);
     return rc;
@@ -521,7 +528,8 @@ static enum status write_folder(const struct output_bundle *out, struct err *err
 
 enum status train_write(const struct train_options *options,
                         const struct train_table *table,
-                        const struct train_result *result, struct err *err)
+                        const struct train_result *result, bool *has_replaced,
+                        struct err *no_pictures, struct err *err)
 {
     struct output_bundle *out = calloc(1, sizeof *out);
     enum status rc;
@@ -543,6 +551,8 @@ enum status train_write(const struct train_options *options,
         rc = scorer_check_examples(out->scorer, err);
     if (!rc)
         rc = write_folder(out, err);
+    *has_replaced = out->has_replaced;
+    *no_pictures = out->no_pictures;
     scorer_close(out->scorer);
     json_decref(out->manifest);
     for (int i = 0; i < out->file_count; i++)

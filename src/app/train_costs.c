@@ -14,7 +14,9 @@ struct cost_choice {
 
 static int fold_of(const struct cost_choice *choice, int64_t row)
 {
-    return learner_fold(choice->table->keys[row], choice->seed, SALT_COST,
+    const uint64_t *keys = choice->table->keys;
+
+    return learner_fold(keys ? keys[row] : (uint64_t)row, choice->seed, SALT_COST,
                         LEARNER_FOLD_COUNT);
 }
 
@@ -46,7 +48,6 @@ static enum status fit(const struct cost_choice *choice,
         .row_share = 0.7,
         .column_share = 0.7,
         .ridge = 10,
-        .is_kept = true,
         .seed = result->settings.seed * 1000 + SEED_COST + (uint64_t)choice->arm,
     };
     enum status rc =

@@ -10,6 +10,9 @@ static enum status refuse_memory(struct err *err)
     return err_set(err, STATUS_EXHAUSTED, "out of memory for training");
 }
 
+/* How far sums of propensities may be below one, by rounding. */
+#define PROPENSITY_SUM_ERROR 1e-6
+
 static int64_t *all_rows(int64_t count)
 {
     int64_t *rows = malloc((size_t)count * sizeof *rows + 1);
@@ -118,40 +121,66 @@ static enum status settle_link(const struct train_options *options,
 /* ---- propensities ---- */
 
 /* By the shares of the arms, as if each row had been drawn alike. */
-static void share_propensities(const struct train_table *table, double *propensities)
+static void share_propensities(const struct train_table *table,
+                               double shares[LEARNER_ARM_COUNT_MAX])
 {
-    double sums[LEARNER_ARM_COUNT_MAX] = {0}, sum = 0;
+    double sum = 0;
 
     for (int64_t row = 0; row < table->row_count; row++) {
         double weight = table->weights ? table->weights[row] : 1;
 
-        sums[table->arms[row]] += weight;
+        shares[table->arms[row]] += weight;
         sum += weight;
     }
-    for (int64_t row = 0; row < table->row_count; row++)
-        for (int arm = 0; arm < table->arm_count; arm++)
-            propensities[row * table->arm_count + arm] = sums[arm] / sum;
+    for (int arm = 0; arm < table->arm_count; arm++)
+        shares[arm] /= sum;
 }
 
-static enum status settle_propensities(const struct train_options *options,
-                                       const struct train_table *table,
-                                       struct train_result *result, struct err *err)
+/* Whether those that are known leave nothing to be estimated. */
+static bool are_known(const struct train_table *table)
+{
+    for (int64_t row = 0; row < table->row_count; row++) {
+        double sum = 0;
+
+        for (int arm = 0; arm < table->arm_count; arm++)
+            sum += table->propensities[row * table->arm_count + arm];
+        if (sum < 1 - PROPENSITY_SUM_ERROR)
+            return false;
+    }
+    return table->has_propensities;
+}
+
+static enum status estimate_propensities(const struct train_table *table,
+                                         struct train_result *result, struct err *err)
 {
     struct learner_data data = result->data;
-    enum status rc = STATUS_OK;
+    enum status rc;
 
     result->propensities = calloc((size_t)table->row_count * (size_t)table->arm_count + 1,
                                   sizeof *result->propensities);
     if (!result->propensities)
         return refuse_memory(err);
     data.propensities = table->has_propensities ? table->propensities : NULL;
-    if (options->is_randomised)
-        share_propensities(table, result->propensities);
-    else
-        rc = learner_fit_propensities(&data, result->settings.base, result->settings.seed,
-                                      result->propensities, &result->propensity_fit, err);
+    rc = learner_fit_propensities(&data, result->settings.base, result->settings.seed,
+                                  result->propensities, &result->propensity_fit, err);
     result->data.propensities = result->judged.propensities = result->propensities;
     return rc ? err_wrap(err, "propensities") : rc;
+}
+
+static enum status settle_propensities(const struct train_options *options,
+                                       const struct train_table *table,
+                                       struct train_result *result, struct err *err)
+{
+    if (options->is_randomised) {
+        share_propensities(table, result->shares);
+        result->data.shares = result->judged.shares = result->shares;
+        return STATUS_OK;
+    }
+    if (are_known(table)) {
+        result->data.propensities = result->judged.propensities = table->propensities;
+        return STATUS_OK;
+    }
+    return estimate_propensities(table, result, err);
 }
 
 /* Where too few rows could have been either, auto does without the learners that need them. */
@@ -195,7 +224,7 @@ static enum status weigh_arms(const struct train_table *table,
 
     for (int arm = 0; arm < table->arm_count && !rc; arm++) {
         for (int64_t row = 0; row < table->row_count; row++) {
-            double p = result->propensities[row * table->arm_count + arm];
+            double p = learner_propensity(&result->data, row, arm);
 
             inverse[row] = p == 0 ? 1 : table->arms[row] == arm ? 1 / p : 0;
         }
@@ -291,6 +320,10 @@ static enum status fit_all(const struct train_options *options,
         rc = train_expect_costs(table, result, all, room, err);
     if (!rc && !options->is_quick)
         rc = hold_out(options, table, result, err);
+    if (options->is_quick) {
+        free(result->scores);
+        result->scores = NULL;
+    }
     if (!rc)
         rc = learner_fit(result->kind, &result->data, &result->settings, all, outcomes,
                          &result->learner, err);
@@ -302,7 +335,8 @@ enum status train_fit(const struct train_options *options,
                       const struct train_table *table, struct train_result *result,
                       struct err *err)
 {
-    int64_t *rows = all_rows(table->row_count), *room = all_rows(table->row_count);
+    int64_t *rows = all_rows(table->row_count);
+    int64_t *room = malloc((size_t)table->row_count * sizeof *room + 1);
     enum status rc;
 
     rc = rows && room ? settle_link(options, table, result, err) : refuse_memory(err);

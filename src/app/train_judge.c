@@ -18,6 +18,7 @@ static enum status refuse_memory(struct err *err)
 struct pair {
     double *scores, *outcomes;
     bool *is_treated;
+    uint64_t *keys; /* of clusters; NULL: none */
     int64_t count;
 };
 
@@ -30,14 +31,18 @@ static enum status open_pair(const struct train_table *table,
 
     *pair = (struct pair){.scores = malloc(n * sizeof(double)),
                           .outcomes = malloc(n * sizeof(double)),
-                          .is_treated = malloc(n * sizeof(bool))};
-    if (!pair->scores || !pair->outcomes || !pair->is_treated)
+                          .is_treated = malloc(n * sizeof(bool)),
+                          .keys = table->keys ? malloc(n * sizeof(uint64_t)) : NULL};
+    if (!pair->scores || !pair->outcomes || !pair->is_treated ||
+        (table->keys && !pair->keys))
         return refuse_memory(err);
     for (int64_t row = 0; row < table->row_count; row++) {
         if (table->arms[row] != 0 && table->arms[row] != arm)
             continue;
         pair->scores[pair->count] = effects[row * (table->arm_count - 1) + arm - 1];
         pair->outcomes[pair->count] = result->judged.outcomes[row];
+        if (pair->keys)
+            pair->keys[pair->count] = table->keys[row];
         pair->is_treated[pair->count++] = table->arms[row] == arm;
     }
     return STATUS_OK;
@@ -48,6 +53,7 @@ static void close_pair(struct pair *pair)
     free(pair->scores);
     free(pair->outcomes);
     free(pair->is_treated);
+    free(pair->keys);
 }
 
 /* The height of the curve at so many rows. */
@@ -101,8 +107,13 @@ static enum status judge_qini(const struct train_options *options,
     if (!rc) {
         judgement->qini_rows = pair.count;
         uplift_measure(uplift, &judgement->metrics);
-        rc = uplift_bootstrap(uplift, RESAMPLE_COUNT, (uint64_t)options->seed,
-                              (struct uplift_progress){0}, &judgement->intervals, err);
+        rc = pair.keys
+                 ? uplift_bootstrap_clusters(uplift, pair.scores, pair.keys,
+                                             RESAMPLE_COUNT, (uint64_t)options->seed,
+                                             &judgement->intervals, err)
+                 : uplift_bootstrap(uplift, RESAMPLE_COUNT, (uint64_t)options->seed,
+                                    (struct uplift_progress){0}, &judgement->intervals,
+                                    err);
         judgement->has_qini = !rc;
         if (!rc)
             rc = put_curve(uplift, judgement, err);
@@ -182,7 +193,7 @@ static enum status judge_corrected(const struct train_table *table,
             for (int64_t row = 0; row < table->row_count; row++) {
                 size_t at = (size_t)row * width + (size_t)arm - 1;
 
-                if (learner_held_out_fold(data->keys[row], seed) == fold)
+                if (learner_held_out_fold(learner_key(data, row), seed) == fold)
                     corrected[at] = correction.intercept + correction.slope * effects[at];
             }
         }

@@ -32,6 +32,7 @@ static void put_rows(struct report *report, const struct train_table *table,
     report_count(report, "trained_on", table->row_count);
     report_count(report, "dropped_without_outcome", table->dropped_count);
     report_count(report, "completed_by_surrogates", table->immature_count);
+    report_count(report, "completed_without_surrogates", result->bare_count);
     report_count(report, "younger_than_window", table->young_count);
     report_count(report, "maturity_chances_clipped", result->maturity.clipped_count);
     report_count(report, "propensities_clipped", result->propensity_fit.clipped_count);
@@ -224,8 +225,9 @@ static void print_counts(const struct train_table *table,
         print_line(stdout, "%lld rows without an outcome were left out",
                    (long long)table->dropped_count);
     if (table->immature_count)
-        print_line(stdout, "%lld outcomes were completed from surrogates",
-                   (long long)table->immature_count);
+        print_line(stdout,
+                   "%lld outcomes were completed, %lld of them without surrogates",
+                   (long long)table->immature_count, (long long)result->bare_count);
     if (result->propensity_fit.clipped_count)
         print_line(
             stdout, "%lld rows had a propensity below %g: there the arms hardly overlap",

@@ -1,13 +1,16 @@
 /* train_table.c - the columns of a log as rows to learn from. */
 #include "app/train.h"
 
+#include "app/options.h"
+#include "app/roles.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Where columns are among those that were read. */
 struct layout {
-    struct name_list outcomes, features, propensities, surrogates;
+    struct name_list outcomes, features, categories, propensities, surrogates;
     struct column_wish *wishes;
     int count;
     int outcome, feature, propensity, surrogate, cost, weight, cluster,
@@ -50,6 +53,16 @@ static int wish_all(struct layout *layout, const struct name_list *list,
     return first;
 }
 
+static int wish_features(struct layout *layout)
+{
+    int first = layout->count;
+
+    for (int i = 0; i < layout->features.count; i++)
+        layout->wishes[layout->count++] =
+            feature_wish(layout->features.names[i], &layout->categories);
+    return first;
+}
+
 static bool is_in(const struct name_list *list, const char *name)
 {
     for (int i = 0; name && i < list->count; i++)
@@ -58,35 +71,26 @@ static bool is_in(const struct name_list *list, const char *name)
     return false;
 }
 
-static enum status refuse_feature(const char *name, const char *option, struct err *err)
+static enum status check_roles(const struct reading *reading, struct err *err)
 {
-    return err_set(
-        err, STATUS_INVALID,
-        "--features: '%.80s' is also --%s: it is not known before the decision", name,
-        option);
-}
-
-/* What comes of the treatment is no feature. */
-static enum status check_features(const struct reading *reading, struct err *err)
-{
-    const struct name_list *features = &reading->layout.features;
+    const struct layout *layout = &reading->layout;
     const struct train_options *options = reading->options;
-    const struct name_list *lists[] = {&reading->layout.outcomes,
-                                       &reading->layout.surrogates};
-    static const char *const list_options[] = {"outcome", "surrogates"};
+    const struct role_use uses[] = {
+        {"--treatment", AS_TREATMENT, options->treatment, NULL},
+        {"--outcome", AS_OUTCOME, NULL, &layout->outcomes},
+        {"--surrogates", AS_OUTCOME, NULL, &layout->surrogates},
+        {"--cost", AS_BESIDE, options->cost, NULL},
+        {"--features", AS_BEFORE, NULL, &layout->features},
+        {"--propensity", AS_ABOUT, NULL, &layout->propensities},
+        {"--weights", AS_ABOUT, options->weights, NULL},
+        {"--cluster", AS_ABOUT, options->cluster, NULL},
+        {"--age", AS_ABOUT, options->age, NULL},
+    };
 
-    if (features->count > BUNDLE_FEATURE_COUNT_MAX)
+    if (layout->features.count > BUNDLE_FEATURE_COUNT_MAX)
         return err_set(err, STATUS_TOO_LARGE, "--features: %d, at most %d",
-                       features->count, BUNDLE_FEATURE_COUNT_MAX);
-    if (is_in(features, options->treatment))
-        return refuse_feature(options->treatment, "treatment", err);
-    if (is_in(features, options->cost))
-        return refuse_feature(options->cost, "cost", err);
-    for (int list = 0; list < 2; list++)
-        for (int i = 0; i < lists[list]->count; i++)
-            if (is_in(features, lists[list]->names[i]))
-                return refuse_feature(lists[list]->names[i], list_options[list], err);
-    return STATUS_OK;
+                       layout->features.count, BUNDLE_FEATURE_COUNT_MAX);
+    return roles_check(uses, sizeof uses / sizeof *uses, err);
 }
 
 static enum status read_lists(struct reading *reading, struct err *err)
@@ -99,12 +103,15 @@ static enum status read_lists(struct reading *reading, struct err *err)
     if (!rc)
         rc = name_list_read("--features", options->features, &layout->features, err);
     if (!rc)
+        rc = categories_read(options->categories, &layout->features, NULL,
+                             &layout->categories, err);
+    if (!rc)
         rc = name_list_read("--propensity", options->propensity, &layout->propensities,
                             err);
     if (!rc)
         rc =
             name_list_read("--surrogates", options->surrogates, &layout->surrogates, err);
-    return rc ? rc : check_features(reading, err);
+    return rc ? rc : check_roles(reading, err);
 }
 
 static enum status read_columns(struct reading *reading, struct err *err)
@@ -113,21 +120,25 @@ static enum status read_columns(struct reading *reading, struct err *err)
     struct layout *layout = &reading->layout;
     size_t most = (size_t)layout->outcomes.count + (size_t)layout->features.count +
                   (size_t)layout->propensities.count + (size_t)layout->surrogates.count;
+    enum status rc;
 
     layout->wishes = calloc(most + 8, sizeof *layout->wishes);
     if (!layout->wishes)
         return refuse_memory(err);
     (void)wish(layout, options->treatment, COLUMN_IS_EITHER, false);
     layout->outcome = wish_all(layout, &layout->outcomes, COLUMN_IS_NUMBER, true);
-    layout->feature = wish_all(layout, &layout->features, COLUMN_IS_EITHER, true);
+    layout->feature = wish_features(layout);
     layout->propensity = wish_all(layout, &layout->propensities, COLUMN_IS_NUMBER, false);
     layout->surrogate = wish_all(layout, &layout->surrogates, COLUMN_IS_NUMBER, true);
     layout->cost = wish(layout, options->cost, COLUMN_IS_NUMBER, true);
     layout->weight = wish(layout, options->weights, COLUMN_IS_NUMBER, false);
     layout->cluster = wish(layout, options->cluster, COLUMN_IS_EITHER, false);
     layout->age = wish(layout, options->age, COLUMN_IS_NUMBER, false);
-    return analysis_columns(options->data, layout->wishes, layout->count,
-                            &reading->columns, err);
+    rc = analysis_columns(options->data, layout->wishes, layout->count, &reading->columns,
+                          err);
+    return rc ? rc
+              : features_check(reading->columns, layout->feature, layout->features.count,
+                               &layout->categories, err);
 }
 
 /* ---- arms ---- */
@@ -302,26 +313,13 @@ static char *own_text(struct text text)
     return own;
 }
 
-/* numbers (text): what each text of the column is as a number. */
-static enum status number_texts(const struct reading *reading,
-                                const struct table_column *column,
-                                struct train_feature *feature, float *numbers,
-                                struct err *err)
+/* The texts of a column as categories, by the alphabet. */
+static enum status list_categories(const struct reading *reading,
+                                   const struct table_column *column,
+                                   struct train_feature *feature, struct err *err)
 {
     int count = text_set_count(column->texts);
-    char **texts = calloc((size_t)count + 1, sizeof *texts);
-    bool is_true;
 
-    if (!texts)
-        return refuse_memory(err);
-    feature->categories = texts;
-    if (are_truths(column)) {
-        feature->type = FEATURE_BOOL;
-        for (int i = 0; i < count; i++)
-            numbers[i] = is_truth(text_set_text(column->texts, i), &is_true) && is_true;
-        return STATUS_OK;
-    }
-    feature->type = FEATURE_CATEGORY;
     if (count > BUNDLE_CATEGORY_COUNT_MAX)
         return err_set(
             err, STATUS_TOO_LARGE,
@@ -332,23 +330,54 @@ static enum status number_texts(const struct reading *reading,
 
         if (!is_plain(text))
             return refuse_text(reading, column->name, text, err);
-        texts[i] = own_text(text);
-        if (!texts[i])
+        feature->categories[i] = own_text(text);
+        if (!feature->categories[i])
             return refuse_memory(err);
         feature->category_count++;
     }
-    qsort(texts, (size_t)count, sizeof *texts, compare_texts);
-    for (int i = 0; i < count; i++) {
+    qsort(feature->categories, (size_t)count, sizeof *feature->categories, compare_texts);
+    return STATUS_OK;
+}
+
+static enum status number_categories(const struct table_column *column,
+                                     const struct train_feature *feature, float *numbers,
+                                     struct err *err)
+{
+    for (int i = 0; i < feature->category_count; i++) {
         char *own = own_text(text_set_text(column->texts, i));
         char **place =
-            own ? bsearch(own, texts, (size_t)count, sizeof *texts, compare_found) : NULL;
+            own ? bsearch(own, feature->categories, (size_t)feature->category_count,
+                          sizeof *feature->categories, compare_found)
+                : NULL;
 
         free(own);
         if (!place)
             return refuse_memory(err);
-        numbers[i] = (float)(place - texts);
+        numbers[i] = (float)(place - feature->categories);
     }
     return STATUS_OK;
+}
+
+/* numbers (text): what each text of the column is as a number. */
+static enum status number_texts(const struct reading *reading,
+                                const struct table_column *column,
+                                struct train_feature *feature, float *numbers,
+                                struct err *err)
+{
+    int count = text_set_count(column->texts);
+    bool is_true;
+    enum status rc;
+
+    feature->categories = calloc((size_t)count + 1, sizeof *feature->categories);
+    if (!feature->categories)
+        return refuse_memory(err);
+    feature->type = are_truths(column) ? FEATURE_BOOL : FEATURE_CATEGORY;
+    for (int i = 0; i < count && feature->type == FEATURE_BOOL; i++)
+        numbers[i] = is_truth(text_set_text(column->texts, i), &is_true) && is_true;
+    if (feature->type == FEATURE_BOOL)
+        return STATUS_OK;
+    rc = list_categories(reading, column, feature, err);
+    return rc ? rc : number_categories(column, feature, numbers, err);
 }
 
 static enum status read_feature(const struct reading *reading, int index,
@@ -512,8 +541,6 @@ static uint64_t key_of(const struct reading *reading, int64_t row)
     const struct table_column *column;
     double number;
 
-    if (reading->layout.cluster < 0)
-        return (uint64_t)row;
     column = &reading->columns->items[reading->layout.cluster];
     if (column->is_text)
         return text_hash(column_text(column, row));
@@ -546,7 +573,8 @@ static void put_row(const struct reading *reading, int64_t row, int64_t i)
     table->arms[i] = reading->arm_of[reading->arms.codes[row]];
     table->outcomes[i] = final_outcome(reading, row);
     table->arm_rows[table->arms[i]] += !isnan(table->outcomes[i]);
-    table->keys[i] = key_of(reading, row);
+    if (table->keys)
+        table->keys[i] = key_of(reading, row);
     if (table->weights)
         table->weights[i] = items[layout->weight].numbers[row];
     if (table->costs)
@@ -570,17 +598,19 @@ static enum status make_room(struct reading *reading, struct err *err)
     table->surrogates =
         malloc(n * ((size_t)table->surrogate_count + 1) * sizeof *table->surrogates);
     table->outcomes = malloc(n * sizeof *table->outcomes);
-    table->keys = malloc(n * sizeof *table->keys);
     table->arms = malloc(n * sizeof *table->arms);
     table->propensities =
         calloc(n * (size_t)table->arm_count, sizeof *table->propensities);
+    if (table->has_clusters)
+        table->keys = malloc(n * sizeof *table->keys);
     if (reading->layout.cost >= 0)
         table->costs = malloc(n * sizeof *table->costs);
     if (reading->layout.weight >= 0)
         table->weights = malloc(n * sizeof *table->weights);
     if (!table->features || !table->names || !table->is_nominal || !table->values ||
-        !table->surrogates || !table->outcomes || !table->keys || !table->arms ||
-        !table->propensities || (reading->layout.cost >= 0 && !table->costs) ||
+        !table->surrogates || !table->outcomes || !table->arms || !table->propensities ||
+        (table->has_clusters && !table->keys) ||
+        (reading->layout.cost >= 0 && !table->costs) ||
         (reading->layout.weight >= 0 && !table->weights))
         return refuse_memory(err);
     return STATUS_OK;
@@ -595,6 +625,17 @@ static void name_dose(struct train_table *table, const struct name_list *feature
     table->names[table->feature_count] = table->dose_name;
 }
 
+/* A column is freed once its rows are in the table: they are in memory little more than once. */
+static void drop_all_but_features(struct reading *reading)
+{
+    int first = reading->layout.feature, count = reading->layout.features.count;
+
+    for (int i = 0; i < reading->layout.count; i++)
+        if (i < first || i >= first + count)
+            columns_drop(reading->columns, i);
+    arms_drop_rows(&reading->arms);
+}
+
 static enum status put_table(struct reading *reading, struct err *err)
 {
     struct train_table *table = reading->table;
@@ -607,8 +648,11 @@ static enum status put_table(struct reading *reading, struct err *err)
     }
     for (int64_t i = 0; i < table->row_count && !rc; i++)
         put_row(reading, kept[i], i);
-    for (int i = 0; i < table->feature_count && !rc; i++)
+    drop_all_but_features(reading);
+    for (int i = 0; i < table->feature_count && !rc; i++) {
         rc = read_feature(reading, i, kept, err);
+        columns_drop(reading->columns, reading->layout.feature + i);
+    }
     if (!rc) {
         name_dose(table, &reading->layout.features);
         rc = check_outcomes(reading, err);
@@ -635,6 +679,18 @@ static enum status read_outcome_weights(struct reading *reading, struct err *err
                         reading->outcome_weights, err);
 }
 
+static enum status read_options(struct reading *reading, struct err *err)
+{
+    const char *window = reading->options->window;
+    enum status rc = read_lists(reading, err);
+
+    if (!rc)
+        rc = read_outcome_weights(reading, err);
+    if (!rc && window)
+        rc = read_numbers("--window", window, 1, &reading->window, err);
+    return rc;
+}
+
 enum status train_table_read(const struct train_options *options,
                              struct train_table *table, struct err *err)
 {
@@ -642,11 +698,7 @@ enum status train_table_read(const struct train_options *options,
     enum status rc;
 
     *table = (struct train_table){0};
-    rc = read_lists(&reading, err);
-    if (!rc)
-        rc = read_outcome_weights(&reading, err);
-    if (!rc && options->window)
-        rc = read_numbers("--window", options->window, 1, &reading.window, err);
+    rc = option_checked(read_options(&reading, err), err);
     if (!rc)
         rc = read_columns(&reading, err);
     if (!rc)
@@ -667,6 +719,7 @@ enum status train_table_read(const struct train_options *options,
     columns_close(reading.columns);
     name_list_free(&reading.layout.outcomes);
     name_list_free(&reading.layout.features);
+    name_list_free(&reading.layout.categories);
     name_list_free(&reading.layout.propensities);
     name_list_free(&reading.layout.surrogates);
     free(reading.layout.wishes);

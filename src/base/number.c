@@ -400,6 +400,17 @@ static inline bool read_fraction(const char *start, const char *at, const char *
     return true;
 }
 
+/* Signs are as good as chance, so that a branch would often be guessed wrong. */
+static inline double with_sign(double size, bool is_negative)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &size, sizeof bits);
+    bits |= (uint64_t)is_negative << 63;
+    memcpy(&size, &bits, sizeof size);
+    return size;
+}
+
 /* A sign, digits, a point and digits: as tables hold them. False when it takes a closer look. */
 static inline bool parse_plain(const char *start, const char *end, double *value)
 {
@@ -426,7 +437,7 @@ static inline bool parse_plain(const char *start, const char *end, double *value
         size = from_exact(digits, (int)-fraction);
     else if (!from_product(digits, (int)-fraction, &size))
         return false;
-    *value = is_negative ? -size : size;
+    *value = with_sign(size, is_negative);
     return true;
 }
 

@@ -13,7 +13,7 @@ void contribute_linear(const struct linear *linear, const double *row, int outpu
         linear->weights + (size_t)output * (size_t)linear->feature_count;
 
     for (int i = 0; i < linear->feature_count; i++)
-        contributions[i] = weights[i] * (isnan(row[i]) ? linear->fill[i] : row[i]);
+        contributions[i] = weights[i] * linear_input(linear, i, row[i]);
     contributions[linear->feature_count] = linear->intercepts[output];
 }
 

@@ -2,7 +2,6 @@
 #include "infer/evaluate.h"
 
 #include <cblas.h>
-#include <math.h>
 #include <string.h>
 
 static void fill_in(const struct linear *linear, const double *rows, int row_count,
@@ -12,7 +11,7 @@ static void fill_in(const struct linear *linear, const double *rows, int row_cou
 
     for (int i = 0; i < row_count; i++, rows += n, filled += n)
         for (int k = 0; k < n; k++)
-            filled[k] = isnan(rows[k]) ? linear->fill[k] : rows[k];
+            filled[k] = linear_input(linear, k, rows[k]);
 }
 
 void linear_raw_fast(const struct linear *linear, const double *rows, int row_count,

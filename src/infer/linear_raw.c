@@ -35,6 +35,14 @@ static void fill_in(const double *values, const double *fill, int count, double 
         filled[i] = isnan(values[i]) ? fill[i] : values[i];
 }
 
+/* The codes of categories, which were taken for numbers. */
+static void put_levels(const struct linear *linear, const double *values, double *filled)
+{
+    for (int i = 0; i < linear->feature_count; i++)
+        if (linear->levels[i].count > 0)
+            filled[i] = linear_input(linear, i, values[i]);
+}
+
 static double sum_of_products(const double *weights, const double *values, int count)
 {
     pair first = {0}, second = {0}, third = {0}, fourth = {0};
@@ -66,6 +74,8 @@ void linear_raw(const struct linear *linear, const double *rows, int row_count,
         double *scores = raw + (size_t)i * (size_t)m;
 
         fill_in(row, linear->fill, n, scratch);
+        if (linear->levels)
+            put_levels(linear, row, scratch);
         for (int j = 0; j < m; j++)
             scores[j] =
                 linear->intercepts[j] +

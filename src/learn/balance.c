@@ -20,7 +20,7 @@ static double column_value(const struct column *column, int64_t row)
 static double row_weight(const struct column *column, int64_t row)
 {
     const struct learner_data *data = column->data;
-    double p = data->propensities[row * data->arm_count + column->arm];
+    double p = learner_propensity(data, row, column->arm);
 
     return p > 0 ? (data->weights ? data->weights[row] : 1) : NAN;
 }
@@ -31,8 +31,7 @@ static double arm_weight(const struct column *column, int64_t row)
 
     if (data->arms[row] != column->arm)
         return 0;
-    return row_weight(column, row) /
-           data->propensities[row * data->arm_count + column->arm];
+    return row_weight(column, row) / learner_propensity(data, row, column->arm);
 }
 
 static struct balance compare(const struct column *column)

@@ -11,7 +11,7 @@
 /* xgboost/c_api.h: handles are pointers, bst_ulong has 64 bits, 0 is success. */
 typedef void *handle;
 
-enum { PREDICT_MARGIN = 1, VERSION_BYTES = 40 };
+enum { PREDICT_MARGIN = 1, VERSION_BYTES = 40, FEED_ROWS = 1 << 13 };
 
 #define LIBRARY_CALLS(X)                                                                 \
     X(const char *, XGBGetLastError, (void))                                             \
@@ -116,68 +116,78 @@ static enum status check(int code, const char *what, struct err *err)
 
 /* ---- training ---- */
 
-static double mean_target(const struct booster_rows *rows)
-{
-    double sum = 0, weight_sum = 0;
-
-    for (int64_t i = 0; i < rows->row_count; i++) {
-        double weight = rows->weights ? (double)rows->weights[i] : 1;
-
-        sum += weight * (double)rows->targets[i];
-        weight_sum += weight;
-    }
-    return weight_sum > 0 ? sum / weight_sum : 0;
-}
-
-/* What the library asks for its rows, several times over: one batch has them all. */
+/* What the library asks for its rows, block by block and several times over. */
 struct feed {
     const struct booster_rows *rows;
+    struct booster_block block;
     handle proxy;
-    bool is_given;
+    int64_t next; /* the row that the next block begins with */
 };
 
 static void feed_reset(void *context)
 {
-    ((struct feed *)context)->is_given = false;
+    ((struct feed *)context)->next = 0;
 }
 
-/* 1: there is a batch. One that cannot be given ends the rows early, which the library refuses. */
+/* 1: there is a block. One that cannot be given ends the rows early, which the library refuses. */
 static int feed_next(void *context)
 {
     struct feed *feed = context;
     const struct booster_rows *rows = feed->rows;
-    uint64_t count = (uint64_t)rows->row_count;
+    int64_t left = rows->row_count - feed->next;
+    int count = left < FEED_ROWS ? (int)left : FEED_ROWS;
     char shape[160];
 
-    if (feed->is_given)
+    if (count == 0)
         return 0;
+    rows->put(rows->context, feed->next, count, &feed->block);
+    feed->next += count;
     snprintf(shape, sizeof shape,
-             "{\"data\": [%llu, true], \"shape\": [%llu, %d], \"typestr\": \"<f4\", "
+             "{\"data\": [%llu, true], \"shape\": [%d, %d], \"typestr\": \"<f4\", "
              "\"version\": 3}",
-             (unsigned long long)(uintptr_t)rows->features, (unsigned long long)count,
+             (unsigned long long)(uintptr_t)feed->block.features, count,
              rows->feature_count);
-    feed->is_given =
-        library.XGProxyDMatrixSetDataDense(feed->proxy, shape) == 0 &&
-        library.XGDMatrixSetFloatInfo(feed->proxy, "label", rows->targets, count) == 0 &&
-        (!rows->weights ||
-         library.XGDMatrixSetFloatInfo(feed->proxy, "weight", rows->weights, count) == 0);
-    return feed->is_given;
+    return library.XGProxyDMatrixSetDataDense(feed->proxy, shape) == 0 &&
+           library.XGDMatrixSetFloatInfo(feed->proxy, "label", feed->block.targets,
+                                         (uint64_t)count) == 0 &&
+           (!rows->has_weights ||
+            library.XGDMatrixSetFloatInfo(feed->proxy, "weight", feed->block.weights,
+                                          (uint64_t)count) == 0);
 }
 
 /* The bins that hist would make of the rows, and no copy of the rows themselves. */
-static enum status make_bins(const struct booster_rows *rows, handle *matrix,
-                             struct err *err)
+static enum status feed_rows(struct feed *feed, handle *matrix, struct err *err)
 {
-    struct feed feed = {.rows = rows};
-    enum status rc = check(library.XGProxyDMatrixCreate(&feed.proxy), "rows", err);
+    enum status rc = check(library.XGProxyDMatrixCreate(&feed->proxy), "rows", err);
 
     if (rc)
         return rc;
     rc = check(library.XGQuantileDMatrixCreateFromCallback(
-                   &feed, feed.proxy, NULL, feed_reset, feed_next,
+                   feed, feed->proxy, NULL, feed_reset, feed_next,
                    "{\"missing\": NaN, \"nthread\": 1, \"max_bin\": 256}", matrix),
                "rows", err);
-    library.XGDMatrixFree(feed.proxy);
+    library.XGDMatrixFree(feed->proxy);
+    return rc;
+}
+
+static enum status make_bins(const struct booster_rows *rows, handle *matrix,
+                             struct err *err)
+{
+    struct feed feed = {
+        .rows = rows,
+        .block = {.features =
+                      malloc(FEED_ROWS * (size_t)rows->feature_count * sizeof(float)),
+                  .targets = malloc(FEED_ROWS * sizeof(float)),
+                  .weights = malloc(FEED_ROWS * sizeof(float))}};
+    enum status rc;
+
+    if (feed.block.features && feed.block.targets && feed.block.weights)
+        rc = feed_rows(&feed, matrix, err);
+    else
+        rc = err_set(err, STATUS_EXHAUSTED, "out of memory for training");
+    free(feed.block.features);
+    free(feed.block.targets);
+    free(feed.block.weights);
     return rc;
 }
 
@@ -213,9 +223,7 @@ static enum status set_rising(struct booster *booster, int feature_count, int ri
 /* A logistic link begins at a probability that is neither 0 nor 1. */
 static double base_score(const struct booster_rows *rows, bool is_logistic)
 {
-    double mean = mean_target(rows);
-
-    return is_logistic ? fmin(fmax(mean, 1e-6), 1 - 1e-6) : mean;
+    return is_logistic ? fmin(fmax(rows->mean, 1e-6), 1 - 1e-6) : rows->mean;
 }
 
 static enum status configure(struct booster *booster, const struct booster_rows *rows,
@@ -256,7 +264,7 @@ static enum status configure(struct booster *booster, const struct booster_rows 
     return rc;
 }
 
-enum status booster_train(struct booster_rows *rows,
+enum status booster_train(const struct booster_rows *rows,
                           const struct booster_settings *settings,
                           struct booster **booster, struct err *err)
 {
@@ -267,8 +275,6 @@ enum status booster_train(struct booster_rows *rows,
 
     if (!rc)
         rc = make_bins(rows, &matrix, err);
-    free(rows->features);
-    rows->features = NULL;
     if (!rc)
         rc = check(library.XGBoosterCreate(&matrix, 1, &made->xgboost), "a booster", err);
     if (!rc)

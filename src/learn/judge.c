@@ -18,8 +18,7 @@ void judge_score(const struct learner_data *data, double *outcomes)
         int own = data->arms[row];
         double *mu = outcomes + row * data->arm_count;
 
-        mu[own] += (data->outcomes[row] - mu[own]) /
-                   data->propensities[row * data->arm_count + own];
+        mu[own] += (data->outcomes[row] - mu[own]) / learner_propensity(data, row, own);
     }
 }
 
@@ -93,8 +92,8 @@ static double found_cost(const struct policy *policy, int64_t row, int arm)
 
     if (!policy->costs || data->arms[row] != arm || isnan(policy->costs->paid[row]))
         return expected;
-    return expected + (policy->costs->paid[row] - expected) /
-                          data->propensities[row * data->arm_count + arm];
+    return expected +
+           (policy->costs->paid[row] - expected) / learner_propensity(data, row, arm);
 }
 
 /* The arm whose effect less cost is most; *worth is that. */

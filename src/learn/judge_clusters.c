@@ -8,6 +8,11 @@ struct slot {
     uint32_t row, number; /* number from 1; 0: empty */
 };
 
+static enum status refuse_memory(struct err *err)
+{
+    return err_set(err, STATUS_EXHAUSTED, "out of memory for judging effects");
+}
+
 static size_t slot_count_for(int64_t row_count)
 {
     size_t count = 16;
@@ -38,22 +43,34 @@ static void number_rows(const struct learner_data *data, struct slot *slots,
     }
 }
 
-enum status clusters_open(const struct learner_data *data, struct clusters *clusters,
-                          struct err *err)
+static enum status find_clusters(const struct learner_data *data,
+                                 struct clusters *clusters, struct err *err)
 {
     size_t slot_count = slot_count_for(data->row_count);
     struct slot *slots = calloc(slot_count, sizeof *slots);
+    enum status rc = STATUS_OK;
 
-    *clusters = (struct clusters){
-        .of = malloc((size_t)data->row_count * sizeof *clusters->of + 1)};
-    if (slots && clusters->of) {
+    clusters->of = malloc((size_t)data->row_count * sizeof *clusters->of + 1);
+    if (slots && clusters->of)
         number_rows(data, slots, slot_count, clusters);
-        clusters->sums = calloc((size_t)clusters->count + 1, sizeof *clusters->sums);
-    }
+    else
+        rc = refuse_memory(err);
     free(slots);
-    if (clusters->sums)
-        return STATUS_OK;
-    return err_set(err, STATUS_EXHAUSTED, "out of memory for judging effects");
+    return rc;
+}
+
+enum status clusters_open(const struct learner_data *data, struct clusters *clusters,
+                          struct err *err)
+{
+    enum status rc = STATUS_OK;
+
+    *clusters = (struct clusters){.count = data->keys ? 0 : data->row_count};
+    if (data->keys)
+        rc = find_clusters(data, clusters, err);
+    if (rc)
+        return rc;
+    clusters->sums = calloc((size_t)clusters->count + 1, sizeof *clusters->sums);
+    return clusters->sums ? STATUS_OK : refuse_memory(err);
 }
 
 void clusters_close(struct clusters *clusters)

@@ -11,8 +11,8 @@ struct fit {
 
 static bool is_used(const struct fit *fit, int64_t row)
 {
-    return fit->without_fold < 0 ||
-           learner_held_out_fold(fit->data->keys[row], fit->seed) != fit->without_fold;
+    return fit->without_fold < 0 || learner_held_out_fold(learner_key(fit->data, row),
+                                                          fit->seed) != fit->without_fold;
 }
 
 static double predicted(const struct fit *fit, int64_t row)

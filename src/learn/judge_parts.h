@@ -6,7 +6,7 @@
 
 /* Rows that share a key are one cluster. */
 struct clusters {
-    uint32_t *of; /* (row) */
+    uint32_t *of; /* (row); NULL: every row is its own */
     double *sums; /* (cluster): room, 0 between uses */
     int64_t count;
 };
@@ -16,10 +16,15 @@ enum status clusters_open(const struct learner_data *data, struct clusters *clus
                           struct err *err);
 void clusters_close(struct clusters *clusters);
 
+static inline int64_t clusters_find(const struct clusters *clusters, int64_t row)
+{
+    return clusters->of ? clusters->of[row] : row;
+}
+
 /* Add to what a cluster has so far. */
 static inline void clusters_add(struct clusters *clusters, int64_t row, double value)
 {
-    clusters->sums[clusters->of[row]] += value;
+    clusters->sums[clusters_find(clusters, row)] += value;
 }
 
 /* The sum of squares of what the clusters have, which is forgotten. */

@@ -139,11 +139,11 @@ static struct step step_over(struct ranked *ranked, const double *weights, doubl
         int64_t row = ranked->order[i];
 
         step.weight += judge_weight(data, row);
-        fresh[ranked->clusters.of[row]] +=
+        fresh[clusters_find(&ranked->clusters, row)] +=
             judge_weight(data, row) * judge_gain(data, ranked->scores, row, ranked->arm);
     }
     for (int64_t i = first; i < end; i++) {
-        uint32_t cluster = ranked->clusters.of[ranked->order[i]];
+        int64_t cluster = clusters_find(&ranked->clusters, ranked->order[i]);
         double d = fresh[cluster];
 
         step.d += d;
@@ -184,7 +184,7 @@ static void walk_over(struct ranked *ranked, double *weights, double *fresh,
     int point = 0;
 
     for (int64_t row = 0; row < n; row++)
-        weights[ranked->clusters.of[row]] += judge_weight(ranked->data, row);
+        weights[clusters_find(&ranked->clusters, row)] += judge_weight(ranked->data, row);
     for (int64_t i = 0; i < ranked->clusters.count; i++)
         walk.ww += weights[i] * weights[i];
     for (int64_t first = 0, end; first < n; first = end) {

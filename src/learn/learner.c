@@ -33,9 +33,10 @@ struct fitting {
     const struct learner_data *data;
     const struct learner_settings *settings;
     struct row_set set;
-    const double *outcomes;    /* mu (row, arm) */
-    double *targets, *weights; /* (row) */
-    int64_t *rows;             /* (row) */
+    const double *outcomes; /* mu (row, arm) */
+    double *targets;        /* (row) */
+    double *weights;        /* (row); NULL: all are 1 */
+    int64_t *rows;          /* (row) */
     struct learner *learner;
 };
 
@@ -61,21 +62,16 @@ static double row_weight(const struct learner_data *data, int64_t row)
     return data->weights ? data->weights[row] : 1;
 }
 
-static double propensity(const struct learner_data *data, int64_t row, int arm)
-{
-    return data->propensities[row * data->arm_count + arm];
-}
-
 /* ---- s and t: outcomes ---- */
 
 static void set_outcome_weights(struct fitting *fitting)
 {
     const struct learner_data *data = fitting->data;
 
-    for (int64_t row = 0; row < data->row_count; row++) {
+    for (int64_t row = 0; row < data->row_count && fitting->weights; row++) {
         fitting->weights[row] = row_weight(data, row);
         if (data->weighs_inversely)
-            fitting->weights[row] /= propensity(data, row, data->arms[row]);
+            fitting->weights[row] /= learner_propensity(data, row, data->arms[row]);
     }
 }
 
@@ -144,9 +140,9 @@ struct pseudo {
 /* Of arm and control, how probable the arm was. */
 static double share_of(const struct learner_data *data, int64_t row, int arm)
 {
-    double p = propensity(data, row, arm);
+    double p = learner_propensity(data, row, arm);
 
-    return p / (p + propensity(data, row, 0));
+    return p / (p + learner_propensity(data, row, 0));
 }
 
 /* Whether a row of arm or control could have been either. */
@@ -203,9 +199,9 @@ static struct pseudo pseudo_dr(const struct fitting *fitting, int64_t row, int a
     double target = mu[arm] - mu[0];
 
     if (own == arm)
-        target += (data->outcomes[row] - mu[arm]) / propensity(data, row, arm);
+        target += (data->outcomes[row] - mu[arm]) / learner_propensity(data, row, arm);
     else if (own == 0)
-        target -= (data->outcomes[row] - mu[0]) / propensity(data, row, 0);
+        target -= (data->outcomes[row] - mu[0]) / learner_propensity(data, row, 0);
     return (struct pseudo){target, 1};
 }
 
@@ -223,7 +219,8 @@ static void set_targets(struct fitting *fitting, struct row_set set, int arm)
         struct pseudo found = pseudo(fitting, row, arm);
 
         fitting->targets[row] = found.target;
-        fitting->weights[row] = found.weight * row_weight(fitting->data, row);
+        if (fitting->weights)
+            fitting->weights[row] = found.weight * row_weight(fitting->data, row);
     }
 }
 
@@ -315,7 +312,8 @@ static void stack_fill(struct fitting *fitting, struct stack *stack)
             int64_t row = set.rows[i];
 
             stack_put(stack, fitting->data, row, arm, arm ? fitting->targets[row] : 0,
-                      arm ? fitting->weights[row] : row_weight(fitting->data, row));
+                      arm && fitting->weights ? fitting->weights[row]
+                                              : row_weight(fitting->data, row));
         }
     }
 }
@@ -358,6 +356,15 @@ static enum status fit_kind(struct fitting *fitting, struct err *err)
                                         : fit_effects(fitting, err);
 }
 
+/* Rows that all count alike need no weights. */
+static bool needs_weights(enum learner_kind kind, const struct learner_data *data)
+{
+    bool is_of_outcomes = kind == LEARNER_S || kind == LEARNER_T;
+
+    return data->weights ||
+           (is_of_outcomes ? data->weighs_inversely : kind != LEARNER_DR);
+}
+
 enum status learner_fit(enum learner_kind kind, const struct learner_data *data,
                         const struct learner_settings *settings, struct row_set set,
                         const double *outcomes, struct learner **learner, struct err *err)
@@ -369,13 +376,14 @@ enum status learner_fit(enum learner_kind kind, const struct learner_data *data,
         .set = set,
         .outcomes = outcomes,
         .targets = malloc(count * sizeof(double)),
-        .weights = malloc(count * sizeof(double)),
+        .weights = needs_weights(kind, data) ? malloc(count * sizeof(double)) : NULL,
         .rows = malloc(count * sizeof(int64_t)),
         .learner = calloc(1, sizeof(struct learner)),
     };
     enum status rc = STATUS_OK;
 
-    if (fitting.targets && fitting.weights && fitting.rows && fitting.learner) {
+    if (fitting.targets && (fitting.weights || !needs_weights(kind, data)) &&
+        fitting.rows && fitting.learner) {
         fitting.learner->kind = kind;
         rc = fit_kind(&fitting, err);
     } else {
@@ -476,8 +484,8 @@ static bool is_held_out(const void *context, int64_t row)
 {
     const struct hold_out *hold = context;
 
-    return (learner_held_out_fold(hold->data->keys[row], hold->seed) == hold->fold) ==
-           hold->is_inside;
+    return (learner_held_out_fold(learner_key(hold->data, row), hold->seed) ==
+            hold->fold) == hold->is_inside;
 }
 
 static bool needs_outcomes(enum learner_kind kind)

@@ -72,7 +72,6 @@ struct predictor_settings kept_settings(const struct learner_settings *settings,
         .row_share = 0.7,
         .column_share = 0.7,
         .ridge = 10,
-        .is_kept = true,
         .seed = settings->seed * 1000 + seed,
     };
 }
@@ -90,8 +89,8 @@ struct division {
 static bool belongs(const void *context, int64_t row)
 {
     const struct division *division = context;
-    int fold = learner_fold(division->data->keys[row], division->seed, division->salt,
-                            LEARNER_FOLD_COUNT);
+    int fold = learner_fold(learner_key(division->data, row), division->seed,
+                            division->salt, LEARNER_FOLD_COUNT);
 
     return (fold == division->fold) == division->is_inside &&
            (division->arm < 0 || division->data->arms[row] == division->arm);

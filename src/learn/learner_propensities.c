@@ -49,7 +49,7 @@ static enum status estimate_open(const struct learner_data *data, uint64_t seed,
         !estimate->numbers || !estimate->trial || !estimate->places || !estimate->blocks)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for training");
     for (int64_t row = 0; row < data->row_count; row++)
-        estimate->folds[row] = (int8_t)learner_fold(data->keys[row], seed,
+        estimate->folds[row] = (int8_t)learner_fold(learner_key(data, row), seed,
                                                     SALT_PROPENSITY, LEARNER_FOLD_COUNT);
     return STATUS_OK;
 }
@@ -326,7 +326,7 @@ enum status learner_fit_propensities(const struct learner_data *data,
     *fit = (struct learner_propensity_fit){.log_loss = INFINITY};
     if (!rc)
         rc = try_base(&estimate, PREDICTOR_LINEAR, propensities, fit, err);
-    if (!rc && base == PREDICTOR_TREES)
+    if (!rc && base == PREDICTOR_TREES && !data->propensities)
         rc = try_base(&estimate, PREDICTOR_TREES, propensities, fit, err);
     for (int64_t row = 0; row < data->row_count && !rc; row++)
         settle_row(data, row, propensities + row * data->arm_count, &fit->clipped_count);

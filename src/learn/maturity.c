@@ -21,21 +21,32 @@ struct completion {
     struct maturity *maturity;
 };
 
+enum group { WITH_SURROGATES, BARE, EITHER };
+
 /* Rows inside a fold of learner_hold_out, or outside (fold -1: all); mature ones only. */
 struct choice {
     const struct completion *completion;
+    enum group group;
     int fold;
     bool is_inside, must_be_mature;
 };
+
+static uint64_t key_of(const struct maturity_data *data, int64_t row)
+{
+    return data->keys ? data->keys[row] : (uint64_t)row;
+}
 
 static bool belongs(const void *context, int64_t row)
 {
     const struct choice *choice = context;
     const struct completion *c = choice->completion;
+    bool is_bare = c->data->is_bare && c->data->is_bare[row];
 
+    if (choice->group != EITHER && is_bare != (choice->group == BARE))
+        return false;
     if (choice->must_be_mature && isnan(c->data->outcomes[row]))
         return false;
-    return choice->fold < 0 || (learner_held_out_fold(c->data->keys[row], c->seed) ==
+    return choice->fold < 0 || (learner_held_out_fold(key_of(c->data, row), c->seed) ==
                                 choice->fold) == choice->is_inside;
 }
 
@@ -45,8 +56,15 @@ static struct row_set pick(const struct completion *completion, struct choice ch
     return row_set_pick(completion->all, completion->room, belongs, &choice);
 }
 
-/* What mature rows outside a fold expect of every row, in expected. */
-static enum status expect(const struct completion *c, int fold, struct err *err)
+static const struct feature_rows *features_of(const struct completion *c,
+                                              enum group group)
+{
+    return group == BARE ? &c->data->plain : &c->data->features;
+}
+
+/* What mature rows outside a fold expect of every row of a group, in expected. */
+static enum status expect(const struct completion *c, enum group group, int fold,
+                          struct err *err)
 {
     const struct predictor_settings settings = {
         .base = c->base,
@@ -58,36 +76,59 @@ static enum status expect(const struct completion *c, int fold, struct err *err)
         .row_share = 0.7,
         .column_share = 0.7,
         .ridge = 10,
-        .seed = c->seed * 1000 + SEED_OUTCOME,
+        .seed = c->seed * 1000 + SEED_OUTCOME + group,
     };
-    struct row_set outside =
-        pick(c, (struct choice){.fold = fold, .must_be_mature = true});
+    const struct feature_rows *features = features_of(c, group);
     struct predictor *predictor = NULL;
-    enum status rc = predictor_fit(&settings, &c->data->features, outside,
-                                   c->data->outcomes, c->data->weights, &predictor, err);
+    struct row_set set = pick(c, (struct choice){.group = group, .fold = -1});
+    enum status rc;
 
+    if (set.count == 0)
+        return STATUS_OK;
+    set = pick(c, (struct choice){.group = group == BARE ? EITHER : group,
+                                  .fold = fold,
+                                  .must_be_mature = true});
+    rc = predictor_fit(&settings, features, set, c->data->outcomes, c->data->weights,
+                       &predictor, err);
+    set = pick(c, (struct choice){.group = group, .fold = -1});
     if (!rc)
-        rc = predictor_predict(predictor, &c->data->features, c->all, true, c->expected,
-                               err);
+        rc = predictor_predict(predictor, features, set, true, c->expected, err);
     predictor_close(predictor);
     return rc;
 }
 
-/* The chance that rows inside a fold are mature, by those outside. */
-static enum status estimate_chance(const struct completion *c, int fold, struct err *err)
+/* The chance that rows of a group inside a fold are mature, by those outside. */
+static enum status estimate_chance(const struct completion *c, enum group group, int fold,
+                                   struct err *err)
 {
     const struct predictor_settings settings = {.base = PREDICTOR_LINEAR,
                                                 .is_logistic = true,
                                                 .seed = c->seed * 1000 + SEED_CHANCE};
+    const struct feature_rows *features = features_of(c, group);
     struct predictor *predictor = NULL;
-    struct row_set set = pick(c, (struct choice){.fold = fold});
-    enum status rc = predictor_fit(&settings, &c->data->features, set, c->is_mature,
-                                   c->data->weights, &predictor, err);
+    struct row_set set = pick(c, (struct choice){.group = group, .fold = fold});
+    enum status rc;
 
-    set = pick(c, (struct choice){.fold = fold, .is_inside = true});
+    if (set.count == 0)
+        return STATUS_OK; /* 0: the least that is believed */
+    rc = predictor_fit(&settings, features, set, c->is_mature, c->data->weights,
+                       &predictor, err);
+    set = pick(c, (struct choice){.group = group, .fold = fold, .is_inside = true});
     if (!rc)
-        rc = predictor_predict(predictor, &c->data->features, set, true, c->chance, err);
+        rc = predictor_predict(predictor, features, set, true, c->chance, err);
     predictor_close(predictor);
+    return rc;
+}
+
+static enum status judge_groups(const struct completion *c, int fold, struct err *err)
+{
+    enum status rc = STATUS_OK;
+
+    for (int group = WITH_SURROGATES; group <= BARE && !rc; group++) {
+        rc = expect(c, (enum group)group, fold, err);
+        if (!rc && fold >= 0)
+            rc = estimate_chance(c, (enum group)group, fold, err);
+    }
     return rc;
 }
 
@@ -100,7 +141,8 @@ static void put_outcomes(const struct completion *c, double *outcomes)
 
 static void put_judged(const struct completion *c, int fold)
 {
-    struct row_set set = pick(c, (struct choice){.fold = fold, .is_inside = true});
+    struct row_set set =
+        pick(c, (struct choice){.group = EITHER, .fold = fold, .is_inside = true});
 
     for (int64_t i = 0; i < set.count; i++) {
         int64_t row = set.rows[i];
@@ -119,16 +161,14 @@ static enum status complete(const struct completion *c, struct err *err)
     enum status rc = STATUS_OK;
 
     for (int fold = 0; fold < LEARNER_HELD_OUT_COUNT && !rc; fold++) {
-        rc = expect(c, fold, err);
-        if (!rc)
-            rc = estimate_chance(c, fold, err);
+        rc = judge_groups(c, fold, err);
         if (rc)
             break;
         put_outcomes(c, c->maturity->held_out + fold * c->data->row_count);
         put_judged(c, fold);
     }
     if (!rc)
-        rc = expect(c, -1, err);
+        rc = judge_groups(c, -1, err);
     if (!rc)
         put_outcomes(c, c->maturity->outcomes);
     return rc;
@@ -153,6 +193,7 @@ static enum status open_rooms(struct completion *c, int64_t **rows, struct err *
     for (int64_t row = 0; row < c->data->row_count; row++) {
         (*rows)[row] = row;
         c->is_mature[row] = !isnan(c->data->outcomes[row]);
+        c->chance[row] = 0;
     }
     c->all = (struct row_set){c->data->row_count, *rows};
     return STATUS_OK;

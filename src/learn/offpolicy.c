@@ -133,6 +133,14 @@ static void refuse_few(double effective, int64_t count, const char *what,
                  effective, what, (long long)count, OFFPOLICY_EFFECTIVE_MIN);
 }
 
+static bool rewards_vary(const struct offpolicy_log *log)
+{
+    for (int64_t i = 1; i < log->row_count; i++)
+        if (log->rewards[i] != log->rewards[0])
+            return true;
+    return false;
+}
+
 int offpolicy_refuse(const struct offpolicy_log *log,
                      const struct offpolicy_weights *weights,
                      char reasons[OFFPOLICY_REASON_COUNT_MAX][OFFPOLICY_REASON_BYTES])
@@ -154,6 +162,10 @@ int offpolicy_refuse(const struct offpolicy_log *log,
                  "one %s has %.0f %% of all weight, at most %.0f %% are trusted",
                  log->clusters ? "cluster" : "row", 100 * weights->largest_share,
                  100 * OFFPOLICY_SHARE_MAX);
+    if (!rewards_vary(log))
+        snprintf(reasons[count++], OFFPOLICY_REASON_BYTES,
+                 "the reward is %.17g in every row: no error can be told from it",
+                 log->rewards[0]);
     return count;
 }
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PREDICT_ROWS = 1 << 16 };
+enum { PREDICT_ROWS = 1 << 12 };
 
 struct predictor {
     enum predictor_base base;
@@ -45,19 +45,42 @@ static double weight_sum(const double *weights, struct row_set set)
     return sum;
 }
 
-/* A row weighs its second derivative: 1, or p (1 - p). */
-static double leaf_weight(const struct predictor_settings *settings, struct row_set set,
-                          const double *targets, const double *weights)
+static double weighted_mean(const double *targets, const double *weights,
+                            struct row_set set)
 {
-    double sum = weight_sum(weights, set), mean = 0;
+    double sum = 0;
 
-    if (settings->is_logistic) {
-        for (int64_t i = 0; i < set.count; i++)
-            mean += (weights ? weights[set.rows[i]] : 1) * targets[set.rows[i]];
-        mean /= sum;
-        sum *= mean * (1 - mean);
+    for (int64_t i = 0; i < set.count; i++)
+        sum += (weights ? weights[set.rows[i]] : 1) * targets[set.rows[i]];
+    return sum / weight_sum(weights, set);
+}
+
+/* A row weighs its second derivative: 1, or p (1 - p). */
+static double leaf_weight(const struct predictor_settings *settings, double sum,
+                          double mean)
+{
+    return settings->leaf_share * sum * (settings->is_logistic ? mean * (1 - mean) : 1);
+}
+
+/* Where rows are put from, a block at a time. */
+struct source {
+    const struct feature_rows *features;
+    struct row_set set;
+    const double *targets, *weights;
+};
+
+static void put_block(const void *context, int64_t first, int count,
+                      struct booster_block *block)
+{
+    const struct source *source = context;
+    struct row_set part = {count, source->set.rows + first};
+
+    gather(source->features, part, block->features);
+    for (int i = 0; i < count; i++) {
+        block->targets[i] = (float)source->targets[part.rows[i]];
+        if (source->weights)
+            block->weights[i] = (float)source->weights[part.rows[i]];
     }
-    return settings->leaf_share * sum;
 }
 
 static enum status fit_trees(const struct predictor_settings *settings,
@@ -65,15 +88,21 @@ static enum status fit_trees(const struct predictor_settings *settings,
                              const double *targets, const double *weights,
                              struct predictor *predictor, struct err *err)
 {
-    size_t count = (size_t)set.count, width = (size_t)predictor->width;
-    float *values = malloc(count * width * sizeof *values),
-          *target = malloc(count * sizeof *target),
-          *weight = malloc(count * sizeof *weight);
+    const struct source source = {features, set, targets, weights};
+    const struct booster_rows rows = {
+        .row_count = set.count,
+        .feature_count = predictor->width,
+        .has_weights = weights,
+        .mean = weighted_mean(targets, weights, set),
+        .names = features->names,
+        .put = put_block,
+        .context = &source,
+    };
     const struct booster_settings tree = {
         .round_count = settings->round_count,
         .depth = settings->depth,
         .rate = settings->rate,
-        .leaf_weight_min = leaf_weight(settings, set, targets, weights),
+        .leaf_weight_min = leaf_weight(settings, weight_sum(weights, set), rows.mean),
         .row_share = settings->row_share,
         .column_share = settings->column_share,
         .ridge = settings->ridge,
@@ -81,28 +110,8 @@ static enum status fit_trees(const struct predictor_settings *settings,
         .rising_feature = settings->is_rising ? predictor->width - 1 : -1,
         .seed = (uint32_t)(settings->seed & INT32_MAX),
     };
-    struct booster_rows rows = {.row_count = set.count,
-                                .feature_count = predictor->width,
-                                .features = values,
-                                .targets = target,
-                                .weights = weights ? weight : NULL,
-                                .names = features->names};
-    enum status rc = STATUS_OK;
 
-    if (values && target && weight) {
-        gather(features, set, values);
-        for (size_t i = 0; i < count; i++) {
-            target[i] = (float)targets[set.rows[i]];
-            weight[i] = weights ? (float)weights[set.rows[i]] : 1;
-        }
-        rc = booster_train(&rows, &tree, &predictor->booster, err);
-    } else {
-        free(values);
-        rc = refuse_memory(err);
-    }
-    free(target);
-    free(weight);
-    return rc;
+    return booster_train(&rows, &tree, &predictor->booster, err);
 }
 
 static enum status predict_trees(const struct predictor *predictor,
@@ -226,9 +235,4 @@ enum status predictor_gains(const struct predictor *predictor, double *gains,
     for (int i = 0; i < ridge->column_count; i++)
         gains[ridge->columns[i].feature] += fabs(ridge->weights[1 + i]);
     return STATUS_OK;
-}
-
-bool predictor_is_blind(const struct predictor *predictor)
-{
-    return predictor->base == PREDICTOR_LINEAR && predictor->ridge.is_blind;
 }

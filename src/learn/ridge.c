@@ -18,135 +18,6 @@ static enum status refuse_memory(struct err *err)
     return err_set(err, STATUS_EXHAUSTED, "out of memory for a linear model");
 }
 
-static double weight_of(const double *weights, int64_t row)
-{
-    return weights ? weights[row] : 1;
-}
-
-/* ---- columns ---- */
-
-static int code_count(const struct feature_rows *features, struct row_set set,
-                      int feature)
-{
-    int count = 0;
-
-    for (int64_t i = 0; i < set.count; i++) {
-        float code = feature_at(features, set.rows[i], feature);
-
-        if (!isnan(code) && (int)code >= count)
-            count = (int)code + 1;
-    }
-    return count;
-}
-
-static bool is_nominal(const struct feature_rows *features, int feature)
-{
-    return features->is_nominal && feature < features->feature_count &&
-           features->is_nominal[feature];
-}
-
-static enum status add_column(struct ridge *ridge, int feature, int code, struct err *err)
-{
-    if (ridge->column_count == PREDICTOR_COLUMN_COUNT_MAX)
-        return err_set(err, STATUS_TOO_LARGE, "a linear model of more than %d columns",
-                       PREDICTOR_COLUMN_COUNT_MAX);
-    ridge->columns[ridge->column_count++] =
-        (struct ridge_column){.feature = feature, .code = code};
-    return STATUS_OK;
-}
-
-/* A category is a column per code but the first; two codes are a number. */
-static enum status add_feature(struct ridge *ridge, const struct feature_rows *features,
-                               struct row_set set, int feature, bool is_kept,
-                               struct err *err)
-{
-    int codes = is_nominal(features, feature) ? code_count(features, set, feature) : 0;
-    enum status rc = STATUS_OK;
-
-    if (codes <= 2)
-        return add_column(ridge, feature, -1, err);
-    if (is_kept || codes > PREDICTOR_CATEGORY_COUNT_MAX) {
-        ridge->is_blind = true;
-        return STATUS_OK;
-    }
-    for (int code = 1; code < codes && !rc; code++)
-        rc = add_column(ridge, feature, code, err);
-    return rc;
-}
-
-static double plain_value(const struct ridge_column *column,
-                          const struct feature_rows *features, int64_t row)
-{
-    float value = feature_at(features, row, column->feature);
-
-    if (column->code < 0)
-        return (double)value;
-    return !isnan(value) && (int)value == column->code;
-}
-
-/* Missing is what is usual. */
-static double column_value(const struct ridge_column *column,
-                           const struct feature_rows *features, int64_t row)
-{
-    double value = plain_value(column, features, row);
-
-    return isnan(value) || column->spread == 0 ? 0
-                                               : (value - column->mean) / column->spread;
-}
-
-static void measure(struct ridge_column *column, const struct feature_rows *features,
-                    struct row_set set, const double *weights)
-{
-    double sum = 0, square_sum = 0, weight_sum = 0;
-
-    for (int64_t i = 0; i < set.count; i++) {
-        double value = plain_value(column, features, set.rows[i]);
-
-        if (isnan(value))
-            continue;
-        sum += weight_of(weights, set.rows[i]) * value;
-        weight_sum += weight_of(weights, set.rows[i]);
-    }
-    column->mean = weight_sum > 0 ? sum / weight_sum : 0;
-    for (int64_t i = 0; i < set.count; i++) {
-        double value = plain_value(column, features, set.rows[i]);
-
-        if (!isnan(value))
-            square_sum += weight_of(weights, set.rows[i]) * (value - column->mean) *
-                          (value - column->mean);
-    }
-    column->spread = weight_sum > 0 ? sqrt(square_sum / weight_sum) : 0;
-    if (column->spread < 1e-12 * (1 + fabs(column->mean)))
-        column->spread = 0;
-}
-
-static enum status open_columns(struct ridge *ridge, const struct feature_rows *features,
-                                struct row_set set, const double *weights, bool is_kept,
-                                struct err *err)
-{
-    enum status rc = STATUS_OK;
-
-    ridge->feature_count = feature_rows_width(features);
-    ridge->columns = calloc(PREDICTOR_COLUMN_COUNT_MAX, sizeof *ridge->columns);
-    ridge->weights = calloc(PREDICTOR_COLUMN_COUNT_MAX + 1, sizeof *ridge->weights);
-    if (!ridge->columns || !ridge->weights)
-        return refuse_memory(err);
-    for (int i = 0; i < ridge->feature_count && !rc; i++)
-        rc = add_feature(ridge, features, set, i, is_kept, err);
-    for (int i = 0; i < ridge->column_count && !rc; i++)
-        measure(&ridge->columns[i], features, set, weights);
-    return rc;
-}
-
-/* 1 and the standardised columns of a row. */
-static void put_row(const struct ridge *ridge, const struct feature_rows *features,
-                    int64_t row, double *values)
-{
-    values[0] = 1;
-    for (int i = 0; i < ridge->column_count; i++)
-        values[1 + i] = column_value(&ridge->columns[i], features, row);
-}
-
 /* ---- least squares ---- */
 
 /* Sums of products of (1, columns, target) of each fold, (width, width) each, and of all behind them:
@@ -195,11 +66,11 @@ static enum status sum_rows(const struct ridge *ridge,
     for (int64_t i = 0; i < set.count; i++) {
         int64_t row = set.rows[i];
         int fold = fold_of(features, row, seed);
-        double weight = weight_of(weights, row), root = sqrt(weight);
+        double weight = ridge_weight(weights, row), root = sqrt(weight);
         double *block = blocks + (size_t)fold * BLOCK_ROWS * width;
         double *values = block + (size_t)counts[fold] * width;
 
-        put_row(ridge, features, row, values);
+        ridge_put_row(ridge, features, row, values);
         values[width - 1] = targets[row];
         for (size_t j = 0; j < width; j++)
             values[j] *= root;
@@ -326,9 +197,9 @@ static bool newton_step(struct newton *newton)
     memset(newton->hessian, 0, (size_t)n * (size_t)n * sizeof *newton->hessian);
     for (int64_t i = 0; i < newton->set.count; i++) {
         int64_t row = newton->set.rows[i];
-        double w = weight_of(newton->weights, row), p;
+        double w = ridge_weight(newton->weights, row), p;
 
-        put_row(newton->ridge, newton->features, row, newton->values);
+        ridge_put_row(newton->ridge, newton->features, row, newton->values);
         p = sigmoid(cblas_ddot(n, newton->values, 1, newton->ridge->weights, 1));
         for (int j = 0; j < n; j++) {
             double value = w * newton->values[j];
@@ -385,8 +256,8 @@ static enum status fit_logistic(struct ridge *ridge, const struct feature_rows *
     newton.step = room + n;
     newton.hessian = room + 2 * n;
     for (int64_t i = 0; i < set.count; i++) {
-        newton.weight_sum += weight_of(weights, set.rows[i]);
-        mean += weight_of(weights, set.rows[i]) * targets[set.rows[i]];
+        newton.weight_sum += ridge_weight(weights, set.rows[i]);
+        mean += ridge_weight(weights, set.rows[i]) * targets[set.rows[i]];
     }
     mean = fmin(fmax(mean / newton.weight_sum, 1e-6), 1 - 1e-6);
     ridge->weights[0] = log(mean / (1 - mean));
@@ -406,7 +277,7 @@ enum status ridge_fit(const struct predictor_settings *settings,
     enum status rc;
 
     *ridge = (struct ridge){.is_logistic = settings->is_logistic};
-    rc = open_columns(ridge, features, set, weights, settings->is_kept, err);
+    rc = ridge_open_columns(ridge, features, set, weights, err);
     if (!rc)
         rc = settings->is_logistic
                  ? fit_logistic(ridge, features, set, targets, weights, err)
@@ -419,6 +290,9 @@ enum status ridge_fit(const struct predictor_settings *settings,
 
 void ridge_free(struct ridge *ridge)
 {
+    for (int i = 0; ridge->levels && i < ridge->feature_count; i++)
+        free(ridge->levels[i].is_known);
+    free(ridge->levels);
     free(ridge->columns);
     free(ridge->weights);
     *ridge = (struct ridge){0};
@@ -430,6 +304,6 @@ double ridge_raw(const struct ridge *ridge, const struct feature_rows *features,
     double raw = ridge->weights[0];
 
     for (int i = 0; i < ridge->column_count; i++)
-        raw += ridge->weights[1 + i] * column_value(&ridge->columns[i], features, row);
+        raw += ridge->weights[1 + i] * ridge_column_value(ridge, i, features, row);
     return raw;
 }

@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+enum { AHEAD_ROWS = 24 /* whose values are fetched before they are needed */ };
+
 static struct tally tally_all(const struct uplift *uplift, const uint32_t *draws)
 {
     struct tally all = {};
@@ -199,17 +201,24 @@ static void place_rows(struct uplift *uplift, const double *scores,
                        const uint32_t *order)
 {
     int64_t last = uplift->row_count - 1;
+    bool is_binary = true;
+    double score = scores[order[0]];
 
-    uplift->is_binary = true;
     for (int64_t i = 0; i <= last; i++) {
-        uint32_t row = order[i];
-        bool is_last = i == last || scores[order[i + 1]] != scores[row];
+        uint32_t row = order[i],
+                 soon = order[i + AHEAD_ROWS < last ? i + AHEAD_ROWS : last];
+        double outcome = outcomes[row], next = scores[order[i < last ? i + 1 : i]];
+        bool is_last = (next != score) | (i == last);
 
-        uplift->outcomes[i] = outcomes[row];
+        __builtin_prefetch(&scores[soon]);
+        __builtin_prefetch(&outcomes[soon]);
+        uplift->outcomes[i] = outcome;
         uplift->flags[i] =
-            (uint8_t)((is_treated[row] ? FLAG_TREATED : 0) | (is_last ? FLAG_LAST : 0));
-        uplift->is_binary &= outcomes[row] == 0 || outcomes[row] == 1;
+            (uint8_t)(is_treated[row] * FLAG_TREATED + is_last * FLAG_LAST);
+        is_binary &= (outcome == 0) | (outcome == 1);
+        score = next;
     }
+    uplift->is_binary = is_binary;
 }
 
 static enum status check(const struct uplift *uplift, double first_score,

@@ -1,7 +1,9 @@
 /* uplift_bootstrap.c - intervals by drawing the rows again. */
 #include "learn/uplift_walk.h"
 
+#include "base/order.h"
 #include "base/rng.h"
+#include "learn/judge_parts.h"
 #include "learn/percentile.h"
 
 #include <assert.h>
@@ -77,6 +79,67 @@ enum status uplift_bootstrap(const struct uplift *uplift, int resample_count,
     if (!rc)
         find_intervals(resamples, resample_count, scratch, intervals);
     free(draws);
+    free(resamples);
+    free(scratch);
+    return rc;
+}
+
+/* ---- clusters ---- */
+
+/* cluster_of (place): which cluster the row at a place is of. */
+static enum status place_clusters(const struct uplift *uplift, const double *scores,
+                                  const uint64_t *keys, uint32_t *cluster_of,
+                                  int64_t *cluster_count, struct err *err)
+{
+    const struct learner_data rows = {.row_count = uplift->row_count, .keys = keys};
+    uint32_t *order = malloc((size_t)uplift->row_count * sizeof *order + 1);
+    struct clusters clusters;
+    enum status rc = clusters_open(&rows, &clusters, err);
+
+    if (!rc && !order)
+        rc = err_set(err, STATUS_EXHAUSTED, "out of memory for resamples");
+    if (!rc)
+        rc = order_falling(scores, uplift->row_count, order, err);
+    for (int64_t place = 0; place < uplift->row_count && !rc; place++)
+        cluster_of[place] = (uint32_t)clusters_find(&clusters, order[place]);
+    *cluster_count = clusters.count;
+    clusters_close(&clusters);
+    free(order);
+    return rc;
+}
+
+enum status uplift_bootstrap_clusters(const struct uplift *uplift, const double *scores,
+                                      const uint64_t *keys, int resample_count,
+                                      uint64_t seed, struct uplift_intervals *intervals,
+                                      struct err *err)
+{
+    size_t rows = (size_t)uplift->row_count;
+    uint32_t *room = malloc(3 * rows * sizeof *room);
+    uint32_t *cluster_of = room, *times_drawn = room + rows, *draws = room + 2 * rows;
+    struct resample *resamples = malloc((size_t)resample_count * sizeof *resamples);
+    double *scratch = malloc((size_t)resample_count * sizeof *scratch);
+    int64_t cluster_count = 0;
+    enum status rc = STATUS_OK;
+    struct rng rng;
+
+    rng_seed(&rng, seed);
+    if (!room || !resamples || !scratch)
+        rc = err_set(err, STATUS_EXHAUSTED, "out of memory for %d resamples",
+                     resample_count);
+    if (!rc)
+        rc = place_clusters(uplift, scores, keys, cluster_of, &cluster_count, err);
+    for (int i = 0; i < resample_count && !rc; i++) {
+        memset(times_drawn, 0, rows * sizeof *times_drawn);
+        for (int64_t n = 0; n < cluster_count; n++)
+            times_drawn[rng_below(&rng, (uint64_t)cluster_count)]++;
+        for (size_t place = 0; place < rows; place++)
+            draws[place] = times_drawn[cluster_of[place]];
+        memset(&resamples[i].bands, 0, sizeof resamples[i].bands);
+        uplift_walk(uplift, draws, &resamples[i].metrics, &resamples[i].bands);
+    }
+    if (!rc)
+        find_intervals(resamples, resample_count, scratch, intervals);
+    free(room);
     free(resamples);
     free(scratch);
     return rc;

@@ -19,14 +19,22 @@ struct numbers {
     size_t count, capacity;
 };
 
+/* How many values the levels of each feature have. */
+struct counts {
+    int *items;
+    size_t count, capacity;
+};
+
 struct reader {
     struct json_scan scan;
     struct arena arena;
     struct forest_builder names; /* only for its names */
-    struct numbers weights, intercepts, fill;
+    struct numbers weights, intercepts, fill, level_values;
+    struct counts level_counts;
     int output_count;   /* lists in "weights" */
     size_t list_length; /* of each of them */
-    bool has_format, has_weights, has_intercept, has_intercepts, has_fill, has_features;
+    bool has_format, has_weights, has_intercept, has_intercepts, has_fill, has_features,
+        has_levels;
     bool has_link;
     enum link link;
 };
@@ -92,6 +100,28 @@ static void read_weights(struct reader *reader)
         if (reader->output_count > OUTPUT_COUNT_MAX)
             json_refuse(&reader->scan, STATUS_TOO_LARGE, "weights: more than %d outputs",
                         OUTPUT_COUNT_MAX);
+    }
+}
+
+/* A list per feature, of which those of numbers are empty. */
+static void read_levels(struct reader *reader)
+{
+    struct counts *counts = &reader->level_counts;
+    struct json_level level;
+
+    json_enter_array(&reader->scan, &level);
+    while (json_item(&reader->scan, &level)) {
+        size_t before = reader->level_values.count;
+
+        read_numbers(reader, &reader->level_values, WEIGHT_COUNT_MAX);
+        if (counts->count >= FOREST_FEATURE_COUNT_MAX)
+            json_refuse(&reader->scan, STATUS_TOO_LARGE,
+                        "levels: of more than %d features", FOREST_FEATURE_COUNT_MAX);
+        else if (!array_reserve((void **)&counts->items, &counts->capacity,
+                                counts->count + 1, sizeof *counts->items))
+            json_refuse(&reader->scan, STATUS_EXHAUSTED, "out of memory for a model");
+        else
+            counts->items[counts->count++] = (int)(reader->level_values.count - before);
     }
 }
 
@@ -175,6 +205,9 @@ static void read_member(struct reader *reader, struct text key)
     } else if (text_is(key, "fill")) {
         if (mark(reader, &reader->has_fill, "fill"))
             read_numbers(reader, &reader->fill, FOREST_FEATURE_COUNT_MAX);
+    } else if (text_is(key, "levels")) {
+        if (mark(reader, &reader->has_levels, "levels"))
+            read_levels(reader);
     } else if (text_is(key, "link")) {
         if (mark(reader, &reader->has_link, "link"))
             read_link(reader);
@@ -209,6 +242,9 @@ static enum status check(const struct reader *reader, struct err *err)
     if (reader->has_fill && reader->fill.count != n)
         return err_set(err, STATUS_INVALID, "fill: %zu values for %zu weights",
                        reader->fill.count, n);
+    if (reader->has_levels && reader->level_counts.count != n)
+        return err_set(err, STATUS_INVALID, "levels: of %zu features for %zu weights",
+                       reader->level_counts.count, n);
     return STATUS_OK;
 }
 
@@ -219,6 +255,26 @@ static double *take_numbers(struct numbers *numbers, size_t count)
 
     numbers->items = NULL;
     return items ? items : calloc(count, sizeof *items);
+}
+
+static enum status take_levels(struct reader *reader, struct linear *linear,
+                               struct err *err)
+{
+    const struct counts *counts = &reader->level_counts;
+    const double *values = reader->level_values.items;
+
+    if (!values)
+        return STATUS_OK;
+    linear->level_values = reader->level_values.items;
+    reader->level_values.items = NULL;
+    linear->levels = calloc(counts->count, sizeof *linear->levels);
+    if (!linear->levels)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for a model");
+    for (size_t i = 0; i < counts->count; i++) {
+        linear->levels[i] = (struct linear_levels){counts->items[i], values};
+        values += counts->items[i];
+    }
+    return STATUS_OK;
 }
 
 static enum status build(struct reader *reader, struct linear **linear, struct err *err)
@@ -237,6 +293,8 @@ static enum status build(struct reader *reader, struct linear **linear, struct e
     built->fill = take_numbers(&reader->fill, reader->list_length);
     if (!built->weights || !built->intercepts || !built->fill)
         rc = err_set(err, STATUS_EXHAUSTED, "out of memory for a model");
+    if (!rc)
+        rc = take_levels(reader, built, err);
     if (!rc)
         rc = forest_builder_finish(&reader->names, &names, err);
     if (!rc) {
@@ -281,6 +339,8 @@ enum status linear_read(const char *text, size_t bytes, struct linear **linear,
     free(reader.weights.items);
     free(reader.intercepts.items);
     free(reader.fill.items);
+    free(reader.level_values.items);
+    free(reader.level_counts.items);
     return rc;
 }
 
@@ -292,5 +352,7 @@ void linear_free(struct linear *linear)
     free(linear->weights);
     free(linear->intercepts);
     free(linear->fill);
+    free(linear->levels);
+    free(linear->level_values);
     free(linear);
 }

@@ -159,8 +159,8 @@ static enum status put_text(struct reading *reading, int item, struct text field
     int32_t *code = &column->codes[reading->columns->row_count];
     bool is_new;
 
-    field = field_trim(field);
-    if (!field_is_missing(field))
+    /* Spaces belong to a text (RFC 4180), quoted or not; alone they are nothing. */
+    if (!field_is_missing(field_trim(field)))
         return text_set_add(column->texts, field, code, &is_new, err);
     *code = -1;
     return reading->wishes[item].may_miss ? STATUS_OK
@@ -173,7 +173,7 @@ static enum status put_number(struct reading *reading, int item, struct text fie
     const struct column_wish *wish = &reading->wishes[item];
     double number;
 
-    if (!field_number(&field, &number)) {
+    if (!field_digit(field, &number) && !field_number(&field, &number)) {
         if (wish->kind != COLUMN_IS_EITHER)
             return csv_number(reading->csv, reading->places[item], &number, err);
         reading->columns->items[item].is_text = true;
@@ -305,6 +305,11 @@ enum status columns_read(const char *path, const struct column_wish *wishes,
     else
         *columns = reading.columns;
     return rc;
+}
+
+void columns_drop(struct columns *columns, int item)
+{
+    free_items(&columns->items[item]);
 }
 
 void columns_close(struct columns *columns)

@@ -1,8 +1,9 @@
-/* csv.c - RFC 4180: records cut at commas and line ends, eight bytes at a time, and with more care
+/* csv.c - RFC 4180: records cut at commas and line ends, many bytes at a time, and with more care
  * where there are quotes. */
 #include "table/csv.h"
 
 #include "table/field.h"
+#include "table/marks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -174,24 +175,6 @@ static enum status read_quoted(struct csv *csv, struct err *err)
     return split_quoted(csv, at, end, err);
 }
 
-#define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
-
-/* Where commas, newlines and quotes may be among the next bytes, at most eight: the high bit of each,
- * the first byte lowest. They are the few bytes up to ',' that tables hold, and one subtraction finds
- * all of those; it may also mark others, so that each has to be looked at. */
-static inline uint64_t find_marks(const char *at, const char *end)
-{
-    uint64_t word = EACH_BYTE(0x7f);
-
-    if (end - at >= 8)
-        memcpy(&word, at, 8);
-    else
-        memcpy(&word, at, (size_t)(end - at));
-    if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
-        word = __builtin_bswap64(word);
-    return (word - EACH_BYTE(',' + 1)) & ~word & EACH_BYTE(0x80);
-}
-
 enum cut {
     CUT_DONE,
     CUT_QUOTE, /* a quote was met */
@@ -205,14 +188,12 @@ static enum cut cut_record(struct csv *csv, const char **record_end, enum status
     const char *field = csv->input->at, *end = csv->input->end;
 
     csv->field_count = 0;
-    for (const char *at = field; at < end; at += 8) {
-        for (uint64_t marks = find_marks(at, end); marks; marks &= marks - 1) {
-            const char *mark = at + __builtin_ctzll(marks) / 8;
+    for (const char *at = field; at < end; at += MARKS_BYTES) {
+        for (uint64_t marks = marks_before(at, end); marks; marks &= marks - 1) {
+            const char *mark = at + __builtin_ctzll(marks);
 
             if (*mark == '"')
                 return CUT_QUOTE;
-            if (*mark != ',' && *mark != '\n')
-                continue;
             *record_end = mark;
             *rc = add_field(csv, field, (size_t)(mark - field), err);
             if (*rc || *mark == '\n')
@@ -256,6 +237,12 @@ static enum status read_record(struct csv *csv, bool *has_record, struct err *er
 
 static enum status keep_names(struct csv *csv, struct err *err)
 {
+    if (csv->fields[0].bytes >= 2 && memcmp(csv->fields[0].at, "\x1f\x8b", 2) == 0)
+        return err_set(
+            err, STATUS_MALFORMED,
+            "%s: is compressed by gzip; unpack it, as 'zcat FILE | redress ..' "
+            "with - for the file",
+            csv->input->name);
     csv->names = calloc((size_t)csv->field_count, sizeof *csv->names);
     if (!csv->names)
         return refuse_memory(err);
@@ -279,6 +266,10 @@ static enum status read_columns(struct csv *csv, bool has_header, struct err *er
 {
     enum status rc = read_record(csv, &csv->has_row_ahead, err);
 
+    if (has_header && csv->input->end > csv->input->window &&
+        csv->input->window[0] == '{')
+        return err_set(err, STATUS_MALFORMED, "%s: is JSON where a table (CSV) is wanted",
+                       csv->input->name);
     if (rc)
         return rc;
     if (!has_header) {

@@ -10,7 +10,7 @@ enum { NUMBER_BYTES_MAX = 400 };
 
 bool field_is_missing(struct text field)
 {
-    static const char *const words[] = {"", "nan", "NaN", "NA", "null"};
+    static const char *const words[] = {"", "nan", "NaN", "NA", "N/A", "n/a", "null"};
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (text_is(field, words[i]))
@@ -73,5 +73,6 @@ bool field_number(struct text *field, double *number)
         parse_odd_number(*field, number) || is_infinite(*field, number))
         return true;
     *number = NAN;
-    return field_is_missing(*field);
+    /* Among texts None may be one of several answers. */
+    return field_is_missing(*field) || text_is(*field, "None");
 }

@@ -47,7 +47,7 @@ static enum status grow(struct input *input, struct err *err)
     if (input->window_bytes >= INPUT_WINDOW_BYTES_MAX)
         return err_set(err, STATUS_TOO_LARGE, "has more than %d bytes",
                        INPUT_WINDOW_BYTES_MAX);
-    grown = realloc(input->window, bytes);
+    grown = realloc(input->window, bytes + INPUT_MARGIN_BYTES);
     if (!grown)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for what is read");
     input->window = grown;
@@ -107,7 +107,7 @@ enum status input_open(const char *path, struct input *input, struct err *err)
     if (input->file < 0)
         return err_set(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, "%s: %s",
                        path, strerror(errno));
-    input->window = malloc(input->window_bytes);
+    input->window = calloc(1, input->window_bytes + INPUT_MARGIN_BYTES);
     if (!input->window)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for what is read");
     input->at = input->end = input->window;

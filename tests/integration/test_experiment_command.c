@@ -123,11 +123,11 @@ static void a_plan_needs_no_data_but_a_guess(void **)
         {{"--plan", "0.1"}, 2, "one of --sd and --rate"},
         {{"--plan", "0.1", "--sd", "1", "--rate", "0.1"}, 2, "one of --sd and --rate"},
         {{"--sd", "1"}, 2, "go with --plan"},
-        {{"--plan", "0.95", "--rate", "0.1"}, 1, "1.05 is no rate"},
+        {{"--plan", "0.95", "--rate", "0.1"}, 2, "1.05 is no rate"},
         {{"--plan", "0.1", "--sd", "1", "--power", "1"},
-         1,
+         2,
          "--power: '1' is not a number"},
-        {{"--plan", "0", "--sd", "1"}, 1, "--plan: '0' is not a number above 0"},
+        {{"--plan", "0", "--sd", "1"}, 2, "--plan: '0' is not a number above 0"},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -23,6 +23,9 @@
 
 enum { ROW_COUNT = 3000, PATH_BYTES = 512, ARGUMENT_COUNT_MAX = 40 };
 
+/* What a credit does to the liking of orders, by their issue. */
+static const int liking[] = {-2, 6, 1};
+
 static char *folder;
 static char log_path[PATH_BYTES];
 
@@ -33,12 +36,13 @@ static void write_log(const char *path)
 {
     static const char *const issues[] = {"late, very", "wrong \"item\"", "quality"};
     FILE *file = fopen(path, "w");
-    struct rng rng;
+    struct rng rng, other;
 
     assert_non_null(file);
     rng_seed(&rng, 7);
+    rng_seed(&other, 8);
     fputs("customer,tenure,late,is_member,issue,credit,p,treated_p,cost,value,visit,"
-          "early,heavy\n",
+          "early,heavy,liking,likes\n",
           file);
     for (int row = 0; row < ROW_COUNT; row++) {
         bool is_member = rng_uniform(&rng) < 0.4;
@@ -55,11 +59,14 @@ static void write_log(const char *path)
         fprintf(file, "%.4f,%s,\"", late, is_member ? "true" : "false");
         for (const char *c = issues[row % 3]; *c; c++)
             fprintf(file, *c == '"' ? "\"\"" : "%c", *c);
-        fprintf(file, "\",%d,%.2f,%.2f,%.1f,%.6f,%d,%.3f,%d\n", credit,
+        fprintf(file, "\",%d,%.2f,%.2f,%.1f,%.6f,%d,%.3f,%d", credit,
                 has_credit ? p / 2 : 1 - p, p, 0.9 * credit,
                 value + 50 * rng_normal(&rng),
                 rng_uniform(&rng) < 0.3 + has_credit * late / 200,
                 value + 20 * rng_normal(&rng), 1 + row % 2);
+        /* The second of three issues is what a credit is liked for, the others are not. */
+        fprintf(file, ",%.4f,%d\n", has_credit * liking[row % 3] + rng_normal(&other),
+                rng_uniform(&other) < 0.3 + has_credit * 0.05 * liking[row % 3]);
     }
     assert_int_equal(fclose(file), 0);
 }
@@ -257,6 +264,59 @@ static void every_learner_writes_a_bundle_that_scores_as_it_was_trained(void **s
                  COMMON "--learner %s --trees 20 --quick --cost cost", learners[i]);
         snprintf(name, sizeof name, "trees_%s", learners[i]);
         expect_bundle(name, options);
+    }
+}
+
+/* effects (issue, arm) of an order that differs in nothing else, and of one whose issue no log has. */
+static void score_issues(const char *name, double effects[4][2])
+{
+    static const char rows[] = "tenure,late,is_member,issue\n"
+                               "500,30,true,\"late, very\"\n"
+                               "500,30,true,\"wrong \"\"item\"\"\"\n"
+                               "500,30,true,quality\n"
+                               "500,30,true,lost\n";
+    const char *path = path_of("issues.csv");
+    const char *const arguments[] = {"model", "score",    path_of(name), "--rows",
+                                     path,    "--output", "effect",      NULL};
+    struct err err;
+    char *output = NULL, *messages = NULL, *at;
+
+    assert_int_equal(file_write(path, rows, sizeof rows - 1, 0600, &err), STATUS_OK);
+    assert_int_equal(program_run_messages(arguments, NULL, &output, &messages), 0);
+    at = strchr(output, '\n');
+    for (int i = 0; i < 8; i++)
+        effects[i / 2][i % 2] = strtod(at + 1, &at);
+    free(output);
+    free(messages);
+}
+
+static void linear_models_tell_the_texts_of_a_category_apart(void **state)
+{
+    static const char *const options[] = {
+        "--treatment credit --features " FEATURES
+        " --propensity p --outcome liking --base ridge --learner dr",
+        "--treatment credit --features " FEATURES
+        " --propensity p --outcome likes --base logistic --learner t",
+    };
+    static const double units[] = {1, 0.05};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        double effects[4][2];
+
+        expect_bundle("texts", options[i]);
+        score_issues("texts", effects);
+        for (int arm = 0; arm < 2; arm++) {
+            double unknown = 0;
+
+            for (int issue = 0; issue < 3; issue++) {
+                double expected = units[i] * liking[issue];
+
+                assert_true(fabs(effects[issue][arm] - expected) < 1.5 * units[i]);
+                unknown += effects[issue][arm] / 3;
+            }
+            assert_true(fabs(effects[3][arm] - unknown) < 0.5 * units[i]);
+        }
     }
 }
 
@@ -458,8 +518,8 @@ static void blank_outcomes(const char *path, int every)
             fputs(line, to);
             continue;
         }
-        /* value is the fourth from the end */
-        for (int comma = 0; comma < 4;)
+        /* value is the sixth from the end */
+        for (int comma = 0; comma < 6;)
             comma += *--end == ',';
         value = end + 1;
         after = strchr(value, ',');
@@ -633,18 +693,22 @@ static void bad_logs_are_refused_with_what_and_where(void **state)
         {"t,y,x,w\n0,1,2,1\n1,2,2,-1\n", ASK " --weights w", "is no weight above 0", 1},
         {"t,y,x\n0,1,2\n1,2,2\n", ASK " --control 5", "no row is '5'", 1},
         {"t,y,x\n0,1,2\n1,2,2\n", "--treatment t --outcome y --features x,y --base ridge",
-         "also --outcome", 1},
+         "--outcome: 'y' is also --features", 2},
         {"t,y,x\n0,1,2\n1,2,2\n", ASK " --surrogates z", "'z'", 1},
+        {"t,y,x\n0,1,2\n1,2,2\n", ASK " --surrogates y", "'y' is also --surrogates", 2},
+        {"t,y,x\n0,1,2\n1,2,2\n", ASK " --surrogates t", "'t' is also --surrogates", 2},
+        {"t,y,x\n0,1,2\n1,2,2\n", "--treatment t --outcome t --features x --base ridge",
+         "'t' is also --outcome", 2},
         {"t,y,x\n0,1,2\n1,2,1e300\n", ASK, "line 3 column 'x': 1", 1},
         {"t,y,x\n0,1,a\xff\n1,2,b\n", ASK, "is no plain UTF-8 text", 1},
         {"t,y,x\n0,1,2\na\xff,2,3\n", ASK, "is no plain UTF-8 text", 1},
         {"t,y,x\n0,1,2\n1,2,2\n", "--treatment t --outcome y --features x --base tree",
-         "none of xgboost", 1},
+         "none of xgboost", 2},
         {"t,y,x\n0,1,2\n1,2,2\n", "--treatment t --outcome y --features x --learner q",
-         "none of auto", 1},
+         "none of auto", 2},
         {"t,y,x\n0,1,2\n1,2,2\n",
          "--treatment t --outcome y --features x --base ridge --monotone", "--monotone",
-         1},
+         2},
         {"t,y,x\n", "--treatment t --outcome y", "--features", 2},
     };
 
@@ -705,6 +769,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_learner_writes_a_bundle_that_scores_as_it_was_trained),
+        cmocka_unit_test(linear_models_tell_the_texts_of_a_category_apart),
         cmocka_unit_test(outcomes_of_0_and_1_and_effects_that_rise_with_the_dose),
         cmocka_unit_test(the_same_log_and_seed_give_the_same_bytes),
         cmocka_unit_test(what_was_trained_is_pushed_and_decides_with_the_same_effects),

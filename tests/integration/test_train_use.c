@@ -10,11 +10,14 @@
 #include "support/folder.h"
 #include "support/server.h"
 
+#include <dirent.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { PATH_BYTES = 512, ARGUMENT_COUNT_MAX = 40, CASE_COUNT = 6000, ARM_COUNT = 4 };
 
@@ -194,10 +197,207 @@ static void a_rule_without_its_propensities_gives_true_effects(void **state)
     free(messages);
 }
 
+/* ---- cells that are no numbers ---- */
+
+/* 400 rows, in one of which the number x is something else; z has three texts. */
+static void write_cell(const char *cell)
+{
+    FILE *file = fopen(path_of("cell.csv"), "w");
+
+    assert_non_null(file);
+    fputs("t,y,x,z\n", file);
+    for (int row = 0; row < 400; row++)
+        if (row == 41)
+            fprintf(file, "1,2,%s,9\n", cell);
+        else
+            fprintf(file, "%d,%d,%d.%d,%s\n", row % 2, row * row % 101 % 5, row % 7,
+                    row % 9, row % 3 ? "3+" : "2");
+    assert_int_equal(fclose(file), 0);
+}
+
+static int use_cell(const char *cell, const char *command, char **messages)
+{
+    char *output;
+    int code;
+
+    write_cell(cell);
+    code = run(command, &output, messages);
+    free(output);
+    return code;
+}
+
+static const char *const cell_commands[] = {
+    "train --data $/cell.csv --treatment t --outcome y --features x,z --learner t --base "
+    "ridge --quick --output $/cell",
+    "estimate ate --data $/cell.csv --treatment t --outcome y --covariates x,z --method "
+    "ols",
+    "estimate iv --data $/cell.csv --treatment y --outcome t --instruments x "
+    "--covariates "
+    "z",
+};
+
+static void a_text_among_numbers_is_refused_with_its_line(void **state)
+{
+    static const char *const cells[] = {"abc",   "0x1F", "\"0,5\"", "1 2",
+                                        "None!", "1e",   "\xc3\xa9"};
+    char *messages;
+
+    (void)state;
+    for (size_t command = 0; command < 3; command++)
+        for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+            assert_int_equal(use_cell(cells[i], cell_commands[command], &messages), 1);
+            if (!strstr(messages, "cell.csv line 43 column 'x': '") ||
+                !strstr(messages, "' is not a number, and 399 of 400 are: correct it, "
+                                  "leave it empty, or name the column in --categories\n"))
+                fail_msg("%s", messages);
+            free(messages);
+        }
+}
+
+static void what_is_missing_is_no_text(void **state)
+{
+    static const char *const cells[] = {"",    "NA",  "N/A",  "n/a",
+                                        "nan", "NaN", "null", "None"};
+    char *messages;
+
+    (void)state;
+    for (size_t command = 0; command < 3; command++)
+        for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+            if (use_cell(cells[i], cell_commands[command], &messages))
+                fail_msg("'%s': %s", cells[i], messages);
+            free(messages);
+        }
+}
+
+static void a_column_of_categories_may_hold_numbers(void **state)
+{
+    char words[512], *messages;
+
+    (void)state;
+    for (size_t command = 0; command < 3; command++) {
+        snprintf(words, sizeof words, "%s --categories x", cell_commands[command]);
+        if (use_cell("abc", words, &messages))
+            fail_msg("%s", messages);
+        free(messages);
+        snprintf(words, sizeof words, "%s --categories x,w", cell_commands[command]);
+        assert_int_equal(use_cell("abc", words, &messages), 2);
+        assert_non_null(
+            strstr(messages, "--categories: 'w' is none of the columns asked for"));
+        free(messages);
+    }
+}
+
+/* ---- what is left behind ---- */
+
+/* A gnuplot that ends well and leaves the pictures empty, as the real one does on a full disk; the PATH from
+ * before, of the caller. */
+static char *install_gnuplot(const char *makes)
+{
+    char *path = strdup(getenv("PATH")), whole[2 * PATH_BYTES];
+    FILE *file;
+
+    assert_non_null(path);
+    mkdir(path_of("bin"), 0755);
+    file = fopen(path_of("bin/gnuplot"), "w");
+    assert_non_null(file);
+    fprintf(file,
+            "#!/bin/sh\nsed -n \"s/^set output '\\(.*\\)'/\\1/p\" |"
+            " while read -r name; do %s > \"$name\"; done\n",
+            makes);
+    assert_int_equal(fclose(file), 0);
+    chmod(path_of("bin/gnuplot"), 0755);
+    snprintf(whole, sizeof whole, "%s:%s", path_of("bin"), path);
+    setenv("PATH", whole, 1);
+    return path;
+}
+
+static int count_files(const char *name, const char *end)
+{
+    DIR *listed = opendir(path_of(name));
+    struct dirent *entry;
+    int count = 0;
+
+    while (listed && (entry = readdir(listed))) {
+        size_t bytes = strlen(entry->d_name);
+
+        count +=
+            bytes >= strlen(end) && strcmp(entry->d_name + bytes - strlen(end), end) == 0;
+    }
+    if (listed)
+        closedir(listed);
+    return count;
+}
+
+#define CELLS                                                                            \
+    "train --data $/cell.csv --treatment t --outcome y --features x,z --base ridge "     \
+    "--learner t --output $/"
+
+static void pictures_are_whole_or_not_there(void **state)
+{
+    char *path, *output, *messages;
+
+    (void)state;
+    write_cell("1");
+    path = install_gnuplot(":");
+    assert_int_equal(run(CELLS "bare", &output, &messages), 1);
+    assert_non_null(strstr(messages, "written, but without pictures"));
+    assert_non_null(strstr(messages, "could not be drawn whole"));
+    assert_non_null(strstr(output, "average effect"));
+    assert_int_equal(count_files("bare", ".json"), 4);
+    assert_int_equal(count_files("bare", ""), 4 + 2);
+    free(output);
+    free(messages);
+
+    assert_int_equal(run(CELLS "insisted --plot", &output, &messages), 1);
+    assert_int_equal(access(path_of("insisted"), F_OK), -1);
+    free(output);
+    free(messages);
+
+    assert_int_equal(run("evaluate uplift --data $/cell.csv --score x --treatment t "
+                         "--outcome y --plot $/plots",
+                         &output, &messages),
+                     1);
+    assert_non_null(strstr(messages, "plots/qini.png: could not be drawn whole"));
+    assert_int_equal(count_files("plots", ""), 2);
+    free(output);
+    free(messages);
+
+    free(install_gnuplot("printf '\\211PNG\\000\\000\\000\\000IEND\\256B`\\202'"));
+    if (run("evaluate uplift --data $/cell.csv --score x --treatment t --outcome y "
+            "--plot "
+            "$/plots",
+            &output, &messages))
+        fail_msg("%s", messages);
+    assert_int_equal(count_files("plots", ".png"), 2);
+    free(output);
+    free(messages);
+    setenv("PATH", path, 1);
+    free(path);
+}
+
+static void an_earlier_training_is_not_replaced_without_a_word(void **state)
+{
+    char *output, *messages;
+
+    (void)state;
+    write_cell("1");
+    for (int turn = 0; turn < 2; turn++) {
+        assert_int_equal(run(CELLS "again --quick", &output, &messages), 0);
+        assert_int_equal(strstr(messages, "again before was replaced") != NULL, turn);
+        free(output);
+        free(messages);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_rule_without_its_propensities_gives_true_effects),
+        cmocka_unit_test(a_text_among_numbers_is_refused_with_its_line),
+        cmocka_unit_test(what_is_missing_is_no_text),
+        cmocka_unit_test(a_column_of_categories_may_hold_numbers),
+        cmocka_unit_test(pictures_are_whole_or_not_there),
+        cmocka_unit_test(an_earlier_training_is_not_replaced_without_a_word),
     };
 
     return cmocka_run_group_tests(tests, make_folder, leave_folder);

@@ -8,6 +8,7 @@
 #include "table/csv.h"
 
 #include "base/file.h"
+#include "table/marks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -69,6 +70,29 @@ static void quotes_commas_and_newlines_stand_in_quoted_fields(void **)
     csv_close(csv);
 }
 
+static void marks_are_found_as_one_by_one(void **)
+{
+    static const char letters[] = ",\n\"-.0\xac\x8a\xa2";
+    char bytes[MARKS_BYTES];
+    unsigned number = 1;
+
+    for (int round = 0; round < 1000; round++) {
+        uint64_t each;
+
+        for (int i = 0; i < MARKS_BYTES; i++) {
+            number = number * 1103515245 + 12345;
+            bytes[i] = letters[(number >> 16) % (sizeof letters - 1)];
+        }
+        each = marks_each(bytes);
+        assert_true(marks_all(bytes) == each);
+        for (int end = 0; end <= MARKS_BYTES; end++) {
+            uint64_t behind = end < MARKS_BYTES ? each >> end << end : 0;
+
+            assert_true(marks_before(bytes, bytes + end) == (each ^ behind));
+        }
+    }
+}
+
 static void numbers_are_exact_and_missing_ones_are_nan(void **)
 {
     static const struct {
@@ -95,6 +119,9 @@ static void numbers_are_exact_and_missing_ones_are_nan(void **)
         {"NaN", NAN},
         {"NA", NAN},
         {"null", NAN},
+        {"N/A", NAN},
+        {" n/a ", NAN},
+        {"None", NAN},
     };
 
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
@@ -230,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quotes_commas_and_newlines_stand_in_quoted_fields),
+        cmocka_unit_test(marks_are_found_as_one_by_one),
         cmocka_unit_test(numbers_are_exact_and_missing_ones_are_nan),
         cmocka_unit_test(what_is_not_a_number_is_named_with_its_place),
         cmocka_unit_test(ragged_and_unquoted_rows_are_refused_with_their_line),

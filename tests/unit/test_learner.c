@@ -105,13 +105,19 @@ static struct learner_settings settings_of(enum predictor_base base)
                                      .seed = 1};
 }
 
+/* Feature, target: two rows of zeros, two of ones. */
+static void put_four(const void *context, int64_t first, int count,
+                     struct booster_block *block)
+{
+    (void)context;
+    for (int i = 0; i < count; i++)
+        block->features[i] = block->targets[i] = first + i > 1;
+}
+
 static bool has_library(void)
 {
-    const float targets[] = {0, 0, 1, 1};
-    struct booster_rows rows = {.row_count = 4,
-                                .feature_count = 1,
-                                .features = calloc(4, sizeof *rows.features),
-                                .targets = targets};
+    const struct booster_rows rows = {
+        .row_count = 4, .feature_count = 1, .mean = 0.5, .put = put_four};
     const struct booster_settings settings = {.round_count = 1,
                                               .depth = 1,
                                               .rate = 0.3,
@@ -121,10 +127,7 @@ static bool has_library(void)
     struct booster *booster;
     struct err err = {0};
 
-    assert_non_null(rows.features);
-    rows.features[2] = rows.features[3] = 1;
     if (!booster_train(&rows, &settings, &booster, &err)) {
-        assert_null(rows.features);
         booster_close(booster);
         return true;
     }
@@ -393,8 +396,7 @@ static void the_same_seed_gives_the_same_model_file(void **state)
 
 static void a_linear_model_is_saved_as_it_predicts(void **state)
 {
-    const struct predictor_settings settings = {
-        .base = PREDICTOR_LINEAR, .is_kept = true, .seed = 1};
+    const struct predictor_settings settings = {.base = PREDICTOR_LINEAR, .seed = 1};
     double predictions[ROW_COUNT];
     struct predictor *predictor;
     struct linear *linear;
@@ -435,6 +437,105 @@ static void a_linear_model_is_saved_as_it_predicts(void **state)
     linear_free(linear);
     predictor_close(predictor);
     free(text);
+}
+
+/* The number of a linear model at one value of the only feature. */
+static double number_at(const struct linear *linear, double value)
+{
+    return linear->intercepts[0] + linear->weights[0] * linear_input(linear, 0, value);
+}
+
+static void a_category_has_a_weight_for_each_of_its_texts(void **state)
+{
+    enum { CODE_COUNT = 5, UNSEEN = 2 };
+    static const double means[CODE_COUNT] = {3, -1, 0, 7, 2};
+    static const char *const own_names[] = {"issue"};
+    static const bool is_nominal[] = {true};
+    const struct predictor_settings settings = {.base = PREDICTOR_LINEAR, .seed = 1};
+    float codes[ROW_COUNT];
+    const struct feature_rows features = {.feature_count = 1,
+                                          .values = codes,
+                                          .is_nominal = is_nominal,
+                                          .names = own_names};
+    double targets[ROW_COUNT], predictions[ROW_COUNT], mean = 0, known = 0, usual;
+    struct predictor *predictor;
+    struct linear *linear;
+    struct err err = {0};
+    char *text;
+    size_t bytes;
+
+    (void)state;
+    for (int row = 0; row < ROW_COUNT; row++) {
+        int code = row % 7 % CODE_COUNT; /* the first two are the most frequent */
+
+        codes[row] = code == UNSEEN ? NAN : (float)code;
+        targets[row] = means[code];
+        mean += code == UNSEEN ? 0 : means[code];
+        known += code != UNSEEN;
+    }
+    usual = mean / known;
+    for (int row = 0; row < ROW_COUNT; row++)
+        if (isnan(codes[row]))
+            targets[row] = usual;
+    assert_int_equal(
+        predictor_fit(&settings, &features, all_rows(), targets, NULL, &predictor, &err),
+        0);
+    assert_int_equal(
+        predictor_predict(predictor, &features, all_rows(), true, predictions, &err), 0);
+    assert_int_equal(predictor_save(predictor, &features, &text, &bytes, &err), 0);
+    assert_int_equal(linear_read(text, bytes, &linear, &err), 0);
+    for (int row = 0; row < ROW_COUNT; row++) {
+        assert_true(fabs(predictions[row] - targets[row]) < 1e-3);
+        assert_true(fabs(number_at(linear, (double)codes[row]) - predictions[row]) <
+                    1e-9);
+    }
+    assert_int_equal(linear->levels[0].count, CODE_COUNT);
+    assert_true(fabs(number_at(linear, UNSEEN) - usual) < 1e-3);
+    assert_true(fabs(number_at(linear, CODE_COUNT) - usual) < 1e-3);
+    linear_free(linear);
+    predictor_close(predictor);
+    free(text);
+}
+
+static void rare_texts_beyond_the_most_are_as_if_missing(void **state)
+{
+    enum { CODE_COUNT = PREDICTOR_CATEGORY_COUNT_MAX + 20 };
+    static const bool is_nominal[] = {true};
+    const struct predictor_settings settings = {.base = PREDICTOR_LINEAR, .seed = 1};
+    float codes[ROW_COUNT];
+    const struct feature_rows features = {
+        .feature_count = 1, .values = codes, .is_nominal = is_nominal};
+    double targets[ROW_COUNT], predictions[ROW_COUNT], rare = NAN;
+    struct predictor *predictor;
+    struct err err = {0};
+    int rows[CODE_COUNT] = {0};
+
+    (void)state;
+    for (int row = 0; row < ROW_COUNT; row++) {
+        int code = row % CODE_COUNT;
+
+        /* The last twenty are rare: most of their rows go to the first. */
+        if (code >= PREDICTOR_CATEGORY_COUNT_MAX && row >= 10 * CODE_COUNT)
+            code = 0;
+        rows[code]++;
+        codes[row] = (float)code;
+        targets[row] = code % 2 ? 1 : -1;
+    }
+    assert_true(rows[CODE_COUNT - 1] < rows[PREDICTOR_CATEGORY_COUNT_MAX - 1]);
+    assert_int_equal(
+        predictor_fit(&settings, &features, all_rows(), targets, NULL, &predictor, &err),
+        0);
+    assert_int_equal(
+        predictor_predict(predictor, &features, all_rows(), true, predictions, &err), 0);
+    for (int row = 0; row < ROW_COUNT; row++) {
+        if (codes[row] < PREDICTOR_CATEGORY_COUNT_MAX) {
+            assert_true(fabs(predictions[row] - targets[row]) < 0.1);
+            continue;
+        }
+        rare = isnan(rare) ? predictions[row] : rare;
+        assert_true(predictions[row] == rare && fabs(rare) < 0.5);
+    }
+    predictor_close(predictor);
 }
 
 static void a_policy_by_the_true_effects_beats_one_by_their_opposite(void **state)
@@ -510,6 +611,8 @@ int main(void)
         cmocka_unit_test(effects_that_must_rise_with_the_dose_do),
         cmocka_unit_test(the_same_seed_gives_the_same_model_file),
         cmocka_unit_test(a_linear_model_is_saved_as_it_predicts),
+        cmocka_unit_test(a_category_has_a_weight_for_each_of_its_texts),
+        cmocka_unit_test(rare_texts_beyond_the_most_are_as_if_missing),
         cmocka_unit_test(a_policy_by_the_true_effects_beats_one_by_their_opposite),
         cmocka_unit_test(true_effects_are_calibrated_and_doubled_ones_are_not),
     };

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "infer/contribute.h"
 #include "infer/evaluate.h"
 
 #include <math.h>
@@ -57,6 +58,29 @@ static void a_flat_list_is_one_output_and_defaults_are_zero(void **)
     linear_free(linear);
 }
 
+static void a_code_counts_as_its_level_and_any_other_as_missing(void **)
+{
+    struct linear *linear =
+        read_linear("{\"format\":\"redress-linear/1\",\"weights\":[[1,10],[-2,0]],"
+                    "\"levels\":[[0.5,-4,8],[]],\"fill\":[3,7]}");
+    const double codes[] = {0, 1, 2, 3, -1, 0.5, NAN, INFINITY, -0.0},
+                 counts[] = {0.5, -4, 8, 3, 3, 3, 3, 3, 0.5};
+
+    for (int i = 0; i < 9; i++) {
+        const double row[] = {codes[i], 1};
+        double raw[2], fast[2], contributions[3], scratch[2];
+
+        assert_true(linear_input(linear, 0, codes[i]) == counts[i]);
+        linear_raw(linear, row, 1, raw, scratch);
+        assert_true(raw[0] == counts[i] + 10 && raw[1] == -2 * counts[i]);
+        linear_raw_fast(linear, row, 1, fast, scratch);
+        assert_true(fast[0] == raw[0] && fast[1] == raw[1]);
+        contribute_linear(linear, row, 1, contributions);
+        assert_true(contributions[0] == raw[1] && contributions[1] == 0);
+    }
+    linear_free(linear);
+}
+
 static void unsound_files_are_refused(void **)
 {
     static const struct {
@@ -84,6 +108,14 @@ static void unsound_files_are_refused(void **)
         {"{\"format\":\"redress-linear/1\",\"weights\":[[1],[1]],\"intercept\":1}",
          "one number for 2"},
         {"{\"format\":\"redress-linear/1\",\"weights\":[1],\"weights\":[1]}",
+         "given twice"},
+        {"{\"format\":\"redress-linear/1\",\"weights\":[1],\"levels\":[]}",
+         "levels: of 0 features for 1 weights"},
+        {"{\"format\":\"redress-linear/1\",\"weights\":[1],\"levels\":[1]}", "expected"},
+        {"{\"format\":\"redress-linear/1\",\"weights\":[1],\"levels\":[[\"a\"]]}",
+         "expected"},
+        {"{\"format\":\"redress-linear/1\",\"weights\":[1],\"levels\":[[1]],"
+         "\"levels\":[[1]]}",
          "given twice"},
         {"{\"format\":\"redress-linear/1\",\"weights\":[1],\"wieghts\":[1]}",
          "'wieghts'"},
@@ -209,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outputs_are_weighted_sums_with_missing_values_filled),
         cmocka_unit_test(a_flat_list_is_one_output_and_defaults_are_zero),
+        cmocka_unit_test(a_code_counts_as_its_level_and_any_other_as_missing),
         cmocka_unit_test(unsound_files_are_refused),
         cmocka_unit_test(scores_are_eight_sums_in_one_order_alone_and_in_any_batch),
         cmocka_unit_test(fast_scores_are_the_same_but_for_rounding),

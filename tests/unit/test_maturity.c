@@ -159,6 +159,44 @@ static void what_was_seen_stays_and_nothing_is_learned_from_its_own_fold(void **
     maturity_free(&two);
 }
 
+/* The youngest rows have no surrogate either, and none of them is mature: what is said of them rests on x and arm,
+ * not on what the others' model makes of a gap. */
+static void rows_without_surrogates_are_expected_by_what_they_have(void **state)
+{
+    float plain[ROW_COUNT * 2];
+    bool is_bare[ROW_COUNT];
+    struct maturity_data data = known_rows();
+    struct maturity maturity;
+    struct err err = {0};
+    struct rng rng;
+    double sum = 0, count = 0;
+
+    (void)state;
+    rng_seed(&rng, 8);
+    draw_log(&rng, 0.9);
+    for (int row = 0; row < ROW_COUNT; row++) {
+        is_bare[row] = row % 4 == 0;
+        memcpy(plain + 2 * row, log_.known + WIDTH * row, 2 * sizeof *plain);
+        if (!is_bare[row])
+            log_.known[row * WIDTH + 2] += 50;
+        else
+            log_.outcomes[row] = log_.known[row * WIDTH + 2] = NAN;
+    }
+    data.plain = (struct feature_rows){.feature_count = 2, .values = plain};
+    data.is_bare = is_bare;
+    assert_int_equal(maturity_complete(&data, PREDICTOR_LINEAR, 1, &maturity, &err), 0);
+    for (int row = 0; row < ROW_COUNT; row += 4) {
+        double expected = log_.arms[row] + 2 * (double)log_.x[row];
+
+        assert_true(fabs(maturity.outcomes[row] - expected) < 1);
+        assert_true(fabs(maturity.judged[row] - expected) < 1.2);
+        sum += maturity.judged[row] - expected;
+        count++;
+    }
+    assert_true(fabs(sum / count) < 0.3);
+    maturity_free(&maturity);
+}
+
 static void no_mature_row_at_all_is_refused(void **state)
 {
     struct maturity_data data = known_rows();
@@ -178,6 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(intervals_hold_the_truth_however_few_rows_are_mature),
         cmocka_unit_test(what_was_seen_stays_and_nothing_is_learned_from_its_own_fold),
+        cmocka_unit_test(rows_without_surrogates_are_expected_by_what_they_have),
         cmocka_unit_test(no_mature_row_at_all_is_refused),
     };
 

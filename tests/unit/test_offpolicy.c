@@ -282,6 +282,11 @@ static void logs_that_cannot_tell_are_refused_with_reasons(void **)
         room.weights[i] = 1; /* on policy */
     assert_int_equal(refuse(reasons), 0);
     for (int i = 0; i < ROWS; i++)
+        room.rewards[i] = 0;
+    assert_int_equal(refuse(reasons), 1);
+    assert_non_null(strstr(reasons[0], "the reward is 0 in every row"));
+    room.rewards[7] = 1;
+    for (int i = 0; i < ROWS; i++)
         room.weights[i] *= 1.2 + 0.1 * (i % 2); /* wrong propensities */
     assert_int_equal(refuse(reasons), 1);
     assert_non_null(strstr(reasons[0], "the mean weight is 1.25"));

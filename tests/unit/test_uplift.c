@@ -455,6 +455,47 @@ static void shares_by_a_time_by_hand(void **)
     assert_int_equal(count, 4);
 }
 
+/* Each customer four times over is no more than one customer. */
+static void customers_who_came_often_do_not_narrow_intervals(void **state)
+{
+    enum { CUSTOMERS = 400, COPIES = 4, ROWS = CUSTOMERS * COPIES };
+    static double scores[ROWS], outcomes[ROWS];
+    static bool treated[ROWS];
+    static uint64_t keys[ROWS];
+    struct uplift_intervals alone, often, blind;
+    struct uplift *uplift;
+    struct err err = {0};
+    struct rng rng;
+
+    (void)state;
+    rng_seed(&rng, 12);
+    for (int row = 0; row < ROWS; row++) {
+        int customer = row % CUSTOMERS; /* the first rows are all customers once */
+
+        keys[row] = (uint64_t)customer * 1000003;
+        scores[row] = row < CUSTOMERS ? rng_uniform(&rng) : scores[customer];
+        treated[row] = row < CUSTOMERS ? rng_uniform(&rng) < 0.5 : treated[customer];
+        outcomes[row] = row < CUSTOMERS
+                            ? rng_uniform(&rng) < 0.3 + 0.2 * treated[row] * scores[row]
+                            : outcomes[customer];
+    }
+    assert_int_equal(uplift_open(scores, outcomes, treated, CUSTOMERS, &uplift, &err), 0);
+    assert_int_equal(
+        uplift_bootstrap_clusters(uplift, scores, keys, 300, 1, &alone, &err), 0);
+    uplift_close(uplift);
+    assert_int_equal(uplift_open(scores, outcomes, treated, ROWS, &uplift, &err), 0);
+    assert_int_equal(
+        uplift_bootstrap_clusters(uplift, scores, keys, 300, 1, &often, &err), 0);
+    assert_int_equal(
+        uplift_bootstrap(uplift, 300, 1, (struct uplift_progress){0}, &blind, &err), 0);
+    uplift_close(uplift);
+    /* The same draws of customers; only sums over rows differ. */
+    assert_true(fabs((often.high.qini - often.low.qini) -
+                     (alone.high.qini - alone.low.qini)) < 1e-9);
+    assert_true(blind.high.qini - blind.low.qini <
+                0.7 * (often.high.qini - often.low.qini));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -472,6 +513,7 @@ int main(void)
         cmocka_unit_test(a_naive_difference_may_have_the_wrong_sign),
         cmocka_unit_test(a_log_that_is_too_young_says_so),
         cmocka_unit_test(shares_by_a_time_by_hand),
+        cmocka_unit_test(customers_who_came_often_do_not_narrow_intervals),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
