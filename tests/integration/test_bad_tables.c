@@ -267,6 +267,30 @@ static void weak_instruments_are_warned_of(void **)
     "t "                                                                                 \
     "--outcome y"
 
+/* T is C before, and half of A and B. */
+static void a_fit_that_is_perfect_is_one_of_many(void **)
+{
+    static const struct bad perfect = {
+        PANEL "2 --json",
+        "u,p,y\nT,1,2\nT,2,5\nA,1,1\nA,2,7\nB,1,3\nB,2,1\nC,1,2\nC,2,0\n", NULL, NULL,
+        "the others match the treated unit in every period before"};
+    static const struct bad usual = {
+        PANEL "3",
+        "u,p,y\nT,1,2\nT,2,5\nT,3,5\nA,1,1\nA,2,7\nA,3,1\nB,1,3\nB,2,1\nB,3,2\n", NULL,
+        NULL, ""};
+    char *output, *messages;
+
+    assert_int_equal(run(&perfect, &output, &messages), 0);
+    assert_non_null(strstr(messages, perfect.message));
+    assert_non_null(strstr(output, "\"perfect_fit\":true"));
+    free(output);
+    free(messages);
+    assert_int_equal(run(&usual, &output, &messages), 0);
+    assert_string_equal(messages, "");
+    free(output);
+    free(messages);
+}
+
 static void time_and_what_is_still_to_come(void **)
 {
     static const struct bad rows[] = {
@@ -335,6 +359,7 @@ int main(void)
         cmocka_unit_test(experiments_and_curves),
         cmocka_unit_test(effects),
         cmocka_unit_test(weak_instruments_are_warned_of),
+        cmocka_unit_test(a_fit_that_is_perfect_is_one_of_many),
         cmocka_unit_test(time_and_what_is_still_to_come),
     };
 
