@@ -11,11 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-#include <time.h>
 
 enum { EXIT_SKIP = 77, EXIT_NO_PROGRAM = 127 };
 
-/* The script prints what it compared, with its SEED. */
+/* Some comparisons are with a made truth, which chance may miss: the environment's SEED tries others. */
+#define SEED_OF_EVERY_DAY 20261122LL
+
+/* The script prints what it compared, with its seed. */
+
 static void compare(const char *what)
 {
     const char *seed = getenv("SEED");
@@ -24,7 +27,7 @@ static void compare(const char *what)
 
     snprintf(command, sizeof command,
              "/usr/bin/python3 scripts/causal_parity.py '%s' %s %lld", program_path(),
-             what, seed ? atoll(seed) : (long long)time(NULL));
+             what, seed ? atoll(seed) : SEED_OF_EVERY_DAY);
     fflush(stdout);
     status = system(command);
     assert_true(WIFEXITED(status));
