@@ -489,6 +489,10 @@ def delayed():
                         "kaplan_meier": reference.kaplan_meier(*rows, horizon), "windowed": reference.windowed(*rows, 2)}
             compare(sides[a], found["arms"][str(name(a))], f"delayed {i}")
         less = {k: sides[1][k] - sides[0][k] for k in ("naive", "kaplan_meier", "windowed")}
+        of = [(elapsed[arm == a], converted[arm == a], delay[arm == a]) for a in (0, 1)]
+        greenwood = math.hypot(*(reference.kaplan_meier_se(*rows, horizon) for rows in of))
+        shares = [(sides[a]["windowed"], np.sum(elapsed[arm == a] >= 2)) for a in (0, 1)]
+        compare({"kaplan_meier": {"se": greenwood}, "windowed": {"se": math.sqrt(sum(p * (1 - p) / n for p, n in shares))}}, found, f"delayed {i}")
         compare({"naive": less["naive"], "kaplan_meier": {"horizon": horizon, "difference": less["kaplan_meier"]},
                  "windowed": {"window": 2, "difference": less["windowed"], "n": int(np.sum(elapsed >= 2))}}, found, f"delayed {i}")
 

@@ -769,6 +769,15 @@ def kaplan_meier(elapsed, converted, delay, horizon):
     return 1 - survival
 
 
+def kaplan_meier_se(elapsed, converted, delay, horizon):
+    """Greenwood's."""
+    end, sum_of = np.where(converted, delay, elapsed), 0.0
+    for time in np.unique(end[converted & (end <= horizon)]):
+        d, n = np.sum(converted & (end == time)), np.sum(end >= time)
+        sum_of += d / (n * (n - d))
+    return (1 - kaplan_meier(elapsed, converted, delay, horizon)) * np.sqrt(sum_of)
+
+
 def windowed(elapsed, converted, delay, window):
     seen = elapsed >= window
     return np.mean(converted[seen] & (delay[seen] <= window)) if seen.any() else np.nan

@@ -28,6 +28,11 @@ struct service_settings {
 
 struct service; /* opaque */
 
+/* INVALID for a folder whose name has more than so many bytes: nothing is opened by a part of the name
+ * of a file in it. Whoever makes such names asks first; service_open and service_look do. */
+enum { FOLDER_BYTES_MAX = 400 };
+enum status service_folder_check(const char *folder, struct err *err);
+
 /* Lock the folder (UNAVAILABLE, naming the process, when another has it), open or create the
  * store, load the world, start the threads. *was_created: the folder was empty. PRECONDITION when the
  * clock is more than an hour behind what was recorded last, unless accepts_clock: a period that was

@@ -58,8 +58,9 @@ const char *server_tls_pin(const struct server *server);
 
 /* Since it started. */
 struct server_stats {
-    int64_t failed_login_count;       /* requests with a wrong key, or without one */
-    int64_t shed_login_count;         /* of them, those that heard 429 */
+    int64_t failed_login_count; /* requests with a wrong key, or without one */
+    int64_t shed_login_count;   /* of them, those that heard 429 */
+    int64_t forbidden_count;    /* requests with a right key, but without the scope */
     int64_t refused_connection_count; /* closed, as their address had enough */
 };
 void server_stats(const struct server *server, struct server_stats *stats);

@@ -23,6 +23,8 @@ struct booster_settings {
     bool is_logistic;       /* targets 0 to 1, through a logistic link */
     int rising_feature;     /* predictions never fall in it; -1: none */
     uint32_t seed;
+    void (*tell)(void *context, double done); /* after each tree, 0 to 1; NULL is fine */
+    void *context;
 };
 
 /* Room for some rows: features (row, feature), NaN where missing; targets and weights (row). */

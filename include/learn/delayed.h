@@ -30,11 +30,14 @@ struct delayed_fit {
 enum status delayed_fit(const struct delayed_rows *rows, struct delayed_fit *fit,
                         struct err *err);
 
-/* Kaplan and Meier's share of conversions by a time. EXHAUSTED. */
+/* Kaplan and Meier's share of conversions by a time, with Greenwood's error; NaN when all have converted.
+ * EXHAUSTED. */
 enum status delayed_incidence(const struct delayed_rows *rows, double horizon,
-                              double *share, struct err *err);
+                              double *share, double *se, struct err *err);
 
-/* Share that converted within the window, of those watched for at least as long, and how many these are. */
-double delayed_windowed(const struct delayed_rows *rows, double window, int64_t *count);
+/* Share that converted within the window, of those watched for at least as long, how many these are, and the
+ * binomial error. */
+double delayed_windowed(const struct delayed_rows *rows, double window, int64_t *count,
+                        double *se);
 
 #endif

@@ -20,7 +20,7 @@ struct frontier_data {
 struct frontier; /* opaque */
 
 /* Per unit the upper convex hull of (cost, effect) from (0, 0), arms in order of cost; all steps of all
- * units by falling slope, equal ones by row. Takes 32 bytes for each step. EXHAUSTED; INVALID without
+ * units by falling slope, equal ones by row. Takes 40 bytes for each step. EXHAUSTED; INVALID without
  * any step. The caller closes *frontier. */
 enum status frontier_open(const struct frontier_data *data, struct frontier **frontier,
                           struct err *err);

@@ -64,6 +64,7 @@ struct learner_settings {
     bool
         is_rising; /* effects never fall with the dose: trees, not t; one model of all doses */
     uint64_t seed;
+    struct predictor_progress progress; /* of each model in its turn */
 };
 
 static inline uint64_t learner_key(const struct learner_data *data, int64_t row)
@@ -77,12 +78,6 @@ static inline double learner_propensity(const struct learner_data *data, int64_t
     return data->propensities ? data->propensities[row * data->arm_count + arm]
                               : data->shares[arm];
 }
-
-/* How far it is, 0 to 1; NULL is fine. */
-struct learner_progress {
-    void (*tell)(void *context, double done);
-    void *context;
-};
 
 /* The fold of a key, from 0; salt sets different divisions apart. */
 int learner_fold(uint64_t key, uint64_t seed, uint64_t salt, int fold_count);
@@ -99,13 +94,13 @@ struct learner_propensity_fit {
 };
 
 /* Fit p on the other folds, each arm against the rest, made to sum to one: by logistic regressions
- * and, when base is of trees, by boosted trees; each as it is, and calibrated: isotonic regression on the
+ * and, when the base is of trees and none is known, by boosted trees; each as it is, and calibrated: isotonic regression on the
  * other folds' rows (van der Laan, Ulloa-Perez, Carone and Luedtke 2023), one row of the arm's share added to each step. The one with the
  * least log loss is taken. Those that are known (above 0) stay, and the others of their row share what
  * is left. propensities (row, arm). */
 #define LEARNER_PROPENSITY_MIN 0.01
 enum status learner_fit_propensities(const struct learner_data *data,
-                                     enum predictor_base base, uint64_t seed,
+                                     const struct learner_settings *settings,
                                      double *propensities,
                                      struct learner_propensity_fit *fit, struct err *err);
 
@@ -155,7 +150,6 @@ enum status learner_effects(const struct learner *learner,
 enum status learner_hold_out(const struct learner_data *data,
                              const struct learner_settings *settings,
                              const bool wanted[LEARNER_KIND_COUNT],
-                             double *effects[LEARNER_KIND_COUNT],
-                             struct learner_progress progress, struct err *err);
+                             double *effects[LEARNER_KIND_COUNT], struct err *err);
 
 #endif

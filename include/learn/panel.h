@@ -4,6 +4,8 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
+
 enum { PANEL_UNIT_COUNT_MAX = 5000, PANEL_PERIOD_COUNT_MAX = 20000 };
 
 enum panel_method {
@@ -29,7 +31,11 @@ struct panel_effect {
     double pre_rmspe,
         post_rmspe; /* root mean squares of the gaps to the weighted others, less their mean in
                                    * did, and less the weighted mean before in sdid */
-    double gap; /* of the weights' least squares, relative to its value */
+    double
+        gap; /* of the weights' least squares, relative to its value; to what rounding leaves of the
+                 * outcomes when that is more */
+    bool
+        is_perfect; /* of sc: nothing is left to explain before, so that other weights may do as well */
 };
 
 /* treated: its index. left_out: one more that is no donor; -1: none. INVALID without donors or periods. */

@@ -49,6 +49,12 @@ static inline struct row_set row_set_pick(struct row_set set, int64_t *rows,
     return (struct row_set){count, rows};
 }
 
+/* Told how far a model is while it is fitted, 0 to 1 at its end; NULL is fine. */
+struct predictor_progress {
+    void (*tell)(void *context, double done);
+    void *context;
+};
+
 struct predictor_settings {
     enum predictor_base base;
     bool is_logistic; /* targets 0 to 1, predictions through a logistic link */
@@ -59,6 +65,7 @@ struct predictor_settings {
     bool is_rising; /* in the last input */
 
     uint64_t seed;
+    struct predictor_progress progress;
 };
 
 struct predictor; /* opaque */

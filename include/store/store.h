@@ -91,9 +91,10 @@ void store_read_end(struct store *store);
 enum status store_checkpoint(struct store *store, bool *is_long, struct err *err);
 enum status store_checkpoint_rest(struct store *store, struct err *err);
 
-/* Make the write-ahead log file at least so large ahead of time, so that commits do not have to grow
- * it, and sync it: commits that a killed process had written but not yet synced are visible, and must
- * be sure before anything is answered from them. */
+/* At a start, before anything is answered. Move what the log has into the database, and sync both:
+ * commits that a former process wrote are visible whether or not they were synced, also after a sync that
+ * failed, whose error the system tells only once. Then make the log's file at least so large ahead of
+ * time, so that commits do not have to grow it. */
 enum status store_wal_reserve(struct store *store, int64_t bytes, struct err *err);
 
 /* A consistent copy while others write, checked by opening it. Refuses an existing destination. */

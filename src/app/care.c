@@ -3,6 +3,7 @@
 
 #include "app/client.h"
 #include "app/commands.h"
+#include "decide/service.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -70,6 +71,8 @@ int care_main(const struct care *care, int argc, char **argv)
         return code;
     err_clear(&err);
     target = (struct target){client_folder(&settings), settings.is_json, head};
+    if (service_folder_check(target.folder, &err))
+        return command_failed(&err);
     return care->run(&target, positionals[0], &err);
 }
 

@@ -4,6 +4,7 @@
 #include "app/control.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "decide/service.h"
 #include "json/tree.h"
 
 #include <ctype.h>
@@ -317,7 +318,10 @@ static enum status open_folder(struct client *client,
                                const struct client_settings *settings, struct err *err)
 {
     const char *folder = client_folder(settings);
-    enum status rc = settings->may_create ? STATUS_OK : folder_check(folder, err);
+    enum status rc = service_folder_check(folder, err);
+
+    if (!rc && !settings->may_create)
+        rc = folder_check(folder, err);
 
     for (int waited_ms = 0; !rc; waited_ms += OPEN_POLL_MS) {
         rc = local_open(folder, &client->local, &client->has_created, err);

@@ -311,8 +311,14 @@ static void read_member(struct reading *reading, struct text key)
 }
 
 static enum status refuse_line(const struct decision_log *log, const struct err *why,
-                               struct err *err)
+                               struct text line, struct err *err)
 {
+    if (log->line == 1 && line.bytes > 0 && line.at[0] != '{')
+        return err_set(
+            err, STATUS_INVALID,
+            "%s line 1: is no JSON: the export as NDJSON is wanted, or the data "
+            "folder; tables go with --policy",
+            log->export ? log->path : log->input.name);
     return err_set(err, STATUS_INVALID, "%s line %ld: %s",
                    log->export ? log->path : log->input.name, log->line, why->text);
 }
@@ -342,11 +348,11 @@ static enum status read_row(struct decision_log *log, struct text line,
         read_member(&reading, key);
     json_put_object_end(&reading.body);
     if (json_scan_end(&reading.scan))
-        return refuse_line(log, &why, err);
+        return refuse_line(log, &why, line, err);
     if (!reading.is_of_log || !reading.has_action) {
         (void)err_set(&why, STATUS_INVALID,
                       "is not a line of GET /v1/exports/decisions?format=ndjson");
-        return refuse_line(log, &why, err);
+        return refuse_line(log, &why, line, err);
     }
     *counts = passed_over_add(&log->passed_over, reading.facts);
     if (row->has_budget && row->remaining < INT64_MAX - row->action)

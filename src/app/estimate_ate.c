@@ -39,6 +39,8 @@ struct estimation {
     double outcome_sd, e_value, e_limit;
 };
 
+static const char default_errors[] = "hc2";
+
 /* ---- options ---- */
 
 static enum status read_rule(struct estimation *e, struct err *err)
@@ -258,6 +260,8 @@ static enum status estimate(struct estimation *e, struct err *err)
     };
     enum status rc = effect_estimate(&data, e->rule, &e->effect, e->dropped, err);
 
+    if (rc == STATUS_INVALID)
+        return err_wrap(err, "%s", e->columns->file);
     if (rc)
         return rc;
     effect_e_value(&e->effect, e->is_binary, e->outcome_sd, &e->e_value, &e->e_limit);
@@ -265,6 +269,14 @@ static enum status estimate(struct estimation *e, struct err *err)
         return STATUS_OK;
     data.outcomes = e->columns->items[e->columns->count - 1].numbers;
     return effect_estimate(&data, e->rule, &e->placebo_effect, NULL, err);
+}
+
+static const char *errors_name(const struct estimation *e)
+{
+    if (e->cluster)
+        return "cr1";
+    return e->rule.method == EFFECT_IPW || e->rule.method == EFFECT_AIPW ? "influence"
+                                                                         : e->se;
 }
 
 static bool has_overlap(const struct estimation *e)
@@ -282,6 +294,10 @@ static void warn(const struct estimation *e)
                        "redress: %s: is constant or follows from the columns before it, "
                        "left out",
                        e->design.names[i]);
+    if (e->se != default_errors && strcmp(errors_name(e), e->se) != 0)
+        print_line(stderr, "redress: --se %s is not used: the errors are %s", e->se,
+                   e->cluster ? "those of clusters (CR1)"
+                              : "by the influence of each row");
     if (e->rule.method == EFFECT_DIFFERENCE && e->design.column_count > 0)
         fprintf(stderr, "redress: the method difference does not use --covariates\n");
     if (has_overlap(e) && e->effect.outside_count > n / 10)
@@ -328,14 +344,6 @@ static void put_overlap(const struct effect *effect, struct report *report)
     report_count(report, "outside", effect->outside_count);
     report_count(report, "certain", effect->certain_count);
     report_object_end(report);
-}
-
-static const char *errors_name(const struct estimation *e)
-{
-    if (e->cluster)
-        return "cr1";
-    return e->rule.method == EFFECT_IPW || e->rule.method == EFFECT_AIPW ? "influence"
-                                                                         : e->se;
 }
 
 static enum status print_json(const struct estimation *e, struct err *err)
@@ -431,7 +439,7 @@ static enum status run(struct estimation *e, struct err *err)
 int command_estimate_ate(int argc, char **argv)
 {
     struct estimation e = {
-        .method = "difference", .estimand = "ate", .se = "hc2", .seed = 1};
+        .method = "difference", .estimand = "ate", .se = default_errors, .seed = 1};
     const struct option_spec options[] = {
         {"data", OPTION_TEXT | OPTION_NEEDED, &e.data, "F.csv",
          "The rows; - is standard input.", 0, 0},

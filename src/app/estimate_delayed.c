@@ -17,7 +17,7 @@ struct arm {
     double *elapsed, *delays; /* (row) */
     bool *is_converted;
     struct delayed_fit fit;
-    double incidence, windowed;
+    double incidence, incidence_se, windowed, windowed_se;
     int64_t windowed_count;
 };
 
@@ -154,10 +154,11 @@ static enum status estimate(struct estimation *e, struct err *err)
             rc = err_wrap(err, "arm '%s'",
                           e->arms.names[i ? e->treated : e->arms.control]);
         if (!rc)
-            rc = delayed_incidence(&side->rows, e->horizon, &side->incidence, err);
+            rc = delayed_incidence(&side->rows, e->horizon, &side->incidence,
+                                   &side->incidence_se, err);
         if (!rc)
-            side->windowed =
-                delayed_windowed(&side->rows, e->window, &side->windowed_count);
+            side->windowed = delayed_windowed(&side->rows, e->window,
+                                              &side->windowed_count, &side->windowed_se);
     }
     return rc;
 }
@@ -170,6 +171,16 @@ static double value_of(const struct estimation *e)
 static double error_of(const struct estimation *e)
 {
     return hypot(e->sides[0].fit.share_se, e->sides[1].fit.share_se);
+}
+
+static double incidence_error_of(const struct estimation *e)
+{
+    return hypot(e->sides[0].incidence_se, e->sides[1].incidence_se);
+}
+
+static double windowed_error_of(const struct estimation *e)
+{
+    return hypot(e->sides[0].windowed_se, e->sides[1].windowed_se);
 }
 
 static bool is_at_edge(const struct estimation *e)
@@ -196,6 +207,13 @@ static void put_arm(const struct estimation *e, struct report *report, int i)
     report_object_end(report);
 }
 
+static void put_difference(struct report *report, double difference, double se)
+{
+    report_number(report, "difference", difference);
+    report_number(report, "se", se);
+    report_pair(report, "ci", difference - NORMAL_95 * se, difference + NORMAL_95 * se);
+}
+
 static enum status print_json(const struct estimation *e, struct err *err)
 {
     double reach = NORMAL_95 * error_of(e);
@@ -213,11 +231,13 @@ static enum status print_json(const struct estimation *e, struct err *err)
     report_number(report, "naive", e->sides[1].fit.naive - e->sides[0].fit.naive);
     report_object(report, "kaplan_meier");
     report_number(report, "horizon", e->horizon);
-    report_number(report, "difference", e->sides[1].incidence - e->sides[0].incidence);
+    put_difference(report, e->sides[1].incidence - e->sides[0].incidence,
+                   incidence_error_of(e));
     report_object_end(report);
     report_object(report, "windowed");
     report_number(report, "window", e->window);
-    report_number(report, "difference", e->sides[1].windowed - e->sides[0].windowed);
+    put_difference(report, e->sides[1].windowed - e->sides[0].windowed,
+                   windowed_error_of(e));
     report_count(report, "n", e->sides[0].windowed_count + e->sides[1].windowed_count);
     report_object_end(report);
     report_bool(report, "too_young", is_at_edge(e));
@@ -239,10 +259,11 @@ static void print_text(const struct estimation *e)
            value_of(e), error_of(e), value_of(e) - reach, value_of(e) + reach);
     printf("%-26s %.6g\n", "so far (naive)",
            e->sides[1].fit.naive - e->sides[0].fit.naive);
-    printf("%-26s %.6g by %g\n", "Kaplan-Meier",
-           e->sides[1].incidence - e->sides[0].incidence, e->horizon);
-    printf("%-26s %.6g within %g\n", "windowed",
-           e->sides[1].windowed - e->sides[0].windowed, e->window);
+    printf("%-26s %.6g   se %.4g   by %g\n", "Kaplan-Meier",
+           e->sides[1].incidence - e->sides[0].incidence, incidence_error_of(e),
+           e->horizon);
+    printf("%-26s %.6g   se %.4g   within %g\n", "windowed",
+           e->sides[1].windowed - e->sides[0].windowed, windowed_error_of(e), e->window);
     for (int i = 0; i < 2; i++)
         print_line(
             stdout,

@@ -16,6 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of the weights' least squares. */
+static const double gap_max = 1e-6;
+
 struct estimation {
     const char *data, *unit, *time, *outcome, *treated_name, *from, *method_name, *plot;
     bool is_json, wants_placebo;
@@ -197,6 +200,7 @@ static enum status print_json(const struct estimation *e, struct err *err)
     report_number(report, "pre_rmspe", e->effect.pre_rmspe);
     report_number(report, "post_rmspe", e->effect.post_rmspe);
     report_number(report, "optimality_gap", e->effect.gap);
+    report_bool(report, "perfect_fit", e->effect.is_perfect);
     report_object(report, "weights");
     put_weights(report, "unit", &e->units, e->unit_weights, e->units.count);
     put_weights(report, "time", &e->times, e->time_weights, e->panel.pre_count);
@@ -245,6 +249,22 @@ static void print_text(const struct estimation *e)
         puts("Without --placebo there is no error: one unit was treated.");
 }
 
+/* Periods by their names, as many as can be read. */
+static void put_ticks(const struct estimation *e, struct plot *plot)
+{
+    enum { TICK_COUNT_MAX = 12 };
+    int step = (e->times.count + TICK_COUNT_MAX - 1) / TICK_COUNT_MAX;
+    FILE *script = plot_script(plot);
+
+    fputs("set xtics (", script);
+    for (int t = 0; t < e->times.count; t += step) {
+        fputs(t ? ", " : "", script);
+        plot_put_quoted(plot, text_of(e->times.names[t]));
+        fprintf(script, " %d", t);
+    }
+    fprintf(script, ")\nset xrange [0:%d]\n", e->times.count - 1);
+}
+
 static enum status draw(const struct estimation *e, struct err *err)
 {
     struct plot *plot;
@@ -256,9 +276,10 @@ static enum status draw(const struct estimation *e, struct err *err)
     script = plot_script(plot);
     plot_begin(plot, "panel", "The treated unit and the weighted others", "period",
                "outcome");
+    put_ticks(e, plot);
     fprintf(
         script,
-        "set key top left\nset arrow from %g, graph 0 to %g, graph 1 nohead dashtype 2\n"
+        "set key below\nset arrow from %g, graph 0 to %g, graph 1 nohead dashtype 2\n"
         "plot '-' with lines lw 2 title 'treated', '-' with lines lw 2 title 'others'\n",
         e->panel.pre_count - 0.5, e->panel.pre_count - 0.5);
     for (int t = 0; t < e->times.count; t++)
@@ -277,6 +298,17 @@ static enum status draw(const struct estimation *e, struct err *err)
     return plot_finish(plot, err);
 }
 
+static void warn_of_weights(const struct estimation *e)
+{
+    if (e->effect.is_perfect)
+        fputs("redress: the others match the treated unit in every period before: other "
+              "weights may do so, too, and give another effect\n",
+              stderr);
+    else if (e->effect.gap > gap_max)
+        fprintf(stderr, "redress: the weights are not the best there are (gap %.2g)\n",
+                e->effect.gap);
+}
+
 static enum status run(struct estimation *e, struct err *err)
 {
     enum status rc = option_checked(read_options(e, err), err);
@@ -289,6 +321,8 @@ static enum status run(struct estimation *e, struct err *err)
         print_line(stderr,
                    "redress: --from: there is no period %s, the first after it is %s",
                    e->from, e->times.names[e->panel.pre_count]);
+    if (!rc)
+        warn_of_weights(e);
     if (!rc && e->plot)
         rc = draw(e, err);
     if (!rc && e->is_json)

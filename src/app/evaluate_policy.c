@@ -218,7 +218,12 @@ static enum status run(struct policy_evaluation *e, struct err *err)
 /* What is wrong with the options that say which policy; NULL: nothing. */
 static const char *wrong_candidate(const struct policy_evaluation *e)
 {
-    if ((e->request.policy != NULL) + (e->bundle != NULL) + (e->limit > 0) != 1)
+    int candidate_count =
+        (e->request.policy != NULL) + (e->bundle != NULL) + (e->limit > 0);
+
+    if (candidate_count > 1)
+        return "--policy, --bundle and --budget exclude each other";
+    if (candidate_count == 0)
         return "one of --policy, --bundle and --budget is needed";
     if (!e->bundle != !e->document)
         return "--bundle and --policy-document need each other";

@@ -264,20 +264,25 @@ static void print_metric(const struct evaluation *e, const char *label, size_t o
         printf("%-32s %10.5f\n", label, value);
 }
 
+static bool has_rows_for_verdict(const struct evaluation *e)
+{
+    return e->arms.row_counts[e->treated] >= VERDICT_ROWS_MIN &&
+           e->arms.row_counts[e->arms.control] >= VERDICT_ROWS_MIN;
+}
+
 /* What the intervals of the ranking say; only where there are some. */
 static void print_verdict(const struct evaluation *e)
 {
     double low = e->intervals->low.rate_qini, high = e->intervals->high.rate_qini;
-    int64_t treated = e->arms.row_counts[e->treated],
-            controls = e->arms.row_counts[e->arms.control];
 
     if (e->resample_count < VERDICT_RESAMPLES_MIN)
-        printf("Too few resamples to tell from chance: %ld, %d are needed.\n",
+        printf("Too few resamples for a verdict: %ld, %d are needed.\n",
                e->resample_count, VERDICT_RESAMPLES_MIN);
-    else if (treated < VERDICT_ROWS_MIN || controls < VERDICT_ROWS_MIN)
-        printf("Too few rows to tell from chance: %lld treated and %lld others, %d of "
-               "each are needed.\n",
-               (long long)treated, (long long)controls, VERDICT_ROWS_MIN);
+    else if (!has_rows_for_verdict(e))
+        printf("Too few rows for a verdict: %lld treated and %lld others, %d of each are "
+               "needed.\n",
+               (long long)e->arms.row_counts[e->treated],
+               (long long)e->arms.row_counts[e->arms.control], VERDICT_ROWS_MIN);
     else if (low > 0)
         puts(
             "The score ranks better than chance (the interval of rate_qini is above 0).");
@@ -301,7 +306,8 @@ static void print_text(const struct evaluation *e)
     for (int i = 0; i < UPLIFT_SHARE_COUNT; i++)
         printf("%8.0f %%   %14.5f %10.5f\n", 100 * strtod(uplift_share_names[i], NULL),
                e->metrics.overall[i], e->metrics.by_group[i]);
-    uplift_more_print(&e->more);
+    uplift_more_print(&e->more, e->resample_count >= VERDICT_RESAMPLES_MIN &&
+                                    has_rows_for_verdict(e));
     if (e->intervals)
         print_verdict(e);
     else

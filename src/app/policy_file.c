@@ -176,16 +176,38 @@ static enum status take_row(struct policy_file *file, struct err *err)
     return STATUS_OK;
 }
 
+static int action_compare(const void *a, const void *b)
+{
+    struct text x = (*(const struct policy_row *const *)a)->action,
+                y = (*(const struct policy_row *const *)b)->action;
+    int order = memcmp(x.at, y.at, x.bytes < y.bytes ? x.bytes : y.bytes);
+
+    return order ? order : (x.bytes > y.bytes) - (x.bytes < y.bytes);
+}
+
 static enum status check_twice(const struct policy_file *file, struct err *err)
 {
-    for (int i = 0; i < file->row_count && file->row_count <= 64; i++)
-        for (int j = 0; j < i; j++)
-            if (text_equal(file->rows[i].action, file->rows[j].action))
-                return err_set(err, STATUS_INVALID,
-                               "%s line %ld: action '%.*s' is there twice in one context",
-                               file->path, file->line + i,
-                               TEXT_ARG(text_clip(file->rows[i].action, 40)));
-    return STATUS_OK;
+    const struct policy_row **sorted =
+        malloc(((size_t)file->row_count + 1) * sizeof(const struct policy_row *));
+    enum status rc = sorted ? STATUS_OK : refuse_memory(file, err);
+
+    for (int i = 0; i < file->row_count && !rc; i++)
+        sorted[i] = &file->rows[i];
+    if (!rc)
+        qsort(sorted, (size_t)file->row_count, sizeof(const struct policy_row *),
+              action_compare);
+    for (int i = 1; i < file->row_count && !rc; i++)
+        if (text_equal(sorted[i]->action, sorted[i - 1]->action)) {
+            const struct policy_row *last =
+                sorted[i] > sorted[i - 1] ? sorted[i] : sorted[i - 1];
+
+            rc = err_set(err, STATUS_INVALID,
+                         "%s line %ld: action '%.*s' is there twice in one context",
+                         file->path, file->line + (last - file->rows),
+                         TEXT_ARG(text_clip(last->action, 40)));
+        }
+    free(sorted);
+    return rc;
 }
 
 /* Rows of one context that stand together. *has_group is false at the end. */

@@ -143,7 +143,7 @@ static enum status check_policy(struct walk *walk, const struct policy_group *gr
         if (group->rows[i].value < 0 || group->rows[i].value > 1)
             return err_set(err, STATUS_INVALID,
                            "%s: in the context of line %ld action '%.*s' has the "
-                           "probability %.17g",
+                           "probability %.9g",
                            walk->request->policy, group->line,
                            TEXT_ARG(text_clip(group->rows[i].action, 40)),
                            group->rows[i].value);

@@ -23,6 +23,7 @@ enum {
     PATH_BYTES = 512,
     THREAD_COUNT_MAX = 64,
     EXPIRY_WARNING_DAYS = 21,
+    LOG_END_MS = 1000, /* for its reader to take what waits */
 };
 
 #define DAY_US        (INT64_C(86400) * SECOND_US)
@@ -340,7 +341,7 @@ static void reload(struct run *run)
     renew_certificate(run);
 }
 
-/* Now and then, how many were turned away: one line of the log for each would be a way to fill it. */
+/* Now and then, how many were turned away: of requests only the first have lines of their own. */
 static void tell_refused(struct run *run)
 {
     int64_t now_us = clock_monotonic_us(&system_clock);
@@ -353,6 +354,7 @@ static void tell_refused(struct run *run)
     log_event(LOG_WARN, "clients_refused",
               LOG_INT("failed_logins", stats.failed_login_count),
               LOG_INT("shed_logins", stats.shed_login_count),
+              LOG_INT("forbidden", stats.forbidden_count),
               LOG_INT("connections", stats.refused_connection_count));
     run->told = stats;
     run->told_at_us = now_us;
@@ -395,15 +397,18 @@ static int serve(struct run *run)
 {
     sigset_t signals;
     struct err err;
+    enum status rc;
     int code;
 
     err_clear(&err);
     block_signals(&signals);
     log_level_set(settings_log_level(&run->settings));
-    if (start(run, &err))
-        code = command_failed(&err);
-    else
-        code = wait_for_end(run, &signals);
+    rc = log_start(&err);
+    if (!rc)
+        rc = start(run, &err);
+    if (rc)
+        log_flush(LOG_END_MS); /* what was told before stands before why it ends */
+    code = rc ? command_failed(&err) : wait_for_end(run, &signals);
     if (run->server)
         control_remove(run->settings.data);
     explicit_bzero(&run->control, sizeof run->control);
@@ -412,6 +417,7 @@ static int serve(struct run *run)
     service_close(run->service);
     if (run->server)
         log_event(LOG_INFO, "server_stopped", LOG_INT("code", code));
+    log_end(LOG_END_MS);
     return code;
 }
 

@@ -48,6 +48,7 @@ static enum status fit(const struct cost_choice *choice,
         .row_share = 0.7,
         .column_share = 0.7,
         .ridge = 10,
+        .progress = result->settings.progress,
         .seed = result->settings.seed * 1000 + SEED_COST + (uint64_t)choice->arm,
     };
     enum status rc =

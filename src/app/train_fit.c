@@ -161,8 +161,8 @@ static enum status estimate_propensities(const struct train_table *table,
     if (!result->propensities)
         return refuse_memory(err);
     data.propensities = table->has_propensities ? table->propensities : NULL;
-    rc = learner_fit_propensities(&data, result->settings.base, result->settings.seed,
-                                  result->propensities, &result->propensity_fit, err);
+    rc = learner_fit_propensities(&data, &result->settings, result->propensities,
+                                  &result->propensity_fit, err);
     result->data.propensities = result->judged.propensities = result->propensities;
     return rc ? err_wrap(err, "propensities") : rc;
 }
@@ -242,7 +242,6 @@ static enum status hold_out(const struct train_options *options,
                             struct err *err)
 {
     size_t count = (size_t)table->row_count * (size_t)table->arm_count + 1;
-    struct analysis_progress progress = {.what = "training on rows held out"};
     enum status rc = STATUS_OK;
 
     for (int kind = 0; kind < LEARNER_KIND_COUNT && !rc; kind++) {
@@ -251,16 +250,40 @@ static enum status hold_out(const struct train_options *options,
         result->effects[kind] = malloc(count * sizeof(double));
         rc = result->effects[kind] ? STATUS_OK : refuse_memory(err);
     }
-    progress_start(&progress.progress);
     if (!rc)
         rc = learner_hold_out(&result->data, &result->settings, result->wanted,
-                              result->effects,
-                              (struct learner_progress){analysis_tell, &progress}, err);
-    progress_end(&progress.progress);
+                              result->effects, err);
     if (!rc)
         rc = train_choose(options, table, result, err);
     result->is_held_out = !rc;
     return rc;
+}
+
+/* ---- how far it is ---- */
+
+/* What is being trained, and how many models before the present one. */
+struct training_progress {
+    struct progress progress;
+    const char *what;
+    int done;
+};
+
+static void tell(void *context, double done)
+{
+    struct training_progress *progress = context;
+    char what[80];
+
+    snprintf(what, sizeof what, "%s, model %d", progress->what, progress->done + 1);
+    progress_show(&progress->progress, what, done);
+    progress->done += done >= 1;
+}
+
+static void begin_step(struct train_result *result, const char *what)
+{
+    struct training_progress *progress = result->settings.progress.context;
+
+    progress->what = what;
+    progress->done = 0;
 }
 
 /* ---- all of it ---- */
@@ -299,18 +322,21 @@ static enum status fit_all(const struct train_options *options,
         (size_t)table->row_count * (size_t)table->arm_count * sizeof *outcomes + 1);
     enum status rc = outcomes ? STATUS_OK : refuse_memory(err);
 
+    begin_step(result, "propensities");
     if (!rc)
         rc = settle_propensities(options, table, result, err);
     if (!rc)
         rc = check_overlap(options, table, result, err);
     if (!rc)
         rc = weigh_arms(table, result, err);
+    begin_step(result, "expected outcomes");
     if (!rc)
         rc = learner_cross_fit(&result->data, &result->settings, all, outcomes, err);
     if (!rc) {
         memcpy(result->scores, outcomes,
                (size_t)table->row_count * (size_t)table->arm_count * sizeof *outcomes);
         judge_score(&result->judged, result->scores);
+        begin_step(result, "costs");
         rc = train_fit_costs(table, result, all, room, err);
     }
     for (int arm = 1; arm < table->arm_count && !rc; arm++)
@@ -318,12 +344,14 @@ static enum status fit_all(const struct train_options *options,
                            err);
     if (!rc && !options->is_quick)
         rc = train_expect_costs(table, result, all, room, err);
+    begin_step(result, "rows held out");
     if (!rc && !options->is_quick)
         rc = hold_out(options, table, result, err);
     if (options->is_quick) {
         free(result->scores);
         result->scores = NULL;
     }
+    begin_step(result, "effects");
     if (!rc)
         rc = learner_fit(result->kind, &result->data, &result->settings, all, outcomes,
                          &result->learner, err);
@@ -337,8 +365,11 @@ enum status train_fit(const struct train_options *options,
 {
     int64_t *rows = all_rows(table->row_count);
     int64_t *room = malloc((size_t)table->row_count * sizeof *room + 1);
+    struct training_progress progress = {.what = ""};
     enum status rc;
 
+    progress_start(&progress.progress);
+    result->settings.progress = (struct predictor_progress){tell, &progress};
     rc = rows && room ? settle_link(options, table, result, err) : refuse_memory(err);
     if (!rc)
         rc = train_complete(table, result, err);
@@ -351,6 +382,8 @@ enum status train_fit(const struct train_options *options,
                                       (struct row_set){table->row_count, rows}, room, err)
                             : refuse_memory(err);
     }
+    progress_end(&progress.progress);
+    result->settings.progress = (struct predictor_progress){0};
     free(rows);
     free(room);
     return rc;

@@ -313,26 +313,13 @@ static char *own_text(struct text text)
     return own;
 }
 
-/* numbers (text): what each text of the column is as a number. */
-static enum status number_texts(const struct reading *reading,
-                                const struct table_column *column,
-                                struct train_feature *feature, float *numbers,
-                                struct err *err)
+/* The texts of a column as categories, by the alphabet. */
+static enum status list_categories(const struct reading *reading,
+                                   const struct table_column *column,
+                                   struct train_feature *feature, struct err *err)
 {
     int count = text_set_count(column->texts);
-    char **texts = calloc((size_t)count + 1, sizeof *texts);
-    bool is_true;
 
-    if (!texts)
-        return refuse_memory(err);
-    feature->categories = texts;
-    if (are_truths(column)) {
-        feature->type = FEATURE_BOOL;
-        for (int i = 0; i < count; i++)
-            numbers[i] = is_truth(text_set_text(column->texts, i), &is_true) && is_true;
-        return STATUS_OK;
-    }
-    feature->type = FEATURE_CATEGORY;
     if (count > BUNDLE_CATEGORY_COUNT_MAX)
         return err_set(
             err, STATUS_TOO_LARGE,
@@ -343,23 +330,54 @@ static enum status number_texts(const struct reading *reading,
 
         if (!is_plain(text))
             return refuse_text(reading, column->name, text, err);
-        texts[i] = own_text(text);
-        if (!texts[i])
+        feature->categories[i] = own_text(text);
+        if (!feature->categories[i])
             return refuse_memory(err);
         feature->category_count++;
     }
-    qsort(texts, (size_t)count, sizeof *texts, compare_texts);
-    for (int i = 0; i < count; i++) {
+    qsort(feature->categories, (size_t)count, sizeof *feature->categories, compare_texts);
+    return STATUS_OK;
+}
+
+static enum status number_categories(const struct table_column *column,
+                                     const struct train_feature *feature, float *numbers,
+                                     struct err *err)
+{
+    for (int i = 0; i < feature->category_count; i++) {
         char *own = own_text(text_set_text(column->texts, i));
         char **place =
-            own ? bsearch(own, texts, (size_t)count, sizeof *texts, compare_found) : NULL;
+            own ? bsearch(own, feature->categories, (size_t)feature->category_count,
+                          sizeof *feature->categories, compare_found)
+                : NULL;
 
         free(own);
         if (!place)
             return refuse_memory(err);
-        numbers[i] = (float)(place - texts);
+        numbers[i] = (float)(place - feature->categories);
     }
     return STATUS_OK;
+}
+
+/* numbers (text): what each text of the column is as a number. */
+static enum status number_texts(const struct reading *reading,
+                                const struct table_column *column,
+                                struct train_feature *feature, float *numbers,
+                                struct err *err)
+{
+    int count = text_set_count(column->texts);
+    bool is_true;
+    enum status rc;
+
+    feature->categories = calloc((size_t)count + 1, sizeof *feature->categories);
+    if (!feature->categories)
+        return refuse_memory(err);
+    feature->type = are_truths(column) ? FEATURE_BOOL : FEATURE_CATEGORY;
+    for (int i = 0; i < count && feature->type == FEATURE_BOOL; i++)
+        numbers[i] = is_truth(text_set_text(column->texts, i), &is_true) && is_true;
+    if (feature->type == FEATURE_BOOL)
+        return STATUS_OK;
+    rc = list_categories(reading, column, feature, err);
+    return rc ? rc : number_categories(column, feature, numbers, err);
 }
 
 static enum status read_feature(const struct reading *reading, int index,

@@ -172,7 +172,7 @@ static void print_calibration(const struct uplift_more *more)
                found->bins[i].predicted, found->bins[i].found, found->bins[i].se);
 }
 
-static void print_comparison(const struct uplift_more *more)
+static void print_comparison(const struct uplift_more *more, bool may_judge)
 {
     const struct ranking_comparison *c = &more->comparison;
 
@@ -189,7 +189,7 @@ static void print_comparison(const struct uplift_more *more)
                    uplift_metric_of(&c->high.metrics, offset));
         putchar('\n');
     }
-    if (!more->resample_count)
+    if (!may_judge)
         return;
     if (c->low.metrics.rate_qini > 0)
         puts("The score ranks better (the interval of rate_qini is above 0).");
@@ -199,10 +199,10 @@ static void print_comparison(const struct uplift_more *more)
         puts("Not told apart: the interval of rate_qini holds 0.");
 }
 
-void uplift_more_print(const struct uplift_more *more)
+void uplift_more_print(const struct uplift_more *more, bool may_judge)
 {
     if (more->wants_calibration)
         print_calibration(more);
     if (more->baseline)
-        print_comparison(more);
+        print_comparison(more, may_judge);
 }

@@ -37,6 +37,7 @@ enum status uplift_more_measure(struct uplift_more *more, const struct scored_ro
 
 /* "calibration" and "baseline", where they were asked for. */
 void uplift_more_put(const struct uplift_more *more, struct report *report);
-void uplift_more_print(const struct uplift_more *more);
+void uplift_more_print(const struct uplift_more *more,
+                       bool may_judge); /* which ranks better */
 
 #endif

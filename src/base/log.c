@@ -3,15 +3,13 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "log_line.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <unistd.h>
 
-/* A pipe takes this much without mixing lines of several writers. */
-enum { LINE_BYTES_MAX = 4096, VALUE_BYTES_MAX = 512 };
+enum { VALUE_BYTES_MAX = 512 };
 
 static const char line_end[] = "}\n", cut_line_end[] = ",\"cut\":true}\n";
 
@@ -22,13 +20,7 @@ static const char *const level_names[] = {[LOG_DEBUG] = "debug",
 
 static atomic_int level_least = LOG_INFO;
 
-struct line {
-    char text[LINE_BYTES_MAX];
-    size_t bytes;
-    bool is_full;
-};
-
-static void put(struct line *line, const char *text, size_t bytes)
+static void put(struct log_line *line, const char *text, size_t bytes)
 {
     size_t room = sizeof line->text - sizeof cut_line_end - line->bytes;
 
@@ -39,12 +31,12 @@ static void put(struct line *line, const char *text, size_t bytes)
     line->bytes += bytes;
 }
 
-static void put_string(struct line *line, const char *string)
+static void put_string(struct log_line *line, const char *string)
 {
     put(line, string, strlen(string));
 }
 
-static void put_escaped(struct line *line, unsigned char byte)
+static void put_escaped(struct log_line *line, unsigned char byte)
 {
     char escape[8];
     int bytes;
@@ -56,7 +48,7 @@ static void put_escaped(struct line *line, unsigned char byte)
     put(line, escape, (size_t)bytes);
 }
 
-static void put_quoted(struct line *line, const char *text)
+static void put_quoted(struct log_line *line, const char *text)
 {
     const char *end = text + strnlen(text, VALUE_BYTES_MAX);
 
@@ -75,7 +67,7 @@ static void put_quoted(struct line *line, const char *text)
     put(line, "\"", 1);
 }
 
-static void put_field(struct line *line, const struct log_field *field)
+static void put_field(struct log_line *line, const struct log_field *field)
 {
     char number[24];
 
@@ -95,42 +87,40 @@ bool log_wants(enum log_level level)
     return (int)level >= atomic_load_explicit(&level_least, memory_order_relaxed);
 }
 
+void log_line_make(struct log_line *line, enum log_level level, const char *event,
+                   const struct log_field *fields)
+{
+    char at[TIME_TEXT_BYTES];
+
+    line->bytes = 0;
+    line->is_full = false;
+    time_format(clock_wall_us(&system_clock), at);
+    put_string(line, "{\"at\":");
+    put_quoted(line, at);
+    put_string(line, ",\"level\":");
+    put_quoted(line, level_names[level]);
+    put_string(line, ",\"event\":");
+    put_quoted(line, event);
+    for (; fields->name && !line->is_full; fields++) {
+        size_t before = line->bytes;
+
+        put_field(line, fields);
+        if (line->is_full)
+            line->bytes = before; /* a field is there whole or not at all */
+    }
+    const char *end = line->is_full ? cut_line_end : line_end;
+    memcpy(line->text + line->bytes, end, strlen(end));
+    line->bytes += strlen(end);
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
-    struct line line;
-    char at[TIME_TEXT_BYTES];
-    ssize_t written;
+    struct log_line line;
 
     if (!log_wants(level))
         return;
-    line.bytes = 0;
-    line.is_full = false;
-    time_format(clock_wall_us(&system_clock), at);
-    put_string(&line, "{\"at\":");
-    put_quoted(&line, at);
-    put_string(&line, ",\"level\":");
-    put_quoted(&line, level_names[level]);
-    put_string(&line, ",\"event\":");
-    put_quoted(&line, event);
-    for (; fields->name && !line.is_full; fields++) {
-        size_t before = line.bytes;
-
-        put_field(&line, fields);
-        if (line.is_full)
-            line.bytes = before; /* a field is there whole or not at all */
-    }
-    const char *end = line.is_full ? cut_line_end : line_end;
-    memcpy(line.text + line.bytes, end, strlen(end));
-    line.bytes += strlen(end);
-    /* One write but for a disk that takes only a part of it. Nobody could be told that the log itself
-     * fails. */
-    for (size_t done = 0; done < line.bytes; done += (size_t)written) {
-        written = write(STDERR_FILENO, line.text + done, line.bytes - done);
-        if (written < 0 && errno == EINTR)
-            written = 0;
-        else if (written <= 0)
-            return;
-    }
+    log_line_make(&line, level, event, fields);
+    log_line_put(&line);
 }
 
 void log_level_set(enum log_level level)

@@ -88,18 +88,20 @@ static enum status replay(struct action *action, const struct answer *answer,
 static enum status run(struct job *job, struct commit *commit, struct err *err)
 {
     struct action *action = (struct action *)job;
+    enum status rc;
 
     if (action->scope_key.bytes > 0) {
         struct answer answer;
-        enum status rc =
-            answer_find(commit->store, action->scope_key, action->arena, &answer, err);
 
+        rc = answer_find(commit->store, action->scope_key, action->arena, &answer, err);
         if (rc)
             return rc;
         if (answer.number > 0)
             return replay(action, &answer, err);
     }
-    return action->perform(action, commit, err);
+    rc = action->perform(action, commit, err);
+    assert(rc || action->scope_key.bytes == 0 || action->http_status > 0);
+    return rc;
 }
 
 static void publish(struct job *job, struct commit *commit)

@@ -40,12 +40,12 @@ struct batch_request {
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* The faults of one case, as faults of the batch. */
+/* The faults of one case, as faults of the batch; without any, what it says. */
 static enum status refuse_case(int index, const struct err *of_case, struct err *err)
 {
     char pointer[sizeof of_case->faults[0].pointer];
 
-    if (of_case->status != STATUS_INVALID) {
+    if (of_case->status != STATUS_INVALID || of_case->fault_count == 0) {
         *err = *of_case;
         return err_wrap(err, "case %d", index);
     }

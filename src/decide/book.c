@@ -478,26 +478,43 @@ static enum status close_charge(struct budget *budget, struct store *store,
     return rc;
 }
 
-enum status book_close_hold(struct book *book, struct store *store,
-                            const struct closing *closing, struct err *err)
+enum status book_find_charges(struct book *book, struct store *store,
+                              const char *decision_id, struct arena *arena,
+                              struct open_charges *open, struct err *err)
 {
-    char buffer[4096];
-    struct arena arena;
-    struct charge *charges;
-    int count;
-    enum status rc;
+    enum status rc =
+        entry_open_charges(store, decision_id, arena, &open->charges, &open->count, err);
 
-    arena_init(&arena, buffer, sizeof buffer, 0);
-    rc = entry_open_charges(store, closing->decision_id, &arena, &charges, &count, err);
-    for (int i = 0; i < count && !rc; i++) {
-        struct budget *budget = book_find(book, charges[i].budget_id);
-
+    if (!rc && open->count > DECISION_BUDGET_COUNT_MAX)
+        rc = err_set(err, STATUS_CORRUPT, "%s is charged to %d budgets", decision_id,
+                     open->count);
+    for (int i = 0; i < open->count && !rc; i++) {
+        open->budgets[i] = book_find(book, open->charges[i].budget_id);
         /* A budget that holds something cannot be removed; one that had no room for this can. */
-        if (!budget && charges[i].amount == 0)
-            continue;
-        rc = budget ? close_charge(budget, store, closing, &charges[i], err)
-                    : err_set(err, STATUS_CORRUPT, "budget %s, charged by %s, is gone",
-                              charges[i].budget_id, closing->decision_id);
+        if (!open->budgets[i] && open->charges[i].amount != 0)
+            rc = err_set(err, STATUS_CORRUPT, "budget %s, charged by %s, is gone",
+                         open->charges[i].budget_id, decision_id);
     }
     return rc;
+}
+
+enum status book_close_charges(struct store *store, const struct open_charges *open,
+                               const struct closing *closing, struct err *err)
+{
+    enum status rc = STATUS_OK;
+
+    for (int i = 0; i < open->count && !rc; i++)
+        if (open->budgets[i])
+            rc = close_charge(open->budgets[i], store, closing, &open->charges[i], err);
+    return rc;
+}
+
+enum status book_close_hold(struct book *book, struct store *store, struct arena *arena,
+                            const struct closing *closing, struct err *err)
+{
+    struct open_charges open;
+    enum status rc =
+        book_find_charges(book, store, closing->decision_id, arena, &open, err);
+
+    return rc ? rc : book_close_charges(store, &open, closing, err);
 }

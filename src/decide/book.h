@@ -63,7 +63,23 @@ struct closing {
     const char *note;     /* of the rest's entries; why it went back */
     int64_t now_us;
 };
-enum status book_close_hold(struct book *book, struct store *store,
+
+/* What a decision has open, and where; charges are the arena's, budgets the book's. */
+struct open_charges {
+    struct charge *charges;
+    struct budget *budgets[DECISION_BUDGET_COUNT_MAX]; /* NULL: gone, and owed nothing */
+    int count;
+};
+
+/* Only looks. CORRUPT when it cannot be ended as it is. */
+enum status book_find_charges(struct book *book, struct store *store,
+                              const char *decision_id, struct arena *arena,
+                              struct open_charges *open, struct err *err);
+enum status book_close_charges(struct store *store, const struct open_charges *open,
+                               const struct closing *closing, struct err *err);
+
+/* Both. */
+enum status book_close_hold(struct book *book, struct store *store, struct arena *arena,
                             const struct closing *closing, struct err *err);
 
 /* Change a budget's limit by amount, as an adjust entry. */

@@ -161,7 +161,7 @@ static enum status put_log(struct export *export, const struct logged *logged,
 static enum status log_lines(struct export *export, int limit, struct lines *lines,
                              struct err *err)
 {
-    struct page page;
+    struct page page = {0};
     struct csv_writer csv;
     enum status rc = read_log_page(export, limit, &page, err);
 
@@ -251,7 +251,7 @@ enum status export_next(struct export *export, struct text *block, struct err *e
 /* Names of a page. */
 static enum status name_page(struct export *export, int limit, struct err *err)
 {
-    struct page page;
+    struct page page = {0};
     enum status rc;
 
     arena_reset(&export->arena);

@@ -81,7 +81,7 @@ static enum status close_perform(struct action *action, struct commit *commit,
     if (!rc)
         rc = decision_update(commit->store, &row, err);
     if (!rc)
-        rc = book_close_hold(commit->book, commit->store,
+        rc = book_close_hold(commit->book, commit->store, action->arena,
                              &(struct closing){.decision_id = row.id,
                                                .settled = settled,
                                                .rest = ENTRY_RELEASE,
@@ -144,13 +144,16 @@ struct expire_request {
 
 /* Read before anything is written for it: what cannot be, or is no such hold, is damaged. */
 static enum status find_ended(struct commit *commit, const char *id, struct arena *arena,
-                              struct decision_row *row, bool *is_damaged, struct err *err)
+                              struct decision_row *row, struct open_charges *open,
+                              bool *is_damaged, struct err *err)
 {
     struct err found;
     enum status rc;
 
     err_clear(&found);
     rc = decision_find_brief(commit->store, id, arena, row, &found);
+    if (!rc && row->status == DECISION_HELD)
+        rc = book_find_charges(commit->book, commit->store, id, arena, open, &found);
     *is_damaged = rc == STATUS_CORRUPT || rc == STATUS_NOT_FOUND ||
                   (!rc && row->status != DECISION_HELD);
     if (!rc || *is_damaged)
@@ -160,7 +163,7 @@ static enum status find_ended(struct commit *commit, const char *id, struct aren
 }
 
 static enum status expire_one(struct commit *commit, struct decision_row *row,
-                              struct err *err)
+                              const struct open_charges *open, struct err *err)
 {
     enum status rc;
 
@@ -169,12 +172,12 @@ static enum status expire_one(struct commit *commit, struct decision_row *row,
     row->updated_at_us = commit->now_us;
     rc = decision_update(commit->store, row, err);
     if (!rc)
-        rc = book_close_hold(commit->book, commit->store,
-                             &(struct closing){.decision_id = row->id,
-                                               .rest = ENTRY_EXPIRE,
-                                               .note = "",
-                                               .now_us = commit->now_us},
-                             err);
+        rc = book_close_charges(commit->store, open,
+                                &(struct closing){.decision_id = row->id,
+                                                  .rest = ENTRY_EXPIRE,
+                                                  .note = "",
+                                                  .now_us = commit->now_us},
+                                err);
     return rc;
 }
 
@@ -183,15 +186,17 @@ static enum status expire_or_pass(struct action *action, struct commit *commit,
 {
     struct expiry *expiry = &((struct expire_request *)action->request)->expiry;
     struct decision_row row;
+    struct open_charges open;
     bool is_damaged;
-    enum status rc = find_ended(commit, hold->id, action->arena, &row, &is_damaged, err);
+    enum status rc =
+        find_ended(commit, hold->id, action->arena, &row, &open, &is_damaged, err);
 
     expiry->next = hold->place;
     if (rc)
         return rc;
     if (!is_damaged) {
         expiry->ended_count++;
-        return expire_one(commit, &row, err);
+        return expire_one(commit, &row, &open, err);
     }
     if (expiry->damaged_count++ == 0)
         memcpy(expiry->damaged_id, hold->id, sizeof expiry->damaged_id);

@@ -73,8 +73,8 @@ static enum status check_room(struct commit *commit, const struct decision_row *
     return rc;
 }
 
-static enum status close_parent(struct commit *commit, struct decision_row *parent,
-                                struct err *err)
+static enum status close_parent(struct commit *commit, struct arena *arena,
+                                struct decision_row *parent, struct err *err)
 {
     enum status rc;
 
@@ -85,7 +85,7 @@ static enum status close_parent(struct commit *commit, struct decision_row *pare
     parent->updated_at_us = commit->now_us;
     rc = decision_update(commit->store, parent, err);
     if (!rc)
-        rc = book_close_hold(commit->book, commit->store,
+        rc = book_close_hold(commit->book, commit->store, arena,
                              &(struct closing){.decision_id = parent->id,
                                                .rest = ENTRY_RELEASE,
                                                .note = "overridden",
@@ -164,7 +164,7 @@ static enum status override_perform(struct action *action, struct commit *commit
         return rc;
     id_make("dec_", commit->now_us, decision->id);
     before = parent.amount;
-    rc = close_parent(commit, &parent, err);
+    rc = close_parent(commit, action->arena, &parent, err);
     if (!rc)
         rc = decision_keep(action, commit, decision, &made_from->asked,
                            made_from->case_body, ENTRY_OVERRIDE, err);

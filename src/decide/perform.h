@@ -5,7 +5,7 @@
 #include "decide/action.h"
 #include "json/write.h"
 
-/* PRECONDITION-like refusals come as INVALID with code idempotency_key_missing or _invalid. */
+/* MALFORMED with code idempotency_key_missing or _invalid. */
 enum status action_require_key(struct action *action, struct err *err);
 
 /* For preparations: a refusal that depends on what is in force now must not stand before an answer

@@ -205,6 +205,7 @@ static void leave_to_keeper(struct commit *commit, bool has_changed)
 static void renew(struct commit *commit, bool has_changed)
 {
     struct sample sample;
+    enum status rc;
     struct err err;
 
     if (atomic_load(&commit->prices->has_keeper) &&
@@ -213,14 +214,16 @@ static void renew(struct commit *commit, bool has_changed)
         return;
     }
     err_clear(&err);
-    if (sample_take(&sample, commit, &err) ||
-        traffic_solve_now(commit->prices->traffic, sample.at_us, sample.budgets,
-                          sample.count, sample.outlooks, &err)) {
+    rc = sample_take(&sample, commit, &err);
+    if (!rc)
+        rc = traffic_solve_now(commit->prices->traffic, sample.at_us, sample.budgets,
+                               sample.count, sample.outlooks, &err);
+    if (rc && rc != STATUS_UNAVAILABLE)
         log_event(LOG_ERROR, "prices_not_solved", LOG_TEXT("detail", err.text));
+    if (rc)
         leave_to_keeper(commit, has_changed);
-    } else {
+    else
         publish(commit, &sample);
-    }
     sample_free(&sample);
 }
 

@@ -28,7 +28,8 @@ enum {
     READER_COUNT_MAX = 64,
     WAL_RESERVED_BYTES = 64 << 20,
     CHORE_COUNT_MAX = 64,
-    OWNER_BYTES_MAX = 32
+    OWNER_BYTES_MAX = 32,
+    PATH_BYTES = FOLDER_BYTES_MAX + 32 /* of a file in the folder */
 };
 
 #define CLOCK_BEHIND_US_MAX (3600 * SECOND_US)
@@ -170,6 +171,16 @@ static enum status open_readers(struct service *service, const char *path, int c
 
 /* --- the folder ------------------------------------------------------------------------------- */
 
+enum status service_folder_check(const char *folder, struct err *err)
+{
+    if (strlen(folder) <= FOLDER_BYTES_MAX)
+        return STATUS_OK;
+    return err_set(err, STATUS_INVALID,
+                   "the name of the data folder '%.40s...' has %zu bytes, at most %d are "
+                   "taken: give it a shorter one, or start from a folder above it",
+                   folder, strlen(folder), FOLDER_BYTES_MAX);
+}
+
 /* Who has the folder; for people, and for commands that look for a service. */
 static enum status write_owner(const char *path, struct err *err)
 {
@@ -188,7 +199,7 @@ static enum status write_owner(const char *path, struct err *err)
 /* The lock is on the folder itself: a file could be tidied away, and a second process let in. */
 static enum status lock_folder(const char *folder, int *lock, struct err *err)
 {
-    char path[512], *owner = NULL;
+    char path[PATH_BYTES], *owner = NULL;
     size_t bytes = 0;
 
     snprintf(path, sizeof path, "%s/lock", folder);
@@ -280,7 +291,7 @@ static enum status open_parts(struct service *service,
                               const struct service_settings *settings, bool *was_created,
                               struct err *err)
 {
-    char path[512];
+    char path[PATH_BYTES];
     enum status rc;
 
     snprintf(path, sizeof path, "%s/redress.db", settings->folder);
@@ -338,6 +349,8 @@ enum status service_open(const struct service_settings *settings,
     if (sodium_init() < 0)
         return err_set(err, STATUS_UNAVAILABLE, "libsodium cannot start");
     rc = engine_check(err);
+    if (!rc)
+        rc = service_folder_check(settings->folder, err);
     if (rc)
         return rc;
     rc = folder_make(settings->folder, 0700, err);
@@ -387,10 +400,12 @@ static enum status look_at_parts(struct store *reader, struct err *err)
 enum status service_look(const char *folder, struct folder_look *look, struct err *err)
 {
     struct store *reader = NULL;
-    char path[512];
+    char path[PATH_BYTES];
     enum status rc = engine_check(err);
 
     *look = (struct folder_look){0};
+    if (!rc)
+        rc = service_folder_check(folder, err);
     if (rc)
         return rc;
     snprintf(path, sizeof path, "%s/redress.db", folder);

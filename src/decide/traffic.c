@@ -252,6 +252,7 @@ static void await(struct traffic *traffic, int64_t case_count, int64_t solve_us)
     pthread_mutex_unlock(&traffic->lock);
 }
 
+/* Under the pacer's lock. */
 static enum status solve(struct traffic *traffic, int64_t now_us,
                          const struct budget *budgets, int budget_count,
                          bool is_in_transaction, struct pacer_outlook *outlooks,
@@ -266,7 +267,6 @@ static enum status solve(struct traffic *traffic, int64_t now_us,
         return err_set(err, STATUS_EXHAUSTED, "no memory to solve prices");
     for (int i = 0; i < budget_count; i++)
         paced[i] = pacer_budget_of(&budgets[i]);
-    pthread_mutex_lock(&traffic->pacer_lock);
     (void)learn(traffic, is_in_transaction);
     began_ns = clock_thread_ns();
     rc = pacer_solve(traffic->pacer, now_us, paced, budget_count, budgets_of, &matching,
@@ -274,7 +274,6 @@ static enum status solve(struct traffic *traffic, int64_t now_us,
     if (!rc)
         await(traffic, pacer_case_count(paced, outlooks, budget_count),
               (clock_thread_ns() - began_ns) / 1000);
-    pthread_mutex_unlock(&traffic->pacer_lock);
     free(paced);
     return rc;
 }
@@ -283,14 +282,25 @@ enum status traffic_solve(struct traffic *traffic, int64_t now_us,
                           const struct budget *budgets, int budget_count,
                           struct pacer_outlook *outlooks, struct err *err)
 {
-    return solve(traffic, now_us, budgets, budget_count, false, outlooks, err);
+    enum status rc;
+
+    pthread_mutex_lock(&traffic->pacer_lock);
+    rc = solve(traffic, now_us, budgets, budget_count, false, outlooks, err);
+    pthread_mutex_unlock(&traffic->pacer_lock);
+    return rc;
 }
 
 enum status traffic_solve_now(struct traffic *traffic, int64_t now_us,
                               const struct budget *budgets, int budget_count,
                               struct pacer_outlook *outlooks, struct err *err)
 {
-    return solve(traffic, now_us, budgets, budget_count, true, outlooks, err);
+    enum status rc;
+
+    if (pthread_mutex_trylock(&traffic->pacer_lock) != 0)
+        return err_set(err, STATUS_UNAVAILABLE, "somebody else is solving prices");
+    rc = solve(traffic, now_us, budgets, budget_count, true, outlooks, err);
+    pthread_mutex_unlock(&traffic->pacer_lock);
+    return rc;
 }
 
 /* --- when prices are due ---------------------------------------------------------------------- */

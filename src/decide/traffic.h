@@ -39,7 +39,8 @@ enum status traffic_solve(struct traffic *traffic, int64_t now_us,
                           struct pacer_outlook *outlooks, struct err *err);
 
 /* The same on the commit thread, from what was noted in this transaction too. Should it be undone,
- * these cases are learned from twice when they run again. */
+ * these cases are learned from twice when they run again. Does not wait: UNAVAILABLE while another
+ * solves, or learns. */
 enum status traffic_solve_now(struct traffic *traffic, int64_t now_us,
                               const struct budget *budgets, int budget_count,
                               struct pacer_outlook *outlooks, struct err *err);

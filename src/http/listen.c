@@ -15,7 +15,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CONNECTION_MEMORY_BYTES = 8192, BACKLOG = 1024, MORE_COUNT_MAX = 4 };
+enum {
+    CONNECTION_MEMORY_BYTES = 8192,
+    BACKLOG = 1024,
+    MORE_COUNT_MAX = 4,
+    PANIC_FLUSH_MS = 1000
+};
 
 #define WORDS_INTERVAL_US (10 * SECOND_US)
 
@@ -47,6 +52,7 @@ static void on_panic(void *context, const char *file, unsigned line, const char 
     (void)context;
     log_event(LOG_ERROR, "http_library_panic", LOG_TEXT("detail", reason),
               LOG_TEXT("file", file), LOG_INT("line", line));
+    log_flush(PANIC_FLUSH_MS);
     abort();
 }
 

@@ -155,6 +155,7 @@ void server_stats(const struct server *server, struct server_stats *stats)
     *stats = (struct server_stats){
         .failed_login_count = atomic_load(&server->failed_login_count),
         .shed_login_count = atomic_load(&server->shed_login_count),
+        .forbidden_count = atomic_load(&server->forbidden_count),
         .refused_connection_count = atomic_load(&server->main.refused_count),
     };
 }

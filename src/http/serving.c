@@ -8,12 +8,17 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/log.h"
+#include "base/rate.h"
 #include "decide/service.h"
 #include "http/resume.h"
 
 #include <assert.h>
 #include <stddef.h>
 #include <stdlib.h>
+
+/* Lines of the log about requests that were turned away: so many, and again in so many seconds. */
+enum { REFUSED_LINE_COUNT = 20, REFUSED_LINES_S = 20 };
 
 /* When the library cannot allocate what it waits with, it forgets that a connection was resumed
  * until the next event; after so long the connection is shut down, which is one. */
@@ -290,6 +295,23 @@ void *serving_line(void *context, const char *target, struct MHD_Connection *con
     return NULL;
 }
 
+/* One line for each that was turned away would let strangers fill the log: so many at a time, the rest
+ * is counted (server_stats). */
+static void tell(struct server *server, const struct exchange *exchange)
+{
+    const struct rate lines =
+        rate_of(REFUSED_LINE_COUNT, REFUSED_LINES_S, REFUSED_LINE_COUNT);
+    int status = exchange->reply.status;
+    int64_t wait_us;
+
+    if (status == 403)
+        atomic_fetch_add(&server->forbidden_count, 1);
+    if ((status != 401 && status != 403) || log_wants(LOG_DEBUG) ||
+        rate_take(&lines, &server->told_full_at_ns, clock_monotonic_us(&system_clock),
+                  &wait_us))
+        exchange_log(exchange);
+}
+
 void serving_completed(void *context, struct MHD_Connection *connection, void **request,
                        enum MHD_RequestTerminationCode code)
 {
@@ -302,7 +324,7 @@ void serving_completed(void *context, struct MHD_Connection *connection, void **
         return;
     resume_others(call, on_resumed);
     if (call->exchange.reply.status != 0)
-        exchange_log(&call->exchange);
+        tell(server, &call->exchange);
     watch_rest(call->watch, server->idle_us + server->deadline_us);
     *request = NULL;
     call_give(call);

@@ -20,7 +20,8 @@ struct server {
     int64_t idle_us, deadline_us, life_us, queue_wait_us;
     struct memory_share
         memory; /* of bodies, and of what requests need beyond their buffer */
-    _Atomic int64_t failed_login_count, shed_login_count;
+    _Atomic int64_t failed_login_count, shed_login_count, forbidden_count;
+    _Atomic int64_t told_full_at_ns; /* of the lines that tell of such requests */
     struct MHD_Response *no_memory; /* made ahead, for when nothing can be made */
     pthread_mutex_t lock;           /* of the free list */
     struct call *free_calls;

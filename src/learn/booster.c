@@ -279,9 +279,12 @@ enum status booster_train(const struct booster_rows *rows,
         rc = check(library.XGBoosterCreate(&matrix, 1, &made->xgboost), "a booster", err);
     if (!rc)
         rc = configure(made, rows, settings, err);
-    for (int round = 0; round < settings->round_count && !rc; round++)
+    for (int round = 0; round < settings->round_count && !rc; round++) {
         rc = check(library.XGBoosterUpdateOneIter(made->xgboost, round, matrix),
                    "training", err);
+        if (settings->tell)
+            settings->tell(settings->context, (round + 1.0) / settings->round_count);
+    }
     if (matrix)
         library.XGDMatrixFree(matrix);
     if (rc)

@@ -127,10 +127,10 @@ enum status delayed_fit(const struct delayed_rows *rows, struct delayed_fit *fit
 }
 
 enum status delayed_incidence(const struct delayed_rows *rows, double horizon,
-                              double *share, struct err *err)
+                              double *share, double *se, struct err *err)
 {
     size_t n = (size_t)rows->row_count;
-    double *times = calloc(n, sizeof *times), survival = 1;
+    double *times = calloc(n, sizeof *times), survival = 1, greenwood = 0;
     uint32_t *order = malloc(n * sizeof *order);
     enum status rc =
         times && order ? STATUS_OK
@@ -149,16 +149,20 @@ enum status delayed_incidence(const struct delayed_rows *rows, double horizon,
         if (times[order[at - 1]] > horizon)
             break;
         survival *= 1 - (double)events / (double)at;
+        greenwood += (double)events / ((double)at * (double)((int64_t)at - events));
     }
     *share = 1 - survival;
+    *se = survival * sqrt(greenwood);
     free(times);
     free(order);
     return rc;
 }
 
-double delayed_windowed(const struct delayed_rows *rows, double window, int64_t *count)
+double delayed_windowed(const struct delayed_rows *rows, double window, int64_t *count,
+                        double *se)
 {
     int64_t converted = 0;
+    double share;
 
     *count = 0;
     for (int64_t i = 0; i < rows->row_count; i++) {
@@ -167,5 +171,7 @@ double delayed_windowed(const struct delayed_rows *rows, double window, int64_t 
         ++*count;
         converted += rows->is_converted[i] && rows->delays[i] <= window;
     }
-    return *count ? (double)converted / (double)*count : NAN;
+    share = *count ? (double)converted / (double)*count : NAN;
+    *se = sqrt(share * (1 - share) / (double)*count);
+    return share;
 }

@@ -138,11 +138,17 @@ static enum status fit(struct work *work, enum which which, const uint8_t *folds
                      which == WHICH_CONTROL ? "control" : "treated");
     if (!rc)
         rc = basis_open(subset.design, subset.count, k, &basis, err);
-    if (!rc && which == WHICH_ALL)
+    if (!rc && which == WHICH_ALL) {
         rc = basis_logit(&basis, subset.treatments, NULL, coefficients, subset.outcomes,
                          err);
-    else if (!rc)
+        if (rc == STATUS_INVALID)
+            rc = err_set(err, rc,
+                         "the covariates tell the treated from the others perfectly, so "
+                         "that no row is like one of the other arm: leave out those that "
+                         "say who was treated");
+    } else if (!rc) {
         basis_solve(&basis, subset.outcomes, coefficients, subset.outcomes);
+    }
     if (!rc) {
         predict(work, coefficients, folds, fold, predictions);
         for (int64_t i = 0; which == WHICH_ALL && i < work->data->row_count; i++)

@@ -210,7 +210,8 @@ static enum status second_stage(struct stages *stages, enum covariance_kind kind
     rc =
         basis_covariance(&stages->basis, stages->residuals,
                          (struct covariance_rule){.kind = kind}, stages->covariance, err);
-    effect->se = sqrt(stages->covariance[at * k + at]);
+    if (!rc)
+        effect->se = sqrt(stages->covariance[at * k + at]);
     return rc;
 }
 

@@ -524,8 +524,7 @@ static enum status hold_out_fold(const struct learner_data *data,
 enum status learner_hold_out(const struct learner_data *data,
                              const struct learner_settings *settings,
                              const bool wanted[LEARNER_KIND_COUNT],
-                             double *effects[LEARNER_KIND_COUNT],
-                             struct learner_progress progress, struct err *err)
+                             double *effects[LEARNER_KIND_COUNT], struct err *err)
 {
     size_t count = (size_t)data->row_count;
     int64_t *all = malloc((3 * count + 1) * sizeof *all);
@@ -546,8 +545,6 @@ enum status learner_hold_out(const struct learner_data *data,
         outside = row_set_pick(set, all + 2 * count, is_held_out, &hold);
         rc = hold_out_fold(&own, settings, wanted, inside, outside, outcomes, effects,
                            err);
-        if (progress.tell)
-            progress.tell(progress.context, (fold + 1.0) / LEARNER_HELD_OUT_COUNT);
     }
     free(all);
     free(outcomes);

@@ -56,6 +56,7 @@ struct predictor_settings nuisance_settings(const struct learner_data *data,
         .column_share = 0.7,
         .ridge = 10,
         .seed = settings->seed * 1000 + seed,
+        .progress = settings->progress,
     };
 }
 
@@ -73,6 +74,7 @@ struct predictor_settings kept_settings(const struct learner_settings *settings,
         .column_share = 0.7,
         .ridge = 10,
         .seed = settings->seed * 1000 + seed,
+        .progress = settings->progress,
     };
 }
 

@@ -20,7 +20,7 @@ struct block {
 
 struct estimate {
     const struct learner_data *data;
-    uint64_t seed;
+    const struct learner_settings *settings;
     int8_t *folds;             /* (row) */
     int64_t *inside, *outside; /* (row): room */
     double *numbers;           /* (row): room */
@@ -29,14 +29,15 @@ struct estimate {
     struct block *blocks;      /* (row): room */
 };
 
-static enum status estimate_open(const struct learner_data *data, uint64_t seed,
+static enum status estimate_open(const struct learner_data *data,
+                                 const struct learner_settings *settings,
                                  struct estimate *estimate, struct err *err)
 {
     size_t count = (size_t)data->row_count + 1;
 
     *estimate = (struct estimate){
         .data = data,
-        .seed = seed,
+        .settings = settings,
         .folds = malloc(count * sizeof *estimate->folds),
         .inside = malloc(count * sizeof *estimate->inside),
         .outside = malloc(count * sizeof *estimate->outside),
@@ -49,8 +50,8 @@ static enum status estimate_open(const struct learner_data *data, uint64_t seed,
         !estimate->numbers || !estimate->trial || !estimate->places || !estimate->blocks)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for training");
     for (int64_t row = 0; row < data->row_count; row++)
-        estimate->folds[row] = (int8_t)learner_fold(learner_key(data, row), seed,
-                                                    SALT_PROPENSITY, LEARNER_FOLD_COUNT);
+        estimate->folds[row] = (int8_t)learner_fold(
+            learner_key(data, row), settings->seed, SALT_PROPENSITY, LEARNER_FOLD_COUNT);
     return STATUS_OK;
 }
 
@@ -78,7 +79,9 @@ static int first_arm(const struct learner_data *data)
 
 /* ---- one arm against the rest ---- */
 
-static struct predictor_settings settings_of(enum predictor_base base, uint64_t seed)
+static struct predictor_settings settings_of(enum predictor_base base,
+                                             const struct learner_settings *settings,
+                                             uint64_t arm)
 {
     return (struct predictor_settings){
         .base = base,
@@ -90,7 +93,8 @@ static struct predictor_settings settings_of(enum predictor_base base, uint64_t 
         .row_share = 0.7,
         .column_share = 0.7,
         .ridge = 10,
-        .seed = seed,
+        .seed = settings->seed * 1000 + SEED_PROPENSITY + arm,
+        .progress = settings->progress,
     };
 }
 
@@ -99,7 +103,7 @@ static enum status fit_arm(struct estimate *estimate, enum predictor_base base, 
 {
     const struct learner_data *data = estimate->data;
     const struct predictor_settings settings =
-        settings_of(base, estimate->seed * 1000 + SEED_PROPENSITY + (uint64_t)arm);
+        settings_of(base, estimate->settings, (uint64_t)arm);
     struct predictor *predictor = NULL;
     enum status rc;
 
@@ -316,17 +320,17 @@ static void settle_row(const struct learner_data *data, int64_t row, double *fit
 }
 
 enum status learner_fit_propensities(const struct learner_data *data,
-                                     enum predictor_base base, uint64_t seed,
+                                     const struct learner_settings *settings,
                                      double *propensities,
                                      struct learner_propensity_fit *fit, struct err *err)
 {
     struct estimate estimate;
-    enum status rc = estimate_open(data, seed, &estimate, err);
+    enum status rc = estimate_open(data, settings, &estimate, err);
 
     *fit = (struct learner_propensity_fit){.log_loss = INFINITY};
     if (!rc)
         rc = try_base(&estimate, PREDICTOR_LINEAR, propensities, fit, err);
-    if (!rc && base == PREDICTOR_TREES)
+    if (!rc && settings->base == PREDICTOR_TREES && !data->propensities)
         rc = try_base(&estimate, PREDICTOR_TREES, propensities, fit, err);
     for (int64_t row = 0; row < data->row_count && !rc; row++)
         settle_row(data, row, propensities + row * data->arm_count, &fit->clipped_count);

@@ -10,6 +10,9 @@
 
 static const double time_ridge = 1e-6; /* of sigma: only makes the weights unique */
 
+/* Of the squares of outcomes what rounding leaves of a fit that explains all. */
+static const double perfect_share = 1e-12;
+
 static const char *const method_names[PANEL_METHOD_COUNT] = {"did", "sc", "sdid"};
 
 enum status panel_method_read(const char *name, enum panel_method *method,
@@ -49,6 +52,7 @@ struct work {
     int *donors;            /* (donor): units */
     double *rows;           /* differences to explain, (donor or period, other) */
     double *gram, *weights; /* of the larger of both problems */
+    bool is_perfect;        /* the last of them: nothing is left */
 };
 
 static enum status work_open(const struct panel *panel, int treated, int left_out,
@@ -108,20 +112,33 @@ static void take_mean_off(double *row, int length)
         row[t] -= mean;
 }
 
+static double largest_square(const struct work *work, int count)
+{
+    double largest = 0;
+
+    for (int i = 0; i < count; i++)
+        largest = fmax(largest, work->gram[(size_t)i * (size_t)count + (size_t)i]);
+    return largest;
+}
+
 /* Weights sum to 1, so that what they have to explain can be taken off each row beforehand. */
 static enum status solve(struct work *work, int count, int length, double ridge,
                          bool has_intercept, double *gap, struct err *err)
 {
-    double value, own_gap;
+    double value, own_gap, least;
     enum status rc;
 
     for (int i = 0; has_intercept && i < count; i++)
         take_mean_off(work->rows + (size_t)i * (size_t)length, length);
     set_gram(work, count, length, ridge);
     rc = simplex_least_squares(work->gram, count, work->weights, &value, &own_gap, err);
-    if (!rc && value > 0)
-        *gap = fmax(*gap, own_gap / value);
-    return rc;
+    if (rc)
+        return rc;
+    least = perfect_share * largest_square(work, count);
+    work->is_perfect = value <= least;
+    if (fmax(value, least) > 0)
+        *gap = fmax(*gap, own_gap / fmax(value, least));
+    return STATUS_OK;
 }
 
 static enum status weigh_units(struct work *work, double ridge, bool has_intercept,
@@ -257,6 +274,7 @@ enum status panel_estimate(const struct panel *panel, enum panel_method method,
     rc = work_open(panel, treated, left_out, &work, err);
     if (!rc)
         rc = set_weights(&work, method, unit_weights, time_weights, &effect->gap, err);
+    effect->is_perfect = !rc && method == PANEL_SC && work.is_perfect;
     if (!rc)
         set_effect(panel, method, treated, unit_weights, time_weights, effect);
     work_close(&work);

@@ -99,6 +99,8 @@ static enum status fit_trees(const struct predictor_settings *settings,
         .context = &source,
     };
     const struct booster_settings tree = {
+        .tell = settings->progress.tell,
+        .context = settings->progress.context,
         .round_count = settings->round_count,
         .depth = settings->depth,
         .rate = settings->rate,
@@ -188,6 +190,8 @@ enum status predictor_fit(const struct predictor_settings *settings,
         predictor_close(made);
     else
         *predictor = made;
+    if (!rc && settings->base == PREDICTOR_LINEAR && settings->progress.tell)
+        settings->progress.tell(settings->progress.context, 1);
     return rc;
 }
 

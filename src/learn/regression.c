@@ -58,7 +58,8 @@ static void add_column(struct basis *basis, const double *column, int index)
             basis->r[i * basis->column_count + basis->rank] = 0;
         return;
     }
-    cblas_dscal((int)n, 1 / rest, q, 1);
+    for (int64_t i = 0; i < n; i++)
+        q[i] /= rest;
     basis->r[basis->rank * basis->column_count + basis->rank] = rest;
     basis->kept[basis->rank++] = index;
 }

@@ -145,6 +145,8 @@ static enum status test_direct(const struct surrogate_data *data,
         rc = basis_covariance(&basis, residuals,
                               (struct covariance_rule){.kind = COVARIANCE_HC1},
                               covariance, err);
+    }
+    if (!rc && basis_keeps(&basis, k - 1)) {
         effect->direct = coefficients[k - 1];
         effect->direct_se = sqrt(covariance[k * k - 1]);
         effect->direct_p = normal_two_sided(effect->direct / effect->direct_se);

@@ -1,14 +1,26 @@
-/* data_file.c - the database file synced in pieces while the log is moved into it.
+/* data_file.c - the database file while the log is moved into it: synced in pieces, and with a log that
+ * does not begin anew meanwhile.
  *
  * Under load SQLite syncs the database file only when it happens to move the last frame of a log that
  * others go on writing: then tens of megabytes go to the disk at once, and the next commits, whose log
  * is on the same disk, wait behind them. Here who moves the log waits for the disk after each piece, and
  * a commit waits behind one piece at most. Pieces grow with what was written, so that a long log is not
- * synced thousands of times: each is an eighth of it by then, and 512 KB at least. A sync more than SQLite asks for makes nothing less
- * sure. */
+ * synced thousands of times: each is an eighth of it by then, and 512 KB at least. A sync more than SQLite
+ * asks for makes nothing less sure.
+ *
+ * SQLite before 3.51.3 loses commits when a log that was moved as a whole begins anew between two looks of
+ * another connection that is about to move it: that one then notes as moved what is not yet written, and
+ * frames are overwritten that never came into the database. A writer begins anew under an exclusive lock
+ * on all marks of readers but the first; told that the lock is busy, it appends. It is told so as long as
+ * this process moves the log. Only this process does: it has the folder to itself (claim.c). */
 #include "store/data_file.h"
 
+#include <pthread.h>
 #include <stddef.h>
+
+/* The locks of a log's index, as its format has them: marks of readers, of which the first is of those who
+ * need no log. */
+enum { SECOND_MARK = 4, OTHER_MARK_COUNT = SQLITE_SHM_NLOCK - SECOND_MARK };
 
 enum {
     PIECE_BYTES = 512 << 10, /* at least, */
@@ -24,6 +36,10 @@ struct data_file {
     sqlite3_int64 written_bytes,
         unsynced_bytes; /* since pieces were wanted; since the sync */
 };
+
+/* Held while a log begins anew. */
+static pthread_mutex_t renewal = PTHREAD_MUTEX_INITIALIZER;
+static int mover_count; /* under it */
 
 static int place; /* of struct data_file, behind the start of the file */
 
@@ -57,6 +73,50 @@ static int data_write(sqlite3_file *file, const void *bytes, int count, sqlite3_
     return data_sync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
 }
 
+static int lock_renewal(sqlite3_file *file, int offset, int count, int flags)
+{
+    int code;
+
+    pthread_mutex_lock(&renewal);
+    code = mover_count > 0 ? SQLITE_BUSY
+                           : data_of(file)->real->xShmLock(file, offset, count, flags);
+    if (code != SQLITE_OK)
+        pthread_mutex_unlock(&renewal);
+    return code;
+}
+
+static int data_shm_lock(sqlite3_file *file, int offset, int count, int flags)
+{
+    bool is_renewal = (flags & SQLITE_SHM_EXCLUSIVE) && offset == SECOND_MARK &&
+                      count == OTHER_MARK_COUNT;
+    int code;
+
+    if (is_renewal && (flags & SQLITE_SHM_LOCK))
+        return lock_renewal(file, offset, count, flags);
+    code = data_of(file)->real->xShmLock(file, offset, count, flags);
+    if (is_renewal)
+        pthread_mutex_unlock(&renewal);
+    return code;
+}
+
+static void count_movers(int change)
+{
+    pthread_mutex_lock(&renewal);
+    mover_count += change;
+    pthread_mutex_unlock(&renewal);
+}
+
+int data_file_move_log(sqlite3 *db, int *frame_count, int *moved_count)
+{
+    int code;
+
+    count_movers(1);
+    code = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, frame_count,
+                                     moved_count);
+    count_movers(-1);
+    return code;
+}
+
 int data_file_bytes(const sqlite3_vfs *original)
 {
     place = (original->szOsFile + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -70,6 +130,7 @@ void data_file_wrap(sqlite3_file *file)
     *data = (struct data_file){.methods = *file->pMethods, .real = file->pMethods};
     data->methods.xWrite = data_write;
     data->methods.xSync = data_sync;
+    data->methods.xShmLock = data_shm_lock;
     file->pMethods = &data->methods;
 }
 

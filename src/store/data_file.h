@@ -1,4 +1,4 @@
-/* data_file.h - the database file synced in pieces while the log is moved into it. */
+/* data_file.h - the database file while the log is moved into it. */
 #ifndef REDRESS_STORE_DATA_FILE_H
 #define REDRESS_STORE_DATA_FILE_H
 
@@ -15,6 +15,11 @@ void data_file_wrap(sqlite3_file *file);
  * commit. The first pieces are of 512 KB; with more they grow, so that a disk whose syncs take long
  * is not asked for many of them. Not while the connection is used by another thread. */
 void data_file_pieces(sqlite3 *db, bool is_wanted);
+
+/* Move what can be moved without waiting for anybody (PASSIVE). Whoever writes meanwhile appends to the log;
+ * it begins anew before or after. frame_count and moved_count as sqlite3_wal_checkpoint_v2 has them, or
+ * NULL. A code of SQLite. Any thread. */
+int data_file_move_log(sqlite3 *db, int *frame_count, int *moved_count);
 
 /* Sync all of it now. A code of SQLite. */
 int data_file_sync(sqlite3 *db);

@@ -25,8 +25,7 @@ enum {
 static enum status checkpoint(struct store *store, int *frame_count, int *moved_count,
                               struct err *err)
 {
-    int code = sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_PASSIVE,
-                                         frame_count, moved_count);
+    int code = data_file_move_log(store->db, frame_count, moved_count);
 
     if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)
         return STATUS_OK;
@@ -101,9 +100,11 @@ static int log_extend(sqlite3_file *file, int64_t bytes)
 enum status store_wal_reserve(struct store *store, int64_t bytes, struct err *err)
 {
     sqlite3_file *file = NULL;
-    enum status rc = store_begin(store, err);
+    enum status rc = checkpoint(store, NULL, NULL, err);
     int code;
 
+    if (!rc)
+        rc = store_begin(store, err);
     if (rc)
         return rc;
     /* The writer's lock is held: nobody else can append. */

@@ -237,6 +237,12 @@ static enum status read_record(struct csv *csv, bool *has_record, struct err *er
 
 static enum status keep_names(struct csv *csv, struct err *err)
 {
+    if (csv->fields[0].bytes >= 2 && memcmp(csv->fields[0].at, "\x1f\x8b", 2) == 0)
+        return err_set(
+            err, STATUS_MALFORMED,
+            "%s: is compressed by gzip; unpack it, as 'zcat FILE | redress ..' "
+            "with - for the file",
+            csv->input->name);
     csv->names = calloc((size_t)csv->field_count, sizeof *csv->names);
     if (!csv->names)
         return refuse_memory(err);
@@ -260,6 +266,10 @@ static enum status read_columns(struct csv *csv, bool has_header, struct err *er
 {
     enum status rc = read_record(csv, &csv->has_row_ahead, err);
 
+    if (has_header && csv->input->end > csv->input->window &&
+        csv->input->window[0] == '{')
+        return err_set(err, STATUS_MALFORMED, "%s: is JSON where a table (CSV) is wanted",
+                       csv->input->name);
     if (rc)
         return rc;
     if (!has_header) {

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
+#include "decide/service.h"
 #include "support/folder.h"
 #include "support/server.h"
 
@@ -188,6 +190,48 @@ static void a_folder_is_served_once(void **state)
     snprintf(pid, sizeof pid, "%d", (int)stage.server.pid);
     REFUSED(1, stage.folder, pid, "serve", "--data", stage.folder, "--listen",
             "127.0.0.1:0");
+}
+
+/* Where the name of a file in a folder was cut off, the file that the first part of the folder's own name
+ * names was opened, and emptied. */
+static void a_folder_with_too_long_a_name_is_refused_and_nothing_is_touched(void **state)
+{
+    enum { MIDDLE_BYTES = 240, ALL_BYTES = 513, CUT_BYTES = 511 };
+    char *folder = folder_temporary(), deep[ALL_BYTES + 1], cut[CUT_BYTES + 1];
+    const char *const commands[][5] = {
+        {"demo", "--data", deep, NULL},
+        {"key", "list", "--data", deep, NULL},
+        {"db", "migrate", "--data", deep, NULL},
+        {"audit", "verify", "--data", deep, NULL},
+    };
+    const struct service_settings settings = {.folder = deep, .clock = &system_clock};
+    size_t middle = strlen(folder) + 1 + MIDDLE_BYTES;
+    struct service *service;
+    struct folder_look look;
+    bool was_created;
+    struct err err;
+    struct stat file;
+
+    (void)state;
+    memset(deep, 'n', ALL_BYTES);
+    deep[ALL_BYTES] = '\0';
+    memcpy(deep, folder, strlen(folder));
+    deep[strlen(folder)] = '/';
+    deep[middle] = '\0';
+    assert_int_equal(mkdir(deep, 0700), 0);
+    deep[middle] = '/';
+    memcpy(cut, deep, CUT_BYTES);
+    cut[CUT_BYTES] = '\0';
+    write_text(cut, "precious");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        assert_refused(commands[i], 1, (const char *[3]){"shorter"});
+    assert_int_equal(service_look(deep, &look, &err), STATUS_INVALID);
+    assert_int_equal(service_open(&settings, &service, &was_created, &err),
+                     STATUS_INVALID);
+    assert_int_equal(stat(cut, &file), 0);
+    assert_int_equal(file.st_size, strlen("precious"));
+    assert_int_equal(access(deep, F_OK), -1);
+    free(folder);
 }
 
 static void a_port_in_use_is_named(void **state)
@@ -426,6 +470,7 @@ int main(void)
         cmocka_unit_test(a_word_for_no_instructions_is_refused_before_a_folder_is_made),
         cmocka_unit_test(what_lets_others_in_is_warned_of),
         cmocka_unit_test(a_folder_is_served_once),
+        cmocka_unit_test(a_folder_with_too_long_a_name_is_refused_and_nothing_is_touched),
         cmocka_unit_test(a_port_in_use_is_named),
         cmocka_unit_test(a_folder_from_a_newer_version_is_left_alone),
         cmocka_unit_test(a_folder_that_is_not_empty_is_no_place_for_a_demo),

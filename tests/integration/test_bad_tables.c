@@ -50,6 +50,11 @@ static void rankings(void **)
     static const struct bad rows[] = {
         {UPLIFT, "a,b,c\n1,0,1\n", NULL, NULL,
          "a.csv: no column 'score'; there are 'a', 'b', 'c'"},
+        {UPLIFT, "{\"score\": 1}\n", NULL, NULL,
+         "a.csv: is JSON where a table (CSV) is wanted"},
+        {UPLIFT, "\x1f\x8b\x08\n", NULL, NULL, "a.csv: is compressed by gzip"},
+        {"evaluate policy --log a.csv --budget 5", "action,propensity\n1,0.5\n", NULL,
+         NULL, "a.csv line 1: is no JSON: the export as NDJSON is wanted"},
         {UPLIFT, "score;t;y\n1;0;1\n", NULL, NULL,
          "its header line has one column, with semicolons in it; columns are separated "
          "by commas"},
@@ -212,7 +217,7 @@ static void effects(void **)
         {ATE " ols --covariates x,w", "t,y,x,w\n0,1,1,2\n1,2,3,1\n0,5,3,5\n1,4,6,2\n",
          NULL, NULL, "4 rows for 4 coefficients"},
         {ATE " ipw --covariates x", "t,y,x\n0,1,1\n0,2,2\n1,3,3\n1,5,4\n0,2,1.5\n1,7,5\n",
-         NULL, NULL, "perfectly"},
+         NULL, NULL, "a.csv: the covariates tell the treated from the others perfectly"},
         {ATE " ols --cluster c", "t,y,c\n0,1,1\n1,2,1\n0,5,1\n1,3,1\n", NULL, NULL,
          "there is one cluster only"},
         {ATE " ols --covariates x", "t,y,x\n0,,1\n1,2,\n", NULL, NULL,
@@ -261,6 +266,30 @@ static void weak_instruments_are_warned_of(void **)
     "estimate surrogate --history a.csv --experiment b.csv --surrogates s --treatment "  \
     "t "                                                                                 \
     "--outcome y"
+
+/* T is C before, and half of A and B. */
+static void a_fit_that_is_perfect_is_one_of_many(void **)
+{
+    static const struct bad perfect = {
+        PANEL "2 --json",
+        "u,p,y\nT,1,2\nT,2,5\nA,1,1\nA,2,7\nB,1,3\nB,2,1\nC,1,2\nC,2,0\n", NULL, NULL,
+        "the others match the treated unit in every period before"};
+    static const struct bad usual = {
+        PANEL "3",
+        "u,p,y\nT,1,2\nT,2,5\nT,3,5\nA,1,1\nA,2,7\nA,3,1\nB,1,3\nB,2,1\nB,3,2\n", NULL,
+        NULL, ""};
+    char *output, *messages;
+
+    assert_int_equal(run(&perfect, &output, &messages), 0);
+    assert_non_null(strstr(messages, perfect.message));
+    assert_non_null(strstr(output, "\"perfect_fit\":true"));
+    free(output);
+    free(messages);
+    assert_int_equal(run(&usual, &output, &messages), 0);
+    assert_string_equal(messages, "");
+    free(output);
+    free(messages);
+}
 
 static void time_and_what_is_still_to_come(void **)
 {
@@ -330,6 +359,7 @@ int main(void)
         cmocka_unit_test(experiments_and_curves),
         cmocka_unit_test(effects),
         cmocka_unit_test(weak_instruments_are_warned_of),
+        cmocka_unit_test(a_fit_that_is_perfect_is_one_of_many),
         cmocka_unit_test(time_and_what_is_still_to_come),
     };
 

@@ -11,9 +11,11 @@
 #include "support/certificate.h"
 #include "support/folder.h"
 #include "support/http_client.h"
+#include "support/live_call.h"
 #include "support/server.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -322,6 +324,91 @@ static void a_key_that_asks_too_often_hears_429_and_others_do_not(void **state)
     stop(&server);
 }
 
+/* --- a log that nobody reads ------------------------------------------------------------------- */
+
+enum { STALLED_PIPE_BYTES = 4096, STALLED_REQUEST_COUNT = 4000 };
+
+/* A service that says what it does to a pipe; read until it tells where it listens. */
+static pid_t start_with_pipe(int *reader, char listen[static 128])
+{
+    const char *const arguments[] = {
+        "serve",           "--data",      folder,        "--listen", "127.0.0.1:0",
+        "--health-listen", "127.0.0.1:0", "--log-level", "debug",    NULL};
+    static const char word[] = "\"server_started\",\"listen\":\"";
+    char said[STALLED_PIPE_BYTES];
+    const char *at = NULL;
+    size_t bytes = 0;
+    int ends[2];
+    pid_t child;
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_true(fcntl(ends[0], F_SETPIPE_SZ, STALLED_PIPE_BYTES) > 0);
+    child = program_start_saying(arguments, ends[1]);
+    close(ends[1]);
+    while (!at || !strchr(at + strlen(word), '"')) {
+        ssize_t some = read(ends[0], said + bytes, sizeof said - 1 - bytes);
+
+        if (some <= 0)
+            fail_msg("not started: %.*s", (int)bytes, said);
+        bytes += (size_t)some;
+        said[bytes] = '\0';
+        at = strstr(said, word);
+    }
+    at += strlen(word);
+    snprintf(listen, 128, "%.*s", (int)strcspn(at, "\""), at);
+    *reader = ends[0];
+    return child;
+}
+
+static void ask_for_lines(struct http_client *client, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct http_response response;
+
+        if (!http_call(client, "GET", "/nothing", NULL, NULL, 0, &response))
+            fail_msg("no answer to request %d", i);
+        assert_int_equal(response.status, 404);
+        http_response_free(&response);
+    }
+}
+
+static void decide_sample(struct http_client *client)
+{
+    char *authorization = demo_authorization(folder, "support");
+    json_t *sample = demo_case(folder);
+    char *body = json_dumps(sample, 0);
+    const struct live_request request = {.method = "POST",
+                                         .path = "/v1/decisions",
+                                         .authorization = authorization,
+                                         .key = "unread",
+                                         .body = body};
+    struct live_reply reply = live_ask(client, &request);
+
+    assert_int_equal(reply.response.status, 201);
+    live_reply_free(&reply);
+    free(body);
+    json_decref(sample);
+    free(authorization);
+}
+
+static void a_log_that_nobody_reads_holds_up_nobody(void **state)
+{
+    struct http_client *client;
+    char listen[128];
+    pid_t child;
+    int reader;
+
+    (void)state;
+    child = start_with_pipe(&reader, listen);
+    client = http_client_open(listen);
+    assert_non_null(client);
+    ask_for_lines(client, STALLED_REQUEST_COUNT);
+    decide_sample(client);
+    http_client_close(client);
+    assert_int_equal(program_end(child, SIGTERM), 0);
+    close(reader);
+}
+
 static void too_few_descriptors_are_said_at_the_start(void **state)
 {
     const char *const many[] = {
@@ -475,6 +562,7 @@ int main(void)
         cmocka_unit_test(a_key_that_asks_too_often_hears_429_and_others_do_not),
         cmocka_unit_test(no_secret_of_a_run_can_be_read_by_others),
         cmocka_unit_test(a_key_has_no_option),
+        cmocka_unit_test(a_log_that_nobody_reads_holds_up_nobody),
         cmocka_unit_test(too_few_descriptors_are_said_at_the_start),
     };
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { TABLE_BYTES = 1 << 16 };
 
@@ -44,11 +45,13 @@ static void a_ranking_is_judged_on_enough_rows_and_resamples(void **)
     size_t bytes = strlen(table);
 
     expect(UPLIFT "100", "score,t,y\n1,0,1\n2,1,0\n", NULL, 0,
-           "Too few rows to tell from chance: 1 treated and 1 others", "chance (");
+           "Too few rows for a verdict: 1 treated and 1 others", "chance (");
+    expect(UPLIFT "100 --baseline other", "score,other,t,y\n1,5,0,1\n2,3,1,0\n", NULL, 0,
+           "Too few rows for a verdict", "The score ranks");
     for (int i = 0; i < 200; i++)
         bytes += (size_t)snprintf(table + bytes, sizeof table - bytes, "%d,%d,%d\n", i,
                                   i % 2, i % 2 ? i : 200 - i);
-    expect(UPLIFT "1", table, NULL, 0, "Too few resamples to tell from chance: 1, 40 are",
+    expect(UPLIFT "1", table, NULL, 0, "Too few resamples for a verdict: 1, 40 are",
            "chance (");
     expect(UPLIFT "40", table, NULL, 0, "ranks better than chance (", "Too few");
 }
@@ -163,6 +166,41 @@ static void spaces_belong_to_a_text(void **)
     free(messages);
 }
 
+/* ---- warnings and pictures ---- */
+
+static void errors_that_are_not_used_are_said(void **)
+{
+    const char *table = "t,y,c\n0,1,1\n0,2,2\n0,5,3\n1,4,4\n1,5,5\n1,7,6\n";
+    const char *ask = "estimate ate --data a.csv --treatment t --outcome y";
+    char command[200];
+
+    expect(ask, table, NULL, 0, "hc2", "redress:");
+    snprintf(command, sizeof command, "%s --cluster c", ask);
+    expect(command, table, NULL, 0, "cr1", "redress:");
+    snprintf(command, sizeof command, "%s --cluster c --se hc3", ask);
+    expect(command, table, NULL, 0,
+           "--se hc3 is not used: the errors are those of clusters", NULL);
+    snprintf(command, sizeof command, "%s --method ipw --se hc1", ask);
+    expect(command, table, NULL, 0,
+           "--se hc1 is not used: the errors are by the influence", NULL);
+}
+
+/* gnuplot takes what it is sent, names with quotes, too. */
+static void a_panel_is_drawn_with_its_periods(void **)
+{
+    char path[512];
+    struct stat about;
+
+    if (system("command -v gnuplot > /dev/null") != 0) {
+        printf("SKIPPED: gnuplot is not installed\n");
+        skip();
+    }
+    expect(PANEL "--from 1989 --plot plots", YEARS, NULL, 0, "from 1989 on", "redress:");
+    snprintf(path, sizeof path, "%s/plots/panel.png", table_call_folder());
+    assert_int_equal(stat(path, &about), 0);
+    assert_true(about.st_size > 4000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +209,8 @@ int main(void)
         cmocka_unit_test(a_broken_guardrail_fails_the_experiment),
         cmocka_unit_test(a_policy_is_told_from_what_was_done),
         cmocka_unit_test(spaces_belong_to_a_text),
+        cmocka_unit_test(errors_that_are_not_used_are_said),
+        cmocka_unit_test(a_panel_is_drawn_with_its_periods),
         cmocka_unit_test(a_start_between_periods_is_said),
     };
 

@@ -608,7 +608,7 @@ static void what_is_wrong_with_a_log_is_said(void **state)
     assert_said("", (const char *const[]){NULL, NULL, NULL, NULL}, 2,
                 "one of --policy, --bundle and --budget");
     assert_said("", (const char *const[]){"--budget", "5", "--policy", "x.csv"}, 2,
-                "one of --policy, --bundle and --budget");
+                "--policy, --bundle and --budget exclude each other");
     assert_said("", (const char *const[]){"--budget", "5", "--cluster", "market"}, 2,
                 "customer_id");
     assert_said("", (const char *const[]){"--budget", "0", NULL, NULL}, 2, "--budget");

@@ -287,6 +287,37 @@ static void a_column_of_categories_may_hold_numbers(void **state)
     }
 }
 
+/* ---- what it shows meanwhile ---- */
+
+/* On a terminal, which script(1) gives it; once it has taken two seconds. */
+static void a_long_training_says_how_far_it_is(void **state)
+{
+    static char shown[1 << 16];
+    char command[4096];
+    FILE *terminal;
+
+    (void)state;
+    if (!has_library())
+        return;
+    if (system("script --version > /dev/null 2>&1") != 0) {
+        printf("SKIPPED: script is not installed\n");
+        return;
+    }
+    expect_run("generate log --cases 6000 --rule severity --seed 6 --output $/long.csv");
+    snprintf(
+        command, sizeof command,
+        "script -qec \"'%s' train --data '%s' --treatment credit --outcome value_90d "
+        "--features " FEATURES " --learner dr --trees 400 --quick --output '%s'\" "
+        "/dev/null < /dev/null",
+        program_path(), path_of("long.csv"), path_of("long"));
+    terminal = popen(command, "r");
+    assert_non_null(terminal);
+    shown[fread(shown, 1, sizeof shown - 1, terminal)] = '\0';
+    assert_int_equal(pclose(terminal), 0);
+    if (!strstr(shown, ", model ") || !strstr(shown, " %"))
+        fail_msg("%s", shown);
+}
+
 /* ---- what is left behind ---- */
 
 /* A gnuplot that ends well and leaves the pictures empty, as the real one does on a full disk; the PATH from
@@ -396,6 +427,7 @@ int main(void)
         cmocka_unit_test(a_text_among_numbers_is_refused_with_its_line),
         cmocka_unit_test(what_is_missing_is_no_text),
         cmocka_unit_test(a_column_of_categories_may_hold_numbers),
+        cmocka_unit_test(a_long_training_says_how_far_it_is),
         cmocka_unit_test(pictures_are_whole_or_not_there),
         cmocka_unit_test(an_earlier_training_is_not_replaced_without_a_word),
     };

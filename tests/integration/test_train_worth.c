@@ -2,7 +2,8 @@
  * share of what its oracle gains over the best constant credit, both with all the money they want and
  * under a budget that `redress allocate` shares out.
  *
- * The environment may say TRAIN_WORLDS, how many worlds each mean is over (1). */
+ * The environment may say TRAIN_WORLDS, how many worlds each mean is over (1), and TRAIN_CALIBRATE, to have
+ * effects calibrated. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -220,7 +221,9 @@ struct lesson {
 
 static void train(const char *folder, const struct lesson *lesson, const char *model)
 {
-    const char *more = strcmp(lesson->learner, "auto") == 0 ? NULL : "--quick";
+    const char *more = getenv("TRAIN_CALIBRATE")              ? "--calibrate"
+                       : strcmp(lesson->learner, "auto") == 0 ? NULL
+                                                              : "--quick";
     char log[PATH_BYTES], *output;
 
     snprintf(log, sizeof log, "%s/log.csv", folder);

@@ -168,10 +168,15 @@ int program_run_messages(const char *const *arguments, const char *input, char *
     return run_to_end(arguments, input, output, messages);
 }
 
+pid_t program_start_saying(const char *const *arguments, int messages)
+{
+    return child_start(arguments, (struct child_streams){-1, messages, messages});
+}
+
 pid_t program_start(const char *const *arguments)
 {
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    pid_t child = child_start(arguments, (struct child_streams){-1, nowhere, nowhere});
+    pid_t child = program_start_saying(arguments, nowhere);
 
     close(nowhere);
     return child;

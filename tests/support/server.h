@@ -27,6 +27,9 @@ int program_run_messages(const char *const *arguments, const char *input, char *
 pid_t program_start(const char *const *arguments);
 int program_end(pid_t child, int signal);
 
+/* program_start for a test that reads what it says, or does not; messages stays the caller's. */
+pid_t program_start_saying(const char *const *arguments, int messages);
+
 /* "redress demo --data folder". */
 bool demo_make(const char *folder);
 

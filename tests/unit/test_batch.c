@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/rng.h"
 #include "decide/batch_plan.h"
+#include "policy/rules.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -474,6 +475,36 @@ static void a_bad_batch_is_refused_whole(void **state)
     assert_int_equal(batch_remaining(running), 10000);
 }
 
+/* No policy that was read takes a case of another currency; one that does all the same refuses it
+ * without a fault of any member. */
+static void what_no_member_is_to_blame_for_is_said_with_the_number_of_the_case(
+    void **state)
+{
+    struct running *running = *state;
+    const char *body = "{\"cases\": [{\"case_id\": \"e\", \"customer_id\": \"c\","
+                       " \"currency\": \"EUR\", \"order_amount\": 4000,"
+                       " \"issue\": \"late_delivery\"}]}";
+    static const char *const paths[] = {"/v1/decision-batches",
+                                        "/v1/decision-batches?dry_run=true"};
+    struct world *world;
+
+    service_fill(running->service, "", 10000);
+    world = world_acquire(service_worlds(running->service));
+    for (int i = 0; i < world->policy_count; i++)
+        ((struct policy *)world->policies[i]->policy)->scope = (struct scope){0};
+    world_release(world);
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        struct api_reply reply =
+            api_call(running->service, "POST", paths[i], "other", NULL, body);
+
+        assert_int_equal(reply.status, 422);
+        assert_string_equal(string_at(reply.json, "detail"),
+                            "case 0: the policy is in USD, the case in EUR");
+        api_reply_free(&reply);
+    }
+    assert_int_equal(batch_remaining(running), 10000);
+}
+
 static void a_batch_has_at_most_a_thousand_cases(void **state)
 {
     struct running *running = *state;
@@ -515,6 +546,7 @@ int main(void)
         TEST(a_dry_run_shows_every_case_as_planned),
         TEST(a_batch_makes_a_price_and_keeps_to_it),
         TEST(a_bad_batch_is_refused_whole),
+        TEST(what_no_member_is_to_blame_for_is_said_with_the_number_of_the_case),
         TEST(a_batch_has_at_most_a_thousand_cases),
     };
 

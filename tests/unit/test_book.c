@@ -317,7 +317,7 @@ static void step_end(struct stage *stage)
                                    : DECISION_EXPIRED;
     plain->row.settled_amount = closing.settled;
     assert_ok(f, decision_update(f->store, &plain->row, &f->err));
-    assert_ok(f, book_close_hold(stage->book, f->store, &closing, &f->err));
+    assert_ok(f, book_close_hold(stage->book, f->store, &f->arena, &closing, &f->err));
 }
 
 static void step_adjust(struct stage *stage)

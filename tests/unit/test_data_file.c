@@ -1,5 +1,5 @@
-/* test_data_file.c - what is synced, and when, while the log is moved into the database file: seen from
- * below, by a file layer that counts. */
+/* test_data_file.c - what is synced, and when, while the log is moved into the database file, and what
+ * may be written meanwhile: seen from below, by a file layer that counts and interferes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -53,6 +53,20 @@ static int log_sync(sqlite3_file *file, int flags)
     return real->xSync(file, flags);
 }
 
+/* SQLite has looked at the end of the log that it is about to move, and not yet at what was moved. */
+static void (*in_between)(void *context);
+static void *in_between_context;
+
+static int data_unfetch(sqlite3_file *file, sqlite3_int64 at, void *page)
+{
+    void (*interfere)(void *context) = in_between;
+
+    in_between = NULL;
+    if (interfere)
+        interfere(in_between_context);
+    return real->xUnfetch(file, at, page);
+}
+
 /* All files of the original layer have the same methods. */
 static int counting_open(sqlite3_vfs *self, const char *name, sqlite3_file *file,
                          int flags, int *flags_out)
@@ -66,6 +80,7 @@ static int counting_open(sqlite3_vfs *self, const char *name, sqlite3_file *file
     data_methods = log_methods = *real;
     data_methods.xWrite = data_write;
     data_methods.xSync = data_sync;
+    data_methods.xUnfetch = data_unfetch;
     log_methods.xSync = log_sync;
     file->pMethods = flags & SQLITE_OPEN_WAL ? &log_methods : &data_methods;
     return code;
@@ -226,6 +241,108 @@ static void the_writer_does_not_sync_again_what_it_has_synced(void **state)
     stage_close(&stage);
 }
 
+/* --- commits meanwhile -------------------------------------------------------------------------- */
+
+static void decide(struct stage *stage, int count)
+{
+    struct fixture *f = &stage->fixture;
+    struct decision_row row;
+
+    for (int i = 0; i < count; i++) {
+        assert_ok(f, store_begin(f->store, &f->err));
+        assert_ok(f, decide_once(f->store, &stage->budget, ++stage->decision_count, 10,
+                                 &row, &f->err));
+        assert_ok(f, store_commit(f->store, &f->err));
+    }
+}
+
+static int interference_count;
+
+static void decide_twice(void *context)
+{
+    interference_count++;
+    decide(context, 2);
+}
+
+static void assert_all_there(struct stage *stage)
+{
+    struct fixture *f = &stage->fixture;
+    struct store_report report;
+    struct store *other;
+
+    assert_ok(f, store_open(f->path, STORE_READER, &other, NULL, &f->err));
+    assert_ok(f, store_check(other, &report, &f->err));
+    assert_string_equal(report.first_fault, "");
+    assert_int_equal(report.decision_count, stage->decision_count);
+    store_close(other);
+}
+
+/* The writer would begin the log anew while the keeper believes to know where it ends: frames that are
+ * written later would be taken for moved, and overwritten. */
+static void a_log_does_not_begin_anew_while_it_is_moved(void **state)
+{
+    struct stage stage;
+    struct fixture *f = &stage.fixture;
+
+    (void)state;
+    stage_open(&stage);
+    decide(&stage, 60);
+    assert_ok(f, store_checkpoint_rest(f->store, &f->err));
+    interference_count = 0;
+    in_between_context = &stage;
+    in_between = decide_twice;
+    assert_ok(f, store_checkpoint(stage.keeper, NULL, &f->err));
+    assert_int_equal(interference_count, 1);
+    for (int i = 0; i < 40; i++) {
+        decide(&stage, 5);
+        assert_ok(f, store_checkpoint(stage.keeper, NULL, &f->err));
+    }
+    assert_all_there(&stage);
+    stage_close(&stage);
+}
+
+/* What a former process left in the log may be nowhere but in memory. */
+static void a_log_that_is_found_is_moved_before_anything_is_answered(void **state)
+{
+    struct stage stage;
+    struct fixture *f = &stage.fixture;
+
+    (void)state;
+    stage_open(&stage);
+    decide_large(&stage);
+    store_close(f->store); /* others have it open: the log stays */
+    f->store = NULL;
+    assert_ok(f, store_open(f->path, STORE_WRITER, &f->store, NULL, &f->err));
+    memset(&seen, 0, sizeof seen);
+    assert_ok(f, store_wal_reserve(f->store, 0, &f->err));
+    assert_true(seen.log_sync_count > 0);
+    assert_true(seen.written_bytes >= CONTEXT_BYTES);
+    assert_int_equal(seen.unsynced_bytes, 0);
+    stage_close(&stage);
+}
+
+/* And begins anew once it is moved: it would grow for ever. */
+static void a_log_that_was_moved_begins_anew(void **state)
+{
+    struct stage stage;
+    struct fixture *f = &stage.fixture;
+    struct store_stats stats;
+    int64_t bytes;
+
+    (void)state;
+    stage_open(&stage);
+    decide_large(&stage);
+    assert_ok(f, store_stats(f->store, &stats, &f->err));
+    bytes = stats.wal_bytes;
+    for (int i = 0; i < 10; i++) {
+        assert_ok(f, store_checkpoint(stage.keeper, NULL, &f->err));
+        decide_large(&stage);
+    }
+    assert_ok(f, store_stats(f->store, &stats, &f->err));
+    assert_in_range(stats.wal_bytes, bytes, 2 * bytes);
+    stage_close(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +350,9 @@ int main(void)
         cmocka_unit_test(pieces_grow_with_what_is_moved),
         cmocka_unit_test(of_a_long_log_nothing_moved_is_left_to_sync_for_the_writer),
         cmocka_unit_test(the_writer_does_not_sync_again_what_it_has_synced),
+        cmocka_unit_test(a_log_does_not_begin_anew_while_it_is_moved),
+        cmocka_unit_test(a_log_that_is_found_is_moved_before_anything_is_answered),
+        cmocka_unit_test(a_log_that_was_moved_begins_anew),
     };
 
     return cmocka_run_group_tests(tests, counting_install, NULL);

@@ -271,9 +271,11 @@ static void propensities_are_estimated_and_sum_to_one(void **state)
         world.features[row * FEATURE_COUNT + 2] =
             world.features[row * FEATURE_COUNT + 1] > 0;
     world.data.propensities = NULL;
-    assert_int_equal(
-        learner_fit_propensities(&world.data, PREDICTOR_LINEAR, 1, fitted, &fit, &err),
-        0);
+    assert_int_equal(learner_fit_propensities(
+                         &world.data,
+                         &(struct learner_settings){.base = PREDICTOR_LINEAR, .seed = 1},
+                         fitted, &fit, &err),
+                     0);
     assert_int_equal(fit.clipped_count, 0);
     for (int row = 0; row < ROW_COUNT; row++) {
         const double *p = fitted + row * ARM_COUNT;
@@ -298,9 +300,11 @@ static void known_propensities_stay_and_others_share_the_rest(void **state)
         for (int arm = 0; arm < ARM_COUNT; arm++)
             if (arm != world.arms[row])
                 world.propensities[row * ARM_COUNT + arm] = 0;
-    assert_int_equal(
-        learner_fit_propensities(&world.data, PREDICTOR_LINEAR, 1, fitted, &fit, &err),
-        0);
+    assert_int_equal(learner_fit_propensities(
+                         &world.data,
+                         &(struct learner_settings){.base = PREDICTOR_LINEAR, .seed = 1},
+                         fitted, &fit, &err),
+                     0);
     for (int row = 0; row < ROW_COUNT; row++) {
         const double *p = fitted + row * ARM_COUNT;
         int own = world.arms[row];
@@ -580,17 +584,15 @@ static void true_effects_are_calibrated_and_doubled_ones_are_not(void **state)
     assert_int_equal(learner_cross_fit(&world.data, &settings, all_rows(), scores, &err),
                      0);
     judge_score(&world.data, scores);
-    assert_int_equal(judge_calibrate(&world.data, scores, world.truth, 2, bins, &line,
-                                     &err),
-                     0);
+    assert_int_equal(
+        judge_calibrate(&world.data, scores, world.truth, 2, bins, &line, &err), 0);
     assert_true(fabs(line.slope - 1) < 4 * line.slope_se);
     for (int i = 0; i < JUDGE_BIN_COUNT; i++) {
         assert_int_equal(bins[i].row_count, ROW_COUNT / JUDGE_BIN_COUNT);
         assert_true(fabs(bins[i].found - bins[i].predicted) < 5 * bins[i].se);
     }
-    assert_int_equal(
-        judge_calibrate(&world.data, scores, doubled, 2, bins, &line, &err),
-        0);
+    assert_int_equal(judge_calibrate(&world.data, scores, doubled, 2, bins, &line, &err),
+                     0);
     assert_true(fabs(line.slope - 0.5) < 4 * line.slope_se);
     free(scores);
     free(doubled);

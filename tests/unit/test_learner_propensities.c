@@ -90,7 +90,9 @@ static struct learner_propensity_fit fit(enum predictor_base base)
     struct learner_propensity_fit found;
     struct err err = {0};
 
-    if (learner_fit_propensities(&world.data, base, 1, world.fitted, &found, &err))
+    if (learner_fit_propensities(&world.data,
+                                 &(struct learner_settings){.base = base, .seed = 1},
+                                 world.fitted, &found, &err))
         fail_msg("%s", err.text);
     printf("trees %d, calibrated %d, log loss %.4f, %lld clipped\n", found.has_trees,
            found.is_calibrated, found.log_loss, (long long)found.clipped_count);
@@ -133,8 +135,9 @@ static bool has_library(void)
     struct err err = {0};
 
     draw_world(draw_evenly, 200);
-    if (learner_fit_propensities(&world.data, PREDICTOR_TREES, 1, world.fitted, &found,
-                                 &err) != STATUS_UNAVAILABLE)
+    if (learner_fit_propensities(
+            &world.data, &(struct learner_settings){.base = PREDICTOR_TREES, .seed = 1},
+            world.fitted, &found, &err) != STATUS_UNAVAILABLE)
         return true;
     printf("SKIPPED: %s\n", err.text);
     return false;
@@ -251,6 +254,26 @@ static void a_simple_rule_needs_no_trees(void **state)
     assert_true(error_of_fit() < 0.05);
 }
 
+static void count_models(void *context, double done)
+{
+    *(int *)context += done >= 1;
+}
+
+static void every_model_is_told(void **state)
+{
+    int told = 0;
+    const struct learner_settings settings = {
+        .base = PREDICTOR_LINEAR, .seed = 1, .progress = {count_models, &told}};
+    struct learner_propensity_fit found;
+    struct err err = {0};
+
+    (void)state;
+    draw_world(draw_evenly, 400);
+    assert_int_equal(
+        learner_fit_propensities(&world.data, &settings, world.fitted, &found, &err), 0);
+    assert_int_equal(told, LEARNER_FOLD_COUNT * ARM_COUNT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +282,7 @@ int main(void)
         cmocka_unit_test(a_simple_rule_needs_no_trees),
         cmocka_unit_test(rows_that_were_weighted_wrongly_show),
         cmocka_unit_test(a_category_is_compared_by_its_texts),
+        cmocka_unit_test(every_model_is_told),
         cmocka_unit_test(features_that_are_the_same_everywhere_are_balanced),
     };
 

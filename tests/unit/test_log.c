@@ -8,12 +8,21 @@
 #include "base/text.h"
 
 #include <jansson.h>
+#include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { THREAD_COUNT = 3, LINES_PER_THREAD = 400, OUTPUT_BYTES_MAX = 1 << 20 };
+enum {
+    THREAD_COUNT = 3,
+    LINES_PER_THREAD = 400,
+    OUTPUT_BYTES_MAX = 1 << 20,
+    STALLED_LINE_COUNT = 12000, /* far more than wait, and than a pipe holds */
+    PATIENCE_S = 20,
+};
 
 static char output[OUTPUT_BYTES_MAX];
 
@@ -172,6 +181,110 @@ static void lines_of_threads_do_not_mix(void **state)
     assert_int_equal(count, THREAD_COUNT * LINES_PER_THREAD);
 }
 
+/* --- a thread of its own -------------------------------------------------------------------- */
+
+static void write_behind(void)
+{
+    struct err err;
+
+    assert_int_equal(log_start(&err), STATUS_OK);
+    write_from_threads();
+    assert_true(log_end(PATIENCE_S * 1000));
+    log_event(LOG_INFO, "after"); /* by who logs it, again */
+}
+
+static void all_that_waited_is_written_at_the_end(void **state)
+{
+    int64_t next[THREAD_COUNT] = {0};
+    char *rest, *line;
+
+    (void)state;
+    capture(write_behind);
+    line = strtok_r(output, "\n", &rest);
+    for (int i = 0; i < THREAD_COUNT * LINES_PER_THREAD; i++) {
+        json_t *parsed = json_loads(line, 0, NULL);
+        json_int_t thread = json_integer_value(json_object_get(parsed, "thread"));
+
+        assert_non_null(parsed);
+        assert_int_equal(json_integer_value(json_object_get(parsed, "i")),
+                         next[thread]++);
+        json_decref(parsed);
+        line = strtok_r(NULL, "\n", &rest);
+    }
+    assert_non_null(strstr(line, "\"after\""));
+}
+
+static void *log_many(void *over)
+{
+    for (int i = 0; i < STALLED_LINE_COUNT; i++)
+        log_event(LOG_INFO, "tick", LOG_INT("i", i));
+    sem_post(over);
+    return NULL;
+}
+
+/* Within the patience of the test. */
+static bool logs_without_waiting(pthread_t *thread, sem_t *over)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE_S;
+    sem_init(over, 0, 0);
+    assert_int_equal(pthread_create(thread, NULL, log_many, over), 0);
+    return sem_timedwait(over, &until) == 0;
+}
+
+/* Read until as many lines have come or are told to be lost as there were. How many were lost, or -1
+ * when the reader waits in vain. Nothing is asserted while the test has no standard error output. */
+static int64_t read_all_told(int pipe, int64_t count)
+{
+    struct pollfd file = {.fd = pipe, .events = POLLIN};
+    FILE *lines = fdopen(pipe, "r");
+    int64_t line_count = 0, lost_count = 0;
+    static char text[4096];
+
+    setvbuf(lines, NULL, _IONBF, 0);
+    while (line_count + lost_count < count && poll(&file, 1, PATIENCE_S * 1000) == 1 &&
+           fgets(text, sizeof text, lines)) {
+        json_t *line = json_loads(text, 0, NULL);
+
+        if (line && strcmp(string_of(line, "event"), "log_lines_lost") == 0)
+            lost_count += json_integer_value(json_object_get(line, "count"));
+        else if (line)
+            line_count++;
+        json_decref(line);
+    }
+    fclose(lines);
+    return line_count + lost_count == count ? lost_count : -1;
+}
+
+static void a_reader_that_stalls_holds_up_nobody_and_is_told_what_it_missed(void **state)
+{
+    int ends[2], old = dup(STDERR_FILENO);
+    int64_t lost_count = 0;
+    bool was_quick, was_flushed;
+    pthread_t thread;
+    struct err err;
+    sem_t over;
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    dup2(ends[1], STDERR_FILENO);
+    close(ends[1]);
+    assert_int_equal(log_start(&err), STATUS_OK);
+    was_quick = logs_without_waiting(&thread, &over);
+    was_flushed = log_flush(10);
+    if (was_quick)
+        lost_count = read_all_told(ends[0], STALLED_LINE_COUNT);
+    dup2(old, STDERR_FILENO);
+    close(old);
+    assert_true(was_quick);
+    assert_false(was_flushed);
+    pthread_join(thread, NULL);
+    assert_true(log_end(PATIENCE_S * 1000));
+    assert_true(lost_count > 0 && lost_count < STALLED_LINE_COUNT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +293,8 @@ int main(void)
         cmocka_unit_test(long_lines_are_cut_between_fields),
         cmocka_unit_test(lines_below_the_level_are_not_written),
         cmocka_unit_test(lines_of_threads_do_not_mix),
+        cmocka_unit_test(all_that_waited_is_written_at_the_end),
+        cmocka_unit_test(a_reader_that_stalls_holds_up_nobody_and_is_told_what_it_missed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,6 +200,29 @@ static void wrong_keys_are_told_to_wait_and_right_ones_are_not(void **state)
     server_stop(server, 1000);
 }
 
+static void lines_about_wrong_keys_are_bounded_and_all_are_counted(void **state)
+{
+    enum { WRONG_COUNT = 100 };
+    struct server_settings settings = stage_settings(2, NULL);
+    struct server *server = stage_start_with(&settings);
+    struct http_client *client = stage_connect(server_address(server));
+    struct server_stats stats;
+    int line_count;
+
+    (void)state;
+    atomic_store(&stage.logged_count, 0);
+    for (int i = 0; i < WRONG_COUNT; i++)
+        assert_int_equal(stage_get(client, "/secret", NULL, 0), 401);
+    assert_int_equal(stage_get(client, "/show", NULL, 0), 200);
+    http_client_close(client);
+    server_stats(server, &stats);
+    assert_int_equal(stats.failed_login_count, WRONG_COUNT);
+    server_stop(server, 1000);
+    line_count = atomic_load(&stage.logged_count);
+    assert_true(line_count > 1);
+    assert_true(line_count < WRONG_COUNT / 2); /* one more a second */
+}
+
 static void bodies_beyond_the_memory_for_all_are_refused(void **state)
 {
     struct server_settings settings = stage_settings(2, NULL);
@@ -738,6 +761,7 @@ int main(void)
         cmocka_unit_test(an_answer_under_way_outlives_its_connection),
         cmocka_unit_test(an_address_with_enough_connections_gets_no_more),
         cmocka_unit_test(wrong_keys_are_told_to_wait_and_right_ones_are_not),
+        cmocka_unit_test(lines_about_wrong_keys_are_bounded_and_all_are_counted),
         cmocka_unit_test(bodies_beyond_the_memory_for_all_are_refused),
         cmocka_unit_test(health_answers_while_slow_clients_hold_its_listener),
         cmocka_unit_test(health_answers_while_all_connections_are_taken),

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "decide/cells.h"
 #include "decide/traffic.h"
+#include "decide/traffic_state.h"
 #include "support/store_fixture.h"
 
 #include <math.h>
@@ -417,6 +418,27 @@ static void a_burst_asks_for_prices_within_seconds(void **state)
     stage_close(&stage);
 }
 
+static void the_commit_thread_does_not_wait_for_who_solves(void **state)
+{
+    struct budget budget = budget_of("bud_all", 20000);
+    struct pacer_outlook outlook = {0};
+    struct stage stage;
+    struct err err;
+
+    (void)state;
+    stage_open(&stage);
+    note(&stage, 20);
+    pthread_mutex_lock(&stage.traffic->pacer_lock); /* as who solves has it */
+    assert_int_equal(
+        traffic_solve_now(stage.traffic, stage.now_us, &budget, 1, &outlook, &err),
+        STATUS_UNAVAILABLE);
+    pthread_mutex_unlock(&stage.traffic->pacer_lock);
+    assert_ok(&stage.fixture, traffic_solve_now(stage.traffic, stage.now_us, &budget, 1,
+                                                &outlook, &stage.fixture.err));
+    traffic_end(stage.traffic, true);
+    stage_close(&stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -432,6 +454,7 @@ int main(void)
         cmocka_unit_test(a_damaged_curve_is_left_out),
         cmocka_unit_test(what_a_clock_that_was_ahead_saved_is_forgotten),
         cmocka_unit_test(a_burst_asks_for_prices_within_seconds),
+        cmocka_unit_test(the_commit_thread_does_not_wait_for_who_solves),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -387,7 +387,7 @@ static void known_shares_and_rates_are_found(void **)
         {0.1, 1, 5}, {0.5, 0.5, 10}, {0.9, 3, 2}, {0.03, 0.2, 30}};
     struct delayed_rows rows;
     struct delayed_fit fit;
-    double share;
+    double share, se;
     struct rng rng;
     struct err err;
 
@@ -400,7 +400,7 @@ static void known_shares_and_rates_are_found(void **)
         assert_true(fit.share_se < 0.02);
         expect(fit.rate, known[i][1], 0.1);
         assert_true(fit.naive < fit.share);
-        assert_int_equal(delayed_incidence(&rows, known[i][2] / 2, &share, &err),
+        assert_int_equal(delayed_incidence(&rows, known[i][2] / 2, &share, &se, &err),
                          STATUS_OK);
         expect(share, known[i][0] * (1 - exp(-known[i][1] * known[i][2] / 2)), 0.02);
     }
@@ -443,16 +443,19 @@ static void shares_by_a_time_by_hand(void **)
     static const double at[] = {1, 2, 2, 3, 4}, watched[] = {5, 5, 2, 5, 4};
     static const bool converted[] = {true, true, false, true, false};
     const struct delayed_rows rows = {5, watched, at, converted};
-    double share;
+    double share, se;
     int64_t count;
     struct err err;
 
-    assert_int_equal(delayed_incidence(&rows, 2, &share, &err), STATUS_OK);
+    assert_int_equal(delayed_incidence(&rows, 2, &share, &se, &err), STATUS_OK);
     expect(share, 1 - 4.0 / 5 * 3 / 4, 1e-15);
-    assert_int_equal(delayed_incidence(&rows, 3, &share, &err), STATUS_OK);
+    /* Greenwood: 1 / (5 4) + 1 / (4 3). */
+    expect(se, 0.6 * sqrt(1.0 / 20 + 1.0 / 12), 1e-15);
+    assert_int_equal(delayed_incidence(&rows, 3, &share, &se, &err), STATUS_OK);
     expect(share, 1 - 4.0 / 5 * 3 / 4 * 1 / 2, 1e-15);
-    expect(delayed_windowed(&rows, 3, &count), 3.0 / 4, 1e-15);
+    expect(delayed_windowed(&rows, 3, &count, &se), 3.0 / 4, 1e-15);
     assert_int_equal(count, 4);
+    expect(se, sqrt(3.0 / 64), 1e-15);
 }
 
 /* Each customer four times over is no more than one customer. */
