@@ -112,9 +112,6 @@ bool api_run(struct exchange *exchange);
 /* A problem document (RFC 9457) as the reply, for carriers that refuse by themselves. */
 void exchange_refuse(struct exchange *exchange, const struct err *err);
 
-/* The largest body that the route takes; valid after api_begin returned true. */
-size_t exchange_body_max(const struct exchange *exchange);
-
 /* One log line about a finished exchange: route, status, duration; no ids of customers. */
 void exchange_log(const struct exchange *exchange);
 

@@ -21,7 +21,9 @@ struct committer {
     _Atomic int64_t job_count, batch_count, failure_count;
 };
 
-/* A job that says no on its merits; everything else is trouble that undoes the batch. */
+/* A job that says no on its merits; everything else is trouble that undoes the batch. So is EXHAUSTED,
+ * though nothing was written: a statement without memory, even one that reads, may have ended the whole
+ * transaction, and the book may have moved before the row that failed. */
 static bool is_refusal(enum status status)
 {
     return status == STATUS_MALFORMED || status == STATUS_INVALID ||

@@ -164,11 +164,6 @@ bool api_begin(struct exchange *exchange)
     return false;
 }
 
-size_t exchange_body_max(const struct exchange *exchange)
-{
-    return exchange->route->body_max;
-}
-
 /* --- the answer ------------------------------------------------------------------------------- */
 
 struct action *exchange_action(struct exchange *exchange)

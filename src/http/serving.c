@@ -114,7 +114,7 @@ static void refuse_head(struct call *call, enum head_fault fault)
 
 /* --- the head ------------------------------------------------------------------------------- */
 
-/* Make room for the announced body. */
+/* Make room for the announced body, whose length api_begin has judged. */
 static enum status expect_body(struct call *call, struct err *err)
 {
     const struct exchange *exchange = &call->exchange;
@@ -123,9 +123,6 @@ static enum status expect_body(struct call *call, struct err *err)
 
     if (bytes == 0)
         return STATUS_OK;
-    if (bytes > exchange_body_max(exchange))
-        return err_set(err, STATUS_TOO_LARGE, "the body may have at most %zu bytes",
-                       exchange_body_max(exchange));
     if (bytes <= sizeof call->small_body) {
         call->body = call->small_body;
         return STATUS_OK;

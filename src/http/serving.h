@@ -22,8 +22,8 @@ struct server {
         memory; /* of bodies, and of what requests need beyond their buffer */
     _Atomic int64_t failed_login_count, shed_login_count, forbidden_count;
     _Atomic int64_t told_full_at_ns; /* of the lines that tell of such requests */
-    struct MHD_Response *no_memory; /* made ahead, for when nothing can be made */
-    pthread_mutex_t lock;           /* of the free list */
+    struct MHD_Response *no_memory;  /* made ahead, for when nothing can be made */
+    pthread_mutex_t lock;            /* of the free list */
     struct call *free_calls;
     atomic_int open_count;    /* requests whose reply is not yet sent */
     atomic_int running_count; /* requests handed to api_run that have no reply yet */

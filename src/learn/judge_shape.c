@@ -78,27 +78,27 @@ static void measure_bin(struct ranked *ranked, int64_t first, int64_t end,
 /* Rows of equal effects go where the middle of them is. */
 static void measure_bins(struct ranked *ranked, struct judge_bin bins[JUDGE_BIN_COUNT])
 {
-    int64_t n = ranked->data->row_count, begun = 0;
+    int64_t n = ranked->data->row_count, bin_first = 0;
     int open = JUDGE_BIN_COUNT - 1;
     double done = 0;
 
     memset(bins, 0, JUDGE_BIN_COUNT * sizeof *bins);
-    for (int64_t first = 0, end; first < n; first = end) {
+    for (int64_t place = 0, end; place < n; place = end) {
         double weight, middle;
         int bin;
 
-        end = judge_tie_end(ranked->effects, ranked->order, first, n);
-        weight = judge_weight_of(ranked->data, ranked->order, first, end);
+        end = judge_tie_end(ranked->effects, ranked->order, place, n);
+        weight = judge_weight_of(ranked->data, ranked->order, place, end);
         middle = 1 - (done + weight / 2) / ranked->weight;
         bin = (int)fmin(fmax(middle, 0) * JUDGE_BIN_COUNT, JUDGE_BIN_COUNT - 1);
-        if (bin != open && first > begun) {
-            measure_bin(ranked, begun, first, &bins[open]);
-            begun = first;
+        if (bin != open && place > bin_first) {
+            measure_bin(ranked, bin_first, place, &bins[open]);
+            bin_first = place;
         }
         open = bin;
         done += weight;
     }
-    measure_bin(ranked, begun, n, &bins[open]);
+    measure_bin(ranked, bin_first, n, &bins[open]);
 }
 
 enum status judge_calibrate(const struct learner_data *data, const double *scores,

@@ -330,13 +330,13 @@ static void bodies_arrive_whole_in_any_pieces(void **state)
 /* The answer is there although the client had not finished, or not even begun, to send. */
 static void a_body_that_is_too_large_is_refused_by_its_announcement(void **state)
 {
-    static const char *const paths[] = {"/echo", "/careless", "/secret"};
+    static const char *const paths[] = {"/echo", "/secret"};
     struct server *server = stage_start(2, NULL);
     size_t bytes = 4 << 20;
     char *body = calloc(1, bytes);
 
     (void)state;
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 2; i++)
         for (int sends = 0; sends < 2; sends++) {
             struct http_client *client = stage_connect(server_address(server));
             struct http_response response;
@@ -350,7 +350,7 @@ static void a_body_that_is_too_large_is_refused_by_its_announcement(void **state
                 assert_true(http_send(client, body, bytes));
             if (!http_receive(client, true, &response))
                 fail_msg("%s %d: %s", paths[i], sends, http_client_trouble(client));
-            assert_int_equal(response.status, i < 2 ? 413 : 401);
+            assert_int_equal(response.status, i == 0 ? 413 : 401);
             assert_true(response.is_last);
             http_response_free(&response);
             http_client_close(client);
