@@ -181,7 +181,8 @@ run-check-fuzz: $(FUZZ)
 	@$(RUN_TESTS) $(TEST_SECONDS) $(fuzz_quick_runs)
 
 #: make bench       scoring beside XGBoost and compiled C, allocation beside HiGHS, prices beside
-#:                  hindsight, durable decisions beside a bare HTTP server and others
+#:                  hindsight, judging and training beside Python, logs in and out, durable decisions
+#:                  beside a bare HTTP server and others
 bench: bench-programs
 	tests/bench/score_bench.py --build $(BUILD) --plot build/bench/plots
 	@for program in $(filter-out %/bench_allocate,$(filter $(BUILD)/tests/bench/bench_%,$(BENCH))); do \
@@ -191,6 +192,7 @@ bench: bench-programs
 	tests/bench/allocate_files.py --program $(BIN)
 	tests/bench/causal_bench.py --program $(BIN)
 	tests/bench/train_bench.py --program $(BIN)
+	tests/bench/log_bench.py $(BIN)
 	tests/bench/edge_bench.py --program $(BIN)
 	tests/bench/decision_bench.py --build $(BUILD)
 

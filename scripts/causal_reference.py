@@ -298,13 +298,13 @@ def penalty_fold(owner, seed):
 
 
 def design_of(values, is_nominal, outside):
-    """Columns as functions of a table: standardised by the outside rows; categories a column per code but the most
-    frequent, of 64 at most, and missing where the code is none of these."""
+    """Columns as functions of a table: standardised by the outside rows; categories a column per code, of the 64 most
+    frequent, and missing where the code is none of these."""
     columns = []
     for j in range(values.shape[1]):
         codes, counts = np.unique(values[outside, j][~np.isnan(values[outside, j])], return_counts=True)
         known = codes[np.lexsort((codes, -counts))][:64]
-        columns += [(j, code, known) for code in known[1:]] if is_nominal[j] else [(j, None, None)]
+        columns += [(j, code, known) for code in known] if is_nominal[j] else [(j, None, None)]
 
     def plain(table):
         return np.column_stack([

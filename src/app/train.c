@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TREE_COUNT_MAX = 5000, DEPTH_MAX = 12, LARGE_BYTES = 384 << 10 };
+enum { TREE_COUNT_MAX = 5000, DEPTH_MAX = 12, LARGE_BYTES = 320 << 10 };
 
 enum { WEIGHT_ERRORS_MAX = 5 };
 

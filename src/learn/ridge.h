@@ -11,8 +11,8 @@ struct ridge_column {
     double mean, spread; /* of the rows it was fitted on; spread 0: does not vary */
 };
 
-/* Which codes of a category the model knows: those with a column, and the one they are compared with. Any
- * other counts as missing, which is what is usual. */
+/* Which codes of a category the model knows: those with a column. Any other counts as missing, which is what
+ * is usual. */
 struct ridge_levels {
     bool is_category; /* else a number: nothing below */
     int count;

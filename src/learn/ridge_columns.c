@@ -75,7 +75,8 @@ static void count_codes(const struct feature_rows *features, struct row_set set,
     qsort(frequencies, (size_t)count, sizeof *frequencies, compare_frequencies);
 }
 
-/* A column for each of the most frequent codes but the first, which the others are compared with. */
+/* A column for each of the most frequent codes: the penalty shares out what they have in common, so that no code
+ * is special, and nothing depends on how they are numbered. */
 static enum status add_category(struct ridge *ridge, const struct feature_rows *features,
                                 struct row_set set, int feature, struct err *err)
 {
@@ -95,8 +96,7 @@ static enum status add_category(struct ridge *ridge, const struct feature_rows *
         if (frequencies[i].row_count == 0)
             break;
         levels->is_known[frequencies[i].code] = true;
-        if (i > 0)
-            rc = add_column(ridge, feature, frequencies[i].code, err);
+        rc = add_column(ridge, feature, frequencies[i].code, err);
     }
     free(frequencies);
     return rc;
@@ -115,7 +115,7 @@ static enum status add_feature(struct ridge *ridge, const struct feature_rows *f
 
 /* ---- their values ---- */
 
-/* NaN where it is missing, or a code that has no column of its own and is not what others are compared with. */
+/* NaN where it is missing, or a code that has no column of its own. */
 static double plain_value(const struct ridge *ridge, const struct ridge_column *column,
                           const struct feature_rows *features, int64_t row)
 {

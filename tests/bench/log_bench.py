@@ -95,7 +95,8 @@ def main():
             reply = json.loads(service.call("support", "/v1/decision-batches", json.dumps(body).encode(), f"b{first}"))
             ids += [decision["id"] for decision in reply["decisions"]]
         print(f"{len(ids)} decisions, the service holds {service.resident_mb():.0f} MB")
-        lines = [json.dumps({"decision_id": id_, "metric": metric, "value": i, "occurred_at": "2027-02-01T00:00:00Z"})
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        lines = [json.dumps({"decision_id": id_, "metric": metric, "value": i, "occurred_at": now})
                  for i, id_ in enumerate(ids) for metric in ("value_90d", "claims_90d")]
         cpu, begun, slowest = service.cpu_s(), time.monotonic(), 0
         for first in range(0, len(lines), 1000):
