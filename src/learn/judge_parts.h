@@ -4,6 +4,8 @@
 
 #include "learn/judge.h"
 
+#include <math.h>
+
 /* Rows that share a key are one cluster. */
 struct clusters {
     uint32_t *of; /* (row); NULL: every row is its own */
@@ -42,13 +44,17 @@ static inline double judge_gain(const struct learner_data *data, const double *s
     return scores[row * data->arm_count + arm] - scores[row * data->arm_count];
 }
 
-/* The end of the rows from `first` on whose keys are equal. */
+/* Differences of predictions that are equal by their formula differ in their last digits. */
+#define JUDGE_TIE_SHARE 1e-9
+
+/* The end of the rows from `first` on whose keys are equal but for rounding. */
 static inline int64_t judge_tie_end(const double *keys, const uint32_t *order,
                                     int64_t first, int64_t count)
 {
+    double key = keys[order[first]], slack = fabs(key) * JUDGE_TIE_SHARE;
     int64_t end = first + 1;
 
-    while (end < count && keys[order[end]] == keys[order[first]])
+    while (end < count && fabs(keys[order[end]] - key) <= slack)
         end++;
     return end;
 }

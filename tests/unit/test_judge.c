@@ -170,6 +170,20 @@ static void effects_that_are_all_equal_are_worth_a_share_of_the_average(void **s
     assert_true(isnan(judged.line.slope));
 }
 
+/* As the predictions that they are differences of. */
+static void effects_that_differ_by_rounding_only_are_equal(void **state)
+{
+    struct judged one, two;
+
+    (void)state;
+    draw_table(3);
+    judge(&table, &one);
+    for (int row = 0; row < ROW_COUNT; row++)
+        table.effects[row] *= 1 + 1e-14 * row / ROW_COUNT;
+    judge(&table, &two);
+    expect_same(&one, &two);
+}
+
 static void the_unit_of_weights_changes_nothing(void **state)
 {
     struct judged one, two;
@@ -318,6 +332,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_in_another_order_are_judged_the_same),
         cmocka_unit_test(effects_that_are_all_equal_are_worth_a_share_of_the_average),
+        cmocka_unit_test(effects_that_differ_by_rounding_only_are_equal),
         cmocka_unit_test(the_unit_of_weights_changes_nothing),
         cmocka_unit_test(a_row_of_weight_two_is_two_rows_of_one_key),
         cmocka_unit_test(copies_of_a_customers_rows_add_nothing_to_what_is_known),
