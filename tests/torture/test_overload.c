@@ -39,8 +39,7 @@ enum {
     WAIT_MS = 5000,
     PATIENCE_S = 60, /* with a busy machine */
     HEALTH_P99_US = 100000,
-    ECHO_COUNT =
-        10, /* more than that: as many times what an echo takes on this machine */
+    ECHO_COUNT = 10, /* or, where the machine is busy: as many times what an echo takes */
     SAMPLE_COUNT_MIN = 100,
     MEMORY_GROWTH_MAX = 64 << 20,
 };
@@ -239,7 +238,8 @@ static void health_answers_while_slow_clients_take_all_connections(void **state)
                   FLOOD_COUNT, health_p99_us(), stage.sample_count,
                   echo_p99_us(stage.echo), stage.silent_count, grown >> 10);
     assert_int_equal(stage.silent_count, 0);
-    assert_true(health_p99_us() < HEALTH_P99_US + ECHO_COUNT * echo_p99_us(stage.echo));
+    assert_true(health_p99_us() < HEALTH_P99_US ||
+                health_p99_us() < ECHO_COUNT * echo_p99_us(stage.echo));
     echo_close(stage.echo);
     assert_true(grown < MEMORY_GROWTH_MAX);
     assert_descriptors_return(descriptors);

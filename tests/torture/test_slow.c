@@ -48,8 +48,7 @@ enum {
     SAMPLE_COUNT_MAX = 1 << 18,
     HEALTH_PAUSE_MS = 5,
     HEALTH_P99_MS = 100,
-    ECHO_COUNT =
-        10, /* more than that: as many times what an echo takes on this machine */
+    ECHO_COUNT = 10, /* or, where the machine is busy: as many times what an echo takes */
     HEALTH_COUNT_MIN = 100,
     ASK_COUNT_MAX = 50, /* until there is an answer */
     PATIENCE_S = 60,
@@ -401,7 +400,7 @@ static void on_a_slow_disk_what_cannot_wait_is_shed_and_health_answers(void **st
                   OVERLOAD_CLIENTS, OVERLOAD_QUEUE, outcome.granted_count,
                   outcome.shed_count, p99_ms, health.samples.count, echo_ms);
     assert_int_equal(health.bad_count, 0);
-    assert_true(p99_ms < HEALTH_P99_MS + ECHO_COUNT * echo_ms);
+    assert_true(p99_ms < HEALTH_P99_MS || p99_ms < ECHO_COUNT * echo_ms);
     torture_report("requests shed on a slow disk", outcome.shed_count);
     torture_report("health checks meanwhile", health.samples.count);
     free(health.samples.us);
