@@ -26,31 +26,6 @@
 
 enum { FILE_BYTES_MAX = 64 << 20, PATH_BYTES = 512, WORD_COUNT_MAX = 32 };
 
-static char *folder;
-
-static int make_folder(void **)
-{
-    folder = folder_temporary();
-    return folder ? 0 : -1;
-}
-
-static int forget_folder(void **)
-{
-    folder_remove(folder);
-    free(folder);
-    return 0;
-}
-
-static const char *path_of(const char *name)
-{
-    static char paths[8][PATH_BYTES];
-    static int next;
-    char *path = paths[next++ % 8];
-
-    snprintf(path, PATH_BYTES, "%s/%s", folder, name);
-    return path;
-}
-
 /* "generate log --output @log.csv": a word that begins with '@' is a file of the folder. Returns the
  * exit code. */
 static int run(const char *command, char **output, char **messages)
@@ -62,7 +37,7 @@ static int run(const char *command, char **output, char **messages)
 
     for (char *word; (word = strsep(&rest, " "));) {
         assert_true(count < WORD_COUNT_MAX);
-        snprintf(words[count], PATH_BYTES, "%s%s%s", word[0] == '@' ? folder : "",
+        snprintf(words[count], PATH_BYTES, "%s%s%s", word[0] == '@' ? group_folder() : "",
                  word[0] == '@' ? "/" : "", word + (word[0] == '@'));
         arguments[count] = words[count];
         count++;
@@ -90,14 +65,14 @@ static char *content_of(const char *name)
     size_t bytes;
     struct err err = {0};
 
-    if (file_read(path_of(name), FILE_BYTES_MAX, &content, &bytes, &err))
+    if (file_read(group_path(name), FILE_BYTES_MAX, &content, &bytes, &err))
         fail_msg("%s", err.text);
     return content;
 }
 
 static int files_in_folder(void)
 {
-    DIR *listing = opendir(folder);
+    DIR *listing = opendir(group_folder());
     int count = 0;
 
     assert_non_null(listing);
@@ -109,12 +84,12 @@ static int files_in_folder(void)
 
 static void remove_files(void)
 {
-    DIR *listing = opendir(folder);
+    DIR *listing = opendir(group_folder());
 
     assert_non_null(listing);
     for (struct dirent *entry; (entry = readdir(listing));)
         if (entry->d_name[0] != '.')
-            assert_int_equal(unlink(path_of(entry->d_name)), 0);
+            assert_int_equal(unlink(group_path(entry->d_name)), 0);
     closedir(listing);
 }
 
@@ -239,7 +214,7 @@ static void the_worth_that_is_told_is_that_of_the_truth_file(void **)
     struct columns *truth;
     struct err err = {0};
 
-    if (columns_read(path_of("truth.csv"), wishes, 5, (struct columns_progress){0},
+    if (columns_read(group_path("truth.csv"), wishes, 5, (struct columns_progress){0},
                      &truth, &err))
         fail_msg("%s", err.text);
     assert_int_equal(truth->row_count, 5000);
@@ -296,7 +271,7 @@ static void wait_for_bytes(pid_t pid, long long bytes)
 
 static void what_is_stopped_leaves_nothing(void **)
 {
-    const char *log = path_of("log.csv"), *truth = path_of("truth.csv");
+    const char *log = group_path("log.csv"), *truth = group_path("truth.csv");
     pid_t child =
         program_start((const char *[]){"generate", "log", "--cases", "100000000",
                                        "--output", log, "--truth", truth, NULL});
@@ -470,5 +445,5 @@ int main(void)
         cmocka_unit_test(the_service_takes_generated_cases_one_by_one_and_together),
     };
 
-    return cmocka_run_group_tests(tests, make_folder, forget_folder);
+    return cmocka_run_group_tests(tests, group_folder_open, group_folder_close);
 }

@@ -17,33 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROW_COUNT = 1500, PATH_BYTES = 512, ARGUMENT_COUNT_MAX = 40 };
-
-static char *folder;
-
-static int make_folder(void **state)
-{
-    (void)state;
-    folder = folder_temporary();
-    return folder ? 0 : -1;
-}
-
-static int leave_folder(void **state)
-{
-    (void)state;
-    free(folder);
-    return 0;
-}
-
-static const char *path_of(const char *name)
-{
-    static char paths[4][PATH_BYTES];
-    static int next;
-    char *path = paths[next++ % 4];
-
-    snprintf(path, PATH_BYTES, "%s/%s", folder, name);
-    return path;
-}
+enum { ROW_COUNT = 1500, ARGUMENT_COUNT_MAX = 40 };
 
 static const char *const words[] = {"none", "large", "small"};
 static const double shares[] = {0.5, 0.2, 0.3}; /* none, large, small */
@@ -51,7 +25,7 @@ static const double shares[] = {0.5, 0.2, 0.3}; /* none, large, small */
 /* Effects are 10 x and 4 x; one row in seven, when some are sure, got what it got with certainty. */
 static void write_log(const char *name, int first, bool some_are_sure)
 {
-    FILE *file = fopen(path_of(name), "w");
+    FILE *file = fopen(group_path(name), "w");
     struct rng rng;
 
     assert_non_null(file);
@@ -78,9 +52,9 @@ static void write_log(const char *name, int first, bool some_are_sure)
 static json_t *report_of(const char *data, const char *more, char **messages)
 {
     const char *arguments[ARGUMENT_COUNT_MAX] = {
-        "train",       "--data", path_of(data), "--output", path_of("model"),
-        "--treatment", "t",      "--outcome",   "y",        "--features",
-        "x",           "--json", "--control",   "none"};
+        "train",       "--data", group_path(data), "--output", group_path("model"),
+        "--treatment", "t",      "--outcome",      "y",        "--features",
+        "x",           "--json", "--control",      "none"};
     char *copy = strdup(more), *printed = NULL, *said = NULL, *rest = NULL;
     json_t *report = NULL;
     int count = 14, code;
@@ -170,9 +144,9 @@ static void shares_of_an_experiment_belong_to_its_arms(void **state)
             write_log("log.csv", first, false);
             assert_int_equal(
                 program_run((const char *[]){"evaluate", "experiment", "--data",
-                                             path_of("log.csv"), "--arm", "t", "--metric",
-                                             "y", "--control", "none", "--shares",
-                                             given[way], "--json", NULL},
+                                             group_path("log.csv"), "--arm", "t",
+                                             "--metric", "y", "--control", "none",
+                                             "--shares", given[way], "--json", NULL},
                             NULL, &output),
                 0);
             free(output);
@@ -214,7 +188,7 @@ static void a_log_with_rows_that_were_sure_is_learned_from(void **state)
 /* As a server without exploration writes it. */
 static void a_log_of_certainties_is_left_to_models_and_says_so(void **state)
 {
-    FILE *file = fopen(path_of("all_sure.csv"), "w");
+    FILE *file = fopen(group_path("all_sure.csv"), "w");
     json_t *report;
     char *messages;
 
@@ -240,7 +214,7 @@ static void a_log_of_certainties_is_left_to_models_and_says_so(void **state)
 /* Effects are the same for all rows: whichever learner leads does so by luck. */
 static void write_even_log(const char *name, uint64_t seed)
 {
-    FILE *file = fopen(path_of(name), "w");
+    FILE *file = fopen(group_path(name), "w");
     struct rng rng;
 
     assert_non_null(file);
@@ -298,5 +272,5 @@ int main(void)
         cmocka_unit_test(auto_does_not_chase_luck),
     };
 
-    return cmocka_run_group_tests(tests, make_folder, leave_folder);
+    return cmocka_run_group_tests(tests, group_folder_open, group_folder_close);
 }

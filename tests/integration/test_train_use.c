@@ -26,32 +26,6 @@ enum { PATH_BYTES = 512, ARGUMENT_COUNT_MAX = 40, CASE_COUNT = 6000, ARM_COUNT =
     "items_missing,days_since_order,last_rating,discount_share,contacts,"                \
     "app_sessions_7d,is_member,channel,issue"
 
-static char *folder;
-
-static int make_folder(void **state)
-{
-    (void)state;
-    folder = folder_temporary();
-    return folder ? 0 : -1;
-}
-
-static int leave_folder(void **state)
-{
-    (void)state;
-    free(folder);
-    return 0;
-}
-
-static const char *path_of(const char *name)
-{
-    static char paths[4][PATH_BYTES];
-    static int next;
-    char *path = paths[next++ % 4];
-
-    snprintf(path, PATH_BYTES, "%s/%s", folder, name);
-    return path;
-}
-
 /* "redress WORDS", apart by blanks, where $ is the folder. */
 static int run(const char *words, char **output, char **messages)
 {
@@ -61,7 +35,7 @@ static int run(const char *words, char **output, char **messages)
 
     for (const char *c = words; *c && at + PATH_BYTES < text + sizeof text; c++)
         if (*c == '$')
-            at += sprintf(at, "%s", folder);
+            at += sprintf(at, "%s", group_folder());
         else
             *at++ = *c;
     *at = '\0';
@@ -86,7 +60,7 @@ static bool has_library(void)
     char *output, *messages;
 
     if (!known) {
-        FILE *file = fopen(path_of("probe.csv"), "w");
+        FILE *file = fopen(group_path("probe.csv"), "w");
 
         assert_non_null(file);
         fputs("t,y,x\n", file);
@@ -183,7 +157,7 @@ static void a_rule_without_its_propensities_gives_true_effects(void **state)
         return;
     expect_run("generate log --cases 6000 --rule severity --seed 6 --output $/rule.csv "
                "--truth $/truth.csv");
-    read_truth(path_of("truth.csv"), truth);
+    read_truth(group_path("truth.csv"), truth);
     assert_true(worst_error("", truth, &messages) < 3);
     assert_null(strstr(messages, "propensities"));
     free(messages);
@@ -202,7 +176,7 @@ static void a_rule_without_its_propensities_gives_true_effects(void **state)
 /* 400 rows, in one of which the number x is something else; z has three texts. */
 static void write_cell(const char *cell)
 {
-    FILE *file = fopen(path_of("cell.csv"), "w");
+    FILE *file = fopen(group_path("cell.csv"), "w");
 
     assert_non_null(file);
     fputs("t,y,x,z\n", file);
@@ -309,7 +283,7 @@ static void a_long_training_says_how_far_it_is(void **state)
         "script -qec \"'%s' train --data '%s' --treatment credit --outcome value_90d "
         "--features " FEATURES " --learner dr --trees 400 --quick --output '%s'\" "
         "/dev/null < /dev/null",
-        program_path(), path_of("long.csv"), path_of("long"));
+        program_path(), group_path("long.csv"), group_path("long"));
     terminal = popen(command, "r");
     assert_non_null(terminal);
     shown[fread(shown, 1, sizeof shown - 1, terminal)] = '\0';
@@ -328,23 +302,23 @@ static char *install_gnuplot(const char *makes)
     FILE *file;
 
     assert_non_null(path);
-    mkdir(path_of("bin"), 0755);
-    file = fopen(path_of("bin/gnuplot"), "w");
+    mkdir(group_path("bin"), 0755);
+    file = fopen(group_path("bin/gnuplot"), "w");
     assert_non_null(file);
     fprintf(file,
             "#!/bin/sh\nsed -n \"s/^set output '\\(.*\\)'/\\1/p\" |"
             " while read -r name; do %s > \"$name\"; done\n",
             makes);
     assert_int_equal(fclose(file), 0);
-    chmod(path_of("bin/gnuplot"), 0755);
-    snprintf(whole, sizeof whole, "%s:%s", path_of("bin"), path);
+    chmod(group_path("bin/gnuplot"), 0755);
+    snprintf(whole, sizeof whole, "%s:%s", group_path("bin"), path);
     setenv("PATH", whole, 1);
     return path;
 }
 
 static int count_files(const char *name, const char *end)
 {
-    DIR *listed = opendir(path_of(name));
+    DIR *listed = opendir(group_path(name));
     struct dirent *entry;
     int count = 0;
 
@@ -380,7 +354,7 @@ static void pictures_are_whole_or_not_there(void **state)
     free(messages);
 
     assert_int_equal(run(CELLS "insisted --plot", &output, &messages), 1);
-    assert_int_equal(access(path_of("insisted"), F_OK), -1);
+    assert_int_equal(access(group_path("insisted"), F_OK), -1);
     free(output);
     free(messages);
 
@@ -432,5 +406,5 @@ int main(void)
         cmocka_unit_test(an_earlier_training_is_not_replaced_without_a_word),
     };
 
-    return cmocka_run_group_tests(tests, make_folder, leave_folder);
+    return cmocka_run_group_tests(tests, group_folder_open, group_folder_close);
 }

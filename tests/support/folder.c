@@ -2,6 +2,7 @@
 #include "support/folder.h"
 
 #include <ftw.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,4 +60,40 @@ char *folder_temporary(void)
     folder->next = made_folders;
     made_folders = folder;
     return strdup(folder->path);
+}
+
+/* --- of a group ------------------------------------------------------------------------------- */
+
+enum { PATH_COUNT = 8 };
+
+static char *shared;
+
+int group_folder_open(void **state)
+{
+    (void)state;
+    shared = folder_temporary();
+    return shared ? 0 : -1;
+}
+
+int group_folder_close(void **state)
+{
+    (void)state;
+    folder_remove(shared);
+    free(shared);
+    return 0;
+}
+
+const char *group_folder(void)
+{
+    return shared;
+}
+
+const char *group_path(const char *name)
+{
+    static char paths[PATH_COUNT][PATH_MAX];
+    static int next;
+    char *path = paths[next++ % PATH_COUNT];
+
+    snprintf(path, PATH_MAX, "%s/%s", shared, name);
+    return path;
 }

@@ -9,4 +9,11 @@ char *folder_temporary(void);
 /* Remove a folder and all in it, now. */
 void folder_remove(const char *path);
 
+/* One for a group of tests: set-up and teardown, its path, and that of a file in it, good until eight more
+ * were asked for. */
+int group_folder_open(void **state);
+int group_folder_close(void **state);
+const char *group_folder(void);
+const char *group_path(const char *name);
+
 #endif
