@@ -24,6 +24,7 @@ struct listener_settings {
     struct deadlines *deadlines;
     struct peers *peers; /* NULL: addresses are not told apart */
     struct tls *tls;     /* NULL: plain HTTP */
+    bool judges_heads;   /* on_request does, and the library leaves it what it can */
     bool
         is_silent; /* nothing is logged: its thread must not wait for who reads the log */
     /* As in microhttpd.h; all with context. */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "decide/service.h"
 #include "http/health.h"
+#include "http/refusal.h"
 #include "http/security.h"
 
 #include <string.h>
@@ -32,7 +33,7 @@ static enum MHD_Result send_health(struct MHD_Connection *connection, int number
         if (rc == MHD_YES && headers[i][1])
             rc = MHD_add_response_header(response, headers[i][0], headers[i][1]);
     if (rc == MHD_YES)
-        rc = MHD_queue_response(connection, (unsigned)number, response);
+        rc = reply_queue(connection, (unsigned)number, response);
     MHD_destroy_response(response);
     return rc;
 }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/rate.h"
 #include "decide/service.h"
+#include "http/refusal.h"
 #include "http/resume.h"
 
 #include <assert.h>
@@ -94,7 +95,7 @@ static enum MHD_Result send_reply(struct call *call)
      * be worse, since the library does not hang up before the connection's next event. */
     reply_close(&call->exchange.reply);
     call->exchange.reply = (struct reply){.status = 503};
-    return MHD_queue_response(call->connection, 503, server->no_memory);
+    return reply_queue(call->connection, 503, server->no_memory);
 }
 
 /* Refused by its head: nothing that follows on this connection can be trusted. */
@@ -271,7 +272,7 @@ enum MHD_Result serving_request(void *context, struct MHD_Connection *connection
         return MHD_NO;
     call = call_take(server);
     if (!call)
-        return MHD_queue_response(connection, 503, server->no_memory);
+        return reply_queue(connection, 503, server->no_memory);
     call->connection = connection;
     call->watch = visitor->watch;
     call->peer = visitor->peer;
