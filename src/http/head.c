@@ -240,8 +240,6 @@ bool head_decode(struct text text, char *out)
     char *to = out;
 
     for (size_t i = 0; i < text.bytes; i++) {
-        if (text.at[i] == ' ')
-            return false;
         if (text.at[i] != '%') {
             *to++ = text.at[i];
             continue;

@@ -76,8 +76,8 @@ void head_request_id(const struct head *head, char id[static 65]);
 /* The trace id of a W3C traceparent (32 digits); else an empty string. */
 void head_trace_id(const struct head *head, char id[static 33]);
 
-/* Percent-decode into out (at least text.bytes + 1). False when an escape is broken, when a space is not
- * written as one, or when the result is not UTF-8 or holds control characters. */
+/* Percent-decode into out (at least text.bytes + 1). False when an escape is broken or when the
+ * result is not UTF-8 or holds control characters. */
 bool head_decode(struct text text, char *out);
 
 #endif

@@ -176,11 +176,11 @@ static struct MHD_Daemon *start(struct listener *listener,
         (unsigned)BACKLOG, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)settings->connection_count_max, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)settings->idle_timeout_s, MHD_OPTION_STRICT_FOR_CLIENT,
-        settings->judges_heads ? 0 : 1,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, listener, MHD_OPTION_NOTIFY_COMPLETED, settings->on_completed,
-        settings->context, MHD_OPTION_URI_LOG_CALLBACK, settings->on_line,
-        settings->context, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
+        settings->judges_heads ? 0 : 1, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener,
+        MHD_OPTION_NOTIFY_COMPLETED, settings->on_completed, settings->context,
+        MHD_OPTION_URI_LOG_CALLBACK, settings->on_line, settings->context,
+        MHD_OPTION_ARRAY, more, MHD_OPTION_END);
 }
 
 /* Sockets of the internet are the library's own. */

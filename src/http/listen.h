@@ -61,6 +61,7 @@ void listener_close(struct listener *listener);
 struct visitor {
     struct watch *watch;
     struct peer *peer; /* NULL: of no address that counts */
+    bool has_space;    /* on_line's own */
 };
 struct visitor *connection_visitor(struct MHD_Connection *connection);
 

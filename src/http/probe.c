@@ -59,12 +59,13 @@ static enum MHD_Result on_health(void *context, struct MHD_Connection *connectio
     if (!health_answer(target, service_build(probe->service),
                        service_check(probe->service), trouble, buffer, &number, &body))
         return send_health(connection, 404,
-                           text_of("{\"type\":\"about:blank\",\"title\":\"Not Found\","
-                                   "\"status\":404,\"code\":\"not_found\"}"),
+                           text_of("{\"type\":\"urn:redress:problem:route_not_found\","
+                                   "\"title\":\"Not Found\","
+                                   "\"status\":404,\"code\":\"route_not_found\"}"),
                            NULL);
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
         return send_health(connection, 405,
-                           text_of("{\"type\":\"about:blank\","
+                           text_of("{\"type\":\"urn:redress:problem:method_not_allowed\","
                                    "\"title\":\"Method Not Allowed\","
                                    "\"status\":405,\"code\":\"method_not_allowed\"}"),
                            "GET, HEAD");

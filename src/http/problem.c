@@ -82,9 +82,9 @@ static void put_faults(struct json_writer *writer, const struct err *err)
 void exchange_refuse(struct exchange *exchange, const struct err *err)
 {
     /* Sixteen faults, fully escaped, fit; written in place, since the arena may be what is full. */
-    static const char fallback[] =
-        "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\","
-        "\"status\":503,\"code\":\"out_of_memory\"}";
+    static const char fallback[] = "{\"type\":\"urn:redress:problem:out_of_memory\","
+                                   "\"title\":\"Service Unavailable\","
+                                   "\"status\":503,\"code\":\"out_of_memory\"}";
     enum { PROBLEM_BYTES_MAX = 24 << 10 };
     char type[96];
     const struct http_status *http = http_status_of(exchange, err);

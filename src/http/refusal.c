@@ -41,8 +41,8 @@ enum status refusal_open(struct err *err)
 enum MHD_Result reply_queue(struct MHD_Connection *connection, unsigned number,
                             struct MHD_Response *response)
 {
-    return atomic_load_explicit(&queue_of_library, memory_order_relaxed)(
-        connection, number, response);
+    return atomic_load_explicit(&queue_of_library,
+                                memory_order_relaxed)(connection, number, response);
 }
 
 /* --- our words ---------------------------------------------------------------------------------- */
@@ -89,13 +89,13 @@ static size_t write_reply(unsigned number, bool is_secure,
     id_make("req_", clock_wall_us(&system_clock), exchange.request_id);
     if (err_code(&err, reason->status, reason->code, "%s", reason->detail))
         exchange_refuse(&exchange, &err);
-    head_bytes = snprintf(
-        text, REFUSAL_BYTES_MAX,
-        "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Type: %s\r\n"
-        "X-Request-Id: %s\r\nContent-Length: %zu\r\n%s\r\n",
-        reply->status, MHD_get_reason_phrase_for((unsigned)reply->status),
-        reply->content_type, exchange.request_id, reply->body.bytes,
-        security_headers_text(is_secure));
+    head_bytes =
+        snprintf(text, REFUSAL_BYTES_MAX,
+                 "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Type: %s\r\n"
+                 "X-Request-Id: %s\r\nContent-Length: %zu\r\n%s\r\n",
+                 reply->status, MHD_get_reason_phrase_for((unsigned)reply->status),
+                 reply->content_type, exchange.request_id, reply->body.bytes,
+                 security_headers_text(is_secure));
     size_t bytes = (size_t)head_bytes + reply->body.bytes;
 
     if (bytes > REFUSAL_BYTES_MAX)

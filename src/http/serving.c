@@ -276,6 +276,7 @@ enum MHD_Result serving_request(void *context, struct MHD_Connection *connection
     call->connection = connection;
     call->watch = visitor->watch;
     call->peer = visitor->peer;
+    call->has_space = visitor->has_space;
     call->is_secure = server->tls;
     *request = call;
     return begin(call, target, method, version) ? MHD_YES : send_reply(call);
@@ -285,11 +286,12 @@ enum MHD_Result serving_request(void *context, struct MHD_Connection *connection
 void *serving_line(void *context, const char *target, struct MHD_Connection *connection)
 {
     struct server *server = context;
-    const struct visitor *visitor = connection_visitor(connection);
+    struct visitor *visitor = connection_visitor(connection);
 
-    (void)target;
-    if (visitor)
+    if (visitor) {
+        visitor->has_space = strchr(target, ' ');
         watch_set(visitor->watch, server->deadline_us);
+    }
     return NULL;
 }
 
