@@ -11,9 +11,6 @@ enum { TREE_COUNT_MAX = 5000, DEPTH_MAX = 12, LARGE_BYTES = 320 << 10 };
 
 enum { WEIGHT_ERRORS_MAX = 5 };
 
-/* In standard deviations: less is usual, and does little (Austin and Stuart 2015). */
-static const double balance_max = 0.1;
-
 /* The rows of an arm are too many or too few, or are others than all rows. */
 static void warn_of_arm(const struct train_options *options,
                         const struct train_table *table,
@@ -30,8 +27,7 @@ static void warn_of_arm(const struct train_options *options,
                    "redress: the %s cannot be right: the rows of '%s' stand for %.3g "
                    "times all rows; they are to be those of what was done",
                    what, table->arm_names[arm], mean->value);
-    else if (balance->feature >= 0 && fabs(balance->difference) > balance_max &&
-             fabs(balance->difference) > WEIGHT_ERRORS_MAX * balance->se)
+    else if (balance->feature >= 0 && balance_is_off(balance->difference, balance->se))
         print_line(stderr,
                    "redress: the %s do not make the rows of '%s' like all rows: '%s' "
                    "differs by %.2g standard deviations, so that effects may be those of "

@@ -8,6 +8,7 @@
 
 #include "support/table_call.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,48 @@ static void a_ranking_is_judged_on_enough_rows_and_resamples(void **)
     expect(UPLIFT "1", table, NULL, 0, "Too few resamples for a verdict: 1, 40 are",
            "chance (");
     expect(UPLIFT "40", table, NULL, 0, "ranks better than chance (", "Too few");
+}
+
+/* Every second row is treated, or those with the largest x, which the scores do not show; zone c is only among the
+ * treated. */
+static const char *treated_rows(bool is_by_chance)
+{
+    static char table[TABLE_BYTES];
+    size_t bytes = (size_t)sprintf(table, "score,t,y,x,zone\n");
+
+    for (int i = 0; i < 400; i++) {
+        bool is_treated = is_by_chance ? i % 2 : i >= 200;
+
+        bytes += (size_t)snprintf(table + bytes, sizeof table - bytes, "%d,%d,%d,%d,%s\n",
+                                  i / 2 % 50, is_treated, i % 3 == 0, i / 2,
+                                  i % 4 < 2                     ? "a"
+                                  : i == 3                      ? ""
+                                  : is_treated && !is_by_chance ? "c"
+                                                                : "b");
+    }
+    return table;
+}
+
+#define UPLIFT_ONCE "evaluate uplift --data a.csv --score score --treatment t --outcome y"
+
+static void a_treatment_that_can_be_foreseen_is_told(void **)
+{
+    expect(UPLIFT_ONCE, treated_rows(true), NULL, 0, NULL, "redress:");
+    expect(UPLIFT_ONCE " --features x,zone", treated_rows(true), NULL, 0, NULL,
+           "redress:");
+    expect(UPLIFT_ONCE, treated_rows(false), NULL, 0, NULL, "redress:");
+    expect(
+        UPLIFT_ONCE " --features zone,x", treated_rows(false), NULL, 0,
+        "redress: not a randomised log: 'x' differs by 3.5 standard deviations between "
+        "the treated and the others (2 of 3 columns are off)",
+        NULL);
+    expect(UPLIFT_ONCE " --features zone", treated_rows(false), NULL, 0,
+           "redress: not a randomised log: 'zone=", NULL);
+    expect(UPLIFT_ONCE " --features x --json", treated_rows(false), NULL, 0,
+           "\"balance\":{\"columns\":2,\"off\":1,\"worst\":\"x\",", NULL);
+    /* A score that knows what was done. */
+    expect("evaluate uplift --data a.csv --score x --treatment t --outcome y",
+           treated_rows(false), NULL, 0, "redress: not a randomised log: 'x'", NULL);
 }
 
 /* ---- panels ---- */
@@ -205,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_ranking_is_judged_on_enough_rows_and_resamples),
+        cmocka_unit_test(a_treatment_that_can_be_foreseen_is_told),
         cmocka_unit_test(periods_are_in_the_order_of_time),
         cmocka_unit_test(a_broken_guardrail_fails_the_experiment),
         cmocka_unit_test(a_policy_is_told_from_what_was_done),
