@@ -61,6 +61,12 @@ static void warn(const struct train_options *options, const struct train_table *
                    "redress: '%s' has no amounts: the arms are given the doses 1 to %d "
                    "(see --doses)",
                    options->treatment, table->arm_count - 1);
+    if (result->giveaway.column >= 0)
+        print_line(
+            stderr,
+            "redress: '%s' alone explains %.1f %% of the outcome: a feature that is "
+            "known only afterwards hides what the treatment changes",
+            table->names[result->giveaway.column], 100 * result->giveaway.share);
     for (int arm = 0; arm < table->arm_count; arm++)
         warn_of_arm(options, table, result, arm);
     warn_of_overlap(table, result);

@@ -4,6 +4,7 @@
 
 #include "app/analysis.h"
 #include "learn/balance.h"
+#include "learn/giveaway.h"
 #include "learn/judge.h"
 #include "learn/maturity.h"
 #include "learn/uplift.h"
@@ -92,6 +93,7 @@ struct train_result {
         [LEARNER_ARM_COUNT_MAX]; /* (arm): of it and control, without overlap */
     struct judge_mean arm_weights[LEARNER_ARM_COUNT_MAX]; /* (arm): 1 if p is right */
     struct balance balances[LEARNER_ARM_COUNT_MAX];       /* (arm) */
+    struct giveaway giveaway; /* a feature that alone explains the outcome */
     double scale;
     bool is_held_out, is_logistic;
     bool wanted[LEARNER_KIND_COUNT];

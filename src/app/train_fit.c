@@ -375,6 +375,8 @@ enum status train_fit(const struct train_options *options,
         rc = train_complete(table, result, err);
     if (!rc) {
         open_data(options, table, result);
+        result->giveaway = giveaway_find(&result->data.features, 0, table->row_count,
+                                         table->arms, result->data.outcomes);
         snprintf(result->why, sizeof result->why, "asked for");
         result->scores = malloc(
             (size_t)table->row_count * (size_t)table->arm_count * sizeof(double) + 1);

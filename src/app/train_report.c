@@ -39,6 +39,17 @@ static void put_rows(struct report *report, const struct train_table *table,
     report_object_end(report);
 }
 
+static void put_giveaway(struct report *report, const struct train_table *table,
+                         const struct giveaway *found)
+{
+    if (found->column < 0)
+        return;
+    report_object(report, "explained_alone");
+    report_string(report, "feature", table->names[found->column]);
+    report_number(report, "share", found->share);
+    report_object_end(report);
+}
+
 static void put_calibration(struct report *report,
                             const struct train_judgement *judgement,
                             const struct judge_correction *correction, double scale)
@@ -182,6 +193,7 @@ static void put_report(struct report *report, const struct train_options *option
     report_string(report, "base", options->base);
     report_count(report, "seed", options->seed);
     put_rows(report, table, result);
+    put_giveaway(report, table, &result->giveaway);
     report_string(report, "control", table->arm_names[0]);
     report_string(report, "outcome", options->outcome);
     report_bool(report, "outcome_is_binary", table->is_binary);

@@ -187,6 +187,54 @@ static void a_policy_is_told_from_what_was_done(void **)
            "not to be trusted", "better than");
 }
 
+/* value is the reward before the cost of what was done, settled what was paid out, follow_up there only where all went
+ * well; x was known before and is a good part of it. */
+static const char *rewarded_rows(void)
+{
+    static char table[TABLE_BYTES];
+    size_t bytes = (size_t)sprintf(
+        table, "action,propensity,reward,well,x,value,settled,follow_up\n");
+
+    for (int i = 0; i < 400; i++) {
+        int action = i % 2 * 500, value = (i / 2 * 7919) % 200 * 10;
+
+        bytes += (size_t)snprintf(table + bytes, sizeof table - bytes,
+                                  "%d,0.5,%d,%d,%d,%d,%d,%s\n", action, value - action,
+                                  value > 1000, value / 400 * 400, value, action - i % 3,
+                                  value > 1000 ? "7" : "");
+    }
+    return table;
+}
+
+static void a_feature_that_was_known_only_afterwards_is_named(void **)
+{
+#define FITTED "evaluate policy --log a.csv --policy b.csv --features "
+    const char *policy = "action,prob\n500,1\n", *rows = rewarded_rows();
+
+    expect(FITTED "x,settled", rows, policy, 0, "verdict: usable", "redress:");
+    expect(FITTED "x,value", rows, policy, 0,
+           "redress: 'value' alone explains 100.0 % of the reward", NULL);
+    expect(FITTED "x,follow_up --reward well", rows, policy, 0,
+           "redress: 'follow_up' alone explains 100.0 % of the reward", NULL);
+    expect(FITTED "value --json", rows, policy, 0,
+           "\"explained_alone\":{\"column\":\"value\",\"share\":1", NULL);
+    /* Nothing is fitted then. */
+    expect(FITTED "value --base none", rows, policy, 0, NULL, "redress:");
+}
+
+static void such_a_feature_is_named_in_training_as_well(void **)
+{
+#define TRAIN                                                                            \
+    "train --data a.csv --treatment action --outcome reward --learner t --base ridge "   \
+    "--randomised --quick --output plots --features "
+
+    expect(TRAIN "x,settled", rewarded_rows(), NULL, 0, "learner t", "alone explains");
+    expect(TRAIN "x,value", rewarded_rows(), NULL, 0,
+           "redress: 'value' alone explains 100.0 % of the outcome", NULL);
+    expect(TRAIN "x,value --json", rewarded_rows(), NULL, 0,
+           "\"explained_alone\":{\"feature\":\"value\",\"share\":1", NULL);
+}
+
 /* ---- texts ---- */
 
 /* RFC 4180: spaces are part of a field. */
@@ -252,6 +300,8 @@ int main(void)
         cmocka_unit_test(periods_are_in_the_order_of_time),
         cmocka_unit_test(a_broken_guardrail_fails_the_experiment),
         cmocka_unit_test(a_policy_is_told_from_what_was_done),
+        cmocka_unit_test(a_feature_that_was_known_only_afterwards_is_named),
+        cmocka_unit_test(such_a_feature_is_named_in_training_as_well),
         cmocka_unit_test(spaces_belong_to_a_text),
         cmocka_unit_test(errors_that_are_not_used_are_said),
         cmocka_unit_test(a_panel_is_drawn_with_its_periods),
