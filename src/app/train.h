@@ -3,6 +3,7 @@
 #define REDRESS_APP_TRAIN_H
 
 #include "app/analysis.h"
+#include "app/passed_over.h"
 #include "learn/balance.h"
 #include "learn/giveaway.h"
 #include "learn/judge.h"
@@ -18,6 +19,7 @@ struct train_options {
         *cluster, *weights, *output, *name, *doses, *scale, *rate;
     long seed, round_count, depth;
     bool is_randomised, is_rising, is_quick, is_calibrated, is_json, wants_plots;
+    bool takes_all_rows; /* of a decision log, too */
 };
 
 /* A feature as the manifest has it. */
@@ -30,6 +32,7 @@ struct train_feature {
 
 struct train_table {
     int64_t row_count, read_count, immature_count, dropped_count;
+    struct passed_over passed_over; /* of a decision log */
     int64_t young_count; /* of those that were read: the window has not closed */
     int feature_count, surrogate_count;
     struct train_feature *features;
