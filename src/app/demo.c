@@ -29,7 +29,7 @@ static const struct demo_role {
 } roles[] = {
     {"support", "decide settle override read"},
     {"ops", "read budget:write policy:write"},
-    {"science", "read model:write model:promote outcome:write"},
+    {"science", "read model:write model:promote outcome:write audit:read"},
     {"audit", "read audit:read"},
     {"admin", "admin"},
 };

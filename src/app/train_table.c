@@ -5,6 +5,7 @@
 #include "app/options.h"
 #include "app/roles.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,9 @@ struct layout {
         age;      /* -1: not asked for */
     int decision; /* what says which rows of a decision log count, unless all do */
 };
+
+static_assert((int64_t)COLUMNS_ROW_COUNT_MAX * LEARNER_ARM_COUNT_MAX <= UINT32_MAX,
+              "rows have numbers of four bytes, also once for each arm");
 
 struct reading {
     const struct train_options *options;

@@ -29,8 +29,9 @@ struct call {
     struct text piece; /* of a stream, not sent yet */
     int64_t send_us;   /* for each piece, beside what its length takes */
     bool has_trace;    /* the client sent a trace id */
-    bool must_close;   /* after the reply */
-    bool is_secure;    /* it came over TLS */
+    bool has_space;  /* in the target as it was sent; to the library a plus is one too */
+    bool must_close; /* after the reply */
+    bool is_secure;  /* it came over TLS */
     bool is_deferred;
     bool is_answered;
     char small_body[SMALL_BODY_BYTES]; /* last: not zeroed for the next request */

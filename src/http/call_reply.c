@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/rng.h"
+#include "http/refusal.h"
 #include "http/security.h"
 
 #include <assert.h>
@@ -126,7 +127,7 @@ enum MHD_Result call_reply(struct call *call)
     for (int i = 0; rc == MHD_YES && i < count; i++)
         rc = MHD_add_response_header(response, headers[i].name, headers[i].value);
     if (rc == MHD_YES)
-        rc = MHD_queue_response(call->connection, (unsigned)reply->status, response);
+        rc = reply_queue(call->connection, (unsigned)reply->status, response);
     MHD_destroy_response(response);
     return rc;
 }

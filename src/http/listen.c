@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/refusal.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -174,11 +175,12 @@ static struct MHD_Daemon *start(struct listener *listener,
         (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_LISTEN_BACKLOG_SIZE,
         (unsigned)BACKLOG, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)settings->connection_count_max, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)settings->idle_timeout_s, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, listener, MHD_OPTION_NOTIFY_COMPLETED, settings->on_completed,
-        settings->context, MHD_OPTION_URI_LOG_CALLBACK, settings->on_line,
-        settings->context, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
+        (unsigned)settings->idle_timeout_s, MHD_OPTION_STRICT_FOR_CLIENT,
+        settings->judges_heads ? 0 : 1, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener,
+        MHD_OPTION_NOTIFY_COMPLETED, settings->on_completed, settings->context,
+        MHD_OPTION_URI_LOG_CALLBACK, settings->on_line, settings->context,
+        MHD_OPTION_ARRAY, more, MHD_OPTION_END);
 }
 
 /* Sockets of the internet are the library's own. */
@@ -221,6 +223,8 @@ enum status listener_open(struct listener *listener,
     rc = address_parse(settings->listen, &address, err);
     if (!rc)
         rc = check_library(settings, err);
+    if (!rc)
+        rc = refusal_open(err);
     if (!rc)
         rc = bind_unix(listener, &address, err);
     if (rc)

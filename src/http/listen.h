@@ -24,6 +24,7 @@ struct listener_settings {
     struct deadlines *deadlines;
     struct peers *peers; /* NULL: addresses are not told apart */
     struct tls *tls;     /* NULL: plain HTTP */
+    bool judges_heads;   /* on_request does, and the library leaves it what it can */
     bool
         is_silent; /* nothing is logged: its thread must not wait for who reads the log */
     /* As in microhttpd.h; all with context. */
@@ -60,6 +61,7 @@ void listener_close(struct listener *listener);
 struct visitor {
     struct watch *watch;
     struct peer *peer; /* NULL: of no address that counts */
+    bool has_space;    /* on_line's own */
 };
 struct visitor *connection_visitor(struct MHD_Connection *connection);
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "decide/service.h"
 #include "http/health.h"
+#include "http/refusal.h"
 #include "http/security.h"
 
 #include <string.h>
@@ -32,7 +33,7 @@ static enum MHD_Result send_health(struct MHD_Connection *connection, int number
         if (rc == MHD_YES && headers[i][1])
             rc = MHD_add_response_header(response, headers[i][0], headers[i][1]);
     if (rc == MHD_YES)
-        rc = MHD_queue_response(connection, (unsigned)number, response);
+        rc = reply_queue(connection, (unsigned)number, response);
     MHD_destroy_response(response);
     return rc;
 }
@@ -58,12 +59,13 @@ static enum MHD_Result on_health(void *context, struct MHD_Connection *connectio
     if (!health_answer(target, service_build(probe->service),
                        service_check(probe->service), trouble, buffer, &number, &body))
         return send_health(connection, 404,
-                           text_of("{\"type\":\"about:blank\",\"title\":\"Not Found\","
-                                   "\"status\":404,\"code\":\"not_found\"}"),
+                           text_of("{\"type\":\"urn:redress:problem:route_not_found\","
+                                   "\"title\":\"Not Found\","
+                                   "\"status\":404,\"code\":\"route_not_found\"}"),
                            NULL);
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
         return send_health(connection, 405,
-                           text_of("{\"type\":\"about:blank\","
+                           text_of("{\"type\":\"urn:redress:problem:method_not_allowed\","
                                    "\"title\":\"Method Not Allowed\","
                                    "\"status\":405,\"code\":\"method_not_allowed\"}"),
                            "GET, HEAD");

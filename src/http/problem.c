@@ -30,7 +30,9 @@ static const struct http_status *http_status_of(const struct exchange *exchange,
     } of_code[] = {
         {"method_not_allowed", {405, "Method Not Allowed"}},
         {"length_required", {411, "Length Required"}},
+        {"target_too_long", {414, "URI Too Long"}},
         {"unsupported_media_type", {415, "Unsupported Media Type"}},
+        {"head_too_large", {431, "Request Header Fields Too Large"}},
         {"rate_limited", {429, "Too Many Requests"}},
         {"too_many_failed_logins", {429, "Too Many Requests"}},
         {"expectation_failed", {417, "Expectation Failed"}},
@@ -80,9 +82,9 @@ static void put_faults(struct json_writer *writer, const struct err *err)
 void exchange_refuse(struct exchange *exchange, const struct err *err)
 {
     /* Sixteen faults, fully escaped, fit; written in place, since the arena may be what is full. */
-    static const char fallback[] =
-        "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\","
-        "\"status\":503,\"code\":\"out_of_memory\"}";
+    static const char fallback[] = "{\"type\":\"urn:redress:problem:out_of_memory\","
+                                   "\"title\":\"Service Unavailable\","
+                                   "\"status\":503,\"code\":\"out_of_memory\"}";
     enum { PROBLEM_BYTES_MAX = 24 << 10 };
     char type[96];
     const struct http_status *http = http_status_of(exchange, err);

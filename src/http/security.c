@@ -4,16 +4,25 @@
 
 #include <stddef.h>
 
+/* X(name, value): of every reply, and beside them over TLS. */
+#define HEADERS(X)                                                                       \
+    X("Cache-Control", "no-store")                                                       \
+    X("X-Content-Type-Options", "nosniff")                                               \
+    X("Content-Security-Policy", "default-src 'none'")
+#define TLS_HEADERS(X) X("Strict-Transport-Security", "max-age=31536000")
+
 enum MHD_Result security_headers_add(struct MHD_Response *response, bool is_secure)
 {
     static const struct {
         const char *name, *value;
         bool is_for_tls;
     } headers[] = {
-        {"Cache-Control", "no-store", false},
-        {"X-Content-Type-Options", "nosniff", false},
-        {"Content-Security-Policy", "default-src 'none'", false},
-        {"Strict-Transport-Security", "max-age=31536000", true},
+#define X(name, value) {name, value, false},
+        HEADERS(X)
+#undef X
+#define X(name, value) {name, value, true},
+            TLS_HEADERS(X)
+#undef X
     };
     enum MHD_Result rc = MHD_YES;
 
@@ -21,4 +30,11 @@ enum MHD_Result security_headers_add(struct MHD_Response *response, bool is_secu
         if (is_secure || !headers[i].is_for_tls)
             rc = MHD_add_response_header(response, headers[i].name, headers[i].value);
     return rc;
+}
+
+const char *security_headers_text(bool is_secure)
+{
+#define X(name, value) name ": " value "\r\n"
+    return is_secure ? HEADERS(X) TLS_HEADERS(X) : HEADERS(X);
+#undef X
 }

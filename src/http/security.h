@@ -1,5 +1,5 @@
-/* security.h - headers that every reply of ours has: nothing in it is to be kept, guessed at, shown as a page
- * or run. But for those that libmicrohttpd makes by itself, for heads that it refuses. Private to http/. */
+/* security.h - headers that every reply has: nothing in it is to be kept, guessed at, shown as a page
+ * or run. Private to http/. */
 #ifndef REDRESS_HTTP_SECURITY_H
 #define REDRESS_HTTP_SECURITY_H
 
@@ -8,5 +8,8 @@
 
 /* is_secure: it goes over TLS. MHD_NO when there is no memory. */
 enum MHD_Result security_headers_add(struct MHD_Response *response, bool is_secure);
+
+/* The same as they are sent, each with its CR and LF. */
+const char *security_headers_text(bool is_secure);
 
 #endif

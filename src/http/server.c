@@ -12,7 +12,8 @@ enum { DRAIN_POLL_US = 10000 };
 
 static enum status prepare_refusal(struct server *server, struct err *err)
 {
-    static char body[] = "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\","
+    static char body[] = "{\"type\":\"urn:redress:problem:out_of_memory\","
+                         "\"title\":\"Service Unavailable\","
                          "\"status\":503,\"detail\":\"no memory for another request\","
                          "\"code\":\"out_of_memory\"}";
 
@@ -41,6 +42,7 @@ static enum status listen_all(struct server *server,
         .deadlines = server->deadlines,
         .peers = server->peers,
         .tls = server->tls,
+        .judges_heads = true,
         .on_request = serving_request,
         .on_line = serving_line,
         .on_completed = serving_completed,

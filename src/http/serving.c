@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/rate.h"
 #include "decide/service.h"
+#include "http/refusal.h"
 #include "http/resume.h"
 
 #include <assert.h>
@@ -94,7 +95,7 @@ static enum MHD_Result send_reply(struct call *call)
      * be worse, since the library does not hang up before the connection's next event. */
     reply_close(&call->exchange.reply);
     call->exchange.reply = (struct reply){.status = 503};
-    return MHD_queue_response(call->connection, 503, server->no_memory);
+    return reply_queue(call->connection, 503, server->no_memory);
 }
 
 /* Refused by its head: nothing that follows on this connection can be trusted. */
@@ -271,10 +272,11 @@ enum MHD_Result serving_request(void *context, struct MHD_Connection *connection
         return MHD_NO;
     call = call_take(server);
     if (!call)
-        return MHD_queue_response(connection, 503, server->no_memory);
+        return reply_queue(connection, 503, server->no_memory);
     call->connection = connection;
     call->watch = visitor->watch;
     call->peer = visitor->peer;
+    call->has_space = visitor->has_space;
     call->is_secure = server->tls;
     *request = call;
     return begin(call, target, method, version) ? MHD_YES : send_reply(call);
@@ -284,11 +286,12 @@ enum MHD_Result serving_request(void *context, struct MHD_Connection *connection
 void *serving_line(void *context, const char *target, struct MHD_Connection *connection)
 {
     struct server *server = context;
-    const struct visitor *visitor = connection_visitor(connection);
+    struct visitor *visitor = connection_visitor(connection);
 
-    (void)target;
-    if (visitor)
+    if (visitor) {
+        visitor->has_space = strchr(target, ' ');
         watch_set(visitor->watch, server->deadline_us);
+    }
     return NULL;
 }
 

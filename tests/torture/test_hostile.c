@@ -68,6 +68,7 @@ struct answers {
     int status[ANSWER_COUNT_MAX];
     int count;        /* final ones: not 100 Continue */
     const char *rest; /* what is no answer; NULL: nothing */
+    bool has_foreign; /* one is not of our making */
 };
 
 /* The announced bytes of the body of the answer whose head is at text. */
@@ -79,13 +80,12 @@ static size_t body_bytes_of(const char *text, const char *end)
                               : 0;
 }
 
-/* libmicrohttpd 0.9.75 writes the head of its own refusal of a Content-Length twice. */
-static const char *skip_doubled(const char *text)
+/* Every answer of ours has it, whoever refuses. */
+static bool is_ours(const char *text, const char *end)
 {
-    const char *end = strstr(text, "\r\n\r\n");
-    size_t bytes = end ? (size_t)(end + 4 - text) : 0;
+    const char *line = strstr(text, "\r\nX-Content-Type-Options: nosniff\r\n");
 
-    return bytes > 0 && strncmp(text, text + bytes, bytes) == 0 ? text + bytes : text;
+    return line && line < end;
 }
 
 static struct answers answers_read(const char *text, size_t count)
@@ -93,7 +93,6 @@ static struct answers answers_read(const char *text, size_t count)
     const char *all = text + count;
     struct answers answers = {0};
 
-    text = skip_doubled(text);
     while (text < all && answers.count < ANSWER_COUNT_MAX) {
         const char *end = strstr(text, "\r\n\r\n");
         int status;
@@ -102,6 +101,8 @@ static struct answers answers_read(const char *text, size_t count)
             answers.rest = text;
             break;
         }
+        answers.has_foreign =
+            answers.has_foreign || (status >= 200 && !is_ours(text, end));
         if (status >= 200)
             answers.status[answers.count++] = status;
         text = end + 4 + (status >= 200 ? body_bytes_of(text, end) : 0);
@@ -167,6 +168,8 @@ static const char *judge(const struct hostile_request *request, const char *text
     for (int i = 0; i < answers->count; i++)
         if (!is_fine(answers->status[i]))
             return "trouble of the server's own";
+    if (answers->has_foreign)
+        return "an answer of the library's own";
     if (answers->count > 1 && request->is_one)
         return "more than one answer";
     if (answers->count == 1 && request->is_one && !is_health && answers->status[0] < 400)

@@ -624,6 +624,34 @@ static void path_of(const struct route *route, char path[static PATH_BYTES_MAX])
     path[used] = '\0';
 }
 
+/* As components/schemas/ProblemCode says. */
+static void a_body_that_is_no_json_has_one_code_by_its_route(void **state)
+{
+    static const struct {
+        const char *path, *code;
+    } rows[] = {
+        {"/v1/decisions", "malformed_request"},
+        {"/v1/decision-batches", "malformed_request"},
+        {"/v1/outcomes", "malformed_request"},
+        {"/v1/models/x/versions", "malformed_request"},
+        {"/v1/decisions/x/settle", "malformed_json"},
+        {"/v1/decisions/x/release", "malformed_json"},
+        {"/v1/decisions/x/override", "malformed_json"},
+        {"/v1/budgets", "malformed_json"},
+        {"/v1/budgets/x/adjustments", "malformed_json"},
+        {"/v1/policies/x/rollback", "malformed_json"},
+        {"/v1/api-keys", "malformed_json"},
+        {"/v1/api-keys/x/rotate", "malformed_json"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        expect(400, rows[i].code, POST(rows[i].path, "no-json", "{"));
+    expect(400, "malformed_request", PUT("/v1/policies/x", "*", "{"));
+    expect(400, "malformed_json", PUT("/v1/budgets/x", "*", "{"));
+    expect(400, "malformed_json", PUT("/v1/models/x/aliases/champion", NULL, "{"));
+}
+
 static void nobody_and_a_key_without_the_scope_are_refused_as_described(void **state)
 {
     struct api_reply key = answer_to(POST(
@@ -738,6 +766,7 @@ int main(void)
         cmocka_unit_test(keys_the_audit_trail_and_health_are_answered_as_described),
         cmocka_unit_test(every_route_was_answered),
         cmocka_unit_test(every_member_that_is_described_came_in_an_answer),
+        cmocka_unit_test(a_body_that_is_no_json_has_one_code_by_its_route),
         cmocka_unit_test(nobody_and_a_key_without_the_scope_are_refused_as_described),
         cmocka_unit_test(unknown_parameters_and_large_bodies_are_refused_as_described),
         cmocka_unit_test(bodies_with_unknown_members_are_refused_as_described),

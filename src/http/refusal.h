@@ -1,0 +1,20 @@
+/* refusal.h - what libmicrohttpd refuses by itself, before the service sees it, in our words: a problem
+ * document with our headers in place of its page of HTML. Private to http/.
+ *
+ * It refuses a head, or a part of one, that it cannot read or keep, and hangs up. Its words are made from
+ * nothing but its number: 400, 413, 414, 431 or 505. */
+#ifndef REDRESS_HTTP_REFUSAL_H
+#define REDRESS_HTTP_REFUSAL_H
+
+#include "base/err.h"
+
+#include <microhttpd.h>
+
+/* Before any listener is opened; again is fine. UNAVAILABLE: not with this libmicrohttpd. */
+enum status refusal_open(struct err *err);
+
+/* MHD_queue_response, for replies of ours; whoever calls that by its own name is the library. */
+enum MHD_Result reply_queue(struct MHD_Connection *connection, unsigned number,
+                            struct MHD_Response *response);
+
+#endif
