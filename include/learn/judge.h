@@ -14,7 +14,7 @@ enum { JUDGE_BIN_COUNT = 10 };
 /* outcomes (row, arm): mu, becomes the scores. */
 void judge_score(const struct learner_data *data, double *outcomes);
 
-/* All means are weighted, and all errors are of clusters, which are the rows that share a key. No number
+/* Effects are (row, arm - 1). All means are weighted, and all errors are of clusters, which are the rows that share a key. No number
  * depends on the order of rows: those of equal effects share what their places would get. */
 
 /* A mean of rows with its error. */
@@ -33,7 +33,7 @@ struct judge_costs {
  * NULL); gained is what the scores say of it, less what scores of costs say, per row of all. gains (row): what
  * each row adds, for paired comparisons. EXHAUSTED. */
 enum status judge_policy(const struct learner_data *data, const double *scores,
-                         const double *effects, const struct judge_costs *costs,
+                         const float *effects, const struct judge_costs *costs,
                          double scale, double *gains, struct judge_mean *policy,
                          struct err *err);
 
@@ -55,8 +55,8 @@ struct judge_line {
 
 /* By the rows outside a fold of learner_hold_out with that seed; by all with -1. */
 enum status judge_line_fit(const struct learner_data *data, const double *scores,
-                           const double *effects, int arm, int without_fold,
-                           uint64_t seed, struct judge_line *line, struct err *err);
+                           const float *effects, int arm, int without_fold, uint64_t seed,
+                           struct judge_line *line, struct err *err);
 
 /* intercept + slope x effect: the line, drawn in towards the effect itself by what chance explains of how
  * far it is off; the slope is never below 0. */
@@ -72,7 +72,7 @@ struct judge_bin {
     double predicted, found, se;
 };
 enum status judge_calibrate(const struct learner_data *data, const double *scores,
-                            const double *effects, int arm,
+                            const float *effects, int arm,
                             struct judge_bin bins[JUDGE_BIN_COUNT],
                             struct judge_line *line, struct err *err);
 
@@ -83,7 +83,7 @@ struct judge_curve {
     double gains[JUDGE_POINT_COUNT], errors[JUDGE_POINT_COUNT];
 };
 enum status judge_rank(const struct learner_data *data, const double *scores,
-                       const double *effects, int arm, struct judge_curve *curve,
+                       const float *effects, int arm, struct judge_curve *curve,
                        struct err *err);
 
 #endif

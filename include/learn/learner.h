@@ -132,24 +132,29 @@ struct learner {
     struct learner_part parts[LEARNER_ARM_COUNT_MAX];
 };
 
-/* From the rows of a set. outcomes (row, arm) of learner_cross_fit; NULL for s and t. The caller closes
- * *learner. */
+/* Whether a learner is made from the outcomes of learner_cross_fit: x, r and dr. */
+bool learner_needs_outcomes(enum learner_kind kind);
+
+/* From the rows of a set. outcomes (row, arm) of learner_cross_fit; NULL where they are not needed. The caller
+ * closes *learner. */
 enum status learner_fit(enum learner_kind kind, const struct learner_data *data,
                         const struct learner_settings *settings, struct row_set set,
                         const double *outcomes, struct learner **learner,
                         struct err *err);
 void learner_close(struct learner *learner); /* NULL is fine */
 
-/* effects (row, arm - 1) at the rows of a set. */
+/* effects (place in the set, arm - 1). */
 enum status learner_effects(const struct learner *learner,
                             const struct learner_data *data, struct row_set set,
                             double *effects, struct err *err);
 
-/* The effects of every row by learners that have not seen it nor any of its fold: LEARNER_HELD_OUT_COUNT
- * times all of the above on the other rows. wanted, effects (kind): which learners, and where to, (row, arm - 1). */
+/* The effects of the rows of a set by learners that have not seen them nor any of their fold:
+ * LEARNER_HELD_OUT_COUNT times all of the above on the other rows. wanted, effects (kind): which learners, and
+ * where to, (row, arm - 1); in four bytes, since those of all learners are kept until they are judged.
+ * outcomes (row, arm): room. */
 enum status learner_hold_out(const struct learner_data *data,
-                             const struct learner_settings *settings,
-                             const bool wanted[LEARNER_KIND_COUNT],
-                             double *effects[LEARNER_KIND_COUNT], struct err *err);
+                             const struct learner_settings *settings, struct row_set all,
+                             const bool wanted[LEARNER_KIND_COUNT], double *outcomes,
+                             float *effects[LEARNER_KIND_COUNT], struct err *err);
 
 #endif

@@ -29,14 +29,20 @@ struct feature_rows {
     const uint64_t *keys;     /* (row): rows of one key are in one fold; NULL: by row */
 };
 
-/* Which rows, by their index; shared by whatever goes on on them. */
+/* Which rows, by their index, which is below 2^32; shared by whatever goes on on them. */
 struct row_set {
     int64_t count;
-    const int64_t *rows; /* (count) */
+    const uint32_t *rows; /* (count) */
 };
 
-/* The rows of a set for which choose says so; rows: room for all of them. */
-static inline struct row_set row_set_pick(struct row_set set, int64_t *rows,
+/* Of place i, in eight bytes, since it is about to be multiplied. */
+static inline int64_t row_set_at(struct row_set set, int64_t i)
+{
+    return set.rows[i];
+}
+
+/* The rows of a set for which choose says so; rows: room for them. */
+static inline struct row_set row_set_pick(struct row_set set, uint32_t *rows,
                                           bool (*choose)(const void *context,
                                                          int64_t row),
                                           const void *context)

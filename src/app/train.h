@@ -86,7 +86,10 @@ struct train_result {
         expected_costs; /* (row, arm - 1) by models that have not seen the row, or NULL */
     double *propensities; /* (row, arm), where they were estimated; else NULL */
     double shares[LEARNER_ARM_COUNT_MAX]; /* (arm) of a randomised experiment */
-    double *scores; /* (row, arm), while rows held out are to be judged */
+    double *
+        scores; /* (row, arm): expected outcomes, then scores; while rows held out are to be judged */
+    double *
+        own; /* (row): of what was done, those that are not in scores; until all is fitted */
     struct learner_propensity_fit propensity_fit; /* log_loss 0: none was estimated */
     int64_t apart_counts
         [LEARNER_ARM_COUNT_MAX]; /* (arm): of it and control, without overlap */
@@ -95,7 +98,8 @@ struct train_result {
     double scale;
     bool is_held_out, is_logistic;
     bool wanted[LEARNER_KIND_COUNT];
-    double *effects[LEARNER_KIND_COUNT]; /* held out, (row, arm - 1) */
+    float *effects[LEARNER_KIND_COUNT]; /* held out, (row, arm - 1); once one is chosen
+                                           only its own */
     struct judge_mean policies[LEARNER_KIND_COUNT];
     struct judge_mean averages[LEARNER_ARM_COUNT_MAX]; /* (arm) */
     struct train_judgement *judgements;                /* (arm), NULL: none held out */
@@ -119,19 +123,20 @@ void train_result_free(struct train_result *result);
 enum status train_complete(const struct train_table *table, struct train_result *result,
                            struct err *err);
 
-/* The values of the policies of all learners whose effects were held out, and the one that is kept. */
+/* The values of the policies of all learners whose effects were held out, and the one that is kept; the effects
+ * of the others are freed. */
 enum status train_choose(const struct train_options *options,
                          const struct train_table *table, struct train_result *result,
                          struct err *err);
 
 /* The means and the models of costs, of the rows of a set; room (row). */
 enum status train_fit_costs(const struct train_table *table, struct train_result *result,
-                            struct row_set all, int64_t *room, struct err *err);
+                            struct row_set all, uint32_t *room, struct err *err);
 
 /* And what to expect of each row by models that have not seen it, for judging. */
 enum status train_expect_costs(const struct train_table *table,
                                struct train_result *result, struct row_set all,
-                               int64_t *room, struct err *err);
+                               uint32_t *room, struct err *err);
 
 /* Judge the learner that was chosen, by what it said of rows held out. */
 enum status train_judge(const struct train_options *options,

@@ -380,19 +380,18 @@ static enum status add_examples(struct output_bundle *out, struct err *err)
     const struct train_table *table = out->table;
     size_t width = (size_t)table->arm_count - 1;
     json_t *examples = json_object(), *rows = json_array(), *effects = json_array();
-    double *own = calloc((size_t)table->row_count * width + 1, sizeof *own);
+    double *own = calloc(EXAMPLE_COUNT * width, sizeof *own);
     int64_t count = table->row_count < EXAMPLE_COUNT ? table->row_count : EXAMPLE_COUNT;
-    int64_t chosen[EXAMPLE_COUNT];
+    uint32_t chosen[EXAMPLE_COUNT];
     enum status rc = own ? STATUS_OK : refuse_memory(err);
 
     for (int64_t i = 0; i < count; i++)
-        chosen[i] = i * table->row_count / count;
+        chosen[i] = (uint32_t)(i * table->row_count / count);
     if (!rc)
         rc = learner_effects(out->result->learner, &out->result->data,
                              (struct row_set){count, chosen}, own, err);
     for (int64_t i = 0; i < count && !rc; i++)
-        rc = add_example(out, chosen[i], own + (size_t)chosen[i] * width, rows, effects,
-                         err);
+        rc = add_example(out, chosen[i], own + (size_t)i * width, rows, effects, err);
     json_object_set_new(examples, "rows", rows);
     json_object_set_new(examples, "effects", effects);
     json_object_set_new(out->manifest, "examples", examples);

@@ -7,18 +7,60 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What each learner gains by row, and which does best. */
+/* Which learner does best, and what it gains by row. */
 struct contest {
-    double *gains[LEARNER_KIND_COUNT];
     int best, second; /* -1: none */
+    double *gains;    /* (row) of the best */
+    double *room;     /* (row) of another */
     struct judge_mean lead;
 };
+
+static enum status contest_open(const struct train_table *table, struct contest *contest,
+                                struct err *err)
+{
+    size_t bytes = (size_t)table->row_count * sizeof(double) + 1;
+
+    *contest = (struct contest){
+        .best = -1, .second = -1, .gains = malloc(bytes), .room = malloc(bytes)};
+    if (contest->gains && contest->room)
+        return STATUS_OK;
+    return err_set(err, STATUS_EXHAUSTED, "out of memory for training");
+}
+
+static void contest_close(struct contest *contest)
+{
+    free(contest->gains);
+    free(contest->room);
+}
+
+/* In the contest's room, and the value of its policy. */
+static enum status measure(const struct train_table *table, struct train_result *result,
+                           struct contest *contest, int kind, struct err *err)
+{
+    const struct judge_costs costs = {result->expected_costs, table->costs};
+
+    return judge_policy(&result->judged, result->scores, result->effects[kind],
+                        table->costs ? &costs : NULL, result->scale, contest->room,
+                        &result->policies[kind], err);
+}
+
+/* How much more the best gains than another, on the same rows. What each row gains is made again rather than
+ * kept for all learners. */
+static enum status measure_lead(const struct train_table *table,
+                                struct train_result *result, struct contest *contest,
+                                int kind, struct err *err)
+{
+    enum status rc = measure(table, result, contest, kind, err);
+
+    return rc ? rc
+              : judge_gains(&result->judged, contest->gains, contest->room,
+                            &contest->lead, err);
+}
 
 static enum status measure_policies(const struct train_table *table,
                                     struct train_result *result, struct contest *contest,
                                     struct err *err)
 {
-    const struct judge_costs costs = {result->expected_costs, table->costs};
     const struct judge_mean *policies = result->policies;
 
     for (int kind = 0; kind < LEARNER_KIND_COUNT; kind++) {
@@ -26,15 +68,14 @@ static enum status measure_policies(const struct train_table *table,
 
         if (!result->wanted[kind])
             continue;
-        contest->gains[kind] = malloc((size_t)table->row_count * sizeof(double) + 1);
-        if (!contest->gains[kind])
-            return err_set(err, STATUS_EXHAUSTED, "out of memory for training");
-        rc = judge_policy(&result->judged, result->scores, result->effects[kind],
-                          table->costs ? &costs : NULL, result->scale,
-                          contest->gains[kind], &result->policies[kind], err);
+        rc = measure(table, result, contest, kind, err);
         if (rc)
             return rc;
         if (contest->best < 0 || policies[kind].value > policies[contest->best].value) {
+            double *gains = contest->room;
+
+            contest->room = contest->gains;
+            contest->gains = gains;
             contest->second = contest->best;
             contest->best = kind;
         } else if (contest->second < 0 ||
@@ -52,7 +93,8 @@ static const enum learner_kind simplest_first[LEARNER_KIND_COUNT] = {
 /* Luck picks among learners that do about as well, and the more luck has to say the worse the pick: so
  * the simplest of those that are not told from the best, by the error of the difference on the same rows
  * (after Breiman et al. 1984, section 3.4.3, who take one standard error). */
-static enum status choose_kind(struct train_result *result, struct contest *contest,
+static enum status choose_kind(const struct train_table *table,
+                               struct train_result *result, struct contest *contest,
                                struct err *err)
 {
     for (int i = 0; simplest_first[i] != (enum learner_kind)contest->best; i++) {
@@ -61,8 +103,7 @@ static enum status choose_kind(struct train_result *result, struct contest *cont
 
         if (!result->wanted[kind])
             continue;
-        rc = judge_gains(&result->judged, contest->gains[contest->best],
-                         contest->gains[kind], &contest->lead, err);
+        rc = measure_lead(table, result, contest, (int)kind, err);
         if (rc)
             return rc;
         if (contest->lead.value <= NORMAL_95 * contest->lead.se) {
@@ -73,8 +114,16 @@ static enum status choose_kind(struct train_result *result, struct contest *cont
     result->kind = (enum learner_kind)contest->best;
     return contest->second < 0
                ? STATUS_OK
-               : judge_gains(&result->judged, contest->gains[contest->best],
-                             contest->gains[contest->second], &contest->lead, err);
+               : measure_lead(table, result, contest, contest->second, err);
+}
+
+static void free_others(struct train_result *result)
+{
+    for (int kind = 0; kind < LEARNER_KIND_COUNT; kind++)
+        if (kind != (int)result->kind) {
+            free(result->effects[kind]);
+            result->effects[kind] = NULL;
+        }
 }
 
 static void say_why(struct train_result *result, const struct train_options *options,
@@ -114,14 +163,17 @@ enum status train_choose(const struct train_options *options,
                          const struct train_table *table, struct train_result *result,
                          struct err *err)
 {
-    struct contest contest = {.best = -1, .second = -1};
-    enum status rc = measure_policies(table, result, &contest, err);
+    struct contest contest;
+    enum status rc = contest_open(table, &contest, err);
 
     if (!rc)
-        rc = choose_kind(result, &contest, err);
+        rc = measure_policies(table, result, &contest, err);
     if (!rc)
+        rc = choose_kind(table, result, &contest, err);
+    if (!rc) {
         say_why(result, options, &contest);
-    for (int kind = 0; kind < LEARNER_KIND_COUNT; kind++)
-        free(contest.gains[kind]);
+        free_others(result);
+    }
+    contest_close(&contest);
     return rc;
 }

@@ -73,7 +73,7 @@ static double mean_cost(const struct train_table *table, struct row_set set)
 }
 
 enum status train_fit_costs(const struct train_table *table, struct train_result *result,
-                            struct row_set all, int64_t *room, struct err *err)
+                            struct row_set all, uint32_t *room, struct err *err)
 {
     enum status rc = STATUS_OK;
 
@@ -93,7 +93,7 @@ enum status train_fit_costs(const struct train_table *table, struct train_result
 /* Of the rows of a fold, by the others; the mean of the arm where these say nothing. */
 static enum status expect_fold(const struct cost_choice *choice,
                                struct train_result *result, struct row_set all,
-                               int64_t *room, double *numbers, struct err *err)
+                               uint32_t *room, double *numbers, struct err *err)
 {
     int width = choice->table->arm_count - 1;
     struct row_set set = row_set_pick(all, room, has_cost, choice);
@@ -106,7 +106,7 @@ static enum status expect_fold(const struct cost_choice *choice,
         rc = predictor_predict(predictor, &result->data.features, set, false, numbers,
                                err);
     for (int64_t i = 0; i < set.count && !rc; i++)
-        result->expected_costs[set.rows[i] * width + choice->arm - 1] =
+        result->expected_costs[row_set_at(set, i) * width + choice->arm - 1] =
             predictor ? numbers[i] : result->arm_costs[choice->arm - 1];
     predictor_close(predictor);
     return rc;
@@ -114,7 +114,7 @@ static enum status expect_fold(const struct cost_choice *choice,
 
 enum status train_expect_costs(const struct train_table *table,
                                struct train_result *result, struct row_set all,
-                               int64_t *room, struct err *err)
+                               uint32_t *room, struct err *err)
 {
     size_t n = (size_t)table->row_count + 1, width = (size_t)table->arm_count - 1;
     double *numbers;

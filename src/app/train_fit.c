@@ -13,11 +13,11 @@ static enum status refuse_memory(struct err *err)
 /* How far sums of propensities may be below one, by rounding. */
 #define PROPENSITY_SUM_ERROR 1e-6
 
-static int64_t *all_rows(int64_t count)
+static uint32_t *all_rows(int64_t count)
 {
-    int64_t *rows = malloc((size_t)count * sizeof *rows + 1);
+    uint32_t *rows = malloc((size_t)count * sizeof *rows + 1);
 
-    for (int64_t row = 0; rows && row < count; row++)
+    for (uint32_t row = 0; rows && row < count; row++)
         rows[row] = row;
     return rows;
 }
@@ -235,30 +235,6 @@ static enum status weigh_arms(const struct train_table *table,
     return rc;
 }
 
-/* ---- rows held out ---- */
-
-static enum status hold_out(const struct train_options *options,
-                            const struct train_table *table, struct train_result *result,
-                            struct err *err)
-{
-    size_t count = (size_t)table->row_count * (size_t)table->arm_count + 1;
-    enum status rc = STATUS_OK;
-
-    for (int kind = 0; kind < LEARNER_KIND_COUNT && !rc; kind++) {
-        if (!result->wanted[kind])
-            continue;
-        result->effects[kind] = malloc(count * sizeof(double));
-        rc = result->effects[kind] ? STATUS_OK : refuse_memory(err);
-    }
-    if (!rc)
-        rc = learner_hold_out(&result->data, &result->settings, result->wanted,
-                              result->effects, err);
-    if (!rc)
-        rc = train_choose(options, table, result, err);
-    result->is_held_out = !rc;
-    return rc;
-}
-
 /* ---- how far it is ---- */
 
 /* What is being trained, and how many models before the present one. */
@@ -314,78 +290,157 @@ static void open_data(const struct train_options *options,
         result->judged.outcomes = result->maturity.judged;
 }
 
+/* Before anything else is there, since this takes the most memory. */
+static enum status hold_out(const struct train_table *table, struct train_result *result,
+                            struct row_set all, struct err *err)
+{
+    size_t count = (size_t)table->row_count * ((size_t)table->arm_count - 1) + 1;
+    enum status rc = STATUS_OK;
+
+    begin_step(result, "rows held out");
+    for (int kind = 0; kind < LEARNER_KIND_COUNT && !rc; kind++) {
+        if (!result->wanted[kind])
+            continue;
+        result->effects[kind] = malloc(count * sizeof *result->effects[kind]);
+        rc = result->effects[kind] ? STATUS_OK : refuse_memory(err);
+    }
+    if (!rc)
+        rc = learner_hold_out(&result->data, &result->settings, all, result->wanted,
+                              result->scores, result->effects, err);
+    return rc;
+}
+
+/* Expected outcomes become scores. */
+static enum status score(const struct train_table *table, struct train_result *result,
+                         struct row_set all, struct err *err)
+{
+    enum status rc;
+
+    result->own = malloc((size_t)table->row_count * sizeof *result->own + 1);
+    if (!result->own)
+        return refuse_memory(err);
+    begin_step(result, "expected outcomes");
+    rc = learner_cross_fit(&result->data, &result->settings, all, result->scores, err);
+    for (int64_t row = 0; row < table->row_count && !rc; row++)
+        result->own[row] = result->scores[row * table->arm_count + table->arms[row]];
+    if (!rc)
+        judge_score(&result->judged, result->scores);
+    for (int arm = 1; arm < table->arm_count && !rc; arm++)
+        rc = judge_average(&result->judged, result->scores, arm, &result->averages[arm],
+                           err);
+    return rc;
+}
+
+/* Expected outcomes and scores differ only in what was done: they take turns in one table. */
+static void exchange(const struct train_table *table, struct train_result *result)
+{
+    for (int64_t row = 0; row < table->row_count; row++) {
+        double *here = &result->scores[row * table->arm_count + table->arms[row]];
+        double other = *here;
+
+        *here = result->own[row];
+        result->own[row] = other;
+    }
+}
+
+static void drop(double **numbers)
+{
+    free(*numbers);
+    *numbers = NULL;
+}
+
+static enum status fit_costs(const struct train_options *options,
+                             const struct train_table *table, struct train_result *result,
+                             struct row_set all, struct err *err)
+{
+    uint32_t *room = malloc((size_t)table->row_count * sizeof *room + 1);
+    enum status rc = room ? STATUS_OK : refuse_memory(err);
+
+    begin_step(result, "costs");
+    if (!rc)
+        rc = train_fit_costs(table, result, all, room, err);
+    if (!rc && !options->is_quick)
+        rc = train_expect_costs(table, result, all, room, err);
+    free(room);
+    return rc;
+}
+
+/* The models that are kept, of all rows. Scores stay where they are to be judged by. */
+static enum status fit_chosen(const struct train_table *table,
+                              struct train_result *result, struct row_set all,
+                              struct err *err)
+{
+    enum status rc;
+
+    begin_step(result, "effects");
+    exchange(table, result);
+    if (!result->is_held_out)
+        drop(&result->own);
+    rc = learner_fit(result->kind, &result->data, &result->settings, all, result->scores,
+                     &result->learner, err);
+    if (result->is_held_out)
+        exchange(table, result);
+    else
+        drop(&result->scores);
+    drop(&result->own);
+    return rc;
+}
+
 static enum status fit_all(const struct train_options *options,
                            const struct train_table *table, struct train_result *result,
-                           struct row_set all, int64_t *room, struct err *err)
+                           struct row_set all, struct err *err)
 {
-    double *outcomes = malloc(
-        (size_t)table->row_count * (size_t)table->arm_count * sizeof *outcomes + 1);
-    enum status rc = outcomes ? STATUS_OK : refuse_memory(err);
+    enum status rc;
 
     begin_step(result, "propensities");
-    if (!rc)
-        rc = settle_propensities(options, table, result, err);
+    rc = settle_propensities(options, table, result, err);
     if (!rc)
         rc = check_overlap(options, table, result, err);
     if (!rc)
         rc = weigh_arms(table, result, err);
-    begin_step(result, "expected outcomes");
-    if (!rc)
-        rc = learner_cross_fit(&result->data, &result->settings, all, outcomes, err);
-    if (!rc) {
-        memcpy(result->scores, outcomes,
-               (size_t)table->row_count * (size_t)table->arm_count * sizeof *outcomes);
-        judge_score(&result->judged, result->scores);
-        begin_step(result, "costs");
-        rc = train_fit_costs(table, result, all, room, err);
-    }
-    for (int arm = 1; arm < table->arm_count && !rc; arm++)
-        rc = judge_average(&result->judged, result->scores, arm, &result->averages[arm],
-                           err);
     if (!rc && !options->is_quick)
-        rc = train_expect_costs(table, result, all, room, err);
-    begin_step(result, "rows held out");
-    if (!rc && !options->is_quick)
-        rc = hold_out(options, table, result, err);
-    if (options->is_quick) {
-        free(result->scores);
-        result->scores = NULL;
-    }
-    begin_step(result, "effects");
+        rc = hold_out(table, result, all, err);
     if (!rc)
-        rc = learner_fit(result->kind, &result->data, &result->settings, all, outcomes,
-                         &result->learner, err);
-    free(outcomes);
-    return rc;
+        rc = score(table, result, all, err);
+    if (!rc && table->costs)
+        rc = fit_costs(options, table, result, all, err);
+    if (!rc && !options->is_quick)
+        rc = train_choose(options, table, result, err);
+    result->is_held_out = !rc && !options->is_quick;
+    return rc ? rc : fit_chosen(table, result, all, err);
+}
+
+static void open_result(const struct train_options *options,
+                        const struct train_table *table, struct train_result *result)
+{
+    open_data(options, table, result);
+    snprintf(result->why, sizeof result->why, "asked for");
+    result->scores = malloc(
+        (size_t)table->row_count * (size_t)table->arm_count * sizeof *result->scores + 1);
 }
 
 enum status train_fit(const struct train_options *options,
                       const struct train_table *table, struct train_result *result,
                       struct err *err)
 {
-    int64_t *rows = all_rows(table->row_count);
-    int64_t *room = malloc((size_t)table->row_count * sizeof *room + 1);
+    uint32_t *rows = all_rows(table->row_count);
     struct training_progress progress = {.what = ""};
     enum status rc;
 
     progress_start(&progress.progress);
     result->settings.progress = (struct predictor_progress){tell, &progress};
-    rc = rows && room ? settle_link(options, table, result, err) : refuse_memory(err);
+    rc = rows ? settle_link(options, table, result, err) : refuse_memory(err);
     if (!rc)
         rc = train_complete(table, result, err);
     if (!rc) {
-        open_data(options, table, result);
-        snprintf(result->why, sizeof result->why, "asked for");
-        result->scores = malloc(
-            (size_t)table->row_count * (size_t)table->arm_count * sizeof(double) + 1);
+        open_result(options, table, result);
         rc = result->scores ? fit_all(options, table, result,
-                                      (struct row_set){table->row_count, rows}, room, err)
+                                      (struct row_set){table->row_count, rows}, err)
                             : refuse_memory(err);
     }
     progress_end(&progress.progress);
     result->settings.progress = (struct predictor_progress){0};
     free(rows);
-    free(room);
     return rc;
 }
 
@@ -399,6 +454,7 @@ void train_result_free(struct train_result *result)
     free(result->propensities);
     free(result->expected_costs);
     free(result->scores);
+    free(result->own);
     free(result->judgements);
     maturity_free(&result->maturity);
     free(result->importance);

@@ -26,7 +26,7 @@ static enum status open_pair(const struct train_table *table,
                              const struct train_result *result, int arm,
                              struct pair *pair, struct err *err)
 {
-    const double *effects = result->effects[result->kind];
+    const float *effects = result->effects[result->kind];
     size_t n = (size_t)table->row_count + 1;
 
     *pair = (struct pair){.scores = malloc(n * sizeof(double)),
@@ -39,7 +39,8 @@ static enum status open_pair(const struct train_table *table,
     for (int64_t row = 0; row < table->row_count; row++) {
         if (table->arms[row] != 0 && table->arms[row] != arm)
             continue;
-        pair->scores[pair->count] = effects[row * (table->arm_count - 1) + arm - 1];
+        pair->scores[pair->count] =
+            (double)effects[row * (table->arm_count - 1) + arm - 1];
         pair->outcomes[pair->count] = result->judged.outcomes[row];
         if (pair->keys)
             pair->keys[pair->count] = table->keys[row];
@@ -127,7 +128,7 @@ static enum status judge_qini(const struct train_options *options,
 
 /* ---- the rest ---- */
 
-static enum status judge_spread(const struct train_table *table, const double *effects,
+static enum status judge_spread(const struct train_table *table, const float *effects,
                                 int arm, double spread[2], struct err *err)
 {
     int64_t n = table->row_count;
@@ -136,7 +137,7 @@ static enum status judge_spread(const struct train_table *table, const double *e
     enum status rc = order && keys ? STATUS_OK : refuse_memory(err);
 
     for (int64_t row = 0; row < n && !rc; row++)
-        keys[row] = effects[row * (table->arm_count - 1) + arm - 1];
+        keys[row] = (double)effects[row * (table->arm_count - 1) + arm - 1];
     if (!rc)
         rc = order_falling(keys, n, order, err);
     if (!rc) {
@@ -153,7 +154,7 @@ static enum status judge_arm(const struct train_options *options,
                              const struct train_result *result, int arm, struct err *err)
 {
     struct train_judgement *judgement = &result->judgements[arm];
-    const double *effects = result->effects[result->kind];
+    const float *effects = result->effects[result->kind];
     enum status rc = judge_calibrate(&result->judged, result->scores, effects, arm,
                                      judgement->bins, &judgement->line, err);
 
@@ -167,39 +168,49 @@ static enum status judge_arm(const struct train_options *options,
     return rc;
 }
 
+/* Effects of an arm in a fold, set right by the other folds. */
+static enum status correct_fold(const struct train_result *result, int fold, int arm,
+                                float *corrected, struct err *err)
+{
+    const struct learner_data *data = &result->judged;
+    const float *effects = result->effects[result->kind];
+    size_t width = (size_t)data->arm_count - 1;
+    uint64_t seed = result->settings.seed;
+    struct judge_correction correction;
+    struct judge_line line;
+    enum status rc =
+        judge_line_fit(data, result->scores, effects, arm, fold, seed, &line, err);
+
+    if (rc)
+        return rc;
+    correction = judge_line_correct(&line);
+    for (int64_t row = 0; row < data->row_count; row++) {
+        size_t at = (size_t)row * width + (size_t)arm - 1;
+
+        if (learner_held_out_fold(learner_key(data, row), seed) == fold)
+            corrected[at] =
+                (float)(correction.intercept + correction.slope * (double)effects[at]);
+    }
+    return STATUS_OK;
+}
+
 /* What the policy of effects is worth that were corrected by the other folds. */
 static enum status judge_corrected(const struct train_table *table,
                                    struct train_result *result, struct err *err)
 {
-    const struct learner_data *data = &result->judged;
     const struct judge_costs costs = {result->expected_costs, table->costs};
-    const double *effects = result->effects[result->kind];
     size_t n = (size_t)table->row_count + 1, width = (size_t)table->arm_count - 1;
-    double *corrected = malloc(n * width * sizeof *corrected),
-           *gains = malloc(n * sizeof *gains);
+    float *corrected = malloc(n * width * sizeof *corrected);
+    double *gains = malloc(n * sizeof *gains);
     enum status rc = corrected && gains ? STATUS_OK : refuse_memory(err);
 
     for (int fold = 0; fold < LEARNER_HELD_OUT_COUNT && !rc; fold++)
-        for (int arm = 1; arm < table->arm_count && !rc; arm++) {
-            uint64_t seed = result->settings.seed;
-            struct judge_correction correction;
-            struct judge_line line;
-
-            rc = judge_line_fit(data, result->scores, effects, arm, fold, seed, &line,
-                                err);
-            if (rc)
-                break;
-            correction = judge_line_correct(&line);
-            for (int64_t row = 0; row < table->row_count; row++) {
-                size_t at = (size_t)row * width + (size_t)arm - 1;
-
-                if (learner_held_out_fold(learner_key(data, row), seed) == fold)
-                    corrected[at] = correction.intercept + correction.slope * effects[at];
-            }
-        }
+        for (int arm = 1; arm < table->arm_count && !rc; arm++)
+            rc = correct_fold(result, fold, arm, corrected, err);
     if (!rc)
-        rc = judge_policy(data, result->scores, corrected, table->costs ? &costs : NULL,
-                          result->scale, gains, &result->corrected_policy, err);
+        rc = judge_policy(&result->judged, result->scores, corrected,
+                          table->costs ? &costs : NULL, result->scale, gains,
+                          &result->corrected_policy, err);
     free(corrected);
     free(gains);
     return rc;

@@ -4,6 +4,7 @@
 #include "app/options.h"
 #include "app/roles.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,9 @@ struct layout {
     int outcome, feature, propensity, surrogate, cost, weight, cluster,
         age; /* -1: not asked for */
 };
+
+static_assert((int64_t)COLUMNS_ROW_COUNT_MAX * LEARNER_ARM_COUNT_MAX <= UINT32_MAX,
+              "rows have numbers of four bytes, also once for each arm");
 
 struct reading {
     const struct train_options *options;

@@ -71,7 +71,8 @@ enum status judge_average(const struct learner_data *data, const double *scores,
 
 struct policy {
     const struct learner_data *data;
-    const double *scores, *effects;
+    const double *scores;
+    const float *effects;
     const struct judge_costs *costs;
     double scale;
 };
@@ -103,7 +104,7 @@ static int best_arm(const struct policy *policy, int64_t row, double *worth)
 
     *worth = -INFINITY;
     for (int arm = 1; arm <= width; arm++) {
-        double own = policy->scale * policy->effects[row * width + arm - 1] -
+        double own = policy->scale * (double)policy->effects[row * width + arm - 1] -
                      expected_cost(policy, row, arm);
 
         if (own > *worth) {
@@ -144,7 +145,7 @@ static void share_budgets(const struct learner_data *data, const double *worths,
 }
 
 enum status judge_policy(const struct learner_data *data, const double *scores,
-                         const double *effects, const struct judge_costs *costs,
+                         const float *effects, const struct judge_costs *costs,
                          double scale, double *gains, struct judge_mean *mean,
                          struct err *err)
 {

@@ -3,7 +3,8 @@
 
 struct fit {
     const struct learner_data *data;
-    const double *scores, *effects;
+    const double *scores;
+    const float *effects;
     int arm, without_fold;
     uint64_t seed;
     double weight, x_mean, y_mean, xx, xy;
@@ -17,7 +18,7 @@ static bool is_used(const struct fit *fit, int64_t row)
 
 static double predicted(const struct fit *fit, int64_t row)
 {
-    return fit->effects[row * (fit->data->arm_count - 1) + fit->arm - 1];
+    return (double)fit->effects[row * (fit->data->arm_count - 1) + fit->arm - 1];
 }
 
 static double found(const struct fit *fit, int64_t row)
@@ -70,8 +71,8 @@ static void find_errors(const struct fit *fit, struct clusters *clusters,
 }
 
 enum status judge_line_fit(const struct learner_data *data, const double *scores,
-                           const double *effects, int arm, int without_fold,
-                           uint64_t seed, struct judge_line *line, struct err *err)
+                           const float *effects, int arm, int without_fold, uint64_t seed,
+                           struct judge_line *line, struct err *err)
 {
     struct fit fit = {.data = data,
                       .scores = scores,

@@ -44,8 +44,9 @@ static inline double judge_gain(const struct learner_data *data, const double *s
     return scores[row * data->arm_count + arm] - scores[row * data->arm_count];
 }
 
-/* Differences of predictions that are equal by their formula differ in their last digits. */
-#define JUDGE_TIE_SHARE 1e-9
+/* Differences of predictions that are equal by their formula differ in their last digits, of which four bytes
+ * have seven. */
+#define JUDGE_TIE_SHARE 1e-6
 
 /* The end of the rows from `first` on whose keys are equal but for rounding. */
 static inline int64_t judge_tie_end(const double *keys, const uint32_t *order,

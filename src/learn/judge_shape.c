@@ -26,7 +26,7 @@ static void ranked_close(struct ranked *ranked)
 
 /* The caller closes it, also after a failure. */
 static enum status ranked_open(const struct learner_data *data, const double *scores,
-                               const double *effects, int arm, struct ranked *ranked,
+                               const float *effects, int arm, struct ranked *ranked,
                                struct err *err)
 {
     size_t n = (size_t)data->row_count;
@@ -40,7 +40,7 @@ static enum status ranked_open(const struct learner_data *data, const double *sc
     if (!ranked->effects || !ranked->order)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for judging effects");
     for (int64_t row = 0; row < data->row_count; row++) {
-        ranked->effects[row] = effects[row * (data->arm_count - 1) + arm - 1];
+        ranked->effects[row] = (double)effects[row * (data->arm_count - 1) + arm - 1];
         ranked->weight += judge_weight(data, row);
     }
     rc = order_falling(ranked->effects, data->row_count, ranked->order, err);
@@ -102,7 +102,7 @@ static void measure_bins(struct ranked *ranked, struct judge_bin bins[JUDGE_BIN_
 }
 
 enum status judge_calibrate(const struct learner_data *data, const double *scores,
-                            const double *effects, int arm,
+                            const float *effects, int arm,
                             struct judge_bin bins[JUDGE_BIN_COUNT],
                             struct judge_line *line, struct err *err)
 {
@@ -207,7 +207,7 @@ static void walk_over(struct ranked *ranked, double *weights, double *fresh,
 }
 
 enum status judge_rank(const struct learner_data *data, const double *scores,
-                       const double *effects, int arm, struct judge_curve *curve,
+                       const float *effects, int arm, struct judge_curve *curve,
                        struct err *err)
 {
     struct ranked ranked;

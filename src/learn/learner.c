@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SALT_HELD_OUT = 3, SEED_OUTCOME = 400, SEED_EFFECT = 500 };
+enum { SEED_OUTCOME = 400, SEED_EFFECT = 500 };
 
 static const char *const kind_names[LEARNER_KIND_COUNT] = {"s", "t", "x", "r", "dr"};
 
@@ -36,7 +36,7 @@ struct fitting {
     const double *outcomes; /* mu (row, arm) */
     double *targets;        /* (row) */
     double *weights;        /* (row); NULL: all are 1 */
-    int64_t *rows;          /* (row) */
+    uint32_t *rows;         /* (row) */
     struct learner *learner;
 };
 
@@ -256,7 +256,7 @@ static enum status fit_effects(struct fitting *fitting, struct err *err)
 struct stack {
     float *values, *doses;
     double *targets, *weights;
-    int64_t *rows;
+    uint32_t *rows;
     int64_t count;
 };
 
@@ -297,7 +297,7 @@ static void stack_put(struct stack *stack, const struct learner_data *data, int6
     stack->doses[stack->count] = (float)data->doses[arm];
     stack->targets[stack->count] = target;
     stack->weights[stack->count] = weight;
-    stack->rows[stack->count] = stack->count;
+    stack->rows[stack->count] = (uint32_t)stack->count;
     stack->count++;
 }
 
@@ -377,7 +377,7 @@ enum status learner_fit(enum learner_kind kind, const struct learner_data *data,
         .outcomes = outcomes,
         .targets = malloc(count * sizeof(double)),
         .weights = needs_weights(kind, data) ? malloc(count * sizeof(double)) : NULL,
-        .rows = malloc(count * sizeof(int64_t)),
+        .rows = malloc(count * sizeof(uint32_t)),
         .learner = calloc(1, sizeof(struct learner)),
     };
     enum status rc = STATUS_OK;
@@ -399,6 +399,11 @@ enum status learner_fit(enum learner_kind kind, const struct learner_data *data,
     return rc;
 }
 
+bool learner_needs_outcomes(enum learner_kind kind)
+{
+    return pseudo_kinds[kind] != NULL;
+}
+
 bool learner_needs_overlap(enum learner_kind kind)
 {
     return kind == LEARNER_X || kind == LEARNER_R;
@@ -413,28 +418,21 @@ void learner_close(struct learner *learner)
     free(learner);
 }
 
-/* What part i says of the rows of a set, at a dose where it takes one. */
-static enum status predict_part(const struct learner_part *part,
-                                const struct learner_data *data, struct row_set set,
-                                double dose, double *numbers, struct err *err)
-{
-    struct feature_rows features =
-        part->role == LEARNER_OUTCOME ? with_doses(data, NULL, dose) : data->features;
-
-    return predictor_predict(part->predictor, &features, set, false, numbers, err);
-}
-
-/* Add sign times what a part says to the effects of an arm. */
+/* Add sign times what a part says of the rows of a set, at a dose where it takes one, to the effects of an
+ * arm. */
 static enum status add_effects(const struct learner_part *part,
                                const struct learner_data *data, struct row_set set,
                                double dose, int arm, double sign, double *numbers,
                                double *effects, struct err *err)
 {
+    struct feature_rows features =
+        part->role == LEARNER_OUTCOME ? with_doses(data, NULL, dose) : data->features;
     int width = data->arm_count - 1;
-    enum status rc = predict_part(part, data, set, dose, numbers, err);
+    enum status rc =
+        predictor_predict(part->predictor, &features, set, false, numbers, err);
 
     for (int64_t i = 0; i < set.count && !rc; i++)
-        effects[set.rows[i] * width + arm - 1] += sign * numbers[i];
+        effects[i * width + arm - 1] += sign * numbers[i];
     return rc;
 }
 
@@ -446,8 +444,7 @@ enum status learner_effects(const struct learner *learner,
     double *numbers = malloc((size_t)set.count * sizeof *numbers + 1);
     enum status rc = numbers ? STATUS_OK : refuse_memory(err);
 
-    for (int64_t i = 0; i < set.count; i++)
-        memset(effects + (size_t)set.rows[i] * width, 0, width * sizeof *effects);
+    memset(effects, 0, (size_t)set.count * width * sizeof *effects);
     for (int i = 0; i < learner->part_count && !rc; i++) {
         const struct learner_part *part = &learner->parts[i];
         bool is_for_all = part->role == LEARNER_OUTCOME;
@@ -463,90 +460,5 @@ enum status learner_effects(const struct learner *learner,
         }
     }
     free(numbers);
-    return rc;
-}
-
-/* ---- on rows that were not seen ---- */
-
-struct hold_out {
-    const struct learner_data *data;
-    uint64_t seed;
-    int fold;
-    bool is_inside;
-};
-
-int learner_held_out_fold(uint64_t key, uint64_t seed)
-{
-    return learner_fold(key, seed, SALT_HELD_OUT, LEARNER_HELD_OUT_COUNT);
-}
-
-static bool is_held_out(const void *context, int64_t row)
-{
-    const struct hold_out *hold = context;
-
-    return (learner_held_out_fold(learner_key(hold->data, row), hold->seed) ==
-            hold->fold) == hold->is_inside;
-}
-
-static bool needs_outcomes(enum learner_kind kind)
-{
-    return pseudo_kinds[kind] != NULL;
-}
-
-static enum status hold_out_fold(const struct learner_data *data,
-                                 const struct learner_settings *settings,
-                                 const bool wanted[LEARNER_KIND_COUNT],
-                                 struct row_set inside, struct row_set outside,
-                                 double *outcomes, double *effects[LEARNER_KIND_COUNT],
-                                 struct err *err)
-{
-    bool has_outcomes = false;
-    enum status rc = STATUS_OK;
-
-    for (int kind = 0; kind < LEARNER_KIND_COUNT && !rc; kind++) {
-        struct learner *learner = NULL;
-
-        if (!wanted[kind])
-            continue;
-        if (needs_outcomes((enum learner_kind)kind) && !has_outcomes)
-            rc = learner_cross_fit(data, settings, outside, outcomes, err);
-        has_outcomes |= needs_outcomes((enum learner_kind)kind);
-        if (!rc)
-            rc = learner_fit((enum learner_kind)kind, data, settings, outside, outcomes,
-                             &learner, err);
-        if (!rc)
-            rc = learner_effects(learner, data, inside, effects[kind], err);
-        learner_close(learner);
-    }
-    return rc;
-}
-
-enum status learner_hold_out(const struct learner_data *data,
-                             const struct learner_settings *settings,
-                             const bool wanted[LEARNER_KIND_COUNT],
-                             double *effects[LEARNER_KIND_COUNT], struct err *err)
-{
-    size_t count = (size_t)data->row_count;
-    int64_t *all = malloc((3 * count + 1) * sizeof *all);
-    double *outcomes = malloc((count * (size_t)data->arm_count + 1) * sizeof *outcomes);
-    enum status rc = all && outcomes ? STATUS_OK : refuse_memory(err);
-
-    for (size_t row = 0; row < count && !rc; row++)
-        all[row] = (int64_t)row;
-    for (int fold = 0; fold < LEARNER_HELD_OUT_COUNT && !rc; fold++) {
-        struct hold_out hold = {data, settings->seed, fold, true};
-        struct row_set set = {data->row_count, all}, inside, outside;
-        struct learner_data own = *data;
-
-        if (data->held_out)
-            own.outcomes = data->held_out + fold * data->row_count;
-        inside = row_set_pick(set, all + count, is_held_out, &hold);
-        hold.is_inside = false;
-        outside = row_set_pick(set, all + 2 * count, is_held_out, &hold);
-        rc = hold_out_fold(&own, settings, wanted, inside, outside, outcomes, effects,
-                           err);
-    }
-    free(all);
-    free(outcomes);
     return rc;
 }

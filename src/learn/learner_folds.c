@@ -99,26 +99,24 @@ static bool belongs(const void *context, int64_t row)
 }
 
 struct room {
-    int64_t *inside, *outside; /* (row) */
-    double *numbers;           /* (row) */
+    uint32_t *rows;  /* (row): the inside, and the outside behind it */
+    double *numbers; /* (row) */
 };
 
 static enum status room_open(int64_t row_count, struct room *room, struct err *err)
 {
     size_t count = (size_t)row_count + 1;
 
-    room->inside = malloc(count * sizeof *room->inside);
-    room->outside = malloc(count * sizeof *room->outside);
+    room->rows = malloc(count * sizeof *room->rows);
     room->numbers = malloc(count * sizeof *room->numbers);
-    if (room->inside && room->outside && room->numbers)
+    if (room->rows && room->numbers)
         return STATUS_OK;
     return err_set(err, STATUS_EXHAUSTED, "out of memory for training");
 }
 
 static void room_close(struct room *room)
 {
-    free(room->inside);
-    free(room->outside);
+    free(room->rows);
     free(room->numbers);
 }
 
@@ -131,7 +129,7 @@ static enum status predict_column(const struct predictor *predictor,
     enum status rc = predictor_predict(predictor, features, inside, false, numbers, err);
 
     for (int64_t i = 0; i < inside.count && !rc; i++)
-        table[inside.rows[i] * arm_count + arm] = numbers[i];
+        table[row_set_at(inside, i) * arm_count + arm] = numbers[i];
     return rc;
 }
 
@@ -175,7 +173,7 @@ static enum status fit_apart(const struct learner_data *data,
 
         division.arm = arm;
         own.seed = settings->seed + (uint64_t)arm;
-        outside = row_set_pick(set, room->outside, belongs, &division);
+        outside = row_set_pick(set, room->rows + inside.count, belongs, &division);
         rc = predictor_fit(&own, &data->features, outside, data->outcomes, data->weights,
                            &predictor, err);
         if (rc == STATUS_INVALID)
@@ -203,13 +201,13 @@ enum status learner_cross_fit(const struct learner_data *data,
         struct division division = {data, settings->seed, SALT_OUTCOME, fold, -1, true};
         struct predictor_settings own =
             nuisance_settings(data, settings, 64 * (uint64_t)fold);
-        struct row_set inside = row_set_pick(set, room.inside, belongs, &division);
+        struct row_set inside = row_set_pick(set, room.rows, belongs, &division);
 
         if (is_pooled) {
             struct row_set outside;
 
             division.is_inside = false;
-            outside = row_set_pick(set, room.outside, belongs, &division);
+            outside = row_set_pick(set, room.rows + inside.count, belongs, &division);
             rc = fit_pooled(data, &own, doses, inside, outside, room.numbers, outcomes,
                             err);
         } else {

@@ -21,12 +21,12 @@ struct block {
 struct estimate {
     const struct learner_data *data;
     const struct learner_settings *settings;
-    int8_t *folds;             /* (row) */
-    int64_t *inside, *outside; /* (row): room */
-    double *numbers;           /* (row): room */
-    double *trial;             /* (row, arm) */
-    struct place *places;      /* (row): room */
-    struct block *blocks;      /* (row): room */
+    int8_t *folds;        /* (row) */
+    uint32_t *rows;       /* (row): room */
+    double *numbers;      /* (row): room */
+    double *trial;        /* (row, arm) */
+    struct place *places; /* (row): room */
+    struct block *blocks; /* (row): room */
 };
 
 static enum status estimate_open(const struct learner_data *data,
@@ -39,15 +39,14 @@ static enum status estimate_open(const struct learner_data *data,
         .data = data,
         .settings = settings,
         .folds = malloc(count * sizeof *estimate->folds),
-        .inside = malloc(count * sizeof *estimate->inside),
-        .outside = malloc(count * sizeof *estimate->outside),
+        .rows = malloc(count * sizeof *estimate->rows),
         .numbers = malloc(count * sizeof *estimate->numbers),
         .trial = malloc(count * (size_t)data->arm_count * sizeof *estimate->trial),
         .places = malloc(count * sizeof *estimate->places),
         .blocks = malloc(count * sizeof *estimate->blocks),
     };
-    if (!estimate->folds || !estimate->inside || !estimate->outside ||
-        !estimate->numbers || !estimate->trial || !estimate->places || !estimate->blocks)
+    if (!estimate->folds || !estimate->rows || !estimate->numbers || !estimate->trial ||
+        !estimate->places || !estimate->blocks)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for training");
     for (int64_t row = 0; row < data->row_count; row++)
         estimate->folds[row] = (int8_t)learner_fold(
@@ -58,8 +57,7 @@ static enum status estimate_open(const struct learner_data *data,
 static void estimate_close(struct estimate *estimate)
 {
     free(estimate->folds);
-    free(estimate->inside);
-    free(estimate->outside);
+    free(estimate->rows);
     free(estimate->numbers);
     free(estimate->trial);
     free(estimate->places);
@@ -115,7 +113,8 @@ static enum status fit_arm(struct estimate *estimate, enum predictor_base base, 
         rc = predictor_predict(predictor, &data->features, inside, false,
                                estimate->numbers, err);
     for (int64_t i = 0; i < inside.count && !rc; i++)
-        estimate->trial[inside.rows[i] * data->arm_count + arm] = estimate->numbers[i];
+        estimate->trial[row_set_at(inside, i) * data->arm_count + arm] =
+            estimate->numbers[i];
     predictor_close(predictor);
     return rc;
 }
@@ -124,14 +123,16 @@ static enum status fit_fold(struct estimate *estimate, enum predictor_base base,
                             struct err *err)
 {
     const struct learner_data *data = estimate->data;
-    struct row_set inside = {0, estimate->inside}, outside = {0, estimate->outside};
+    struct row_set inside = {0, estimate->rows}, outside = {0};
     enum status rc = STATUS_OK;
 
     for (int64_t row = 0; row < data->row_count; row++)
         if (estimate->folds[row] == fold)
-            estimate->inside[inside.count++] = row;
-        else
-            estimate->outside[outside.count++] = row;
+            estimate->rows[inside.count++] = (uint32_t)row;
+    outside.rows = estimate->rows + inside.count;
+    for (int64_t row = 0; row < data->row_count; row++)
+        if (estimate->folds[row] != fold)
+            estimate->rows[inside.count + outside.count++] = (uint32_t)row;
     for (int arm = first_arm(data); arm < data->arm_count && !rc; arm++)
         rc = fit_arm(estimate, base, arm, inside, outside, err);
     return rc;

@@ -16,7 +16,7 @@ struct completion {
     enum predictor_base base;
     uint64_t seed;
     struct row_set all;
-    int64_t *room;                         /* (row) */
+    uint32_t *room;                        /* (row) */
     double *is_mature, *expected, *chance; /* (row) */
     struct maturity *maturity;
 };
@@ -174,7 +174,7 @@ static enum status complete(const struct completion *c, struct err *err)
     return rc;
 }
 
-static enum status open_rooms(struct completion *c, int64_t **rows, struct err *err)
+static enum status open_rooms(struct completion *c, uint32_t **rows, struct err *err)
 {
     size_t n = (size_t)c->data->row_count + 1;
     struct maturity *maturity = c->maturity;
@@ -191,7 +191,7 @@ static enum status open_rooms(struct completion *c, int64_t **rows, struct err *
     c->chance = c->expected + n;
     c->room = *rows + n;
     for (int64_t row = 0; row < c->data->row_count; row++) {
-        (*rows)[row] = row;
+        (*rows)[row] = (uint32_t)row;
         c->is_mature[row] = !isnan(c->data->outcomes[row]);
         c->chance[row] = 0;
     }
@@ -204,7 +204,7 @@ enum status maturity_complete(const struct maturity_data *data, enum predictor_b
 {
     struct completion c = {
         .data = data, .base = base, .seed = seed, .maturity = maturity};
-    int64_t *rows = NULL;
+    uint32_t *rows = NULL;
     enum status rc;
 
     *maturity = (struct maturity){0};

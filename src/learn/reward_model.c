@@ -12,11 +12,12 @@ struct fitting {
     const struct reward_rows *rows;
     const struct predictor *predictor;
     struct row_set inside, outside;
-    int64_t *numbers; /* (row): the outside from the front, the inside behind it */
+    uint32_t *numbers; /* (row): the outside from the front, the inside behind it */
 
     /* Options that wait to be scored. */
     float *values; /* (BLOCK_OPTIONS, feature) */
-    int64_t option_rows[BLOCK_OPTIONS], all[BLOCK_OPTIONS];
+    int64_t option_rows[BLOCK_OPTIONS];
+    uint32_t all[BLOCK_OPTIONS];
     double shares[BLOCK_OPTIONS], predictions[BLOCK_OPTIONS];
     int count;
 };
@@ -39,9 +40,9 @@ static void divide(struct fitting *fitting, int fold, uint64_t seed)
     outside = 0;
     for (int64_t row = 0; row < rows->row_count; row++)
         if (reward_fold(rows->keys[row], seed) == fold)
-            fitting->numbers[fitting->outside.count + inside++] = row;
+            fitting->numbers[fitting->outside.count + inside++] = (uint32_t)row;
         else
-            fitting->numbers[outside++] = row;
+            fitting->numbers[outside++] = (uint32_t)row;
 }
 
 /* ---- what the policy would do ---- */
@@ -149,7 +150,7 @@ enum status reward_model_fit(const struct reward_rows *rows,
     }
     if (!fitting || !fitting->numbers || !fitting->values)
         rc = err_set(err, STATUS_EXHAUSTED, "out of memory for a model of rewards");
-    for (int i = 0; i < BLOCK_OPTIONS && !rc; i++)
+    for (uint32_t i = 0; i < BLOCK_OPTIONS && !rc; i++)
         fitting->all[i] = i;
     for (int fold = 0; fold < REWARD_FOLD_COUNT && !rc; fold++) {
         if (progress.tell)

@@ -11,7 +11,7 @@ from arrays that are there already. Quality is the root of the mean squared erro
 
 Memory is the largest resident set less that of the same command on 1,000 rows, which is the program and its
 libraries, over the data: the numbers of the table, eight bytes each, which is less than the bytes of the file.
-auto judges five learners on rows held out, and keeps the effects of all of them meanwhile.
+auto judges five learners on rows held out, and keeps the effects of all of them until then.
 """
 import argparse
 import json

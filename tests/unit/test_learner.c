@@ -29,7 +29,7 @@ static struct world {
     double propensities[ROW_COUNT * ARM_COUNT];
     int32_t arms[ROW_COUNT];
     uint64_t keys[ROW_COUNT];
-    int64_t all[ROW_COUNT];
+    uint32_t all[ROW_COUNT];
     struct learner_data data;
 } world;
 
@@ -64,7 +64,7 @@ static void draw_row(struct rng *rng, int row, bool is_binary)
         world.outcomes[row] = rng_uniform(rng) < chance;
     }
     world.keys[row] = (uint64_t)row;
-    world.all[row] = row;
+    world.all[row] = (uint32_t)row;
 }
 
 static void draw_world(bool is_binary)
@@ -542,36 +542,48 @@ static void rare_texts_beyond_the_most_are_as_if_missing(void **state)
     predictor_close(predictor);
 }
 
+/* The true effects, so many times as large. The caller frees them. */
+static float *truth_times(double factor)
+{
+    float *effects = calloc(ROW_COUNT * WIDTH, sizeof *effects);
+
+    assert_non_null(effects);
+    for (int i = 0; i < ROW_COUNT * WIDTH; i++)
+        effects[i] = (float)(factor * world.truth[i]);
+    return effects;
+}
+
 static void a_policy_by_the_true_effects_beats_one_by_their_opposite(void **state)
 {
     double *scores = calloc(ROW_COUNT * ARM_COUNT, sizeof *scores),
-           *gains = calloc(ROW_COUNT, sizeof *gains),
-           *opposite = calloc(ROW_COUNT * WIDTH, sizeof *opposite);
+           *gains = calloc(ROW_COUNT, sizeof *gains);
     const struct learner_settings settings = settings_of(PREDICTOR_LINEAR);
+    float *truth, *opposite;
     struct judge_mean good, bad;
     struct err err = {0};
 
     (void)state;
     draw_world(false);
-    for (int i = 0; i < ROW_COUNT * WIDTH; i++)
-        opposite[i] = -world.truth[i];
+    truth = truth_times(1);
+    opposite = truth_times(-1);
     assert_int_equal(learner_cross_fit(&world.data, &settings, all_rows(), scores, &err),
                      0);
     judge_score(&world.data, scores);
     assert_int_equal(
-        judge_policy(&world.data, scores, world.truth, NULL, 1, gains, &good, &err), 0);
+        judge_policy(&world.data, scores, truth, NULL, 1, gains, &good, &err), 0);
     assert_int_equal(
         judge_policy(&world.data, scores, opposite, NULL, 1, gains, &bad, &err), 0);
     assert_true(good.value - bad.value > 10 * good.se);
     free(scores);
     free(gains);
+    free(truth);
     free(opposite);
 }
 
 static void true_effects_are_calibrated_and_doubled_ones_are_not(void **state)
 {
-    double *scores = calloc(ROW_COUNT * ARM_COUNT, sizeof *scores),
-           *doubled = calloc(ROW_COUNT * WIDTH, sizeof *doubled);
+    double *scores = calloc(ROW_COUNT * ARM_COUNT, sizeof *scores);
+    float *truth, *doubled;
     const struct learner_settings settings = settings_of(PREDICTOR_LINEAR);
     struct judge_bin bins[JUDGE_BIN_COUNT];
     struct judge_line line;
@@ -579,13 +591,13 @@ static void true_effects_are_calibrated_and_doubled_ones_are_not(void **state)
 
     (void)state;
     draw_world(false);
-    for (int i = 0; i < ROW_COUNT * WIDTH; i++)
-        doubled[i] = 2 * world.truth[i];
+    truth = truth_times(1);
+    doubled = truth_times(2);
     assert_int_equal(learner_cross_fit(&world.data, &settings, all_rows(), scores, &err),
                      0);
     judge_score(&world.data, scores);
-    assert_int_equal(
-        judge_calibrate(&world.data, scores, world.truth, 2, bins, &line, &err), 0);
+    assert_int_equal(judge_calibrate(&world.data, scores, truth, 2, bins, &line, &err),
+                     0);
     assert_true(fabs(line.slope - 1) < 4 * line.slope_se);
     for (int i = 0; i < JUDGE_BIN_COUNT; i++) {
         assert_int_equal(bins[i].row_count, ROW_COUNT / JUDGE_BIN_COUNT);
@@ -595,6 +607,7 @@ static void true_effects_are_calibrated_and_doubled_ones_are_not(void **state)
                      0);
     assert_true(fabs(line.slope - 0.5) < 4 * line.slope_se);
     free(scores);
+    free(truth);
     free(doubled);
 }
 

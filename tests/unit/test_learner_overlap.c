@@ -24,7 +24,7 @@ static struct {
     double mu[ROW_COUNT * ARM_COUNT], effects[ROW_COUNT * WIDTH];
     int32_t arms[ROW_COUNT];
     uint64_t keys[ROW_COUNT];
-    int64_t all[ROW_COUNT];
+    uint32_t all[ROW_COUNT];
     struct learner_data data;
 } world;
 
@@ -50,7 +50,7 @@ static void draw_world(int arm_count, const double *p, const double *errors)
         for (int k = 0; k < arm_count; k++)
             world.mu[row * arm_count + k] = doses[k] + errors[k];
         world.keys[row] = (uint64_t)row;
-        world.all[row] = row;
+        world.all[row] = (uint32_t)row;
     }
     world.data = (struct learner_data){
         .row_count = ROW_COUNT,

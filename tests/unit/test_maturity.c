@@ -26,7 +26,7 @@ static struct {
     double mu[ROW_COUNT * ARM_COUNT];
     int32_t arms[ROW_COUNT];
     uint64_t keys[ROW_COUNT];
-    int64_t all[ROW_COUNT];
+    uint32_t all[ROW_COUNT];
 } log_;
 
 static const double doses[ARM_COUNT] = {0, 1};
@@ -49,7 +49,7 @@ static void draw_log(struct rng *rng, double mature_share)
         log_.propensities[row * ARM_COUNT] = log_.propensities[row * ARM_COUNT + 1] = 0.5;
         log_.arms[row] = arm;
         log_.keys[row] = (uint64_t)row;
-        log_.all[row] = row;
+        log_.all[row] = (uint32_t)row;
     }
 }
 

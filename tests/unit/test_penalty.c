@@ -18,7 +18,7 @@ enum { ROW_COUNT = CUSTOMER_COUNT * COPY_COUNT };
 static float features[ROW_COUNT * WIDTH];
 static double targets[ROW_COUNT];
 static uint64_t keys[ROW_COUNT];
-static int64_t all[ROW_COUNT];
+static uint32_t all[ROW_COUNT];
 
 /* Features that say nothing, and the same again for each visit of a customer. */
 static void draw_rows(int copy_count)
@@ -38,7 +38,7 @@ static void draw_rows(int copy_count)
             memcpy(features + row * WIDTH, first, WIDTH * sizeof *first);
             targets[row] = target;
             keys[row] = (uint64_t)customer;
-            all[row] = row;
+            all[row] = (uint32_t)row;
         }
     }
 }
