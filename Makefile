@@ -13,14 +13,14 @@ FUZZ_SECONDS ?= 30
 # are not about numbers.
 TSAN_TESTS ?= id log queue zone inflight engine store commit world service lifecycle budgets_admin \
 	audit server server_life server_edge rate traffic prices serial_order bank kills \
-	$(filter-out %_parity,$(patsubst tests/integration/test_%.c,%,$(wildcard tests/integration/*.c)))
+	$(filter-out %_parity documents,$(patsubst tests/integration/test_%.c,%,$(wildcard tests/integration/*.c)))
 
 # Tests of how good numbers are, over code whose memory others test: not under the sanitizers.
-NUMBER_TESTS := day hillstrom train_worth compare_learners scarce_budget allocate_glpk worst_models propensities
+NUMBER_TESTS := day hillstrom train_worth compare_learners scarce_budget allocate_glpk worst_models propensities documents
 
 # They take longest, and are begun first: nobody waits for one of them in the end.
 LONG_TESTS := train_worth model_commands_parity service_faults store_trouble memory_faults \
-	store_faults train worst_models causal_parity compare_learners day
+	store_faults train worst_models causal_parity compare_learners day documents
 
 BUILD := build/$(VARIANT)
 CC_release := gcc

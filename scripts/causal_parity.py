@@ -106,13 +106,19 @@ def uplift():
         names = np.array(["control", "mail, signed"])
         other = np.round(s + rng.normal(size=n), 1)
         other[:2] = [1, -1]
-        path = table("u.csv", s=s, t=names[t] if i % 2 else t, y=y, other=other)
-        more = ["--baseline", "other", "--calibration"] if i else []
+        x = holes(rng.normal(size=n) + t * (i % 3) / 2, 0.1)
+        zone = np.where(rng.random(n) < 0.1, "", np.array(["a", "b", "c, d"])[rng.integers(0, 3, n) * (1 - t * (i % 2))])
+        path = table("u.csv", s=s, t=names[t] if i % 2 else t, y=y, other=other, x=x, zone=zone)
+        more = ["--baseline", "other", "--calibration", "--features", "x,zone"] if i else []
         found = run("evaluate", "uplift", "--data", path, "--score", "s", "--treatment", "t", "--outcome", "y", *more)
         compare(reference.uplift(y, s, t), found, f"uplift {i}")
         if i:
             compare(reference.calibration(y, s, t), found["calibration"], f"calibration {i}")
             compare(reference.comparison(y, s, other, t), found["comparison"], f"comparison {i}")
+            zones = {f"zone={name}": np.where(zone == "", np.nan, zone == name) for name in set(zone) - {""}}
+            worst = max(zones, key=lambda name: abs(reference.gap(zones[name], t)[0]))
+            compare(reference.balance({"s": s, "other": other, "x": x, worst: zones[worst]}, t), found["balance"],
+                    f"balance {i}")
 
 
 def policy():

@@ -113,6 +113,24 @@ def rates(y, s, t):
     return toc.mean(), (toc * np.arange(1, n + 1) / n).mean()
 
 
+def gap(x, t):
+    """Treated less others in standard deviations, and its error; rows without x are left out."""
+    one, other = x[(t == 1) & ~np.isnan(x)], x[(t == 0) & ~np.isnan(x)]
+    if min(len(one), len(other)) < 2 or one.mean() == other.mean():
+        return 0.0, 0.0
+    deviation = np.sqrt((one.var(ddof=1) + other.var(ddof=1)) / 2)
+    return ((one.mean() - other.mean()) / deviation,
+            np.sqrt(one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other)) / deviation)
+
+
+def balance(columns, t):
+    """columns: name -> numbers. The one that is farthest off, those first that are off by more than chance."""
+    gaps = {name: gap(x, t) for name, x in columns.items()}
+    off = {name for name, (difference, se) in gaps.items() if abs(difference) > max(0.1, 5 * se)}
+    worst = max(gaps, key=lambda name: (name in off, abs(gaps[name][0])))
+    return {"worst": worst, "difference": gaps[worst][0], "se": gaps[worst][1]}
+
+
 def uplift(y, s, t):
     binary = set(np.unique(y)) <= {0.0, 1.0}
     auuc, qini_normalized = means_of_curves(y, s, t)

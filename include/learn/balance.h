@@ -1,5 +1,6 @@
-/* balance.h - whether the rows of an arm, weighted by 1/p, are like all rows: with the right
- * propensities they are, by every feature (Austin and Stuart 2015).
+/* balance.h - whether the rows of an arm are like others by what was known before: weighted by 1/p, like all
+ * rows, which they are with the right propensities (Austin and Stuart 2015); as they are, like those of another
+ * arm, which they are when chance alone gave the treatment.
  *
  * Pure; any number of threads. */
 #ifndef REDRESS_LEARN_BALANCE_H
@@ -17,5 +18,26 @@ struct balance {
 /* The feature that differs most, among rows that could have been of the arm and have the feature. Of a category, each
  * of its first PREDICTOR_CATEGORY_COUNT_MAX texts is compared by the share of rows that have it. */
 struct balance balance_of_arm(const struct learner_data *data, int arm);
+
+/* Of a column, the mean of one arm less that of another in standard deviations, which are the root of the mean of
+ * both arms' variances (Austin 2009); infinite when the column tells the arms apart. */
+struct balance_gap {
+    double difference;
+    double se; /* of it, if the arms are alike */
+};
+
+/* Of numbers (row), NaN where missing. 0 when an arm has fewer than two. arms (row). */
+struct balance_gap balance_of_numbers(const double *numbers, const int32_t *arms,
+                                      int64_t row_count, int one, int other);
+
+/* Of codes (row) from 0 to code_count - 1, -1 where missing: the one whose shares differ most among the rows
+ * that have one. EXHAUSTED. */
+enum status balance_of_codes(const int32_t *codes, int32_t code_count,
+                             const int32_t *arms, int64_t row_count, int one, int other,
+                             struct balance_gap *worst, int32_t *worst_code,
+                             struct err *err);
+
+/* Whether that is more than usual, which does little (0.1 standard deviations), and more than chance. */
+bool balance_is_off(double difference, double se);
 
 #endif

@@ -29,9 +29,11 @@ struct instrument_effect {
     double value, se;
     int used_count;          /* instruments that do not depend on other columns */
     double first_stage_f;    /* partial F of the instruments, classical */
-    double sargan, sargan_p; /* NaN with one instrument */
-    double wu_hausman_t, wu_hausman_p; /* of the residuals of the first stage */
-    double least_squares;              /* the coefficient without instruments */
+    double sargan, sargan_p; /* NaN with one instrument, and as below */
+    double wu_hausman_t,
+        wu_hausman_p;     /* of the residuals of the first stage; NaN when the
+                                          effect explains the outcome exactly */
+    double least_squares; /* the coefficient without instruments */
     enum instrument_set set;
     double set_low, set_high;
 };

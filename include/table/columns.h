@@ -26,6 +26,7 @@ enum column_kind {
     COLUMN_IS_TEXT,   /* of texts as they are written, which are counted as categories */
     COLUMN_IS_EITHER, /* numbers if all fields are, else texts */
     COLUMN_IS_OPTIONAL, /* of numbers, if there is such a column: its item is empty if not */
+    COLUMN_IS_OPTIONAL_TEXT, /* the same, of texts */
 };
 
 struct column_wish {

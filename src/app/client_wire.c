@@ -192,11 +192,23 @@ static enum status headers_of(const struct wire *wire,
     return is_fine ? STATUS_OK : err_set(err, STATUS_EXHAUSTED, "no memory");
 }
 
+static void set_method(CURL *curl, const struct client_request *request)
+{
+    curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+    if (request->body.bytes > 0 || strcmp(request->method, "POST") == 0) {
+        curl_easy_setopt(curl, CURLOPT_POST, 1L);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS,
+                         request->body.bytes > 0 ? request->body.at : "");
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                         (curl_off_t)request->body.bytes);
+    }
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+}
+
 enum status wire_call(struct wire *wire, const struct client_request *request,
                       struct client_reply *reply, struct err *err)
 {
     char address[ADDRESS_BYTES], trouble[CURL_ERROR_SIZE] = "";
-    bool has_body = request->body.bytes > 0 || strcmp(request->method, "POST") == 0;
     struct curl_slist *headers = NULL;
     CURL *curl = wire->curl;
     CURLcode code;
@@ -209,15 +221,7 @@ enum status wire_call(struct wire *wire, const struct client_request *request,
         curl_slist_free_all(headers);
         return rc;
     }
-    curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
-    if (has_body) {
-        curl_easy_setopt(curl, CURLOPT_POST, 1L);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS,
-                         request->body.bytes > 0 ? request->body.at : "");
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
-                         (curl_off_t)request->body.bytes);
-    }
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+    set_method(curl, request);
     curl_easy_setopt(curl, CURLOPT_URL, address);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);

@@ -1,11 +1,10 @@
 /* decision_log.h - the server's own decision log, row by row: an export as NDJSON, or a data folder.
  *
- * Only decisions that a policy made, that happened, and whose outcome is known count; others are passed over
- * and counted. A decision that a person changed later counts with its own outcome, as what it set out to
- * be: to leave it out would be to choose rows by what came after. */
+ * Which rows count is said in passed_over.h. */
 #ifndef REDRESS_APP_DECISION_LOG_H
 #define REDRESS_APP_DECISION_LOG_H
 
+#include "app/passed_over.h"
 #include "base/arena.h"
 #include "base/err.h"
 #include "policy/policy.h"
@@ -45,23 +44,8 @@ struct logged_row {
 enum status decision_log_next(struct decision_log *log, struct logged_row *row,
                               bool *has_row, struct err *err);
 
-/* What was passed over so far, in the order of the log. */
-struct passed_over {
-    int64_t by_person, not_live;
-    int64_t without_reward; /* awaited ones included */
-    int64_t
-        awaited; /* of these, those after the last that has one: their time may come */
-    int64_t overridden; /* not passed over: changed by a person later */
-};
+/* So far, in the order of the log. */
 struct passed_over decision_log_passed_over(const struct decision_log *log);
-
-/* What says whether a decision counts, in an export of any format. */
-struct log_facts {
-    bool is_by_person, is_live, is_overridden, has_reward;
-};
-
-/* Whether it counts; counts it. */
-bool passed_over_add(struct passed_over *passed_over, struct log_facts facts);
 
 /* How far it is, 0 to 1; -1 when that is not known. */
 double decision_log_progress(const struct decision_log *log);

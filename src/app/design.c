@@ -105,28 +105,52 @@ void design_free(struct design *design)
     *design = (struct design){0};
 }
 
+static void move_row(struct columns *columns, int64_t from, int64_t to)
+{
+    for (int c = 0; c < columns->count; c++) {
+        struct table_column *column = &columns->items[c];
+
+        if (column->codes)
+            column->codes[to] = column->codes[from];
+        if (column->numbers)
+            column->numbers[to] = column->numbers[from];
+    }
+}
+
+/* Rows are no lines any more when some were left out. */
+static void set_count(struct columns *columns, int64_t count)
+{
+    columns->has_long_rows |= count < columns->row_count;
+    columns->row_count = count;
+}
+
+void columns_keep(struct columns *columns, const bool *is_kept)
+{
+    int64_t kept = 0;
+
+    for (int64_t row = 0; row < columns->row_count; row++)
+        if (is_kept[row])
+            move_row(columns, row, kept++);
+    set_count(columns, kept);
+}
+
+static bool is_whole(const struct columns *columns, int64_t row)
+{
+    for (int c = 0; c < columns->count; c++)
+        if (columns->items[c].is_text ? columns->items[c].codes[row] < 0
+                                      : isnan(columns->items[c].numbers[row]))
+            return false;
+    return true;
+}
+
 int64_t columns_drop_missing(struct columns *columns)
 {
     int64_t kept = 0, count = columns->row_count;
 
-    for (int64_t row = 0; row < count; row++) {
-        bool is_whole = true;
-
-        for (int c = 0; c < columns->count; c++)
-            is_whole &= columns->items[c].is_text
-                            ? columns->items[c].codes[row] >= 0
-                            : !isnan(columns->items[c].numbers[row]);
-        if (!is_whole)
-            continue;
-        for (int c = 0; c < columns->count; c++)
-            if (columns->items[c].is_text)
-                columns->items[c].codes[kept] = columns->items[c].codes[row];
-            else
-                columns->items[c].numbers[kept] = columns->items[c].numbers[row];
-        kept++;
-    }
-    columns->row_count = kept;
-    columns->has_long_rows |= kept < count; /* rows are no lines any more */
+    for (int64_t row = 0; row < count; row++)
+        if (is_whole(columns, row))
+            move_row(columns, row, kept++);
+    set_count(columns, kept);
     return count - kept;
 }
 

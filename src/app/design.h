@@ -20,6 +20,9 @@ enum status design_make(const struct columns *columns, int first, int count,
                         struct design *design, struct err *err);
 void design_free(struct design *design); /* one that is zero is fine */
 
+/* Leave out the rows that are not kept (row); columns that are not there stay so. */
+void columns_keep(struct columns *columns, const bool *is_kept);
+
 /* Leave out the rows in which one of the columns is missing; returns how many. */
 int64_t columns_drop_missing(struct columns *columns);
 

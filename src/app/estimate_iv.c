@@ -127,17 +127,28 @@ static bool is_weak(const struct estimation *e)
     return e->effect.first_stage_f < INSTRUMENT_F_WEAK;
 }
 
-static void warn(const struct estimation *e)
+static int column_count(const struct estimation *e)
+{
+    return e->instrument_design.column_count + e->design.column_count;
+}
+
+/* Instruments come before covariates. */
+static const char *column_name(const struct estimation *e, int column)
 {
     int instruments = e->instrument_design.column_count;
 
-    for (int i = 0; i < instruments + e->design.column_count; i++)
+    return column < instruments ? e->instrument_design.names[column]
+                                : e->design.names[column - instruments];
+}
+
+static void warn(const struct estimation *e)
+{
+    for (int i = 0; i < column_count(e); i++)
         if (e->dropped[i])
             print_line(stderr,
                        "redress: %s: is constant or follows from the columns before it, "
                        "left out",
-                       i < instruments ? e->instrument_design.names[i]
-                                       : e->design.names[i - instruments]);
+                       column_name(e, i));
     if (is_weak(e))
         fprintf(stderr,
                 "redress: weak instruments: the first stage's F is %.3g, below %d; the "
@@ -162,6 +173,38 @@ static const char *set_name(enum instrument_set set)
     return names[set];
 }
 
+/* What speaks for and against the instruments. */
+static void put_tests(const struct instrument_effect *effect, struct report *report)
+{
+    if (isnan(effect->sargan)) {
+        report_null(report, "sargan");
+    } else {
+        report_object(report, "sargan");
+        report_number(report, "stat", effect->sargan);
+        report_number(report, "p", effect->sargan_p);
+        report_object_end(report);
+    }
+    report_object(report, "wu_hausman");
+    report_number(report, "t", effect->wu_hausman_t);
+    report_number(report, "p", effect->wu_hausman_p);
+    report_object_end(report);
+    report_object(report, "anderson_rubin");
+    report_string(report, "set", set_name(effect->set));
+    report_number(report, "low", effect->set_low);
+    report_number(report, "high", effect->set_high);
+    report_object_end(report);
+}
+
+static void put_dropped(const struct estimation *e, struct report *report)
+{
+    report_count(report, "dropped_rows", e->missing_count);
+    report_array(report, "dropped_columns");
+    for (int i = 0; i < column_count(e); i++)
+        if (e->dropped[i])
+            report_string(report, NULL, column_name(e, i));
+    report_array_end(report);
+}
+
 static enum status print_json(const struct estimation *e, struct err *err)
 {
     const struct instrument_effect *effect = &e->effect;
@@ -181,33 +224,9 @@ static enum status print_json(const struct estimation *e, struct err *err)
     report_string(report, "se_kind", e->se);
     report_number(report, "first_stage_f", effect->first_stage_f);
     report_bool(report, "weak", is_weak(e));
-    if (isnan(effect->sargan)) {
-        report_null(report, "sargan");
-    } else {
-        report_object(report, "sargan");
-        report_number(report, "stat", effect->sargan);
-        report_number(report, "p", effect->sargan_p);
-        report_object_end(report);
-    }
-    report_object(report, "wu_hausman");
-    report_number(report, "t", effect->wu_hausman_t);
-    report_number(report, "p", effect->wu_hausman_p);
-    report_object_end(report);
-    report_object(report, "anderson_rubin");
-    report_string(report, "set", set_name(effect->set));
-    report_number(report, "low", effect->set_low);
-    report_number(report, "high", effect->set_high);
-    report_object_end(report);
+    put_tests(effect, report);
     report_number(report, "ols", effect->least_squares);
-    report_count(report, "dropped_rows", e->missing_count);
-    report_array(report, "dropped_columns");
-    for (int i = 0; i < e->instrument_design.column_count + e->design.column_count; i++)
-        if (e->dropped[i])
-            report_string(report, NULL,
-                          i < e->instrument_design.column_count
-                              ? e->instrument_design.names[i]
-                              : e->design.names[i - e->instrument_design.column_count]);
-    report_array_end(report);
+    put_dropped(e, report);
     report_object_end(report);
     return report_finish(report, err);
 }
@@ -246,8 +265,9 @@ static void print_text(const struct estimation *e)
     print_set(effect);
     if (!isnan(effect->sargan))
         printf("%-16s %.4g, p %.3g\n", "Sargan", effect->sargan, effect->sargan_p);
-    printf("%-16s t %.4g, p %.3g\n", "Wu-Hausman", effect->wu_hausman_t,
-           effect->wu_hausman_p);
+    if (!isnan(effect->wu_hausman_t))
+        printf("%-16s t %.4g, p %.3g\n", "Wu-Hausman", effect->wu_hausman_t,
+               effect->wu_hausman_p);
     printf("%-16s %lld, %lld left out with something missing\n", "rows",
            (long long)e->columns->row_count, (long long)e->missing_count);
 }

@@ -137,47 +137,64 @@ static int64_t pick(const struct estimation *e, int64_t *rows, int64_t *missing,
     return count;
 }
 
-static enum status estimate(struct estimation *e, struct err *err)
+/* The regressors of the history, one behind the other, as surrogate_estimate takes them. */
+static enum status gather_past(struct estimation *e, struct err *err)
+{
+    size_t k = (size_t)regressor_count(e), n = (size_t)e->past->row_count;
+
+    e->past_values = malloc((k * n + 1) * sizeof *e->past_values);
+    if (!e->past_values)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for columns");
+    for (size_t c = 0; c < k; c++)
+        memcpy(e->past_values + c * n, e->past->items[1 + c].numbers,
+               n * sizeof *e->past_values);
+    return STATUS_OK;
+}
+
+/* Of the experiment: rows (row) that count, and what they hold. treatments (row). */
+static enum status gather_now(struct estimation *e, int64_t *rows, double *treatments,
+                              int64_t *count, struct err *err)
 {
     int k = regressor_count(e);
+
+    *count = pick(e, rows, &e->now_missing, &e->left_out);
+    if (*count == 0)
+        return err_set(err, STATUS_INVALID,
+                       "%s: no row of both arms has all covariates and surrogates",
+                       e->now->file);
+    for (int64_t i = 0; i < *count; i++)
+        treatments[i] = e->arms.codes[rows[i]] == e->treated;
+    e->now_values = gather(e->now, 1, k, rows, *count);
+    if (has_outcomes(e))
+        e->matured = gather(e->now, k + 1, 1, rows, *count);
+    if (!e->now_values || (has_outcomes(e) && !e->matured))
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for columns");
+    return STATUS_OK;
+}
+
+static enum status estimate(struct estimation *e, struct err *err)
+{
     int64_t *rows = malloc((size_t)e->now->row_count * sizeof *rows), count = 0;
     double *treatments = malloc((size_t)e->now->row_count * sizeof *treatments);
-    struct surrogate_data data = {.column_count = k};
     enum status rc = rows && treatments
                          ? STATUS_OK
                          : err_set(err, STATUS_EXHAUSTED, "out of memory for rows");
 
-    if (!rc) {
-        count = pick(e, rows, &e->now_missing, &e->left_out);
-        if (count == 0)
-            rc = err_set(err, STATUS_INVALID,
-                         "%s: no row of both arms has all covariates and surrogates",
-                         e->now->file);
-        for (int64_t i = 0; i < count; i++)
-            treatments[i] = e->arms.codes[rows[i]] == e->treated;
-        e->now_values = gather(e->now, 1, k, rows, count);
-        if (has_outcomes(e))
-            e->matured = gather(e->now, k + 1, 1, rows, count);
-        e->past_values =
-            malloc(((size_t)k * (size_t)e->past->row_count + 1) * sizeof *e->past_values);
-        if (!rc &&
-            (!e->now_values || !e->past_values || (has_outcomes(e) && !e->matured)))
-            rc = err_set(err, STATUS_EXHAUSTED, "out of memory for columns");
-    }
-    for (int c = 0; c < k && !rc; c++)
-        memcpy(e->past_values + (int64_t)c * e->past->row_count,
-               e->past->items[1 + c].numbers,
-               (size_t)e->past->row_count * sizeof *e->past_values);
-    if (!rc) {
-        data.history_count = e->past->row_count;
-        data.history = e->past_values;
-        data.outcomes = e->past->items[0].numbers;
-        data.experiment_count = count;
-        data.experiment = e->now_values;
-        data.treatments = treatments;
-        data.matured = e->matured;
-        rc = surrogate_estimate(&data, &e->effect, err);
-    }
+    if (!rc)
+        rc = gather_now(e, rows, treatments, &count, err);
+    if (!rc)
+        rc = gather_past(e, err);
+    if (!rc)
+        rc = surrogate_estimate(
+            &(const struct surrogate_data){.column_count = regressor_count(e),
+                                           .history_count = e->past->row_count,
+                                           .history = e->past_values,
+                                           .outcomes = e->past->items[0].numbers,
+                                           .experiment_count = count,
+                                           .experiment = e->now_values,
+                                           .treatments = treatments,
+                                           .matured = e->matured},
+            &e->effect, err);
     free(rows);
     free(treatments);
     return rc;

@@ -208,6 +208,8 @@ static enum status run(struct policy_evaluation *e, struct err *err)
     if (!rc)
         rc = estimate(e, err);
     e->timing.computed_ns = clock_thread_ns();
+    if (!rc)
+        policy_evaluation_warn(e);
     if (!rc && e->is_json)
         rc = policy_evaluation_json(e, err);
     else if (!rc)
@@ -267,8 +269,9 @@ int command_evaluate_policy(int argc, char **argv)
          "context.",
          0, 0},
         {"features", OPTION_TEXT, &e.features, "A,B,..",
-         "With --policy, in place of --outcome-model: columns of the log from which a "
-         "model is fitted on it.",
+         "With --policy, in place of --outcome-model: columns of the log, known before, "
+         "from which a model is fitted on it. One that alone explains the reward is "
+         "warned of.",
          0, 0},
         {"base", OPTION_TEXT, &e.base_name, "B",
          "The outcome model that is fitted on the decision log, or with --features, "

@@ -37,4 +37,7 @@ struct policy_evaluation {
 enum status policy_evaluation_json(const struct policy_evaluation *e, struct err *err);
 enum status policy_evaluation_print(const struct policy_evaluation *e, struct err *err);
 
+/* On standard error: columns that were hardly known before. */
+void policy_evaluation_warn(const struct policy_evaluation *e);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "app/options.h"
 #include "app/report.h"
+#include "learn/giveaway.h"
 #include "learn/distribution.h"
 
 #include <math.h>
@@ -95,6 +96,12 @@ static void put_model(const struct reward_fit *model, struct report *report)
     report_count(report, "folds", REWARD_FOLD_COUNT);
     report_count(report, "features", model->column_count);
     report_number(report, "explained", model->explained);
+    if (model->giveaway[0]) {
+        report_object(report, "explained_alone");
+        report_string(report, "column", model->giveaway);
+        report_number(report, "share", model->giveaway_share);
+        report_object_end(report);
+    }
     report_object_end(report);
 }
 
@@ -193,6 +200,25 @@ static void print_estimate(const char *name, const struct offpolicy_estimate *es
     if (!isnan(estimate->bootstrap_low))
         printf("  [%.6g, %.6g]", estimate->bootstrap_low, estimate->bootstrap_high);
     putchar('\n');
+}
+
+void policy_evaluation_warn(const struct policy_evaluation *e)
+{
+    const struct reward_fit *model = &e->log.model;
+
+    if (model->base == REWARD_BASE_NONE)
+        return;
+    if (model->giveaway[0])
+        print_line(stderr,
+                   "redress: '%s' alone explains %.1f %% of the reward: if it was known "
+                   "only afterwards, dm, dr and what is made of them are worth nothing",
+                   model->giveaway, 100 * model->giveaway_share);
+    else if (model->explained > GIVEAWAY_SHARE)
+        print_line(
+            stderr,
+            "redress: the features explain %.1f %% of the reward: if one was known "
+            "only afterwards, dm, dr and what is made of them are worth nothing",
+            100 * model->explained);
 }
 
 static void print_summary(const struct policy_evaluation *e)

@@ -6,6 +6,7 @@
 #include "app/plot.h"
 #include "app/report.h"
 #include "app/roles.h"
+#include "app/uplift_balance.h"
 #include "app/uplift_more.h"
 #include "base/clock.h"
 #include "learn/uplift.h"
@@ -20,6 +21,8 @@ enum { RESAMPLE_COUNT_MAX = 10000, VERDICT_RESAMPLES_MIN = 40, VERDICT_ROWS_MIN 
 
 struct evaluation {
     const char *data, *score, *treatment, *outcome, *control, *arm, *plot;
+    const char *feature_names, *category_names;
+    struct name_list features, categories;
     long resample_count, seed;
     bool is_json;
 
@@ -31,19 +34,45 @@ struct evaluation {
     struct uplift_metrics metrics;
     struct uplift_intervals *intervals; /* NULL: not asked for */
     struct uplift_more more;
+    struct uplift_balance balance;
     struct analysis_timing timing;
 };
 
 /* ---- reading ---- */
+
+/* Columns that are read. */
+enum { SCORE, TREATMENT, OUTCOME, OTHERS };
+
+static int first_feature(const struct evaluation *e)
+{
+    return OTHERS + (e->more.baseline != NULL);
+}
+
+/* Scores and features were there before the treatment: where chance gave it, the arms are alike by them. */
+static enum status compare_arms(struct evaluation *e, struct err *err)
+{
+    enum status rc = features_check(e->columns, first_feature(e), e->features.count,
+                                    &e->categories, err);
+
+    if (!rc)
+        rc =
+            uplift_balance_add(&e->balance, e->columns, SCORE, &e->arms, e->treated, err);
+    for (int i = OTHERS; i < e->columns->count && !rc; i++) {
+        rc = uplift_balance_add(&e->balance, e->columns, i, &e->arms, e->treated, err);
+        if (i >= first_feature(e))
+            columns_drop(e->columns, i);
+    }
+    return rc;
+}
 
 /* The rows of the two arms, without those of others: they move up in the columns. What is needed no more
  * is freed at once, so that the rows are in memory little more than once. */
 static enum status open_rows(struct evaluation *e, struct err *err)
 {
     size_t count = (size_t)e->columns->row_count;
-    double *scores = e->columns->items[0].numbers,
-           *outcomes = e->columns->items[2].numbers,
-           *others = e->more.baseline ? e->columns->items[3].numbers : NULL;
+    double *scores = e->columns->items[SCORE].numbers,
+           *outcomes = e->columns->items[OUTCOME].numbers,
+           *others = e->more.baseline ? e->columns->items[OTHERS].numbers : NULL;
     bool *is_treated = malloc(count * sizeof *is_treated);
     enum status rc;
 
@@ -60,7 +89,7 @@ static enum status open_rows(struct evaluation *e, struct err *err)
             others[e->row_count] = others[i];
         is_treated[e->row_count++] = arm == e->treated;
     }
-    columns_drop(e->columns, 1);
+    columns_drop(e->columns, TREATMENT);
     arms_drop_rows(&e->arms);
     e->left_out = e->columns->row_count - e->row_count;
     rc = uplift_open(scores, outcomes, is_treated, e->row_count, &e->uplift, err);
@@ -69,43 +98,64 @@ static enum status open_rows(struct evaluation *e, struct err *err)
             &e->more, &(struct scored_rows){e->row_count, scores, outcomes, is_treated},
             others, err);
     free(is_treated);
-    columns_drop(e->columns, 0);
-    columns_drop(e->columns, 2);
+    columns_drop(e->columns, SCORE);
+    columns_drop(e->columns, OUTCOME);
     return rc;
 }
 
-static enum status read_options(const struct evaluation *e, struct err *err)
+static enum status read_options(struct evaluation *e, struct err *err)
 {
     const struct role_use uses[] = {
         {"--treatment", AS_TREATMENT, e->treatment, NULL},
         {"--outcome", AS_OUTCOME, e->outcome, NULL},
         {"--score", AS_ABOUT, e->score, NULL},
         {"--baseline", AS_ABOUT, e->more.baseline, NULL},
+        {"--features", AS_BEFORE, NULL, &e->features},
     };
+    enum status rc = name_list_read("--features", e->feature_names, &e->features, err);
 
-    return roles_check(uses, sizeof uses / sizeof *uses, err);
+    if (!rc)
+        rc = categories_read(e->category_names, &e->features, NULL, &e->categories, err);
+    return rc ? rc : roles_check(uses, sizeof uses / sizeof *uses, err);
+}
+
+static enum status read_columns(struct evaluation *e, struct err *err)
+{
+    int first = first_feature(e), count = first + e->features.count;
+    struct column_wish *wishes = calloc((size_t)count, sizeof *wishes);
+    enum status rc;
+
+    if (!wishes)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for %d columns", count);
+    wishes[SCORE] = (struct column_wish){e->score, COLUMN_IS_NUMBER, false};
+    wishes[TREATMENT] = (struct column_wish){e->treatment, COLUMN_IS_EITHER, false};
+    wishes[OUTCOME] = (struct column_wish){e->outcome, COLUMN_IS_NUMBER, false};
+    if (e->more.baseline)
+        wishes[OTHERS] = (struct column_wish){e->more.baseline, COLUMN_IS_NUMBER, false};
+    for (int i = first; i < count; i++)
+        wishes[i] = feature_wish(e->features.names[i - first], &e->categories);
+    rc = analysis_columns(e->data, wishes, count, &e->columns, err);
+    free(wishes);
+    return rc;
 }
 
 static enum status read_rows(struct evaluation *e, struct err *err)
 {
-    const struct column_wish wishes[] = {
-        {e->score, COLUMN_IS_NUMBER, false},
-        {e->treatment, COLUMN_IS_EITHER, false},
-        {e->outcome, COLUMN_IS_NUMBER, false},
-        {e->more.baseline, COLUMN_IS_NUMBER, false},
-    };
     enum status rc;
 
     e->timing.begun_ns = clock_thread_ns();
-    rc = analysis_columns(e->data, wishes, e->more.baseline ? 4 : 3, &e->columns, err);
+    rc = read_columns(e, err);
     e->timing.read_ns = clock_thread_ns();
     if (!rc)
-        rc = arms_read(e->columns, &e->columns->items[1], e->control, &e->arms, err);
+        rc = arms_read(e->columns, &e->columns->items[TREATMENT], e->control, &e->arms,
+                       err);
     if (!rc)
         rc = arms_find_treated(&e->arms, e->columns, e->treatment, "--arm", e->arm,
                                &e->treated, err);
     if (!rc)
-        rc = column_must_vary(e->columns, &e->columns->items[2], err);
+        rc = column_must_vary(e->columns, &e->columns->items[OUTCOME], err);
+    if (!rc)
+        rc = compare_arms(e, err);
     if (!rc) {
         rc = open_rows(e, err);
         if (rc == STATUS_INVALID)
@@ -238,6 +288,7 @@ static enum status print_json(const struct evaluation *e, struct err *err)
         report_count(report, "seed", e->seed);
     }
     uplift_more_put(&e->more, report);
+    uplift_balance_put(&e->balance, report);
     analysis_put_timing(&e->timing, report);
     rc = put_curves(e, report, err);
     if (rc) {
@@ -298,6 +349,7 @@ static void print_text(const struct evaluation *e)
                e->arms.names[e->treated], e->arms.names[e->arms.control]);
     if (e->left_out)
         print_line(stdout, "%lld rows of other arms left out", (long long)e->left_out);
+    uplift_balance_print(&e->balance);
     print_metric(e, "effect (difference of means)",
                  offsetof(struct uplift_metrics, effect));
     for (int i = 0; i < UPLIFT_METRIC_COUNT; i++)
@@ -387,6 +439,8 @@ static enum status run(struct evaluation *e, struct err *err)
     e->timing.computed_ns = clock_thread_ns();
     if (!rc && e->plot)
         rc = draw(e, err);
+    if (!rc)
+        uplift_balance_warn(&e->balance);
     if (!rc && e->is_json)
         rc = print_json(e, err);
     else if (!rc)
@@ -414,6 +468,13 @@ int command_evaluate_uplift(int argc, char **argv)
          "Another score of the same rows: what the first has more; with --bootstrap each "
          "resample has the same rows for both.",
          0, 0},
+        {"features", OPTION_TEXT, &e.feature_names, "A,B,..",
+         "Columns known before: by them, as by the scores, the treated are to be like "
+         "the others; else there is a warning. Without them only the scores are looked "
+         "at.",
+         0, 0},
+        {"categories", OPTION_TEXT, &e.category_names, "A,B,..",
+         "Features whose values are categories, also where they are numbers.", 0, 0},
         {"calibration", OPTION_FLAG, &e.more.wants_calibration, NULL,
          "The score is an effect in the outcome's unit: predicted beside found in ten "
          "bins, and the slope.",
@@ -435,7 +496,8 @@ int command_evaluate_uplift(int argc, char **argv)
             "[OPTIONS]",
         .summary =
             "How well a score ranks cases by what a treatment does to them, on the log "
-            "of a randomised experiment: Qini and uplift curves and their areas by the "
+            "of a randomised experiment, in which all rows had the same chance of it: "
+            "Qini and uplift curves and their areas by the "
             "definitions of scikit-uplift and causalml, uplift among the first rows, "
             "RATE.",
         .options = options,
@@ -454,5 +516,7 @@ int command_evaluate_uplift(int argc, char **argv)
     free(e.intervals);
     arms_free(&e.arms);
     columns_close(e.columns);
+    name_list_free(&e.features);
+    name_list_free(&e.categories);
     return command_end(&usage, rc, &err);
 }

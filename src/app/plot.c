@@ -8,13 +8,19 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { SAID_BYTES = 200 };
+
 struct plot {
-    FILE *script;
+    FILE *script; /* what gnuplot reads */
+    int said;     /* a file of its complaints */
+    pid_t gnuplot;
     char folder[PATH_MAX];
     int count;
     char names[PLOT_PICTURE_COUNT_MAX][PLOT_NAME_BYTES];
@@ -52,6 +58,52 @@ static bool has_gnuplot(void)
     return false;
 }
 
+/* gnuplot, which reads from a pipe and complains into a file. Where it cannot open a picture it draws on its standard
+ * output, which is nobody's here. */
+static int spawn(struct plot *plot, const int pipe_ends[2])
+{
+    static char name[] = "gnuplot", *const words[] = {name, NULL};
+    posix_spawn_file_actions_t actions;
+    int code = posix_spawn_file_actions_init(&actions);
+
+    if (code)
+        return code;
+    code = posix_spawn_file_actions_adddup2(&actions, pipe_ends[0], STDIN_FILENO);
+    if (!code)
+        code = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null",
+                                                O_WRONLY, 0);
+    if (!code)
+        code = posix_spawn_file_actions_adddup2(&actions, plot->said, STDERR_FILENO);
+    if (!code)
+        code = posix_spawnp(&plot->gnuplot, name, &actions, NULL, words, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    return code;
+}
+
+static enum status start(struct plot *plot, struct err *err)
+{
+    int ends[2], code;
+
+    plot->said = memfd_create("gnuplot", MFD_CLOEXEC);
+    if (plot->said < 0 || pipe2(ends, O_CLOEXEC) != 0)
+        return err_set(err, STATUS_IO, "gnuplot: %s", strerror(errno));
+    code = spawn(plot, ends);
+    close(ends[0]);
+    plot->script = code ? NULL : fdopen(ends[1], "w");
+    if (!plot->script)
+        close(ends[1]);
+    return plot->script
+               ? STATUS_OK
+               : err_set(err, STATUS_IO, "gnuplot: %s", strerror(code ? code : errno));
+}
+
+static void plot_free(struct plot *plot)
+{
+    if (plot->said >= 0)
+        close(plot->said);
+    free(plot);
+}
+
 enum status plot_open(const char *folder, struct plot **plot, struct err *err)
 {
     struct plot *opened;
@@ -72,13 +124,12 @@ enum status plot_open(const char *folder, struct plot **plot, struct err *err)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for a picture");
     strcpy(opened->folder, folder);
     signal(SIGPIPE, SIG_IGN);
-    opened->script = popen("gnuplot", "w");
-    if (!opened->script) {
-        free(opened);
-        return err_set(err, STATUS_IO, "gnuplot: %s", strerror(errno));
-    }
-    *plot = opened;
-    return STATUS_OK;
+    rc = start(opened, err);
+    if (rc)
+        plot_free(opened);
+    else
+        *plot = opened;
+    return rc;
 }
 
 void plot_begin(struct plot *plot, const char *name, const char *title,
@@ -126,6 +177,43 @@ static bool is_whole(int file)
            memcmp(found, end, sizeof end) == 0 && fsync(file) == 0;
 }
 
+/* The last line of the complaints that is not empty; "" when there was none. */
+static void read_said(const struct plot *plot, char said[static SAID_BYTES])
+{
+    char tail[SAID_BYTES];
+    off_t end = lseek(plot->said, 0, SEEK_END);
+    ssize_t bytes = pread(plot->said, tail, sizeof tail - 1,
+                          end < (off_t)sizeof tail ? 0 : end - (off_t)sizeof tail + 1);
+    char *line;
+
+    tail[bytes > 0 ? bytes : 0] = '\0';
+    for (char *last = tail + strlen(tail); last > tail && strchr(" \n\r", last[-1]);)
+        *--last = '\0';
+    line = strrchr(tail, '\n');
+    line = line ? line + 1 : tail;
+    line += strspn(line, " ");
+    strcpy(said, line);
+    text_plain(said);
+}
+
+/* Why a picture is not there, and what to do. */
+static enum status refuse_picture(const struct plot *plot, const char *picture,
+                                  struct err *err)
+{
+    char said[SAID_BYTES];
+
+    read_said(plot, said);
+    if (said[0])
+        return err_set(err, STATUS_IO,
+                       "%s: gnuplot could not draw it: \"%s\"; it needs to write into "
+                       "the folder, and its terminal pngcairo (Debian: gnuplot-nox)",
+                       picture, said);
+    return err_set(err, STATUS_IO,
+                   "%s: could not be drawn whole, and gnuplot said nothing: make room on "
+                   "the disk of the folder, or take another folder",
+                   picture);
+}
+
 static enum status check_picture(const struct plot *plot, int picture, struct err *err)
 {
     struct picture_paths paths = paths_of(plot, picture);
@@ -134,10 +222,7 @@ static enum status check_picture(const struct plot *plot, int picture, struct er
 
     if (file >= 0)
         close(file);
-    return is_fine
-               ? STATUS_OK
-               : err_set(err, STATUS_IO,
-                         "%s: could not be drawn whole; is the disk full?", paths.whole);
+    return is_fine ? STATUS_OK : refuse_picture(plot, paths.whole, err);
 }
 
 static enum status put_in_place(const struct plot *plot, struct err *err)
@@ -157,15 +242,28 @@ static enum status put_in_place(const struct plot *plot, struct err *err)
     return rc;
 }
 
+static enum status wait_for(struct plot *plot, struct err *err)
+{
+    int code = 0;
+
+    fclose(plot->script); /* a pipe that gnuplot closed shows in the pictures */
+    while (waitpid(plot->gnuplot, &code, 0) < 0 && errno == EINTR)
+        ;
+    if (WIFSIGNALED(code))
+        return err_set(err, STATUS_IO, "gnuplot was ended by signal %d", WTERMSIG(code));
+    return WIFEXITED(code) && WEXITSTATUS(code) == 0
+               ? STATUS_OK
+               : refuse_picture(plot, paths_of(plot, 0).whole, err);
+}
+
 enum status plot_finish(struct plot *plot, struct err *err)
 {
-    int code = pclose(plot->script);
-    enum status rc = WIFEXITED(code) && WEXITSTATUS(code) == 0
-                         ? put_in_place(plot, err)
-                         : err_set(err, STATUS_IO, "gnuplot failed");
+    enum status rc = wait_for(plot, err);
 
+    if (!rc)
+        rc = put_in_place(plot, err);
     for (int i = 0; i < plot->count && rc; i++)
         unlink(paths_of(plot, i).drawn);
-    free(plot);
+    plot_free(plot);
     return rc;
 }

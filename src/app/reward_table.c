@@ -2,6 +2,7 @@
 #include "app/reward_table.h"
 
 #include "app/analysis.h"
+#include "learn/giveaway.h"
 #include "learn/offpolicy.h"
 #include "learn/reward_model.h"
 #include "table/text_set.h"
@@ -318,6 +319,41 @@ static double explained(const double *rewards, const double *logged, int64_t cou
     return around > 0 ? 1 - left / around : NAN;
 }
 
+/* is_nominal (column): room, which stays in use. */
+static struct feature_rows features_of(const struct reward_table *table,
+                                       bool is_nominal[COLUMN_COUNT_MAX])
+{
+    for (int i = 0; i < table->column_count; i++)
+        is_nominal[i] = table->texts[i] != NULL;
+    return (struct feature_rows){.feature_count = table->column_count,
+                                 .values = table->values,
+                                 .is_nominal = is_nominal};
+}
+
+/* What was done is no such column: its effect is what is asked for. */
+static enum status find_giveaway(const struct reward_table *table, const double *rewards,
+                                 struct reward_fit *fit, struct err *err)
+{
+    bool is_nominal[COLUMN_COUNT_MAX];
+    struct feature_rows features = features_of(table, is_nominal);
+    int32_t *actions = malloc((size_t)table->row_count * sizeof *actions + 1);
+    struct giveaway found;
+
+    if (!actions)
+        return refuse_memory(table, err);
+    for (int64_t row = 0; row < table->row_count; row++)
+        actions[row] = (int32_t)feature_at(&features, row, AMOUNT_CODE);
+    found = giveaway_find(&features, OPTION_WIDTH, table->row_count, actions, rewards);
+    free(actions);
+    if (found.column < 0)
+        return STATUS_OK;
+    fit->giveaway_share = found.share;
+    text_copy(text_clip(text_set_text(table->names, found.column - OPTION_WIDTH),
+                        REWARD_SHOWN_BYTES - 1),
+              fit->giveaway, REWARD_SHOWN_BYTES);
+    return STATUS_OK;
+}
+
 static enum status fit_rows(struct reward_table *table,
                             const struct reward_settings *settings, const double *rewards,
                             double *logged, double *expected, struct err *err)
@@ -326,9 +362,7 @@ static enum status fit_rows(struct reward_table *table,
     struct analysis_progress progress = {.what = "fitting"};
     struct reward_rows rows = {
         .row_count = table->row_count,
-        .features = {.feature_count = table->column_count,
-                     .values = table->values,
-                     .is_nominal = is_nominal},
+        .features = features_of(table, is_nominal),
         .option_width = OPTION_WIDTH,
         .rewards = rewards,
         .keys = table->keys,
@@ -338,8 +372,6 @@ static enum status fit_rows(struct reward_table *table,
     };
     enum status rc;
 
-    for (int i = 0; i < table->column_count; i++)
-        is_nominal[i] = table->texts[i] != NULL;
     progress_start(&progress.progress);
     rc = reward_model_fit(&rows, settings,
                           (struct reward_progress){analysis_tell, &progress}, logged,
@@ -377,5 +409,5 @@ enum status reward_table_fit(struct reward_table *table, enum reward_base base,
         .column_count = table->column_count - OPTION_WIDTH,
         .explained = explained(rewards, logged, table->row_count),
     };
-    return STATUS_OK;
+    return find_giveaway(table, rewards, fit, err);
 }

@@ -13,7 +13,11 @@
 #include "base/text.h"
 #include "learn/predictor.h"
 
-enum { REWARD_COLUMN_COUNT_MAX = 300, REWARD_NAME_BYTES_MAX = 512 };
+enum {
+    REWARD_COLUMN_COUNT_MAX = 300,
+    REWARD_NAME_BYTES_MAX = 512,
+    REWARD_SHOWN_BYTES = 96
+};
 
 struct reward_table; /* opaque */
 
@@ -63,6 +67,10 @@ struct reward_fit {
     enum reward_base base; /* the one that was taken */
     int column_count;      /* of the case */
     double explained; /* 1 - sum (r - q)^2 / sum (r - mean r)^2; NaN: all r are equal */
+
+    /* A column of the case that alone explains the rewards (learn/giveaway.h), cut; "": none does. */
+    char giveaway[REWARD_SHOWN_BYTES];
+    double giveaway_share;
 };
 
 /* No more rows after it. rewards, logged, expected (row). fit->base is REWARD_BASE_NONE, and nothing else is set, when

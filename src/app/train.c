@@ -11,9 +11,6 @@ enum { TREE_COUNT_MAX = 5000, DEPTH_MAX = 12, LARGE_BYTES = 320 << 10 };
 
 enum { WEIGHT_ERRORS_MAX = 5 };
 
-/* In standard deviations: less is usual, and does little (Austin and Stuart 2015). */
-static const double balance_max = 0.1;
-
 /* The rows of an arm are too many or too few, or are others than all rows. */
 static void warn_of_arm(const struct train_options *options,
                         const struct train_table *table,
@@ -30,8 +27,7 @@ static void warn_of_arm(const struct train_options *options,
                    "redress: the %s cannot be right: the rows of '%s' stand for %.3g "
                    "times all rows; they are to be those of what was done",
                    what, table->arm_names[arm], mean->value);
-    else if (balance->feature >= 0 && fabs(balance->difference) > balance_max &&
-             fabs(balance->difference) > WEIGHT_ERRORS_MAX * balance->se)
+    else if (balance->feature >= 0 && balance_is_off(balance->difference, balance->se))
         print_line(stderr,
                    "redress: the %s do not make the rows of '%s' like all rows: '%s' "
                    "differs by %.2g standard deviations, so that effects may be those of "
@@ -65,6 +61,12 @@ static void warn(const struct train_options *options, const struct train_table *
                    "redress: '%s' has no amounts: the arms are given the doses 1 to %d "
                    "(see --doses)",
                    options->treatment, table->arm_count - 1);
+    if (result->giveaway.column >= 0)
+        print_line(
+            stderr,
+            "redress: '%s' alone explains %.1f %% of the outcome: a feature that is "
+            "known only afterwards hides what the treatment changes",
+            table->names[result->giveaway.column], 100 * result->giveaway.share);
     for (int arm = 0; arm < table->arm_count; arm++)
         warn_of_arm(options, table, result, arm);
     warn_of_overlap(table, result);
@@ -150,6 +152,8 @@ int command_train(int argc, char **argv)
         {"cluster", OPTION_TEXT, &o.cluster, "COL",
          "Rows with the same value, such as a customer's, stay together.", 0, 0},
         {"weights", OPTION_TEXT, &o.weights, "COL", "How much each row counts.", 0, 0},
+        {"all-rows", OPTION_FLAG, &o.takes_all_rows, NULL,
+         "Of a decision log also what people decided and what was not live.", 0, 0},
         {"doses", OPTION_TEXT, &o.doses, "N,..",
          "The amount of each treatment in minor units, where their values are words: in "
          "their order, or as VALUE=N.",

@@ -3,7 +3,9 @@
 #define REDRESS_APP_TRAIN_H
 
 #include "app/analysis.h"
+#include "app/passed_over.h"
 #include "learn/balance.h"
+#include "learn/giveaway.h"
 #include "learn/judge.h"
 #include "learn/maturity.h"
 #include "learn/uplift.h"
@@ -17,6 +19,7 @@ struct train_options {
         *cluster, *weights, *output, *name, *doses, *scale, *rate;
     long seed, round_count, depth;
     bool is_randomised, is_rising, is_quick, is_calibrated, is_json, wants_plots;
+    bool takes_all_rows; /* of a decision log, too */
 };
 
 /* A feature as the manifest has it. */
@@ -29,6 +32,7 @@ struct train_feature {
 
 struct train_table {
     int64_t row_count, read_count, immature_count, dropped_count;
+    struct passed_over passed_over; /* of a decision log */
     int64_t young_count; /* of those that were read: the window has not closed */
     int feature_count, surrogate_count;
     struct train_feature *features;
@@ -95,6 +99,7 @@ struct train_result {
         [LEARNER_ARM_COUNT_MAX]; /* (arm): of it and control, without overlap */
     struct judge_mean arm_weights[LEARNER_ARM_COUNT_MAX]; /* (arm): 1 if p is right */
     struct balance balances[LEARNER_ARM_COUNT_MAX];       /* (arm) */
+    struct giveaway giveaway; /* a feature that alone explains the outcome */
     double scale;
     bool is_held_out, is_logistic;
     bool wanted[LEARNER_KIND_COUNT];

@@ -414,6 +414,8 @@ static void open_result(const struct train_options *options,
                         const struct train_table *table, struct train_result *result)
 {
     open_data(options, table, result);
+    result->giveaway = giveaway_find(&result->data.features, 0, table->row_count,
+                                     table->arms, result->data.outcomes);
     snprintf(result->why, sizeof result->why, "asked for");
     result->scores = malloc(
         (size_t)table->row_count * (size_t)table->arm_count * sizeof *result->scores + 1);

@@ -30,12 +30,26 @@ static void put_rows(struct report *report, const struct train_table *table,
     report_object(report, "rows");
     report_count(report, "read", table->read_count);
     report_count(report, "trained_on", table->row_count);
+    report_count(report, "left_out_by_person", table->passed_over.by_person);
+    report_count(report, "left_out_not_live", table->passed_over.not_live);
+    report_count(report, "overridden", table->passed_over.overridden);
     report_count(report, "dropped_without_outcome", table->dropped_count);
     report_count(report, "completed_by_surrogates", table->immature_count);
     report_count(report, "completed_without_surrogates", result->bare_count);
     report_count(report, "younger_than_window", table->young_count);
     report_count(report, "maturity_chances_clipped", result->maturity.clipped_count);
     report_count(report, "propensities_clipped", result->propensity_fit.clipped_count);
+    report_object_end(report);
+}
+
+static void put_giveaway(struct report *report, const struct train_table *table,
+                         const struct giveaway *found)
+{
+    if (found->column < 0)
+        return;
+    report_object(report, "explained_alone");
+    report_string(report, "feature", table->names[found->column]);
+    report_number(report, "share", found->share);
     report_object_end(report);
 }
 
@@ -182,6 +196,7 @@ static void put_report(struct report *report, const struct train_options *option
     report_string(report, "base", options->base);
     report_count(report, "seed", options->seed);
     put_rows(report, table, result);
+    put_giveaway(report, table, &result->giveaway);
     report_string(report, "control", table->arm_names[0]);
     report_string(report, "outcome", options->outcome);
     report_bool(report, "outcome_is_binary", table->is_binary);
@@ -217,7 +232,19 @@ enum status train_report(const struct train_options *options,
 static void print_counts(const struct train_table *table,
                          const struct train_result *result)
 {
+    const struct passed_over *passed = &table->passed_over;
+
     print_line(stdout, "%lld rows", (long long)table->row_count);
+    if (passed->by_person || passed->not_live)
+        print_line(stdout,
+                   "%lld decisions by a person and %lld that were not live are left out: "
+                   "no policy gave these amounts (--all-rows keeps them)",
+                   (long long)passed->by_person, (long long)passed->not_live);
+    if (passed->overridden)
+        print_line(stdout,
+                   "%lld decisions that a person changed later count as what they were "
+                   "set out to be",
+                   (long long)passed->overridden);
     if (table->young_count)
         print_line(stdout, "%lld rows are younger than the window of the outcome",
                    (long long)table->young_count);

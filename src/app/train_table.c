@@ -1,6 +1,7 @@
 /* train_table.c - the columns of a log as rows to learn from. */
 #include "app/train.h"
 
+#include "app/decision_rows.h"
 #include "app/options.h"
 #include "app/roles.h"
 
@@ -15,7 +16,8 @@ struct layout {
     struct column_wish *wishes;
     int count;
     int outcome, feature, propensity, surrogate, cost, weight, cluster,
-        age; /* -1: not asked for */
+        age;      /* -1: not asked for */
+    int decision; /* what says which rows of a decision log count, unless all do */
 };
 
 static_assert((int64_t)COLUMNS_ROW_COUNT_MAX * LEARNER_ARM_COUNT_MAX <= UINT32_MAX,
@@ -126,7 +128,7 @@ static enum status read_columns(struct reading *reading, struct err *err)
                   (size_t)layout->propensities.count + (size_t)layout->surrogates.count;
     enum status rc;
 
-    layout->wishes = calloc(most + 8, sizeof *layout->wishes);
+    layout->wishes = calloc(most + 8 + DECISION_ROWS_WISH_COUNT, sizeof *layout->wishes);
     if (!layout->wishes)
         return refuse_memory(err);
     (void)wish(layout, options->treatment, COLUMN_IS_EITHER, false);
@@ -138,11 +140,23 @@ static enum status read_columns(struct reading *reading, struct err *err)
     layout->weight = wish(layout, options->weights, COLUMN_IS_NUMBER, false);
     layout->cluster = wish(layout, options->cluster, COLUMN_IS_EITHER, false);
     layout->age = wish(layout, options->age, COLUMN_IS_NUMBER, false);
+    if (!options->takes_all_rows) {
+        layout->decision = layout->count;
+        decision_rows_wish(layout->wishes + layout->count);
+        layout->count += DECISION_ROWS_WISH_COUNT;
+    }
     rc = analysis_columns(options->data, layout->wishes, layout->count, &reading->columns,
                           err);
-    return rc ? rc
-              : features_check(reading->columns, layout->feature, layout->features.count,
-                               &layout->categories, err);
+    if (!rc)
+        rc = features_check(reading->columns, layout->feature, layout->features.count,
+                            &layout->categories, err);
+    if (rc)
+        return rc;
+    reading->table->read_count = reading->columns->row_count;
+    return options->takes_all_rows
+               ? STATUS_OK
+               : decision_rows_pick(reading->columns, layout->decision,
+                                    &reading->table->passed_over, err);
 }
 
 /* ---- arms ---- */
@@ -712,7 +726,6 @@ enum status train_table_read(const struct train_options *options,
     if (!rc)
         rc = check_weights(&reading, err);
     if (!rc) {
-        table->read_count = reading.columns->row_count;
         table->feature_count = reading.layout.features.count;
         table->surrogate_count = reading.layout.surrogates.count;
         table->has_propensities = reading.layout.propensity >= 0;

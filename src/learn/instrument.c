@@ -10,6 +10,9 @@
 /* Designs side by side: columns that are there in each. */
 enum { CONSTANT_COUNT = 1 };
 
+/* Of a sum of squares. */
+static const double rounding = 1e-24;
+
 struct stages {
     const struct instrument_data *data;
     int exogenous_count;     /* 1 and the covariates */
@@ -215,6 +218,17 @@ static enum status second_stage(struct stages *stages, enum covariance_kind kind
     return rc;
 }
 
+/* Whether the effect explains the outcome to the last digits: what it leaves is rounding, of which nothing can be
+ * tested. */
+static bool is_exact(const struct stages *stages, double value)
+{
+    const struct instrument_data *data = stages->data;
+    double size = fmax(sum_squares(data->outcomes, data->row_count),
+                       value * value * sum_squares(data->treatments, data->row_count));
+
+    return sum_squares(stages->residuals, data->row_count) <= rounding * size;
+}
+
 /* Whether the instruments explain what the effect does not. */
 static enum status test_instruments(struct stages *stages, double *scratch,
                                     struct instrument_effect *effect, struct err *err)
@@ -225,7 +239,7 @@ static enum status test_instruments(struct stages *stages, double *scratch,
     enum status rc;
 
     effect->sargan = effect->sargan_p = NAN;
-    if (effect->used_count < 2)
+    if (effect->used_count < 2 || is_exact(stages, effect->value))
         return STATUS_OK;
     rc = set_basis(stages, data->instruments, data->instrument_count, err);
     if (rc)
@@ -244,8 +258,10 @@ static enum status test_treatment(struct stages *stages, double *scratch,
     size_t n = (size_t)data->row_count;
     int at = stages->exogenous_count, k = at + 2;
     double *both = malloc(2 * n * sizeof *both);
-    enum status rc =
-        both ? STATUS_OK : err_set(err, STATUS_EXHAUSTED, "out of memory for a test");
+    enum status rc;
+
+    effect->wu_hausman_t = effect->wu_hausman_p = NAN;
+    rc = both ? STATUS_OK : err_set(err, STATUS_EXHAUSTED, "out of memory for a test");
 
     if (!rc) {
         memcpy(both, data->treatments, n * sizeof *both);
@@ -263,7 +279,7 @@ static enum status test_treatment(struct stages *stages, double *scratch,
                               (struct covariance_rule){.kind = COVARIANCE_CLASSICAL},
                               stages->covariance, err);
     }
-    if (!rc) {
+    if (!rc && !is_exact(stages, effect->value)) {
         effect->wu_hausman_t = stages->coefficients[at + 1] /
                                sqrt(stages->covariance[(at + 1) * k + at + 1]);
         effect->wu_hausman_p = student_two_sided(

@@ -89,7 +89,8 @@ static enum status find_places(struct reading *reading, struct err *err)
         enum status rc;
 
         reading->places[i] = PLACE_ABSENT;
-        if (wish->kind == COLUMN_IS_OPTIONAL && !has_column(reading->csv, wish->name))
+        if ((wish->kind == COLUMN_IS_OPTIONAL || wish->kind == COLUMN_IS_OPTIONAL_TEXT) &&
+            !has_column(reading->csv, wish->name))
             continue;
         rc = csv_column_find(reading->csv, wish->name, &reading->places[i], err);
         if (rc)
@@ -233,7 +234,8 @@ static enum status begin_columns(struct reading *reading, struct err *err)
 
         free_items(column);
         column->name = reading->wishes[i].name;
-        column->is_text |= reading->wishes[i].kind == COLUMN_IS_TEXT;
+        column->is_text |= reading->wishes[i].kind == COLUMN_IS_TEXT ||
+                           reading->wishes[i].kind == COLUMN_IS_OPTIONAL_TEXT;
         if (column->is_text)
             rc = text_set_open(COLUMNS_TEXT_COUNT_MAX, COLUMNS_TEXT_BYTES_MAX,
                                &column->texts, err);

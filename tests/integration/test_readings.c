@@ -8,6 +8,7 @@
 
 #include "support/table_call.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,48 @@ static void a_ranking_is_judged_on_enough_rows_and_resamples(void **)
     expect(UPLIFT "1", table, NULL, 0, "Too few resamples for a verdict: 1, 40 are",
            "chance (");
     expect(UPLIFT "40", table, NULL, 0, "ranks better than chance (", "Too few");
+}
+
+/* Every second row is treated, or those with the largest x, which the scores do not show; zone c is only among the
+ * treated. */
+static const char *treated_rows(bool is_by_chance)
+{
+    static char table[TABLE_BYTES];
+    size_t bytes = (size_t)sprintf(table, "score,t,y,x,zone\n");
+
+    for (int i = 0; i < 400; i++) {
+        bool is_treated = is_by_chance ? i % 2 : i >= 200;
+
+        bytes += (size_t)snprintf(table + bytes, sizeof table - bytes, "%d,%d,%d,%d,%s\n",
+                                  i / 2 % 50, is_treated, i % 3 == 0, i / 2,
+                                  i % 4 < 2                     ? "a"
+                                  : i == 3                      ? ""
+                                  : is_treated && !is_by_chance ? "c"
+                                                                : "b");
+    }
+    return table;
+}
+
+#define UPLIFT_ONCE "evaluate uplift --data a.csv --score score --treatment t --outcome y"
+
+static void a_treatment_that_can_be_foreseen_is_told(void **)
+{
+    expect(UPLIFT_ONCE, treated_rows(true), NULL, 0, NULL, "redress:");
+    expect(UPLIFT_ONCE " --features x,zone", treated_rows(true), NULL, 0, NULL,
+           "redress:");
+    expect(UPLIFT_ONCE, treated_rows(false), NULL, 0, NULL, "redress:");
+    expect(
+        UPLIFT_ONCE " --features zone,x", treated_rows(false), NULL, 0,
+        "redress: not a randomised log: 'x' differs by 3.5 standard deviations between "
+        "the treated and the others (2 of 3 columns are off)",
+        NULL);
+    expect(UPLIFT_ONCE " --features zone", treated_rows(false), NULL, 0,
+           "redress: not a randomised log: 'zone=", NULL);
+    expect(UPLIFT_ONCE " --features x --json", treated_rows(false), NULL, 0,
+           "\"balance\":{\"columns\":2,\"off\":1,\"worst\":\"x\",", NULL);
+    /* A score that knows what was done. */
+    expect("evaluate uplift --data a.csv --score x --treatment t --outcome y",
+           treated_rows(false), NULL, 0, "redress: not a randomised log: 'x'", NULL);
 }
 
 /* ---- panels ---- */
@@ -144,6 +187,54 @@ static void a_policy_is_told_from_what_was_done(void **)
            "not to be trusted", "better than");
 }
 
+/* value is the reward before the cost of what was done, settled what was paid out, follow_up there only where all went
+ * well; x was known before and is a good part of it. */
+static const char *rewarded_rows(void)
+{
+    static char table[TABLE_BYTES];
+    size_t bytes = (size_t)sprintf(
+        table, "action,propensity,reward,well,x,value,settled,follow_up\n");
+
+    for (int i = 0; i < 400; i++) {
+        int action = i % 2 * 500, value = (i / 2 * 7919) % 200 * 10;
+
+        bytes += (size_t)snprintf(table + bytes, sizeof table - bytes,
+                                  "%d,0.5,%d,%d,%d,%d,%d,%s\n", action, value - action,
+                                  value > 1000, value / 400 * 400, value, action - i % 3,
+                                  value > 1000 ? "7" : "");
+    }
+    return table;
+}
+
+static void a_feature_that_was_known_only_afterwards_is_named(void **)
+{
+#define FITTED "evaluate policy --log a.csv --policy b.csv --features "
+    const char *policy = "action,prob\n500,1\n", *rows = rewarded_rows();
+
+    expect(FITTED "x,settled", rows, policy, 0, "verdict: usable", "redress:");
+    expect(FITTED "x,value", rows, policy, 0,
+           "redress: 'value' alone explains 100.0 % of the reward", NULL);
+    expect(FITTED "x,follow_up --reward well", rows, policy, 0,
+           "redress: 'follow_up' alone explains 100.0 % of the reward", NULL);
+    expect(FITTED "value --json", rows, policy, 0,
+           "\"explained_alone\":{\"column\":\"value\",\"share\":1", NULL);
+    /* Nothing is fitted then. */
+    expect(FITTED "value --base none", rows, policy, 0, NULL, "redress:");
+}
+
+static void such_a_feature_is_named_in_training_as_well(void **)
+{
+#define TRAIN                                                                            \
+    "train --data a.csv --treatment action --outcome reward --learner t --base ridge "   \
+    "--randomised --quick --output plots --features "
+
+    expect(TRAIN "x,settled", rewarded_rows(), NULL, 0, "learner t", "alone explains");
+    expect(TRAIN "x,value", rewarded_rows(), NULL, 0,
+           "redress: 'value' alone explains 100.0 % of the outcome", NULL);
+    expect(TRAIN "x,value --json", rewarded_rows(), NULL, 0,
+           "\"explained_alone\":{\"feature\":\"value\",\"share\":1", NULL);
+}
+
 /* ---- texts ---- */
 
 /* RFC 4180: spaces are part of a field. */
@@ -205,9 +296,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_ranking_is_judged_on_enough_rows_and_resamples),
+        cmocka_unit_test(a_treatment_that_can_be_foreseen_is_told),
         cmocka_unit_test(periods_are_in_the_order_of_time),
         cmocka_unit_test(a_broken_guardrail_fails_the_experiment),
         cmocka_unit_test(a_policy_is_told_from_what_was_done),
+        cmocka_unit_test(a_feature_that_was_known_only_afterwards_is_named),
+        cmocka_unit_test(such_a_feature_is_named_in_training_as_well),
         cmocka_unit_test(spaces_belong_to_a_text),
         cmocka_unit_test(errors_that_are_not_used_are_said),
         cmocka_unit_test(a_panel_is_drawn_with_its_periods),

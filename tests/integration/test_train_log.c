@@ -132,6 +132,86 @@ static void amounts_without_an_arm_are_refused_by_its_name(void **state)
     }
 }
 
+/* An exported decision log: every tenth row a person's, with an amount of his own, every eleventh held out; every
+ * twelfth of the rest was changed later. */
+static void write_decisions(const char *name)
+{
+    FILE *file = fopen(group_path(name), "w");
+    struct rng rng;
+
+    assert_non_null(file);
+    rng_seed(&rng, 3);
+    fputs("parent_id,overridden,mode,t,y,x,p\n", file);
+    for (int row = 0; row < ROW_COUNT; row++) {
+        bool is_by_person = row % 10 == 0, is_held_out = !is_by_person && row % 11 == 0;
+        double u = rng_uniform(&rng), x = rng_uniform(&rng);
+        int arm = is_held_out || u < 0.5 ? 0 : 500;
+
+        fprintf(file, "%s,%d,%s,%d,%.6f,%.6f,%g\n", is_by_person ? "dec_1" : "",
+                row % 12 == 0, is_held_out ? "holdout" : "live", is_by_person ? 777 : arm,
+                (is_by_person ? 1000 : arm / 100 * x) + 0.1 * rng_normal(&rng), x,
+                is_by_person || is_held_out ? 1 : 0.5);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+static void what_no_policy_gave_is_left_out_and_counted(void **state)
+{
+    const char *options = "--learner t --base ridge --quick --control 0 --propensity p";
+    int by_person = 0, held_out = 0, changed = 0;
+    json_t *report, *rows;
+    char *messages;
+
+    (void)state;
+    write_decisions("decisions.csv");
+    for (int row = 0; row < ROW_COUNT; row++) {
+        by_person += row % 10 == 0;
+        held_out += row % 10 != 0 && row % 11 == 0;
+        changed += row % 10 != 0 && row % 11 != 0 && row % 12 == 0;
+    }
+    report = report_of("decisions.csv", options, NULL);
+    rows = json_object_get(report, "rows");
+    assert_int_equal(number_of(rows, "read"), ROW_COUNT);
+    assert_int_equal(number_of(rows, "trained_on"), ROW_COUNT - by_person - held_out);
+    assert_int_equal(number_of(rows, "left_out_by_person"), by_person);
+    assert_int_equal(number_of(rows, "left_out_not_live"), held_out);
+    assert_int_equal(number_of(rows, "overridden"), changed);
+    assert_int_equal(json_array_size(json_object_get(report, "arms")), 1);
+    assert_true(
+        fabs(number_of(json_object_get(arm_of(report, 0), "average_effect"), "value") -
+             2.5) < 0.3);
+    json_decref(report);
+
+    report = report_of("decisions.csv",
+                       "--learner t --base ridge --quick --control 0 --propensity p "
+                       "--all-rows",
+                       &messages);
+    assert_non_null(report);
+    free(messages);
+    rows = json_object_get(report, "rows");
+    assert_int_equal(number_of(rows, "trained_on"), ROW_COUNT);
+    assert_int_equal(number_of(rows, "left_out_by_person"), 0);
+    assert_int_equal(json_array_size(json_object_get(report, "arms")), 2);
+    json_decref(report);
+}
+
+static void a_log_in_which_nothing_counts_is_refused(void **state)
+{
+    FILE *file = fopen(group_path("decisions.csv"), "w");
+    char *messages;
+
+    (void)state;
+    assert_non_null(file);
+    fputs("parent_id,overridden,mode,t,y,x\ndec_1,0,live,0,1,1\n,0,holdout,0,1,1\n",
+          file);
+    assert_int_equal(fclose(file), 0);
+    assert_null(report_of("decisions.csv", "--learner t --base ridge", &messages));
+    assert_non_null(strstr(messages,
+                           "no decision was made by a policy and live (1 by a person, 1 "
+                           "not live)"));
+    free(messages);
+}
+
 static void shares_of_an_experiment_belong_to_its_arms(void **state)
 {
     static const char *const given[] = {"20,50,30", "none=50,small=30,large=20"};
@@ -266,6 +346,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arms_do_not_depend_on_which_row_comes_first),
         cmocka_unit_test(amounts_without_an_arm_are_refused_by_its_name),
+        cmocka_unit_test(what_no_policy_gave_is_left_out_and_counted),
+        cmocka_unit_test(a_log_in_which_nothing_counts_is_refused),
         cmocka_unit_test(shares_of_an_experiment_belong_to_its_arms),
         cmocka_unit_test(a_log_with_rows_that_were_sure_is_learned_from),
         cmocka_unit_test(a_log_of_certainties_is_left_to_models_and_says_so),

@@ -294,9 +294,9 @@ static void a_long_training_says_how_far_it_is(void **state)
 
 /* ---- what is left behind ---- */
 
-/* A gnuplot that ends well and leaves the pictures empty, as the real one does on a full disk; the PATH from
- * before, of the caller. */
-static char *install_gnuplot(const char *makes)
+/* A gnuplot that ends well and makes of each picture what a word of the shell prints, after a word that is run before
+ * all; the PATH from before, of the caller. */
+static char *install_gnuplot(const char *first, const char *makes)
 {
     char *path = strdup(getenv("PATH")), whole[2 * PATH_BYTES];
     FILE *file;
@@ -306,9 +306,9 @@ static char *install_gnuplot(const char *makes)
     file = fopen(group_path("bin/gnuplot"), "w");
     assert_non_null(file);
     fprintf(file,
-            "#!/bin/sh\nsed -n \"s/^set output '\\(.*\\)'/\\1/p\" |"
+            "#!/bin/sh\n%s\nsed -n \"s/^set output '\\(.*\\)'/\\1/p\" |"
             " while read -r name; do %s > \"$name\"; done\n",
-            makes);
+            first, makes);
     assert_int_equal(fclose(file), 0);
     chmod(group_path("bin/gnuplot"), 0755);
     snprintf(whole, sizeof whole, "%s:%s", group_path("bin"), path);
@@ -343,7 +343,7 @@ static void pictures_are_whole_or_not_there(void **state)
 
     (void)state;
     write_cell("1");
-    path = install_gnuplot(":");
+    path = install_gnuplot("", ":"); /* as the real one leaves them on a full disk */
     assert_int_equal(run(CELLS "bare", &output, &messages), 1);
     assert_non_null(strstr(messages, "written, but without pictures"));
     assert_non_null(strstr(messages, "could not be drawn whole"));
@@ -362,12 +362,14 @@ static void pictures_are_whole_or_not_there(void **state)
                          "--outcome y --plot $/plots",
                          &output, &messages),
                      1);
-    assert_non_null(strstr(messages, "plots/qini.png: could not be drawn whole"));
+    assert_non_null(strstr(messages,
+                           "plots/qini.png: could not be drawn whole, and gnuplot said "
+                           "nothing: make room on the disk"));
     assert_int_equal(count_files("plots", ""), 2);
     free(output);
     free(messages);
 
-    free(install_gnuplot("printf '\\211PNG\\000\\000\\000\\000IEND\\256B`\\202'"));
+    free(install_gnuplot("", "printf '\\211PNG\\000\\000\\000\\000IEND\\256B`\\202'"));
     if (run("evaluate uplift --data $/cell.csv --score x --treatment t --outcome y "
             "--plot "
             "$/plots",
@@ -378,6 +380,38 @@ static void pictures_are_whole_or_not_there(void **state)
     free(messages);
     setenv("PATH", path, 1);
     free(path);
+}
+
+static void what_gnuplot_says_is_passed_on(void **state)
+{
+    static const struct {
+        const char *script, *says;
+    } cases[] = {
+        {"printf 'line 0: one\\n     line 3: unknown terminal\\n\\n' >&2",
+         "plots/qini.png: gnuplot could not draw it: \"line 3: unknown terminal\"; it "},
+        {"echo picture; cat > /dev/null; echo no >&2; exit 1", "draw it: \"no\"; it "},
+        {"printf 'a\\033[31m' >&2", "draw it: \"a?[31m\"; it "},
+        {"exit 1", "gnuplot said nothing"},
+        {"kill -9 $$", "gnuplot was ended by signal 9"},
+    };
+
+    (void)state;
+    write_cell("1");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *path = install_gnuplot(cases[i].script, ":"), *output, *messages;
+
+        assert_int_equal(run("evaluate uplift --data $/cell.csv --score x --treatment t "
+                             "--outcome y --plot $/plots",
+                             &output, &messages),
+                         1);
+        if (!strstr(messages, cases[i].says))
+            fail_msg("%s: %s", cases[i].script, messages);
+        assert_string_equal(output, "");
+        free(output);
+        free(messages);
+        setenv("PATH", path, 1);
+        free(path);
+    }
 }
 
 static void an_earlier_training_is_not_replaced_without_a_word(void **state)
@@ -403,6 +437,7 @@ int main(void)
         cmocka_unit_test(a_column_of_categories_may_hold_numbers),
         cmocka_unit_test(a_long_training_says_how_far_it_is),
         cmocka_unit_test(pictures_are_whole_or_not_there),
+        cmocka_unit_test(what_gnuplot_says_is_passed_on),
         cmocka_unit_test(an_earlier_training_is_not_replaced_without_a_word),
     };
 

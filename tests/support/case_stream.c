@@ -4,7 +4,6 @@
 #include "support/http_client.h"
 #include "support/server.h"
 
-#include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -106,22 +105,23 @@ static json_t *read_text(const char *folder, const char *name)
 void model_install(const char *listen, const char *authorization, const char *name,
                    const char *folder)
 {
-    json_t *files = json_object(), *reply;
-    DIR *directory = opendir(folder);
-    struct dirent *entry;
+    json_t *manifest = read_json(folder, "manifest.json"), *files = json_object(), *reply;
+    json_t *components = json_object_get(manifest, "components"), *component;
     char path[PATH_BYTES];
     json_int_t version;
+    size_t i;
 
-    must(directory != NULL, folder, "cannot be read");
-    while ((entry = readdir(directory)))
-        if (entry->d_name[0] != '.' && strcmp(entry->d_name, "manifest.json") != 0)
-            json_object_set_new(files, entry->d_name, read_text(folder, entry->d_name));
-    closedir(directory);
+    json_array_foreach(components, i, component)
+    {
+        const char *file = json_string_value(json_object_get(component, "file"));
+
+        must(file != NULL, folder, "has a component without a file");
+        json_object_set_new(files, file, read_text(folder, file));
+    }
     snprintf(path, sizeof path, "/v1/models/%s/versions", name);
-    reply = server_call(listen, authorization, "POST", path,
-                        json_pack("{s:o, s:o}", "manifest",
-                                  read_json(folder, "manifest.json"), "files", files),
-                        201);
+    reply =
+        server_call(listen, authorization, "POST", path,
+                    json_pack("{s:o, s:o}", "manifest", manifest, "files", files), 201);
     version = json_integer_value(json_object_get(reply, "version"));
     json_decref(reply);
     snprintf(path, sizeof path, "/v1/models/%s/aliases/champion", name);

@@ -86,20 +86,23 @@ static void each_column_is_of_the_kind_that_was_wished(void **)
 static void a_column_that_may_be_absent_is_empty_then(void **)
 {
     const struct column_wish wishes[] = {
-        {"a", COLUMN_IS_OPTIONAL, true},
-        {"z", COLUMN_IS_OPTIONAL, true},
-        {"b", COLUMN_IS_EITHER, false},
+        {"a", COLUMN_IS_OPTIONAL, true},      {"z", COLUMN_IS_OPTIONAL, true},
+        {"b", COLUMN_IS_EITHER, false},       {"a", COLUMN_IS_OPTIONAL_TEXT, true},
+        {"y", COLUMN_IS_OPTIONAL_TEXT, true},
     };
     struct columns *columns = NULL;
     struct err err = {0};
 
     write_text("a,b\n1.5,2\n,x\n"); /* read twice: b turns out to be texts */
-    assert_int_equal(columns_read(path, wishes, 3, silent, &columns, &err), STATUS_OK);
+    assert_int_equal(columns_read(path, wishes, 5, silent, &columns, &err), STATUS_OK);
     assert_int_equal(columns->row_count, 2);
     assert_true(columns->items[0].numbers[0] == 1.5);
     assert_true(isnan(columns->items[0].numbers[1]));
     assert_null(columns->items[1].numbers);
     assert_true(columns->items[2].is_text);
+    assert_true(text_is(column_text(&columns->items[3], 0), "1.5"));
+    assert_int_equal(columns->items[3].codes[1], -1);
+    assert_null(columns->items[4].codes);
     columns_close(columns);
     expect_refusal("a,b\nlate,1\n", wishes[0],
                    " line 2 column 'a': 'late' is not a number");
