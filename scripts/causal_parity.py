@@ -408,17 +408,22 @@ def iv():
         Z, x, hidden = rng.normal(size=(n, q)), rng.normal(size=n) * 1e3, rng.normal(size=n)
         strength = [0.7, 0.15][i % 4 == 3]
         t = Z @ np.full(q, strength) + hidden + 1e-3 * x + rng.normal(size=n)
+        clusters = rng.integers(0, n // 4, n) if i % 4 > 1 else None
         y = holes(0.5 * t + hidden + rng.normal(size=n), 0.02)
         kind = ["classical", "hc0", "hc1"][i % 3]
         whole = ~np.isnan(y)
         columns = {f"z{j}": Z[:, j] for j in range(q)}
         if i % 5 == 2:
             columns["again"] = Z[:, 0] * 3 - 1
-        found = run("estimate", "iv", "--data", table("i.csv", y=y, t=t, x=x, **columns), "--outcome", "y",
-                    "--treatment", "t", "--instruments", ",".join(columns), "--covariates", "x", "--se", kind)
+        owner = {} if clusters is None else {"customer": [f"c{k}" if i % 2 else int(k) for k in clusters]}
+        found = run("estimate", "iv", "--data", table("i.csv", y=y, t=t, x=x, **columns, **owner), "--outcome", "y",
+                    "--treatment", "t", "--instruments", ",".join(columns), "--covariates", "x", "--se", kind,
+                    *(["--cluster", "customer"] if owner else []))
         expected, p_of = reference.instruments(
-            y[whole], t[whole], np.column_stack(list(columns.values()))[whole], x[whole, None], kind)
+            y[whole], t[whole], np.column_stack(list(columns.values()))[whole], x[whole, None], kind,
+            clusters[whole] if owner else None)
         compare(expected, found, f"iv {i}")
+        compare("cr1" if owner else kind, found["se_kind"], f"iv {i} errors")
         region = found["anderson_rubin"]
         inside = p_of(found["estimate"]) > 0.05
         if region["set"] in ("interval", "outside"):

@@ -631,7 +631,7 @@ def effect(y, t, X, method, estimand="ate", kind="hc1", clusters=None):
 # ---- instruments ----
 
 
-def instruments(y, t, Zs, X, kind):
+def instruments(y, t, Zs, X, kind, clusters=None):
     n, one = len(y), np.ones((len(y), 1))
     exogenous = np.column_stack([one, X])
     everything = np.column_stack([exogenous, Zs])
@@ -644,15 +644,18 @@ def instruments(y, t, Zs, X, kind):
     projected, original = np.column_stack([exogenous, fitted]), np.column_stack([exogenous, t])
     beta = np.linalg.solve(projected.T @ original, projected.T @ y)
     u = y - original @ beta
-    se = np.sqrt(covariance(projected, u, kind)[-1, -1])
+    se = np.sqrt(covariance(projected, u, kind, clusters)[-1, -1])
     rest0, rest1 = t - project(exogenous, t), t - fitted
     freedom = n - everything.shape[1]
     f = (rest0 @ rest0 - rest1 @ rest1) / used / (rest1 @ rest1 / freedom)
+    if clusters is not None:
+        own = least_squares(everything, t)[-used:]
+        f = own @ np.linalg.solve(covariance(everything, rest1, kind, clusters)[-used:, -used:], own) / used
     explained = project(everything, u)
     sargan = n * (explained @ explained) / (u @ u)
     augmented = np.column_stack([original, rest1])
     gamma = least_squares(augmented, y)
-    v = covariance(augmented, y - augmented @ gamma, "classical")
+    v = covariance(augmented, y - augmented @ gamma, "classical", clusters)
     wu = gamma[-1] / np.sqrt(v[-1, -1])
 
     def anderson_rubin(b):
