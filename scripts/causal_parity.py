@@ -310,16 +310,23 @@ def experiment():
         alpha, power = (0.05, 0.8) if i % 2 else (0.01, 0.93)
         if i % 2 == 0:
             arguments += ["--alpha", str(alpha), "--power", str(power)]
-        arguments += ["--data", table("e.csv", arm=[arm_of(j) for j in arms], y=y, x=x, guard=guard)]
         has_x = i % 4 != 3
         if has_x:
             arguments += ["--covariate", "x"]
         if shares:
             arguments += ["--shares", ",".join(map(str, shares))]
-        found = run(*arguments, code=None)
+        clusters = None
+        if i % 4 in (1, 2):
+            # Of those who come often some are in one arm only, as where customers were divided.
+            clusters = rng.integers(0, n // 4 + 2, n)
+            clusters = clusters * k + arms if i % 4 == 1 else clusters
+            arguments += ["--cluster", "customer"]
+        path = table("e.csv", arm=[arm_of(j) for j in arms], y=y, x=x, guard=guard,
+                     **({} if clusters is None else {"customer": [f"c{g}" if i % 2 else int(g) for g in clusters]}))
+        found = run(*arguments, "--data", path, code=None)
         order = list(dict.fromkeys(arms)) if i % 2 else range(k)
         expected = reference.experiment(
-            y, arms, list(order), 0, x if has_x else None, guard, margin, shares, 500, 0.5, alpha, power)
+            y, arms, list(order), 0, x if has_x else None, guard, margin, shares, 500, 0.5, alpha, power, clusters)
         expected["arms"] = {str(arm_of(int(j))): v for j, v in expected["arms"].items()}
         expected["srm"]["counts"] = {str(arm_of(int(j))): v for j, v in expected["srm"]["counts"].items()}
         compare(expected, found, f"experiment {i}")

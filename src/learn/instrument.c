@@ -196,7 +196,8 @@ static enum status find_clustered_f(struct stages *stages, double *f, struct err
         dposv_("L", &used, &one, block, &used, solved, &used, &info, 1);
         *f = sum_products(given, solved, used) / used;
     }
-    if (!rc && info != 0)
+    /* What clusters add sums to 0: so many directions less one. */
+    if (!rc && (info != 0 || data->cluster_count <= used))
         rc = err_set(err, STATUS_INVALID, "%d clusters are too few for %d instruments",
                      data->cluster_count, used);
     free(given);
