@@ -10,13 +10,13 @@ TEST_SECONDS ?= 900
 TEST_JOBS ?= $(shell echo $$((2 * $$(nproc))))
 FUZZ_SECONDS ?= 30
 # The tests with more than one thread, by the name after "test_": within the test, or in the service that it
-# asks; four minutes on two cores. Not those whose bounds on memory are no sanitizer's, nor those that
-# train and calculate.
-TSAN_TESTS ?= audit bank batch batch_trouble budgets_admin checks claim commit data_file engine export \
-	export_beside hostile id inflight keyring keys_admin kills lifecycle log many_budgets models_admin \
-	moved_files one_process openapi_answers operations outcomes peer policies_admin prices queue rate \
-	serial_order server server_edge server_life service soak store thread tls traffic world zone \
-	access backup_drill bad_input concurrency decision_log edge pacing_live refusals
+# asks; four minutes on two cores that do nothing else, the longest first. Not those whose bounds on memory
+# are no sanitizer's, nor those that train and calculate.
+TSAN_TESTS ?= kills operations one_process outcomes engine store export_beside commit backup_drill edge \
+	access audit bad_input bank batch batch_trouble budgets_admin checks claim concurrency data_file \
+	decision_log export hostile id inflight keyring keys_admin lifecycle log many_budgets models_admin \
+	moved_files openapi_answers pacing_live peer policies_admin prices queue rate refusals \
+	serial_order server server_edge server_life soak thread tls traffic world zone
 
 # Tests of how good numbers are, over code whose memory others test: not under the sanitizers.
 NUMBER_TESTS := day hillstrom train_worth compare_learners scarce_budget allocate_glpk worst_models propensities documents
