@@ -412,6 +412,11 @@ int64_t store_change_count(const struct store *store)
     return sqlite3_total_changes64(store->db);
 }
 
+int64_t store_failure_count(const struct store *store)
+{
+    return store->failure_count;
+}
+
 void store_close(struct store *store)
 {
     if (!store)
@@ -490,6 +495,14 @@ static void end_trouble(struct store *store)
 
     if (is_damage ? store->has_answer : store_change_count(store) != store->began_at)
         store->trouble = SQLITE_OK;
+}
+
+/* In place of itself: an update to the same bytes would touch no page. */
+enum status store_write_again(struct store *store, struct err *err)
+{
+    struct query query = query_write(store, SQL_WRITE_AGAIN);
+
+    return query_run(&query, "write a row again", err);
 }
 
 enum status store_commit(struct store *store, struct err *err)
