@@ -28,9 +28,9 @@ struct commit {
 };
 
 struct job {
-    /* Do the work. A refusal must come before the first write. IO, CORRUPT, EXHAUSTED, UNAVAILABLE and
-     * a status after a write undo the whole batch; its jobs are then run once more, each in a transaction
-     * of its own, so a job must be able to start over. */
+    /* Do the work. A refusal must come before the first write. IO, CORRUPT, UNAVAILABLE, EXHAUSTED when a
+     * statement failed, and a status after a write undo the whole batch; its jobs are then run once more,
+     * those at fault in transactions of their own, so a job must be able to start over. */
     enum status (*run)(struct job *job, struct commit *commit, struct err *err);
     /* After the commit became durable: publish what was changed. May be NULL. Not on failure. */
     void (*publish)(struct job *job, struct commit *commit);

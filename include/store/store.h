@@ -80,6 +80,9 @@ void store_rollback(struct store *store);
 /* Rises with every row this connection writes: tells whether something was written. */
 int64_t store_change_count(const struct store *store);
 
+/* Rises with every statement that failed: it may have ended the transaction. */
+int64_t store_failure_count(const struct store *store);
+
 /* A reader's view for several reads that must agree; keep it short. */
 enum status store_read_begin(struct store *store, struct err *err);
 void store_read_end(struct store *store);

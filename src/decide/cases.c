@@ -60,11 +60,11 @@ static enum status take_draw(struct action *action, struct decision *decision,
     return STATUS_OK;
 }
 
-/* The decision as a row, after its answer was recorded. */
+/* The decision as a row, after its answer was recorded. The writer has room for its context. */
 static enum status record(struct action *action, struct commit *commit,
                           const struct decision *decision,
                           const struct refund_case *asked, struct text case_body,
-                          struct err *err)
+                          struct json_writer *context, struct err *err)
 {
     struct decision_row row = {.answer_number = action->answer_number,
                                .created_at_us =
@@ -80,36 +80,38 @@ static enum status record(struct action *action, struct commit *commit,
                                .order_id = asked->order_id,
                                .case_id = asked->case_id,
                                .issue = asked->issue};
-    struct json_writer writer;
     enum status rc;
 
     memcpy(row.id, decision->id, sizeof row.id);
     memcpy(row.parent_id, decision->parent_id, sizeof row.parent_id);
     memcpy(row.currency, asked->currency, sizeof row.currency);
-    rc = action_writer(action, decision_context_room(decision, case_body), &writer, err);
-    if (rc)
-        return rc;
-    decision_context_encode(decision, case_body, &writer);
-    rc = json_writer_text(&writer, &row.context, err);
+    decision_context_encode(decision, case_body, context);
+    rc = json_writer_text(context, &row.context, err);
     return rc ? rc : decision_insert(commit->store, &row, err);
 }
 
+/* All room is taken before the first write: who finds none is refused alone. */
 enum status decision_keep(struct action *action, struct commit *commit,
                           const struct decision *decision,
                           const struct refund_case *asked, struct text case_body,
                           enum entry_kind kind, struct err *err)
 {
-    struct json_writer writer;
+    struct json_writer writer, context;
     enum status rc =
         action_writer(action, decision_encode_room(decision, asked), &writer, err);
 
+    if (!rc)
+        rc = action_writer(action, decision_context_room(decision, case_body), &context,
+                           err);
     if (rc)
         return rc;
-    decision_encode(decision, asked, &writer);
     action->location = arena_join(action->arena, "/v1/decisions/", decision->id);
+    if (!action->location)
+        return arena_exhausted(err);
+    decision_encode(decision, asked, &writer);
     rc = action_answer(action, commit, 201, &writer, true, err);
     if (!rc)
-        rc = record(action, commit, decision, asked, case_body, err);
+        rc = record(action, commit, decision, asked, case_body, &context, err);
     if (!rc)
         rc = book_hold(commit->book, commit->store, decision, kind, commit->now_us, err);
     return rc;

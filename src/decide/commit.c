@@ -21,9 +21,7 @@ struct committer {
     _Atomic int64_t job_count, batch_count, failure_count;
 };
 
-/* A job that says no on its merits; everything else is trouble that undoes the batch. So is EXHAUSTED,
- * though nothing was written: a statement without memory, even one that reads, may have ended the whole
- * transaction, and the book may have moved before the row that failed. */
+/* A job that says no on its merits. */
 static bool is_refusal(enum status status)
 {
     return status == STATUS_MALFORMED || status == STATUS_INVALID ||
@@ -55,11 +53,16 @@ enum status err_waited_too_long(struct err *err)
                     "this waited too long and was not worked on: try again shortly");
 }
 
-/* Run one job; its refusal concerns nobody else, unless it came after a write. */
+/* Run one job. Its refusal concerns nobody else, unless it came after a write; nor does it when there was no
+ * memory for it. But a statement without memory, even one that reads, may have ended the whole
+ * transaction, and the book may have moved before the row that failed. Everything else is trouble that
+ * undoes the batch. */
 static enum status run_one(struct commit *tools, struct job *job, int64_t began_us,
                            struct err *why)
 {
     int64_t change_count = store_change_count(tools->store);
+    int64_t failure_count = store_failure_count(tools->store);
+    bool concerns_nobody;
 
     err_clear(&job->err);
     if (job->late_at_us > 0 && began_us > job->late_at_us) {
@@ -67,30 +70,38 @@ static enum status run_one(struct commit *tools, struct job *job, int64_t began_
         return STATUS_OK;
     }
     job->status = job->run(job, tools, &job->err);
+    concerns_nobody =
+        is_refusal(job->status) || (job->status == STATUS_EXHAUSTED &&
+                                    store_failure_count(tools->store) == failure_count);
     if (job->status == STATUS_OK ||
-        (is_refusal(job->status) && store_change_count(tools->store) == change_count))
+        (concerns_nobody && store_change_count(tools->store) == change_count))
         return STATUS_OK;
     *why = job->err;
     return job->status;
 }
 
-/* Run all in one transaction. *why is set when the store, not a job, is in the way. */
+enum { NOBODY = -1 };
+
+/* Run all in one transaction. On failure *why, and the index of the job that is at fault, or NOBODY. */
 static enum status run_batch(struct committer *committer, struct job **jobs, int count,
-                             struct err *why)
+                             int *at_fault, struct err *why)
 {
     struct commit *tools = &committer->tools;
     enum status rc = store_begin(tools->store, why);
     int64_t began_us = clock_monotonic_us(committer->clock);
     bool has_rolled = false;
 
+    *at_fault = NOBODY;
     if (rc)
         return rc;
     tools->now_us = clock_wall_us(committer->clock);
     rc = book_roll(tools->book, tools->store, tools->now_us, &has_rolled, why);
     if (!rc && has_rolled)
         prices_renew_now(tools);
-    for (int i = 0; i < count && !rc; i++)
+    for (int i = 0; i < count && !rc; i++) {
         rc = run_one(tools, jobs[i], began_us, why);
+        *at_fault = rc ? i : NOBODY;
+    }
     if (!rc)
         rc = book_flush(tools->book, tools->store, why);
     if (rc) {
@@ -118,20 +129,22 @@ static void start_over(struct committer *committer)
 }
 
 /* Run and commit some jobs; true when it is done with, one way or the other. False: it was undone,
- * and may be tried again in parts. */
-static bool try_batch(struct committer *committer, struct job **jobs, int count)
+ * and may be tried again in parts; *at_fault as run_batch tells it. */
+static bool try_batch(struct committer *committer, struct job **jobs, int count,
+                      int *at_fault)
 {
     bool had_failed = atomic_load(&committer->has_failed);
     struct err why;
     enum status rc;
 
     err_clear(&why);
+    *at_fault = NOBODY;
     for (int i = 0; i < count; i++)
         jobs[i]->status = STATUS_OK;
     if (had_failed)
         rc = err_set(&why, STATUS_UNAVAILABLE, "the store failed: restart the service");
     else
-        rc = run_batch(committer, jobs, count, &why);
+        rc = run_batch(committer, jobs, count, at_fault, &why);
     atomic_store(&committer->trouble, store_trouble(committer->tools.store));
     if (!rc)
         return true;
@@ -177,21 +190,39 @@ static void finish(struct committer *committer, struct job **jobs, int count)
     tell(committer, jobs + first_count, count - first_count);
 }
 
-/* All in one transaction; when that is undone each in one of its own, so that only the one that is
- * at fault fails. */
-static void work(struct committer *committer, struct job **jobs, int count)
+static void work_one_by_one(struct committer *committer, struct job **jobs, int count)
 {
-    atomic_fetch_add(&committer->job_count, count);
-    atomic_fetch_add(&committer->batch_count, 1);
-    if (try_batch(committer, jobs, count)) {
-        finish(committer, jobs, count);
-        return;
-    }
-    atomic_fetch_add(&committer->failure_count, 1);
+    int at_fault;
+
     for (int i = 0; i < count; i++) {
-        try_batch(committer, &jobs[i], 1);
+        try_batch(committer, &jobs[i], 1, &at_fault);
         finish(committer, &jobs[i], 1);
     }
+}
+
+/* All in one transaction. When that is undone by one of them, those before it in another, it alone, and
+ * those behind it as if they had just come: so only the one that is at fault fails, and however many
+ * are, the others wait for few commits. */
+static void work(struct committer *committer, struct job **jobs, int count)
+{
+    int at_fault, again;
+
+    atomic_fetch_add(&committer->job_count, count);
+    atomic_fetch_add(&committer->batch_count, 1);
+    while (count > 0 && !try_batch(committer, jobs, count, &at_fault)) {
+        int apart = at_fault == NOBODY ? count : at_fault + 1;
+
+        atomic_fetch_add(&committer->failure_count, 1);
+        if (at_fault > 0 && try_batch(committer, jobs, at_fault, &again)) {
+            finish(committer, jobs, at_fault);
+            work_one_by_one(committer, jobs + at_fault, 1);
+        } else {
+            work_one_by_one(committer, jobs, apart);
+        }
+        jobs += apart;
+        count -= apart;
+    }
+    finish(committer, jobs, count);
 }
 
 static void *commit_thread(void *argument)

@@ -66,10 +66,18 @@ static double value_of(enum offpolicy_kind kind, const sums *of)
     return NAN;
 }
 
+/* Which of several is right for this machine is asked while the program is loaded, before
+ * ThreadSanitizer can be called, as what it has compiled does. */
+#ifdef __SANITIZE_THREAD__
+#define FOR_EACH_MACHINE
+#else
+#define FOR_EACH_MACHINE __attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+
 /* As many draws as there are units, two from each number of the generator; a unit is more likely
  * than another by less than count / 2^32. */
-__attribute__((target_clones("avx512f", "avx2", "default"))) static void draw(
-    const sums *units, uint32_t count, struct rng *rng, sums *total)
+FOR_EACH_MACHINE static void draw(const sums *units, uint32_t count, struct rng *rng,
+                                  sums *total)
 {
     sums even = {}, odd = {};
 

@@ -46,6 +46,7 @@ enum status sql_fail(struct store *store, int code, const char *what, struct err
     const char *why = store->db ? sqlite3_errmsg(store->db) : sqlite3_errstr(code);
     int system = store->db ? sqlite3_system_errno(store->db) : 0;
 
+    store->failure_count++;
     /* The message belongs to the last call on the connection, which may be another one. */
     if (!store->db || sqlite3_extended_errcode(store->db) != code)
         why = sqlite3_errstr(code);

@@ -48,11 +48,12 @@ enum chain_name {
 struct store {
     sqlite3 *db;
     enum store_mode mode;
-    bool is_writing;  /* between store_begin and its end */
-    bool has_failed;  /* a sync failed: only opening again mends that */
-    int trouble;      /* why writing failed, a code of SQLite; 0 once it works again */
-    bool has_answer;  /* recorded in this transaction */
-    int64_t began_at; /* store_change_count when the transaction began */
+    bool is_writing; /* between store_begin and its end */
+    bool has_failed; /* a sync failed: only opening again mends that */
+    int trouble;     /* why writing failed, a code of SQLite; 0 once it works again */
+    bool has_answer; /* recorded in this transaction */
+    int64_t failure_count; /* of statements */
+    int64_t began_at;      /* store_change_count when the transaction began */
     unsigned data_version; /* of the file when the chains were last known */
     struct chain chains[CHAIN_COUNT];
     sqlite3_stmt *statements[SQL_COUNT];

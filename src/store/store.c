@@ -412,6 +412,11 @@ int64_t store_change_count(const struct store *store)
     return sqlite3_total_changes64(store->db);
 }
 
+int64_t store_failure_count(const struct store *store)
+{
+    return store->failure_count;
+}
+
 void store_close(struct store *store)
 {
     if (!store)

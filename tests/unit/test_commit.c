@@ -359,6 +359,64 @@ static void a_refused_job_keeps_its_refusal_when_the_batch_is_undone(void **stat
     stage_close(&stage);
 }
 
+/* A client can bring that about: by asking for more than the memory of requests has left. */
+static void who_finds_no_memory_is_refused_alone(void **state)
+{
+    struct stage stage;
+    struct work works[3];
+
+    (void)state;
+    stage_open(&stage);
+    works[0] = work_of(&stage, 10, STATUS_OK);
+    works[1] = work_of(&stage, 0, STATUS_EXHAUSTED);
+    works[2] = work_of(&stage, 40, STATUS_OK);
+    run_as_batch(&stage, works, 3);
+    assert_int_equal(works[1].job.status, STATUS_EXHAUSTED);
+    assert_string_equal(works[1].job.err.code, "out_of_memory");
+    assert_int_equal(works[1].publish_count, 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(works[i].run_count, 1);
+        assert_int_equal(works[i].done_count, 1);
+    }
+    assert_int_equal(works[0].limit_published, 1050);
+    assert_int_equal(works[2].limit_published, 1050);
+    stage_close(&stage);
+}
+
+/* What each sees on the disk when it is published tells with whom it was committed. */
+static void who_is_not_at_fault_waits_for_few_commits(void **state)
+{
+    enum { COUNT = 8 };
+    static const struct {
+        enum status verdict;
+        int run_count_max;
+        int64_t limit_published; /* each adds 10 */
+    } rows[COUNT] = {
+        {STATUS_OK, 2, 1020}, {STATUS_OK, 2, 1020}, {STATUS_IO, 2, 0},
+        {STATUS_OK, 2, 1040}, {STATUS_OK, 2, 1040}, {STATUS_IO, 2, 0},
+        {STATUS_OK, 1, 1060}, {STATUS_OK, 1, 1060},
+    };
+    struct stage stage;
+    struct work works[COUNT];
+
+    (void)state;
+    stage_open(&stage);
+    for (int i = 0; i < COUNT; i++)
+        works[i] = work_of(&stage, 10, rows[i].verdict);
+    run_as_batch(&stage, works, COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        if (rows[i].verdict)
+            assert_undone(&works[i]);
+        else
+            assert_int_equal(works[i].job.status, STATUS_OK);
+        assert_int_equal(works[i].done_count, 1);
+        assert_in_range(works[i].run_count, 1, rows[i].run_count_max);
+        assert_int_equal(works[i].limit_published, rows[i].limit_published);
+    }
+    assert_limit(&stage, 1060);
+    stage_close(&stage);
+}
+
 /* Fail the n-th write or sync below SQLite, for every n until the batch goes through. */
 static void whatever_the_disk_does_all_or_nothing_is_there(void **state)
 {
@@ -603,6 +661,8 @@ int main(void)
         cmocka_unit_test(what_waited_too_long_is_not_begun_and_the_rest_is),
         cmocka_unit_test(a_refusal_after_a_write_is_a_failure),
         cmocka_unit_test(a_refused_job_keeps_its_refusal_when_the_batch_is_undone),
+        cmocka_unit_test(who_finds_no_memory_is_refused_alone),
+        cmocka_unit_test(who_is_not_at_fault_waits_for_few_commits),
         cmocka_unit_test(whatever_the_disk_does_all_or_nothing_is_there),
         cmocka_unit_test(what_keeps_the_store_from_recording_is_said_until_it_records),
         cmocka_unit_test(damage_is_said_until_an_answer_is_recorded),
