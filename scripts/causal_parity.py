@@ -190,7 +190,7 @@ def decision_line(row, truth, metric, i):
     if i % 3 == 2:  # what no model scored
         options = [{**o, "allowed": k in (0, chosen), **({} if k in (0, chosen) else {"effect": None, "cost": None})}
                    for k, o in enumerate(options)]
-        options = [{key: v for key, v in o.items() if v is not None} for o in options]
+        options = [{key: v for key, v in o.items() if v is not None and key != "propensity"} for o in options]
     return {"object": "logged_decision", "decision_id": row["case_id"], "mode": "live", "action": int(row["action"]),
             "propensity": float(row["propensity"]), "created_at": row["occurred_at"], "customer_id": row["customer_id"],
             "order_amount": int(row["order_amount"]), "currency": row["currency"], "market": row["market"], "issue": row["issue"],
