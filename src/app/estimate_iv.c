@@ -115,8 +115,8 @@ static enum status estimate(struct estimation *e, struct err *err)
         .column_count = e->design.column_count,
         .treatments = e->columns->items[0].numbers,
         .outcomes = e->columns->items[1].numbers,
-        .instruments = e->instrument_design.values,
-        .covariates = e->design.values,
+        .instruments = e->instrument_design.columns,
+        .covariates = e->design.columns,
     };
 
     return instrument_estimate(&data, e->kind, &e->effect, e->dropped, err);
