@@ -96,16 +96,17 @@ struct covariance_rule {
 enum status covariance_kind_read(const char *name, enum covariance_kind *kind,
                                  struct err *err);
 
-/* The variance of sum of direction (column) x coefficients; columns left out count nothing. INVALID when there
- * are no more rows than columns, or fewer than two clusters. EXHAUSTED. */
-enum status basis_variance(const struct basis *basis, const double *residuals,
-                           struct covariance_rule rule, const double *direction,
-                           double *variance, struct err *err);
+/* The covariances (direction, direction) of sums of direction x coefficients; directions (direction, column),
+ * of which columns left out count nothing. INVALID when there are no more rows than columns, or fewer than two
+ * clusters. EXHAUSTED. */
+enum status basis_covariance(const struct basis *basis, const double *residuals,
+                             struct covariance_rule rule, const double *directions,
+                             int direction_count, double *covariance, struct err *err);
 
-/* The same of one coefficient. */
-enum status basis_variance_of(const struct basis *basis, const double *residuals,
-                              struct covariance_rule rule, int column, double *variance,
-                              struct err *err);
+/* The same of one coefficient alone. */
+enum status basis_variance(const struct basis *basis, const double *residuals,
+                           struct covariance_rule rule, int column, double *variance,
+                           struct err *err);
 
 /* Logistic regression of outcome (row; 0 to 1) without penalty, by Newton's steps in the basis, so
  * that the scales of columns do not matter. coefficients (column); probabilities (row): of the rows used.

@@ -248,3 +248,13 @@ enum status codes_of_column(const struct columns *columns,
     }
     return rc;
 }
+
+enum status clusters_of_column(struct columns *columns, int item, int32_t **codes,
+                               int32_t *count, struct err *err)
+{
+    enum status rc = codes_of_column(columns, &columns->items[item], codes, count, err);
+
+    if (!rc)
+        columns_drop(columns, item);
+    return rc;
+}

@@ -43,4 +43,8 @@ enum status codes_of_column(const struct columns *columns,
                             const struct table_column *column, int32_t **codes,
                             int32_t *count, struct err *err);
 
+/* The same of the column of that place, which is dropped: it says nothing else. */
+enum status clusters_of_column(struct columns *columns, int item, int32_t **codes,
+                               int32_t *count, struct err *err);
+
 #endif

@@ -201,17 +201,6 @@ static enum status check_outcomes(const struct estimation *e, struct err *err)
                : column_must_vary(e->columns, &items[e->columns->count - 1], err);
 }
 
-/* The column itself is needed no more. */
-static enum status read_clusters(struct estimation *e, struct err *err)
-{
-    int item = FIXED_COLUMN_COUNT + e->covariate_list.count;
-    enum status rc = codes_of_column(e->columns, &e->columns->items[item], &e->clusters,
-                                     &e->cluster_count, err);
-
-    columns_drop(e->columns, item);
-    return rc;
-}
-
 static enum status read_rows(struct estimation *e, struct err *err)
 {
     enum status rc = read_columns(e, err);
@@ -233,7 +222,8 @@ static enum status read_rows(struct estimation *e, struct err *err)
     rc = design_make(e->columns, FIXED_COLUMN_COUNT, e->covariate_list.count, &e->design,
                      err);
     if (!rc && e->cluster)
-        rc = read_clusters(e, err);
+        rc = clusters_of_column(e->columns, FIXED_COLUMN_COUNT + e->covariate_list.count,
+                                &e->clusters, &e->cluster_count, err);
     if (!rc && e->cluster)
         rc = check_clusters(e, err);
     if (!rc) {

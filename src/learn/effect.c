@@ -127,7 +127,7 @@ static enum status regress(const struct effect_data *data, struct effect_rule ru
                         &basis, err);
     if (!rc) {
         basis_solve(&basis, data->outcomes, coefficients, residuals);
-        rc = basis_variance_of(
+        rc = basis_variance(
             &basis, residuals,
             (struct covariance_rule){rule.kind, data->clusters, data->cluster_count}, 1,
             &variance, err);

@@ -2,6 +2,7 @@
 #include "learn/instrument.h"
 
 #include "learn/distribution.h"
+#include "learn/lapack.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -71,6 +72,12 @@ static enum status set_basis(struct stages *stages, const struct regressor *more
                                     .column_count = stages->exogenous_count + more_count,
                                     .columns = stages->columns},
         &stages->basis, err);
+}
+
+static struct covariance_rule rule_of(const struct instrument_data *data,
+                                      enum covariance_kind kind)
+{
+    return (struct covariance_rule){kind, data->clusters, data->cluster_count};
 }
 
 static double sum_squares(const double *values, int64_t count)
@@ -154,6 +161,51 @@ static void set_anderson_rubin(const struct remains *without, const struct remai
     effect->set_high = fmax(low, high);
 }
 
+/* Of the instruments that are kept: their coefficients twice, and where each is among the columns, as a direction
+ * (instrument, column); returns how many. */
+static int gather(const struct stages *stages, double *given, double *solved,
+                  double *directions)
+{
+    int first = stages->exogenous_count, k = first + stages->data->instrument_count,
+        used = 0;
+
+    for (int i = first; i < k; i++) {
+        if (!basis_keeps(&stages->basis, i))
+            continue;
+        given[used] = solved[used] = stages->coefficients[i];
+        directions[(size_t)used++ * (size_t)k + (size_t)i] = 1;
+    }
+    return used;
+}
+
+/* Wald's statistic of the instruments' coefficients in the first stage, over their number. */
+static enum status find_clustered_f(struct stages *stages, double *f, struct err *err)
+{
+    const struct instrument_data *data = stages->data;
+    size_t q = (size_t)data->instrument_count, k = (size_t)stages->exogenous_count + q;
+    double *given = calloc((2 + q + k) * q, sizeof *given), *solved = given + q,
+           *block = given + 2 * q, *directions = given + (2 + q) * q;
+    int used, one = 1, info = 0;
+    enum status rc;
+
+    if (!given)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for a test");
+    used = gather(stages, given, solved, directions);
+    rc = basis_covariance(&stages->basis, stages->first_residuals,
+                          rule_of(data, COVARIANCE_CLASSICAL), directions, used, block,
+                          err);
+    if (!rc) {
+        dposv_("L", &used, &one, block, &used, solved, &used, &info, 1);
+        *f = sum_products(given, solved, used) / used;
+    }
+    /* What clusters add sums to 0: so many directions less one. */
+    if (!rc && (info != 0 || data->cluster_count <= used))
+        rc = err_set(err, STATUS_INVALID, "%d clusters are too few for %d instruments",
+                     data->cluster_count, used);
+    free(given);
+    return rc;
+}
+
 /* The first stage: how the instruments move the treatment, and what they do not explain of it. */
 static enum status first_stage(struct stages *stages, struct instrument_effect *effect,
                                bool *dropped, struct err *err)
@@ -189,7 +241,8 @@ static enum status first_stage(struct stages *stages, struct instrument_effect *
     effect->first_stage_f =
         (without.tt - with.tt) / effect->used_count / (with.tt / freedom);
     set_anderson_rubin(&without, &with, effect->used_count, freedom, effect);
-    return STATUS_OK;
+    return data->clusters ? find_clustered_f(stages, &effect->first_stage_f, err)
+                          : STATUS_OK;
 }
 
 /* The second stage; residuals are those of the treatment itself. */
@@ -215,8 +268,8 @@ static enum status second_stage(struct stages *stages, enum covariance_kind kind
     effect->value = stages->coefficients[at];
     for (int64_t i = 0; i < n; i++)
         stages->residuals[i] -= effect->value * stages->first_residuals[i];
-    rc = basis_variance_of(&stages->basis, stages->residuals,
-                           (struct covariance_rule){.kind = kind}, at, &variance, err);
+    rc = basis_variance(&stages->basis, stages->residuals, rule_of(data, kind), at,
+                        &variance, err);
     if (!rc)
         effect->se = sqrt(variance);
     return rc;
@@ -274,9 +327,8 @@ static enum status test_treatment(struct stages *stages, struct instrument_effec
     }
     if (!rc) {
         basis_solve(&stages->basis, data->outcomes, stages->coefficients, residuals);
-        rc = basis_variance_of(&stages->basis, residuals,
-                               (struct covariance_rule){.kind = COVARIANCE_CLASSICAL},
-                               at + 1, &variance, err);
+        rc = basis_variance(&stages->basis, residuals,
+                            rule_of(data, COVARIANCE_CLASSICAL), at + 1, &variance, err);
     }
     if (!rc && can_tell) {
         effect->wu_hausman_t = stages->coefficients[at + 1] / sqrt(variance);

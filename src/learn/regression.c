@@ -246,18 +246,24 @@ static void set_one(const struct basis *basis, int column,
     direction[column] = 1;
 }
 
-/* Of a row of the block: how the direction moves with its outcome, and its leverage. */
-static double row_influence(const struct basis *basis, int at, const double *along,
-                            double *leverage)
+/* Of a row of the block: how the sum moves with its outcome. */
+static double row_influence(const struct basis *basis, int at, const double *along)
 {
     double sum = 0;
 
-    *leverage = 0;
+    for (int c = 0; c < basis->rank; c++)
+        sum += along[c] * basis->block[(size_t)c * BASIS_BLOCK_ROWS + (size_t)at];
+    return sum;
+}
+
+static double row_leverage(const struct basis *basis, int at)
+{
+    double sum = 0;
+
     for (int c = 0; c < basis->rank; c++) {
         double q = basis->block[(size_t)c * BASIS_BLOCK_ROWS + (size_t)at];
 
-        sum += along[c] * q;
-        *leverage += q * q;
+        sum += q * q;
     }
     return sum;
 }
@@ -270,12 +276,10 @@ int64_t basis_lone_row(const struct basis *basis, int column)
     set_one(basis, column, direction);
     set_along(basis, direction, along);
     while (basis_next(basis, &rows))
-        for (int i = 0; i < rows.count; i++) {
-            double leverage, influence = row_influence(basis, i, along, &leverage);
-
-            if (1 - leverage <= leverage_rest_min && fabs(influence) > leverage_rest_min)
+        for (int i = 0; i < rows.count; i++)
+            if (1 - row_leverage(basis, i) <= leverage_rest_min &&
+                fabs(row_influence(basis, i, along)) > leverage_rest_min)
                 return basis->places[i];
-        }
     return -1;
 }
 
@@ -296,42 +300,87 @@ enum status covariance_kind_read(const char *name, enum covariance_kind *kind,
                    "'%.40s' is no kind of errors: classical, hc0, hc1, hc2 or hc3", name);
 }
 
-/* What a row's residual counts for its error. */
-static double scaled(double residual, double leverage, enum covariance_kind kind)
+/* What a row of the block counts for the errors: its residual, more where it draws the fit to itself. */
+static double row_error(const struct basis *basis, int at, double residual,
+                        enum covariance_kind kind)
 {
-    double rest = 1 - leverage;
+    double rest;
 
     if (kind != COVARIANCE_HC2 && kind != COVARIANCE_HC3)
         return residual;
+    rest = 1 - row_leverage(basis, at);
     /* A row that alone decides a coefficient has no residual. */
     if (rest < 1e-12)
         return 0;
     return residual / (kind == COVARIANCE_HC2 ? sqrt(rest) : rest);
 }
 
-/* Sum of squares of what rows move; with clusters (cluster) of what clusters do. */
-static double sum_moves(const struct basis *basis, const double *residuals,
-                        struct covariance_rule rule, const double *along,
-                        double *clusters)
+/* Directions (direction, rank) of which covariances are made, and those. */
+struct errors {
+    const double *along;
+    int count;
+    double *covariance; /* (direction, direction): the lower half */
+};
+
+static void add_moves(struct errors *errors, const double *moves)
 {
-    enum covariance_kind kind = clusters ? COVARIANCE_HC0 : rule.kind;
+    for (int a = 0; a < errors->count; a++)
+        for (int b = 0; b <= a; b++)
+            errors->covariance[a * errors->count + b] += moves[a] * moves[b];
+}
+
+static void add_rows(const struct basis *basis, const double *residuals,
+                     enum covariance_kind kind, struct errors *errors)
+{
     struct basis_rows rows = {0};
-    double sum = 0;
+    double moves[REGRESSION_COLUMN_COUNT_MAX];
 
     while (basis_next(basis, &rows))
         for (int i = 0; i < rows.count; i++) {
-            int64_t row = basis->places[i];
-            double leverage, move = row_influence(basis, i, along, &leverage);
+            double error = row_error(basis, i, residuals[basis->places[i]], kind);
 
-            move *= scaled(residuals[row], leverage, kind);
-            if (clusters)
-                clusters[rule.clusters[row]] += move;
-            else
-                sum += move * move;
+            for (int d = 0; d < errors->count; d++)
+                moves[d] =
+                    error * row_influence(basis, i, errors->along + d * basis->rank);
+            add_moves(errors, moves);
         }
-    for (int32_t g = 0; clusters && g < rule.cluster_count; g++)
-        sum += clusters[g] * clusters[g];
-    return sum;
+}
+
+/* The same of what clusters move. sums (cluster, direction). */
+static enum status add_clusters(const struct basis *basis, const double *residuals,
+                                struct covariance_rule rule, struct errors *errors,
+                                struct err *err)
+{
+    size_t count = (size_t)errors->count;
+    double *sums = calloc((size_t)rule.cluster_count * count, sizeof *sums);
+    struct basis_rows rows = {0};
+
+    if (!sums)
+        return refuse_memory(err);
+    while (basis_next(basis, &rows))
+        for (int i = 0; i < rows.count; i++) {
+            int64_t row = basis->places[i];
+            double *own = sums + (size_t)rule.clusters[row] * count;
+
+            for (int d = 0; d < errors->count; d++)
+                own[d] += residuals[row] *
+                          row_influence(basis, i, errors->along + d * basis->rank);
+        }
+    for (int32_t g = 0; g < rule.cluster_count; g++)
+        add_moves(errors, sums + (size_t)g * count);
+    free(sums);
+    return STATUS_OK;
+}
+
+/* The same when all rows have one error. */
+static void add_products(const struct basis *basis, double variance,
+                         struct errors *errors)
+{
+    for (int a = 0; a < errors->count; a++)
+        for (int b = 0; b <= a; b++)
+            errors->covariance[a * errors->count + b] =
+                variance * cblas_ddot(basis->rank, errors->along + a * basis->rank, 1,
+                                      errors->along + b * basis->rank, 1);
 }
 
 static double sum_squares(const struct basis *basis, const double *residuals)
@@ -354,40 +403,58 @@ static double degrees_factor(const struct basis *basis, struct covariance_rule r
     return rule.kind == COVARIANCE_HC1 ? n / (n - k) : 1;
 }
 
-enum status basis_variance(const struct basis *basis, const double *residuals,
-                           struct covariance_rule rule, const double *direction,
-                           double *variance, struct err *err)
+static enum status add_errors(const struct basis *basis, const double *residuals,
+                              struct covariance_rule rule, struct errors *errors,
+                              struct err *err)
 {
-    double along[REGRESSION_COLUMN_COUNT_MAX], *clusters = NULL;
+    if (rule.clusters)
+        return add_clusters(basis, residuals, rule, errors, err);
+    if (rule.kind == COVARIANCE_CLASSICAL)
+        add_products(basis,
+                     sum_squares(basis, residuals) /
+                         (double)(basis->row_count - basis->rank),
+                     errors);
+    else
+        add_rows(basis, residuals, rule.kind, errors);
+    return STATUS_OK;
+}
+
+enum status basis_covariance(const struct basis *basis, const double *residuals,
+                             struct covariance_rule rule, const double *directions,
+                             int direction_count, double *covariance, struct err *err)
+{
+    size_t count = (size_t)direction_count;
+    double *along, factor = degrees_factor(basis, rule);
+    struct errors errors = {.count = direction_count, .covariance = covariance};
+    enum status rc;
 
     if (basis->row_count <= basis->rank)
         return err_set(err, STATUS_INVALID, "%lld rows for %d coefficients",
                        (long long)basis->row_count, basis->rank);
     if (rule.clusters && rule.cluster_count < 2)
         return err_set(err, STATUS_INVALID, "there is one cluster only");
-    if (rule.clusters) {
-        clusters = calloc((size_t)rule.cluster_count, sizeof *clusters);
-        if (!clusters)
-            return refuse_memory(err);
-    }
-    set_along(basis, direction, along);
-    if (rule.kind == COVARIANCE_CLASSICAL && !clusters)
-        *variance = cblas_ddot(basis->rank, along, 1, along, 1) *
-                    sum_squares(basis, residuals) /
-                    (double)(basis->row_count - basis->rank);
-    else
-        *variance = sum_moves(basis, residuals, rule, along, clusters) *
-                    degrees_factor(basis, rule);
-    free(clusters);
-    return STATUS_OK;
+    along = malloc((count * (size_t)basis->rank + 1) * sizeof *along);
+    if (!along)
+        return refuse_memory(err);
+    for (size_t d = 0; d < count; d++)
+        set_along(basis, directions + d * (size_t)basis->design.column_count,
+                  along + d * (size_t)basis->rank);
+    errors.along = along;
+    memset(covariance, 0, count * count * sizeof *covariance);
+    rc = add_errors(basis, residuals, rule, &errors, err);
+    for (size_t a = 0; a < count && !rc; a++)
+        for (size_t b = 0; b <= a; b++)
+            covariance[b * count + a] = covariance[a * count + b] *= factor;
+    free(along);
+    return rc;
 }
 
-enum status basis_variance_of(const struct basis *basis, const double *residuals,
-                              struct covariance_rule rule, int column, double *variance,
-                              struct err *err)
+enum status basis_variance(const struct basis *basis, const double *residuals,
+                           struct covariance_rule rule, int column, double *variance,
+                           struct err *err)
 {
     double direction[REGRESSION_COLUMN_COUNT_MAX];
 
     set_one(basis, column, direction);
-    return basis_variance(basis, residuals, rule, direction, variance, err);
+    return basis_covariance(basis, residuals, rule, direction, 1, variance, err);
 }

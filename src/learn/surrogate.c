@@ -124,9 +124,9 @@ static enum status fit_direct(const struct surrogate_data *data,
         rc = basis_open(design, &basis, err);
     if (!rc && basis_keeps(&basis, at)) {
         basis_solve(&basis, data->matured, coefficients, residuals);
-        rc = basis_variance_of(&basis, residuals,
-                               (struct covariance_rule){.kind = COVARIANCE_HC1}, at,
-                               &variance, err);
+        rc = basis_variance(&basis, residuals,
+                            (struct covariance_rule){.kind = COVARIANCE_HC1}, at,
+                            &variance, err);
         if (!rc) {
             effect->direct = coefficients[at];
             effect->direct_se = sqrt(variance);
@@ -178,9 +178,9 @@ static enum status compare(const struct surrogate_data *data, const struct basis
     if (sides[0].count < 2 || sides[1].count < 2)
         return err_set(err, STATUS_INVALID, "two rows of each arm are needed at least");
     set_difference(data, sides, difference);
-    rc =
-        basis_variance(basis, residuals, (struct covariance_rule){.kind = COVARIANCE_HC0},
-                       difference, &variance, err);
+    rc = basis_covariance(basis, residuals,
+                          (struct covariance_rule){.kind = COVARIANCE_HC0}, difference, 1,
+                          &variance, err);
     if (rc)
         return rc;
     effect->control_count = (int64_t)sides[0].count;

@@ -125,12 +125,11 @@ static void rows_that_are_not_used_are_as_if_not_there(void **)
     basis_solve(&all.basis, outcome, found, residuals);
     basis_solve(&some.basis, picked_outcome, known, picked_residuals);
     for (int c = 0; c < WIDE; c++) {
-        assert_int_equal(
-            basis_variance_of(&all.basis, residuals, rule, c, &variance, &err),
-            STATUS_OK);
-        assert_int_equal(basis_variance_of(&some.basis, picked_residuals, rule, c,
-                                           &known_variance, &err),
+        assert_int_equal(basis_variance(&all.basis, residuals, rule, c, &variance, &err),
                          STATUS_OK);
+        assert_int_equal(
+            basis_variance(&some.basis, picked_residuals, rule, c, &known_variance, &err),
+            STATUS_OK);
         expect(found[c], known[c], 1e-12);
         expect(variance, known_variance, 1e-12);
     }
@@ -217,8 +216,8 @@ static void solve(const double *design, const double *outcome, double *coefficie
 
     basis_solve(basis, outcome, coefficients, residuals);
     for (int c = 0; c < COLUMNS; c++)
-        assert_int_equal(
-            basis_variance_of(basis, residuals, rule, c, &variances[c], &err), STATUS_OK);
+        assert_int_equal(basis_variance(basis, residuals, rule, c, &variances[c], &err),
+                         STATUS_OK);
     basis_close(basis);
 }
 
@@ -273,13 +272,13 @@ static void errors_of_a_mean_are_known(void **)
     expect(coefficient, 4, 1e-15);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         assert_int_equal(
-            basis_variance_of(basis, residuals, rows[i].rule, 0, &variance, &err),
+            basis_variance(basis, residuals, rows[i].rule, 0, &variance, &err),
             STATUS_OK);
         expect(variance, rows[i].variance, 1e-14);
     }
-    assert_int_equal(basis_variance_of(basis, residuals,
-                                       (struct covariance_rule){COVARIANCE_HC0, own, 1},
-                                       0, &variance, &err),
+    assert_int_equal(basis_variance(basis, residuals,
+                                    (struct covariance_rule){COVARIANCE_HC0, own, 1}, 0,
+                                    &variance, &err),
                      STATUS_INVALID);
     basis_close(basis);
 }
@@ -306,10 +305,11 @@ static void hc2_of_two_groups_is_the_error_of_two_samples(void **)
     expect(coefficients[0], 2.5, 1e-14);
     expect(coefficients[1], 2.5, 1e-14);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        assert_int_equal(basis_variance(basis, residuals,
-                                        (struct covariance_rule){.kind = COVARIANCE_HC2},
-                                        rows[i].direction, &variance, &err),
-                         STATUS_OK);
+        assert_int_equal(
+            basis_covariance(basis, residuals,
+                             (struct covariance_rule){.kind = COVARIANCE_HC2},
+                             rows[i].direction, 1, &variance, &err),
+            STATUS_OK);
         expect(variance, rows[i].variance, 1e-14);
     }
     basis_close(basis);
@@ -335,9 +335,9 @@ static void too_few_rows_are_refused(void **)
     struct basis *basis = open_basis(design, 2, 2, &stage);
     struct err err;
 
-    assert_int_equal(basis_variance_of(basis, residuals, (struct covariance_rule){0}, 1,
-                                       &variance, &err),
-                     STATUS_INVALID);
+    assert_int_equal(
+        basis_variance(basis, residuals, (struct covariance_rule){0}, 1, &variance, &err),
+        STATUS_INVALID);
     assert_string_equal(err.text, "2 rows for 2 coefficients");
     basis_close(basis);
 }
