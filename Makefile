@@ -303,7 +303,10 @@ $(addprefix $(BUILD)/tests/unit/test_,memory_faults service_faults simulate_faul
 $(BUILD)/tests/unit/test_server $(BUILD)/tests/unit/test_server_life $(BUILD)/tests/unit/test_server_edge: \
 	$(BUILD)/tests/unit/server_stage.o
 
-$(BENCH): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
+# The yardstick is the HTTP library alone: nothing of the program stands before its functions.
+$(BUILD)/tests/bench/hello: $(BUILD)/tests/bench/hello.o
+$(filter-out %/hello,$(BENCH)): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
+$(BENCH):
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
