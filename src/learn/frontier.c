@@ -84,14 +84,6 @@ static double value_at(const struct frontier *frontier, const double *values, in
     return values[(int64_t)frontier->by_cost[place - 1] * frontier->row_count + row];
 }
 
-double frontier_cost(const struct frontier *frontier, const struct step *step)
-{
-    const double *costs = frontier->data.costs;
-
-    return costs[frontier->by_cost[step->to - 1]] -
-           (step->from ? costs[frontier->by_cost[step->from - 1]] : 0);
-}
-
 static double step_gain(const struct frontier *frontier, const struct step *step,
                         const double *values)
 {
@@ -99,15 +91,20 @@ static double step_gain(const struct frontier *frontier, const struct step *step
            value_at(frontier, values, step->from, step->row);
 }
 
-static void sort_costs(const struct frontier_data *data, int *by_cost)
+static void sort_costs(struct frontier *frontier)
 {
-    for (int i = 0; i < data->arm_count; i++) {
+    const double *costs = frontier->data.costs;
+    int *by_cost = frontier->by_cost;
+
+    for (int i = 0; i < frontier->data.arm_count; i++) {
         int place = i;
 
-        for (; place > 0 && data->costs[by_cost[place - 1]] > data->costs[i]; place--)
+        for (; place > 0 && costs[by_cost[place - 1]] > costs[i]; place--)
             by_cost[place] = by_cost[place - 1];
         by_cost[place] = i;
     }
+    for (int i = 0; i < frontier->data.arm_count; i++)
+        frontier->costs[i + 1] = costs[by_cost[i]];
 }
 
 /* Slopes become scores; what is asked for in sums. */
@@ -160,14 +157,15 @@ enum status frontier_open(const struct frontier_data *data, struct frontier **fr
         opened->clusters = data->clusters;
         opened->cluster_count = data->cluster_count;
         opened->by_cost = malloc((size_t)data->arm_count * sizeof *opened->by_cost);
+        opened->costs = calloc((size_t)data->arm_count + 1, sizeof *opened->costs);
         opened->own = malloc((size_t)data->row_count * sizeof *opened->own);
         opened->sums = malloc(((size_t)data->cluster_count + 1) * sizeof *opened->sums);
     }
-    if (!opened || !opened->by_cost || !opened->own || !opened->sums)
+    if (!opened || !opened->by_cost || !opened->costs || !opened->own || !opened->sums)
         rc = err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
                      (long long)data->row_count);
     if (!rc) {
-        sort_costs(data, opened->by_cost);
+        sort_costs(opened);
         rc = make_steps(opened, err);
     }
     if (rc)
@@ -183,6 +181,7 @@ void frontier_close(struct frontier *frontier)
         return;
     free(frontier->steps);
     free(frontier->by_cost);
+    free(frontier->costs);
     free(frontier->predicted);
     free(frontier->own);
     free(frontier->sums);
@@ -219,7 +218,8 @@ static double error_of(const struct frontier *frontier, const struct frontier *o
 }
 
 /* Of so many steps, of the last of which only a share is taken. */
-static double predicted_until(const struct frontier *frontier, int64_t count, double share)
+static double predicted_until(const struct frontier *frontier, int64_t count,
+                              double share)
 {
     int64_t last = count - 1, first = count > 0 ? last / STEPS_PER_MARK : 0;
     double sum = frontier->predicted[first];

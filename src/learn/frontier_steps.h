@@ -20,6 +20,7 @@ struct step {
 struct frontier {
     struct frontier_data data; /* borrowed */
     int *by_cost;              /* (place - 1): arms by rising cost */
+    double *costs;             /* (place): what they cost; of nothing at all 0 */
     int64_t row_count, step_count;
     struct step *steps;      /* by falling slope */
     double *predicted;       /* (step / STEPS_PER_MARK): sums of effects before it */
@@ -30,7 +31,11 @@ struct frontier {
     double *sums; /* (cluster): room */
 };
 
-double frontier_cost(const struct frontier *frontier, const struct step *step);
+static inline double frontier_cost(const struct frontier *frontier,
+                                   const struct step *step)
+{
+    return frontier->costs[step->to] - frontier->costs[step->from];
+}
 
 /* By falling slope, then by rising row, then by rising cost; in place. */
 void frontier_sort(struct step *steps, int64_t count);
