@@ -339,6 +339,8 @@ def curve():
         n, k = int(rng.integers(2, 150)), int(rng.integers(1, 6))
         # Powers of two: rounded effects have ties, which are then ties to both, not what rounding makes of them.
         costs = rng.permutation(np.arange(1, k + 1)) * rng.choice([0.5, 1, 4])
+        if i % 3 == 2:
+            costs = np.ceil(costs / costs.max() * 2)
         effects, scores = np.round(rng.normal(size=(n, k)) + 0.5, int(rng.integers(0, 4))), rng.normal(size=(n, k))
         effects[0, 0] = abs(effects[0, 0]) + 1
         others = np.round(effects + rng.normal(size=(n, k)), 1)
@@ -395,7 +397,7 @@ def ate():
         found = run(*arguments)
         expected = reference.effect(
             y[whole], t[whole].astype(float), design[whole], method, estimand, kind, clusters[whole] if has_clusters else None)
-        compare(expected, found, f"ate {i} {method} {estimand} {kind}", 1e-8)  # columns of 1e-4 and 1e6
+        compare(expected, found, f"ate {i} {method} {estimand} {kind}")
         if has_clusters:
             compare(len(set(clusters[whole])), found["clusters"], f"ate {i} clusters")
 
@@ -443,7 +445,7 @@ def panel():
         own = reference.panel(Y, 1, pre, method)
         rank, se = reference.placebo(Y, 1, pre, method)
         compare({"estimate": own["estimate"], "post_rmspe": own["post_rmspe"], "pre_rmspe": own["pre_rmspe"],
-                 "placebo_rank": rank, "se": se}, found, f"panel {i} {method}", 1e-8)
+                 "placebo_rank": rank, "se": se}, found, f"panel {i} {method}")
         weights = found["weights"]
         compare({str(name(u)): w for u, w in own["unit"].items() if w > 0}, weights["unit"], f"panel {i} {method}", 1e-7)
         compare([w for w in own["time"]], [weights["time"].get(str(1990 + p), 0) for p in range(pre)], f"panel {i} times", 1e-7)

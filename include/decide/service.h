@@ -47,9 +47,11 @@ struct folder_look {
         schema_version; /* of the database; an older one would be migrated, and is not read */
 };
 
-/* All that a start reads, and refuses: what is newest, balances, keys, policies and models in force.
+/* All that a start reads, and refuses: what is newest, balances, prices, keys, the secret of draws,
+ * policies and models in force, the clock. Of the settings folder, clock and accepts_clock count.
  * Nothing is written, and the lock is not asked. */
-enum status service_look(const char *folder, struct folder_look *look, struct err *err);
+enum status service_look(const struct service_settings *settings,
+                         struct folder_look *look, struct err *err);
 
 /* Finish what is queued, end the threads, unlock. NULL is fine. */
 void service_close(struct service *service);

@@ -10,8 +10,12 @@
 #include "table/input.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Of probabilities that are written with every bit. */
+static const double share_error = 1e-9;
 
 struct decision_log {
     const char *path, *reward;
@@ -143,12 +147,17 @@ struct reading {
     bool has_action, is_of_log;
 };
 
+static bool is_null(struct json_scan *scan)
+{
+    return json_peek(scan) == JSON_KIND_NULL && json_take_null(scan);
+}
+
 static void read_option(struct json_scan *scan, struct logged_option *option)
 {
     struct json_level level;
     struct text key;
 
-    *option = (struct logged_option){.effect = NAN, .cost = NAN};
+    *option = (struct logged_option){.effect = NAN, .cost = NAN, .propensity = NAN};
     json_enter_object(scan, &level);
     while (json_member(scan, &level, &key))
         if (text_is(key, "amount"))
@@ -157,6 +166,8 @@ static void read_option(struct json_scan *scan, struct logged_option *option)
             json_double(scan, &option->effect);
         else if (text_is(key, "cost"))
             json_double(scan, &option->cost);
+        else if (text_is(key, "propensity"))
+            (void)(is_null(scan) || json_double(scan, &option->propensity));
         else if (text_is(key, "allowed"))
             json_bool(scan, &option->is_allowed);
         else
@@ -234,11 +245,6 @@ static bool is_of_case(struct text key)
     return false;
 }
 
-static bool is_null(struct json_scan *scan)
-{
-    return json_peek(scan) == JSON_KIND_NULL && json_take_null(scan);
-}
-
 static void read_time(struct reading *reading)
 {
     struct text time;
@@ -308,6 +314,57 @@ static enum status refuse_line(const struct decision_log *log, const struct err 
             log->export ? log->path : log->input.name);
     return err_set(err, STATUS_INVALID, "%s line %ld: %s",
                    log->export ? log->path : log->input.name, log->line, why->text);
+}
+
+/* What the options have; none of them knows a propensity in a log that was made by hand. */
+struct shares {
+    double sum, chosen; /* NaN: what was done is no option */
+    bool are_known;
+    const struct logged_option *wrong; /* cannot have what it has; NULL: none */
+};
+
+static struct shares shares_of(const struct logged_row *row)
+{
+    struct shares shares = {.chosen = NAN};
+
+    for (int i = 0; i < row->option_count; i++) {
+        const struct logged_option *option = &row->options[i];
+        bool is_known = !isnan(option->propensity);
+        double propensity = is_known ? option->propensity : 0;
+
+        shares.are_known |= is_known;
+        shares.sum += propensity;
+        if (option->amount == row->action)
+            shares.chosen = propensity;
+        if (propensity < 0 || (propensity > 0 && !option->is_allowed))
+            shares.wrong = option;
+    }
+    return shares;
+}
+
+bool logged_row_agrees(const struct logged_row *row, char why[PROPENSITY_REASON_BYTES])
+{
+    struct shares shares = shares_of(row);
+
+    why[0] = '\0';
+    if (!shares.are_known)
+        return true;
+    if (shares.wrong)
+        snprintf(why, PROPENSITY_REASON_BYTES,
+                 "option %lld, which is %s, has the propensity %.9g",
+                 (long long)shares.wrong->amount,
+                 shares.wrong->is_allowed ? "allowed" : "not allowed",
+                 shares.wrong->propensity);
+    else if (!(fabs(shares.sum - 1) <= share_error))
+        snprintf(why, PROPENSITY_REASON_BYTES,
+                 "those of its options sum to %.12g, not to 1", shares.sum);
+    else if (isnan(shares.chosen))
+        snprintf(why, PROPENSITY_REASON_BYTES, "no option is the action, %lld",
+                 (long long)row->action);
+    else if (!(fabs(shares.chosen - row->propensity) <= share_error))
+        snprintf(why, PROPENSITY_REASON_BYTES, "it is %.12g, that of its option %.12g",
+                 row->propensity, shares.chosen);
+    return why[0] == '\0';
 }
 
 /* One line; *counts says whether its decision does. */

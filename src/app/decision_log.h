@@ -22,6 +22,7 @@ void decision_log_close(struct decision_log *log); /* NULL is fine */
 struct logged_option {
     int64_t amount;
     double effect, cost; /* NaN when no model scored it */
+    double propensity;   /* NaN when there is none */
     bool is_allowed;
 };
 
@@ -43,6 +44,11 @@ struct logged_row {
 /* The next row that counts; *has_row is false at the end. Errors name the line. */
 enum status decision_log_next(struct decision_log *log, struct logged_row *row,
                               bool *has_row, struct err *err);
+
+/* Whether the row's propensity is that of the option which was chosen, those of all options sum to 1, and what was
+ * not allowed has none; true where no option has one. Else why not. */
+enum { PROPENSITY_REASON_BYTES = 100 };
+bool logged_row_agrees(const struct logged_row *row, char why[PROPENSITY_REASON_BYTES]);
 
 /* So far, in the order of the log. */
 struct passed_over decision_log_passed_over(const struct decision_log *log);

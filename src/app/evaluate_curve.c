@@ -64,15 +64,10 @@ static enum status read_costs(struct evaluation *e, struct err *err)
         return err_set(err, STATUS_INVALID,
                        "--costs: %d numbers are wanted, one for each column of --effects",
                        count);
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
         if (!(e->cost_list[i] > 0))
             return err_set(err, STATUS_INVALID, "--costs: %g is not above 0",
                            e->cost_list[i]);
-        for (int j = 0; j < i; j++)
-            if (e->cost_list[i] == e->cost_list[j])
-                return err_set(err, STATUS_INVALID, "--costs: %g is there twice",
-                               e->cost_list[i]);
-    }
     return STATUS_OK;
 }
 

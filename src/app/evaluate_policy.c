@@ -121,7 +121,11 @@ static void judge(struct policy_evaluation *e)
                  "%.0f %% of the decisions before the last with an outcome have none, at "
                  "most %.0f %% are trusted: who has one may differ from who has not",
                  100 * missing, 100 * MISSING_SHARE_MAX);
-    if (e->log.bad_count > 0)
+    if (e->log.bad_count > 0 && e->log.bad_why[0])
+        snprintf(e->reasons[e->reason_count++], OFFPOLICY_REASON_BYTES,
+                 "%lld rows have no propensity to be believed, the first on line %ld: %s",
+                 (long long)e->log.bad_count, e->log.bad_line, e->log.bad_why);
+    else if (e->log.bad_count > 0)
         snprintf(
             e->reasons[e->reason_count++], OFFPOLICY_REASON_BYTES,
             "%lld rows have no propensity above 0 and at most 1, the first on line %ld",

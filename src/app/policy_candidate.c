@@ -93,6 +93,7 @@ static enum status add(struct walk *walk, const struct logged_row *row,
 {
     struct policy_log *log = walk->log;
     double propensity = row->propensity, probability = 0;
+    char why[PROPENSITY_REASON_BYTES] = "";
     bool is_new;
     enum status rc = grow(walk, err);
 
@@ -106,8 +107,11 @@ static enum status add(struct walk *walk, const struct logged_row *row,
         rc = tabulate(walk, row, choices, count, err);
     if (rc)
         return rc;
-    if (!(propensity > 0 && propensity <= 1)) {
-        log->bad_line = log->bad_count++ ? log->bad_line : row->line;
+    if (!(propensity > 0 && propensity <= 1) || !logged_row_agrees(row, why)) {
+        if (log->bad_count++ == 0) {
+            log->bad_line = row->line;
+            memcpy(log->bad_why, why, sizeof why);
+        }
         propensity = 1;
     }
     walk->uniform = log->row_count == 0 || propensity == walk->uniform ? propensity : NAN;

@@ -22,9 +22,10 @@ struct policy_log_request {
 struct policy_log {
     struct offpolicy_log rows; /* borrows the arrays below */
     int64_t row_count;         /* of the log, good or bad */
-    int64_t bad_count;         /* rows whose propensity is missing, 0, or above 1 */
-    long bad_line;             /* of the first */
-    bool is_decision_log;      /* of the service, in any format */
+    int64_t bad_count; /* rows whose propensity is missing, 0, above 1, or contradicted */
+    long bad_line;     /* of the first */
+    char bad_why[PROPENSITY_REASON_BYTES]; /* it is contradicted; empty: it is none */
+    bool is_decision_log;                  /* of the service, in any format */
     struct passed_over passed_over;
     struct reward_fit model; /* that was fitted; base is none when there is none */
 

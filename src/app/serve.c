@@ -462,5 +462,5 @@ int command_serve(int argc, char **argv)
     err_clear(&err);
     if (settings_of(&run, &run.settings, &is_usage, &err))
         return is_usage ? usage_wrong(&usage, "%s", err.text) : command_failed(&err);
-    return is_check ? serve_look(&run.settings, is_json) : serve(&run);
+    return is_check ? serve_look(&run.settings, run.accepts_clock, is_json) : serve(&run);
 }

@@ -2,6 +2,7 @@
 #include "app/serve_check.h"
 
 #include "app/control.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "decide/service.h"
 #include "http/server.h"
@@ -22,12 +23,14 @@ enum {
 };
 
 /* What would become of the folder, without touching it. */
-static enum status check_folder(const char *folder, char state[static STATE_BYTES],
-                                struct err *err)
+static enum status check_folder(const char *folder, bool accepts_clock,
+                                char state[static STATE_BYTES], struct err *err)
 {
+    const struct service_settings settings = {
+        .folder = folder, .clock = &steady_clock, .accepts_clock = accepts_clock};
     struct control control;
     struct folder_look look;
-    enum status rc = service_look(folder, &look, err);
+    enum status rc = service_look(&settings, &look, err);
 
     if (look.is_new)
         snprintf(state, STATE_BYTES, "would be made");
@@ -103,7 +106,7 @@ enum status serve_check_tls(const struct settings *settings, struct err *err)
                             setting_path(settings->tls_key), err);
 }
 
-int serve_look(const struct settings *settings, bool is_json)
+int serve_look(const struct settings *settings, bool accepts_clock, bool is_json)
 {
     char state[STATE_BYTES] = "";
     struct err err;
@@ -113,7 +116,7 @@ int serve_look(const struct settings *settings, bool is_json)
     settings_print(settings, is_json, stdout);
     rc = serve_check_tls(settings, &err);
     if (!rc)
-        rc = check_folder(settings->data, state, &err);
+        rc = check_folder(settings->data, accepts_clock, state, &err);
     if (rc)
         return command_failed(&err);
     if (!is_json)

@@ -5,7 +5,7 @@
 #include "app/settings.h"
 
 /* Print the settings and what would become of the folder. Returns the code to exit with. */
-int serve_look(const struct settings *settings, bool is_json);
+int serve_look(const struct settings *settings, bool accepts_clock, bool is_json);
 
 /* Whether the certificate and its key will do; INVALID names the file. Fine without TLS. */
 enum status serve_check_tls(const struct settings *settings, struct err *err);

@@ -7,6 +7,8 @@
 
 static_assert(SECRET_BYTES == crypto_generichash_KEYBYTES);
 
+static const char secret_name[] = "draws";
+
 /* The first 53 bits, the most significant first. */
 static double fraction(const unsigned char *hash)
 {
@@ -20,21 +22,32 @@ static double fraction(const unsigned char *hash)
 enum status chance_secret(struct store *store, unsigned char secret[static SECRET_BYTES],
                           struct err *err)
 {
-    static const char name[] = "draws";
     enum status rc = store_begin(store, err);
 
     if (rc)
         return rc;
-    rc = secret_find(store, name, secret, err);
+    rc = secret_find(store, secret_name, secret, err);
     if (rc == STATUS_NOT_FOUND) {
         err_clear(err);
         randombytes_buf(secret, SECRET_BYTES);
-        rc = secret_insert(store, name, secret, err);
+        rc = secret_insert(store, secret_name, secret, err);
     }
     if (!rc)
         return store_commit(store, err);
     store_rollback(store);
     return rc;
+}
+
+enum status chance_look(struct store *store, struct err *err)
+{
+    unsigned char secret[SECRET_BYTES];
+    enum status rc = secret_find(store, secret_name, secret, err);
+
+    sodium_memzero(secret, sizeof secret);
+    if (rc != STATUS_NOT_FOUND)
+        return rc;
+    err_clear(err);
+    return STATUS_OK;
 }
 
 double chance_draw(const unsigned char secret[static SECRET_BYTES], struct text of)

@@ -11,6 +11,9 @@
 enum status chance_secret(struct store *store, unsigned char secret[static SECRET_BYTES],
                           struct err *err);
 
+/* Whether a start could read them, or would make them; store may be a reader. */
+enum status chance_look(struct store *store, struct err *err);
+
 /* Uniform in [0, 1), 53 bits: keyed BLAKE2b of what makes a retry the same request. */
 double chance_draw(const unsigned char secret[static SECRET_BYTES], struct text of);
 

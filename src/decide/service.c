@@ -304,7 +304,7 @@ static enum status open_parts(struct service *service,
         rc = store_wal_reserve(service->writer,
                                settings->has_keepers ? WAL_RESERVED_BYTES : 0, err);
     if (!rc)
-        rc = chance_secret(service->writer, service->draw_secret, err);
+        rc = advise(chance_secret(service->writer, service->draw_secret, err), err);
     if (!rc)
         rc = open_readers(service, path, settings->reader_count, err);
     if (!rc)
@@ -378,26 +378,33 @@ enum status service_open(const struct service_settings *settings,
 /* --- a look ----------------------------------------------------------------------------------- */
 
 /* What is put into memory at a start, and thrown away. */
-static enum status look_at_parts(struct store *reader, struct err *err)
+static enum status look_at_parts(struct store *reader, int64_t now_us, struct err *err)
 {
     struct world_holder *worlds = NULL;
     struct keyring *keyring = NULL;
     struct book *book = NULL;
-    enum status rc = world_holder_open(&worlds, err);
+    struct prices *prices = NULL;
+    enum status rc = advise(chance_look(reader, err), err);
 
+    if (!rc)
+        rc = world_holder_open(&worlds, err);
     if (!rc)
         rc = advise(world_load(reader, worlds, err), err);
     if (!rc)
         rc = advise(keyring_open(reader, &keyring, err), err);
     if (!rc)
         rc = book_open(reader, &book, err);
+    if (!rc)
+        rc = prices_open(reader, now_us, cell_budgets, NULL, &prices, err);
+    prices_close(prices);
     book_close(book);
     keyring_close(keyring);
     world_holder_close(worlds);
     return rc;
 }
 
-enum status service_look(const char *folder, struct folder_look *look, struct err *err)
+enum status service_look(const struct service_settings *settings,
+                         struct folder_look *look, struct err *err)
 {
     struct store *reader = NULL;
     char path[PATH_BYTES];
@@ -405,10 +412,10 @@ enum status service_look(const char *folder, struct folder_look *look, struct er
 
     *look = (struct folder_look){0};
     if (!rc)
-        rc = service_folder_check(folder, err);
+        rc = service_folder_check(settings->folder, err);
     if (rc)
         return rc;
-    snprintf(path, sizeof path, "%s/redress.db", folder);
+    snprintf(path, sizeof path, "%s/redress.db", settings->folder);
     rc = store_schema_version(path, &look->schema_version, err);
     look->is_new = rc == STATUS_NOT_FOUND;
     if (look->is_new)
@@ -419,8 +426,10 @@ enum status service_look(const char *folder, struct folder_look *look, struct er
         rc = store_open(path, STORE_READER, &reader, NULL, err);
     if (!rc)
         rc = check_recent(reader, err);
+    if (!rc && !settings->accepts_clock)
+        rc = check_clock(settings, reader, err);
     if (!rc)
-        rc = look_at_parts(reader, err);
+        rc = look_at_parts(reader, clock_wall_us(settings->clock), err);
     store_close(reader);
     return rc;
 }

@@ -10,7 +10,8 @@
 
 enum { ARM_COUNT_MAX = 1024 };
 
-/* A hull from the cheapest arm on; returns how many arms are on it. */
+/* A hull from the cheapest arm on; returns how many arms are on it. All have different costs: of two that cost the
+ * same the better one is steeper. */
 static int make_hull(const struct frontier_data *data, const int *by_cost, int64_t row,
                      int *hull)
 {

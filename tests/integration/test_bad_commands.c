@@ -225,7 +225,7 @@ static void a_folder_with_too_long_a_name_is_refused_and_nothing_is_touched(void
     write_text(cut, "precious");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         assert_refused(commands[i], 1, (const char *[3]){"shorter"});
-    assert_int_equal(service_look(deep, &look, &err), STATUS_INVALID);
+    assert_int_equal(service_look(&settings, &look, &err), STATUS_INVALID);
     assert_int_equal(service_open(&settings, &service, &was_created, &err),
                      STATUS_INVALID);
     assert_int_equal(stat(cut, &file), 0);

@@ -624,6 +624,15 @@ static void assert_said(const char *lines, const char *const more[4], int code,
     "{\"object\": \"logged_decision\", \"decision_id\": \"dec_1\", \"mode\": \"live\","  \
     " \"action\": 0, \"customer_id\": \"c\", \"outcomes\": {\"reward\": 1}" more "}\n"
 
+#define SHARE(amount, is_allowed, propensity)                                            \
+    "{\"amount\": " amount ", \"allowed\": " is_allowed ", \"propensity\": " propensity  \
+    ", \"effect\": 0, \"cost\": 0}"
+
+/* Of a decision that was taken with a probability of a half. */
+#define SHARES(taken, is_other_allowed, other)                                           \
+    ", \"propensity\": 0.5, \"options\": [" SHARE("0", "true", taken) ", " SHARE(        \
+        "5", is_other_allowed, other) "]"
+
 static void what_is_wrong_with_a_log_is_said(void **state)
 {
     static const char *const budget[] = {"--budget", "5", NULL, NULL};
@@ -643,6 +652,17 @@ static void what_is_wrong_with_a_log_is_said(void **state)
         {LINE(", \"propensity\": 1.5"), 1, "no propensity above 0"},
         {LINE(", \"options\": [{\"amount\": 0, \"allowed\": true}]"), 1,
          "options that no model scored"},
+        {LINE(SHARES("0.5", "true", "0.9")), 1,
+         "line 1: those of its options sum to 1.4, not to 1"},
+        {LINE(SHARES("0.5", "true", "0.499999")), 1, "sum to 0.999999, not to 1"},
+        {LINE(SHARES("0.4", "true", "0.6")), 1,
+         "line 1: it is 0.5, that of its option 0.4"},
+        {LINE(SHARES("0.5", "false", "0.5")), 1,
+         "line 1: option 5, which is not allowed, has the propensity 0.5"},
+        {LINE(SHARES("1.5", "true", "-0.5")), 1,
+         "option 5, which is allowed, has the propensity -0.5"},
+        {LINE(", \"propensity\": 1, \"options\": [" SHARE("5", "true", "1") "]"), 1,
+         "line 1: no option is the action, 0"},
         {LINE(", \"overridden\": true, \"parent_id\": \"dec_0\""), 1, "1 by a person"},
         {LINE(", \"parent_id\": \"dec_0\""), 1, "1 by a person"},
     };

@@ -1,6 +1,7 @@
 /* test_soak.c - mixed traffic for as long as one wants, five seconds or twenty minutes: what a service
  * that runs for months must not do is grow. Memory, descriptors and the write-ahead log are sampled
- * from the end of a warm-up on. */
+ * from the end of a warm-up on. Where the caches of the database still fill, in the quick form, a small
+ * leak is lost in them: so requests that add no row are repeated alone, too, with a close bound. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,6 +38,10 @@ enum {
     GROWTH_FREE =
         64 << 20, /* the caches of the database: full only after a long warm-up */
     GROWTH_FREE_LONG = 0,
+    ROUND_COUNT_WARM = 150, /* until all that is kept for later is there */
+    ROUND_COUNT = 600,
+    ROUND_COUNT_LONG = 20000,
+    REPEATED_GROWTH_MAX = 512 << 10, /* 170 bytes a request of the quick form */
     LOG_BYTES_MAX = 256 << 20,
     DESCRIPTOR_GROWTH_MAX = CLIENT_COUNT + 2,
 };
@@ -205,12 +210,58 @@ static void assert_bounded(const struct course *warm, const struct course *soak)
         soak->resident >> 10,
         (double)growth / 1024 * 1000 / (double)(decisions ? decisions : 1),
         soak->descriptors_max, soak->log_max >> 10);
-    assert_true(growth < growth_max);
+    if (process_memory_is_told())
+        assert_true(growth < growth_max);
     assert_true(soak->descriptors_max <= warm->descriptors_max + DESCRIPTOR_GROWTH_MAX);
     assert_true(soak->log_max < LOG_BYTES_MAX);
 }
 
-/* --- the test ----------------------------------------------------------------------------------- */
+/* --- the same again ------------------------------------------------------------------------------ */
+
+/* Requests of every kind that leave no row behind, and what answers them. */
+static void repeat(struct client *client, int rounds)
+{
+    char path[128], body[CASE_TEXT_BYTES];
+    const struct live_request dry = {.method = "POST",
+                                     .path = "/v1/decisions?dry_run=true",
+                                     .authorization = stage.admin,
+                                     .key = "soak-dry",
+                                     .body = body};
+
+    case_text(body, "c-again", "other", true);
+    snprintf(path, sizeof path, "/v1/decisions/%s", client->id);
+    for (int i = 0; i < rounds; i++) {
+        assert_int_equal(decide(client, 0), 201);
+        assert_int_equal(call(client, &dry), 200);
+        assert_int_equal(get(client, path, stage.admin), 200);
+        assert_int_equal(get(client, path, "Bearer key_x.y"), 401);
+        assert_int_equal(end(client, "settle", "{\"amount\": -1}"), 422);
+    }
+}
+
+static void what_is_asked_again_takes_no_memory(void **state)
+{
+    const int rounds = (int)torture_count(ROUND_COUNT, ROUND_COUNT_LONG);
+    struct client client = {.number = CLIENT_COUNT,
+                            .http = http_client_open(stage.server.listen)};
+    int64_t before, growth;
+
+    (void)state;
+    assert_non_null(client.http);
+    assert_int_equal(decide(&client, 0), 201);
+    repeat(&client, ROUND_COUNT_WARM);
+    before = process_resident_bytes(stage.server.pid);
+    repeat(&client, rounds);
+    growth = process_resident_bytes(stage.server.pid) - before;
+    http_client_close(client.http);
+    print_message("%d rounds of five requests: memory + %" PRId64 " kB\n", rounds,
+                  growth >> 10);
+    if (process_memory_is_told())
+        assert_true(growth < REPEATED_GROWTH_MAX);
+    torture_report("requests repeated without growth", 5 * (int64_t)rounds);
+}
+
+/* --- mixed traffic ------------------------------------------------------------------------------ */
 
 static void what_runs_for_long_does_not_grow(void **state)
 {
@@ -266,6 +317,7 @@ static int stage_close(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_asked_again_takes_no_memory),
         cmocka_unit_test(what_runs_for_long_does_not_grow),
     };
 

@@ -161,7 +161,7 @@ static void folders_of_every_schema_are_served(void **state)
                       STATUS_UNAVAILABLE);
         assert_non_null(strstr(f.err.text, "run 'redress db migrate'"));
         settings.folder = f.folder;
-        assert_ok(&f, service_look(f.folder, &look, &f.err));
+        assert_ok(&f, service_look(&settings, &look, &f.err));
         assert_false(look.is_new);
         assert_int_equal(look.schema_version, schema);
         assert_int_equal(asked(&f, "PRAGMA user_version"), schema);

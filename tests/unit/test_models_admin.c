@@ -359,36 +359,80 @@ static void models_are_listed_with_versions_and_aliases(void **state)
     assert_int_equal(json_array_size(at(running->json, "data/0/versions/0/aliases")), 0);
 }
 
-static void a_champion_that_was_tampered_with_ends_the_start(void **state)
+static struct service_settings settings_of(struct running *running)
 {
-    struct running *running = *state;
-    const struct service_settings settings = {.folder = running->folder,
-                                              .clock = &running->clock,
-                                              .build = "redress 0.0.0 (test)",
-                                              .reader_count = 1,
-                                              .queue_capacity = 10,
-                                              .price_interval_ms = 60000};
+    return (struct service_settings){.folder = running->folder,
+                                     .clock = &running->clock,
+                                     .build = "redress 0.0.0 (test)",
+                                     .reader_count = 1,
+                                     .queue_capacity = 10,
+                                     .price_interval_ms = 60000};
+}
+
+/* A start and a look before it say the same. */
+static void assert_start_refused(struct running *running, enum status status,
+                                 const char *why, const char *what_to_do)
+{
+    const struct service_settings settings = settings_of(running);
     struct folder_look look;
     bool was_created;
 
-    push_slope(running, 10);
-    promote(running, 1);
+    assert_int_equal(
+        service_open(&settings, &running->service, &was_created, &running->err), status);
+    assert_non_null(strstr(running->err.text, why));
+    assert_non_null(strstr(running->err.text, what_to_do));
+    err_clear(&running->err);
+    assert_int_equal(service_look(&settings, &look, &running->err), status);
+    assert_non_null(strstr(running->err.text, why));
+    assert_non_null(strstr(running->err.text, what_to_do));
+}
+
+static void assert_would_open(struct running *running)
+{
+    const struct service_settings settings = settings_of(running);
+    struct folder_look look;
+
     service_close(running->service);
     running->service = NULL;
-    assert_int_equal(service_look(running->folder, &look, &running->err), STATUS_OK);
+    assert_int_equal(service_look(&settings, &look, &running->err), STATUS_OK);
+}
+
+static void a_champion_that_was_tampered_with_ends_the_start(void **state)
+{
+    struct running *running = *state;
+
+    push_slope(running, 10);
+    promote(running, 1);
+    assert_would_open(running);
     /* Another weight, and the example that goes with it: only the hash can tell. */
     tamper(running->path,
            "UPDATE model_files SET content = cast(replace(content, '10', '11') AS blob);"
            "UPDATE model_versions SET manifest = replace(manifest, '[[20]]', '[[22]]')");
-    assert_int_equal(
-        service_open(&settings, &running->service, &was_created, &running->err),
-        STATUS_CORRUPT);
+    assert_start_refused(running, STATUS_CORRUPT, "model m@1, which is in force",
+                         "restore a backup");
     assert_string_equal(running->err.code, "data_corrupt");
-    assert_non_null(strstr(running->err.text, "model m@1, which is in force"));
-    assert_non_null(strstr(running->err.text, "restore a backup"));
-    err_clear(&running->err);
-    assert_int_equal(service_look(running->folder, &look, &running->err), STATUS_CORRUPT);
-    assert_non_null(strstr(running->err.text, "restore a backup"));
+}
+
+static void a_damaged_secret_ends_the_start(void **state)
+{
+    struct running *running = *state;
+
+    assert_would_open(running);
+    tamper(running->path, "UPDATE secrets SET value = zeroblob(32)");
+    assert_start_refused(running, STATUS_CORRUPT, "cannot read a secret",
+                         "restore a backup");
+}
+
+static void a_clock_that_is_behind_ends_the_start(void **state)
+{
+    struct running *running = *state;
+
+    push_slope(running, 10);
+    assert_would_open(running);
+    running->now_us -= 2 * 3600 * SECOND_US;
+    assert_start_refused(running, STATUS_PRECONDITION, "the newest entry is of",
+                         "--accept-clock");
+    assert_string_equal(running->err.code, "clock_behind");
 }
 
 /* Whole, but of a kind that this program does not know. */
@@ -442,11 +486,12 @@ static void a_service_whose_champion_cannot_be_opened_is_not_ready(void **state)
 static void a_word_for_no_instructions_opens_no_service(void **state)
 {
     struct running *running = *state;
+    const struct service_settings settings = settings_of(running);
     struct folder_look look;
 
     push_slope(running, 10);
     setenv("REDRESS_ISA", "avx512f", 1);
-    (void)service_look(running->folder, &look, &running->err);
+    (void)service_look(&settings, &look, &running->err);
     unsetenv("REDRESS_ISA");
     assert_string_equal(running->err.text,
                         "REDRESS_ISA: 'avx512f' is not portable, avx2, avx512 or vbmi");
@@ -578,6 +623,8 @@ int main(void)
         TEST(a_version_in_use_is_not_deleted),
         TEST(models_are_listed_with_versions_and_aliases),
         TEST(a_champion_that_was_tampered_with_ends_the_start),
+        TEST(a_damaged_secret_ends_the_start),
+        TEST(a_clock_that_is_behind_ends_the_start),
         TEST(a_service_whose_champion_cannot_be_opened_is_not_ready),
         TEST(a_word_for_no_instructions_opens_no_service),
         TEST(the_trail_says_who_moved_what),

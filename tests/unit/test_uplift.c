@@ -239,6 +239,25 @@ static void a_curve_of_spend_by_hand(void **)
     frontier_close(frontier);
 }
 
+/* Arms of 2, 1, 1: the first unit wants the third arm and then the first, the second the second arm of two that are
+ * as good, the third only the third, which is better than what costs as much. */
+static void of_arms_that_cost_the_same_the_better_one_is_bought(void **)
+{
+    static const double effects[] = {6, 1, 2, 3, 2, -1, 5, 2, 2};
+    static const double scores[] = {60, 0, 0, 0, 20, 0, 50, 0, 25}, costs[] = {2, 1, 1};
+    const struct frontier_data data = {3, 3, effects, scores, costs};
+    struct frontier *frontier = NULL;
+    struct err err;
+
+    assert_int_equal(frontier_open(&data, &frontier, &err), STATUS_OK);
+    expect(frontier_spend_max(frontier), 4.0 / 3, 1e-15);
+    expect(frontier_at(frontier, 1.0 / 3).gain, 50.0 / 3, 1e-14);
+    expect(frontier_at(frontier, 1).gain, 95.0 / 3, 1e-14);
+    expect(frontier_at(frontier, 2).gain, 105.0 / 3, 1e-14);
+    expect(frontier_at(frontier, 2).predicted_gain, 10.0 / 3, 1e-14);
+    frontier_close(frontier);
+}
+
 /* Two arms; one choice knows their effects, the other half of them. */
 enum { FRONTIER_ROWS = 600, FRONTIER_RESAMPLES = 200 };
 
@@ -509,6 +528,7 @@ int main(void)
         cmocka_unit_test(intervals_are_the_same_for_the_same_seed),
         cmocka_unit_test(an_order_falls_and_keeps_equal_keys_as_they_stand),
         cmocka_unit_test(a_curve_of_spend_by_hand),
+        cmocka_unit_test(of_arms_that_cost_the_same_the_better_one_is_bought),
         cmocka_unit_test(gains_are_within_their_intervals_as_often_as_these_say),
         cmocka_unit_test(two_choices_are_told_apart_on_the_same_rows),
         cmocka_unit_test(nothing_to_buy_is_refused),
