@@ -143,8 +143,8 @@ mutants: | bootstrap-test
 day: $(BUILD)/tests/integration/test_day
 	DAY_SPEED=50 DAY_CASES=20000 $<
 
-#: make worlds      half an hour: what trained effects are worth in five made worlds, and learners beside each
-#:                  other on ten splits of Hillstrom's e-mails: the tables of docs/train.md (SEED: other worlds)
+#: make worlds      what trained effects are worth in five made worlds, and learners beside each other on
+#:                  ten splits of an experiment: the tables of docs/train.md, some six minutes of one core
 worlds: $(BUILD)/tests/integration/test_train_worth $(BUILD)/tests/integration/test_compare_learners
 	TRAIN_WORLDS=5 $<
 	COMPARE_SPLITS=10 $(word 2,$^)
