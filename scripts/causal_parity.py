@@ -108,16 +108,20 @@ def uplift():
         other[:2] = [1, -1]
         x = holes(rng.normal(size=n) + t * (i % 3) / 2, 0.1)
         zone = np.where(rng.random(n) < 0.1, "", np.array(["a", "b", "c, d"])[rng.integers(0, 3, n) * (1 - t * (i % 2))])
-        path = table("u.csv", s=s, t=names[t] if i % 2 else t, y=y, other=other, x=x, zone=zone)
+        p = np.round(rng.uniform(0.05, 1, n), 4) if i % 4 == 3 else None  # of what was done
+        w = reference.hajek(t, p)
+        path = table("u.csv", s=s, t=names[t] if i % 2 else t, y=y, other=other, x=x, zone=zone,
+                     p=np.ones(n) if p is None else p)
         more = ["--baseline", "other", "--calibration", "--features", "x,zone"] if i else []
+        more += [] if p is None else ["--propensity", "p"]
         found = run("evaluate", "uplift", "--data", path, "--score", "s", "--treatment", "t", "--outcome", "y", *more)
-        compare(reference.uplift(y, s, t), found, f"uplift {i}")
+        compare(reference.uplift(y, s, t, p), found, f"uplift {i}")
         if i:
-            compare(reference.calibration(y, s, t), found["calibration"], f"calibration {i}")
-            compare(reference.comparison(y, s, other, t), found["comparison"], f"comparison {i}")
+            compare(reference.calibration(y, s, t, p), found["calibration"], f"calibration {i}")
+            compare(reference.comparison(y, s, other, t, p), found["comparison"], f"comparison {i}")
             zones = {f"zone={name}": np.where(zone == "", np.nan, zone == name) for name in set(zone) - {""}}
-            worst = max(zones, key=lambda name: abs(reference.gap(zones[name], t)[0]))
-            compare(reference.balance({"s": s, "other": other, "x": x, worst: zones[worst]}, t), found["balance"],
+            worst = max(zones, key=lambda name: abs(reference.gap(zones[name], t, w)[0]))
+            compare(reference.balance({"s": s, "other": other, "x": x, worst: zones[worst]}, t, w), found["balance"],
                     f"balance {i}")
 
 
@@ -186,7 +190,7 @@ def decision_line(row, truth, metric, i):
     if i % 3 == 2:  # what no model scored
         options = [{**o, "allowed": k in (0, chosen), **({} if k in (0, chosen) else {"effect": None, "cost": None})}
                    for k, o in enumerate(options)]
-        options = [{key: v for key, v in o.items() if v is not None} for o in options]
+        options = [{key: v for key, v in o.items() if v is not None and key != "propensity"} for o in options]
     return {"object": "logged_decision", "decision_id": row["case_id"], "mode": "live", "action": int(row["action"]),
             "propensity": float(row["propensity"]), "created_at": row["occurred_at"], "customer_id": row["customer_id"],
             "order_amount": int(row["order_amount"]), "currency": row["currency"], "market": row["market"], "issue": row["issue"],

@@ -136,7 +136,7 @@ struct bundle {
     double *example_effects; /* (example, arm) */
     int example_count;
     double example_tolerance; /* times (1 + |expected|) */
-    char sha256[65]; /* of manifest and files, hex: see bundle_read_parts */
+    char sha256[65];          /* of manifest and files, hex: see bundle_read_parts */
 };
 
 /* Build from a manifest and its files. Reads and checks every model file; does not score

@@ -57,7 +57,7 @@ static void put_bins(const struct uplift_more *more, struct report *report)
         const struct calibration_bin *bin = &more->calibration.bins[i];
 
         report_object(report, NULL);
-        report_count(report, "n", (int64_t)bin->rows);
+        report_number(report, "n", bin->rows);
         report_number(report, "predicted", bin->predicted);
         report_number(report, "found", bin->found);
         report_number(report, "se", bin->se);
