@@ -88,6 +88,22 @@ static void put_intervals(const struct uplift_evaluation *e, struct report *repo
     report_object_end(report);
 }
 
+static void put_metrics(const struct uplift_evaluation *e, struct report *report)
+{
+    for (int i = 0; i < UPLIFT_METRIC_COUNT; i++)
+        report_number(report, uplift_metrics[i].name,
+                      uplift_metric_of(&e->metrics, uplift_metrics[i].offset));
+    report_number(report, "effect", e->metrics.effect);
+    report_object(report, "uplift_at_k");
+    put_shares(report, "overall", e->metrics.overall);
+    put_shares(report, "by_group", e->metrics.by_group);
+    report_object_end(report);
+    report_object(report, "weighted_average_uplift");
+    report_number(report, "overall", e->metrics.weighted_overall);
+    report_number(report, "by_group", e->metrics.weighted_by_group);
+    report_object_end(report);
+}
+
 enum status uplift_evaluation_json(const struct uplift_evaluation *e, struct err *err)
 {
     struct report *report;
@@ -106,18 +122,7 @@ enum status uplift_evaluation_json(const struct uplift_evaluation *e, struct err
         report_number(report, "control", e->effective_rows[0]);
         report_object_end(report);
     }
-    for (int i = 0; i < UPLIFT_METRIC_COUNT; i++)
-        report_number(report, uplift_metrics[i].name,
-                      uplift_metric_of(&e->metrics, uplift_metrics[i].offset));
-    report_number(report, "effect", e->metrics.effect);
-    report_object(report, "uplift_at_k");
-    put_shares(report, "overall", e->metrics.overall);
-    put_shares(report, "by_group", e->metrics.by_group);
-    report_object_end(report);
-    report_object(report, "weighted_average_uplift");
-    report_number(report, "overall", e->metrics.weighted_overall);
-    report_number(report, "by_group", e->metrics.weighted_by_group);
-    report_object_end(report);
+    put_metrics(e, report);
     if (e->intervals) {
         put_intervals(e, report);
         report_count(report, "bootstrap", e->resample_count);

@@ -386,12 +386,12 @@ static void an_example_a_bit_off_is_refused(void **state)
         json_object_get(json_object_get(manifest, "examples"), "effects"), 7);
     effect = json_number_value(json_array_get(effects, 1));
     json_array_set_new(effects, 1, json_real(nextafter(effect, INFINITY)));
-    snprintf(path, sizeof path, "%s/manifest.json", path_of("bit_off"));
+    snprintf(path, sizeof path, "%s/manifest.json", group_path("bit_off"));
     assert_int_equal(json_dump_file(manifest, path, 0), 0);
-    assert_int_equal(
-        program_run_messages((const char *[]){"model", "check", path_of("bit_off"), NULL},
-                             NULL, &output, &messages),
-        1);
+    assert_int_equal(program_run_messages(
+                         (const char *[]){"model", "check", group_path("bit_off"), NULL},
+                         NULL, &output, &messages),
+                     1);
     if (!strstr(messages, "/examples/effects/7: row 7"))
         fail_msg("%s", messages);
     free(output);
