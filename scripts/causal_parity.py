@@ -356,15 +356,20 @@ def curve():
         effects[0, 0] = abs(effects[0, 0]) + 1
         others = np.round(effects + rng.normal(size=(n, k)), 1)
         others[0, 0] = 2
-        path = table("c.csv", **{f"e{j}": effects[:, j] for j in range(k)}, **{f"s{j}": scores[:, j] for j in range(k)},
+        clusters = None
+        if i % 4 > 1:
+            clusters = rng.integers(0, n // 2 + 1, n)
+            clusters[:2] = [0, 1]
+        owner = {} if clusters is None else {"customer": [f"c{g}" if i % 2 else int(g) for g in clusters]}
+        path = table("c.csv", **owner, **{f"e{j}": effects[:, j] for j in range(k)}, **{f"s{j}": scores[:, j] for j in range(k)},
                      **{f"o{j}": others[:, j] for j in range(k)})
         probe = reference.frontier(effects, scores, costs, [])["max_spend"]
         spends = [float(s) for s in np.r_[0, np.sort(rng.random(6)) * probe * 1.2]]
         names = {kind: ",".join(f"{kind}{j}" for j in range(k)) for kind in "eso"}
         found = run("evaluate", "curve", "--data", path, "--effects", names["e"], "--scores", names["s"], "--costs",
                     ",".join(map(repr, map(float, costs))), "--spend", ",".join(map(repr, spends)),
-                    *(["--baseline", names["o"]] if i % 2 else []))
-        expected = reference.frontier(effects, scores, costs, spends, others if i % 2 else None)
+                    *(["--baseline", names["o"]] if i % 2 else []), *(["--cluster", "customer"] if owner else []))
+        expected = reference.frontier(effects, scores, costs, spends, others if i % 2 else None, clusters)
         del expected["units"]
         compare(expected, found, f"curve {i}")
 

@@ -523,7 +523,7 @@ def experiment(y, arms, names, control, x=None, guard=None, margin=0, shares=Non
 # ---- gain for a spend ----
 
 
-def frontier(effects, scores, costs, spends, baseline=None):
+def frontier(effects, scores, costs, spends, baseline=None, clusters=None):
     """effects, scores and other effects, whose gains are taken off (row, arm)."""
     steps = []
     for row in range(len(effects)):
@@ -552,14 +552,14 @@ def frontier(effects, scores, costs, spends, baseline=None):
             gain += share * effect
             own[row] += share * score
         units.append(own)
-        return {"spend": spend, "predicted_gain": gain / n, "gain": own.mean(), "se": own.std(ddof=1) / np.sqrt(n)}
+        return {"spend": spend, "predicted_gain": gain / n, "gain": own.mean(), "se": error_of_mean(own - own.mean(), clusters)}
 
     units = []
     last, points = at(most), [at(s) for s in spends]
     if baseline is not None:
         for point, own, other in zip(points, units[1:], frontier(baseline, scores, costs, spends)["units"]):
             less = own - other
-            point["difference"] = {"value": less.mean(), "se": less.std(ddof=1) / np.sqrt(n)}
+            point["difference"] = {"value": less.mean(), "se": error_of_mean(less - less.mean(), clusters)}
     return {
         "units": units[1:],
         "points": points,

@@ -15,6 +15,9 @@ struct frontier_data {
     const double *
         scores; /* (arm, row): unbiased for what the arms do, as of ipw or aipw; finite */
     const double *costs; /* (arm): above 0; of equal ones the better arm is bought */
+    const int32_t *
+        clusters; /* (row) from 0, borrowed until it is closed; NULL: each row is its own */
+    int32_t cluster_count;
 };
 
 struct frontier; /* opaque */
@@ -34,7 +37,7 @@ struct frontier_point {
     double predicted_gain; /* of the effects */
     double gain;           /* of the scores */
     double
-        se; /* of the gain: units are draws, the path is given; wide while the spend binds */
+        se; /* of the gain: units, or clusters, are draws, the path is given; wide while the spend binds */
 };
 
 /* Between two steps linearly; flat beyond the end. spend is at least 0. */
@@ -48,7 +51,7 @@ struct frontier_difference {
 struct frontier_difference frontier_compare(const struct frontier *frontier,
                                             const struct frontier *other, double spend);
 
-/* Ends of the 95 % (percentile) interval of the gain at each spend, from resamples of the rows, each with
+/* Ends of the 95 % (percentile) interval of the gain at each spend, from resamples of the rows, or of clusters, each with
  * its own path; with other not NULL of the difference, both on the same rows. The same seed gives the same
  * intervals. EXHAUSTED. */
 struct frontier_interval {

@@ -114,8 +114,12 @@ enum status frontier_open(const struct frontier_data *data, struct frontier **fr
         opened->steps = malloc(most * sizeof *opened->steps);
         opened->spends = calloc(most + 1, sizeof *opened->spends);
         opened->own = malloc((size_t)data->row_count * sizeof *opened->own);
+        opened->clusters = data->clusters;
+        opened->cluster_count = data->cluster_count;
+        opened->sums = malloc(((size_t)data->cluster_count + 1) * sizeof *opened->sums);
     }
-    if (!opened || !unsorted || !opened->steps || !opened->spends || !opened->own)
+    if (!opened || !unsorted || !opened->steps || !opened->spends || !opened->own ||
+        !opened->sums)
         rc = err_set(err, STATUS_EXHAUSTED, "out of memory for %zu steps", most);
     if (!rc) {
         sort_costs(data, by_cost);
@@ -145,6 +149,7 @@ void frontier_close(struct frontier *frontier)
     free(frontier->steps);
     free(frontier->spends);
     free(frontier->own);
+    free(frontier->sums);
     free(frontier);
 }
 
@@ -153,18 +158,28 @@ double frontier_spend_max(const struct frontier *frontier)
     return frontier->spends[frontier->step_count] / (double)frontier->row_count;
 }
 
-/* The error of the mean of what units have. */
-static double error_of(const double *own, const double *other, int64_t row_count,
+/* The error of the mean of what units have, less what they have of another choice. */
+static double error_of(const struct frontier *frontier, const struct frontier *other,
                        double mean)
 {
-    double n = (double)row_count, squares = 0;
+    double n = (double)frontier->row_count, squares = 0, draws = n;
 
-    for (int64_t row = 0; row < row_count; row++) {
-        double off = own[row] - (other ? other[row] : 0) - mean;
+    if (frontier->clusters)
+        memset(frontier->sums, 0,
+               (size_t)frontier->cluster_count * sizeof *frontier->sums);
+    for (int64_t row = 0; row < frontier->row_count; row++) {
+        double off = frontier->own[row] - (other ? other->own[row] : 0) - mean;
 
-        squares += off * off;
+        if (frontier->clusters)
+            frontier->sums[frontier->clusters[row]] += off;
+        else
+            squares += off * off;
     }
-    return row_count > 1 ? sqrt(squares / (n - 1) / n) : NAN;
+    for (int32_t g = 0; g < frontier->cluster_count; g++)
+        squares += frontier->sums[g] * frontier->sums[g];
+    if (frontier->clusters)
+        draws = frontier->cluster_count;
+    return draws > 1 ? sqrt(squares * draws / (draws - 1)) / n : NAN;
 }
 
 struct frontier_point frontier_at(const struct frontier *frontier, double spend)
@@ -182,7 +197,7 @@ struct frontier_point frontier_at(const struct frontier *frontier, double spend)
         point.gain += share * step->score / n;
         frontier->own[step->row] += share * step->score;
     }
-    point.se = error_of(frontier->own, NULL, frontier->row_count, point.gain);
+    point.se = error_of(frontier, NULL, point.gain);
     return point;
 }
 
@@ -194,6 +209,5 @@ struct frontier_difference frontier_compare(const struct frontier *frontier,
     double value = point.gain - beside.gain;
 
     assert(frontier->row_count == other->row_count);
-    return (struct frontier_difference){
-        value, error_of(frontier->own, other->own, frontier->row_count, value)};
+    return (struct frontier_difference){value, error_of(frontier, other, value)};
 }

@@ -12,9 +12,12 @@ struct step {
 
 struct frontier {
     int64_t row_count, step_count;
-    struct step *steps; /* by falling slope */
-    double *spends;     /* (step + 1): running sums of costs */
-    double *own;        /* (row): gain so far of each unit, for the errors */
+    struct step *steps;      /* by falling slope */
+    double *spends;          /* (step + 1): running sums of costs */
+    double *own;             /* (row): gain so far of each unit, for the errors */
+    const int32_t *clusters; /* (row); NULL: each row is its own */
+    int32_t cluster_count;
+    double *sums; /* (cluster): room */
 };
 
 #endif

@@ -290,7 +290,7 @@ static void a_curve_of_spend_by_hand(void **)
 {
     static const double effects[] = {3, 0.5, -1, 4, 2, -2};
     static const double scores[] = {30, 5, -10, 40, 20, -20}, costs[] = {1, 2};
-    const struct frontier_data data = {3, 2, effects, scores, costs};
+    const struct frontier_data data = {3, 2, effects, scores, costs, NULL, 0};
     struct frontier *frontier = NULL;
     struct frontier_point point;
     struct err err;
@@ -316,7 +316,7 @@ static void of_arms_that_cost_the_same_the_better_one_is_bought(void **)
 {
     static const double effects[] = {6, 1, 2, 3, 2, -1, 5, 2, 2};
     static const double scores[] = {60, 0, 0, 0, 20, 0, 50, 0, 25}, costs[] = {2, 1, 1};
-    const struct frontier_data data = {3, 3, effects, scores, costs};
+    const struct frontier_data data = {3, 3, effects, scores, costs, NULL, 0};
     struct frontier *frontier = NULL;
     struct err err;
 
@@ -443,7 +443,7 @@ static void two_choices_are_told_apart_on_the_same_rows(void **)
 static void nothing_to_buy_is_refused(void **)
 {
     static const double effects[] = {-1, 0}, scores[] = {1, 1}, costs[] = {1};
-    const struct frontier_data data = {2, 1, effects, scores, costs};
+    const struct frontier_data data = {2, 1, effects, scores, costs, NULL, 0};
     struct frontier *frontier = NULL;
     struct err err;
 
