@@ -14,17 +14,16 @@ struct frontier_data {
     const double *effects; /* (arm, row): rank the arms; finite */
     const double *
         scores; /* (arm, row): unbiased for what the arms do, as of ipw or aipw; finite */
-    const double *costs; /* (arm): above 0; of equal ones the better arm is bought */
-    const int32_t *
-        clusters; /* (row) from 0, borrowed until it is closed; NULL: each row is its own */
+    const double *costs;     /* (arm): above 0; of equal ones the better arm is bought */
+    const int32_t *clusters; /* (row) from 0; NULL: each row is its own */
     int32_t cluster_count;
 };
 
 struct frontier; /* opaque */
 
 /* Per unit the upper convex hull of (cost, effect) from (0, 0), arms in order of cost, equal ones as they stand;
- * all steps of all units by falling slope, equal ones by row. Takes 40 bytes for each step. EXHAUSTED; INVALID
- * without any step. The caller closes *frontier. */
+ * all steps of all units by falling slope, equal ones by row. Takes 16 bytes for each step and 8 for each row;
+ * data's arrays are borrowed until it is closed. EXHAUSTED; INVALID without any step. The caller closes *frontier. */
 enum status frontier_open(const struct frontier_data *data, struct frontier **frontier,
                           struct err *err);
 void frontier_close(struct frontier *frontier); /* NULL is fine */

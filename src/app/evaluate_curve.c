@@ -97,11 +97,10 @@ static enum status read_lists(struct evaluation *e, struct err *err)
     return rc ? rc : read_costs(e, err);
 }
 
-static enum status read_clusters(struct evaluation *e, const struct table_column *column,
-                                 struct err *err)
+static enum status read_clusters(struct evaluation *e, int item, struct err *err)
 {
     enum status rc =
-        codes_of_column(e->columns, column, &e->clusters, &e->cluster_count, err);
+        clusters_of_column(e->columns, item, &e->clusters, &e->cluster_count, err);
 
     if (!rc && e->cluster_count < 2)
         rc = err_set(err, STATUS_INVALID, "%s: there is one cluster only",
@@ -126,7 +125,7 @@ static enum status read_rows(struct evaluation *e, struct err *err)
     rc =
         analysis_columns(e->data, wishes, count + (e->cluster != NULL), &e->columns, err);
     if (!rc && e->cluster)
-        rc = read_clusters(e, &e->columns->items[count], err);
+        rc = read_clusters(e, count, err);
     if (rc)
         return rc;
     row_bytes = (size_t)e->columns->row_count * sizeof *e->matrix;
@@ -134,9 +133,11 @@ static enum status read_rows(struct evaluation *e, struct err *err)
     if (!e->matrix)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
                        (long long)e->columns->row_count);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         memcpy(e->matrix + (int64_t)i * e->columns->row_count,
                e->columns->items[i].numbers, row_bytes);
+        columns_drop(e->columns, i);
+    }
     return STATUS_OK;
 }
 

@@ -188,7 +188,7 @@ static void print_verdict(const struct uplift_evaluation *e)
     else if (high < 0)
         puts("The score ranks worse than chance (the interval of rate_qini is below 0).");
     else
-        puts("Not told from chance: the interval of rate_qini holds 0.");
+        puts("Noise: the interval of rate_qini holds 0, not told from chance.");
 }
 
 void uplift_evaluation_print(const struct uplift_evaluation *e)

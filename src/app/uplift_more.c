@@ -196,7 +196,7 @@ static void print_comparison(const struct uplift_more *more, bool may_judge)
     else if (c->high.metrics.rate_qini < 0)
         puts("The score ranks worse (the interval of rate_qini is below 0).");
     else
-        puts("Not told apart: the interval of rate_qini holds 0.");
+        puts("Noise: the interval of rate_qini holds 0, not told apart.");
 }
 
 void uplift_more_print(const struct uplift_more *more, bool may_judge)

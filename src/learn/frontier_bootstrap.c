@@ -93,7 +93,7 @@ static void add_gains(const struct frontier *frontier, const struct resampling *
 
     for (int64_t i = 0; i < frontier->step_count && next < of->spend_count; i++) {
         const struct step *step = &frontier->steps[i];
-        double times = of->draws[step->row], cost = times * step->cost;
+        double times = of->draws[step->row], cost = times * frontier_cost(frontier, step);
 
         for (; next < of->spend_count && of->spends[of->rising[next]] * n < spent + cost;
              next++) {

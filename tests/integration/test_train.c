@@ -364,6 +364,57 @@ static void the_same_log_and_seed_give_the_same_bytes(void **state)
     free(contents[1]);
 }
 
+static json_t *tolerance_of(const json_t *manifest)
+{
+    return json_object_get(json_object_get(manifest, "examples"), "tolerance");
+}
+
+/* A unit in the last place of one effect is too much. */
+static void an_example_a_bit_off_is_refused(void **state)
+{
+    char path[2 * PATH_BYTES], *output = NULL, *messages = NULL;
+    json_t *manifest, *effects;
+    double effect;
+
+    (void)state;
+    assert_int_equal(
+        train(log_path, "bit_off", COMMON "--learner dr --base ridge", NULL, NULL), 0);
+    manifest = manifest_of("bit_off");
+    assert_true(json_is_integer(tolerance_of(manifest)) &&
+                json_integer_value(tolerance_of(manifest)) == 0);
+    effects = json_array_get(
+        json_object_get(json_object_get(manifest, "examples"), "effects"), 7);
+    effect = json_number_value(json_array_get(effects, 1));
+    json_array_set_new(effects, 1, json_real(nextafter(effect, INFINITY)));
+    snprintf(path, sizeof path, "%s/manifest.json", group_path("bit_off"));
+    assert_int_equal(json_dump_file(manifest, path, 0), 0);
+    assert_int_equal(program_run_messages(
+                         (const char *[]){"model", "check", group_path("bit_off"), NULL},
+                         NULL, &output, &messages),
+                     1);
+    if (!strstr(messages, "/examples/effects/7: row 7"))
+        fail_msg("%s", messages);
+    free(output);
+    free(messages);
+    json_decref(manifest);
+}
+
+/* Probabilities go through exp(), which is not the same to the bit everywhere. */
+static void examples_behind_a_link_keep_the_usual_tolerance(void **state)
+{
+    json_t *manifest;
+
+    (void)state;
+    assert_int_equal(train(log_path, "linked",
+                           "--treatment credit --outcome likes --features " FEATURES
+                           " --learner t --base logistic",
+                           NULL, NULL),
+                     0);
+    manifest = manifest_of("linked");
+    assert_null(tolerance_of(manifest));
+    json_decref(manifest);
+}
+
 static void what_was_trained_is_pushed_and_decides_with_the_same_effects(void **state)
 {
     char *data = folder_temporary(), *authorization = admin_make(data);
@@ -754,6 +805,8 @@ int main(void)
         cmocka_unit_test(linear_models_tell_the_texts_of_a_category_apart),
         cmocka_unit_test(outcomes_of_0_and_1_and_effects_that_rise_with_the_dose),
         cmocka_unit_test(the_same_log_and_seed_give_the_same_bytes),
+        cmocka_unit_test(an_example_a_bit_off_is_refused),
+        cmocka_unit_test(examples_behind_a_link_keep_the_usual_tolerance),
         cmocka_unit_test(what_was_trained_is_pushed_and_decides_with_the_same_effects),
         cmocka_unit_test(auto_leaves_the_simplest_learner_where_another_is_told_from_it),
         cmocka_unit_test(average_effects_are_those_of_the_log),
