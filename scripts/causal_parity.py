@@ -310,16 +310,23 @@ def experiment():
         alpha, power = (0.05, 0.8) if i % 2 else (0.01, 0.93)
         if i % 2 == 0:
             arguments += ["--alpha", str(alpha), "--power", str(power)]
-        arguments += ["--data", table("e.csv", arm=[arm_of(j) for j in arms], y=y, x=x, guard=guard)]
         has_x = i % 4 != 3
         if has_x:
             arguments += ["--covariate", "x"]
         if shares:
             arguments += ["--shares", ",".join(map(str, shares))]
-        found = run(*arguments, code=None)
+        clusters = None
+        if i % 4 in (1, 2):
+            # Of those who come often some are in one arm only, as where customers were divided.
+            clusters = rng.integers(0, n // 4 + 2, n)
+            clusters = clusters * k + arms if i % 4 == 1 else clusters
+            arguments += ["--cluster", "customer"]
+        path = table("e.csv", arm=[arm_of(j) for j in arms], y=y, x=x, guard=guard,
+                     **({} if clusters is None else {"customer": [f"c{g}" if i % 2 else int(g) for g in clusters]}))
+        found = run(*arguments, "--data", path, code=None)
         order = list(dict.fromkeys(arms)) if i % 2 else range(k)
         expected = reference.experiment(
-            y, arms, list(order), 0, x if has_x else None, guard, margin, shares, 500, 0.5, alpha, power)
+            y, arms, list(order), 0, x if has_x else None, guard, margin, shares, 500, 0.5, alpha, power, clusters)
         expected["arms"] = {str(arm_of(int(j))): v for j, v in expected["arms"].items()}
         expected["srm"]["counts"] = {str(arm_of(int(j))): v for j, v in expected["srm"]["counts"].items()}
         compare(expected, found, f"experiment {i}")
@@ -408,17 +415,22 @@ def iv():
         Z, x, hidden = rng.normal(size=(n, q)), rng.normal(size=n) * 1e3, rng.normal(size=n)
         strength = [0.7, 0.15][i % 4 == 3]
         t = Z @ np.full(q, strength) + hidden + 1e-3 * x + rng.normal(size=n)
+        clusters = rng.integers(0, n // 4, n) if i % 4 > 1 else None
         y = holes(0.5 * t + hidden + rng.normal(size=n), 0.02)
         kind = ["classical", "hc0", "hc1"][i % 3]
         whole = ~np.isnan(y)
         columns = {f"z{j}": Z[:, j] for j in range(q)}
         if i % 5 == 2:
             columns["again"] = Z[:, 0] * 3 - 1
-        found = run("estimate", "iv", "--data", table("i.csv", y=y, t=t, x=x, **columns), "--outcome", "y",
-                    "--treatment", "t", "--instruments", ",".join(columns), "--covariates", "x", "--se", kind)
+        owner = {} if clusters is None else {"customer": [f"c{k}" if i % 2 else int(k) for k in clusters]}
+        found = run("estimate", "iv", "--data", table("i.csv", y=y, t=t, x=x, **columns, **owner), "--outcome", "y",
+                    "--treatment", "t", "--instruments", ",".join(columns), "--covariates", "x", "--se", kind,
+                    *(["--cluster", "customer"] if owner else []))
         expected, p_of = reference.instruments(
-            y[whole], t[whole], np.column_stack(list(columns.values()))[whole], x[whole, None], kind)
+            y[whole], t[whole], np.column_stack(list(columns.values()))[whole], x[whole, None], kind,
+            clusters[whole] if owner else None)
         compare(expected, found, f"iv {i}")
+        compare("cr1" if owner else kind, found["se_kind"], f"iv {i} errors")
         region = found["anderson_rubin"]
         inside = p_of(found["estimate"]) > 0.05
         if region["set"] in ("interval", "outside"):

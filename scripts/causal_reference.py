@@ -376,9 +376,19 @@ def expected_rewards(values, is_nominal, rewards, owners, options, seed, is_logi
     return q, dm
 
 
-def two_samples(a, c, tightest_at):
+def clustered_se(a, c, owners_a, owners_c):
+    """CR1 of a regression on a constant and the arm."""
+    X = np.column_stack([np.ones(len(a) + len(c)), np.r_[np.ones(len(a)), np.zeros(len(c))]])
+    y = np.r_[a, c]
+    u = y - X @ least_squares(X, y)
+    return np.sqrt(covariance(X, u, "hc0", np.r_[owners_a, owners_c])[1, 1])
+
+
+def two_samples(a, c, tightest_at, owners_a=None, owners_c=None):
     diff = a.mean() - c.mean()
     se = np.sqrt(a.var(ddof=1) / len(a) + c.var(ddof=1) / len(c))
+    if owners_a is not None:
+        se = clustered_se(a, c, owners_a, owners_c)
     n = len(a) + len(c)
     radius = sequence_radius(se * np.sqrt(n), n, tightest_at)
     return {
@@ -392,60 +402,76 @@ def two_samples(a, c, tightest_at):
     }
 
 
+def alike(scores, arms, names, shares, clusters):
+    """Chi-square of D' V^-1 D: each cluster's scores by arm less their shares, of all arms but the last."""
+    d = np.array([[np.sum(scores[clusters == g] * ((arms[clusters == g] == name) - p)) for name, p in zip(names, shares)]
+                  for g in np.unique(clusters)])[:, :-1]
+    chi2 = d.sum(axis=0) @ np.linalg.solve(d.T @ d, d.sum(axis=0))
+    return {"chi2": chi2, "p": stats.chi2.sf(chi2, len(names) - 1)}
+
+
 def sizes(variance, size, alpha, power):
     z = stats.norm.isf(alpha / 2) + stats.norm.ppf(power)
     return np.ceil(2 * variance * z * z / size**2)
 
 
-def lost_alike(values, arms, names):
+def lost_alike(values, arms, names, clusters=None):
     """Missing values by arm; p only where five are expected to be missing, and to be there, in each."""
-    lost = np.array([[np.isnan(values[arms == name]).sum(), (~np.isnan(values[arms == name])).sum()] for name in names])
+    missing = np.isnan(values)
+    lost = np.array([[missing[arms == name].sum(), (~missing[arms == name]).sum()] for name in names])
     if not lost.sum(axis=0).all():
         return {"chi2": 0, "p": None}
     chi2, p, _, expected = stats.chi2_contingency(lost, correction=False)
+    if clusters is not None and expected.min() >= 5:
+        return alike(missing - missing.mean(), arms, names, lost.sum(axis=1) / len(values), clusters)
     return {"chi2": chi2, "p": p if expected.min() >= 5 else None}
 
 
 def experiment(y, arms, names, control, x=None, guard=None, margin=0, shares=None, tightest_at=10000, plan=None,
-               alpha=0.05, power=0.8):
+               alpha=0.05, power=0.8, clusters=None):
     """y, x, guard: NaN where they are missing."""
-    lost = {"y": lost_alike(y, arms, names)}
+    expected = np.full(len(names), 1 / len(names)) if shares is None else np.array(shares) / np.sum(shares)
     counts = np.array([np.sum(arms == name) for name in names])
+    srm = dict(zip(("chi2", "p"), stats.chisquare(counts, expected * counts.sum())))
+    if clusters is not None:
+        srm = alike(np.ones(len(arms)), arms, names, expected, clusters)
+
+    def compared(values, name):
+        pick = [(arms == k) & ~np.isnan(values) for k in (name, control)]
+        (a, c), owners = [values[rows] for rows in pick], [None if clusters is None else clusters[rows] for rows in pick]
+        found = two_samples(a, c, tightest_at, *owners)
+        variance = (a.var(ddof=1) + c.var(ddof=1)) / 2
+        if clusters is not None:
+            variance *= found["se"] ** 2 / two_samples(a, c, tightest_at)["se"] ** 2
+        return a, found, sizes(variance, plan, alpha, power) if plan else None
+
+    lost = {"y": lost_alike(y, arms, names, clusters)}
     if guard is not None:
-        lost["guard"], guard_arms, guard = lost_alike(guard, arms, names), arms[~np.isnan(guard)], guard[~np.isnan(guard)]
-    whole = ~np.isnan(y)
-    y, arms, x = y[whole], arms[whole], None if x is None else x[whole]
-    answer = {"n": len(y), "arms": {}, "attrition": lost}
-    c = arms == control
+        lost["guard"] = lost_alike(guard, arms, names, clusters)
+    answer = {"n": int((~np.isnan(y)).sum()), "arms": {}, "attrition": lost,
+              "srm": {"counts": {str(k): int(v) for k, v in zip(names, counts)}, **srm}}
     for name in names:
         if name == control:
             continue
-        a = arms == name
-        arm = {"n": int(a.sum()), "mean": y[a].mean(), "sd": y[a].std(ddof=1)}
-        arm.update(two_samples(y[a], y[c], tightest_at))
+        a, found, planned = compared(y, name)
+        arm = {"n": len(a), "mean": a.mean(), "sd": a.std(ddof=1), **found}
+        if plan:
+            arm["planned_rows_per_arm"] = planned
         if x is not None:
-            known = ~np.isnan(x)
-            both = (a | c) & known
+            both = ((arms == name) | (arms == control)) & ~np.isnan(y + x)
             theta = np.cov(y[both], x[both])[0, 1] / x[both].var(ddof=1)
-            adjusted = y - theta * (x - x[both].mean())
-            found = two_samples(adjusted[a & known], adjusted[c & known], tightest_at)
+            _, found, planned = compared(y - theta * (x - x[both].mean()), name)
             if plan:
-                variance = (adjusted[a & known].var(ddof=1) + adjusted[c & known].var(ddof=1)) / 2
-                arm["planned_rows_per_arm_cuped"] = sizes(variance, plan, alpha, power)
+                arm["planned_rows_per_arm_cuped"] = planned
             arm["cuped"] = {"theta": theta, **{k: found[k] for k in ("diff", "se", "ci", "p")}}
         if guard is not None:
-            found = two_samples(guard[guard_arms == name], guard[guard_arms == control], tightest_at)
+            _, found, _ = compared(guard, name)
             low, high = found["ci"] if margin > 0 else [-v for v in found["ci"][::-1]]
             verdict = "held" if low > -abs(margin) else "broken" if high < -abs(margin) else "undecided"
             arm["guardrails"] = {
                 "guard": {k: found[k] for k in ("diff", "se", "ci")} | {"margin": margin, "verdict": verdict}
             }
-        if plan:
-            arm["planned_rows_per_arm"] = sizes((y[a].var(ddof=1) + y[c].var(ddof=1)) / 2, plan, alpha, power)
         answer["arms"][str(name)] = arm
-    expected = np.full(len(names), 1 / len(names)) if shares is None else np.array(shares) / np.sum(shares)
-    chi2, p = stats.chisquare(counts, expected * counts.sum())
-    answer["srm"] = {"counts": {str(k): int(v) for k, v in zip(names, counts)}, "chi2": chi2, "p": p}
     return answer
 
 
@@ -631,7 +657,7 @@ def effect(y, t, X, method, estimand="ate", kind="hc1", clusters=None):
 # ---- instruments ----
 
 
-def instruments(y, t, Zs, X, kind):
+def instruments(y, t, Zs, X, kind, clusters=None):
     n, one = len(y), np.ones((len(y), 1))
     exogenous = np.column_stack([one, X])
     everything = np.column_stack([exogenous, Zs])
@@ -644,15 +670,18 @@ def instruments(y, t, Zs, X, kind):
     projected, original = np.column_stack([exogenous, fitted]), np.column_stack([exogenous, t])
     beta = np.linalg.solve(projected.T @ original, projected.T @ y)
     u = y - original @ beta
-    se = np.sqrt(covariance(projected, u, kind)[-1, -1])
+    se = np.sqrt(covariance(projected, u, kind, clusters)[-1, -1])
     rest0, rest1 = t - project(exogenous, t), t - fitted
     freedom = n - everything.shape[1]
     f = (rest0 @ rest0 - rest1 @ rest1) / used / (rest1 @ rest1 / freedom)
+    if clusters is not None:
+        own = least_squares(everything, t)[-used:]
+        f = own @ np.linalg.solve(covariance(everything, rest1, kind, clusters)[-used:, -used:], own) / used
     explained = project(everything, u)
     sargan = n * (explained @ explained) / (u @ u)
     augmented = np.column_stack([original, rest1])
     gamma = least_squares(augmented, y)
-    v = covariance(augmented, y - augmented @ gamma, "classical")
+    v = covariance(augmented, y - augmented @ gamma, "classical", clusters)
     wu = gamma[-1] / np.sqrt(v[-1, -1])
 
     def anderson_rubin(b):

@@ -15,6 +15,8 @@ struct instrument_data {
     const double *outcomes;    /* (row) */
     const double *instruments; /* (instrument, row) */
     const double *covariates;  /* (column, row), without a constant */
+    const int32_t *clusters;   /* (row) from 0; NULL: each row is its own */
+    int32_t cluster_count;
 };
 
 /* Which effects Anderson and Rubin's (1949) test at 5 % does not reject, however weak the instruments are. */
@@ -27,19 +29,23 @@ enum instrument_set {
 
 struct instrument_effect {
     double value, se;
-    int used_count;          /* instruments that do not depend on other columns */
-    double first_stage_f;    /* partial F of the instruments, classical */
+    int used_count; /* instruments that do not depend on other columns */
+    double
+        first_stage_f; /* partial F of the instruments: classical; with clusters Wald's statistic by CR1,
+                                over their number */
     double sargan, sargan_p; /* NaN with one instrument, and as below */
     double wu_hausman_t,
-        wu_hausman_p;     /* of the residuals of the first stage; NaN when the
-                                          effect explains the outcome exactly */
+        wu_hausman_p; /* of the residuals of the first stage, with clusters by CR1; NaN when
+                                          the effect explains the outcome exactly */
     double least_squares; /* the coefficient without instruments */
     enum instrument_set set;
     double set_low, set_high;
 };
 
 /* dropped (instrument + column): which instruments, then which covariates, depend on others. kind: not HC2 or
- * HC3. INVALID: no instrument is left, or the treatment does not move with them. */
+ * HC3; with clusters errors are CR1. Sargan's test and the set of Anderson and Rubin take rows for independent,
+ * clusters or not. INVALID: no instrument is left, the treatment does not move with them, or there are fewer than two
+ * clusters. */
 enum status instrument_estimate(const struct instrument_data *data,
                                 enum covariance_kind kind,
                                 struct instrument_effect *effect, bool *dropped,

@@ -68,6 +68,9 @@ bool store_has_failed(const struct store *store); /* NULL is fine */
  * ever. NULL once one has written something again; an answer, when the file is damaged. */
 const char *store_trouble(const struct store *store);
 
+/* Within a transaction: write a row as it is, to see whether the disk takes it. */
+enum status store_write_again(struct store *store, struct err *err);
+
 /* BEGIN IMMEDIATE; fails when an earlier transaction could not be ended. */
 enum status store_begin(struct store *store, struct err *err);
 

@@ -15,16 +15,21 @@
 
 enum { FIXED_COLUMN_COUNT = 2 };
 
+static const char default_errors[] = "classical";
+
 struct estimation {
-    const char *data, *treatment, *outcome, *instruments, *covariates, *categories, *se;
+    const char *data, *treatment, *outcome, *instruments, *covariates, *categories, *se,
+        *cluster;
     bool is_json;
 
     struct name_list instrument_list, covariate_list, category_list;
     enum covariance_kind kind;
-    struct columns *columns; /* treatment, outcome, instruments, covariates */
+    struct columns *columns; /* treatment, outcome, instruments, covariates, cluster */
     int64_t missing_count;
     struct design instrument_design, design;
     bool *dropped; /* (instrument, then covariate) */
+    int32_t *clusters;
+    int32_t cluster_count;
     struct instrument_effect effect;
 };
 
@@ -35,6 +40,7 @@ static enum status check_roles(const struct estimation *e, struct err *err)
         {"--outcome", AS_OUTCOME, e->outcome, NULL},
         {"--instruments", AS_BEFORE, NULL, &e->instrument_list},
         {"--covariates", AS_BEFORE, NULL, &e->covariate_list},
+        {"--cluster", AS_ABOUT, e->cluster, NULL},
     };
 
     return roles_check(uses, sizeof uses / sizeof *uses, err);
@@ -56,12 +62,15 @@ static enum status read_options(struct estimation *e, struct err *err)
     return rc ? rc : check_roles(e, err);
 }
 
+static int cluster_column(const struct estimation *e)
+{
+    return FIXED_COLUMN_COUNT + e->instrument_list.count + e->covariate_list.count;
+}
+
 static enum status read_columns(struct estimation *e, struct err *err)
 {
-    int count = FIXED_COLUMN_COUNT;
-    struct column_wish *wishes = calloc((size_t)count + (size_t)e->instrument_list.count +
-                                            (size_t)e->covariate_list.count,
-                                        sizeof *wishes);
+    int count = FIXED_COLUMN_COUNT, features = cluster_column(e) - FIXED_COLUMN_COUNT;
+    struct column_wish *wishes = calloc((size_t)cluster_column(e) + 1, sizeof *wishes);
     enum status rc;
 
     if (!wishes)
@@ -72,10 +81,12 @@ static enum status read_columns(struct estimation *e, struct err *err)
         wishes[count++] = feature_wish(e->instrument_list.names[i], &e->category_list);
     for (int i = 0; i < e->covariate_list.count; i++)
         wishes[count++] = feature_wish(e->covariate_list.names[i], &e->category_list);
+    if (e->cluster)
+        wishes[count++] = (struct column_wish){e->cluster, COLUMN_IS_EITHER, false};
     rc = analysis_columns(e->data, wishes, count, &e->columns, err);
     free(wishes);
     return rc ? rc
-              : features_check(e->columns, FIXED_COLUMN_COUNT, count - FIXED_COLUMN_COUNT,
+              : features_check(e->columns, FIXED_COLUMN_COUNT, features,
                                &e->category_list, err);
 }
 
@@ -98,6 +109,9 @@ static enum status read_rows(struct estimation *e, struct err *err)
     if (!rc)
         rc = design_make(e->columns, FIXED_COLUMN_COUNT + e->instrument_list.count,
                          e->covariate_list.count, &e->design, err);
+    if (!rc && e->cluster)
+        rc = codes_of_column(e->columns, &e->columns->items[cluster_column(e)],
+                             &e->clusters, &e->cluster_count, err);
     if (rc)
         return rc;
     e->dropped =
@@ -117,6 +131,8 @@ static enum status estimate(struct estimation *e, struct err *err)
         .outcomes = e->columns->items[1].numbers,
         .instruments = e->instrument_design.values,
         .covariates = e->design.values,
+        .clusters = e->clusters,
+        .cluster_count = e->cluster_count,
     };
 
     return instrument_estimate(&data, e->kind, &e->effect, e->dropped, err);
@@ -141,8 +157,17 @@ static const char *column_name(const struct estimation *e, int column)
                                 : e->design.names[column - instruments];
 }
 
+static const char *errors_name(const struct estimation *e)
+{
+    return e->cluster ? "cr1" : e->se;
+}
+
 static void warn(const struct estimation *e)
 {
+    if (e->cluster && e->se != default_errors)
+        print_line(stderr,
+                   "redress: --se %s is not used: the errors are those of clusters (CR1)",
+                   e->se);
     for (int i = 0; i < column_count(e); i++)
         if (e->dropped[i])
             print_line(stderr,
@@ -221,7 +246,9 @@ static enum status print_json(const struct estimation *e, struct err *err)
     report_number(report, "p", normal_two_sided(effect->value / effect->se));
     report_count(report, "n", e->columns->row_count);
     report_string(report, "method", "2sls");
-    report_string(report, "se_kind", e->se);
+    report_string(report, "se_kind", errors_name(e));
+    if (e->cluster)
+        report_count(report, "clusters", e->cluster_count);
     report_number(report, "first_stage_f", effect->first_stage_f);
     report_bool(report, "weak", is_weak(e));
     put_tests(effect, report);
@@ -257,8 +284,8 @@ static void print_text(const struct estimation *e)
     double reach = NORMAL_95 * effect->se;
 
     printf("%-16s %.6g   se %.4g (%s)   [%.6g, %.6g]   p %.3g\n", "effect (2SLS)",
-           effect->value, effect->se, e->se, effect->value - reach, effect->value + reach,
-           normal_two_sided(effect->value / effect->se));
+           effect->value, effect->se, errors_name(e), effect->value - reach,
+           effect->value + reach, normal_two_sided(effect->value / effect->se));
     printf("%-16s %.6g\n", "without (OLS)", effect->least_squares);
     printf("%-16s %.4g with %d instrument%s\n", "first stage F", effect->first_stage_f,
            effect->used_count, effect->used_count == 1 ? "" : "s");
@@ -270,6 +297,9 @@ static void print_text(const struct estimation *e)
                effect->wu_hausman_p);
     printf("%-16s %lld, %lld left out with something missing\n", "rows",
            (long long)e->columns->row_count, (long long)e->missing_count);
+    if (e->cluster)
+        printf("%-16s %d; Anderson-Rubin and Sargan take their rows for independent\n",
+               "clusters", e->cluster_count);
 }
 
 static enum status run(struct estimation *e, struct err *err)
@@ -291,7 +321,7 @@ static enum status run(struct estimation *e, struct err *err)
 
 int command_estimate_iv(int argc, char **argv)
 {
-    struct estimation e = {.se = "classical"};
+    struct estimation e = {.se = default_errors};
     const struct option_spec options[] = {
         {"data", OPTION_TEXT | OPTION_NEEDED, &e.data, "F.csv",
          "The rows; - is standard input.", 0, 0},
@@ -308,6 +338,8 @@ int command_estimate_iv(int argc, char **argv)
          "numbers.",
          0, 0},
         {"se", OPTION_TEXT, &e.se, "KIND", "classical (default), hc0 or hc1.", 0, 0},
+        {"cluster", OPTION_TEXT, &e.cluster, "COL",
+         "Rows with the same value are not independent.", 0, 0},
         {"json", OPTION_FLAG, &e.is_json, NULL, "Print JSON.", 0, 0},
         {0},
     };
@@ -329,6 +361,7 @@ int command_estimate_iv(int argc, char **argv)
         return code;
     rc = run(&e, &err);
     free(e.dropped);
+    free(e.clusters);
     design_free(&e.instrument_design);
     design_free(&e.design);
     columns_close(e.columns);

@@ -2,6 +2,7 @@
  * evaluate_experiment_report.c. */
 #include "app/evaluate.h"
 
+#include "app/design.h"
 #include "app/evaluate_experiment.h"
 #include "app/roles.h"
 #include "learn/sequence.h"
@@ -69,12 +70,13 @@ static enum status read_guardrails(struct experiment_evaluation *e, struct err *
 
 static enum status check_roles(const struct experiment_evaluation *e, struct err *err)
 {
-    struct role_use uses[3 + GUARDRAIL_COUNT_MAX] = {
+    struct role_use uses[4 + GUARDRAIL_COUNT_MAX] = {
         {"--arm", AS_TREATMENT, e->arm, NULL},
         {"--metric", AS_OUTCOME, e->metric, NULL},
         {"--covariate", AS_BEFORE, e->covariate, NULL},
+        {"--cluster", AS_ABOUT, e->cluster, NULL},
     };
-    int count = 3;
+    int count = 4;
 
     for (int i = 0; i < e->guardrail_count; i++)
         uses[count++] =
@@ -112,6 +114,62 @@ static enum status read_shares(struct experiment_evaluation *e, struct err *err)
     return rc;
 }
 
+static enum status read_clusters(struct experiment_evaluation *e, struct err *err)
+{
+    int32_t count;
+    enum status rc = codes_of_column(e->columns, &e->columns->items[cluster_column(e)],
+                                     &e->cluster_codes, &count, err);
+
+    if (!rc)
+        rc = row_clusters_init(e->cluster_codes, count, &e->room, err);
+    e->clusters = rc ? NULL : &e->room;
+    return rc;
+}
+
+/* How clusters differ is seen where there are several: one alone has no error, however many its rows. */
+static enum status check_clusters(const struct experiment_evaluation *e, int column,
+                                  struct err *err)
+{
+    const struct table_column *values = &e->columns->items[column];
+    int32_t first[ARM_COUNT_MAX];
+    bool are_several[ARM_COUNT_MAX] = {false};
+
+    for (int i = 0; i < e->arms.count; i++)
+        first[i] = -1;
+    for (int64_t row = 0; row < e->columns->row_count; row++) {
+        int arm = e->arms.codes[row];
+
+        if (isnan(values->numbers[row]))
+            continue;
+        if (first[arm] < 0)
+            first[arm] = e->cluster_codes[row];
+        are_several[arm] |= e->cluster_codes[row] != first[arm];
+    }
+    for (int i = 0; i < e->arms.count; i++)
+        if (!are_several[i])
+            return err_set(err, STATUS_INVALID,
+                           "%s: all rows of arm '%s' with '%s' are in one cluster, two "
+                           "are needed",
+                           e->columns->file, e->arms.names[i], values->name);
+    return STATUS_OK;
+}
+
+/* Whether values are missing alike, of clusters. */
+static enum status judge_clusters(const struct experiment_evaluation *e, int column,
+                                  struct lost *lost, struct err *err)
+{
+    double shares[ARM_COUNT_MAX];
+    const struct arm_rows rows = {e->arms.codes, e->columns->row_count, shares,
+                                  e->arms.count};
+    enum status rc = check_clusters(e, column, err);
+
+    for (int i = 0; i < e->arms.count; i++)
+        shares[i] = (double)e->arms.row_counts[i] / (double)e->columns->row_count;
+    return rc ? rc
+              : attrition_clustered(&rows, e->columns->items[column].numbers, e->clusters,
+                                    &lost->chi2, &lost->p, err);
+}
+
 /* Each column is judged by the rows that have it; which rows have it should not depend on the arm. */
 static enum status find_lost(const struct experiment_evaluation *e, int column,
                              struct lost *lost, struct err *err)
@@ -130,12 +188,12 @@ static enum status find_lost(const struct experiment_evaluation *e, int column,
                            values->name);
     }
     attrition(lost->counts, e->arms.row_counts, e->arms.count, &lost->chi2, &lost->p);
-    return STATUS_OK;
+    return e->clusters ? judge_clusters(e, column, lost, err) : STATUS_OK;
 }
 
 static enum status read_rows(struct experiment_evaluation *e, struct err *err)
 {
-    struct column_wish wishes[3 + GUARDRAIL_COUNT_MAX] = {
+    struct column_wish wishes[4 + GUARDRAIL_COUNT_MAX] = {
         {e->arm, COLUMN_IS_EITHER, false},
         {e->metric, COLUMN_IS_NUMBER, true},
     };
@@ -147,11 +205,15 @@ static enum status read_rows(struct experiment_evaluation *e, struct err *err)
     for (int i = 0; i < e->guardrail_count; i++)
         wishes[count++] =
             (struct column_wish){e->guardrails[i].column, COLUMN_IS_NUMBER, true};
+    if (e->cluster)
+        wishes[count++] = (struct column_wish){e->cluster, COLUMN_IS_EITHER, false};
     rc = analysis_columns(e->data, wishes, count, &e->columns, err);
     if (!rc)
         rc = arms_read(e->columns, &e->columns->items[0], e->control, &e->arms, err);
     if (!rc)
         rc = read_shares(e, err);
+    if (!rc && e->cluster)
+        rc = read_clusters(e, err);
     if (rc)
         return rc;
     rc = find_lost(e, 1, &e->lost[0], err);
@@ -173,7 +235,11 @@ static enum status measure(struct experiment_evaluation *e, struct err *err)
         return err_set(err, STATUS_INVALID, "%s column '%s': does not vary in any arm",
                        e->columns->file, e->metric);
     sample_ratio(e->arms.row_counts, e->share_list, e->arms.count, &e->chi2, &e->srm_p);
-    return STATUS_OK;
+    return e->clusters ? sample_ratio_clustered(
+                             &(struct arm_rows){e->arms.codes, e->columns->row_count,
+                                                e->share_list, e->arms.count},
+                             e->clusters, &e->chi2, &e->srm_p, err)
+                       : STATUS_OK;
 }
 
 /* ---- the command ---- */
@@ -280,6 +346,8 @@ int command_evaluate_experiment(int argc, char **argv)
          "What is compared, where it is not missing.", 0, 0},
         {"covariate", OPTION_TEXT, &e.covariate, "COL",
          "Known before: takes noise away (CUPED).", 0, 0},
+        {"cluster", OPTION_TEXT, &e.cluster, "COL",
+         "Rows with the same value are not independent.", 0, 0},
         {"control", OPTION_TEXT, &e.control, "VALUE",
          "The arm to compare with (default: 0 or control).", 0, 0},
         {"shares", OPTION_TEXT, &e.shares, "A,B,..",
@@ -342,6 +410,8 @@ int command_evaluate_experiment(int argc, char **argv)
     }
     for (int i = 0; i < e.guardrail_count; i++)
         free(e.guardrails[i].column);
+    row_clusters_free(&e.room);
+    free(e.cluster_codes);
     arms_free(&e.arms);
     columns_close(e.columns);
     return code;

@@ -30,12 +30,13 @@ struct lost {
 };
 
 struct experiment_evaluation {
-    const char *data, *arm, *metric, *covariate, *control, *shares, *guardrail_text;
+    const char *data, *arm, *metric, *covariate, *control, *shares, *guardrail_text,
+        *cluster;
     struct experiment_plan plan;
     long tightest_at;
     bool is_json;
 
-    struct columns *columns; /* arm, metric, covariate, guardrails */
+    struct columns *columns; /* arm, metric, covariate, guardrails, cluster */
     struct arms arms;
     struct guardrail guardrails[GUARDRAIL_COUNT_MAX];
     int guardrail_count;
@@ -43,12 +44,19 @@ struct experiment_evaluation {
     struct sample samples[ARM_COUNT_MAX];      /* of the metric */
     struct lost lost[1 + GUARDRAIL_COUNT_MAX]; /* of the metric, then the guardrails */
     double chi2, srm_p;
+    int32_t *cluster_codes;              /* (row); NULL: each row is its own */
+    struct row_clusters *clusters, room; /* the room; NULL: each row is its own */
 };
 
 /* Where guardrail `index` is among the columns. */
 static inline int guardrail_column(const struct experiment_evaluation *e, int index)
 {
     return 2 + (e->covariate != NULL) + index;
+}
+
+static inline int cluster_column(const struct experiment_evaluation *e)
+{
+    return guardrail_column(e, e->guardrail_count);
 }
 
 /* Whether the arms do not have the sizes they should have, and whether values are missing in some more than in

@@ -20,18 +20,30 @@ static const double *values_of(const struct experiment_evaluation *e, int column
     return e->columns->items[column].numbers;
 }
 
+/* An arm beside the control, by a column. */
+static struct contrast contrast_of(const struct experiment_evaluation *e, int column,
+                                   int arm)
+{
+    return (struct contrast){
+        .values = values_of(e, column),
+        .codes = e->arms.codes,
+        .row_count = e->columns->row_count,
+        .arm = arm,
+        .control = e->arms.control,
+        .clusters = e->clusters,
+        .tightest_at = (double)e->tightest_at,
+    };
+}
+
 static struct guardrail_result measure_guardrail(const struct experiment_evaluation *e,
                                                  int arm, int index)
 {
-    const double *values = values_of(e, guardrail_column(e, index));
     double margin = e->guardrails[index].margin, sign = signbit(margin) ? -1 : 1;
-    int64_t n = e->columns->row_count;
+    const struct contrast contrast = contrast_of(e, guardrail_column(e, index), arm);
     struct guardrail_result result;
     double low, high;
 
-    difference_of(sample_of(values, e->arms.codes, n, arm),
-                  sample_of(values, e->arms.codes, n, e->arms.control),
-                  (double)e->tightest_at, &result.difference);
+    difference_between(&contrast, &result.difference);
     /* As if more were better. */
     low = sign > 0 ? result.difference.low : -result.difference.high;
     high = sign > 0 ? result.difference.high : -result.difference.low;
@@ -53,21 +65,20 @@ bool experiment_broke_guardrail(const struct experiment_evaluation *e, int index
 
 static struct difference measure_arm(const struct experiment_evaluation *e, int arm)
 {
+    const struct contrast contrast = contrast_of(e, 1, arm);
     struct difference difference;
 
-    difference_of(e->samples[arm], e->samples[e->arms.control], (double)e->tightest_at,
-                  &difference);
+    difference_between(&contrast, &difference);
     return difference;
 }
 
 static struct difference measure_cuped(const struct experiment_evaluation *e, int arm,
-                                       double *theta, double variances[2])
+                                       double *theta, double *variance)
 {
+    const struct contrast contrast = contrast_of(e, 1, arm);
     struct difference difference;
 
-    difference_cuped(values_of(e, 1), values_of(e, 2), e->arms.codes,
-                     e->columns->row_count, arm, e->arms.control, (double)e->tightest_at,
-                     theta, variances, &difference);
+    difference_cuped(&contrast, values_of(e, 2), theta, variance, &difference);
     return difference;
 }
 
@@ -76,18 +87,26 @@ static double rows_for(const struct experiment_plan *plan, double variance)
     return sample_size(variance, plan->size, plan->alpha, plan->power);
 }
 
+/* Clusters make rows worth less, as many times as their error is larger. */
 static double planned(const struct experiment_evaluation *e, int arm)
 {
-    return rows_for(
-        &e->plan, (e->samples[arm].variance + e->samples[e->arms.control].variance) / 2);
+    struct sample own = e->samples[arm], control = e->samples[e->arms.control];
+    double variance = (own.variance + control.variance) / 2, se;
+
+    if (!e->clusters)
+        return rows_for(&e->plan, variance);
+    se = measure_arm(e, arm).se;
+    return rows_for(&e->plan, variance * se * se /
+                                  (own.variance / (double)own.count +
+                                   control.variance / (double)control.count));
 }
 
 static double planned_cuped(const struct experiment_evaluation *e, int arm)
 {
-    double theta, variances[2];
+    double theta, variance;
 
-    (void)measure_cuped(e, arm, &theta, variances);
-    return rows_for(&e->plan, (variances[0] + variances[1]) / 2);
+    (void)measure_cuped(e, arm, &theta, &variance);
+    return rows_for(&e->plan, variance);
 }
 
 /* ---- JSON ---- */
@@ -122,7 +141,7 @@ static void put_guardrails(const struct experiment_evaluation *e, struct report 
 static void put_arm(const struct experiment_evaluation *e, struct report *report, int arm)
 {
     struct difference difference = measure_arm(e, arm);
-    double theta;
+    double theta, variance;
 
     report_key(report, text_of(e->arms.names[arm]));
     report_object(report, NULL);
@@ -134,7 +153,7 @@ static void put_arm(const struct experiment_evaluation *e, struct report *report
     report_number(report, "p", difference.p);
     report_number(report, "relative_lift", difference.relative_lift);
     if (e->covariate) {
-        difference = measure_cuped(e, arm, &theta, NULL);
+        difference = measure_cuped(e, arm, &theta, &variance);
         report_object(report, "cuped");
         report_number(report, "theta", theta);
         report_number(report, "diff", difference.value);
@@ -205,6 +224,8 @@ enum status experiment_evaluation_json(const struct experiment_evaluation *e,
     report_object(report, NULL);
     report_count(report, "n", e->columns->row_count - missing_count(e));
     report_count(report, "dropped", missing_count(e));
+    if (e->clusters)
+        report_count(report, "clusters", e->clusters->count);
     report_object(report, "control");
     report_string(report, "name", e->arms.names[e->arms.control]);
     put_sample(report, e->samples[e->arms.control]);
@@ -245,7 +266,7 @@ static void print_plan(const struct experiment_plan *plan, double rows, double c
 static void print_arm(const struct experiment_evaluation *e, int arm)
 {
     struct difference difference = measure_arm(e, arm);
-    double theta;
+    double theta, variance;
 
     print_line(stdout, "'%s': %lld rows, mean %.6g", e->arms.names[arm],
                (long long)e->samples[arm].count, e->samples[arm].mean);
@@ -256,7 +277,7 @@ static void print_arm(const struct experiment_evaluation *e, int arm)
     printf("  %-18s [%.6g, %.6g]\n", "at every look", difference.sequence_low,
            difference.sequence_high);
     if (e->covariate) {
-        difference = measure_cuped(e, arm, &theta, NULL);
+        difference = measure_cuped(e, arm, &theta, &variance);
         print_difference("with the covariate", &difference);
     }
     for (int i = 0; i < e->guardrail_count; i++) {
@@ -279,7 +300,13 @@ void experiment_evaluation_print(const struct experiment_evaluation *e)
     for (int i = 0; i < e->arms.count; i++)
         if (i != e->arms.control)
             print_arm(e, i);
-    printf("sample ratio: chi-square %.4g, p %.3g\n", e->chi2, e->srm_p);
+    if (e->clusters)
+        printf("%d clusters: errors, bounds and chi-squares are theirs\n",
+               e->clusters->count);
+    if (isnan(e->srm_p))
+        puts("sample ratio: too few clusters to tell");
+    else
+        printf("sample ratio: chi-square %.4g, p %.3g\n", e->chi2, e->srm_p);
     for (int i = 0; i <= e->guardrail_count; i++)
         if (!isnan(e->lost[i].p))
             print_line(stdout, "missing alike, '%s': chi-square %.4g, p %.3g",

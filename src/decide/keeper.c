@@ -69,6 +69,21 @@ static bool expire_some(struct keeper *keeper, struct arena *arena, struct round
     return done.has_more;
 }
 
+static enum status write_again(struct job *job, struct commit *commit, struct err *err)
+{
+    (void)job;
+    return store_write_again(commit->store, err);
+}
+
+/* Nobody asks a server that is not ready: whether its disk works again it finds out by itself. */
+static void try_disk(struct committer *committer)
+{
+    struct job job = {.run = write_again};
+
+    if (committer_trouble(committer))
+        (void)committer_run(committer, &job); /* which logs what is wrong */
+}
+
 static void *expire_thread(void *argument)
 {
     struct keeper *keeper = argument;
@@ -80,6 +95,7 @@ static void *expire_thread(void *argument)
 
         while (!rest_is_over(&keeper->rest) && expire_some(keeper, &arena, &round))
             ;
+        try_disk(service_committer(keeper->service));
     }
     arena_reset(&arena);
     return NULL;

@@ -5,44 +5,126 @@
 #include "learn/sequence.h"
 
 #include <math.h>
+#include <stdbool.h>
 
-struct sample sample_of(const double *values, const int32_t *codes, int64_t row_count,
-                        int32_t code)
+/* A line that is taken off the values: slope (x - mean). */
+struct line {
+    const double *x; /* (row); NULL: nothing is taken off */
+    double slope, mean;
+};
+
+static double value_at(const struct contrast *contrast, const struct line *line,
+                       int64_t row)
+{
+    return contrast->values[row] -
+           (line->x ? line->slope * (line->x[row] - line->mean) : 0);
+}
+
+/* Of the values less the line, without writing them down. */
+static struct sample sample_beside(const struct contrast *contrast,
+                                   const struct line *line, int32_t code)
 {
     struct sample sample = {};
     double sum = 0, squares = 0;
 
-    for (int64_t i = 0; i < row_count; i++)
-        if (codes[i] == code && !isnan(values[i])) {
+    for (int64_t i = 0; i < contrast->row_count; i++) {
+        double value = value_at(contrast, line, i);
+
+        if (contrast->codes[i] == code && !isnan(value)) {
             sample.count++;
-            sum += values[i];
+            sum += value;
         }
+    }
     sample.mean = sum / (double)sample.count;
-    for (int64_t i = 0; i < row_count; i++)
-        if (codes[i] == code && !isnan(values[i]))
-            squares += (values[i] - sample.mean) * (values[i] - sample.mean);
+    for (int64_t i = 0; i < contrast->row_count; i++) {
+        double off = value_at(contrast, line, i) - sample.mean;
+
+        if (contrast->codes[i] == code && !isnan(off))
+            squares += off * off;
+    }
     sample.variance = sample.count > 1 ? squares / (double)(sample.count - 1) : NAN;
     return sample;
 }
 
-void difference_of(struct sample arm, struct sample control, double tightest_at,
-                   struct difference *difference)
+struct sample sample_of(const double *values, const int32_t *codes, int64_t row_count,
+                        int32_t code)
 {
-    double n1 = (double)arm.count, n0 = (double)control.count, n = n1 + n0, radius;
+    const struct contrast contrast = {
+        .values = values, .codes = codes, .row_count = row_count};
+
+    return sample_beside(&contrast, &(struct line){0}, code);
+}
+
+static double plain_error(struct sample arm, struct sample control)
+{
+    return sqrt(arm.variance / (double)arm.count +
+                control.variance / (double)control.count);
+}
+
+static void set_difference(struct sample arm, struct sample control, double se,
+                           double tightest_at, struct difference *difference)
+{
+    double n = (double)(arm.count + control.count), radius;
 
     *difference = (struct difference){
         .value = arm.mean - control.mean,
-        .se = sqrt(arm.variance / n1 + control.variance / n0),
+        .se = se,
         .relative_lift = control.mean != 0 ? arm.mean / control.mean - 1 : NAN,
     };
-    difference->low = difference->value - NORMAL_95 * difference->se;
-    difference->high = difference->value + NORMAL_95 * difference->se;
-    difference->z = difference->value / difference->se;
+    difference->low = difference->value - NORMAL_95 * se;
+    difference->high = difference->value + NORMAL_95 * se;
+    difference->z = difference->value / se;
     difference->p = normal_two_sided(difference->z);
-    radius = sequence_radius(difference->se * sqrt(n), n, sequence_rho(tightest_at, 0.05),
-                             0.05);
+    radius = sequence_radius(se * sqrt(n), n, sequence_rho(tightest_at, 0.05), 0.05);
     difference->sequence_low = difference->value - radius;
     difference->sequence_high = difference->value + radius;
+}
+
+/* What each row moves the difference by, in the sums of its cluster. */
+static void add_moves(const struct contrast *contrast, const struct line *line,
+                      struct sample sample, int32_t code)
+{
+    double sign = code == contrast->arm ? 1 : -1;
+
+    for (int64_t i = 0; i < contrast->row_count; i++) {
+        double off = value_at(contrast, line, i) - sample.mean, *sum;
+
+        if (contrast->codes[i] != code || isnan(off))
+            continue;
+        sum = &contrast->clusters->sums[contrast->clusters->of[i]];
+        *sum = (isnan(*sum) ? 0 : *sum) + sign * off / (double)sample.count;
+    }
+}
+
+static double error_of(const struct contrast *contrast, const struct line *line,
+                       struct sample arm, struct sample control)
+{
+    double n = (double)(arm.count + control.count), squares = 0, clusters = 0;
+
+    if (!contrast->clusters)
+        return plain_error(arm, control);
+    add_moves(contrast, line, arm, contrast->arm);
+    add_moves(contrast, line, control, contrast->control);
+    for (int32_t g = 0; g < contrast->clusters->count; g++) {
+        double *sum = &contrast->clusters->sums[g];
+
+        if (isnan(*sum))
+            continue;
+        squares += *sum * *sum;
+        clusters++;
+        *sum = NAN;
+    }
+    return sqrt(squares * clusters / (clusters - 1) * (n - 1) / (n - 2));
+}
+
+void difference_between(const struct contrast *contrast, struct difference *difference)
+{
+    const struct line none = {0};
+    struct sample arm = sample_beside(contrast, &none, contrast->arm),
+                  control = sample_beside(contrast, &none, contrast->control);
+
+    set_difference(arm, control, error_of(contrast, &none, arm, control),
+                   contrast->tightest_at, difference);
 }
 
 /* Sums over both arms around the means: x, y, and their products. */
@@ -50,68 +132,48 @@ struct moments {
     double count, mean_x, mean_y, var_x, cov_xy;
 };
 
-static struct moments moments_of(const double *x, const double *y, const int32_t *codes,
-                                 int64_t row_count, int32_t arm, int32_t control)
+static bool is_either(const struct contrast *contrast, int64_t row)
 {
+    return contrast->codes[row] == contrast->arm ||
+           contrast->codes[row] == contrast->control;
+}
+
+static struct moments moments_of(const struct contrast *contrast, const double *x)
+{
+    const double *y = contrast->values;
     struct moments m = {};
 
-    for (int64_t i = 0; i < row_count; i++)
-        if ((codes[i] == arm || codes[i] == control) && !isnan(x[i] + y[i])) {
+    for (int64_t i = 0; i < contrast->row_count; i++)
+        if (is_either(contrast, i) && !isnan(x[i] + y[i])) {
             m.count++;
             m.mean_x += x[i];
             m.mean_y += y[i];
         }
     m.mean_x /= m.count;
     m.mean_y /= m.count;
-    for (int64_t i = 0; i < row_count; i++)
-        if ((codes[i] == arm || codes[i] == control) && !isnan(x[i] + y[i])) {
+    for (int64_t i = 0; i < contrast->row_count; i++)
+        if (is_either(contrast, i) && !isnan(x[i] + y[i])) {
             m.var_x += (x[i] - m.mean_x) * (x[i] - m.mean_x);
             m.cov_xy += (x[i] - m.mean_x) * (y[i] - m.mean_y);
         }
     return m;
 }
 
-/* A sample of y - theta (x - mean_x), without writing it down. */
-static struct sample adjusted(const double *x, const double *y, const int32_t *codes,
-                              int64_t row_count, int32_t code, double theta,
-                              double mean_x)
+void difference_cuped(const struct contrast *contrast, const double *covariates,
+                      double *theta, double *variance, struct difference *difference)
 {
-    struct sample sample = {};
-    double sum = 0, squares = 0;
+    struct moments m = moments_of(contrast, covariates);
+    struct line line = {covariates, m.var_x > 0 ? m.cov_xy / m.var_x : 0, m.mean_x};
+    struct sample arm = sample_beside(contrast, &line, contrast->arm),
+                  control = sample_beside(contrast, &line, contrast->control);
+    double plain = plain_error(arm, control);
 
-    for (int64_t i = 0; i < row_count; i++)
-        if (codes[i] == code && !isnan(x[i] + y[i])) {
-            sample.count++;
-            sum += y[i] - theta * (x[i] - mean_x);
-        }
-    sample.mean = sum / (double)sample.count;
-    for (int64_t i = 0; i < row_count; i++)
-        if (codes[i] == code && !isnan(x[i] + y[i])) {
-            double off = y[i] - theta * (x[i] - mean_x) - sample.mean;
-
-            squares += off * off;
-        }
-    sample.variance = sample.count > 1 ? squares / (double)(sample.count - 1) : NAN;
-    return sample;
-}
-
-void difference_cuped(const double *values, const double *covariates,
-                      const int32_t *codes, int64_t row_count, int32_t arm,
-                      int32_t control, double tightest_at, double *theta,
-                      double variances[2], struct difference *difference)
-{
-    struct moments m = moments_of(covariates, values, codes, row_count, arm, control);
-    struct sample of_arm, of_control;
-
-    *theta = m.var_x > 0 ? m.cov_xy / m.var_x : 0;
-    of_arm = adjusted(covariates, values, codes, row_count, arm, *theta, m.mean_x);
-    of_control =
-        adjusted(covariates, values, codes, row_count, control, *theta, m.mean_x);
-    difference_of(of_arm, of_control, tightest_at, difference);
-    if (variances) {
-        variances[0] = of_arm.variance;
-        variances[1] = of_control.variance;
-    }
+    *theta = line.slope;
+    set_difference(arm, control, error_of(contrast, &line, arm, control),
+                   contrast->tightest_at, difference);
+    *variance = (arm.variance + control.variance) / 2;
+    if (contrast->clusters && plain > 0)
+        *variance *= difference->se * difference->se / (plain * plain);
 }
 
 void sample_ratio(const int64_t *counts, const double *shares, int count, double *chi2,

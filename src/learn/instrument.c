@@ -2,6 +2,7 @@
 #include "learn/instrument.h"
 
 #include "learn/distribution.h"
+#include "learn/lapack.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -67,6 +68,12 @@ static enum status set_basis(struct stages *stages, const double *more, int more
         memcpy(at, more, (size_t)more_count * (size_t)n * sizeof *at);
     return basis_open(stages->design, n, stages->exogenous_count + more_count,
                       &stages->basis, err);
+}
+
+static struct covariance_rule rule_of(const struct instrument_data *data,
+                                      enum covariance_kind kind)
+{
+    return (struct covariance_rule){kind, data->clusters, data->cluster_count};
 }
 
 static double sum_squares(const double *values, int64_t count)
@@ -150,6 +157,53 @@ static void set_anderson_rubin(const struct remains *without, const struct remai
     effect->set_high = fmax(low, high);
 }
 
+/* Of the instruments that are kept: coefficients twice, then their covariance; returns how many. */
+static int gather(const struct stages *stages, double *given, double *solved,
+                  double *block)
+{
+    int first = stages->exogenous_count, k = first + stages->data->instrument_count,
+        used = 0;
+
+    for (int i = first; i < k; i++) {
+        if (!basis_keeps(&stages->basis, i))
+            continue;
+        given[used] = solved[used] = stages->coefficients[i];
+        used++;
+        for (int j = first; j < k; j++)
+            if (basis_keeps(&stages->basis, j))
+                *block++ = stages->covariance[i * k + j];
+    }
+    return used;
+}
+
+/* Wald's statistic of the instruments' coefficients in the first stage, over their number. */
+static enum status find_clustered_f(struct stages *stages, double *f, struct err *err)
+{
+    const struct instrument_data *data = stages->data;
+    size_t q = (size_t)data->instrument_count;
+    double *given = malloc((q + 2) * q * sizeof *given);
+    int used, one = 1, info = 0;
+    enum status rc =
+        basis_covariance(&stages->basis, stages->first_residuals,
+                         rule_of(data, COVARIANCE_CLASSICAL), stages->covariance, err);
+
+    if (!rc && !given)
+        rc = err_set(err, STATUS_EXHAUSTED, "out of memory for a test");
+    if (!rc) {
+        double *solved = given + q, *block = solved + q;
+
+        used = gather(stages, given, solved, block);
+        dposv_("L", &used, &one, block, &used, solved, &used, &info, 1);
+        *f = sum_products(given, solved, used) / used;
+    }
+    /* What clusters add sums to 0: so many directions less one. */
+    if (!rc && (info != 0 || data->cluster_count <= used))
+        rc = err_set(err, STATUS_INVALID, "%d clusters are too few for %d instruments",
+                     data->cluster_count, used);
+    free(given);
+    return rc;
+}
+
 /* The first stage: how the instruments move the treatment, and what they do not explain of it. */
 static enum status first_stage(struct stages *stages, struct instrument_effect *effect,
                                bool *dropped, struct err *err)
@@ -185,7 +239,8 @@ static enum status first_stage(struct stages *stages, struct instrument_effect *
     effect->first_stage_f =
         (without.tt - with.tt) / effect->used_count / (with.tt / freedom);
     set_anderson_rubin(&without, &with, effect->used_count, freedom, effect);
-    return STATUS_OK;
+    return data->clusters ? find_clustered_f(stages, &effect->first_stage_f, err)
+                          : STATUS_OK;
 }
 
 /* The second stage; residuals are those of the treatment itself. */
@@ -210,9 +265,8 @@ static enum status second_stage(struct stages *stages, enum covariance_kind kind
     effect->value = stages->coefficients[at];
     for (int64_t i = 0; i < n; i++)
         stages->residuals[i] -= effect->value * stages->first_residuals[i];
-    rc =
-        basis_covariance(&stages->basis, stages->residuals,
-                         (struct covariance_rule){.kind = kind}, stages->covariance, err);
+    rc = basis_covariance(&stages->basis, stages->residuals, rule_of(data, kind),
+                          stages->covariance, err);
     if (!rc)
         effect->se = sqrt(stages->covariance[at * k + at]);
     return rc;
@@ -275,9 +329,9 @@ static enum status test_treatment(struct stages *stages, double *scratch,
     }
     if (!rc) {
         basis_solve(&stages->basis, data->outcomes, stages->coefficients, scratch);
-        rc = basis_covariance(&stages->basis, scratch,
-                              (struct covariance_rule){.kind = COVARIANCE_CLASSICAL},
-                              stages->covariance, err);
+        rc =
+            basis_covariance(&stages->basis, scratch, rule_of(data, COVARIANCE_CLASSICAL),
+                             stages->covariance, err);
     }
     if (!rc && !is_exact(stages, effect->value)) {
         effect->wu_hausman_t = stages->coefficients[at + 1] /

@@ -170,35 +170,35 @@ static enum status note_state(struct check *check,
     return rc;
 }
 
-static void check_end(struct check *check, enum chain_name name, int64_t seen)
+static void check_end(struct check *check, enum chain_name name, struct chain_end seen)
 {
+    const struct chain_end *end = &check->ends[name];
     const char *text = chain_text(name);
 
-    if (check->ends[name].seq < 0)
+    if (end->seq < 0)
         check_fault(check, "Where '%s' ends is not recorded any more.", text);
-    else if (check->ends[name].seq != seen)
+    else if (end->seq != seen.seq)
         check_fault(check, "The last row of '%s' is %lld, but row %lld was written last.",
-                    text, (long long)seen, (long long)check->ends[name].seq);
+                    text, (long long)seen.seq, (long long)end->seq);
+    else if (memcmp(end->hash, seen.hash, HASH_BYTES) != 0)
+        check_fault(check, "The last row of '%s' is not the one that was written last.",
+                    text);
 }
 
-static void check_end_hash(struct check *check, enum chain_name name,
-                           const struct chain_end *seen)
+/* Of rows in no chain only the number is recorded, with a hash of zeros. */
+static void check_count(struct check *check, enum chain_name name, int64_t count)
 {
-    check_end(check, name, seen->seq);
-    if (check->ends[name].seq == seen->seq &&
-        memcmp(check->ends[name].hash, seen->hash, HASH_BYTES) != 0)
-        check_fault(check, "The last row of '%s' is not the one that was written last.",
-                    chain_text(name));
+    check_end(check, name, (struct chain_end){.seq = count});
 }
 
 /* Once both chains were seen: whether everything ends where it says. */
 static void check_ends(struct check *check)
 {
-    check_end_hash(check, CHAIN_ENTRIES, &check->entries);
-    check_end_hash(check, CHAIN_AUDIT, &check->audit);
-    check_end(check, CHAIN_ANSWERS, check->newest.answer_count);
-    check_end(check, CHAIN_DECISIONS, check->newest.decision_count);
-    check_end(check, CHAIN_OUTCOMES, check->newest.outcome_count);
+    check_end(check, CHAIN_ENTRIES, check->entries);
+    check_end(check, CHAIN_AUDIT, check->audit);
+    check_count(check, CHAIN_ANSWERS, check->newest.answer_count);
+    check_count(check, CHAIN_DECISIONS, check->newest.decision_count);
+    check_count(check, CHAIN_OUTCOMES, check->newest.outcome_count);
 }
 
 /* --- everything ----------------------------------------------------------------------------- */

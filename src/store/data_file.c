@@ -48,6 +48,16 @@ static struct data_file *data_of(sqlite3_file *file)
     return (struct data_file *)(void *)((char *)file + place);
 }
 
+int read_failure(int code)
+{
+    return code == SQLITE_IOERR_CORRUPTFS ? SQLITE_IOERR_READ : code;
+}
+
+static int data_read(sqlite3_file *file, void *bytes, int count, sqlite3_int64 at)
+{
+    return read_failure(data_of(file)->real->xRead(file, bytes, count, at));
+}
+
 static int data_sync(sqlite3_file *file, int flags)
 {
     struct data_file *data = data_of(file);
@@ -128,6 +138,7 @@ void data_file_wrap(sqlite3_file *file)
     struct data_file *data = data_of(file);
 
     *data = (struct data_file){.methods = *file->pMethods, .real = file->pMethods};
+    data->methods.xRead = data_read;
     data->methods.xWrite = data_write;
     data->methods.xSync = data_sync;
     data->methods.xShmLock = data_shm_lock;

@@ -11,6 +11,10 @@ int data_file_bytes(const sqlite3_vfs *original);
 /* Take over a file that the original layer has just opened, in so many bytes. Closed as ever. */
 void data_file_wrap(sqlite3_file *file);
 
+/* SQLite takes a file for damaged that the disk does not give (EIO of a read): it is the disk that fails,
+ * and may do so for a while only. The code of a read, put right. */
+int read_failure(int code);
+
 /* Whether what is written from now on is synced piece by piece: for who moves the log while others
  * commit. The first pieces are of 512 KB; with more they grow, so that a disk whose syncs take long
  * is not asked for many of them. Not while the connection is used by another thread. */

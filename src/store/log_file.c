@@ -65,8 +65,9 @@ static int log_read(sqlite3_file *file, void *bytes, int count, sqlite3_int64 at
     struct log_file *log = log_of(file);
     int code = flush(log);
 
-    return code == SQLITE_OK ? log->real->pMethods->xRead(log->real, bytes, count, at)
-                             : code;
+    if (code == SQLITE_OK)
+        code = log->real->pMethods->xRead(log->real, bytes, count, at);
+    return read_failure(code);
 }
 
 static int log_write(sqlite3_file *file, const void *bytes, int count, sqlite3_int64 at)

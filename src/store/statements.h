@@ -274,6 +274,8 @@
     /* Chains. */                                                                        \
     X(CHAIN_FIND, READ, "SELECT seq, hash FROM chains WHERE name = ?1")                  \
     X(CHAIN_SET, WRITE, "UPDATE chains SET seq = ?2, hash = ?3 WHERE name = ?1")         \
+    X(WRITE_AGAIN, WRITE,                                                                \
+      "REPLACE INTO chains SELECT name, seq, hash FROM chains WHERE name = 'entries'")   \
     X(AUDIT_HEAD, READ, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")         \
     X(AUDIT_INSERT, WRITE,                                                               \
       "INSERT INTO audit (seq, created_at_us, actor, action, subject, detail, hash)"     \

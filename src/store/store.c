@@ -497,6 +497,14 @@ static void end_trouble(struct store *store)
         store->trouble = SQLITE_OK;
 }
 
+/* In place of itself: an update to the same bytes would touch no page. */
+enum status store_write_again(struct store *store, struct err *err)
+{
+    struct query query = query_write(store, SQL_WRITE_AGAIN);
+
+    return query_run(&query, "write a row again", err);
+}
+
 enum status store_commit(struct store *store, struct err *err)
 {
     enum status rc = chains_save(store, err);

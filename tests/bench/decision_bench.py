@@ -11,6 +11,7 @@ rounds' own ratios, so that whatever slows the machine slows both sides of it.
   hello      libmicrohttpd alone, with the service's settings: reads a POST, answers 700 bytes
   redress    redress demo: 4 arms of 200 trees, two budgets that never run dry, every case another's
   unwritten  the same with tests/preload/no_writes.c: nothing is written, all else is done
+  scattered  redress, asked with keys, customers and orders in no order, as UUIDs are: the others' rise
   uvicorn    tests/bench/uvicorn_peer.py: Python, sqlite3, a commit for each request, no model
 
 A slow disk is tests/preload/slow_disk.c: 4 ms more for each flush. Health is asked 50 times a second
@@ -173,12 +174,15 @@ class Bench:
     # --- parts ----------------------------------------------------------------------------------
 
     def run_rounds(self):
-        all_of_them = [self.hello(), self.redress("redress"), self.unwritten(), self.uvicorn()]
+        scattered = self.redress("scattered")
+        scattered.arguments.append("--scattered")
+        all_of_them = [self.hello(), self.redress("redress"), self.unwritten(), scattered,
+                       self.uvicorn()]
         for number in range(self.options.rounds):
             for contender in all_of_them:
                 say(f"round {number + 1} of {self.options.rounds}: {contender.name}")
                 contender.rounds.append(self.load(contender))
-        hello, redress, unwritten, uvicorn = all_of_them
+        hello, redress, unwritten, _, uvicorn = all_of_them
 
         def ratio(number, other):
             return statistics.median(a[number] / b[number]

@@ -35,7 +35,8 @@ struct settings {
     int port, connection_count, server_pid;
     double seconds, rate; /* rate 0: closed loop */
     const char *path, *key, *match;
-    bool is_get; /* without body and key */
+    bool is_get;       /* without body and key */
+    bool is_scattered; /* numbers, and keys with them, come in no order */
 };
 
 struct connection {
@@ -149,6 +150,16 @@ static void connection_open(struct connection *connection, int poller)
         die("epoll");
 }
 
+/* Ten digits that no other request has: rising ones, or all over the place, each once. */
+static uint64_t number_of(uint64_t request)
+{
+    const uint64_t count = 10000000000U,
+                   step = 6180339887U; /* without a common divisor */
+
+    return settings.is_scattered ? (uint64_t)((__uint128_t)request * step % count)
+                                 : request % count;
+}
+
 static size_t request_build(char *request)
 {
     const char *body = bodies[request_number % (uint64_t)body_count];
@@ -163,14 +174,15 @@ static size_t request_build(char *request)
     char *at;
 
     snprintf(number, sizeof number, "%0*llu", NUMBER_DIGITS,
-             (unsigned long long)(request_number % 10000000000U));
+             (unsigned long long)number_of(request_number));
     head_bytes = snprintf(request, REQUEST_BYTES_MAX,
                           "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s%s%s"
                           "Content-Type: application/json\r\n"
                           "Idempotency-Key: load-%s-%s\r\nContent-Length: %zu\r\n\r\n",
                           settings.path, settings.key ? "Authorization: Bearer " : "",
                           settings.key ? settings.key : "", settings.key ? "\r\n" : "",
-                          run_name, number, body_bytes);
+                          settings.is_scattered ? number : run_name,
+                          settings.is_scattered ? run_name : number, body_bytes);
     at = request + head_bytes;
     memcpy(at, body, body_bytes + 1);
     while ((at = strstr(at, "@@@@@@@@@@")))
@@ -344,7 +356,8 @@ static void usage(int code)
         "            [--seconds 3] [--body FILE.ndjson] [--server-pid PID]\n"
         "            [--rate N]       open loop: N requests per second, on time\n"
         "            [--match TEXT]   count the answers that contain TEXT\n"
-        "            [--get]          GET, without a body\n",
+        "            [--get]          GET, without a body\n"
+        "            [--scattered]    keys and numbers in no order\n",
         code ? stderr : stdout);
     exit(code);
 }
@@ -362,6 +375,7 @@ static const char *settings_read(int argc, char **argv)
         {"server-pid", required_argument, NULL, 'i'},
         {"match", required_argument, NULL, 'm'},
         {"get", no_argument, NULL, 'g'},
+        {"scattered", no_argument, NULL, 'x'},
         {"help", no_argument, NULL, 'h'},
         {0},
     };
@@ -399,6 +413,9 @@ static const char *settings_read(int argc, char **argv)
             break;
         case 'g':
             settings.is_get = true;
+            break;
+        case 'x':
+            settings.is_scattered = true;
             break;
         default:
             usage(option == 'h' ? 0 : 2);

@@ -285,16 +285,18 @@ void stage_close(void)
     stage = (struct fault_stage){0};
 }
 
-static bool is_well(void)
+bool stage_is_ready(void)
 {
     struct http_client *client = http_client_open(stage.server.health_listen);
     struct http_response response = {0};
     bool is_answered = http_call(client, "GET", "/readyz", NULL, NULL, 0, &response);
-    bool is_well = is_answered && response.status == 200;
+    bool is_ready = is_answered && response.status == 200;
 
+    snprintf(stage.health, sizeof stage.health, "%s",
+             is_answered ? response.body : "no answer");
     http_response_free(&response);
     http_client_close(client);
-    return is_well;
+    return is_ready;
 }
 
 bool stage_recover(void)
@@ -302,12 +304,12 @@ bool stage_recover(void)
     int code;
 
     if (!live_server_ended(&stage.server, 0, &code)) {
-        if (is_well())
+        if (stage_is_ready())
             return false;
         if (!live_server_ended(&stage.server, END_MS, &code)) {
-            if (is_well())
+            if (stage_is_ready())
                 return false;
-            fail_msg("%s: neither ready nor gone", stage.what);
+            fail_msg("%s: neither ready nor gone: %s", stage.what, stage.health);
         }
     }
     if (code != 1)

@@ -20,7 +20,8 @@ struct fault_stage {
     long number;        /* of the next request: makes its keys and customers */
     long restart_count; /* of servers that ended by themselves */
     char decision[64];  /* the last one that was held */
-    char what[120];     /* is being tried: for messages */
+    char what[120];     /* is being tried: for messages, */
+    char health[200];   /* as is what /readyz said last */
 };
 
 extern struct fault_stage stage;
@@ -65,6 +66,9 @@ struct live_reply request_insist(const struct request *request);
 
 /* An answer is the one of the operation, or a clean 503. Returns whether it is done. */
 bool answer_judge(const struct request *request, const struct live_reply *reply);
+
+/* What /readyz says. */
+bool stage_is_ready(void);
 
 /* Once nothing fails any more: the server is well, or has ended with 1 and is started again.
  * Returns whether it had ended. */

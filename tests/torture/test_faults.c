@@ -29,6 +29,7 @@ enum {
     OUTAGE_MS = 200,
     EXPORT_WAIT_MS = 60000,
     PATIENCE_S = 60,    /* with a busy machine */
+    READY_S = 10,       /* until a server is ready again that needs a second */
     QUICK_COUNT = 60,   /* trials of the quick form, */
     QUICK_SECONDS = 5,  /* which begins none after so many */
     RESTART_EVERY = 64, /* trials, after which all that was said is asked for again */
@@ -384,6 +385,32 @@ static void a_checkpoint_that_cannot_sync_ends_the_service(void **state)
     see_that_it_is_kept();
 }
 
+/* Nobody sends requests to a server that is not ready: it finds out by itself that its disk is well. A
+ * server that has just started has to read what it is asked for. */
+static void a_server_whose_disk_works_again_is_ready_without_being_asked(void **state)
+{
+    struct request settle = request_make(&operations[1]);
+    struct live_reply reply;
+    time_t end;
+
+    (void)state;
+    restart();
+    snprintf(stage.what, sizeof stage.what, "a disk that is not read");
+    fault_plan_arm(stage.plan, CALL_READ, 1, true, stage.folder);
+    assert_true(request_send(&settle, &reply));
+    assert_int_equal(reply.response.status, 503);
+    live_reply_free(&reply);
+    assert_false(stage_is_ready());
+    assert_true(fault_plan_disarm(stage.plan) > 0);
+    for (end = time(NULL) + READY_S; time(NULL) < end && !stage_is_ready();)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    assert_true(stage_is_ready());
+    reply = request_insist(&settle);
+    keep(&settle, &reply);
+    live_reply_free(&reply);
+    see_that_it_is_kept();
+}
+
 static int open_it(void **state)
 {
     (void)state;
@@ -402,6 +429,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_checkpoint_that_cannot_sync_ends_the_service),
+        cmocka_unit_test(a_server_whose_disk_works_again_is_ready_without_being_asked),
         cmocka_unit_test(an_export_that_fails_gives_its_place_back),
         cmocka_unit_test(whatever_fails_what_is_said_is_true),
     };

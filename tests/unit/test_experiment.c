@@ -44,7 +44,12 @@ static void what_is_missing_is_left_out_of_its_own_metric_only(void **)
     assert_int_equal(control.count, 2);
     expect(arm.mean, 3, 1e-15);
     expect(arm.variance, 14.0 / 3, 1e-15);
-    difference_of(arm, control, TIGHTEST, &difference);
+    difference_between(&(struct contrast){.values = y,
+                                          .codes = codes,
+                                          .row_count = 8,
+                                          .arm = 1,
+                                          .tightest_at = TIGHTEST},
+                       &difference);
     expect(difference.value, 2, 1e-15);
     expect(difference.se, sqrt(14.0 / 12 + 1), 1e-15);
     expect(difference.relative_lift, 2, 1e-15);
@@ -55,17 +60,19 @@ static void a_covariate_takes_its_noise_away(void **)
 {
     static const double x[] = {1, 4, 2, 5, 3, NAN, 3, 2};
     static const int32_t codes[] = {1, 1, 1, 1, 0, 0, 0, 0};
-    double y[8], theta, variances[2];
+    double y[8], theta, variance;
+    const struct contrast contrast = {
+        .values = y, .codes = codes, .row_count = 8, .arm = 1, .tightest_at = TIGHTEST};
     struct difference difference;
 
     for (int i = 0; i < 8; i++)
         y[i] = 2 * x[i] + 0.25 * codes[i];
     y[5] = 7;   /* without a covariate */
     y[7] = NAN; /* without a value */
-    difference_cuped(y, x, codes, 8, 1, 0, TIGHTEST, &theta, variances, &difference);
+    difference_cuped(&contrast, x, &theta, &variance, &difference);
     expect(theta, 2, 1e-14);
     expect(difference.value, 0.25, 1e-14);
-    expect(variances[0] + variances[1], 0, 1e-14);
+    expect(variance, 0, 1e-14);
 }
 
 /* 10 of 100 missing, and 30 of 100: 20 expected, off by 10; 100 (1/20 + 1/80), twice. */
@@ -122,8 +129,12 @@ static void a_plan_finds_what_it_says_as_often_as_it_says(void **)
             codes[i] = i % 2;
             y[i] = skewed(&rng) + effect * codes[i];
         }
-        difference_of(sample_of(y, codes, n, 1), sample_of(y, codes, n, 0), TIGHTEST,
-                      &difference);
+        difference_between(&(struct contrast){.values = y,
+                                              .codes = codes,
+                                              .row_count = n,
+                                              .arm = 1,
+                                              .tightest_at = TIGHTEST},
+                           &difference);
         found += time % 2 && difference.p < 0.1;
         found_nothing += time % 2 == 0 && difference.p < 0.1;
         held += difference.low <= effect && effect <= difference.high;
@@ -135,6 +146,96 @@ static void a_plan_finds_what_it_says_as_often_as_it_says(void **)
     assert_true(fabs((double)held / TIMES - 0.95) < 0.02);
 }
 
+/* Customers who come several times, each in one arm, with a mood of their own. */
+enum { CUSTOMERS = 200, VISITS_MAX = 12 };
+
+struct visits {
+    double y[CUSTOMERS * VISITS_MAX];
+    int32_t codes[CUSTOMERS * VISITS_MAX], owners[CUSTOMERS * VISITS_MAX];
+    int64_t count;
+};
+
+static void draw_visits(struct visits *visits, struct rng *rng)
+{
+    visits->count = 0;
+    for (int32_t owner = 0; owner < CUSTOMERS; owner++) {
+        int count = 1 + (int)rng_below(rng, VISITS_MAX), arm = (int)rng_below(rng, 2);
+        double mood = rng_normal(rng);
+
+        for (int i = 0; i < count; i++) {
+            visits->y[visits->count] =
+                rng_below(rng, 10) ? mood + rng_normal(rng) + 0.3 * arm : NAN;
+            visits->codes[visits->count] = arm;
+            visits->owners[visits->count++] = owner;
+        }
+    }
+}
+
+/* Rows taken for draws would hold the truth too rarely, and find sizes that are wrong where there is nothing. */
+static void clusters_are_the_draws(void **)
+{
+    static const double shares[] = {0.5, 0.5};
+    static struct visits visits;
+    int held = 0, plain_held = 0, alarms = 0, plain_alarms = 0, lost = 0;
+    struct rng rng;
+
+    rng_seed(&rng, seed_of_run());
+    for (int time = 0; time < TIMES; time++) {
+        struct row_clusters clusters;
+        struct contrast contrast = {
+            .values = visits.y, .codes = visits.codes, .arm = 1, .tightest_at = TIGHTEST};
+        struct difference difference;
+        struct arm_rows rows = {visits.codes, 0, shares, 2};
+        int64_t counts[2] = {0};
+        double chi2, p = 0, missing_p = 0;
+        struct err err;
+
+        draw_visits(&visits, &rng);
+        rows.row_count = contrast.row_count = visits.count;
+        assert_int_equal(row_clusters_init(visits.owners, CUSTOMERS, &clusters, &err), 0);
+        difference_between(&contrast, &difference);
+        plain_held += difference.low <= 0.3 && 0.3 <= difference.high;
+        contrast.clusters = &clusters;
+        difference_between(&contrast, &difference);
+        held += difference.low <= 0.3 && 0.3 <= difference.high;
+        for (int64_t i = 0; i < visits.count; i++)
+            counts[visits.codes[i]]++;
+        sample_ratio(counts, shares, 2, &chi2, &p);
+        plain_alarms += p < 0.05;
+        assert_int_equal(sample_ratio_clustered(&rows, &clusters, &chi2, &p, &err), 0);
+        alarms += p < 0.05;
+        assert_int_equal(
+            attrition_clustered(&rows, visits.y, &clusters, &chi2, &missing_p, &err), 0);
+        lost += missing_p < 0.05;
+        row_clusters_free(&clusters);
+    }
+    printf("clusters: interval %.3f (rows: %.3f), sizes told wrong %.3f (rows: %.3f), "
+           "missing %.3f\n",
+           (double)held / TIMES, (double)plain_held / TIMES, (double)alarms / TIMES,
+           (double)plain_alarms / TIMES, (double)lost / TIMES);
+    assert_true(fabs((double)held / TIMES - 0.95) < 0.02);
+    assert_true((double)plain_held / TIMES < 0.85);
+    assert_true(fabs((double)alarms / TIMES - 0.05) < 0.02);
+    assert_true(fabs((double)lost / TIMES - 0.05) < 0.02);
+    assert_true((double)plain_alarms / TIMES > 0.2);
+}
+
+/* Each customer came once into each arm. */
+static void clusters_that_are_shared_out_exactly_are_as_they_should_be(void **)
+{
+    static const double shares[] = {0.5, 0.5};
+    static const int32_t codes[] = {0, 1, 0, 1, 1, 0}, owners[] = {0, 0, 1, 1, 2, 2};
+    const struct arm_rows rows = {codes, 6, shares, 2};
+    struct row_clusters clusters;
+    double chi2, p;
+    struct err err;
+
+    assert_int_equal(row_clusters_init(owners, 3, &clusters, &err), 0);
+    assert_int_equal(sample_ratio_clustered(&rows, &clusters, &chi2, &p, &err), 0);
+    assert_true(chi2 == 0 && p == 1);
+    row_clusters_free(&clusters);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +244,8 @@ int main(void)
         cmocka_unit_test(what_is_missing_more_in_one_arm_is_told),
         cmocka_unit_test(a_plan_is_the_known_formula),
         cmocka_unit_test(a_plan_finds_what_it_says_as_often_as_it_says),
+        cmocka_unit_test(clusters_are_the_draws),
+        cmocka_unit_test(clusters_that_are_shared_out_exactly_are_as_they_should_be),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -275,7 +275,8 @@ static void a_decision_without_a_budget_is_held_without_entries(void **state)
 
 static void an_end_that_was_exchanged_is_named(void **state)
 {
-    static const char *const names[] = {"entries", "audit"};
+    static const char *const names[] = {"entries", "audit", "answers", "decisions",
+                                        "outcomes"};
 
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
