@@ -115,7 +115,7 @@ RUN_TESTS := scripts/run-tests -j $(TEST_JOBS) -t
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all help mutants bootstrap bootstrap-demo bootstrap-test bootstrap-bench bootstrap-lint demo test day torture unit run-tests \
+.PHONY: all help mutants bootstrap bootstrap-demo bootstrap-test bootstrap-bench bootstrap-lint demo test day worlds torture unit run-tests \
 	run-tsan run-asan run-coverage coverage check-asan check-tsan fuzz run-fuzz check-fuzz run-check-fuzz bench bench-programs lint analyze tidy format install clean FORCE
 
 #: make             build build/release/redress (missing Debian packages are installed first)
@@ -150,6 +150,12 @@ mutants: | bootstrap-test
 #: make day         half an hour: a day of cases at 50 times its speed through the program
 day: $(BUILD)/tests/integration/test_day
 	DAY_SPEED=50 DAY_CASES=20000 $<
+
+#: make worlds      what trained effects are worth in five made worlds, and learners beside each other on
+#:                  ten splits of an experiment: the tables of docs/train.md, some six minutes of one core
+worlds: $(BUILD)/tests/integration/test_train_worth $(BUILD)/tests/integration/test_compare_learners
+	TRAIN_WORLDS=5 $<
+	COMPARE_SPLITS=10 $(word 2,$^)
 
 #: make check-asan  the same under AddressSanitizer, LeakSanitizer and UBSan, but for NUMBER_TESTS; of
 #:                  tests/torture ASAN_TORTURE

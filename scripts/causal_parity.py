@@ -108,16 +108,20 @@ def uplift():
         other[:2] = [1, -1]
         x = holes(rng.normal(size=n) + t * (i % 3) / 2, 0.1)
         zone = np.where(rng.random(n) < 0.1, "", np.array(["a", "b", "c, d"])[rng.integers(0, 3, n) * (1 - t * (i % 2))])
-        path = table("u.csv", s=s, t=names[t] if i % 2 else t, y=y, other=other, x=x, zone=zone)
+        p = np.round(rng.uniform(0.05, 1, n), 4) if i % 4 == 3 else None  # of what was done
+        w = reference.hajek(t, p)
+        path = table("u.csv", s=s, t=names[t] if i % 2 else t, y=y, other=other, x=x, zone=zone,
+                     p=np.ones(n) if p is None else p)
         more = ["--baseline", "other", "--calibration", "--features", "x,zone"] if i else []
+        more += [] if p is None else ["--propensity", "p"]
         found = run("evaluate", "uplift", "--data", path, "--score", "s", "--treatment", "t", "--outcome", "y", *more)
-        compare(reference.uplift(y, s, t), found, f"uplift {i}")
+        compare(reference.uplift(y, s, t, p), found, f"uplift {i}")
         if i:
-            compare(reference.calibration(y, s, t), found["calibration"], f"calibration {i}")
-            compare(reference.comparison(y, s, other, t), found["comparison"], f"comparison {i}")
+            compare(reference.calibration(y, s, t, p), found["calibration"], f"calibration {i}")
+            compare(reference.comparison(y, s, other, t, p), found["comparison"], f"comparison {i}")
             zones = {f"zone={name}": np.where(zone == "", np.nan, zone == name) for name in set(zone) - {""}}
-            worst = max(zones, key=lambda name: abs(reference.gap(zones[name], t)[0]))
-            compare(reference.balance({"s": s, "other": other, "x": x, worst: zones[worst]}, t), found["balance"],
+            worst = max(zones, key=lambda name: abs(reference.gap(zones[name], t, w)[0]))
+            compare(reference.balance({"s": s, "other": other, "x": x, worst: zones[worst]}, t, w), found["balance"],
                     f"balance {i}")
 
 
@@ -186,7 +190,7 @@ def decision_line(row, truth, metric, i):
     if i % 3 == 2:  # what no model scored
         options = [{**o, "allowed": k in (0, chosen), **({} if k in (0, chosen) else {"effect": None, "cost": None})}
                    for k, o in enumerate(options)]
-        options = [{key: v for key, v in o.items() if v is not None} for o in options]
+        options = [{key: v for key, v in o.items() if v is not None and key != "propensity"} for o in options]
     return {"object": "logged_decision", "decision_id": row["case_id"], "mode": "live", "action": int(row["action"]),
             "propensity": float(row["propensity"]), "created_at": row["occurred_at"], "customer_id": row["customer_id"],
             "order_amount": int(row["order_amount"]), "currency": row["currency"], "market": row["market"], "issue": row["issue"],
@@ -352,15 +356,20 @@ def curve():
         effects[0, 0] = abs(effects[0, 0]) + 1
         others = np.round(effects + rng.normal(size=(n, k)), 1)
         others[0, 0] = 2
-        path = table("c.csv", **{f"e{j}": effects[:, j] for j in range(k)}, **{f"s{j}": scores[:, j] for j in range(k)},
+        clusters = None
+        if i % 4 > 1:
+            clusters = rng.integers(0, n // 2 + 1, n)
+            clusters[:2] = [0, 1]
+        owner = {} if clusters is None else {"customer": [f"c{g}" if i % 2 else int(g) for g in clusters]}
+        path = table("c.csv", **owner, **{f"e{j}": effects[:, j] for j in range(k)}, **{f"s{j}": scores[:, j] for j in range(k)},
                      **{f"o{j}": others[:, j] for j in range(k)})
         probe = reference.frontier(effects, scores, costs, [])["max_spend"]
         spends = [float(s) for s in np.r_[0, np.sort(rng.random(6)) * probe * 1.2]]
         names = {kind: ",".join(f"{kind}{j}" for j in range(k)) for kind in "eso"}
         found = run("evaluate", "curve", "--data", path, "--effects", names["e"], "--scores", names["s"], "--costs",
                     ",".join(map(repr, map(float, costs))), "--spend", ",".join(map(repr, spends)),
-                    *(["--baseline", names["o"]] if i % 2 else []))
-        expected = reference.frontier(effects, scores, costs, spends, others if i % 2 else None)
+                    *(["--baseline", names["o"]] if i % 2 else []), *(["--cluster", "customer"] if owner else []))
+        expected = reference.frontier(effects, scores, costs, spends, others if i % 2 else None, clusters)
         del expected["units"]
         compare(expected, found, f"curve {i}")
 

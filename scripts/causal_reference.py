@@ -32,12 +32,12 @@ def falling(s):
     return np.argsort(s, kind="mergesort")[::-1]
 
 
-def curve(y, s, t, kind):
+def curve(y, s, t, kind, w):
     order = falling(s)
-    y, s, t = y[order], s[order], t[order]
+    y, s, t, w = y[order], s[order], t[order], w[order]
     ends = np.r_[np.where(np.diff(s))[0], len(y) - 1]
-    n1, y1, k = np.cumsum(t)[ends].astype(float), np.cumsum(y * t)[ends], ends + 1
-    n0, y0 = k - n1, np.cumsum(y * (1 - t))[ends]
+    n1, y1, k = np.cumsum(w * t)[ends], np.cumsum(w * y * t)[ends], np.cumsum(w)[ends]
+    n0, y0 = np.cumsum(w * (1 - t))[ends], np.cumsum(w * y * (1 - t))[ends]
     if kind == "uplift":
         value = (divide(y1, n1) - divide(y0, n0)) * k
     else:
@@ -45,145 +45,190 @@ def curve(y, s, t, kind):
     return np.r_[0, k], np.r_[0, value]
 
 
-def share_of_perfect(y, s, t, kind):
-    x, v = curve(y, s, t, kind)
+def share_of_perfect(y, s, t, kind, w):
+    x, v = curve(y, s, t, kind, w)
     if kind == "qini":
         perfect = y * t - y * (1 - t)
     else:
-        more = np.sum((y == 1) & (t == 0)) > np.sum((y == 0) & (t == 1))
+        more = np.sum(w[(y == 1) & (t == 0)]) > np.sum(w[(y == 0) & (t == 1)])
         perfect = 2 * (y == t) + (y if more else t)
     diagonal = x[-1] * v[-1] / 2
-    return np.float64(area(x, v) - diagonal) / (area(*curve(y, perfect, t, kind)) - diagonal)
+    return np.float64(area(x, v) - diagonal) / (area(*curve(y, perfect, t, kind, w)) - diagonal)
 
 
-def from_zero(v):
+def from_zero(k, v):
     known = np.where(~np.isnan(v))[0]
-    return np.interp(np.arange(len(v)), known, v[known])
+    return np.interp(k, k[known], v[known])
 
 
-def means_of_curves(y, s, t):
+def means_of_curves(y, s, t, w):
     order = np.argsort(-s, kind="stable")
-    y, t = y[order], t[order]
-    n1, n0, n = np.cumsum(t), np.cumsum(1 - t), len(y)
-    y1, y0 = np.cumsum(y * t), np.cumsum(y * (1 - t))
+    y, t, w = y[order], t[order], w[order]
+    k, step, n = np.r_[0, np.cumsum(w)], np.r_[0, w], w.sum()
+    n1, n0 = np.cumsum(w * t), np.cumsum(w * (1 - t))
+    y1, y0 = np.cumsum(w * y * t), np.cumsum(w * y * (1 - t))
     with np.errstate(all="ignore"):
-        lift = from_zero(np.r_[0, y1 / n1 - y0 / n0])
-        gain, qini = lift * np.arange(n + 1), from_zero(np.r_[0, y1 - y0 * n1 / n0])
+        lift = from_zero(k, np.r_[0, y1 / n1 - y0 / n0])
+        gain, qini = lift * k, from_zero(k, np.r_[0, y1 - y0 * n1 / n0])
+    line = qini[-1] / abs(qini[-1]) * (n + 1) / 2  # of so many rows at even heights
     return (
-        np.sum(gain / abs(gain[-1])) / (n + 1),
-        np.sum(qini / abs(qini[-1]) - np.linspace(0, qini[-1] / abs(qini[-1]), n + 1)) / (n + 1),
+        np.sum(step * gain / abs(gain[-1])) / (n + 1),
+        (np.sum(step * qini / abs(qini[-1])) - line) / (n + 1),
     )
 
 
-def mean(a):
-    return a.mean() if len(a) else np.nan
+def mean(a, w=None):
+    return np.average(a, weights=w) if len(a) else np.nan
 
 
-def uplift_first(y, s, t, share, by_group):
+def first_rows(w, cut):
+    """How many rows it takes to make up that much."""
+    return 0 if cut == 0 else int(np.searchsorted(np.cumsum(w), cut - 1e-6)) + 1
+
+
+def uplift_first(y, s, t, share, by_group, w):
     order = falling(s)
-    y, t = y[order], t[order]
+    y, t, w = y[order], t[order], w[order]
     if by_group:
-        a, c = y[t == 1], y[t == 0]
-        return mean(a[: int(len(a) * share)]) - mean(c[: int(len(c) * share)])
-    m = int(len(y) * share)
-    return mean(y[:m][t[:m] == 1]) - mean(y[:m][t[:m] == 0])
+        means = []
+        for arm in (1, 0):
+            own, own_w = y[t == arm], w[t == arm]
+            m = first_rows(own_w, int(round(own_w.sum()) * share))
+            means.append(mean(own[:m], own_w[:m]))
+        return means[0] - means[1]
+    m = first_rows(w, int(len(y) * share))
+    y, t, w = y[:m], t[:m], w[:m]
+    return mean(y[t == 1], w[t == 1]) - mean(y[t == 0], w[t == 0])
 
 
-def weighted_uplift(y, s, t, by_group):
+def ten_ends(n):
+    return np.cumsum([n // 10 + (i < n % 10) for i in range(10)])
+
+
+def weighted_uplift(y, s, t, by_group, w):
     order = falling(s)
-    y, t = y[order], t[order]
+    y, t, w = y[order], t[order], w[order]
+
+    def pieces(rows):
+        ends = [first_rows(w[rows], cut) for cut in ten_ends(len(rows))]
+        return [rows[a:b] for a, b in zip([0, *ends], ends)]
+
     if by_group:
-        bins = list(zip(np.array_split(y[t == 1], 10), np.array_split(y[t == 0], 10)))
+        bins = list(zip(pieces(np.where(t == 1)[0]), pieces(np.where(t == 0)[0])))
     else:
-        bins = [(a[b == 1], a[b == 0]) for a, b in zip(np.array_split(y, 10), np.array_split(t, 10))]
-    n = np.array([len(a) for a, _ in bins])
-    return (n * np.array([mean(a) - mean(c) for a, c in bins])).sum() / n.sum()
+        bins = [(rows[t[rows] == 1], rows[t[rows] == 0]) for rows in pieces(np.arange(len(y)))]
+    n = np.array([w[a].sum() for a, _ in bins])
+    return (n * np.array([mean(y[a], w[a]) - mean(y[c], w[c]) for a, c in bins])).sum() / n.sum()
 
 
-def rates(y, s, t):
+def rates(y, s, t, w):
     e = t.mean()
-    m1, m0 = y[t == 1].mean(), y[t == 0].mean()
+    m1, m0 = mean(y[t == 1], w[t == 1]), mean(y[t == 0], w[t == 0])
     score = m1 - m0 + (y - m1) * t / e - (y - m0) * (1 - t) / (1 - e)
     order = np.argsort(-s, kind="stable")
-    score, ranked = score[order], s[order]
+    score, ranked, w = score[order], s[order], w[order]
     for value in np.unique(ranked):
-        score[ranked == value] = score[ranked == value].mean()
-    n = len(score)
-    toc = np.cumsum(score) / np.arange(1, n + 1) - score.mean()
-    return toc.mean(), (toc * np.arange(1, n + 1) / n).mean()
+        score[ranked == value] = mean(score[ranked == value], w[ranked == value])
+    k, n = np.cumsum(w), w.sum()
+    toc = np.cumsum(w * score) / k - mean(score, w)
+    return np.sum(w * toc) / n, np.sum(w * toc * k / n) / n
 
 
-def gap(x, t):
+def gap(x, t, w):
     """Treated less others in standard deviations, and its error; rows without x are left out."""
-    one, other = x[(t == 1) & ~np.isnan(x)], x[(t == 0) & ~np.isnan(x)]
-    if min(len(one), len(other)) < 2 or one.mean() == other.mean():
+    means, variances, errors = [], [], []
+    for arm in (1, 0):
+        own = (t == arm) & ~np.isnan(x)
+        if own.sum() < 2:
+            return 0.0, 0.0
+        m = mean(x[own], w[own])
+        variance = mean((x[own] - m) ** 2, w[own]) * own.sum() / (own.sum() - 1)
+        means, variances = [*means, m], [*variances, variance]
+        errors.append(variance * np.sum(w[own] ** 2) / w[own].sum() ** 2)
+    if means[0] == means[1]:
         return 0.0, 0.0
-    deviation = np.sqrt((one.var(ddof=1) + other.var(ddof=1)) / 2)
-    return ((one.mean() - other.mean()) / deviation,
-            np.sqrt(one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other)) / deviation)
+    deviation = np.sqrt(np.mean(variances))
+    return (means[0] - means[1]) / deviation, np.sqrt(sum(errors)) / deviation
 
 
-def balance(columns, t):
+def balance(columns, t, w):
     """columns: name -> numbers. The one that is farthest off, those first that are off by more than chance."""
-    gaps = {name: gap(x, t) for name, x in columns.items()}
+    gaps = {name: gap(x, t, w) for name, x in columns.items()}
     off = {name for name, (difference, se) in gaps.items() if abs(difference) > max(0.1, 5 * se)}
     worst = max(gaps, key=lambda name: (name in off, abs(gaps[name][0])))
     return {"worst": worst, "difference": gaps[worst][0], "se": gaps[worst][1]}
 
 
-def uplift(y, s, t):
+def hajek(t, p):
+    """Weights of rows with these probabilities of what was done; those of each arm sum to its rows."""
+    w = np.ones(len(t)) if p is None else 1 / p
+    return np.where(t == 1, w / w[t == 1].mean(), w / w[t == 0].mean())
+
+
+def uplift(y, s, t, p=None):
+    w = hajek(t, p)
     binary = set(np.unique(y)) <= {0.0, 1.0}
-    auuc, qini_normalized = means_of_curves(y, s, t)
-    autoc, rate_qini = rates(y, s, t)
+    auuc, qini_normalized = means_of_curves(y, s, t, w)
+    autoc, rate_qini = rates(y, s, t, w)
     shares = [k / 10 for k in range(1, 11)]
     return {
         "n": len(y),
-        "qini": share_of_perfect(y, s, t, "qini") if binary else None,
-        "uplift_auc": share_of_perfect(y, s, t, "uplift") if binary else None,
+        "qini": share_of_perfect(y, s, t, "qini", w) if binary else None,
+        "uplift_auc": share_of_perfect(y, s, t, "uplift", w) if binary else None,
         "auuc": auuc,
         "qini_normalized": qini_normalized,
         "autoc": autoc,
         "rate_qini": rate_qini,
-        "effect": y[t == 1].mean() - y[t == 0].mean(),
+        "effect": mean(y[t == 1], w[t == 1]) - mean(y[t == 0], w[t == 0]),
         "uplift_at_k": {
-            name: {f"{k}": uplift_first(y, s, t, k, by_group) for k in shares}
+            name: {f"{k}": uplift_first(y, s, t, k, by_group, w) for k in shares}
             for name, by_group in (("overall", False), ("by_group", True))
         },
         "weighted_average_uplift": {
-            "overall": weighted_uplift(y, s, t, False),
-            "by_group": weighted_uplift(y, s, t, True),
+            "overall": weighted_uplift(y, s, t, False, w),
+            "by_group": weighted_uplift(y, s, t, True, w),
         },
         "curves": {
-            kind: np.column_stack(curve(y, s, t, kind)).tolist() for kind in ("qini", "uplift")
+            kind: np.column_stack(curve(y, s, t, kind, w)).tolist() for kind in ("qini", "uplift")
         },
     }
 
 
-def calibration(y, s, t):
-    """Bins of equal size by falling score; the slope is the coefficient of treatment times score."""
-    order = np.argsort(-s, kind="stable")
-    bins, off = [], 0.0
-    for rows in np.array_split(order, 10):
-        a, c = y[rows][t[rows] == 1], y[rows][t[rows] == 0]
-        found = mean(a) - mean(c)
-        se = np.sqrt(a.var(ddof=1) / len(a) + c.var(ddof=1) / len(c)) if min(len(a), len(c)) > 1 else np.nan
-        bins.append({"n": len(rows), "predicted": mean(s[rows]), "found": found, "se": se})
+def calibration(y, s, t, p=None):
+    """Bins of equal size by falling score, in which rows with weights may be in part; the slope is the coefficient
+    of treatment times score."""
+    w, order, bins = hajek(t, p), np.argsort(-s, kind="stable"), []
+    ends = ten_ends(len(y)) if p is None else np.linspace(0, len(y), 11)[1:]
+    k = np.r_[0, np.cumsum(w[order])]
+    for low, high in zip([0, *ends], ends):
+        inside = np.minimum(k[1:], high) - np.maximum(k[:-1], low)
+        rows, part = order[inside > 1e-9], inside[inside > 1e-9]
+        means, errors = [], []
+        for arm in (1, 0):
+            own, c = y[rows][t[rows] == arm], part[t[rows] == arm]
+            means.append(mean(own, c))
+            factor = len(own) / (len(own) - 1) if len(own) > 1 else np.nan
+            errors.append(np.sum(c**2 * (own - means[-1]) ** 2) / c.sum() ** 2 * factor if len(own) > 1 else np.nan)
+        bins.append({"n": part.sum() if p is not None else len(rows), "predicted": mean(s[rows], part),
+                     "found": means[0] - means[1], "se": np.sqrt(sum(errors))})
     known = [b for b in bins if not np.isnan(b["found"])]
     off = sum(b["n"] * abs(b["found"] - b["predicted"]) for b in known) / sum(b["n"] for b in known)
     X = np.column_stack([np.ones(len(y)), s, t, t * s])
-    beta, *_ = np.linalg.lstsq(X, y, rcond=None)
-    bread = np.linalg.pinv(X.T @ X)
-    u = y - X @ beta
+    root = np.sqrt(w)
+    beta, *_ = np.linalg.lstsq(X * root[:, None], y * root, rcond=None)
+    bread = np.linalg.pinv((X.T * w) @ X)
+    u = w * (y - X @ beta)
     factor = np.where(t == 1, np.sum(t) / (np.sum(t) - 2), np.sum(1 - t) / (np.sum(1 - t) - 2))
     se = np.sqrt((bread @ (X.T * (u**2 * factor)) @ X @ bread)[3, 3])
-    return {"slope": {"value": beta[3], "se": se, "ci": interval(beta[3], se)}, "predicted": s.mean(), "error": off, "bins": bins}
+    return {"slope": {"value": beta[3], "se": se, "ci": interval(beta[3], se)}, "predicted": mean(s, w), "error": off,
+            "bins": bins}
 
 
-def comparison(y, s, other, t):
+def comparison(y, s, other, t, p=None):
     """What the score has more than the other, of everything that is one number."""
-    own, base = uplift(y, s, t), uplift(y, other, t)
+    own, base = uplift(y, s, t, p), uplift(y, other, t, p)
     for numbers, score in ((own, s), (base, other)):
-        found = calibration(y, score, t)
+        found = calibration(y, score, t, p)
         numbers |= {"calibration_slope": found["slope"]["value"], "calibration_error": found["error"]}
 
     def less(a, b):
@@ -478,7 +523,7 @@ def experiment(y, arms, names, control, x=None, guard=None, margin=0, shares=Non
 # ---- gain for a spend ----
 
 
-def frontier(effects, scores, costs, spends, baseline=None):
+def frontier(effects, scores, costs, spends, baseline=None, clusters=None):
     """effects, scores and other effects, whose gains are taken off (row, arm)."""
     steps = []
     for row in range(len(effects)):
@@ -507,14 +552,14 @@ def frontier(effects, scores, costs, spends, baseline=None):
             gain += share * effect
             own[row] += share * score
         units.append(own)
-        return {"spend": spend, "predicted_gain": gain / n, "gain": own.mean(), "se": own.std(ddof=1) / np.sqrt(n)}
+        return {"spend": spend, "predicted_gain": gain / n, "gain": own.mean(), "se": error_of_mean(own - own.mean(), clusters)}
 
     units = []
     last, points = at(most), [at(s) for s in spends]
     if baseline is not None:
         for point, own, other in zip(points, units[1:], frontier(baseline, scores, costs, spends)["units"]):
             less = own - other
-            point["difference"] = {"value": less.mean(), "se": less.std(ddof=1) / np.sqrt(n)}
+            point["difference"] = {"value": less.mean(), "se": error_of_mean(less - less.mean(), clusters)}
     return {
         "units": units[1:],
         "points": points,

@@ -26,16 +26,24 @@ struct balance_gap {
     double se; /* of it, if the arms are alike */
 };
 
-/* Of numbers (row), NaN where missing. 0 when an arm has fewer than two. arms (row). */
-struct balance_gap balance_of_numbers(const double *numbers, const int32_t *arms,
-                                      int64_t row_count, int one, int other);
+/* Two arms of a column: arms (row); weights (row), above 0, of which an arm's error knows the effective rows (Kish 1965);
+ * NULL: 1 each. */
+struct balance_arms {
+    int64_t row_count;
+    const int32_t *arms;
+    const double *weights;
+    int one, other;
+};
+
+/* Of numbers (row), NaN where missing. 0 when an arm has fewer than two. */
+struct balance_gap balance_of_numbers(const double *numbers,
+                                      const struct balance_arms *arms);
 
 /* Of codes (row) from 0 to code_count - 1, -1 where missing: the one whose shares differ most among the rows
  * that have one. EXHAUSTED. */
 enum status balance_of_codes(const int32_t *codes, int32_t code_count,
-                             const int32_t *arms, int64_t row_count, int one, int other,
-                             struct balance_gap *worst, int32_t *worst_code,
-                             struct err *err);
+                             const struct balance_arms *arms, struct balance_gap *worst,
+                             int32_t *worst_code, struct err *err);
 
 /* Whether that is more than usual, which does little (0.1 standard deviations), and more than chance. */
 bool balance_is_off(double difference, double se);

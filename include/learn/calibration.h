@@ -14,6 +14,7 @@ struct scored_rows {
     int64_t row_count;
     const double *scores, *outcomes;
     const bool *is_treated;
+    const double *weights; /* (row) as of uplift_open_weighted; NULL: none */
 };
 
 /* All doubles: resamples are told number by number. */

@@ -1,6 +1,7 @@
 /* effect.h - the average effect of a treatment, from logs with or without an experiment. Pure; any thread.
  *
- * Outcomes y, treatment t of 0 and 1, covariates X (column, row) without a constant. */
+ * Outcomes y, treatment t of 0 and 1, covariates X without a constant, where they are: beside them it takes
+ * three numbers a row, and one more with folds or weights. */
 #ifndef REDRESS_LEARN_EFFECT_H
 #define REDRESS_LEARN_EFFECT_H
 
@@ -23,10 +24,10 @@ const char *effect_method_name(enum effect_method method);
 struct effect_data {
     int64_t row_count;
     int column_count;
-    const double *treatments; /* (row): 0 or 1 */
-    const double *outcomes;   /* (row) */
-    const double *covariates; /* (column, row) */
-    const int32_t *clusters;  /* (row) from 0; NULL: each row is its own */
+    const double *treatments;           /* (row): 0 or 1 */
+    const double *outcomes;             /* (row) */
+    const struct regressor *covariates; /* (column) */
+    const int32_t *clusters;            /* (row) from 0; NULL: each row is its own */
     int32_t cluster_count;
 };
 

@@ -14,14 +14,16 @@ struct frontier_data {
     const double *effects; /* (arm, row): rank the arms; finite */
     const double *
         scores; /* (arm, row): unbiased for what the arms do, as of ipw or aipw; finite */
-    const double *costs; /* (arm): above 0; of equal ones the better arm is bought */
+    const double *costs;     /* (arm): above 0; of equal ones the better arm is bought */
+    const int32_t *clusters; /* (row) from 0; NULL: each row is its own */
+    int32_t cluster_count;
 };
 
 struct frontier; /* opaque */
 
 /* Per unit the upper convex hull of (cost, effect) from (0, 0), arms in order of cost, equal ones as they stand;
- * all steps of all units by falling slope, equal ones by row. Takes 40 bytes for each step. EXHAUSTED; INVALID
- * without any step. The caller closes *frontier. */
+ * all steps of all units by falling slope, equal ones by row. Takes 16 bytes for each step and 8 for each row;
+ * data's arrays are borrowed until it is closed. EXHAUSTED; INVALID without any step. The caller closes *frontier. */
 enum status frontier_open(const struct frontier_data *data, struct frontier **frontier,
                           struct err *err);
 void frontier_close(struct frontier *frontier); /* NULL is fine */
@@ -34,7 +36,7 @@ struct frontier_point {
     double predicted_gain; /* of the effects */
     double gain;           /* of the scores */
     double
-        se; /* of the gain: units are draws, the path is given; wide while the spend binds */
+        se; /* of the gain: units, or clusters, are draws, the path is given; wide while the spend binds */
 };
 
 /* Between two steps linearly; flat beyond the end. spend is at least 0. */
@@ -48,7 +50,7 @@ struct frontier_difference {
 struct frontier_difference frontier_compare(const struct frontier *frontier,
                                             const struct frontier *other, double spend);
 
-/* Ends of the 95 % (percentile) interval of the gain at each spend, from resamples of the rows, each with
+/* Ends of the 95 % (percentile) interval of the gain at each spend, from resamples of the rows, or of clusters, each with
  * its own path; with other not NULL of the difference, both on the same rows. The same seed gives the same
  * intervals. EXHAUSTED. */
 struct frontier_interval {

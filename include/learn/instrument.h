@@ -1,5 +1,6 @@
 /* instrument.h - the effect of a treatment that was not drawn, through something that moves it and
- * nothing else: two-stage least squares with a constant. Pure; any thread. */
+ * nothing else: two-stage least squares with a constant. Takes three numbers a row beside the columns. Pure;
+ * any thread. */
 #ifndef REDRESS_LEARN_INSTRUMENT_H
 #define REDRESS_LEARN_INSTRUMENT_H
 
@@ -11,11 +12,11 @@
 struct instrument_data {
     int64_t row_count;
     int instrument_count, column_count;
-    const double *treatments;  /* (row) */
-    const double *outcomes;    /* (row) */
-    const double *instruments; /* (instrument, row) */
-    const double *covariates;  /* (column, row), without a constant */
-    const int32_t *clusters;   /* (row) from 0; NULL: each row is its own */
+    const double *treatments;            /* (row) */
+    const double *outcomes;              /* (row) */
+    const struct regressor *instruments; /* (instrument) */
+    const struct regressor *covariates;  /* (column), without a constant */
+    const int32_t *clusters;             /* (row) from 0; NULL: each row is its own */
     int32_t cluster_count;
 };
 

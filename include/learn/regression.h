@@ -1,6 +1,7 @@
 /* regression.h - least squares and logistic regression on columns, with robust errors.
  *
- * Arrays of columns are (column, row): each column in one piece. Pure; one thread per object. */
+ * Columns stay where they are, and nothing as long as they are is made of them: designs of any width are
+ * read in blocks of rows, several times. Pure; one thread per object. */
 #ifndef REDRESS_LEARN_REGRESSION_H
 #define REDRESS_LEARN_REGRESSION_H
 
@@ -11,33 +12,66 @@
 
 enum { REGRESSION_COLUMN_COUNT_MAX = 4096 };
 
-/* Orthonormal columns that span those of a design. */
-struct basis {
-    int64_t row_count;
-    int column_count; /* of the design */
-    int rank;         /* of those that are kept */
-    int *kept;        /* (rank): which columns; the others depend on earlier ones */
-    double *q;        /* (rank, row) */
-    double *
-        r; /* (rank, rank), row by row: design column kept[j] = sum over i <= j of q_i r[i][j] */
+/* A column of a design: (value - shift) x times. Zero is the constant 1. Borrows its arrays. */
+struct regressor {
+    const double *numbers; /* (row): the value */
+    const int32_t
+        *codes; /* (row), without numbers: the value is 1 where it is code, else 0 */
+    int32_t code;
+    double shift;
+    const double *times; /* (row); NULL: 1 */
 };
 
-/* Gram-Schmidt twice, in the order of the columns: one that depends on those before it, to 1e-9 of
- * its own length, is left out, as R's lm does. Takes as much memory as the design. The caller
- * closes *basis. EXHAUSTED; TOO_LARGE beyond REGRESSION_COLUMN_COUNT_MAX. */
-enum status basis_open(const double *design, int64_t row_count, int column_count,
-                       struct basis *basis, struct err *err);
+static inline double regressor_value(const struct regressor *regressor, int64_t row)
+{
+    double value = 1;
+
+    if (regressor->numbers)
+        value = regressor->numbers[row];
+    else if (regressor->codes)
+        value = regressor->codes[row] == regressor->code;
+    value -= regressor->shift;
+    return regressor->times ? value * regressor->times[row] : value;
+}
+
+struct regression_design {
+    int64_t row_count;
+    int column_count; /* above 0 */
+    const struct regressor *columns;
+    const bool
+        *is_used; /* (row): the others are as if they were not there; NULL: all are */
+    const double *roots; /* (row): of a row's weight, times all its columns; NULL: 1 */
+};
+
+/* Orthonormal columns that span those of a design. */
+struct basis {
+    struct regression_design design; /* borrowed */
+    int64_t row_count;               /* that are used */
+    int rank;                        /* of the columns that are kept */
+    int *kept; /* (rank): which columns; the others depend on earlier ones */
+    double *
+        r; /* (rank, column), row by row: column kept[j] = sum over i <= j of q_i r[i][j] */
+    double *block;   /* private to learn/: rows of the basis, a block at a time */
+    int64_t *places; /* and which they are */
+};
+
+/* Householder's QR, block by block (Demmel et al. 2012), then Gram and Schmidt twice on its triangle in the
+ * order of the columns: one that depends on those before it, to 1e-9 of its own length, is left out, as R's lm
+ * does. The caller closes *basis. EXHAUSTED; TOO_LARGE beyond REGRESSION_COLUMN_COUNT_MAX. */
+enum status basis_open(const struct regression_design *design, struct basis *basis,
+                       struct err *err);
 void basis_close(struct basis *basis); /* one that is zero is fine */
 
 bool basis_keeps(const struct basis *basis, int column);
 
 /* Least squares of outcome (row) on the design. coefficients (column): 0 where a column is left out.
- * residuals (row): may be outcome itself. */
+ * residuals (row): of the rows used; may be outcome itself, or NULL. */
 void basis_solve(const struct basis *basis, const double *outcome, double *coefficients,
                  double *residuals);
 
-/* leverages (row): the diagonal of the projection, h. */
-void basis_leverages(const struct basis *basis, double *leverages);
+/* The first row that alone decides the coefficient of a column (its leverage is 1 to 1e-9, and the
+ * coefficient moves with its outcome), so that its error is not known; -1 when there is none. */
+int64_t basis_lone_row(const struct basis *basis, int column);
 
 /* How errors are taken to be. MacKinnon and White (1985); CR1 of Liang and Zeger (1986) when there
  * are clusters. n rows, k kept columns. */
@@ -62,18 +96,22 @@ struct covariance_rule {
 enum status covariance_kind_read(const char *name, enum covariance_kind *kind,
                                  struct err *err);
 
-/* covariance (column, column) of the coefficients, 0 where a column is left out. INVALID when there are
- * no more rows than columns, or fewer than two clusters. EXHAUSTED. */
+/* The covariances (direction, direction) of sums of direction x coefficients; directions (direction, column),
+ * of which columns left out count nothing. INVALID when there are no more rows than columns, or fewer than two
+ * clusters. EXHAUSTED. */
 enum status basis_covariance(const struct basis *basis, const double *residuals,
-                             struct covariance_rule rule, double *covariance,
-                             struct err *err);
+                             struct covariance_rule rule, const double *directions,
+                             int direction_count, double *covariance, struct err *err);
+
+/* The same of one coefficient alone. */
+enum status basis_variance(const struct basis *basis, const double *residuals,
+                           struct covariance_rule rule, int column, double *variance,
+                           struct err *err);
 
 /* Logistic regression of outcome (row; 0 to 1) without penalty, by Newton's steps in the basis, so
- * that the scales of columns do not matter. weights (row): NULL for 1. probabilities (row);
- * coefficients (column), may be NULL. INVALID when it does not settle: the columns separate the outcomes
- * perfectly. */
+ * that the scales of columns do not matter. coefficients (column); probabilities (row): of the rows used.
+ * INVALID when it does not settle: the columns separate the outcomes perfectly. */
 enum status basis_logit(const struct basis *basis, const double *outcome,
-                        const double *weights, double *coefficients,
-                        double *probabilities, struct err *err);
+                        double *coefficients, double *probabilities, struct err *err);
 
 #endif

@@ -11,12 +11,12 @@ struct surrogate_data {
     int column_count;
 
     int64_t history_count;
-    const double *history;  /* (column, row) */
-    const double *outcomes; /* (row) of the history */
+    const struct regressor *history; /* (column) */
+    const double *outcomes;          /* (row) of the history */
 
     int64_t experiment_count;
-    const double *experiment; /* (column, row) */
-    const double *treatments; /* (row): 0 or 1 */
+    const struct regressor *experiment; /* (column) */
+    const double *treatments;           /* (row): 0 or 1 */
     const double *
         matured; /* (row): the outcome where it is known already, NaN elsewhere; or NULL */
 };

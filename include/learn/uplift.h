@@ -2,7 +2,8 @@
  *
  * Rows are ranked by score, the largest first. N_t, N_c, Y_t, Y_c are counts and sums of outcomes of
  * the treated and the others so far, k = N_t + N_c. Names and definitions are those of the libraries
- * that people compare with: the same word is not the same number everywhere.
+ * that people compare with: the same word is not the same number everywhere. Where rows have weights, a row counts
+ * as much as its weight says, in counts as in sums.
  *
  * Pure; one thread per object. */
 #ifndef REDRESS_LEARN_UPLIFT_H
@@ -53,14 +54,21 @@ struct uplift; /* opaque: the rows in their order */
 enum status uplift_open(const double *scores, const double *outcomes,
                         const bool *is_treated, int64_t row_count, struct uplift **uplift,
                         struct err *err);
+
+/* The same of rows that had not the same chance of the treatment: weights (row), above 0, are inverse probabilities
+ * of what was done, up to a factor; each arm's are made to sum to its rows (Hajek 1971). 8 more bytes a
+ * row; NULL: none. */
+enum status uplift_open_weighted(const double *scores, const double *outcomes,
+                                 const bool *is_treated, const double *weights,
+                                 int64_t row_count, struct uplift **uplift,
+                                 struct err *err);
 void uplift_close(struct uplift *uplift); /* NULL is fine */
 
 void uplift_measure(const struct uplift *uplift, struct uplift_metrics *metrics);
 
 /* A curve has point_count points, the first at (0, 0). x and value: as many. */
 int64_t uplift_point_count(const struct uplift *uplift);
-void uplift_curves(const struct uplift *uplift, int64_t *x, double *qini,
-                   double *uplifts);
+void uplift_curves(const struct uplift *uplift, double *x, double *qini, double *uplifts);
 
 /* What resampling the rows gives: the ends of the 95 % (percentile) intervals of all metrics, and
  * bands of both curves at k = N i / 100. A metric that a resample does not define is left out there. */

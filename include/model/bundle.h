@@ -27,8 +27,9 @@
  *               (x the feature's value, when one is named); default 1
  *   cost        {"share": 0.9}   cost = share x amount; default 1; used when no component
  *               has the role cost
- *   examples    {"rows": [[..] or {..}], "effects": [[per arm]]}   effects after the value
- *               rule, arms in the manifest's order
+ *   examples    {"rows": [[..] or {..}], "effects": [[per arm]], "tolerance": 1e-6}
+ *               effects after the value rule, arms in the manifest's order; off by at most
+ *               so much x (1 + |expected|), 0: the same to the bit
  *   interval, training, description, metadata   kept for people, not read
  *
  * An arm's effect comes from one tau, from one mu1 beside the one mu0, or from the one
@@ -65,6 +66,8 @@ enum {
 
 enum feature_type { FEATURE_FLOAT, FEATURE_CATEGORY, FEATURE_BOOL };
 extern const char *const feature_type_names[]; /* as manifests say it; ended by NULL */
+
+#define BUNDLE_EXAMPLE_TOLERANCE_MAX 1e-6 /* and the default */
 
 struct bundle_feature {
     const char *name;
@@ -132,7 +135,8 @@ struct bundle {
     double *example_rows;    /* (example, feature) */
     double *example_effects; /* (example, arm) */
     int example_count;
-    char sha256[65]; /* of manifest and files, hex: see bundle_read_parts */
+    double example_tolerance; /* times (1 + |expected|) */
+    char sha256[65];          /* of manifest and files, hex: see bundle_read_parts */
 };
 
 /* Build from a manifest and its files. Reads and checks every model file; does not score

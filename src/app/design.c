@@ -39,8 +39,7 @@ static enum status count_columns(const struct columns *columns,
 
 static void put_number(const struct table_column *column, struct design *design)
 {
-    memcpy(design->values + (int64_t)design->column_count * design->row_count,
-           column->numbers, (size_t)design->row_count * sizeof *design->values);
+    design->columns[design->column_count].numbers = column->numbers;
     snprintf(design->names[design->column_count++], DESIGN_NAME_BYTES, "%.90s",
              column->name);
 }
@@ -52,17 +51,14 @@ static void put_category(const struct columns *columns, const struct table_colum
 
     mark_used(columns, column, is_used);
     for (int32_t code = 0; code < text_set_count(column->texts); code++) {
-        double *values =
-            design->values + (int64_t)design->column_count * design->row_count;
-
         if (!is_used[code])
             continue;
         if (is_first) {
             is_first = false;
             continue;
         }
-        for (int64_t row = 0; row < design->row_count; row++)
-            values[row] = column->codes[row] == code;
+        design->columns[design->column_count] =
+            (struct regressor){.codes = column->codes, .code = code};
         snprintf(design->names[design->column_count++], DESIGN_NAME_BYTES, "%.40s=%.*s",
                  column->name,
                  TEXT_ARG(text_clip(text_set_text(column->texts, code), 48)));
@@ -74,7 +70,7 @@ enum status design_make(const struct columns *columns, int first, int count,
 {
     int total = 0, own;
 
-    *design = (struct design){.row_count = columns->row_count};
+    *design = (struct design){0};
     for (int i = first; i < first + count; i++) {
         enum status rc = count_columns(columns, &columns->items[i], &own, err);
 
@@ -82,10 +78,9 @@ enum status design_make(const struct columns *columns, int first, int count,
             return rc;
         total += own;
     }
-    design->values =
-        malloc(((size_t)total * (size_t)design->row_count + 1) * sizeof *design->values);
+    design->columns = calloc((size_t)total + 1, sizeof *design->columns);
     design->names = calloc((size_t)total + 1, sizeof *design->names);
-    if (!design->values || !design->names)
+    if (!design->columns || !design->names)
         return refuse_memory(err);
     for (int i = first; i < first + count; i++) {
         bool is_used[DESIGN_CATEGORY_COUNT_MAX] = {};
@@ -100,9 +95,33 @@ enum status design_make(const struct columns *columns, int first, int count,
 
 void design_free(struct design *design)
 {
-    free(design->values);
+    free(design->columns);
     free(design->names);
     *design = (struct design){0};
+}
+
+enum status column_to_treatments(const struct columns *columns,
+                                 struct table_column *column, struct arms *arms,
+                                 int treated, int64_t *other_count, struct err *err)
+{
+    if (column->is_text) {
+        double *numbers = malloc((size_t)columns->row_count * sizeof *numbers);
+
+        if (!numbers)
+            return refuse_memory(err);
+        free(column->codes);
+        text_set_close(column->texts);
+        *column = (struct table_column){.name = column->name, .numbers = numbers};
+    }
+    *other_count = 0;
+    for (int64_t i = 0; i < columns->row_count; i++) {
+        int arm = arms->codes[i];
+
+        column->numbers[i] = arm == treated ? 1 : arm == arms->control ? 0 : NAN;
+        *other_count += isnan(column->numbers[i]);
+    }
+    arms_drop_rows(arms);
+    return STATUS_OK;
 }
 
 static void move_row(struct columns *columns, int64_t from, int64_t to)
@@ -227,5 +246,15 @@ enum status codes_of_column(const struct columns *columns,
         free(*codes);
         *codes = NULL;
     }
+    return rc;
+}
+
+enum status clusters_of_column(struct columns *columns, int item, int32_t **codes,
+                               int32_t *count, struct err *err)
+{
+    enum status rc = codes_of_column(columns, &columns->items[item], codes, count, err);
+
+    if (!rc)
+        columns_drop(columns, item);
     return rc;
 }

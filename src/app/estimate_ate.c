@@ -123,21 +123,12 @@ static enum status read_columns(struct estimation *e, struct err *err)
 static enum status leave_out(struct estimation *e, struct err *err)
 {
     struct table_column *treatment = &e->columns->items[0];
-    double *numbers = malloc((size_t)e->columns->row_count * sizeof *numbers);
+    enum status rc = column_to_treatments(e->columns, treatment, &e->arms, e->treated,
+                                          &e->other_count, err);
 
-    if (!numbers)
-        return err_set(err, STATUS_EXHAUSTED, "out of memory for a treatment");
-    for (int64_t i = 0; i < e->columns->row_count; i++) {
-        int arm = e->arms.codes[i];
-
-        numbers[i] = arm == e->treated ? 1 : arm == e->arms.control ? 0 : NAN;
-        e->other_count += isnan(numbers[i]);
-    }
-    free(treatment->numbers);
-    free(treatment->codes);
-    text_set_close(treatment->texts);
-    *treatment = (struct table_column){.name = treatment->name, .numbers = numbers};
-    e->treatments = numbers;
+    if (rc)
+        return rc;
+    e->treatments = treatment->numbers;
     e->missing_count = columns_drop_missing(e->columns) - e->other_count;
     if (e->columns->row_count == 0)
         return err_set(err, STATUS_INVALID, "%s: no row has all of the columns",
@@ -231,9 +222,8 @@ static enum status read_rows(struct estimation *e, struct err *err)
     rc = design_make(e->columns, FIXED_COLUMN_COUNT, e->covariate_list.count, &e->design,
                      err);
     if (!rc && e->cluster)
-        rc = codes_of_column(
-            e->columns, &e->columns->items[FIXED_COLUMN_COUNT + e->covariate_list.count],
-            &e->clusters, &e->cluster_count, err);
+        rc = clusters_of_column(e->columns, FIXED_COLUMN_COUNT + e->covariate_list.count,
+                                &e->clusters, &e->cluster_count, err);
     if (!rc && e->cluster)
         rc = check_clusters(e, err);
     if (!rc) {
@@ -254,7 +244,7 @@ static enum status estimate(struct estimation *e, struct err *err)
         .column_count = e->design.column_count,
         .treatments = e->treatments,
         .outcomes = e->columns->items[1].numbers,
-        .covariates = e->design.values,
+        .covariates = e->design.columns,
         .clusters = e->clusters,
         .cluster_count = e->cluster_count,
     };

@@ -110,8 +110,8 @@ static enum status read_rows(struct estimation *e, struct err *err)
         rc = design_make(e->columns, FIXED_COLUMN_COUNT + e->instrument_list.count,
                          e->covariate_list.count, &e->design, err);
     if (!rc && e->cluster)
-        rc = codes_of_column(e->columns, &e->columns->items[cluster_column(e)],
-                             &e->clusters, &e->cluster_count, err);
+        rc = clusters_of_column(e->columns, cluster_column(e), &e->clusters,
+                                &e->cluster_count, err);
     if (rc)
         return rc;
     e->dropped =
@@ -129,8 +129,8 @@ static enum status estimate(struct estimation *e, struct err *err)
         .column_count = e->design.column_count,
         .treatments = e->columns->items[0].numbers,
         .outcomes = e->columns->items[1].numbers,
-        .instruments = e->instrument_design.values,
-        .covariates = e->design.values,
+        .instruments = e->instrument_design.columns,
+        .covariates = e->design.columns,
         .clusters = e->clusters,
         .cluster_count = e->cluster_count,
     };

@@ -22,11 +22,10 @@ struct estimation {
     struct columns *past; /* outcome, covariates, surrogates */
     struct columns
         *now; /* treatment, covariates, surrogates, and the outcome when it is there */
-    int64_t past_missing, now_missing, left_out;
+    int64_t past_missing, now_missing;
     struct arms arms;
     int treated;
-    double *past_values, *now_values; /* (covariate and surrogate, row) */
-    double *matured;                  /* (row), borrowed, or NULL */
+    struct design past_design, now_design; /* covariates and surrogates */
     struct surrogate_effect effect;
 };
 
@@ -97,107 +96,64 @@ static enum status leave_out_past(struct estimation *e, struct err *err)
     return column_must_vary(e->past, &e->past->items[0], err);
 }
 
-static bool has_outcomes(const struct estimation *e)
-{
-    return e->now->items[regressor_count(e) + 1].numbers != NULL;
-}
-
-/* The columns [first, first + count) of the rows picked, one column behind the other. */
-static double *gather(const struct columns *columns, int first, int count,
-                      const int64_t *rows, int64_t row_count)
-{
-    double *values = malloc(((size_t)count * (size_t)row_count + 1) * sizeof *values);
-
-    for (int c = 0; values && c < count; c++)
-        for (int64_t i = 0; i < row_count; i++)
-            values[(int64_t)c * row_count + i] =
-                columns->items[first + c].numbers[rows[i]];
-    return values;
-}
-
-/* Rows that have all the regressors and are in one of both arms. rows (row): which. */
-static int64_t pick(const struct estimation *e, int64_t *rows, int64_t *missing,
-                    int64_t *left_out)
+/* Rows of the experiment that are in one of both arms and have all the regressors; the outcome may be still to
+ * come. is_kept (row). */
+static int64_t pick(const struct estimation *e, bool *is_kept)
 {
     int64_t count = 0;
 
     for (int64_t row = 0; row < e->now->row_count; row++) {
-        int arm = e->arms.codes[row];
-        bool is_whole = true;
-
-        for (int c = 1; c <= regressor_count(e); c++)
-            is_whole &= !isnan(e->now->items[c].numbers[row]);
-        if (arm != e->treated && arm != e->arms.control)
-            ++*left_out;
-        else if (!is_whole)
-            ++*missing;
-        else
-            rows[count++] = row;
+        is_kept[row] = true;
+        for (int c = 0; c <= regressor_count(e); c++)
+            is_kept[row] &= !isnan(e->now->items[c].numbers[row]);
+        count += is_kept[row];
     }
     return count;
 }
 
-/* The regressors of the history, one behind the other, as surrogate_estimate takes them. */
-static enum status gather_past(struct estimation *e, struct err *err)
+static enum status leave_out_now(struct estimation *e, struct err *err)
 {
-    size_t k = (size_t)regressor_count(e), n = (size_t)e->past->row_count;
+    int64_t all = e->now->row_count, other_count = 0;
+    bool *is_kept = malloc((size_t)all);
+    enum status rc =
+        is_kept ? STATUS_OK : err_set(err, STATUS_EXHAUSTED, "out of memory for rows");
 
-    e->past_values = malloc((k * n + 1) * sizeof *e->past_values);
-    if (!e->past_values)
-        return err_set(err, STATUS_EXHAUSTED, "out of memory for columns");
-    for (size_t c = 0; c < k; c++)
-        memcpy(e->past_values + c * n, e->past->items[1 + c].numbers,
-               n * sizeof *e->past_values);
-    return STATUS_OK;
-}
-
-/* Of the experiment: rows (row) that count, and what they hold. treatments (row). */
-static enum status gather_now(struct estimation *e, int64_t *rows, double *treatments,
-                              int64_t *count, struct err *err)
-{
-    int k = regressor_count(e);
-
-    *count = pick(e, rows, &e->now_missing, &e->left_out);
-    if (*count == 0)
+    if (!rc)
+        rc = column_to_treatments(e->now, &e->now->items[0], &e->arms, e->treated,
+                                  &other_count, err);
+    if (!rc) {
+        e->now_missing = all - other_count - pick(e, is_kept);
+        columns_keep(e->now, is_kept);
+    }
+    free(is_kept);
+    if (!rc && e->now->row_count == 0)
         return err_set(err, STATUS_INVALID,
                        "%s: no row of both arms has all covariates and surrogates",
                        e->now->file);
-    for (int64_t i = 0; i < *count; i++)
-        treatments[i] = e->arms.codes[rows[i]] == e->treated;
-    e->now_values = gather(e->now, 1, k, rows, *count);
-    if (has_outcomes(e))
-        e->matured = gather(e->now, k + 1, 1, rows, *count);
-    if (!e->now_values || (has_outcomes(e) && !e->matured))
-        return err_set(err, STATUS_EXHAUSTED, "out of memory for columns");
-    return STATUS_OK;
+    return rc;
 }
 
 static enum status estimate(struct estimation *e, struct err *err)
 {
-    int64_t *rows = malloc((size_t)e->now->row_count * sizeof *rows), count = 0;
-    double *treatments = malloc((size_t)e->now->row_count * sizeof *treatments);
-    enum status rc = rows && treatments
-                         ? STATUS_OK
-                         : err_set(err, STATUS_EXHAUSTED, "out of memory for rows");
+    int count = regressor_count(e);
+    enum status rc = leave_out_now(e, err);
 
     if (!rc)
-        rc = gather_now(e, rows, treatments, &count, err);
+        rc = design_make(e->past, 1, count, &e->past_design, err);
     if (!rc)
-        rc = gather_past(e, err);
-    if (!rc)
-        rc = surrogate_estimate(
-            &(const struct surrogate_data){.column_count = regressor_count(e),
-                                           .history_count = e->past->row_count,
-                                           .history = e->past_values,
-                                           .outcomes = e->past->items[0].numbers,
-                                           .experiment_count = count,
-                                           .experiment = e->now_values,
-                                           .treatments = treatments,
-                                           .matured = e->matured},
-            &e->effect, err);
-    free(rows);
-    free(treatments);
-    return rc;
+        rc = design_make(e->now, 1, count, &e->now_design, err);
+    if (rc)
+        return rc;
+    return surrogate_estimate(
+        &(const struct surrogate_data){.column_count = count,
+                                       .history_count = e->past->row_count,
+                                       .history = e->past_design.columns,
+                                       .outcomes = e->past->items[0].numbers,
+                                       .experiment_count = e->now->row_count,
+                                       .experiment = e->now_design.columns,
+                                       .treatments = e->now->items[0].numbers,
+                                       .matured = e->now->items[count + 1].numbers},
+        &e->effect, err);
 }
 
 /* ---- printing ---- */
@@ -346,9 +302,8 @@ int command_estimate_surrogate(int argc, char **argv)
     if (code != OPTIONS_GO_ON)
         return code;
     rc = run(&e, &err);
-    free(e.past_values);
-    free(e.now_values);
-    free(e.matured);
+    design_free(&e.past_design);
+    design_free(&e.now_design);
     arms_free(&e.arms);
     columns_close(e.past);
     columns_close(e.now);

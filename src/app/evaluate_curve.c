@@ -2,6 +2,7 @@
 #include "app/evaluate.h"
 
 #include "app/analysis.h"
+#include "app/design.h"
 #include "app/plot.h"
 #include "app/report.h"
 #include "learn/distribution.h"
@@ -16,14 +17,17 @@ enum { POINT_COUNT_MAX = 10000, POINT_COUNT_DEFAULT = 20, RESAMPLE_COUNT_MAX = 1
 
 struct evaluation {
     const char *data, *effects, *scores, *costs, *spends, *plot;
-    const char *baseline; /* NULL: not asked for */
+    const char *baseline, *cluster; /* NULL: not asked for */
     long resample_count, seed;
     bool is_json;
 
     struct name_list effect_list, score_list, baseline_list;
-    struct columns *columns; /* effects, then scores, then effects of the baseline */
-    double *cost_list;       /* (arm) */
-    double *matrix;          /* (effect or score, row) */
+    struct columns *
+        columns; /* effects, then scores, then effects of the baseline, then the cluster */
+    int32_t *clusters;
+    int32_t cluster_count;
+    double *cost_list; /* (arm) */
+    double *matrix;    /* (effect or score, row) */
     struct frontier *frontier, *other;
     double spend_list[POINT_COUNT_MAX + 1];
     struct frontier_point points[POINT_COUNT_MAX], last;
@@ -93,11 +97,22 @@ static enum status read_lists(struct evaluation *e, struct err *err)
     return rc ? rc : read_costs(e, err);
 }
 
+static enum status read_clusters(struct evaluation *e, int item, struct err *err)
+{
+    enum status rc =
+        clusters_of_column(e->columns, item, &e->clusters, &e->cluster_count, err);
+
+    if (!rc && e->cluster_count < 2)
+        rc = err_set(err, STATUS_INVALID, "%s: there is one cluster only",
+                     e->columns->file);
+    return rc;
+}
+
 static enum status read_rows(struct evaluation *e, struct err *err)
 {
     const struct name_list *lists[] = {&e->effect_list, &e->score_list,
                                        &e->baseline_list};
-    struct column_wish wishes[3 * ARM_COUNT_MAX];
+    struct column_wish wishes[3 * ARM_COUNT_MAX + 1];
     int count = 0;
     size_t row_bytes;
     enum status rc;
@@ -106,7 +121,11 @@ static enum status read_rows(struct evaluation *e, struct err *err)
         for (int i = 0; i < lists[k]->count; i++)
             wishes[count++] =
                 (struct column_wish){lists[k]->names[i], COLUMN_IS_NUMBER, false};
-    rc = analysis_columns(e->data, wishes, count, &e->columns, err);
+    wishes[count] = (struct column_wish){e->cluster, COLUMN_IS_EITHER, false};
+    rc =
+        analysis_columns(e->data, wishes, count + (e->cluster != NULL), &e->columns, err);
+    if (!rc && e->cluster)
+        rc = read_clusters(e, count, err);
     if (rc)
         return rc;
     row_bytes = (size_t)e->columns->row_count * sizeof *e->matrix;
@@ -114,9 +133,11 @@ static enum status read_rows(struct evaluation *e, struct err *err)
     if (!e->matrix)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
                        (long long)e->columns->row_count);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         memcpy(e->matrix + (int64_t)i * e->columns->row_count,
                e->columns->items[i].numbers, row_bytes);
+        columns_drop(e->columns, i);
+    }
     return STATUS_OK;
 }
 
@@ -129,6 +150,8 @@ static enum status open_frontiers(struct evaluation *e, struct err *err)
         .effects = e->matrix,
         .scores = e->matrix + arms,
         .costs = e->cost_list,
+        .clusters = e->clusters,
+        .cluster_count = e->cluster_count,
     };
     enum status rc = frontier_open(&data, &e->frontier, err);
 
@@ -215,6 +238,8 @@ static enum status print_json(const struct evaluation *e, struct err *err)
         return rc;
     report_object(report, NULL);
     report_count(report, "n", e->columns->row_count);
+    if (e->cluster)
+        report_count(report, "clusters", e->cluster_count);
     report_array(report, "points");
     for (int i = 0; i < e->point_count; i++) {
         report_object(report, NULL);
@@ -252,8 +277,10 @@ static void print_point(const struct evaluation *e, int i)
 
 static void print_text(const struct evaluation *e)
 {
-    printf("%lld rows; spend and gain per row%s\n\n%14s %14s %14s %10s%s\n",
-           (long long)e->columns->row_count,
+    printf("%lld rows", (long long)e->columns->row_count);
+    if (e->cluster)
+        printf(" in %d clusters", e->cluster_count);
+    printf("; spend and gain per row%s\n\n%14s %14s %14s %10s%s\n",
            e->other ? ", and what it is more than the baseline's" : "", "spend",
            "predicted", "gain", "se", e->resample_count ? "  95 % of resamples" : "");
     for (int i = 0; i < e->point_count; i++)
@@ -327,6 +354,8 @@ int command_evaluate_curve(int argc, char **argv)
          "Spends per row to look at (default: 20 up to all that is worth it).", 0, 0},
         {"baseline", OPTION_TEXT, &e.baseline, "A,B,..",
          "Other predicted effects of the same arms: what the first gain more.", 0, 0},
+        {"cluster", OPTION_TEXT, &e.cluster, "COL",
+         "Rows with the same value are not independent.", 0, 0},
         {"bootstrap", OPTION_INT, &e.resample_count, "N",
          "Intervals of 95 % from so many resamples of the rows, the same for both.", 0,
          RESAMPLE_COUNT_MAX},
@@ -356,6 +385,7 @@ int command_evaluate_curve(int argc, char **argv)
     frontier_close(e.frontier);
     frontier_close(e.other);
     free(e.matrix);
+    free(e.clusters);
     free(e.cost_list);
     columns_close(e.columns);
     name_list_free(&e.effect_list);

@@ -375,6 +375,20 @@ static enum status add_example(const struct output_bundle *out, int64_t row,
     return rc;
 }
 
+/* Scores of trees and linear models come out the same to the bit wherever they are made. Behind a link they
+ * go through exp(), of which each C library and processor rounds the last bits its own way. */
+static bool is_exact(const struct bundle *bundle)
+{
+    for (int i = 0; i < bundle->component_count; i++) {
+        const struct bundle_component *component = &bundle->components[i];
+
+        if (component->role != ROLE_COST && component->role != ROLE_PROPENSITY &&
+            component->link != LINK_IDENTITY)
+            return false;
+    }
+    return true;
+}
+
 static enum status add_examples(struct output_bundle *out, struct err *err)
 {
     const struct train_table *table = out->table;
@@ -394,6 +408,8 @@ static enum status add_examples(struct output_bundle *out, struct err *err)
         rc = add_example(out, chosen[i], own + (size_t)i * width, rows, effects, err);
     json_object_set_new(examples, "rows", rows);
     json_object_set_new(examples, "effects", effects);
+    if (is_exact(scorer_bundle(out->scorer)))
+        json_object_set_new(examples, "tolerance", json_integer(0));
     json_object_set_new(out->manifest, "examples", examples);
     free(own);
     return rc;

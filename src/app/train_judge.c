@@ -58,7 +58,7 @@ static void close_pair(struct pair *pair)
 }
 
 /* The height of the curve at so many rows. */
-static void sample_curve(const int64_t *x, const double *y, int64_t count,
+static void sample_curve(const double *x, const double *y, int64_t count,
                          int64_t row_count, double out[UPLIFT_BAND_POINT_COUNT])
 {
     int64_t at = 0;
@@ -66,9 +66,9 @@ static void sample_curve(const int64_t *x, const double *y, int64_t count,
     for (int i = 0; i < UPLIFT_BAND_POINT_COUNT; i++) {
         double k = (double)row_count * i / (UPLIFT_BAND_POINT_COUNT - 1), share;
 
-        while (at + 2 < count && (double)x[at + 1] < k)
+        while (at + 2 < count && x[at + 1] < k)
             at++;
-        share = (k - (double)x[at]) / (double)(x[at + 1] - x[at]);
+        share = (k - x[at]) / (x[at + 1] - x[at]);
         out[i] = y[at] + share * (y[at + 1] - y[at]);
     }
 }
@@ -77,8 +77,8 @@ static enum status put_curve(const struct uplift *uplift,
                              struct train_judgement *judgement, struct err *err)
 {
     int64_t count = uplift_point_count(uplift);
-    int64_t *x = malloc((size_t)count * sizeof *x);
-    double *qini = malloc((size_t)count * sizeof *qini),
+    double *x = malloc((size_t)count * sizeof *x),
+           *qini = malloc((size_t)count * sizeof *qini),
            *other = malloc((size_t)count * sizeof *other);
     enum status rc = x && qini && other ? STATUS_OK : refuse_memory(err);
 

@@ -9,9 +9,8 @@
 
 static enum status compare_texts(const struct columns *columns,
                                  const struct table_column *column,
-                                 const struct arms *arms, int treated,
-                                 struct balance_gap *gap, char name[DESIGN_NAME_BYTES],
-                                 struct err *err)
+                                 const struct balance_arms *arms, struct balance_gap *gap,
+                                 char name[DESIGN_NAME_BYTES], struct err *err)
 {
     int32_t count = text_set_count(column->texts), code;
     enum status rc;
@@ -20,8 +19,7 @@ static enum status compare_texts(const struct columns *columns,
         return err_set(err, STATUS_TOO_LARGE,
                        "%s column '%s': more than %d different texts; is it a category?",
                        columns->file, column->name, DESIGN_CATEGORY_COUNT_MAX);
-    rc = balance_of_codes(column->codes, count, arms->codes, columns->row_count, treated,
-                          arms->control, gap, &code, err);
+    rc = balance_of_codes(column->codes, count, arms, gap, &code, err);
     if (!rc && gap->difference != 0)
         snprintf(name, DESIGN_NAME_BYTES, "%.40s=%.*s", column->name,
                  TEXT_ARG(text_clip(text_set_text(column->texts, code), 48)));
@@ -30,7 +28,7 @@ static enum status compare_texts(const struct columns *columns,
 
 enum status uplift_balance_add(struct uplift_balance *balance,
                                const struct columns *columns, int item,
-                               const struct arms *arms, int treated, struct err *err)
+                               const struct balance_arms *arms, struct err *err)
 {
     const struct table_column *column = &columns->items[item];
     char name[DESIGN_NAME_BYTES];
@@ -40,10 +38,9 @@ enum status uplift_balance_add(struct uplift_balance *balance,
 
     snprintf(name, sizeof name, "%.90s", column->name);
     if (column->is_text)
-        rc = compare_texts(columns, column, arms, treated, &gap, name, err);
+        rc = compare_texts(columns, column, arms, &gap, name, err);
     else
-        gap = balance_of_numbers(column->numbers, arms->codes, columns->row_count,
-                                 treated, arms->control);
+        gap = balance_of_numbers(column->numbers, arms);
     if (rc)
         return rc;
     balance->column_count++;

@@ -16,10 +16,10 @@ struct uplift_balance {
     struct balance_gap gap;       /* of the worst */
 };
 
-/* Compare one column more. TOO_LARGE beyond DESIGN_CATEGORY_COUNT_MAX texts, EXHAUSTED. */
+/* Compare one column more, which has the rows of the arms. TOO_LARGE beyond DESIGN_CATEGORY_COUNT_MAX texts, EXHAUSTED. */
 enum status uplift_balance_add(struct uplift_balance *balance,
                                const struct columns *columns, int item,
-                               const struct arms *arms, int treated, struct err *err);
+                               const struct balance_arms *arms, struct err *err);
 
 /* "balance", a line for people, and a line on standard error when they are not alike. */
 void uplift_balance_put(const struct uplift_balance *balance, struct report *report);

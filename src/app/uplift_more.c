@@ -57,7 +57,7 @@ static void put_bins(const struct uplift_more *more, struct report *report)
         const struct calibration_bin *bin = &more->calibration.bins[i];
 
         report_object(report, NULL);
-        report_count(report, "n", (int64_t)bin->rows);
+        report_number(report, "n", bin->rows);
         report_number(report, "predicted", bin->predicted);
         report_number(report, "found", bin->found);
         report_number(report, "se", bin->se);
@@ -196,7 +196,7 @@ static void print_comparison(const struct uplift_more *more, bool may_judge)
     else if (c->high.metrics.rate_qini < 0)
         puts("The score ranks worse (the interval of rate_qini is below 0).");
     else
-        puts("Not told apart: the interval of rate_qini holds 0.");
+        puts("Noise: the interval of rate_qini holds 0, not told apart.");
 }
 
 void uplift_more_print(const struct uplift_more *more, bool may_judge)

@@ -27,6 +27,7 @@ static void put_features(const struct bundle *bundle, const double *row,
     json_put_array_end(writer);
 }
 
+/* Every bit of what the model said: decisions rest on it, and it is compared with other tools. */
 static void put_arms(const struct bundle *bundle, const struct decision *decision,
                      struct json_writer *writer)
 {
@@ -37,9 +38,12 @@ static void put_arms(const struct bundle *bundle, const struct decision *decisio
         json_member_string(writer, "name", bundle->arms[i].name);
         json_put_key(writer, "dose");
         json_put_double(writer, bundle->arms[i].dose);
-        json_member_decimal(writer, "effect", decision->effects[i], 6);
-        if (isfinite(decision->costs[i]))
-            json_member_decimal(writer, "cost", decision->costs[i], 6);
+        json_put_key(writer, "effect");
+        json_put_double(writer, decision->effects[i]);
+        if (isfinite(decision->costs[i])) {
+            json_put_key(writer, "cost");
+            json_put_double(writer, decision->costs[i]);
+        }
         json_put_object_end(writer);
     }
     json_put_array_end(writer);

@@ -323,7 +323,8 @@ enum status scorer_check_examples(const struct scorer *scorer, struct err *err)
         if (scorer_effects(scorer, row, 1, effects, NULL, err))
             return err_wrap(err, "examples: row %d", i);
         for (int arm = 0; arm < bundle->arm_count; arm++)
-            if (!(fabs(effects[arm] - expected[arm]) <= 1e-6 * (1 + fabs(expected[arm]))))
+            if (!(fabs(effects[arm] - expected[arm]) <=
+                  bundle->example_tolerance * (1 + fabs(expected[arm]))))
                 return refuse_example(bundle, i, arm, effects[arm], expected[arm], err);
     }
     return STATUS_OK;

@@ -112,78 +112,105 @@ struct balance balance_of_arm(const struct learner_data *data, int arm)
 
 /* ---- an arm beside another ---- */
 
-/* Of the rows of an arm that have the column. */
+/* Of the rows of an arm that have the column; square_sum is around the mean (Welford 1962). */
 struct side {
-    double count, mean, square_sum; /* around the mean (Welford 1962) */
+    double rows, count, count_squares, mean, square_sum;
 };
 
-static void side_add(struct side *side, double value)
+static void side_count(struct side *side, double weight)
+{
+    side->rows++;
+    side->count += weight;
+    side->count_squares += weight * weight;
+}
+
+static void side_add(struct side *side, double value, double weight)
 {
     double off = value - side->mean;
 
-    side->mean += off / ++side->count;
-    side->square_sum += off * (value - side->mean);
+    side_count(side, weight);
+    side->mean += off * weight / side->count;
+    side->square_sum += weight * off * (value - side->mean);
+}
+
+static double variance_of(const struct side *side)
+{
+    return side->square_sum / side->count * side->rows / (side->rows - 1);
 }
 
 static struct balance_gap gap_between(const struct side *one, const struct side *other)
 {
-    double difference = one->mean - other->mean, deviation, one_variance, other_variance;
+    double difference = one->mean - other->mean, deviation, error;
 
-    if (one->count < 2 || other->count < 2 || difference == 0)
+    if (one->rows < 2 || other->rows < 2 || difference == 0)
         return (struct balance_gap){0};
-    one_variance = one->square_sum / (one->count - 1);
-    other_variance = other->square_sum / (other->count - 1);
-    deviation = sqrt((one_variance + other_variance) / 2);
+    deviation = sqrt((variance_of(one) + variance_of(other)) / 2);
     if (!(deviation > 0))
         return (struct balance_gap){copysign(INFINITY, difference), 0};
-    return (struct balance_gap){
-        difference / deviation,
-        sqrt(one_variance / one->count + other_variance / other->count) / deviation,
-    };
+    error = sqrt(variance_of(one) * one->count_squares / one->count / one->count +
+                 variance_of(other) * other->count_squares / other->count / other->count);
+    return (struct balance_gap){difference / deviation, error / deviation};
 }
 
-struct balance_gap balance_of_numbers(const double *numbers, const int32_t *arms,
-                                      int64_t row_count, int one, int other)
+/* 1 of one arm, 0 of the other, -1 of neither. */
+static int side_of(const struct balance_arms *arms, int64_t row)
+{
+    return arms->arms[row] == arms->one ? 1 : arms->arms[row] == arms->other ? 0 : -1;
+}
+
+static double weight_of(const struct balance_arms *arms, int64_t row)
+{
+    return arms->weights ? arms->weights[row] : 1;
+}
+
+struct balance_gap balance_of_numbers(const double *numbers,
+                                      const struct balance_arms *arms)
 {
     struct side sides[2] = {};
 
-    for (int64_t row = 0; row < row_count; row++)
-        if (!isnan(numbers[row]) && (arms[row] == one || arms[row] == other))
-            side_add(&sides[arms[row] == one], numbers[row]);
+    for (int64_t row = 0; row < arms->row_count; row++) {
+        int side = side_of(arms, row);
+
+        if (!isnan(numbers[row]) && side >= 0)
+            side_add(&sides[side], numbers[row], weight_of(arms, row));
+    }
     return gap_between(&sides[1], &sides[0]);
 }
 
-/* The share of the rows with a code. */
-static struct side share_of(int64_t with, int64_t count)
+/* The share of an arm with a code. */
+static struct side share_of(const struct side *all, double with)
 {
-    double share = count > 0 ? (double)with / (double)count : 0;
+    struct side side = *all;
 
-    return (struct side){(double)count, share, (double)with * (1 - share)};
+    side.mean = all->count > 0 ? with / all->count : 0;
+    side.square_sum = with * (1 - side.mean);
+    return side;
 }
 
 enum status balance_of_codes(const int32_t *codes, int32_t code_count,
-                             const int32_t *arms, int64_t row_count, int one, int other,
-                             struct balance_gap *worst, int32_t *worst_code,
-                             struct err *err)
+                             const struct balance_arms *arms, struct balance_gap *worst,
+                             int32_t *worst_code, struct err *err)
 {
-    int64_t(*counts)[2] = calloc((size_t)code_count + 1, sizeof *counts);
-    int64_t totals[2] = {0};
+    double(*counts)[2] = calloc((size_t)code_count + 1, sizeof *counts);
+    struct side all[2] = {};
 
     if (!counts)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for %d texts",
                        (int)code_count);
-    for (int64_t row = 0; row < row_count; row++) {
-        if (codes[row] < 0 || (arms[row] != one && arms[row] != other))
+    for (int64_t row = 0; row < arms->row_count; row++) {
+        int side = side_of(arms, row);
+
+        if (codes[row] < 0 || side < 0)
             continue;
-        counts[codes[row]][arms[row] == one]++;
-        totals[arms[row] == one]++;
+        counts[codes[row]][side] += weight_of(arms, row);
+        side_count(&all[side], weight_of(arms, row));
     }
     *worst = (struct balance_gap){0};
     *worst_code = 0;
     for (int32_t code = 0; code < code_count; code++) {
-        struct side own = share_of(counts[code][1], totals[1]),
-                    others = share_of(counts[code][0], totals[0]);
-        struct balance_gap gap = gap_between(&own, &others);
+        struct side one = share_of(&all[1], counts[code][1]),
+                    other = share_of(&all[0], counts[code][0]);
+        struct balance_gap gap = gap_between(&one, &other);
 
         if (fabs(gap.difference) > fabs(worst->difference)) {
             *worst = gap;

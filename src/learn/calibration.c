@@ -34,8 +34,8 @@ static enum status ranking_open(const struct scored_rows *rows, struct ranking *
     ranking->draws = malloc(count * sizeof *ranking->draws);
     if (!ranking->order || !ranking->scores || !ranking->draws)
         return refuse_memory(rows->row_count, err);
-    rc = uplift_open(rows->scores, rows->outcomes, rows->is_treated, rows->row_count,
-                     &ranking->uplift, err);
+    rc = uplift_open_weighted(rows->scores, rows->outcomes, rows->is_treated,
+                              rows->weights, rows->row_count, &ranking->uplift, err);
     if (!rc)
         rc = order_falling(rows->scores, rows->row_count, ranking->order, err);
     for (size_t i = 0; i < count && !rc; i++)
@@ -60,9 +60,20 @@ static void ranking_draw(struct ranking *ranking, const uint32_t *by_row)
 
 /* ---- bins ---- */
 
-/* Of both arms, those that are not treated first; sums of squares are around the means (Welford 1962). */
+/* What is left of a bin by rounding, where rows have weights. */
+static const double rounding = 1e-9;
+
+/* Rows by what they count: sums of squares are around the mean (Welford 1962). */
+struct moments {
+    double count, mean, square_sum;
+};
+
+/* Of both arms, those that are not treated first. */
 struct bin {
-    double count[2], mean[2], square_sum[2], score_sum;
+    struct moments rows[2];    /* by their counts */
+    struct moments squares[2]; /* by the squares of these, for the error of the mean */
+    double pieces[2];          /* rows, and parts of rows */
+    double score_sum;
 };
 
 /* A walk over the rows of a resample, which has some several times. */
@@ -73,31 +84,43 @@ struct walk {
     double left; /* of the draws of the row at the place */
 };
 
+/* sum c^2 (y - m)^2 / (sum c)^2 n / (n - 1), m the mean by c. */
 static double variance_of_mean(const struct bin *bin, int arm)
 {
-    return bin->square_sum[arm] / (bin->count[arm] - 1) / bin->count[arm];
+    const struct moments *rows = &bin->rows[arm], *squares = &bin->squares[arm];
+    double off = squares->mean - rows->mean, n = bin->pieces[arm];
+
+    return (squares->square_sum + squares->count * off * off) / rows->count /
+           rows->count * n / (n - 1);
+}
+
+static void moments_add(struct moments *moments, double value, double count)
+{
+    double off = value - moments->mean;
+
+    moments->count += count;
+    moments->mean += off * count / moments->count;
+    moments->square_sum += count * off * (value - moments->mean);
 }
 
 static void bin_add(struct bin *bin, int arm, double outcome, double score, double count)
 {
-    double off = outcome - bin->mean[arm];
-
-    bin->count[arm] += count;
-    bin->mean[arm] += off * count / bin->count[arm];
-    bin->square_sum[arm] += count * off * (outcome - bin->mean[arm]);
+    moments_add(&bin->rows[arm], outcome, count);
+    moments_add(&bin->squares[arm], outcome, count * count);
+    bin->pieces[arm]++;
     bin->score_sum += count * score;
 }
 
 static struct calibration_bin finished(const struct bin *bin)
 {
-    double rows = bin->count[0] + bin->count[1];
-    bool has_both = bin->count[0] > 0 && bin->count[1] > 0;
-    bool has_two = bin->count[0] > 1 && bin->count[1] > 1;
+    double rows = bin->rows[0].count + bin->rows[1].count;
+    bool has_both = bin->pieces[0] > 0 && bin->pieces[1] > 0;
+    bool has_two = bin->pieces[0] > 1 && bin->pieces[1] > 1;
 
     return (struct calibration_bin){
         .rows = rows,
         .predicted = rows > 0 ? bin->score_sum / rows : NAN,
-        .found = has_both ? bin->mean[1] - bin->mean[0] : NAN,
+        .found = has_both ? bin->rows[1].mean - bin->rows[0].mean : NAN,
         .se = has_two ? sqrt(variance_of_mean(bin, 0) + variance_of_mean(bin, 1)) : NAN,
     };
 }
@@ -108,7 +131,7 @@ static struct calibration_bin next_bin(struct walk *walk, double rows)
     const struct uplift *uplift = walk->ranking->uplift;
     struct bin bin = {0};
 
-    while (rows > 0 && walk->place < uplift->row_count) {
+    while (rows > rounding && walk->place < uplift->row_count) {
         int arm = (uplift->flags[walk->place] & FLAG_TREATED) != 0;
         double taken = fmin(walk->left, rows);
 
@@ -118,23 +141,42 @@ static struct calibration_bin next_bin(struct walk *walk, double rows)
         rows -= taken;
         walk->left -= taken;
         if (walk->left == 0 && ++walk->place < uplift->row_count)
-            walk->left = times(walk->draws, walk->place);
+            walk->left = count_at(uplift, walk->draws, walk->place);
     }
     return finished(&bin);
+}
+
+static double count_all(const struct uplift *uplift, const uint32_t *draws)
+{
+    double count = 0;
+
+    for (int64_t i = 0; i < uplift->row_count; i++)
+        count += count_at(uplift, draws, i);
+    return count;
+}
+
+/* Whole rows, unless these have weights. */
+static double bin_size(const struct uplift *uplift, int bin, double count)
+{
+    int64_t n = uplift->row_count;
+
+    if (uplift->weights)
+        return count / CALIBRATION_BIN_COUNT;
+    return (double)(n / CALIBRATION_BIN_COUNT + (bin < n % CALIBRATION_BIN_COUNT));
 }
 
 static void walk_bins(const struct ranking *ranking, const uint32_t *draws,
                       struct calibration *out)
 {
-    int64_t n = ranking->uplift->row_count, whole = n / CALIBRATION_BIN_COUNT,
-            rest = n % CALIBRATION_BIN_COUNT;
-    struct walk walk = {.ranking = ranking, .draws = draws, .left = times(draws, 0)};
+    double count = count_all(ranking->uplift, draws);
+    struct walk walk = {
+        .ranking = ranking, .draws = draws, .left = count_at(ranking->uplift, draws, 0)};
     double off = 0, scores = 0, rows = 0;
 
     for (int b = 0; b < CALIBRATION_BIN_COUNT; b++) {
         struct calibration_bin *bin = &out->bins[b];
 
-        *bin = next_bin(&walk, (double)(whole + (b < rest)));
+        *bin = next_bin(&walk, bin_size(ranking->uplift, b, count));
         if (bin->rows > 0)
             scores += bin->rows * bin->predicted;
         if (isnan(bin->found))
@@ -143,7 +185,7 @@ static void walk_bins(const struct ranking *ranking, const uint32_t *draws,
         rows += bin->rows;
     }
     out->error = rows > 0 ? off / rows : NAN;
-    out->predicted = scores / (double)n;
+    out->predicted = scores / count;
 }
 
 /* ---- slope ---- */
@@ -162,7 +204,7 @@ static void walk_means(const struct ranking *ranking, const uint32_t *draws,
 
     for (int64_t i = 0; i < uplift->row_count; i++) {
         struct line *line = &lines[(uplift->flags[i] & FLAG_TREATED) != 0];
-        double count = times(draws, i);
+        double count = count_at(uplift, draws, i);
 
         line->count += count;
         line->score += count * ranking->scores[i];
@@ -181,7 +223,8 @@ static void walk_products(const struct ranking *ranking, const uint32_t *draws,
 
     for (int64_t i = 0; i < uplift->row_count; i++) {
         struct line *line = &lines[(uplift->flags[i] & FLAG_TREATED) != 0];
-        double count = times(draws, i), score = ranking->scores[i] - line->score;
+        double count = count_at(uplift, draws, i),
+               score = ranking->scores[i] - line->score;
 
         line->score_square += count * score * score;
         line->product += count * score * (uplift->outcomes[i] - line->outcome);
@@ -203,7 +246,7 @@ static double slope_error(const struct ranking *ranking, struct line lines[2])
         double score = ranking->scores[i] - line->score;
         double rest = uplift->outcomes[i] - line->outcome - line->slope * score;
 
-        line->variance += score * score * rest * rest;
+        line->variance += pow(weight_at(uplift, i) * score * rest, 2);
     }
     for (int arm = 0; arm < 2; arm++) {
         const struct line *line = &lines[arm];

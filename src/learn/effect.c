@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEVERAGE_REST_MIN 1e-9 /* what is left of 1 */
-
 static const char *const method_names[EFFECT_METHOD_COUNT] = {"difference", "ols", "lin",
                                                               "ipw", "aipw"};
 
@@ -54,33 +52,36 @@ static void set_means(const struct effect_data *data, struct effect *effect)
 
 /* ---- regressions ---- */
 
-/* 1, t, then X, or X - mean X and its products with t. (column, row) */
-static double *make_design(const struct effect_data *data, enum effect_method method,
-                           int *column_count)
+static double mean_of(const struct regressor *regressor, int64_t row_count)
 {
-    int64_t n = data->row_count;
+    double mean = 0;
+
+    for (int64_t i = 0; i < row_count; i++)
+        mean += regressor_value(regressor, i) / (double)row_count;
+    return mean;
+}
+
+/* 1, t, then X, or X - mean X and its products with t. (column) */
+static struct regressor *make_design(const struct effect_data *data,
+                                     enum effect_method method, int *column_count)
+{
     int k = method == EFFECT_DIFFERENCE ? 0 : data->column_count;
-    double *design;
+    struct regressor *columns;
 
     *column_count = 2 + k * (method == EFFECT_LIN ? 2 : 1);
-    design = malloc((size_t)*column_count * (size_t)n * sizeof *design);
-    for (int64_t i = 0; design && i < n; i++) {
-        design[i] = 1;
-        design[n + i] = data->treatments[i];
+    columns = calloc((size_t)*column_count, sizeof *columns);
+    if (!columns)
+        return NULL;
+    columns[1].numbers = data->treatments;
+    for (int c = 0; c < k; c++) {
+        columns[2 + c] = data->covariates[c];
+        if (method != EFFECT_LIN)
+            continue;
+        columns[2 + c].shift += mean_of(&data->covariates[c], data->row_count);
+        columns[2 + k + c] = columns[2 + c];
+        columns[2 + k + c].times = data->treatments;
     }
-    for (int c = 0; design && c < k; c++) {
-        const double *x = data->covariates + (int64_t)c * n;
-        double *own = design + (int64_t)(2 + c) * n, mean = 0;
-
-        for (int64_t i = 0; i < n && method == EFFECT_LIN; i++)
-            mean += x[i] / (double)n;
-        for (int64_t i = 0; i < n; i++) {
-            own[i] = x[i] - mean;
-            if (method == EFFECT_LIN)
-                own[(int64_t)k * n + i] = data->treatments[i] * own[i];
-        }
-    }
-    return design;
+    return columns;
 }
 
 /* What a regression whose residuals sum to 0 expects of all rows, had none been treated. */
@@ -95,75 +96,58 @@ static double mean_without(const struct effect_data *data, double value)
 
 /* A row that nothing else is compared with, and that moves the effect: how far it may be off is not known. A
  * row of leverage 1 that only decides the coefficient of a covariate does no harm. */
-static enum status refuse_lone_row(const struct basis *basis, double *numbers,
-                                   struct err *err)
+static enum status refuse_lone_row(const struct basis *basis, struct err *err)
 {
-    int64_t n = basis->row_count;
-    double *leverages = numbers, *unit = numbers + n, *coefficients = numbers + 2 * n;
+    int64_t row = basis_lone_row(basis, 1);
 
-    basis_leverages(basis, leverages);
-    for (int64_t row = 0; row < n; row++) {
-        if (1 - leverages[row] > LEVERAGE_REST_MIN)
-            continue;
-        memset(unit, 0, (size_t)n * sizeof *unit);
-        unit[row] = 1;
-        basis_solve(basis, unit, coefficients, unit);
-        if (fabs(coefficients[1]) > LEVERAGE_REST_MIN)
-            return err_set(err, STATUS_INVALID,
-                           "one row alone decides a part of the effect (the leverage of "
-                           "row %lld of those used is 1), so that its error is not "
-                           "known: take fewer covariates",
-                           (long long)row + 1);
-    }
-    return STATUS_OK;
-}
-
-static enum status check_rows(const struct basis *basis, struct err *err)
-{
-    double *numbers = malloc(
-        (2 * (size_t)basis->row_count + (size_t)basis->column_count) * sizeof *numbers);
-    enum status rc = numbers ? refuse_lone_row(basis, numbers, err) : refuse_memory(err);
-
-    free(numbers);
-    return rc;
+    if (row < 0)
+        return STATUS_OK;
+    return err_set(err, STATUS_INVALID,
+                   "one row alone decides a part of the effect (the leverage of row %lld "
+                   "of those used is 1), so that its error is not known: take fewer "
+                   "covariates",
+                   (long long)row + 1);
 }
 
 static enum status regress(const struct effect_data *data, struct effect_rule rule,
                            struct effect *effect, bool *dropped, struct err *err)
 {
     int k;
-    double *design = make_design(data, rule.method, &k);
-    double *numbers =
-        malloc(((size_t)k * (size_t)(k + 1) + (size_t)data->row_count) * sizeof *numbers);
-    double *coefficients = numbers, *covariance = numbers + k,
-           *residuals = numbers + k + (size_t)k * (size_t)k;
+    struct regressor *columns = make_design(data, rule.method, &k);
+    double *coefficients = malloc((size_t)k * sizeof *coefficients);
+    double *residuals = malloc((size_t)data->row_count * sizeof *residuals), variance = 0;
     struct basis basis = {};
-    enum status rc = design && numbers ? STATUS_OK : refuse_memory(err);
+    enum status rc =
+        columns && coefficients && residuals ? STATUS_OK : refuse_memory(err);
 
     if (!rc)
-        rc = basis_open(design, data->row_count, k, &basis, err);
-    free(design);
+        rc = basis_open(&(struct regression_design){.row_count = data->row_count,
+                                                    .column_count = k,
+                                                    .columns = columns},
+                        &basis, err);
     if (!rc) {
         basis_solve(&basis, data->outcomes, coefficients, residuals);
-        rc = basis_covariance(
+        rc = basis_variance(
             &basis, residuals,
-            (struct covariance_rule){rule.kind, data->clusters, data->cluster_count},
-            covariance, err);
+            (struct covariance_rule){rule.kind, data->clusters, data->cluster_count}, 1,
+            &variance, err);
     }
     if (!rc)
-        rc = check_rows(&basis, err);
+        rc = refuse_lone_row(&basis, err);
     if (!rc) {
         effect->value = coefficients[1];
         effect->untreated_mean = rule.method == EFFECT_LIN
                                      ? coefficients[0]
                                      : mean_without(data, coefficients[1]);
-        effect->se = sqrt(covariance[k + 1]);
+        effect->se = sqrt(variance);
         for (int c = 0;
              dropped && rule.method != EFFECT_DIFFERENCE && c < data->column_count; c++)
             dropped[c] = !basis_keeps(&basis, 2 + c);
     }
     basis_close(&basis);
-    free(numbers);
+    free(columns);
+    free(coefficients);
+    free(residuals);
     return rc;
 }
 

@@ -20,145 +20,139 @@ static enum status refuse_memory(struct err *err)
 /* What ipw and aipw work with, all (row). */
 struct work {
     const struct effect_data *data;
-    double *design;        /* (1 + column, row): 1, X */
-    double *probabilities; /* of being treated */
-    double *models[2];     /* expected outcomes without and with treatment */
-    double *moved;         /* what each row adds, around 0 */
+    struct regressor *columns; /* (1 + column): 1, X */
+    double *probabilities;     /* of being treated */
+    double *models[2];         /* expected outcomes without and with treatment */
+    double *
+        moved; /* what each row adds, around 0: in the place of models[0], which is known by then */
+    const uint8_t *folds; /* which each row is in; NULL: models see all rows */
+    bool *is_used;        /* what a model sees; NULL: all */
 };
 
-static enum status work_open(const struct effect_data *data, struct work *work,
-                             struct err *err)
+static enum status work_open(const struct effect_data *data, bool has_parts,
+                             struct work *work, struct err *err)
 {
     size_t n = (size_t)data->row_count, k = (size_t)data->column_count;
 
     *work = (struct work){
         .data = data,
-        .design = malloc((k + 1) * n * sizeof(double)),
+        .columns = calloc(k + 1, sizeof *work->columns),
         .probabilities = malloc(n * sizeof(double)),
         .models = {malloc(n * sizeof(double)), malloc(n * sizeof(double))},
-        .moved = malloc(n * sizeof(double)),
+        .is_used = has_parts ? malloc(n) : NULL,
     };
-    if (!work->design || !work->probabilities || !work->models[0] || !work->models[1] ||
-        !work->moved)
+    work->moved = work->models[0];
+    if (!work->columns || !work->probabilities || !work->models[0] || !work->models[1] ||
+        (has_parts && !work->is_used))
         return refuse_memory(err);
-    for (size_t i = 0; i < n; i++)
-        work->design[i] = 1;
     if (k > 0)
-        memcpy(work->design + n, data->covariates, k * n * sizeof *work->design);
+        memcpy(work->columns + 1, data->covariates, k * sizeof *work->columns);
     return STATUS_OK;
 }
 
 static void work_close(struct work *work)
 {
-    free(work->design);
+    free(work->columns);
     free(work->probabilities);
     free(work->models[0]);
     free(work->models[1]);
-    free(work->moved);
+    free(work->is_used);
 }
 
-/* Rows of the design for which pick says so, and their columns, one behind the other. */
-struct subset {
-    int64_t count;
-    double *design, *treatments, *outcomes;
-};
+/* ---- models ---- */
 
 enum which { WHICH_ALL, WHICH_CONTROL, WHICH_TREATED };
 
-static bool is_picked(const struct work *work, int64_t row, enum which which,
-                      const uint8_t *folds, int fold)
+/* roots (row): of weights, or NULL. */
+static struct regression_design design_of(const struct work *work, const double *roots)
 {
-    if (folds && folds[row] == fold)
-        return false;
-    return which == WHICH_ALL ||
-           (work->data->treatments[row] != 0) == (which == WHICH_TREATED);
+    return (struct regression_design){
+        .row_count = work->data->row_count,
+        .column_count = work->data->column_count + 1,
+        .columns = work->columns,
+        .is_used = work->is_used,
+        .roots = roots,
+    };
 }
 
-static enum status subset_open(const struct work *work, enum which which,
-                               const uint8_t *folds, int fold, struct subset *subset,
-                               struct err *err)
+static void set_used(const struct work *work, enum which which, int fold)
 {
-    int64_t n = work->data->row_count, at = 0;
-    int k = work->data->column_count + 1;
-
-    *subset = (struct subset){};
-    for (int64_t i = 0; i < n; i++)
-        subset->count += is_picked(work, i, which, folds, fold);
-    subset->design =
-        malloc(((size_t)subset->count * (size_t)(k + 2) + 1) * sizeof(double));
-    if (!subset->design)
-        return refuse_memory(err);
-    subset->treatments = subset->design + subset->count * k;
-    subset->outcomes = subset->treatments + subset->count;
-    for (int64_t i = 0; i < n; i++) {
-        if (!is_picked(work, i, which, folds, fold))
-            continue;
-        for (int c = 0; c < k; c++)
-            subset->design[subset->count * c + at] = work->design[n * c + i];
-        subset->treatments[at] = work->data->treatments[i];
-        subset->outcomes[at++] = work->data->outcomes[i];
-    }
-    return STATUS_OK;
+    for (int64_t i = 0; work->is_used && i < work->data->row_count; i++)
+        work->is_used[i] = !(work->folds && work->folds[i] == fold) &&
+                           (which == WHICH_ALL ||
+                            (work->data->treatments[i] != 0) == (which == WHICH_TREATED));
 }
 
 /* What a linear form says of the rows of a fold; of all rows without folds. */
-static void predict(const struct work *work, const double *coefficients,
-                    const uint8_t *folds, int fold, double *predictions)
+static void predict(const struct work *work, const double *coefficients, int fold,
+                    double *predictions)
 {
-    int64_t n = work->data->row_count;
-
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < work->data->row_count; i++) {
         double sum = 0;
 
-        if (folds && folds[i] != fold)
+        if (work->folds && work->folds[i] != fold)
             continue;
         for (int c = 0; c <= work->data->column_count; c++)
-            sum += coefficients[c] * work->design[n * c + i];
+            sum += coefficients[c] * regressor_value(&work->columns[c], i);
         predictions[i] = sum;
     }
 }
 
-/* Fit on the rows outside of the fold, predict those in it: the probability of being treated when which is
- * WHICH_ALL, else the outcome. dropped: as in effect_estimate, or NULL. */
-static enum status fit(struct work *work, enum which which, const uint8_t *folds,
-                       int fold, double *predictions, bool *dropped, struct err *err)
+/* Coefficients of the probability of being treated; scores (row): room. dropped: as in effect_estimate, or NULL. */
+static enum status fit_chances(const struct work *work, double *coefficients,
+                               double *scores, bool *dropped, struct err *err)
 {
-    int k = work->data->column_count + 1;
-    double *coefficients = calloc((size_t)k, sizeof *coefficients);
-    struct subset subset = {};
+    struct regression_design design = design_of(work, NULL);
     struct basis basis = {};
-    enum status rc = coefficients ? STATUS_OK : refuse_memory(err);
+    enum status rc = basis_open(&design, &basis, err);
+
+    if (rc)
+        return rc;
+    rc = basis_logit(&basis, work->data->treatments, coefficients, scores, err);
+    if (rc == STATUS_INVALID)
+        rc = err_set(err, rc,
+                     "the covariates tell the treated from the others perfectly, so "
+                     "that no row is like one of the other arm: leave out those that "
+                     "say who was treated");
+    for (int c = 1; !rc && dropped && c < design.column_count; c++)
+        dropped[c - 1] = !basis_keeps(&basis, c);
+    basis_close(&basis);
+    return rc;
+}
+
+/* Coefficients of a linear model of an outcome (row). */
+static enum status fit_line(const struct work *work, const double *outcomes,
+                            const double *roots, double *coefficients, struct err *err)
+{
+    struct regression_design design = design_of(work, roots);
+    struct basis basis = {};
+    enum status rc = basis_open(&design, &basis, err);
 
     if (!rc)
-        rc = subset_open(work, which, folds, fold, &subset, err);
-    if (!rc && subset.count == 0)
-        rc = err_set(err, STATUS_INVALID,
-                     "all %s rows are in one fold, so that nothing predicts them: take "
-                     "fewer folds",
-                     which == WHICH_CONTROL ? "control" : "treated");
-    if (!rc)
-        rc = basis_open(subset.design, subset.count, k, &basis, err);
-    if (!rc && which == WHICH_ALL) {
-        rc = basis_logit(&basis, subset.treatments, NULL, coefficients, subset.outcomes,
-                         err);
-        if (rc == STATUS_INVALID)
-            rc = err_set(err, rc,
-                         "the covariates tell the treated from the others perfectly, so "
-                         "that no row is like one of the other arm: leave out those that "
-                         "say who was treated");
-    } else if (!rc) {
-        basis_solve(&basis, subset.outcomes, coefficients, subset.outcomes);
-    }
-    if (!rc) {
-        predict(work, coefficients, folds, fold, predictions);
-        for (int64_t i = 0; which == WHICH_ALL && i < work->data->row_count; i++)
-            if (!folds || folds[i] == fold)
-                predictions[i] = 1 / (1 + exp(-predictions[i]));
-        for (int c = 1; dropped && c < k; c++)
-            dropped[c - 1] = !basis_keeps(&basis, c);
-    }
+        basis_solve(&basis, outcomes, coefficients, NULL);
     basis_close(&basis);
-    free(subset.design);
+    return rc;
+}
+
+/* Fit on the rows outside of the fold, predict those in it: the probability of being treated when which is
+ * WHICH_ALL (models[0] is room for it), else the outcome. */
+static enum status fit(struct work *work, enum which which, int fold, double *predictions,
+                       bool *dropped, struct err *err)
+{
+    double *coefficients =
+        calloc((size_t)work->data->column_count + 1, sizeof *coefficients);
+    enum status rc = coefficients ? STATUS_OK : refuse_memory(err);
+
+    set_used(work, which, fold);
+    if (!rc)
+        rc = which == WHICH_ALL
+                 ? fit_chances(work, coefficients, work->models[0], dropped, err)
+                 : fit_line(work, work->data->outcomes, NULL, coefficients, err);
+    if (!rc)
+        predict(work, coefficients, fold, predictions);
+    for (int64_t i = 0; !rc && which == WHICH_ALL && i < work->data->row_count; i++)
+        if (!work->folds || work->folds[i] == fold)
+            predictions[i] = 1 / (1 + exp(-predictions[i]));
     free(coefficients);
     return rc;
 }
@@ -243,43 +237,6 @@ static enum status set_error(const struct work *work, struct effect *effect,
 
 /* ---- ipw ---- */
 
-/* The probabilities were fitted to these very rows, which moves the estimate by D'(b - beta): add s'H^-1 D
- * to what each row adds, s = (t - p) x its score, H the sum of p (1 - p) x x', D the derivative of the
- * estimate (stacked estimating equations: Newey and McFadden 1994, section 6; Lunceford and Davidian
- * 2004). H^-1 D are the coefficients of a regression with weights p (1 - p), of slope / (p (1 - p)).
- *
- * slopes (row): D is the sum of slope x. */
-static enum status add_scores(struct work *work, double *slopes, struct err *err)
-{
-    int64_t n = work->data->row_count;
-    int k = work->data->column_count + 1;
-    double *rest = malloc((size_t)(n + k) * sizeof *rest);
-    struct basis basis = {};
-    enum status rc = rest ? STATUS_OK : refuse_memory(err);
-
-    for (int64_t i = 0; i < n && !rc; i++) {
-        double p = work->probabilities[i], root = sqrt(p * (1 - p));
-
-        for (int c = 0; c < k; c++)
-            work->design[n * c + i] *= root;
-        slopes[i] = root > 0 ? slopes[i] / root : 0;
-    }
-    if (!rc)
-        rc = basis_open(work->design, n, k, &basis, err);
-    if (!rc)
-        basis_solve(&basis, slopes, rest + n, rest);
-    for (int64_t i = 0; i < n && !rc; i++) {
-        double p = work->probabilities[i], root = sqrt(p * (1 - p));
-
-        if (root > 0)
-            work->moved[i] +=
-                (work->data->treatments[i] - p) * (slopes[i] - rest[i]) / root;
-    }
-    basis_close(&basis);
-    free(rest);
-    return rc;
-}
-
 /* How the weight of a row moves with its score x'b, over what all weights of its arm sum to. */
 static double weight_slope(const struct work *work, int64_t i, bool is_att)
 {
@@ -290,37 +247,93 @@ static double weight_slope(const struct work *work, int64_t i, bool is_att)
     return p / (1 - p);
 }
 
+/* Of each arm: what its weights sum to, and the mean outcome by them. */
+struct hajek {
+    double sums[2], means[2];
+    bool is_att;
+};
+
+static struct hajek weigh_arms(const struct work *work, bool is_att)
+{
+    const struct effect_data *data = work->data;
+    struct hajek arms = {.is_att = is_att};
+
+    for (int64_t i = 0; i < data->row_count; i++) {
+        double w = weight_of(work, i, is_att);
+
+        arms.sums[data->treatments[i] != 0] += w;
+        arms.means[data->treatments[i] != 0] += w * data->outcomes[i];
+    }
+    for (int arm = 0; arm < 2; arm++)
+        arms.means[arm] /= arms.sums[arm];
+    return arms;
+}
+
+/* What a row's weight counts in the estimate, times the rows. */
+static double row_off(const struct work *work, const struct hajek *arms, int64_t i)
+{
+    int arm = work->data->treatments[i] != 0;
+    double n = (double)work->data->row_count;
+
+    return (arm ? n : -n) / arms->sums[arm] *
+           (work->data->outcomes[i] - arms->means[arm]);
+}
+
+/* The probabilities were fitted to these very rows, which moves the estimate by D'(b - beta): add s'H^-1 D
+ * to what each row adds, s = (t - p) x its score, H the sum of p (1 - p) x x', D the derivative of the
+ * estimate (stacked estimating equations: Newey and McFadden 1994, section 6; Lunceford and Davidian
+ * 2004). H^-1 D are the coefficients of a regression with weights p (1 - p), of slope / (p (1 - p)). */
+static enum status fit_slopes(struct work *work, const struct hajek *arms,
+                              double *coefficients, struct err *err)
+{
+    double *slopes = work->models[0], *roots = work->models[1];
+
+    for (int64_t i = 0; i < work->data->row_count; i++) {
+        double p = work->probabilities[i],
+               slope = weight_slope(work, i, arms->is_att) * row_off(work, arms, i);
+
+        roots[i] = sqrt(p * (1 - p));
+        slopes[i] = roots[i] > 0 ? slope / roots[i] : 0;
+    }
+    return fit_line(work, slopes, roots, coefficients, err);
+}
+
+static enum status set_moved(struct work *work, const struct hajek *arms, struct err *err)
+{
+    double *coefficients =
+        calloc((size_t)work->data->column_count + 1, sizeof *coefficients);
+    enum status rc = coefficients ? STATUS_OK : refuse_memory(err);
+
+    if (!rc)
+        rc = fit_slopes(work, arms, coefficients, err);
+    if (!rc)
+        predict(work, coefficients, 0, work->models[1]);
+    for (int64_t i = 0; i < work->data->row_count && !rc; i++) {
+        double p = work->probabilities[i];
+
+        work->moved[i] = weight_of(work, i, arms->is_att) * row_off(work, arms, i);
+        if (p * (1 - p) > 0)
+            work->moved[i] += (work->data->treatments[i] - p) * work->models[1][i];
+    }
+    free(coefficients);
+    return rc;
+}
+
 static enum status weigh(struct work *work, struct effect_rule rule,
                          struct effect *effect, bool *dropped, struct err *err)
 {
-    const struct effect_data *data = work->data;
-    double sums[2] = {}, means[2] = {}, n = (double)data->row_count;
-    double *slopes = work->models[0]; /* nothing else is in it */
-    enum status rc = fit(work, WHICH_ALL, NULL, 0, work->probabilities, dropped, err);
+    enum status rc = fit(work, WHICH_ALL, 0, work->probabilities, dropped, err);
+    struct hajek arms;
 
     if (!rc)
         rc = check_chances(work, rule.is_att, err);
     if (rc)
         return rc;
     set_overlap(work, rule.is_att, effect);
-    for (int64_t i = 0; i < data->row_count; i++) {
-        double w = weight_of(work, i, rule.is_att);
-
-        sums[data->treatments[i] != 0] += w;
-        means[data->treatments[i] != 0] += w * data->outcomes[i];
-    }
-    means[0] /= sums[0];
-    means[1] /= sums[1];
-    for (int64_t i = 0; i < data->row_count; i++) {
-        int arm = data->treatments[i] != 0;
-        double off = (arm ? n : -n) / sums[arm] * (data->outcomes[i] - means[arm]);
-
-        work->moved[i] = weight_of(work, i, rule.is_att) * off;
-        slopes[i] = weight_slope(work, i, rule.is_att) * off;
-    }
-    effect->value = means[1] - means[0];
-    effect->untreated_mean = means[0];
-    rc = add_scores(work, slopes, err);
+    arms = weigh_arms(work, rule.is_att);
+    effect->value = arms.means[1] - arms.means[0];
+    effect->untreated_mean = arms.means[0];
+    rc = set_moved(work, &arms, err);
     return rc ? rc : set_error(work, effect, err);
 }
 
@@ -355,21 +368,46 @@ static enum status draw_folds(const struct effect_data *data, struct effect_rule
     return STATUS_OK;
 }
 
+/* Whether each arm has rows outside of each fold, by which those in it are predicted. */
+static enum status check_folds(const struct work *work, int fold_count, struct err *err)
+{
+    int64_t totals[2] = {0}, counts[UINT8_MAX + 1][2] = {0};
+
+    for (int64_t i = 0; i < work->data->row_count; i++) {
+        int arm = work->data->treatments[i] != 0;
+
+        totals[arm]++;
+        counts[work->folds[i]][arm]++;
+    }
+    for (int fold = 0; fold < fold_count; fold++)
+        for (int arm = 0; arm < 2; arm++)
+            if (counts[fold][arm] == totals[arm])
+                return err_set(err, STATUS_INVALID,
+                               "all %s rows are in one fold, so that nothing predicts "
+                               "them: take fewer folds",
+                               arm ? "treated" : "control");
+    return STATUS_OK;
+}
+
 static enum status fit_all(struct work *work, struct effect_rule rule, bool *dropped,
                            struct err *err)
 {
+    int fold_count = rule.fold_count > 1 ? rule.fold_count : 1;
     uint8_t *folds = NULL;
     enum status rc = STATUS_OK;
 
-    if (rule.fold_count > 1)
+    if (fold_count > 1)
         rc = draw_folds(work->data, rule, &folds, err);
-    for (int fold = 0; fold < (folds ? rule.fold_count : 1) && !rc; fold++) {
+    work->folds = folds;
+    if (!rc && folds)
+        rc = check_folds(work, fold_count, err);
+    for (int fold = 0; fold < fold_count && !rc; fold++)
+        rc = fit(work, WHICH_ALL, fold, work->probabilities, dropped, err);
+    for (int fold = 0; fold < fold_count && !rc; fold++)
         for (int arm = 0; arm < 2 && !rc; arm++)
-            rc = fit(work, arm ? WHICH_TREATED : WHICH_CONTROL, folds, fold,
-                     work->models[arm], NULL, err);
-        if (!rc)
-            rc = fit(work, WHICH_ALL, folds, fold, work->probabilities, dropped, err);
-    }
+            rc = fit(work, arm ? WHICH_TREATED : WHICH_CONTROL, fold, work->models[arm],
+                     NULL, err);
+    work->folds = NULL;
     free(folds);
     return rc;
 }
@@ -410,7 +448,7 @@ enum status effect_by_weights(const struct effect_data *data, struct effect_rule
                               struct effect *effect, bool *dropped, struct err *err)
 {
     struct work work;
-    enum status rc = work_open(data, &work, err);
+    enum status rc = work_open(data, rule.method == EFFECT_AIPW, &work, err);
 
     if (!rc)
         rc = rule.method == EFFECT_IPW ? weigh(&work, rule, effect, dropped, err)

@@ -16,13 +16,12 @@ static const double rounding = 1e-24;
 
 struct stages {
     const struct instrument_data *data;
-    int exogenous_count;     /* 1 and the covariates */
-    double *design;          /* (column, row): one at a time */
-    double *coefficients;    /* (column) */
-    double *covariance;      /* (column, column) */
-    double *first_residuals; /* (row): of the treatment on instruments and covariates */
-    double *residuals;       /* (row) */
-    double *numbers;         /* all of the above */
+    int exogenous_count;       /* 1 and the covariates */
+    struct regressor *columns; /* (column): of one design at a time */
+    double *coefficients;      /* (column) */
+    double *first_residuals;   /* (row): of the treatment on instruments and covariates */
+    double *residuals;         /* (row) */
+    double *scratch;           /* (row) */
     struct basis basis;
 };
 
@@ -30,44 +29,49 @@ static enum status stages_open(const struct instrument_data *data, struct stages
                                struct err *err)
 {
     size_t n = (size_t)data->row_count;
-    size_t k = 2 + (size_t)data->column_count + (size_t)data->instrument_count;
+    size_t k = 3 + (size_t)data->column_count + (size_t)data->instrument_count;
 
-    *stages = (struct stages){.data = data,
-                              .exogenous_count = CONSTANT_COUNT + data->column_count};
-    stages->numbers = malloc((k * n + k + k * k + 2 * n) * sizeof *stages->numbers);
-    if (!stages->numbers)
+    *stages = (struct stages){
+        .data = data,
+        .exogenous_count = CONSTANT_COUNT + data->column_count,
+        .columns = calloc(k, sizeof *stages->columns),
+        .coefficients = malloc(k * sizeof(double)),
+        .first_residuals = malloc(n * sizeof(double)),
+        .residuals = malloc(n * sizeof(double)),
+        .scratch = malloc(n * sizeof(double)),
+    };
+    if (!stages->columns || !stages->coefficients || !stages->first_residuals ||
+        !stages->residuals || !stages->scratch)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for two stages");
-    stages->design = stages->numbers;
-    stages->coefficients = stages->design + k * n;
-    stages->covariance = stages->coefficients + k;
-    stages->first_residuals = stages->covariance + k * k;
-    stages->residuals = stages->first_residuals + n;
+    if (data->column_count > 0)
+        memcpy(stages->columns + CONSTANT_COUNT, data->covariates,
+               (size_t)data->column_count * sizeof *stages->columns);
     return STATUS_OK;
 }
 
 static void stages_close(struct stages *stages)
 {
     basis_close(&stages->basis);
-    free(stages->numbers);
+    free(stages->columns);
+    free(stages->coefficients);
+    free(stages->first_residuals);
+    free(stages->residuals);
+    free(stages->scratch);
 }
 
-/* A design of 1, the covariates, and more (more_count, row). */
-static enum status set_basis(struct stages *stages, const double *more, int more_count,
-                             struct err *err)
+/* A design of 1, the covariates, and more. */
+static enum status set_basis(struct stages *stages, const struct regressor *more,
+                             int more_count, struct err *err)
 {
-    int64_t n = stages->data->row_count;
-    double *at = stages->design;
-
     basis_close(&stages->basis);
-    for (int64_t i = 0; i < n; i++)
-        *at++ = 1;
-    memcpy(at, stages->data->covariates,
-           (size_t)stages->data->column_count * (size_t)n * sizeof *at);
-    at += stages->data->column_count * n;
     if (more_count > 0)
-        memcpy(at, more, (size_t)more_count * (size_t)n * sizeof *at);
-    return basis_open(stages->design, n, stages->exogenous_count + more_count,
-                      &stages->basis, err);
+        memcpy(stages->columns + stages->exogenous_count, more,
+               (size_t)more_count * sizeof *more);
+    return basis_open(
+        &(struct regression_design){.row_count = stages->data->row_count,
+                                    .column_count = stages->exogenous_count + more_count,
+                                    .columns = stages->columns},
+        &stages->basis, err);
 }
 
 static struct covariance_rule rule_of(const struct instrument_data *data,
@@ -99,9 +103,9 @@ struct remains {
     double yy, yt, tt;
 };
 
-static enum status find_remains(struct stages *stages, const double *more, int more_count,
-                                double *y, double *t, struct remains *remains,
-                                struct err *err)
+static enum status find_remains(struct stages *stages, const struct regressor *more,
+                                int more_count, double *y, double *t,
+                                struct remains *remains, struct err *err)
 {
     int64_t n = stages->data->row_count;
     enum status rc = set_basis(stages, more, more_count, err);
@@ -157,9 +161,10 @@ static void set_anderson_rubin(const struct remains *without, const struct remai
     effect->set_high = fmax(low, high);
 }
 
-/* Of the instruments that are kept: coefficients twice, then their covariance; returns how many. */
+/* Of the instruments that are kept: their coefficients twice, and where each is among the columns, as a direction
+ * (instrument, column); returns how many. */
 static int gather(const struct stages *stages, double *given, double *solved,
-                  double *block)
+                  double *directions)
 {
     int first = stages->exogenous_count, k = first + stages->data->instrument_count,
         used = 0;
@@ -168,10 +173,7 @@ static int gather(const struct stages *stages, double *given, double *solved,
         if (!basis_keeps(&stages->basis, i))
             continue;
         given[used] = solved[used] = stages->coefficients[i];
-        used++;
-        for (int j = first; j < k; j++)
-            if (basis_keeps(&stages->basis, j))
-                *block++ = stages->covariance[i * k + j];
+        directions[(size_t)used++ * (size_t)k + (size_t)i] = 1;
     }
     return used;
 }
@@ -180,19 +182,19 @@ static int gather(const struct stages *stages, double *given, double *solved,
 static enum status find_clustered_f(struct stages *stages, double *f, struct err *err)
 {
     const struct instrument_data *data = stages->data;
-    size_t q = (size_t)data->instrument_count;
-    double *given = malloc((q + 2) * q * sizeof *given);
+    size_t q = (size_t)data->instrument_count, k = (size_t)stages->exogenous_count + q;
+    double *given = calloc((2 + q + k) * q, sizeof *given), *solved = given + q,
+           *block = given + 2 * q, *directions = given + (2 + q) * q;
     int used, one = 1, info = 0;
-    enum status rc =
-        basis_covariance(&stages->basis, stages->first_residuals,
-                         rule_of(data, COVARIANCE_CLASSICAL), stages->covariance, err);
+    enum status rc;
 
-    if (!rc && !given)
-        rc = err_set(err, STATUS_EXHAUSTED, "out of memory for a test");
+    if (!given)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for a test");
+    used = gather(stages, given, solved, directions);
+    rc = basis_covariance(&stages->basis, stages->first_residuals,
+                          rule_of(data, COVARIANCE_CLASSICAL), directions, used, block,
+                          err);
     if (!rc) {
-        double *solved = given + q, *block = solved + q;
-
-        used = gather(stages, given, solved, block);
         dposv_("L", &used, &one, block, &used, solved, &used, &info, 1);
         *f = sum_products(given, solved, used) / used;
     }
@@ -245,17 +247,18 @@ static enum status first_stage(struct stages *stages, struct instrument_effect *
 
 /* The second stage; residuals are those of the treatment itself. */
 static enum status second_stage(struct stages *stages, enum covariance_kind kind,
-                                double *scratch, struct instrument_effect *effect,
-                                struct err *err)
+                                struct instrument_effect *effect, struct err *err)
 {
     const struct instrument_data *data = stages->data;
+    const struct regressor explained = {.numbers = stages->scratch};
     int64_t n = data->row_count;
-    int at = stages->exogenous_count, k = at + 1;
+    int at = stages->exogenous_count;
+    double variance;
     enum status rc;
 
     for (int64_t i = 0; i < n; i++)
-        scratch[i] = data->treatments[i] - stages->first_residuals[i];
-    rc = set_basis(stages, scratch, 1, err);
+        stages->scratch[i] = data->treatments[i] - stages->first_residuals[i];
+    rc = set_basis(stages, &explained, 1, err);
     if (rc)
         return rc;
     if (!basis_keeps(&stages->basis, at))
@@ -265,10 +268,10 @@ static enum status second_stage(struct stages *stages, enum covariance_kind kind
     effect->value = stages->coefficients[at];
     for (int64_t i = 0; i < n; i++)
         stages->residuals[i] -= effect->value * stages->first_residuals[i];
-    rc = basis_covariance(&stages->basis, stages->residuals, rule_of(data, kind),
-                          stages->covariance, err);
+    rc = basis_variance(&stages->basis, stages->residuals, rule_of(data, kind), at,
+                        &variance, err);
     if (!rc)
-        effect->se = sqrt(stages->covariance[at * k + at]);
+        effect->se = sqrt(variance);
     return rc;
 }
 
@@ -284,7 +287,7 @@ static bool is_exact(const struct stages *stages, double value)
 }
 
 /* Whether the instruments explain what the effect does not. */
-static enum status test_instruments(struct stages *stages, double *scratch,
+static enum status test_instruments(struct stages *stages,
                                     struct instrument_effect *effect, struct err *err)
 {
     const struct instrument_data *data = stages->data;
@@ -298,48 +301,40 @@ static enum status test_instruments(struct stages *stages, double *scratch,
     rc = set_basis(stages, data->instruments, data->instrument_count, err);
     if (rc)
         return rc;
-    basis_solve(&stages->basis, stages->residuals, stages->coefficients, scratch);
-    effect->sargan = (double)n * (1 - sum_squares(scratch, n) / all);
+    basis_solve(&stages->basis, stages->residuals, stages->coefficients, stages->scratch);
+    effect->sargan = (double)n * (1 - sum_squares(stages->scratch, n) / all);
     effect->sargan_p = chi_square_tail(effect->sargan, effect->used_count - 1);
     return STATUS_OK;
 }
 
 /* Whether instruments were needed: what they leave of the treatment, beside the treatment itself. */
-static enum status test_treatment(struct stages *stages, double *scratch,
-                                  struct instrument_effect *effect, struct err *err)
+static enum status test_treatment(struct stages *stages, struct instrument_effect *effect,
+                                  struct err *err)
 {
     const struct instrument_data *data = stages->data;
-    size_t n = (size_t)data->row_count;
-    int at = stages->exogenous_count, k = at + 2;
-    double *both = malloc(2 * n * sizeof *both);
-    enum status rc;
+    const struct regressor both[] = {{.numbers = data->treatments},
+                                     {.numbers = stages->first_residuals}};
+    bool can_tell = !is_exact(stages, effect->value);
+    double *residuals = stages->residuals, variance;
+    int at = stages->exogenous_count;
+    enum status rc = set_basis(stages, both, 1, err);
 
     effect->wu_hausman_t = effect->wu_hausman_p = NAN;
-    rc = both ? STATUS_OK : err_set(err, STATUS_EXHAUSTED, "out of memory for a test");
-
     if (!rc) {
-        memcpy(both, data->treatments, n * sizeof *both);
-        memcpy(both + n, stages->first_residuals, n * sizeof *both);
-        rc = set_basis(stages, both, 1, err);
-    }
-    if (!rc) {
-        basis_solve(&stages->basis, data->outcomes, stages->coefficients, scratch);
+        basis_solve(&stages->basis, data->outcomes, stages->coefficients, NULL);
         effect->least_squares = stages->coefficients[at];
         rc = set_basis(stages, both, 2, err);
     }
     if (!rc) {
-        basis_solve(&stages->basis, data->outcomes, stages->coefficients, scratch);
-        rc =
-            basis_covariance(&stages->basis, scratch, rule_of(data, COVARIANCE_CLASSICAL),
-                             stages->covariance, err);
+        basis_solve(&stages->basis, data->outcomes, stages->coefficients, residuals);
+        rc = basis_variance(&stages->basis, residuals,
+                            rule_of(data, COVARIANCE_CLASSICAL), at + 1, &variance, err);
     }
-    if (!rc && !is_exact(stages, effect->value)) {
-        effect->wu_hausman_t = stages->coefficients[at + 1] /
-                               sqrt(stages->covariance[(at + 1) * k + at + 1]);
+    if (!rc && can_tell) {
+        effect->wu_hausman_t = stages->coefficients[at + 1] / sqrt(variance);
         effect->wu_hausman_p = student_two_sided(
             effect->wu_hausman_t, (double)(data->row_count - stages->basis.rank));
     }
-    free(both);
     return rc;
 }
 
@@ -348,22 +343,18 @@ enum status instrument_estimate(const struct instrument_data *data,
                                 struct instrument_effect *effect, bool *dropped,
                                 struct err *err)
 {
-    double *scratch = malloc((size_t)data->row_count * sizeof *scratch);
     struct stages stages;
     enum status rc = stages_open(data, &stages, err);
 
     *effect = (struct instrument_effect){0};
-    if (!rc && !scratch)
-        rc = err_set(err, STATUS_EXHAUSTED, "out of memory for two stages");
     if (!rc)
         rc = first_stage(&stages, effect, dropped, err);
     if (!rc)
-        rc = second_stage(&stages, kind, scratch, effect, err);
+        rc = second_stage(&stages, kind, effect, err);
     if (!rc)
-        rc = test_instruments(&stages, scratch, effect, err);
+        rc = test_instruments(&stages, effect, err);
     if (!rc)
-        rc = test_treatment(&stages, scratch, effect, err);
+        rc = test_treatment(&stages, effect, err);
     stages_close(&stages);
-    free(scratch);
     return rc;
 }

@@ -17,4 +17,10 @@ void dposv_(const char *uplo, const int *n, const int *right_count, double *a,
 void dgesv_(const int *n, const int *right_count, double *a, const int *a_stride,
             int *pivots, double *b, const int *b_stride, int *info);
 
+/* The triangle A (n, n) and the rows below it, B (m, n), become the triangle of both: R of a QR. l: 0 when B is a
+ * full rectangle. t (block, n), block at most n; work (block, n). */
+void dtpqrt_(const int *m, const int *n, const int *l, const int *block, double *a,
+             const int *a_stride, double *b, const int *b_stride, double *t,
+             const int *t_stride, double *work, int *info);
+
 #endif

@@ -1,95 +1,147 @@
-/* regression.c - least squares through an orthonormal basis. */
-#include "learn/regression.h"
+/* regression.c - least squares through an orthonormal basis, whose rows are made when they are needed. */
+#include "learn/basis_rows.h"
 
+#include "learn/lapack.h"
+
+#include <assert.h>
 #include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const double dependent_share = 1e-9; /* of a column's length */
+enum { PANEL = 32 /* columns that LAPACK works on together */ };
+
+static const double dependent_share = 1e-9;   /* of a column's length */
+static const double leverage_rest_min = 1e-9; /* what is left of 1 */
 
 static enum status refuse_memory(struct err *err)
 {
     return err_set(err, STATUS_EXHAUSTED, "out of memory for a regression");
 }
 
-static const double *column_of(const double *columns, int64_t row_count, int column)
+/* ---- rows, a block at a time ---- */
+
+/* Which rows are the next block. */
+static int find_rows(const struct basis *basis, int64_t *next)
 {
-    return columns + (int64_t)column * row_count;
+    const struct regression_design *design = &basis->design;
+    int count = 0;
+
+    for (; *next < design->row_count && count < BASIS_BLOCK_ROWS; ++*next)
+        if (!design->is_used || design->is_used[*next])
+            basis->places[count++] = *next;
+    return count;
 }
 
-/* Sums over rows in pieces that a BLAS with 32-bit counts takes. */
-static double dot(const double *a, const double *b, int64_t count)
+static void put_column(const struct basis *basis, int column, int count, double *values)
 {
-    enum { PIECE = 1 << 20 };
-    double sum = 0;
+    const struct regressor *regressor = &basis->design.columns[column];
+    const double *roots = basis->design.roots;
 
-    for (int64_t i = 0; i < count; i += PIECE)
-        sum +=
-            cblas_ddot((int)(count - i < PIECE ? count - i : PIECE), a + i, 1, b + i, 1);
-    return sum;
+    for (int i = 0; i < count; i++)
+        values[i] = regressor_value(regressor, basis->places[i]);
+    for (int i = 0; roots && i < count; i++)
+        values[i] *= roots[basis->places[i]];
 }
 
-static void subtract(double *from, const double *what, double times, int64_t count)
+bool basis_next(const struct basis *basis, struct basis_rows *rows)
 {
-    for (int64_t i = 0; i < count; i++)
-        from[i] -= times * what[i];
+    rows->count = find_rows(basis, &rows->next);
+    for (int i = 0; i < basis->rank; i++)
+        put_column(basis, basis->kept[i], rows->count,
+                   basis->block + (size_t)i * BASIS_BLOCK_ROWS);
+    /* r, row by row, is to LAPACK a lower triangle. */
+    if (rows->count > 0)
+        cblas_dtrsm(CblasColMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit,
+                    rows->count, basis->rank, 1, basis->r, basis->design.column_count,
+                    basis->block, BASIS_BLOCK_ROWS);
+    return rows->count > 0;
 }
 
 /* ---- the basis ---- */
 
-static void add_column(struct basis *basis, const double *column, int index)
+/* triangle (column, column), column by column: R of the rows of the design. */
+static enum status find_triangle(struct basis *basis, double *triangle, struct err *err)
 {
-    int64_t n = basis->row_count;
-    double *q = basis->q + (int64_t)basis->rank * n;
-    double length = sqrt(dot(column, column, n)), rest;
+    int k = basis->design.column_count, panel = k < PANEL ? k : PANEL, count, none = 0,
+        stride = BASIS_BLOCK_ROWS, info;
+    double *room = malloc(2 * (size_t)panel * (size_t)k * sizeof *room);
+    int64_t next = 0;
 
-    memcpy(q, column, (size_t)n * sizeof *q);
+    if (!room)
+        return refuse_memory(err);
+    while ((count = find_rows(basis, &next)) > 0) {
+        for (int i = 0; i < k; i++)
+            put_column(basis, i, count, basis->block + (size_t)i * BASIS_BLOCK_ROWS);
+        dtpqrt_(&count, &k, &none, &panel, triangle, &k, basis->block, &stride, room,
+                &panel, room + (size_t)panel * (size_t)k, &info);
+        assert(info == 0);
+        basis->row_count += count;
+    }
+    free(room);
+    return STATUS_OK;
+}
+
+/* q (rank, column): orthonormal columns of the triangle, to which one is added. */
+static void add_column(struct basis *basis, const double *column, int index, double *q)
+{
+    int k = basis->design.column_count;
+    double *own = q + (size_t)basis->rank * (size_t)k, length = cblas_dnrm2(k, column, 1),
+           rest;
+
+    memcpy(own, column, (size_t)k * sizeof *own);
     for (int again = 0; again < 2; again++)
         for (int i = 0; i < basis->rank; i++) {
-            double share = dot(column_of(basis->q, n, i), q, n);
+            double share = cblas_ddot(k, q + (size_t)i * (size_t)k, 1, own, 1);
 
-            subtract(q, column_of(basis->q, n, i), share, n);
-            basis->r[i * basis->column_count + basis->rank] += share;
+            cblas_daxpy(k, -share, q + (size_t)i * (size_t)k, 1, own, 1);
+            basis->r[i * k + basis->rank] += share;
         }
-    rest = sqrt(dot(q, q, n));
+    rest = cblas_dnrm2(k, own, 1);
     if (!(rest > dependent_share * length)) {
         for (int i = 0; i < basis->rank; i++)
-            basis->r[i * basis->column_count + basis->rank] = 0;
+            basis->r[i * k + basis->rank] = 0;
         return;
     }
-    for (int64_t i = 0; i < n; i++)
-        q[i] /= rest;
-    basis->r[basis->rank * basis->column_count + basis->rank] = rest;
+    cblas_dscal(k, 1 / rest, own, 1);
+    basis->r[basis->rank * k + basis->rank] = rest;
     basis->kept[basis->rank++] = index;
 }
 
-enum status basis_open(const double *design, int64_t row_count, int column_count,
-                       struct basis *basis, struct err *err)
+enum status basis_open(const struct regression_design *design, struct basis *basis,
+                       struct err *err)
 {
-    size_t k = (size_t)column_count;
+    size_t k = (size_t)design->column_count;
+    double *numbers = NULL; /* the triangle, and its orthonormal columns */
+    enum status rc = STATUS_OK;
 
-    *basis = (struct basis){.row_count = row_count, .column_count = column_count};
-    if (column_count > REGRESSION_COLUMN_COUNT_MAX)
+    *basis = (struct basis){.design = *design};
+    if (design->column_count > REGRESSION_COLUMN_COUNT_MAX)
         return err_set(err, STATUS_TOO_LARGE, "%d columns for a regression, at most %d",
-                       column_count, REGRESSION_COLUMN_COUNT_MAX);
-    basis->kept = calloc(k + 1, sizeof *basis->kept);
-    basis->r = calloc(k * k + 1, sizeof *basis->r);
-    basis->q = malloc((k * (size_t)row_count + 1) * sizeof *basis->q);
-    if (!basis->kept || !basis->r || !basis->q) {
+                       design->column_count, REGRESSION_COLUMN_COUNT_MAX);
+    basis->kept = calloc(k, sizeof *basis->kept);
+    basis->r = calloc(k * k, sizeof *basis->r);
+    basis->block = malloc(k * BASIS_BLOCK_ROWS * sizeof *basis->block);
+    basis->places = malloc(BASIS_BLOCK_ROWS * sizeof *basis->places);
+    numbers = calloc(2 * k * k, sizeof *numbers);
+    if (!basis->kept || !basis->r || !basis->block || !basis->places || !numbers)
+        rc = refuse_memory(err);
+    if (!rc)
+        rc = find_triangle(basis, numbers, err);
+    for (size_t i = 0; i < k && !rc; i++)
+        add_column(basis, numbers + i * k, (int)i, numbers + k * k);
+    free(numbers);
+    if (rc)
         basis_close(basis);
-        return refuse_memory(err);
-    }
-    for (int i = 0; i < column_count; i++)
-        add_column(basis, column_of(design, row_count, i), i);
-    return STATUS_OK;
+    return rc;
 }
 
 void basis_close(struct basis *basis)
 {
     free(basis->kept);
-    free(basis->q);
     free(basis->r);
+    free(basis->block);
+    free(basis->places);
     *basis = (struct basis){0};
 }
 
@@ -101,19 +153,19 @@ bool basis_keeps(const struct basis *basis, int column)
     return false;
 }
 
-/* R x = y for the kept columns, in place. */
-static void solve_back(const struct basis *basis, double *x)
+/* ---- least squares ---- */
+
+void basis_coefficients(const struct basis *basis, double *x)
 {
+    int k = basis->design.column_count;
+
     for (int i = basis->rank - 1; i >= 0; i--) {
         for (int j = i + 1; j < basis->rank; j++)
-            x[i] -= basis->r[i * basis->column_count + j] * x[j];
-        x[i] /= basis->r[i * basis->column_count + i];
+            x[i] -= basis->r[i * k + j] * x[j];
+        x[i] /= basis->r[i * k + i];
     }
-}
-
-/* From places among the kept to columns of the design; x has room for all of them. */
-static void spread(const struct basis *basis, double *x)
-{
+    for (int i = basis->rank; i < k; i++)
+        x[i] = 0;
     for (int i = basis->rank - 1; i >= 0; i--) {
         double value = x[i];
 
@@ -122,33 +174,113 @@ static void spread(const struct basis *basis, double *x)
     }
 }
 
+/* What a block leaves of the outcome beyond shares (rank) of the basis. */
+static void find_rest(const struct basis *basis, int count, const double *outcome,
+                      const double *shares, double rest[static BASIS_BLOCK_ROWS])
+{
+    for (int i = 0; i < count; i++)
+        rest[i] = outcome[basis->places[i]];
+    for (int c = 0; c < basis->rank; c++) {
+        const double *q = basis->block + (size_t)c * BASIS_BLOCK_ROWS;
+
+        for (int i = 0; i < count; i++)
+            rest[i] -= shares[c] * q[i];
+    }
+}
+
+/* shares += what the basis has of all that is left beyond them; more (rank): room. */
+static void add_shares(const struct basis *basis, const double *outcome, double *shares,
+                       double *more)
+{
+    struct basis_rows rows = {0};
+    double rest[BASIS_BLOCK_ROWS];
+
+    memset(more, 0, (size_t)basis->rank * sizeof *more);
+    while (basis_next(basis, &rows)) {
+        find_rest(basis, rows.count, outcome, shares, rest);
+        for (int c = 0; c < basis->rank; c++)
+            more[c] += cblas_ddot(rows.count, basis->block + (size_t)c * BASIS_BLOCK_ROWS,
+                                  1, rest, 1);
+    }
+    for (int c = 0; c < basis->rank; c++)
+        shares[c] += more[c];
+}
+
 void basis_solve(const struct basis *basis, const double *outcome, double *coefficients,
                  double *residuals)
 {
-    int64_t n = basis->row_count;
+    struct basis_rows rows = {0};
+    double rest[BASIS_BLOCK_ROWS], more[REGRESSION_COLUMN_COUNT_MAX];
 
-    memset(coefficients, 0, (size_t)basis->column_count * sizeof *coefficients);
-    memmove(residuals, outcome, (size_t)n * sizeof *residuals);
+    memset(coefficients, 0, (size_t)basis->design.column_count * sizeof *coefficients);
+    /* The second time takes what rounding left, which is more the nearer columns are to one another. */
     for (int again = 0; again < 2; again++)
-        for (int i = 0; i < basis->rank; i++) {
-            double share = dot(column_of(basis->q, n, i), residuals, n);
-
-            subtract(residuals, column_of(basis->q, n, i), share, n);
-            coefficients[i] += share;
-        }
-    solve_back(basis, coefficients);
-    spread(basis, coefficients);
+        add_shares(basis, outcome, coefficients, more);
+    while (residuals && basis_next(basis, &rows)) {
+        find_rest(basis, rows.count, outcome, coefficients, rest);
+        for (int i = 0; i < rows.count; i++)
+            residuals[basis->places[i]] = rest[i];
+    }
+    basis_coefficients(basis, coefficients);
 }
 
-void basis_leverages(const struct basis *basis, double *leverages)
-{
-    memset(leverages, 0, (size_t)basis->row_count * sizeof *leverages);
-    for (int i = 0; i < basis->rank; i++) {
-        const double *q = column_of(basis->q, basis->row_count, i);
+/* ---- what one direction is in the basis ---- */
 
-        for (int64_t row = 0; row < basis->row_count; row++)
-            leverages[row] += q[row] * q[row];
+/* along (rank): sum of direction x coefficients is that of along x coordinates: R' along = direction. */
+static void set_along(const struct basis *basis, const double *direction, double *along)
+{
+    int k = basis->design.column_count;
+
+    for (int i = 0; i < basis->rank; i++) {
+        along[i] = direction[basis->kept[i]];
+        for (int j = 0; j < i; j++)
+            along[i] -= basis->r[j * k + i] * along[j];
+        along[i] /= basis->r[i * k + i];
     }
+}
+
+static void set_one(const struct basis *basis, int column,
+                    double direction[static REGRESSION_COLUMN_COUNT_MAX])
+{
+    memset(direction, 0, (size_t)basis->design.column_count * sizeof *direction);
+    direction[column] = 1;
+}
+
+/* Of a row of the block: how the sum moves with its outcome. */
+static double row_influence(const struct basis *basis, int at, const double *along)
+{
+    double sum = 0;
+
+    for (int c = 0; c < basis->rank; c++)
+        sum += along[c] * basis->block[(size_t)c * BASIS_BLOCK_ROWS + (size_t)at];
+    return sum;
+}
+
+static double row_leverage(const struct basis *basis, int at)
+{
+    double sum = 0;
+
+    for (int c = 0; c < basis->rank; c++) {
+        double q = basis->block[(size_t)c * BASIS_BLOCK_ROWS + (size_t)at];
+
+        sum += q * q;
+    }
+    return sum;
+}
+
+int64_t basis_lone_row(const struct basis *basis, int column)
+{
+    double direction[REGRESSION_COLUMN_COUNT_MAX], along[REGRESSION_COLUMN_COUNT_MAX];
+    struct basis_rows rows = {0};
+
+    set_one(basis, column, direction);
+    set_along(basis, direction, along);
+    while (basis_next(basis, &rows))
+        for (int i = 0; i < rows.count; i++)
+            if (1 - row_leverage(basis, i) <= leverage_rest_min &&
+                fabs(row_influence(basis, i, along)) > leverage_rest_min)
+                return basis->places[i];
+    return -1;
 }
 
 /* ---- errors ---- */
@@ -168,91 +300,98 @@ enum status covariance_kind_read(const char *name, enum covariance_kind *kind,
                    "'%.40s' is no kind of errors: classical, hc0, hc1, hc2 or hc3", name);
 }
 
-/* scale (row): what each row's residual counts. */
-static void scale_residuals(const struct basis *basis, const double *residuals,
-                            enum covariance_kind kind, double *scaled)
+/* What a row of the block counts for the errors: its residual, more where it draws the fit to itself. */
+static double row_error(const struct basis *basis, int at, double residual,
+                        enum covariance_kind kind)
 {
-    if (kind == COVARIANCE_HC2 || kind == COVARIANCE_HC3)
-        basis_leverages(basis, scaled);
-    for (int64_t row = 0; row < basis->row_count; row++) {
-        double rest =
-            kind == COVARIANCE_HC2 || kind == COVARIANCE_HC3 ? 1 - scaled[row] : 1;
+    double rest;
 
-        /* A row that alone decides a coefficient has no residual. */
-        if (rest < 1e-12)
-            scaled[row] = 0;
-        else
-            scaled[row] = residuals[row] / (kind == COVARIANCE_HC2 ? sqrt(rest) : rest);
-    }
+    if (kind != COVARIANCE_HC2 && kind != COVARIANCE_HC3)
+        return residual;
+    rest = 1 - row_leverage(basis, at);
+    /* A row that alone decides a coefficient has no residual. */
+    if (rest < 1e-12)
+        return 0;
+    return residual / (kind == COVARIANCE_HC2 ? sqrt(rest) : rest);
 }
 
-/* meat (rank, rank) += sum over rows of s^2 q q'. */
-static void add_rows(const struct basis *basis, const double *scaled, double *meat)
-{
-    for (int i = 0; i < basis->rank; i++)
-        for (int j = i; j < basis->rank; j++) {
-            const double *a = column_of(basis->q, basis->row_count, i);
-            const double *b = column_of(basis->q, basis->row_count, j);
-            double sum = 0;
+/* Directions (direction, rank) of which covariances are made, and those. */
+struct errors {
+    const double *along;
+    int count;
+    double *covariance; /* (direction, direction): the lower half */
+};
 
-            for (int64_t row = 0; row < basis->row_count; row++)
-                sum += scaled[row] * scaled[row] * a[row] * b[row];
-            meat[i * basis->rank + j] = meat[j * basis->rank + i] = sum;
+static void add_moves(struct errors *errors, const double *moves)
+{
+    for (int a = 0; a < errors->count; a++)
+        for (int b = 0; b <= a; b++)
+            errors->covariance[a * errors->count + b] += moves[a] * moves[b];
+}
+
+static void add_rows(const struct basis *basis, const double *residuals,
+                     enum covariance_kind kind, struct errors *errors)
+{
+    struct basis_rows rows = {0};
+    double moves[REGRESSION_COLUMN_COUNT_MAX];
+
+    while (basis_next(basis, &rows))
+        for (int i = 0; i < rows.count; i++) {
+            double error = row_error(basis, i, residuals[basis->places[i]], kind);
+
+            for (int d = 0; d < errors->count; d++)
+                moves[d] =
+                    error * row_influence(basis, i, errors->along + d * basis->rank);
+            add_moves(errors, moves);
         }
 }
 
-/* The same of sums over clusters. sums (rank, cluster). */
-static enum status add_clusters(const struct basis *basis, const double *scaled,
-                                struct covariance_rule rule, double *meat,
+/* The same of what clusters move. sums (cluster, direction). */
+static enum status add_clusters(const struct basis *basis, const double *residuals,
+                                struct covariance_rule rule, struct errors *errors,
                                 struct err *err)
 {
-    size_t g = (size_t)rule.cluster_count;
-    double *sums = calloc((size_t)basis->rank * g + 1, sizeof *sums);
+    size_t count = (size_t)errors->count;
+    double *sums = calloc((size_t)rule.cluster_count * count, sizeof *sums);
+    struct basis_rows rows = {0};
 
     if (!sums)
         return refuse_memory(err);
-    for (int i = 0; i < basis->rank; i++) {
-        const double *q = column_of(basis->q, basis->row_count, i);
+    while (basis_next(basis, &rows))
+        for (int i = 0; i < rows.count; i++) {
+            int64_t row = basis->places[i];
+            double *own = sums + (size_t)rule.clusters[row] * count;
 
-        for (int64_t row = 0; row < basis->row_count; row++)
-            sums[(size_t)i * g + (size_t)rule.clusters[row]] += scaled[row] * q[row];
-    }
-    for (int i = 0; i < basis->rank; i++)
-        for (int j = i; j < basis->rank; j++)
-            meat[i * basis->rank + j] = meat[j * basis->rank + i] =
-                dot(sums + (size_t)i * g, sums + (size_t)j * g, (int64_t)g);
+            for (int d = 0; d < errors->count; d++)
+                own[d] += residuals[row] *
+                          row_influence(basis, i, errors->along + d * basis->rank);
+        }
+    for (int32_t g = 0; g < rule.cluster_count; g++)
+        add_moves(errors, sums + (size_t)g * count);
     free(sums);
     return STATUS_OK;
 }
 
-static void set_identity(double *meat, int rank, double value)
+/* The same when all rows have one error. */
+static void add_products(const struct basis *basis, double variance,
+                         struct errors *errors)
 {
-    memset(meat, 0, (size_t)rank * (size_t)rank * sizeof *meat);
-    for (int i = 0; i < rank; i++)
-        meat[i * rank + i] = value;
+    for (int a = 0; a < errors->count; a++)
+        for (int b = 0; b <= a; b++)
+            errors->covariance[a * errors->count + b] =
+                variance * cblas_ddot(basis->rank, errors->along + a * basis->rank, 1,
+                                      errors->along + b * basis->rank, 1);
 }
 
-/* covariance = R^-1 meat R^-T, spread to the columns of the design. half (rank, column). */
-static void put_between(const struct basis *basis, const double *meat, double *half,
-                        double *covariance)
+static double sum_squares(const struct basis *basis, const double *residuals)
 {
-    int k = basis->column_count, rank = basis->rank;
+    const bool *is_used = basis->design.is_used;
+    double sum = 0;
 
-    memset(half, 0, (size_t)rank * (size_t)k * sizeof *half);
-    memset(covariance, 0, (size_t)k * (size_t)k * sizeof *covariance);
-    for (int j = 0; j < rank; j++) { /* R^-1 times column j of the meat */
-        for (int i = 0; i < rank; i++)
-            half[j * k + i] = meat[i * rank + j];
-        solve_back(basis, half + j * k);
-    }
-    for (int i = 0; i < rank; i++) { /* R^-1 times row i of that */
-        double *row = covariance + basis->kept[i] * k;
-
-        for (int j = 0; j < rank; j++)
-            row[j] = half[j * k + i];
-        solve_back(basis, row);
-        spread(basis, row);
-    }
+    for (int64_t i = 0; i < basis->design.row_count; i++)
+        if (!is_used || is_used[i])
+            sum += residuals[i] * residuals[i];
+    return sum;
 }
 
 static double degrees_factor(const struct basis *basis, struct covariance_rule rule)
@@ -264,42 +403,58 @@ static double degrees_factor(const struct basis *basis, struct covariance_rule r
     return rule.kind == COVARIANCE_HC1 ? n / (n - k) : 1;
 }
 
-enum status basis_covariance(const struct basis *basis, const double *residuals,
-                             struct covariance_rule rule, double *covariance,
-                             struct err *err)
+static enum status add_errors(const struct basis *basis, const double *residuals,
+                              struct covariance_rule rule, struct errors *errors,
+                              struct err *err)
 {
-    size_t rank = (size_t)basis->rank, k = (size_t)basis->column_count;
-    double *scaled, *meat, *half, factor = degrees_factor(basis, rule);
-    enum status rc = STATUS_OK;
+    if (rule.clusters)
+        return add_clusters(basis, residuals, rule, errors, err);
+    if (rule.kind == COVARIANCE_CLASSICAL)
+        add_products(basis,
+                     sum_squares(basis, residuals) /
+                         (double)(basis->row_count - basis->rank),
+                     errors);
+    else
+        add_rows(basis, residuals, rule.kind, errors);
+    return STATUS_OK;
+}
+
+enum status basis_covariance(const struct basis *basis, const double *residuals,
+                             struct covariance_rule rule, const double *directions,
+                             int direction_count, double *covariance, struct err *err)
+{
+    size_t count = (size_t)direction_count;
+    double *along, factor = degrees_factor(basis, rule);
+    struct errors errors = {.count = direction_count, .covariance = covariance};
+    enum status rc;
 
     if (basis->row_count <= basis->rank)
         return err_set(err, STATUS_INVALID, "%lld rows for %d coefficients",
                        (long long)basis->row_count, basis->rank);
     if (rule.clusters && rule.cluster_count < 2)
         return err_set(err, STATUS_INVALID, "there is one cluster only");
-    scaled = malloc((size_t)basis->row_count * sizeof *scaled);
-    meat = malloc((rank * rank + 1) * sizeof *meat);
-    half = malloc((rank * k + 1) * sizeof *half);
-    if (!scaled || !meat || !half) {
-        rc = refuse_memory(err);
-    } else if (rule.clusters) {
-        scale_residuals(basis, residuals, COVARIANCE_HC0, scaled);
-        rc = add_clusters(basis, scaled, rule, meat, err);
-    } else if (rule.kind == COVARIANCE_CLASSICAL) {
-        set_identity(meat, basis->rank,
-                     dot(residuals, residuals, basis->row_count) /
-                         (double)(basis->row_count - basis->rank));
-    } else {
-        scale_residuals(basis, residuals, rule.kind, scaled);
-        add_rows(basis, scaled, meat);
-    }
-    if (!rc) {
-        for (size_t i = 0; i < rank * rank; i++)
-            meat[i] *= factor;
-        put_between(basis, meat, half, covariance);
-    }
-    free(scaled);
-    free(meat);
-    free(half);
+    along = malloc((count * (size_t)basis->rank + 1) * sizeof *along);
+    if (!along)
+        return refuse_memory(err);
+    for (size_t d = 0; d < count; d++)
+        set_along(basis, directions + d * (size_t)basis->design.column_count,
+                  along + d * (size_t)basis->rank);
+    errors.along = along;
+    memset(covariance, 0, count * count * sizeof *covariance);
+    rc = add_errors(basis, residuals, rule, &errors, err);
+    for (size_t a = 0; a < count && !rc; a++)
+        for (size_t b = 0; b <= a; b++)
+            covariance[b * count + a] = covariance[a * count + b] *= factor;
+    free(along);
     return rc;
+}
+
+enum status basis_variance(const struct basis *basis, const double *residuals,
+                           struct covariance_rule rule, int column, double *variance,
+                           struct err *err)
+{
+    double direction[REGRESSION_COLUMN_COUNT_MAX];
+
+    set_one(basis, column, direction);
+    return basis_covariance(basis, residuals, rule, direction, 1, variance, err);
 }

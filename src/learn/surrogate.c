@@ -14,39 +14,46 @@ static enum status refuse_memory(struct err *err)
 
 /* ---- the index ---- */
 
-/* Of the history: coefficients (k + 1) with the constant first, covariance (k + 1, k + 1). */
-static enum status fit_index(const struct surrogate_data *data, double *coefficients,
-                             double *covariance, double *r_squared, struct err *err)
+/* 1, the regressors, and one more. (column) */
+static struct regressor *make_design(const struct regressor *regressors, int count,
+                                     const double *more)
 {
-    int64_t n = data->history_count;
-    int k = data->column_count + 1;
-    double *design = malloc((size_t)(k + 1) * (size_t)n * sizeof *design), *residuals,
-           mean = 0, all = 0, rest = 0;
-    struct basis basis = {};
-    enum status rc = design ? STATUS_OK : refuse_memory(err);
+    struct regressor *columns = calloc((size_t)count + 2, sizeof *columns);
 
-    if (!rc) {
-        residuals = design + (int64_t)k * n;
-        for (int64_t i = 0; i < n; i++)
-            design[i] = 1;
-        memcpy(design + n, data->history, (size_t)(k - 1) * (size_t)n * sizeof *design);
-        rc = basis_open(design, n, k, &basis, err);
+    if (!columns)
+        return NULL;
+    memcpy(columns + 1, regressors, (size_t)count * sizeof *columns);
+    columns[count + 1].numbers = more;
+    return columns;
+}
+
+static double share_explained(const struct surrogate_data *data, const double *residuals)
+{
+    double mean = 0, all = 0, rest = 0, n = (double)data->history_count;
+
+    for (int64_t i = 0; i < data->history_count; i++)
+        mean += data->outcomes[i] / n;
+    for (int64_t i = 0; i < data->history_count; i++) {
+        all += (data->outcomes[i] - mean) * (data->outcomes[i] - mean);
+        rest += residuals[i] * residuals[i];
     }
-    if (!rc) {
-        basis_solve(&basis, data->outcomes, coefficients, residuals);
-        rc = basis_covariance(&basis, residuals,
-                              (struct covariance_rule){.kind = COVARIANCE_HC0},
-                              covariance, err);
-        for (int64_t i = 0; i < n; i++)
-            mean += data->outcomes[i] / (double)n;
-        for (int64_t i = 0; i < n; i++) {
-            all += (data->outcomes[i] - mean) * (data->outcomes[i] - mean);
-            rest += residuals[i] * residuals[i];
-        }
-        *r_squared = 1 - rest / all;
-    }
-    basis_close(&basis);
-    free(design);
+    return 1 - rest / all;
+}
+
+/* An index of the history: basis is opened with its columns, which the caller frees; coefficients (k + 1) with
+ * the constant first; residuals (row of the history). */
+static enum status fit_index(const struct surrogate_data *data,
+                             const struct regressor *columns, struct basis *basis,
+                             double *coefficients, double *residuals, struct err *err)
+{
+    enum status rc =
+        basis_open(&(struct regression_design){.row_count = data->history_count,
+                                               .column_count = data->column_count + 1,
+                                               .columns = columns},
+                   basis, err);
+
+    if (!rc)
+        basis_solve(basis, data->outcomes, coefficients, residuals);
     return rc;
 }
 
@@ -56,8 +63,7 @@ static double index_of(const struct surrogate_data *data, const double *coeffici
     double sum = coefficients[0];
 
     for (int c = 0; c < data->column_count; c++)
-        sum += coefficients[c + 1] *
-               data->experiment[(int64_t)c * data->experiment_count + row];
+        sum += coefficients[c + 1] * regressor_value(&data->experiment[c], row);
     return sum;
 }
 
@@ -87,107 +93,129 @@ static void set_sides(const struct surrogate_data *data, const double *coefficie
     }
 }
 
-/* d'Vd: the error of the coefficients in the difference of means; the constant cancels. */
-static double first_stage_variance(const struct surrogate_data *data,
-                                   const double *covariance, const struct side sides[2],
-                                   double *difference)
+/* d (k + 1): the difference of mean regressors; that of the constant is none. */
+static void set_difference(const struct surrogate_data *data, const struct side sides[2],
+                           double *difference)
 {
-    int k = data->column_count + 1;
-    double sum = 0;
-
-    memset(difference, 0, (size_t)k * sizeof *difference);
+    memset(difference, 0, ((size_t)data->column_count + 1) * sizeof *difference);
     for (int c = 0; c < data->column_count; c++)
         for (int64_t i = 0; i < data->experiment_count; i++) {
             int arm = data->treatments[i] != 0;
 
-            difference[c + 1] +=
-                (arm ? 1 : -1) / sides[arm].count *
-                data->experiment[(int64_t)c * data->experiment_count + i];
+            difference[c + 1] += (arm ? 1 : -1) / sides[arm].count *
+                                 regressor_value(&data->experiment[c], i);
         }
-    for (int i = 0; i < k; i++)
-        for (int j = 0; j < k; j++)
-            sum += difference[i] * difference[j] * covariance[i * k + j];
-    return sum;
 }
 
-/* Whether the treatment does something beside the surrogates, where outcomes are known: its coefficient in a
- * regression of these on 1, the regressors and the treatment, with HC1. */
+/* The coefficient of the treatment in a regression of the outcomes that are known on 1, the regressors and the
+ * treatment, with HC1. */
+static enum status fit_direct(const struct surrogate_data *data,
+                              const struct regression_design *design,
+                              struct surrogate_effect *effect, struct err *err)
+{
+    int at = design->column_count - 1;
+    double *residuals = malloc((size_t)design->row_count * sizeof *residuals);
+    double *coefficients = malloc((size_t)design->column_count * sizeof *coefficients),
+           variance;
+    struct basis basis = {};
+    enum status rc = residuals && coefficients ? STATUS_OK : refuse_memory(err);
+
+    if (!rc)
+        rc = basis_open(design, &basis, err);
+    if (!rc && basis_keeps(&basis, at)) {
+        basis_solve(&basis, data->matured, coefficients, residuals);
+        rc = basis_variance(&basis, residuals,
+                            (struct covariance_rule){.kind = COVARIANCE_HC1}, at,
+                            &variance, err);
+        if (!rc) {
+            effect->direct = coefficients[at];
+            effect->direct_se = sqrt(variance);
+            effect->direct_p = normal_two_sided(effect->direct / effect->direct_se);
+        }
+    }
+    basis_close(&basis);
+    free(residuals);
+    free(coefficients);
+    return rc;
+}
+
+/* Whether the treatment does something beside the surrogates, where outcomes are known. */
 static enum status test_direct(const struct surrogate_data *data,
                                struct surrogate_effect *effect, struct err *err)
 {
-    int64_t n = effect->matured_count, at = 0, all = data->experiment_count;
-    int k = data->column_count + 2;
-    size_t numbers =
-        (size_t)k * (size_t)n + 2 * (size_t)n + (size_t)k + (size_t)k * (size_t)k;
-    double *design = malloc((numbers + 1) * sizeof *design), *y, *residuals,
-           *coefficients, *covariance;
-    struct basis basis = {};
-    enum status rc = design ? STATUS_OK : refuse_memory(err);
+    int64_t n = data->experiment_count;
+    struct regressor *columns =
+        make_design(data->experiment, data->column_count, data->treatments);
+    bool *is_used = malloc((size_t)n);
+    enum status rc = columns && is_used ? STATUS_OK : refuse_memory(err);
 
+    for (int64_t i = 0; i < n && !rc; i++)
+        is_used[i] = !isnan(data->matured[i]);
+    if (!rc)
+        rc =
+            fit_direct(data,
+                       &(struct regression_design){.row_count = n,
+                                                   .column_count = data->column_count + 2,
+                                                   .columns = columns,
+                                                   .is_used = is_used},
+                       effect, err);
+    free(columns);
+    free(is_used);
+    return rc;
+}
+
+/* The difference of the index; its error is that of two samples, and that of the coefficients: d'Vd, with HC0. */
+static enum status compare(const struct surrogate_data *data, const struct basis *basis,
+                           const double *coefficients, const double *residuals,
+                           double *difference, struct surrogate_effect *effect,
+                           struct err *err)
+{
+    struct side sides[2];
+    double variance;
+    enum status rc;
+
+    set_sides(data, coefficients, sides);
+    if (sides[0].count < 2 || sides[1].count < 2)
+        return err_set(err, STATUS_INVALID, "two rows of each arm are needed at least");
+    set_difference(data, sides, difference);
+    rc = basis_covariance(basis, residuals,
+                          (struct covariance_rule){.kind = COVARIANCE_HC0}, difference, 1,
+                          &variance, err);
     if (rc)
         return rc;
-    y = design + (int64_t)k * n;
-    residuals = y + n;
-    coefficients = residuals + n;
-    covariance = coefficients + k;
-    for (int64_t i = 0; i < all; i++) {
-        if (isnan(data->matured[i]))
-            continue;
-        design[at] = 1;
-        for (int c = 0; c < data->column_count; c++)
-            design[(int64_t)(c + 1) * n + at] = data->experiment[(int64_t)c * all + i];
-        design[(int64_t)(k - 1) * n + at] = data->treatments[i];
-        y[at++] = data->matured[i];
-    }
-    rc = basis_open(design, n, k, &basis, err);
-    if (!rc && basis_keeps(&basis, k - 1)) {
-        basis_solve(&basis, y, coefficients, residuals);
-        rc = basis_covariance(&basis, residuals,
-                              (struct covariance_rule){.kind = COVARIANCE_HC1},
-                              covariance, err);
-    }
-    if (!rc && basis_keeps(&basis, k - 1)) {
-        effect->direct = coefficients[k - 1];
-        effect->direct_se = sqrt(covariance[k * k - 1]);
-        effect->direct_p = normal_two_sided(effect->direct / effect->direct_se);
-    }
-    basis_close(&basis);
-    free(design);
-    return rc;
+    effect->control_count = (int64_t)sides[0].count;
+    effect->treated_count = (int64_t)sides[1].count;
+    effect->value = sides[1].mean - sides[0].mean;
+    effect->se_sampling =
+        sqrt(sides[0].variance / sides[0].count + sides[1].variance / sides[1].count);
+    effect->se = sqrt(effect->se_sampling * effect->se_sampling + variance);
+    return STATUS_OK;
 }
 
 enum status surrogate_estimate(const struct surrogate_data *data,
                                struct surrogate_effect *effect, struct err *err)
 {
     int k = data->column_count + 1;
-    double *numbers = calloc(2 * (size_t)k + (size_t)k * (size_t)k, sizeof *numbers);
-    double *coefficients = numbers, *difference = numbers + k,
-           *covariance = numbers + 2 * k;
-    struct side sides[2];
-    enum status rc = numbers ? STATUS_OK : refuse_memory(err);
+    struct regressor *columns = make_design(data->history, data->column_count, NULL);
+    double *numbers = calloc(2 * (size_t)k, sizeof *numbers); /* (k + 1), twice */
+    double *residuals = malloc((size_t)data->history_count * sizeof *residuals);
+    struct basis basis = {};
+    enum status rc = columns && numbers && residuals ? STATUS_OK : refuse_memory(err);
 
     *effect = (struct surrogate_effect){.direct = NAN, .direct_se = NAN, .direct_p = NAN};
     if (!rc)
-        rc = fit_index(data, coefficients, covariance, &effect->r_squared, err);
-    if (rc)
-        goto out;
-    set_sides(data, coefficients, sides);
-    if (sides[0].count < 2 || sides[1].count < 2) {
-        rc = err_set(err, STATUS_INVALID, "two rows of each arm are needed at least");
-        goto out;
-    }
-    effect->control_count = (int64_t)sides[0].count;
-    effect->treated_count = (int64_t)sides[1].count;
-    effect->value = sides[1].mean - sides[0].mean;
-    effect->se_sampling =
-        sqrt(sides[0].variance / sides[0].count + sides[1].variance / sides[1].count);
-    effect->se = sqrt(effect->se_sampling * effect->se_sampling +
-                      first_stage_variance(data, covariance, sides, difference));
-    for (int64_t i = 0; data->matured && i < data->experiment_count; i++)
-        effect->matured_count += !isnan(data->matured[i]);
-    if (effect->matured_count > k + 1)
-        rc = test_direct(data, effect, err);
-out:
+        rc = fit_index(data, columns, &basis, numbers, residuals, err);
+    if (!rc)
+        rc = compare(data, &basis, numbers, residuals, numbers + k, effect, err);
+    if (!rc)
+        effect->r_squared = share_explained(data, residuals);
+    basis_close(&basis);
+    free(columns);
     free(numbers);
+    free(residuals);
+    for (int64_t i = 0; !rc && data->matured && i < data->experiment_count; i++)
+        effect->matured_count += !isnan(data->matured[i]);
+    if (!rc && effect->matured_count > k + 1)
+        rc = test_direct(data, effect, err);
     return rc;
 }

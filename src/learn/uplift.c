@@ -14,7 +14,7 @@ static struct tally tally_all(const struct uplift *uplift, const uint32_t *draws
 
     for (int64_t i = 0; i < uplift->row_count; i++)
         tally_add(&all, uplift->flags[i] & FLAG_TREATED, uplift->outcomes[i],
-                  times(draws, i));
+                  count_at(uplift, draws, i));
     return all;
 }
 
@@ -46,17 +46,31 @@ struct areas {
     struct point last;
 };
 
-/* What a group of equal scores adds to the two RATEs. effects: of the rows before, and of the
- * group. */
-static void add_rates(struct areas *areas, double before, double effects, double from,
-                      double count, double mean, double row_count)
-{
-    for (int64_t i = 1; (double)i <= count; i++) {
-        double j = (double)i;
-        double toc = (before + effects * j / count) / (from + j) - mean;
+/* The walk along the RATEs: what the rows of the groups before have, and the group at hand. */
+struct rate_walk {
+    double before, effects; /* sums of effects */
+    double mean, row_count; /* of all */
+    int64_t first;          /* place of the group's first row */
+};
 
-        areas->autoc += toc;
-        areas->rate_qini += toc * (from + j) / row_count;
+/* What a group of equal scores adds to the two RATEs, from the last point on to here. */
+static void add_rates(struct areas *areas, const struct uplift *uplift,
+                      const uint32_t *draws, const struct rate_walk *walk, int64_t last,
+                      double count)
+{
+    double from = areas->last.rows, j = 0;
+
+    for (int64_t i = walk->first; i <= last; i++) {
+        double weight = weight_at(uplift, i);
+
+        for (uint32_t again = times(draws, i); again > 0; again--) {
+            double toc;
+
+            j += weight;
+            toc = (walk->before + walk->effects * j / count) / (from + j) - walk->mean;
+            areas->autoc += weight * toc;
+            areas->rate_qini += weight * toc * (from + j) / walk->row_count;
+        }
     }
 }
 
@@ -67,19 +81,19 @@ static struct areas measure_groups(const struct uplift *uplift, const uint32_t *
     double means[2] = {over(all->sum[0], all->count[0]),
                        over(all->sum[1], all->count[1])};
     double weights[2] = {-row_count / all->count[0], row_count / all->count[1]};
-    double before = 0, effects = 0;
+    struct rate_walk walk = {.mean = mean, .row_count = row_count};
     struct areas areas = {};
     struct tally tally = {};
     int band = 0;
 
     for (int64_t i = 0; i < uplift->row_count; i++) {
         bool is_treated = uplift->flags[i] & FLAG_TREATED;
-        double count = times(draws, i);
+        double count = count_at(uplift, draws, i);
         struct point point;
 
         tally_add(&tally, is_treated, uplift->outcomes[i], count);
-        effects += count * (mean + (uplift->outcomes[i] - means[is_treated]) *
-                                       weights[is_treated]);
+        walk.effects += count * (mean + (uplift->outcomes[i] - means[is_treated]) *
+                                            weights[is_treated]);
         point = (struct point){rows_of(&tally), 0, 0};
         if (!(uplift->flags[i] & FLAG_LAST) || point.rows == areas.last.rows)
             continue;
@@ -88,12 +102,12 @@ static struct areas measure_groups(const struct uplift *uplift, const uint32_t *
         areas.qini += (point.rows - areas.last.rows) * (point.qini + areas.last.qini) / 2;
         areas.uplift +=
             (point.rows - areas.last.rows) * (point.uplift + areas.last.uplift) / 2;
-        add_rates(&areas, before, effects, areas.last.rows, point.rows - areas.last.rows,
-                  mean, row_count);
+        add_rates(&areas, uplift, draws, &walk, i, point.rows - areas.last.rows);
         if (bands)
             band = fill_bands(bands, band, row_count, &areas.last, &point);
-        before += effects;
-        effects = 0;
+        walk.before += walk.effects;
+        walk.effects = 0;
+        walk.first = i + 1;
         areas.last = point;
     }
     return areas;
@@ -221,6 +235,26 @@ static void place_rows(struct uplift *uplift, const double *scores,
     uplift->is_binary = is_binary;
 }
 
+/* Each arm's sum to its rows: an arm then has as much say as it has rows. */
+static void place_weights(struct uplift *uplift, const double *weights,
+                          const uint32_t *order)
+{
+    double counts[2] = {0}, sums[2] = {0};
+
+    for (int64_t i = 0; i < uplift->row_count; i++) {
+        bool is_treated = uplift->flags[i] & FLAG_TREATED;
+
+        uplift->weights[i] = weights[order[i]];
+        counts[is_treated]++;
+        sums[is_treated] += weights[order[i]];
+    }
+    for (int64_t i = 0; i < uplift->row_count; i++) {
+        bool is_treated = uplift->flags[i] & FLAG_TREATED;
+
+        uplift->weights[i] *= counts[is_treated] / sums[is_treated];
+    }
+}
+
 static enum status check(const struct uplift *uplift, double first_score,
                          double last_score, struct err *err)
 {
@@ -241,6 +275,15 @@ enum status uplift_open(const double *scores, const double *outcomes,
                         const bool *is_treated, int64_t row_count, struct uplift **uplift,
                         struct err *err)
 {
+    return uplift_open_weighted(scores, outcomes, is_treated, NULL, row_count, uplift,
+                                err);
+}
+
+enum status uplift_open_weighted(const double *scores, const double *outcomes,
+                                 const bool *is_treated, const double *weights,
+                                 int64_t row_count, struct uplift **uplift,
+                                 struct err *err)
+{
     struct uplift *opened = calloc(1, sizeof *opened);
     uint32_t *order = malloc((size_t)(row_count + 1) * sizeof *order);
     enum status rc = STATUS_OK;
@@ -250,14 +293,19 @@ enum status uplift_open(const double *scores, const double *outcomes,
         opened->row_count = row_count;
         opened->flags = malloc((size_t)row_count);
         opened->outcomes = malloc((size_t)row_count * sizeof *opened->outcomes);
+        opened->weights =
+            weights ? malloc((size_t)row_count * sizeof *opened->weights) : NULL;
     }
-    if (!order || !opened || !opened->flags || !opened->outcomes)
+    if (!order || !opened || !opened->flags || !opened->outcomes ||
+        (weights && !opened->weights))
         rc = err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
                      (long long)row_count);
     if (!rc)
         rc = order_falling(scores, row_count, order, err);
     if (!rc) {
         place_rows(opened, scores, outcomes, is_treated, order);
+        if (weights)
+            place_weights(opened, weights, order);
         rc = check(opened, scores[order[0]], scores[order[row_count - 1]], err);
     }
     free(order);
@@ -274,6 +322,7 @@ void uplift_close(struct uplift *uplift)
         return;
     free(uplift->flags);
     free(uplift->outcomes);
+    free(uplift->weights);
     free(uplift);
 }
 
@@ -286,17 +335,18 @@ int64_t uplift_point_count(const struct uplift *uplift)
     return count;
 }
 
-void uplift_curves(const struct uplift *uplift, int64_t *x, double *qini, double *uplifts)
+void uplift_curves(const struct uplift *uplift, double *x, double *qini, double *uplifts)
 {
     struct tally tally = {};
 
     *x++ = 0;
     *qini++ = *uplifts++ = 0;
     for (int64_t i = 0; i < uplift->row_count; i++) {
-        tally_add(&tally, uplift->flags[i] & FLAG_TREATED, uplift->outcomes[i], 1);
+        tally_add(&tally, uplift->flags[i] & FLAG_TREATED, uplift->outcomes[i],
+                  weight_at(uplift, i));
         if (!(uplift->flags[i] & FLAG_LAST))
             continue;
-        *x++ = i + 1;
+        *x++ = rows_of(&tally);
         *qini++ = qini_value(&tally);
         *uplifts++ = uplift_value(&tally);
     }

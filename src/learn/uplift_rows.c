@@ -8,22 +8,26 @@
 /* A sum over the rows of a value that is not defined at first: there it rises evenly from 0 to the
  * first that is. */
 struct curve_sum {
-    double sum, rows_before;
+    double sum,
+        before; /* what the rows before the first that is have for each unit of its value */
     bool has_begun;
 };
 
+/* The next row, which counts weight, at the k of rows. */
 static inline void curve_sum_add(struct curve_sum *curve, bool is_defined, double value,
-                                 double rows, bool is_gain)
+                                 double rows, double weight, bool is_gain)
 {
-    if (is_defined && !curve->has_begun) {
-        double m = rows;
+    double height = is_gain ? rows : 1; /* value is a lift where it is a gain */
 
-        /* sum over k < m of value k / m, times k where it is a gain: value is a lift then. */
-        curve->sum += is_gain ? value * (m - 1) * (2 * m - 1) / 6 : value * (m - 1) / 2;
+    if (!is_defined) {
+        curve->before += weight * rows * height;
+        return;
+    }
+    if (!curve->has_begun) {
+        curve->sum += value / rows * curve->before;
         curve->has_begun = true;
     }
-    if (is_defined)
-        curve->sum += is_gain ? value * rows : value;
+    curve->sum += weight * value * height;
 }
 
 void uplift_walk_rows(const struct uplift *uplift, const uint32_t *draws,
@@ -34,18 +38,22 @@ void uplift_walk_rows(const struct uplift *uplift, const uint32_t *draws,
            last_qini = qini_value(all);
     struct tally tally = {};
 
-    for (int64_t i = 0; i < uplift->row_count; i++)
+    for (int64_t i = 0; i < uplift->row_count; i++) {
+        double weight = weight_at(uplift, i);
+
         for (uint32_t again = times(draws, i); again > 0; again--) {
             bool has_control, has_both;
 
-            tally_add(&tally, uplift->flags[i] & FLAG_TREATED, uplift->outcomes[i], 1);
+            tally_add(&tally, uplift->flags[i] & FLAG_TREATED, uplift->outcomes[i],
+                      weight);
             has_control = tally.count[0] > 0;
             has_both = has_control && tally.count[1] > 0;
             curve_sum_add(&gains, has_both, has_both ? difference(&tally) : 0,
-                          rows_of(&tally), true);
+                          rows_of(&tally), weight, true);
             curve_sum_add(&qinis, has_control, has_control ? qini_value(&tally) : 0,
-                          rows_of(&tally), false);
+                          rows_of(&tally), weight, false);
         }
+    }
     metrics->auuc = gains.sum / fabs(last_gain) / (row_count + 1);
     metrics->qini_normalized =
         (qinis.sum - last_qini * (row_count + 1) / 2) / fabs(last_qini) / (row_count + 1);
@@ -59,6 +67,9 @@ void uplift_walk_rows(const struct uplift *uplift, const uint32_t *draws,
 
 enum { CUT_COUNT = UPLIFT_SHARE_COUNT };
 
+/* Sums of weights may end so far below the count that they make up. */
+static const double rounding = 1e-6;
+
 /* Sums among the first so many rows. */
 struct cuts {
     int64_t at[CUT_COUNT]; /* rising */
@@ -66,9 +77,14 @@ struct cuts {
     int next;
 };
 
-static void cuts_pass(struct cuts *cuts, int64_t count, const struct tally *tally)
+static double settled(double count)
 {
-    while (cuts->next < CUT_COUNT && cuts->at[cuts->next] <= count)
+    return fabs(count - round(count)) < rounding ? round(count) : count;
+}
+
+static void cuts_pass(struct cuts *cuts, double count, const struct tally *tally)
+{
+    while (cuts->next < CUT_COUNT && (double)cuts->at[cuts->next] <= count + rounding)
         cuts->seen[cuts->next++] = *tally;
 }
 
@@ -80,13 +96,13 @@ static void cuts_shares(struct cuts *cuts, double count)
 
     *cuts = (struct cuts){};
     for (int i = 0; i < CUT_COUNT; i++)
-        cuts->at[i] = (int64_t)(count * shares[i]);
+        cuts->at[i] = (int64_t)(settled(count) * shares[i]);
 }
 
 /* The ends of ten bins of as many rows each, those left over in the first ones. */
 static void cuts_bins(struct cuts *cuts, double count)
 {
-    int64_t whole = (int64_t)count, at = 0;
+    int64_t whole = (int64_t)settled(count), at = 0;
 
     *cuts = (struct cuts){};
     for (int i = 0; i < CUT_COUNT; i++)
@@ -117,14 +133,14 @@ struct first {
     struct tally tally;
 };
 
-static void first_add(struct first *first, bool is_treated, double outcome)
+static void first_add(struct first *first, bool is_treated, double outcome, double weight)
 {
-    int64_t own;
+    double own;
 
-    tally_add(&first->tally, is_treated, outcome, 1);
-    own = (int64_t)first->tally.count[is_treated];
-    cuts_pass(&first->shares, (int64_t)rows_of(&first->tally), &first->tally);
-    cuts_pass(&first->bins, (int64_t)rows_of(&first->tally), &first->tally);
+    tally_add(&first->tally, is_treated, outcome, weight);
+    own = first->tally.count[is_treated];
+    cuts_pass(&first->shares, rows_of(&first->tally), &first->tally);
+    cuts_pass(&first->bins, rows_of(&first->tally), &first->tally);
     cuts_pass(&first->arm_shares[is_treated], own, &first->tally);
     cuts_pass(&first->arm_bins[is_treated], own, &first->tally);
 }
@@ -151,7 +167,8 @@ void uplift_walk_first(const struct uplift *uplift, const uint32_t *draws,
             ;
         for (int64_t i = end - 1; i >= from; i--)
             for (uint32_t again = times(draws, i); again > 0; again--)
-                first_add(&first, uplift->flags[i] & FLAG_TREATED, uplift->outcomes[i]);
+                first_add(&first, uplift->flags[i] & FLAG_TREATED, uplift->outcomes[i],
+                          weight_at(uplift, i));
     }
     for (int i = 0; i < CUT_COUNT; i++) {
         struct tally both = first.arm_shares[0].seen[i];

@@ -12,6 +12,7 @@ struct uplift {
     int64_t row_count;
     uint8_t *flags;   /* (place) */
     double *outcomes; /* (place) */
+    double *weights;  /* (place); NULL: 1 each */
     bool is_binary;   /* all outcomes are 0 or 1 */
 };
 
@@ -24,6 +25,18 @@ struct tally {
 static inline uint32_t times(const uint32_t *draws, int64_t place)
 {
     return draws ? draws[place] : 1;
+}
+
+static inline double weight_at(const struct uplift *uplift, int64_t place)
+{
+    return uplift->weights ? uplift->weights[place] : 1;
+}
+
+/* What a row counts in a resample. */
+static inline double count_at(const struct uplift *uplift, const uint32_t *draws,
+                              int64_t place)
+{
+    return times(draws, place) * weight_at(uplift, place);
 }
 
 static inline void tally_add(struct tally *tally, bool is_treated, double outcome,

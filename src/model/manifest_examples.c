@@ -1,6 +1,6 @@
 /* manifest_examples.c - the examples of a manifest: rows as lists or objects, and the
  * effects they must have. */
-#include "model/manifest.h"
+#include "model/manifest_values.h"
 
 /* One value of a row as if it had been sent. */
 static bool value_of(const char *name, json_t *json, struct feature_value *value)
@@ -101,22 +101,31 @@ static void read_effects(struct manifest *manifest, json_t *json, int index)
     }
 }
 
+/* Nobody asks for less than was always asked. */
+static void read_tolerance(struct manifest *manifest, json_t *examples)
+{
+    double tolerance = manifest_number(manifest, examples, "/examples", "tolerance",
+                                       BUNDLE_EXAMPLE_TOLERANCE_MAX);
+
+    manifest->bundle->example_tolerance = tolerance;
+    if (!(tolerance >= 0 && tolerance <= BUNDLE_EXAMPLE_TOLERANCE_MAX))
+        manifest_fault(manifest, "bad_value", "/examples/tolerance",
+                       "must be from 0 to %g", BUNDLE_EXAMPLE_TOLERANCE_MAX);
+}
+
 enum status manifest_read_examples(struct manifest *manifest)
 {
     struct bundle *bundle = manifest->bundle;
+    static const char *const members[] = {"rows", "effects", "tolerance", NULL};
     json_t *examples = json_object_get(manifest->root, "examples");
     json_t *rows = json_object_get(examples, "rows");
     json_t *effects = json_object_get(examples, "effects");
     size_t count = json_array_size(rows);
-    const char *key;
-    json_t *member;
 
     if (!examples)
         return STATUS_OK;
-    json_object_foreach(examples, key, member) if (strcmp(key, "rows") != 0 &&
-                                                   strcmp(key, "effects") != 0)
-        manifest_fault(manifest, "unknown_member", "/examples", "'%.60s' is not known",
-                       key);
+    manifest_check_members(manifest, examples, "/examples", members);
+    read_tolerance(manifest, examples);
     if (count == 0 || count > BUNDLE_EXAMPLE_COUNT_MAX ||
         json_array_size(effects) != count)
         manifest_fault(manifest, "bad_value", "/examples",

@@ -23,32 +23,15 @@
 
 enum { CONTENT_BYTES_MAX = 64 << 20 };
 
-static char *folder;
-
-static int make_folder(void **)
-{
-    folder = folder_temporary();
-    return folder ? 0 : -1;
-}
-
-static int forget_folder(void **)
-{
-    free(folder);
-    return 0;
-}
-
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 /* The path of a file in the folder, with this content unless it is NULL. */
 static const char *file_with(const char *name, const char *content)
 {
-    static char paths[4][PATH_BYTES];
-    static int next;
-    char *path = paths[next++ % 4];
+    const char *path = group_path(name);
     struct err err;
 
     err_clear(&err);
-    path_of(paths[(next - 1) % 4], "%s/%s", folder, name);
     if (content && file_write(path, content, strlen(content), 0600, &err))
         fail_msg("%s", err.text);
     return path;
@@ -437,7 +420,7 @@ static const struct wrong wrongs[] = {
 
 static int entry_count(void)
 {
-    DIR *opened = opendir(folder);
+    DIR *opened = opendir(group_folder());
     struct dirent *entry;
     int count = 0;
 
@@ -591,5 +574,5 @@ int main(void)
         cmocka_unit_test(large_instances_take_memory_by_the_request_and_not_by_the_text),
     };
 
-    return cmocka_run_group_tests(tests, make_folder, forget_folder);
+    return cmocka_run_group_tests(tests, group_folder_open, group_folder_close);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "support/folder.h"
 #include "support/table_call.h"
 
 #include <jansson.h>
@@ -83,6 +84,12 @@ static void rankings(void **)
          "a.csv: no column 'othr'; the nearest is 'other'"},
         {UPLIFT " --baseline other", "score,t,y,other\n1,0,1,4\n2,1,0,4\n", NULL, NULL,
          "column 'other': the score is 4 in every row"},
+        {UPLIFT " --propensity p", "score,t,y,p\n1,0,1,0.5\n2,1,0,0\n", NULL, NULL,
+         "a.csv line 3 column 'p': 0 is no probability of what was done"},
+        {UPLIFT " --propensity p", "score,t,y,p\n1,0,1,1.5\n2,1,0,0.5\n", NULL, NULL,
+         "a.csv line 2 column 'p': 1.5 is no probability of what was done"},
+        {UPLIFT " --features x", "score,t,y\n1,0,1\n2,1,0\n", NULL, NULL,
+         "a.csv: no column 'x'"},
         {UPLIFT " --control 7", "score,t,y\n1,0,1\n2,1,0\n", NULL, NULL,
          "--control: no row is '7'; there are '0', '1'"},
     };
@@ -188,6 +195,8 @@ static void experiments_and_curves(void **)
         {EXPERIMENT " --shares 1,2,3", "arm,y\n0,1\n0,2\n1,3\n1,4\n", NULL, NULL,
          "--shares: '1,2,3' is not one number for each of '0', '1', "},
         {CURVE " 1", "e,s\n-1,1\n", NULL, NULL, "no arm has an effect above 0"},
+        {CURVE " 1 --cluster c", "e,s,c\n1,1,a\n2,1,a\n", NULL, NULL,
+         "there is one cluster only"},
         {CURVE " 1 --baseline f", "e,s,f\n1,1,-1\n", NULL, NULL,
          "--baseline: no arm has an effect above 0"},
     };
@@ -372,5 +381,5 @@ int main(void)
         cmocka_unit_test(time_and_what_is_still_to_come),
     };
 
-    return cmocka_run_group_tests(tests, table_call_open, table_call_close);
+    return cmocka_run_group_tests(tests, group_folder_open, group_folder_close);
 }

@@ -20,24 +20,16 @@
 enum { PATH_BYTES = 512, DECISIONS = 2000, AMOUNT = 500 };
 
 static struct {
-    char *folder;
     char lines[PATH_BYTES], table[PATH_BYTES], policy[PATH_BYTES];
 } stage;
 
-static int make_folder(void **)
+static int name_files(void **state)
 {
-    stage.folder = folder_temporary();
-    if (!stage.folder)
+    if (group_folder_open(state))
         return -1;
-    snprintf(stage.lines, PATH_BYTES, "%s/log.ndjson", stage.folder);
-    snprintf(stage.table, PATH_BYTES, "%s/log.csv", stage.folder);
-    snprintf(stage.policy, PATH_BYTES, "%s/policy.csv", stage.folder);
-    return 0;
-}
-
-static int forget_folder(void **)
-{
-    free(stage.folder);
+    snprintf(stage.lines, PATH_BYTES, "%s", group_path("log.ndjson"));
+    snprintf(stage.table, PATH_BYTES, "%s", group_path("log.csv"));
+    snprintf(stage.policy, PATH_BYTES, "%s", group_path("policy.csv"));
     return 0;
 }
 
@@ -282,5 +274,5 @@ int main(void)
         cmocka_unit_test(outcomes_that_are_still_to_come_are_none_that_lack),
     };
 
-    return cmocka_run_group_tests(tests, make_folder, forget_folder);
+    return cmocka_run_group_tests(tests, name_files, group_folder_close);
 }

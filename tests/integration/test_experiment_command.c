@@ -15,29 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_BYTES = 512, ROWS = 4000 };
-
-static char *folder, path[PATH_BYTES];
-
-static int make_folder(void **)
-{
-    folder = folder_temporary();
-    if (!folder)
-        return -1;
-    snprintf(path, PATH_BYTES, "%s/rows.csv", folder);
-    return 0;
-}
-
-static int forget_folder(void **)
-{
-    free(folder);
-    return 0;
-}
+enum { ROWS = 4000 };
 
 /* Arms of one size but for the share that never came into arm 1; of those who did, some have no y. */
 static void write_rows(double never_came, double lost_of_0, double lost_of_1)
 {
-    FILE *file = fopen(path, "w");
+    FILE *file = fopen(group_path("rows.csv"), "w");
     struct rng rng;
 
     assert_non_null(file);
@@ -70,8 +53,8 @@ static void expect_warnings(int code, bool is_mismatch, bool is_attrition)
 {
     char *output, *messages;
 
-    run((const char *[]){"evaluate", "experiment", "--data", path, "--arm", "arm",
-                         "--metric", "y", "--guardrail", "z:0.5", NULL},
+    run((const char *[]){"evaluate", "experiment", "--data", group_path("rows.csv"),
+                         "--arm", "arm", "--metric", "y", "--guardrail", "z:0.5", NULL},
         code, &output, &messages);
     assert_int_equal(strstr(messages, "SAMPLE RATIO MISMATCH") != NULL, is_mismatch);
     assert_int_equal(strstr(messages, "DIFFERENTIAL ATTRITION") != NULL, is_attrition);
@@ -95,8 +78,9 @@ static void each_metric_is_judged_by_its_own_rows(void **)
     char *output, *messages;
 
     write_rows(0, 0.5, 0.5);
-    run((const char *[]){"evaluate", "experiment", "--data", path, "--arm", "arm",
-                         "--metric", "y", "--guardrail", "z:0.5", "--json", NULL},
+    run((const char *[]){"evaluate", "experiment", "--data", group_path("rows.csv"),
+                         "--arm", "arm", "--metric", "y", "--guardrail", "z:0.5",
+                         "--json", NULL},
         0, &output, &messages);
     assert_non_null(strstr(output, "\"n\":2000,\"margin\":0.5"));
     assert_non_null(strstr(output, "\"counts\":{\"0\":2000,\"1\":2000}"));
@@ -151,5 +135,5 @@ int main(void)
         cmocka_unit_test(a_plan_needs_no_data_but_a_guess),
     };
 
-    return cmocka_run_group_tests(tests, make_folder, forget_folder);
+    return cmocka_run_group_tests(tests, group_folder_open, group_folder_close);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "support/folder.h"
 #include "support/table_call.h"
 
 #include <stdbool.h>
@@ -287,7 +288,7 @@ static void a_panel_is_drawn_with_its_periods(void **)
         skip();
     }
     expect(PANEL "--from 1989 --plot plots", YEARS, NULL, 0, "from 1989 on", "redress:");
-    snprintf(path, sizeof path, "%s/plots/panel.png", table_call_folder());
+    snprintf(path, sizeof path, "%s/plots/panel.png", group_folder());
     assert_int_equal(stat(path, &about), 0);
     assert_true(about.st_size > 4000);
 }
@@ -308,5 +309,5 @@ int main(void)
         cmocka_unit_test(a_start_between_periods_is_said),
     };
 
-    return cmocka_run_group_tests(tests, table_call_open, table_call_close);
+    return cmocka_run_group_tests(tests, group_folder_open, group_folder_close);
 }

@@ -24,7 +24,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { CASE_COUNT = 3000, PATH_BYTES = 512, BULK = 1000 };
+enum { CASE_COUNT = 3000, EXPLAINED_EVERY = 8, PATH_BYTES = 512, BULK = 1000 };
 
 #define POLICY_HEAD                                                                      \
     "{\"currency\": \"USD\", \"model\": \"credit\", \"menu\": {\"amounts\": [500, 1000," \
@@ -468,17 +468,11 @@ static void the_data_folder_says_what_its_export_says(void **state)
     json_decref(alone);
 }
 
-/* model score on the exported table, and the decisions: the same effects, as far as these are
- * written. */
-static void the_table_scores_as_the_service_did(void **state)
+/* model score on the exported table: effects (row, arm). */
+static void score_the_table(double effects[static CASE_COUNT][WORLD_DOSE_COUNT])
 {
     char bundle[PATH_BYTES], log[PATH_BYTES], *scores, *rest = NULL, *line;
-    static const char *const header = "500,1000,1500,2000";
-    int compared = 0;
-    const json_t *row;
-    size_t i;
 
-    (void)state;
     path_in("bundle", bundle);
     path_in("log.csv", log);
     assert_int_equal(program_run((const char *[]){"model", "score", bundle, "--rows", log,
@@ -486,18 +480,33 @@ static void the_table_scores_as_the_service_did(void **state)
                                  NULL, &scores),
                      0);
     line = strtok_r(scores, "\n", &rest);
-    assert_string_equal(line, header);
+    assert_string_equal(line, "500,1000,1500,2000");
+    for (int i = 0; i < CASE_COUNT; i++) {
+        line = strtok_r(NULL, "\n", &rest);
+        assert_non_null(line);
+        assert_int_equal(sscanf(line, "%lf,%lf,%lf,%lf", &effects[i][0], &effects[i][1],
+                                &effects[i][2], &effects[i][3]),
+                         WORLD_DOSE_COUNT);
+    }
+    assert_null(strtok_r(NULL, "\n", &rest));
+    free(scores);
+}
+
+/* And the decisions: the same effects, as far as these are written. */
+static void the_table_scores_as_the_service_did(void **state)
+{
+    static double effects[CASE_COUNT][WORLD_DOSE_COUNT];
+    int compared = 0;
+    const json_t *row;
+    size_t i;
+
+    (void)state;
+    score_the_table(effects);
     json_array_foreach(stage.log, i, row)
     {
-        double effects[WORLD_DOSE_COUNT];
         const json_t *options = json_object_get(row, "options"), *option;
         size_t k;
 
-        line = strtok_r(NULL, "\n", &rest);
-        assert_non_null(line);
-        assert_int_equal(sscanf(line, "%lf,%lf,%lf,%lf", &effects[0], &effects[1],
-                                &effects[2], &effects[3]),
-                         4);
         json_array_foreach((json_t *)options, k, option)
         {
             int64_t amount = json_integer_value(json_object_get(option, "amount"));
@@ -506,16 +515,63 @@ static void the_table_scores_as_the_service_did(void **state)
             if (amount == 0)
                 continue;
             /* Six decimals are written. */
-            assert_true(fabs(written - effects[amount / 500 - 1]) <= 0.500001e-6);
+            assert_true(fabs(written - effects[i][amount / 500 - 1]) <= 0.500001e-6);
             compared++;
         }
     }
     assert_int_equal(compared, CASE_COUNT * WORLD_DOSE_COUNT);
-    free(scores);
 }
 
-/* And round again: the exported table trains the next model as it is. */
-/* Also those that compare all learners. */
+static json_t *asked_of(const json_t *row, const char *method, const char *what)
+{
+    char path[128];
+    struct http_response response;
+    json_t *json;
+
+    snprintf(path, sizeof path, "/v1/decisions/%s/%s",
+             json_string_value(json_object_get(row, "decision_id")), what);
+    response = asked(method, path, NULL);
+    json = json_loads(response.body, 0, NULL);
+    assert_non_null(json);
+    http_response_free(&response);
+    return json;
+}
+
+/* The answer's probabilities, which have all their bits, rest on the unrounded effects: made again, they come
+ * out the same only by the same effects. And those, which the explanation shows, are the same to the last bit
+ * as those of model score for the exported features. */
+static void the_table_scores_to_the_bit_what_decided(void **state)
+{
+    static double effects[CASE_COUNT][WORLD_DOSE_COUNT];
+    const json_t *arm;
+    size_t k;
+
+    (void)state;
+    score_the_table(effects);
+    for (size_t i = 0; i < CASE_COUNT; i += EXPLAINED_EVERY) {
+        const json_t *row = json_array_get(stage.log, i);
+        json_t *replay = asked_of(row, "POST", "replay");
+        json_t *explanation = asked_of(row, "GET", "explanation");
+        const json_t *arms =
+            json_object_get(json_object_get(explanation, "model"), "arms");
+
+        assert_true(json_is_true(json_object_get(replay, "match")));
+        assert_int_equal(json_array_size(arms), WORLD_DOSE_COUNT);
+        json_array_foreach((json_t *)arms, k, arm)
+        {
+            double served = json_number_value(json_object_get(arm, "effect"));
+
+            if (served != effects[i][k])
+                fail_msg("row %zu, arm %zu: served %.17g, scored %.17g", i, k, served,
+                         effects[i][k]);
+        }
+        json_decref(replay);
+        json_decref(explanation);
+    }
+}
+
+/* And round again: the exported table trains the next model as it is, also with those that compare all
+ * learners. */
 static void the_table_trains_the_next_model(void **state)
 {
     static const char *const ways[][2] = {{"s", "xgboost"}, {"auto", "ridge"}};
@@ -648,6 +704,7 @@ int main(void)
         cmocka_unit_test(a_budget_is_worth_what_it_truly_is),
         cmocka_unit_test(a_table_is_worth_what_it_truly_is),
         cmocka_unit_test(the_table_scores_as_the_service_did),
+        cmocka_unit_test(the_table_scores_to_the_bit_what_decided),
         cmocka_unit_test(the_table_trains_the_next_model),
         cmocka_unit_test(the_data_folder_says_what_its_export_says),
         cmocka_unit_test(what_is_wrong_with_a_log_is_said),

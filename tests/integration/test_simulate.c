@@ -18,24 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TRACE_BYTES_MAX = 64 << 20, PATH_BYTES = 256 };
-
-static char *folder;
-
-static int make_folder(void **state)
-{
-    (void)state;
-    folder = folder_temporary();
-    return folder ? 0 : -1;
-}
-
-static int forget_folder(void **state)
-{
-    (void)state;
-    folder_remove(folder);
-    free(folder);
-    return 0;
-}
+enum { TRACE_BYTES_MAX = 64 << 20 };
 
 #define WORDS(...) ((const char *const[]){"simulate", "pacing", __VA_ARGS__, NULL})
 
@@ -62,16 +45,6 @@ static char *complaint_of(const char *const *words, int code, const char *path)
     assert_int_equal(file, code);
     assert_int_equal(file_read(path, 1 << 16, &complaint, &bytes, NULL), STATUS_OK);
     return complaint;
-}
-
-static const char *path_of(const char *name)
-{
-    static char paths[8][PATH_BYTES];
-    static int next;
-    char *path = paths[next++ % 8];
-
-    snprintf(path, PATH_BYTES, "%s/%s", folder, name);
-    return path;
 }
 
 static json_t *report_of(const char *const *words)
@@ -167,7 +140,7 @@ static size_t bytes_of_lines(const char *text, int count)
 /* A choice that was not the likeliest is there about as often as its probability says. */
 static void what_chance_chose_has_the_probability_that_is_traced(void **state)
 {
-    const char *path = path_of("chance.ndjson");
+    const char *path = group_path("chance.ndjson");
     char *trace =
         trace_of(WORDS("--cases", "4000", "--exploration",
                        "{\"temperature\": 300, \"epsilon\": 0.05}", "--trace", path),
@@ -204,7 +177,7 @@ static void what_chance_chose_has_the_probability_that_is_traced(void **state)
 
 static void a_trace_adds_up_to_the_report(void **state)
 {
-    const char *path = path_of("trace.ndjson");
+    const char *path = group_path("trace.ndjson");
     json_t *report =
         report_of(WORDS("--cases", "2000", "--budgets", "6", "--seed", "4", "--json"));
     char *trace = trace_of(
@@ -250,8 +223,9 @@ static void a_trace_adds_up_to_the_report(void **state)
 static void a_stream_cut_short_is_decided_the_same_up_to_there(void **state)
 {
     enum { LINES = 1500 };
-    const char *stream = path_of("stream.ndjson"), *cut = path_of("cut.ndjson");
-    const char *whole_path = path_of("whole.ndjson"), *part_path = path_of("part.ndjson");
+    const char *stream = group_path("stream.ndjson"), *cut = group_path("cut.ndjson");
+    const char *whole_path = group_path("whole.ndjson"),
+               *part_path = group_path("part.ndjson");
     char *text = trace_of(WORDS("--cases", "3000", "--budgets", "6", "--profile",
                                 "volume", "--trace", stream),
                           stream);
@@ -343,8 +317,8 @@ static void bad_input_is_refused_with_its_line_and_field(void **state)
          "line 2: actions/0/value:", "is there twice"},
         {HEAD "{\"at\":0.1,\"budgets\":[\"a\"],\"acti", "line 2: line:", "end"},
     };
-    const char *path = path_of("bad.ndjson"), *trace = path_of("none.ndjson");
-    const char *errors = path_of("errors.txt");
+    const char *path = group_path("bad.ndjson"), *trace = group_path("none.ndjson");
+    const char *errors = group_path("errors.txt");
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -385,7 +359,7 @@ static void made_up_sizes_beside_an_input_are_refused(void **state)
     (void)state;
     for (int i = 0; i < 2; i++) {
         char *said = complaint_of(WORDS("--input", "x.ndjson", options[i], "10"), 2,
-                                  path_of("errors.txt"));
+                                  group_path("errors.txt"));
 
         assert_non_null(strstr(said, options[i]));
         free(said);
@@ -399,7 +373,7 @@ static void a_limit_of_all_the_money_there_is_does_no_harm(void **state)
         "{\"budgets\":[{\"id\":\"a\",\"limit\":9007199254740991}]}\n"
         "{\"at\":0.1,\"budgets\":[\"a\"],\"actions\":[" FREE
         ",{\"cost\":9007199254740991,\"value\":5}]}\n";
-    const char *path = path_of("rich.ndjson");
+    const char *path = group_path("rich.ndjson");
     json_t *report;
 
     (void)state;
@@ -413,12 +387,12 @@ static void a_limit_of_all_the_money_there_is_does_no_harm(void **state)
 static void plots_are_drawn_or_what_is_missing_is_said(void **state)
 {
     static const unsigned char png[] = {0x89, 'P', 'N', 'G'};
-    const char *plots = path_of("plots"), *spend = path_of("plots/spend.png");
-    const char *price = path_of("plots/price.png");
+    const char *plots = group_path("plots"), *spend = group_path("plots/spend.png");
+    const char *price = group_path("plots/price.png");
     const char *paths[] = {spend, price};
     bool can_draw = system("gnuplot --version >/dev/null 2>&1") == 0;
     char *said = complaint_of(WORDS("--cases", "500", "--budgets", "14", "--plot", plots),
-                              can_draw ? 0 : 1, path_of("errors.txt"));
+                              can_draw ? 0 : 1, group_path("errors.txt"));
 
     (void)state;
     if (!can_draw) {
@@ -455,5 +429,5 @@ int main(void)
         cmocka_unit_test(plots_are_drawn_or_what_is_missing_is_said),
     };
 
-    return cmocka_run_group_tests(tests, make_folder, forget_folder);
+    return cmocka_run_group_tests(tests, group_folder_open, group_folder_close);
 }

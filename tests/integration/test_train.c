@@ -26,7 +26,6 @@ enum { ROW_COUNT = 3000, PATH_BYTES = 512, ARGUMENT_COUNT_MAX = 40 };
 /* What a credit does to the liking of orders, by their issue. */
 static const int liking[] = {-2, 6, 1};
 
-static char *folder;
 static char log_path[PATH_BYTES];
 
 #define FEATURES "tenure,late,is_member,issue"
@@ -71,32 +70,13 @@ static void write_log(const char *path)
     assert_int_equal(fclose(file), 0);
 }
 
-static int make_folder(void **state)
+static int make_log(void **state)
 {
-    (void)state;
-    folder = folder_temporary();
-    if (!folder)
+    if (group_folder_open(state))
         return -1;
-    snprintf(log_path, sizeof log_path, "%s/log.csv", folder);
+    snprintf(log_path, sizeof log_path, "%s", group_path("log.csv"));
     write_log(log_path);
     return 0;
-}
-
-static int leave_folder(void **state)
-{
-    (void)state;
-    free(folder);
-    return 0;
-}
-
-static const char *path_of(const char *name)
-{
-    static char paths[4][PATH_BYTES];
-    static int next;
-    char *path = paths[next++ % 4];
-
-    snprintf(path, PATH_BYTES, "%s/%s", folder, name);
-    return path;
 }
 
 /* "train --data LOG ... --output FOLDER/NAME MORE": words of more are apart by blanks. Returns the
@@ -105,7 +85,7 @@ static int train(const char *data, const char *name, const char *more, char **ou
                  char **messages)
 {
     const char *arguments[ARGUMENT_COUNT_MAX] = {"train", "--data", data, "--output",
-                                                 path_of(name)};
+                                                 group_path(name)};
     char *words = strdup(more), *printed = NULL, *said = NULL, *rest = NULL;
     int count = 5, code;
 
@@ -153,7 +133,7 @@ static json_t *manifest_of(const char *name)
     char path[2 * PATH_BYTES];
     json_t *manifest;
 
-    snprintf(path, sizeof path, "%s/manifest.json", path_of(name));
+    snprintf(path, sizeof path, "%s/manifest.json", group_path(name));
     manifest = json_load_file(path, 0, NULL);
     assert_non_null(manifest);
     return manifest;
@@ -201,9 +181,9 @@ static void write_examples(json_t *manifest, const char *path)
 static void expect_same_effects(const char *name)
 {
     json_t *manifest = manifest_of(name), *effects, *row, *effect;
-    const char *rows = path_of("examples.csv");
-    const char *const arguments[] = {"model", "score",    path_of(name), "--rows",
-                                     rows,    "--output", "effect",      NULL};
+    const char *rows = group_path("examples.csv");
+    const char *const arguments[] = {"model", "score",    group_path(name), "--rows",
+                                     rows,    "--output", "effect",         NULL};
     char *output, *at;
     size_t i, j;
 
@@ -238,7 +218,7 @@ static void expect_bundle(const char *name, const char *options)
 {
     if (train(log_path, name, options, NULL, NULL) != 0)
         fail_msg("train %s failed", options);
-    expect_run((const char *[]){"model", "check", path_of(name), NULL});
+    expect_run((const char *[]){"model", "check", group_path(name), NULL});
     expect_same_effects(name);
 }
 
@@ -275,9 +255,9 @@ static void score_issues(const char *name, double effects[4][2])
                                "500,30,true,\"wrong \"\"item\"\"\"\n"
                                "500,30,true,quality\n"
                                "500,30,true,lost\n";
-    const char *path = path_of("issues.csv");
-    const char *const arguments[] = {"model", "score",    path_of(name), "--rows",
-                                     path,    "--output", "effect",      NULL};
+    const char *path = group_path("issues.csv");
+    const char *const arguments[] = {"model", "score",    group_path(name), "--rows",
+                                     path,    "--output", "effect",         NULL};
     struct err err;
     char *output = NULL, *messages = NULL, *at;
 
@@ -347,19 +327,19 @@ static void the_same_log_and_seed_give_the_same_bytes(void **state)
     (void)state;
     if (!has_library())
         return;
-    assert_int_equal(mkdir(path_of("once"), 0777), 0);
-    assert_int_equal(mkdir(path_of("again"), 0777), 0);
+    assert_int_equal(mkdir(group_path("once"), 0777), 0);
+    assert_int_equal(mkdir(group_path("again"), 0777), 0);
     assert_int_equal(train(log_path, "once/m", options, NULL, NULL), 0);
     assert_int_equal(train(log_path, "again/m", options, NULL, NULL), 0);
     /* A second time over what is there. */
     assert_int_equal(train(log_path, "again/m", options, NULL, NULL), 0);
-    files = opendir(path_of("once/m"));
+    files = opendir(group_path("once/m"));
     assert_non_null(files);
     while ((entry = readdir(files))) {
         if (entry->d_name[0] == '.')
             continue;
-        snprintf(first, sizeof first, "%s/%s", path_of("once/m"), entry->d_name);
-        snprintf(second, sizeof second, "%s/%s", path_of("again/m"), entry->d_name);
+        snprintf(first, sizeof first, "%s/%s", group_path("once/m"), entry->d_name);
+        snprintf(second, sizeof second, "%s/%s", group_path("again/m"), entry->d_name);
         assert_int_equal(file_read(first, 64 << 20, &contents[0], &bytes[0], NULL), 0);
         assert_int_equal(file_read(second, 64 << 20, &contents[1], &bytes[1], NULL), 0);
         assert_int_equal(bytes[0], bytes[1]);
@@ -375,13 +355,64 @@ static void the_same_log_and_seed_give_the_same_bytes(void **state)
                            COMMON "--learner dr --propensity p --trees 20 --seed 2", NULL,
                            NULL),
                      0);
-    snprintf(first, sizeof first, "%s/tau_1.json", path_of("once/m"));
-    snprintf(second, sizeof second, "%s/tau_1.json", path_of("again/m"));
+    snprintf(first, sizeof first, "%s/tau_1.json", group_path("once/m"));
+    snprintf(second, sizeof second, "%s/tau_1.json", group_path("again/m"));
     assert_int_equal(file_read(first, 64 << 20, &contents[0], &bytes[0], NULL), 0);
     assert_int_equal(file_read(second, 64 << 20, &contents[1], &bytes[1], NULL), 0);
     assert_true(bytes[0] != bytes[1] || memcmp(contents[0], contents[1], bytes[0]) != 0);
     free(contents[0]);
     free(contents[1]);
+}
+
+static json_t *tolerance_of(const json_t *manifest)
+{
+    return json_object_get(json_object_get(manifest, "examples"), "tolerance");
+}
+
+/* A unit in the last place of one effect is too much. */
+static void an_example_a_bit_off_is_refused(void **state)
+{
+    char path[2 * PATH_BYTES], *output = NULL, *messages = NULL;
+    json_t *manifest, *effects;
+    double effect;
+
+    (void)state;
+    assert_int_equal(
+        train(log_path, "bit_off", COMMON "--learner dr --base ridge", NULL, NULL), 0);
+    manifest = manifest_of("bit_off");
+    assert_true(json_is_integer(tolerance_of(manifest)) &&
+                json_integer_value(tolerance_of(manifest)) == 0);
+    effects = json_array_get(
+        json_object_get(json_object_get(manifest, "examples"), "effects"), 7);
+    effect = json_number_value(json_array_get(effects, 1));
+    json_array_set_new(effects, 1, json_real(nextafter(effect, INFINITY)));
+    snprintf(path, sizeof path, "%s/manifest.json", group_path("bit_off"));
+    assert_int_equal(json_dump_file(manifest, path, 0), 0);
+    assert_int_equal(program_run_messages(
+                         (const char *[]){"model", "check", group_path("bit_off"), NULL},
+                         NULL, &output, &messages),
+                     1);
+    if (!strstr(messages, "/examples/effects/7: row 7"))
+        fail_msg("%s", messages);
+    free(output);
+    free(messages);
+    json_decref(manifest);
+}
+
+/* Probabilities go through exp(), which is not the same to the bit everywhere. */
+static void examples_behind_a_link_keep_the_usual_tolerance(void **state)
+{
+    json_t *manifest;
+
+    (void)state;
+    assert_int_equal(train(log_path, "linked",
+                           "--treatment credit --outcome likes --features " FEATURES
+                           " --learner t --base logistic",
+                           NULL, NULL),
+                     0);
+    manifest = manifest_of("linked");
+    assert_null(tolerance_of(manifest));
+    json_decref(manifest);
 }
 
 static void what_was_trained_is_pushed_and_decides_with_the_same_effects(void **state)
@@ -405,7 +436,7 @@ static void what_was_trained_is_pushed_and_decides_with_the_same_effects(void **
             json_array_get(json_object_get(manifest, "features"), i), "name")),
         value);
     assert_true(live_server_start(data, NULL, &server));
-    expect_run((const char *[]){"model", "push", "served", path_of("served"), "--data",
+    expect_run((const char *[]){"model", "push", "served", group_path("served"), "--data",
                                 data, NULL});
     expect_run((const char *[]){"model", "promote", "served@1", "--alias", "champion",
                                 "--reason", "trained", "--data", data, NULL});
@@ -532,7 +563,7 @@ static void blank_outcomes(const char *path, int every)
 static void rows_without_an_outcome_are_completed_or_counted(void **state)
 {
     json_t *report, *rows;
-    const char *path = path_of("young.csv");
+    const char *path = group_path("young.csv");
 
     (void)state;
     blank_outcomes(path, 3);
@@ -542,7 +573,7 @@ static void rows_without_an_outcome_are_completed_or_counted(void **state)
     assert_int_equal(json_integer_value(json_object_get(rows, "dropped_without_outcome")),
                      1000);
     json_decref(report);
-    report = report_of(path_of("young.csv"), "completed",
+    report = report_of(group_path("young.csv"), "completed",
                        COMMON "--learner dr --base ridge --quick --surrogates early "
                               "--propensity p --json");
     rows = json_object_get(report, "rows");
@@ -638,7 +669,8 @@ static void an_experiment_has_a_qini_and_pictures(void **state)
         char path[2 * PATH_BYTES], *content;
         size_t bytes;
 
-        snprintf(path, sizeof path, "%s/plot_%s.png", path_of("pictures"), pictures[i]);
+        snprintf(path, sizeof path, "%s/plot_%s.png", group_path("pictures"),
+                 pictures[i]);
         assert_int_equal(file_read(path, 1 << 20, &content, &bytes, NULL), 0);
         assert_true(bytes > 4000);
         assert_memory_equal(content, "\211PNG", 4);
@@ -715,7 +747,7 @@ static void bad_logs_are_refused_with_what_and_where(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         const struct refusal *refusal = &refusals[i];
-        const char *path = path_of("bad.csv");
+        const char *path = group_path("bad.csv");
         char *messages;
         int code;
 
@@ -725,7 +757,7 @@ static void bad_logs_are_refused_with_what_and_where(void **state)
         if (code != refusal->code || !strstr(messages, refusal->says))
             fail_msg("row %zu: exit %d, \"%s\" instead of \"%s\"", i, code, messages,
                      refusal->says);
-        assert_int_not_equal(access(path_of("bad"), F_OK), 0);
+        assert_int_not_equal(access(group_path("bad"), F_OK), 0);
         free(messages);
     }
 }
@@ -733,7 +765,7 @@ static void bad_logs_are_refused_with_what_and_where(void **state)
 static void more_arms_than_a_bundle_has_are_refused(void **state)
 {
     char *messages;
-    FILE *file = fopen(path_of("many.csv"), "w");
+    FILE *file = fopen(group_path("many.csv"), "w");
 
     (void)state;
     assert_non_null(file);
@@ -741,7 +773,7 @@ static void more_arms_than_a_bundle_has_are_refused(void **state)
     for (int i = 0; i < 34 * 60; i++)
         fprintf(file, "%d,%d,%d\n", i % 34, i % 7, i % 5);
     fclose(file);
-    assert_int_equal(train(path_of("many.csv"), "bad",
+    assert_int_equal(train(group_path("many.csv"), "bad",
                            "--treatment t --outcome y --features x --base ridge", NULL,
                            &messages),
                      1);
@@ -754,14 +786,15 @@ static void a_folder_of_something_else_is_left_alone(void **state)
     char *messages;
 
     (void)state;
-    assert_int_equal(mkdir(path_of("precious"), 0777), 0);
-    assert_int_equal(file_write(path_of("precious/letters.txt"), "x", 1, 0666, NULL), 0);
+    assert_int_equal(mkdir(group_path("precious"), 0777), 0);
+    assert_int_equal(file_write(group_path("precious/letters.txt"), "x", 1, 0666, NULL),
+                     0);
     assert_int_equal(train(log_path, "precious",
                            COMMON "--learner t --base ridge --quick", NULL, &messages),
                      1);
     assert_non_null(strstr(messages, "letters.txt"));
-    assert_int_equal(access(path_of("precious/letters.txt"), F_OK), 0);
-    assert_int_not_equal(access(path_of("precious/manifest.json"), F_OK), 0);
+    assert_int_equal(access(group_path("precious/letters.txt"), F_OK), 0);
+    assert_int_not_equal(access(group_path("precious/manifest.json"), F_OK), 0);
     free(messages);
 }
 
@@ -772,6 +805,8 @@ int main(void)
         cmocka_unit_test(linear_models_tell_the_texts_of_a_category_apart),
         cmocka_unit_test(outcomes_of_0_and_1_and_effects_that_rise_with_the_dose),
         cmocka_unit_test(the_same_log_and_seed_give_the_same_bytes),
+        cmocka_unit_test(an_example_a_bit_off_is_refused),
+        cmocka_unit_test(examples_behind_a_link_keep_the_usual_tolerance),
         cmocka_unit_test(what_was_trained_is_pushed_and_decides_with_the_same_effects),
         cmocka_unit_test(auto_leaves_the_simplest_learner_where_another_is_told_from_it),
         cmocka_unit_test(average_effects_are_those_of_the_log),
@@ -785,5 +820,5 @@ int main(void)
         cmocka_unit_test(a_folder_of_something_else_is_left_alone),
     };
 
-    return cmocka_run_group_tests(tests, make_folder, leave_folder);
+    return cmocka_run_group_tests(tests, make_log, group_folder_close);
 }

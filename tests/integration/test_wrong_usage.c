@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "support/folder.h"
 #include "support/table_call.h"
 
 #include <stdlib.h>
@@ -125,5 +126,5 @@ int main(void)
         cmocka_unit_test(a_column_has_one_role),
     };
 
-    return cmocka_run_group_tests(tests, table_call_open, table_call_close);
+    return cmocka_run_group_tests(tests, group_folder_open, group_folder_close);
 }

@@ -16,33 +16,10 @@
 
 enum { WORD_COUNT_MAX = 32, PATH_BYTES_MAX = 512 };
 
-static char *folder;
-
-int table_call_open(void **)
-{
-    folder = folder_temporary();
-    return folder ? 0 : -1;
-}
-
-int table_call_close(void **)
-{
-    free(folder);
-    folder = NULL;
-    return 0;
-}
-
-const char *table_call_folder(void)
-{
-    return folder;
-}
-
 static void write_text(const char *name, const char *text)
 {
-    char path[PATH_BYTES_MAX];
-    FILE *file;
+    FILE *file = fopen(group_path(name), "w");
 
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    file = fopen(path, "w");
     assert_non_null(file);
     fputs(text ? text : "", file);
     fclose(file);
@@ -63,7 +40,7 @@ int table_call(const char *command, const char *const tables[3], char **output,
         bool is_file = strstr(word, ".csv") || strcmp(word, "plots") == 0;
 
         assert_true(count < WORD_COUNT_MAX);
-        snprintf(words[count], PATH_BYTES_MAX, "%s%s%s", is_file ? folder : "",
+        snprintf(words[count], PATH_BYTES_MAX, "%s%s%s", is_file ? group_folder() : "",
                  is_file ? "/" : "", word);
         arguments[count] = words[count];
         count++;

@@ -2,17 +2,10 @@
 #ifndef REDRESS_TESTS_TABLE_CALL_H
 #define REDRESS_TESTS_TABLE_CALL_H
 
-/* Setup and teardown of a group: an empty folder. */
-int table_call_open(void **state);
-int table_call_close(void **state);
-
 /* Runs the words of a command (at most 32; one space between them) with a.csv, b.csv and c.csv made of three
- * texts, NULL for an empty one: words that end in .csv are files of the folder, and so is "plots", a place
- * for pictures. Returns the exit code; the caller frees both texts. */
+ * texts, NULL for an empty one, in the folder of the group (folder.h): words that end in .csv are files of it, and
+ * so is "plots", a place for pictures. Returns the exit code; the caller frees both texts. */
 int table_call(const char *command, const char *const tables[3], char **output,
                char **messages);
-
-/* The folder. */
-const char *table_call_folder(void);
 
 #endif

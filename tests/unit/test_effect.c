@@ -19,6 +19,7 @@ enum { ROWS = 1000, LOGS = 500, PER_CLUSTER = 4 };
 static struct {
     double treatments[ROWS], outcomes[ROWS], covariates[ROWS];
     int32_t clusters[ROWS];
+    struct regressor columns[1];
     struct effect_data data;
 } room;
 
@@ -39,12 +40,13 @@ static uint64_t seed_of_run(void)
 
 static void set_data(int64_t row_count, bool has_clusters)
 {
+    room.columns[0] = (struct regressor){.numbers = room.covariates};
     room.data = (struct effect_data){
         .row_count = row_count,
         .column_count = 1,
         .treatments = room.treatments,
         .outcomes = room.outcomes,
-        .covariates = room.covariates,
+        .covariates = room.columns,
         .clusters = has_clusters ? room.clusters : NULL,
         .cluster_count = has_clusters ? (int32_t)(row_count / PER_CLUSTER) : 0,
     };

@@ -45,16 +45,21 @@ static enum status estimate(const struct world *world, enum covariance_kind kind
                             struct instrument_effect *effect,
                             bool dropped[INSTRUMENTS + COVARIATES], struct err *err)
 {
+    struct regressor instruments[INSTRUMENTS] = {}, covariates[COVARIATES] = {};
     const struct instrument_data data = {
         .row_count = ROWS,
         .instrument_count = world->instrument_count,
         .column_count = world->covariate_count,
         .treatments = world->treatments,
         .outcomes = world->outcomes,
-        .instruments = world->instruments,
-        .covariates = world->covariates,
+        .instruments = instruments,
+        .covariates = covariates,
     };
 
+    for (int z = 0; z < INSTRUMENTS; z++)
+        instruments[z].numbers = world->instruments + z * ROWS;
+    for (int c = 0; c < COVARIATES; c++)
+        covariates[c].numbers = world->covariates + c * ROWS;
     return instrument_estimate(&data, kind, effect, dropped, err);
 }
 

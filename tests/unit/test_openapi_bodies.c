@@ -279,7 +279,8 @@ static void bundles_are_taken_as_described(void **state)
         " \"file\": \"a.json\", \"output\": 0, \"link\": \"identity\"}], \"value\":"
         " {\"scale\": 1, \"feature\": \"f\"}, \"cost\": {\"share\": 1}, \"interval\":"
         " {}, \"training\": {}, \"description\": \"d\", \"metadata\": {}, \"examples\":"
-        " {\"rows\": [[0, \"a\"], {\"f\": 0}], \"effects\": [[0], [0]]}}, \"files\":"
+        " {\"rows\": [[0, \"a\"], {\"f\": 0}], \"effects\": [[0], [0]], \"tolerance\": "
+        "0}}, \"files\":"
         " {\"a.json\": {\"json\": {\"format\": \"redress-linear/1\", \"weights\":"
         " [0, 0], \"intercept\": 0}}}}");
 }

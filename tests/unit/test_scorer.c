@@ -111,6 +111,33 @@ static void examples_are_reproduced_or_refused(void **)
     free(text);
 }
 
+static void examples_are_compared_as_closely_as_the_bundle_says(void **)
+{
+    static const struct {
+        const char *effects;
+        enum status wanted;
+    } rows[] = {
+        {"[[64,32],[8,24]],\"tolerance\":0", STATUS_OK},
+        {"[[64,32],[8,24.000000000000004]],\"tolerance\":0", STATUS_INVALID},
+        {"[[64.000000000000014,32],[8,24]],\"tolerance\":0", STATUS_INVALID},
+        {"[[64,32],[8,24.000000000000004]],\"tolerance\":1e-15", STATUS_OK},
+        {"[[64,32],[8,24.00002]]", STATUS_OK},
+        {"[[64,32],[8,24.00003]]", STATUS_INVALID},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *text = text_replaced(bundle_small, "[[64,32],[8,24]]", rows[i].effects);
+        struct scorer *scorer = scorer_of(text);
+        struct err err;
+
+        err_clear(&err);
+        if (scorer_check_examples(scorer, &err) != rows[i].wanted)
+            fail_msg("%s: %s", rows[i].effects, err.text);
+        scorer_close(scorer);
+        free(text);
+    }
+}
+
 static void amounts_between_doses_are_interpolated(void **)
 {
     struct scorer *scorer = scorer_of(bundle_small);
@@ -183,6 +210,7 @@ int main(void)
         cmocka_unit_test(a_single_learner_is_asked_with_and_without_the_dose),
         cmocka_unit_test(rows_scored_together_get_what_they_get_alone),
         cmocka_unit_test(examples_are_reproduced_or_refused),
+        cmocka_unit_test(examples_are_compared_as_closely_as_the_bundle_says),
         cmocka_unit_test(amounts_between_doses_are_interpolated),
         cmocka_unit_test(a_cost_is_never_negative_nor_above_the_amount),
         cmocka_unit_test(doses_may_be_shares_of_the_order),

@@ -53,17 +53,22 @@ static struct world world_of_seed(double noise)
 static enum status estimate(const struct world *world, struct surrogate_effect *effect,
                             struct err *err)
 {
+    struct regressor history[COLUMNS] = {}, experiment[COLUMNS] = {};
     const struct surrogate_data data = {
         .column_count = world->column_count,
         .history_count = world->history_count,
-        .history = world->history,
+        .history = history,
         .outcomes = world->outcomes,
         .experiment_count = EXPERIMENT,
-        .experiment = world->experiment,
+        .experiment = experiment,
         .treatments = world->treatments,
         .matured = world->has_matured ? world->matured : NULL,
     };
 
+    for (int c = 0; c < COLUMNS; c++) {
+        history[c].numbers = world->history + c * HISTORY;
+        experiment[c].numbers = world->experiment + c * EXPERIMENT;
+    }
     return surrogate_estimate(&data, effect, err);
 }
 

@@ -43,13 +43,12 @@ static void four_rows_by_hand(void **)
     static const double qini[] = {0, 1, 1, 0.5, 0}, uplifts[] = {0, 1, 2, 1.5, 0};
     struct uplift *uplift = open_rows(scores, outcomes, treated, 4);
     struct uplift_metrics metrics;
-    double found[2][5];
-    int64_t x[5];
+    double found[2][5], x[5];
 
     assert_int_equal(uplift_point_count(uplift), 5);
     uplift_curves(uplift, x, found[0], found[1]);
     for (int i = 0; i < 5; i++) {
-        assert_int_equal(x[i], i);
+        assert_true(x[i] == i);
         expect(found[0][i], qini[i], 1e-15);
         expect(found[1][i], uplifts[i], 1e-15);
     }
@@ -62,6 +61,78 @@ static void four_rows_by_hand(void **)
     expect(metrics.overall[9], 0, 1e-15);
     expect(metrics.by_group[4], 1, 1e-15);
     uplift_close(uplift);
+}
+
+/* A row that counts twice or three times is as two or three rows; both arms double. */
+static void weights_are_rows_that_are_there_again(void **)
+{
+    static const double scores[] = {0.9, 0.8, 0.7, 0.6, 0.5, 0.4},
+                        outcomes[] = {1, 0, 1, 1, 0, 1};
+    static const bool treated[] = {true, false, true, false, true, false};
+    static const double weights[] = {0.1, 0.3, 0.2,
+                                     0.1, 0.3, 0.2}; /* 1, 3, 2, 1, 3, 2 times */
+    double again_scores[12], again_outcomes[12], curves[2][2][7], x[2][7];
+    struct uplift *weighted = NULL, *again;
+    struct uplift_metrics one, other;
+    bool again_treated[12];
+    int count = 0;
+    struct err err;
+
+    for (int i = 0; i < 6; i++)
+        for (int n = 0; n < (int)(10 * weights[i] + 0.5); n++) {
+            again_scores[count] = scores[i];
+            again_outcomes[count] = outcomes[i];
+            again_treated[count++] = treated[i];
+        }
+    assert_int_equal(count, 12);
+    assert_int_equal(
+        uplift_open_weighted(scores, outcomes, treated, weights, 6, &weighted, &err),
+        STATUS_OK);
+    again = open_rows(again_scores, again_outcomes, again_treated, count);
+    uplift_measure(weighted, &one);
+    uplift_measure(again, &other);
+    expect(one.qini, other.qini, 1e-14);
+    expect(one.uplift_auc, other.uplift_auc, 1e-14);
+    expect(one.effect, other.effect, 1e-14);
+    uplift_curves(weighted, x[0], curves[0][0], curves[0][1]);
+    uplift_curves(again, x[1], curves[1][0], curves[1][1]);
+    for (int i = 0; i < 7; i++) {
+        expect(2 * x[0][i], x[1][i], 1e-14);
+        expect(2 * curves[0][0][i], curves[1][0][i], 1e-14);
+        expect(2 * curves[0][1][i], curves[1][1][i], 1e-14);
+    }
+    uplift_close(weighted);
+    uplift_close(again);
+}
+
+/* Chances that are the same for every row of an arm say nothing about who was treated. */
+static void even_chances_change_nothing(void **)
+{
+    enum { COUNT = 300 };
+    double scores[COUNT], outcomes[COUNT], weights[COUNT];
+    struct uplift *plain, *weighted = NULL;
+    struct uplift_metrics one, other;
+    bool treated[COUNT];
+    struct rng rng;
+    struct err err;
+
+    rng_seed(&rng, 9);
+    for (int i = 0; i < COUNT; i++) {
+        treated[i] = rng_uniform(&rng) < 0.3;
+        scores[i] = (double)rng_below(&rng, 40);
+        outcomes[i] = rng_uniform(&rng) < 0.4;
+        weights[i] = treated[i] ? 1 / 0.3 : 1 / 0.7;
+    }
+    plain = open_rows(scores, outcomes, treated, COUNT);
+    assert_int_equal(
+        uplift_open_weighted(scores, outcomes, treated, weights, COUNT, &weighted, &err),
+        STATUS_OK);
+    uplift_measure(plain, &one);
+    uplift_measure(weighted, &other);
+    for (size_t i = 0; i < sizeof one / sizeof(double); i++)
+        expect(((double *)&other)[i], ((double *)&one)[i], 1e-11);
+    uplift_close(plain);
+    uplift_close(weighted);
 }
 
 static void two_rows_are_enough_and_equal_scores_are_not(void **)
@@ -219,7 +290,7 @@ static void a_curve_of_spend_by_hand(void **)
 {
     static const double effects[] = {3, 0.5, -1, 4, 2, -2};
     static const double scores[] = {30, 5, -10, 40, 20, -20}, costs[] = {1, 2};
-    const struct frontier_data data = {3, 2, effects, scores, costs};
+    const struct frontier_data data = {3, 2, effects, scores, costs, NULL, 0};
     struct frontier *frontier = NULL;
     struct frontier_point point;
     struct err err;
@@ -245,7 +316,7 @@ static void of_arms_that_cost_the_same_the_better_one_is_bought(void **)
 {
     static const double effects[] = {6, 1, 2, 3, 2, -1, 5, 2, 2};
     static const double scores[] = {60, 0, 0, 0, 20, 0, 50, 0, 25}, costs[] = {2, 1, 1};
-    const struct frontier_data data = {3, 3, effects, scores, costs};
+    const struct frontier_data data = {3, 3, effects, scores, costs, NULL, 0};
     struct frontier *frontier = NULL;
     struct err err;
 
@@ -372,7 +443,7 @@ static void two_choices_are_told_apart_on_the_same_rows(void **)
 static void nothing_to_buy_is_refused(void **)
 {
     static const double effects[] = {-1, 0}, scores[] = {1, 1}, costs[] = {1};
-    const struct frontier_data data = {2, 1, effects, scores, costs};
+    const struct frontier_data data = {2, 1, effects, scores, costs, NULL, 0};
     struct frontier *frontier = NULL;
     struct err err;
 
@@ -522,6 +593,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(four_rows_by_hand),
+        cmocka_unit_test(weights_are_rows_that_are_there_again),
+        cmocka_unit_test(even_chances_change_nothing),
         cmocka_unit_test(two_rows_are_enough_and_equal_scores_are_not),
         cmocka_unit_test(equal_scores_are_one_point),
         cmocka_unit_test(what_all_outcomes_have_more_moves_no_rate),

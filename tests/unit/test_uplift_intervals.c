@@ -1,4 +1,5 @@
-/* test_uplift_intervals.c - intervals of rankings are as wide as what chance does to them. */
+/* test_uplift_intervals.c - intervals of rankings and of gains are as wide as what chance does to them, whether rows
+ * are drawn or customers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "learn/frontier.h"
 #include "learn/uplift.h"
 
 #include <math.h>
@@ -130,11 +132,91 @@ static void rankings_are_within_their_intervals_as_often_as_these_say(void **)
     assert_true(rate >= 0.9 * LOGS && rate < LOGS);
 }
 
+/* ---- gains for a spend, of customers who came up to eight times ---- */
+
+enum { CUSTOMERS = 150, VISITS_MAX = 8, TRUE_CUSTOMERS = 60000 };
+
+static struct {
+    double effects[TRUE_CUSTOMERS * VISITS_MAX], scores[TRUE_CUSTOMERS * VISITS_MAX];
+    int32_t owners[TRUE_CUSTOMERS * VISITS_MAX];
+} units;
+
+/* What a customer is worth is in all of his rows. */
+static struct frontier *drawn(int32_t customers, bool has_clusters, struct rng *rng)
+{
+    static const double costs[] = {1};
+    struct frontier_data data = {.arm_count = 1,
+                                 .costs = costs,
+                                 .effects = units.effects,
+                                 .scores = units.scores,
+                                 .clusters = has_clusters ? units.owners : NULL,
+                                 .cluster_count = has_clusters ? customers : 0};
+    struct frontier *frontier = NULL;
+    struct err err;
+
+    for (int32_t owner = 0; owner < customers; owner++) {
+        int count = 1 + (int)rng_below(rng, VISITS_MAX);
+        double worth = rng_normal(rng), luck = rng_normal(rng);
+
+        for (int i = 0; i < count; i++) {
+            units.effects[data.row_count] = worth + 0.3 * rng_normal(rng);
+            units.scores[data.row_count] = worth + luck + 0.3 * rng_normal(rng);
+            units.owners[data.row_count++] = owner;
+        }
+    }
+    assert_int_equal(frontier_open(&data, &frontier, &err), STATUS_OK);
+    return frontier;
+}
+
+static bool holds(const struct frontier *frontier, double spend, double truth,
+                  uint64_t seed)
+{
+    struct frontier_interval interval;
+    struct err err;
+
+    assert_int_equal(frontier_bootstrap(frontier, NULL, &spend, 1, RESAMPLES, seed,
+                                        (struct frontier_progress){0}, &interval, &err),
+                     STATUS_OK);
+    return interval.low <= truth && truth <= interval.high;
+}
+
+/* At a spend that binds by resamples, at all that is worth it by the error, too. */
+static void gains_are_held_where_customers_are_the_draws(void **)
+{
+    double binding, all;
+    int held[2] = {0}, se_held[2] = {0};
+    struct frontier *frontier;
+    struct rng rng;
+
+    rng_seed(&rng, SEED);
+    frontier = drawn(TRUE_CUSTOMERS, false, &rng);
+    binding = frontier_at(frontier, 0.2).gain;
+    all = frontier_at(frontier, 10).gain;
+    frontier_close(frontier);
+    for (int i = 0; i < 2 * LOGS; i++) {
+        bool has_clusters = i % 2;
+        struct frontier_point point;
+
+        frontier = drawn(CUSTOMERS, has_clusters, &rng);
+        point = frontier_at(frontier, 10);
+        held[has_clusters] += holds(frontier, 0.2, binding, (uint64_t)i);
+        se_held[has_clusters] += fabs(point.gain - all) <= 1.96 * point.se;
+        frontier_close(frontier);
+    }
+    printf("of %d logs %d hold the gain by resamples of customers, %d by their error; of "
+           "rows %d and %d (SEED=%d)\n",
+           LOGS, held[1], se_held[1], held[0], se_held[0], SEED);
+    assert_true(held[1] >= 0.9 * LOGS && held[1] < LOGS);
+    assert_true(se_held[1] >= 0.9 * LOGS && se_held[1] < LOGS);
+    assert_true(held[0] < 0.85 * LOGS && se_held[0] < 0.85 * LOGS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_interval_of_the_effect_is_as_wide_as_its_error_says),
         cmocka_unit_test(rankings_are_within_their_intervals_as_often_as_these_say),
+        cmocka_unit_test(gains_are_held_where_customers_are_the_draws),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,39 @@
+/* evaluate_uplift.h - what redress evaluate uplift was asked, what it found, and how it is shown. Private to
+ * app/evaluate_uplift*.c. */
+#ifndef REDRESS_APP_EVALUATE_UPLIFT_H
+#define REDRESS_APP_EVALUATE_UPLIFT_H
+
+#include "app/analysis.h"
+#include "app/uplift_balance.h"
+#include "app/uplift_more.h"
+#include "learn/uplift.h"
+
+struct uplift_evaluation {
+    const char *data, *score, *treatment, *outcome, *control, *arm, *plot;
+    const char *propensity; /* NULL: all rows had the same chance */
+    const char *feature_names, *category_names;
+    struct name_list features, categories;
+    long resample_count, seed;
+    bool is_json;
+
+    struct columns *columns;
+    int baseline_item, propensity_item; /* -1: not asked for */
+    int feature_item;                   /* the first, of as many as there are names */
+    struct arms arms;
+    int treated; /* the arm */
+    int64_t row_count, left_out;
+    double effective_rows[2]; /* by weights, of the control and the treated */
+    struct uplift *uplift;
+    struct uplift_metrics metrics;
+    struct uplift_intervals *intervals; /* NULL: not asked for */
+    struct uplift_more more;
+    struct uplift_balance balance;
+    struct analysis_timing timing;
+};
+
+/* On standard output, as JSON and for people; as pictures into the folder of --plot. */
+enum status uplift_evaluation_json(const struct uplift_evaluation *e, struct err *err);
+void uplift_evaluation_print(const struct uplift_evaluation *e);
+enum status uplift_evaluation_draw(const struct uplift_evaluation *e, struct err *err);
+
+#endif
