@@ -14,13 +14,15 @@ struct scored_rows {
     int64_t row_count;
     const double *scores, *outcomes;
     const bool *is_treated;
-    const double *weights; /* (row) as of uplift_open_weighted; NULL: none */
+    const double *weights;   /* (row) as of uplift_open_weighted; NULL: none */
+    const int32_t *clusters; /* from 0, each with a row; NULL: each row is its own */
+    int32_t cluster_count;
 };
 
 /* All doubles: resamples are told number by number. */
 struct calibration {
     /* Ten bins of rows by falling score, as even as possible, the larger ones first: mean score, difference
-     * of the means of both arms, and its error. */
+     * of the means of both arms, and its error, of clusters CR1 as in learn/experiment.h. */
     struct calibration_bin {
         double rows, predicted, found, se;
     } bins[CALIBRATION_BIN_COUNT];
@@ -28,7 +30,7 @@ struct calibration {
     /* How much more effect a unit of score brings: the slope of the outcome on the score among the treated less
      * that among the others, which is the coefficient of their product (the second of the best linear
      * predictor of Chernozhukov et al. 2018); 1 when scores are effects, 0 when they say nothing. Its error is
-     * HC1, arm by arm. */
+     * HC1, arm by arm; CR1 with clusters. */
     double slope, slope_se;
 
     /* The mean over rows of |found - predicted| of their bins. Noise alone makes it above 0. */
@@ -40,7 +42,7 @@ struct calibration_intervals {
     struct calibration low, high;
 };
 
-/* With resample_count > 0 also the 95 % (percentile) intervals by resampling rows; the same seed gives the
+/* With resample_count > 0 also the 95 % (percentile) intervals by resampling rows, or clusters; the same seed gives the
  * same. intervals may be NULL without resamples. EXHAUSTED; INVALID as uplift_open. */
 enum status calibration_measure(const struct scored_rows *rows, int resample_count,
                                 uint64_t seed, struct uplift_progress progress,

@@ -12,9 +12,12 @@
 /* Rows in the order of a score. */
 struct ranking {
     struct uplift *uplift;
-    uint32_t *order; /* (place): the row */
-    double *scores;  /* (place) */
-    uint32_t *draws; /* (place) */
+    uint32_t *order;         /* (place): the row */
+    double *scores;          /* (place) */
+    uint32_t *draws;         /* (place) */
+    const int32_t *clusters; /* (row); NULL: each row is its own */
+    int32_t cluster_count;
+    double *sums; /* (cluster): room, NaN between uses */
 };
 
 static enum status refuse_memory(int64_t row_count, struct err *err)
@@ -32,8 +35,13 @@ static enum status ranking_open(const struct scored_rows *rows, struct ranking *
     ranking->order = malloc(count * sizeof *ranking->order);
     ranking->scores = malloc(count * sizeof *ranking->scores);
     ranking->draws = malloc(count * sizeof *ranking->draws);
-    if (!ranking->order || !ranking->scores || !ranking->draws)
+    ranking->clusters = rows->clusters;
+    ranking->cluster_count = rows->cluster_count;
+    ranking->sums = malloc(((size_t)rows->cluster_count + 1) * sizeof *ranking->sums);
+    if (!ranking->order || !ranking->scores || !ranking->draws || !ranking->sums)
         return refuse_memory(rows->row_count, err);
+    for (int32_t g = 0; g < rows->cluster_count; g++)
+        ranking->sums[g] = NAN;
     rc = uplift_open_weighted(rows->scores, rows->outcomes, rows->is_treated,
                               rows->weights, rows->row_count, &ranking->uplift, err);
     if (!rc)
@@ -49,6 +57,7 @@ static void ranking_close(struct ranking *ranking)
     free(ranking->order);
     free(ranking->scores);
     free(ranking->draws);
+    free(ranking->sums);
 }
 
 /* by_row (row): how often a resample has it. */
@@ -56,6 +65,33 @@ static void ranking_draw(struct ranking *ranking, const uint32_t *by_row)
 {
     for (int64_t i = 0; i < ranking->uplift->row_count; i++)
         ranking->draws[i] = by_row[ranking->order[i]];
+}
+
+/* ---- clusters ---- */
+
+/* What the row at a place moves a number by. */
+static void move_by(const struct ranking *ranking, int64_t place, double by)
+{
+    double *sum = &ranking->sums[ranking->clusters[ranking->order[place]]];
+
+    *sum = (isnan(*sum) ? 0 : *sum) + by;
+}
+
+/* CR1 of what so many rows moved, k coefficients; forgets it. */
+static double moved_error(const struct ranking *ranking, double rows, int k)
+{
+    double squares = 0, clusters = 0;
+
+    for (int32_t g = 0; g < ranking->cluster_count; g++) {
+        if (isnan(ranking->sums[g]))
+            continue;
+        squares += ranking->sums[g] * ranking->sums[g];
+        clusters++;
+        ranking->sums[g] = NAN;
+    }
+    return clusters > 1 && rows > k
+               ? sqrt(squares * clusters / (clusters - 1) * (rows - 1) / (rows - k))
+               : NAN;
 }
 
 /* ---- bins ---- */
@@ -125,25 +161,52 @@ static struct calibration_bin finished(const struct bin *bin)
     };
 }
 
-/* The next so many rows. */
-static struct calibration_bin next_bin(struct walk *walk, double rows)
+/* A row, or a part of one, that a bin has. */
+static void take(const struct ranking *ranking, int64_t place, double count,
+                 struct bin *bin, bool is_second)
+{
+    const struct uplift *uplift = ranking->uplift;
+    int arm = (uplift->flags[place] & FLAG_TREATED) != 0;
+    double outcome = uplift->outcomes[place];
+
+    if (is_second)
+        move_by(ranking, place,
+                (arm ? 1 : -1) * count * (outcome - bin->rows[arm].mean) /
+                    bin->rows[arm].count);
+    else
+        bin_add(bin, arm, outcome, ranking->scores[place], count);
+}
+
+/* The next so many rows; a second time, when their means are known, for what they move. */
+static void walk_bin(struct walk *walk, double rows, struct bin *bin, bool is_second)
 {
     const struct uplift *uplift = walk->ranking->uplift;
-    struct bin bin = {0};
 
     while (rows > rounding && walk->place < uplift->row_count) {
-        int arm = (uplift->flags[walk->place] & FLAG_TREATED) != 0;
         double taken = fmin(walk->left, rows);
 
         if (taken > 0)
-            bin_add(&bin, arm, uplift->outcomes[walk->place],
-                    walk->ranking->scores[walk->place], taken);
+            take(walk->ranking, walk->place, taken, bin, is_second);
         rows -= taken;
         walk->left -= taken;
         if (walk->left == 0 && ++walk->place < uplift->row_count)
             walk->left = count_at(uplift, walk->draws, walk->place);
     }
-    return finished(&bin);
+}
+
+static struct calibration_bin next_bin(struct walk *walk, double rows)
+{
+    struct walk again = *walk;
+    struct calibration_bin found;
+    struct bin bin = {0};
+
+    walk_bin(walk, rows, &bin, false);
+    found = finished(&bin);
+    if (walk->ranking->clusters && !walk->draws && !isnan(found.se)) {
+        walk_bin(&again, rows, &bin, true);
+        found.se = moved_error(walk->ranking, bin.pieces[0] + bin.pieces[1], 2);
+    }
+    return found;
 }
 
 static double count_all(const struct uplift *uplift, const uint32_t *draws)
@@ -155,10 +218,10 @@ static double count_all(const struct uplift *uplift, const uint32_t *draws)
     return count;
 }
 
-/* Whole rows, unless these have weights. */
+/* Whole rows, unless these have weights; resamples of clusters have more rows or fewer. */
 static double bin_size(const struct uplift *uplift, int bin, double count)
 {
-    int64_t n = uplift->row_count;
+    int64_t n = (int64_t)count;
 
     if (uplift->weights)
         return count / CALIBRATION_BIN_COUNT;
@@ -242,12 +305,19 @@ static double slope_error(const struct ranking *ranking, struct line lines[2])
     double variance = 0;
 
     for (int64_t i = 0; i < uplift->row_count; i++) {
-        struct line *line = &lines[(uplift->flags[i] & FLAG_TREATED) != 0];
+        int arm = (uplift->flags[i] & FLAG_TREATED) != 0;
+        struct line *line = &lines[arm];
         double score = ranking->scores[i] - line->score;
         double rest = uplift->outcomes[i] - line->outcome - line->slope * score;
+        double moved = weight_at(uplift, i) * score * rest;
 
-        line->variance += pow(weight_at(uplift, i) * score * rest, 2);
+        if (ranking->clusters)
+            move_by(ranking, i, (arm ? 1 : -1) * moved / line->score_square);
+        else
+            line->variance += moved * moved;
     }
+    if (ranking->clusters)
+        return moved_error(ranking, (double)uplift->row_count, 4);
     for (int arm = 0; arm < 2; arm++) {
         const struct line *line = &lines[arm];
 
@@ -276,11 +346,26 @@ static void calibrate(const struct ranking *ranking, const uint32_t *draws,
 /* What a resample of the rows gives, in a row of doubles. */
 typedef void measure(struct ranking *rankings, const uint32_t *by_row, double *numbers);
 
-static void draw_rows(int64_t row_count, struct rng *rng, uint32_t *by_row)
+static void draw_units(uint32_t *times, int64_t count, struct rng *rng)
 {
-    memset(by_row, 0, (size_t)row_count * sizeof *by_row);
-    for (int64_t i = 0; i < row_count; i++)
-        by_row[rng_below(rng, (uint64_t)row_count)]++;
+    memset(times, 0, (size_t)count * sizeof *times);
+    for (int64_t i = 0; i < count; i++)
+        times[rng_below(rng, (uint64_t)count)]++;
+}
+
+/* by_row (row), then room (cluster). */
+static void draw_rows(const struct ranking *ranking, struct rng *rng, uint32_t *by_row)
+{
+    int64_t row_count = ranking->uplift->row_count;
+    uint32_t *by_cluster = by_row + row_count;
+
+    if (!ranking->clusters) {
+        draw_units(by_row, row_count, rng);
+        return;
+    }
+    draw_units(by_cluster, ranking->cluster_count, rng);
+    for (int64_t row = 0; row < row_count; row++)
+        by_row[row] = by_cluster[ranking->clusters[row]];
 }
 
 /* Of each number (number) the ends of its interval; a resample that does not define it is left out. */
@@ -290,7 +375,8 @@ static enum status resample(struct ranking *rankings, measure *of, size_t number
                             struct err *err)
 {
     int64_t row_count = rankings->uplift->row_count;
-    uint32_t *by_row = malloc((size_t)row_count * sizeof *by_row);
+    uint32_t *by_row =
+        malloc(((size_t)row_count + (size_t)rankings->cluster_count) * sizeof *by_row);
     double *all = malloc((size_t)resample_count * number_count * sizeof *all),
            *scratch = malloc((size_t)resample_count * sizeof *scratch);
     enum status rc = by_row && all && scratch ? STATUS_OK : refuse_memory(row_count, err);
@@ -298,7 +384,7 @@ static enum status resample(struct ranking *rankings, measure *of, size_t number
 
     rng_seed(&rng, seed);
     for (int i = 0; i < resample_count && !rc; i++) {
-        draw_rows(row_count, &rng, by_row);
+        draw_rows(rankings, &rng, by_row);
         of(rankings, by_row, all + (size_t)i * number_count);
         if (progress.tell)
             progress.tell(progress.context, (double)(i + 1) / resample_count);
