@@ -104,6 +104,10 @@ static void rankings(void **)
 static void policies(void **)
 {
     static const struct bad rows[] = {
+        {POLICY, "segment,action,propensity,reward\n1,a,0.5,1\n",
+         "segmnt,action,prob\n1,a,1\n", NULL,
+         "b.csv: the log has no column 'segmnt', the nearest is 'segment'; take the "
+         "rows"},
         {POLICY, LOG, "x,action,prob\n1,a,1\n2,a,0.5\n2,b,0.4\n", NULL,
          "in the context of line 3 the probabilities sum to 0.9, not to 1"},
         {POLICY, LOG, "x,action,prob\n1,a,1\n2,a,1.5\n2,b,-0.5\n", NULL,
