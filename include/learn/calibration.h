@@ -9,7 +9,7 @@
 
 enum { CALIBRATION_BIN_COUNT = 10 };
 
-/* The rows of a randomised log; borrowed, finite. */
+/* The rows of a randomised log; finite. */
 struct scored_rows {
     int64_t row_count;
     const double *scores, *outcomes;
@@ -18,6 +18,16 @@ struct scored_rows {
     const int32_t *clusters; /* from 0, each with a row; NULL: each row is its own */
     int32_t cluster_count;
 };
+
+struct ranking; /* opaque: the rows in the order of a score */
+
+/* Borrows clusters until it is closed, the other arrays for the call only. Takes 21 bytes a row, 29 with weights.
+ * INVALID as uplift_open; EXHAUSTED. The caller closes *ranking. */
+enum status ranking_open(const struct scored_rows *rows, struct ranking **ranking,
+                         struct err *err);
+void ranking_close(struct ranking *ranking); /* NULL is fine */
+
+const struct uplift *ranking_uplift(const struct ranking *ranking); /* it belongs to it */
 
 /* All doubles: resamples are told number by number. */
 struct calibration {
@@ -43,8 +53,8 @@ struct calibration_intervals {
 };
 
 /* With resample_count > 0 also the 95 % (percentile) intervals by resampling rows, or clusters; the same seed gives the
- * same. intervals may be NULL without resamples. EXHAUSTED; INVALID as uplift_open. */
-enum status calibration_measure(const struct scored_rows *rows, int resample_count,
+ * same. intervals may be NULL without resamples. EXHAUSTED. */
+enum status calibration_measure(const struct ranking *ranking, int resample_count,
                                 uint64_t seed, struct uplift_progress progress,
                                 struct calibration *calibration,
                                 struct calibration_intervals *intervals, struct err *err);
@@ -60,7 +70,7 @@ struct ranking_comparison {
         difference; /* of the other score; of the first less the other */
     struct ranking_numbers low, high; /* of the difference; NaN without resamples */
 };
-enum status ranking_compare(const struct scored_rows *rows, const double *other_scores,
+enum status ranking_compare(const struct ranking *ranking, const struct ranking *other,
                             int resample_count, uint64_t seed,
                             struct uplift_progress progress,
                             struct ranking_comparison *comparison, struct err *err);

@@ -126,6 +126,16 @@ static enum status number_clusters(struct uplift_evaluation *e, struct err *err)
     return STATUS_OK;
 }
 
+static enum status open_baseline(struct uplift_evaluation *e, struct scored_rows rows,
+                                 struct err *err)
+{
+    enum status rc;
+
+    rows.scores = numbers_of(e, e->baseline_item);
+    rc = ranking_open(&rows, &e->baseline, err);
+    return rc == STATUS_INVALID ? err_wrap(err, "column '%s'", e->more.baseline) : rc;
+}
+
 /* What is needed no more is freed at once, so that the rows are in memory little more than once. */
 static enum status open_rows(struct uplift_evaluation *e, struct err *err)
 {
@@ -149,13 +159,14 @@ static enum status open_rows(struct uplift_evaluation *e, struct err *err)
     rows.clusters = e->clusters;
     rows.cluster_count = e->cluster_count;
     if (!rc)
-        rc = uplift_open_weighted(rows.scores, rows.outcomes, is_treated, rows.weights,
-                                  rows.row_count, &e->uplift, err);
-    if (!rc)
-        rc = uplift_more_measure(&e->more, &rows, numbers_of(e, e->baseline_item), err);
+        rc = ranking_open(&rows, &e->ranking, err);
+    if (!rc && !e->cluster) /* clusters are found by it when they are drawn */
+        columns_drop(e->columns, SCORE);
+    if (!rc && e->baseline_item >= 0)
+        rc = open_baseline(e, rows, err);
     free(is_treated);
     for (int i = 0; i < e->columns->count; i++)
-        if (i != SCORE || !e->cluster) /* clusters are found by it when they are drawn */
+        if (i != SCORE || !e->cluster)
             columns_drop(e->columns, i);
     return rc;
 }
@@ -248,9 +259,11 @@ static enum status measure(struct uplift_evaluation *e, struct err *err)
     const struct uplift_progress teller = {analysis_tell, &progress};
     enum status rc;
 
+    e->uplift = ranking_uplift(e->ranking);
     uplift_measure(e->uplift, &e->metrics);
-    if (e->resample_count == 0)
-        return STATUS_OK;
+    rc = uplift_more_measure(&e->more, e->ranking, e->baseline, err);
+    if (rc || e->resample_count == 0)
+        return rc;
     e->intervals = malloc(sizeof *e->intervals);
     if (!e->intervals)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for intervals");
@@ -355,7 +368,8 @@ int command_evaluate_uplift(int argc, char **argv)
     e.more.resample_count = e.resample_count;
     e.more.seed = e.seed;
     rc = run(&e, &err);
-    uplift_close(e.uplift);
+    ranking_close(e.ranking);
+    ranking_close(e.baseline);
     free(e.intervals);
     free(e.clusters);
     free(e.keys);

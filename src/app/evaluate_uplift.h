@@ -27,8 +27,9 @@ struct uplift_evaluation {
     struct arms arms;
     int treated; /* the arm */
     int64_t row_count, left_out;
-    double effective_rows[2]; /* by weights, of the control and the treated */
-    struct uplift *uplift;
+    double effective_rows[2];           /* by weights, of the control and the treated */
+    struct ranking *ranking, *baseline; /* NULL: not asked for */
+    const struct uplift *uplift;        /* it belongs to the ranking */
     struct uplift_metrics metrics;
     struct uplift_intervals *intervals; /* NULL: not asked for */
     struct uplift_more more;

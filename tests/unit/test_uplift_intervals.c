@@ -255,14 +255,17 @@ static void slopes_are_held_where_customers_are_the_draws(void **)
         struct scored_rows rows = drawn_visits(&rng);
         struct calibration found;
         struct calibration_intervals ends;
+        struct ranking *ranking;
         struct err err;
 
         if (i % 2 == 0)
             rows.clusters = NULL;
-        assert_int_equal(calibration_measure(&rows, RESAMPLES, (uint64_t)i,
+        assert_int_equal(ranking_open(&rows, &ranking, &err), STATUS_OK);
+        assert_int_equal(calibration_measure(ranking, RESAMPLES, (uint64_t)i,
                                              (struct uplift_progress){0}, &found, &ends,
                                              &err),
                          STATUS_OK);
+        ranking_close(ranking);
         held[i % 2] += ends.low.slope <= 1 && 1 <= ends.high.slope;
         se_held[i % 2] += fabs(found.slope - 1) <= 1.96 * found.slope_se;
     }
