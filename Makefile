@@ -21,6 +21,10 @@ TSAN_TESTS ?= kills operations one_process outcomes engine store export_beside c
 # Tests of how good numbers are, over code whose memory others test: not under the sanitizers.
 NUMBER_TESTS := day hillstrom train_worth compare_learners scarce_budget allocate_glpk worst_models propensities documents
 
+# Of tests/torture, by the name after "test_": what a sanitizer can live in, in their quick form. Preloaded
+# libraries and sanitizers do not mix, and clocks run late under them.
+ASAN_TORTURE := damage operations one_process hostile overload serial_order bank moved_files soak
+
 # They take longest, and are begun first: nobody waits for one of them in the end.
 LONG_TESTS := train_worth model_commands_parity service_faults store_trouble memory_faults \
 	store_faults train worst_models causal_parity compare_learners day documents
@@ -99,11 +103,12 @@ FUZZ_RUNS_fuzz_ledger ?= 30
 fuzz_quick_runs = $(foreach program,$(FUZZ),'$(program) -seed=1 \
 	-runs=$(or $(FUZZ_RUNS_$(notdir $(program))),$(FUZZ_RUNS)) -timeout=60 -rss_limit_mb=2048 \
 	-artifact_prefix=$(BUILD)/ $(BUILD)/corpus/$(notdir $(program)) $(call corpus_of,$(program))')
-asan_runs = $(filter-out %_parity $(addprefix %/test_,$(NUMBER_TESTS)),$(UNIT) $(INTEGRATION))
+asan_runs = $(filter-out %_parity $(addprefix %/test_,$(NUMBER_TESTS)),$(UNIT) $(INTEGRATION)) \
+	$(ASAN_TORTURE:%=$(BUILD)/tests/torture/test_%)
 long_first = $(foreach name,$(LONG_TESTS),$(filter %/test_$(name),$(1))) \
 	$(filter-out $(addprefix %/test_,$(LONG_TESTS)),$(1))
 # Not those of how long something takes, nor those that kill what would have counted.
-coverage_runs = $(filter-out $(addprefix %/test_,pacing_live kills power_cut slow),$(asan_runs) $(TORTURE))
+coverage_runs = $(filter-out $(addprefix %/test_,pacing_live kills power_cut slow),$(sort $(asan_runs) $(TORTURE)))
 tsan_runs = $(foreach name,$(TSAN_TESTS),$(filter %/test_$(name),$(UNIT) $(INTEGRATION) $(TORTURE)))
 RUN_TESTS := scripts/run-tests -j $(TEST_JOBS) -t
 
@@ -152,7 +157,8 @@ worlds: $(BUILD)/tests/integration/test_train_worth $(BUILD)/tests/integration/t
 	TRAIN_WORLDS=5 $<
 	COMPARE_SPLITS=10 $(word 2,$^)
 
-#: make check-asan  the same under AddressSanitizer, LeakSanitizer and UBSan, but for NUMBER_TESTS
+#: make check-asan  the same under AddressSanitizer, LeakSanitizer and UBSan, but for NUMBER_TESTS; of
+#:                  tests/torture ASAN_TORTURE
 check-asan:
 	@$(MAKE) --no-print-directory VARIANT=asan run-asan
 run-asan: $(asan_runs) $(REPLAY)

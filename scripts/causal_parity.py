@@ -110,19 +110,43 @@ def uplift():
         zone = np.where(rng.random(n) < 0.1, "", np.array(["a", "b", "c, d"])[rng.integers(0, 3, n) * (1 - t * (i % 2))])
         p = np.round(rng.uniform(0.05, 1, n), 4) if i % 4 == 3 else None  # of what was done
         w = reference.hajek(t, p)
+        clusters = rng.integers(0, n // 3, n) if i % 5 > 2 else None
+        owner = {} if clusters is None else {"customer": [f"c{g}" if i % 2 else int(g) for g in clusters]}
         path = table("u.csv", s=s, t=names[t] if i % 2 else t, y=y, other=other, x=x, zone=zone,
-                     p=np.ones(n) if p is None else p)
+                     p=np.ones(n) if p is None else p, **owner)
         more = ["--baseline", "other", "--calibration", "--features", "x,zone"] if i else []
         more += [] if p is None else ["--propensity", "p"]
+        more += ["--cluster", "customer"] if owner else []
         found = run("evaluate", "uplift", "--data", path, "--score", "s", "--treatment", "t", "--outcome", "y", *more)
         compare(reference.uplift(y, s, t, p), found, f"uplift {i}")
         if i:
-            compare(reference.calibration(y, s, t, p), found["calibration"], f"calibration {i}")
+            compare(reference.calibration(y, s, t, p, clusters), found["calibration"], f"calibration {i}")
             compare(reference.comparison(y, s, other, t, p), found["comparison"], f"comparison {i}")
             zones = {f"zone={name}": np.where(zone == "", np.nan, zone == name) for name in set(zone) - {""}}
             worst = max(zones, key=lambda name: abs(reference.gap(zones[name], t, w)[0]))
-            compare(reference.balance({"s": s, "other": other, "x": x, worst: zones[worst]}, t, w), found["balance"],
+            compare(reference.balance({"s": s, "other": other, "x": x, worst: zones[worst]}, t, w, clusters), found["balance"],
                     f"balance {i}")
+
+
+    copies_change_no_interval()
+
+
+def copies_change_no_interval():
+    """The same rows three times over, each with its copies in one cluster, are drawn as they were alone."""
+    n = 120
+    t, y, s, other = rng.integers(0, 2, n), rng.integers(0, 2, n), rng.normal(size=n), rng.normal(size=n)
+    t[:2] = [0, 1]
+    found = []
+    for copies in (1, 3):
+        path = table("u.csv", customer=np.tile(np.arange(n), copies), s=np.tile(s, copies), t=np.tile(t, copies), y=np.tile(y, copies),
+                     other=np.tile(other, copies))
+        found.append(run("evaluate", "uplift", "--data", path, "--score", "s", "--treatment", "t", "--outcome", "y", "--cluster",
+                         "customer", "--bootstrap", "60", "--baseline", "other", "--calibration"))
+    for numbers in found:
+        numbers["ends"] = [numbers["ci"]["qini"], numbers["ci"]["effect"], numbers["comparison"]["qini"]["ci"],
+                           numbers["calibration"]["slope"]["bootstrap_ci"]]
+    compare(found[0]["ends"], found[1]["ends"], "copies")
+    compare(n, found[1]["clusters"], "copies' clusters")
 
 
 def policy():

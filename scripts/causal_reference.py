@@ -134,7 +134,15 @@ def rates(y, s, t, w):
     return np.sum(w * toc) / n, np.sum(w * toc * k / n) / n
 
 
-def gap(x, t, w):
+def weighted_clustered_se(y, t, w, clusters):
+    """CR1 of a weighted regression on a constant and the arm."""
+    X = np.column_stack([np.ones(len(y)), t])
+    root = np.sqrt(w)[:, None] * X
+    beta = least_squares(root, np.sqrt(w) * y)
+    return np.sqrt(covariance(root, np.sqrt(w) * (y - X @ beta), "hc0", clusters)[1, 1])
+
+
+def gap(x, t, w, clusters=None):
     """Treated less others in standard deviations, and its error; rows without x are left out."""
     means, variances, errors = [], [], []
     for arm in (1, 0):
@@ -147,13 +155,16 @@ def gap(x, t, w):
         errors.append(variance * np.sum(w[own] ** 2) / w[own].sum() ** 2)
     if means[0] == means[1]:
         return 0.0, 0.0
-    deviation = np.sqrt(np.mean(variances))
-    return (means[0] - means[1]) / deviation, np.sqrt(sum(errors)) / deviation
+    deviation, se = np.sqrt(np.mean(variances)), np.sqrt(sum(errors))
+    if clusters is not None:
+        own = ~np.isnan(x)
+        se = weighted_clustered_se(x[own], t[own], w[own], clusters[own])
+    return (means[0] - means[1]) / deviation, se / deviation
 
 
-def balance(columns, t, w):
+def balance(columns, t, w, clusters=None):
     """columns: name -> numbers. The one that is farthest off, those first that are off by more than chance."""
-    gaps = {name: gap(x, t, w) for name, x in columns.items()}
+    gaps = {name: gap(x, t, w, clusters) for name, x in columns.items()}
     off = {name for name, (difference, se) in gaps.items() if abs(difference) > max(0.1, 5 * se)}
     worst = max(gaps, key=lambda name: (name in off, abs(gaps[name][0])))
     return {"worst": worst, "difference": gaps[worst][0], "se": gaps[worst][1]}
@@ -194,7 +205,7 @@ def uplift(y, s, t, p=None):
     }
 
 
-def calibration(y, s, t, p=None):
+def calibration(y, s, t, p=None, clusters=None):
     """Bins of equal size by falling score, in which rows with weights may be in part; the slope is the coefficient
     of treatment times score."""
     w, order, bins = hajek(t, p), np.argsort(-s, kind="stable"), []
@@ -209,8 +220,12 @@ def calibration(y, s, t, p=None):
             means.append(mean(own, c))
             factor = len(own) / (len(own) - 1) if len(own) > 1 else np.nan
             errors.append(np.sum(c**2 * (own - means[-1]) ** 2) / c.sum() ** 2 * factor if len(own) > 1 else np.nan)
+        se = np.sqrt(sum(errors))
+        if clusters is not None and not np.isnan(se):
+            alone = len(np.unique(clusters[rows])) < 2 or len(rows) < 3
+            se = np.nan if alone else weighted_clustered_se(y[rows], t[rows], part, clusters[rows])
         bins.append({"n": part.sum() if p is not None else len(rows), "predicted": mean(s[rows], part),
-                     "found": means[0] - means[1], "se": np.sqrt(sum(errors))})
+                     "found": means[0] - means[1], "se": se})
     known = [b for b in bins if not np.isnan(b["found"])]
     off = sum(b["n"] * abs(b["found"] - b["predicted"]) for b in known) / sum(b["n"] for b in known)
     X = np.column_stack([np.ones(len(y)), s, t, t * s])
@@ -220,6 +235,8 @@ def calibration(y, s, t, p=None):
     u = w * (y - X @ beta)
     factor = np.where(t == 1, np.sum(t) / (np.sum(t) - 2), np.sum(1 - t) / (np.sum(1 - t) - 2))
     se = np.sqrt((bread @ (X.T * (u**2 * factor)) @ X @ bread)[3, 3])
+    if clusters is not None:
+        se = np.sqrt(covariance(X * root[:, None], root * (y - X @ beta), "hc1", clusters)[3, 3])
     return {"slope": {"value": beta[3], "se": se, "ci": interval(beta[3], se)}, "predicted": mean(s, w), "error": off,
             "bins": bins}
 

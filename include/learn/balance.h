@@ -6,6 +6,7 @@
 #ifndef REDRESS_LEARN_BALANCE_H
 #define REDRESS_LEARN_BALANCE_H
 
+#include "learn/experiment.h"
 #include "learn/learner.h"
 
 struct balance {
@@ -32,6 +33,7 @@ struct balance_arms {
     int64_t row_count;
     const int32_t *arms;
     const double *weights;
+    struct row_clusters *clusters; /* whose errors are CR1; NULL: each row is its own */
     int one, other;
 };
 

@@ -93,7 +93,8 @@ enum status uplift_bootstrap(const struct uplift *uplift, int resample_count,
  * opened. */
 enum status uplift_bootstrap_clusters(const struct uplift *uplift, const double *scores,
                                       const uint64_t *keys, int resample_count,
-                                      uint64_t seed, struct uplift_intervals *intervals,
+                                      uint64_t seed, struct uplift_progress progress,
+                                      struct uplift_intervals *intervals,
                                       struct err *err);
 
 #endif

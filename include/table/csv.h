@@ -37,6 +37,9 @@ const char *csv_name(const struct csv *csv);
 enum status csv_column_find(const struct csv *csv, const char *name, int *column,
                             struct err *err);
 
+/* The name of the column that is spelt most like this one, borrowed; NULL when none is spelt nearly so. */
+const char *csv_column_nearest(const struct csv *csv, const char *name);
+
 /* The next row; *has_row is false at the end. Fields are borrowed until the next call. A
  * ragged row is refused with its line number. */
 enum status csv_next(struct csv *csv, bool *has_row, struct err *err);

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { METRICS_BYTES = 200, METRIC_SHOWN_BYTES = 40 };
+
 /* Of probabilities that are written with every bit. */
 static const double share_error = 1e-9;
 
@@ -26,6 +28,8 @@ struct decision_log {
     long line;
     struct arena arena; /* of a row */
     struct passed_over passed_over;
+    char metrics[METRICS_BYTES]; /* as decision_log_metrics */
+    size_t metrics_bytes;
 };
 
 enum status decision_log_open(const char *path, const char *reward,
@@ -68,6 +72,11 @@ void decision_log_close(struct decision_log *log)
 struct passed_over decision_log_passed_over(const struct decision_log *log)
 {
     return log->passed_over;
+}
+
+const char *decision_log_metrics(const struct decision_log *log)
+{
+    return log->metrics;
 }
 
 double decision_log_progress(const struct decision_log *log)
@@ -216,6 +225,21 @@ static void read_budgets(struct json_scan *scan, struct logged_row *row)
     }
 }
 
+/* Once each, while there is room. */
+static void keep_metric(struct decision_log *log, struct text name)
+{
+    char quoted[METRIC_SHOWN_BYTES + 3];
+    int bytes = snprintf(quoted, sizeof quoted, "'%.*s'",
+                         TEXT_ARG(text_clip(name, METRIC_SHOWN_BYTES)));
+
+    if (strstr(log->metrics, quoted) ||
+        log->metrics_bytes + (size_t)bytes + 2 >= sizeof log->metrics)
+        return;
+    log->metrics_bytes += (size_t)snprintf(
+        log->metrics + log->metrics_bytes, sizeof log->metrics - log->metrics_bytes,
+        "%s%s", log->metrics_bytes ? ", " : "", quoted);
+}
+
 /* The metric that is asked for; null is no value. */
 static void read_outcomes(struct reading *reading)
 {
@@ -227,8 +251,8 @@ static void read_outcomes(struct reading *reading)
     while (json_member(scan, &level, &key))
         if (text_is(key, reading->log->reward))
             reading->facts.has_reward = json_double(scan, &reading->row->reward);
-        else
-            json_skip(scan);
+        else if (json_skip(scan))
+            keep_metric(reading->log, key);
 }
 
 static bool is_of_case(struct text key)

@@ -53,6 +53,10 @@ bool logged_row_agrees(const struct logged_row *row, char why[PROPENSITY_REASON_
 /* So far, in the order of the log. */
 struct passed_over decision_log_passed_over(const struct decision_log *log);
 
+/* Outcomes that there were so far beside the one that is asked for: "'paid', 'returned'", the first few; "" without
+ * any. Borrowed until it is closed. */
+const char *decision_log_metrics(const struct decision_log *log);
+
 /* How far it is, 0 to 1; -1 when that is not known. */
 double decision_log_progress(const struct decision_log *log);
 

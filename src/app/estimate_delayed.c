@@ -125,6 +125,10 @@ static enum status read_rows(struct estimation *e, struct err *err)
         if (!rc && (arm == e->treated || arm == e->arms.control))
             put_row(e, row, &e->sides[arm == e->treated]);
     }
+    /* What the arms have is all that is needed from here on. */
+    for (int i = 0; !rc && i < e->columns->count; i++)
+        columns_drop(e->columns, i);
+    arms_drop_rows(&e->arms);
     return rc;
 }
 

@@ -55,24 +55,34 @@ static enum status weigh(struct uplift_evaluation *e, struct err *err)
 /* Scores and features were there before the treatment: where chance gave it, the arms are alike by them. */
 static enum status compare_arms(struct uplift_evaluation *e, struct err *err)
 {
+    struct row_clusters clusters = {0};
     const struct balance_arms arms = {
         .row_count = e->columns->row_count,
         .arms = e->arms.codes,
         .weights = numbers_of(e, e->propensity_item),
+        .clusters = e->cluster ? &clusters : NULL,
         .one = e->treated,
         .other = e->arms.control,
     };
     enum status rc = features_check(e->columns, e->feature_item, e->features.count,
                                     &e->categories, err);
 
+    if (!rc && e->cluster)
+        rc = codes_of_column(e->columns, &e->columns->items[e->cluster_item],
+                             &e->clusters, &e->cluster_count, err);
+    if (!rc && e->cluster)
+        rc = row_clusters_init(e->clusters, e->cluster_count, &clusters, err);
     if (!rc)
         rc = uplift_balance_add(&e->balance, e->columns, SCORE, &arms, err);
     if (!rc && e->baseline_item >= 0)
         rc = uplift_balance_add(&e->balance, e->columns, e->baseline_item, &arms, err);
-    for (int i = e->feature_item; i < e->columns->count && !rc; i++) {
+    for (int i = e->feature_item; i < e->feature_item + e->features.count && !rc; i++) {
         rc = uplift_balance_add(&e->balance, e->columns, i, &arms, err);
         columns_drop(e->columns, i);
     }
+    if (e->cluster)
+        columns_drop(e->columns, e->cluster_item);
+    row_clusters_free(&clusters);
     return rc;
 }
 
@@ -86,9 +96,44 @@ static void pick_rows(struct uplift_evaluation *e, bool *is_treated)
             if (e->columns->items[i].numbers && i != TREATMENT)
                 e->columns->items[i].numbers[e->row_count] =
                     e->columns->items[i].numbers[row];
+        if (e->clusters)
+            e->clusters[e->row_count] = e->clusters[row];
         is_treated[e->row_count++] = e->arms.codes[row] == e->treated;
     }
     e->left_out = e->columns->row_count - e->row_count;
+}
+
+/* Anew, of the rows that are left. */
+static enum status number_clusters(struct uplift_evaluation *e, struct err *err)
+{
+    int32_t *numbers = calloc((size_t)e->cluster_count + 1, sizeof *numbers), count = 0;
+
+    e->keys = malloc((size_t)e->row_count * sizeof *e->keys);
+    if (!numbers || !e->keys) {
+        free(numbers);
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for clusters");
+    }
+    for (int64_t i = 0; i < e->row_count; i++) {
+        int32_t *number = &numbers[e->clusters[i]]; /* from 1 */
+
+        if (*number == 0)
+            *number = ++count;
+        e->clusters[i] = *number - 1;
+        e->keys[i] = (uint64_t)e->clusters[i];
+    }
+    e->cluster_count = count;
+    free(numbers);
+    return STATUS_OK;
+}
+
+static enum status open_baseline(struct uplift_evaluation *e, struct scored_rows rows,
+                                 struct err *err)
+{
+    enum status rc;
+
+    rows.scores = numbers_of(e, e->baseline_item);
+    rc = ranking_open(&rows, &e->baseline, err);
+    return rc == STATUS_INVALID ? err_wrap(err, "column '%s'", e->more.baseline) : rc;
 }
 
 /* What is needed no more is freed at once, so that the rows are in memory little more than once. */
@@ -110,13 +155,19 @@ static enum status open_rows(struct uplift_evaluation *e, struct err *err)
     rows.row_count = e->row_count;
     columns_drop(e->columns, TREATMENT);
     arms_drop_rows(&e->arms);
-    rc = uplift_open_weighted(rows.scores, rows.outcomes, is_treated, rows.weights,
-                              rows.row_count, &e->uplift, err);
+    rc = e->cluster ? number_clusters(e, err) : STATUS_OK;
+    rows.clusters = e->clusters;
+    rows.cluster_count = e->cluster_count;
     if (!rc)
-        rc = uplift_more_measure(&e->more, &rows, numbers_of(e, e->baseline_item), err);
+        rc = ranking_open(&rows, &e->ranking, err);
+    if (!rc && !e->cluster) /* clusters are found by it when they are drawn */
+        columns_drop(e->columns, SCORE);
+    if (!rc && e->baseline_item >= 0)
+        rc = open_baseline(e, rows, err);
     free(is_treated);
     for (int i = 0; i < e->columns->count; i++)
-        columns_drop(e->columns, i);
+        if (i != SCORE || !e->cluster)
+            columns_drop(e->columns, i);
     return rc;
 }
 
@@ -128,6 +179,7 @@ static enum status read_options(struct uplift_evaluation *e, struct err *err)
         {"--score", AS_ABOUT, e->score, NULL},
         {"--baseline", AS_ABOUT, e->more.baseline, NULL},
         {"--propensity", AS_ABOUT, e->propensity, NULL},
+        {"--cluster", AS_ABOUT, e->cluster, NULL},
         {"--features", AS_BEFORE, NULL, &e->features},
     };
     enum status rc = name_list_read("--features", e->feature_names, &e->features, err);
@@ -148,7 +200,7 @@ static int wish(struct column_wish *wishes, int *count, const char *name)
 static enum status read_columns(struct uplift_evaluation *e, struct err *err)
 {
     struct column_wish *wishes =
-        calloc(ALWAYS_COUNT + 2 + (size_t)e->features.count, sizeof *wishes);
+        calloc(ALWAYS_COUNT + 3 + (size_t)e->features.count, sizeof *wishes);
     int count = ALWAYS_COUNT;
     enum status rc;
 
@@ -163,6 +215,9 @@ static enum status read_columns(struct uplift_evaluation *e, struct err *err)
     e->feature_item = count;
     for (int i = 0; i < e->features.count; i++)
         wishes[count++] = feature_wish(e->features.names[i], &e->categories);
+    e->cluster_item = wish(wishes, &count, e->cluster);
+    if (e->cluster)
+        wishes[e->cluster_item].kind = COLUMN_IS_EITHER;
     rc = analysis_columns(e->data, wishes, count, &e->columns, err);
     free(wishes);
     return rc;
@@ -192,24 +247,32 @@ static enum status read_rows(struct uplift_evaluation *e, struct err *err)
         if (rc == STATUS_INVALID)
             rc = err_wrap(err, "%s column '%s'", e->columns->file, e->score);
     }
+    if (!rc && e->cluster && e->cluster_count < 2)
+        rc = err_set(err, STATUS_INVALID, "%s: there is one cluster only",
+                     e->columns->file);
     return rc;
 }
 
 static enum status measure(struct uplift_evaluation *e, struct err *err)
 {
     struct analysis_progress progress = {.what = "resampling"};
+    const struct uplift_progress teller = {analysis_tell, &progress};
     enum status rc;
 
+    e->uplift = ranking_uplift(e->ranking);
     uplift_measure(e->uplift, &e->metrics);
-    if (e->resample_count == 0)
-        return STATUS_OK;
+    rc = uplift_more_measure(&e->more, e->ranking, e->baseline, err);
+    if (rc || e->resample_count == 0)
+        return rc;
     e->intervals = malloc(sizeof *e->intervals);
     if (!e->intervals)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for intervals");
     progress_start(&progress.progress);
-    rc = uplift_bootstrap(e->uplift, (int)e->resample_count, (uint64_t)e->seed,
-                          (struct uplift_progress){analysis_tell, &progress},
-                          e->intervals, err);
+    rc = e->cluster ? uplift_bootstrap_clusters(e->uplift, numbers_of(e, SCORE), e->keys,
+                                                (int)e->resample_count, (uint64_t)e->seed,
+                                                teller, e->intervals, err)
+                    : uplift_bootstrap(e->uplift, (int)e->resample_count,
+                                       (uint64_t)e->seed, teller, e->intervals, err);
     progress_end(&progress.progress);
     return rc;
 }
@@ -254,6 +317,8 @@ int command_evaluate_uplift(int argc, char **argv)
          "Another score of the same rows: what the first has more; with --bootstrap each "
          "resample has the same rows for both.",
          0, 0},
+        {"cluster", OPTION_TEXT, &e.cluster, "COL",
+         "Rows with the same value are not independent.", 0, 0},
         {"propensity", OPTION_TEXT, &e.propensity, "COL",
          "The probability of what was done to the row, where rows had different ones: "
          "each counts by its inverse.",
@@ -303,8 +368,11 @@ int command_evaluate_uplift(int argc, char **argv)
     e.more.resample_count = e.resample_count;
     e.more.seed = e.seed;
     rc = run(&e, &err);
-    uplift_close(e.uplift);
+    ranking_close(e.ranking);
+    ranking_close(e.baseline);
     free(e.intervals);
+    free(e.clusters);
+    free(e.keys);
     arms_free(&e.arms);
     columns_close(e.columns);
     name_list_free(&e.features);

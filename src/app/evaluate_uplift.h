@@ -11,6 +11,7 @@
 struct uplift_evaluation {
     const char *data, *score, *treatment, *outcome, *control, *arm, *plot;
     const char *propensity; /* NULL: all rows had the same chance */
+    const char *cluster;    /* NULL: each row is its own */
     const char *feature_names, *category_names;
     struct name_list features, categories;
     long resample_count, seed;
@@ -19,11 +20,16 @@ struct uplift_evaluation {
     struct columns *columns;
     int baseline_item, propensity_item; /* -1: not asked for */
     int feature_item;                   /* the first, of as many as there are names */
+    int cluster_item;                   /* the last; -1: not asked for */
+    int32_t *clusters;                  /* (row) */
+    int32_t cluster_count;
+    uint64_t *keys; /* (row): the clusters, as they are drawn again */
     struct arms arms;
     int treated; /* the arm */
     int64_t row_count, left_out;
-    double effective_rows[2]; /* by weights, of the control and the treated */
-    struct uplift *uplift;
+    double effective_rows[2];           /* by weights, of the control and the treated */
+    struct ranking *ranking, *baseline; /* NULL: not asked for */
+    const struct uplift *uplift;        /* it belongs to the ranking */
     struct uplift_metrics metrics;
     struct uplift_intervals *intervals; /* NULL: not asked for */
     struct uplift_more more;

@@ -114,6 +114,8 @@ enum status uplift_evaluation_json(const struct uplift_evaluation *e, struct err
     report_object(report, NULL);
     report_count(report, "n", e->row_count);
     report_count(report, "left_out", e->left_out);
+    if (e->cluster)
+        report_count(report, "clusters", e->cluster_count);
     report_string(report, "control", e->arms.names[e->arms.control]);
     report_string(report, "treated", e->arms.names[e->treated]);
     if (e->propensity) {
@@ -160,7 +162,8 @@ static void print_metric(const struct uplift_evaluation *e, const char *label,
 static bool has_rows_for_verdict(const struct uplift_evaluation *e)
 {
     return e->arms.row_counts[e->treated] >= VERDICT_ROWS_MIN &&
-           e->arms.row_counts[e->arms.control] >= VERDICT_ROWS_MIN;
+           e->arms.row_counts[e->arms.control] >= VERDICT_ROWS_MIN &&
+           (!e->cluster || e->cluster_count >= VERDICT_ROWS_MIN);
 }
 
 /* What the intervals of the ranking say; only where there are some. */
@@ -171,6 +174,9 @@ static void print_verdict(const struct uplift_evaluation *e)
     if (e->resample_count < VERDICT_RESAMPLES_MIN)
         printf("Too few resamples for a verdict: %ld, %d are needed.\n",
                e->resample_count, VERDICT_RESAMPLES_MIN);
+    else if (e->cluster && e->cluster_count < VERDICT_ROWS_MIN)
+        printf("Too few clusters for a verdict: %d, %d are needed.\n", e->cluster_count,
+               VERDICT_ROWS_MIN);
     else if (!has_rows_for_verdict(e))
         printf("Too few rows for a verdict: %lld treated and %lld others, %d of each are "
                "needed.\n",
@@ -189,6 +195,8 @@ void uplift_evaluation_print(const struct uplift_evaluation *e)
 {
     print_line(stdout, "%lld rows, '%s' against '%s'", (long long)e->row_count,
                e->arms.names[e->treated], e->arms.names[e->arms.control]);
+    if (e->cluster)
+        printf("%d clusters are the draws\n", e->cluster_count);
     if (e->left_out)
         print_line(stdout, "%lld rows of other arms left out", (long long)e->left_out);
     if (e->propensity)

@@ -7,6 +7,7 @@
 #include "optimize/hull.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -254,8 +255,11 @@ static enum status walk_log(struct walk *walk,
             progress_show(&progress, "reading", decision_log_progress(log));
     }
     progress_end(&progress);
-    if (!rc)
+    if (!rc) {
         walk->log->passed_over = decision_log_passed_over(log);
+        snprintf(walk->log->metrics, sizeof walk->log->metrics, "%s",
+                 decision_log_metrics(log));
+    }
     decision_log_close(log);
     return rc;
 }
@@ -326,8 +330,7 @@ enum status candidate_log_read(const struct candidate_request *request,
     if (!rc)
         rc = request->bundle ? walk_bundle(&walk, err) : walk_budget(&walk, err);
     if (!rc && log->row_count == 0)
-        rc = policy_log_refuse_empty(request->log, request->reward, &log->passed_over,
-                                     err);
+        rc = policy_log_refuse_empty(request->log, request->reward, log, err);
     if (!rc)
         rc = policy_log_fit(log, walk.table, request->log, request->base, request->seed,
                             err);

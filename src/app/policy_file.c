@@ -83,6 +83,18 @@ static int find_name(const struct csv *csv, const char *name)
     return -1;
 }
 
+static enum status refuse_column(const struct policy_file *file, const struct csv *log,
+                                 const char *name, struct err *err)
+{
+    const char *nearest = csv_column_nearest(log, name);
+
+    return err_set(err, STATUS_INVALID,
+                   "%s: the log has no column '%.80s'%s%.80s%s; take the rows that apply "
+                   "and drop it",
+                   file->path, name, nearest ? ", the nearest is '" : "",
+                   nearest ? nearest : "", nearest ? "'" : "");
+}
+
 /* The columns both have, but for what the file is about. */
 static enum status find_columns(struct policy_file *file, const char *value_column,
                                 const struct csv *log, struct err *err)
@@ -98,11 +110,7 @@ static enum status find_columns(struct policy_file *file, const char *value_colu
         if (i == file->action_column || i == file->value_column || is_of_log(name))
             continue;
         if (there < 0)
-            return err_set(
-                err, STATUS_INVALID,
-                "%s: the log has no column '%.80s'; take the rows that apply and "
-                "drop it",
-                file->path, name);
+            return refuse_column(file, log, name, err);
         if (file->key_count == POLICY_CONTEXT_COLUMN_COUNT_MAX)
             return err_set(err, STATUS_TOO_LARGE, "%s: more than %d columns of context",
                            file->path, POLICY_CONTEXT_COLUMN_COUNT_MAX);

@@ -394,14 +394,16 @@ static enum status walk_once(struct walk *walk, bool is_streamed, struct err *er
 }
 
 enum status policy_log_refuse_empty(const char *path, const char *reward,
-                                    const struct passed_over *passed_over,
-                                    struct err *err)
+                                    const struct policy_log *log, struct err *err)
 {
+    const struct passed_over *passed = &log->passed_over;
+
     return err_set(err, STATUS_INVALID,
                    "%s: no decision has an outcome '%s' (%lld without it, %lld by a "
-                   "person, %lld not live)",
-                   path, reward, (long long)passed_over->without_reward,
-                   (long long)passed_over->by_person, (long long)passed_over->not_live);
+                   "person, %lld not live)%s%s",
+                   path, reward, (long long)passed->without_reward,
+                   (long long)passed->by_person, (long long)passed->not_live,
+                   log->metrics[0] ? "; there are " : "", log->metrics);
 }
 
 enum status policy_log_read(const struct policy_log_request *request,
@@ -421,8 +423,7 @@ enum status policy_log_read(const struct policy_log_request *request,
         rc = walk_once(&walk, false, err);
     }
     if (!rc && log->row_count == 0)
-        rc = policy_log_refuse_empty(request->log, request->reward, &log->passed_over,
-                                     err);
+        rc = policy_log_refuse_empty(request->log, request->reward, log, err);
     has_model = request->model || log->model.base != REWARD_BASE_NONE;
     log->rows = (struct offpolicy_log){
         .row_count = log->row_count,

@@ -18,6 +18,8 @@ struct policy_log_request {
     uint64_t seed; /* of its folds */
 };
 
+enum { POLICY_METRICS_BYTES = 200 };
+
 /* About 40 bytes a row, and what policy_file.h keeps. */
 struct policy_log {
     struct offpolicy_log rows; /* borrows the arrays below */
@@ -27,6 +29,8 @@ struct policy_log {
     char bad_why[PROPENSITY_REASON_BYTES]; /* it is contradicted; empty: it is none */
     bool is_decision_log;                  /* of the service, in any format */
     struct passed_over passed_over;
+    char metrics
+        [POLICY_METRICS_BYTES]; /* other outcomes of a log of lines, as decision_log_metrics */
     struct reward_fit model; /* that was fitted; base is none when there is none */
 
     double *weights, *probabilities, *rewards, *logged_model, *policy_model;
@@ -50,7 +54,6 @@ enum status policy_log_fit(struct policy_log *log, struct reward_table *table,
 
 /* INVALID: of a decision log in which no row counts. */
 enum status policy_log_refuse_empty(const char *path, const char *reward,
-                                    const struct passed_over *passed_over,
-                                    struct err *err);
+                                    const struct policy_log *log, struct err *err);
 
 #endif

@@ -111,6 +111,7 @@ static enum status judge_qini(const struct train_options *options,
         rc = pair.keys
                  ? uplift_bootstrap_clusters(uplift, pair.scores, pair.keys,
                                              RESAMPLE_COUNT, (uint64_t)options->seed,
+                                             (struct uplift_progress){0},
                                              &judgement->intervals, err)
                  : uplift_bootstrap(uplift, RESAMPLE_COUNT, (uint64_t)options->seed,
                                     (struct uplift_progress){0}, &judgement->intervals,

@@ -478,6 +478,16 @@ static enum status check_weights(const struct reading *reading, struct err *err)
     return STATUS_OK;
 }
 
+static enum status check_ages(const struct reading *reading, struct err *err)
+{
+    int column = reading->layout.age;
+
+    for (int64_t row = 0; row < reading->columns->row_count && column >= 0; row++)
+        if (!(reading->columns->items[column].numbers[row] >= 0))
+            return refuse_cell(reading, column, row, "is no age", err);
+    return STATUS_OK;
+}
+
 static double outcome_of(const struct reading *reading, int64_t row)
 {
     double sum = 0;
@@ -709,6 +719,8 @@ static enum status read_options(struct reading *reading, struct err *err)
         rc = read_outcome_weights(reading, err);
     if (!rc && window)
         rc = read_numbers("--window", window, 1, &reading->window, err);
+    if (!rc && window && !(reading->window > 0))
+        rc = err_set(err, STATUS_INVALID, "--window: %g is not above 0", reading->window);
     return rc;
 }
 
@@ -728,6 +740,8 @@ enum status train_table_read(const struct train_options *options,
         rc = check_propensities(&reading, err);
     if (!rc)
         rc = check_weights(&reading, err);
+    if (!rc)
+        rc = check_ages(&reading, err);
     if (!rc) {
         table->feature_count = reading.layout.features.count;
         table->surrogate_count = reading.layout.surrogates.count;

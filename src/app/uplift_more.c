@@ -27,8 +27,8 @@ const char *const uplift_share_names[UPLIFT_SHARE_COUNT] = {
 
 /* ---- measuring ---- */
 
-enum status uplift_more_measure(struct uplift_more *more, const struct scored_rows *rows,
-                                const double *baseline, struct err *err)
+enum status uplift_more_measure(struct uplift_more *more, const struct ranking *ranking,
+                                const struct ranking *other, struct err *err)
 {
     struct analysis_progress progress = {.what = "resampling"};
     const struct uplift_progress teller = {analysis_tell, &progress};
@@ -36,14 +36,11 @@ enum status uplift_more_measure(struct uplift_more *more, const struct scored_ro
 
     progress_start(&progress.progress);
     if (more->wants_calibration)
-        rc = calibration_measure(rows, (int)more->resample_count, (uint64_t)more->seed,
+        rc = calibration_measure(ranking, (int)more->resample_count, (uint64_t)more->seed,
                                  teller, &more->calibration, &more->intervals, err);
-    if (!rc && baseline) {
-        rc = ranking_compare(rows, baseline, (int)more->resample_count,
+    if (!rc && other)
+        rc = ranking_compare(ranking, other, (int)more->resample_count,
                              (uint64_t)more->seed, teller, &more->comparison, err);
-        if (rc == STATUS_INVALID)
-            rc = err_wrap(err, "column '%s'", more->baseline);
-    }
     progress_end(&progress.progress);
     return rc;
 }

@@ -31,9 +31,9 @@ struct uplift_more {
     struct ranking_comparison comparison;
 };
 
-/* What was asked for. baseline (row): the other score, or NULL. With progress on a terminal. */
-enum status uplift_more_measure(struct uplift_more *more, const struct scored_rows *rows,
-                                const double *baseline, struct err *err);
+/* What was asked for. other: by the other score, or NULL. With progress on a terminal. */
+enum status uplift_more_measure(struct uplift_more *more, const struct ranking *ranking,
+                                const struct ranking *other, struct err *err);
 
 /* "calibration" and "baseline", where they were asked for. */
 void uplift_more_put(const struct uplift_more *more, struct report *report);

@@ -163,10 +163,57 @@ static double weight_of(const struct balance_arms *arms, int64_t row)
     return arms->weights ? arms->weights[row] : 1;
 }
 
+/* A column of numbers, or whether rows have a code. */
+struct values {
+    const double *numbers;
+    const int32_t *codes; /* NULL: numbers */
+    int32_t code;
+};
+
+static double value_at(const struct values *values, int64_t row)
+{
+    if (!values->codes)
+        return values->numbers[row];
+    return values->codes[row] < 0 ? NAN : values->codes[row] == values->code;
+}
+
+/* With clusters the error is CR1, as in learn/experiment.h: of what each row, by its weight, moves the difference. */
+static void cluster_gap(const struct values *values, const struct balance_arms *arms,
+                        const struct side sides[2], struct balance_gap *gap)
+{
+    double n = sides[0].rows + sides[1].rows, squares = 0, clusters = 0;
+
+    if (!arms->clusters || gap->difference == 0 || !isfinite(gap->difference))
+        return;
+    for (int64_t row = 0; row < arms->row_count; row++) {
+        int side = side_of(arms, row);
+        double value = value_at(values, row), *sum;
+
+        if (isnan(value) || side < 0)
+            continue;
+        sum = &arms->clusters->sums[arms->clusters->of[row]];
+        *sum = (isnan(*sum) ? 0 : *sum) + (side ? 1 : -1) * weight_of(arms, row) *
+                                              (value - sides[side].mean) /
+                                              sides[side].count;
+    }
+    for (int32_t g = 0; g < arms->clusters->count; g++) {
+        double *sum = &arms->clusters->sums[g];
+
+        if (isnan(*sum))
+            continue;
+        squares += *sum * *sum;
+        clusters++;
+        *sum = NAN;
+    }
+    gap->se = sqrt(squares * clusters / (clusters - 1) * (n - 1) / (n - 2)) *
+              gap->difference / (sides[1].mean - sides[0].mean);
+}
+
 struct balance_gap balance_of_numbers(const double *numbers,
                                       const struct balance_arms *arms)
 {
     struct side sides[2] = {};
+    struct balance_gap gap;
 
     for (int64_t row = 0; row < arms->row_count; row++) {
         int side = side_of(arms, row);
@@ -174,7 +221,9 @@ struct balance_gap balance_of_numbers(const double *numbers,
         if (!isnan(numbers[row]) && side >= 0)
             side_add(&sides[side], numbers[row], weight_of(arms, row));
     }
-    return gap_between(&sides[1], &sides[0]);
+    gap = gap_between(&sides[1], &sides[0]);
+    cluster_gap(&(struct values){.numbers = numbers}, arms, sides, &gap);
+    return gap;
 }
 
 /* The share of an arm with a code. */
@@ -192,7 +241,7 @@ enum status balance_of_codes(const int32_t *codes, int32_t code_count,
                              int32_t *worst_code, struct err *err)
 {
     double(*counts)[2] = calloc((size_t)code_count + 1, sizeof *counts);
-    struct side all[2] = {};
+    struct side all[2] = {}, sides[2] = {};
 
     if (!counts)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for %d texts",
@@ -215,8 +264,12 @@ enum status balance_of_codes(const int32_t *codes, int32_t code_count,
         if (fabs(gap.difference) > fabs(worst->difference)) {
             *worst = gap;
             *worst_code = code;
+            sides[0] = other;
+            sides[1] = one;
         }
     }
+    cluster_gap(&(struct values){.codes = codes, .code = *worst_code}, arms, sides,
+                worst);
     free(counts);
     return STATUS_OK;
 }

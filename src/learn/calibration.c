@@ -12,9 +12,11 @@
 /* Rows in the order of a score. */
 struct ranking {
     struct uplift *uplift;
-    uint32_t *order; /* (place): the row */
-    double *scores;  /* (place) */
-    uint32_t *draws; /* (place) */
+    uint32_t *order;         /* (place): the row */
+    double *scores;          /* (place) */
+    const int32_t *clusters; /* (row); NULL: each row is its own */
+    int32_t cluster_count;
+    double *sums; /* (cluster): room, NaN between uses */
 };
 
 static enum status refuse_memory(int64_t row_count, struct err *err)
@@ -23,39 +25,98 @@ static enum status refuse_memory(int64_t row_count, struct err *err)
                    (long long)row_count);
 }
 
-static enum status ranking_open(const struct scored_rows *rows, struct ranking *ranking,
-                                struct err *err)
+static enum status open_into(const struct scored_rows *rows, struct ranking *ranking,
+                             struct err *err)
 {
     size_t count = (size_t)rows->row_count;
     enum status rc;
 
     ranking->order = malloc(count * sizeof *ranking->order);
-    ranking->scores = malloc(count * sizeof *ranking->scores);
-    ranking->draws = malloc(count * sizeof *ranking->draws);
-    if (!ranking->order || !ranking->scores || !ranking->draws)
+    ranking->clusters = rows->clusters;
+    ranking->cluster_count = rows->cluster_count;
+    ranking->sums = malloc(((size_t)rows->cluster_count + 1) * sizeof *ranking->sums);
+    if (!ranking->order || !ranking->sums)
         return refuse_memory(rows->row_count, err);
-    rc = uplift_open_weighted(rows->scores, rows->outcomes, rows->is_treated,
-                              rows->weights, rows->row_count, &ranking->uplift, err);
+    for (int32_t g = 0; g < rows->cluster_count; g++)
+        ranking->sums[g] = NAN;
+    rc = order_falling(rows->scores, rows->row_count, ranking->order, err);
     if (!rc)
-        rc = order_falling(rows->scores, rows->row_count, ranking->order, err);
-    for (size_t i = 0; i < count && !rc; i++)
+        rc = uplift_open_ordered(rows->scores, rows->outcomes, rows->is_treated,
+                                 rows->weights, ranking->order, rows->row_count,
+                                 &ranking->uplift, err);
+    if (rc)
+        return rc;
+    ranking->scores = malloc(count * sizeof *ranking->scores);
+    if (!ranking->scores)
+        return refuse_memory(rows->row_count, err);
+    for (size_t i = 0; i < count; i++)
         ranking->scores[i] = rows->scores[ranking->order[i]];
+    return STATUS_OK;
+}
+
+enum status ranking_open(const struct scored_rows *rows, struct ranking **ranking,
+                         struct err *err)
+{
+    struct ranking *opened = calloc(1, sizeof *opened);
+    enum status rc =
+        opened ? open_into(rows, opened, err) : refuse_memory(rows->row_count, err);
+
+    if (rc)
+        ranking_close(opened);
+    else
+        *ranking = opened;
     return rc;
 }
 
-static void ranking_close(struct ranking *ranking)
+void ranking_close(struct ranking *ranking)
 {
+    if (!ranking)
+        return;
     uplift_close(ranking->uplift);
     free(ranking->order);
     free(ranking->scores);
-    free(ranking->draws);
+    free(ranking->sums);
+    free(ranking);
 }
 
-/* by_row (row): how often a resample has it. */
-static void ranking_draw(struct ranking *ranking, const uint32_t *by_row)
+const struct uplift *ranking_uplift(const struct ranking *ranking)
+{
+    return ranking->uplift;
+}
+
+/* by_row (row): how often a resample has it; draws (place). */
+static void ranking_draw(const struct ranking *ranking, const uint32_t *by_row,
+                         uint32_t *draws)
 {
     for (int64_t i = 0; i < ranking->uplift->row_count; i++)
-        ranking->draws[i] = by_row[ranking->order[i]];
+        draws[i] = by_row[ranking->order[i]];
+}
+
+/* ---- clusters ---- */
+
+/* What the row at a place moves a number by. */
+static void move_by(const struct ranking *ranking, int64_t place, double by)
+{
+    double *sum = &ranking->sums[ranking->clusters[ranking->order[place]]];
+
+    *sum = (isnan(*sum) ? 0 : *sum) + by;
+}
+
+/* CR1 of what so many rows moved, k coefficients; forgets it. */
+static double moved_error(const struct ranking *ranking, double rows, int k)
+{
+    double squares = 0, clusters = 0;
+
+    for (int32_t g = 0; g < ranking->cluster_count; g++) {
+        if (isnan(ranking->sums[g]))
+            continue;
+        squares += ranking->sums[g] * ranking->sums[g];
+        clusters++;
+        ranking->sums[g] = NAN;
+    }
+    return clusters > 1 && rows > k
+               ? sqrt(squares * clusters / (clusters - 1) * (rows - 1) / (rows - k))
+               : NAN;
 }
 
 /* ---- bins ---- */
@@ -125,25 +186,52 @@ static struct calibration_bin finished(const struct bin *bin)
     };
 }
 
-/* The next so many rows. */
-static struct calibration_bin next_bin(struct walk *walk, double rows)
+/* A row, or a part of one, that a bin has. */
+static void take(const struct ranking *ranking, int64_t place, double count,
+                 struct bin *bin, bool is_second)
+{
+    const struct uplift *uplift = ranking->uplift;
+    int arm = (uplift->flags[place] & FLAG_TREATED) != 0;
+    double outcome = uplift->outcomes[place];
+
+    if (is_second)
+        move_by(ranking, place,
+                (arm ? 1 : -1) * count * (outcome - bin->rows[arm].mean) /
+                    bin->rows[arm].count);
+    else
+        bin_add(bin, arm, outcome, ranking->scores[place], count);
+}
+
+/* The next so many rows; a second time, when their means are known, for what they move. */
+static void walk_bin(struct walk *walk, double rows, struct bin *bin, bool is_second)
 {
     const struct uplift *uplift = walk->ranking->uplift;
-    struct bin bin = {0};
 
     while (rows > rounding && walk->place < uplift->row_count) {
-        int arm = (uplift->flags[walk->place] & FLAG_TREATED) != 0;
         double taken = fmin(walk->left, rows);
 
         if (taken > 0)
-            bin_add(&bin, arm, uplift->outcomes[walk->place],
-                    walk->ranking->scores[walk->place], taken);
+            take(walk->ranking, walk->place, taken, bin, is_second);
         rows -= taken;
         walk->left -= taken;
         if (walk->left == 0 && ++walk->place < uplift->row_count)
             walk->left = count_at(uplift, walk->draws, walk->place);
     }
-    return finished(&bin);
+}
+
+static struct calibration_bin next_bin(struct walk *walk, double rows)
+{
+    struct walk again = *walk;
+    struct calibration_bin found;
+    struct bin bin = {0};
+
+    walk_bin(walk, rows, &bin, false);
+    found = finished(&bin);
+    if (walk->ranking->clusters && !walk->draws && !isnan(found.se)) {
+        walk_bin(&again, rows, &bin, true);
+        found.se = moved_error(walk->ranking, bin.pieces[0] + bin.pieces[1], 2);
+    }
+    return found;
 }
 
 static double count_all(const struct uplift *uplift, const uint32_t *draws)
@@ -155,10 +243,10 @@ static double count_all(const struct uplift *uplift, const uint32_t *draws)
     return count;
 }
 
-/* Whole rows, unless these have weights. */
+/* Whole rows, unless these have weights; resamples of clusters have more rows or fewer. */
 static double bin_size(const struct uplift *uplift, int bin, double count)
 {
-    int64_t n = uplift->row_count;
+    int64_t n = (int64_t)count;
 
     if (uplift->weights)
         return count / CALIBRATION_BIN_COUNT;
@@ -242,12 +330,19 @@ static double slope_error(const struct ranking *ranking, struct line lines[2])
     double variance = 0;
 
     for (int64_t i = 0; i < uplift->row_count; i++) {
-        struct line *line = &lines[(uplift->flags[i] & FLAG_TREATED) != 0];
+        int arm = (uplift->flags[i] & FLAG_TREATED) != 0;
+        struct line *line = &lines[arm];
         double score = ranking->scores[i] - line->score;
         double rest = uplift->outcomes[i] - line->outcome - line->slope * score;
+        double moved = weight_at(uplift, i) * score * rest;
 
-        line->variance += pow(weight_at(uplift, i) * score * rest, 2);
+        if (ranking->clusters)
+            move_by(ranking, i, (arm ? 1 : -1) * moved / line->score_square);
+        else
+            line->variance += moved * moved;
     }
+    if (ranking->clusters)
+        return moved_error(ranking, (double)uplift->row_count, 4);
     for (int arm = 0; arm < 2; arm++) {
         const struct line *line = &lines[arm];
 
@@ -273,33 +368,51 @@ static void calibrate(const struct ranking *ranking, const uint32_t *draws,
 
 /* ---- resampling ---- */
 
-/* What a resample of the rows gives, in a row of doubles. */
-typedef void measure(struct ranking *rankings, const uint32_t *by_row, double *numbers);
+/* What a resample of the rows gives, in a row of doubles. draws (place): room. */
+typedef void measure(const struct ranking *const *rankings, const uint32_t *by_row,
+                     uint32_t *draws, double *numbers);
 
-static void draw_rows(int64_t row_count, struct rng *rng, uint32_t *by_row)
+static void draw_units(uint32_t *times, int64_t count, struct rng *rng)
 {
-    memset(by_row, 0, (size_t)row_count * sizeof *by_row);
-    for (int64_t i = 0; i < row_count; i++)
-        by_row[rng_below(rng, (uint64_t)row_count)]++;
+    memset(times, 0, (size_t)count * sizeof *times);
+    for (int64_t i = 0; i < count; i++)
+        times[rng_below(rng, (uint64_t)count)]++;
+}
+
+/* by_row (row), then room (cluster). */
+static void draw_rows(const struct ranking *ranking, struct rng *rng, uint32_t *by_row)
+{
+    int64_t row_count = ranking->uplift->row_count;
+    uint32_t *by_cluster = by_row + row_count;
+
+    if (!ranking->clusters) {
+        draw_units(by_row, row_count, rng);
+        return;
+    }
+    draw_units(by_cluster, ranking->cluster_count, rng);
+    for (int64_t row = 0; row < row_count; row++)
+        by_row[row] = by_cluster[ranking->clusters[row]];
 }
 
 /* Of each number (number) the ends of its interval; a resample that does not define it is left out. */
-static enum status resample(struct ranking *rankings, measure *of, size_t number_count,
-                            int resample_count, uint64_t seed,
+static enum status resample(const struct ranking *const *rankings, measure *of,
+                            size_t number_count, int resample_count, uint64_t seed,
                             struct uplift_progress progress, double *low, double *high,
                             struct err *err)
 {
-    int64_t row_count = rankings->uplift->row_count;
-    uint32_t *by_row = malloc((size_t)row_count * sizeof *by_row);
+    int64_t row_count = rankings[0]->uplift->row_count,
+            unit_count = row_count + rankings[0]->cluster_count;
+    uint32_t *draws = malloc((size_t)(row_count + unit_count) * sizeof *draws),
+             *by_row = draws ? draws + row_count : NULL;
     double *all = malloc((size_t)resample_count * number_count * sizeof *all),
            *scratch = malloc((size_t)resample_count * sizeof *scratch);
-    enum status rc = by_row && all && scratch ? STATUS_OK : refuse_memory(row_count, err);
+    enum status rc = draws && all && scratch ? STATUS_OK : refuse_memory(row_count, err);
     struct rng rng;
 
     rng_seed(&rng, seed);
     for (int i = 0; i < resample_count && !rc; i++) {
-        draw_rows(row_count, &rng, by_row);
-        of(rankings, by_row, all + (size_t)i * number_count);
+        draw_rows(rankings[0], &rng, by_row);
+        of(rankings, by_row, draws, all + (size_t)i * number_count);
         if (progress.tell)
             progress.tell(progress.context, (double)(i + 1) / resample_count);
     }
@@ -311,7 +424,7 @@ static enum status resample(struct ranking *rankings, measure *of, size_t number
                 scratch[defined++] = all[(size_t)i * number_count + k];
         percentile_interval(scratch, defined, &low[k], &high[k]);
     }
-    free(by_row);
+    free(draws);
     free(all);
     free(scratch);
     return rc;
@@ -319,29 +432,24 @@ static enum status resample(struct ranking *rankings, measure *of, size_t number
 
 #define NUMBERS_OF(type) (sizeof(type) / sizeof(double))
 
-static void measure_calibration(struct ranking *rankings, const uint32_t *by_row,
-                                double *numbers)
+static void measure_calibration(const struct ranking *const *rankings,
+                                const uint32_t *by_row, uint32_t *draws, double *numbers)
 {
-    ranking_draw(rankings, by_row);
-    calibrate(rankings, rankings->draws, (struct calibration *)numbers);
+    ranking_draw(rankings[0], by_row, draws);
+    calibrate(rankings[0], draws, (struct calibration *)numbers);
 }
 
-enum status calibration_measure(const struct scored_rows *rows, int resample_count,
+enum status calibration_measure(const struct ranking *ranking, int resample_count,
                                 uint64_t seed, struct uplift_progress progress,
                                 struct calibration *calibration,
                                 struct calibration_intervals *intervals, struct err *err)
 {
-    struct ranking ranking = {0};
-    enum status rc = ranking_open(rows, &ranking, err);
-
-    if (!rc)
-        calibrate(&ranking, NULL, calibration);
-    if (!rc && resample_count > 0)
-        rc = resample(&ranking, measure_calibration, NUMBERS_OF(struct calibration),
-                      resample_count, seed, progress, (double *)&intervals->low,
-                      (double *)&intervals->high, err);
-    ranking_close(&ranking);
-    return rc;
+    calibrate(ranking, NULL, calibration);
+    if (resample_count == 0)
+        return STATUS_OK;
+    return resample(&ranking, measure_calibration, NUMBERS_OF(struct calibration),
+                    resample_count, seed, progress, (double *)&intervals->low,
+                    (double *)&intervals->high, err);
 }
 
 /* ---- two scores ---- */
@@ -366,43 +474,33 @@ static void subtract(const struct ranking_numbers *a, const struct ranking_numbe
         difference[i] = ((const double *)a)[i] - ((const double *)b)[i];
 }
 
-static void measure_difference(struct ranking *rankings, const uint32_t *by_row,
-                               double *numbers)
+static void measure_difference(const struct ranking *const *rankings,
+                               const uint32_t *by_row, uint32_t *draws, double *numbers)
 {
     struct ranking_numbers both[2];
 
     for (int i = 0; i < 2; i++) {
-        ranking_draw(&rankings[i], by_row);
-        both[i] = numbers_of(&rankings[i], rankings[i].draws);
+        ranking_draw(rankings[i], by_row, draws);
+        both[i] = numbers_of(rankings[i], draws);
     }
     subtract(&both[0], &both[1], numbers);
 }
 
-enum status ranking_compare(const struct scored_rows *rows, const double *other_scores,
+enum status ranking_compare(const struct ranking *ranking, const struct ranking *other,
                             int resample_count, uint64_t seed,
                             struct uplift_progress progress,
                             struct ranking_comparison *comparison, struct err *err)
 {
-    struct scored_rows others = *rows;
-    struct ranking rankings[2] = {0};
-    struct ranking_numbers own;
-    enum status rc = ranking_open(rows, &rankings[0], err);
+    const struct ranking *const both[] = {ranking, other};
+    struct ranking_numbers own = numbers_of(ranking, NULL);
 
-    others.scores = other_scores;
-    if (!rc)
-        rc = ranking_open(&others, &rankings[1], err);
-    if (!rc) {
-        own = numbers_of(&rankings[0], NULL);
-        comparison->other = numbers_of(&rankings[1], NULL);
-        subtract(&own, &comparison->other, (double *)&comparison->difference);
-    }
-    for (size_t i = 0; i < NUMBERS_OF(struct ranking_numbers) && !rc; i++)
+    comparison->other = numbers_of(other, NULL);
+    subtract(&own, &comparison->other, (double *)&comparison->difference);
+    for (size_t i = 0; i < NUMBERS_OF(struct ranking_numbers); i++)
         ((double *)&comparison->low)[i] = ((double *)&comparison->high)[i] = NAN;
-    if (!rc && resample_count > 0)
-        rc = resample(rankings, measure_difference, NUMBERS_OF(struct ranking_numbers),
-                      resample_count, seed, progress, (double *)&comparison->low,
-                      (double *)&comparison->high, err);
-    ranking_close(&rankings[0]);
-    ranking_close(&rankings[1]);
-    return rc;
+    if (resample_count == 0)
+        return STATUS_OK;
+    return resample(both, measure_difference, NUMBERS_OF(struct ranking_numbers),
+                    resample_count, seed, progress, (double *)&comparison->low,
+                    (double *)&comparison->high, err);
 }

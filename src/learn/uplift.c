@@ -210,6 +210,12 @@ void uplift_measure(const struct uplift *uplift, struct uplift_metrics *metrics)
 
 /* ---- opening ---- */
 
+static enum status refuse_memory(int64_t row_count, struct err *err)
+{
+    return err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
+                   (long long)row_count);
+}
+
 static void place_rows(struct uplift *uplift, const double *scores,
                        const double *outcomes, const bool *is_treated,
                        const uint32_t *order)
@@ -279,13 +285,12 @@ enum status uplift_open(const double *scores, const double *outcomes,
                                 err);
 }
 
-enum status uplift_open_weighted(const double *scores, const double *outcomes,
-                                 const bool *is_treated, const double *weights,
-                                 int64_t row_count, struct uplift **uplift,
-                                 struct err *err)
+enum status uplift_open_ordered(const double *scores, const double *outcomes,
+                                const bool *is_treated, const double *weights,
+                                const uint32_t *order, int64_t row_count,
+                                struct uplift **uplift, struct err *err)
 {
     struct uplift *opened = calloc(1, sizeof *opened);
-    uint32_t *order = malloc((size_t)(row_count + 1) * sizeof *order);
     enum status rc = STATUS_OK;
 
     assert(row_count > 0);
@@ -296,23 +301,34 @@ enum status uplift_open_weighted(const double *scores, const double *outcomes,
         opened->weights =
             weights ? malloc((size_t)row_count * sizeof *opened->weights) : NULL;
     }
-    if (!order || !opened || !opened->flags || !opened->outcomes ||
-        (weights && !opened->weights))
-        rc = err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
-                     (long long)row_count);
-    if (!rc)
-        rc = order_falling(scores, row_count, order, err);
+    if (!opened || !opened->flags || !opened->outcomes || (weights && !opened->weights))
+        rc = refuse_memory(row_count, err);
     if (!rc) {
         place_rows(opened, scores, outcomes, is_treated, order);
         if (weights)
             place_weights(opened, weights, order);
         rc = check(opened, scores[order[0]], scores[order[row_count - 1]], err);
     }
-    free(order);
     if (rc)
         uplift_close(opened);
     else
         *uplift = opened;
+    return rc;
+}
+
+enum status uplift_open_weighted(const double *scores, const double *outcomes,
+                                 const bool *is_treated, const double *weights,
+                                 int64_t row_count, struct uplift **uplift,
+                                 struct err *err)
+{
+    uint32_t *order = malloc((size_t)(row_count + 1) * sizeof *order);
+    enum status rc = order ? order_falling(scores, row_count, order, err)
+                           : refuse_memory(row_count, err);
+
+    if (!rc)
+        rc = uplift_open_ordered(scores, outcomes, is_treated, weights, order, row_count,
+                                 uplift, err);
+    free(order);
     return rc;
 }
 

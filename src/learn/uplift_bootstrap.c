@@ -110,8 +110,8 @@ static enum status place_clusters(const struct uplift *uplift, const double *sco
 
 enum status uplift_bootstrap_clusters(const struct uplift *uplift, const double *scores,
                                       const uint64_t *keys, int resample_count,
-                                      uint64_t seed, struct uplift_intervals *intervals,
-                                      struct err *err)
+                                      uint64_t seed, struct uplift_progress progress,
+                                      struct uplift_intervals *intervals, struct err *err)
 {
     size_t rows = (size_t)uplift->row_count;
     uint32_t *room = malloc(3 * rows * sizeof *room);
@@ -136,6 +136,8 @@ enum status uplift_bootstrap_clusters(const struct uplift *uplift, const double 
             draws[place] = times_drawn[cluster_of[place]];
         memset(&resamples[i].bands, 0, sizeof resamples[i].bands);
         uplift_walk(uplift, draws, &resamples[i].metrics, &resamples[i].bands);
+        if (progress.tell)
+            progress.tell(progress.context, (double)(i + 1) / resample_count);
     }
     if (!rc)
         find_intervals(resamples, resample_count, scratch, intervals);

@@ -91,4 +91,10 @@ void uplift_walk_rows(const struct uplift *uplift, const uint32_t *draws,
 void uplift_walk_first(const struct uplift *uplift, const uint32_t *draws,
                        const struct tally *all, struct uplift_metrics *metrics);
 
+/* uplift_open_weighted where the order of the rows is known: that of order_falling. */
+enum status uplift_open_ordered(const double *scores, const double *outcomes,
+                                const bool *is_treated, const double *weights,
+                                const uint32_t *order, int64_t row_count,
+                                struct uplift **uplift, struct err *err);
+
 #endif

@@ -345,17 +345,17 @@ const char *csv_column_name(const struct csv *csv, int column)
     return csv->names ? csv->names[column] : NULL;
 }
 
-/* The column whose name is spelt most like this one, -1 when all have more than half other
- * letters. */
-static int find_nearest(const struct csv *csv, const char *name)
+/* All may have more than half other letters. */
+const char *csv_column_nearest(const struct csv *csv, const char *name)
 {
-    int nearest = -1, nearest_distance = (int)(strlen(name) / 2) + 1;
+    int nearest_distance = (int)(strlen(name) / 2) + 1;
+    const char *nearest = NULL;
 
     for (int i = 0; i < csv->column_count; i++) {
         int there = text_distance(csv->names[i], name);
 
         if (there < nearest_distance) {
-            nearest = i;
+            nearest = csv->names[i];
             nearest_distance = there;
         }
     }
@@ -388,7 +388,8 @@ static enum status refuse_column(const struct csv *csv, const char *name, struct
 enum status csv_column_find(const struct csv *csv, const char *name, int *column,
                             struct err *err)
 {
-    int found = -1, nearest;
+    const char *nearest;
+    int found = -1;
 
     if (!csv->names)
         return err_set(err, STATUS_INVALID, "%s: has no column names, '%.80s' is wanted",
@@ -405,11 +406,11 @@ enum status csv_column_find(const struct csv *csv, const char *name, int *column
         *column = found;
         return STATUS_OK;
     }
-    nearest = find_nearest(csv, name);
-    if (nearest < 0)
+    nearest = csv_column_nearest(csv, name);
+    if (!nearest)
         return refuse_column(csv, name, err);
     return err_set(err, STATUS_INVALID, "%s: no column '%.80s'; the nearest is '%.80s'",
-                   csv->input->name, name, csv->names[nearest]);
+                   csv->input->name, name, nearest);
 }
 
 /* An empty line: a missing value in a table of one column, nothing in a wider one. */

@@ -3,18 +3,21 @@
  * What jansson takes, the scanner must take with the same values, unless it is nested too
  * deep, has a key too long or a NUL behind a number. What the scanner takes, jansson must
  * take, unless it has an integer beyond 64 bits, a key twice or a NUL in a key. What is
- * written reads back as it was. */
+ * written reads back as it was, decimals as the C library rounds them. */
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "json/scan.h"
 #include "json/write.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { INPUT_BYTES_MAX = 1 << 16 };
+
+#define TIME_END_US INT64_C(253402300800000000) /* the year 10000 */
 
 /* assert() would be a statement about the program only; this one must never be off. */
 #define MUST(condition)                                                                  \
@@ -92,6 +95,65 @@ static void expect_value(struct json_scan *scan, struct arena *arena, json_t *va
     MUST(scan->status == STATUS_OK);
 }
 
+/* --- the shorter forms ------------------------------------------------------------------------ */
+
+/* As printf rounds what is no tie; a tie goes away from zero, as the number behind it does. */
+static double rounded(double value, int decimals)
+{
+    double scale = 2 * pow(10, decimals), product = fabs(value) * scale;
+    bool is_tie = fma(fabs(value), scale, -product) == 0 && fmod(product, 2) == 1;
+    char text[400];
+
+    snprintf(text, sizeof text, "%.*f", decimals,
+             is_tie ? nextafter(value, copysign(INFINITY, value)) : value);
+    return strtod(text, NULL);
+}
+
+static void check_decimal(double value, int decimals)
+{
+    struct json_writer writer;
+    struct text text;
+    char room[64];
+    json_t *read;
+
+    json_writer_init(&writer, room, sizeof room);
+    json_put_decimal(&writer, value, decimals);
+    MUST(json_writer_text(&writer, &text, NULL) == STATUS_OK);
+    read = json_loadb(text.at, text.bytes, JSON_DECODE_ANY, NULL);
+    MUST(read);
+    if (!isfinite(value))
+        MUST(json_is_null(read));
+    else if (fabs(value) * pow(10, decimals) < 0x1p52)
+        MUST(json_number_value(read) == rounded(value, decimals));
+    else
+        MUST(json_number_value(read) == value);
+    json_decref(read);
+}
+
+static void check_time(int64_t us)
+{
+    struct json_writer writer;
+    struct text text;
+    struct err err;
+    char room[64];
+    json_t *read;
+    int64_t again;
+
+    json_writer_init(&writer, room, sizeof room);
+    json_put_time(&writer, us);
+    MUST(json_writer_text(&writer, &text, NULL) == STATUS_OK);
+    read = json_loadb(text.at, text.bytes, JSON_DECODE_ANY, NULL);
+    MUST(json_is_string(read));
+    err_clear(&err);
+    if (us >= 0 && us < TIME_END_US) {
+        MUST(time_parse(text_of_json(read), &again, &err) == STATUS_OK);
+        MUST(again == us);
+    }
+    json_decref(read);
+}
+
+/* --- all of it ---------------------------------------------------------------------------------- */
+
 static void write_value(struct json_writer *writer, json_t *value)
 {
     switch (json_typeof(value)) {
@@ -117,6 +179,7 @@ static void write_value(struct json_writer *writer, json_t *value)
         break;
     case JSON_REAL:
         json_put_double(writer, json_real_value(value));
+        check_decimal(json_real_value(value), (int)(writer->bytes % 10));
         break;
     case JSON_TRUE:
     case JSON_FALSE:
@@ -196,6 +259,23 @@ static void check_writing(json_t *root, const struct text *input)
     free(exact);
 }
 
+/* The first bytes as a number, the last as the decimals and how large it is. */
+static void check_short_forms(const uint8_t *data, size_t size)
+{
+    int64_t bits;
+    double value;
+
+    if (size <= sizeof bits)
+        return;
+    memcpy(&bits, data, sizeof bits);
+    memcpy(&value, data, sizeof value);
+    check_time(bits);
+    check_time((int64_t)((uint64_t)bits % TIME_END_US));
+    check_decimal(value, data[size - 1] % 10);
+    check_decimal((double)(bits >> data[size - 1] % 64) / 1024, data[size - 1] % 10);
+    check_decimal((double)(bits >> 32) / 1000, data[size - 1] % 10);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct text input = {(const char *)data, size}, raw;
@@ -207,6 +287,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size > INPUT_BYTES_MAX)
         return 0;
+    check_short_forms(data, size);
     err_clear(&err);
     json_scan_init(&scan, input.at, size, JSON_DEPTH_MAX, &err);
     json_raw(&scan, &raw);

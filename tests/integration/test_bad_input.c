@@ -325,6 +325,8 @@ static const struct row rows[] = {
      .status = 415, .code = "unsupported_media_type"},
     {"a type that begins like JSON", .content_type = "application/jsonp",
      .body = GOOD_CASE, .status = 415, .code = "unsupported_media_type"},
+    {"a type of JSON with a parameter behind a space, and none in the body",
+     .content_type = "application/json ; charset=utf-8", .body = "nothing", MALFORMED},
     {"no idempotency key", .key = "", .body = GOOD_CASE, .status = 400,
      .code = "idempotency_key_missing"},
     {"an idempotency key with a space", .key = "a b", .body = GOOD_CASE, .status = 400,

@@ -104,6 +104,10 @@ static void rankings(void **)
 static void policies(void **)
 {
     static const struct bad rows[] = {
+        {POLICY, "segment,action,propensity,reward\n1,a,0.5,1\n",
+         "segmnt,action,prob\n1,a,1\n", NULL,
+         "b.csv: the log has no column 'segmnt', the nearest is 'segment'; take the "
+         "rows"},
         {POLICY, LOG, "x,action,prob\n1,a,1\n2,a,0.5\n2,b,0.4\n", NULL,
          "in the context of line 3 the probabilities sum to 0.9, not to 1"},
         {POLICY, LOG, "x,action,prob\n1,a,1\n2,a,1.5\n2,b,-0.5\n", NULL,
@@ -195,6 +199,8 @@ static void experiments_and_curves(void **)
         {EXPERIMENT " --shares 1,2,3", "arm,y\n0,1\n0,2\n1,3\n1,4\n", NULL, NULL,
          "--shares: '1,2,3' is not one number for each of '0', '1', "},
         {CURVE " 1", "e,s\n-1,1\n", NULL, NULL, "no arm has an effect above 0"},
+        {UPLIFT " --cluster c", "score,t,y,c\n1,0,1,a\n2,1,0,a\n3,0,1,a\n", NULL, NULL,
+         "a.csv: there is one cluster only"},
         {CURVE " 1 --cluster c", "e,s,c\n1,1,a\n2,1,a\n", NULL, NULL,
          "there is one cluster only"},
         {CURVE " 1 --baseline f", "e,s,f\n1,1,-1\n", NULL, NULL,

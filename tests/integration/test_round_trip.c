@@ -646,6 +646,12 @@ static void what_is_wrong_with_a_log_is_said(void **state)
         {"action,propensity,reward\n0,1,1\n", 1, "line 1"},
         {"{}\n", 1, "is not a line of GET /v1/exports/decisions"},
         {LINE("") "{\"obj", 1, "line 2"},
+        {"{\"object\": \"logged_decision\", \"decision_id\": \"dec_1\", \"mode\": "
+         "\"live\","
+         " \"action\": 0, \"outcomes\": {\"rewards\": 1, \"paid\": 2}}\n",
+         1,
+         "no decision has an outcome 'reward' (1 without it, 0 by a person, 0 not live); "
+         "there are 'rewards', 'paid'"},
         {LINE(", \"created_at\": \"x\""), 1, "'created_at' is not a time"},
         {LINE(", \"propensity\": 0"), 1, "no propensity above 0"},
         {LINE(", \"propensity\": null"), 1, "no propensity above 0"},

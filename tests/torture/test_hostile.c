@@ -363,7 +363,8 @@ static void run(const char *name, int64_t first, int64_t count,
                   load.descriptors, load.descriptors_max);
     assert_false(atomic_load(&stage.has_failed));
     assert_only_hidden(CONTROL);
-    assert_true(load.resident_max - load.resident < MEMORY_GROWTH_MAX);
+    if (process_memory_is_told())
+        assert_true(load.resident_max - load.resident < MEMORY_GROWTH_MAX);
     assert_true(load.descriptors_max - load.descriptors <
                 2 * THREAD_COUNT + DESCRIPTOR_GROWTH_MAX);
     assert_descriptors_return(&load);
@@ -407,6 +408,15 @@ static void hostile_requests_on_a_local_socket_change_nothing(void **state)
     (void)state;
     run("on a local socket", 2000000, count, settings);
     torture_report("hostile requests on a local socket", count);
+}
+
+/* A test that failed has left its server, which the next one would find in its folder. */
+static int end_server(void **state)
+{
+    (void)state;
+    if (stage.server.pid)
+        live_server_kill(&stage.server);
+    return 0;
 }
 
 static void make_keys(void)
@@ -463,9 +473,10 @@ static int stage_close(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hostile_requests_change_nothing),
-        cmocka_unit_test(hostile_requests_over_tls_change_nothing),
-        cmocka_unit_test(hostile_requests_on_a_local_socket_change_nothing),
+        cmocka_unit_test_teardown(hostile_requests_change_nothing, end_server),
+        cmocka_unit_test_teardown(hostile_requests_over_tls_change_nothing, end_server),
+        cmocka_unit_test_teardown(hostile_requests_on_a_local_socket_change_nothing,
+                                  end_server),
     };
 
     return cmocka_run_group_tests(tests, stage_open, stage_close);

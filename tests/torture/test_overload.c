@@ -83,6 +83,15 @@ static int stage_close(void **state)
     return 0;
 }
 
+/* A test that failed has left its server, which the next one would find in its folder. */
+static int end_server(void **state)
+{
+    (void)state;
+    if (stage.server.pid)
+        live_server_kill(&stage.server);
+    return 0;
+}
+
 /* --- health ------------------------------------------------------------------------------------- */
 
 static void check_health_once(void)
@@ -241,7 +250,8 @@ static void health_answers_while_slow_clients_take_all_connections(void **state)
     assert_true(health_p99_us() < HEALTH_P99_US ||
                 health_p99_us() < ECHO_COUNT * echo_p99_us(stage.echo));
     echo_close(stage.echo);
-    assert_true(grown < MEMORY_GROWTH_MAX);
+    if (process_memory_is_told())
+        assert_true(grown < MEMORY_GROWTH_MAX);
     assert_descriptors_return(descriptors);
     assert_serves();
     torture_report("health checks in a flood", stage.sample_count);
@@ -279,8 +289,10 @@ static void without_descriptors_it_waits_and_goes_on_afterwards(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(health_answers_while_slow_clients_take_all_connections),
-        cmocka_unit_test(without_descriptors_it_waits_and_goes_on_afterwards),
+        cmocka_unit_test_teardown(health_answers_while_slow_clients_take_all_connections,
+                                  end_server),
+        cmocka_unit_test_teardown(without_descriptors_it_waits_and_goes_on_afterwards,
+                                  end_server),
     };
 
     return cmocka_run_group_tests(tests, stage_open, stage_close);

@@ -41,28 +41,38 @@ static void draw(struct rng *rng, double noise)
         stage.outcomes[i] = stage.scores[i] * (1 + stage.is_treated[i]) +
                             (1 + stage.is_treated[i]) * rng_normal(rng);
     }
-    stage.rows =
-        (struct scored_rows){ROWS, stage.scores, stage.outcomes, stage.is_treated, NULL};
+    stage.rows = (struct scored_rows){
+        ROWS, stage.scores, stage.outcomes, stage.is_treated, NULL, NULL, 0};
 }
 
 static void measure(int resample_count, struct calibration *found,
                     struct calibration_intervals *intervals)
 {
+    struct ranking *ranking;
     struct err err;
 
-    assert_int_equal(calibration_measure(&stage.rows, resample_count, 1,
+    assert_int_equal(ranking_open(&stage.rows, &ranking, &err), STATUS_OK);
+    assert_int_equal(calibration_measure(ranking, resample_count, 1,
                                          (struct uplift_progress){0}, found, intervals,
                                          &err),
                      STATUS_OK);
+    ranking_close(ranking);
 }
 
 static void compare(int resample_count, uint64_t seed, struct ranking_comparison *found)
 {
+    struct scored_rows rows = stage.rows;
+    struct ranking *ranking, *other;
     struct err err;
 
-    assert_int_equal(ranking_compare(&stage.rows, stage.others, resample_count, seed,
+    assert_int_equal(ranking_open(&rows, &ranking, &err), STATUS_OK);
+    rows.scores = stage.others;
+    assert_int_equal(ranking_open(&rows, &other, &err), STATUS_OK);
+    assert_int_equal(ranking_compare(ranking, other, resample_count, seed,
                                      (struct uplift_progress){0}, found, &err),
                      STATUS_OK);
+    ranking_close(ranking);
+    ranking_close(other);
 }
 
 static void a_slope_by_hand(void **state)
@@ -72,7 +82,7 @@ static void a_slope_by_hand(void **state)
     struct calibration found;
 
     (void)state;
-    stage.rows = (struct scored_rows){6, scores, outcomes, is_treated, NULL};
+    stage.rows = (struct scored_rows){6, scores, outcomes, is_treated, NULL, NULL, 0};
     measure(0, &found, NULL);
     assert_true(fabs(found.slope - 1.5) < 1e-14); /* 3 - 1.5 */
     /* Rests of the others 0.5, -1, 0.5: (0.25 + 0.25) / 4 times 3 / 1. */
@@ -166,7 +176,7 @@ static void a_better_score_is_told_from_a_worse_one_on_the_same_rows(void **stat
 
 static void scores_that_are_all_equal_are_refused(void **state)
 {
-    struct ranking_comparison found;
+    struct ranking *none;
     struct err err;
     struct rng rng;
 
@@ -174,9 +184,8 @@ static void scores_that_are_all_equal_are_refused(void **state)
     rng_seed(&rng, 2);
     draw(&rng, 0);
     memset(stage.others, 0, sizeof stage.others);
-    assert_int_equal(ranking_compare(&stage.rows, stage.others, 0, 1,
-                                     (struct uplift_progress){0}, &found, &err),
-                     STATUS_INVALID);
+    stage.rows.scores = stage.others;
+    assert_int_equal(ranking_open(&stage.rows, &none, &err), STATUS_INVALID);
     assert_non_null(strstr(err.text, "nothing to rank"));
 }
 

@@ -112,6 +112,8 @@ enum {
     READ_WINDOW_BYTES = 1, /* the least there is */
     SLOW_DEADLINE_S = 2,
     SLOW_BORNE_S_MAX = 5,
+    SLOW_CUT_S_MAX =
+        15, /* on a machine that stalls; what the system holds is read in twice that time */
 };
 
 /* A connection on which little fits between server and client. */
@@ -170,7 +172,7 @@ static void a_stream_is_cut_off_whose_reader_does_not_keep_up(void **state)
     server = stage_start_with(&settings);
     slow_s = read_slowly(server, REPLY_BYTES_PER_S_MIN / 5, PATIENCE_S);
     assert_true(slow_s >= SLOW_DEADLINE_S);
-    assert_true(slow_s < PATIENCE_S);
+    assert_true(slow_s < SLOW_CUT_S_MAX);
     /* A machine that stalls keeps the reader from reading: then once more. */
     while (read_slowly(server, 2 * REPLY_BYTES_PER_S_MIN, SLOW_BORNE_S_MAX) <
            SLOW_BORNE_S_MAX)

@@ -573,12 +573,14 @@ static void customers_who_came_often_do_not_narrow_intervals(void **state)
                             : outcomes[customer];
     }
     assert_int_equal(uplift_open(scores, outcomes, treated, CUSTOMERS, &uplift, &err), 0);
-    assert_int_equal(
-        uplift_bootstrap_clusters(uplift, scores, keys, 300, 1, &alone, &err), 0);
+    assert_int_equal(uplift_bootstrap_clusters(uplift, scores, keys, 300, 1,
+                                               (struct uplift_progress){0}, &alone, &err),
+                     0);
     uplift_close(uplift);
     assert_int_equal(uplift_open(scores, outcomes, treated, ROWS, &uplift, &err), 0);
-    assert_int_equal(
-        uplift_bootstrap_clusters(uplift, scores, keys, 300, 1, &often, &err), 0);
+    assert_int_equal(uplift_bootstrap_clusters(uplift, scores, keys, 300, 1,
+                                               (struct uplift_progress){0}, &often, &err),
+                     0);
     assert_int_equal(
         uplift_bootstrap(uplift, 300, 1, (struct uplift_progress){0}, &blind, &err), 0);
     uplift_close(uplift);

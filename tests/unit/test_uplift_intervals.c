@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "learn/calibration.h"
 #include "learn/frontier.h"
 #include "learn/uplift.h"
 
@@ -211,12 +212,78 @@ static void gains_are_held_where_customers_are_the_draws(void **)
     assert_true(held[0] < 0.85 * LOGS && se_held[0] < 0.85 * LOGS);
 }
 
+/* ---- calibration, of customers who were divided, each with a score and a mood of his own ---- */
+
+static struct {
+    double scores[CUSTOMERS * VISITS_MAX], outcomes[CUSTOMERS * VISITS_MAX];
+    bool is_treated[CUSTOMERS * VISITS_MAX];
+    int32_t owners[CUSTOMERS * VISITS_MAX];
+} visits;
+
+static struct scored_rows drawn_visits(struct rng *rng)
+{
+    struct scored_rows rows = {.scores = visits.scores,
+                               .outcomes = visits.outcomes,
+                               .is_treated = visits.is_treated,
+                               .clusters = visits.owners,
+                               .cluster_count = CUSTOMERS};
+
+    for (int32_t owner = 0; owner < CUSTOMERS; owner++) {
+        int count = 1 + (int)rng_below(rng, VISITS_MAX);
+        double score = rng_normal(rng), mood = rng_normal(rng);
+        bool is_treated = rng_below(rng, 2);
+
+        for (int i = 0; i < count; i++) {
+            visits.scores[rows.row_count] = score;
+            visits.is_treated[rows.row_count] = is_treated;
+            visits.outcomes[rows.row_count] =
+                mood + 0.3 * rng_normal(rng) + (is_treated ? score : 0);
+            visits.owners[rows.row_count++] = owner;
+        }
+    }
+    return rows;
+}
+
+/* Scores are effects: the slope is 1. */
+static void slopes_are_held_where_customers_are_the_draws(void **)
+{
+    int held[2] = {0}, se_held[2] = {0};
+    struct rng rng;
+
+    rng_seed(&rng, SEED);
+    for (int i = 0; i < 2 * LOGS; i++) {
+        struct scored_rows rows = drawn_visits(&rng);
+        struct calibration found;
+        struct calibration_intervals ends;
+        struct ranking *ranking;
+        struct err err;
+
+        if (i % 2 == 0)
+            rows.clusters = NULL;
+        assert_int_equal(ranking_open(&rows, &ranking, &err), STATUS_OK);
+        assert_int_equal(calibration_measure(ranking, RESAMPLES, (uint64_t)i,
+                                             (struct uplift_progress){0}, &found, &ends,
+                                             &err),
+                         STATUS_OK);
+        ranking_close(ranking);
+        held[i % 2] += ends.low.slope <= 1 && 1 <= ends.high.slope;
+        se_held[i % 2] += fabs(found.slope - 1) <= 1.96 * found.slope_se;
+    }
+    printf("of %d logs %d hold the slope by resamples of customers, %d by its error; of "
+           "rows %d and %d (SEED=%d)\n",
+           LOGS, held[1], se_held[1], held[0], se_held[0], SEED);
+    assert_true(held[1] >= 0.9 * LOGS && held[1] < LOGS);
+    assert_true(se_held[1] >= 0.9 * LOGS && se_held[1] < LOGS);
+    assert_true(held[0] < 0.85 * LOGS && se_held[0] < 0.85 * LOGS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_interval_of_the_effect_is_as_wide_as_its_error_says),
         cmocka_unit_test(rankings_are_within_their_intervals_as_often_as_these_say),
         cmocka_unit_test(gains_are_held_where_customers_are_the_draws),
+        cmocka_unit_test(slopes_are_held_where_customers_are_the_draws),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
