@@ -246,11 +246,11 @@ static double count_all(const struct uplift *uplift, const uint32_t *draws)
 /* Whole rows, unless these have weights; resamples of clusters have more rows or fewer. */
 static double bin_size(const struct uplift *uplift, int bin, double count)
 {
-    int64_t n = (int64_t)count;
+    int64_t n = (int64_t)count, whole = n / CALIBRATION_BIN_COUNT;
 
     if (uplift->weights)
         return count / CALIBRATION_BIN_COUNT;
-    return (double)(n / CALIBRATION_BIN_COUNT + (bin < n % CALIBRATION_BIN_COUNT));
+    return (double)(whole + (bin < n % CALIBRATION_BIN_COUNT));
 }
 
 static void walk_bins(const struct ranking *ranking, const uint32_t *draws,
