@@ -44,11 +44,14 @@ struct booster_rows {
     /* Put count rows from `first` on into a block; asked for all of them several times over. */
     void (*put)(const void *context, int64_t first, int count,
                 struct booster_block *block);
+
+    /* A feature of one row: asked for each of them once. */
+    float (*at)(const void *context, int64_t row, int feature);
     const void *context;
 };
 
-/* The library makes bins of the rows (at most 256 of each feature) a block at a time, so that there is never
- * a copy of them. UNAVAILABLE, with the name of the Debian package, when the library is not there or is older
+/* The library is given the rows a block at a time, so that there is never a copy of them, and puts them into bins
+ * (at most 256 of each feature) that are the rows' quantiles. UNAVAILABLE, with the name of the Debian package, when the library is not there or is older
  * than 1.7. The caller closes *booster. */
 enum status booster_train(const struct booster_rows *rows,
                           const struct booster_settings *settings,

@@ -59,6 +59,12 @@ enum status train_table_read(const struct train_options *options,
                              struct train_table *table, struct err *err);
 void train_table_free(struct train_table *table);
 
+/* Put rows in the order of a hash of their features, those of the same features by their other columns: the same
+ * rows are the same table, and learn the same, in whatever order a file has them. feature: the first column of
+ * features. */
+enum status train_order_rows(struct columns *columns, int feature, int feature_count,
+                             uint32_t *rows, int64_t count, struct err *err);
+
 /* What the effects of an arm are worth on rows held out. */
 struct train_judgement {
     struct judge_curve curve;

@@ -399,7 +399,7 @@ static enum status number_texts(const struct reading *reading,
 }
 
 static enum status read_feature(const struct reading *reading, int index,
-                                const int64_t *kept, struct err *err)
+                                const uint32_t *kept, struct err *err)
 {
     struct train_table *table = reading->table;
     const struct table_column *column =
@@ -513,7 +513,7 @@ static double final_outcome(const struct reading *reading, int64_t row)
 }
 
 /* Rows that can be learned from, in kept. */
-static void choose_rows(struct reading *reading, int64_t *kept)
+static void choose_rows(struct reading *reading, uint32_t *kept)
 {
     struct train_table *table = reading->table;
 
@@ -523,7 +523,7 @@ static void choose_rows(struct reading *reading, int64_t *kept)
         table->young_count += is_young(reading, row);
         table->immature_count += !is_mature;
         if (is_mature || reading->layout.surrogates.count)
-            kept[table->row_count++] = row;
+            kept[table->row_count++] = (uint32_t)row;
     }
     table->dropped_count = reading->columns->row_count - table->row_count;
     if (reading->layout.surrogates.count == 0)
@@ -667,13 +667,16 @@ static void drop_all_but_features(struct reading *reading)
 static enum status put_table(struct reading *reading, struct err *err)
 {
     struct train_table *table = reading->table;
-    int64_t *kept = malloc((size_t)reading->columns->row_count * sizeof *kept + 1);
+    uint32_t *kept = malloc((size_t)reading->columns->row_count * sizeof *kept + 1);
     enum status rc = kept ? STATUS_OK : refuse_memory(err);
 
     if (!rc) {
         choose_rows(reading, kept);
-        rc = make_room(reading, err);
+        rc = train_order_rows(reading->columns, reading->layout.feature,
+                              table->feature_count, kept, table->row_count, err);
     }
+    if (!rc)
+        rc = make_room(reading, err);
     for (int64_t i = 0; i < table->row_count && !rc; i++)
         put_row(reading, kept[i], i);
     drop_all_but_features(reading);

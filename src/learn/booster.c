@@ -1,6 +1,8 @@
 /* booster.c - libxgboost through dlopen. */
 #include "learn/booster.h"
 
+#include "learn/bins.h"
+
 #include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
@@ -155,39 +157,75 @@ static int feed_next(void *context)
                                           (uint64_t)count) == 0);
 }
 
-/* The bins that hist would make of the rows, and no copy of the rows themselves. */
-static enum status feed_rows(struct feed *feed, handle *matrix, struct err *err)
+/* Rows in bins, and no copy of the rows themselves; ref: rows whose bins these are put into, or NULL. */
+static enum status put_into_bins(const struct booster_rows *rows, handle ref,
+                                 handle *matrix, struct err *err)
 {
-    enum status rc = check(library.XGProxyDMatrixCreate(&feed->proxy), "rows", err);
-
-    if (rc)
-        return rc;
-    rc = check(library.XGQuantileDMatrixCreateFromCallback(
-                   feed, feed->proxy, NULL, feed_reset, feed_next,
-                   "{\"missing\": NaN, \"nthread\": 1, \"max_bin\": 256}", matrix),
-               "rows", err);
-    library.XGDMatrixFree(feed->proxy);
-    return rc;
-}
-
-static enum status make_bins(const struct booster_rows *rows, handle *matrix,
-                             struct err *err)
-{
+    size_t most = (size_t)(rows->row_count < FEED_ROWS ? rows->row_count : FEED_ROWS);
     struct feed feed = {
         .rows = rows,
-        .block = {.features =
-                      malloc(FEED_ROWS * (size_t)rows->feature_count * sizeof(float)),
-                  .targets = malloc(FEED_ROWS * sizeof(float)),
-                  .weights = malloc(FEED_ROWS * sizeof(float))}};
-    enum status rc;
+        .block = {.features = malloc(most * (size_t)rows->feature_count * sizeof(float)),
+                  .targets = malloc(most * sizeof(float)),
+                  .weights = malloc(most * sizeof(float))}};
+    enum status rc = feed.block.features && feed.block.targets && feed.block.weights
+                         ? check(library.XGProxyDMatrixCreate(&feed.proxy), "rows", err)
+                         : err_set(err, STATUS_EXHAUSTED, "out of memory for training");
 
-    if (feed.block.features && feed.block.targets && feed.block.weights)
-        rc = feed_rows(&feed, matrix, err);
-    else
-        rc = err_set(err, STATUS_EXHAUSTED, "out of memory for training");
+    if (!rc)
+        rc = check(library.XGQuantileDMatrixCreateFromCallback(
+                       &feed, feed.proxy, ref, feed_reset, feed_next,
+                       "{\"missing\": NaN, \"nthread\": 1, \"max_bin\": 256}", matrix),
+                   "rows", err);
+    if (feed.proxy)
+        library.XGDMatrixFree(feed.proxy);
     free(feed.block.features);
     free(feed.block.targets);
     free(feed.block.weights);
+    return rc;
+}
+
+/* What cuts are put from. */
+struct cuts {
+    const float *values; /* (BIN_COUNT_MAX, feature) */
+    int feature_count;
+};
+
+static void put_cuts(const void *context, int64_t first, int count,
+                     struct booster_block *block)
+{
+    const struct cuts *cuts = context;
+    size_t width = (size_t)cuts->feature_count;
+
+    memcpy(block->features, cuts->values + (size_t)first * width,
+           (size_t)count * width * sizeof *block->features);
+    memset(block->targets, 0, (size_t)count * sizeof *block->targets);
+}
+
+/* Left to itself the library sketches quantiles of the rows, in 16 bytes for each of some ten thousands of values
+ * of every feature, which it keeps until all rows are in bins. Of rows that are the quantiles it makes bins of
+ * each value, and puts others into them. */
+static enum status make_bins(const struct booster_rows *rows, handle *matrix,
+                             struct err *err)
+{
+    size_t count = BIN_COUNT_MAX * (size_t)rows->feature_count;
+    float *values = malloc(count * sizeof *values);
+    const struct cuts cuts = {values, rows->feature_count};
+    const struct booster_rows cut_rows = {.row_count = BIN_COUNT_MAX,
+                                          .feature_count = rows->feature_count,
+                                          .put = put_cuts,
+                                          .context = &cuts};
+    handle ref = NULL;
+    enum status rc = values
+                         ? bins_find(rows, values, err)
+                         : err_set(err, STATUS_EXHAUSTED, "out of memory for training");
+
+    if (!rc)
+        rc = put_into_bins(&cut_rows, NULL, &ref, err);
+    free(values);
+    if (!rc)
+        rc = put_into_bins(rows, ref, matrix, err);
+    if (ref)
+        library.XGDMatrixFree(ref);
     return rc;
 }
 

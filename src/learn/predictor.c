@@ -83,6 +83,13 @@ static void put_block(const void *context, int64_t first, int count,
     }
 }
 
+static float source_at(const void *context, int64_t row, int feature)
+{
+    const struct source *source = context;
+
+    return feature_at(source->features, row_set_at(source->set, row), feature);
+}
+
 static enum status fit_trees(const struct predictor_settings *settings,
                              const struct feature_rows *features, struct row_set set,
                              const double *targets, const double *weights,
@@ -96,6 +103,7 @@ static enum status fit_trees(const struct predictor_settings *settings,
         .mean = weighted_mean(targets, weights, set),
         .names = features->names,
         .put = put_block,
+        .at = source_at,
         .context = &source,
     };
     const struct booster_settings tree = {
@@ -157,9 +165,9 @@ static enum status check_targets(struct row_set set, const double *targets,
 
         if (!isfinite((float)targets[row]) || (weights && !isfinite((float)weights[row])))
             return err_set(err, STATUS_INVALID,
-                           "row %lld: a target of %g with a weight of %g; an outcome is "
+                           "a target of %g with a weight of %g; an outcome is "
                            "too large, or a propensity too small",
-                           (long long)row, targets[row], weights ? weights[row] : 1);
+                           targets[row], weights ? weights[row] : 1);
     }
     return STATUS_OK;
 }

@@ -315,14 +315,45 @@ static void outcomes_of_0_and_1_and_effects_that_rise_with_the_dose(void **state
                   COMMON "--learner dr --trees 20 --quick --monotone --propensity p");
 }
 
+static bool are_same(const char *one, const char *other)
+{
+    char *contents[2];
+    size_t bytes[2];
+    bool same;
+
+    assert_int_equal(file_read(one, 64 << 20, &contents[0], &bytes[0], NULL), 0);
+    assert_int_equal(file_read(other, 64 << 20, &contents[1], &bytes[1], NULL), 0);
+    same = bytes[0] == bytes[1] && memcmp(contents[0], contents[1], bytes[0]) == 0;
+    free(contents[0]);
+    free(contents[1]);
+    return same;
+}
+
+/* Of two folders. */
+static void expect_same_files(const char *one, const char *other)
+{
+    char first[2 * PATH_BYTES], second[2 * PATH_BYTES];
+    struct dirent *entry;
+    int count = 0;
+    DIR *files = opendir(group_path(one));
+
+    assert_non_null(files);
+    while ((entry = readdir(files))) {
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(first, sizeof first, "%s/%s", group_path(one), entry->d_name);
+        snprintf(second, sizeof second, "%s/%s", group_path(other), entry->d_name);
+        if (!are_same(first, second))
+            fail_msg("%s and %s differ", first, second);
+        count++;
+    }
+    closedir(files);
+    assert_true(count >= 4);
+}
+
 static void the_same_log_and_seed_give_the_same_bytes(void **state)
 {
     const char *options = COMMON "--learner dr --propensity p --trees 20";
-    char first[2 * PATH_BYTES], second[2 * PATH_BYTES], *contents[2];
-    struct dirent *entry;
-    size_t bytes[2];
-    int count = 0;
-    DIR *files;
 
     (void)state;
     if (!has_library())
@@ -333,35 +364,61 @@ static void the_same_log_and_seed_give_the_same_bytes(void **state)
     assert_int_equal(train(log_path, "again/m", options, NULL, NULL), 0);
     /* A second time over what is there. */
     assert_int_equal(train(log_path, "again/m", options, NULL, NULL), 0);
-    files = opendir(group_path("once/m"));
-    assert_non_null(files);
-    while ((entry = readdir(files))) {
-        if (entry->d_name[0] == '.')
-            continue;
-        snprintf(first, sizeof first, "%s/%s", group_path("once/m"), entry->d_name);
-        snprintf(second, sizeof second, "%s/%s", group_path("again/m"), entry->d_name);
-        assert_int_equal(file_read(first, 64 << 20, &contents[0], &bytes[0], NULL), 0);
-        assert_int_equal(file_read(second, 64 << 20, &contents[1], &bytes[1], NULL), 0);
-        assert_int_equal(bytes[0], bytes[1]);
-        assert_memory_equal(contents[0], contents[1], bytes[0]);
-        free(contents[0]);
-        free(contents[1]);
-        count++;
-    }
-    closedir(files);
-    assert_true(count >= 4);
+    expect_same_files("once/m", "again/m");
     /* Another seed is another model. */
     assert_int_equal(train(log_path, "again/m",
                            COMMON "--learner dr --propensity p --trees 20 --seed 2", NULL,
                            NULL),
                      0);
-    snprintf(first, sizeof first, "%s/tau_1.json", group_path("once/m"));
-    snprintf(second, sizeof second, "%s/tau_1.json", group_path("again/m"));
-    assert_int_equal(file_read(first, 64 << 20, &contents[0], &bytes[0], NULL), 0);
-    assert_int_equal(file_read(second, 64 << 20, &contents[1], &bytes[1], NULL), 0);
-    assert_true(bytes[0] != bytes[1] || memcmp(contents[0], contents[1], bytes[0]) != 0);
-    free(contents[0]);
-    free(contents[1]);
+    assert_false(
+        are_same(group_path("once/m/tau_1.json"), group_path("again/m/tau_1.json")));
+}
+
+/* The header, and the last line first. */
+static void turn_round(const char *from, const char *to)
+{
+    FILE *file = fopen(to, "w");
+    char *content, *end;
+    size_t bytes;
+
+    assert_non_null(file);
+    assert_int_equal(file_read(from, 64 << 20, &content, &bytes, NULL), 0);
+    end = strchr(content, '\n') + 1;
+    assert_int_equal(fwrite(content, 1, (size_t)(end - content), file), end - content);
+    for (char *line = content + bytes; line > end;) {
+        char *line_end = line;
+
+        for (line--; line > end && line[-1] != '\n';)
+            line--;
+        assert_int_equal(fwrite(line, 1, (size_t)(line_end - line), file),
+                         line_end - line);
+    }
+    assert_int_equal(fclose(file), 0);
+    free(content);
+}
+
+/* Also where most rows are like others in all that is read, and without customers. */
+static void the_order_of_rows_has_no_say(void **state)
+{
+    static const char *const options[] = {
+        "--treatment credit --outcome likes --features issue,is_member --learner auto "
+        "--base ridge",
+        COMMON "--learner x --trees 20",
+    };
+    char turned[PATH_BYTES];
+
+    (void)state;
+    snprintf(turned, sizeof turned, "%s", group_path("turned.csv"));
+    turn_round(log_path, turned);
+    assert_int_equal(mkdir(group_path("as_it_is"), 0777), 0);
+    assert_int_equal(mkdir(group_path("turned"), 0777), 0);
+    for (int i = 0; i < 2; i++) {
+        if (i == 1 && !has_library())
+            return;
+        assert_int_equal(train(log_path, "as_it_is/m", options[i], NULL, NULL), 0);
+        assert_int_equal(train(turned, "turned/m", options[i], NULL, NULL), 0);
+        expect_same_files("as_it_is/m", "turned/m");
+    }
 }
 
 static json_t *tolerance_of(const json_t *manifest)
@@ -809,6 +866,7 @@ int main(void)
         cmocka_unit_test(linear_models_tell_the_texts_of_a_category_apart),
         cmocka_unit_test(outcomes_of_0_and_1_and_effects_that_rise_with_the_dose),
         cmocka_unit_test(the_same_log_and_seed_give_the_same_bytes),
+        cmocka_unit_test(the_order_of_rows_has_no_say),
         cmocka_unit_test(an_example_a_bit_off_is_refused),
         cmocka_unit_test(examples_behind_a_link_keep_the_usual_tolerance),
         cmocka_unit_test(what_was_trained_is_pushed_and_decides_with_the_same_effects),

@@ -114,10 +114,20 @@ static void put_four(const void *context, int64_t first, int count,
         block->features[i] = block->targets[i] = first + i > 1;
 }
 
+static float one_of_four(const void *context, int64_t row, int feature)
+{
+    (void)context;
+    (void)feature;
+    return row > 1;
+}
+
 static bool has_library(void)
 {
-    const struct booster_rows rows = {
-        .row_count = 4, .feature_count = 1, .mean = 0.5, .put = put_four};
+    const struct booster_rows rows = {.row_count = 4,
+                                      .feature_count = 1,
+                                      .mean = 0.5,
+                                      .put = put_four,
+                                      .at = one_of_four};
     const struct booster_settings settings = {.round_count = 1,
                                               .depth = 1,
                                               .rate = 0.3,
