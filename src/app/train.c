@@ -133,7 +133,7 @@ int command_train(int argc, char **argv)
         {"categories", OPTION_TEXT, &o.categories, "A,B,..",
          "Features whose values are categories, also where they are numbers.", 0, 0},
         {"learner", OPTION_TEXT, &o.learner, "L",
-         "s, t, x, r, dr, or auto (default): the best on rows held out.", 0, 0},
+         "s, t, x, r, dr, or auto (default): the simplest not told from the best.", 0, 0},
         {"base", OPTION_TEXT, &o.base, "B",
          "xgboost (default), ridge, or logistic for outcomes of 0 and 1.", 0, 0},
         {"propensity", OPTION_TEXT, &o.propensity, "COL,..",

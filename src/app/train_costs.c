@@ -81,9 +81,12 @@ enum status train_fit_costs(const struct train_table *table, struct train_result
         const struct cost_choice choice = {table, result->settings.seed, arm, -1};
         struct row_set set = row_set_pick(all, room, has_cost, &choice);
 
-        if (set.count == 0)
-            return err_set(err, STATUS_INVALID, "--cost: is missing in every row of '%s'",
-                           table->arm_names[arm]);
+        if (set.count < TRAIN_ARM_ROWS_MIN)
+            return err_set(err, STATUS_INVALID,
+                           "--cost: known in %lld rows of '%s', %d are needed: a credit "
+                           "that is still held has none yet; wait, or leave --cost out",
+                           (long long)set.count, table->arm_names[arm],
+                           TRAIN_ARM_ROWS_MIN);
         result->arm_costs[arm - 1] = mean_cost(table, set);
         rc = fit(&choice, result, set, &result->costs[arm], err);
     }

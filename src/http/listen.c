@@ -16,12 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    CONNECTION_MEMORY_BYTES = 8192,
-    BACKLOG = 1024,
-    MORE_COUNT_MAX = 4,
-    PANIC_FLUSH_MS = 1000
-};
+enum { BACKLOG = 1024, MORE_COUNT_MAX = 4, PANIC_FLUSH_MS = 1000 };
 
 #define WORDS_INTERVAL_US (10 * SECOND_US)
 

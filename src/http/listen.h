@@ -12,6 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The head of a request, what the library keeps of each header and parameter, and the head of the reply. */
+enum { CONNECTION_MEMORY_BYTES = 8192 };
+
 struct listener_settings {
     const char *listen;
     int thread_count; /* that poll */

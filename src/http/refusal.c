@@ -149,7 +149,7 @@ static void say(struct MHD_Connection *connection, gnutls_session_t session,
         take_in(socket);
 }
 
-/* Called by the library alone. */
+/* Called by the library, and below. */
 enum MHD_Result MHD_queue_response(struct MHD_Connection *connection, unsigned number,
                                    struct MHD_Response *response)
 {
@@ -159,4 +159,17 @@ enum MHD_Result MHD_queue_response(struct MHD_Connection *connection, unsigned n
 
     say(connection, session, text, bytes);
     return reply_queue(connection, number, response);
+}
+
+enum MHD_Result refusal_queue(struct MHD_Connection *connection, unsigned number)
+{
+    struct MHD_Response *nothing =
+        MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
+    enum MHD_Result rc = MHD_NO;
+
+    if (nothing) {
+        rc = MHD_queue_response(connection, number, nothing);
+        MHD_destroy_response(nothing);
+    }
+    return rc;
 }

@@ -13,6 +13,9 @@
 /* Before any listener is opened; again is fine. UNAVAILABLE: not with this libmicrohttpd. */
 enum status refusal_open(struct err *err);
 
+/* Refuse a head in the same way, where the connection's memory may have no room for a reply. */
+enum MHD_Result refusal_queue(struct MHD_Connection *connection, unsigned number);
+
 /* MHD_queue_response, for replies of ours; whoever calls that by its own name is the library. */
 enum MHD_Result reply_queue(struct MHD_Connection *connection, unsigned number,
                             struct MHD_Response *response);

@@ -253,6 +253,20 @@ static enum MHD_Result take_body(struct call *call, const char *piece,
     return MHD_YES;
 }
 
+/* The head of a reply is written behind that of the request, in the same memory: what has no room for it
+ * would be done, but never answered. */
+static bool leaves_room(struct MHD_Connection *connection)
+{
+    enum { KEPT_BYTES = 64, REPLY_HEAD_BYTES_MAX = 1024 };
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    int count = MHD_get_connection_values(
+        connection, MHD_HEADER_KIND | MHD_GET_ARGUMENT_KIND, NULL, NULL);
+
+    return info && info->header_size + (size_t)count * KEPT_BYTES <=
+                       CONNECTION_MEMORY_BYTES - REPLY_HEAD_BYTES_MAX;
+}
+
 enum MHD_Result serving_request(void *context, struct MHD_Connection *connection,
                                 const char *target, const char *method,
                                 const char *version, const char *piece,
@@ -270,6 +284,8 @@ enum MHD_Result serving_request(void *context, struct MHD_Connection *connection
     }
     if (!visitor || atomic_load(&server->is_closing))
         return MHD_NO;
+    if (!leaves_room(connection))
+        return refusal_queue(connection, 431);
     call = call_take(server);
     if (!call)
         return reply_queue(connection, 503, server->no_memory);

@@ -198,8 +198,8 @@ static enum status find_clustered_f(struct stages *stages, double *f, struct err
         dposv_("L", &used, &one, block, &used, solved, &used, &info, 1);
         *f = sum_products(given, solved, used) / used;
     }
-    /* What clusters add sums to 0: so many directions less one. */
-    if (!rc && (info != 0 || data->cluster_count <= used))
+    /* What clusters add sums to 0, and the constant takes one: so many directions less two. */
+    if (!rc && (info != 0 || data->cluster_count <= used + 1))
         rc = err_set(err, STATUS_INVALID, "%d clusters are too few for %d instruments",
                      data->cluster_count, used);
     free(given);

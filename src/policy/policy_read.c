@@ -426,6 +426,8 @@ static const struct member policy_members[] = {
     {"object", read_ignored, 0, false},
     {"revision", read_ignored, 0, false},
     {"created_at", read_ignored, 0, false},
+    {"created_by", read_ignored, 0, false},
+    {"warnings", read_ignored, 0, false},
     {"description", read_prose, offsetof(struct policy, description), false},
     {"currency", read_currency, offsetof(struct policy, currency), true},
     {"scope", read_scope, offsetof(struct policy, scope), false},
