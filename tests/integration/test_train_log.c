@@ -291,6 +291,37 @@ static void a_log_of_certainties_is_left_to_models_and_says_so(void **state)
     json_decref(report);
 }
 
+/* So many rows of the credit have a cost: the others are still held. */
+static void write_costs(const char *name, int known_count)
+{
+    FILE *file = fopen(group_path(name), "w");
+
+    assert_non_null(file);
+    fputs("t,y,x,cost\n", file);
+    for (int row = 0; row < 400; row++) {
+        bool has_credit = row % 2, is_known = has_credit && row / 2 < known_count;
+
+        fprintf(file, "%s,%d,%d,%s\n", has_credit ? "credit" : "none", row % 7,
+                row % 11, is_known ? "450" : "");
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+static void costs_that_few_rows_of_an_arm_have_are_refused(void **state)
+{
+    const char *options = "--learner t --base ridge --quick --randomised --cost cost";
+    char *messages;
+
+    (void)state;
+    write_costs("costs.csv", 49);
+    assert_null(report_of("costs.csv", options, &messages));
+    assert_non_null(
+        strstr(messages, "--cost: known in 49 rows of 'credit', 50 are needed"));
+    free(messages);
+    write_costs("costs.csv", 50);
+    json_decref(report_of("costs.csv", options, NULL));
+}
+
 /* Effects are the same for all rows: whichever learner leads does so by luck. */
 static void write_even_log(const char *name, uint64_t seed)
 {
@@ -351,6 +382,7 @@ int main(void)
         cmocka_unit_test(shares_of_an_experiment_belong_to_its_arms),
         cmocka_unit_test(a_log_with_rows_that_were_sure_is_learned_from),
         cmocka_unit_test(a_log_of_certainties_is_left_to_models_and_says_so),
+        cmocka_unit_test(costs_that_few_rows_of_an_arm_have_are_refused),
         cmocka_unit_test(auto_does_not_chase_luck),
     };
 
