@@ -566,6 +566,12 @@ static void shares_by_a_time_by_hand(void **)
     expect(delayed_windowed(&rows, 3, &count, &se), 3.0 / 4, 1e-15);
     assert_int_equal(count, 4);
     expect(se, sqrt(3.0 / 64), 1e-15);
+    /* The last who was watched converts as well. */
+    assert_int_equal(
+        delayed_incidence(&(struct delayed_rows){2, watched, at, (bool[]){true, true}}, 3,
+                          &share, &se, &err),
+        STATUS_OK);
+    assert_true(share == 1 && se == 0);
 }
 
 /* Each customer four times over is no more than one customer. */
