@@ -184,6 +184,7 @@ static enum status read_options(struct uplift_evaluation *e, struct err *err)
     };
     enum status rc = name_list_read("--features", e->feature_names, &e->features, err);
 
+    e->takes_all_rows |= decision_rows_is_mark(e->treatment);
     if (!rc)
         rc = categories_read(e->category_names, &e->features, NULL, &e->categories, err);
     return rc ? rc : roles_check(uses, sizeof uses / sizeof *uses, err);
@@ -200,7 +201,8 @@ static int wish(struct column_wish *wishes, int *count, const char *name)
 static enum status read_columns(struct uplift_evaluation *e, struct err *err)
 {
     struct column_wish *wishes =
-        calloc(ALWAYS_COUNT + 3 + (size_t)e->features.count, sizeof *wishes);
+        calloc(ALWAYS_COUNT + 3 + (size_t)e->features.count + DECISION_ROWS_WISH_COUNT,
+               sizeof *wishes);
     int count = ALWAYS_COUNT;
     enum status rc;
 
@@ -218,6 +220,11 @@ static enum status read_columns(struct uplift_evaluation *e, struct err *err)
     e->cluster_item = wish(wishes, &count, e->cluster);
     if (e->cluster)
         wishes[e->cluster_item].kind = COLUMN_IS_EITHER;
+    e->decision_item = e->takes_all_rows ? -1 : count;
+    if (!e->takes_all_rows) {
+        decision_rows_wish(wishes + count);
+        count += DECISION_ROWS_WISH_COUNT;
+    }
     rc = analysis_columns(e->data, wishes, count, &e->columns, err);
     free(wishes);
     return rc;
@@ -230,6 +237,8 @@ static enum status read_rows(struct uplift_evaluation *e, struct err *err)
     e->timing.begun_ns = clock_thread_ns();
     rc = read_columns(e, err);
     e->timing.read_ns = clock_thread_ns();
+    if (!rc && e->decision_item >= 0)
+        rc = decision_rows_pick(e->columns, e->decision_item, &e->decisions, err);
     if (!rc)
         rc = arms_read(e->columns, &e->columns->items[TREATMENT], e->control, &e->arms,
                        err);
@@ -339,6 +348,7 @@ int command_evaluate_uplift(int argc, char **argv)
         {"seed", OPTION_INT, &e.seed, "N", "Of the resamples (default 1).", 0, INT32_MAX},
         {"plot", OPTION_TEXT, &e.plot, "DIR",
          "Draw qini.png and uplift.png into this folder (needs gnuplot).", 0, 0},
+        {"all-rows", OPTION_FLAG, &e.takes_all_rows, NULL, DECISION_ROWS_ALL_HELP, 0, 0},
         {"timing", OPTION_FLAG, &e.timing.is_wanted, NULL,
          "With --json, the processor time of reading and of computing.", 0, 0},
         {"json", OPTION_FLAG, &e.is_json, NULL, "Print JSON, with the whole curves.", 0,

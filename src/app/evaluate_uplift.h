@@ -4,6 +4,7 @@
 #define REDRESS_APP_EVALUATE_UPLIFT_H
 
 #include "app/analysis.h"
+#include "app/decision_rows.h"
 #include "app/uplift_balance.h"
 #include "app/uplift_more.h"
 #include "learn/uplift.h"
@@ -15,13 +16,15 @@ struct uplift_evaluation {
     const char *feature_names, *category_names;
     struct name_list features, categories;
     long resample_count, seed;
-    bool is_json;
+    bool takes_all_rows, is_json;
 
     struct columns *columns;
+    struct decision_rows decisions;
     int baseline_item, propensity_item; /* -1: not asked for */
     int feature_item;                   /* the first, of as many as there are names */
-    int cluster_item;                   /* the last; -1: not asked for */
-    int32_t *clusters;                  /* (row) */
+    int cluster_item;                   /* -1: not asked for */
+    int decision_item; /* what says which rows of a decision log count; -1: all do */
+    int32_t *clusters; /* (row) */
     int32_t cluster_count;
     uint64_t *keys; /* (row): the clusters, as they are drawn again */
     struct arms arms;

@@ -114,6 +114,7 @@ enum status uplift_evaluation_json(const struct uplift_evaluation *e, struct err
     report_object(report, NULL);
     report_count(report, "n", e->row_count);
     report_count(report, "left_out", e->left_out);
+    decision_rows_put(&e->decisions, report);
     if (e->cluster)
         report_count(report, "clusters", e->cluster_count);
     report_string(report, "control", e->arms.names[e->arms.control]);
@@ -199,6 +200,7 @@ void uplift_evaluation_print(const struct uplift_evaluation *e)
         printf("%d clusters are the draws\n", e->cluster_count);
     if (e->left_out)
         print_line(stdout, "%lld rows of other arms left out", (long long)e->left_out);
+    decision_rows_print(&e->decisions);
     if (e->propensity)
         print_line(stdout,
                    "weighted by 1 / '%s': %.1f effective rows treated, %.1f others",
