@@ -30,11 +30,9 @@ static bool is_of_both(const struct uplift_evaluation *e, int64_t row)
 static enum status weigh(struct uplift_evaluation *e, struct err *err)
 {
     struct table_column *column = &e->columns->items[e->propensity_item];
-    double sums[2] = {0}, squares[2] = {0};
     char place[COLUMNS_PLACE_BYTES];
 
     for (int64_t row = 0; row < e->columns->row_count; row++) {
-        int side = e->arms.codes[row] == e->treated;
         double p = column->numbers[row];
 
         if (!is_of_both(e, row))
@@ -44,12 +42,24 @@ static enum status weigh(struct uplift_evaluation *e, struct err *err)
                            "%s column '%s': %.17g is no probability of what was done",
                            columns_place(e->columns, row, place), column->name, p);
         column->numbers[row] = 1 / p;
-        sums[side] += 1 / p;
-        squares[side] += 1 / p / p;
     }
-    for (int side = 0; side < 2; side++)
-        e->effective_rows[side] = sums[side] * sums[side] / squares[side];
     return STATUS_OK;
+}
+
+/* Of all arms: by what rows of others had, too, the weights of one have a mean of 1. */
+static enum status check_weights(struct uplift_evaluation *e, struct err *err)
+{
+    const struct uplift_weights_log log = {
+        .row_count = e->columns->row_count,
+        .arms = e->arms.codes,
+        .inverses = numbers_of(e, e->propensity_item),
+        .outcomes = numbers_of(e, OUTCOME),
+        .clusters = e->clusters,
+        .cluster_count = e->cluster_count,
+        .sides = {e->arms.control, e->treated},
+    };
+
+    return e->propensity ? uplift_weights_check(&log, &e->weights, err) : STATUS_OK;
 }
 
 /* Scores and features were there before the treatment: where chance gave it, the arms are alike by them. */
@@ -251,6 +261,8 @@ static enum status read_rows(struct uplift_evaluation *e, struct err *err)
         rc = weigh(e, err);
     if (!rc)
         rc = compare_arms(e, err);
+    if (!rc)
+        rc = check_weights(e, err);
     if (!rc) {
         rc = open_rows(e, err);
         if (rc == STATUS_INVALID)
@@ -365,7 +377,7 @@ int command_evaluate_uplift(int argc, char **argv)
             "a known one (--propensity): "
             "Qini and uplift curves and their areas by the "
             "definitions of scikit-uplift and causalml, uplift among the first rows, "
-            "RATE.",
+            "RATE. Exit code 1 when the chances cannot be believed.",
         .options = options,
     };
     const char *positionals[1];
@@ -387,5 +399,7 @@ int command_evaluate_uplift(int argc, char **argv)
     columns_close(e.columns);
     name_list_free(&e.features);
     name_list_free(&e.categories);
-    return command_end(&usage, rc, &err);
+    if (rc)
+        return command_end(&usage, rc, &err);
+    return e.weights.reason_count ? EXIT_REFUSED : EXIT_DONE;
 }

@@ -7,6 +7,7 @@
 #include "app/decision_rows.h"
 #include "app/uplift_balance.h"
 #include "app/uplift_more.h"
+#include "app/uplift_weights.h"
 #include "learn/uplift.h"
 
 struct uplift_evaluation {
@@ -30,7 +31,7 @@ struct uplift_evaluation {
     struct arms arms;
     int treated; /* the arm */
     int64_t row_count, left_out;
-    double effective_rows[2];           /* by weights, of the control and the treated */
+    struct uplift_weights weights;      /* with propensities */
     struct ranking *ranking, *baseline; /* NULL: not asked for */
     const struct uplift *uplift;        /* it belongs to the ranking */
     struct uplift_metrics metrics;

@@ -106,6 +106,8 @@ static void put_metrics(const struct uplift_evaluation *e, struct report *report
 
 enum status uplift_evaluation_json(const struct uplift_evaluation *e, struct err *err)
 {
+    const char *const names[] = {e->arms.names[e->arms.control],
+                                 e->arms.names[e->treated]};
     struct report *report;
     enum status rc = report_open(&report, err);
 
@@ -117,14 +119,10 @@ enum status uplift_evaluation_json(const struct uplift_evaluation *e, struct err
     decision_rows_put(&e->decisions, report);
     if (e->cluster)
         report_count(report, "clusters", e->cluster_count);
-    report_string(report, "control", e->arms.names[e->arms.control]);
-    report_string(report, "treated", e->arms.names[e->treated]);
-    if (e->propensity) {
-        report_object(report, "effective_rows");
-        report_number(report, "treated", e->effective_rows[1]);
-        report_number(report, "control", e->effective_rows[0]);
-        report_object_end(report);
-    }
+    report_string(report, "control", names[0]);
+    report_string(report, "treated", names[1]);
+    if (e->propensity)
+        uplift_weights_put(&e->weights, names, report);
     put_metrics(e, report);
     if (e->intervals) {
         put_intervals(e, report);
@@ -194,8 +192,12 @@ static void print_verdict(const struct uplift_evaluation *e)
 
 void uplift_evaluation_print(const struct uplift_evaluation *e)
 {
-    print_line(stdout, "%lld rows, '%s' against '%s'", (long long)e->row_count,
-               e->arms.names[e->treated], e->arms.names[e->arms.control]);
+    const char *const names[] = {e->arms.names[e->arms.control],
+                                 e->arms.names[e->treated]};
+    bool may_judge = has_rows_for_verdict(e) && e->weights.reason_count == 0;
+
+    print_line(stdout, "%lld rows, '%s' against '%s'", (long long)e->row_count, names[1],
+               names[0]);
     if (e->cluster)
         printf("%d clusters are the draws\n", e->cluster_count);
     if (e->left_out)
@@ -204,7 +206,8 @@ void uplift_evaluation_print(const struct uplift_evaluation *e)
     if (e->propensity)
         print_line(stdout,
                    "weighted by 1 / '%s': %.1f effective rows treated, %.1f others",
-                   e->propensity, e->effective_rows[1], e->effective_rows[0]);
+                   e->propensity, e->weights.sides[1].effective_rows,
+                   e->weights.sides[0].effective_rows);
     uplift_balance_print(&e->balance);
     print_metric(e, "effect (difference of means)",
                  offsetof(struct uplift_metrics, effect));
@@ -214,11 +217,11 @@ void uplift_evaluation_print(const struct uplift_evaluation *e)
     for (int i = 0; i < UPLIFT_SHARE_COUNT; i++)
         printf("%8.0f %%   %14.5f %10.5f\n", 100 * strtod(uplift_share_names[i], NULL),
                e->metrics.overall[i], e->metrics.by_group[i]);
-    uplift_more_print(&e->more, e->resample_count >= VERDICT_RESAMPLES_MIN &&
-                                    has_rows_for_verdict(e));
-    if (e->intervals)
+    uplift_more_print(&e->more, e->resample_count >= VERDICT_RESAMPLES_MIN && may_judge);
+    uplift_weights_print(&e->weights, names);
+    if (e->weights.reason_count == 0 && e->intervals)
         print_verdict(e);
-    else
+    else if (e->weights.reason_count == 0)
         puts("\nWithout --bootstrap there are no intervals: small differences may be "
              "noise.");
 }
