@@ -115,6 +115,8 @@ static enum status add(struct walk *walk, const struct logged_row *row,
         }
         propensity = 1;
     }
+    if (!logged_row_can_tell(row))
+        log->unchecked_line = log->unchecked_count++ ? log->unchecked_line : row->line;
     walk->uniform = log->row_count == 0 || propensity == walk->uniform ? propensity : NAN;
     log->weights[log->row_count] = probability / propensity;
     log->probabilities[log->row_count] = probability;
@@ -156,6 +158,15 @@ static enum status refuse_unscored(const struct walk *walk, const struct logged_
                    walk->request->log, row->line, TEXT_ARG(row->decision_id));
 }
 
+static enum status refuse_bare(const struct walk *walk, const struct logged_row *row,
+                               struct err *err)
+{
+    return err_set(err, STATUS_INVALID,
+                   "%s line %ld: decision %.*s has no option that is allowed; a budget "
+                   "chooses among them",
+                   walk->request->log, row->line, TEXT_ARG(row->decision_id));
+}
+
 /* The options that some price makes the best. */
 static enum status hull_of(const struct walk *walk, const struct logged_row *row,
                            struct pacer_option hull[OPTION_COUNT_MAX], int *count,
@@ -172,7 +183,9 @@ static enum status hull_of(const struct walk *walk, const struct logged_row *row
         hull[(*count)++] = (struct pacer_option){
             .value = option->effect, .cost = option->cost, .amount = option->amount};
     }
-    *count = *count > 0 ? hull_keep(hull, *count) : 0;
+    if (*count == 0)
+        return refuse_bare(walk, row, err);
+    *count = hull_keep(hull, *count);
     return STATUS_OK;
 }
 
