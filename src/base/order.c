@@ -17,7 +17,8 @@ enum {
     PLACE_COUNT = 1 << (DIGIT_BITS - LOW_BITS),
     HALF_BITS = 32,
     HALF_DIGITS = 3,
-    TIES_MAX = 32
+    TIES_MAX = 32,
+    AHEAD_ITEMS = 24
 };
 
 /* What is sorted: half a key above, the index below. */
@@ -126,18 +127,37 @@ static void sort_whole(struct sorter *sorter, const double *keys)
     sort_items(sorter);
 }
 
-/* Insert each among those of the same half before it. False when one has to go far: then the other way is
- * better. */
-static bool settle_ties(const struct sorter *sorter, const double *keys)
-{
-    uint64_t *items = sorter->items;
+/* ---- items of the same half ---- */
 
-    for (int64_t i = 1; i < sorter->count; i++) {
+static int64_t run_end(const struct sorter *sorter, int64_t from)
+{
+    int64_t end = from + 1;
+
+    while (end < sorter->count &&
+           half_of(sorter->items[end]) == half_of(sorter->items[from]))
+        end++;
+    return end;
+}
+
+/* Their keys, which stand anywhere, will be asked for. */
+static void fetch_ahead(const struct sorter *sorter, const double *keys, int64_t from)
+{
+    const uint64_t *items = sorter->items + from + AHEAD_ITEMS;
+
+    if (from + AHEAD_ITEMS + 1 >= sorter->count || half_of(items[0]) != half_of(items[1]))
+        return;
+    __builtin_prefetch(&keys[index_of(items[0])]);
+    __builtin_prefetch(&keys[index_of(items[1])]);
+}
+
+/* Insert each among those before it. False when one has to go far: then the other way is better. */
+static bool settle_run(const double *keys, uint64_t *items, int64_t count)
+{
+    for (int64_t i = 1; i < count; i++) {
         uint64_t own = items[i];
         int64_t place = i;
 
-        for (; place > 0 && half_of(items[place - 1]) == half_of(own) &&
-               keys[index_of(items[place - 1])] < keys[index_of(own)];
+        for (; place > 0 && keys[index_of(items[place - 1])] < keys[index_of(own)];
              place--)
             items[place] = items[place - 1];
         items[place] = own;
@@ -147,14 +167,30 @@ static bool settle_ties(const struct sorter *sorter, const double *keys)
     return true;
 }
 
-/* Only those of the same half have to be looked at. */
-static void find_ends(const struct sorter *sorter, const double *keys, bool *ends)
+static void mark_ends(const double *keys, const uint64_t *items, int64_t count,
+                      bool *ends)
 {
-    const uint64_t *items = sorter->items;
+    for (int64_t i = 0; i + 1 < count; i++)
+        ends[i] = keys[index_of(items[i])] != keys[index_of(items[i + 1])];
+}
 
-    for (int64_t i = 0; i < sorter->count; i++)
-        ends[i] = i + 1 == sorter->count || half_of(items[i + 1]) != half_of(items[i]) ||
-                  keys[index_of(items[i + 1])] != keys[index_of(items[i])];
+/* Put runs in order, unless they are, and find where groups end in them. */
+static bool settle_runs(const struct sorter *sorter, const double *keys, bool is_sorted,
+                        bool *ends)
+{
+    if (ends)
+        memset(ends, true, (size_t)sorter->count * sizeof *ends);
+    for (int64_t from = 0, end; from < sorter->count; from = end) {
+        fetch_ahead(sorter, keys, from);
+        end = run_end(sorter, from);
+        if (end - from == 1)
+            continue;
+        if (!is_sorted && !settle_run(keys, sorter->items + from, end - from))
+            return false;
+        if (ends)
+            mark_ends(keys, sorter->items + from, end - from, ends + from);
+    }
+    return true;
 }
 
 /* ---- from outside ---- */
@@ -175,12 +211,13 @@ enum status order_falling_groups(const double *keys, int64_t count, uint32_t *or
     sorter->items = items;
     sorter->room = items + count;
     sort_first_half(sorter, keys);
-    if (!settle_ties(sorter, keys))
+    if (!settle_runs(sorter, keys, false, ends)) {
         sort_whole(sorter, keys);
+        if (ends)
+            settle_runs(sorter, keys, true, ends);
+    }
     for (int64_t i = 0; i < count; i++)
         order[i] = index_of(sorter->items[i]);
-    if (ends)
-        find_ends(sorter, keys, ends);
     free(sorter);
     free(items);
     return STATUS_OK;

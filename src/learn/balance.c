@@ -112,7 +112,7 @@ struct balance balance_of_arm(const struct learner_data *data, int arm)
 
 /* ---- an arm beside another ---- */
 
-/* Of the rows of an arm that have the column; square_sum is around the mean. */
+/* Of the rows of an arm that have the column; square_sum is around the mean (Welford 1962). */
 struct side {
     double rows, count, count_squares, mean, square_sum;
 };
@@ -122,6 +122,15 @@ static void side_count(struct side *side, double weight)
     side->rows++;
     side->count += weight;
     side->count_squares += weight * weight;
+}
+
+static void side_add(struct side *side, double value, double weight)
+{
+    double off = value - side->mean;
+
+    side_count(side, weight);
+    side->mean += off * (weight / side->count); /* only the product waits for the mean */
+    side->square_sum += weight * off * (value - side->mean);
 }
 
 static double variance_of(const struct side *side)
@@ -143,10 +152,12 @@ static struct balance_gap gap_between(const struct side *one, const struct side 
     return (struct balance_gap){difference / deviation, error / deviation};
 }
 
-/* 1 of one arm, 0 of the other, -1 of neither. */
+/* 1 of one arm, 0 of the other, -1 of neither; without a branch, which would be guessed wrong half the time. */
 static int side_of(const struct balance_arms *arms, int64_t row)
 {
-    return arms->arms[row] == arms->one ? 1 : arms->arms[row] == arms->other ? 0 : -1;
+    int arm = arms->arms[row], is_one = arm == arms->one;
+
+    return is_one - (!is_one & (arm != arms->other));
 }
 
 static double weight_of(const struct balance_arms *arms, int64_t row)
@@ -200,65 +211,18 @@ static void cluster_gap(const struct values *values, const struct balance_arms *
               gap->difference / (sides[1].mean - sides[0].mean);
 }
 
-/* Far from 0 sums are less exact: they are taken off the first number. */
-static double first_number(const double *numbers, int64_t count)
-{
-    for (int64_t row = 0; row < count; row++)
-        if (!isnan(numbers[row]))
-            return numbers[row];
-    return 0;
-}
-
-/* Whom a row counts for, and how much: what is missing counts nothing. */
-static inline void weigh_sides(const struct balance_arms *arms, int64_t row, bool is_there,
-                               double own[static 2])
-{
-    double weight = arms->weights ? arms->weights[row] : 1;
-
-    own[0] = weight * (is_there & (arms->arms[row] == arms->other));
-    own[1] = weight * (is_there & (arms->arms[row] == arms->one));
-}
-
-/* Counts and means, then the squares around these, of both arms at once: sums that wait for no division. */
-static void measure_sides(const double *numbers, const struct balance_arms *arms,
-                          struct side sides[static 2])
-{
-    double from = first_number(numbers, arms->row_count), sums[2] = {}, own[2];
-
-    for (int64_t row = 0; row < arms->row_count; row++) {
-        bool is_there = !isnan(numbers[row]);
-        double off = is_there ? numbers[row] - from : 0;
-
-        weigh_sides(arms, row, is_there, own);
-        for (int side = 0; side < 2; side++) {
-            sides[side].rows += own[side] > 0;
-            sides[side].count += own[side];
-            sides[side].count_squares += own[side] * own[side];
-            sums[side] += own[side] * off;
-        }
-    }
-    for (int side = 0; side < 2; side++)
-        sides[side].mean =
-            sides[side].count > 0 ? from + sums[side] / sides[side].count : 0;
-    for (int64_t row = 0; row < arms->row_count; row++) {
-        bool is_there = !isnan(numbers[row]);
-
-        weigh_sides(arms, row, is_there, own);
-        for (int side = 0; side < 2; side++) {
-            double off = is_there ? numbers[row] - sides[side].mean : 0;
-
-            sides[side].square_sum += own[side] * off * off;
-        }
-    }
-}
-
 struct balance_gap balance_of_numbers(const double *numbers,
                                       const struct balance_arms *arms)
 {
     struct side sides[2] = {};
     struct balance_gap gap;
 
-    measure_sides(numbers, arms, sides);
+    for (int64_t row = 0; row < arms->row_count; row++) {
+        int side = side_of(arms, row);
+
+        if (!isnan(numbers[row]) && side >= 0)
+            side_add(&sides[side], numbers[row], weight_of(arms, row));
+    }
     gap = gap_between(&sides[1], &sides[0]);
     cluster_gap(&(struct values){.numbers = numbers}, arms, sides, &gap);
     return gap;

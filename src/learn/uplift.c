@@ -2,6 +2,7 @@
 #include "learn/uplift_walk.h"
 
 #include "base/order.h"
+#include "base/pages.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -102,9 +103,8 @@ static inline void walk_row(struct walk *walk, struct areas *areas, bool is_trea
     tally_add(&walk->tally, is_treated, outcome, weight);
     walk->lift = lift_of(&walk->tally);
     walk->qini = qini_value(&walk->tally);
-    walk->effects +=
-        weight *
-        (walk->mean + (outcome - walk->means[is_treated]) * walk->weights[is_treated]);
+    walk->effects += weight * (walk->mean + (outcome - walk->means[is_treated]) *
+                                                walk->weights[is_treated]);
     has_control = walk->tally.count[0] > 0;
     curve_sum_add(&areas->gains, has_control && walk->tally.count[1] > 0, walk->lift,
                   rows_of(&walk->tally), weight, true);
@@ -291,23 +291,53 @@ static enum status refuse_memory(int64_t row_count, struct err *err)
                    (long long)row_count);
 }
 
+static bool are_binary(const double *outcomes, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (outcomes[i] != 0 && outcomes[i] != 1)
+            return false;
+    return true;
+}
+
+/* What is known of a row in a byte: a million of them stay in the cache, where they are looked up in no order. */
+enum { KNOWN_TREATED = 1, KNOWN_GOOD = 2 };
+
+static enum status place_binary(struct uplift *uplift, const double *outcomes,
+                                const bool *is_treated, const uint32_t *order,
+                                const bool *ends, struct err *err)
+{
+    uint8_t *known = malloc((size_t)uplift->row_count);
+
+    if (!known)
+        return refuse_memory(uplift->row_count, err);
+    for (int64_t row = 0; row < uplift->row_count; row++)
+        known[row] = (uint8_t)(is_treated[row] * KNOWN_TREATED +
+                               (outcomes[row] == 1) * KNOWN_GOOD);
+    for (int64_t i = 0; i < uplift->row_count; i++) {
+        uint8_t own = known[order[i]];
+
+        uplift->outcomes[i] = own / KNOWN_GOOD;
+        uplift->flags[i] =
+            (uint8_t)((own & KNOWN_TREATED) * FLAG_TREATED + ends[i] * FLAG_LAST);
+    }
+    free(known);
+    return STATUS_OK;
+}
+
 static void place_rows(struct uplift *uplift, const double *outcomes,
                        const bool *is_treated, const uint32_t *order, const bool *ends)
 {
     int64_t last = uplift->row_count - 1;
-    bool is_binary = true;
 
     for (int64_t i = 0; i <= last; i++) {
         uint32_t row = order[i];
-        double outcome = outcomes[row];
 
-        __builtin_prefetch(&outcomes[order[i + AHEAD_ROWS < last ? i + AHEAD_ROWS : last]]);
-        uplift->outcomes[i] = outcome;
+        __builtin_prefetch(
+            &outcomes[order[i + AHEAD_ROWS < last ? i + AHEAD_ROWS : last]]);
+        uplift->outcomes[i] = outcomes[row];
         uplift->flags[i] =
             (uint8_t)(is_treated[row] * FLAG_TREATED + ends[i] * FLAG_LAST);
-        is_binary &= (outcome == 0) | (outcome == 1);
     }
-    uplift->is_binary = is_binary;
 }
 
 /* Each arm's sum to its rows: an arm then has as much say as it has rows. */
@@ -365,14 +395,20 @@ enum status uplift_open_ordered(const double *scores, const double *outcomes,
     if (opened) {
         opened->row_count = row_count;
         opened->flags = malloc((size_t)row_count);
-        opened->outcomes = malloc((size_t)row_count * sizeof *opened->outcomes);
+        opened->outcomes = pages_alloc((size_t)row_count * sizeof *opened->outcomes);
         opened->weights =
             weights ? malloc((size_t)row_count * sizeof *opened->weights) : NULL;
     }
     if (!opened || !opened->flags || !opened->outcomes || (weights && !opened->weights))
         rc = refuse_memory(row_count, err);
     if (!rc) {
-        place_rows(opened, outcomes, is_treated, order, ends);
+        opened->is_binary = are_binary(outcomes, row_count);
+        if (opened->is_binary)
+            rc = place_binary(opened, outcomes, is_treated, order, ends, err);
+        else
+            place_rows(opened, outcomes, is_treated, order, ends);
+    }
+    if (!rc) {
         if (weights)
             place_weights(opened, weights, order);
         opened->all = tally_all(opened, NULL);

@@ -71,13 +71,17 @@ struct part {
     double due; /* the count that the next of them is at */
 };
 
-static void part_pass(struct part *part, double count, const struct tally *tally)
+static void part_cut(struct part *part, double count, struct tally tally)
 {
-    if (count + rounding < part->due)
-        return;
-    cuts_pass(&part->shares, count, tally);
-    cuts_pass(&part->bins, count, tally);
+    cuts_pass(&part->shares, count, &tally);
+    cuts_pass(&part->bins, count, &tally);
     part->due = fmin(part->shares.at[part->shares.next], part->bins.at[part->bins.next]);
+}
+
+static inline void part_pass(struct part *part, double count, struct tally tally)
+{
+    if (part->due <= count + rounding)
+        part_cut(part, count, tally);
 }
 
 /* Those of no rows are passed before the first. */
@@ -86,27 +90,25 @@ static void part_begin(struct part *part, double count)
     cuts_shares(&part->shares, count);
     cuts_bins(&part->bins, count);
     part->due = 0;
-    part_pass(part, 0, &(struct tally){});
+    part_pass(part, 0, (struct tally){});
 }
 
 struct first {
     struct part all, arms[2];
-    struct tally tally;
 };
 
-static inline void first_add(struct first *first, bool is_treated, double outcome,
-                             double weight)
+static inline void first_pass(struct first *first, struct tally tally)
 {
-    tally_add(&first->tally, is_treated, outcome, weight);
-    part_pass(&first->all, rows_of(&first->tally), &first->tally);
-    for (int arm = 0; arm < 2; arm++)
-        part_pass(&first->arms[arm], first->tally.count[arm], &first->tally);
+    part_pass(&first->all, rows_of(&tally), tally);
+    part_pass(&first->arms[0], tally.count[0], tally);
+    part_pass(&first->arms[1], tally.count[1], tally);
 }
 
 void uplift_walk_first(const struct uplift *uplift, const uint32_t *draws,
                        const struct tally *all, struct uplift_metrics *metrics)
 {
     struct first first = {};
+    struct tally tally = {};
     struct tally seen[2][CUT_COUNT];
 
     part_begin(&first.all, rows_of(all));
@@ -116,9 +118,11 @@ void uplift_walk_first(const struct uplift *uplift, const uint32_t *draws,
         for (end = from; !(uplift->flags[end++] & FLAG_LAST);)
             ;
         for (int64_t i = end - 1; i >= from; i--)
-            for (uint32_t again = times(draws, i); again > 0; again--)
-                first_add(&first, uplift->flags[i] & FLAG_TREATED, uplift->outcomes[i],
+            for (uint32_t again = times(draws, i); again > 0; again--) {
+                tally_add(&tally, uplift->flags[i] & FLAG_TREATED, uplift->outcomes[i],
                           weight_at(uplift, i));
+                first_pass(&first, tally);
+            }
     }
     for (int i = 0; i < CUT_COUNT; i++) {
         struct tally both = first.arms[0].shares.seen[i];
