@@ -4,6 +4,7 @@
 #include "base/order.h"
 #include "base/rng.h"
 #include "learn/percentile.h"
+#include "learn/tie.h"
 #include "learn/uplift_walk.h"
 
 #include <assert.h>
@@ -324,6 +325,14 @@ static void walk_means(const struct ranking *ranking, const uint32_t *draws,
     }
 }
 
+/* Whether the scores of an arm differ by more than rounding. */
+static bool has_slope(const struct line *line)
+{
+    double rounding_of_score = TIE_SHARE * line->score;
+
+    return line->score_square > line->count * rounding_of_score * rounding_of_score;
+}
+
 static void walk_products(const struct ranking *ranking, const uint32_t *draws,
                           struct line lines[2])
 {
@@ -338,9 +347,8 @@ static void walk_products(const struct ranking *ranking, const uint32_t *draws,
         line->product += count * score * (uplift->outcomes[i] - line->outcome);
     }
     for (int arm = 0; arm < 2; arm++)
-        lines[arm].slope = lines[arm].score_square > 0
-                               ? lines[arm].product / lines[arm].score_square
-                               : NAN;
+        lines[arm].slope =
+            has_slope(&lines[arm]) ? lines[arm].product / lines[arm].score_square : NAN;
 }
 
 /* Only of the rows as they are: resamples have intervals. */

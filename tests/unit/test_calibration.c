@@ -93,6 +93,29 @@ static void a_slope_by_hand(void **state)
     assert_true(found.bins[9].rows == 0);
 }
 
+/* One effect for all rows, as a model has it that adds it to each row's prediction and takes that away again. */
+static void scores_that_differ_by_rounding_have_no_slope(void **state)
+{
+    struct calibration_intervals intervals;
+    struct calibration found;
+    struct rng rng;
+
+    (void)state;
+    rng_seed(&rng, 11);
+    draw(&rng, 0);
+    for (int i = 0; i < ROWS; i++)
+        stage.scores[i] = 3.7 * (1 + 1e-15 * (i % 7));
+    measure(RESAMPLES, &found, &intervals);
+    assert_true(isnan(found.slope) && isnan(found.slope_se));
+    assert_true(isnan(intervals.low.slope) && isnan(intervals.high.slope));
+    assert_true(fabs(found.bins[0].predicted - 3.7) < 1e-12 && found.bins[0].se > 0);
+    /* Effects near 0 are as good as any. */
+    for (int i = 0; i < ROWS; i++)
+        stage.scores[i] = 1e-12 * (i % 7);
+    measure(0, &found, NULL);
+    assert_false(isnan(found.slope));
+}
+
 static void effects_have_a_slope_of_one_and_doubled_ones_of_a_half(void **state)
 {
     int held = 0, held_by_resamples = 0;
@@ -194,6 +217,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_slope_by_hand),
+        cmocka_unit_test(scores_that_differ_by_rounding_have_no_slope),
         cmocka_unit_test(effects_have_a_slope_of_one_and_doubled_ones_of_a_half),
         cmocka_unit_test(a_score_has_nothing_more_than_itself),
         cmocka_unit_test(a_better_score_is_told_from_a_worse_one_on_the_same_rows),
