@@ -17,6 +17,7 @@ struct scored_rows {
     const double *weights;   /* (row) as of uplift_open_weighted; NULL: none */
     const int32_t *clusters; /* from 0, each with a row; NULL: each row is its own */
     int32_t cluster_count;
+    bool is_ranked_only; /* neither calibrated nor compared: 8 bytes a row less */
 };
 
 struct ranking; /* opaque: the rows in the order of a score */

@@ -42,7 +42,7 @@ static void draw(struct rng *rng, double noise)
                             (1 + stage.is_treated[i]) * rng_normal(rng);
     }
     stage.rows = (struct scored_rows){
-        ROWS, stage.scores, stage.outcomes, stage.is_treated, NULL, NULL, 0};
+        ROWS, stage.scores, stage.outcomes, stage.is_treated, NULL, NULL, 0, false};
 }
 
 static void measure(int resample_count, struct calibration *found,
@@ -82,7 +82,8 @@ static void a_slope_by_hand(void **state)
     struct calibration found;
 
     (void)state;
-    stage.rows = (struct scored_rows){6, scores, outcomes, is_treated, NULL, NULL, 0};
+    stage.rows =
+        (struct scored_rows){6, scores, outcomes, is_treated, NULL, NULL, 0, false};
     measure(0, &found, NULL);
     assert_true(fabs(found.slope - 1.5) < 1e-14); /* 3 - 1.5 */
     /* Rests of the others 0.5, -1, 0.5: (0.25 + 0.25) / 4 times 3 / 1. */
