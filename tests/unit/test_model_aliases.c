@@ -184,6 +184,41 @@ static void cases_are_answered_while_the_champion_moves(void **state)
     assert_int_equal(atomic_load(&scoring.wrong_count), 0);
 }
 
+/* The model of slope 1 whose feature is want. */
+static const char *other_bundle(void)
+{
+    static char text[2048];
+    const char *bundle = model_bundle(1, 2), *need = strstr(bundle, "need");
+
+    snprintf(text, sizeof text, "%.*swant%s", (int)(need - bundle), bundle, need + 4);
+    return text;
+}
+
+static void features_that_a_new_champion_lacks_are_named(void **state)
+{
+    struct running *running = *state;
+
+    model_push_slope(running, 1);
+    assert_int_equal(model_push(running, "m", other_bundle()), STATUS_OK);
+    model_push_slope(running, 3);
+    model_promote(running, 1);
+    assert_null(at(running->json, "warnings"));
+    assert_int_equal(
+        alias_move(running, "m/shadow", "{\"version\": 2, \"reason\": \"x\"}"),
+        STATUS_OK);
+    assert_null(at(running->json, "warnings"));
+    model_promote(running, 2);
+    assert_string_equal(string_at(running->json, "warnings/0/code"), "features_lost");
+    assert_string_equal(
+        string_at(running->json, "warnings/0/detail"),
+        "version 1 knew 1 feature that this one does not: 'need'; cases that have it are "
+        "refused from now on (unknown_feature)");
+    model_promote(running, 2);
+    assert_null(at(running->json, "warnings"));
+    model_promote(running, 3);
+    assert_non_null(strstr(string_at(running->json, "warnings/0/detail"), "'want'"));
+}
+
 int main(void)
 {
 #define TEST(name)                                                                       \
@@ -193,6 +228,7 @@ int main(void)
         TEST(who_works_under_the_old_champion_finishes_undisturbed),
         TEST(challenger_and_shadow_do_not_decide),
         TEST(an_alias_is_moved_with_a_version_and_a_reason_only),
+        TEST(features_that_a_new_champion_lacks_are_named),
         TEST(history_says_what_served_when_and_why),
         TEST(the_history_of_an_unknown_model_is_not_empty_but_missing),
         TEST(cases_are_answered_while_the_champion_moves),
