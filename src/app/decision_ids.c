@@ -4,12 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ID_BYTES_MAX = 64, NO_ID = 0 };
+enum { ID_BYTES_MAX = 64, NO_ID = 0, BLOCK_IDS = 8000 };
+
+/* They are never moved, since the columns of a log that grow beside them would leave holes in memory. */
+struct block {
+    struct block *next;
+    uint64_t hashes[BLOCK_IDS];
+};
 
 struct decision_ids {
-    uint64_t *hashes; /* (row) */
-    int64_t count, capacity;
-    char last[ID_BYTES_MAX]; /* the id before, while they rise */
+    struct block *first, *last; /* NULL: none */
+    int64_t count;
+    char before[ID_BYTES_MAX]; /* the id before, while they rise */
     bool is_rising;
 };
 
@@ -32,23 +38,25 @@ void decision_ids_close(struct decision_ids *ids)
 {
     if (!ids)
         return;
-    free(ids->hashes);
+    for (struct block *block = ids->first, *next; block; block = next) {
+        next = block->next;
+        free(block);
+    }
     free(ids);
 }
 
-/* By a quarter, as the columns of a log. */
 static enum status grow(struct decision_ids *ids, struct err *err)
 {
-    int64_t capacity = ids->capacity + ids->capacity / 4 + 4096;
-    uint64_t *grown;
+    struct block *block;
 
-    if (ids->count < ids->capacity)
+    if (ids->count % BLOCK_IDS != 0)
         return STATUS_OK;
-    grown = realloc(ids->hashes, (size_t)capacity * sizeof *grown);
-    if (!grown)
+    block = malloc(sizeof *block);
+    if (!block)
         return refuse_memory(ids, err);
-    ids->hashes = grown;
-    ids->capacity = capacity;
+    block->next = NULL;
+    *(ids->last ? &ids->last->next : &ids->first) = block;
+    ids->last = block;
     return STATUS_OK;
 }
 
@@ -60,12 +68,14 @@ enum status decision_ids_add(struct decision_ids *ids, struct text id, struct er
 
     if (rc)
         return rc;
-    ids->hashes[ids->count++] = id.bytes == 0 ? NO_ID : hash == NO_ID ? 1 : hash;
+    ids->last->hashes[ids->count++ % BLOCK_IDS] = id.bytes == 0   ? NO_ID
+                                                  : hash == NO_ID ? 1
+                                                                  : hash;
     if (id.bytes == 0 || !ids->is_rising)
         return STATUS_OK;
-    ids->is_rising = text_copy(id, own, sizeof own) && strcmp(own, ids->last) > 0;
+    ids->is_rising = text_copy(id, own, sizeof own) && strcmp(own, ids->before) > 0;
     if (ids->is_rising)
-        memcpy(ids->last, own, sizeof own);
+        memcpy(ids->before, own, sizeof own);
     return STATUS_OK;
 }
 
@@ -85,36 +95,40 @@ static bool is_twice(const uint64_t *sorted, int64_t count, uint64_t hash)
                              (at + 1 < sorted + count && at[1] == hash));
 }
 
-static int64_t first_of(const struct decision_ids *ids, uint64_t hash)
+/* The first row whose hash a later one has, too. rows, sorted (row). */
+static bool find_twice(const uint64_t *rows, const uint64_t *sorted, int64_t count,
+                       int64_t *again, int64_t *before)
 {
-    int64_t row = 0;
-
-    while (ids->hashes[row] != hash)
-        row++;
-    return row;
+    for (*before = 0; *before < count; ++*before)
+        if (is_twice(sorted, count, rows[*before])) {
+            *again = *before + 1;
+            while (rows[*again] != rows[*before])
+                ++*again;
+            return true;
+        }
+    return false;
 }
 
 enum status decision_ids_find(const struct decision_ids *ids, bool *is_found,
                               int64_t *again, int64_t *before, struct err *err)
 {
-    size_t bytes = (size_t)ids->count * sizeof *ids->hashes;
-    uint64_t *sorted;
+    size_t bytes = (size_t)ids->count * sizeof(uint64_t);
+    uint64_t *rows, *sorted;
+    int64_t at = 0;
 
     *is_found = false;
     if (ids->is_rising)
         return STATUS_OK;
-    sorted = malloc(bytes);
-    if (!sorted)
+    rows = malloc(2 * bytes);
+    if (!rows)
         return refuse_memory(ids, err);
-    memcpy(sorted, ids->hashes, bytes);
+    sorted = rows + ids->count;
+    for (const struct block *block = ids->first; block; block = block->next)
+        for (int i = 0; i < BLOCK_IDS && at < ids->count; i++)
+            rows[at++] = block->hashes[i];
+    memcpy(sorted, rows, bytes);
     qsort(sorted, (size_t)ids->count, sizeof *sorted, compare);
-    for (int64_t row = 0; row < ids->count && !*is_found; row++) {
-        if (!is_twice(sorted, ids->count, ids->hashes[row]))
-            continue;
-        *before = first_of(ids, ids->hashes[row]);
-        *again = row;
-        *is_found = *before < row;
-    }
-    free(sorted);
+    *is_found = find_twice(rows, sorted, ids->count, again, before);
+    free(rows);
     return STATUS_OK;
 }

@@ -21,7 +21,7 @@ void decision_ids_close(struct decision_ids *ids); /* NULL is fine */
 /* The id of the next row, not NULL bytes; an empty one is no decision's. EXHAUSTED. */
 enum status decision_ids_add(struct decision_ids *ids, struct text id, struct err *err);
 
-/* Whether a row has the id of another: the first that is there again, and where it was, from 0. EXHAUSTED. */
+/* Whether a row has the id of another: the first that is there again, and where, from 0. EXHAUSTED. */
 enum status decision_ids_find(const struct decision_ids *ids, bool *is_found,
                               int64_t *again, int64_t *before, struct err *err);
 
