@@ -346,16 +346,6 @@ static void warn(const struct estimation *e)
 
 /* ---- printing ---- */
 
-static void put_effect(struct report *report, const struct effect *effect)
-{
-    double reach = NORMAL_95 * effect->se;
-
-    report_number(report, "estimate", effect->value);
-    report_number(report, "se", effect->se);
-    report_pair(report, "ci", effect->value - reach, effect->value + reach);
-    report_number(report, "p", normal_two_sided(effect->value / effect->se));
-}
-
 static void put_overlap(const struct effect *effect, struct report *report)
 {
     report_object(report, "overlap");
@@ -376,7 +366,7 @@ static enum status print_json(const struct estimation *e, struct err *err)
     if (rc)
         return rc;
     report_object(report, NULL);
-    put_effect(report, &e->effect);
+    analysis_put_effect(report, e->effect.value, e->effect.se);
     report_count(report, "n", e->columns->row_count);
     report_string(report, "method", e->method);
     report_string(report, "estimand", e->estimand);
@@ -403,7 +393,7 @@ static enum status print_json(const struct estimation *e, struct err *err)
     if (e->placebo) {
         report_object(report, "placebo");
         report_string(report, "outcome", e->placebo);
-        put_effect(report, &e->placebo_effect);
+        analysis_put_effect(report, e->placebo_effect.value, e->placebo_effect.se);
         report_object_end(report);
     }
     report_object_end(report);

@@ -248,37 +248,53 @@ static void plot_points(FILE *script, int64_t count, const double *x, const doub
             x[count - 1], y[count - 1]);
 }
 
+struct curve {
+    const char *name, *title, *label; /* of the file, of the picture, of what rises */
+    const double *heights;            /* (point) */
+    const double *low, *high;         /* of the band; looked at with intervals */
+};
+
+static void draw_curve(const struct uplift_evaluation *e, struct plot *plot,
+                       const struct curve *curve, int64_t count, const double *x)
+{
+    FILE *script = plot_script(plot);
+
+    plot_begin(plot, curve->name, curve->title, "rows, best scores first", curve->label);
+    fputs("set key top left\nplot ", script);
+    if (e->intervals)
+        fputs("'-' with filledcurves fs transparent solid 0.2 noborder lc rgb '#1f5fa8' "
+              "title '95 % band', ",
+              script);
+    fputs("'-' with lines lw 2 lc rgb '#1f5fa8' title 'score', "
+          "'-' with lines dashtype 2 lc rgb '#888888' title 'at random'\n",
+          script);
+    if (e->intervals)
+        plot_band(e, script, curve->low, curve->high);
+    plot_points(script, count, x, curve->heights);
+}
+
 enum status uplift_evaluation_draw(const struct uplift_evaluation *e, struct err *err)
 {
     int64_t count = uplift_point_count(e->uplift);
     double *x = malloc((size_t)count * sizeof *x),
            *qini = malloc((size_t)count * sizeof *qini),
            *uplifts = malloc((size_t)count * sizeof *uplifts);
-    const char *lines = "'-' with lines lw 2 lc rgb '#1f5fa8' title 'score', "
-                        "'-' with lines dashtype 2 lc rgb '#888888' title 'at random'\n";
-    const char *band = "'-' with filledcurves fs transparent solid 0.2 noborder lc rgb "
-                       "'#1f5fa8' title '95 % band', ";
+    const struct uplift_intervals *ends = e->intervals;
+    const struct curve curves[] = {
+        {"qini", "Qini curve", "additional outcomes", qini, ends ? ends->qini_low : NULL,
+         ends ? ends->qini_high : NULL},
+        {"uplift", "Uplift curve", "difference of means x rows", uplifts,
+         ends ? ends->uplift_low : NULL, ends ? ends->uplift_high : NULL},
+    };
     struct plot *plot = NULL;
     enum status rc = x && qini && uplifts
                          ? plot_open(e->plot, &plot, err)
                          : err_set(err, STATUS_EXHAUSTED, "out of memory for the curves");
 
     if (!rc) {
-        FILE *script = plot_script(plot);
-
         uplift_curves(e->uplift, x, qini, uplifts);
-        plot_begin(plot, "qini", "Qini curve", "rows, best scores first",
-                   "additional outcomes");
-        fprintf(script, "set key top left\nplot %s%s", e->intervals ? band : "", lines);
-        if (e->intervals)
-            plot_band(e, script, e->intervals->qini_low, e->intervals->qini_high);
-        plot_points(script, count, x, qini);
-        plot_begin(plot, "uplift", "Uplift curve", "rows, best scores first",
-                   "difference of means x rows");
-        fprintf(script, "set key top left\nplot %s%s", e->intervals ? band : "", lines);
-        if (e->intervals)
-            plot_band(e, script, e->intervals->uplift_low, e->intervals->uplift_high);
-        plot_points(script, count, x, uplifts);
+        for (int i = 0; i < 2; i++)
+            draw_curve(e, plot, &curves[i], count, x);
         rc = plot_finish(plot, err);
     }
     free(x);

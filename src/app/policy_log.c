@@ -105,31 +105,27 @@ static bool grow_column(double **column, int64_t capacity)
 }
 
 /* By a quarter: memory is what a long log has least of. */
-static enum status grow(struct walk *walk, struct err *err)
+enum status policy_log_grow(struct policy_log *log, const char *path, bool has_model,
+                            bool has_clusters, struct err *err)
 {
-    struct policy_log *log = walk->log;
     int64_t capacity = log->capacity + log->capacity / 4 + 4096;
-    int32_t *clusters;
+    int32_t *clusters = log->clusters;
 
     if (log->row_count < log->capacity)
         return STATUS_OK;
     if (log->row_count >= ROW_COUNT_MAX)
-        return err_set(err, STATUS_TOO_LARGE, "%s: more than %d rows",
-                       csv_name(walk->csv), ROW_COUNT_MAX);
-    if (!grow_column(&log->weights, capacity) ||
+        return err_set(err, STATUS_TOO_LARGE, "%s: more than %d rows", path,
+                       ROW_COUNT_MAX);
+    if (has_clusters)
+        clusters = realloc(clusters, (size_t)capacity * sizeof *clusters);
+    log->clusters = clusters ? clusters : log->clusters;
+    if ((has_clusters && !clusters) || !grow_column(&log->weights, capacity) ||
         !grow_column(&log->probabilities, capacity) ||
         !grow_column(&log->rewards, capacity) ||
-        (walk->model && (!grow_column(&log->logged_model, capacity) ||
-                         !grow_column(&log->policy_model, capacity))))
+        (has_model && (!grow_column(&log->logged_model, capacity) ||
+                       !grow_column(&log->policy_model, capacity))))
         return err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
                        (long long)capacity);
-    if (walk->request->cluster) {
-        clusters = realloc(log->clusters, (size_t)capacity * sizeof *clusters);
-        if (!clusters)
-            return err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
-                           (long long)capacity);
-        log->clusters = clusters;
-    }
     log->capacity = capacity;
     return STATUS_OK;
 }
@@ -318,7 +314,8 @@ static enum status take_row(struct walk *walk, struct err *err)
     double propensity, reward = NAN, probability = 0, q = 0, dm = 0;
     int64_t at = log->row_count;
     bool is_new, counts = true;
-    enum status rc = grow(walk, err);
+    enum status rc = policy_log_grow(log, csv_name(walk->csv), walk->model != NULL,
+                                     walk->request->cluster != NULL, err);
 
     if (!rc)
         rc = read_reward(walk, &reward, &counts, err);
