@@ -18,8 +18,7 @@ struct call {
     struct exchange exchange;
     struct server *server;
     struct MHD_Connection *connection;
-    struct watch *watch;
-    struct peer *peer;             /* or NULL */
+    struct visitor *visitor;
     struct call *next;             /* in the free list, or among those that are ready */
     struct polling_thread *thread; /* while suspended: the one it belongs to */
     bool resumes_others;           /* its thread was woken for it; see resume.h */
@@ -29,9 +28,8 @@ struct call {
     struct text piece; /* of a stream, not sent yet */
     int64_t send_us;   /* for each piece, beside what its length takes */
     bool has_trace;    /* the client sent a trace id */
-    bool has_space;  /* in the target as it was sent; to the library a plus is one too */
-    bool must_close; /* after the reply */
-    bool is_secure;  /* it came over TLS */
+    bool must_close;   /* after the reply */
+    bool is_secure;    /* it came over TLS */
     bool is_deferred;
     bool is_answered;
     char small_body[SMALL_BODY_BYTES]; /* last: not zeroed for the next request */

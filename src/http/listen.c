@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/refusal.h"
+#include "http/wait.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -54,7 +55,7 @@ static void on_panic(void *context, const char *file, unsigned line, const char 
 
 /* False: it is not wanted. */
 static bool welcome(struct listener *listener, struct MHD_Connection *connection,
-                    int socket, struct visitor *visitor)
+                    struct visitor *visitor)
 {
     const struct listener_settings *settings = &listener->settings;
     const struct sockaddr *address =
@@ -67,8 +68,13 @@ static bool welcome(struct listener *listener, struct MHD_Connection *connection
         atomic_fetch_add(&listener->refused_count, 1);
         return false;
     }
-    visitor->watch = deadlines_watch(settings->deadlines, socket, settings->first_wait_us,
-                                     settings->life_us);
+    visitor->request_us = settings->request_us;
+    visitor->rests = true;
+    visitor->watch = deadlines_watch(settings->deadlines, visitor->socket,
+                                     settings->first_wait_us, settings->life_us);
+    /* The bytes of a handshake are no request. */
+    if (visitor->watch && settings->request_us > 0 && !settings->tls)
+        wait_know(visitor->socket, visitor);
     if (settings->eviction_count > 0)
         deadlines_make_room(settings->deadlines, settings->eviction_count);
     return visitor->watch;
@@ -78,6 +84,7 @@ static void take_leave(struct listener *listener, struct visitor *visitor)
 {
     if (!visitor)
         return;
+    wait_know(visitor->socket, NULL);
     if (visitor->watch)
         deadlines_forget(listener->settings.deadlines, visitor->watch);
     if (visitor->peer)
@@ -101,7 +108,9 @@ static void on_connection(void *context, struct MHD_Connection *connection,
                      ->connect_fd;
     struct visitor *came = calloc(1, sizeof *came);
 
-    if (!came || !welcome(listener, connection, socket, came))
+    if (came)
+        came->socket = socket;
+    if (!came || !welcome(listener, connection, came))
         shutdown(socket, SHUT_RDWR);
     *visitor = came;
 }
@@ -113,6 +122,21 @@ struct visitor *connection_visitor(struct MHD_Connection *connection)
             ->socket_context;
 
     return visitor && visitor->watch ? visitor : NULL;
+}
+
+void visitor_begins(struct visitor *visitor)
+{
+    if (!visitor->rests)
+        return;
+    visitor->rests = false;
+    watch_set(visitor->watch, visitor->request_us);
+}
+
+void visitor_rests(struct visitor *visitor, int64_t wait_us)
+{
+    visitor->rests = true;
+    visitor->awaits_reply = false;
+    watch_rest(visitor->watch, wait_us);
 }
 
 /* Targets stay as they were sent: routes are matched before anything is decoded. */

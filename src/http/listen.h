@@ -23,7 +23,10 @@ struct listener_settings {
     int idle_timeout_s;
     int64_t
         first_wait_us; /* for the first request line of a connection, and its handshake */
-    int64_t life_us;   /* of a connection; 0: for ever */
+    int64_t
+        request_us; /* for a request, from its first byte; of the first over TLS, from its first
+                           line; 0: first_wait_us is all there is */
+    int64_t life_us; /* of a connection; 0: for ever */
     struct deadlines *deadlines;
     struct peers *peers; /* NULL: addresses are not told apart */
     struct tls *tls;     /* NULL: plain HTTP */
@@ -60,12 +63,23 @@ void listener_quiesce(struct listener *listener);
 /* Close every connection. No request may be suspended. Fine for one that is zeroed. */
 void listener_close(struct listener *listener);
 
-/* Of an open connection: NULL when it is to be closed. */
+/* Of an open connection: NULL when it is to be closed. All of it is for the thread that polls. */
 struct visitor {
     struct watch *watch;
     struct peer *peer; /* NULL: of no address that counts */
-    bool has_space;    /* on_line's own */
+    int socket;
+    int64_t request_us; /* as in the settings */
+    bool rests;         /* no request is under way: the next byte begins one */
+    bool awaits_reply;  /* set while nothing may be read */
+    bool has_space; /* in the target as it was sent; to the library a plus is one too */
 };
 struct visitor *connection_visitor(struct MHD_Connection *connection);
+
+/* A request begins with a byte, or with a line that came in with the one before: its deadline counts from the
+ * first of them. */
+void visitor_begins(struct visitor *visitor);
+
+/* A request is over. wait_us: until the next has to begin. */
+void visitor_rests(struct visitor *visitor, int64_t wait_us);
 
 #endif

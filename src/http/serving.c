@@ -13,6 +13,7 @@
 #include "decide/service.h"
 #include "http/refusal.h"
 #include "http/resume.h"
+#include "http/wait.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -81,14 +82,15 @@ static enum MHD_Result send_reply(struct call *call)
 {
     struct server *server = call->server;
 
-    if (atomic_load(&server->is_draining) || watch_is_old(call->watch))
+    if (atomic_load(&server->is_draining) || watch_is_old(call->visitor->watch))
         call->must_close = true;
+    call->visitor->awaits_reply = false;
     call->send_us = server->deadline_us;
-    watch_set(call->watch,
+    watch_set(call->visitor->watch,
               server->deadline_us + (int64_t)call->exchange.reply.body.bytes * SECOND_US /
                                         REPLY_BYTES_PER_S_MIN);
     if (call->exchange.reply.stream.next)
-        watch_stream(call->watch, server->deadline_us);
+        watch_stream(call->visitor->watch, server->deadline_us);
     if (call_reply(call) == MHD_YES)
         return MHD_YES;
     /* What was done is done: asked again with the same key, it is answered. To be told nothing would
@@ -149,8 +151,8 @@ static void count_failed_login(struct call *call)
     int64_t wait_us;
 
     atomic_fetch_add(&server->failed_login_count, 1);
-    if (peers_login_failed(server->peers, call->peer, clock_monotonic_us(&system_clock),
-                           &wait_us))
+    if (peers_login_failed(server->peers, call->visitor->peer,
+                           clock_monotonic_us(&system_clock), &wait_us))
         return;
     atomic_fetch_add(&server->shed_login_count, 1);
     if (err_code(&err, STATUS_UNAVAILABLE, "too_many_failed_logins",
@@ -192,6 +194,7 @@ static void on_defer(struct exchange *exchange)
     struct call *call = exchange->carrier;
 
     call->is_deferred = true;
+    call->visitor->awaits_reply = true;
     resume_belongs_here(call);
     MHD_suspend_connection(call->connection);
 }
@@ -207,7 +210,7 @@ static void on_done(struct exchange *exchange)
     struct call *call = exchange->carrier;
 
     call->is_answered = true;
-    watch_set(call->watch, RESUMED_US);
+    watch_set(call->visitor->watch, RESUMED_US);
     resume(call, on_resumed);
 }
 
@@ -226,14 +229,14 @@ static enum MHD_Result run(struct call *call)
         atomic_fetch_sub(&server->running_count, 1);
         return MHD_NO;
     }
-    watch_pause(call->watch);
+    watch_pause(call->visitor->watch);
     if (!api_run(exchange)) {
         assert(call->is_deferred);
         return MHD_YES;
     }
     call->is_answered = true;
     if (call->is_deferred) {
-        watch_set(call->watch, RESUMED_US);
+        watch_set(call->visitor->watch, RESUMED_US);
         MHD_resume_connection(call->connection);
     }
     atomic_fetch_sub(&server->running_count, 1);
@@ -273,7 +276,7 @@ enum MHD_Result serving_request(void *context, struct MHD_Connection *connection
                                 size_t *piece_bytes, void **request)
 {
     struct server *server = context;
-    const struct visitor *visitor = connection_visitor(connection);
+    struct visitor *visitor = connection_visitor(connection);
     struct call *call = *request;
 
     if (call) {
@@ -290,9 +293,7 @@ enum MHD_Result serving_request(void *context, struct MHD_Connection *connection
     if (!call)
         return reply_queue(connection, 503, server->no_memory);
     call->connection = connection;
-    call->watch = visitor->watch;
-    call->peer = visitor->peer;
-    call->has_space = visitor->has_space;
+    call->visitor = visitor;
     call->is_secure = server->tls;
     *request = call;
     return begin(call, target, method, version) ? MHD_YES : send_reply(call);
@@ -301,12 +302,13 @@ enum MHD_Result serving_request(void *context, struct MHD_Connection *connection
 /* The first line of a request is there. */
 void *serving_line(void *context, const char *target, struct MHD_Connection *connection)
 {
-    struct server *server = context;
     struct visitor *visitor = connection_visitor(connection);
 
+    (void)context;
     if (visitor) {
         visitor->has_space = strchr(target, ' ');
-        watch_set(visitor->watch, server->deadline_us);
+        visitor_begins(visitor);
+        wait_know(visitor->socket, visitor);
     }
     return NULL;
 }
@@ -341,7 +343,7 @@ void serving_completed(void *context, struct MHD_Connection *connection, void **
     resume_others(call, on_resumed);
     if (call->exchange.reply.status != 0)
         tell(server, &call->exchange);
-    watch_rest(call->watch, server->idle_us + server->deadline_us);
+    visitor_rests(call->visitor, server->idle_us + server->deadline_us);
     *request = NULL;
     call_give(call);
 }
