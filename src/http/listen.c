@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,7 +137,36 @@ void visitor_rests(struct visitor *visitor, int64_t wait_us)
 {
     visitor->rests = true;
     visitor->awaits_reply = false;
+    visitor->is_head = false;
     watch_rest(visitor->watch, wait_us);
+}
+
+/* The library shows the target where it came in, behind the method and a zero. It reads each request to where
+ * its memory begins, which is aligned: so is the beginning of "HEAD", and with that all of it lies within. */
+static bool is_behind_head(const char *target)
+{
+    static const char head[] = "HEAD";
+    const char *method = target - sizeof head;
+
+    return (uintptr_t)method % _Alignof(max_align_t) == 0 &&
+           memcmp(method, head, sizeof head) == 0;
+}
+
+/* The first line of a request is there. */
+static void *on_line(void *context, const char *target, struct MHD_Connection *connection)
+{
+    struct visitor *visitor = connection_visitor(connection);
+
+    (void)context;
+    if (!visitor)
+        return NULL;
+    visitor->has_space = strchr(target, ' ');
+    if (visitor->request_us > 0) {
+        visitor_begins(visitor);
+        wait_know(visitor->socket, visitor);
+    }
+    visitor->is_head = is_behind_head(target);
+    return NULL;
 }
 
 /* Targets stay as they were sent: routes are matched before anything is decoded. */
@@ -198,8 +228,8 @@ static struct MHD_Daemon *start(struct listener *listener,
         settings->judges_heads ? 0 : 1, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener,
         MHD_OPTION_NOTIFY_COMPLETED, settings->on_completed, settings->context,
-        MHD_OPTION_URI_LOG_CALLBACK, settings->on_line, settings->context,
-        MHD_OPTION_ARRAY, more, MHD_OPTION_END);
+        MHD_OPTION_URI_LOG_CALLBACK, on_line, NULL, MHD_OPTION_ARRAY, more,
+        MHD_OPTION_END);
 }
 
 /* Sockets of the internet are the library's own. */

@@ -35,8 +35,6 @@ struct listener_settings {
         is_silent; /* nothing is logged: its thread must not wait for who reads the log */
     /* As in microhttpd.h; all with context. */
     MHD_AccessHandlerCallback on_request;
-    void *(*on_line)(void *context, const char *target,
-                     struct MHD_Connection *connection);
     MHD_RequestCompletedCallback on_completed; /* may be NULL */
     void *context;
 };
@@ -71,6 +69,8 @@ struct visitor {
     int64_t request_us; /* as in the settings */
     bool rests;         /* no request is under way: the next byte begins one */
     bool awaits_reply;  /* set while nothing may be read */
+    bool
+        is_head; /* a request for nothing but the head of its answer, as far as is known */
     bool has_space; /* in the target as it was sent; to the library a plus is one too */
 };
 struct visitor *connection_visitor(struct MHD_Connection *connection);

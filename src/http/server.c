@@ -45,7 +45,6 @@ static enum status listen_all(struct server *server,
         .tls = server->tls,
         .judges_heads = true,
         .on_request = serving_request,
-        .on_line = serving_line,
         .on_completed = serving_completed,
         .context = server,
     };

@@ -13,7 +13,6 @@
 #include "decide/service.h"
 #include "http/refusal.h"
 #include "http/resume.h"
-#include "http/wait.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -297,20 +296,6 @@ enum MHD_Result serving_request(void *context, struct MHD_Connection *connection
     call->is_secure = server->tls;
     *request = call;
     return begin(call, target, method, version) ? MHD_YES : send_reply(call);
-}
-
-/* The first line of a request is there. */
-void *serving_line(void *context, const char *target, struct MHD_Connection *connection)
-{
-    struct visitor *visitor = connection_visitor(connection);
-
-    (void)context;
-    if (visitor) {
-        visitor->has_space = strchr(target, ' ');
-        visitor_begins(visitor);
-        wait_know(visitor->socket, visitor);
-    }
-    return NULL;
 }
 
 /* One line for each that was turned away would let strangers fill the log: so many at a time, the rest
