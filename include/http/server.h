@@ -38,11 +38,15 @@ struct server_settings {
 /* Whether an address can be listened on; INVALID quotes it. */
 enum status server_address_check(const char *text, struct err *err);
 
+/* Whether it is free now, without taking it. UNAVAILABLE names the address and what is in the way. */
+enum status server_address_try(const char *text, struct err *err);
+
 /* Whether these two files will do; INVALID names the file and what is wrong with it. NULL: no TLS. Not
  * while a server runs. */
 enum status server_tls_check(const char *tls_cert, const char *tls_key, struct err *err);
 
-/* Start listening. *server is stopped with server_stop. Errors name the address or the file. */
+/* Start listening. *server is stopped with server_stop. Errors name the setting and the address, or the
+ * file. */
 enum status server_start(const struct server_settings *settings, struct service *service,
                          struct server **server, struct err *err);
 

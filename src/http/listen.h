@@ -44,7 +44,7 @@ struct listener {
     struct MHD_Daemon *daemon;
     char address[ADDRESS_BYTES]; /* with the real port */
     int quiesced_socket;         /* -1: it still listens */
-    struct unix_socket unix_socket;
+    struct listen_socket socket;
     char trouble[200]; /* the library's last words while it starts */
     _Atomic bool has_started;
     _Atomic int64_t logged_at_us;

@@ -51,9 +51,11 @@ static enum status listen_all(struct server *server,
     enum status rc;
 
     rc = listener_open(&server->main, &main, err);
-    if (!rc && settings->health_listen)
+    if (rc)
+        return err_wrap(err, "listen");
+    if (settings->health_listen)
         rc = probe_open(&server->probe, settings->health_listen, server->service, err);
-    return rc;
+    return rc ? err_wrap(err, "health_listen") : STATUS_OK;
 }
 
 /* What stands before the listener. */

@@ -412,8 +412,10 @@ static void a_log_that_nobody_reads_holds_up_nobody(void **state)
 static void too_few_descriptors_are_said_at_the_start(void **state)
 {
     const char *const many[] = {
-        "serve",           "--data",      folder,          "--listen", "127.0.0.1:0",
-        "--health-listen", "127.0.0.1:0", "--connections", "4000",     NULL};
+        "serve",       "--data",          folder,        "--listen",
+        "127.0.0.1:0", "--health-listen", "127.0.0.1:0", "--connections",
+        "4000",        "--check",         NULL};
+    const char *starting[sizeof many / sizeof *many];
     const char *const few[] = {"--connections", "40", NULL};
     const struct rlimit low = {.rlim_cur = 64, .rlim_max = 512};
     struct rlimit usual;
@@ -423,10 +425,16 @@ static void too_few_descriptors_are_said_at_the_start(void **state)
     (void)state;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-    assert_int_equal(program_run_messages(many, NULL, &output, &messages), 1);
-    assert_non_null(strstr(messages, "the limit is 512"));
-    free(output);
-    free(messages);
+    memcpy(starting, many, sizeof many);
+    starting[9] = NULL;
+    for (int is_check = 0; is_check < 2; is_check++) {
+        assert_int_equal(
+            program_run_messages(is_check ? many : starting, NULL, &output, &messages),
+            1);
+        assert_non_null(strstr(messages, "the limit is 512"));
+        free(output);
+        free(messages);
+    }
     start(&server, few);
     assert_true(is_logged("open_files_raised"));
     stop(&server);

@@ -461,6 +461,7 @@ static void the_socket_of_who_came_after_is_left_alone(void **state)
     int other;
 
     (void)state;
+    assert_int_equal(server_address_try(address, NULL), STATUS_UNAVAILABLE);
     unlink(address + 5);
     other = bind_socket(address + 5);
     server_stop(server, 1000);
@@ -556,21 +557,21 @@ static void a_descriptor_that_means_something_else_stays_open(void **state)
 {
     char address[PATH_BYTES];
     struct sockaddr_storage place;
-    struct unix_socket opened;
+    struct listen_socket opened;
     int other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), number;
 
     (void)state;
     (void)unix_settings(address);
     assert_int_equal(address_parse(address, &place, NULL), STATUS_OK);
-    assert_int_equal(unix_socket_open(&place, 1, &opened, NULL), STATUS_OK);
+    assert_int_equal(listen_socket_open(&place, 1, &opened, NULL), STATUS_OK);
     number = opened.descriptor;
     assert_int_equal(dup2(other, number), number);
-    unix_socket_close(&opened);
+    listen_socket_close(&opened);
     assert_int_not_equal(fcntl(number, F_GETFD), -1);
     assert_int_equal(opened.descriptor, -1);
     close(number);
     close(other);
-    unix_socket_remove(&opened);
+    listen_socket_remove(&opened);
 }
 
 /* --- TLS ------------------------------------------------------------------------------------------ */

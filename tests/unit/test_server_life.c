@@ -326,6 +326,37 @@ static void addresses_that_cannot_be_listened_on_are_named(void **state)
     server_stop(server, 0);
 }
 
+static void an_address_that_is_taken_is_named_with_its_setting(void **state)
+{
+    struct server *server = stage_start(1, "127.0.0.1:0"), *second = NULL;
+    const struct {
+        const char *setting, *taken, *listen, *health_listen;
+    } rows[] = {
+        {"listen", server_address(server), server_address(server), NULL},
+        {"health_listen", server_address(server), "127.0.0.1:0", server_address(server)},
+        {"health_listen", server_health_address(server), "127.0.0.1:0",
+         server_health_address(server)},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct server_settings settings = stage_settings(1, rows[i].health_listen);
+        struct err err = {0};
+        char text[200];
+
+        settings.listen = rows[i].listen;
+        assert_int_equal(server_start(&settings, &stage, &second, &err),
+                         STATUS_UNAVAILABLE);
+        assert_string_equal(err.code, "cannot_listen");
+        snprintf(text, sizeof text, "%s: cannot listen on %s: Address already in use",
+                 rows[i].setting, rows[i].taken);
+        assert_string_equal(err.text, text);
+        assert_int_equal(server_address_try(rows[i].taken, &err), STATUS_UNAVAILABLE);
+        assert_non_null(strstr(err.text, text + strlen(rows[i].setting) + 2));
+    }
+    server_stop(server, 0);
+}
+
 static void addresses_are_written_as_they_are_read(void **state)
 {
     static const struct {
@@ -475,6 +506,7 @@ int main(void)
         cmocka_unit_test(a_stream_is_cut_off_whose_reader_does_not_keep_up),
         cmocka_unit_test(health_has_a_listener_of_its_own),
         cmocka_unit_test(addresses_that_cannot_be_listened_on_are_named),
+        cmocka_unit_test(an_address_that_is_taken_is_named_with_its_setting),
         cmocka_unit_test(addresses_are_written_as_they_are_read),
         cmocka_unit_test(stopping_lets_what_is_under_way_finish),
         cmocka_unit_test(stopping_in_a_hurry_still_waits_for_done),
