@@ -55,6 +55,16 @@ static struct call *call_take(struct server *server)
     return call;
 }
 
+static void drop_body(struct call *call)
+{
+    if (call->body_room > 0) {
+        memory_give(&call->server->memory, call->body_room);
+        free(call->body);
+    }
+    call->body = NULL;
+    call->body_room = 0;
+}
+
 /* Zeroed for the next, except for its buffers. */
 static void call_give(struct call *call)
 {
@@ -62,10 +72,7 @@ static void call_give(struct call *call)
     const size_t after = offsetof(struct call, server);
 
     exchange_reset(&call->exchange);
-    if (call->body_room > 0) {
-        memory_give(&server->memory, call->body_room);
-        free(call->body);
-    }
+    drop_body(call);
     memset(&call->exchange, 0, offsetof(struct exchange, buffer));
     memset((char *)call + after, 0, offsetof(struct call, small_body) - after);
     pthread_mutex_lock(&server->lock);
@@ -116,29 +123,22 @@ static void refuse_head(struct call *call, enum head_fault fault)
 
 /* --- the head ------------------------------------------------------------------------------- */
 
-/* Make room for the announced body, whose length api_begin has judged. */
+static enum status refuse_body(struct err *err)
+{
+    return err_code(err, STATUS_EXHAUSTED, "out_of_memory",
+                    "no memory for the body: try again shortly");
+}
+
+/* Room is made for what has come, not for what is announced, whose length api_begin has judged. But what would
+ * find none now is better not sent. */
 static enum status expect_body(struct call *call, struct err *err)
 {
-    const struct exchange *exchange = &call->exchange;
-    const size_t bytes = (size_t)exchange->content_length;
-    struct server *server = call->server;
+    const size_t bytes = (size_t)call->exchange.content_length;
 
-    if (bytes == 0)
+    call->body = call->small_body;
+    if (bytes <= sizeof call->small_body || memory_has(&call->server->memory, bytes))
         return STATUS_OK;
-    if (bytes <= sizeof call->small_body) {
-        call->body = call->small_body;
-        return STATUS_OK;
-    }
-    if (memory_take(&server->memory, bytes)) {
-        call->body = malloc(bytes);
-        if (!call->body)
-            memory_give(&server->memory, bytes);
-    }
-    if (!call->body)
-        return err_code(err, STATUS_EXHAUSTED, "out_of_memory",
-                        "no memory for the body: try again shortly");
-    call->body_room = bytes;
-    return STATUS_OK;
+    return refuse_body(err);
 }
 
 /* A wrong key: too many of them are told to wait, and have to connect anew. Right ones from the same
@@ -213,6 +213,16 @@ static void on_done(struct exchange *exchange)
     resume(call, on_resumed);
 }
 
+static enum MHD_Result starve(struct call *call)
+{
+    struct err err = {0};
+
+    if (refuse_body(&err))
+        exchange_refuse(&call->exchange, &err);
+    call->is_answered = true;
+    return send_reply(call);
+}
+
 /* The whole request is there. MHD_NO when the server closes. Counted before is_closing is looked at,
  * and the other way round in server_stop: nothing can be suspended once that has counted to zero. */
 static enum MHD_Result run(struct call *call)
@@ -222,6 +232,8 @@ static enum MHD_Result run(struct call *call)
 
     if (call->body_bytes != (size_t)exchange->content_length)
         return MHD_NO;
+    if (call->is_starved)
+        return starve(call);
     exchange->body = (struct text){call->body, call->body_bytes};
     atomic_fetch_add(&server->running_count, 1);
     if (atomic_load(&server->is_closing)) {
@@ -242,15 +254,46 @@ static enum MHD_Result run(struct call *call)
     return call->is_deferred ? MHD_YES : send_reply(call);
 }
 
+/* False: there is none. */
+static bool make_room(struct call *call, size_t needed)
+{
+    const size_t announced = (size_t)call->exchange.content_length;
+    size_t room = 2 * call->body_room;
+    char *longer;
+
+    if (needed <= sizeof call->small_body || needed <= call->body_room)
+        return true;
+    room = room < BODY_ROOM_BYTES ? BODY_ROOM_BYTES : room;
+    room = room < needed ? needed : room > announced ? announced : room;
+    if (!memory_take(&call->server->memory, room - call->body_room))
+        return false;
+    longer = realloc(call->body_room > 0 ? call->body : NULL, room);
+    if (!longer) {
+        memory_give(&call->server->memory, room - call->body_room);
+        return false;
+    }
+    if (call->body_room == 0)
+        memcpy(longer, call->body, call->body_bytes);
+    call->body = longer;
+    call->body_room = room;
+    return true;
+}
+
+/* What finds no room is read to its end all the same: only then can it be answered. */
 static enum MHD_Result take_body(struct call *call, const char *piece,
                                  size_t *piece_bytes)
 {
-    size_t room = (size_t)call->exchange.content_length - call->body_bytes;
+    size_t bytes = *piece_bytes;
 
-    if (*piece_bytes > room)
+    if (bytes > (size_t)call->exchange.content_length - call->body_bytes)
         return MHD_NO;
-    memcpy(call->body + call->body_bytes, piece, *piece_bytes);
-    call->body_bytes += *piece_bytes;
+    if (!call->is_starved && !make_room(call, call->body_bytes + bytes)) {
+        call->is_starved = true;
+        drop_body(call);
+    }
+    if (!call->is_starved)
+        memcpy(call->body + call->body_bytes, piece, bytes);
+    call->body_bytes += bytes;
     *piece_bytes = 0;
     return MHD_YES;
 }
