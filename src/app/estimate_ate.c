@@ -237,6 +237,26 @@ static enum status read_rows(struct estimation *e, struct err *err)
 
 /* ---- estimating ---- */
 
+/* Of weights: which column says who was treated is more than that some do. */
+static enum status refuse_estimate(const struct estimation *e,
+                                   const struct effect_data *data, enum status rc,
+                                   struct err *err)
+{
+    int column = e->rule.method == EFFECT_IPW || e->rule.method == EFFECT_AIPW
+                     ? effect_separating(data)
+                     : -1;
+
+    if (rc != STATUS_INVALID)
+        return rc;
+    if (column < 0)
+        return err_wrap(err, "%s", e->columns->file);
+    return err_set(err, rc,
+                   "%s column '%s': tells the treated from the others perfectly, so that "
+                   "rows are like none of the other arm: leave it out, or the rows that "
+                   "it is sure of",
+                   e->columns->file, e->design.names[column]);
+}
+
 static enum status estimate(struct estimation *e, struct err *err)
 {
     struct effect_data data = {
@@ -250,10 +270,8 @@ static enum status estimate(struct estimation *e, struct err *err)
     };
     enum status rc = effect_estimate(&data, e->rule, &e->effect, e->dropped, err);
 
-    if (rc == STATUS_INVALID)
-        return err_wrap(err, "%s", e->columns->file);
     if (rc)
-        return rc;
+        return refuse_estimate(e, &data, rc, err);
     effect_e_value(&e->effect, e->is_binary, e->outcome_sd, &e->e_value, &e->e_limit);
     if (!e->placebo)
         return STATUS_OK;

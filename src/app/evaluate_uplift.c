@@ -86,21 +86,42 @@ static enum status compare_arms(struct uplift_evaluation *e, struct err *err)
     return rc;
 }
 
-/* Rows of other arms are left out: those of the two move up in the columns. is_treated (row). */
+/* Rows of other arms are left out: those of the two move up in the column. */
+static void pick_numbers(const struct uplift_evaluation *e, double *numbers)
+{
+    int64_t kept = 0;
+
+    for (int64_t row = 0; row < e->columns->row_count; row++) {
+        numbers[kept] = numbers[row];
+        kept += is_of_both(e, row);
+    }
+}
+
+static void pick_clusters(const struct uplift_evaluation *e)
+{
+    int64_t kept = 0;
+
+    for (int64_t row = 0; row < e->columns->row_count; row++) {
+        e->clusters[kept] = e->clusters[row];
+        kept += is_of_both(e, row);
+    }
+}
+
+/* is_treated (row). */
 static void pick_rows(struct uplift_evaluation *e, bool *is_treated)
 {
     for (int64_t row = 0; row < e->columns->row_count; row++) {
-        if (!is_of_both(e, row))
-            continue;
-        for (int i = 0; i < e->columns->count; i++)
-            if (e->columns->items[i].numbers && i != TREATMENT)
-                e->columns->items[i].numbers[e->row_count] =
-                    e->columns->items[i].numbers[row];
-        if (e->clusters)
-            e->clusters[e->row_count] = e->clusters[row];
-        is_treated[e->row_count++] = e->arms.codes[row] == e->treated;
+        is_treated[e->row_count] = e->arms.codes[row] == e->treated;
+        e->row_count += is_of_both(e, row);
     }
     e->left_out = e->columns->row_count - e->row_count;
+    if (e->left_out == 0)
+        return;
+    for (int i = 0; i < e->columns->count; i++)
+        if (e->columns->items[i].numbers && i != TREATMENT)
+            pick_numbers(e, e->columns->items[i].numbers);
+    if (e->clusters)
+        pick_clusters(e);
 }
 
 /* Anew, of the rows that are left. */
@@ -145,6 +166,7 @@ static enum status open_rows(struct uplift_evaluation *e, struct err *err)
         .outcomes = numbers_of(e, OUTCOME),
         .is_treated = is_treated,
         .weights = numbers_of(e, e->propensity_item),
+        .is_ranked_only = !e->more.wants_calibration && e->baseline_item < 0,
     };
     enum status rc;
 

@@ -282,8 +282,10 @@ static void print_ranking(const struct train_table *table,
         double slope = judgement->line.slope,
                reach = NORMAL_95 * judgement->line.slope_se;
 
-        if (isnan(slope))
+        if (isnan(slope)) {
+            print_line(stdout, "%-.40s: one effect for all rows", table->arm_names[arm]);
             continue;
+        }
         print_line(stdout, "%-.40s: found on predicted %.2f [%.2f, %.2f], %s",
                    table->arm_names[arm], slope, slope - reach, slope + reach,
                    slope - reach > 0   ? "it tells rows apart"

@@ -100,6 +100,25 @@ static void a_treatment_that_can_be_foreseen_is_told(void **)
            treated_rows(false), NULL, 0, "redress: not a randomised log: 'x'", NULL);
 }
 
+/* What was done in a column of its own: no number of standard deviations. */
+static void a_column_that_says_what_was_done_is_named(void **)
+{
+    char table[TABLE_BYTES] = "score,t,y,was\n";
+    size_t bytes = strlen(table);
+
+    for (int i = 0; i < 200; i++)
+        bytes += (size_t)snprintf(table + bytes, sizeof table - bytes, "%d,%d,%d,%d\n",
+                                  i / 2, i % 2, i % 3, i % 2 + 4);
+    expect(UPLIFT_ONCE " --features was", table, NULL, 0,
+           "'was' tells the treated from the others perfectly\n", "inf ");
+    expect(UPLIFT_ONCE " --features was", table, NULL, 0,
+           "redress: not a randomised log: 'was' perfectly tells apart the treated and "
+           "the others (1 of 2 columns are off)",
+           "standard deviations");
+    expect(UPLIFT_ONCE " --features was --json", table, NULL, 0,
+           "\"worst\":\"was\",\"difference\":null,\"se\":0,\"perfect\":true", NULL);
+}
+
 /* ---- panels ---- */
 
 #define PANEL                                                                            \
@@ -298,6 +317,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_ranking_is_judged_on_enough_rows_and_resamples),
         cmocka_unit_test(a_treatment_that_can_be_foreseen_is_told),
+        cmocka_unit_test(a_column_that_says_what_was_done_is_named),
         cmocka_unit_test(periods_are_in_the_order_of_time),
         cmocka_unit_test(a_broken_guardrail_fails_the_experiment),
         cmocka_unit_test(a_policy_is_told_from_what_was_done),

@@ -291,6 +291,37 @@ static void a_log_of_certainties_is_left_to_models_and_says_so(void **state)
     json_decref(report);
 }
 
+/* So many rows of the credit have a cost: the others are still held. */
+static void write_costs(const char *name, int known_count)
+{
+    FILE *file = fopen(group_path(name), "w");
+
+    assert_non_null(file);
+    fputs("t,y,x,cost\n", file);
+    for (int row = 0; row < 400; row++) {
+        bool has_credit = row % 2, is_known = has_credit && row / 2 < known_count;
+
+        fprintf(file, "%s,%d,%d,%s\n", has_credit ? "credit" : "none", row % 7, row % 11,
+                is_known ? "450" : "");
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+static void costs_that_few_rows_of_an_arm_have_are_refused(void **state)
+{
+    const char *options = "--learner t --base ridge --quick --randomised --cost cost";
+    char *messages;
+
+    (void)state;
+    write_costs("costs.csv", 49);
+    assert_null(report_of("costs.csv", options, &messages));
+    assert_non_null(
+        strstr(messages, "--cost: known in 49 rows of 'credit', 50 are needed"));
+    free(messages);
+    write_costs("costs.csv", 50);
+    json_decref(report_of("costs.csv", options, NULL));
+}
+
 /* Effects are the same for all rows: whichever learner leads does so by luck. */
 static void write_even_log(const char *name, uint64_t seed)
 {
@@ -308,6 +339,24 @@ static void write_even_log(const char *name, uint64_t seed)
                 rng_uniform(&rng));
     }
     assert_int_equal(fclose(file), 0);
+}
+
+/* A linear model with one number for each arm, fitted anew for each third of the rows. */
+static void one_effect_for_all_rows_is_no_ranking(void **state)
+{
+    json_t *report;
+
+    (void)state;
+    write_even_log("even.csv", 5);
+    report =
+        report_of("even.csv", "--learner s --base ridge --randomised --calibrate", NULL);
+    for (size_t arm = 0; arm < 2; arm++) {
+        json_t *calibration = json_object_get(arm_of(report, arm), "calibration");
+
+        assert_true(json_is_null(json_object_get(calibration, "slope")));
+        assert_true(number_of(json_object_get(calibration, "applied"), "slope") == 1);
+    }
+    json_decref(report);
 }
 
 static void auto_does_not_chase_luck(void **state)
@@ -351,6 +400,8 @@ int main(void)
         cmocka_unit_test(shares_of_an_experiment_belong_to_its_arms),
         cmocka_unit_test(a_log_with_rows_that_were_sure_is_learned_from),
         cmocka_unit_test(a_log_of_certainties_is_left_to_models_and_says_so),
+        cmocka_unit_test(costs_that_few_rows_of_an_arm_have_are_refused),
+        cmocka_unit_test(one_effect_for_all_rows_is_no_ranking),
         cmocka_unit_test(auto_does_not_chase_luck),
     };
 
