@@ -53,12 +53,24 @@ static enum status tabulate(struct walk *walk, const struct logged_row *row,
     return rc ? err_wrap(err, "%s line %ld", walk->request->log, row->line) : STATUS_OK;
 }
 
+/* Else why not, empty where it has no propensity at all. choice_count: what the policy chooses among. */
+static bool is_believed(const struct logged_row *row, int choice_count,
+                        char why[static PROPENSITY_REASON_BYTES])
+{
+    why[0] = '\0';
+    if (!(row->propensity > 0 && row->propensity <= 1) || !logged_row_agrees(row, why))
+        return false;
+    if (choice_count == 0)
+        snprintf(why, PROPENSITY_REASON_BYTES, "no option is allowed");
+    return choice_count > 0;
+}
+
 static enum status add(struct walk *walk, const struct logged_row *row,
                        const struct candidate_choice *choices, int count, struct err *err)
 {
     struct policy_log *log = walk->log;
     double propensity = row->propensity, probability = 0;
-    char why[PROPENSITY_REASON_BYTES] = "";
+    char why[PROPENSITY_REASON_BYTES];
     bool is_new;
     enum status rc =
         policy_log_grow(log, walk->request->log, false, walk->request->has_clusters, err);
@@ -73,7 +85,7 @@ static enum status add(struct walk *walk, const struct logged_row *row,
         rc = tabulate(walk, row, choices, count, err);
     if (rc)
         return rc;
-    if (!(propensity > 0 && propensity <= 1) || !logged_row_agrees(row, why)) {
+    if (!is_believed(row, count, why)) {
         if (log->bad_count++ == 0) {
             log->bad_line = row->line;
             memcpy(log->bad_why, why, sizeof why);
@@ -123,15 +135,6 @@ static enum status refuse_unscored(const struct walk *walk, const struct logged_
                    walk->request->log, row->line, TEXT_ARG(row->decision_id));
 }
 
-static enum status refuse_bare(const struct walk *walk, const struct logged_row *row,
-                               struct err *err)
-{
-    return err_set(err, STATUS_INVALID,
-                   "%s line %ld: decision %.*s has no option that is allowed; a budget "
-                   "chooses among them",
-                   walk->request->log, row->line, TEXT_ARG(row->decision_id));
-}
-
 /* The options that some price makes the best. */
 static enum status hull_of(const struct walk *walk, const struct logged_row *row,
                            struct pacer_option hull[OPTION_COUNT_MAX], int *count,
@@ -148,9 +151,7 @@ static enum status hull_of(const struct walk *walk, const struct logged_row *row
         hull[(*count)++] = (struct pacer_option){
             .value = option->effect, .cost = option->cost, .amount = option->amount};
     }
-    if (*count == 0)
-        return refuse_bare(walk, row, err);
-    *count = hull_keep(hull, *count);
+    *count = *count > 0 ? hull_keep(hull, *count) : 0;
     return STATUS_OK;
 }
 

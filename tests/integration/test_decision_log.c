@@ -334,14 +334,23 @@ static void a_budget_has_nothing_to_choose_of_a_decision_without_options(void **
                        .has_reward = true,
                        .propensity = 1,
                        .is_bare = true};
+    const char *why;
+    json_t *json;
     FILE *lines;
+    int code;
 
     write_log((struct log){0});
     lines = fopen(stage.lines, "a");
     assert_non_null(lines);
     put_line(lines, &bare, false);
     assert_int_equal(fclose(lines), 0);
-    expect_refusal(LINES, "decision dec_14000 has no option that is allowed");
+    json = judged(LINES, &code);
+    why = json_string_value(json_array_get(json_object_get(json, "why"), 0));
+    assert_int_equal(code, 1);
+    if (!why || !strstr(why, "1 rows have no propensity to be believed") ||
+        !strstr(why, "no option is allowed"))
+        fail_msg("%s", why);
+    json_decref(json);
 }
 
 int main(void)
