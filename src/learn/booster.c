@@ -95,7 +95,8 @@ static enum status need_library(struct err *err)
     pthread_once(&library_once, library_open);
     if (library.why[0])
         return err_set(err, STATUS_UNAVAILABLE, "%s", library.why);
-    library.omp_set_num_threads(1); /* of this thread; some calls ask for no other number */
+    library.omp_set_num_threads(
+        1); /* of this thread; some calls ask for no other number */
     return STATUS_OK;
 }
 
@@ -312,9 +313,10 @@ static enum status shed(struct booster *booster, struct err *err)
     struct booster loaded = {0};
     const char *written = NULL;
     uint64_t bytes = 0;
-    enum status rc = check(library.XGBoosterSaveModelToBuffer(
-                               booster->xgboost, "{\"format\": \"ubj\"}", &bytes, &written),
-                           "saving", err);
+    enum status rc =
+        check(library.XGBoosterSaveModelToBuffer(
+                  booster->xgboost, "{\"format\": \"ubj\"}", &bytes, &written),
+              "saving", err);
 
     if (!rc)
         rc = check(library.XGBoosterCreate(NULL, 0, &loaded.xgboost), "a booster", err);
