@@ -195,6 +195,57 @@ static void what_no_policy_gave_is_left_out_and_counted(void **state)
     json_decref(report);
 }
 
+/* What a command that reads the log says as JSON; words of more are apart by blanks. */
+static json_t *answer_of(const char *command, const char *more)
+{
+    const char *arguments[ARGUMENT_COUNT_MAX];
+    char *copy, *output = NULL, *rest = NULL;
+    int count = 0;
+    json_t *answer;
+
+    assert_true(asprintf(&copy, "%s --json --outcome y --data %s %s", command,
+                         group_path("decisions.csv"), more) > 0);
+    for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+        arguments[count++] = word;
+    arguments[count] = NULL;
+    assert_int_equal(program_run(arguments, NULL, &output), 0);
+    answer = json_loads(output, 0, NULL);
+    assert_non_null(answer);
+    free(output);
+    free(copy);
+    return answer;
+}
+
+/* As training does, and judging policies: whoever judges effects takes the same rows. */
+static void what_no_policy_gave_is_judged_by_nobody(void **state)
+{
+    static const char *const commands[] = {"estimate ate", "evaluate uplift --score x"};
+
+    (void)state;
+    write_decisions("decisions.csv");
+    for (int i = 0; i < 2; i++) {
+        json_t *own = answer_of(commands[i], "--treatment t --control 0 --arm 500");
+        json_t *all =
+            answer_of(commands[i], "--treatment t --control 0 --arm 500 --all-rows");
+        json_t *held =
+            answer_of(commands[i], "--treatment mode --control holdout --arm live");
+        json_t *passed = json_object_get(own, "passed_over");
+        double person = number_of(passed, "by_person"),
+               not_live = number_of(passed, "not_live");
+
+        assert_true(person == ROW_COUNT / 10 && not_live > 100);
+        assert_true(number_of(own, "overridden") > 50);
+        assert_true(number_of(own, "n") == ROW_COUNT - person - not_live);
+        /* What people gave is an arm of its own; those held out are controls. */
+        assert_true(number_of(all, "n") == ROW_COUNT - person);
+        assert_null(json_object_get(all, "passed_over"));
+        assert_true(number_of(held, "n") == ROW_COUNT);
+        json_decref(own);
+        json_decref(all);
+        json_decref(held);
+    }
+}
+
 static void a_log_in_which_nothing_counts_is_refused(void **state)
 {
     FILE *file = fopen(group_path("decisions.csv"), "w");
@@ -396,6 +447,7 @@ int main(void)
         cmocka_unit_test(arms_do_not_depend_on_which_row_comes_first),
         cmocka_unit_test(amounts_without_an_arm_are_refused_by_its_name),
         cmocka_unit_test(what_no_policy_gave_is_left_out_and_counted),
+        cmocka_unit_test(what_no_policy_gave_is_judged_by_nobody),
         cmocka_unit_test(a_log_in_which_nothing_counts_is_refused),
         cmocka_unit_test(shares_of_an_experiment_belong_to_its_arms),
         cmocka_unit_test(a_log_with_rows_that_were_sure_is_learned_from),
