@@ -15,9 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { EXAMPLE_COUNT = 20, PATH_BYTES = 4096 };
+enum { EXAMPLE_COUNT = 20, PATH_BYTES = PATH_MAX + 32 };
 
 struct output_bundle {
     const struct train_options *options;
@@ -520,15 +521,33 @@ static enum status install(const char *made, const char *path, bool *has_replace
     return file_name_sync(path, err);
 }
 
-static enum status write_folder(struct output_bundle *out, struct err *err)
+/* Where the folder is. Of a symbolic link that is the folder it points to: exchanged for a folder, the link would
+ * be what is cleaned up, and what it points to be emptied. */
+static enum status find_folder(const char *output, char path[static PATH_MAX],
+                               struct err *err)
 {
-    char path[PATH_BYTES], made[PATH_BYTES + 32];
-    enum status rc;
+    struct stat about;
 
-    if (snprintf(path, sizeof path, "%s", out->options->output) >= (int)sizeof path)
+    if (snprintf(path, PATH_MAX, "%s", output) >= PATH_MAX)
         return err_set(err, STATUS_INVALID, "--output: the path is too long");
     for (size_t end = strlen(path); end > 1 && path[end - 1] == '/'; end--)
         path[end - 1] = '\0';
+    if (lstat(path, &about) != 0 || !S_ISLNK(about.st_mode))
+        return STATUS_OK;
+    if (!realpath(output, path))
+        return err_set(err, STATUS_INVALID,
+                       "--output: %s is a symbolic link to nothing that is there: %s",
+                       output, strerror(errno));
+    return STATUS_OK;
+}
+
+static enum status write_folder(struct output_bundle *out, struct err *err)
+{
+    char path[PATH_MAX], made[PATH_MAX + 32];
+    enum status rc = find_folder(out->options->output, path, err);
+
+    if (rc)
+        return rc;
     snprintf(made, sizeof made, "%s.new-%ld", path, (long)getpid());
     rc = check_folder(path, err);
     if (rc)

@@ -363,6 +363,46 @@ static void a_folder_of_something_else_is_left_alone(void **state)
     free(messages);
 }
 
+static void train_again(const char *name, int code, const char *said)
+{
+    char *messages;
+
+    assert_int_equal(train_call(train_log_path, name,
+                                TRAIN_COMMON "--learner t --base ridge --quick", NULL,
+                                &messages),
+                     code);
+    assert_non_null(strstr(messages, said));
+    free(messages);
+}
+
+static void a_link_stays_and_the_folder_it_points_to_is_replaced(void **state)
+{
+    struct stat before, after, link;
+
+    (void)state;
+    train_again("linked", 0, "");
+    assert_int_equal(symlink("linked", group_path("current")), 0);
+    assert_int_equal(stat(group_path("linked"), &before), 0);
+    train_again("current", 0, "before was replaced");
+    assert_int_equal(lstat(group_path("current"), &link), 0);
+    assert_true(S_ISLNK(link.st_mode));
+    assert_int_equal(stat(group_path("linked"), &after), 0);
+    assert_int_not_equal(after.st_ino, before.st_ino);
+    assert_int_equal(access(group_path("linked/manifest.json"), F_OK), 0);
+}
+
+static void a_link_to_nothing_is_refused(void **state)
+{
+    struct stat link;
+
+    (void)state;
+    assert_int_equal(symlink("nowhere", group_path("dangling")), 0);
+    train_again("dangling", 1, "symbolic link to nothing");
+    assert_int_equal(lstat(group_path("dangling"), &link), 0);
+    assert_true(S_ISLNK(link.st_mode));
+    assert_int_not_equal(access(group_path("nowhere"), F_OK), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +416,8 @@ int main(void)
         cmocka_unit_test(bad_logs_are_refused_with_what_and_where),
         cmocka_unit_test(more_arms_than_a_bundle_has_are_refused),
         cmocka_unit_test(a_folder_of_something_else_is_left_alone),
+        cmocka_unit_test(a_link_stays_and_the_folder_it_points_to_is_replaced),
+        cmocka_unit_test(a_link_to_nothing_is_refused),
     };
 
     return cmocka_run_group_tests(tests, train_log_open, group_folder_close);
