@@ -410,7 +410,7 @@ def draw_rows(i, n):
 
 
 def ate():
-    for i in range(30):
+    for i in range(38):
         n = int(rng.integers(150, 500))
         X, groups, score = draw_rows(i, n)
         t = (rng.random(n) < 1 / (1 + np.exp(-score))).astype(int)
@@ -420,9 +420,9 @@ def ate():
         y[: n // 30] = np.nan
         clusters = rng.integers(0, n // 4, n)
         clusters[0] = n  # a cluster that is left out with its only row
-        method = ["difference", "ols", "lin", "ipw", "aipw"][i % 5] if i < 25 else "ols"
-        kind = ["classical", "hc0", "hc1", "hc2", "hc3"][(i // 5 + i) % 5]
-        estimand = "att" if method in ("ipw", "aipw") and i % 2 else "ate"
+        method = ["difference", "ols", "lin", "ipw", "aipw"][i % 5] if i < 25 else "ols" if i < 30 else "lin"
+        kind = ["classical", "hc0", "hc1", "hc2", "hc3"][(i // 5 + i if i < 30 else i) % 5]
+        estimand = "att" if i >= 30 or method in ("lin", "ipw", "aipw") and i % 2 else "ate"
         design = np.column_stack([X, *[(groups == g).astype(float) for g in (1, 2, 3)], X[:, 0] * 2 + 3, np.full(n, 7.0)])
         whole = ~np.isnan(y)
         arm_of = number_or_text(i)

@@ -666,17 +666,21 @@ def effect(y, t, X, method, estimand="ate", kind="hc1", clusters=None):
     X = X[:, [c - 1 for c in keep_independent(np.column_stack([one, X])) if c > 0]]
     answer = {"n": n, "n_treated": int(t.sum()), "n_control": int(n - t.sum())}
     if method in ("difference", "ols", "lin"):
+        of = t == 1 if estimand == "att" else np.ones(n, bool)  # whom the effect is of
         design = np.column_stack([one, t])
         if method == "ols":
             design = np.column_stack([design, X])
         if method == "lin":
-            centred = X - X.mean(axis=0)
+            centred = X - X[of].mean(axis=0)
             design = np.column_stack([design, centred, t[:, None] * centred])
         beta = least_squares(design, y)
         value, se = beta[1], np.sqrt(covariance(design, y - design @ beta, kind, clusters)[1, 1])
+        if method == "lin":  # each arm's own regression, of those whom the effect is of
+            own = [np.column_stack([one, X]) @ least_squares(np.column_stack([one, X])[t == a], y[t == a]) for a in (0, 1)]
+            value = np.mean((y - own[0])[of]) if estimand == "att" else np.mean(own[1] - own[0])
         without = design.copy()
         without[:, [1, *range(2 + X.shape[1], design.shape[1])]] = 0
-        untreated = np.mean(without @ beta)
+        untreated = np.mean((without @ beta)[of])
     else:
         design = np.column_stack([one, X])
         p = logit(design, t)

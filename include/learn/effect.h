@@ -10,8 +10,9 @@
 enum effect_method {
     EFFECT_DIFFERENCE, /* of the means */
     EFFECT_OLS,        /* y on 1, t, X */
-    EFFECT_LIN,        /* y on 1, t, X - mean X, t (X - mean X): Lin (2013) */
-    EFFECT_IPW,        /* normalised weights from a logistic regression: Hajek */
+    EFFECT_LIN, /* y on 1, t, X - mean X, t (X - mean X): Lin (2013); the means are those of whom the
+                        * effect is of */
+    EFFECT_IPW, /* normalised weights from a logistic regression: Hajek */
     EFFECT_AIPW, /* the same with a linear model per arm: Robins, Rotnitzky and Zhao (1994) */
     EFFECT_METHOD_COUNT
 };
@@ -33,7 +34,7 @@ struct effect_data {
 
 struct effect_rule {
     enum effect_method method;
-    bool is_att;               /* of the treated, instead of all; ipw and aipw only */
+    bool is_att; /* of the treated, instead of all; lin, ipw and aipw only */
     enum covariance_kind kind; /* of difference, ols and lin */
     int fold_count; /* of aipw: models see other rows than those they are used on; 0: the whole
                                 * sample */

@@ -61,11 +61,16 @@ static enum status read_rule(struct estimation *e, struct err *err)
     if (!e->rule.is_att && strcmp(e->estimand, "ate") != 0)
         return err_set(err, STATUS_INVALID, "--estimand: '%.40s' is neither ate nor att",
                        e->estimand);
-    if (e->rule.is_att && e->rule.method != EFFECT_IPW && e->rule.method != EFFECT_AIPW)
+    if (e->rule.is_att && e->rule.method == EFFECT_OLS)
         return err_set(err, STATUS_INVALID,
-                       "--estimand att is for the methods ipw and aipw; %s does not tell "
-                       "the treated from all",
-                       e->method);
+                       "--estimand att is for the methods lin, ipw and aipw: ols has one "
+                       "effect for all rows, which is neither that of all nor that of "
+                       "the treated where effects differ, but their mean weighted by how "
+                       "much the treatment varies among rows alike");
+    if (e->rule.is_att && e->rule.method == EFFECT_DIFFERENCE)
+        return err_set(err, STATUS_INVALID,
+                       "--estimand att is for the methods lin, ipw and aipw: a "
+                       "difference of means does not tell the treated from all");
     if (e->rule.fold_count > 0 && e->rule.method != EFFECT_AIPW)
         return err_set(err, STATUS_INVALID, "--folds is for the method aipw");
     return STATUS_OK;
@@ -468,7 +473,7 @@ int command_estimate_ate(int argc, char **argv)
         {"method", OPTION_TEXT, &e.method, "M",
          "difference (default), ols, lin, ipw or aipw.", 0, 0},
         {"estimand", OPTION_TEXT, &e.estimand, "E",
-         "ate: of all (default), or att: of the treated.", 0, 0},
+         "ate: of all (default), or att: of the treated (lin, ipw, aipw).", 0, 0},
         {"se", OPTION_TEXT, &e.se, "KIND",
          "classical, hc0, hc1, hc2 (default) or hc3; of difference, ols and lin.", 0, 0},
         {"cluster", OPTION_TEXT, &e.cluster, "COL",

@@ -52,19 +52,24 @@ static void set_means(const struct effect_data *data, struct effect *effect)
 
 /* ---- regressions ---- */
 
-static double mean_of(const struct regressor *regressor, int64_t row_count)
+/* Of those whom the effect is of. */
+static double mean_of(const struct effect_data *data, int column, bool is_att)
 {
-    double mean = 0;
+    double sum = 0, count = 0;
 
-    for (int64_t i = 0; i < row_count; i++)
-        mean += regressor_value(regressor, i) / (double)row_count;
-    return mean;
+    for (int64_t i = 0; i < data->row_count; i++)
+        if (!is_att || data->treatments[i] != 0) {
+            sum += regressor_value(&data->covariates[column], i);
+            count++;
+        }
+    return sum / count;
 }
 
 /* 1, t, then X, or X - mean X and its products with t. (column) */
 static struct regressor *make_design(const struct effect_data *data,
-                                     enum effect_method method, int *column_count)
+                                     struct effect_rule rule, int *column_count)
 {
+    enum effect_method method = rule.method;
     int k = method == EFFECT_DIFFERENCE ? 0 : data->column_count;
     struct regressor *columns;
 
@@ -77,7 +82,7 @@ static struct regressor *make_design(const struct effect_data *data,
         columns[2 + c] = data->covariates[c];
         if (method != EFFECT_LIN)
             continue;
-        columns[2 + c].shift += mean_of(&data->covariates[c], data->row_count);
+        columns[2 + c].shift += mean_of(data, c, rule.is_att);
         columns[2 + k + c] = columns[2 + c];
         columns[2 + k + c].times = data->treatments;
     }
@@ -113,7 +118,7 @@ static enum status regress(const struct effect_data *data, struct effect_rule ru
                            struct effect *effect, bool *dropped, struct err *err)
 {
     int k;
-    struct regressor *columns = make_design(data, rule.method, &k);
+    struct regressor *columns = make_design(data, rule, &k);
     double *coefficients = malloc((size_t)k * sizeof *coefficients);
     double *residuals = malloc((size_t)data->row_count * sizeof *residuals), variance = 0;
     struct basis basis = {};

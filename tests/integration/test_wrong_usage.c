@@ -53,7 +53,9 @@ static void options_that_are_wrong_by_themselves(void **)
     static const struct wrong rows[] = {
         {ATE " magic", "'magic' is no method"},
         {ATE " ols --se hc9", "'hc9' is no kind of errors"},
-        {ATE " ols --estimand att", "--estimand att"},
+        {ATE " ols --estimand att",
+         "--estimand att is for the methods lin, ipw and aipw: ols has one effect"},
+        {ATE " difference --estimand att", "a difference of means does not tell"},
         {ATE " ols --folds 2", "--folds is for the method aipw"},
         {IV " z --se hc3", "--se: classical, hc0 or hc1"},
         {IV " z,z", "--instruments: 'z' is there twice"},

@@ -174,6 +174,7 @@ static void an_e_value_is_of_the_adjusted_risks(void **)
         {{.method = EFFECT_AIPW, .is_att = true}, 0.4, 0.65},
         {{.method = EFFECT_OLS, .kind = COVARIANCE_HC2}, 0.375, 0.625},
         {{.method = EFFECT_LIN, .kind = COVARIANCE_HC2}, 0.375, 0.625},
+        {{.method = EFFECT_LIN, .is_att = true, .kind = COVARIANCE_HC2}, 0.4, 0.65},
         {{.method = EFFECT_DIFFERENCE, .kind = COVARIANCE_HC2}, 1.0 / 3, 0.65},
     };
 
