@@ -30,6 +30,7 @@ struct decision_log {
     struct decision_ids *ids; /* (line - 1); of a folder NULL: there each is one */
     struct arena arena;       /* of a row */
     struct passed_over passed_over;
+    struct awaited awaited;
     char metrics[METRICS_BYTES]; /* as decision_log_metrics */
     size_t metrics_bytes;
 };
@@ -70,12 +71,14 @@ void decision_log_close(struct decision_log *log)
     store_close(log->store);
     input_close(&log->input);
     decision_ids_close(log->ids);
+    awaited_free(&log->awaited);
     arena_reset(&log->arena);
     free(log);
 }
 
-struct passed_over decision_log_passed_over(const struct decision_log *log)
+struct passed_over decision_log_passed_over(struct decision_log *log)
 {
+    log->passed_over.awaited = awaited_count(&log->awaited);
     return log->passed_over;
 }
 
@@ -443,6 +446,8 @@ static enum status read_row(struct decision_log *log, struct text line,
     *counts = passed_over_add(&log->passed_over, reading.facts);
     if (row->has_budget && row->remaining < INT64_MAX - row->action)
         row->remaining += row->action;
+    if (awaited_add(&log->awaited, reading.facts, row->created_at_us, err))
+        return STATUS_EXHAUSTED;
     return json_writer_text(&reading.body, &row->body, err);
 }
 

@@ -54,8 +54,8 @@ bool logged_row_agrees(const struct logged_row *row, char why[PROPENSITY_REASON_
 /* Whether an option has a propensity, so that the row's can be compared. */
 bool logged_row_can_tell(const struct logged_row *row);
 
-/* So far, in the order of the log. */
-struct passed_over decision_log_passed_over(const struct decision_log *log);
+/* So far. */
+struct passed_over decision_log_passed_over(struct decision_log *log);
 
 /* Outcomes that there were so far beside the one that is asked for: "'paid', 'returned'", the first few; "" without
  * any. Borrowed until it is closed. */

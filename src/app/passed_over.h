@@ -6,16 +6,17 @@
 #ifndef REDRESS_APP_PASSED_OVER_H
 #define REDRESS_APP_PASSED_OVER_H
 
+#include "base/err.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What was passed over, in the order of the log. */
+/* What was passed over. */
 struct passed_over {
     int64_t by_person, not_live;
     int64_t without_reward; /* awaited ones included */
-    int64_t
-        awaited; /* of these, those after the last that has one: their time may come */
-    int64_t overridden; /* not passed over: changed by a person later */
+    int64_t awaited;        /* of these, awaited_count */
+    int64_t overridden;     /* not passed over: changed by a person later */
 };
 /* What says whether a decision counts, in an export of any format. */
 struct log_facts {
@@ -24,5 +25,21 @@ struct log_facts {
 
 /* Whether it counts; counts it. */
 bool passed_over_add(struct passed_over *passed_over, struct log_facts facts);
+
+/* Decisions of a policy without an outcome that were made after the last which has one: their time may come. By
+ * created_at, in whatever order rows come. {0} is empty; 8 bytes for each that is later than every outcome seen
+ * so far. A time that is not known is 0: it is never awaited. */
+struct awaited {
+    int64_t latest_us; /* of those with an outcome */
+    int64_t
+        *times_us; /* (count): later ones without, and such as were that when they came */
+    int64_t count, capacity;
+};
+
+/* EXHAUSTED. */
+enum status awaited_add(struct awaited *awaited, struct log_facts facts,
+                        int64_t created_at_us, struct err *err);
+int64_t awaited_count(struct awaited *awaited);
+void awaited_free(struct awaited *awaited);
 
 #endif

@@ -5,6 +5,7 @@
 #include "app/decision_ids.h"
 #include "app/policy_file.h"
 #include "app/progress.h"
+#include "base/clock.h"
 #include "table/field.h"
 
 #include <math.h>
@@ -23,11 +24,13 @@ struct walk {
     struct policy_file *policy, *model;
     int action, propensity, reward, cluster; /* columns */
     int id, parent, overridden, mode;        /* of an exported decision log */
-    struct decision_ids *ids;                /* (row of it); NULL: none are looked at */
-    int *feature_columns;                    /* (feature) */
-    struct reward_table *table;              /* NULL: none is fitted */
-    double uniform;   /* the only propensity so far; NaN: several */
-    long policy_line; /* of the group that was checked last */
+    int created_at;                          /* -1: it has none */
+    struct awaited awaited;
+    struct decision_ids *ids;   /* (row of it); NULL: none are looked at */
+    int *feature_columns;       /* (feature) */
+    struct reward_table *table; /* NULL: none is fitted */
+    double uniform;             /* the only propensity so far; NaN: several */
+    long policy_line;           /* of the group that was checked last */
     bool is_out_of_order;
 };
 
@@ -55,6 +58,7 @@ static void find_log_columns(struct walk *walk)
     walk->parent = column_of(walk->csv, "parent_id");
     walk->overridden = column_of(walk->csv, "overridden");
     walk->mode = column_of(walk->csv, "mode");
+    walk->created_at = column_of(walk->csv, "created_at");
     walk->log->is_decision_log =
         walk->id >= 0 && walk->parent >= 0 && walk->overridden >= 0 && walk->mode >= 0;
 }
@@ -261,6 +265,37 @@ enum status policy_log_fit(struct policy_log *log, struct reward_table *table,
 
 /* ---- rows ---- */
 
+/* 0 where it is not known. */
+static enum status read_time(const struct walk *walk, int64_t *us, struct err *err)
+{
+    struct text time =
+        walk->created_at < 0 ? (struct text){0} : csv_text(walk->csv, walk->created_at);
+
+    *us = 0;
+    if (time.bytes > 0 && time_parse(time, us, NULL))
+        return err_set(
+            err, STATUS_INVALID, "%s line %ld column 'created_at': '%.*s' is not a time",
+            csv_name(walk->csv), csv_line(walk->csv), TEXT_ARG(text_clip(time, 40)));
+    return STATUS_OK;
+}
+
+/* Of a decision log. */
+static enum status count_row(struct walk *walk, bool has_reward, bool *counts,
+                             struct err *err)
+{
+    struct log_facts facts = {
+        .is_by_person = csv_text(walk->csv, walk->parent).bytes > 0,
+        .is_live = text_is(csv_text(walk->csv, walk->mode), "live"),
+        .is_overridden = text_is(csv_text(walk->csv, walk->overridden), "1"),
+        .has_reward = has_reward,
+    };
+    int64_t created_at_us;
+    enum status rc = read_time(walk, &created_at_us, err);
+
+    *counts = passed_over_add(&walk->log->passed_over, facts);
+    return rc ? rc : awaited_add(&walk->awaited, facts, created_at_us, err);
+}
+
 /* The reward of a row that counts. */
 static enum status read_reward(struct walk *walk, double *reward, bool *counts,
                                struct err *err)
@@ -271,14 +306,7 @@ static enum status read_reward(struct walk *walk, double *reward, bool *counts,
     if (!rc && walk->ids)
         rc = decision_ids_add(walk->ids, csv_text(walk->csv, walk->id), err);
     if (!rc && walk->log->is_decision_log)
-        *counts = passed_over_add(
-            &walk->log->passed_over,
-            (struct log_facts){
-                .is_by_person = csv_text(walk->csv, walk->parent).bytes > 0,
-                .is_live = text_is(csv_text(walk->csv, walk->mode), "live"),
-                .is_overridden = text_is(csv_text(walk->csv, walk->overridden), "1"),
-                .has_reward = !isnan(*reward),
-            });
+        rc = count_row(walk, !isnan(*reward), counts, err);
     if (!rc && *counts && !isfinite(*reward))
         rc = err_set(err, STATUS_INVALID, "%s line %ld column '%s': is %s",
                      csv_name(walk->csv), csv_line(walk->csv), walk->request->reward,
@@ -393,6 +421,8 @@ static enum status walk_once(struct walk *walk, bool is_streamed, struct err *er
     if (!rc && !walk->is_out_of_order)
         rc = policy_log_fit(walk->log, walk->table, request->log, request->base,
                             request->seed, err);
+    walk->log->passed_over.awaited = awaited_count(&walk->awaited);
+    awaited_free(&walk->awaited);
     reward_table_close(walk->table);
     free(walk->feature_columns);
     decision_ids_close(walk->ids);

@@ -52,6 +52,15 @@ static FILE *opened(const char *path)
     return file;
 }
 
+/* A minute after the other; what a person does has the time of what it is about. */
+static void put_time(int number, char time[static 32])
+{
+    int minute = number % DECISIONS;
+
+    snprintf(time, 32, "2026-01-%02dT%02d:%02d:00Z", 1 + minute / 1440, minute / 60 % 24,
+             minute % 60);
+}
+
 /* Members in their order, or in the alphabet's, as jq -S writes them. */
 static void put_line(FILE *file, const struct row *row, bool is_sorted)
 {
@@ -62,16 +71,16 @@ static void put_line(FILE *file, const struct row *row, bool is_sorted)
                                  AMOUNT, "allowed", true, "effect", 900.0, "cost", 500.0);
     json_t *outcomes =
         row->has_reward ? json_pack("{s:f}", "value", row->reward) : json_object();
-    char id[32];
+    char id[32], time[32];
     json_t *line;
 
+    put_time(row->number, time);
     snprintf(id, sizeof id, "dec_%d", row->number);
     line = json_pack("{s:s, s:s, s:s?, s:b, s:s, s:I, s:f, s:s, s:s, s:o, s:o}", "object",
                      "logged_decision", "decision_id", id, "parent_id", row->parent,
                      "overridden", row->is_overridden, "mode", row->mode, "action",
                      (json_int_t)row->action, "propensity", row->propensity, "created_at",
-                     "2026-01-01T00:00:00Z", "customer_id", "c", "options", options,
-                     "outcomes", outcomes);
+                     time, "customer_id", "c", "options", options, "outcomes", outcomes);
 
     assert_non_null(line);
     assert_int_equal(
@@ -82,35 +91,85 @@ static void put_line(FILE *file, const struct row *row, bool is_sorted)
 
 static void put_record(FILE *file, const struct row *row)
 {
-    fprintf(file, "dec_%d,%s,%d,%s,%lld,%g,", row->number, row->parent ? row->parent : "",
-            row->is_overridden, row->mode, (long long)row->action, row->propensity);
+    char time[32];
+
+    put_time(row->number, time);
+    fprintf(file, "dec_%d,%s,%s,%d,%s,%lld,%g,", row->number, time,
+            row->parent ? row->parent : "", row->is_overridden, row->mode,
+            (long long)row->action, row->propensity);
     if (row->has_reward)
         fprintf(file, "%.17g", row->reward);
     fputc('\n', file);
 }
 
+enum order { IN_TIME, LATEST_FIRST, IN_NO_ORDER, MISSING_LAST, ORDER_COUNT };
+
 struct log {
     double lost; /* of decisions before the last with an outcome, the share without one */
     int awaited; /* without one at the end */
     bool is_sorted;
+    enum order order; /* of rows */
 };
 
 struct written {
     int counted, by_person, not_live, without_reward, awaited, overridden;
 };
 
+static int by_missing(const void *a, const void *b)
+{
+    const struct row *one = a, *other = b;
+
+    return one->has_reward != other->has_reward ? other->has_reward - one->has_reward
+                                                : one->number - other->number;
+}
+
+static void put_in_order(struct row *rows, int count, enum order order)
+{
+    struct rng rng;
+
+    rng_seed(&rng, 12);
+    for (int i = count - 1; i > 0 && order == IN_NO_ORDER; i--) {
+        int j = (int)rng_below(&rng, (uint64_t)i + 1);
+        struct row kept = rows[i];
+
+        rows[i] = rows[j];
+        rows[j] = kept;
+    }
+    for (int i = 0; i < count / 2 && order == LATEST_FIRST; i++) {
+        struct row kept = rows[i];
+
+        rows[i] = rows[count - 1 - i];
+        rows[count - 1 - i] = kept;
+    }
+    if (order == MISSING_LAST)
+        qsort(rows, (size_t)count, sizeof *rows, by_missing);
+}
+
+static void put_rows(const struct row *rows, int count, bool is_sorted)
+{
+    FILE *lines = opened(stage.lines), *table = opened(stage.table),
+         *policy = opened(stage.policy);
+
+    fputs("decision_id,created_at,parent_id,overridden,mode,action,propensity,value\n",
+          table);
+    fputs("action,prob\n500,1\n", policy);
+    for (int i = 0; i < count; i++) {
+        put_line(lines, &rows[i], is_sorted);
+        put_record(table, &rows[i]);
+    }
+    assert_int_equal(fclose(lines) + fclose(table) + fclose(policy), 0);
+}
+
 /* Half of the customers got 500, by chance, which is worth 300 to them; of the others the unhappy ones
  * complain, so that a person gives them something after all. */
 static struct written write_log(struct log log)
 {
-    FILE *lines = opened(stage.lines), *table = opened(stage.table),
-         *policy = opened(stage.policy);
+    static struct row rows[2 * DECISIONS];
     struct written written = {0};
+    int count = 0;
     struct rng rng;
 
     rng_seed(&rng, 11);
-    fputs("decision_id,parent_id,overridden,mode,action,propensity,value\n", table);
-    fputs("action,prob\n500,1\n", policy);
     for (int i = 0; i < DECISIONS; i++) {
         bool is_given = rng_below(&rng, 2), is_held_out = rng_below(&rng, 20) == 0;
         bool is_awaited = i >= DECISIONS - log.awaited;
@@ -132,8 +191,7 @@ static struct written write_log(struct log log)
                              .mode = "live",
                              .parent = "dec_x"};
 
-        put_line(lines, &row, log.is_sorted);
-        put_record(table, &row);
+        rows[count++] = row;
         written.not_live += is_held_out;
         written.counted += !is_held_out && row.has_reward;
         written.without_reward += !is_held_out && !row.has_reward;
@@ -141,12 +199,11 @@ static struct written write_log(struct log log)
             written.awaited = row.has_reward ? 0 : written.awaited + 1;
         written.overridden += is_overridden && row.has_reward;
         written.by_person += is_overridden;
-        if (is_overridden) {
-            put_line(lines, &person, log.is_sorted);
-            put_record(table, &person);
-        }
+        if (is_overridden)
+            rows[count++] = person;
     }
-    assert_int_equal(fclose(lines) + fclose(table) + fclose(policy), 0);
+    put_in_order(rows, count, log.order);
+    put_rows(rows, count, log.is_sorted);
     return written;
 }
 
@@ -268,14 +325,16 @@ static void who_got_something_from_a_person_later_counts_as_who_got_nothing(void
     json_decref(json);
 }
 
-static void a_log_that_lacks_many_outcomes_is_refused(void **)
+static void a_log_that_lacks_many_outcomes_is_refused_in_any_order(void **)
 {
-    write_log((struct log){.lost = 0.2, .awaited = 50});
-    for (int format = LINES; format <= TABLE; format++) {
+    for (int i = 0; i < 2 * ORDER_COUNT; i++) {
+        struct written written = write_log(
+            (struct log){.lost = 0.2, .awaited = 50, .order = (enum order)(i / 2)});
         int code;
-        json_t *json = judged((enum format)format, &code);
+        json_t *json = judged(i % 2 ? TABLE : LINES, &code);
         const json_t *why = json_object_get(json, "why");
 
+        assert_counts(json, &written);
         assert_int_equal(code, 1);
         assert_int_equal(json_array_size(why), 1);
         assert_non_null(strstr(json_string_value(json_array_get(why, 0)),
@@ -285,15 +344,18 @@ static void a_log_that_lacks_many_outcomes_is_refused(void **)
 }
 
 /* Those of the last weeks have none yet: that is time, not what became of them. */
-static void outcomes_that_are_still_to_come_are_none_that_lack(void **)
+static void outcomes_that_are_still_to_come_are_none_that_lack_in_any_order(void **)
 {
-    int code;
-    json_t *json;
+    for (int i = 0; i < 2 * ORDER_COUNT; i++) {
+        struct written written = write_log(
+            (struct log){.awaited = DECISIONS / 2, .order = (enum order)(i / 2)});
+        int code;
+        json_t *json = judged(i % 2 ? TABLE : LINES, &code);
 
-    write_log((struct log){.awaited = DECISIONS / 2});
-    json = judged(LINES, &code);
-    assert_int_equal(code, 0);
-    json_decref(json);
+        assert_counts(json, &written);
+        assert_int_equal(code, 0);
+        json_decref(json);
+    }
 }
 
 /* A row behind the last. */
@@ -358,8 +420,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_formats_are_judged_on_the_same_decisions),
         cmocka_unit_test(who_got_something_from_a_person_later_counts_as_who_got_nothing),
-        cmocka_unit_test(a_log_that_lacks_many_outcomes_is_refused),
-        cmocka_unit_test(outcomes_that_are_still_to_come_are_none_that_lack),
+        cmocka_unit_test(a_log_that_lacks_many_outcomes_is_refused_in_any_order),
+        cmocka_unit_test(outcomes_that_are_still_to_come_are_none_that_lack_in_any_order),
         cmocka_unit_test(a_decision_that_is_there_twice_is_refused_with_where),
         cmocka_unit_test(a_budget_has_nothing_to_choose_of_a_decision_without_options),
     };
