@@ -52,8 +52,9 @@ PKG_CFLAGS = $(eval PKG_CFLAGS := $(patsubst -I%,-isystem %,$(call pkg,--cflags)
 PKG_LIBS = $(eval PKG_LIBS := $(call pkg,--libs))$(PKG_LIBS)
 
 OPT_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
-OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-OPT_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+# -g1: the lines of a report, without the rest that debuggers want; a quarter less for the compiler.
+OPT_asan := -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPT_tsan := -O1 -g1 -fsanitize=thread -fno-omit-frame-pointer
 OPT_fuzz := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
 # Half the work for the compiler; gcc's undefined behaviour is looked for in the other variants.
 OPT_fuzzquick := -O1 -gline-tables-only -fsanitize=address,fuzzer-no-link -fno-sanitize-recover=all
@@ -63,6 +64,10 @@ build/fuzz/src/infer/kernel_%.o: OPT_fuzz := -O1 -g
 build/fuzzquick/src/infer/kernel_%.o: OPT_fuzzquick := -O1
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wvla -Werror=implicit-function-declaration
+# For the programs of tests, whose own speed nobody asks for: half the work for the compiler.
+LIGHT_release := -O1 -g
+LIGHT_asan := -O0 -g1 $(wordlist 3,9,$(OPT_asan))
+LIGHT_tsan := -O0 -g1 $(wordlist 3,9,$(OPT_tsan))
 LANGUAGE := -std=gnu2x -D_GNU_SOURCE -Iinclude -Isrc
 CFLAGS_ALL = $(LANGUAGE) $(WARN) $(if $(CI),-Werror) $(OPT_$(VARIANT)) -fno-math-errno \
 	-ffp-contract=off -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE \
@@ -138,7 +143,7 @@ run-tests: $(UNIT) $(REPLAY) $(INTEGRATION) $(TORTURE)
 
 #: make torture     kills, power cuts, faults at every point, hostile requests: the long form of
 #:                  tests/torture, an hour or more, and a report of how much was tried
-torture: $(TORTURE) $(BUILD)/tests/unit/test_store_faults
+torture: $(TORTURE) $(addprefix $(BUILD)/tests/unit/test_,store_faults store_trouble service_faults simulate_faults migrations)
 	@mkdir -p build/torture && rm -f build/torture/report.tsv
 	@TORTURE=1 TORTURE_REPORT=build/torture/report.tsv scripts/run-tests -j 1 -t 7200 $^
 	@sort build/torture/report.tsv | awk -F '\t' '{ printf "%-28s %-48s %12d\n", $$1, $$2, $$3 }'
@@ -280,6 +285,8 @@ $(LIB_OBJ) $(BUILD)/src/app/main.o: CFLAGS_ALL += $(COUNTED)
 
 # As written where branches decide; loops over numbers would take minutes.
 $(BUILD)/src/infer/%.o $(BUILD)/src/optimize/%.o $(BUILD)/src/learn/%.o: OPT_coverage = -O1 -g
+$(filter-out $(BUILD)/tests/support/% $(BUILD)/tests/bench/%,$(TEST_OBJ)): OPT_$(VARIANT) := \
+	$(or $(LIGHT_$(VARIANT)),$(OPT_$(VARIANT)))
 $(TEST_OBJ): DEFINES = -Itests $(TRUE_STACK) -DPRELOAD_FOLDER='"$(BUILD)/tests/preload"'
 $(TEST_OBJ): | bootstrap-test
 ifneq ($(filter fuzz fuzzquick,$(VARIANT)),)

@@ -237,7 +237,7 @@ static void settle(void)
         };
         struct http_response response;
 
-        if (i % 8 != 0 || json_integer_value(json_object_get(row, "action")) == 0)
+        if (i % 4 != 0 || json_integer_value(json_object_get(row, "action")) == 0)
             continue;
         snprintf(path, sizeof path, "/v1/decisions/%s/settle",
                  json_string_value(json_object_get(row, "decision_id")));
