@@ -16,6 +16,7 @@ int64_t torture_count(int64_t quick, int64_t full)
 int64_t torture_sample(int64_t quick, int64_t sanitized, int64_t full)
 {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    (void)quick;
     return torture_count(sanitized, full);
 #else
     (void)sanitized;
