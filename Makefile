@@ -14,8 +14,8 @@ FUZZ_SECONDS ?= 30
 # are no sanitizer's, nor those that train and calculate.
 TSAN_TESTS ?= kills operations one_process outcomes engine store export_beside commit backup_drill edge \
 	access audit bad_input bank batch batch_trouble budgets_admin checks claim concurrency data_file \
-	decision_log export hostile id inflight keyring keys_admin lifecycle log many_budgets models_admin \
-	moved_files openapi_answers pacing_live peer policies_admin prices queue rate refusals \
+	decision_log export hostile id inflight keyring keys_admin lifecycle log many_budgets model_aliases \
+	models_admin moved_files openapi_answers pacing_live peer policies_admin prices queue rate refusals \
 	serial_order server server_edge server_life soak thread tls traffic world zone
 
 # Tests of how good numbers are, over code whose memory others test: not under the sanitizers.

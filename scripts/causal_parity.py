@@ -117,8 +117,11 @@ def uplift():
         more = ["--baseline", "other", "--calibration", "--features", "x,zone"] if i else []
         more += [] if p is None else ["--propensity", "p"]
         more += ["--cluster", "customer"] if owner else []
-        found = run("evaluate", "uplift", "--data", path, "--score", "s", "--treatment", "t", "--outcome", "y", *more)
+        found = run("evaluate", "uplift", "--data", path, "--score", "s", "--treatment", "t", "--outcome", "y", *more,
+                    code=0 if p is None else None)
         compare(reference.uplift(y, s, t, p), found, f"uplift {i}")
+        if p is not None:
+            compare({"treated": np.mean(t / p), "control": np.mean((1 - t) / p)}, found["mean_weight"], f"weights {i}")
         if i:
             compare(reference.calibration(y, s, t, p, clusters), found["calibration"], f"calibration {i}")
             compare(reference.comparison(y, s, other, t, p), found["comparison"], f"comparison {i}")

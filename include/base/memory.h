@@ -23,6 +23,16 @@ static inline bool memory_take(struct memory_share *share, size_t bytes)
     return false;
 }
 
+/* Whether they would fit now. */
+static inline bool memory_has(struct memory_share *share, size_t bytes)
+{
+    bool fits = memory_take(share, bytes);
+
+    if (fits)
+        atomic_fetch_sub(&share->bytes, bytes);
+    return fits;
+}
+
 static inline void memory_give(struct memory_share *share, size_t bytes)
 {
     atomic_fetch_sub(&share->bytes, bytes);

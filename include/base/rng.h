@@ -10,7 +10,27 @@ struct rng {
 };
 
 void rng_seed(struct rng *rng, uint64_t seed);
-uint64_t rng_next(struct rng *rng);
+
+static inline uint64_t rng_rotate(uint64_t value, int bits)
+{
+    return (value << bits) | (value >> (64 - bits));
+}
+
+/* 64 bits. Here, since resampling takes hundreds of millions of them. */
+static inline uint64_t rng_next(struct rng *rng)
+{
+    uint64_t *state = rng->state;
+    uint64_t result = rng_rotate(state[1] * 5, 7) * 9;
+    uint64_t shifted = state[1] << 17;
+
+    state[2] ^= state[0];
+    state[3] ^= state[1];
+    state[1] ^= state[2];
+    state[0] ^= state[3];
+    state[2] ^= shifted;
+    state[3] = rng_rotate(state[3], 45);
+    return result;
+}
 
 /* Uniform in [0, 1), 53 bits. */
 double rng_uniform(struct rng *rng);

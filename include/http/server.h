@@ -25,9 +25,8 @@ struct server_settings {
     int failed_logins_per_min;   /* of an address, and as many at once; 0: no limit */
     bool spares_this_machine;    /* the two do not concern loopback addresses */
     int idle_timeout_s;
-    /* For one request, from its first line to the end of its body; a connection that does not get
-     * as far as a first line ends after idle_timeout_s + deadline_s, with TLS, whose handshake counts,
-     * after deadline_s, whatever it sends. */
+    /* For one request, from its first byte to the end of its body; with TLS, from the beginning of the
+     * handshake to the first line, and from there to the end of the first body. */
     int deadline_s;
     int connection_deadline_s; /* then no further request begins on it; 0: none */
     int queue_wait_ms; /* a request that waited longer is not worked on; 0: any time */
@@ -39,11 +38,15 @@ struct server_settings {
 /* Whether an address can be listened on; INVALID quotes it. */
 enum status server_address_check(const char *text, struct err *err);
 
+/* Whether it is free now, without taking it. UNAVAILABLE names the address and what is in the way. */
+enum status server_address_try(const char *text, struct err *err);
+
 /* Whether these two files will do; INVALID names the file and what is wrong with it. NULL: no TLS. Not
  * while a server runs. */
 enum status server_tls_check(const char *tls_cert, const char *tls_key, struct err *err);
 
-/* Start listening. *server is stopped with server_stop. Errors name the address or the file. */
+/* Start listening. *server is stopped with server_stop. Errors name the setting and the address, or the
+ * file. */
 enum status server_start(const struct server_settings *settings, struct service *service,
                          struct server **server, struct err *err);
 

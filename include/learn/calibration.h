@@ -17,6 +17,7 @@ struct scored_rows {
     const double *weights;   /* (row) as of uplift_open_weighted; NULL: none */
     const int32_t *clusters; /* from 0, each with a row; NULL: each row is its own */
     int32_t cluster_count;
+    bool is_ranked_only; /* neither calibrated nor compared: 8 bytes a row less */
 };
 
 struct ranking; /* opaque: the rows in the order of a score */
@@ -40,7 +41,7 @@ struct calibration {
     /* How much more effect a unit of score brings: the slope of the outcome on the score among the treated less
      * that among the others, which is the coefficient of their product (the second of the best linear
      * predictor of Chernozhukov et al. 2018); 1 when scores are effects, 0 when they say nothing. Its error is
-     * HC1, arm by arm; CR1 with clusters. */
+     * HC1, arm by arm; CR1 with clusters. NaN where the scores of an arm are all the same but for rounding. */
     double slope, slope_se;
 
     /* The mean over rows of |found - predicted| of their bins. Noise alone makes it above 0. */

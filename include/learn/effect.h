@@ -63,6 +63,10 @@ struct effect {
 enum status effect_estimate(const struct effect_data *data, struct effect_rule rule,
                             struct effect *effect, bool *dropped, struct err *err);
 
+/* The first covariate that alone tells the arms apart, at least in part: no treated row has less of it than any
+ * other, or none more, and some differ; -1 when there is none. */
+int effect_separating(const struct effect_data *data);
+
 /* How strongly something unseen would have to go with treatment and outcome, as a ratio of risks each, to
  * explain away the effect: VanderWeele and Ding (2017). Outcomes of 0 and 1 by their risks, others by
  * exp(0.91 effect / sd). limit: of the end of the interval nearer to none; 1 when that holds none. */

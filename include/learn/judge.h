@@ -46,14 +46,15 @@ enum status judge_average(const struct learner_data *data, const double *scores,
                           struct judge_mean *mean, struct err *err);
 
 /* The scores on the effects, a line by least squares: slope 1 when effects are neither too bold nor too
- * timid (below 1: too bold), offset 0 when they are right on average. */
+ * timid (below 1: too bold), offset 0 when they are right on average. Effects of a fold of learner_hold_out are
+ * of one fit, and fits differ in level: where only that tells rows apart there is no slope. */
 struct judge_line {
-    double slope, slope_se;   /* NaN when all effects are equal */
+    double slope, slope_se;   /* NaN when effects are equal in each fold */
     double offset, offset_se; /* the mean of the scores less that of the effects */
     double mean;              /* of the effects */
 };
 
-/* By the rows outside a fold of learner_hold_out with that seed; by all with -1. */
+/* By the rows outside a fold of learner_hold_out with that seed; by all with -1. EXHAUSTED. */
 enum status judge_line_fit(const struct learner_data *data, const double *scores,
                            const float *effects, int arm, int without_fold, uint64_t seed,
                            struct judge_line *line, struct err *err);
@@ -66,13 +67,13 @@ struct judge_correction {
 struct judge_correction judge_line_correct(const struct judge_line *line);
 
 /* Rows by rising effect of an arm in ten bins of equal weight: predicted beside what the scores say, and the
- * line of all rows. Rows of equal effects stay together, so that a bin may be empty: all its numbers are 0. */
+ * line of all rows, as judge_line_fit. Rows of equal effects stay together, so that a bin may be empty: all its numbers are 0. */
 struct judge_bin {
     int64_t row_count;
     double predicted, found, se;
 };
 enum status judge_calibrate(const struct learner_data *data, const double *scores,
-                            const float *effects, int arm,
+                            const float *effects, int arm, uint64_t seed,
                             struct judge_bin bins[JUDGE_BIN_COUNT],
                             struct judge_line *line, struct err *err);
 

@@ -1,6 +1,7 @@
 /* analysis.c - lists of names, tables with progress. */
 #include "app/analysis.h"
 
+#include "learn/distribution.h"
 #include "table/field.h"
 
 #include <math.h>
@@ -196,4 +197,14 @@ void analysis_put_timing(const struct analysis_timing *timing, struct report *re
     report_number(report, "compute",
                   (double)(timing->computed_ns - timing->read_ns) / 1e9);
     report_object_end(report);
+}
+
+void analysis_put_effect(struct report *report, double value, double se)
+{
+    double reach = NORMAL_95 * se;
+
+    report_number(report, "estimate", value);
+    report_number(report, "se", se);
+    report_pair(report, "ci", value - reach, value + reach);
+    report_number(report, "p", normal_two_sided(value / se));
 }

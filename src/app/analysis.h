@@ -57,6 +57,9 @@ struct analysis_timing {
     int64_t begun_ns, read_ns, computed_ns; /* where on the thread's clock */
 };
 
+/* "estimate", "se", "ci" (95 %) and "p" of one whose error is normal. */
+void analysis_put_effect(struct report *report, double value, double se);
+
 /* "seconds": {"read", "compute"}, when it is wanted. */
 void analysis_put_timing(const struct analysis_timing *timing, struct report *report);
 

@@ -31,13 +31,6 @@ static void list_names(const struct arms *arms, char list[static LIST_BYTES])
         snprintf(list + bytes, LIST_BYTES - bytes, " and %d more", arms->count - shown);
 }
 
-static int number_compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* Where a number is, or would go, among those that rise: all are compared, since which one it is cannot
  * be guessed. */
 static int place_of(const double *numbers, int count, double number)
@@ -47,6 +40,18 @@ static int place_of(const double *numbers, int count, double number)
     for (int i = 0; i < count; i++)
         place += numbers[i] < number;
     return place;
+}
+
+/* A number that comes for the first time goes in at its place; the codes of the rows before it move up. */
+static void put_number(double *numbers, struct arms *arms, int place, double number,
+                       int64_t row_count)
+{
+    memmove(numbers + place + 1, numbers + place,
+            (size_t)(arms->count - place) * sizeof *numbers);
+    numbers[place] = number;
+    arms->count++;
+    for (int64_t row = 0; row < row_count; row++)
+        arms->codes[row] += arms->codes[row] >= place;
 }
 
 static enum status read_numbers(const struct columns *columns,
@@ -59,15 +64,13 @@ static enum status read_numbers(const struct columns *columns,
         double number = column->numbers[row];
         int place = place_of(numbers, arms->count, number);
 
-        if (place < arms->count && numbers[place] == number)
-            continue;
-        if (arms->count == ARM_COUNT_MAX)
-            return refuse_many(columns, column, err);
-        numbers[arms->count++] = number;
-        qsort(numbers, (size_t)arms->count, sizeof *numbers, number_compare);
+        if (place == arms->count || numbers[place] != number) {
+            if (arms->count == ARM_COUNT_MAX)
+                return refuse_many(columns, column, err);
+            put_number(numbers, arms, place, number, row);
+        }
+        arms->codes[row] = place;
     }
-    for (int64_t row = 0; row < columns->row_count; row++)
-        arms->codes[row] = place_of(numbers, arms->count, column->numbers[row]);
     for (int i = 0; i < arms->count; i++)
         snprintf(arms->names[i], ARM_NAME_BYTES, "%.15g", numbers[i]);
     return STATUS_OK;

@@ -2,6 +2,7 @@
 #include "app/decision_log.h"
 
 #include "app/care.h"
+#include "app/decision_ids.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "decide/export.h"
@@ -26,7 +27,8 @@ struct decision_log {
     struct export *export; /* of a folder, or NULL */
     struct text block;     /* of the export, not yet used */
     long line;
-    struct arena arena; /* of a row */
+    struct decision_ids *ids; /* (line - 1); of a folder NULL: there each is one */
+    struct arena arena;       /* of a row */
     struct passed_over passed_over;
     char metrics[METRICS_BYTES]; /* as decision_log_metrics */
     size_t metrics_bytes;
@@ -50,6 +52,8 @@ enum status decision_log_open(const char *path, const char *reward,
                              EXPORT_DECISIONS, EXPORT_NDJSON, &opened->export, err);
     } else {
         rc = input_open(path, &opened->input, err);
+        if (!rc)
+            rc = decision_ids_open(&opened->ids, err);
     }
     if (rc)
         decision_log_close(opened);
@@ -65,6 +69,7 @@ void decision_log_close(struct decision_log *log)
     export_close(log->export);
     store_close(log->store);
     input_close(&log->input);
+    decision_ids_close(log->ids);
     arena_reset(&log->arena);
     free(log);
 }
@@ -132,6 +137,11 @@ static enum status line_of_file(struct decision_log *log, struct text *line,
     return STATUS_OK;
 }
 
+static bool is_at_end(const struct decision_log *log)
+{
+    return log->input.at == log->input.end && log->input.is_at_end;
+}
+
 /* No bytes at the end; empty lines are passed over. */
 static enum status next_line(struct decision_log *log, struct text *line, struct err *err)
 {
@@ -140,8 +150,9 @@ static enum status next_line(struct decision_log *log, struct text *line, struct
     do {
         rc = log->export ? line_of_folder(log, line, err) : line_of_file(log, line, err);
         log->line++;
-    } while (!rc && line->bytes == 0 && !log->export &&
-             (log->input.at < log->input.end || !log->input.is_at_end));
+        if (!rc && line->bytes == 0 && log->ids)
+            rc = decision_ids_add(log->ids, *line, err);
+    } while (!rc && line->bytes == 0 && !log->export && !is_at_end(log));
     return rc;
 }
 
@@ -366,6 +377,11 @@ static struct shares shares_of(const struct logged_row *row)
     return shares;
 }
 
+bool logged_row_can_tell(const struct logged_row *row)
+{
+    return shares_of(row).are_known;
+}
+
 bool logged_row_agrees(const struct logged_row *row, char why[PROPENSITY_REASON_BYTES])
 {
     struct shares shares = shares_of(row);
@@ -422,10 +438,28 @@ static enum status read_row(struct decision_log *log, struct text line,
                       "is not a line of GET /v1/exports/decisions?format=ndjson");
         return refuse_line(log, &why, line, err);
     }
+    if (log->ids && decision_ids_add(log->ids, row->decision_id, err))
+        return STATUS_EXHAUSTED;
     *counts = passed_over_add(&log->passed_over, reading.facts);
     if (row->has_budget && row->remaining < INT64_MAX - row->action)
         row->remaining += row->action;
     return json_writer_text(&reading.body, &row->body, err);
+}
+
+static enum status refuse_twice(const struct decision_log *log, struct err *err)
+{
+    int64_t again = 0, before = 0;
+    bool is_found = false;
+    enum status rc = log->ids
+                         ? decision_ids_find(log->ids, &is_found, &again, &before, err)
+                         : STATUS_OK;
+
+    return rc || !is_found
+               ? rc
+               : err_set(err, STATUS_INVALID,
+                         "%s line %lld: is the decision of line %lld again: the log is "
+                         "there twice, or pieces of it overlap; take each decision once",
+                         log->input.name, (long long)again + 1, (long long)before + 1);
 }
 
 enum status decision_log_next(struct decision_log *log, struct logged_row *row,
@@ -439,7 +473,7 @@ enum status decision_log_next(struct decision_log *log, struct logged_row *row,
     do {
         rc = next_line(log, &line, err);
         if (rc || line.bytes == 0)
-            return rc;
+            return rc ? rc : refuse_twice(log, err);
         rc = read_row(log, line, row, &counts, err);
     } while (!rc && !counts);
     *has_row = !rc;

@@ -41,7 +41,8 @@ struct logged_row {
     int option_count;
 };
 
-/* The next row that counts; *has_row is false at the end. Errors name the line. */
+/* The next row that counts; *has_row is false at the end. Errors name the line; that of a decision which is there
+ * twice, also among those that do not count, comes at the end. */
 enum status decision_log_next(struct decision_log *log, struct logged_row *row,
                               bool *has_row, struct err *err);
 
@@ -49,6 +50,9 @@ enum status decision_log_next(struct decision_log *log, struct logged_row *row,
  * not allowed has none; true where no option has one. Else why not. */
 enum { PROPENSITY_REASON_BYTES = 100 };
 bool logged_row_agrees(const struct logged_row *row, char why[PROPENSITY_REASON_BYTES]);
+
+/* Whether an option has a propensity, so that the row's can be compared. */
+bool logged_row_can_tell(const struct logged_row *row);
 
 /* So far, in the order of the log. */
 struct passed_over decision_log_passed_over(const struct decision_log *log);

@@ -2,17 +2,29 @@
 #include "app/decision_rows.h"
 
 #include "app/design.h"
+#include "app/options.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { PARENT, OVERRIDDEN, MODE };
 
+static const char *const marks[DECISION_ROWS_WISH_COUNT] = {
+    [PARENT] = "parent_id", [OVERRIDDEN] = "overridden", [MODE] = "mode"};
+
 void decision_rows_wish(struct column_wish wishes[DECISION_ROWS_WISH_COUNT])
 {
-    wishes[PARENT] = (struct column_wish){"parent_id", COLUMN_IS_OPTIONAL_TEXT, true};
-    wishes[OVERRIDDEN] =
-        (struct column_wish){"overridden", COLUMN_IS_OPTIONAL_TEXT, true};
-    wishes[MODE] = (struct column_wish){"mode", COLUMN_IS_OPTIONAL_TEXT, true};
+    for (int i = 0; i < DECISION_ROWS_WISH_COUNT; i++)
+        wishes[i] = (struct column_wish){marks[i], COLUMN_IS_OPTIONAL_TEXT, true};
+}
+
+bool decision_rows_is_mark(const char *column)
+{
+    for (int i = 0; i < DECISION_ROWS_WISH_COUNT; i++)
+        if (strcmp(column, marks[i]) == 0)
+            return true;
+    return false;
 }
 
 static bool counts(const struct table_column *items, int64_t row,
@@ -50,15 +62,46 @@ static enum status pick(struct columns *columns, const struct table_column *item
 }
 
 enum status decision_rows_pick(struct columns *columns, int first,
-                               struct passed_over *passed_over, struct err *err)
+                               struct decision_rows *rows, struct err *err)
 {
     const struct table_column *items = columns->items + first;
     enum status rc = STATUS_OK;
 
-    *passed_over = (struct passed_over){0};
-    if (items[PARENT].codes && items[OVERRIDDEN].codes && items[MODE].codes)
-        rc = pick(columns, items, passed_over, err);
+    *rows = (struct decision_rows){.are_decisions = items[PARENT].codes &&
+                                                    items[OVERRIDDEN].codes &&
+                                                    items[MODE].codes};
+    if (rows->are_decisions)
+        rc = pick(columns, items, &rows->passed_over, err);
     for (int i = 0; i < DECISION_ROWS_WISH_COUNT; i++)
         columns_drop(columns, first + i);
     return rc;
+}
+
+void decision_rows_put(const struct decision_rows *rows, struct report *report)
+{
+    const struct passed_over *passed = &rows->passed_over;
+
+    if (!rows->are_decisions)
+        return;
+    report_object(report, "passed_over");
+    report_count(report, "by_person", passed->by_person);
+    report_count(report, "not_live", passed->not_live);
+    report_object_end(report);
+    report_count(report, "overridden", passed->overridden);
+}
+
+void decision_rows_print(const struct decision_rows *rows)
+{
+    const struct passed_over *passed = &rows->passed_over;
+
+    if (passed->by_person || passed->not_live)
+        print_line(stdout,
+                   "%lld decisions by a person and %lld that were not live are left out: "
+                   "no policy gave these amounts (--all-rows keeps them)",
+                   (long long)passed->by_person, (long long)passed->not_live);
+    if (passed->overridden)
+        print_line(stdout,
+                   "%lld decisions that a person changed later count as what they were "
+                   "set out to be",
+                   (long long)passed->overridden);
 }

@@ -5,6 +5,7 @@
 #define REDRESS_APP_DECISION_ROWS_H
 
 #include "app/passed_over.h"
+#include "app/report.h"
 #include "base/err.h"
 #include "table/columns.h"
 
@@ -13,9 +14,28 @@ enum { DECISION_ROWS_WISH_COUNT = 3 };
 /* Of columns that may be there. */
 void decision_rows_wish(struct column_wish wishes[DECISION_ROWS_WISH_COUNT]);
 
+/* Whether a column is one of those: who compares by it, as live decisions with held-out ones, wants all rows. */
+bool decision_rows_is_mark(const char *column);
+
+/* Of a table that is such a log; all of it is zero of any other, and where all rows are asked for. */
+struct decision_rows {
+    bool are_decisions;
+    struct passed_over passed_over;
+};
+
 /* Leave out decisions by a person and those that were not live, and count them; none in a table that is no decision log.
  * first: of the wishes, among the columns; they are freed. INVALID when no row is left, EXHAUSTED. */
 enum status decision_rows_pick(struct columns *columns, int first,
-                               struct passed_over *passed_over, struct err *err);
+                               struct decision_rows *rows, struct err *err);
+
+/* "passed_over" and "overridden", as evaluate policy has them; nothing of a table that is no log. */
+void decision_rows_put(const struct decision_rows *rows, struct report *report);
+
+/* Lines for people about what was left out, and what was changed later; none where nothing was. */
+void decision_rows_print(const struct decision_rows *rows);
+
+/* What the option says that asks for all rows: "--all-rows". */
+#define DECISION_ROWS_ALL_HELP                                                           \
+    "Of a decision log also what people decided and what was not live."
 
 #endif

@@ -155,10 +155,13 @@ void columns_keep(struct columns *columns, const bool *is_kept)
 
 static bool is_whole(const struct columns *columns, int64_t row)
 {
-    for (int c = 0; c < columns->count; c++)
-        if (columns->items[c].is_text ? columns->items[c].codes[row] < 0
-                                      : isnan(columns->items[c].numbers[row]))
+    for (int c = 0; c < columns->count; c++) {
+        const struct table_column *column = &columns->items[c];
+
+        if ((column->codes && column->codes[row] < 0) ||
+            (column->numbers && isnan(column->numbers[row])))
             return false;
+    }
     return true;
 }
 

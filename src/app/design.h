@@ -29,7 +29,7 @@ enum status column_to_treatments(const struct columns *columns,
 /* Leave out the rows that are not kept (row); columns that are not there stay so. */
 void columns_keep(struct columns *columns, const bool *is_kept);
 
-/* Leave out the rows in which one of the columns is missing; returns how many. */
+/* Leave out the rows in which one of the columns that are there is missing; returns how many. */
 int64_t columns_drop_missing(struct columns *columns);
 
 /* INVALID when a column of numbers is the same in every row that has it, or has nothing: nothing can be said

@@ -2,6 +2,7 @@
 #include "app/estimate.h"
 
 #include "app/analysis.h"
+#include "app/decision_rows.h"
 #include "app/design.h"
 #include "app/report.h"
 #include "app/roles.h"
@@ -19,12 +20,15 @@ struct estimation {
     const char *data, *treatment, *outcome, *covariates, *method, *estimand, *se,
         *cluster, *control, *arm, *placebo;
     long fold_count, seed;
-    bool is_json;
+    bool takes_all_rows, is_json;
 
     const char *categories;
     struct name_list covariate_list, category_list;
     struct columns
-        *columns; /* treatment, outcome, covariates, then cluster and placebo */
+        *columns; /* treatment, outcome, covariates, then cluster and placebo, then what
+                     says which rows of a decision log count */
+    int placebo_item; /* where there is one */
+    struct decision_rows decisions;
     struct arms arms;
     int treated;
     int64_t missing_count, other_count; /* rows that were left out */
@@ -84,6 +88,7 @@ static enum status read_options(struct estimation *e, struct err *err)
 {
     enum status rc = read_rule(e, err);
 
+    e->takes_all_rows |= decision_rows_is_mark(e->treatment);
     if (!rc)
         rc = name_list_read("--covariates", e->covariates, &e->covariate_list, err);
     if (!rc)
@@ -97,7 +102,8 @@ static enum status read_options(struct estimation *e, struct err *err)
 static enum status read_columns(struct estimation *e, struct err *err)
 {
     int count = e->covariate_list.count;
-    struct column_wish *wishes = calloc((size_t)count + 4, sizeof *wishes);
+    struct column_wish *wishes =
+        calloc((size_t)count + 4 + DECISION_ROWS_WISH_COUNT, sizeof *wishes);
     enum status rc;
 
     if (!wishes)
@@ -110,13 +116,22 @@ static enum status read_columns(struct estimation *e, struct err *err)
     count += FIXED_COLUMN_COUNT;
     if (e->cluster)
         wishes[count++] = (struct column_wish){e->cluster, COLUMN_IS_EITHER, false};
-    if (e->placebo)
+    if (e->placebo) {
+        e->placebo_item = count;
         wishes[count++] = (struct column_wish){e->placebo, COLUMN_IS_NUMBER, true};
-    rc = analysis_columns(e->data, wishes, count, &e->columns, err);
+    }
+    if (!e->takes_all_rows)
+        decision_rows_wish(wishes + count);
+    rc = analysis_columns(e->data, wishes,
+                          count + (e->takes_all_rows ? 0 : DECISION_ROWS_WISH_COUNT),
+                          &e->columns, err);
     free(wishes);
-    return rc ? rc
-              : features_check(e->columns, FIXED_COLUMN_COUNT, e->covariate_list.count,
-                               &e->category_list, err);
+    if (!rc)
+        rc = features_check(e->columns, FIXED_COLUMN_COUNT, e->covariate_list.count,
+                            &e->category_list, err);
+    return rc || e->takes_all_rows
+               ? rc
+               : decision_rows_pick(e->columns, count, &e->decisions, err);
 }
 
 /* Rows of other arms count as missing the treatment: then one sweep leaves all of them out. */
@@ -196,9 +211,8 @@ static enum status check_outcomes(const struct estimation *e, struct err *err)
     const struct table_column *items = e->columns->items;
     enum status rc = column_must_vary(e->columns, &items[1], err);
 
-    return rc || !e->placebo
-               ? rc
-               : column_must_vary(e->columns, &items[e->columns->count - 1], err);
+    return rc || !e->placebo ? rc
+                             : column_must_vary(e->columns, &items[e->placebo_item], err);
 }
 
 static enum status read_rows(struct estimation *e, struct err *err)
@@ -237,6 +251,26 @@ static enum status read_rows(struct estimation *e, struct err *err)
 
 /* ---- estimating ---- */
 
+/* Of weights: which column says who was treated is more than that some do. */
+static enum status refuse_estimate(const struct estimation *e,
+                                   const struct effect_data *data, enum status rc,
+                                   struct err *err)
+{
+    int column = e->rule.method == EFFECT_IPW || e->rule.method == EFFECT_AIPW
+                     ? effect_separating(data)
+                     : -1;
+
+    if (rc != STATUS_INVALID)
+        return rc;
+    if (column < 0)
+        return err_wrap(err, "%s", e->columns->file);
+    return err_set(err, rc,
+                   "%s column '%s': tells the treated from the others perfectly, so that "
+                   "rows are like none of the other arm: leave it out, or the rows that "
+                   "it is sure of",
+                   e->columns->file, e->design.names[column]);
+}
+
 static enum status estimate(struct estimation *e, struct err *err)
 {
     struct effect_data data = {
@@ -250,14 +284,12 @@ static enum status estimate(struct estimation *e, struct err *err)
     };
     enum status rc = effect_estimate(&data, e->rule, &e->effect, e->dropped, err);
 
-    if (rc == STATUS_INVALID)
-        return err_wrap(err, "%s", e->columns->file);
     if (rc)
-        return rc;
+        return refuse_estimate(e, &data, rc, err);
     effect_e_value(&e->effect, e->is_binary, e->outcome_sd, &e->e_value, &e->e_limit);
     if (!e->placebo)
         return STATUS_OK;
-    data.outcomes = e->columns->items[e->columns->count - 1].numbers;
+    data.outcomes = e->columns->items[e->placebo_item].numbers;
     return effect_estimate(&data, e->rule, &e->placebo_effect, NULL, err);
 }
 
@@ -314,16 +346,6 @@ static void warn(const struct estimation *e)
 
 /* ---- printing ---- */
 
-static void put_effect(struct report *report, const struct effect *effect)
-{
-    double reach = NORMAL_95 * effect->se;
-
-    report_number(report, "estimate", effect->value);
-    report_number(report, "se", effect->se);
-    report_pair(report, "ci", effect->value - reach, effect->value + reach);
-    report_number(report, "p", normal_two_sided(effect->value / effect->se));
-}
-
 static void put_overlap(const struct effect *effect, struct report *report)
 {
     report_object(report, "overlap");
@@ -344,7 +366,7 @@ static enum status print_json(const struct estimation *e, struct err *err)
     if (rc)
         return rc;
     report_object(report, NULL);
-    put_effect(report, &e->effect);
+    analysis_put_effect(report, e->effect.value, e->effect.se);
     report_count(report, "n", e->columns->row_count);
     report_string(report, "method", e->method);
     report_string(report, "estimand", e->estimand);
@@ -354,6 +376,7 @@ static enum status print_json(const struct estimation *e, struct err *err)
     report_count(report, "n_treated", e->effect.treated_count);
     report_count(report, "n_control", e->effect.control_count);
     report_count(report, "dropped_rows", e->missing_count);
+    decision_rows_put(&e->decisions, report);
     if (e->cluster)
         report_count(report, "clusters", e->cluster_count);
     report_array(report, "dropped_columns");
@@ -370,7 +393,7 @@ static enum status print_json(const struct estimation *e, struct err *err)
     if (e->placebo) {
         report_object(report, "placebo");
         report_string(report, "outcome", e->placebo);
-        put_effect(report, &e->placebo_effect);
+        analysis_put_effect(report, e->placebo_effect.value, e->placebo_effect.se);
         report_object_end(report);
     }
     report_object_end(report);
@@ -407,6 +430,7 @@ static void print_text(const struct estimation *e)
     if (e->missing_count + e->other_count)
         printf("%-12s %lld rows with something missing, %lld of other arms\n", "left out",
                (long long)e->missing_count, (long long)e->other_count);
+    decision_rows_print(&e->decisions);
 }
 
 static enum status run(struct estimation *e, struct err *err)
@@ -460,6 +484,7 @@ int command_estimate_ate(int argc, char **argv)
         {"placebo", OPTION_TEXT, &e.placebo, "COL",
          "An outcome that the treatment cannot have changed: its effect should be 0.", 0,
          0},
+        {"all-rows", OPTION_FLAG, &e.takes_all_rows, NULL, DECISION_ROWS_ALL_HELP, 0, 0},
         {"json", OPTION_FLAG, &e.is_json, NULL, "Print JSON.", 0, 0},
         {0},
     };

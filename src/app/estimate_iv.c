@@ -233,17 +233,13 @@ static void put_dropped(const struct estimation *e, struct report *report)
 static enum status print_json(const struct estimation *e, struct err *err)
 {
     const struct instrument_effect *effect = &e->effect;
-    double reach = NORMAL_95 * effect->se;
     struct report *report;
     enum status rc = report_open(&report, err);
 
     if (rc)
         return rc;
     report_object(report, NULL);
-    report_number(report, "estimate", effect->value);
-    report_number(report, "se", effect->se);
-    report_pair(report, "ci", effect->value - reach, effect->value + reach);
-    report_number(report, "p", normal_two_sided(effect->value / effect->se));
+    analysis_put_effect(report, effect->value, effect->se);
     report_count(report, "n", e->columns->row_count);
     report_string(report, "method", "2sls");
     report_string(report, "se_kind", errors_name(e));

@@ -166,17 +166,13 @@ static bool has_direct(const struct estimation *e)
 static enum status print_json(const struct estimation *e, struct err *err)
 {
     const struct surrogate_effect *effect = &e->effect;
-    double reach = NORMAL_95 * effect->se;
     struct report *report;
     enum status rc = report_open(&report, err);
 
     if (rc)
         return rc;
     report_object(report, NULL);
-    report_number(report, "estimate", effect->value);
-    report_number(report, "se", effect->se);
-    report_pair(report, "ci", effect->value - reach, effect->value + reach);
-    report_number(report, "p", normal_two_sided(effect->value / effect->se));
+    analysis_put_effect(report, effect->value, effect->se);
     report_count(report, "n", effect->treated_count + effect->control_count);
     report_string(report, "method", "surrogate_index");
     report_number(report, "se_sampling", effect->se_sampling);

@@ -75,6 +75,22 @@ static enum status read_costs(struct evaluation *e, struct err *err)
     return STATUS_OK;
 }
 
+/* As they are asked for. */
+static enum status read_spends(struct evaluation *e, struct err *err)
+{
+    if (!e->spends)
+        return STATUS_OK;
+    e->point_count = read_numbers(e->spends, e->spend_list, POINT_COUNT_MAX);
+    if (e->point_count < 0)
+        return err_set(err, STATUS_INVALID, "--spend: numbers are wanted, at most %d",
+                       POINT_COUNT_MAX);
+    for (int i = 0; i < e->point_count; i++)
+        if (!(e->spend_list[i] >= 0))
+            return err_set(err, STATUS_INVALID, "--spend: %g is below 0",
+                           e->spend_list[i]);
+    return STATUS_OK;
+}
+
 static enum status read_lists(struct evaluation *e, struct err *err)
 {
     enum status rc = name_list_read("--effects", e->effects, &e->effect_list, err);
@@ -94,7 +110,9 @@ static enum status read_lists(struct evaluation *e, struct err *err)
         rc = err_set(err, STATUS_INVALID,
                      "--effects has %d columns and --baseline %d: one each per arm",
                      e->effect_list.count, e->baseline_list.count);
-    return rc ? rc : read_costs(e, err);
+    if (!rc)
+        rc = read_costs(e, err);
+    return rc ? rc : read_spends(e, err);
 }
 
 static enum status read_clusters(struct evaluation *e, int item, struct err *err)
@@ -162,24 +180,14 @@ static enum status open_frontiers(struct evaluation *e, struct err *err)
     return rc ? err_wrap(err, "--baseline") : STATUS_OK;
 }
 
-/* As they were asked for, or evenly up to all that is worth it. */
-static enum status set_spends(struct evaluation *e, struct err *err)
+/* Evenly up to all that is worth it. */
+static void spread_spends(struct evaluation *e)
 {
     double most = frontier_spend_max(e->frontier);
 
     e->point_count = POINT_COUNT_DEFAULT;
     for (int i = 0; i < e->point_count; i++)
         e->spend_list[i] = most * (i + 1) / e->point_count;
-    if (e->spends)
-        e->point_count = read_numbers(e->spends, e->spend_list, POINT_COUNT_MAX);
-    if (e->point_count < 0)
-        return err_set(err, STATUS_INVALID, "--spend: numbers are wanted, at most %d",
-                       POINT_COUNT_MAX);
-    for (int i = 0; i < e->point_count; i++)
-        if (!(e->spend_list[i] >= 0))
-            return err_set(err, STATUS_INVALID, "--spend: %g is below 0",
-                           e->spend_list[i]);
-    return STATUS_OK;
 }
 
 static enum status resample(struct evaluation *e, struct err *err)
@@ -204,10 +212,10 @@ static enum status measure(struct evaluation *e, struct err *err)
 {
     enum status rc = open_frontiers(e, err);
 
-    if (!rc)
-        rc = set_spends(e, err);
     if (rc)
         return rc;
+    if (!e->spends)
+        spread_spends(e);
     for (int i = 0; i < e->point_count; i++) {
         e->points[i] = frontier_at(e->frontier, e->spend_list[i]);
         if (e->other)

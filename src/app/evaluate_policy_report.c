@@ -119,6 +119,8 @@ static void put_summary(const struct policy_evaluation *e, struct report *report
         report_object_end(report);
         report_count(report, "overridden", passed_over->overridden);
     }
+    if (!e->request.policy)
+        report_count(report, "unchecked", e->log.unchecked_count);
     if (!e->request.policy || e->features)
         put_model(&e->log.model, report);
     if (e->request.policy || isnan(summary->price))
@@ -206,6 +208,12 @@ void policy_evaluation_warn(const struct policy_evaluation *e)
 {
     const struct reward_fit *model = &e->log.model;
 
+    if (e->log.unchecked_count > 0)
+        print_line(
+            stderr,
+            "redress: %lld decisions have no propensities of options, the first on "
+            "line %ld: that of what was done is taken as it is, unchecked",
+            (long long)e->log.unchecked_count, e->log.unchecked_line);
     if (model->base == REWARD_BASE_NONE)
         return;
     if (model->giveaway[0])

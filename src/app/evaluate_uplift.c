@@ -30,11 +30,9 @@ static bool is_of_both(const struct uplift_evaluation *e, int64_t row)
 static enum status weigh(struct uplift_evaluation *e, struct err *err)
 {
     struct table_column *column = &e->columns->items[e->propensity_item];
-    double sums[2] = {0}, squares[2] = {0};
     char place[COLUMNS_PLACE_BYTES];
 
     for (int64_t row = 0; row < e->columns->row_count; row++) {
-        int side = e->arms.codes[row] == e->treated;
         double p = column->numbers[row];
 
         if (!is_of_both(e, row))
@@ -44,12 +42,24 @@ static enum status weigh(struct uplift_evaluation *e, struct err *err)
                            "%s column '%s': %.17g is no probability of what was done",
                            columns_place(e->columns, row, place), column->name, p);
         column->numbers[row] = 1 / p;
-        sums[side] += 1 / p;
-        squares[side] += 1 / p / p;
     }
-    for (int side = 0; side < 2; side++)
-        e->effective_rows[side] = sums[side] * sums[side] / squares[side];
     return STATUS_OK;
+}
+
+/* Of all arms: by what rows of others had, too, the weights of one have a mean of 1. */
+static enum status check_weights(struct uplift_evaluation *e, struct err *err)
+{
+    const struct uplift_weights_log log = {
+        .row_count = e->columns->row_count,
+        .arms = e->arms.codes,
+        .inverses = numbers_of(e, e->propensity_item),
+        .outcomes = numbers_of(e, OUTCOME),
+        .clusters = e->clusters,
+        .cluster_count = e->cluster_count,
+        .sides = {e->arms.control, e->treated},
+    };
+
+    return e->propensity ? uplift_weights_check(&log, &e->weights, err) : STATUS_OK;
 }
 
 /* Scores and features were there before the treatment: where chance gave it, the arms are alike by them. */
@@ -86,21 +96,42 @@ static enum status compare_arms(struct uplift_evaluation *e, struct err *err)
     return rc;
 }
 
-/* Rows of other arms are left out: those of the two move up in the columns. is_treated (row). */
+/* Rows of other arms are left out: those of the two move up in the column. */
+static void pick_numbers(const struct uplift_evaluation *e, double *numbers)
+{
+    int64_t kept = 0;
+
+    for (int64_t row = 0; row < e->columns->row_count; row++) {
+        numbers[kept] = numbers[row];
+        kept += is_of_both(e, row);
+    }
+}
+
+static void pick_clusters(const struct uplift_evaluation *e)
+{
+    int64_t kept = 0;
+
+    for (int64_t row = 0; row < e->columns->row_count; row++) {
+        e->clusters[kept] = e->clusters[row];
+        kept += is_of_both(e, row);
+    }
+}
+
+/* is_treated (row). */
 static void pick_rows(struct uplift_evaluation *e, bool *is_treated)
 {
     for (int64_t row = 0; row < e->columns->row_count; row++) {
-        if (!is_of_both(e, row))
-            continue;
-        for (int i = 0; i < e->columns->count; i++)
-            if (e->columns->items[i].numbers && i != TREATMENT)
-                e->columns->items[i].numbers[e->row_count] =
-                    e->columns->items[i].numbers[row];
-        if (e->clusters)
-            e->clusters[e->row_count] = e->clusters[row];
-        is_treated[e->row_count++] = e->arms.codes[row] == e->treated;
+        is_treated[e->row_count] = e->arms.codes[row] == e->treated;
+        e->row_count += is_of_both(e, row);
     }
     e->left_out = e->columns->row_count - e->row_count;
+    if (e->left_out == 0)
+        return;
+    for (int i = 0; i < e->columns->count; i++)
+        if (e->columns->items[i].numbers && i != TREATMENT)
+            pick_numbers(e, e->columns->items[i].numbers);
+    if (e->clusters)
+        pick_clusters(e);
 }
 
 /* Anew, of the rows that are left. */
@@ -145,6 +176,7 @@ static enum status open_rows(struct uplift_evaluation *e, struct err *err)
         .outcomes = numbers_of(e, OUTCOME),
         .is_treated = is_treated,
         .weights = numbers_of(e, e->propensity_item),
+        .is_ranked_only = !e->more.wants_calibration && e->baseline_item < 0,
     };
     enum status rc;
 
@@ -184,6 +216,7 @@ static enum status read_options(struct uplift_evaluation *e, struct err *err)
     };
     enum status rc = name_list_read("--features", e->feature_names, &e->features, err);
 
+    e->takes_all_rows |= decision_rows_is_mark(e->treatment);
     if (!rc)
         rc = categories_read(e->category_names, &e->features, NULL, &e->categories, err);
     return rc ? rc : roles_check(uses, sizeof uses / sizeof *uses, err);
@@ -200,7 +233,8 @@ static int wish(struct column_wish *wishes, int *count, const char *name)
 static enum status read_columns(struct uplift_evaluation *e, struct err *err)
 {
     struct column_wish *wishes =
-        calloc(ALWAYS_COUNT + 3 + (size_t)e->features.count, sizeof *wishes);
+        calloc(ALWAYS_COUNT + 3 + (size_t)e->features.count + DECISION_ROWS_WISH_COUNT,
+               sizeof *wishes);
     int count = ALWAYS_COUNT;
     enum status rc;
 
@@ -218,6 +252,11 @@ static enum status read_columns(struct uplift_evaluation *e, struct err *err)
     e->cluster_item = wish(wishes, &count, e->cluster);
     if (e->cluster)
         wishes[e->cluster_item].kind = COLUMN_IS_EITHER;
+    e->decision_item = e->takes_all_rows ? -1 : count;
+    if (!e->takes_all_rows) {
+        decision_rows_wish(wishes + count);
+        count += DECISION_ROWS_WISH_COUNT;
+    }
     rc = analysis_columns(e->data, wishes, count, &e->columns, err);
     free(wishes);
     return rc;
@@ -230,6 +269,8 @@ static enum status read_rows(struct uplift_evaluation *e, struct err *err)
     e->timing.begun_ns = clock_thread_ns();
     rc = read_columns(e, err);
     e->timing.read_ns = clock_thread_ns();
+    if (!rc && e->decision_item >= 0)
+        rc = decision_rows_pick(e->columns, e->decision_item, &e->decisions, err);
     if (!rc)
         rc = arms_read(e->columns, &e->columns->items[TREATMENT], e->control, &e->arms,
                        err);
@@ -242,6 +283,8 @@ static enum status read_rows(struct uplift_evaluation *e, struct err *err)
         rc = weigh(e, err);
     if (!rc)
         rc = compare_arms(e, err);
+    if (!rc)
+        rc = check_weights(e, err);
     if (!rc) {
         rc = open_rows(e, err);
         if (rc == STATUS_INVALID)
@@ -339,6 +382,7 @@ int command_evaluate_uplift(int argc, char **argv)
         {"seed", OPTION_INT, &e.seed, "N", "Of the resamples (default 1).", 0, INT32_MAX},
         {"plot", OPTION_TEXT, &e.plot, "DIR",
          "Draw qini.png and uplift.png into this folder (needs gnuplot).", 0, 0},
+        {"all-rows", OPTION_FLAG, &e.takes_all_rows, NULL, DECISION_ROWS_ALL_HELP, 0, 0},
         {"timing", OPTION_FLAG, &e.timing.is_wanted, NULL,
          "With --json, the processor time of reading and of computing.", 0, 0},
         {"json", OPTION_FLAG, &e.is_json, NULL, "Print JSON, with the whole curves.", 0,
@@ -355,7 +399,7 @@ int command_evaluate_uplift(int argc, char **argv)
             "a known one (--propensity): "
             "Qini and uplift curves and their areas by the "
             "definitions of scikit-uplift and causalml, uplift among the first rows, "
-            "RATE.",
+            "RATE. Exit code 1 when the chances cannot be believed.",
         .options = options,
     };
     const char *positionals[1];
@@ -377,5 +421,7 @@ int command_evaluate_uplift(int argc, char **argv)
     columns_close(e.columns);
     name_list_free(&e.features);
     name_list_free(&e.categories);
-    return command_end(&usage, rc, &err);
+    if (rc)
+        return command_end(&usage, rc, &err);
+    return e.weights.reason_count ? EXIT_REFUSED : EXIT_DONE;
 }

@@ -4,8 +4,10 @@
 #define REDRESS_APP_EVALUATE_UPLIFT_H
 
 #include "app/analysis.h"
+#include "app/decision_rows.h"
 #include "app/uplift_balance.h"
 #include "app/uplift_more.h"
+#include "app/uplift_weights.h"
 #include "learn/uplift.h"
 
 struct uplift_evaluation {
@@ -15,19 +17,21 @@ struct uplift_evaluation {
     const char *feature_names, *category_names;
     struct name_list features, categories;
     long resample_count, seed;
-    bool is_json;
+    bool takes_all_rows, is_json;
 
     struct columns *columns;
+    struct decision_rows decisions;
     int baseline_item, propensity_item; /* -1: not asked for */
     int feature_item;                   /* the first, of as many as there are names */
-    int cluster_item;                   /* the last; -1: not asked for */
-    int32_t *clusters;                  /* (row) */
+    int cluster_item;                   /* -1: not asked for */
+    int decision_item; /* what says which rows of a decision log count; -1: all do */
+    int32_t *clusters; /* (row) */
     int32_t cluster_count;
     uint64_t *keys; /* (row): the clusters, as they are drawn again */
     struct arms arms;
     int treated; /* the arm */
     int64_t row_count, left_out;
-    double effective_rows[2];           /* by weights, of the control and the treated */
+    struct uplift_weights weights;      /* with propensities */
     struct ranking *ranking, *baseline; /* NULL: not asked for */
     const struct uplift *uplift;        /* it belongs to the ranking */
     struct uplift_metrics metrics;

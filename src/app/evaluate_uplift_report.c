@@ -106,6 +106,8 @@ static void put_metrics(const struct uplift_evaluation *e, struct report *report
 
 enum status uplift_evaluation_json(const struct uplift_evaluation *e, struct err *err)
 {
+    const char *const names[] = {e->arms.names[e->arms.control],
+                                 e->arms.names[e->treated]};
     struct report *report;
     enum status rc = report_open(&report, err);
 
@@ -114,16 +116,13 @@ enum status uplift_evaluation_json(const struct uplift_evaluation *e, struct err
     report_object(report, NULL);
     report_count(report, "n", e->row_count);
     report_count(report, "left_out", e->left_out);
+    decision_rows_put(&e->decisions, report);
     if (e->cluster)
         report_count(report, "clusters", e->cluster_count);
-    report_string(report, "control", e->arms.names[e->arms.control]);
-    report_string(report, "treated", e->arms.names[e->treated]);
-    if (e->propensity) {
-        report_object(report, "effective_rows");
-        report_number(report, "treated", e->effective_rows[1]);
-        report_number(report, "control", e->effective_rows[0]);
-        report_object_end(report);
-    }
+    report_string(report, "control", names[0]);
+    report_string(report, "treated", names[1]);
+    if (e->propensity)
+        uplift_weights_put(&e->weights, names, report);
     put_metrics(e, report);
     if (e->intervals) {
         put_intervals(e, report);
@@ -193,16 +192,22 @@ static void print_verdict(const struct uplift_evaluation *e)
 
 void uplift_evaluation_print(const struct uplift_evaluation *e)
 {
-    print_line(stdout, "%lld rows, '%s' against '%s'", (long long)e->row_count,
-               e->arms.names[e->treated], e->arms.names[e->arms.control]);
+    const char *const names[] = {e->arms.names[e->arms.control],
+                                 e->arms.names[e->treated]};
+    bool may_judge = has_rows_for_verdict(e) && e->weights.reason_count == 0;
+
+    print_line(stdout, "%lld rows, '%s' against '%s'", (long long)e->row_count, names[1],
+               names[0]);
     if (e->cluster)
         printf("%d clusters are the draws\n", e->cluster_count);
     if (e->left_out)
         print_line(stdout, "%lld rows of other arms left out", (long long)e->left_out);
+    decision_rows_print(&e->decisions);
     if (e->propensity)
         print_line(stdout,
                    "weighted by 1 / '%s': %.1f effective rows treated, %.1f others",
-                   e->propensity, e->effective_rows[1], e->effective_rows[0]);
+                   e->propensity, e->weights.sides[1].effective_rows,
+                   e->weights.sides[0].effective_rows);
     uplift_balance_print(&e->balance);
     print_metric(e, "effect (difference of means)",
                  offsetof(struct uplift_metrics, effect));
@@ -212,11 +217,11 @@ void uplift_evaluation_print(const struct uplift_evaluation *e)
     for (int i = 0; i < UPLIFT_SHARE_COUNT; i++)
         printf("%8.0f %%   %14.5f %10.5f\n", 100 * strtod(uplift_share_names[i], NULL),
                e->metrics.overall[i], e->metrics.by_group[i]);
-    uplift_more_print(&e->more, e->resample_count >= VERDICT_RESAMPLES_MIN &&
-                                    has_rows_for_verdict(e));
-    if (e->intervals)
+    uplift_more_print(&e->more, e->resample_count >= VERDICT_RESAMPLES_MIN && may_judge);
+    uplift_weights_print(&e->weights, names);
+    if (e->weights.reason_count == 0 && e->intervals)
         print_verdict(e);
-    else
+    else if (e->weights.reason_count == 0)
         puts("\nWithout --bootstrap there are no intervals: small differences may be "
              "noise.");
 }
@@ -243,37 +248,53 @@ static void plot_points(FILE *script, int64_t count, const double *x, const doub
             x[count - 1], y[count - 1]);
 }
 
+struct curve {
+    const char *name, *title, *label; /* of the file, of the picture, of what rises */
+    const double *heights;            /* (point) */
+    const double *low, *high;         /* of the band; looked at with intervals */
+};
+
+static void draw_curve(const struct uplift_evaluation *e, struct plot *plot,
+                       const struct curve *curve, int64_t count, const double *x)
+{
+    FILE *script = plot_script(plot);
+
+    plot_begin(plot, curve->name, curve->title, "rows, best scores first", curve->label);
+    fputs("set key top left\nplot ", script);
+    if (e->intervals)
+        fputs("'-' with filledcurves fs transparent solid 0.2 noborder lc rgb '#1f5fa8' "
+              "title '95 % band', ",
+              script);
+    fputs("'-' with lines lw 2 lc rgb '#1f5fa8' title 'score', "
+          "'-' with lines dashtype 2 lc rgb '#888888' title 'at random'\n",
+          script);
+    if (e->intervals)
+        plot_band(e, script, curve->low, curve->high);
+    plot_points(script, count, x, curve->heights);
+}
+
 enum status uplift_evaluation_draw(const struct uplift_evaluation *e, struct err *err)
 {
     int64_t count = uplift_point_count(e->uplift);
     double *x = malloc((size_t)count * sizeof *x),
            *qini = malloc((size_t)count * sizeof *qini),
            *uplifts = malloc((size_t)count * sizeof *uplifts);
-    const char *lines = "'-' with lines lw 2 lc rgb '#1f5fa8' title 'score', "
-                        "'-' with lines dashtype 2 lc rgb '#888888' title 'at random'\n";
-    const char *band = "'-' with filledcurves fs transparent solid 0.2 noborder lc rgb "
-                       "'#1f5fa8' title '95 % band', ";
+    const struct uplift_intervals *ends = e->intervals;
+    const struct curve curves[] = {
+        {"qini", "Qini curve", "additional outcomes", qini, ends ? ends->qini_low : NULL,
+         ends ? ends->qini_high : NULL},
+        {"uplift", "Uplift curve", "difference of means x rows", uplifts,
+         ends ? ends->uplift_low : NULL, ends ? ends->uplift_high : NULL},
+    };
     struct plot *plot = NULL;
     enum status rc = x && qini && uplifts
                          ? plot_open(e->plot, &plot, err)
                          : err_set(err, STATUS_EXHAUSTED, "out of memory for the curves");
 
     if (!rc) {
-        FILE *script = plot_script(plot);
-
         uplift_curves(e->uplift, x, qini, uplifts);
-        plot_begin(plot, "qini", "Qini curve", "rows, best scores first",
-                   "additional outcomes");
-        fprintf(script, "set key top left\nplot %s%s", e->intervals ? band : "", lines);
-        if (e->intervals)
-            plot_band(e, script, e->intervals->qini_low, e->intervals->qini_high);
-        plot_points(script, count, x, qini);
-        plot_begin(plot, "uplift", "Uplift curve", "rows, best scores first",
-                   "difference of means x rows");
-        fprintf(script, "set key top left\nplot %s%s", e->intervals ? band : "", lines);
-        if (e->intervals)
-            plot_band(e, script, e->intervals->uplift_low, e->intervals->uplift_high);
-        plot_points(script, count, x, uplifts);
+        for (int i = 0; i < 2; i++)
+            draw_curve(e, plot, &curves[i], count, x);
         rc = plot_finish(plot, err);
     }
     free(x);

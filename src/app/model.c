@@ -242,6 +242,7 @@ static void print_alias(const json_t *reply)
     value_text(json_object_get(reply, "previous_version"), before);
     printf("%s: %s is now version %lld (before: %s)\n", name, alias,
            (long long)json_integer_value(json_object_get(reply, "version")), before);
+    print_warnings(reply);
 }
 
 static enum status point(struct call *call, const char *name, long version,

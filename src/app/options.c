@@ -17,7 +17,7 @@
 enum { OPTION_COUNT_MAX = 64, HELP_COLUMN = 26, LINE_COLUMNS = 80, FIRST_ANSWER = 256 };
 
 /* A path may be long; what does not fit is cut. */
-enum { LINE_BYTES = 8192 };
+enum { LINE_BYTES = 8192, NAMES_BYTES = 512 };
 
 /* The words of the synopsis that name the command: "model score FILE" -> "model score". */
 static int command_bytes(const struct command_usage *usage)
@@ -189,36 +189,61 @@ static int refuse_option(const struct command_usage *usage, int answer, const ch
                        word);
 }
 
-static bool is_needed(const struct option_spec *option)
+/* "--a, --b and --c": those of the table that are picked; returns how many. */
+static int name_options(const struct option_spec *options,
+                        const bool is_picked[static OPTION_COUNT_MAX],
+                        char names[static NAMES_BYTES])
 {
-    return option->kind & OPTION_NEEDED;
+    int count = 0, named = 0;
+    size_t used = 0;
+
+    for (int i = 0; i < OPTION_COUNT_MAX; i++)
+        count += is_picked[i];
+    names[0] = '\0';
+    for (int i = 0; i < OPTION_COUNT_MAX && used < NAMES_BYTES; i++)
+        if (is_picked[i])
+            used += (size_t)snprintf(names + used, NAMES_BYTES - used, "%s--%s",
+                                     named++ == 0     ? ""
+                                     : named == count ? " and "
+                                                      : ", ",
+                                     options[i].name);
+    return count;
 }
 
 static int check_needed(const struct command_usage *usage,
                         const bool is_said[static OPTION_COUNT_MAX])
 {
     const struct option_spec *options = usage->options;
-    int count = 0, needed_count = 0, missing_count = 0;
-    char names[256] = "";
+    bool is_needed[OPTION_COUNT_MAX] = {0}, is_missing = false;
+    char names[NAMES_BYTES];
+    int count;
 
     for (int i = 0; options && options[i].name; i++) {
-        needed_count += is_needed(&options[i]);
-        missing_count += is_needed(&options[i]) && !is_said[i];
+        is_needed[i] = options[i].kind & OPTION_NEEDED;
+        is_missing |= is_needed[i] && !is_said[i];
     }
-    for (int i = 0; options && options[i].name; i++)
-        if (is_needed(&options[i])) {
-            size_t used = strlen(names);
-            bool is_last = ++count == needed_count;
+    if (!is_missing)
+        return OPTIONS_GO_ON;
+    count = name_options(options, is_needed, names);
+    return usage_wrong(usage, "%s %s needed", names, count > 1 ? "are" : "is");
+}
 
-            snprintf(names + used, sizeof names - used, "%s--%s",
-                     count == 1 ? ""
-                     : is_last  ? " and "
-                                : ", ",
-                     options[i].name);
-        }
-    if (missing_count)
-        return usage_wrong(usage, "%s %s needed", names, needed_count > 1 ? "are" : "is");
-    return OPTIONS_GO_ON;
+/* Options that would be passed over without the first of the table. */
+static int check_first(const struct command_usage *usage,
+                       const bool is_said[static OPTION_COUNT_MAX])
+{
+    const struct option_spec *options = usage->options;
+    bool is_idle[OPTION_COUNT_MAX] = {0};
+    char names[NAMES_BYTES];
+    int count;
+
+    for (int i = 0; options && options[i].name; i++)
+        is_idle[i] = is_said[i] && !is_said[0] && options[i].kind & OPTION_WITH_FIRST;
+    count = name_options(options, is_idle, names);
+    if (count == 0)
+        return OPTIONS_GO_ON;
+    return usage_wrong(usage, "%s %s with --%s", names, count > 1 ? "go" : "goes",
+                       options[0].name);
 }
 
 int options_parse(const struct command_usage *usage, int argc, char **argv,
@@ -241,7 +266,9 @@ int options_parse(const struct command_usage *usage, int argc, char **argv,
         is_said[answer - FIRST_ANSWER] = true;
     }
     code = take_positionals(usage, argc - optind, argv + optind, positionals);
-    return code == OPTIONS_GO_ON ? check_needed(usage, is_said) : code;
+    if (code == OPTIONS_GO_ON)
+        code = check_needed(usage, is_said);
+    return code == OPTIONS_GO_ON ? check_first(usage, is_said) : code;
 }
 
 /* Whether the sentence ends with what the first fault says, as it does unless somebody wrote a

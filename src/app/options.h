@@ -17,12 +17,13 @@ enum option_kind {
     OPTION_INT,  /* long *target, in [minimum, maximum] */
 };
 
-/* With one of these: options_parse refuses a command line without it. */
-enum { OPTION_NEEDED = 8 };
+/* With one of these options_parse refuses a command line: without the option; with it but without the first option
+ * of the table, which it has no meaning without. */
+enum { OPTION_NEEDED = 8, OPTION_WITH_FIRST = 16 };
 
 struct option_spec {
     const char *name; /* without dashes; NULL ends the table */
-    int kind;         /* enum option_kind, with or without OPTION_NEEDED */
+    int kind;         /* enum option_kind, with or without one of the two above */
     void *target;
     const char *argument; /* what --help calls the value, e.g. "FILE" */
     const char *help;
@@ -31,7 +32,7 @@ struct option_spec {
 
 static inline enum option_kind option_kind_of(const struct option_spec *option)
 {
-    return option->kind & ~OPTION_NEEDED;
+    return option->kind & ~(OPTION_NEEDED | OPTION_WITH_FIRST);
 }
 
 struct command_usage {

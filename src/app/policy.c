@@ -39,18 +39,12 @@ static void print_document(const json_t *reply)
 
 static void print_revision(const json_t *reply)
 {
-    char id[VALUE_TEXT_BYTES], detail[VALUE_TEXT_BYTES];
-    const json_t *warning;
-    size_t i;
+    char id[VALUE_TEXT_BYTES];
 
     value_text(json_object_get(reply, "id"), id);
     printf("%s@%lld is in force\n", id,
            (long long)json_integer_value(json_object_get(reply, "revision")));
-    json_array_foreach(json_object_get(reply, "warnings"), i, warning)
-    {
-        value_text(json_object_get(warning, "detail"), detail);
-        fprintf(stderr, "redress: warning: %s\n", detail);
-    }
+    print_warnings(reply);
 }
 
 static const struct call_command list = {

@@ -12,7 +12,6 @@
 #include <string.h>
 
 enum {
-    ROW_COUNT_MAX = 1000000000,
     CUSTOMER_COUNT_MAX = 100000000,
     PROGRESS_ROWS = 1024,
     SLOPE_BIN_COUNT = 1 << 16,
@@ -34,42 +33,7 @@ struct walk {
     double uniform; /* the only propensity so far; NaN: several */
 };
 
-/* --- columns ---------------------------------------------------------------------------------- */
-
-static bool grow_column(double **column, int64_t capacity)
-{
-    double *grown = realloc(*column, (size_t)capacity * sizeof *grown);
-
-    if (grown)
-        *column = grown;
-    return grown != NULL;
-}
-
-static enum status grow(struct walk *walk, struct err *err)
-{
-    struct policy_log *log = walk->log;
-    int64_t capacity = log->capacity + log->capacity / 4 + 4096;
-    int32_t *clusters = log->clusters;
-
-    if (log->row_count < log->capacity)
-        return STATUS_OK;
-    if (log->row_count >= ROW_COUNT_MAX)
-        return err_set(err, STATUS_TOO_LARGE, "%s: more than %d rows", walk->request->log,
-                       ROW_COUNT_MAX);
-    if (walk->request->has_clusters)
-        clusters = realloc(clusters, (size_t)capacity * sizeof *clusters);
-    if ((walk->request->has_clusters && !clusters) ||
-        !grow_column(&log->weights, capacity) ||
-        !grow_column(&log->probabilities, capacity) ||
-        !grow_column(&log->rewards, capacity)) {
-        log->clusters = clusters ? clusters : log->clusters;
-        return err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
-                       (long long)capacity);
-    }
-    log->clusters = clusters;
-    log->capacity = capacity;
-    return STATUS_OK;
-}
+/* --- rows ------------------------------------------------------------------------------------- */
 
 /* What was known of the case, and what the policy would do. */
 static enum status tabulate(struct walk *walk, const struct logged_row *row,
@@ -89,14 +53,27 @@ static enum status tabulate(struct walk *walk, const struct logged_row *row,
     return rc ? err_wrap(err, "%s line %ld", walk->request->log, row->line) : STATUS_OK;
 }
 
+/* Else why not, empty where it has no propensity at all. choice_count: what the policy chooses among. */
+static bool is_believed(const struct logged_row *row, int choice_count,
+                        char why[static PROPENSITY_REASON_BYTES])
+{
+    why[0] = '\0';
+    if (!(row->propensity > 0 && row->propensity <= 1) || !logged_row_agrees(row, why))
+        return false;
+    if (choice_count == 0)
+        snprintf(why, PROPENSITY_REASON_BYTES, "no option is allowed");
+    return choice_count > 0;
+}
+
 static enum status add(struct walk *walk, const struct logged_row *row,
                        const struct candidate_choice *choices, int count, struct err *err)
 {
     struct policy_log *log = walk->log;
     double propensity = row->propensity, probability = 0;
-    char why[PROPENSITY_REASON_BYTES] = "";
+    char why[PROPENSITY_REASON_BYTES];
     bool is_new;
-    enum status rc = grow(walk, err);
+    enum status rc =
+        policy_log_grow(log, walk->request->log, false, walk->request->has_clusters, err);
 
     for (int i = 0; i < count; i++)
         if (choices[i].amount == row->action)
@@ -108,13 +85,15 @@ static enum status add(struct walk *walk, const struct logged_row *row,
         rc = tabulate(walk, row, choices, count, err);
     if (rc)
         return rc;
-    if (!(propensity > 0 && propensity <= 1) || !logged_row_agrees(row, why)) {
+    if (!is_believed(row, count, why)) {
         if (log->bad_count++ == 0) {
             log->bad_line = row->line;
             memcpy(log->bad_why, why, sizeof why);
         }
         propensity = 1;
     }
+    if (!logged_row_can_tell(row))
+        log->unchecked_line = log->unchecked_count++ ? log->unchecked_line : row->line;
     walk->uniform = log->row_count == 0 || propensity == walk->uniform ? propensity : NAN;
     log->weights[log->row_count] = probability / propensity;
     log->probabilities[log->row_count] = probability;

@@ -2,6 +2,7 @@
 #include "app/policy_log.h"
 
 #include "app/analysis.h"
+#include "app/decision_ids.h"
 #include "app/policy_file.h"
 #include "app/progress.h"
 #include "table/field.h"
@@ -21,7 +22,8 @@ struct walk {
     struct csv *csv;
     struct policy_file *policy, *model;
     int action, propensity, reward, cluster; /* columns */
-    int parent, overridden, mode;            /* of an exported decision log */
+    int id, parent, overridden, mode;        /* of an exported decision log */
+    struct decision_ids *ids;                /* (row of it); NULL: none are looked at */
     int *feature_columns;                    /* (feature) */
     struct reward_table *table;              /* NULL: none is fitted */
     double uniform;   /* the only propensity so far; NaN: several */
@@ -49,12 +51,12 @@ static int column_of(const struct csv *csv, const char *name)
 
 static void find_log_columns(struct walk *walk)
 {
+    walk->id = column_of(walk->csv, "decision_id");
     walk->parent = column_of(walk->csv, "parent_id");
     walk->overridden = column_of(walk->csv, "overridden");
     walk->mode = column_of(walk->csv, "mode");
-    walk->log->is_decision_log = column_of(walk->csv, "decision_id") >= 0 &&
-                                 walk->parent >= 0 && walk->overridden >= 0 &&
-                                 walk->mode >= 0;
+    walk->log->is_decision_log =
+        walk->id >= 0 && walk->parent >= 0 && walk->overridden >= 0 && walk->mode >= 0;
 }
 
 static enum status find_features(struct walk *walk, struct err *err)
@@ -88,6 +90,8 @@ static enum status open_columns(struct walk *walk, struct err *err)
         rc = csv_column_find(walk->csv, walk->request->cluster, &walk->cluster, err);
     if (!rc)
         find_log_columns(walk);
+    if (!rc && walk->log->is_decision_log)
+        rc = decision_ids_open(&walk->ids, err);
     return rc ? rc : find_features(walk, err);
 }
 
@@ -101,31 +105,27 @@ static bool grow_column(double **column, int64_t capacity)
 }
 
 /* By a quarter: memory is what a long log has least of. */
-static enum status grow(struct walk *walk, struct err *err)
+enum status policy_log_grow(struct policy_log *log, const char *path, bool has_model,
+                            bool has_clusters, struct err *err)
 {
-    struct policy_log *log = walk->log;
     int64_t capacity = log->capacity + log->capacity / 4 + 4096;
-    int32_t *clusters;
+    int32_t *clusters = log->clusters;
 
     if (log->row_count < log->capacity)
         return STATUS_OK;
     if (log->row_count >= ROW_COUNT_MAX)
-        return err_set(err, STATUS_TOO_LARGE, "%s: more than %d rows",
-                       csv_name(walk->csv), ROW_COUNT_MAX);
-    if (!grow_column(&log->weights, capacity) ||
+        return err_set(err, STATUS_TOO_LARGE, "%s: more than %d rows", path,
+                       ROW_COUNT_MAX);
+    if (has_clusters)
+        clusters = realloc(clusters, (size_t)capacity * sizeof *clusters);
+    log->clusters = clusters ? clusters : log->clusters;
+    if ((has_clusters && !clusters) || !grow_column(&log->weights, capacity) ||
         !grow_column(&log->probabilities, capacity) ||
         !grow_column(&log->rewards, capacity) ||
-        (walk->model && (!grow_column(&log->logged_model, capacity) ||
-                         !grow_column(&log->policy_model, capacity))))
+        (has_model && (!grow_column(&log->logged_model, capacity) ||
+                       !grow_column(&log->policy_model, capacity))))
         return err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
                        (long long)capacity);
-    if (walk->request->cluster) {
-        clusters = realloc(log->clusters, (size_t)capacity * sizeof *clusters);
-        if (!clusters)
-            return err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
-                           (long long)capacity);
-        log->clusters = clusters;
-    }
     log->capacity = capacity;
     return STATUS_OK;
 }
@@ -265,6 +265,8 @@ static enum status read_reward(struct walk *walk, double *reward, bool *counts,
     enum status rc = csv_number(walk->csv, walk->reward, reward, err);
 
     *counts = true;
+    if (!rc && walk->ids)
+        rc = decision_ids_add(walk->ids, csv_text(walk->csv, walk->id), err);
     if (!rc && walk->log->is_decision_log)
         *counts = passed_over_add(
             &walk->log->passed_over,
@@ -312,7 +314,8 @@ static enum status take_row(struct walk *walk, struct err *err)
     double propensity, reward = NAN, probability = 0, q = 0, dm = 0;
     int64_t at = log->row_count;
     bool is_new, counts = true;
-    enum status rc = grow(walk, err);
+    enum status rc = policy_log_grow(log, csv_name(walk->csv), walk->model != NULL,
+                                     walk->request->cluster != NULL, err);
 
     if (!rc)
         rc = read_reward(walk, &reward, &counts, err);
@@ -365,6 +368,23 @@ static enum status walk_rows(struct walk *walk, struct err *err)
     return rc;
 }
 
+static enum status refuse_twice(const struct walk *walk, struct err *err)
+{
+    int64_t again = 0, before = 0;
+    bool is_found = false;
+    enum status rc = walk->ids
+                         ? decision_ids_find(walk->ids, &is_found, &again, &before, err)
+                         : STATUS_OK;
+
+    return rc || !is_found
+               ? rc
+               : err_set(
+                     err, STATUS_INVALID,
+                     "%s: row %lld is the decision of row %lld again: the log is there "
+                     "twice, or pieces of it overlap; take each decision once",
+                     walk->request->log, (long long)again + 1, (long long)before + 1);
+}
+
 static enum status walk_once(struct walk *walk, bool is_streamed, struct err *err)
 {
     const struct policy_log_request *request = walk->request;
@@ -383,10 +403,13 @@ static enum status walk_once(struct walk *walk, bool is_streamed, struct err *er
     if (!rc)
         rc = walk_rows(walk, err);
     if (!rc && !walk->is_out_of_order)
+        rc = refuse_twice(walk, err);
+    if (!rc && !walk->is_out_of_order)
         rc = policy_log_fit(walk->log, walk->table, request->log, request->base,
                             request->seed, err);
     reward_table_close(walk->table);
     free(walk->feature_columns);
+    decision_ids_close(walk->ids);
     policy_file_close(walk->policy);
     policy_file_close(walk->model);
     csv_close(walk->csv);

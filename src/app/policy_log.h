@@ -26,6 +26,9 @@ struct policy_log {
     int64_t row_count;         /* of the log, good or bad */
     int64_t bad_count; /* rows whose propensity is missing, 0, above 1, or contradicted */
     long bad_line;     /* of the first */
+    int64_t
+        unchecked_count; /* of a log of lines, rows whose options have no propensities */
+    long unchecked_line; /* of the first */
     char bad_why[PROPENSITY_REASON_BYTES]; /* it is contradicted; empty: it is none */
     bool is_decision_log;                  /* of the service, in any format */
     struct passed_over passed_over;
@@ -40,11 +43,15 @@ struct policy_log {
 };
 
 /* With progress on a terminal. A table with the columns of an exported decision log is one: the same rows of it
- * count as of NDJSON. A probability outside of 0 to 1, or a context whose probabilities do
- * not sum to 1, is INVALID. The caller frees the log, also after a failure. */
+ * count as of NDJSON, and none may be there twice (INVALID). A probability outside of 0 to 1, or a context whose
+ * probabilities do not sum to 1, is INVALID. The caller frees the log, also after a failure. */
 enum status policy_log_read(const struct policy_log_request *request,
                             struct policy_log *log, struct err *err);
 void policy_log_free(struct policy_log *log);
+
+/* Room for one row more, of the log at the path, in the columns that it has. TOO_LARGE, EXHAUSTED. */
+enum status policy_log_grow(struct policy_log *log, const char *path, bool has_model,
+                            bool has_clusters, struct err *err);
 
 /* Fit the model of what the rows' rewards were gathered for, into logged_model and policy_model; not with bad
  * propensities, and not with a table that is NULL. */

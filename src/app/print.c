@@ -199,3 +199,16 @@ void print_values(const json_t *object, const struct column *columns)
         printf("%s:%*s %s\n", c->title, width - width_of(c->title), "", text);
     }
 }
+
+void print_warnings(const json_t *reply)
+{
+    char detail[VALUE_TEXT_BYTES];
+    const json_t *warning;
+    size_t i;
+
+    json_array_foreach(json_object_get(reply, "warnings"), i, warning)
+    {
+        value_text(json_object_get(warning, "detail"), detail);
+        fprintf(stderr, "redress: warning: %s\n", detail);
+    }
+}

@@ -19,6 +19,9 @@ void value_text(const json_t *value, char text[static VALUE_TEXT_BYTES]);
 /* An array of objects; numbers stand to the right. With "nothing" in place of an empty table. */
 void print_table(const json_t *rows, const struct column *columns, const char *nothing);
 
+/* The details of the reply's "warnings", a line each, on standard error; nothing where there are none. */
+void print_warnings(const json_t *reply);
+
 /* "title: value", aligned. What is not there is left out. */
 void print_values(const json_t *object, const struct column *columns);
 

@@ -433,7 +433,10 @@ int command_serve(int argc, char **argv)
          "as the options, with _ for -.",
          0, 0},
         {"check", OPTION_FLAG, &is_check, NULL,
-         "Only print the settings in force and look at the folder.", 0, 0},
+         "Only print the settings in force, look at the folder, and try the addresses "
+         "and the "
+         "limit of open files.",
+         0, 0},
         {"json", OPTION_FLAG, &is_json, NULL, "With --check: print JSON.", 0, 0},
         {"accept-clock", OPTION_FLAG, &run.accepts_clock, NULL,
          "Start though the clock is behind what was recorded last: once, when this clock "

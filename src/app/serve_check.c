@@ -24,7 +24,8 @@ enum {
 
 /* What would become of the folder, without touching it. */
 static enum status check_folder(const char *folder, bool accepts_clock,
-                                char state[static STATE_BYTES], struct err *err)
+                                char state[static STATE_BYTES], bool *is_served,
+                                struct err *err)
 {
     const struct service_settings settings = {
         .folder = folder, .clock = &steady_clock, .accepts_clock = accepts_clock};
@@ -39,8 +40,9 @@ static enum status check_folder(const char *folder, bool accepts_clock,
                  look.schema_version);
     else
         snprintf(state, STATE_BYTES, "would open");
-    if (!look.is_new && control_read(folder, &control, NULL) == STATUS_OK &&
-        kill((pid_t)control.pid, 0) == 0)
+    *is_served = !look.is_new && control_read(folder, &control, NULL) == STATUS_OK &&
+                 kill((pid_t)control.pid, 0) == 0;
+    if (*is_served)
         snprintf(state, STATE_BYTES, "in use by a service");
     explicit_bzero(&control, sizeof control);
     return rc;
@@ -98,6 +100,49 @@ static void print_warning(const char *event, const char *detail)
     print_line(stderr, "redress: warning: %s: %s", event, detail);
 }
 
+/* --- open files --------------------------------------------------------------------------------- */
+
+static rlim_t files_needed(const struct settings *settings)
+{
+    return (rlim_t)(settings->connections + settings->readers * READER_FILE_COUNT +
+                    SPARE_FILE_COUNT);
+}
+
+/* *limit: as it is; unlimited when nobody knows. */
+static enum status check_files(const struct settings *settings, struct rlimit *limit,
+                               struct err *err)
+{
+    rlim_t needed = files_needed(settings);
+
+    if (getrlimit(RLIMIT_NOFILE, limit) != 0)
+        *limit = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
+    if (limit->rlim_max >= needed)
+        return STATUS_OK;
+    return err_code(err, STATUS_INVALID, "too_few_files",
+                    "%ld connections and %ld readers need %llu open files, the limit "
+                    "is %llu: raise it (ulimit -n, LimitNOFILE=) or lower "
+                    "connections",
+                    settings->connections, settings->readers, (unsigned long long)needed,
+                    (unsigned long long)limit->rlim_max);
+}
+
+enum status serve_allow_files(const struct settings *settings, struct err *err)
+{
+    rlim_t needed = files_needed(settings);
+    struct rlimit limit;
+    enum status rc = check_files(settings, &limit, err);
+
+    if (rc || limit.rlim_cur >= needed)
+        return rc;
+    log_event(LOG_INFO, "open_files_raised", LOG_INT("from", (int64_t)limit.rlim_cur),
+              LOG_INT("to", (int64_t)needed));
+    limit.rlim_cur = needed;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return err_set(err, STATUS_IO, "raise the limit of open files: %s",
+                       strerror(errno));
+    return STATUS_OK;
+}
+
 /* --- all of it ---------------------------------------------------------------------------------- */
 
 enum status serve_check_tls(const struct settings *settings, struct err *err)
@@ -106,9 +151,23 @@ enum status serve_check_tls(const struct settings *settings, struct err *err)
                             setting_path(settings->tls_key), err);
 }
 
+/* A port of health that nobody asked for may be any other. */
+static enum status check_addresses(const struct settings *settings, struct err *err)
+{
+    enum status rc = server_address_try(settings->listen, err);
+
+    if (rc)
+        return err_wrap(err, "listen");
+    if (settings_source(settings, "health_listen") != FROM_DEFAULT)
+        rc = server_address_try(settings->health_listen, err);
+    return rc ? err_wrap(err, "health_listen") : STATUS_OK;
+}
+
 int serve_look(const struct settings *settings, bool accepts_clock, bool is_json)
 {
     char state[STATE_BYTES] = "";
+    bool is_served = false;
+    struct rlimit limit;
     struct err err;
     enum status rc;
 
@@ -116,35 +175,16 @@ int serve_look(const struct settings *settings, bool accepts_clock, bool is_json
     settings_print(settings, is_json, stdout);
     rc = serve_check_tls(settings, &err);
     if (!rc)
-        rc = check_folder(settings->data, accepts_clock, state, &err);
+        rc = check_folder(settings->data, accepts_clock, state, &is_served, &err);
+    /* Those of a service that runs are taken, by itself. */
+    if (!rc && !is_served)
+        rc = check_addresses(settings, &err);
+    if (!rc)
+        rc = check_files(settings, &limit, &err);
     if (rc)
         return command_failed(&err);
     if (!is_json)
         printf("%-18s %-24s (%s)\n", "data folder", settings->data, state);
     serve_warn(settings, print_warning);
     return EXIT_DONE;
-}
-
-enum status serve_allow_files(const struct settings *settings, struct err *err)
-{
-    rlim_t needed = (rlim_t)(settings->connections +
-                             settings->readers * READER_FILE_COUNT + SPARE_FILE_COUNT);
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
-        return STATUS_OK;
-    if (limit.rlim_max < needed)
-        return err_code(err, STATUS_INVALID, "too_few_files",
-                        "%ld connections and %ld readers need %llu open files, the limit "
-                        "is %llu: raise it (ulimit -n, LimitNOFILE=) or lower "
-                        "connections",
-                        settings->connections, settings->readers,
-                        (unsigned long long)needed, (unsigned long long)limit.rlim_max);
-    log_event(LOG_INFO, "open_files_raised", LOG_INT("from", (int64_t)limit.rlim_cur),
-              LOG_INT("to", (int64_t)needed));
-    limit.rlim_cur = needed;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return err_set(err, STATUS_IO, "raise the limit of open files: %s",
-                       strerror(errno));
-    return STATUS_OK;
 }

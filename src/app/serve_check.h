@@ -4,7 +4,8 @@
 
 #include "app/settings.h"
 
-/* Print the settings and what would become of the folder. Returns the code to exit with. */
+/* Print the settings and what would become of the folder, and see whether the addresses that were asked for
+ * and enough open files can be had. Returns the code to exit with. */
 int serve_look(const struct settings *settings, bool accepts_clock, bool is_json);
 
 /* Whether the certificate and its key will do; INVALID names the file. Fine without TLS. */

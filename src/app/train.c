@@ -152,8 +152,7 @@ int command_train(int argc, char **argv)
         {"cluster", OPTION_TEXT, &o.cluster, "COL",
          "Rows with the same value, such as a customer's, stay together.", 0, 0},
         {"weights", OPTION_TEXT, &o.weights, "COL", "How much each row counts.", 0, 0},
-        {"all-rows", OPTION_FLAG, &o.takes_all_rows, NULL,
-         "Of a decision log also what people decided and what was not live.", 0, 0},
+        {"all-rows", OPTION_FLAG, &o.takes_all_rows, NULL, DECISION_ROWS_ALL_HELP, 0, 0},
         {"doses", OPTION_TEXT, &o.doses, "N,..",
          "The amount of each treatment in minor units, where their values are words: in "
          "their order, or as VALUE=N.",

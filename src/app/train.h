@@ -3,7 +3,7 @@
 #define REDRESS_APP_TRAIN_H
 
 #include "app/analysis.h"
-#include "app/passed_over.h"
+#include "app/decision_rows.h"
 #include "learn/balance.h"
 #include "learn/giveaway.h"
 #include "learn/judge.h"
@@ -32,7 +32,7 @@ struct train_feature {
 
 struct train_table {
     int64_t row_count, read_count, immature_count, dropped_count;
-    struct passed_over passed_over; /* of a decision log */
+    struct decision_rows decisions;
     int64_t young_count; /* of those that were read: the window has not closed */
     int feature_count, surrogate_count;
     struct train_feature *features;

@@ -156,8 +156,9 @@ static enum status judge_arm(const struct train_options *options,
 {
     struct train_judgement *judgement = &result->judgements[arm];
     const float *effects = result->effects[result->kind];
-    enum status rc = judge_calibrate(&result->judged, result->scores, effects, arm,
-                                     judgement->bins, &judgement->line, err);
+    enum status rc =
+        judge_calibrate(&result->judged, result->scores, effects, arm,
+                        result->settings.seed, judgement->bins, &judgement->line, err);
 
     if (!rc)
         rc = judge_rank(&result->judged, result->scores, effects, arm, &judgement->curve,

@@ -30,9 +30,9 @@ static void put_rows(struct report *report, const struct train_table *table,
     report_object(report, "rows");
     report_count(report, "read", table->read_count);
     report_count(report, "trained_on", table->row_count);
-    report_count(report, "left_out_by_person", table->passed_over.by_person);
-    report_count(report, "left_out_not_live", table->passed_over.not_live);
-    report_count(report, "overridden", table->passed_over.overridden);
+    report_count(report, "left_out_by_person", table->decisions.passed_over.by_person);
+    report_count(report, "left_out_not_live", table->decisions.passed_over.not_live);
+    report_count(report, "overridden", table->decisions.passed_over.overridden);
     report_count(report, "dropped_without_outcome", table->dropped_count);
     report_count(report, "completed_by_surrogates", table->immature_count);
     report_count(report, "completed_without_surrogates", result->bare_count);
@@ -232,19 +232,8 @@ enum status train_report(const struct train_options *options,
 static void print_counts(const struct train_table *table,
                          const struct train_result *result)
 {
-    const struct passed_over *passed = &table->passed_over;
-
     print_line(stdout, "%lld rows", (long long)table->row_count);
-    if (passed->by_person || passed->not_live)
-        print_line(stdout,
-                   "%lld decisions by a person and %lld that were not live are left out: "
-                   "no policy gave these amounts (--all-rows keeps them)",
-                   (long long)passed->by_person, (long long)passed->not_live);
-    if (passed->overridden)
-        print_line(stdout,
-                   "%lld decisions that a person changed later count as what they were "
-                   "set out to be",
-                   (long long)passed->overridden);
+    decision_rows_print(&table->decisions);
     if (table->young_count)
         print_line(stdout, "%lld rows are younger than the window of the outcome",
                    (long long)table->young_count);
@@ -282,8 +271,10 @@ static void print_ranking(const struct train_table *table,
         double slope = judgement->line.slope,
                reach = NORMAL_95 * judgement->line.slope_se;
 
-        if (isnan(slope))
+        if (isnan(slope)) {
+            print_line(stdout, "%-.40s: one effect for all rows", table->arm_names[arm]);
             continue;
+        }
         print_line(stdout, "%-.40s: found on predicted %.2f [%.2f, %.2f], %s",
                    table->arm_names[arm], slope, slope - reach, slope + reach,
                    slope - reach > 0   ? "it tells rows apart"

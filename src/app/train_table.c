@@ -156,7 +156,7 @@ static enum status read_columns(struct reading *reading, struct err *err)
     return options->takes_all_rows
                ? STATUS_OK
                : decision_rows_pick(reading->columns, layout->decision,
-                                    &reading->table->passed_over, err);
+                                    &reading->table->decisions, err);
 }
 
 /* ---- arms ---- */

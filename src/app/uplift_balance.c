@@ -65,6 +65,7 @@ void uplift_balance_put(const struct uplift_balance *balance, struct report *rep
         report_null(report, "worst");
     report_number(report, "difference", balance->gap.difference);
     report_number(report, "se", balance->gap.se);
+    report_bool(report, "perfect", isinf(balance->gap.difference));
     report_object_end(report);
 }
 
@@ -72,22 +73,31 @@ void uplift_balance_print(const struct uplift_balance *balance)
 {
     if (!balance->worst[0])
         return;
-    print_line(stdout,
-               "treated less others in '%s', the most of %d column%s: %.3g "
-               "standard deviations (se %.2g)",
-               balance->worst, balance->column_count,
-               balance->column_count == 1 ? "" : "s", balance->gap.difference,
-               balance->gap.se);
+    if (isinf(balance->gap.difference))
+        print_line(stdout, "'%s' tells the treated from the others perfectly",
+                   balance->worst);
+    else
+        print_line(stdout,
+                   "treated less others in '%s', the most of %d column%s: %.3g "
+                   "standard deviations (se %.2g)",
+                   balance->worst, balance->column_count,
+                   balance->column_count == 1 ? "" : "s", balance->gap.difference,
+                   balance->gap.se);
 }
 
 void uplift_balance_warn(const struct uplift_balance *balance)
 {
+    char how[64];
+
     if (balance->off_count == 0)
         return;
+    snprintf(how, sizeof how, "differs by %.2g standard deviations between",
+             fabs(balance->gap.difference));
     print_line(stderr,
-               "redress: not a randomised log: '%s' differs by %.2g standard deviations "
-               "between the treated and the others (%d of %d columns are off), so that "
-               "curves show who was treated as well as what it did",
-               balance->worst, fabs(balance->gap.difference), balance->off_count,
-               balance->column_count);
+               "redress: not a randomised log: '%s' %s the treated and the others (%d of "
+               "%d columns are off), so that curves show who was treated as well as what "
+               "it did",
+               balance->worst,
+               isinf(balance->gap.difference) ? "perfectly tells apart" : how,
+               balance->off_count, balance->column_count);
 }

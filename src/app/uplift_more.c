@@ -160,10 +160,13 @@ static void print_calibration(const struct uplift_more *more)
 {
     const struct calibration *found = &more->calibration;
 
-    printf("\ncalibration: slope %.4f (se %.3g; 1 when scores are effects), mean error "
-           "%.5g\n%10s %14s %14s %12s\n",
-           found->slope, found->slope_se, found->error, "rows", "predicted", "found",
-           "se");
+    if (isnan(found->slope))
+        printf("\ncalibration: scores that do not differ have no slope");
+    else
+        printf("\ncalibration: slope %.4f (se %.3g; 1 when scores are effects)",
+               found->slope, found->slope_se);
+    printf(", mean error %.5g\n%10s %14s %14s %12s\n", found->error, "rows", "predicted",
+           "found", "se");
     for (int i = 0; i < CALIBRATION_BIN_COUNT; i++)
         printf("%10.0f %14.6g %14.6g %12.3g\n", found->bins[i].rows,
                found->bins[i].predicted, found->bins[i].found, found->bins[i].se);

@@ -4,11 +4,6 @@
 #include <assert.h>
 #include <math.h>
 
-static uint64_t rotate_left(uint64_t value, int bits)
-{
-    return (value << bits) | (value >> (64 - bits));
-}
-
 /* splitmix64: spreads a seed, also a small one, over the whole state. */
 static uint64_t split(uint64_t *seed)
 {
@@ -23,21 +18,6 @@ void rng_seed(struct rng *rng, uint64_t seed)
 {
     for (int i = 0; i < 4; i++)
         rng->state[i] = split(&seed);
-}
-
-uint64_t rng_next(struct rng *rng)
-{
-    uint64_t *state = rng->state;
-    uint64_t result = rotate_left(state[1] * 5, 7) * 9;
-    uint64_t shifted = state[1] << 17;
-
-    state[2] ^= state[0];
-    state[3] ^= state[1];
-    state[1] ^= state[2];
-    state[0] ^= state[3];
-    state[2] ^= shifted;
-    state[3] = rotate_left(state[3], 45);
-    return result;
 }
 
 double rng_uniform(struct rng *rng)

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REASON_BYTES = 501 };
+enum { REASON_BYTES = 501, LOST_SHOWN_MAX = 3, LOST_BYTES = 256 };
 
 struct version_request { /* of alias_put and model_delete */
     char name[NAME_TEXT_BYTES], alias[ALIAS_TEXT_BYTES];
@@ -227,13 +227,74 @@ static enum status audit_move(struct action *action, struct commit *commit,
     return action_audit(action, commit, "model.alias_moved", subject, detail, err);
 }
 
+/* "'a', 'b', 'c' and 2 more": the features that cases may have until now, and may not with the next model; returns how
+ * many. */
+static int name_lost(const struct bundle *before, const struct bundle *next,
+                     char names[static LOST_BYTES])
+{
+    size_t used = 0;
+    int count = 0;
+
+    names[0] = '\0';
+    for (int i = 0; i < before->feature_count; i++) {
+        struct text name = text_of(before->feature_names[i]);
+
+        if (i == before->treatment_feature || bundle_feature_find(next, name) >= 0)
+            continue;
+        if (count++ < LOST_SHOWN_MAX)
+            used += (size_t)snprintf(names + used, LOST_BYTES - used, "%s'%.*s'",
+                                     used ? ", " : "", TEXT_ARG(text_clip(name, 60)));
+    }
+    if (count > LOST_SHOWN_MAX)
+        snprintf(names + used, LOST_BYTES - used, " and %d more", count - LOST_SHOWN_MAX);
+    return count;
+}
+
+/* Of the champion that decides until now, when it is the one that the alias leaves. */
+static int find_lost(const struct action *action, struct commit *commit, int64_t before,
+                     char names[static LOST_BYTES])
+{
+    const struct served_model *next = action->world->models[0];
+    struct world *world = world_acquire(commit->worlds);
+    const struct served_model *served = world_model(world, next->name);
+    int count =
+        served && served->version == before
+            ? name_lost(scorer_bundle(served->scorer), scorer_bundle(next->scorer), names)
+            : 0;
+
+    world_release(world);
+    return count;
+}
+
+static void put_lost(struct json_writer *writer, int64_t before, int count,
+                     const char *names)
+{
+    char detail[LOST_BYTES + 160];
+
+    snprintf(detail, sizeof detail,
+             "version %lld knew %d feature%s that this one does not: %s; cases that "
+             "have %s are refused from now on (unknown_feature)",
+             (long long)before, count, count == 1 ? "" : "s", names,
+             count == 1 ? "it" : "them");
+    json_put_key(writer, "warnings");
+    json_put_array(writer);
+    json_put_object(writer);
+    json_member_string(writer, "code", "features_lost");
+    json_member_string(writer, "detail", detail);
+    json_put_object_end(writer);
+    json_put_array_end(writer);
+}
+
 static enum status answer_move(struct action *action, struct commit *commit,
                                const struct model_alias *move, int64_t before,
                                struct err *err)
 {
+    char names[LOST_BYTES];
+    int lost_count = action->publish ? find_lost(action, commit, before, names) : 0;
     struct json_writer writer;
-    enum status rc =
-        action_writer(action, 1024 + json_room(strlen(move->reason)), &writer, err);
+    enum status rc = action_writer(
+        action, 1024 + json_room(LOST_BYTES) + json_room(strlen(move->reason)), &writer,
+        err);
 
     if (rc)
         return rc;
@@ -246,6 +307,8 @@ static enum status answer_move(struct action *action, struct commit *commit,
     json_member_time(&writer, "moved_at", move->moved_at_us);
     json_member_string(&writer, "moved_by", move->moved_by);
     json_member_string(&writer, "reason", move->reason);
+    if (lost_count > 0)
+        put_lost(&writer, before, lost_count, names);
     json_put_object_end(&writer);
     return action_answer(action, commit, 200, &writer, false, err);
 }

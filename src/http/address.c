@@ -1,4 +1,4 @@
-/* address.c - texts of addresses, and sockets in the file system. */
+/* address.c - texts of addresses, and sockets that listen there. */
 #include "http/address.h"
 
 #include "base/text.h"
@@ -115,8 +115,8 @@ void address_format(const struct sockaddr_storage *address, int port,
 
 static enum status refuse(const char *path, const char *why, struct err *err)
 {
-    return err_code(err, STATUS_UNAVAILABLE, "cannot_listen", "listen on unix:%s: %s",
-                    path, why);
+    return err_code(err, STATUS_UNAVAILABLE, "cannot_listen",
+                    "cannot listen on unix:%s: %s", path, why);
 }
 
 /* Whether anybody listens there. */
@@ -134,26 +134,53 @@ static bool is_answered(const struct sockaddr_un *address)
     return !is_refused;
 }
 
-/* Take away what a process left that is gone. */
-static enum status clear_place(const struct sockaddr_un *address, struct err *err)
+/* What lies there may be taken away, if it *is_there. */
+static enum status judge_place(const struct sockaddr_un *address, bool *is_there,
+                               struct err *err)
 {
     struct stat there;
 
-    if (lstat(address->sun_path, &there) != 0)
+    *is_there = lstat(address->sun_path, &there) == 0;
+    if (!*is_there)
         return errno == ENOENT ? STATUS_OK
                                : refuse(address->sun_path, strerror(errno), err);
     if (!S_ISSOCK(there.st_mode))
         return refuse(address->sun_path, "something that is no socket lies there", err);
     if (is_answered(address))
         return refuse(address->sun_path, "another process listens there", err);
-    if (unlink(address->sun_path) != 0)
-        return refuse(address->sun_path, strerror(errno), err);
     return STATUS_OK;
+}
+
+/* Take away what a process left that is gone. */
+static enum status clear_place(const struct sockaddr_un *address, struct err *err)
+{
+    bool is_there;
+    enum status rc = judge_place(address, &is_there, err);
+
+    if (!rc && is_there && unlink(address->sun_path) != 0)
+        rc = refuse(address->sun_path, strerror(errno), err);
+    return rc;
+}
+
+/* Whether files can be made beside it. */
+static enum status try_place(const struct sockaddr_un *address, struct err *err)
+{
+    const char *path = address->sun_path;
+    size_t folder_bytes = (size_t)(strrchr(path, '/') - path);
+    char folder[ADDRESS_BYTES] = "/";
+    bool is_there;
+    enum status rc = judge_place(address, &is_there, err);
+
+    if (folder_bytes > 0)
+        snprintf(folder, sizeof folder, "%.*s", (int)folder_bytes, path);
+    if (!rc && access(folder, W_OK | X_OK) != 0)
+        rc = refuse(path, strerror(errno), err);
+    return rc;
 }
 
 /* Nobody can connect before it listens, and by then the mode is right. */
 static enum status bind_there(const struct sockaddr_un *address, int backlog,
-                              struct unix_socket *opened, struct err *err)
+                              struct listen_socket *opened, struct err *err)
 {
     struct stat made, bound;
 
@@ -189,7 +216,7 @@ static enum status lock_place(const char *path, int *lock, struct err *err)
     file = open(beside, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     if (file < 0)
         return err_code(err, STATUS_UNAVAILABLE, "cannot_listen",
-                        "listen on %s%s: '%s': %s", unix_scheme, path, beside,
+                        "cannot listen on %s%s: '%s': %s", unix_scheme, path, beside,
                         strerror(errno));
     for (int i = 0; i < LOCK_STEP_COUNT; i++) {
         if (flock(file, LOCK_EX | LOCK_NB) == 0) {
@@ -202,21 +229,19 @@ static enum status lock_place(const char *path, int *lock, struct err *err)
     }
     enum status rc =
         err_code(err, STATUS_UNAVAILABLE, "cannot_listen",
-                 "listen on %s%s: cannot lock '%s': %s", unix_scheme, path, beside,
+                 "cannot listen on %s%s: cannot lock '%s': %s", unix_scheme, path, beside,
                  errno == EWOULDBLOCK ? "another process holds it" : strerror(errno));
     close(file);
     return rc;
 }
 
 /* Locked meanwhile: of two that start at once, none takes the other's socket for one that was left. */
-enum status unix_socket_open(const struct sockaddr_storage *address, int backlog,
-                             struct unix_socket *opened, struct err *err)
+static enum status open_there(const struct sockaddr_un *local, int backlog,
+                              struct listen_socket *opened, struct err *err)
 {
-    const struct sockaddr_un *local = (const struct sockaddr_un *)address;
     enum status rc;
     int lock = -1;
 
-    *opened = (struct unix_socket){.descriptor = -1};
     rc = lock_place(local->sun_path, &lock, err);
     if (rc)
         return rc;
@@ -227,7 +252,82 @@ enum status unix_socket_open(const struct sockaddr_storage *address, int backlog
     return rc;
 }
 
-void unix_socket_close(struct unix_socket *opened)
+/* --- sockets of the internet ------------------------------------------------------------------ */
+
+static int port_of(const struct sockaddr_storage *address)
+{
+    return ntohs(address->ss_family == AF_INET6
+                     ? ((const struct sockaddr_in6 *)address)->sin6_port
+                     : ((const struct sockaddr_in *)address)->sin_port);
+}
+
+/* A port whose last connections are not forgotten yet can be had; an address of IPv6 means nothing else. */
+static bool bind_port(int descriptor, const struct sockaddr_storage *address)
+{
+    static const int yes = 1;
+    bool is_six = address->ss_family == AF_INET6;
+
+    return setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+           (!is_six ||
+            setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes) == 0) &&
+           bind(descriptor, (const struct sockaddr *)address,
+                is_six ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)) == 0;
+}
+
+/* backlog 0: only bind. */
+static enum status open_port(const struct sockaddr_storage *address, int backlog,
+                             struct listen_socket *opened, struct err *err)
+{
+    struct sockaddr_storage bound;
+    socklen_t bound_bytes = sizeof bound;
+    struct stat made;
+    char text[ADDRESS_BYTES];
+
+    opened->descriptor =
+        socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (opened->descriptor >= 0 && bind_port(opened->descriptor, address) &&
+        (backlog == 0 || listen(opened->descriptor, backlog) == 0) &&
+        getsockname(opened->descriptor, (struct sockaddr *)&bound, &bound_bytes) == 0 &&
+        fstat(opened->descriptor, &made) == 0) {
+        opened->number = made.st_ino;
+        opened->port = port_of(&bound);
+        return STATUS_OK;
+    }
+    const char *why = strerror(errno);
+
+    if (opened->descriptor >= 0)
+        close(opened->descriptor);
+    opened->descriptor = -1;
+    address_format(address, port_of(address), text);
+    return err_code(err, STATUS_UNAVAILABLE, "cannot_listen", "cannot listen on %s: %s",
+                    text, why);
+}
+
+/* --- either ----------------------------------------------------------------------------------- */
+
+enum status listen_socket_open(const struct sockaddr_storage *address, int backlog,
+                               struct listen_socket *opened, struct err *err)
+{
+    *opened = (struct listen_socket){.descriptor = -1};
+    return address->ss_family == AF_UNIX
+               ? open_there((const struct sockaddr_un *)address, backlog, opened, err)
+               : open_port(address, backlog, opened, err);
+}
+
+enum status listen_socket_try(const struct sockaddr_storage *address, struct err *err)
+{
+    struct listen_socket opened = {.descriptor = -1};
+    enum status rc;
+
+    if (address->ss_family == AF_UNIX)
+        return try_place((const struct sockaddr_un *)address, err);
+    rc = open_port(address, 0, &opened, err);
+    if (!rc)
+        close(opened.descriptor);
+    return rc;
+}
+
+void listen_socket_close(struct listen_socket *opened)
 {
     struct stat found;
 
@@ -237,7 +337,7 @@ void unix_socket_close(struct unix_socket *opened)
     opened->descriptor = -1;
 }
 
-void unix_socket_remove(struct unix_socket *opened)
+void listen_socket_remove(struct listen_socket *opened)
 {
     struct stat there;
 

@@ -19,26 +19,33 @@ enum status address_parse(const char *text, struct sockaddr_storage *address,
 void address_format(const struct sockaddr_storage *address, int port,
                     char text[static ADDRESS_BYTES]);
 
-/* A socket in the file system that listens. */
-struct unix_socket {
-    int descriptor; /* -1: none */
-    ino_t number;   /* of the socket that it stands for */
-    char path[ADDRESS_BYTES];
-    dev_t device; /* of the file that was made */
+/* A socket that listens. */
+struct listen_socket {
+    int descriptor;           /* -1: none */
+    ino_t number;             /* of the socket that it stands for */
+    int port;                 /* the real one; 0 of a socket in the file system */
+    char path[ADDRESS_BYTES]; /* in the file system; else empty */
+    dev_t device;             /* of the file that was made */
     ino_t inode;
 };
 
-/* Bind and listen: for the user and the group, mode 0660. The socket of a process that is gone is
+/* Bind and listen. UNAVAILABLE, with the code cannot_listen, names the address and what is in the way.
+ *
+ * In the file system: for the user and the group, mode 0660. The socket of a process that is gone is
  * removed; UNAVAILABLE when somebody answers on it, when something else lies there, or when another
  * process holds the lock PATH.lock for more than a second. That file is made, mode 0600, and stays. */
-enum status unix_socket_open(const struct sockaddr_storage *address, int backlog,
-                             struct unix_socket *opened, struct err *err);
+enum status listen_socket_open(const struct sockaddr_storage *address, int backlog,
+                               struct listen_socket *opened, struct err *err);
+
+/* Whether that can be done now, without doing it: an address of the internet is bound and let go, in the file
+ * system the place is looked at. */
+enum status listen_socket_try(const struct sockaddr_storage *address, struct err *err);
 
 /* Close the descriptor, unless it is closed, or stands for something else by now: the library that it
  * was handed to may have done so. */
-void unix_socket_close(struct unix_socket *opened);
+void listen_socket_close(struct listen_socket *opened);
 
 /* Take the file away, unless another has come to lie there. The descriptor is left alone. */
-void unix_socket_remove(struct unix_socket *opened);
+void listen_socket_remove(struct listen_socket *opened);
 
 #endif

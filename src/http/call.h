@@ -8,7 +8,8 @@
 #include "http/listen.h"
 
 enum {
-    SMALL_BODY_BYTES = 2048, /* as nearly all are: kept in the call */
+    SMALL_BODY_BYTES = 2048,    /* as nearly all are: kept in the call */
+    BODY_ROOM_BYTES = 16 << 10, /* for larger ones at first, and then twice as much */
 };
 
 struct server;
@@ -18,20 +19,19 @@ struct call {
     struct exchange exchange;
     struct server *server;
     struct MHD_Connection *connection;
-    struct watch *watch;
-    struct peer *peer;             /* or NULL */
+    struct visitor *visitor;
     struct call *next;             /* in the free list, or among those that are ready */
     struct polling_thread *thread; /* while suspended: the one it belongs to */
     bool resumes_others;           /* its thread was woken for it; see resume.h */
-    char *body; /* content_length bytes: small_body or allocated; NULL: there is none */
-    size_t body_room;  /* what is allocated, taken from the server's share */
-    size_t body_bytes; /* of them, received */
+    char *body;                    /* small_body, or allocated */
+    size_t body_room;              /* what is allocated, taken from the server's share */
+    size_t body_bytes;             /* received, which is not more than content_length */
+    bool is_starved;   /* there was no room for the body: it is received, but not kept */
     struct text piece; /* of a stream, not sent yet */
     int64_t send_us;   /* for each piece, beside what its length takes */
     bool has_trace;    /* the client sent a trace id */
-    bool has_space;  /* in the target as it was sent; to the library a plus is one too */
-    bool must_close; /* after the reply */
-    bool is_secure;  /* it came over TLS */
+    bool must_close;   /* after the reply */
+    bool is_secure;    /* it came over TLS */
     bool is_deferred;
     bool is_answered;
     char small_body[SMALL_BODY_BYTES]; /* last: not zeroed for the next request */

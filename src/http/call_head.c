@@ -124,7 +124,7 @@ enum head_fault call_read_head(struct call *call, const char *target, const char
         return head->fault;
     if (!is_whole(call->connection, &headers, target, method, version))
         return HEAD_FAULT_LINES;
-    if (call->has_space)
+    if (call->visitor->has_space)
         return HEAD_FAULT_TARGET;
     MHD_get_connection_values_n(call->connection, MHD_GET_ARGUMENT_KIND, on_query,
                                 &queries);

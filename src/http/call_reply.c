@@ -84,8 +84,9 @@ static ssize_t read_stream(void *context, uint64_t, char *buffer, size_t room)
                       LOG_TEXT("request_id", call->exchange.request_id));
             return MHD_CONTENT_READER_END_WITH_ERROR;
         }
-        watch_set(call->watch, call->send_us + (int64_t)call->piece.bytes * SECOND_US /
-                                                   REPLY_BYTES_PER_S_MIN);
+        watch_set(call->visitor->watch, call->send_us + (int64_t)call->piece.bytes *
+                                                            SECOND_US /
+                                                            REPLY_BYTES_PER_S_MIN);
     }
     bytes = call->piece.bytes < room ? call->piece.bytes : room;
     if (bytes == 0)
@@ -93,7 +94,7 @@ static ssize_t read_stream(void *context, uint64_t, char *buffer, size_t room)
     memcpy(buffer, call->piece.at, bytes);
     call->piece.at += bytes;
     call->piece.bytes -= bytes;
-    watch_sent(call->watch, bytes);
+    watch_sent(call->visitor->watch, bytes);
     return (ssize_t)bytes;
 }
 

@@ -8,9 +8,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/refusal.h"
+#include "http/wait.h"
 
 #include <assert.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +56,7 @@ static void on_panic(void *context, const char *file, unsigned line, const char 
 
 /* False: it is not wanted. */
 static bool welcome(struct listener *listener, struct MHD_Connection *connection,
-                    int socket, struct visitor *visitor)
+                    struct visitor *visitor)
 {
     const struct listener_settings *settings = &listener->settings;
     const struct sockaddr *address =
@@ -67,8 +69,13 @@ static bool welcome(struct listener *listener, struct MHD_Connection *connection
         atomic_fetch_add(&listener->refused_count, 1);
         return false;
     }
-    visitor->watch = deadlines_watch(settings->deadlines, socket, settings->first_wait_us,
-                                     settings->life_us);
+    visitor->request_us = settings->request_us;
+    visitor->rests = true;
+    visitor->watch = deadlines_watch(settings->deadlines, visitor->socket,
+                                     settings->first_wait_us, settings->life_us);
+    /* The bytes of a handshake are no request. */
+    if (visitor->watch && settings->request_us > 0 && !settings->tls)
+        wait_know(visitor->socket, visitor);
     if (settings->eviction_count > 0)
         deadlines_make_room(settings->deadlines, settings->eviction_count);
     return visitor->watch;
@@ -78,6 +85,7 @@ static void take_leave(struct listener *listener, struct visitor *visitor)
 {
     if (!visitor)
         return;
+    wait_know(visitor->socket, NULL);
     if (visitor->watch)
         deadlines_forget(listener->settings.deadlines, visitor->watch);
     if (visitor->peer)
@@ -101,7 +109,9 @@ static void on_connection(void *context, struct MHD_Connection *connection,
                      ->connect_fd;
     struct visitor *came = calloc(1, sizeof *came);
 
-    if (!came || !welcome(listener, connection, socket, came))
+    if (came)
+        came->socket = socket;
+    if (!came || !welcome(listener, connection, came))
         shutdown(socket, SHUT_RDWR);
     *visitor = came;
 }
@@ -113,6 +123,50 @@ struct visitor *connection_visitor(struct MHD_Connection *connection)
             ->socket_context;
 
     return visitor && visitor->watch ? visitor : NULL;
+}
+
+void visitor_begins(struct visitor *visitor)
+{
+    if (!visitor->rests)
+        return;
+    visitor->rests = false;
+    watch_set(visitor->watch, visitor->request_us);
+}
+
+void visitor_rests(struct visitor *visitor, int64_t wait_us)
+{
+    visitor->rests = true;
+    visitor->awaits_reply = false;
+    visitor->is_head = false;
+    watch_rest(visitor->watch, wait_us);
+}
+
+/* The library shows the target where it came in, behind the method and a zero. It reads each request to where
+ * its memory begins, which is aligned: so is the beginning of "HEAD", and with that all of it lies within. */
+static bool is_behind_head(const char *target)
+{
+    static const char head[] = "HEAD";
+    const char *method = target - sizeof head;
+
+    return (uintptr_t)method % _Alignof(max_align_t) == 0 &&
+           memcmp(method, head, sizeof head) == 0;
+}
+
+/* The first line of a request is there. */
+static void *on_line(void *context, const char *target, struct MHD_Connection *connection)
+{
+    struct visitor *visitor = connection_visitor(connection);
+
+    (void)context;
+    if (!visitor)
+        return NULL;
+    visitor->has_space = strchr(target, ' ');
+    if (visitor->request_us > 0) {
+        visitor_begins(visitor);
+        wait_know(visitor->socket, visitor);
+    }
+    visitor->is_head = is_behind_head(target);
+    return NULL;
 }
 
 /* Targets stay as they were sent: routes are matched before anything is decoded. */
@@ -136,9 +190,6 @@ static void list_more(const struct listener *listener,
     if (settings->thread_count > 1)
         more[count++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE,
                                                 settings->thread_count, NULL};
-    if (listener->unix_socket.descriptor >= 0)
-        more[count++] = (struct MHD_OptionItem){MHD_OPTION_LISTEN_SOCKET,
-                                                listener->unix_socket.descriptor, NULL};
     if (settings->tls) {
         more[count++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_CERT_CALLBACK, 0,
                                                 (void *)(uintptr_t)tls_retrieve};
@@ -148,8 +199,7 @@ static void list_more(const struct listener *listener,
     more[count] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
 }
 
-static struct MHD_Daemon *start(struct listener *listener,
-                                const struct sockaddr_storage *address)
+static struct MHD_Daemon *start(struct listener *listener)
 {
     const struct listener_settings *settings = &listener->settings;
     struct MHD_OptionItem more[MORE_COUNT_MAX + 1];
@@ -160,36 +210,32 @@ static struct MHD_Daemon *start(struct listener *listener,
     list_more(listener, more);
     if (settings->tls)
         flags |= MHD_USE_TLS;
-    if (address->ss_family == AF_INET6)
-        flags |= MHD_USE_IPv6;
     return MHD_start_daemon(
         flags, 0, NULL, NULL, settings->on_request, settings->context,
         /* first, or the words of the others are lost */
-        MHD_OPTION_EXTERNAL_LOGGER, on_words, listener, MHD_OPTION_SOCK_ADDR,
-        (const struct sockaddr *)address, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_LISTEN_BACKLOG_SIZE,
-        (unsigned)BACKLOG, MHD_OPTION_CONNECTION_LIMIT,
+        MHD_OPTION_EXTERNAL_LOGGER, on_words, listener, MHD_OPTION_LISTEN_SOCKET,
+        listener->socket.descriptor, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)settings->connection_count_max, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)settings->idle_timeout_s, MHD_OPTION_STRICT_FOR_CLIENT,
         settings->judges_heads ? 0 : 1, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener,
         MHD_OPTION_NOTIFY_COMPLETED, settings->on_completed, settings->context,
-        MHD_OPTION_URI_LOG_CALLBACK, settings->on_line, settings->context,
-        MHD_OPTION_ARRAY, more, MHD_OPTION_END);
+        MHD_OPTION_URI_LOG_CALLBACK, on_line, NULL, MHD_OPTION_ARRAY, more,
+        MHD_OPTION_END);
 }
 
-/* Sockets of the internet are the library's own. */
-static enum status bind_unix(struct listener *listener,
-                             const struct sockaddr_storage *address, struct err *err)
+/* By us: of what is in the way, the library would say neither the port nor the address. */
+static enum status bind_socket(struct listener *listener,
+                               const struct sockaddr_storage *address, struct err *err)
 {
-    if (address->ss_family != AF_UNIX)
-        return STATUS_OK;
-    if (listener->settings.tls)
-        return err_code(err, STATUS_INVALID, "cannot_listen",
-                        "listen on %s: a socket of this machine needs no TLS: leave "
-                        "tls_cert and tls_key out",
-                        listener->settings.listen);
-    return unix_socket_open(address, BACKLOG, &listener->unix_socket, err);
+    if (address->ss_family == AF_UNIX && listener->settings.tls)
+        return err_code(
+            err, STATUS_INVALID, "cannot_listen",
+            "cannot listen on %s: a socket of this machine needs no TLS: leave "
+            "tls_cert and tls_key out",
+            listener->settings.listen);
+    return listen_socket_open(address, BACKLOG, &listener->socket, err);
 }
 
 static enum status check_library(const struct listener_settings *settings,
@@ -200,7 +246,7 @@ static enum status check_library(const struct listener_settings *settings,
          MHD_is_feature_supported(MHD_FEATURE_HTTPS_CERT_CALLBACK) == MHD_YES))
         return STATUS_OK;
     return err_code(err, STATUS_UNAVAILABLE, "cannot_listen",
-                    "listen on %s: this libmicrohttpd was built without TLS",
+                    "cannot listen on %s: this libmicrohttpd was built without TLS",
                     settings->listen);
 }
 
@@ -213,7 +259,7 @@ enum status listener_open(struct listener *listener,
     assert(settings->thread_count >= 1);
     assert(settings->connection_count_max >= settings->thread_count);
     *listener = (struct listener){
-        .settings = *settings, .quiesced_socket = -1, .unix_socket = {.descriptor = -1}};
+        .settings = *settings, .quiesced_socket = -1, .socket = {.descriptor = -1}};
     MHD_set_panic_func(on_panic, NULL);
     rc = address_parse(settings->listen, &address, err);
     if (!rc)
@@ -221,22 +267,20 @@ enum status listener_open(struct listener *listener,
     if (!rc)
         rc = refusal_open(err);
     if (!rc)
-        rc = bind_unix(listener, &address, err);
+        rc = bind_socket(listener, &address, err);
     if (rc)
         return rc;
-    listener->daemon = start(listener, &address);
+    listener->daemon = start(listener);
     if (!listener->daemon) {
-        unix_socket_remove(&listener->unix_socket);
+        listen_socket_remove(&listener->socket);
         /* Of what it could not start with, the library closes the socket in some cases only. */
-        unix_socket_close(&listener->unix_socket);
-        return err_code(err, STATUS_UNAVAILABLE, "cannot_listen", "listen on %s: %s",
-                        settings->listen,
+        listen_socket_close(&listener->socket);
+        return err_code(err, STATUS_UNAVAILABLE, "cannot_listen",
+                        "cannot listen on %s: %s", settings->listen,
                         listener->trouble[0] ? listener->trouble : "not possible");
     }
     atomic_store(&listener->has_started, true);
-    address_format(&address,
-                   MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_BIND_PORT)->port,
-                   listener->address);
+    address_format(&address, listener->socket.port, listener->address);
     return STATUS_OK;
 }
 
@@ -245,7 +289,7 @@ enum status listener_open(struct listener *listener,
  * its place free. */
 void listener_quiesce(struct listener *listener)
 {
-    unix_socket_remove(&listener->unix_socket);
+    listen_socket_remove(&listener->socket);
     listener->quiesced_socket = MHD_quiesce_daemon(listener->daemon);
     if (listener->quiesced_socket != MHD_INVALID_SOCKET)
         shutdown(listener->quiesced_socket, SHUT_RDWR);
@@ -255,7 +299,7 @@ void listener_close(struct listener *listener)
 {
     if (!listener->daemon)
         return;
-    unix_socket_remove(&listener->unix_socket);
+    listen_socket_remove(&listener->socket);
     MHD_stop_daemon(listener->daemon);
     if (listener->quiesced_socket >= 0)
         close(listener->quiesced_socket);

@@ -23,7 +23,10 @@ struct listener_settings {
     int idle_timeout_s;
     int64_t
         first_wait_us; /* for the first request line of a connection, and its handshake */
-    int64_t life_us;   /* of a connection; 0: for ever */
+    int64_t
+        request_us; /* for a request, from its first byte; of the first over TLS, from its first
+                           line; 0: first_wait_us is all there is */
+    int64_t life_us; /* of a connection; 0: for ever */
     struct deadlines *deadlines;
     struct peers *peers; /* NULL: addresses are not told apart */
     struct tls *tls;     /* NULL: plain HTTP */
@@ -32,8 +35,6 @@ struct listener_settings {
         is_silent; /* nothing is logged: its thread must not wait for who reads the log */
     /* As in microhttpd.h; all with context. */
     MHD_AccessHandlerCallback on_request;
-    void *(*on_line)(void *context, const char *target,
-                     struct MHD_Connection *connection);
     MHD_RequestCompletedCallback on_completed; /* may be NULL */
     void *context;
 };
@@ -43,7 +44,7 @@ struct listener {
     struct MHD_Daemon *daemon;
     char address[ADDRESS_BYTES]; /* with the real port */
     int quiesced_socket;         /* -1: it still listens */
-    struct unix_socket unix_socket;
+    struct listen_socket socket;
     char trouble[200]; /* the library's last words while it starts */
     _Atomic bool has_started;
     _Atomic int64_t logged_at_us;
@@ -60,12 +61,25 @@ void listener_quiesce(struct listener *listener);
 /* Close every connection. No request may be suspended. Fine for one that is zeroed. */
 void listener_close(struct listener *listener);
 
-/* Of an open connection: NULL when it is to be closed. */
+/* Of an open connection: NULL when it is to be closed. All of it is for the thread that polls. */
 struct visitor {
     struct watch *watch;
     struct peer *peer; /* NULL: of no address that counts */
-    bool has_space;    /* on_line's own */
+    int socket;
+    int64_t request_us; /* as in the settings */
+    bool rests;         /* no request is under way: the next byte begins one */
+    bool awaits_reply;  /* set while nothing may be read */
+    bool
+        is_head; /* a request for nothing but the head of its answer, as far as is known */
+    bool has_space; /* in the target as it was sent; to the library a plus is one too */
 };
 struct visitor *connection_visitor(struct MHD_Connection *connection);
+
+/* A request begins with a byte, or with a line that came in with the one before: its deadline counts from the
+ * first of them. */
+void visitor_begins(struct visitor *visitor);
+
+/* A request is over. wait_us: until the next has to begin. */
+void visitor_rests(struct visitor *visitor, int64_t wait_us);
 
 #endif

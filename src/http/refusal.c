@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "http/exchange.h"
+#include "http/listen.h"
 #include "http/security.h"
 
 #include <assert.h>
@@ -75,7 +76,7 @@ static const struct reason *reason_of(unsigned number)
 }
 
 /* The whole reply; returns its length, 0 when it does not fit. */
-static size_t write_reply(unsigned number, bool is_secure,
+static size_t write_reply(unsigned number, bool is_secure, bool has_body,
                           char text[static REFUSAL_BYTES_MAX])
 {
     const struct reason *reason = reason_of(number);
@@ -96,11 +97,12 @@ static size_t write_reply(unsigned number, bool is_secure,
                  reply->status, MHD_get_reason_phrase_for((unsigned)reply->status),
                  reply->content_type, exchange.request_id, reply->body.bytes,
                  security_headers_text(is_secure));
-    size_t bytes = (size_t)head_bytes + reply->body.bytes;
+    size_t body_bytes = has_body ? reply->body.bytes : 0;
+    size_t bytes = (size_t)head_bytes + body_bytes;
 
     if (bytes > REFUSAL_BYTES_MAX)
         return 0;
-    memcpy(text + head_bytes, reply->body.at, reply->body.bytes);
+    memcpy(text + head_bytes, reply->body.at, body_bytes);
     return bytes;
 }
 
@@ -153,9 +155,11 @@ static void say(struct MHD_Connection *connection, gnutls_session_t session,
 enum MHD_Result MHD_queue_response(struct MHD_Connection *connection, unsigned number,
                                    struct MHD_Response *response)
 {
+    const struct visitor *visitor = connection_visitor(connection);
     gnutls_session_t session = session_of(connection);
+    bool has_body = !visitor || !visitor->is_head;
     char text[REFUSAL_BYTES_MAX];
-    size_t bytes = write_reply(number, session != NULL, text);
+    size_t bytes = write_reply(number, session != NULL, has_body, text);
 
     say(connection, session, text, bytes);
     return reply_queue(connection, number, response);

@@ -1,8 +1,9 @@
 /* refusal.h - what libmicrohttpd refuses by itself, before the service sees it, in our words: a problem
  * document with our headers in place of its page of HTML. Private to http/.
  *
- * It refuses a head, or a part of one, that it cannot read or keep, and hangs up. Its words are made from
- * nothing but its number: 400, 413, 414, 431 or 505. */
+ * It refuses a head, or a part of one, that it cannot read or keep, and hangs up. Our words are made from
+ * nothing but its number: 400, 413, 414, 431 or 505. A HEAD gets no body, unless its first line is what is
+ * refused: then nobody has read it. */
 #ifndef REDRESS_HTTP_REFUSAL_H
 #define REDRESS_HTTP_REFUSAL_H
 

@@ -38,22 +38,24 @@ static enum status listen_all(struct server *server,
         .connection_count_max = settings->connection_count_max,
         .idle_timeout_s = settings->idle_timeout_s,
         .first_wait_us = server->deadline_us + (server->tls ? 0 : server->idle_us),
+        .request_us = server->deadline_us,
         .life_us = server->life_us,
         .deadlines = server->deadlines,
         .peers = server->peers,
         .tls = server->tls,
         .judges_heads = true,
         .on_request = serving_request,
-        .on_line = serving_line,
         .on_completed = serving_completed,
         .context = server,
     };
     enum status rc;
 
     rc = listener_open(&server->main, &main, err);
-    if (!rc && settings->health_listen)
+    if (rc)
+        return err_wrap(err, "listen");
+    if (settings->health_listen)
         rc = probe_open(&server->probe, settings->health_listen, server->service, err);
-    return rc;
+    return rc ? err_wrap(err, "health_listen") : STATUS_OK;
 }
 
 /* What stands before the listener. */

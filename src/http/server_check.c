@@ -12,6 +12,14 @@ enum status server_address_check(const char *text, struct err *err)
     return address_parse(text, &address, err);
 }
 
+enum status server_address_try(const char *text, struct err *err)
+{
+    struct sockaddr_storage address;
+    enum status rc = address_parse(text, &address, err);
+
+    return rc ? rc : listen_socket_try(&address, err);
+}
+
 enum status server_tls_check(const char *tls_cert, const char *tls_key, struct err *err)
 {
     struct tls *tls = NULL;

@@ -55,6 +55,16 @@ static struct call *call_take(struct server *server)
     return call;
 }
 
+static void drop_body(struct call *call)
+{
+    if (call->body_room > 0) {
+        memory_give(&call->server->memory, call->body_room);
+        free(call->body);
+    }
+    call->body = NULL;
+    call->body_room = 0;
+}
+
 /* Zeroed for the next, except for its buffers. */
 static void call_give(struct call *call)
 {
@@ -62,10 +72,7 @@ static void call_give(struct call *call)
     const size_t after = offsetof(struct call, server);
 
     exchange_reset(&call->exchange);
-    if (call->body_room > 0) {
-        memory_give(&server->memory, call->body_room);
-        free(call->body);
-    }
+    drop_body(call);
     memset(&call->exchange, 0, offsetof(struct exchange, buffer));
     memset((char *)call + after, 0, offsetof(struct call, small_body) - after);
     pthread_mutex_lock(&server->lock);
@@ -81,14 +88,15 @@ static enum MHD_Result send_reply(struct call *call)
 {
     struct server *server = call->server;
 
-    if (atomic_load(&server->is_draining) || watch_is_old(call->watch))
+    if (atomic_load(&server->is_draining) || watch_is_old(call->visitor->watch))
         call->must_close = true;
+    call->visitor->awaits_reply = false;
     call->send_us = server->deadline_us;
-    watch_set(call->watch,
+    watch_set(call->visitor->watch,
               server->deadline_us + (int64_t)call->exchange.reply.body.bytes * SECOND_US /
                                         REPLY_BYTES_PER_S_MIN);
     if (call->exchange.reply.stream.next)
-        watch_stream(call->watch, server->deadline_us);
+        watch_stream(call->visitor->watch, server->deadline_us);
     if (call_reply(call) == MHD_YES)
         return MHD_YES;
     /* What was done is done: asked again with the same key, it is answered. To be told nothing would
@@ -115,29 +123,22 @@ static void refuse_head(struct call *call, enum head_fault fault)
 
 /* --- the head ------------------------------------------------------------------------------- */
 
-/* Make room for the announced body, whose length api_begin has judged. */
+static enum status refuse_body(struct err *err)
+{
+    return err_code(err, STATUS_EXHAUSTED, "out_of_memory",
+                    "no memory for the body: try again shortly");
+}
+
+/* Room is made for what has come, not for what is announced, whose length api_begin has judged. But what would
+ * find none now is better not sent. */
 static enum status expect_body(struct call *call, struct err *err)
 {
-    const struct exchange *exchange = &call->exchange;
-    const size_t bytes = (size_t)exchange->content_length;
-    struct server *server = call->server;
+    const size_t bytes = (size_t)call->exchange.content_length;
 
-    if (bytes == 0)
+    call->body = call->small_body;
+    if (bytes <= sizeof call->small_body || memory_has(&call->server->memory, bytes))
         return STATUS_OK;
-    if (bytes <= sizeof call->small_body) {
-        call->body = call->small_body;
-        return STATUS_OK;
-    }
-    if (memory_take(&server->memory, bytes)) {
-        call->body = malloc(bytes);
-        if (!call->body)
-            memory_give(&server->memory, bytes);
-    }
-    if (!call->body)
-        return err_code(err, STATUS_EXHAUSTED, "out_of_memory",
-                        "no memory for the body: try again shortly");
-    call->body_room = bytes;
-    return STATUS_OK;
+    return refuse_body(err);
 }
 
 /* A wrong key: too many of them are told to wait, and have to connect anew. Right ones from the same
@@ -149,8 +150,8 @@ static void count_failed_login(struct call *call)
     int64_t wait_us;
 
     atomic_fetch_add(&server->failed_login_count, 1);
-    if (peers_login_failed(server->peers, call->peer, clock_monotonic_us(&system_clock),
-                           &wait_us))
+    if (peers_login_failed(server->peers, call->visitor->peer,
+                           clock_monotonic_us(&system_clock), &wait_us))
         return;
     atomic_fetch_add(&server->shed_login_count, 1);
     if (err_code(&err, STATUS_UNAVAILABLE, "too_many_failed_logins",
@@ -192,6 +193,7 @@ static void on_defer(struct exchange *exchange)
     struct call *call = exchange->carrier;
 
     call->is_deferred = true;
+    call->visitor->awaits_reply = true;
     resume_belongs_here(call);
     MHD_suspend_connection(call->connection);
 }
@@ -207,8 +209,18 @@ static void on_done(struct exchange *exchange)
     struct call *call = exchange->carrier;
 
     call->is_answered = true;
-    watch_set(call->watch, RESUMED_US);
+    watch_set(call->visitor->watch, RESUMED_US);
     resume(call, on_resumed);
+}
+
+static enum MHD_Result starve(struct call *call)
+{
+    struct err err = {0};
+
+    if (refuse_body(&err))
+        exchange_refuse(&call->exchange, &err);
+    call->is_answered = true;
+    return send_reply(call);
 }
 
 /* The whole request is there. MHD_NO when the server closes. Counted before is_closing is looked at,
@@ -220,35 +232,68 @@ static enum MHD_Result run(struct call *call)
 
     if (call->body_bytes != (size_t)exchange->content_length)
         return MHD_NO;
+    if (call->is_starved)
+        return starve(call);
     exchange->body = (struct text){call->body, call->body_bytes};
     atomic_fetch_add(&server->running_count, 1);
     if (atomic_load(&server->is_closing)) {
         atomic_fetch_sub(&server->running_count, 1);
         return MHD_NO;
     }
-    watch_pause(call->watch);
+    watch_pause(call->visitor->watch);
     if (!api_run(exchange)) {
         assert(call->is_deferred);
         return MHD_YES;
     }
     call->is_answered = true;
     if (call->is_deferred) {
-        watch_set(call->watch, RESUMED_US);
+        watch_set(call->visitor->watch, RESUMED_US);
         MHD_resume_connection(call->connection);
     }
     atomic_fetch_sub(&server->running_count, 1);
     return call->is_deferred ? MHD_YES : send_reply(call);
 }
 
+/* False: there is none. */
+static bool make_room(struct call *call, size_t needed)
+{
+    const size_t announced = (size_t)call->exchange.content_length;
+    size_t room = 2 * call->body_room;
+    char *longer;
+
+    if (needed <= sizeof call->small_body || needed <= call->body_room)
+        return true;
+    room = room < BODY_ROOM_BYTES ? BODY_ROOM_BYTES : room;
+    room = room < needed ? needed : room > announced ? announced : room;
+    if (!memory_take(&call->server->memory, room - call->body_room))
+        return false;
+    longer = realloc(call->body_room > 0 ? call->body : NULL, room);
+    if (!longer) {
+        memory_give(&call->server->memory, room - call->body_room);
+        return false;
+    }
+    if (call->body_room == 0)
+        memcpy(longer, call->body, call->body_bytes);
+    call->body = longer;
+    call->body_room = room;
+    return true;
+}
+
+/* What finds no room is read to its end all the same: only then can it be answered. */
 static enum MHD_Result take_body(struct call *call, const char *piece,
                                  size_t *piece_bytes)
 {
-    size_t room = (size_t)call->exchange.content_length - call->body_bytes;
+    size_t bytes = *piece_bytes;
 
-    if (*piece_bytes > room)
+    if (bytes > (size_t)call->exchange.content_length - call->body_bytes)
         return MHD_NO;
-    memcpy(call->body + call->body_bytes, piece, *piece_bytes);
-    call->body_bytes += *piece_bytes;
+    if (!call->is_starved && !make_room(call, call->body_bytes + bytes)) {
+        call->is_starved = true;
+        drop_body(call);
+    }
+    if (!call->is_starved)
+        memcpy(call->body + call->body_bytes, piece, bytes);
+    call->body_bytes += bytes;
     *piece_bytes = 0;
     return MHD_YES;
 }
@@ -273,7 +318,7 @@ enum MHD_Result serving_request(void *context, struct MHD_Connection *connection
                                 size_t *piece_bytes, void **request)
 {
     struct server *server = context;
-    const struct visitor *visitor = connection_visitor(connection);
+    struct visitor *visitor = connection_visitor(connection);
     struct call *call = *request;
 
     if (call) {
@@ -290,25 +335,10 @@ enum MHD_Result serving_request(void *context, struct MHD_Connection *connection
     if (!call)
         return reply_queue(connection, 503, server->no_memory);
     call->connection = connection;
-    call->watch = visitor->watch;
-    call->peer = visitor->peer;
-    call->has_space = visitor->has_space;
+    call->visitor = visitor;
     call->is_secure = server->tls;
     *request = call;
     return begin(call, target, method, version) ? MHD_YES : send_reply(call);
-}
-
-/* The first line of a request is there. */
-void *serving_line(void *context, const char *target, struct MHD_Connection *connection)
-{
-    struct server *server = context;
-    struct visitor *visitor = connection_visitor(connection);
-
-    if (visitor) {
-        visitor->has_space = strchr(target, ' ');
-        watch_set(visitor->watch, server->deadline_us);
-    }
-    return NULL;
 }
 
 /* One line for each that was turned away would let strangers fill the log: so many at a time, the rest
@@ -341,7 +371,7 @@ void serving_completed(void *context, struct MHD_Connection *connection, void **
     resume_others(call, on_resumed);
     if (call->exchange.reply.status != 0)
         tell(server, &call->exchange);
-    watch_rest(call->watch, server->idle_us + server->deadline_us);
+    visitor_rests(call->visitor, server->idle_us + server->deadline_us);
     *request = NULL;
     call_give(call);
 }

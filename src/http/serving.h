@@ -30,9 +30,8 @@ struct server {
     atomic_bool is_draining, is_closing;
 };
 
-/* Of libmicrohttpd, the context is the server: the first line of a request is there; its head, pieces
- * of its body, its end; it is over, answered or not. On the polling threads. */
-void *serving_line(void *context, const char *target, struct MHD_Connection *connection);
+/* Of libmicrohttpd, the context is the server: the head of a request is there, pieces of its body, its end;
+ * it is over, answered or not. On the polling threads. */
 enum MHD_Result serving_request(void *context, struct MHD_Connection *connection,
                                 const char *target, const char *method,
                                 const char *version, const char *piece,

@@ -129,7 +129,7 @@ static void side_add(struct side *side, double value, double weight)
     double off = value - side->mean;
 
     side_count(side, weight);
-    side->mean += off * weight / side->count;
+    side->mean += off * (weight / side->count); /* only the product waits for the mean */
     side->square_sum += weight * off * (value - side->mean);
 }
 
@@ -152,10 +152,12 @@ static struct balance_gap gap_between(const struct side *one, const struct side 
     return (struct balance_gap){difference / deviation, error / deviation};
 }
 
-/* 1 of one arm, 0 of the other, -1 of neither. */
+/* 1 of one arm, 0 of the other, -1 of neither; without a branch, which would be guessed wrong half the time. */
 static int side_of(const struct balance_arms *arms, int64_t row)
 {
-    return arms->arms[row] == arms->one ? 1 : arms->arms[row] == arms->other ? 0 : -1;
+    int arm = arms->arms[row], is_one = arm == arms->one;
+
+    return is_one - (!is_one & (arm != arms->other));
 }
 
 static double weight_of(const struct balance_arms *arms, int64_t row)

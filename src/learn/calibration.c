@@ -4,8 +4,10 @@
 #include "base/order.h"
 #include "base/rng.h"
 #include "learn/percentile.h"
+#include "learn/tie.h"
 #include "learn/uplift_walk.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +15,7 @@
 struct ranking {
     struct uplift *uplift;
     uint32_t *order;         /* (place): the row */
-    double *scores;          /* (place) */
+    double *scores;          /* (place); NULL: ranked only */
     const int32_t *clusters; /* (row); NULL: each row is its own */
     int32_t cluster_count;
     double *sums; /* (cluster): room, NaN between uses */
@@ -25,11 +27,42 @@ static enum status refuse_memory(int64_t row_count, struct err *err)
                    (long long)row_count);
 }
 
+/* In their order. */
+static enum status place_scores(const struct scored_rows *rows, struct ranking *ranking,
+                                struct err *err)
+{
+    size_t count = (size_t)rows->row_count;
+
+    if (rows->is_ranked_only)
+        return STATUS_OK;
+    ranking->scores = malloc(count * sizeof *ranking->scores);
+    if (!ranking->scores)
+        return refuse_memory(rows->row_count, err);
+    for (size_t i = 0; i < count; i++)
+        ranking->scores[i] = rows->scores[ranking->order[i]];
+    return STATUS_OK;
+}
+
+static enum status place_rows(const struct scored_rows *rows, struct ranking *ranking,
+                              struct err *err)
+{
+    bool *ends = malloc((size_t)rows->row_count * sizeof *ends);
+    enum status rc = ends ? order_falling_groups(rows->scores, rows->row_count,
+                                                 ranking->order, ends, err)
+                          : refuse_memory(rows->row_count, err);
+
+    if (!rc)
+        rc = uplift_open_ordered(rows->scores, rows->outcomes, rows->is_treated,
+                                 rows->weights, ranking->order, ends, rows->row_count,
+                                 &ranking->uplift, err);
+    free(ends);
+    return rc ? rc : place_scores(rows, ranking, err);
+}
+
 static enum status open_into(const struct scored_rows *rows, struct ranking *ranking,
                              struct err *err)
 {
     size_t count = (size_t)rows->row_count;
-    enum status rc;
 
     ranking->order = malloc(count * sizeof *ranking->order);
     ranking->clusters = rows->clusters;
@@ -39,19 +72,7 @@ static enum status open_into(const struct scored_rows *rows, struct ranking *ran
         return refuse_memory(rows->row_count, err);
     for (int32_t g = 0; g < rows->cluster_count; g++)
         ranking->sums[g] = NAN;
-    rc = order_falling(rows->scores, rows->row_count, ranking->order, err);
-    if (!rc)
-        rc = uplift_open_ordered(rows->scores, rows->outcomes, rows->is_treated,
-                                 rows->weights, ranking->order, rows->row_count,
-                                 &ranking->uplift, err);
-    if (rc)
-        return rc;
-    ranking->scores = malloc(count * sizeof *ranking->scores);
-    if (!ranking->scores)
-        return refuse_memory(rows->row_count, err);
-    for (size_t i = 0; i < count; i++)
-        ranking->scores[i] = rows->scores[ranking->order[i]];
-    return STATUS_OK;
+    return place_rows(rows, ranking, err);
 }
 
 enum status ranking_open(const struct scored_rows *rows, struct ranking **ranking,
@@ -304,6 +325,14 @@ static void walk_means(const struct ranking *ranking, const uint32_t *draws,
     }
 }
 
+/* Whether the scores of an arm differ by more than rounding. */
+static bool has_slope(const struct line *line)
+{
+    double rounding_of_score = TIE_SHARE * line->score;
+
+    return line->score_square > line->count * rounding_of_score * rounding_of_score;
+}
+
 static void walk_products(const struct ranking *ranking, const uint32_t *draws,
                           struct line lines[2])
 {
@@ -318,9 +347,8 @@ static void walk_products(const struct ranking *ranking, const uint32_t *draws,
         line->product += count * score * (uplift->outcomes[i] - line->outcome);
     }
     for (int arm = 0; arm < 2; arm++)
-        lines[arm].slope = lines[arm].score_square > 0
-                               ? lines[arm].product / lines[arm].score_square
-                               : NAN;
+        lines[arm].slope =
+            has_slope(&lines[arm]) ? lines[arm].product / lines[arm].score_square : NAN;
 }
 
 /* Only of the rows as they are: resamples have intervals. */
@@ -444,6 +472,7 @@ enum status calibration_measure(const struct ranking *ranking, int resample_coun
                                 struct calibration *calibration,
                                 struct calibration_intervals *intervals, struct err *err)
 {
+    assert(ranking->scores);
     calibrate(ranking, NULL, calibration);
     if (resample_count == 0)
         return STATUS_OK;
@@ -492,8 +521,10 @@ enum status ranking_compare(const struct ranking *ranking, const struct ranking 
                             struct ranking_comparison *comparison, struct err *err)
 {
     const struct ranking *const both[] = {ranking, other};
-    struct ranking_numbers own = numbers_of(ranking, NULL);
+    struct ranking_numbers own;
 
+    assert(ranking->scores && other->scores);
+    own = numbers_of(ranking, NULL);
     comparison->other = numbers_of(other, NULL);
     subtract(&own, &comparison->other, (double *)&comparison->difference);
     for (size_t i = 0; i < NUMBERS_OF(struct ranking_numbers); i++)

@@ -152,7 +152,8 @@ enum status delayed_incidence(const struct delayed_rows *rows, double horizon,
         greenwood += (double)events / ((double)at * (double)((int64_t)at - events));
     }
     *share = 1 - survival;
-    *se = survival * sqrt(greenwood);
+    /* Where all have converted the sum has no end, and the product goes to 0. */
+    *se = survival > 0 ? survival * sqrt(greenwood) : 0;
     free(times);
     free(order);
     return rc;

@@ -98,6 +98,29 @@ static void predict(const struct work *work, const double *coefficients, int fol
     }
 }
 
+static bool is_separating(const struct effect_data *data, const struct regressor *column)
+{
+    double low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
+
+    for (int64_t i = 0; i < data->row_count; i++) {
+        double value = regressor_value(column, i);
+        int arm = data->treatments[i] != 0;
+
+        low[arm] = fmin(low[arm], value);
+        high[arm] = fmax(high[arm], value);
+    }
+    return (high[0] <= low[1] && low[0] < high[1]) ||
+           (high[1] <= low[0] && low[1] < high[0]);
+}
+
+int effect_separating(const struct effect_data *data)
+{
+    for (int c = 0; c < data->column_count; c++)
+        if (is_separating(data, &data->covariates[c]))
+            return c;
+    return -1;
+}
+
 /* Coefficients of the probability of being treated; scores (row): room. dropped: as in effect_estimate, or NULL. */
 static enum status fit_chances(const struct work *work, double *coefficients,
                                double *scores, bool *dropped, struct err *err)

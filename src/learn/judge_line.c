@@ -10,10 +10,14 @@ struct fit {
     double weight, x_mean, y_mean, xx, xy;
 };
 
+static int fold_of(const struct fit *fit, int64_t row)
+{
+    return learner_held_out_fold(learner_key(fit->data, row), fit->seed);
+}
+
 static bool is_used(const struct fit *fit, int64_t row)
 {
-    return fit->without_fold < 0 || learner_held_out_fold(learner_key(fit->data, row),
-                                                          fit->seed) != fit->without_fold;
+    return fit->without_fold < 0 || fold_of(fit, row) != fit->without_fold;
 }
 
 static double predicted(const struct fit *fit, int64_t row)
@@ -24,6 +28,28 @@ static double predicted(const struct fit *fit, int64_t row)
 static double found(const struct fit *fit, int64_t row)
 {
     return judge_gain(fit->data, fit->scores, row, fit->arm);
+}
+
+/* Whether effects of one fit differ by more than rounding. */
+static bool tells_apart(const struct fit *fit)
+{
+    double low[LEARNER_HELD_OUT_COUNT], high[LEARNER_HELD_OUT_COUNT];
+
+    for (int fold = 0; fold < LEARNER_HELD_OUT_COUNT; fold++) {
+        low[fold] = INFINITY;
+        high[fold] = -INFINITY;
+    }
+    for (int64_t row = 0; row < fit->data->row_count; row++) {
+        int fold = fold_of(fit, row);
+
+        low[fold] = fmin(low[fold], predicted(fit, row));
+        high[fold] = fmax(high[fold], predicted(fit, row));
+    }
+    for (int fold = 0; fold < LEARNER_HELD_OUT_COUNT; fold++)
+        if (fold != fit->without_fold &&
+            high[fold] - low[fold] > TIE_SHARE * fmax(fabs(low[fold]), fabs(high[fold])))
+            return true;
+    return false;
 }
 
 static void find_moments(struct fit *fit)
@@ -54,14 +80,14 @@ static void find_errors(const struct fit *fit, struct clusters *clusters,
 {
     const struct learner_data *data = fit->data;
 
-    for (int64_t row = 0; row < data->row_count && fit->xx > 0; row++)
+    for (int64_t row = 0; row < data->row_count && !isnan(line->slope); row++)
         if (is_used(fit, row)) {
             double x = predicted(fit, row) - fit->x_mean;
             double rest = found(fit, row) - fit->y_mean - line->slope * x;
 
             clusters_add(clusters, row, judge_weight(data, row) * x * rest);
         }
-    line->slope_se = fit->xx > 0 ? sqrt(clusters_square(clusters)) / fit->xx : NAN;
+    line->slope_se = isnan(line->slope) ? NAN : sqrt(clusters_square(clusters)) / fit->xx;
     for (int64_t row = 0; row < data->row_count; row++)
         if (is_used(fit, row))
             clusters_add(clusters, row,
@@ -87,7 +113,7 @@ enum status judge_line_fit(const struct learner_data *data, const double *scores
         find_moments(&fit);
         *line = (struct judge_line){.mean = fit.x_mean,
                                     .offset = fit.y_mean - fit.x_mean,
-                                    .slope = fit.xx > 0 ? fit.xy / fit.xx : NAN};
+                                    .slope = tells_apart(&fit) ? fit.xy / fit.xx : NAN};
         find_errors(&fit, &clusters, line);
     }
     clusters_close(&clusters);

@@ -3,6 +3,7 @@
 #define REDRESS_LEARN_JUDGE_PARTS_H
 
 #include "learn/judge.h"
+#include "learn/tie.h"
 
 #include <math.h>
 
@@ -44,15 +45,11 @@ static inline double judge_gain(const struct learner_data *data, const double *s
     return scores[row * data->arm_count + arm] - scores[row * data->arm_count];
 }
 
-/* Differences of predictions that are equal by their formula differ in their last digits, of which four bytes
- * have seven. */
-#define JUDGE_TIE_SHARE 1e-6
-
 /* The end of the rows from `first` on whose keys are equal but for rounding. */
 static inline int64_t judge_tie_end(const double *keys, const uint32_t *order,
                                     int64_t first, int64_t count)
 {
-    double key = keys[order[first]], slack = fabs(key) * JUDGE_TIE_SHARE;
+    double key = keys[order[first]], slack = fabs(key) * TIE_SHARE;
     int64_t end = first + 1;
 
     while (end < count && fabs(keys[order[end]] - key) <= slack)

@@ -102,7 +102,7 @@ static void measure_bins(struct ranked *ranked, struct judge_bin bins[JUDGE_BIN_
 }
 
 enum status judge_calibrate(const struct learner_data *data, const double *scores,
-                            const float *effects, int arm,
+                            const float *effects, int arm, uint64_t seed,
                             struct judge_bin bins[JUDGE_BIN_COUNT],
                             struct judge_line *line, struct err *err)
 {
@@ -112,7 +112,7 @@ enum status judge_calibrate(const struct learner_data *data, const double *score
     if (!rc)
         measure_bins(&ranked, bins);
     ranked_close(&ranked);
-    return rc ? rc : judge_line_fit(data, scores, effects, arm, -1, 0, line, err);
+    return rc ? rc : judge_line_fit(data, scores, effects, arm, -1, seed, line, err);
 }
 
 /* ---- ranking ---- */

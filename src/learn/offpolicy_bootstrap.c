@@ -80,15 +80,17 @@ FOR_EACH_MACHINE static void draw(const sums *units, uint32_t count, struct rng 
                                   sums *total)
 {
     sums even = {}, odd = {};
+    struct rng own = *rng; /* in registers */
 
     for (uint32_t i = 0; i + 1 < count; i += DRAWS_PER_NUMBER) {
-        uint64_t number = rng_next(rng);
+        uint64_t number = rng_next(&own);
 
         even += units[(number >> 32) * count >> 32];
         odd += units[(number & UINT32_MAX) * count >> 32];
     }
     if (count % DRAWS_PER_NUMBER)
-        even += units[(rng_next(rng) >> 32) * count >> 32];
+        even += units[(rng_next(&own) >> 32) * count >> 32];
+    *rng = own;
     *total = even + odd;
 }
 

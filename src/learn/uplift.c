@@ -2,6 +2,7 @@
 #include "learn/uplift_walk.h"
 
 #include "base/order.h"
+#include "base/pages.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ static struct tally tally_all(const struct uplift *uplift, const uint32_t *draws
     return all;
 }
 
-/* ---- the ends of groups ---- */
+/* ---- rows, and the ends of groups ---- */
 
 struct point {
     double rows, qini, uplift;
@@ -40,25 +41,83 @@ static int fill_bands(struct bands *bands, int next, double row_count,
     return next;
 }
 
+/* Over the rows, of a value that is not defined at first: there it rises evenly from 0 to the first that is. */
+struct curve_sum {
+    double sum,
+        before; /* what the rows before the first that is have for each unit of its value */
+    bool has_begun;
+};
+
+/* The next row, which counts weight, at the k of rows. */
+static inline void curve_sum_add(struct curve_sum *curve, bool is_defined, double value,
+                                 double rows, double weight, bool is_gain)
+{
+    double height = is_gain ? rows : 1; /* value is a lift where it is a gain */
+
+    if (!is_defined) {
+        curve->before += weight * rows * height;
+        return;
+    }
+    if (!curve->has_begun) {
+        curve->sum += value / rows * curve->before;
+        curve->has_begun = true;
+    }
+    curve->sum += weight * value * height;
+}
+
 struct areas {
-    double qini, uplift;     /* under the curves */
-    double autoc, rate_qini; /* sums over the rows */
+    double qini, uplift;           /* under the curves */
+    double autoc, rate_qini;       /* sums over the rows */
+    struct curve_sum gains, qinis; /* heights of the curves, row by row */
     struct point last;
 };
 
-/* The walk along the RATEs: what the rows of the groups before have, and the group at hand. */
-struct rate_walk {
+/* How far the walk has come: what the rows of the groups before have, and the group at hand. */
+struct walk {
     double before, effects; /* sums of effects */
     double mean, row_count; /* of all */
-    int64_t first;          /* place of the group's first row */
+    double means[2],        /* of the arms */
+        weights[2];         /* of an effect, by the arm of its row */
+    struct tally tally;
+    double lift, qini; /* of the tally */
+    int64_t first;     /* place of the group's first row */
 };
+
+static struct walk walk_begin(const struct tally *all)
+{
+    double row_count = rows_of(all);
+
+    return (struct walk){
+        .mean = difference(all),
+        .row_count = row_count,
+        .means = {over(all->sum[0], all->count[0]), over(all->sum[1], all->count[1])},
+        .weights = {-row_count / all->count[0], row_count / all->count[1]},
+    };
+}
+
+static inline void walk_row(struct walk *walk, struct areas *areas, bool is_treated,
+                            double outcome, double weight)
+{
+    bool has_control;
+
+    tally_add(&walk->tally, is_treated, outcome, weight);
+    walk->lift = lift_of(&walk->tally);
+    walk->qini = qini_value(&walk->tally);
+    walk->effects += weight * (walk->mean + (outcome - walk->means[is_treated]) *
+                                                walk->weights[is_treated]);
+    has_control = walk->tally.count[0] > 0;
+    curve_sum_add(&areas->gains, has_control && walk->tally.count[1] > 0, walk->lift,
+                  rows_of(&walk->tally), weight, true);
+    curve_sum_add(&areas->qinis, has_control, walk->qini, rows_of(&walk->tally), weight,
+                  false);
+}
 
 /* What a group of equal scores adds to the two RATEs, from the last point on to here. */
 static void add_rates(struct areas *areas, const struct uplift *uplift,
-                      const uint32_t *draws, const struct rate_walk *walk, int64_t last,
+                      const uint32_t *draws, const struct walk *walk, int64_t last,
                       double count)
 {
-    double from = areas->last.rows, j = 0;
+    double from = areas->last.rows, each = walk->effects / count, j = 0;
 
     for (int64_t i = walk->first; i <= last; i++) {
         double weight = weight_at(uplift, i);
@@ -67,44 +126,45 @@ static void add_rates(struct areas *areas, const struct uplift *uplift,
             double toc;
 
             j += weight;
-            toc = (walk->before + walk->effects * j / count) / (from + j) - walk->mean;
+            toc = (walk->before + each * j) / (from + j) - walk->mean;
             areas->autoc += weight * toc;
-            areas->rate_qini += weight * toc * (from + j) / walk->row_count;
+            areas->rate_qini += weight * toc * (from + j);
         }
     }
 }
 
-static struct areas measure_groups(const struct uplift *uplift, const uint32_t *draws,
-                                   const struct tally *all, struct bands *bands)
+/* The same for the areas. */
+static void add_areas(struct areas *areas, const struct point *point)
 {
-    double row_count = rows_of(all), mean = difference(all);
-    double means[2] = {over(all->sum[0], all->count[0]),
-                       over(all->sum[1], all->count[1])};
-    double weights[2] = {-row_count / all->count[0], row_count / all->count[1]};
-    struct rate_walk walk = {.mean = mean, .row_count = row_count};
+    double rows = point->rows - areas->last.rows;
+
+    areas->qini += rows * (point->qini + areas->last.qini) / 2;
+    areas->uplift += rows * (point->uplift + areas->last.uplift) / 2;
+}
+
+static struct areas measure_rows(const struct uplift *uplift, const uint32_t *draws,
+                                 const struct tally *all, struct bands *bands)
+{
+    struct walk walk = walk_begin(all);
     struct areas areas = {};
-    struct tally tally = {};
     int band = 0;
 
     for (int64_t i = 0; i < uplift->row_count; i++) {
-        bool is_treated = uplift->flags[i] & FLAG_TREATED;
-        double count = count_at(uplift, draws, i);
+        uint8_t flags = uplift->flags[i];
         struct point point;
 
-        tally_add(&tally, is_treated, uplift->outcomes[i], count);
-        walk.effects += count * (mean + (uplift->outcomes[i] - means[is_treated]) *
-                                            weights[is_treated]);
-        point = (struct point){rows_of(&tally), 0, 0};
-        if (!(uplift->flags[i] & FLAG_LAST) || point.rows == areas.last.rows)
+        for (uint32_t again = times(draws, i); again > 0; again--)
+            walk_row(&walk, &areas, flags & FLAG_TREATED, uplift->outcomes[i],
+                     weight_at(uplift, i));
+        point.rows = rows_of(&walk.tally);
+        if (!(flags & FLAG_LAST) || point.rows == areas.last.rows)
             continue;
-        point.qini = qini_value(&tally);
-        point.uplift = uplift_value(&tally);
-        areas.qini += (point.rows - areas.last.rows) * (point.qini + areas.last.qini) / 2;
-        areas.uplift +=
-            (point.rows - areas.last.rows) * (point.uplift + areas.last.uplift) / 2;
+        point.qini = walk.qini;
+        point.uplift = walk.lift * point.rows;
+        add_areas(&areas, &point);
         add_rates(&areas, uplift, draws, &walk, i, point.rows - areas.last.rows);
         if (bands)
-            band = fill_bands(bands, band, row_count, &areas.last, &point);
+            band = fill_bands(bands, band, walk.row_count, &areas.last, &point);
         walk.before += walk.effects;
         walk.effects = 0;
         walk.first = i + 1;
@@ -189,17 +249,32 @@ static void set_shares_of_perfect(const struct uplift *uplift, const struct tall
 
 /* ---- all of it ---- */
 
+static void set_means(const struct areas *areas, const struct tally *all,
+                      struct uplift_metrics *metrics)
+{
+    double row_count = rows_of(all), last_gain = uplift_value(all),
+           last_qini = qini_value(all);
+
+    metrics->autoc = areas->autoc / row_count;
+    metrics->rate_qini = areas->rate_qini / row_count / row_count;
+    metrics->auuc = areas->gains.sum / fabs(last_gain) / (row_count + 1);
+    metrics->qini_normalized = (areas->qinis.sum - last_qini * (row_count + 1) / 2) /
+                               fabs(last_qini) / (row_count + 1);
+    if (last_gain == 0)
+        metrics->auuc = NAN;
+    if (last_qini == 0)
+        metrics->qini_normalized = NAN;
+}
+
 void uplift_walk(const struct uplift *uplift, const uint32_t *draws,
                  struct uplift_metrics *metrics, struct bands *bands)
 {
-    struct tally all = tally_all(uplift, draws);
-    struct areas areas = measure_groups(uplift, draws, &all, bands);
+    struct tally all = draws ? tally_all(uplift, draws) : uplift->all;
+    struct areas areas = measure_rows(uplift, draws, &all, bands);
 
     set_shares_of_perfect(uplift, &all, &areas, metrics);
-    metrics->autoc = areas.autoc / rows_of(&all);
-    metrics->rate_qini = areas.rate_qini / rows_of(&all);
+    set_means(&areas, &all, metrics);
     metrics->effect = difference(&all);
-    uplift_walk_rows(uplift, draws, &all, metrics);
     uplift_walk_first(uplift, draws, &all, metrics);
 }
 
@@ -216,29 +291,53 @@ static enum status refuse_memory(int64_t row_count, struct err *err)
                    (long long)row_count);
 }
 
-static void place_rows(struct uplift *uplift, const double *scores,
-                       const double *outcomes, const bool *is_treated,
-                       const uint32_t *order)
+static bool are_binary(const double *outcomes, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (outcomes[i] != 0 && outcomes[i] != 1)
+            return false;
+    return true;
+}
+
+/* What is known of a row in a byte: a million of them stay in the cache, where they are looked up in no order. */
+enum { KNOWN_TREATED = 1, KNOWN_GOOD = 2 };
+
+static enum status place_binary(struct uplift *uplift, const double *outcomes,
+                                const bool *is_treated, const uint32_t *order,
+                                const bool *ends, struct err *err)
+{
+    uint8_t *known = malloc((size_t)uplift->row_count);
+
+    if (!known)
+        return refuse_memory(uplift->row_count, err);
+    for (int64_t row = 0; row < uplift->row_count; row++)
+        known[row] = (uint8_t)(is_treated[row] * KNOWN_TREATED +
+                               (outcomes[row] == 1) * KNOWN_GOOD);
+    for (int64_t i = 0; i < uplift->row_count; i++) {
+        uint8_t own = known[order[i]];
+
+        uplift->outcomes[i] = own / KNOWN_GOOD;
+        uplift->flags[i] =
+            (uint8_t)((own & KNOWN_TREATED) * FLAG_TREATED + ends[i] * FLAG_LAST);
+    }
+    free(known);
+    return STATUS_OK;
+}
+
+static void place_rows(struct uplift *uplift, const double *outcomes,
+                       const bool *is_treated, const uint32_t *order, const bool *ends)
 {
     int64_t last = uplift->row_count - 1;
-    bool is_binary = true;
-    double score = scores[order[0]];
 
     for (int64_t i = 0; i <= last; i++) {
-        uint32_t row = order[i],
-                 soon = order[i + AHEAD_ROWS < last ? i + AHEAD_ROWS : last];
-        double outcome = outcomes[row], next = scores[order[i < last ? i + 1 : i]];
-        bool is_last = (next != score) | (i == last);
+        uint32_t row = order[i];
 
-        __builtin_prefetch(&scores[soon]);
-        __builtin_prefetch(&outcomes[soon]);
-        uplift->outcomes[i] = outcome;
+        __builtin_prefetch(
+            &outcomes[order[i + AHEAD_ROWS < last ? i + AHEAD_ROWS : last]]);
+        uplift->outcomes[i] = outcomes[row];
         uplift->flags[i] =
-            (uint8_t)(is_treated[row] * FLAG_TREATED + is_last * FLAG_LAST);
-        is_binary &= (outcome == 0) | (outcome == 1);
-        score = next;
+            (uint8_t)(is_treated[row] * FLAG_TREATED + ends[i] * FLAG_LAST);
     }
-    uplift->is_binary = is_binary;
 }
 
 /* Each arm's sum to its rows: an arm then has as much say as it has rows. */
@@ -264,10 +363,8 @@ static void place_weights(struct uplift *uplift, const double *weights,
 static enum status check(const struct uplift *uplift, double first_score,
                          double last_score, struct err *err)
 {
-    struct tally all = tally_all(uplift, NULL);
-
     for (int arm = 0; arm < 2; arm++)
-        if (all.count[arm] == 0)
+        if (uplift->all.count[arm] == 0)
             return err_set(err, STATUS_INVALID, "no row is %s",
                            arm ? "treated" : "a control");
     if (first_score == last_score)
@@ -287,8 +384,9 @@ enum status uplift_open(const double *scores, const double *outcomes,
 
 enum status uplift_open_ordered(const double *scores, const double *outcomes,
                                 const bool *is_treated, const double *weights,
-                                const uint32_t *order, int64_t row_count,
-                                struct uplift **uplift, struct err *err)
+                                const uint32_t *order, const bool *ends,
+                                int64_t row_count, struct uplift **uplift,
+                                struct err *err)
 {
     struct uplift *opened = calloc(1, sizeof *opened);
     enum status rc = STATUS_OK;
@@ -297,16 +395,23 @@ enum status uplift_open_ordered(const double *scores, const double *outcomes,
     if (opened) {
         opened->row_count = row_count;
         opened->flags = malloc((size_t)row_count);
-        opened->outcomes = malloc((size_t)row_count * sizeof *opened->outcomes);
+        opened->outcomes = pages_alloc((size_t)row_count * sizeof *opened->outcomes);
         opened->weights =
             weights ? malloc((size_t)row_count * sizeof *opened->weights) : NULL;
     }
     if (!opened || !opened->flags || !opened->outcomes || (weights && !opened->weights))
         rc = refuse_memory(row_count, err);
     if (!rc) {
-        place_rows(opened, scores, outcomes, is_treated, order);
+        opened->is_binary = are_binary(outcomes, row_count);
+        if (opened->is_binary)
+            rc = place_binary(opened, outcomes, is_treated, order, ends, err);
+        else
+            place_rows(opened, outcomes, is_treated, order, ends);
+    }
+    if (!rc) {
         if (weights)
             place_weights(opened, weights, order);
+        opened->all = tally_all(opened, NULL);
         rc = check(opened, scores[order[0]], scores[order[row_count - 1]], err);
     }
     if (rc)
@@ -321,14 +426,18 @@ enum status uplift_open_weighted(const double *scores, const double *outcomes,
                                  int64_t row_count, struct uplift **uplift,
                                  struct err *err)
 {
-    uint32_t *order = malloc((size_t)(row_count + 1) * sizeof *order);
-    enum status rc = order ? order_falling(scores, row_count, order, err)
-                           : refuse_memory(row_count, err);
+    size_t count = (size_t)row_count + 1;
+    uint32_t *order = malloc(count * sizeof *order);
+    bool *ends = malloc(count * sizeof *ends);
+    enum status rc = order && ends
+                         ? order_falling_groups(scores, row_count, order, ends, err)
+                         : refuse_memory(row_count, err);
 
     if (!rc)
-        rc = uplift_open_ordered(scores, outcomes, is_treated, weights, order, row_count,
-                                 uplift, err);
+        rc = uplift_open_ordered(scores, outcomes, is_treated, weights, order, ends,
+                                 row_count, uplift, err);
     free(order);
+    free(ends);
     return rc;
 }
 

@@ -8,17 +8,18 @@
 
 enum { FLAG_TREATED = 1, FLAG_LAST = 2 /* of its group of equal scores */ };
 
+/* Of both arms, those that are not treated first. */
+struct tally {
+    double count[2], sum[2];
+};
+
 struct uplift {
     int64_t row_count;
     uint8_t *flags;   /* (place) */
     double *outcomes; /* (place) */
     double *weights;  /* (place); NULL: 1 each */
     bool is_binary;   /* all outcomes are 0 or 1 */
-};
-
-/* Of both arms, those that are not treated first. */
-struct tally {
-    double count[2], sum[2];
+    struct tally all; /* rows as they stand */
 };
 
 /* Rows as they stand, or as often as a resample has them. */
@@ -42,8 +43,13 @@ static inline double count_at(const struct uplift *uplift, const uint32_t *draws
 static inline void tally_add(struct tally *tally, bool is_treated, double outcome,
                              double count)
 {
-    tally->count[is_treated] += count;
-    tally->sum[is_treated] += count * outcome;
+    double treated = count * is_treated, other = count - treated;
+
+    /* Both arms each time: sums that stay in registers are quicker than one that is looked up. */
+    tally->count[0] += other;
+    tally->count[1] += treated;
+    tally->sum[0] += other * outcome;
+    tally->sum[1] += treated * outcome;
 }
 
 static inline double over(double sum, double count)
@@ -61,10 +67,14 @@ static inline double qini_value(const struct tally *tally)
     return tally->sum[1] - over(tally->sum[0] * tally->count[1], tally->count[0]);
 }
 
+static inline double lift_of(const struct tally *tally)
+{
+    return over(tally->sum[1], tally->count[1]) - over(tally->sum[0], tally->count[0]);
+}
+
 static inline double uplift_value(const struct tally *tally)
 {
-    return (over(tally->sum[1], tally->count[1]) - over(tally->sum[0], tally->count[0])) *
-           rows_of(tally);
+    return lift_of(tally) * rows_of(tally);
 }
 
 static inline double difference(const struct tally *tally)
@@ -83,18 +93,15 @@ struct bands {
 void uplift_walk(const struct uplift *uplift, const uint32_t *draws,
                  struct uplift_metrics *metrics, struct bands *bands);
 
-/* auuc and qini_normalized. */
-void uplift_walk_rows(const struct uplift *uplift, const uint32_t *draws,
-                      const struct tally *all, struct uplift_metrics *metrics);
-
 /* What is told of the first so many rows, and of bins. */
 void uplift_walk_first(const struct uplift *uplift, const uint32_t *draws,
                        const struct tally *all, struct uplift_metrics *metrics);
 
-/* uplift_open_weighted where the order of the rows is known: that of order_falling. */
+/* uplift_open_weighted where the order of the rows is known, and where groups end: that of order_falling_groups. */
 enum status uplift_open_ordered(const double *scores, const double *outcomes,
                                 const bool *is_treated, const double *weights,
-                                const uint32_t *order, int64_t row_count,
-                                struct uplift **uplift, struct err *err);
+                                const uint32_t *order, const bool *ends,
+                                int64_t row_count, struct uplift **uplift,
+                                struct err *err);
 
 #endif

@@ -5,18 +5,14 @@
  * more. */
 #include "table/text_set.h"
 
+#include "base/pages.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 
-enum {
-    SLOT_COUNT_MIN = 64,
-    TEXT_COUNT_MIN = 32,
-    POOL_BYTES_MIN = 512,
-    HUGE_PAGE_BYTES = 2 << 20
-};
+enum { SLOT_COUNT_MIN = 64, TEXT_COUNT_MIN = 32, POOL_BYTES_MIN = 512 };
 
 struct text_set {
     uint64_t key[2];
@@ -80,18 +76,6 @@ static uint32_t slot_of(const struct text_set *set, uint32_t hash, struct text t
     return at;
 }
 
-/* Every search goes to another place of a table: with huge pages most do without a walk through
- * the page tables. The table is a power of two, so it is whole pages. */
-static void *alloc_table(size_t bytes)
-{
-    void *table =
-        bytes < HUGE_PAGE_BYTES ? malloc(bytes) : aligned_alloc(HUGE_PAGE_BYTES, bytes);
-
-    if (table && bytes >= HUGE_PAGE_BYTES)
-        madvise(table, bytes, MADV_HUGEPAGE);
-    return table;
-}
-
 static void put_slot(struct text_set *set, uint32_t slot, uint32_t hash, int32_t index)
 {
     set->tags[slot] = tag_of(hash);
@@ -101,8 +85,8 @@ static void put_slot(struct text_set *set, uint32_t slot, uint32_t hash, int32_t
 /* A table of another size, with all texts that are there. */
 static enum status make_slots(struct text_set *set, uint32_t count, struct err *err)
 {
-    uint8_t *tags = alloc_table(count);
-    int32_t *indices = alloc_table(count * sizeof *indices);
+    uint8_t *tags = pages_alloc(count);
+    int32_t *indices = pages_alloc(count * sizeof *indices);
 
     if (!tags || !indices) {
         free(tags);

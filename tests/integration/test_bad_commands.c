@@ -162,14 +162,15 @@ static void what_lets_others_in_is_warned_of(void **state)
         {"unix:/tmp/redress-none.sock", NULL},
         {"0.0.0.0:0", "plain_http"},
         {"[::]:0", "plain_http"},
-        {"192.0.2.1:0", "plain_http"},
     };
+    bool has_six = access("/proc/net/if_inet6", F_OK) == 0;
     char *folder = folder_temporary(), path[512];
 
     (void)state;
     assert_true(demo_make(folder));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        assert_warning(folder, rows[i].listen, rows[i].word);
+        if (has_six || rows[i].listen[0] != '[')
+            assert_warning(folder, rows[i].listen, rows[i].word);
     snprintf(path, sizeof path, "%s/redress.db", folder);
     assert_int_equal(chmod(path, 0644), 0);
     assert_warning(folder, "127.0.0.1:0", NULL); /* nobody gets there */
@@ -180,6 +181,33 @@ static void what_lets_others_in_is_warned_of(void **state)
     assert_int_equal(chmod(folder, 0750), 0);
     assert_warning(folder, "127.0.0.1:0", "data_open_to_others");
     free(folder);
+}
+
+/* What a start would be refused for, its check says. What a running service has is its own. */
+static void a_check_tries_what_a_start_needs(void **state)
+{
+    char *folder = folder_temporary(), *none = folder_temporary(), *health;
+    const char *const extra[] = {"--health-listen", "127.0.0.1:0", NULL};
+    struct live_server server;
+
+    (void)state;
+    assert_true(demo_make(folder));
+    assert_true(live_server_start(folder, extra, &server));
+    health = server.health_listen;
+    setenv("REDRESS_LISTEN", "127.0.0.1:0", 1);
+    REFUSED(1, "listen: cannot listen on 192.0.2.1:80", NULL, "serve", "--check",
+            "--data", none, "--listen", "192.0.2.1:80");
+    REFUSED(1, "listen: cannot listen on", server.listen, "serve", "--check", "--data",
+            none, "--listen", server.listen);
+    REFUSED(1, "health_listen: cannot listen on", health, "serve", "--check", "--data",
+            none, "--health-listen", health);
+    REFUSED(1, "listen: cannot listen on unix:/tmp/no-such-folder/x", NULL, "serve",
+            "--check", "--data", none, "--listen", "unix:/tmp/no-such-folder/x");
+    assert_warning(folder, server.listen, NULL);
+    unsetenv("REDRESS_LISTEN");
+    assert_int_equal(live_server_stop(&server), 0);
+    free(folder);
+    free(none);
 }
 
 static void a_folder_is_served_once(void **state)
@@ -469,6 +497,7 @@ int main(void)
         cmocka_unit_test(a_config_that_cannot_be_used_is_named),
         cmocka_unit_test(a_word_for_no_instructions_is_refused_before_a_folder_is_made),
         cmocka_unit_test(what_lets_others_in_is_warned_of),
+        cmocka_unit_test(a_check_tries_what_a_start_needs),
         cmocka_unit_test(a_folder_is_served_once),
         cmocka_unit_test(a_folder_with_too_long_a_name_is_refused_and_nothing_is_touched),
         cmocka_unit_test(a_port_in_use_is_named),

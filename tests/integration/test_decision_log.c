@@ -40,7 +40,7 @@ struct row {
     int64_t action;
     double propensity;
     const char *parent, *mode;
-    bool is_overridden, has_reward;
+    bool is_overridden, has_reward, is_bare; /* bare: without options */
     double reward;
 };
 
@@ -55,17 +55,23 @@ static FILE *opened(const char *path)
 /* Members in their order, or in the alphabet's, as jq -S writes them. */
 static void put_line(FILE *file, const struct row *row, bool is_sorted)
 {
-    json_t *options = json_pack("[{s:i, s:b, s:f, s:f}, {s:i, s:b, s:f, s:f}]", "amount",
-                                0, "allowed", true, "effect", 0.0, "cost", 0.0, "amount",
-                                AMOUNT, "allowed", true, "effect", 900.0, "cost", 500.0);
+    json_t *options =
+        row->is_bare ? json_array()
+                     : json_pack("[{s:i, s:b, s:f, s:f}, {s:i, s:b, s:f, s:f}]", "amount",
+                                 0, "allowed", true, "effect", 0.0, "cost", 0.0, "amount",
+                                 AMOUNT, "allowed", true, "effect", 900.0, "cost", 500.0);
     json_t *outcomes =
         row->has_reward ? json_pack("{s:f}", "value", row->reward) : json_object();
-    json_t *line = json_pack(
-        "{s:s, s:s, s:s?, s:b, s:s, s:I, s:f, s:s, s:s, s:o, s:o}", "object",
-        "logged_decision", "decision_id", "dec_x", "parent_id", row->parent, "overridden",
-        row->is_overridden, "mode", row->mode, "action", (json_int_t)row->action,
-        "propensity", row->propensity, "created_at", "2026-01-01T00:00:00Z",
-        "customer_id", "c", "options", options, "outcomes", outcomes);
+    char id[32];
+    json_t *line;
+
+    snprintf(id, sizeof id, "dec_%d", row->number);
+    line = json_pack("{s:s, s:s, s:s?, s:b, s:s, s:I, s:f, s:s, s:s, s:o, s:o}", "object",
+                     "logged_decision", "decision_id", id, "parent_id", row->parent,
+                     "overridden", row->is_overridden, "mode", row->mode, "action",
+                     (json_int_t)row->action, "propensity", row->propensity, "created_at",
+                     "2026-01-01T00:00:00Z", "customer_id", "c", "options", options,
+                     "outcomes", outcomes);
 
     assert_non_null(line);
     assert_int_equal(
@@ -76,7 +82,7 @@ static void put_line(FILE *file, const struct row *row, bool is_sorted)
 
 static void put_record(FILE *file, const struct row *row)
 {
-    fprintf(file, "dec_x,%s,%d,%s,%lld,%g,", row->parent ? row->parent : "",
+    fprintf(file, "dec_%d,%s,%d,%s,%lld,%g,", row->number, row->parent ? row->parent : "",
             row->is_overridden, row->mode, (long long)row->action, row->propensity);
     if (row->has_reward)
         fprintf(file, "%.17g", row->reward);
@@ -112,6 +118,7 @@ static struct written write_log(struct log log)
         double mood = rng_normal(&rng);
         bool is_overridden = !is_held_out && !is_given && mood < -0.5;
         struct row row = {
+            .number = i,
             .action = is_held_out ? 0 : is_given * AMOUNT,
             .propensity = is_held_out ? 1 : 0.5,
             .mode = is_held_out ? "holdout" : "live",
@@ -119,8 +126,11 @@ static struct written write_log(struct log log)
             .has_reward = !is_awaited && !is_lost,
             .reward = 1000 + 300 * mood + is_given * 300,
         };
-        struct row person = {
-            .action = AMOUNT, .propensity = 1, .mode = "live", .parent = "dec_x"};
+        struct row person = {.number = DECISIONS + i,
+                             .action = AMOUNT,
+                             .propensity = 1,
+                             .mode = "live",
+                             .parent = "dec_x"};
 
         put_line(lines, &row, log.is_sorted);
         put_record(table, &row);
@@ -144,7 +154,7 @@ static struct written write_log(struct log log)
 
 enum format { LINES, TABLE };
 
-static json_t *judged(enum format format, int *code)
+static int judge(enum format format, char **output, char **messages)
 {
     const char *const of_lines[] = {"evaluate", "policy",  "--log",    stage.lines,
                                     "--budget", "9999999", "--reward", "value",
@@ -152,11 +162,29 @@ static json_t *judged(enum format format, int *code)
     const char *const of_table[] = {"evaluate", "policy",     "--log",    stage.table,
                                     "--policy", stage.policy, "--reward", "value",
                                     "--json",   NULL};
+
+    return program_run_messages(format == LINES ? of_lines : of_table, NULL, output,
+                                messages);
+}
+
+static void expect_refusal(enum format format, const char *said)
+{
+    char *output, *messages;
+
+    assert_int_equal(judge(format, &output, &messages), 1);
+    assert_string_equal(output, "");
+    if (!strstr(messages, said))
+        fail_msg("%s, not %s", messages, said);
+    free(output);
+    free(messages);
+}
+
+static json_t *judged(enum format format, int *code)
+{
     char *output, *messages;
     json_t *json;
 
-    *code = program_run_messages(format == LINES ? of_lines : of_table, NULL, &output,
-                                 &messages);
+    *code = judge(format, &output, &messages);
     json = json_loads(output, 0, NULL);
     if (!json)
         fail_msg("exit code %d: %s", *code, messages);
@@ -202,6 +230,9 @@ static void both_formats_are_judged_on_the_same_decisions(void **)
             assert_int_equal(code, 0);
             assert_counts(answers[format], &written);
         }
+        /* Options have no propensities there, that of what was done cannot be compared. */
+        assert_int_equal(number(answers[LINES], "unchecked", NULL, NULL),
+                         written.counted);
         assert_true(json_equal(
             json_object_get(json_object_get(answers[LINES], "estimators"), "snipw"),
             json_object_get(json_object_get(answers[TABLE], "estimators"), "snipw")));
@@ -265,6 +296,63 @@ static void outcomes_that_are_still_to_come_are_none_that_lack(void **)
     json_decref(json);
 }
 
+/* A row behind the last. */
+static void put_again(const char *path, int row)
+{
+    char line[1000];
+    FILE *file = fopen(path, "r+");
+
+    assert_non_null(file);
+    for (int i = 0; i <= row; i++)
+        assert_non_null(fgets(line, sizeof line, file));
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    fputs(line, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Ids need not rise: those of people do not, in these logs. */
+static void a_decision_that_is_there_twice_is_refused_with_where(void **)
+{
+    struct written written = write_log((struct log){0});
+    int rows = written.counted + written.by_person + written.not_live;
+    char said[100];
+
+    put_again(stage.lines, 4);
+    snprintf(said, sizeof said, "log.ndjson line %d: is the decision of line 5 again",
+             rows + 1);
+    expect_refusal(LINES, said);
+    put_again(stage.table, 5);
+    snprintf(said, sizeof said, "log.csv: row %d is the decision of row 5 again",
+             rows + 1);
+    expect_refusal(TABLE, said);
+}
+
+static void a_budget_has_nothing_to_choose_of_a_decision_without_options(void **)
+{
+    struct row bare = {.number = 7 * DECISIONS,
+                       .mode = "live",
+                       .has_reward = true,
+                       .propensity = 1,
+                       .is_bare = true};
+    const char *why;
+    json_t *json;
+    FILE *lines;
+    int code;
+
+    write_log((struct log){0});
+    lines = fopen(stage.lines, "a");
+    assert_non_null(lines);
+    put_line(lines, &bare, false);
+    assert_int_equal(fclose(lines), 0);
+    json = judged(LINES, &code);
+    why = json_string_value(json_array_get(json_object_get(json, "why"), 0));
+    assert_int_equal(code, 1);
+    if (!why || !strstr(why, "1 rows have no propensity to be believed") ||
+        !strstr(why, "no option is allowed"))
+        fail_msg("%s", why);
+    json_decref(json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +360,8 @@ int main(void)
         cmocka_unit_test(who_got_something_from_a_person_later_counts_as_who_got_nothing),
         cmocka_unit_test(a_log_that_lacks_many_outcomes_is_refused),
         cmocka_unit_test(outcomes_that_are_still_to_come_are_none_that_lack),
+        cmocka_unit_test(a_decision_that_is_there_twice_is_refused_with_where),
+        cmocka_unit_test(a_budget_has_nothing_to_choose_of_a_decision_without_options),
     };
 
     return cmocka_run_group_tests(tests, name_files, group_folder_close);

@@ -91,7 +91,7 @@ static void each_metric_is_judged_by_its_own_rows(void **)
 static void a_plan_needs_no_data_but_a_guess(void **)
 {
     static const struct {
-        const char *words[8];
+        const char *words[11];
         int code;
         const char *says;
     } rows[] = {
@@ -111,11 +111,18 @@ static void a_plan_needs_no_data_but_a_guess(void **)
         {{"--plan", "0.1", "--sd", "1", "--power", "1"},
          2,
          "--power: '1' is not a number"},
+        {{"--plan", "0.1", "--sd", "1", "--cluster", "customer"},
+         2,
+         "--cluster goes with --data"},
+        {{"--plan", "0.1", "--sd", "1", "--arm", "a", "--shares", "1,2", "--tightest-at",
+          "500"},
+         2,
+         "--arm, --shares and --tightest-at go with --data"},
         {{"--plan", "0", "--sd", "1"}, 2, "--plan: '0' is not a number above 0"},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const char *arguments[12] = {"evaluate", "experiment"};
+        const char *arguments[13] = {"evaluate", "experiment"};
         char *output, *messages;
 
         memcpy(arguments + 2, rows[i].words, sizeof rows[i].words);

@@ -100,6 +100,60 @@ static void a_treatment_that_can_be_foreseen_is_told(void **)
            treated_rows(false), NULL, 0, "redress: not a randomised log: 'x'", NULL);
 }
 
+/* What was done in a column of its own: no number of standard deviations. */
+static void a_column_that_says_what_was_done_is_named(void **)
+{
+    char table[TABLE_BYTES] = "score,t,y,was\n";
+    size_t bytes = strlen(table);
+
+    for (int i = 0; i < 200; i++)
+        bytes += (size_t)snprintf(table + bytes, sizeof table - bytes, "%d,%d,%d,%d\n",
+                                  i / 2, i % 2, i % 3, i % 2 + 4);
+    expect(UPLIFT_ONCE " --features was", table, NULL, 0,
+           "'was' tells the treated from the others perfectly\n", "inf ");
+    expect(UPLIFT_ONCE " --features was", table, NULL, 0,
+           "redress: not a randomised log: 'was' perfectly tells apart the treated and "
+           "the others (1 of 2 columns are off)",
+           "standard deviations");
+    expect(UPLIFT_ONCE " --features was --json", table, NULL, 0,
+           "\"worst\":\"was\",\"difference\":null,\"se\":0,\"perfect\":true", NULL);
+}
+
+/* Of six rows four are treated, of the next six two; the chances are these, or wrong. */
+static const char *weighted_rows(int count, bool are_right)
+{
+    static char table[TABLE_BYTES];
+    size_t bytes = (size_t)sprintf(table, "score,t,y,p\n");
+
+    for (int i = 0; i < count; i++) {
+        bool is_treated = i % 12 < 6 ? i % 3 < 2 : i % 3 < 1;
+
+        bytes +=
+            (size_t)snprintf(table + bytes, sizeof table - bytes, "%d,%d,%d,%s\n", i,
+                             is_treated, is_treated ? i : count - i,
+                             are_right && (is_treated == (i % 12 < 6)) ? "0.6666666667"
+                             : are_right                               ? "0.3333333333"
+                                                                       : "0.2");
+    }
+    return table;
+}
+
+static void weights_that_cannot_be_believed_are_refused(void **)
+{
+    expect(UPLIFT "100 --propensity p", weighted_rows(600, true), NULL, 0,
+           "The score ranks", "verdict: refused");
+    expect(UPLIFT "100 --propensity p --json", weighted_rows(600, true), NULL, 0,
+           "\"verdict\":\"usable\",\"why\":[]", NULL);
+    expect(UPLIFT "100 --propensity p", weighted_rows(600, false), NULL, 1,
+           "verdict: refused\n  '0' for everybody: the mean weight is 2.5 (", "ranks");
+    expect(UPLIFT "100 --propensity p --json", weighted_rows(600, false), NULL, 1,
+           "\"mean_weight\":{\"treated\":2.5,\"control\":2.5},\"verdict\":\"refused\"",
+           NULL);
+    expect(UPLIFT "100 --propensity p", weighted_rows(72, true), NULL, 1,
+           "'1' for everybody: the weights leave 32.0 effective rows of 72, at least 50",
+           "than chance (");
+}
+
 /* ---- panels ---- */
 
 #define PANEL                                                                            \
@@ -298,6 +352,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_ranking_is_judged_on_enough_rows_and_resamples),
         cmocka_unit_test(a_treatment_that_can_be_foreseen_is_told),
+        cmocka_unit_test(a_column_that_says_what_was_done_is_named),
+        cmocka_unit_test(weights_that_cannot_be_believed_are_refused),
         cmocka_unit_test(periods_are_in_the_order_of_time),
         cmocka_unit_test(a_broken_guardrail_fails_the_experiment),
         cmocka_unit_test(a_policy_is_told_from_what_was_done),

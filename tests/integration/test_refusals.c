@@ -28,6 +28,7 @@ static struct {
 /* --- what is sent ------------------------------------------------------------------------------- */
 
 #define GET  "GET /version HTTP/1.1\r\nHost: a\r\n"
+#define HEAD "HEAD /version HTTP/1.1\r\nHost: a\r\n"
 #define POST "POST /v1/decisions HTTP/1.1\r\nHost: a\r\n"
 
 /* The filler stands between start and end, so many times. */
@@ -39,6 +40,7 @@ static const struct row {
     const char *code;
     bool
         is_judged_by_us; /* where requests are judged; the listener for health looks at the first line */
+    bool is_head; /* nothing may follow the head of the answer */
 } rows[] = {
     {"no host", "GET /version HTTP/1.1\r\n\r\n", .status = 400,
      .code = "malformed_request"},
@@ -84,8 +86,13 @@ static const struct row {
      .status = 431, .code = "head_too_large", .is_judged_by_us = true},
     {"headers that leave no room for an answer", GET, "X:y\r\n", 105, "\r\n",
      .status = 431, .code = "head_too_large", .is_judged_by_us = true},
-    {"HEAD", "HEAD /version HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
-     .status = 400, .code = "malformed_request"},
+    {"HEAD", HEAD "Content-Length: x\r\n\r\n", .status = 400, .is_head = true},
+    {"HEAD of many headers", HEAD, "X: y\r\n", 1000, "\r\n", .status = 431,
+     .is_head = true},
+    {"HEAD of a long path", "HEAD /", "x", 9000, " HTTP/1.1\r\nHost: a\r\n\r\n",
+     .status = 414, .code = "target_too_long"},
+    {"HEAD that leaves no room for an answer", HEAD "X: ", "x", 7200, "\r\n\r\n",
+     .status = 431, .is_judged_by_us = true, .is_head = true},
     {"a space in a path", "GET /ver sion HTTP/1.1\r\nHost: a\r\n\r\n", .status = 400,
      .code = "malformed_request", .is_judged_by_us = true},
     {"a space in a query", "GET /version?a=b c HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -159,7 +166,8 @@ static void assert_ours(const struct row *row, char *answer, bool has_tls)
     if (strncmp(answer, start, strlen(start)) != 0)
         fail_msg("%s: answered %s", row->name, answer);
     snprintf(length, sizeof length, "%zu", strlen(end + 4));
-    assert_header(row, answer, "Content-Length: ", length);
+    if (!row->is_head)
+        assert_header(row, answer, "Content-Length: ", length);
     assert_header(row, answer, "Content-Type: ", "application/problem+json");
     assert_header(row, answer, "Connection: ", "close");
     assert_header(row, answer, "Cache-Control: ", "no-store");
@@ -169,7 +177,10 @@ static void assert_ours(const struct row *row, char *answer, bool has_tls)
         assert_header(row, answer, "Strict-Transport-Security: ", "max-age=31536000");
     id = header_of(answer, "X-Request-Id: ");
     assert_non_null(id);
-    assert_problem(row, end + 4, id);
+    if (!row->is_head)
+        assert_problem(row, end + 4, id);
+    else if (end[4])
+        fail_msg("%s: there is a body: %s", row->name, end + 4);
     free(id);
 }
 

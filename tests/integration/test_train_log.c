@@ -195,6 +195,57 @@ static void what_no_policy_gave_is_left_out_and_counted(void **state)
     json_decref(report);
 }
 
+/* What a command that reads the log says as JSON; words of more are apart by blanks. */
+static json_t *answer_of(const char *command, const char *more)
+{
+    const char *arguments[ARGUMENT_COUNT_MAX];
+    char *copy, *output = NULL, *rest = NULL;
+    int count = 0;
+    json_t *answer;
+
+    assert_true(asprintf(&copy, "%s --json --outcome y --data %s %s", command,
+                         group_path("decisions.csv"), more) > 0);
+    for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+        arguments[count++] = word;
+    arguments[count] = NULL;
+    assert_int_equal(program_run(arguments, NULL, &output), 0);
+    answer = json_loads(output, 0, NULL);
+    assert_non_null(answer);
+    free(output);
+    free(copy);
+    return answer;
+}
+
+/* As training does, and judging policies: whoever judges effects takes the same rows. */
+static void what_no_policy_gave_is_judged_by_nobody(void **state)
+{
+    static const char *const commands[] = {"estimate ate", "evaluate uplift --score x"};
+
+    (void)state;
+    write_decisions("decisions.csv");
+    for (int i = 0; i < 2; i++) {
+        json_t *own = answer_of(commands[i], "--treatment t --control 0 --arm 500");
+        json_t *all =
+            answer_of(commands[i], "--treatment t --control 0 --arm 500 --all-rows");
+        json_t *held =
+            answer_of(commands[i], "--treatment mode --control holdout --arm live");
+        json_t *passed = json_object_get(own, "passed_over");
+        double person = number_of(passed, "by_person"),
+               not_live = number_of(passed, "not_live");
+
+        assert_true(person == ROW_COUNT / 10 && not_live > 100);
+        assert_true(number_of(own, "overridden") > 50);
+        assert_true(number_of(own, "n") == ROW_COUNT - person - not_live);
+        /* What people gave is an arm of its own; those held out are controls. */
+        assert_true(number_of(all, "n") == ROW_COUNT - person);
+        assert_null(json_object_get(all, "passed_over"));
+        assert_true(number_of(held, "n") == ROW_COUNT);
+        json_decref(own);
+        json_decref(all);
+        json_decref(held);
+    }
+}
+
 static void a_log_in_which_nothing_counts_is_refused(void **state)
 {
     FILE *file = fopen(group_path("decisions.csv"), "w");
@@ -291,6 +342,37 @@ static void a_log_of_certainties_is_left_to_models_and_says_so(void **state)
     json_decref(report);
 }
 
+/* So many rows of the credit have a cost: the others are still held. */
+static void write_costs(const char *name, int known_count)
+{
+    FILE *file = fopen(group_path(name), "w");
+
+    assert_non_null(file);
+    fputs("t,y,x,cost\n", file);
+    for (int row = 0; row < 400; row++) {
+        bool has_credit = row % 2, is_known = has_credit && row / 2 < known_count;
+
+        fprintf(file, "%s,%d,%d,%s\n", has_credit ? "credit" : "none", row % 7, row % 11,
+                is_known ? "450" : "");
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+static void costs_that_few_rows_of_an_arm_have_are_refused(void **state)
+{
+    const char *options = "--learner t --base ridge --quick --randomised --cost cost";
+    char *messages;
+
+    (void)state;
+    write_costs("costs.csv", 49);
+    assert_null(report_of("costs.csv", options, &messages));
+    assert_non_null(
+        strstr(messages, "--cost: known in 49 rows of 'credit', 50 are needed"));
+    free(messages);
+    write_costs("costs.csv", 50);
+    json_decref(report_of("costs.csv", options, NULL));
+}
+
 /* Effects are the same for all rows: whichever learner leads does so by luck. */
 static void write_even_log(const char *name, uint64_t seed)
 {
@@ -308,6 +390,24 @@ static void write_even_log(const char *name, uint64_t seed)
                 rng_uniform(&rng));
     }
     assert_int_equal(fclose(file), 0);
+}
+
+/* A linear model with one number for each arm, fitted anew for each third of the rows. */
+static void one_effect_for_all_rows_is_no_ranking(void **state)
+{
+    json_t *report;
+
+    (void)state;
+    write_even_log("even.csv", 5);
+    report =
+        report_of("even.csv", "--learner s --base ridge --randomised --calibrate", NULL);
+    for (size_t arm = 0; arm < 2; arm++) {
+        json_t *calibration = json_object_get(arm_of(report, arm), "calibration");
+
+        assert_true(json_is_null(json_object_get(calibration, "slope")));
+        assert_true(number_of(json_object_get(calibration, "applied"), "slope") == 1);
+    }
+    json_decref(report);
 }
 
 static void auto_does_not_chase_luck(void **state)
@@ -347,10 +447,13 @@ int main(void)
         cmocka_unit_test(arms_do_not_depend_on_which_row_comes_first),
         cmocka_unit_test(amounts_without_an_arm_are_refused_by_its_name),
         cmocka_unit_test(what_no_policy_gave_is_left_out_and_counted),
+        cmocka_unit_test(what_no_policy_gave_is_judged_by_nobody),
         cmocka_unit_test(a_log_in_which_nothing_counts_is_refused),
         cmocka_unit_test(shares_of_an_experiment_belong_to_its_arms),
         cmocka_unit_test(a_log_with_rows_that_were_sure_is_learned_from),
         cmocka_unit_test(a_log_of_certainties_is_left_to_models_and_says_so),
+        cmocka_unit_test(costs_that_few_rows_of_an_arm_have_are_refused),
+        cmocka_unit_test(one_effect_for_all_rows_is_no_ranking),
         cmocka_unit_test(auto_does_not_chase_luck),
     };
 

@@ -66,6 +66,8 @@ static void options_that_are_wrong_by_themselves(void **)
         {CURVE " 1,2", "--costs: 1 numbers are wanted"},
         {CURVE " 1 --baseline x,y", "--effects has 1 columns and --baseline 2"},
         {CURVE " 0", "--costs: 0 is not above 0"},
+        {CURVE " 1 --spend -1", "--spend: -1 is below 0"},
+        {CURVE " 1 --spend 1,x", "--spend: numbers are wanted"},
         {EXPERIMENT " --plan much", "--plan: 'much'"},
         {EXPERIMENT " --guardrail y", "'y' is not COL:MARGIN"},
         {TRAIN "x --learner foo", "--learner: 'foo' is none of"},

@@ -42,7 +42,7 @@ static void draw(struct rng *rng, double noise)
                             (1 + stage.is_treated[i]) * rng_normal(rng);
     }
     stage.rows = (struct scored_rows){
-        ROWS, stage.scores, stage.outcomes, stage.is_treated, NULL, NULL, 0};
+        ROWS, stage.scores, stage.outcomes, stage.is_treated, NULL, NULL, 0, false};
 }
 
 static void measure(int resample_count, struct calibration *found,
@@ -82,7 +82,8 @@ static void a_slope_by_hand(void **state)
     struct calibration found;
 
     (void)state;
-    stage.rows = (struct scored_rows){6, scores, outcomes, is_treated, NULL, NULL, 0};
+    stage.rows =
+        (struct scored_rows){6, scores, outcomes, is_treated, NULL, NULL, 0, false};
     measure(0, &found, NULL);
     assert_true(fabs(found.slope - 1.5) < 1e-14); /* 3 - 1.5 */
     /* Rests of the others 0.5, -1, 0.5: (0.25 + 0.25) / 4 times 3 / 1. */
@@ -90,6 +91,29 @@ static void a_slope_by_hand(void **state)
     assert_true(found.predicted == 1);
     assert_true(found.bins[0].rows == 1 && isnan(found.bins[0].found));
     assert_true(found.bins[9].rows == 0);
+}
+
+/* One effect for all rows, as a model has it that adds it to each row's prediction and takes that away again. */
+static void scores_that_differ_by_rounding_have_no_slope(void **state)
+{
+    struct calibration_intervals intervals;
+    struct calibration found;
+    struct rng rng;
+
+    (void)state;
+    rng_seed(&rng, 11);
+    draw(&rng, 0);
+    for (int i = 0; i < ROWS; i++)
+        stage.scores[i] = 3.7 * (1 + 1e-15 * (i % 7));
+    measure(RESAMPLES, &found, &intervals);
+    assert_true(isnan(found.slope) && isnan(found.slope_se));
+    assert_true(isnan(intervals.low.slope) && isnan(intervals.high.slope));
+    assert_true(fabs(found.bins[0].predicted - 3.7) < 1e-12 && found.bins[0].se > 0);
+    /* Effects near 0 are as good as any. */
+    for (int i = 0; i < ROWS; i++)
+        stage.scores[i] = 1e-12 * (i % 7);
+    measure(0, &found, NULL);
+    assert_false(isnan(found.slope));
 }
 
 static void effects_have_a_slope_of_one_and_doubled_ones_of_a_half(void **state)
@@ -193,6 +217,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_slope_by_hand),
+        cmocka_unit_test(scores_that_differ_by_rounding_have_no_slope),
         cmocka_unit_test(effects_have_a_slope_of_one_and_doubled_ones_of_a_half),
         cmocka_unit_test(a_score_has_nothing_more_than_itself),
         cmocka_unit_test(a_better_score_is_told_from_a_worse_one_on_the_same_rows),

@@ -105,7 +105,7 @@ static void judge(struct table *rows, struct judged *judged)
                      0);
     assert_int_equal(
         judge_rank(&rows->data, rows->scores, rows->effects, 1, &judged->curve, &err), 0);
-    assert_int_equal(judge_calibrate(&rows->data, rows->scores, rows->effects, 1,
+    assert_int_equal(judge_calibrate(&rows->data, rows->scores, rows->effects, 1, 1,
                                      judged->bins, &judged->line, &err),
                      0);
 }
@@ -189,6 +189,39 @@ static void effects_that_differ_by_rounding_only_are_equal(void **state)
         table.effects[row] *= row % 2 ? 1 : 1 + FLT_EPSILON;
     judge(&table, &two);
     expect_same(1e-6, &one, &two);
+}
+
+/* One effect for all rows, which is fitted anew for each fold: the folds of low scores have the low effects. */
+static void effects_that_differ_between_folds_only_tell_no_rows_apart(void **state)
+{
+    struct judge_correction correction;
+    struct judge_line line;
+    struct judged judged;
+    struct err err = {0};
+
+    (void)state;
+    draw_table(1);
+    for (int row = 0; row < ROW_COUNT; row++) {
+        int fold = learner_held_out_fold(table.keys[row], 1);
+
+        table.effects[row] =
+            (float)(5 + 0.1 * fold) * (1 + (float)(row % 2) * FLT_EPSILON);
+        table.scores[row * ARM_COUNT + 1] = 20 + 4 * fold;
+    }
+    judge(&table, &judged);
+    assert_true(isnan(judged.line.slope) && isnan(judged.line.slope_se));
+    for (int without = 0; without < LEARNER_HELD_OUT_COUNT; without++) {
+        assert_int_equal(judge_line_fit(&table.data, table.scores, table.effects, 1,
+                                        without, 1, &line, &err),
+                         0);
+        assert_true(isnan(line.slope));
+        correction = judge_line_correct(&line);
+        assert_true(correction.slope == 1 && correction.intercept > 10);
+    }
+    /* One row that differs in a fold is enough. */
+    table.effects[0] += 1;
+    judge(&table, &judged);
+    assert_false(isnan(judged.line.slope));
 }
 
 static void the_unit_of_weights_changes_nothing(void **state)
@@ -342,6 +375,7 @@ int main(void)
         cmocka_unit_test(rows_in_another_order_are_judged_the_same),
         cmocka_unit_test(effects_that_are_all_equal_are_worth_a_share_of_the_average),
         cmocka_unit_test(effects_that_differ_by_rounding_only_are_equal),
+        cmocka_unit_test(effects_that_differ_between_folds_only_tell_no_rows_apart),
         cmocka_unit_test(the_unit_of_weights_changes_nothing),
         cmocka_unit_test(a_row_of_weight_two_is_two_rows_of_one_key),
         cmocka_unit_test(copies_of_a_customers_rows_add_nothing_to_what_is_known),

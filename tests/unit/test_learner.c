@@ -606,15 +606,15 @@ static void true_effects_are_calibrated_and_doubled_ones_are_not(void **state)
     assert_int_equal(learner_cross_fit(&world.data, &settings, all_rows(), scores, &err),
                      0);
     judge_score(&world.data, scores);
-    assert_int_equal(judge_calibrate(&world.data, scores, truth, 2, bins, &line, &err),
+    assert_int_equal(judge_calibrate(&world.data, scores, truth, 2, 1, bins, &line, &err),
                      0);
     assert_true(fabs(line.slope - 1) < 4 * line.slope_se);
     for (int i = 0; i < JUDGE_BIN_COUNT; i++) {
         assert_int_equal(bins[i].row_count, ROW_COUNT / JUDGE_BIN_COUNT);
         assert_true(fabs(bins[i].found - bins[i].predicted) < 5 * bins[i].se);
     }
-    assert_int_equal(judge_calibrate(&world.data, scores, doubled, 2, bins, &line, &err),
-                     0);
+    assert_int_equal(
+        judge_calibrate(&world.data, scores, doubled, 2, 1, bins, &line, &err), 0);
     assert_true(fabs(line.slope - 0.5) < 4 * line.slope_se);
     free(scores);
     free(truth);

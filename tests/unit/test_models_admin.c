@@ -1,4 +1,5 @@
-/* test_models_admin.c - models pushed, pointed at, rolled back and deleted while they serve. */
+/* test_models_admin.c - models pushed, listed and deleted, and starts with those that cannot serve; who is
+ * pointed at: test_model_aliases.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "support/service_fixture.h"
 #include "decide/load.h"
+#include "support/model_fixture.h"
 #include "support/store_fixture.h"
 
 #include <pthread.h>
@@ -16,92 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A model of one arm whose effect is slope x need; its example says that need 2 gives effect. */
-static const char *bundle_of(int slope, int effect)
-{
-    static char text[2048];
-
-    snprintf(text, sizeof text,
-             "{\"manifest\": {\"format\": \"redress-bundle/1\", \"name\": \"m\","
-             " \"kind\": \"effect\", \"learner\": \"effect\","
-             " \"features\": [{\"name\": \"need\", \"type\": \"float\"}],"
-             " \"arms\": [{\"name\": \"a500\", \"dose\": 500}],"
-             " \"components\": [{\"role\": \"tau\", \"arm\": \"a500\","
-             " \"file\": \"a500.json\"}],"
-             " \"examples\": {\"rows\": [[2]], \"effects\": [[%d]]}},"
-             " \"files\": {\"a500.json\": {\"json\": {\"format\": \"redress-linear/1\","
-             " \"weights\": [%d], \"intercept\": 0}}}}",
-             effect, slope);
-    return text;
-}
-
-static enum status push(struct running *running, const char *name, const char *body)
-{
-    return ask(
-        running,
-        (struct asking){.prepare = model_push_prepare, .subject = name, .body = body});
-}
-
-static void push_slope(struct running *running, int slope)
-{
-    if (push(running, "m", bundle_of(slope, 2 * slope)))
-        fail_msg("%s", running->err.text);
-}
-
-static enum status move(struct running *running, const char *subject, const char *body)
-{
-    return ask(
-        running,
-        (struct asking){.prepare = alias_put_prepare, .subject = subject, .body = body});
-}
-
-static void promote(struct running *running, int version)
-{
-    char body[64];
-
-    snprintf(body, sizeof body, "{\"version\": %d, \"reason\": \"trial %d\"}", version,
-             version);
-    running->now_us += SECOND_US;
-    if (move(running, "m/champion", body))
-        fail_msg("%s", running->err.text);
-}
-
 static enum status remove_version(struct running *running, const char *subject)
 {
     return ask(running,
                (struct asking){.prepare = model_delete_prepare, .subject = subject});
-}
-
-/* The version that decides now; 0: none. *effect: what it says to need 1. */
-static int64_t served(struct running *running, double *effect)
-{
-    struct world *world = world_acquire(service_worlds(running->service));
-    const struct served_model *model = world_model(world, "m");
-    int64_t version = model ? model->version : 0;
-    double row = 1;
-
-    if (model &&
-        scorer_effects(model->scorer, &row, 1, effect, NULL, &running->err) != STATUS_OK)
-        fail_msg("%s", running->err.text);
-    world_release(world);
-    return version;
-}
-
-static json_t *history(struct running *running, int64_t at_us)
-{
-    struct arena *arena = answer_arena(running);
-
-    return shown(running, model_history_show(running->service, "m", at_us, arena,
-                                             &running->text, &running->err));
-}
-
-static enum status try_show(struct running *running, int64_t version)
-{
-    struct arena *arena = answer_arena(running);
-
-    running->status = model_version_show(running->service, "m", version, arena,
-                                         &running->text, &running->err);
-    return running->status;
 }
 
 /* --- push ------------------------------------------------------------------------------------- */
@@ -111,7 +30,7 @@ static void a_pushed_version_says_what_it_is(void **state)
     struct running *running = *state;
     json_t *version;
 
-    push_slope(running, 10);
+    model_push_slope(running, 10);
     version = running->json;
     assert_int_equal(running->action.http_status, 201);
     assert_string_equal(running->action.location, "/v1/models/m/versions/1");
@@ -128,7 +47,7 @@ static void a_pushed_version_says_what_it_is(void **state)
     assert_int_equal(json_array_size(at(version, "aliases")), 0);
     assert_null(at(version, "examples"));
     version = json_deep_copy(version);
-    assert_true(json_equal(version, shown(running, try_show(running, 1))));
+    assert_true(json_equal(version, shown(running, model_show(running, 1))));
     json_decref(version);
 }
 
@@ -137,17 +56,17 @@ static void pushing_the_same_again_gives_the_version_there_is(void **state)
     struct running *running = *state;
     char sha256[65];
 
-    push_slope(running, 10);
+    model_push_slope(running, 10);
     snprintf(sha256, sizeof sha256, "%s", string_at(running->json, "sha256"));
-    push_slope(running, 10);
+    model_push_slope(running, 10);
     assert_int_equal(running->action.http_status, 200);
     assert_int_equal(int_at(running->json, "version"), 1);
     assert_string_equal(string_at(running->json, "sha256"), sha256);
-    push_slope(running, 11);
+    model_push_slope(running, 11);
     assert_int_equal(running->action.http_status, 201);
     assert_int_equal(int_at(running->json, "version"), 2);
     assert_string_not_equal(string_at(running->json, "sha256"), sha256);
-    push_slope(running, 10); /* not the newest: a version of its own */
+    model_push_slope(running, 10); /* not the newest: a version of its own */
     assert_int_equal(int_at(running->json, "version"), 3);
 }
 
@@ -158,10 +77,11 @@ static void the_path_names_the_model(void **state)
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
     struct running *running = *state;
 
-    assert_int_equal(push(running, "credit-uplift.v2_x", bundle_of(1, 2)), STATUS_OK);
+    assert_int_equal(model_push(running, "credit-uplift.v2_x", model_bundle(1, 2)),
+                     STATUS_OK);
     assert_string_equal(string_at(running->json, "name"), "credit-uplift.v2_x");
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        (void)push(running, wrong[i], bundle_of(1, 2));
+        (void)model_push(running, wrong[i], model_bundle(1, 2));
         assert_refused(running, STATUS_INVALID, "invalid_name");
     }
 }
@@ -170,138 +90,13 @@ static void a_bundle_whose_examples_fail_is_refused(void **state)
 {
     struct running *running = *state;
 
-    assert_int_equal(push(running, "m", bundle_of(10, 21)), STATUS_INVALID);
+    assert_int_equal(model_push(running, "m", model_bundle(10, 21)), STATUS_INVALID);
     assert_int_equal(
-        push(running, "m", "{\"manifest\": {\"format\": \"redress-bundle/1\"}}"),
+        model_push(running, "m", "{\"manifest\": {\"format\": \"redress-bundle/1\"}}"),
         STATUS_INVALID);
-    assert_int_equal(push(running, "m", "{"), STATUS_MALFORMED);
-    assert_int_equal(try_show(running, 1), STATUS_NOT_FOUND);
+    assert_int_equal(model_push(running, "m", "{"), STATUS_MALFORMED);
+    assert_int_equal(model_show(running, 1), STATUS_NOT_FOUND);
     assert_string_equal(running->err.code, "model_version_not_found");
-}
-
-/* --- aliases ---------------------------------------------------------------------------------- */
-
-static void moving_champion_changes_who_decides(void **state)
-{
-    struct running *running = *state;
-    double effect;
-
-    push_slope(running, 10);
-    push_slope(running, 20);
-    assert_int_equal(served(running, &effect), 0);
-    promote(running, 1);
-    assert_int_equal(served(running, &effect), 1);
-    assert_true(effect == 10);
-    promote(running, 2);
-    assert_string_equal(string_at(running->json, "object"), "model_alias");
-    assert_string_equal(string_at(running->json, "alias"), "champion");
-    assert_int_equal(int_at(running->json, "version"), 2);
-    assert_int_equal(int_at(running->json, "previous_version"), 1);
-    assert_int_equal(served(running, &effect), 2);
-    assert_true(effect == 20);
-    assert_string_equal(string_at(shown(running, try_show(running, 2)), "aliases/0"),
-                        "champion");
-    running_restart(running);
-    assert_int_equal(served(running, &effect), 2);
-    assert_true(effect == 20);
-}
-
-static void who_works_under_the_old_champion_finishes_undisturbed(void **state)
-{
-    struct running *running = *state;
-    struct world *world;
-    double row = 1, effect;
-
-    push_slope(running, 10);
-    push_slope(running, 20);
-    promote(running, 1);
-    world = world_acquire(service_worlds(running->service));
-    promote(running, 2);
-    assert_int_equal(scorer_effects(world_model(world, "m")->scorer, &row, 1, &effect,
-                                    NULL, &running->err),
-                     STATUS_OK);
-    assert_true(effect == 10);
-    world_release(world);
-}
-
-static void challenger_and_shadow_do_not_decide(void **state)
-{
-    struct running *running = *state;
-    double effect;
-
-    push_slope(running, 10);
-    assert_int_equal(move(running, "m/challenger", "{\"version\": 1, \"reason\": \"x\"}"),
-                     STATUS_OK);
-    assert_int_equal(move(running, "m/shadow", "{\"version\": 1, \"reason\": \"x\"}"),
-                     STATUS_OK);
-    assert_true(json_is_null(at(running->json, "previous_version")));
-    assert_int_equal(served(running, &effect), 0);
-    assert_int_equal(json_array_size(at(shown(running, try_show(running, 1)), "aliases")),
-                     2);
-}
-
-static void an_alias_is_moved_with_a_version_and_a_reason_only(void **state)
-{
-    struct running *running = *state;
-    double effect;
-
-    push_slope(running, 10);
-    (void)move(running, "m/champion", "{\"version\": 1}");
-    assert_fault(running, "/reason", "missing_field");
-    (void)move(running, "m/champion", "{\"reason\": \"x\"}");
-    assert_fault(running, "/version", "missing_field");
-    (void)move(running, "m/champion", "{\"version\": \"1\", \"reason\": \"x\"}");
-    assert_fault(running, "/version", "wrong_type");
-    (void)move(running, "m/challenger",
-               "{\"version\": 1, \"reason\": \"x\", \"traffic_percent\": 10}");
-    assert_fault(running, "/traffic_percent", "not_supported");
-    assert_refused(running, STATUS_INVALID, "not_supported");
-    (void)move(running, "m/champion", "{\"version\": 2, \"reason\": \"x\"}");
-    assert_refused(running, STATUS_NOT_FOUND, "model_version_not_found");
-    (void)move(running, "other/champion", "{\"version\": 1, \"reason\": \"x\"}");
-    assert_refused(running, STATUS_NOT_FOUND, "model_version_not_found");
-    (void)move(running, "m/winner", "{\"version\": 1, \"reason\": \"x\"}");
-    assert_refused(running, STATUS_NOT_FOUND, "alias_not_found");
-    assert_int_equal(served(running, &effect), 0);
-}
-
-static void history_says_what_served_when_and_why(void **state)
-{
-    struct running *running = *state;
-    const json_t *list;
-
-    push_slope(running, 10);
-    push_slope(running, 20);
-    promote(running, 1); /* at 18:02:12 */
-    promote(running, 2); /* at 18:02:13 */
-    assert_int_equal(move(running, "m/shadow", "{\"version\": 1, \"reason\": \"look\"}"),
-                     STATUS_OK);
-    list = history(running, 0);
-    assert_int_equal(json_array_size(at(list, "data")), 3);
-    assert_string_equal(string_at(list, "data/0/alias"), "shadow");
-    assert_string_equal(string_at(list, "data/1/reason"), "trial 2");
-    assert_string_equal(string_at(list, "data/1/moved_by"), "key_test");
-    assert_string_equal(string_at(list, "data/2/moved_at"), "2025-11-20T18:02:12Z");
-    list = history(running, SERVICE_TIME_US + SECOND_US);
-    assert_int_equal(json_array_size(at(list, "data")), 1);
-    assert_int_equal(int_at(list, "data/0/version"), 1);
-    list = history(running, SERVICE_TIME_US + 2 * SECOND_US);
-    assert_int_equal(json_array_size(at(list, "data")), 2);
-    assert_int_equal(int_at(list, "data/1/version"), 2);
-    list = history(running, SERVICE_TIME_US);
-    assert_int_equal(json_array_size(at(list, "data")), 0);
-}
-
-static void the_history_of_an_unknown_model_is_not_empty_but_missing(void **state)
-{
-    struct running *running = *state;
-    struct arena *arena = answer_arena(running);
-
-    running->status = model_history_show(running->service, "m", 0, arena, &running->text,
-                                         &running->err);
-    assert_refused(running, STATUS_NOT_FOUND, "model_not_found");
-    push_slope(running, 10);
-    assert_int_equal(json_array_size(at(history(running, 0), "data")), 0);
 }
 
 /* --- delete, list, restart -------------------------------------------------------------------- */
@@ -312,21 +107,21 @@ static void a_version_in_use_is_not_deleted(void **state)
     struct served_model *model;
     struct store *reader;
 
-    push_slope(running, 10);
-    push_slope(running, 20);
-    promote(running, 1);
+    model_push_slope(running, 10);
+    model_push_slope(running, 20);
+    model_promote(running, 1);
     (void)remove_version(running, "m/1");
     assert_refused(running, STATUS_CONFLICT, "model_in_use");
-    promote(running, 2);
+    model_promote(running, 2);
     assert_int_equal(remove_version(running, "m/1"), STATUS_OK);
     assert_true(json_is_true(at(running->json, "deleted")));
     (void)remove_version(running, "m/1");
     assert_refused(running, STATUS_NOT_FOUND, "model_version_not_found");
     (void)remove_version(running, "m/x");
     assert_refused(running, STATUS_NOT_FOUND, "model_version_not_found");
-    (void)move(running, "m/champion", "{\"version\": 1, \"reason\": \"x\"}");
+    (void)alias_move(running, "m/champion", "{\"version\": 1, \"reason\": \"x\"}");
     assert_refused(running, STATUS_NOT_FOUND, "model_version_not_found");
-    assert_int_equal(try_show(running, 1), STATUS_NOT_FOUND);
+    assert_int_equal(model_show(running, 1), STATUS_NOT_FOUND);
 
     /* What it decided can still be made again. */
     reader = service_reader_take(running->service);
@@ -341,10 +136,10 @@ static void models_are_listed_with_versions_and_aliases(void **state)
     struct running *running = *state;
     struct arena *arena;
 
-    push_slope(running, 10);
-    push_slope(running, 20);
-    assert_int_equal(push(running, "a", bundle_of(1, 2)), STATUS_OK);
-    promote(running, 1);
+    model_push_slope(running, 10);
+    model_push_slope(running, 20);
+    assert_int_equal(model_push(running, "a", model_bundle(1, 2)), STATUS_OK);
+    model_promote(running, 1);
     arena = answer_arena(running);
     shown(running,
           model_list_show(running->service, arena, &running->text, &running->err));
@@ -401,8 +196,8 @@ static void a_champion_that_was_tampered_with_ends_the_start(void **state)
 {
     struct running *running = *state;
 
-    push_slope(running, 10);
-    promote(running, 1);
+    model_push_slope(running, 10);
+    model_promote(running, 1);
     assert_would_open(running);
     /* Another weight, and the example that goes with it: only the hash can tell. */
     tamper(running->path,
@@ -427,7 +222,7 @@ static void a_clock_that_is_behind_ends_the_start(void **state)
 {
     struct running *running = *state;
 
-    push_slope(running, 10);
+    model_push_slope(running, 10);
     assert_would_open(running);
     running->now_us -= 2 * 3600 * SECOND_US;
     assert_start_refused(running, STATUS_PRECONDITION, "the newest entry is of",
@@ -471,16 +266,16 @@ static void a_service_whose_champion_cannot_be_opened_is_not_ready(void **state)
 
     commit_run(running, put_strange_champion);
     running_restart(running);
-    assert_int_equal(served(running, &effect), 0);
+    assert_int_equal(model_served(running, &effect), 0);
     assert_null(service_trouble(running->service)); /* no policy asks it */
     commit_run(running, put_policy_of_m);
     running_restart(running);
     assert_non_null(service_trouble(running->service));
     assert_non_null(strstr(service_trouble(running->service), "model_not_loaded"));
-    push_slope(running, 10);
-    promote(running, 2);
+    model_push_slope(running, 10);
+    model_promote(running, 2);
     assert_null(service_trouble(running->service));
-    assert_int_equal(served(running, &effect), 2);
+    assert_int_equal(model_served(running, &effect), 2);
 }
 
 static void a_word_for_no_instructions_opens_no_service(void **state)
@@ -489,7 +284,7 @@ static void a_word_for_no_instructions_opens_no_service(void **state)
     const struct service_settings settings = settings_of(running);
     struct folder_look look;
 
-    push_slope(running, 10);
+    model_push_slope(running, 10);
     setenv("REDRESS_ISA", "avx512f", 1);
     (void)service_look(&settings, &look, &running->err);
     unsetenv("REDRESS_ISA");
@@ -503,8 +298,8 @@ static void the_trail_says_who_moved_what(void **state)
     struct running *running = *state;
     struct arena *arena;
 
-    push_slope(running, 10);
-    promote(running, 1);
+    model_push_slope(running, 10);
+    model_promote(running, 1);
     arena = answer_arena(running);
     shown(running, audit_list_show(running->service, text_of(""), 10, false, arena,
                                    &running->text, &running->err));
@@ -528,58 +323,13 @@ static void too_little_memory_changes_nothing(void **state)
 
     assert_true(ask_sweep(running, (struct asking){.prepare = model_push_prepare,
                                                    .subject = "m",
-                                                   .body = bundle_of(10, 20)}) > 3);
+                                                   .body = model_bundle(10, 20)}) > 3);
     assert_int_equal(int_at(running->json, "version"), 1);
     assert_true(ask_sweep(running, (struct asking){.prepare = alias_put_prepare,
                                                    .subject = "m/champion",
                                                    .body = first}) > 3);
-    assert_int_equal(served(running, &effect), 1);
-    assert_int_equal(json_array_size(at(history(running, 0), "data")), 1);
-}
-
-struct scoring {
-    struct world_holder *worlds;
-    atomic_bool is_over;
-    atomic_int wrong_count, call_count;
-};
-
-static void *score(void *argument)
-{
-    struct scoring *scoring = argument;
-    struct err err;
-
-    err_clear(&err);
-    while (!atomic_load(&scoring->is_over)) {
-        struct world *world = world_acquire(scoring->worlds);
-        const struct served_model *model = world_model(world, "m");
-        double row = 1, effect = 0;
-
-        if (!model || scorer_effects(model->scorer, &row, 1, &effect, NULL, &err) ||
-            effect != (double)model->version)
-            atomic_fetch_add(&scoring->wrong_count, 1);
-        world_release(world);
-        atomic_fetch_add(&scoring->call_count, 1);
-    }
-    return NULL;
-}
-
-static void cases_are_answered_while_the_champion_moves(void **state)
-{
-    struct running *running = *state;
-    struct scoring scoring = {.worlds = service_worlds(running->service)};
-    pthread_t thread;
-
-    push_slope(running, 1);
-    push_slope(running, 2);
-    promote(running, 1);
-    assert_int_equal(pthread_create(&thread, NULL, score, &scoring), 0);
-    /* The thread may be late. */
-    for (int i = 0; i < 20 || atomic_load(&scoring.call_count) == 0; i++)
-        promote(running, 1 + i % 2);
-    atomic_store(&scoring.is_over, true);
-    pthread_join(thread, NULL);
-    assert_true(atomic_load(&scoring.call_count) > 0);
-    assert_int_equal(atomic_load(&scoring.wrong_count), 0);
+    assert_int_equal(model_served(running, &effect), 1);
+    assert_int_equal(json_array_size(at(model_history(running, 0), "data")), 1);
 }
 
 static void what_names_no_version_and_no_alias_is_not_found(void **state)
@@ -588,21 +338,21 @@ static void what_names_no_version_and_no_alias_is_not_found(void **state)
     struct running *running = *state;
     char longest[200] = "";
 
-    push_slope(running, 10);
+    model_push_slope(running, 10);
     for (size_t i = 0; i < sizeof what / sizeof *what; i++) {
         char subject[16];
 
         snprintf(subject, sizeof subject, "m%s", what[i]);
         (void)remove_version(running, subject);
         assert_refused(running, STATUS_NOT_FOUND, "model_version_not_found");
-        (void)move(running, subject, "{\"version\": 1, \"reason\": \"x\"}");
+        (void)alias_move(running, subject, "{\"version\": 1, \"reason\": \"x\"}");
         assert_refused(running, STATUS_NOT_FOUND, "alias_not_found");
     }
     memset(longest, 'm', sizeof longest - 1);
     memcpy(longest + sizeof longest - 3, "/1", 2);
     (void)remove_version(running, longest);
     assert_refused(running, STATUS_NOT_FOUND, "model_version_not_found");
-    assert_int_equal(try_show(running, 1), STATUS_OK);
+    assert_int_equal(model_show(running, 1), STATUS_OK);
 }
 
 int main(void)
@@ -614,12 +364,6 @@ int main(void)
         TEST(pushing_the_same_again_gives_the_version_there_is),
         TEST(the_path_names_the_model),
         TEST(a_bundle_whose_examples_fail_is_refused),
-        TEST(moving_champion_changes_who_decides),
-        TEST(who_works_under_the_old_champion_finishes_undisturbed),
-        TEST(challenger_and_shadow_do_not_decide),
-        TEST(an_alias_is_moved_with_a_version_and_a_reason_only),
-        TEST(history_says_what_served_when_and_why),
-        TEST(the_history_of_an_unknown_model_is_not_empty_but_missing),
         TEST(a_version_in_use_is_not_deleted),
         TEST(models_are_listed_with_versions_and_aliases),
         TEST(a_champion_that_was_tampered_with_ends_the_start),
@@ -629,7 +373,6 @@ int main(void)
         TEST(a_word_for_no_instructions_opens_no_service),
         TEST(the_trail_says_who_moved_what),
         TEST(too_little_memory_changes_nothing),
-        TEST(cases_are_answered_while_the_champion_moves),
         TEST(what_names_no_version_and_no_alias_is_not_found),
     };
 

@@ -63,6 +63,7 @@ static void how_chance_takes_part_is_read(void **state)
     policy_free(policy);
 }
 
+/* What a server adds to a document that it is asked for is ignored in one that it is sent. */
 static void members_are_read(void **state)
 {
     static const struct {
@@ -81,7 +82,8 @@ static void members_are_read(void **state)
     (void)state;
     assert_int_equal(
         read_text("{\"id\": 1, \"object\": [], \"revision\": {}, "
-                  "\"created_at\": null, \"description\": \"\", "
+                  "\"created_at\": null, \"created_by\": \"key_1\", \"warnings\": [{}], "
+                  "\"description\": \"\", "
                   "\"currency\": \"USD\", \"priority\": -7, "
                   "\"model\": \"credit_uplift\", "
                   "\"scope\": {\"market\": \"us-ca\", \"currency\": \"USD\"}, "

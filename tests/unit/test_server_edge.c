@@ -223,38 +223,125 @@ static void lines_about_wrong_keys_are_bounded_and_all_are_counted(void **state)
     assert_true(line_count < WRONG_COUNT / 2); /* one more a second */
 }
 
-static void bodies_beyond_the_memory_for_all_are_refused(void **state)
+enum { BODY_BYTES = 60000, BODIES_BYTES_MAX = 100000 };
+
+static const char body_head[] =
+    "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n";
+static const char large_body[BODY_BYTES];
+
+static struct server *start_with_little_memory(void)
 {
     struct server_settings settings = stage_settings(2, NULL);
-    static const char head[] =
-        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n";
-    struct http_client *waiting, *client;
+
+    settings.request_memory_bytes = BODIES_BYTES_MAX;
+    return stage_start_with(&settings);
+}
+
+/* Announce a body, and send so much of it. */
+static struct http_client *announce(const struct server *server, size_t bytes)
+{
+    int begun_count = atomic_load(&stage.begun_count);
+    struct http_client *client = stage_connect(server_address(server));
+
+    assert_true(http_send(client, body_head, strlen(body_head)));
+    while (atomic_load(&stage.begun_count) == begun_count)
+        usleep(1000);
+    assert_true(http_send(client, large_body, bytes));
+    return client;
+}
+
+static int receive_status(struct http_client *client)
+{
     struct http_response response;
-    static char body[60000];
-    struct server *server;
+    int status;
+
+    assert_true(http_receive(client, true, &response));
+    status = response.status;
+    http_response_free(&response);
+    return status;
+}
+
+static int post_body(struct http_client *client)
+{
+    struct http_response response;
+    int status;
+
+    stage_call(client, "POST", "/echo", NULL, large_body, sizeof large_body, &response);
+    status = response.status;
+    http_response_free(&response);
+    return status;
+}
+
+/* What another has sent is there, and leaves no room for as much. */
+static void wait_until_held(struct http_client *client)
+{
+    int status = 200;
+
+    for (int i = 0; i < PATIENCE_S * 100 && status != 503; i++) {
+        status = post_body(client);
+        if (status != 503)
+            usleep(10000);
+    }
+    assert_int_equal(status, 503);
+}
+
+static void bodies_beyond_the_memory_for_all_are_refused(void **state)
+{
+    struct server *server = start_with_little_memory();
+    struct http_client *waiting, *client = stage_connect(server_address(server));
     int good_count = 0;
 
     (void)state;
-    settings.request_memory_bytes = 100000;
-    server = stage_start_with(&settings);
-    waiting = stage_connect(server_address(server));
-    client = stage_connect(server_address(server));
-    assert_true(http_send(waiting, head, strlen(head)));
-    while (atomic_load(&stage.begun_count) == 0)
-        usleep(1000);
-    stage_call(client, "POST", "/echo", NULL, body, sizeof body, &response);
-    assert_int_equal(response.status, 503);
-    http_response_free(&response);
+    waiting = announce(server, sizeof large_body - 1);
+    wait_until_held(client);
     http_client_close(waiting);
     /* The place comes free once the server has seen it; and what was taken is given back each time. */
     for (int i = 0; i < PATIENCE_S * 10 && good_count < 5; i++) {
-        stage_call(client, "POST", "/echo", NULL, body, sizeof body, &response);
-        good_count += response.status == 200;
-        if (response.status != 200)
+        int status = post_body(client);
+
+        good_count += status == 200;
+        if (status != 200)
             usleep(100000);
-        http_response_free(&response);
     }
     assert_int_equal(good_count, 5);
+    http_client_close(client);
+    server_stop(server, 1000);
+}
+
+static void who_only_announces_a_body_holds_no_memory(void **state)
+{
+    struct server *server = start_with_little_memory();
+    struct http_client *waiting[8], *client = stage_connect(server_address(server));
+
+    (void)state;
+    for (size_t i = 0; i < sizeof waiting / sizeof *waiting; i++)
+        waiting[i] = announce(server, i);
+    assert_int_equal(post_body(client), 200);
+    for (size_t i = 0; i < sizeof waiting / sizeof *waiting; i++)
+        http_client_close(waiting[i]);
+    http_client_close(client);
+    server_stop(server, 1000);
+}
+
+static void a_body_that_finds_no_memory_on_its_way_is_refused_at_its_end(void **state)
+{
+    struct server *server = start_with_little_memory();
+    struct http_client *late = announce(server, 0), *first, *client;
+    int run_count;
+
+    (void)state;
+    first = announce(server, sizeof large_body - 1);
+    client = stage_connect(server_address(server));
+    wait_until_held(client);
+    run_count = atomic_load(&stage.run_count);
+    assert_true(http_send(late, large_body, sizeof large_body));
+    assert_int_equal(receive_status(late), 503);
+    assert_int_equal(atomic_load(&stage.run_count), run_count);
+    assert_int_equal(stage_get(late, "/show", NULL, 0), 200);
+    assert_true(http_send(first, large_body, 1));
+    assert_int_equal(receive_status(first), 200);
+    http_client_close(late);
+    http_client_close(first);
     http_client_close(client);
     server_stop(server, 1000);
 }
@@ -461,6 +548,7 @@ static void the_socket_of_who_came_after_is_left_alone(void **state)
     int other;
 
     (void)state;
+    assert_int_equal(server_address_try(address, NULL), STATUS_UNAVAILABLE);
     unlink(address + 5);
     other = bind_socket(address + 5);
     server_stop(server, 1000);
@@ -556,21 +644,21 @@ static void a_descriptor_that_means_something_else_stays_open(void **state)
 {
     char address[PATH_BYTES];
     struct sockaddr_storage place;
-    struct unix_socket opened;
+    struct listen_socket opened;
     int other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), number;
 
     (void)state;
     (void)unix_settings(address);
     assert_int_equal(address_parse(address, &place, NULL), STATUS_OK);
-    assert_int_equal(unix_socket_open(&place, 1, &opened, NULL), STATUS_OK);
+    assert_int_equal(listen_socket_open(&place, 1, &opened, NULL), STATUS_OK);
     number = opened.descriptor;
     assert_int_equal(dup2(other, number), number);
-    unix_socket_close(&opened);
+    listen_socket_close(&opened);
     assert_int_not_equal(fcntl(number, F_GETFD), -1);
     assert_int_equal(opened.descriptor, -1);
     close(number);
     close(other);
-    unix_socket_remove(&opened);
+    listen_socket_remove(&opened);
 }
 
 /* --- TLS ------------------------------------------------------------------------------------------ */
@@ -763,6 +851,8 @@ int main(void)
         cmocka_unit_test(wrong_keys_are_told_to_wait_and_right_ones_are_not),
         cmocka_unit_test(lines_about_wrong_keys_are_bounded_and_all_are_counted),
         cmocka_unit_test(bodies_beyond_the_memory_for_all_are_refused),
+        cmocka_unit_test(who_only_announces_a_body_holds_no_memory),
+        cmocka_unit_test(a_body_that_finds_no_memory_on_its_way_is_refused_at_its_end),
         cmocka_unit_test(health_answers_while_slow_clients_hold_its_listener),
         cmocka_unit_test(health_answers_while_all_connections_are_taken),
         cmocka_unit_test(health_answers_while_nobody_reads_the_log),

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "http/deadline.h"
 #include "http/listen.h"
+#include "support/wire.h"
 #include "unit/server_stage.h"
 
 #include <arpa/inet.h>
@@ -63,7 +64,7 @@ static void clients_that_drip_are_cut_off(void **state)
     double line, head, body;
 
     (void)state;
-    line = seconds_borne_at_least(server, "GET /sl", SHORT_IDLE_S + SHORT_DEADLINE_S);
+    line = seconds_borne_at_least(server, "GET /sl", SHORT_DEADLINE_S);
     head = seconds_borne_at_least(
         server, "GET /slow HTTP/1.1\r\nHost: a\r\nX-Slow: ", SHORT_DEADLINE_S);
     body = seconds_borne_at_least(
@@ -102,6 +103,73 @@ static void waiting_for_an_answer_is_no_dripping(void **state)
     (void)state;
     while (!is_waiting_borne(server))
         assert_true(++tries < TRY_COUNT_MAX);
+    server_stop(server, 1000);
+}
+
+/* --- clients that stop sending -------------------------------------------------------------------- */
+
+#define LATE "POST /later?us=200000 HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"
+
+/* What comes back to who closes the sending side behind these bytes, in two packets if there is a second part. */
+static void ask_and_fall_silent(const char *address, const char *first,
+                                const char *second, char answer[static 4096])
+{
+    struct wire *wire = wire_open(address, false, PATIENCE_S * 1000);
+    size_t count;
+
+    assert_non_null(wire);
+    assert_true(wire_send(wire, first, strlen(first)));
+    if (second) {
+        usleep(50000);
+        assert_true(wire_send(wire, second, strlen(second)));
+    }
+    wire_half_close(wire);
+    assert_int_equal(wire_receive(wire, answer, 4096, &count), WIRE_CLOSED);
+    wire_close(wire, false);
+}
+
+static void who_has_nothing_more_to_say_is_answered(void **state)
+{
+    static const struct {
+        const char *first, *second, *status, *body;
+    } rows[] = {
+        {"GET /show HTTP/1.1\r\nHost: a\r\n\r\n", NULL, "HTTP/1.1 200 ", "GET /show"},
+        {LATE "late", NULL, "HTTP/1.1 201 ", "\r\n\r\nlate"},
+        {LATE, "late", "HTTP/1.1 201 ", "\r\n\r\nlate"},
+        {LATE "la", "te", "HTTP/1.1 201 ", "\r\n\r\nlate"},
+        {"GET /at-once HTTP/1.1\r\nHost: a\r\n\r\n", NULL, "HTTP/1.1 202 ", ""},
+        {"GET /changed-mind HTTP/1.1\r\nHost: a\r\n\r\n", NULL, "HTTP/1.1 203 ", ""},
+        {"GET /show HTTP/1.1\r\nHost: a\r\n\r\n" LATE "late", NULL, "HTTP/1.1 200 ",
+         "\r\n\r\nlate"},
+        {LATE "lateGET /show HTTP/1.1\r\nHost: a\r\n\r\n", NULL, "HTTP/1.1 201 ",
+         "GET /show"},
+    };
+    struct server *server = stage_start(2, NULL);
+    char answer[4096];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ask_and_fall_silent(server_address(server), rows[i].first, rows[i].second,
+                            answer);
+        if (strncmp(answer, rows[i].status, strlen(rows[i].status)) != 0 ||
+            !strstr(answer, rows[i].body))
+            fail_msg("row %zu: '%s'", i, answer);
+    }
+    server_stop(server, 1000);
+}
+
+static void half_a_request_is_never_run(void **state)
+{
+    struct server *server = stage_start(2, NULL);
+    char answer[4096];
+
+    (void)state;
+    ask_and_fall_silent(server_address(server), LATE "la", NULL, answer);
+    assert_string_equal(answer, "");
+    ask_and_fall_silent(server_address(server), "GET /show HTTP/1.1\r\nHost: a\r\n", NULL,
+                        answer);
+    assert_string_equal(answer, "");
+    assert_int_equal(atomic_load(&stage.run_count), 0);
     server_stop(server, 1000);
 }
 
@@ -258,6 +326,37 @@ static void addresses_that_cannot_be_listened_on_are_named(void **state)
     server_stop(server, 0);
 }
 
+static void an_address_that_is_taken_is_named_with_its_setting(void **state)
+{
+    struct server *server = stage_start(1, "127.0.0.1:0"), *second = NULL;
+    const struct {
+        const char *setting, *taken, *listen, *health_listen;
+    } rows[] = {
+        {"listen", server_address(server), server_address(server), NULL},
+        {"health_listen", server_address(server), "127.0.0.1:0", server_address(server)},
+        {"health_listen", server_health_address(server), "127.0.0.1:0",
+         server_health_address(server)},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct server_settings settings = stage_settings(1, rows[i].health_listen);
+        struct err err = {0};
+        char text[200];
+
+        settings.listen = rows[i].listen;
+        assert_int_equal(server_start(&settings, &stage, &second, &err),
+                         STATUS_UNAVAILABLE);
+        assert_string_equal(err.code, "cannot_listen");
+        snprintf(text, sizeof text, "%s: cannot listen on %s: Address already in use",
+                 rows[i].setting, rows[i].taken);
+        assert_string_equal(err.text, text);
+        assert_int_equal(server_address_try(rows[i].taken, &err), STATUS_UNAVAILABLE);
+        assert_non_null(strstr(err.text, text + strlen(rows[i].setting) + 2));
+    }
+    server_stop(server, 0);
+}
+
 static void addresses_are_written_as_they_are_read(void **state)
 {
     static const struct {
@@ -402,9 +501,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clients_that_drip_are_cut_off),
         cmocka_unit_test(waiting_for_an_answer_is_no_dripping),
+        cmocka_unit_test(who_has_nothing_more_to_say_is_answered),
+        cmocka_unit_test(half_a_request_is_never_run),
         cmocka_unit_test(a_stream_is_cut_off_whose_reader_does_not_keep_up),
         cmocka_unit_test(health_has_a_listener_of_its_own),
         cmocka_unit_test(addresses_that_cannot_be_listened_on_are_named),
+        cmocka_unit_test(an_address_that_is_taken_is_named_with_its_setting),
         cmocka_unit_test(addresses_are_written_as_they_are_read),
         cmocka_unit_test(stopping_lets_what_is_under_way_finish),
         cmocka_unit_test(stopping_in_a_hurry_still_waits_for_done),

@@ -329,6 +329,26 @@ static void of_arms_that_cost_the_same_the_better_one_is_bought(void **)
     frontier_close(frontier);
 }
 
+/* Steps that are worth as much for what they cost, and arms that are worth and cost the same. */
+static void of_equal_steps_the_first_row_and_of_equal_arms_the_first_column_is_bought(
+    void **)
+{
+    static const double effects[] = {2, 2, 2, 2}, scores[] = {10, 30, 50, 70},
+                        turned[] = {30, 10, 70, 50}, costs[] = {1, 1};
+    struct frontier_data data = {2, 2, effects, scores, costs, NULL, 0};
+
+    for (int i = 0; i < 2; i++) {
+        struct frontier *frontier = NULL;
+        struct err err;
+
+        data.scores = i ? turned : scores;
+        assert_int_equal(frontier_open(&data, &frontier, &err), STATUS_OK);
+        expect(frontier_at(frontier, 0.5).gain, i ? 15 : 5, 1e-15);
+        expect(frontier_at(frontier, 1).gain, 20, 1e-15);
+        frontier_close(frontier);
+    }
+}
+
 /* Two arms; one choice knows their effects, the other half of them. */
 enum { FRONTIER_ROWS = 600, FRONTIER_RESAMPLES = 200 };
 
@@ -546,6 +566,12 @@ static void shares_by_a_time_by_hand(void **)
     expect(delayed_windowed(&rows, 3, &count, &se), 3.0 / 4, 1e-15);
     assert_int_equal(count, 4);
     expect(se, sqrt(3.0 / 64), 1e-15);
+    /* The last who was watched converts as well. */
+    assert_int_equal(
+        delayed_incidence(&(struct delayed_rows){2, watched, at, (bool[]){true, true}}, 3,
+                          &share, &se, &err),
+        STATUS_OK);
+    assert_true(share == 1 && se == 0);
 }
 
 /* Each customer four times over is no more than one customer. */
@@ -603,6 +629,8 @@ int main(void)
         cmocka_unit_test(intervals_are_the_same_for_the_same_seed),
         cmocka_unit_test(an_order_falls_and_keeps_equal_keys_as_they_stand),
         cmocka_unit_test(a_curve_of_spend_by_hand),
+        cmocka_unit_test(
+            of_equal_steps_the_first_row_and_of_equal_arms_the_first_column_is_bought),
         cmocka_unit_test(of_arms_that_cost_the_same_the_better_one_is_bought),
         cmocka_unit_test(gains_are_within_their_intervals_as_often_as_these_say),
         cmocka_unit_test(two_choices_are_told_apart_on_the_same_rows),

@@ -181,6 +181,18 @@ static bool holds(const struct frontier *frontier, double spend, double truth,
     return interval.low <= truth && truth <= interval.high;
 }
 
+/* Of so many logs each, those whose intervals held the truth: with rows for draws, and with customers. */
+static void expect_held(const char *what, const int by_resamples[2],
+                        const int by_error[2])
+{
+    printf("of %d logs %d hold the %s by resamples of customers, %d by its error; of "
+           "rows %d and %d (SEED=%d)\n",
+           LOGS, by_resamples[1], what, by_error[1], by_resamples[0], by_error[0], SEED);
+    assert_true(by_resamples[1] >= 0.9 * LOGS && by_resamples[1] < LOGS);
+    assert_true(by_error[1] >= 0.9 * LOGS && by_error[1] < LOGS);
+    assert_true(by_resamples[0] < 0.85 * LOGS && by_error[0] < 0.85 * LOGS);
+}
+
 /* At a spend that binds by resamples, at all that is worth it by the error, too. */
 static void gains_are_held_where_customers_are_the_draws(void **)
 {
@@ -204,12 +216,7 @@ static void gains_are_held_where_customers_are_the_draws(void **)
         se_held[has_clusters] += fabs(point.gain - all) <= 1.96 * point.se;
         frontier_close(frontier);
     }
-    printf("of %d logs %d hold the gain by resamples of customers, %d by their error; of "
-           "rows %d and %d (SEED=%d)\n",
-           LOGS, held[1], se_held[1], held[0], se_held[0], SEED);
-    assert_true(held[1] >= 0.9 * LOGS && held[1] < LOGS);
-    assert_true(se_held[1] >= 0.9 * LOGS && se_held[1] < LOGS);
-    assert_true(held[0] < 0.85 * LOGS && se_held[0] < 0.85 * LOGS);
+    expect_held("gain", held, se_held);
 }
 
 /* ---- calibration, of customers who were divided, each with a score and a mood of his own ---- */
@@ -269,12 +276,7 @@ static void slopes_are_held_where_customers_are_the_draws(void **)
         held[i % 2] += ends.low.slope <= 1 && 1 <= ends.high.slope;
         se_held[i % 2] += fabs(found.slope - 1) <= 1.96 * found.slope_se;
     }
-    printf("of %d logs %d hold the slope by resamples of customers, %d by its error; of "
-           "rows %d and %d (SEED=%d)\n",
-           LOGS, held[1], se_held[1], held[0], se_held[0], SEED);
-    assert_true(held[1] >= 0.9 * LOGS && held[1] < LOGS);
-    assert_true(se_held[1] >= 0.9 * LOGS && se_held[1] < LOGS);
-    assert_true(held[0] < 0.85 * LOGS && se_held[0] < 0.85 * LOGS);
+    expect_held("slope", held, se_held);
 }
 
 int main(void)

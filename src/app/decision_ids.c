@@ -1,0 +1,134 @@
+/* decision_ids.c - see decision_ids.h. */
+#include "app/decision_ids.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ID_BYTES_MAX = 64, NO_ID = 0, BLOCK_IDS = 8000 };
+
+/* They are never moved, since the columns of a log that grow beside them would leave holes in memory. */
+struct block {
+    struct block *next;
+    uint64_t hashes[BLOCK_IDS];
+};
+
+struct decision_ids {
+    struct block *first, *last; /* NULL: none */
+    int64_t count;
+    char before[ID_BYTES_MAX]; /* the id before, while they rise */
+    bool is_rising;
+};
+
+static enum status refuse_memory(const struct decision_ids *ids, struct err *err)
+{
+    return err_set(err, STATUS_EXHAUSTED, "out of memory for the ids of %lld decisions",
+                   (long long)ids->count);
+}
+
+enum status decision_ids_open(struct decision_ids **ids, struct err *err)
+{
+    *ids = calloc(1, sizeof **ids);
+    if (!*ids)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for the ids of decisions");
+    (*ids)->is_rising = true;
+    return STATUS_OK;
+}
+
+void decision_ids_close(struct decision_ids *ids)
+{
+    if (!ids)
+        return;
+    for (struct block *block = ids->first, *next; block; block = next) {
+        next = block->next;
+        free(block);
+    }
+    free(ids);
+}
+
+static enum status grow(struct decision_ids *ids, struct err *err)
+{
+    struct block *block;
+
+    if (ids->count % BLOCK_IDS != 0)
+        return STATUS_OK;
+    block = malloc(sizeof *block);
+    if (!block)
+        return refuse_memory(ids, err);
+    block->next = NULL;
+    *(ids->last ? &ids->last->next : &ids->first) = block;
+    ids->last = block;
+    return STATUS_OK;
+}
+
+enum status decision_ids_add(struct decision_ids *ids, struct text id, struct err *err)
+{
+    uint64_t hash = text_hash(id);
+    char own[ID_BYTES_MAX];
+    enum status rc = grow(ids, err);
+
+    if (rc)
+        return rc;
+    ids->last->hashes[ids->count++ % BLOCK_IDS] = id.bytes == 0   ? NO_ID
+                                                  : hash == NO_ID ? 1
+                                                                  : hash;
+    if (id.bytes == 0 || !ids->is_rising)
+        return STATUS_OK;
+    ids->is_rising = text_copy(id, own, sizeof own) && strcmp(own, ids->before) > 0;
+    if (ids->is_rising)
+        memcpy(ids->before, own, sizeof own);
+    return STATUS_OK;
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint64_t one = *(const uint64_t *)a, other = *(const uint64_t *)b;
+
+    return (one > other) - (one < other);
+}
+
+/* Whether a hash stands twice in a row. sorted (row). */
+static bool is_twice(const uint64_t *sorted, int64_t count, uint64_t hash)
+{
+    const uint64_t *at = bsearch(&hash, sorted, (size_t)count, sizeof *sorted, compare);
+
+    return hash != NO_ID && ((at > sorted && at[-1] == hash) ||
+                             (at + 1 < sorted + count && at[1] == hash));
+}
+
+/* The first row whose hash a later one has, too. rows, sorted (row). */
+static bool find_twice(const uint64_t *rows, const uint64_t *sorted, int64_t count,
+                       int64_t *again, int64_t *before)
+{
+    for (*before = 0; *before < count; ++*before)
+        if (is_twice(sorted, count, rows[*before])) {
+            *again = *before + 1;
+            while (rows[*again] != rows[*before])
+                ++*again;
+            return true;
+        }
+    return false;
+}
+
+enum status decision_ids_find(const struct decision_ids *ids, bool *is_found,
+                              int64_t *again, int64_t *before, struct err *err)
+{
+    size_t bytes = (size_t)ids->count * sizeof(uint64_t);
+    uint64_t *rows, *sorted;
+    int64_t at = 0;
+
+    *is_found = false;
+    if (ids->is_rising)
+        return STATUS_OK;
+    rows = malloc(2 * bytes);
+    if (!rows)
+        return refuse_memory(ids, err);
+    sorted = rows + ids->count;
+    for (const struct block *block = ids->first; block; block = block->next)
+        for (int i = 0; i < BLOCK_IDS && at < ids->count; i++)
+            rows[at++] = block->hashes[i];
+    memcpy(sorted, rows, bytes);
+    qsort(sorted, (size_t)ids->count, sizeof *sorted, compare);
+    *is_found = find_twice(rows, sorted, ids->count, again, before);
+    free(rows);
+    return STATUS_OK;
+}

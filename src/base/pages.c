@@ -1,0 +1,18 @@
+/* pages.c - see pages.h. */
+#include "base/pages.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+enum { LARGE_PAGE_BYTES = 2 << 20 };
+
+void *pages_alloc(size_t bytes)
+{
+    size_t whole = bytes / LARGE_PAGE_BYTES * LARGE_PAGE_BYTES;
+    void *memory = whole ? aligned_alloc(LARGE_PAGE_BYTES, bytes) : malloc(bytes);
+
+    /* Advice only. The last part stays in small pages: what is not used is not there. */
+    if (memory && whole)
+        (void)madvise(memory, whole, MADV_HUGEPAGE);
+    return memory;
+}
