@@ -64,10 +64,8 @@ build/fuzz/src/infer/kernel_%.o: OPT_fuzz := -O1 -g
 build/fuzzquick/src/infer/kernel_%.o: OPT_fuzzquick := -O1
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wvla -Werror=implicit-function-declaration
-# For the programs of tests, whose own speed nobody asks for: half the work for the compiler.
+# For the programs of tests, whose own speed nobody asks for: two thirds of the work for the compiler.
 LIGHT_release := -O1 -g
-LIGHT_asan := -O0 -g1 $(wordlist 3,9,$(OPT_asan))
-LIGHT_tsan := -O0 -g1 $(wordlist 3,9,$(OPT_tsan))
 LANGUAGE := -std=gnu2x -D_GNU_SOURCE -Iinclude -Isrc
 CFLAGS_ALL = $(LANGUAGE) $(WARN) $(if $(CI),-Werror) $(OPT_$(VARIANT)) -fno-math-errno \
 	-ffp-contract=off -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE \
