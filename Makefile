@@ -312,7 +312,7 @@ $(UNIT) $(INTEGRATION) $(TORTURE): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
 
 # Memory that fails when a test says so.
-$(addprefix $(BUILD)/tests/unit/test_,memory_faults service_faults simulate_faults \
+$(addprefix $(BUILD)/tests/unit/test_,memory_faults service_faults batch_faults simulate_faults \
 	store_trouble): LDFLAGS_ALL += $(foreach name,malloc calloc realloc reallocarray aligned_alloc \
 	strdup pthread_create,-Wl$(comma)--wrap=$(name))
 

@@ -1,214 +1,19 @@
-/* train_table.c - the columns of a log as rows to learn from. */
-#include "app/train.h"
+/* train_table.c - the columns of a log as rows to learn from: arms, and what a row has besides features. */
+#include "app/train_reading.h"
 
-#include "app/decision_rows.h"
 #include "app/options.h"
-#include "app/roles.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Where columns are among those that were read. */
-struct layout {
-    struct name_list outcomes, features, categories, propensities, surrogates;
-    struct column_wish *wishes;
-    int count;
-    int outcome, feature, propensity, surrogate, cost, weight, cluster,
-        age;      /* -1: not asked for */
-    int decision; /* what says which rows of a decision log count, unless all do */
-};
-
 static_assert((int64_t)COLUMNS_ROW_COUNT_MAX * LEARNER_ARM_COUNT_MAX <= UINT32_MAX,
               "rows have numbers of four bytes, also once for each arm");
 
-struct reading {
-    const struct train_options *options;
-    struct layout layout;
-    struct columns *columns;
-    struct arms arms;
-    int32_t arm_of[ARM_COUNT_MAX]; /* by its place in the table's list */
-    double outcome_weights[64], window;
-    struct train_table *table;
-};
-
-static enum status refuse_memory(struct err *err)
-{
-    return err_set(err, STATUS_EXHAUSTED, "out of memory for a table to learn from");
-}
-
-/* ---- which columns ---- */
-
-static int wish(struct layout *layout, const char *name, enum column_kind kind,
-                bool may_miss)
-{
-    if (!name)
-        return -1;
-    layout->wishes[layout->count] = (struct column_wish){name, kind, may_miss};
-    return layout->count++;
-}
-
-static int wish_all(struct layout *layout, const struct name_list *list,
-                    enum column_kind kind, bool may_miss)
-{
-    int first = list->count ? layout->count : -1;
-
-    for (int i = 0; i < list->count; i++)
-        (void)wish(layout, list->names[i], kind, may_miss);
-    return first;
-}
-
-static int wish_features(struct layout *layout)
-{
-    int first = layout->count;
-
-    for (int i = 0; i < layout->features.count; i++)
-        layout->wishes[layout->count++] =
-            feature_wish(layout->features.names[i], &layout->categories);
-    return first;
-}
-
-static bool is_in(const struct name_list *list, const char *name)
-{
-    for (int i = 0; name && i < list->count; i++)
-        if (strcmp(list->names[i], name) == 0)
-            return true;
-    return false;
-}
-
-static enum status check_roles(const struct reading *reading, struct err *err)
-{
-    const struct layout *layout = &reading->layout;
-    const struct train_options *options = reading->options;
-    const struct role_use uses[] = {
-        {"--treatment", AS_TREATMENT, options->treatment, NULL},
-        {"--outcome", AS_OUTCOME, NULL, &layout->outcomes},
-        {"--surrogates", AS_OUTCOME, NULL, &layout->surrogates},
-        {"--cost", AS_BESIDE, options->cost, NULL},
-        {"--features", AS_BEFORE, NULL, &layout->features},
-        {"--propensity", AS_ABOUT, NULL, &layout->propensities},
-        {"--weights", AS_ABOUT, options->weights, NULL},
-        {"--cluster", AS_ABOUT, options->cluster, NULL},
-        {"--age", AS_ABOUT, options->age, NULL},
-    };
-
-    if (layout->features.count > BUNDLE_FEATURE_COUNT_MAX)
-        return err_set(err, STATUS_TOO_LARGE, "--features: %d, at most %d",
-                       layout->features.count, BUNDLE_FEATURE_COUNT_MAX);
-    return roles_check(uses, sizeof uses / sizeof *uses, err);
-}
-
-static enum status read_lists(struct reading *reading, struct err *err)
-{
-    const struct train_options *options = reading->options;
-    struct layout *layout = &reading->layout;
-    enum status rc =
-        name_list_read("--outcome", options->outcome, &layout->outcomes, err);
-
-    if (!rc)
-        rc = name_list_read("--features", options->features, &layout->features, err);
-    if (!rc)
-        rc = categories_read(options->categories, &layout->features, NULL,
-                             &layout->categories, err);
-    if (!rc)
-        rc = name_list_read("--propensity", options->propensity, &layout->propensities,
-                            err);
-    if (!rc)
-        rc =
-            name_list_read("--surrogates", options->surrogates, &layout->surrogates, err);
-    return rc ? rc : check_roles(reading, err);
-}
-
-static enum status read_columns(struct reading *reading, struct err *err)
-{
-    const struct train_options *options = reading->options;
-    struct layout *layout = &reading->layout;
-    size_t most = (size_t)layout->outcomes.count + (size_t)layout->features.count +
-                  (size_t)layout->propensities.count + (size_t)layout->surrogates.count;
-    enum status rc;
-
-    layout->wishes = calloc(most + 8 + DECISION_ROWS_WISH_COUNT, sizeof *layout->wishes);
-    if (!layout->wishes)
-        return refuse_memory(err);
-    (void)wish(layout, options->treatment, COLUMN_IS_EITHER, false);
-    layout->outcome = wish_all(layout, &layout->outcomes, COLUMN_IS_NUMBER, true);
-    layout->feature = wish_features(layout);
-    layout->propensity = wish_all(layout, &layout->propensities, COLUMN_IS_NUMBER, false);
-    layout->surrogate = wish_all(layout, &layout->surrogates, COLUMN_IS_NUMBER, true);
-    layout->cost = wish(layout, options->cost, COLUMN_IS_NUMBER, true);
-    layout->weight = wish(layout, options->weights, COLUMN_IS_NUMBER, false);
-    layout->cluster = wish(layout, options->cluster, COLUMN_IS_EITHER, false);
-    layout->age = wish(layout, options->age, COLUMN_IS_NUMBER, false);
-    if (!options->takes_all_rows) {
-        layout->decision = layout->count;
-        decision_rows_wish(layout->wishes + layout->count);
-        layout->count += DECISION_ROWS_WISH_COUNT;
-    }
-    rc = analysis_columns(options->data, layout->wishes, layout->count, &reading->columns,
-                          err);
-    if (!rc)
-        rc = features_check(reading->columns, layout->feature, layout->features.count,
-                            &layout->categories, err);
-    if (rc)
-        return rc;
-    reading->table->read_count = reading->columns->row_count;
-    return options->takes_all_rows
-               ? STATUS_OK
-               : decision_rows_pick(reading->columns, layout->decision,
-                                    &reading->table->decisions, err);
-}
-
 /* ---- arms ---- */
 
-/* What a manifest can hold as a name. */
-static bool is_plain(struct text text)
-{
-    const char *end = text.at + text.bytes;
-
-    for (const char *at = text.at; at < end;) {
-        int bytes = utf8_bytes(at, end);
-
-        if (bytes == 0 || !*at)
-            return false;
-        at += bytes;
-    }
-    return text.bytes > 0 && !text_has_control(text, false);
-}
-
-static enum status refuse_text(const struct reading *reading, const char *column,
-                               struct text text, struct err *err)
-{
-    char shown[64];
-
-    snprintf(shown, sizeof shown, "%.*s", text.bytes < 40 ? (int)text.bytes : 40,
-             text.at);
-    text_plain(shown);
-    return err_set(err, STATUS_INVALID,
-                   "%s column '%s': '%s' is no plain UTF-8 text, so it cannot be in a "
-                   "bundle",
-                   reading->columns->file, column, shown);
-}
-
-/* "1,-0.5": one number per item. */
-static enum status read_numbers(const char *option, const char *text, int count,
-                                double *numbers, struct err *err)
-{
-    const char *at = text;
-
-    for (int i = 0; i < count; i++) {
-        char *end;
-
-        numbers[i] = strtod(at, &end);
-        if (end == at || !isfinite(numbers[i]) || *end != (i + 1 < count ? ',' : '\0'))
-            return err_set(err, STATUS_INVALID, "%s: '%.80s' is not %d number%s", option,
-                           text, count, count == 1 ? "" : "s");
-        at = end + 1;
-    }
-    return STATUS_OK;
-}
-
-static enum status read_given_doses(struct reading *reading, struct err *err)
+static enum status read_given_doses(struct train_reading *reading, struct err *err)
 {
     struct train_table *table = reading->table;
     double doses[ARM_COUNT_MAX] = {0};
@@ -226,7 +31,7 @@ static enum status read_given_doses(struct reading *reading, struct err *err)
 }
 
 /* Numbers above 0 are doses as they are; else arms are counted. */
-static enum status read_doses(struct reading *reading, struct err *err)
+static enum status read_doses(struct train_reading *reading, struct err *err)
 {
     struct train_table *table = reading->table;
     bool are_numbers = !reading->columns->items[0].is_text;
@@ -244,7 +49,7 @@ static enum status read_doses(struct reading *reading, struct err *err)
 }
 
 /* The control first, the others in their order. */
-static enum status read_arms(struct reading *reading, struct err *err)
+static enum status read_arms(struct train_reading *reading, struct err *err)
 {
     struct train_table *table = reading->table;
     enum status rc = arms_read(reading->columns, &reading->columns->items[0],
@@ -262,181 +67,25 @@ static enum status read_arms(struct reading *reading, struct err *err)
     table->arm_count = reading->arms.count;
     table->arm_names = calloc(ARM_COUNT_MAX, sizeof *table->arm_names);
     if (!table->arm_names)
-        return refuse_memory(err);
+        return train_refuse_memory(err);
     for (int i = 0; i < reading->arms.count; i++) {
         int arm = i == reading->arms.control ? 0 : next++;
 
-        if (!is_plain(text_of(reading->arms.names[i])))
-            return refuse_text(reading, reading->options->treatment,
-                               text_of(reading->arms.names[i]), err);
+        rc = train_text_check(reading, reading->options->treatment,
+                              text_of(reading->arms.names[i]), err);
+        if (rc)
+            return rc;
         reading->arm_of[i] = arm;
         memcpy(table->arm_names[arm], reading->arms.names[i], ARM_NAME_BYTES);
     }
     return read_doses(reading, err);
 }
 
-/* ---- features ---- */
-
-static enum status refuse_cell(const struct reading *reading, int column, int64_t row,
-                               const char *what, struct err *err)
-{
-    char place[COLUMNS_PLACE_BYTES];
-
-    return err_set(err, STATUS_INVALID, "%s column '%s': %.17g %s",
-                   columns_place(reading->columns, row, place),
-                   reading->columns->items[column].name,
-                   reading->columns->items[column].numbers[row], what);
-}
-
-static bool is_truth(struct text text, bool *value)
-{
-    static const char *const words[] = {"false", "true",  "False",
-                                        "True",  "FALSE", "TRUE"};
-
-    for (int i = 0; i < 6; i++)
-        if (text_is(text, words[i])) {
-            *value = i % 2;
-            return true;
-        }
-    return false;
-}
-
-static bool are_truths(const struct table_column *column)
-{
-    bool value;
-
-    for (int32_t i = 0; i < text_set_count(column->texts); i++)
-        if (!is_truth(text_set_text(column->texts, i), &value))
-            return false;
-    return true;
-}
-
-static int compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int compare_found(const void *key, const void *item)
-{
-    return strcmp(key, *(char *const *)item);
-}
-
-/* Ended by NUL, of the caller; NULL without memory. The text is plain. */
-static char *own_text(struct text text)
-{
-    char *own = malloc(text.bytes + 1);
-
-    if (own)
-        text_copy(text, own, text.bytes + 1);
-    return own;
-}
-
-/* The texts of a column as categories, by the alphabet. */
-static enum status list_categories(const struct reading *reading,
-                                   const struct table_column *column,
-                                   struct train_feature *feature, struct err *err)
-{
-    int count = text_set_count(column->texts);
-
-    if (count > BUNDLE_CATEGORY_COUNT_MAX)
-        return err_set(
-            err, STATUS_TOO_LARGE,
-            "%s column '%s': %d different texts, at most %d; is it a category?",
-            reading->columns->file, column->name, count, BUNDLE_CATEGORY_COUNT_MAX);
-    for (int i = 0; i < count; i++) {
-        struct text text = text_set_text(column->texts, i);
-
-        if (!is_plain(text))
-            return refuse_text(reading, column->name, text, err);
-        feature->categories[i] = own_text(text);
-        if (!feature->categories[i])
-            return refuse_memory(err);
-        feature->category_count++;
-    }
-    qsort(feature->categories, (size_t)count, sizeof *feature->categories, compare_texts);
-    return STATUS_OK;
-}
-
-static enum status number_categories(const struct table_column *column,
-                                     const struct train_feature *feature, float *numbers,
-                                     struct err *err)
-{
-    for (int i = 0; i < feature->category_count; i++) {
-        char *own = own_text(text_set_text(column->texts, i));
-        char **place =
-            own ? bsearch(own, feature->categories, (size_t)feature->category_count,
-                          sizeof *feature->categories, compare_found)
-                : NULL;
-
-        free(own);
-        if (!place)
-            return refuse_memory(err);
-        numbers[i] = (float)(place - feature->categories);
-    }
-    return STATUS_OK;
-}
-
-/* numbers (text): what each text of the column is as a number. */
-static enum status number_texts(const struct reading *reading,
-                                const struct table_column *column,
-                                struct train_feature *feature, float *numbers,
-                                struct err *err)
-{
-    int count = text_set_count(column->texts);
-    bool is_true;
-    enum status rc;
-
-    feature->categories = calloc((size_t)count + 1, sizeof *feature->categories);
-    if (!feature->categories)
-        return refuse_memory(err);
-    feature->type = are_truths(column) ? FEATURE_BOOL : FEATURE_CATEGORY;
-    for (int i = 0; i < count && feature->type == FEATURE_BOOL; i++)
-        numbers[i] = is_truth(text_set_text(column->texts, i), &is_true) && is_true;
-    if (feature->type == FEATURE_BOOL)
-        return STATUS_OK;
-    rc = list_categories(reading, column, feature, err);
-    return rc ? rc : number_categories(column, feature, numbers, err);
-}
-
-static enum status read_feature(const struct reading *reading, int index,
-                                const uint32_t *kept, struct err *err)
-{
-    struct train_table *table = reading->table;
-    const struct table_column *column =
-        &reading->columns->items[reading->layout.feature + index];
-    struct train_feature *feature = &table->features[index];
-    float *numbers = NULL;
-    enum status rc = STATUS_OK;
-
-    feature->name = strdup(column->name);
-    if (!feature->name)
-        return refuse_memory(err);
-    table->names[index] = feature->name;
-    if (column->is_text) {
-        numbers = calloc((size_t)text_set_count(column->texts) + 1, sizeof *numbers);
-        rc = numbers ? number_texts(reading, column, feature, numbers, err)
-                     : refuse_memory(err);
-    }
-    table->is_nominal[index] = feature->type == FEATURE_CATEGORY;
-    for (int64_t i = 0; i < table->row_count && !rc; i++) {
-        float *value = &table->values[i * table->feature_count + index];
-
-        if (column->is_text)
-            *value = column->codes[kept[i]] < 0 ? NAN : numbers[column->codes[kept[i]]];
-        else
-            *value = (float)column->numbers[kept[i]];
-        if (isinf(*value))
-            rc = refuse_cell(reading, reading->layout.feature + index, kept[i],
-                             "is too large for a feature", err);
-    }
-    free(numbers);
-    return rc;
-}
-
 /* ---- rows ---- */
 
 /* Of what was done, or of each arm. */
-static enum status check_propensities(const struct reading *reading, struct err *err)
+static enum status check_propensities(const struct train_reading *reading,
+                                      struct err *err)
 {
     int first = reading->layout.propensity, count = reading->layout.propensities.count;
     char place[COLUMNS_PLACE_BYTES];
@@ -454,10 +103,10 @@ static enum status check_propensities(const struct reading *reading, struct err 
             bool is_own = count == 1 || reading->arms.codes[row] == i;
 
             if (!(p >= 0 && p <= 1) || (is_own && p == 0))
-                return refuse_cell(reading, first + i, row,
-                                   is_own ? "is no probability of what was done"
-                                          : "is no probability",
-                                   err);
+                return train_refuse_cell(reading, first + i, row,
+                                         is_own ? "is no probability of what was done"
+                                                : "is no probability",
+                                         err);
             sum += p;
         }
         if (count > 1 && !(fabs(sum - 1) <= 1e-6))
@@ -468,27 +117,27 @@ static enum status check_propensities(const struct reading *reading, struct err 
     return STATUS_OK;
 }
 
-static enum status check_weights(const struct reading *reading, struct err *err)
+static enum status check_weights(const struct train_reading *reading, struct err *err)
 {
     int column = reading->layout.weight;
 
     for (int64_t row = 0; row < reading->columns->row_count && column >= 0; row++)
         if (!(reading->columns->items[column].numbers[row] > 0))
-            return refuse_cell(reading, column, row, "is no weight above 0", err);
+            return train_refuse_cell(reading, column, row, "is no weight above 0", err);
     return STATUS_OK;
 }
 
-static enum status check_ages(const struct reading *reading, struct err *err)
+static enum status check_ages(const struct train_reading *reading, struct err *err)
 {
     int column = reading->layout.age;
 
     for (int64_t row = 0; row < reading->columns->row_count && column >= 0; row++)
         if (!(reading->columns->items[column].numbers[row] >= 0))
-            return refuse_cell(reading, column, row, "is no age", err);
+            return train_refuse_cell(reading, column, row, "is no age", err);
     return STATUS_OK;
 }
 
-static double outcome_of(const struct reading *reading, int64_t row)
+static double outcome_of(const struct train_reading *reading, int64_t row)
 {
     double sum = 0;
 
@@ -499,7 +148,7 @@ static double outcome_of(const struct reading *reading, int64_t row)
 }
 
 /* Whether the window of a row has not closed: what its outcome is so far is not what it will be. */
-static bool is_young(const struct reading *reading, int64_t row)
+static bool is_young(const struct train_reading *reading, int64_t row)
 {
     int age = reading->layout.age;
 
@@ -507,13 +156,13 @@ static bool is_young(const struct reading *reading, int64_t row)
 }
 
 /* NaN where it is still to come. */
-static double final_outcome(const struct reading *reading, int64_t row)
+static double final_outcome(const struct train_reading *reading, int64_t row)
 {
     return is_young(reading, row) ? NAN : outcome_of(reading, row);
 }
 
 /* Rows that can be learned from, in kept. */
-static void choose_rows(struct reading *reading, uint32_t *kept)
+static void choose_rows(struct train_reading *reading, uint32_t *kept)
 {
     struct train_table *table = reading->table;
 
@@ -530,7 +179,7 @@ static void choose_rows(struct reading *reading, uint32_t *kept)
         table->immature_count = 0;
 }
 
-static enum status check_outcomes(const struct reading *reading, struct err *err)
+static enum status check_outcomes(const struct train_reading *reading, struct err *err)
 {
     struct train_table *table = reading->table;
     double low = INFINITY, high = -INFINITY;
@@ -564,7 +213,7 @@ static enum status check_outcomes(const struct reading *reading, struct err *err
 }
 
 /* Rows of one cluster have one key, whatever order they stand in. */
-static uint64_t key_of(const struct reading *reading, int64_t row)
+static uint64_t key_of(const struct train_reading *reading, int64_t row)
 {
     const struct table_column *column;
     double number;
@@ -576,7 +225,8 @@ static uint64_t key_of(const struct reading *reading, int64_t row)
     return text_hash((struct text){(const char *)&number, sizeof number});
 }
 
-static void put_propensities(const struct reading *reading, int64_t row, double *out)
+static void put_propensities(const struct train_reading *reading, int64_t row,
+                             double *out)
 {
     const struct table_column *first =
         &reading->columns->items[reading->layout.propensity];
@@ -592,10 +242,10 @@ static void put_propensities(const struct reading *reading, int64_t row, double 
         out[!own] = 1 - first->numbers[row];
 }
 
-static void put_row(const struct reading *reading, int64_t row, int64_t i)
+static void put_row(const struct train_reading *reading, int64_t row, int64_t i)
 {
     struct train_table *table = reading->table;
-    const struct layout *layout = &reading->layout;
+    const struct train_layout *layout = &reading->layout;
     const struct table_column *items = reading->columns->items;
 
     table->arms[i] = reading->arm_of[reading->arms.codes[row]];
@@ -614,7 +264,7 @@ static void put_row(const struct reading *reading, int64_t row, int64_t i)
             (float)items[layout->surrogate + s].numbers[row];
 }
 
-static enum status make_room(struct reading *reading, struct err *err)
+static enum status make_room(struct train_reading *reading, struct err *err)
 {
     struct train_table *table = reading->table;
     size_t n = (size_t)table->row_count + 1, features = (size_t)table->feature_count;
@@ -640,8 +290,16 @@ static enum status make_room(struct reading *reading, struct err *err)
         (table->has_clusters && !table->keys) ||
         (reading->layout.cost >= 0 && !table->costs) ||
         (reading->layout.weight >= 0 && !table->weights))
-        return refuse_memory(err);
+        return train_refuse_memory(err);
     return STATUS_OK;
+}
+
+static bool is_in(const struct name_list *list, const char *name)
+{
+    for (int i = 0; name && i < list->count; i++)
+        if (strcmp(list->names[i], name) == 0)
+            return true;
+    return false;
 }
 
 /* A name for the dose that no feature has. */
@@ -654,7 +312,7 @@ static void name_dose(struct train_table *table, const struct name_list *feature
 }
 
 /* A column is freed once its rows are in the table: they are in memory little more than once. */
-static void drop_all_but_features(struct reading *reading)
+static void drop_all_but_features(struct train_reading *reading)
 {
     int first = reading->layout.feature, count = reading->layout.features.count;
 
@@ -664,11 +322,11 @@ static void drop_all_but_features(struct reading *reading)
     arms_drop_rows(&reading->arms);
 }
 
-static enum status put_table(struct reading *reading, struct err *err)
+static enum status put_table(struct train_reading *reading, struct err *err)
 {
     struct train_table *table = reading->table;
     uint32_t *kept = malloc((size_t)reading->columns->row_count * sizeof *kept + 1);
-    enum status rc = kept ? STATUS_OK : refuse_memory(err);
+    enum status rc = kept ? STATUS_OK : train_refuse_memory(err);
 
     if (!rc) {
         choose_rows(reading, kept);
@@ -681,7 +339,7 @@ static enum status put_table(struct reading *reading, struct err *err)
         put_row(reading, kept[i], i);
     drop_all_but_features(reading);
     for (int i = 0; i < table->feature_count && !rc; i++) {
-        rc = read_feature(reading, i, kept, err);
+        rc = train_feature_read(reading, i, kept, err);
         columns_drop(reading->columns, reading->layout.feature + i);
     }
     if (!rc) {
@@ -692,48 +350,16 @@ static enum status put_table(struct reading *reading, struct err *err)
     return rc;
 }
 
-static enum status read_outcome_weights(struct reading *reading, struct err *err)
-{
-    int count = reading->layout.outcomes.count;
-
-    if (count > (int)(sizeof reading->outcome_weights / sizeof(double)))
-        return err_set(err, STATUS_TOO_LARGE, "--outcome: %d columns, at most 64", count);
-    for (int i = 0; i < count; i++)
-        reading->outcome_weights[i] = 1;
-    if (!reading->options->outcome_weights)
-        return count == 1 ? STATUS_OK
-                          : err_set(err, STATUS_INVALID,
-                                    "--outcome-weights says what each of the %d outcomes "
-                                    "is worth",
-                                    count);
-    return read_numbers("--outcome-weights", reading->options->outcome_weights, count,
-                        reading->outcome_weights, err);
-}
-
-static enum status read_options(struct reading *reading, struct err *err)
-{
-    const char *window = reading->options->window;
-    enum status rc = read_lists(reading, err);
-
-    if (!rc)
-        rc = read_outcome_weights(reading, err);
-    if (!rc && window)
-        rc = read_numbers("--window", window, 1, &reading->window, err);
-    if (!rc && window && !(reading->window > 0))
-        rc = err_set(err, STATUS_INVALID, "--window: %g is not above 0", reading->window);
-    return rc;
-}
-
 enum status train_table_read(const struct train_options *options,
                              struct train_table *table, struct err *err)
 {
-    struct reading reading = {.options = options, .table = table};
+    struct train_reading reading = {.options = options, .table = table};
     enum status rc;
 
     *table = (struct train_table){0};
-    rc = option_checked(read_options(&reading, err), err);
+    rc = option_checked(train_options_read(&reading, err), err);
     if (!rc)
-        rc = read_columns(&reading, err);
+        rc = train_columns_read(&reading, err);
     if (!rc)
         rc = read_arms(&reading, err);
     if (!rc)

@@ -189,7 +189,8 @@ static enum status merge(const struct budget_request *request, int64_t now_us,
                        &budget->period_starts_at_us, &budget->period_ends_at_us, err);
 }
 
-/* Put after in place of the live budget; a new limit is an entry of the ledger. */
+/* Put after in place of the live budget; a new limit is an entry of the ledger. The live one moves when all is
+ * written that can be refused: what is refused before a write is refused alone, and undoes nothing. */
 static enum status put_in_force(struct action *action, struct commit *commit,
                                 const char *verb, const char *note, const char *reason,
                                 struct budget *live, struct budget *after,
@@ -203,15 +204,15 @@ static enum status put_in_force(struct action *action, struct commit *commit,
     if (after->limit != before.limit)
         rc = book_adjust(commit->book, commit->store, live, after->limit - before.limit,
                          note, commit->now_us, err);
+    if (!rc)
+        rc = audit(action, commit, verb, &before, after, reason, err);
     if (rc)
         return rc;
     *live = *after;
     book_touch(commit->book, live);
     book_publish(commit->book, commit->now_us);
-    rc = audit(action, commit, verb, &before, after, reason, err);
-    if (!rc)
-        prices_renew_now(commit);
-    return rc;
+    prices_renew_now(commit);
+    return STATUS_OK;
 }
 
 static enum status change_perform(struct action *action, struct commit *commit,

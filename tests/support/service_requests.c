@@ -8,6 +8,9 @@
 
 #include <cmocka.h>
 
+#include "base/sha256.h"
+
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -240,10 +243,18 @@ static int64_t newest_seq(struct running *running, const char *path)
 
 struct standing standing_now(struct running *running)
 {
-    return (struct standing){
-        newest_seq(running, "/v1/ledger-entries?order=desc&limit=1"),
-        newest_seq(running, "/v1/audit-events?order=desc&limit=1"),
+    struct standing now = {
+        .entry_seq = newest_seq(running, "/v1/ledger-entries?order=desc&limit=1"),
+        .event_seq = newest_seq(running, "/v1/audit-events?order=desc&limit=1"),
     };
+    struct api_reply reply =
+        api_call(running->service, "GET", "/v1/budgets?limit=200", NULL, NULL, NULL);
+
+    static_assert(sizeof now == 2 * sizeof(int64_t) + sizeof now.budgets);
+    assert_int_equal(reply.status, 200);
+    sha256_of(text_of(reply.text), now.budgets);
+    api_reply_free(&reply);
+    return now;
 }
 
 void check_whole(struct running *running)

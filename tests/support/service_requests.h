@@ -37,9 +37,11 @@ struct api_reply request_call(struct running *running,
  * prices, two decisions and outcomes of one. */
 struct running *requests_open(void);
 
-/* Where both hash chains end: nothing was written as long as it is the same. */
+/* Where both hash chains end, and a hash of all budgets as they are stored: nothing was written, nor moved in
+ * memory to be written later, as long as it is the same. */
 struct standing {
     int64_t entry_seq, event_seq;
+    unsigned char budgets[32];
 };
 struct standing standing_now(struct running *running);
 

@@ -1,7 +1,8 @@
 /* test_fault_start.c - the n-th call of the real server fails while it starts, once or from then on:
  * it comes up and works, or ends with 1 and leaves the folder as it can be opened.
  *
- * The long form lets every call fail in its turn, the quick form some of them, by REDRESS_SEED. */
+ * The long form lets the first calls of each kind fail in their turn, and of the others ever fewer; the quick form
+ * some of them. Which, REDRESS_SEED says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +25,7 @@ enum {
     QUICK_COUNT = 40,
     QUICK_SECONDS = 5,
     CHECK_EVERY = 32,
-    DENSE_COUNT = 150,
+    DENSE_COUNT = 20,
 };
 
 static long struck_counts[CALL_KIND_COUNT], refused_count, trial_count;
@@ -74,7 +75,7 @@ static long calls_of(enum call_kind kind)
 }
 
 /* Each of the first DENSE_COUNT calls; of a hundred thousand mallocs, then, ever fewer, about as many for
- * each time that their number is multiplied by e. */
+ * each time that their number is multiplied by e: a try takes a second, and all of them days. */
 static void calls_fail_in_turn(void)
 {
     struct rng rng;

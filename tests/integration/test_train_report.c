@@ -1,0 +1,382 @@
+/* test_train_report.c - what training says of a log and of what it learned, and logs that nothing can be learned
+ * from. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "support/folder.h"
+#include "support/train_call.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_BYTES = 512 };
+
+/* ---- what the report says ---- */
+
+static json_t *report_of(const char *data, const char *name, const char *options)
+{
+    char *output = NULL, *messages = NULL;
+    json_t *report;
+
+    if (train_call(data, name, options, &output, &messages) != 0)
+        fail_msg("train %s: %s", options, messages);
+    report = json_loads(output, 0, NULL);
+    assert_non_null(report);
+    free(output);
+    free(messages);
+    return report;
+}
+
+/* Effects differ between rows, which s on a linear model cannot say, and the others say as well as each
+ * other. */
+static void auto_leaves_the_simplest_learner_where_another_is_told_from_it(void **state)
+{
+    json_t *report = report_of(train_log_path, "auto",
+                               TRAIN_COMMON "--base ridge --propensity p --cost cost "
+                                            "--cluster customer --json");
+    json_t *policies = json_object_get(report, "held_out_policy_values"), *policy;
+    const char *why = json_string_value(json_object_get(report, "why")), *key;
+    const char *learner = json_string_value(json_object_get(report, "learner"));
+    double chosen, s;
+
+    (void)state;
+    assert_int_equal(json_object_size(policies), 5);
+    assert_string_not_equal(learner, "s");
+    chosen =
+        json_number_value(json_object_get(json_object_get(policies, learner), "value"));
+    s = json_number_value(json_object_get(json_object_get(policies, "s"), "value"));
+    assert_true(chosen > 1.5 * s);
+    json_object_foreach(policies, key, policy)
+        assert_true(json_number_value(json_object_get(policy, "value")) <
+                    chosen + 0.2 * json_number_value(json_object_get(policy, "se")));
+    if (!strstr(why, "is the simplest that is not told") &&
+        !strstr(why, "any simpler one"))
+        fail_msg("%s", why);
+    json_decref(report);
+}
+
+static void average_effects_are_those_of_the_log(void **state)
+{
+    json_t *report = report_of(train_log_path, "average",
+                               TRAIN_COMMON "--learner dr --base ridge --propensity p "
+                                            "--cluster customer --json");
+    json_t *arms = json_object_get(report, "arms");
+
+    (void)state;
+    for (size_t arm = 0; arm < 2; arm++) {
+        json_t *average = json_object_get(json_array_get(arms, arm), "average_effect");
+        double se = json_number_value(json_object_get(average, "se"));
+
+        /* credit x (30 / 30 - 0.4) */
+        assert_true(fabs(json_number_value(json_object_get(average, "value")) -
+                         500 * (double)(arm + 1) * 0.6) < 4 * se);
+        assert_true(se < 40);
+    }
+    json_decref(report);
+}
+
+/* The log with the outcome taken from each row whose number says so. */
+static void blank_outcomes(const char *path, int every)
+{
+    char line[400];
+    FILE *from = fopen(train_log_path, "r"), *to = fopen(path, "w");
+
+    assert_non_null(from);
+    assert_non_null(to);
+    for (int row = 0; fgets(line, sizeof line, from); row++) {
+        char *end = line + strlen(line), *value, *after;
+
+        if (row == 0 || row % every != 0) {
+            fputs(line, to);
+            continue;
+        }
+        /* value is the sixth from the end */
+        for (int comma = 0; comma < 6;)
+            comma += *--end == ',';
+        value = end + 1;
+        after = strchr(value, ',');
+        fprintf(to, "%.*s%s", (int)(value - line), line, after);
+    }
+    fclose(from);
+    fclose(to);
+}
+
+static void rows_without_an_outcome_are_completed_or_counted(void **state)
+{
+    json_t *report, *rows;
+    const char *path = group_path("young.csv");
+
+    (void)state;
+    blank_outcomes(path, 3);
+    report =
+        report_of(path, "young", TRAIN_COMMON "--learner dr --base ridge --quick --json");
+    rows = json_object_get(report, "rows");
+    assert_int_equal(json_integer_value(json_object_get(rows, "read")), TRAIN_ROW_COUNT);
+    assert_int_equal(json_integer_value(json_object_get(rows, "dropped_without_outcome")),
+                     1000);
+    json_decref(report);
+    report =
+        report_of(group_path("young.csv"), "completed",
+                  TRAIN_COMMON "--learner dr --base ridge --quick --surrogates early "
+                               "--propensity p --json");
+    rows = json_object_get(report, "rows");
+    assert_int_equal(json_integer_value(json_object_get(rows, "trained_on")),
+                     TRAIN_ROW_COUNT);
+    assert_int_equal(json_integer_value(json_object_get(rows, "completed_by_surrogates")),
+                     1000);
+    json_decref(report);
+}
+
+static double error_of_average(json_t *report)
+{
+    return json_number_value(json_object_get(
+        json_object_get(json_array_get(json_object_get(report, "arms"), 1),
+                        "average_effect"),
+        "se"));
+}
+
+/* Every other row is too young (heavy is 1): what it has for an outcome is not used. */
+static void an_outcome_whose_window_is_open_counts_as_missing(void **state)
+{
+    json_t *old =
+        report_of(train_log_path, "old",
+                  TRAIN_COMMON "--learner dr --base ridge --quick --propensity p "
+                               "--json");
+    json_t *young =
+        report_of(train_log_path, "windowed",
+                  TRAIN_COMMON "--learner dr --base ridge --quick --propensity p "
+                               "--age heavy --window 2 --surrogates visit --json");
+    json_t *rows = json_object_get(young, "rows");
+    char *messages;
+
+    (void)state;
+    assert_int_equal(json_integer_value(json_object_get(rows, "younger_than_window")),
+                     TRAIN_ROW_COUNT / 2);
+    assert_int_equal(json_integer_value(json_object_get(rows, "completed_by_surrogates")),
+                     TRAIN_ROW_COUNT / 2);
+    /* Half of what was known is not, and the interval says so. */
+    assert_true(error_of_average(young) > 1.02 * error_of_average(old));
+    json_decref(old);
+    json_decref(young);
+    assert_int_equal(train_call(train_log_path, "bad",
+                                TRAIN_COMMON "--learner dr --age heavy", NULL, &messages),
+                     2);
+    assert_non_null(strstr(messages, "need each other"));
+    free(messages);
+}
+
+static void outcomes_are_summed_by_their_weights(void **state)
+{
+    json_t *once = report_of(train_log_path, "one",
+                             TRAIN_COMMON "--learner t --base ridge --quick "
+                                          "--propensity p --json");
+    json_t *twice =
+        report_of(train_log_path, "two",
+                  "--treatment credit --outcome value,early --outcome-weights 2,0 "
+                  "--features " TRAIN_FEATURES
+                  " --learner t --base ridge --quick --propensity p --json");
+
+    (void)state;
+    for (size_t arm = 0; arm < 2; arm++) {
+        double a = json_number_value(json_object_get(
+            json_object_get(json_array_get(json_object_get(once, "arms"), arm),
+                            "average_effect"),
+            "value"));
+        double b = json_number_value(json_object_get(
+            json_object_get(json_array_get(json_object_get(twice, "arms"), arm),
+                            "average_effect"),
+            "value"));
+
+        assert_true(fabs(b - 2 * a) < 1e-6 * fabs(b));
+    }
+    json_decref(once);
+    json_decref(twice);
+}
+
+static void an_experiment_has_a_qini_and_pictures(void **state)
+{
+    static const char *const pictures[] = {"gain", "qini", "calibration", "dose",
+                                           "importance"};
+    json_t *report, *experiment;
+
+    (void)state;
+    report = report_of(train_log_path, "pictures",
+                       "--treatment credit --outcome visit --features " TRAIN_FEATURES
+                       " --learner r --base ridge --randomised --json");
+    experiment =
+        json_object_get(json_array_get(json_object_get(report, "arms"), 1), "experiment");
+    assert_true(json_number_value(json_object_get(experiment, "qini")) > 0);
+    assert_true(
+        json_number_value(json_array_get(json_object_get(experiment, "qini_ci"), 0)) > 0);
+    json_decref(report);
+    if (system("command -v gnuplot > /dev/null") != 0) {
+        printf("SKIPPED: gnuplot is not installed\n");
+        return;
+    }
+    for (int i = 0; i < 5; i++) {
+        char path[2 * PATH_BYTES], *content;
+        size_t bytes;
+
+        snprintf(path, sizeof path, "%s/plot_%s.png", group_path("pictures"),
+                 pictures[i]);
+        assert_int_equal(file_read(path, 1 << 20, &content, &bytes, NULL), 0);
+        assert_true(bytes > 4000);
+        assert_memory_equal(content, "\211PNG", 4);
+        free(content);
+    }
+}
+
+static void propensities_of_something_else_are_noticed(void **state)
+{
+    char *messages;
+
+    (void)state;
+    assert_int_equal(train_call(train_log_path, "noticed",
+                                TRAIN_COMMON
+                                "--learner t --base ridge --quick --propensity p",
+                                NULL, &messages),
+                     0);
+    assert_null(strstr(messages, "cannot be right"));
+    free(messages);
+    assert_int_equal(train_call(train_log_path, "noticed",
+                                TRAIN_COMMON
+                                "--learner t --base ridge --quick --propensity "
+                                "treated_p",
+                                NULL, &messages),
+                     0);
+    assert_non_null(strstr(messages, "cannot be right"));
+    free(messages);
+}
+
+/* ---- logs that nothing can be learned from ---- */
+
+struct refusal {
+    const char *rows, *options, *says;
+    int code;
+};
+
+static void bad_logs_are_refused_with_what_and_where(void **state)
+{
+#define ASK "--treatment t --outcome y --features x --base ridge --learner t"
+    static const struct refusal refusals[] = {
+        {"t,y,x\n", ASK, "no rows", 1},
+        {"", ASK, "empty", 1},
+        {"t,outcome,x\n0,1,2\n", "--treatment t --outcome outcom --features x",
+         "'outcome'", 1},
+        {"t,y,x\n0,one,2\n", ASK, "line 2 column 'y'", 1},
+        {"t,y,x\n1,1,2\n1,2,2\n", ASK, "one arm only", 1},
+        {"t,y,x\n0,1,2\n1,1,2\n", ASK, "is 1 in every row", 1},
+        {"t,y,x\n0,1,2\n1,2,2\n", ASK, "at least 50 are needed", 1},
+        {"t,y,x\n0,,2\n1,,2\n", ASK, "is missing in every row", 1},
+        {"t,y,x,p\n0,1,2,0.5\n1,2,2,0\n", ASK " --propensity p", "line 3 column 'p'", 1},
+        {"t,y,x,p\n0,1,2,0.5\n1,2,2,1.5\n", ASK " --propensity p", "1.5", 1},
+        {"t,y,x,p,q\n0,1,2,0.5,0.5\n1,2,2,0.5,0.4\n", ASK " --propensity p,q",
+         "line 3: the propensities sum to 0.9", 1},
+        {"t,y,x,w\n0,1,2,1\n1,2,2,-1\n", ASK " --weights w", "is no weight above 0", 1},
+        {"t,y,x,w\n0,1,2,1\n1,2,2,-1\n", ASK " --age w --window 3",
+         "line 3 column 'w': -1 is no age", 1},
+        {"t,y,x,w\n0,1,2,1\n1,2,2,1\n", ASK " --age w --window -3",
+         "--window: -3 is not above 0", 2},
+        {"t,y,x\n0,1,2\n1,2,2\n", ASK " --control 5", "no row is '5'", 1},
+        {"t,y,x\n0,1,2\n1,2,2\n", "--treatment t --outcome y --features x,y --base ridge",
+         "--outcome: 'y' is also --features", 2},
+        {"t,y,x\n0,1,2\n1,2,2\n", ASK " --surrogates z", "'z'", 1},
+        {"t,y,x\n0,1,2\n1,2,2\n", ASK " --surrogates y", "'y' is also --surrogates", 2},
+        {"t,y,x\n0,1,2\n1,2,2\n", ASK " --surrogates t", "'t' is also --surrogates", 2},
+        {"t,y,x\n0,1,2\n1,2,2\n", "--treatment t --outcome t --features x --base ridge",
+         "'t' is also --outcome", 2},
+        {"t,y,x\n0,1,2\n1,2,1e300\n", ASK, "line 3 column 'x': 1", 1},
+        {"t,y,x\n0,1,a\xff\n1,2,b\n", ASK, "is no plain UTF-8 text", 1},
+        {"t,y,x\n0,1,2\na\xff,2,3\n", ASK, "is no plain UTF-8 text", 1},
+        {"t,y,x\n0,1,2\n1,2,2\n", "--treatment t --outcome y --features x --base tree",
+         "none of xgboost", 2},
+        {"t,y,x\n0,1,2\n1,2,2\n", "--treatment t --outcome y --features x --learner q",
+         "none of auto", 2},
+        {"t,y,x\n0,1,2\n1,2,2\n",
+         "--treatment t --outcome y --features x --base ridge --monotone", "--monotone",
+         2},
+        {"t,y,x\n", "--treatment t --outcome y", "--features", 2},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        const struct refusal *refusal = &refusals[i];
+        const char *path = group_path("bad.csv");
+        char *messages;
+        int code;
+
+        assert_int_equal(
+            file_write(path, refusal->rows, strlen(refusal->rows), 0666, NULL), 0);
+        code = train_call(path, "bad", refusal->options, NULL, &messages);
+        if (code != refusal->code || !strstr(messages, refusal->says))
+            fail_msg("row %zu: exit %d, \"%s\" instead of \"%s\"", i, code, messages,
+                     refusal->says);
+        assert_int_not_equal(access(group_path("bad"), F_OK), 0);
+        free(messages);
+    }
+}
+
+static void more_arms_than_a_bundle_has_are_refused(void **state)
+{
+    char *messages;
+    FILE *file = fopen(group_path("many.csv"), "w");
+
+    (void)state;
+    assert_non_null(file);
+    fputs("t,y,x\n", file);
+    for (int i = 0; i < 34 * 60; i++)
+        fprintf(file, "%d,%d,%d\n", i % 34, i % 7, i % 5);
+    fclose(file);
+    assert_int_equal(train_call(group_path("many.csv"), "bad",
+                                "--treatment t --outcome y --features x --base ridge",
+                                NULL, &messages),
+                     1);
+    assert_non_null(strstr(messages, "at most 32"));
+    free(messages);
+}
+
+static void a_folder_of_something_else_is_left_alone(void **state)
+{
+    char *messages;
+
+    (void)state;
+    assert_int_equal(mkdir(group_path("precious"), 0777), 0);
+    assert_int_equal(file_write(group_path("precious/letters.txt"), "x", 1, 0666, NULL),
+                     0);
+    assert_int_equal(train_call(train_log_path, "precious",
+                                TRAIN_COMMON "--learner t --base ridge --quick", NULL,
+                                &messages),
+                     1);
+    assert_non_null(strstr(messages, "letters.txt"));
+    assert_int_equal(access(group_path("precious/letters.txt"), F_OK), 0);
+    assert_int_not_equal(access(group_path("precious/manifest.json"), F_OK), 0);
+    free(messages);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(auto_leaves_the_simplest_learner_where_another_is_told_from_it),
+        cmocka_unit_test(average_effects_are_those_of_the_log),
+        cmocka_unit_test(rows_without_an_outcome_are_completed_or_counted),
+        cmocka_unit_test(an_outcome_whose_window_is_open_counts_as_missing),
+        cmocka_unit_test(outcomes_are_summed_by_their_weights),
+        cmocka_unit_test(an_experiment_has_a_qini_and_pictures),
+        cmocka_unit_test(propensities_of_something_else_are_noticed),
+        cmocka_unit_test(bad_logs_are_refused_with_what_and_where),
+        cmocka_unit_test(more_arms_than_a_bundle_has_are_refused),
+        cmocka_unit_test(a_folder_of_something_else_is_left_alone),
+    };
+
+    return cmocka_run_group_tests(tests, train_log_open, group_folder_close);
+}
