@@ -21,8 +21,9 @@ struct reward_rows {
     const double *rewards; /* (row) */
     const uint64_t *keys;  /* (row) */
 
-    /* What the policy would do: the options of row i end where those of the next begin. */
-    const int64_t *option_ends;  /* (row) */
+    /* What the policy would do: the options of menu i end where those of the next begin. */
+    const int32_t *menus; /* (row): which is the row's; NULL: each row has its own */
+    const int64_t *option_ends;  /* (menu) */
     const float *option_values;  /* (option, option_width) */
     const double *probabilities; /* (option) */
 };

@@ -31,6 +31,7 @@ struct policy_file {
     char key[POLICY_CONTEXT_BYTES_MAX];
     size_t key_bytes;
     long line;
+    int32_t index; /* how many were before it; of a kept one, which context */
 
     /* All groups, when the file is kept. */
     struct text_set *contexts, *actions;
@@ -231,6 +232,7 @@ static enum status next_group(struct policy_file *file, bool *has_group, struct 
     if (!file->has_row)
         return STATUS_OK;
     file->line = csv_line(file->csv);
+    file->index++;
     rc = make_key(file, file->csv, file->key_columns, file->key, &file->key_bytes, err);
     do {
         if (!rc)
@@ -345,7 +347,7 @@ static enum status restore_group(struct policy_file *file, int32_t context,
             text_set_text(file->actions, file->kept[first + i].action),
             file->kept[first + i].value};
     file->line = file->lines[context];
-    file->restored = context;
+    file->index = file->restored = context;
     return STATUS_OK;
 }
 
@@ -362,7 +364,7 @@ enum status policy_file_open(const char *path, const char *value_column,
         return err_set(err, STATUS_EXHAUSTED, "%s: out of memory", path);
     opened->path = path;
     opened->is_streamed = is_streamed;
-    opened->restored = -1;
+    opened->index = opened->restored = -1;
     rc = csv_open(path, true, &opened->csv, err);
     if (!rc)
         rc = find_columns(opened, value_column, log, err);
@@ -442,7 +444,7 @@ enum status policy_file_find(struct policy_file *file, const struct csv *log,
         rc = context < 0 ? refuse_context(file, log, err)
                          : restore_group(file, context, err);
     }
-    *group = (struct policy_group){file->rows, file->row_count, file->line};
+    *group = (struct policy_group){file->rows, file->row_count, file->line, file->index};
     return rc;
 }
 

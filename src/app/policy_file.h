@@ -31,6 +31,8 @@ struct policy_group {
     const struct policy_row *rows;
     int count;
     long line; /* of the first */
+    int32_t
+        index; /* of the context, from 0: one that is streamed is another one each time */
 };
 
 struct policy_file; /* opaque */

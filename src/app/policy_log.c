@@ -220,6 +220,7 @@ static enum status tabulate(struct walk *walk, const struct policy_group *policy
 {
     struct reward_option taken = option_of(csv_text(walk->csv, walk->action));
     char row[INT_TEXT_BYTES];
+    bool has_options = false;
     enum status rc = reward_table_begin(walk->table,
                                         walk->request->cluster
                                             ? csv_text(walk->csv, walk->cluster)
@@ -230,7 +231,9 @@ static enum status tabulate(struct walk *walk, const struct policy_group *policy
         rc = take_feature(walk, i, err);
     if (!rc)
         rc = reward_table_take(walk->table, &taken, err);
-    for (int i = 0; i < policy->count && !rc; i++) {
+    if (!rc)
+        rc = reward_table_share(walk->table, policy->index, &has_options, err);
+    for (int i = 0; i < policy->count && !rc && !has_options; i++) {
         struct reward_option option = option_of(policy->rows[i].action);
 
         if (policy->rows[i].value > 0)

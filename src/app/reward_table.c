@@ -17,7 +17,9 @@ enum {
     COST,
     OPTION_WIDTH, /* columns of the option, which come first */
     COLUMN_COUNT_MAX = OPTION_WIDTH + REWARD_COLUMN_COUNT_MAX,
-    WIDTH_STEP = 8,
+    WIDTH_STEP = 8, /* when many rows have to be moved for it */
+    MANY_ROWS = 4096,
+    SHARED_STEP = 1024,
     CODE_LAST = PREDICTOR_CATEGORY_COUNT_MAX - 1, /* of all texts that come later */
     TEXT_BYTES_MAX = 1 << 20,
 };
@@ -32,8 +34,12 @@ struct reward_table {
     int width;                                /* that rows have room for */
     float *values;                            /* (row, width) */
     uint64_t *keys;                           /* (row) */
-    int64_t *option_ends;                     /* (row) */
+    int32_t *menus;                           /* (row): where its options end */
+    int64_t *option_ends;                     /* (menu) */
     int64_t row_count, row_capacity;
+    int32_t menu_count;
+    int32_t *shared; /* (index): the menu of the rows that say it, -1: none did */
+    int64_t shared_count;
     float *option_values;  /* (option, OPTION_WIDTH) */
     double *probabilities; /* (option) */
     int64_t option_count, option_capacity;
@@ -54,7 +60,7 @@ enum status reward_table_open(struct reward_table **table, struct err *err)
     if (!opened)
         return err_set(err, STATUS_EXHAUSTED, "out of memory");
     opened->column_count = OPTION_WIDTH;
-    opened->width = OPTION_WIDTH + WIDTH_STEP;
+    opened->width = OPTION_WIDTH;
     rc = text_set_open(REWARD_COLUMN_COUNT_MAX, TEXT_BYTES_MAX, &opened->names, err);
     if (!rc)
         rc = text_set_open(CODE_LAST, TEXT_BYTES_MAX, &opened->texts[AMOUNT_CODE], err);
@@ -74,7 +80,9 @@ void reward_table_close(struct reward_table *table)
         text_set_close(table->texts[i]);
     free(table->values);
     free(table->keys);
+    free(table->menus);
     free(table->option_ends);
+    free(table->shared);
     free(table->option_values);
     free(table->probabilities);
     free(table);
@@ -117,7 +125,7 @@ static void move_rows(struct reward_table *table, int width)
 
 static enum status widen(struct reward_table *table, struct err *err)
 {
-    int width = table->width + WIDTH_STEP;
+    int width = table->width + (table->row_count < MANY_ROWS ? 1 : WIDTH_STEP);
 
     if (!resize(&table->values, table->row_capacity * width, sizeof *table->values))
         return refuse_memory(table, err);
@@ -134,6 +142,7 @@ enum status reward_table_begin(struct reward_table *table, struct text owner,
     if (table->row_count == table->row_capacity) {
         if (!resize(&table->values, capacity * table->width, sizeof *table->values) ||
             !resize(&table->keys, capacity, sizeof *table->keys) ||
+            !resize(&table->menus, capacity, sizeof *table->menus) ||
             !resize(&table->option_ends, capacity, sizeof *table->option_ends))
             return refuse_memory(table, err);
         table->row_capacity = capacity;
@@ -142,7 +151,8 @@ enum status reward_table_begin(struct reward_table *table, struct text owner,
     for (int i = 0; i < table->width; i++)
         row[i] = NAN;
     table->keys[table->row_count] = text_hash(owner);
-    table->option_ends[table->row_count++] = table->option_count;
+    table->menus[table->row_count++] = table->menu_count;
+    table->option_ends[table->menu_count++] = table->option_count;
     return STATUS_OK;
 }
 
@@ -260,8 +270,39 @@ enum status reward_table_add(struct reward_table *table,
         table->option_capacity = capacity;
     }
     table->probabilities[at] = probability;
-    table->option_ends[table->row_count - 1] = ++table->option_count;
+    table->option_ends[table->menu_count - 1] = ++table->option_count;
     return put_option(table, option, table->option_values + at * OPTION_WIDTH, err);
+}
+
+static enum status grow_shared(struct reward_table *table, int64_t count, struct err *err)
+{
+    int64_t capacity = count + count / 4 + SHARED_STEP;
+
+    if (!resize(&table->shared, capacity, sizeof *table->shared))
+        return refuse_memory(table, err);
+    for (; table->shared_count < capacity; table->shared_count++)
+        table->shared[table->shared_count] = -1;
+    return STATUS_OK;
+}
+
+enum status reward_table_share(struct reward_table *table, int32_t index,
+                               bool *has_options, struct err *err)
+{
+    int32_t *own = &table->menus[table->row_count - 1];
+    enum status rc = index < table->shared_count
+                         ? STATUS_OK
+                         : grow_shared(table, (int64_t)index + 1, err);
+
+    if (rc)
+        return rc;
+    *has_options = table->shared[index] >= 0;
+    if (*has_options) {
+        *own = table->shared[index];
+        table->menu_count--;
+    } else {
+        table->shared[index] = *own;
+    }
+    return STATUS_OK;
 }
 
 /* ---- fitting ---- */
@@ -366,6 +407,7 @@ static enum status fit_rows(struct reward_table *table,
         .option_width = OPTION_WIDTH,
         .rewards = rewards,
         .keys = table->keys,
+        .menus = table->menus,
         .option_ends = table->option_ends,
         .option_values = table->option_values,
         .probabilities = table->probabilities,

@@ -3,7 +3,8 @@
  *
  * Columns are those that are named, in the order in which they come; a row that does not name one misses it. A
  * column is of numbers or of texts by the first value it has, values of the other kind count as missing. Of a
- * column of texts the first 63 count, all others as one. About 4 bytes a column and 40 a row, and 24 an option.
+ * column of texts the first 63 count, all others as one. About 4 bytes a column and 40 a row, and 24 an option of
+ * those that are told apart.
  *
  * One thread at a time. */
 #ifndef REDRESS_APP_REWARD_TABLE_H
@@ -49,6 +50,11 @@ enum status reward_table_take(struct reward_table *table,
 enum status reward_table_add(struct reward_table *table,
                              const struct reward_option *option, double probability,
                              struct err *err);
+
+/* Rows that say the same index, from 0, have the same options: *has_options when an earlier row had it, and none are to
+ * be added to this one. */
+enum status reward_table_share(struct reward_table *table, int32_t index,
+                               bool *has_options, struct err *err);
 
 enum reward_base {
     REWARD_BASE_AUTO, /* logistic when every reward is 0 or 1, else ridge */

@@ -94,8 +94,6 @@ static enum status run(const struct train_options *options, struct train_table *
     if (!rc)
         rc = train_fit(options, table, result, err);
     if (!rc)
-        rc = train_judge(options, table, result, err);
-    if (!rc)
         rc = train_write(options, table, result, &has_replaced, &no_pictures, err);
     if (rc)
         return rc;

@@ -96,8 +96,7 @@ struct train_result {
         expected_costs; /* (row, arm - 1) by models that have not seen the row, or NULL */
     double *propensities; /* (row, arm), where they were estimated; else NULL */
     double shares[LEARNER_ARM_COUNT_MAX]; /* (arm) of a randomised experiment */
-    double *
-        scores; /* (row, arm): expected outcomes, then scores; while rows held out are to be judged */
+    double *scores; /* (row, arm): expected outcomes, then scores; until all is fitted */
     double *
         own; /* (row): of what was done, those that are not in scores; until all is fitted */
     struct learner_propensity_fit propensity_fit; /* log_loss 0: none was estimated */
@@ -110,7 +109,7 @@ struct train_result {
     bool is_held_out, is_logistic;
     bool wanted[LEARNER_KIND_COUNT];
     float *effects[LEARNER_KIND_COUNT]; /* held out, (row, arm - 1); once one is chosen
-                                           only its own */
+                                           only its own, until it is judged */
     struct judge_mean policies[LEARNER_KIND_COUNT];
     struct judge_mean averages[LEARNER_ARM_COUNT_MAX]; /* (arm) */
     struct train_judgement *judgements;                /* (arm), NULL: none held out */
@@ -149,10 +148,15 @@ enum status train_expect_costs(const struct train_table *table,
                                struct train_result *result, struct row_set all,
                                uint32_t *room, struct err *err);
 
-/* Judge the learner that was chosen, by what it said of rows held out. */
+/* Judge the learner that was chosen, by what it said of rows held out: before it is fitted to all rows, since both
+ * take memory. */
 enum status train_judge(const struct train_options *options,
                         const struct train_table *table, struct train_result *result,
                         struct err *err);
+
+/* What the features explain in the models that are kept. */
+enum status train_find_importance(const struct train_table *table,
+                                  struct train_result *result, struct err *err);
 
 /* Write the folder: all of it or nothing, but for pictures that nobody insisted on: *no_pictures, which is
  * zero, says why they are not there where they should be. *has_replaced: an earlier training. */

@@ -1,6 +1,7 @@
 /* train_fit.c - from rows to a learner that was chosen, and what it is worth on rows held out. */
 #include "app/train.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -254,12 +255,21 @@ static void tell(void *context, double done)
     progress->done += done >= 1;
 }
 
+/* What one step freed among what lives on would be there beside what the next one takes. */
+static void return_small_pieces(void)
+{
+#ifdef __GLIBC__
+    (void)malloc_trim(0);
+#endif
+}
+
 static void begin_step(struct train_result *result, const char *what)
 {
     struct training_progress *progress = result->settings.progress.context;
 
     progress->what = what;
     progress->done = 0;
+    return_small_pieces();
 }
 
 /* ---- all of it ---- */
@@ -365,7 +375,17 @@ static enum status fit_costs(const struct train_options *options,
     return rc;
 }
 
-/* The models that are kept, of all rows. Scores stay where they are to be judged by. */
+/* What only judging needs makes room for the models that are kept. */
+static void drop_judged(struct train_result *result)
+{
+    for (int kind = 0; kind < LEARNER_KIND_COUNT; kind++) {
+        free(result->effects[kind]);
+        result->effects[kind] = NULL;
+    }
+    drop(&result->expected_costs);
+}
+
+/* The models that are kept, of all rows. */
 static enum status fit_chosen(const struct train_table *table,
                               struct train_result *result, struct row_set all,
                               struct err *err)
@@ -374,15 +394,12 @@ static enum status fit_chosen(const struct train_table *table,
 
     begin_step(result, "effects");
     exchange(table, result);
-    if (!result->is_held_out)
-        drop(&result->own);
+    drop(&result->own);
+    if (!learner_needs_outcomes(result->kind))
+        drop(&result->scores);
     rc = learner_fit(result->kind, &result->data, &result->settings, all, result->scores,
                      &result->learner, err);
-    if (result->is_held_out)
-        exchange(table, result);
-    else
-        drop(&result->scores);
-    drop(&result->own);
+    drop(&result->scores);
     return rc;
 }
 
@@ -404,10 +421,16 @@ static enum status fit_all(const struct train_options *options,
         rc = score(table, result, all, err);
     if (!rc && table->costs)
         rc = fit_costs(options, table, result, all, err);
+    return_small_pieces();
     if (!rc && !options->is_quick)
         rc = train_choose(options, table, result, err);
     result->is_held_out = !rc && !options->is_quick;
-    return rc ? rc : fit_chosen(table, result, all, err);
+    if (result->is_held_out)
+        rc = train_judge(options, table, result, err);
+    drop_judged(result);
+    if (!rc)
+        rc = fit_chosen(table, result, all, err);
+    return rc ? rc : train_find_importance(table, result, err);
 }
 
 static void open_result(const struct train_options *options,

@@ -226,8 +226,8 @@ static enum status correct(const struct train_table *table, struct train_result 
     return judge_corrected(table, result, err);
 }
 
-static enum status find_importance(const struct train_table *table,
-                                   struct train_result *result, struct err *err)
+enum status train_find_importance(const struct train_table *table,
+                                  struct train_result *result, struct err *err)
 {
     size_t width = (size_t)table->feature_count + 1;
     double *own = calloc(width, sizeof *own), sum = 0;
@@ -253,10 +253,8 @@ enum status train_judge(const struct train_options *options,
                         const struct train_table *table, struct train_result *result,
                         struct err *err)
 {
-    enum status rc = find_importance(table, result, err);
+    enum status rc = STATUS_OK;
 
-    if (rc || !result->is_held_out)
-        return rc;
     result->judgements = calloc((size_t)table->arm_count, sizeof *result->judgements);
     if (!result->judgements)
         return refuse_memory(err);

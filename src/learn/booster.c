@@ -10,12 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* xgboost/c_api.h: handles are pointers, bst_ulong has 64 bits, 0 is success. */
+/* xgboost/c_api.h: handles are pointers, bst_ulong has 64 bits, 0 is success; and of the library it runs on, OpenMP. */
 typedef void *handle;
 
 enum { PREDICT_MARGIN = 1, VERSION_BYTES = 40, FEED_ROWS = 1 << 13 };
 
 #define LIBRARY_CALLS(X)                                                                 \
+    X(void, omp_set_num_threads, (int))                                                  \
     X(const char *, XGBGetLastError, (void))                                             \
     X(void, XGBoostVersion, (int *, int *, int *))                                       \
     X(int, XGBSetGlobalConfig, (const char *))                                           \
@@ -36,6 +37,7 @@ enum { PREDICT_MARGIN = 1, VERSION_BYTES = 40, FEED_ROWS = 1 << 13 };
       (handle, handle, int, unsigned, int, uint64_t *, const float **))                  \
     X(int, XGBoosterSaveModelToBuffer,                                                   \
       (handle, const char *, uint64_t *, const char **))                                 \
+    X(int, XGBoosterLoadModelFromBuffer, (handle, const void *, uint64_t))               \
     X(int, XGBoosterFeatureScore,                                                        \
       (handle, const char *, uint64_t *, const char ***, uint64_t *, const uint64_t **,  \
        const float **))
@@ -93,6 +95,8 @@ static enum status need_library(struct err *err)
     pthread_once(&library_once, library_open);
     if (library.why[0])
         return err_set(err, STATUS_UNAVAILABLE, "%s", library.why);
+    library.omp_set_num_threads(
+        1); /* of this thread; some calls ask for no other number */
     return STATUS_OK;
 }
 
@@ -302,6 +306,34 @@ static enum status configure(struct booster *booster, const struct booster_rows 
     return rc;
 }
 
+/* A booster keeps what it was trained with, some 40 bytes a row; one that is loaded has its trees alone, the same to
+ * the bit. */
+static enum status shed(struct booster *booster, struct err *err)
+{
+    struct booster loaded = {0};
+    const char *written = NULL;
+    uint64_t bytes = 0;
+    enum status rc =
+        check(library.XGBoosterSaveModelToBuffer(
+                  booster->xgboost, "{\"format\": \"ubj\"}", &bytes, &written),
+              "saving", err);
+
+    if (!rc)
+        rc = check(library.XGBoosterCreate(NULL, 0, &loaded.xgboost), "a booster", err);
+    if (!rc)
+        rc = set_number(&loaded, "nthread", 1, err);
+    if (!rc)
+        rc = check(library.XGBoosterLoadModelFromBuffer(loaded.xgboost, written, bytes),
+                   "loading", err);
+    if (rc && loaded.xgboost)
+        library.XGBoosterFree(loaded.xgboost);
+    if (rc)
+        return rc;
+    library.XGBoosterFree(booster->xgboost);
+    booster->xgboost = loaded.xgboost;
+    return STATUS_OK;
+}
+
 enum status booster_train(const struct booster_rows *rows,
                           const struct booster_settings *settings,
                           struct booster **booster, struct err *err)
@@ -325,6 +357,8 @@ enum status booster_train(const struct booster_rows *rows,
     }
     if (matrix)
         library.XGDMatrixFree(matrix);
+    if (!rc)
+        rc = shed(made, err);
     if (rc)
         booster_close(made);
     else

@@ -85,10 +85,11 @@ static enum status expect(struct fitting *fitting, double *expected, struct err 
 
     for (int64_t i = 0; i < fitting->inside.count && !rc; i++) {
         int64_t row = fitting->inside.rows[i];
-        int64_t option = row ? rows->option_ends[row - 1] : 0;
+        int64_t menu = rows->menus ? rows->menus[row] : row;
+        int64_t option = menu ? rows->option_ends[menu - 1] : 0;
 
         expected[row] = 0;
-        for (; option < rows->option_ends[row] && !rc; option++) {
+        for (; option < rows->option_ends[menu] && !rc; option++) {
             if (rows->probabilities[option] == 0)
                 continue;
             put_option(fitting, row, option);

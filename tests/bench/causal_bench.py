@@ -98,6 +98,31 @@ def over_data(command, columns):
     return (peaks[0] - peaks[1]) / (columns * 8 * n / 2**20)
 
 
+def policy_memory(rows):
+    """What evaluate policy takes of a log in no order: as it is, with a model fitted from six features, and where each of a
+    fifth of the rows is a context of its own -> by what, MB and how many numbers its files have"""
+    mixed, part = rng.permutation(n)[:rows], rng.permutation(n)[: max(rows // 5, 1)]
+    columns = [context, action, logging[context, action], reward]
+    more = [v[mixed] for v in columns] + list(rng.normal(size=(5, rows)))
+    plain = write("mixed.csv", (["x", "action", "propensity", "reward"], [v[mixed] for v in columns]), ["%d", "%d", "%.17g", "%.17g"])
+    wider = write("wider.csv", (["x", "action", "propensity", "reward", "x1", "x2", "x3", "x4", "x5"], more), ["%d", "%d", "%.17g", "%.17g"] + ["%.6g"] * 5)
+    own = write("own.csv", (["id", "action", "propensity", "reward"], [np.arange(len(part)), *[v[part] for v in columns[1:]]]),
+                ["%d", "%d", "%.17g", "%.17g"])
+    ids = rng.permutation(len(part))
+    theirs = write("theirs.csv", (["id", "action", "prob"], [np.repeat(ids, ACTIONS), np.tile(np.arange(ACTIONS), len(ids)),
+                                                             target[context[part[ids]]].ravel()]), ["%d", "%d", "%.17g"])
+    start = ["evaluate", "policy", "--log"]
+    return {"in no order, a model as a file": (usage(*start, plain, "--policy", policy, "--outcome-model", model)[0], 4 * rows),
+            "in no order, --features of six": (usage(*start, wider, "--policy", policy, "--features", "x,x1,x2,x3,x4,x5")[0], 9 * rows),
+            "in no order, a context for each row": (usage(*start, own, "--policy", theirs)[0], (4 + 3 * ACTIONS) * len(part))}
+
+
+def policy_over_data():
+    """MB, and what is beyond a thousand rows over eight bytes for each number of the files"""
+    much, few = policy_memory(n), policy_memory(min(n, 5000))
+    return {what: (mb, (mb - few[what][0]) * 2**20 / 8 / (numbers - few[what][1])) for what, (mb, numbers) in much.items()}
+
+
 def cpu(work):
     start = time.thread_time()
     work()
@@ -192,9 +217,11 @@ megabytes = uplift.stat().st_size / 1e6
 wide = write("wide.csv", wide_table(n), "%.6g")
 few_wide = write("few_wide.csv", wide_table(1000), "%.6g")
 memory = {what: over_data(command.split(), columns) for what, (command, columns) in MEMORY_COMMANDS.items()}
+policy_logs = policy_over_data()
 
 answer = {"rows": n, "rounds": options.rounds, "results": rows, "read_mb_per_s": megabytes / rows[-1]["seconds"],
           "policy_mb": usage(*value)[0], "policy_mb_goal": 64,
+          "policy_logs": {what: {"mb": mb, "over_data": over} for what, (mb, over) in policy_logs.items()},
           "over_data": memory, "over_data_goal": 2,
           "generate_mb": generating[0][0], "generate_mb_goal": 16,
           "generate_rows_per_s": n / statistics.median(seconds for _, seconds in generating), "generate_rows_per_s_goal": 100000}
@@ -213,3 +240,6 @@ else:
     print("\nmemory beside the program itself, over the columns read as doubles, at most 2 wanted")
     for what, ratio in memory.items():
         print(f"{what:36} {ratio:6.2f}")
+    print("\nevaluate policy of a log in no order: MB, and over the numbers of its files")
+    for what, (mb, over) in policy_logs.items():
+        print(f"{what:36} {mb:6.0f} {over:6.2f}")

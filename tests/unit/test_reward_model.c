@@ -379,6 +379,65 @@ static void names_beyond_the_limit_are_refused(void **state)
     reward_table_close(table);
 }
 
+enum { SHARING_ROWS = 700, KIND_COUNT = 3 };
+
+/* Rows of three kinds, in no order, whose options are their kind's; said once for each kind, or for each row. */
+static struct reward_table *table_of_kinds(bool is_shared, double *rewards)
+{
+    struct reward_table *table;
+    struct err err;
+    struct rng rng;
+
+    rng_seed(&rng, 7);
+    assert_int_equal(reward_table_open(&table, &err), STATUS_OK);
+    for (int row = 0; row < SHARING_ROWS; row++) {
+        int kind = (int)rng_below(&rng, KIND_COUNT);
+        struct reward_option taken = {
+            .amount = (double)rng_below(&rng, 3), .effect = NAN, .cost = NAN};
+        char name[32];
+        bool has_options = false;
+
+        snprintf(name, sizeof name, "%d", row);
+        assert_int_equal(reward_table_begin(table, text_of(name), &err), STATUS_OK);
+        put_number(table, "kind", kind);
+        assert_int_equal(reward_table_take(table, &taken, &err), STATUS_OK);
+        if (is_shared)
+            assert_int_equal(reward_table_share(table, 1000 * kind, &has_options, &err),
+                             STATUS_OK);
+        for (int a = 0; a <= kind && !has_options; a++) {
+            struct reward_option option = {.amount = a, .effect = NAN, .cost = NAN};
+
+            assert_int_equal(reward_table_add(table, &option, 1.0 / (kind + 1), &err),
+                             STATUS_OK);
+        }
+        rewards[row] = taken.amount * kind + rng_normal(&rng);
+    }
+    return table;
+}
+
+static void rows_that_share_their_options_expect_what_they_would_with_their_own(
+    void **state)
+{
+    static double rewards[SHARING_ROWS], logged[2][SHARING_ROWS],
+        expected[2][SHARING_ROWS];
+
+    (void)state;
+    for (int is_shared = 0; is_shared < 2; is_shared++) {
+        struct reward_table *table = table_of_kinds(is_shared, rewards);
+        struct reward_fit fitted;
+        struct err err;
+
+        assert_int_equal(reward_table_fit(table, REWARD_BASE_RIDGE, 1, rewards,
+                                          logged[is_shared], expected[is_shared], &fitted,
+                                          &err),
+                         STATUS_OK);
+        assert_int_equal(fitted.base, REWARD_BASE_RIDGE);
+        reward_table_close(table);
+    }
+    assert_memory_equal(logged[0], logged[1], sizeof logged[0]);
+    assert_memory_equal(expected[0], expected[1], sizeof expected[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +448,8 @@ int main(void)
             intervals_with_a_fitted_model_hold_the_truth_as_often_as_they_say),
         cmocka_unit_test(columns_come_as_they_are_named),
         cmocka_unit_test(rewards_of_0_and_1_get_chances_and_few_rows_no_model),
+        cmocka_unit_test(
+            rows_that_share_their_options_expect_what_they_would_with_their_own),
         cmocka_unit_test(names_beyond_the_limit_are_refused),
     };
 
