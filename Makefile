@@ -18,12 +18,17 @@ TSAN_TESTS ?= kills operations one_process outcomes engine store export_beside c
 	models_admin moved_files openapi_answers pacing_live peer policies_admin prices queue rate refusals \
 	serial_order server server_edge server_life soak thread tls traffic world zone
 
-# Tests of how good numbers are, over code whose memory others test: not under the sanitizers.
-NUMBER_TESTS := day hillstrom train_worth compare_learners scarce_budget allocate_glpk worst_models propensities documents
+# Tests of how good numbers are, and long walks through many commands, over code whose memory others test: not
+# under the sanitizers.
+NUMBER_TESTS := day hillstrom train_worth compare_learners scarce_budget allocate_glpk worst_models propensities \
+	documents train uplift_intervals case_world round_trip simulate
 
 # Of tests/torture, by the name after "test_": what a sanitizer can live in, in their quick form. Preloaded
 # libraries and sanitizers do not mix, and clocks run late under them.
 ASAN_TORTURE := damage operations one_process hostile overload serial_order bank moved_files soak
+
+# Of tests/unit: faults at one point after the other, in the quick form at some of them.
+SWEEPS := store_faults store_trouble service_faults simulate_faults migrations
 
 # They take longest, and are begun first: nobody waits for one of them in the end.
 LONG_TESTS := train_worth model_commands_parity service_faults store_trouble memory_faults \
@@ -140,8 +145,8 @@ run-tests: $(UNIT) $(REPLAY) $(INTEGRATION) $(TORTURE)
 		$(replay_runs)
 
 #: make torture     kills, power cuts, faults at every point, hostile requests: the long form of
-#:                  tests/torture, an hour or more, and a report of how much was tried
-torture: $(TORTURE) $(addprefix $(BUILD)/tests/unit/test_,store_faults store_trouble service_faults simulate_faults migrations)
+#:                  tests/torture and SWEEPS, some hours, and a report of how much was tried
+torture: $(TORTURE) $(SWEEPS:%=$(BUILD)/tests/unit/test_%)
 	@mkdir -p build/torture && rm -f build/torture/report.tsv
 	@TORTURE=1 TORTURE_REPORT=build/torture/report.tsv scripts/run-tests -j 1 -t 7200 $^
 	@sort build/torture/report.tsv | awk -F '\t' '{ printf "%-28s %-48s %12d\n", $$1, $$2, $$3 }'
