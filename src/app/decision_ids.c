@@ -109,26 +109,40 @@ static bool find_twice(const uint64_t *rows, const uint64_t *sorted, int64_t cou
     return false;
 }
 
-enum status decision_ids_find(const struct decision_ids *ids, bool *is_found,
-                              int64_t *again, int64_t *before, struct err *err)
+/* In the order of rows, and sorted: the caller frees both at once. */
+static uint64_t *flatten(const struct decision_ids *ids)
 {
     size_t bytes = (size_t)ids->count * sizeof(uint64_t);
-    uint64_t *rows, *sorted;
+    uint64_t *rows = malloc(2 * bytes);
     int64_t at = 0;
 
-    *is_found = false;
-    if (ids->is_rising)
-        return STATUS_OK;
-    rows = malloc(2 * bytes);
     if (!rows)
-        return refuse_memory(ids, err);
-    sorted = rows + ids->count;
+        return NULL;
     for (const struct block *block = ids->first; block; block = block->next)
         for (int i = 0; i < BLOCK_IDS && at < ids->count; i++)
             rows[at++] = block->hashes[i];
-    memcpy(sorted, rows, bytes);
-    qsort(sorted, (size_t)ids->count, sizeof *sorted, compare);
-    *is_found = find_twice(rows, sorted, ids->count, again, before);
+    memcpy(rows + ids->count, rows, bytes);
+    qsort(rows + ids->count, (size_t)ids->count, sizeof *rows, compare);
+    return rows;
+}
+
+enum status decision_ids_check(const struct decision_ids *ids, const char *file,
+                               const char *unit, struct err *err)
+{
+    uint64_t *rows;
+    int64_t again = 0, before = 0;
+    enum status rc = STATUS_OK;
+
+    if (!ids || ids->is_rising)
+        return STATUS_OK;
+    rows = flatten(ids);
+    if (!rows)
+        return refuse_memory(ids, err);
+    if (find_twice(rows, rows + ids->count, ids->count, &again, &before))
+        rc = err_set(err, STATUS_INVALID,
+                     "%s %s %lld: is the decision of %s %lld again: the log is there "
+                     "twice, or pieces of it overlap; take each decision once",
+                     file, unit, (long long)again + 1, unit, (long long)before + 1);
     free(rows);
-    return STATUS_OK;
+    return rc;
 }

@@ -21,8 +21,9 @@ void decision_ids_close(struct decision_ids *ids); /* NULL is fine */
 /* The id of the next row, not NULL bytes; an empty one is no decision's. EXHAUSTED. */
 enum status decision_ids_add(struct decision_ids *ids, struct text id, struct err *err);
 
-/* Whether a row has the id of another: the first that is there again, and where, from 0. EXHAUSTED. */
-enum status decision_ids_find(const struct decision_ids *ids, bool *is_found,
-                              int64_t *again, int64_t *before, struct err *err);
+/* INVALID when a row has the id of another: the first of which there are two, and the next, counted from 1 as units
+ * ("line") of the file. EXHAUSTED. NULL is fine. */
+enum status decision_ids_check(const struct decision_ids *ids, const char *file,
+                               const char *unit, struct err *err);
 
 #endif

@@ -446,22 +446,6 @@ static enum status read_row(struct decision_log *log, struct text line,
     return json_writer_text(&reading.body, &row->body, err);
 }
 
-static enum status refuse_twice(const struct decision_log *log, struct err *err)
-{
-    int64_t again = 0, before = 0;
-    bool is_found = false;
-    enum status rc = log->ids
-                         ? decision_ids_find(log->ids, &is_found, &again, &before, err)
-                         : STATUS_OK;
-
-    return rc || !is_found
-               ? rc
-               : err_set(err, STATUS_INVALID,
-                         "%s line %lld: is the decision of line %lld again: the log is "
-                         "there twice, or pieces of it overlap; take each decision once",
-                         log->input.name, (long long)again + 1, (long long)before + 1);
-}
-
 enum status decision_log_next(struct decision_log *log, struct logged_row *row,
                               bool *has_row, struct err *err)
 {
@@ -473,7 +457,7 @@ enum status decision_log_next(struct decision_log *log, struct logged_row *row,
     do {
         rc = next_line(log, &line, err);
         if (rc || line.bytes == 0)
-            return rc ? rc : refuse_twice(log, err);
+            return rc ? rc : decision_ids_check(log->ids, log->input.name, "line", err);
         rc = read_row(log, line, row, &counts, err);
     } while (!rc && !counts);
     *has_row = !rc;

@@ -371,23 +371,6 @@ static enum status walk_rows(struct walk *walk, struct err *err)
     return rc;
 }
 
-static enum status refuse_twice(const struct walk *walk, struct err *err)
-{
-    int64_t again = 0, before = 0;
-    bool is_found = false;
-    enum status rc = walk->ids
-                         ? decision_ids_find(walk->ids, &is_found, &again, &before, err)
-                         : STATUS_OK;
-
-    return rc || !is_found
-               ? rc
-               : err_set(
-                     err, STATUS_INVALID,
-                     "%s: row %lld is the decision of row %lld again: the log is there "
-                     "twice, or pieces of it overlap; take each decision once",
-                     walk->request->log, (long long)again + 1, (long long)before + 1);
-}
-
 static enum status walk_once(struct walk *walk, bool is_streamed, struct err *err)
 {
     const struct policy_log_request *request = walk->request;
@@ -406,7 +389,7 @@ static enum status walk_once(struct walk *walk, bool is_streamed, struct err *er
     if (!rc)
         rc = walk_rows(walk, err);
     if (!rc && !walk->is_out_of_order)
-        rc = refuse_twice(walk, err);
+        rc = decision_ids_check(walk->ids, walk->request->log, "row", err);
     if (!rc && !walk->is_out_of_order)
         rc = policy_log_fit(walk->log, walk->table, request->log, request->base,
                             request->seed, err);

@@ -278,7 +278,7 @@ static bool bind_port(int descriptor, const struct sockaddr_storage *address)
 static enum status open_port(const struct sockaddr_storage *address, int backlog,
                              struct listen_socket *opened, struct err *err)
 {
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = {0};
     socklen_t bound_bytes = sizeof bound;
     struct stat made;
     char text[ADDRESS_BYTES];

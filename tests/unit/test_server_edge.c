@@ -11,6 +11,7 @@
 #include "http/address.h"
 #include "support/certificate.h"
 #include "support/folder.h"
+#include "support/wire.h"
 #include "unit/server_stage.h"
 
 #include <curl/curl.h>
@@ -800,6 +801,27 @@ static void a_slow_handshake_is_cut_off(void **state)
     server_stop(server, 1000);
 }
 
+static void who_has_nothing_more_to_say_over_tls_is_answered(void **state)
+{
+    static const char words[] =
+        "POST /later?us=200000 HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nlate";
+    struct tls_files files;
+    struct server *server = start_tls(&files, DEADLINE_S);
+    struct wire *wire = wire_open(server_address(server), true, PATIENCE_S * 1000);
+    char answer[4096];
+    size_t count;
+
+    (void)state;
+    assert_non_null(wire);
+    assert_true(wire_send(wire, words, strlen(words)));
+    wire_half_close(wire);
+    assert_int_equal(wire_receive(wire, answer, sizeof answer, &count), WIRE_CLOSED);
+    assert_int_equal(strncmp(answer, "HTTP/1.1 201 ", 13), 0);
+    assert_non_null(strstr(answer, "\r\n\r\nlate"));
+    wire_close(wire, false);
+    server_stop(server, 1000);
+}
+
 static void plain_words_to_tls_are_no_request_and_health_stays_plain(void **state)
 {
     static const char words[] = "GET /show HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -867,6 +889,7 @@ int main(void)
         cmocka_unit_test(tls_is_spoken_in_its_two_newest_versions),
         cmocka_unit_test(a_renewed_certificate_is_shown_to_who_comes_next),
         cmocka_unit_test(a_slow_handshake_is_cut_off),
+        cmocka_unit_test(who_has_nothing_more_to_say_over_tls_is_answered),
         cmocka_unit_test(plain_words_to_tls_are_no_request_and_health_stays_plain),
         cmocka_unit_test(tls_that_cannot_be_is_refused_at_the_start),
     };
