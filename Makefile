@@ -18,12 +18,17 @@ TSAN_TESTS ?= kills operations one_process outcomes engine store export_beside c
 	models_admin moved_files openapi_answers pacing_live peer policies_admin prices queue rate refusals \
 	serial_order server server_edge server_life soak thread tls traffic world zone
 
-# Tests of how good numbers are, over code whose memory others test: not under the sanitizers.
-NUMBER_TESTS := day hillstrom train_worth compare_learners scarce_budget allocate_glpk worst_models propensities documents
+# Tests of how good numbers are, and long walks through many commands, over code whose memory others test: not
+# under the sanitizers.
+NUMBER_TESTS := day hillstrom train_worth compare_learners scarce_budget allocate_glpk worst_models propensities \
+	documents train uplift_intervals case_world round_trip simulate
 
 # Of tests/torture, by the name after "test_": what a sanitizer can live in, in their quick form. Preloaded
 # libraries and sanitizers do not mix, and clocks run late under them.
 ASAN_TORTURE := damage operations one_process hostile overload serial_order bank moved_files soak
+
+# Of tests/unit: faults at one point after the other, in the quick form at some of them.
+SWEEPS := store_faults store_trouble service_faults simulate_faults migrations
 
 # They take longest, and are begun first: nobody waits for one of them in the end.
 LONG_TESTS := train_worth model_commands_parity service_faults store_trouble memory_faults \
@@ -52,8 +57,9 @@ PKG_CFLAGS = $(eval PKG_CFLAGS := $(patsubst -I%,-isystem %,$(call pkg,--cflags)
 PKG_LIBS = $(eval PKG_LIBS := $(call pkg,--libs))$(PKG_LIBS)
 
 OPT_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
-OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-OPT_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+# -g1: the lines of a report, without the rest that debuggers want; a quarter less for the compiler.
+OPT_asan := -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPT_tsan := -O1 -g1 -fsanitize=thread -fno-omit-frame-pointer
 OPT_fuzz := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
 # Half the work for the compiler; gcc's undefined behaviour is looked for in the other variants.
 OPT_fuzzquick := -O1 -gline-tables-only -fsanitize=address,fuzzer-no-link -fno-sanitize-recover=all
@@ -63,6 +69,8 @@ build/fuzz/src/infer/kernel_%.o: OPT_fuzz := -O1 -g
 build/fuzzquick/src/infer/kernel_%.o: OPT_fuzzquick := -O1
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wvla -Werror=implicit-function-declaration
+# For the programs of tests, whose own speed nobody asks for: two thirds of the work for the compiler.
+LIGHT_release := -O1 -g
 LANGUAGE := -std=gnu2x -D_GNU_SOURCE -Iinclude -Isrc
 CFLAGS_ALL = $(LANGUAGE) $(WARN) $(if $(CI),-Werror) $(OPT_$(VARIANT)) -fno-math-errno \
 	-ffp-contract=off -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE \
@@ -137,8 +145,8 @@ run-tests: $(UNIT) $(REPLAY) $(INTEGRATION) $(TORTURE)
 		$(replay_runs)
 
 #: make torture     kills, power cuts, faults at every point, hostile requests: the long form of
-#:                  tests/torture, an hour or more, and a report of how much was tried
-torture: $(TORTURE) $(BUILD)/tests/unit/test_store_faults
+#:                  tests/torture and SWEEPS, some hours, and a report of how much was tried
+torture: $(TORTURE) $(SWEEPS:%=$(BUILD)/tests/unit/test_%)
 	@mkdir -p build/torture && rm -f build/torture/report.tsv
 	@TORTURE=1 TORTURE_REPORT=build/torture/report.tsv scripts/run-tests -j 1 -t 7200 $^
 	@sort build/torture/report.tsv | awk -F '\t' '{ printf "%-28s %-48s %12d\n", $$1, $$2, $$3 }'
@@ -280,6 +288,8 @@ $(LIB_OBJ) $(BUILD)/src/app/main.o: CFLAGS_ALL += $(COUNTED)
 
 # As written where branches decide; loops over numbers would take minutes.
 $(BUILD)/src/infer/%.o $(BUILD)/src/optimize/%.o $(BUILD)/src/learn/%.o: OPT_coverage = -O1 -g
+$(filter-out $(BUILD)/tests/support/% $(BUILD)/tests/bench/%,$(TEST_OBJ)): OPT_$(VARIANT) := \
+	$(or $(LIGHT_$(VARIANT)),$(OPT_$(VARIANT)))
 $(TEST_OBJ): DEFINES = -Itests $(TRUE_STACK) -DPRELOAD_FOLDER='"$(BUILD)/tests/preload"'
 $(TEST_OBJ): | bootstrap-test
 ifneq ($(filter fuzz fuzzquick,$(VARIANT)),)

@@ -54,12 +54,16 @@ struct effect {
     int64_t outside_count;                       /* of p outside of 0.1 to 0.9 */
     int64_t certain_count,
         certain_row; /* of p within 1e-15 of 0 or 1; the first of them */
+
+    bool
+        is_determined; /* of ols and lin that are INVALID: because the covariates say who was treated */
 };
 
 /* dropped (column): may be NULL; which covariates depend on others or do not vary. Errors: difference, ols and lin by
  * the kind or CR1; the others by what each row adds, for ipw also through the probabilities that are
  * fitted. INVALID: one arm is empty, or outside of a fold; a regression goes through a row that moves the effect,
- * whatever its outcome (leverage 1); the covariates tell the arms apart perfectly; a row
+ * whatever its outcome (leverage 1), or has covariates that the treatment follows from (for lin within what each
+ * arm has of them); the covariates tell the arms apart perfectly; a row
  * is in an arm that it has a probability below 1e-15 of. */
 enum status effect_estimate(const struct effect_data *data, struct effect_rule rule,
                             struct effect *effect, bool *dropped, struct err *err);

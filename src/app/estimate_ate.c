@@ -256,14 +256,13 @@ static enum status read_rows(struct estimation *e, struct err *err)
 
 /* ---- estimating ---- */
 
-/* Of weights: which column says who was treated is more than that some do. */
+/* Which column says who was treated is more than that some do. */
 static enum status refuse_estimate(const struct estimation *e,
                                    const struct effect_data *data, enum status rc,
                                    struct err *err)
 {
-    int column = e->rule.method == EFFECT_IPW || e->rule.method == EFFECT_AIPW
-                     ? effect_separating(data)
-                     : -1;
+    bool is_by_weights = e->rule.method == EFFECT_IPW || e->rule.method == EFFECT_AIPW;
+    int column = is_by_weights || e->effect.is_determined ? effect_separating(data) : -1;
 
     if (rc != STATUS_INVALID)
         return rc;

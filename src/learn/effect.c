@@ -65,7 +65,8 @@ static double mean_of(const struct effect_data *data, int column, bool is_att)
     return sum / count;
 }
 
-/* 1, t, then X, or X - mean X and its products with t. (column) */
+/* 1, then X, or X - mean X and its products with t, then t: the last, so that it is t which is left out when it
+ * follows from the others. (column) */
 static struct regressor *make_design(const struct effect_data *data,
                                      struct effect_rule rule, int *column_count)
 {
@@ -77,14 +78,14 @@ static struct regressor *make_design(const struct effect_data *data,
     columns = calloc((size_t)*column_count, sizeof *columns);
     if (!columns)
         return NULL;
-    columns[1].numbers = data->treatments;
+    columns[*column_count - 1].numbers = data->treatments;
     for (int c = 0; c < k; c++) {
-        columns[2 + c] = data->covariates[c];
+        columns[1 + c] = data->covariates[c];
         if (method != EFFECT_LIN)
             continue;
-        columns[2 + c].shift += mean_of(data, c, rule.is_att);
-        columns[2 + k + c] = columns[2 + c];
-        columns[2 + k + c].times = data->treatments;
+        columns[1 + c].shift += mean_of(data, c, rule.is_att);
+        columns[1 + k + c] = columns[1 + c];
+        columns[1 + k + c].times = data->treatments;
     }
     return columns;
 }
@@ -101,9 +102,10 @@ static double mean_without(const struct effect_data *data, double value)
 
 /* A row that nothing else is compared with, and that moves the effect: how far it may be off is not known. A
  * row of leverage 1 that only decides the coefficient of a covariate does no harm. */
-static enum status refuse_lone_row(const struct basis *basis, struct err *err)
+static enum status refuse_lone_row(const struct basis *basis, int treatment,
+                                   struct err *err)
 {
-    int64_t row = basis_lone_row(basis, 1);
+    int64_t row = basis_lone_row(basis, treatment);
 
     if (row < 0)
         return STATUS_OK;
@@ -112,6 +114,24 @@ static enum status refuse_lone_row(const struct basis *basis, struct err *err)
                    "of those used is 1), so that its error is not known: take fewer "
                    "covariates",
                    (long long)row + 1);
+}
+
+/* Else which of the columns that depend on one another is left out would decide the effect. */
+static enum status check_treatment(const struct basis *basis, int treatment,
+                                   enum effect_method method, struct effect *effect,
+                                   struct err *err)
+{
+    effect->is_determined = !basis_keeps(basis, treatment);
+    if (!effect->is_determined)
+        return STATUS_OK;
+    return err_set(err, STATUS_INVALID,
+                   method == EFFECT_LIN
+                       ? "a covariate follows from the others in one arm and not in the "
+                         "other, so that nothing tells what rows of the one would be in "
+                         "the other: leave it out"
+                       : "the covariates together tell the treated from the others "
+                         "perfectly, so that no row is like one of the other arm: leave "
+                         "out those that say who was treated");
 }
 
 static enum status regress(const struct effect_data *data, struct effect_rule rule,
@@ -130,24 +150,26 @@ static enum status regress(const struct effect_data *data, struct effect_rule ru
                                                     .column_count = k,
                                                     .columns = columns},
                         &basis, err);
+    if (!rc)
+        rc = check_treatment(&basis, k - 1, rule.method, effect, err);
     if (!rc) {
         basis_solve(&basis, data->outcomes, coefficients, residuals);
         rc = basis_variance(
             &basis, residuals,
-            (struct covariance_rule){rule.kind, data->clusters, data->cluster_count}, 1,
-            &variance, err);
+            (struct covariance_rule){rule.kind, data->clusters, data->cluster_count},
+            k - 1, &variance, err);
     }
     if (!rc)
-        rc = refuse_lone_row(&basis, err);
+        rc = refuse_lone_row(&basis, k - 1, err);
     if (!rc) {
-        effect->value = coefficients[1];
+        effect->value = coefficients[k - 1];
         effect->untreated_mean = rule.method == EFFECT_LIN
                                      ? coefficients[0]
-                                     : mean_without(data, coefficients[1]);
+                                     : mean_without(data, effect->value);
         effect->se = sqrt(variance);
         for (int c = 0;
              dropped && rule.method != EFFECT_DIFFERENCE && c < data->column_count; c++)
-            dropped[c] = !basis_keeps(&basis, 2 + c);
+            dropped[c] = !basis_keeps(&basis, 1 + c);
     }
     basis_close(&basis);
     free(columns);

@@ -223,6 +223,9 @@ static void experiments_and_curves(void **)
 #define ATE "estimate ate --data a.csv --treatment t --outcome y --method"
 #define IV  "estimate iv --data a.csv --outcome y --treatment t --instruments"
 
+/* Of four texts each is of one arm only. */
+#define SORTED_BY_TEXT "t,y,g\n0,1,a\n0,3,a\n0,2,c\n0,4,c\n1,3,b\n1,5,b\n1,4,d\n1,9,d\n"
+
 static void effects(void **)
 {
     static const struct bad rows[] = {
@@ -253,6 +256,17 @@ static void effects(void **)
         {ATE " ipw --covariates x,z",
          "t,y,x,z\n0,1,1,1\n0,2,3,3\n1,3,2,1\n1,5,4,3\n0,2,2,2\n1,7,3,2\n", NULL, NULL,
          "a.csv: the covariates tell the treated from the others perfectly"},
+        {ATE " ols --covariates g", SORTED_BY_TEXT, NULL, NULL,
+         "a.csv column 'g=c': tells the treated from the others perfectly"},
+        {ATE " lin --covariates g", SORTED_BY_TEXT, NULL, NULL,
+         "a.csv column 'g=c': tells the treated from the others perfectly"},
+        {ATE " ols --covariates x,z",
+         "t,y,x,z\n0,1,1,-1\n0,2,3,-3\n1,3,2,-1\n1,5,4,-3\n0,2,2,-2\n1,7,3,-2\n", NULL,
+         NULL,
+         "a.csv: the covariates together tell the treated from the others perfectly"},
+        {ATE " lin --covariates x",
+         "t,y,x\n0,1,1\n0,2,3\n0,4,2\n0,2,5\n1,3,2\n1,5,2\n1,2,2\n", NULL, NULL,
+         "a.csv: a covariate follows from the others in one arm and not in the other"},
         {ATE " ols --cluster c", "t,y,c\n0,1,1\n1,2,1\n0,5,1\n1,3,1\n", NULL, NULL,
          "there is one cluster only"},
         {ATE " ols --covariates x", "t,y,x\n0,,1\n1,2,\n", NULL, NULL,

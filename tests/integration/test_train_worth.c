@@ -2,7 +2,7 @@
  * share of what its oracle gains over the best constant credit, both with all the money they want and
  * under a budget that `redress allocate` shares out.
  *
- * The environment may say TRAIN_WORLDS, how many worlds each mean is over (else one or two), SEED, that of
+ * The environment may say TRAIN_WORLDS, how many worlds each mean is over (else one), SEED, that of
  * the first (1), and TRAIN_CALIBRATE, to have effects calibrated. What five worlds from seed 1 on print is
  * in docs/train.md. */
 #include <setjmp.h>
@@ -29,7 +29,6 @@ enum {
     PATH_BYTES = 512,
     BUDGET_PER_CASE = 200, /* minor units; who knew the truth would spend 510 to 520 */
     FRESH_FROM = 1000,     /* seeds of fresh cases: that of the log and so many more */
-    WORLD_COUNT = 2,       /* for single learners of value, else one: half a minute */
     DOCUMENTED_WORLD_COUNT = 5,
 };
 
@@ -336,9 +335,8 @@ static void print_mean(const struct lesson *lesson, const struct worth *mean,
 static struct worth mean_worth(const struct lesson *lesson)
 {
     char *folder = folder_temporary();
-    bool is_plain = lesson->is_net && strcmp(lesson->learner, "auto") != 0;
     int first = number_from("SEED", 1);
-    int world_count = number_from("TRAIN_WORLDS", is_plain ? WORLD_COUNT : 1);
+    int world_count = number_from("TRAIN_WORLDS", 1);
     struct worth mean = {0};
 
     assert_true(world_count > 0);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { PATH_BYTES = 4096 };
@@ -60,6 +61,28 @@ char *folder_temporary(void)
     folder->next = made_folders;
     made_folders = folder;
     return strdup(folder->path);
+}
+
+enum { MEMORY_BYTES_MIN = 256 << 20 };
+
+static bool has_memory_folder(void)
+{
+    struct statvfs room;
+
+    return statvfs("/dev/shm", &room) == 0 &&
+           room.f_bavail * room.f_frsize >= MEMORY_BYTES_MIN &&
+           access("/dev/shm", W_OK) == 0;
+}
+
+bool folder_for_store(char path[static STORE_FOLDER_BYTES])
+{
+    const char *parent = getenv("TMPDIR");
+    int bytes;
+
+    if (!parent || !*parent)
+        parent = has_memory_folder() ? "/dev/shm" : "/tmp";
+    bytes = snprintf(path, STORE_FOLDER_BYTES, "%s/redress-store-XXXXXX", parent);
+    return bytes < STORE_FOLDER_BYTES && mkdtemp(path);
 }
 
 /* --- of a group ------------------------------------------------------------------------------- */

@@ -98,13 +98,7 @@ static void start(struct drive *drive)
 
 static void make_folder(struct drive *drive)
 {
-    const char *parent = getenv("TMPDIR");
-
-    /* No power is cut here: memory will do. */
-    if (!parent || !*parent)
-        parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-    snprintf(drive->folder, sizeof drive->folder, "%.40s/redress-drive-XXXXXX", parent);
-    if (!mkdtemp(drive->folder))
+    if (!folder_for_store(drive->folder))
         stage_differ(drive, "no folder %s", drive->folder);
 }
 

@@ -43,8 +43,7 @@ struct running *running_open(void)
     assert_non_null(running);
     running->now_us = SERVICE_TIME_US;
     running->clock = (struct clock){now, now, &running->now_us};
-    snprintf(running->folder, sizeof running->folder, "/tmp/redress-service-XXXXXX");
-    assert_non_null(mkdtemp(running->folder));
+    assert_true(folder_for_store(running->folder));
     snprintf(running->path, sizeof running->path, "%s/redress.db", running->folder);
     arena_init(&running->arena, NULL, 0, ANSWER_BYTES_MAX);
     err_clear(&running->err);

@@ -22,8 +22,7 @@ void fixture_open(struct fixture *fixture)
     bool was_created;
 
     *fixture = (struct fixture){0};
-    snprintf(fixture->folder, sizeof fixture->folder, "/tmp/redress-store-XXXXXX");
-    assert_non_null(mkdtemp(fixture->folder));
+    assert_true(folder_for_store(fixture->folder));
     snprintf(fixture->path, sizeof fixture->path, "%s/redress.db", fixture->folder);
     arena_init(&fixture->arena, NULL, 0, 64 << 20);
     assert_ok(fixture, store_open(fixture->path, STORE_WRITER, &fixture->store,

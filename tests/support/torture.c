@@ -13,6 +13,17 @@ int64_t torture_count(int64_t quick, int64_t full)
     return wish && strcmp(wish, "1") == 0 ? full : quick;
 }
 
+int64_t torture_sample(int64_t quick, int64_t sanitized, int64_t full)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    (void)quick;
+    return torture_count(sanitized, full);
+#else
+    (void)sanitized;
+    return torture_count(quick, full);
+#endif
+}
+
 void torture_report(const char *what, int64_t count)
 {
     const char *path = getenv("TORTURE_REPORT");

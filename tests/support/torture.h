@@ -11,6 +11,10 @@
 /* How often to try: quick, or full when the long form was asked for. */
 int64_t torture_count(int64_t quick, int64_t full);
 
+/* The same where sanitizers, under which everything takes some times as long, are to try less in the quick
+ * form than "make test" does. */
+int64_t torture_sample(int64_t quick, int64_t sanitized, int64_t full);
+
 /* Say how much of something was tried or checked: "kills", "answers checked after a kill". Prints
  * it, too. Say it at the end, when it held. */
 void torture_report(const char *what, int64_t count);

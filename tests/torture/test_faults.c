@@ -31,7 +31,7 @@ enum {
     PATIENCE_S = 60,    /* with a busy machine */
     READY_S = 10,       /* until a server is ready again that needs a second */
     QUICK_COUNT = 60,   /* trials of the quick form, */
-    QUICK_SECONDS = 5,  /* which begins none after so many */
+    QUICK_SECONDS = 3,  /* which begins none after so many */
     RESTART_EVERY = 64, /* trials, after which all that was said is asked for again */
     SAID_COUNT_MAX = 2 * RESTART_EVERY,
 };

@@ -15,6 +15,7 @@
 #include <jansson.h>
 
 #include "support/allocation_fixture.h"
+#include "support/torture.h"
 
 static uint64_t seed_of_run(void)
 {
@@ -116,11 +117,11 @@ static struct enumeration enumerate_all(const struct allocation *problem)
 static void no_choice_of_small_problems_is_better(void **state)
 {
     struct rng rng;
-    int exact_count = 0, count = 0;
+    int exact_count = 0, count = 0, round_count = (int)torture_sample(6000, 1500, 6000);
 
     (void)state;
     rng_seed(&rng, seed_of_run());
-    for (int round = 0; round < 6000; round++) {
+    for (int round = 0; round < round_count; round++) {
         enum menu_kind menu = (enum menu_kind)(round % MENU_KIND_COUNT);
         enum budget_kind budgets =
             (enum budget_kind)(round / MENU_KIND_COUNT % BUDGETS_KIND_COUNT);
@@ -278,11 +279,13 @@ static void what_ties_at_the_price_comes_close_to_its_bound_too(void **state)
         {10000, MENU_TIED, false, 3e-4},    {10000, MENU_STRONG, true, 1e-4},
         {100000, MENU_STRONG, false, 1e-5}, {100000, MENU_STRONG, true, 1e-5},
     };
+    const int all = sizeof rows / sizeof *rows;
+    const int row_count = (int)torture_sample(all, all - 2, all); /* the last are large */
     struct rng rng;
 
     (void)state;
     rng_seed(&rng, seed_of_run());
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (int i = 0; i < row_count; i++)
         for (int shared = 0; shared < 2; shared++) {
             double gap =
                 gap_of_ties(&rng, rows[i].request_count, rows[i].menu,

@@ -208,6 +208,23 @@ static void effective_rows_are_those_of_the_estimands_weights(void **)
            100, 1e-9);
 }
 
+/* Of the rows that are like no treated one, nothing is asked then. */
+static void a_covariate_of_controls_only_leaves_the_effect_on_the_treated(void **)
+{
+    struct effect found;
+    struct err err = {0};
+    struct effect_rule rule = {.method = EFFECT_LIN, .kind = COVARIANCE_HC2};
+
+    set_strata();
+    for (int i = 0; i < 80; i++)
+        room.treatments[i] = 0;
+    assert_int_equal(effect_estimate(&room.data, rule, &found, NULL, &err),
+                     STATUS_INVALID);
+    assert_true(found.is_determined);
+    rule.is_att = true;
+    expect(estimate(rule).value, 0.25, 1e-12);
+}
+
 /* ---- rows that are alone ---- */
 
 static void one_row_far_away_keeps_nobody_from_an_answer(void **)
@@ -277,6 +294,7 @@ int main(void)
         cmocka_unit_test(intervals_hold_effects_that_differ_between_rows),
         cmocka_unit_test(an_e_value_is_of_the_adjusted_risks),
         cmocka_unit_test(effective_rows_are_those_of_the_estimands_weights),
+        cmocka_unit_test(a_covariate_of_controls_only_leaves_the_effect_on_the_treated),
         cmocka_unit_test(one_row_far_away_keeps_nobody_from_an_answer),
         cmocka_unit_test(who_cannot_be_where_he_is_is_named),
         cmocka_unit_test(an_arm_within_one_fold_is_refused),

@@ -7,8 +7,10 @@
 #include <cmocka.h>
 
 #include "../support/api_call.h"
+#include "../support/folder.h"
 #include "../support/store_fault_vfs.h"
 #include "../support/store_fixture.h"
+#include "../support/torture.h"
 
 #include "base/clock.h"
 
@@ -41,8 +43,7 @@ static char *file_read(const char *path)
 static void fixture_of(int schema, struct fixture *f)
 {
     *f = (struct fixture){0};
-    snprintf(f->folder, sizeof f->folder, "/tmp/redress-store-XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
+    assert_true(folder_for_store(f->folder));
     snprintf(f->path, sizeof f->path, "%s/redress.db", f->folder);
     schema_make(schema, f->path);
 }
@@ -273,6 +274,15 @@ static void a_damaged_folder_is_refused_and_left_as_it_was(void **state)
 
 /* --- interrupted ------------------------------------------------------------------------------ */
 
+/* From one write or sync to the next that is tried: from the newest of the old schemas, and in the long form,
+ * all of them; else about every third, and under sanitizers every sixth. */
+static long step_after(int schema, struct rng *rng)
+{
+    int64_t most = schema == STORE_SCHEMA_VERSION - 1 ? 1 : torture_sample(5, 11, 1);
+
+    return 1 + (long)rng_below(rng, (uint64_t)most);
+}
+
 /* False when the fault did not come to strike. */
 static bool migrate_under(int schema, enum fault_kind kind, long nth)
 {
@@ -299,15 +309,17 @@ static bool migrate_under(int schema, enum fault_kind kind, long nth)
 static void a_migration_is_whole_or_not_at_all_under_any_fault(void **state)
 {
     static const enum fault_kind kinds[] = {FAULT_WRITE, FAULT_FULL, FAULT_SYNC};
+    struct rng rng;
 
     (void)state;
+    rng_seed(&rng, seed_print("a_migration_is_whole_or_not_at_all_under_any_fault"));
     for (int schema = 1; schema < STORE_SCHEMA_VERSION; schema++)
         for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-            long nth = 1;
+            long nth = 1, count = 0;
 
-            while (migrate_under(schema, kinds[i], nth))
-                nth++;
-            assert_true(nth > 1);
+            for (; migrate_under(schema, kinds[i], nth); nth += step_after(schema, &rng))
+                count++;
+            assert_true(count > 0);
         }
 }
 
@@ -344,13 +356,16 @@ static bool migrate_killed(int schema, long nth, int *untouched)
 static void a_migration_that_is_killed_leaves_the_old_or_the_new_schema(void **state)
 {
     int kill_count = 0, untouched = 0;
+    struct rng rng;
 
     (void)state;
+    rng_seed(&rng,
+             seed_print("a_migration_that_is_killed_leaves_the_old_or_the_new_schema"));
     for (int schema = 1; schema < STORE_SCHEMA_VERSION; schema++)
-        for (long nth = 1; migrate_killed(schema, nth, &untouched); nth++)
+        for (long nth = 1; migrate_killed(schema, nth, &untouched);
+             nth += step_after(schema, &rng))
             kill_count++;
-    printf("  %d kills, one at every write: %d left the old schema\n", kill_count,
-           untouched);
+    printf("  %d kills at writes: %d left the old schema\n", kill_count, untouched);
     assert_true(untouched > 0 && untouched < kill_count);
 }
 

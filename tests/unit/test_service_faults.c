@@ -52,7 +52,7 @@ static bool disarm(const struct trouble *trouble)
 /* SQLite asks for memory a thousand times where we ask once: there, steps that grow. */
 static long step_of(const struct trouble *trouble, long nth)
 {
-    return trouble->kind == FAULT_MEMORY ? 1 + nth / torture_count(4, 16) : 1;
+    return trouble->kind == FAULT_MEMORY ? 1 + nth / torture_sample(4, 2, 16) : 1;
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */
@@ -69,7 +69,7 @@ static long sweep_open(struct running *running, const struct trouble *trouble,
                                               .price_interval_ms = 60000};
     long refused_count = 0;
 
-    for (long nth = 1; nth < NTH_MAX; nth += 1 + nth / torture_count(8, 64)) {
+    for (long nth = 1; nth < NTH_MAX; nth += 1 + nth / torture_sample(4, 2, 64)) {
         struct service *service = NULL;
         bool was_created, has_struck;
         struct err err;

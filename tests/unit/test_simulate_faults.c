@@ -166,7 +166,7 @@ static long sweep(enum simulation_rule rule, const struct policy *exploring, int
 
     err_clear(&err);
     assert_int_equal(run(rule, exploring, &wanted, &err), STATUS_OK);
-    for (long nth = 1; has_struck; nth += 1 + nth / torture_count(4, 64)) {
+    for (long nth = 1; has_struck; nth += 1 + nth / torture_sample(4, 2, 64)) {
         enum status rc;
 
         assert_true(nth < NTH_MAX);
