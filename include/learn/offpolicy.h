@@ -120,9 +120,12 @@ enum {
 };
 #define OFFPOLICY_SHARE_MAX 0.05
 
+/* What is less likely is never seen: with it, and rewards of at most COLUMNS_NUMBER_MAX, sums of squares are finite. */
+#define OFFPOLICY_PROPENSITY_MIN 1e-30
+
 enum { OFFPOLICY_REASON_COUNT_MAX = 5, OFFPOLICY_REASON_BYTES = 200 };
 
-/* Sentences why it cannot, returns how many: 0 when it can. */
+/* Sentences why it cannot, returns how many: 0 when it can. What is no number is a reason, too. */
 int offpolicy_refuse(const struct offpolicy_log *log,
                      const struct offpolicy_weights *weights,
                      char reasons[OFFPOLICY_REASON_COUNT_MAX][OFFPOLICY_REASON_BYTES]);

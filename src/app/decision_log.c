@@ -8,6 +8,7 @@
 #include "decide/export.h"
 #include "json/scan.h"
 #include "json/write.h"
+#include "table/columns.h"
 #include "table/input.h"
 
 #include <math.h>
@@ -254,7 +255,19 @@ static void keep_metric(struct decision_log *log, struct text name)
         "%s%s", log->metrics_bytes ? ", " : "", quoted);
 }
 
-/* The metric that is asked for; null is no value. */
+/* null is no value. */
+static void read_reward(struct reading *reading)
+{
+    double *reward = &reading->row->reward;
+
+    reading->facts.has_reward = json_double(&reading->scan, reward);
+    if (reading->facts.has_reward && !(fabs(*reward) <= COLUMNS_NUMBER_MAX))
+        json_refuse(&reading->scan, STATUS_INVALID,
+                    "the outcome '%.80s' is %g, larger than %g in size",
+                    reading->log->reward, *reward, COLUMNS_NUMBER_MAX);
+}
+
+/* The metric that is asked for. */
 static void read_outcomes(struct reading *reading)
 {
     struct json_scan *scan = &reading->scan;
@@ -264,7 +277,7 @@ static void read_outcomes(struct reading *reading)
     json_enter_object(scan, &level);
     while (json_member(scan, &level, &key))
         if (text_is(key, reading->log->reward))
-            reading->facts.has_reward = json_double(scan, &reading->row->reward);
+            read_reward(reading);
         else if (json_skip(scan))
             keep_metric(reading->log, key);
 }

@@ -135,6 +135,20 @@ static void judge(struct policy_evaluation *e)
             offpolicy_refuse(&e->log.rows, &e->weights, e->reasons + e->reason_count);
 }
 
+/* An estimate that sums are out of range for says nothing, whatever the weights are. */
+static void judge_estimates(struct policy_evaluation *e)
+{
+    for (int i = 0; i < e->estimate_count && e->reason_count == 0; i++) {
+        const struct offpolicy_estimate *found = &e->estimates[i];
+
+        if (!offpolicy_kind_is_biased(found->kind) && found->kind != OFFPOLICY_REPLAY &&
+            !(isfinite(found->value) && isfinite(found->se)))
+            snprintf(e->reasons[e->reason_count++], OFFPOLICY_REASON_BYTES,
+                     "%s is %g, with the error %g: no number", e->names[i], found->value,
+                     found->se);
+    }
+}
+
 static enum status estimate(struct policy_evaluation *e, struct err *err)
 {
     struct analysis_progress progress = {.what = "resampling"};
@@ -151,6 +165,8 @@ static enum status estimate(struct policy_evaluation *e, struct err *err)
         return rc;
     judge(e);
     rc = offpolicy_estimate(&e->log.rows, e->estimates, e->estimate_count, err);
+    if (!rc)
+        judge_estimates(e);
     if (rc || e->resample_count == 0)
         return rc;
     progress_start(&progress.progress);

@@ -37,9 +37,9 @@ static enum status weigh(struct uplift_evaluation *e, struct err *err)
 
         if (!is_of_both(e, row))
             continue;
-        if (!(p > 0 && p <= 1))
+        if (!(p >= OFFPOLICY_PROPENSITY_MIN && p <= 1))
             return err_set(err, STATUS_INVALID,
-                           "%s column '%s': %.17g is no probability of what was done",
+                           "%s column '%s': %.9g is no probability of what was done",
                            columns_place(e->columns, row, place), column->name, p);
         column->numbers[row] = 1 / p;
     }

@@ -57,8 +57,7 @@ static enum status tabulate(struct walk *walk, const struct logged_row *row,
 static bool is_believed(const struct logged_row *row, int choice_count,
                         char why[static PROPENSITY_REASON_BYTES])
 {
-    why[0] = '\0';
-    if (!(row->propensity > 0 && row->propensity <= 1) || !logged_row_agrees(row, why))
+    if (!policy_log_believes(row->propensity, why) || !logged_row_agrees(row, why))
         return false;
     if (choice_count == 0)
         snprintf(why, PROPENSITY_REASON_BYTES, "no option is allowed");

@@ -1,6 +1,7 @@
 /* policy_file.c - groups of rows by context, kept or streamed. */
 #include "app/policy_file.h"
 
+#include "table/columns.h"
 #include "table/field.h"
 #include "table/text_set.h"
 
@@ -154,6 +155,11 @@ static enum status take_row(struct policy_file *file, struct err *err)
     double value;
     enum status rc = csv_number(file->csv, file->value_column, &value, err);
 
+    if (!rc && fabs(value) > COLUMNS_NUMBER_MAX && isfinite(value))
+        rc = err_set(err, STATUS_INVALID,
+                     "%s line %ld column '%s': %g is larger than %g in size", file->path,
+                     csv_line(file->csv), csv_column_name(file->csv, file->value_column),
+                     value, COLUMNS_NUMBER_MAX);
     if (!rc && !isfinite(value))
         rc = err_set(err, STATUS_INVALID,
                      "%s line %ld column '%s': is not a finite number", file->path,

@@ -6,9 +6,11 @@
 #include "app/policy_file.h"
 #include "app/progress.h"
 #include "base/clock.h"
+#include "table/columns.h"
 #include "table/field.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -296,6 +298,19 @@ static enum status count_row(struct walk *walk, bool has_reward, bool *counts,
     return rc ? rc : awaited_add(&walk->awaited, facts, created_at_us, err);
 }
 
+static enum status refuse_reward(const struct walk *walk, double reward, struct err *err)
+{
+    char place[COLUMNS_PLACE_BYTES + POLICY_METRICS_BYTES];
+
+    snprintf(place, sizeof place, "%s line %ld column '%s'", csv_name(walk->csv),
+             csv_line(walk->csv), walk->request->reward);
+    if (isfinite(reward))
+        return err_set(err, STATUS_INVALID, "%s: %g is larger than %g in size", place,
+                       reward, COLUMNS_NUMBER_MAX);
+    return err_set(err, STATUS_INVALID, "%s: is %s", place,
+                   isnan(reward) ? "missing" : "not finite");
+}
+
 /* The reward of a row that counts. */
 static enum status read_reward(struct walk *walk, double *reward, bool *counts,
                                struct err *err)
@@ -307,10 +322,8 @@ static enum status read_reward(struct walk *walk, double *reward, bool *counts,
         rc = decision_ids_add(walk->ids, csv_text(walk->csv, walk->id), err);
     if (!rc && walk->log->is_decision_log)
         rc = count_row(walk, !isnan(*reward), counts, err);
-    if (!rc && *counts && !isfinite(*reward))
-        rc = err_set(err, STATUS_INVALID, "%s line %ld column '%s': is %s",
-                     csv_name(walk->csv), csv_line(walk->csv), walk->request->reward,
-                     isnan(*reward) ? "missing" : "not finite");
+    if (!rc && *counts && !(fabs(*reward) <= COLUMNS_NUMBER_MAX))
+        rc = refuse_reward(walk, *reward, err);
     return rc;
 }
 
@@ -339,11 +352,32 @@ static enum status look_up(struct walk *walk, double *probability, double *q, do
     return rc;
 }
 
+bool policy_log_believes(double propensity, char why[static PROPENSITY_REASON_BYTES])
+{
+    why[0] = '\0';
+    if (propensity > 0 && propensity < OFFPOLICY_PROPENSITY_MIN)
+        snprintf(why, PROPENSITY_REASON_BYTES, "%.9g is below %g", propensity,
+                 OFFPOLICY_PROPENSITY_MIN);
+    return propensity >= OFFPOLICY_PROPENSITY_MIN && propensity <= 1;
+}
+
+/* The first of what cannot be believed is told. */
+static void note_bad(struct walk *walk, const char *why)
+{
+    struct policy_log *log = walk->log;
+
+    if (log->bad_count++ > 0)
+        return;
+    log->bad_line = csv_line(walk->csv);
+    memcpy(log->bad_why, why, PROPENSITY_REASON_BYTES);
+}
+
 static enum status take_row(struct walk *walk, struct err *err)
 {
     struct policy_log *log = walk->log;
     double propensity, reward = NAN, probability = 0, q = 0, dm = 0;
     int64_t at = log->row_count;
+    char why[PROPENSITY_REASON_BYTES];
     bool is_new, counts = true;
     enum status rc = policy_log_grow(log, csv_name(walk->csv), walk->model != NULL,
                                      walk->request->cluster != NULL, err);
@@ -362,8 +396,8 @@ static enum status take_row(struct walk *walk, struct err *err)
                           &log->clusters[at], &is_new, err);
     if (rc)
         return rc;
-    if (!(propensity > 0 && propensity <= 1)) {
-        log->bad_line = log->bad_count++ ? log->bad_line : csv_line(walk->csv);
+    if (!policy_log_believes(propensity, why)) {
+        note_bad(walk, why);
         propensity = 1;
     }
     walk->uniform = at == 0 || propensity == walk->uniform ? propensity : NAN;

@@ -49,6 +49,9 @@ enum status policy_log_read(const struct policy_log_request *request,
                             struct policy_log *log, struct err *err);
 void policy_log_free(struct policy_log *log);
 
+/* Whether a propensity is from OFFPOLICY_PROPENSITY_MIN to 1; else why not, empty where it is none at all. */
+bool policy_log_believes(double propensity, char why[static PROPENSITY_REASON_BYTES]);
+
 /* Room for one row more, of the log at the path, in the columns that it has. TOO_LARGE, EXHAUSTED. */
 enum status policy_log_grow(struct policy_log *log, const char *path, bool has_model,
                             bool has_clusters, struct err *err);

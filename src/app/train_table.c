@@ -2,6 +2,7 @@
 #include "app/train_reading.h"
 
 #include "app/options.h"
+#include "learn/offpolicy.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -102,7 +103,7 @@ static enum status check_propensities(const struct train_reading *reading,
             double p = reading->columns->items[first + i].numbers[row];
             bool is_own = count == 1 || reading->arms.codes[row] == i;
 
-            if (!(p >= 0 && p <= 1) || (is_own && p == 0))
+            if (!(p >= 0 && p <= 1) || (is_own && p < OFFPOLICY_PROPENSITY_MIN))
                 return train_refuse_cell(reading, first + i, row,
                                          is_own ? "is no probability of what was done"
                                                 : "is no probability",

@@ -127,7 +127,7 @@ enum status offpolicy_weigh(const struct offpolicy_log *log,
 static void refuse_few(double effective, int64_t count, const char *what,
                        char reasons[][OFFPOLICY_REASON_BYTES], int *reason_count)
 {
-    if (effective < OFFPOLICY_EFFECTIVE_MIN)
+    if (!(effective >= OFFPOLICY_EFFECTIVE_MIN))
         snprintf(reasons[(*reason_count)++], OFFPOLICY_REASON_BYTES,
                  "the weights leave %.1f effective %s of %lld, at least %d are needed",
                  effective, what, (long long)count, OFFPOLICY_EFFECTIVE_MIN);
@@ -152,12 +152,13 @@ int offpolicy_refuse(const struct offpolicy_log *log,
     if (log->clusters)
         refuse_few(weights->effective_clusters, log->cluster_count, "clusters", reasons,
                    &count);
-    if (off > 1e-9 && off > OFFPOLICY_MEAN_ERRORS_MAX * weights->mean_se)
+    if (!isfinite(off) ||
+        !(off <= 1e-9 || off <= OFFPOLICY_MEAN_ERRORS_MAX * weights->mean_se))
         snprintf(reasons[count++], OFFPOLICY_REASON_BYTES,
                  "the mean weight is %.4g (standard error %.2g), it must be 1: the "
                  "propensities are wrong, or the log lacks what the policy does",
                  weights->mean, weights->mean_se);
-    if (weights->largest_share > OFFPOLICY_SHARE_MAX)
+    if (!(weights->largest_share <= OFFPOLICY_SHARE_MAX))
         snprintf(reasons[count++], OFFPOLICY_REASON_BYTES,
                  "one %s has %.0f %% of all weight, at most %.0f %% are trusted",
                  log->clusters ? "cluster" : "row", 100 * weights->largest_share,

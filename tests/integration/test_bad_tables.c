@@ -88,6 +88,8 @@ static void rankings(void **)
          "a.csv line 3 column 'p': 0 is no probability of what was done"},
         {UPLIFT " --propensity p", "score,t,y,p\n1,0,1,1.5\n2,1,0,0.5\n", NULL, NULL,
          "a.csv line 2 column 'p': 1.5 is no probability of what was done"},
+        {UPLIFT " --propensity p", "score,t,y,p\n1,0,1,0.5\n2,1,0,1e-40\n", NULL, NULL,
+         "a.csv line 3 column 'p': 1e-40 is no probability of what was done"},
         {UPLIFT " --features x", "score,t,y\n1,0,1\n2,1,0\n", NULL, NULL,
          "a.csv: no column 'x'"},
         {UPLIFT " --control 7", "score,t,y\n1,0,1\n2,1,0\n", NULL, NULL,
@@ -126,6 +128,10 @@ static void policies(void **)
          "b.csv line 2 column 'action': is missing"},
         {POLICY, "x,action,propensity,reward\n1,a,0.5,inf\n", FULL, NULL,
          "a.csv line 2 column 'reward': is not finite"},
+        {POLICY, "x,action,propensity,reward\n1,a,0.5,1\n2,b,0.5,1e200\n", FULL, NULL,
+         "a.csv line 3 column 'reward': 1e+200 is larger than 1e+30 in size"},
+        {POLICY " --outcome-model c.csv", LOG, FULL, "x,action,qhat\n1,a,-1e200\n",
+         "c.csv line 2 column 'qhat': -1e+200 is larger than 1e+30 in size"},
         {POLICY, "x,action,propensity,reward\n", FULL, NULL,
          "a.csv: has a header line and no rows"},
         {POLICY " --outcome-model c.csv", LOG, FULL, "x,action,qhat\n1,a,1\n2,a,1\n",
@@ -147,6 +153,10 @@ static void a_log_without_propensities_gets_its_verdict(void **)
          "1 rows have no propensity above 0 and at most 1, the first on line 3"},
         {POLICY " --json", "x,action,propensity,reward\n1,a,1.5,1\n2,b,,0\n", FULL, NULL,
          "2 rows have no propensity above 0 and at most 1, the first on line 2"},
+        {POLICY " --json", "x,action,propensity,reward\n1,a,0.5,1\n2,b,1e-40,0\n", FULL,
+         NULL,
+         "1 rows have no propensity to be believed, the first on line 3: 1e-40 is below "
+         "1e-30"},
         {POLICY " --json", LOG, FULL, NULL, "effective rows of 2"},
     };
     static const struct bad constant = {

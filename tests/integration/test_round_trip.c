@@ -653,9 +653,14 @@ static void what_is_wrong_with_a_log_is_said(void **state)
          "no decision has an outcome 'reward' (1 without it, 0 by a person, 0 not live); "
          "there are 'rewards', 'paid'"},
         {LINE(", \"created_at\": \"x\""), 1, "'created_at' is not a time"},
+        {"{\"object\": \"logged_decision\", \"decision_id\": \"dec_1\", \"mode\": "
+         "\"live\","
+         " \"action\": 0, \"outcomes\": {\"reward\": 1e200}}\n",
+         1, "byte 111: the outcome 'reward' is 1e+200, larger than 1e+30 in size"},
         {LINE(", \"propensity\": 0"), 1, "no propensity above 0"},
         {LINE(", \"propensity\": null"), 1, "no propensity above 0"},
         {LINE(", \"propensity\": 1.5"), 1, "no propensity above 0"},
+        {LINE(", \"propensity\": 4e-320"), 1, "is below 1e-30"},
         {LINE(", \"options\": [{\"amount\": 0, \"allowed\": true}]"), 1,
          "options that no model scored"},
         {LINE(SHARES("0.5", "true", "0.9")), 1,

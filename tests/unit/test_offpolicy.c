@@ -299,6 +299,21 @@ static void logs_that_cannot_tell_are_refused_with_reasons(void **)
     assert_true(refuse(reasons) >= 2);
 }
 
+static void what_is_no_number_is_refused(void **)
+{
+    static const double wrong[] = {NAN, INFINITY};
+    char reasons[OFFPOLICY_REASON_COUNT_MAX][OFFPOLICY_REASON_BYTES];
+    struct rng rng;
+
+    rng_seed(&rng, 5);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        draw_log(&rng);
+        assert_int_equal(refuse(reasons), 0);
+        room.weights[7] = wrong[i];
+        assert_int_equal(refuse(reasons), 3); /* effective rows, the mean, one row */
+    }
+}
+
 /* Every customer is given the same in each of his decisions, drawn once, half of them what the policy
  * does: rows as draws would be refused in one log of five. */
 static void draw_customers(struct rng *rng, int rows_each, double propensity)
@@ -396,6 +411,7 @@ int main(void)
         cmocka_unit_test(intervals_hold_the_truth_as_often_as_they_say),
         cmocka_unit_test(resamples_agree_with_the_error_and_with_themselves),
         cmocka_unit_test(logs_that_cannot_tell_are_refused_with_reasons),
+        cmocka_unit_test(what_is_no_number_is_refused),
         cmocka_unit_test(customers_are_the_draws_of_a_clustered_log),
         cmocka_unit_test(a_sequence_is_tightest_where_it_was_asked_to_be),
         cmocka_unit_test(a_sequence_holds_at_every_look),
