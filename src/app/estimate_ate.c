@@ -4,6 +4,7 @@
 #include "app/analysis.h"
 #include "app/decision_rows.h"
 #include "app/design.h"
+#include "app/few.h"
 #include "app/report.h"
 #include "app/roles.h"
 #include "learn/distribution.h"
@@ -41,6 +42,7 @@ struct estimation {
     struct effect effect, placebo_effect;
     bool is_binary;
     double outcome_sd, e_value, e_limit;
+    struct few_list few;
 };
 
 static const char default_errors[] = "hc2";
@@ -297,6 +299,18 @@ static enum status estimate(struct estimation *e, struct err *err)
     return effect_estimate(&data, e->rule, &e->placebo_effect, NULL, err);
 }
 
+static void find_few(struct estimation *e)
+{
+    const struct effect *effect = &e->effect;
+
+    if (e->cluster)
+        few_check_clusters(&e->few, e->cluster_count);
+    few_check_arm(&e->few, e->outcome, e->arms.names[e->treated], effect->treated_count,
+                  effect->treated_mean, e->is_binary);
+    few_check_arm(&e->few, e->outcome, e->arms.names[e->arms.control],
+                  effect->control_count, effect->control_mean, e->is_binary);
+}
+
 static const char *errors_name(const struct estimation *e)
 {
     if (e->cluster)
@@ -346,6 +360,7 @@ static void warn(const struct estimation *e)
             "redress: the placebo '%s' has an effect (%.4g, se %.2g): the arms differ "
             "in more than the treatment",
             e->placebo, e->placebo_effect.value, e->placebo_effect.se);
+    few_warn(&e->few);
 }
 
 /* ---- printing ---- */
@@ -388,6 +403,7 @@ static enum status print_json(const struct estimation *e, struct err *err)
         if (e->dropped[i])
             report_string(report, NULL, e->design.names[i]);
     report_array_end(report);
+    few_put(&e->few, report);
     if (has_overlap(e))
         put_overlap(&e->effect, report);
     report_object(report, "e_value");
@@ -447,6 +463,7 @@ static enum status run(struct estimation *e, struct err *err)
         rc = estimate(e, err);
     if (rc)
         return rc;
+    find_few(e);
     warn(e);
     if (e->is_json)
         return print_json(e, err);
