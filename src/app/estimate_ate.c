@@ -4,6 +4,7 @@
 #include "app/analysis.h"
 #include "app/decision_rows.h"
 #include "app/design.h"
+#include "app/explained.h"
 #include "app/few.h"
 #include "app/report.h"
 #include "app/roles.h"
@@ -43,6 +44,7 @@ struct estimation {
     bool is_binary;
     double outcome_sd, e_value, e_limit;
     struct few_list few;
+    struct explained explained;
 };
 
 static const char default_errors[] = "hc2";
@@ -299,6 +301,26 @@ static enum status estimate(struct estimation *e, struct err *err)
     return effect_estimate(&data, e->rule, &e->placebo_effect, NULL, err);
 }
 
+static enum status find_explained(struct estimation *e, struct err *err)
+{
+    int64_t n = e->columns->row_count;
+    int32_t *arms;
+    enum status rc;
+
+    if (e->rule.method == EFFECT_DIFFERENCE)
+        return STATUS_OK;
+    arms = malloc((size_t)n * sizeof *arms);
+    if (!arms)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
+                       (long long)n);
+    for (int64_t i = 0; i < n; i++)
+        arms[i] = e->treatments[i] != 0;
+    rc = explained_find(e->columns, 1, FIXED_COLUMN_COUNT, e->covariate_list.count, arms,
+                        &e->explained, err);
+    free(arms);
+    return rc;
+}
+
 static void find_few(struct estimation *e)
 {
     const struct effect *effect = &e->effect;
@@ -361,6 +383,7 @@ static void warn(const struct estimation *e)
             "in more than the treatment",
             e->placebo, e->placebo_effect.value, e->placebo_effect.se);
     few_warn(&e->few);
+    explained_warn(&e->explained, e->outcome);
 }
 
 /* ---- printing ---- */
@@ -404,6 +427,7 @@ static enum status print_json(const struct estimation *e, struct err *err)
             report_string(report, NULL, e->design.names[i]);
     report_array_end(report);
     few_put(&e->few, report);
+    explained_put(&e->explained, report);
     if (has_overlap(e))
         put_overlap(&e->effect, report);
     report_object(report, "e_value");
@@ -461,6 +485,8 @@ static enum status run(struct estimation *e, struct err *err)
         rc = read_rows(e, err);
     if (!rc)
         rc = estimate(e, err);
+    if (!rc)
+        rc = find_explained(e, err);
     if (rc)
         return rc;
     find_few(e);

@@ -295,6 +295,8 @@ static enum status run(struct experiment_evaluation *e, struct err *err)
         rc = read_rows(e, err);
     if (!rc)
         rc = measure(e, err);
+    if (!rc && e->covariate)
+        rc = explained_find(e->columns, 1, 2, 1, e->arms.codes, &e->explained, err);
     if (!rc)
         find_few(e);
     if (!rc && e->is_json)
@@ -329,6 +331,7 @@ static void warn(const struct experiment_evaluation *e)
                        "of %g",
                        e->guardrails[i].column, fabs(e->guardrails[i].margin));
     few_warn(&e->few);
+    explained_warn(&e->explained, e->metric);
 }
 
 static bool is_failed(const struct experiment_evaluation *e)

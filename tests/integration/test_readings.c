@@ -290,6 +290,26 @@ static void such_a_feature_is_named_in_training_as_well(void **)
            "\"explained_alone\":{\"feature\":\"value\",\"share\":1", NULL);
 }
 
+static void such_a_covariate_is_named_in_estimates_and_experiments_as_well(void **)
+{
+#define OF_ACTION                                                                        \
+    "estimate ate --data a.csv --treatment action --outcome reward --control 0 "         \
+    "--method "
+#define EXPERIMENT                                                                       \
+    "evaluate experiment --data a.csv --arm action --metric reward --covariate "
+
+    expect(OF_ACTION "ols --covariates x,value", rewarded_rows(), NULL, 0,
+           "redress: 'value' alone explains 100.0 % of 'reward'", NULL);
+    expect(OF_ACTION "lin --covariates x,value --json", rewarded_rows(), NULL, 0,
+           "\"explained_alone\":{\"column\":\"value\",\"share\":1", NULL);
+    expect(OF_ACTION "ols --covariates x", rewarded_rows(), NULL, 0, "effect", "alone");
+    expect(EXPERIMENT "value", rewarded_rows(), NULL, 0,
+           "redress: 'value' alone explains 100.0 % of 'reward'", NULL);
+    expect(EXPERIMENT "value --json", rewarded_rows(), NULL, 0,
+           "\"explained_alone\":{\"column\":\"value\",\"share\":1", NULL);
+    expect(EXPERIMENT "x", rewarded_rows(), NULL, 0, "difference", "alone");
+}
+
 /* ---- texts ---- */
 
 /* RFC 4180: spaces are part of a field. */
@@ -396,6 +416,7 @@ int main(void)
         cmocka_unit_test(a_policy_is_told_from_what_was_done),
         cmocka_unit_test(a_feature_that_was_known_only_afterwards_is_named),
         cmocka_unit_test(such_a_feature_is_named_in_training_as_well),
+        cmocka_unit_test(such_a_covariate_is_named_in_estimates_and_experiments_as_well),
         cmocka_unit_test(spaces_belong_to_a_text),
         cmocka_unit_test(errors_that_are_not_used_are_said),
         cmocka_unit_test(samples_too_small_for_their_intervals_are_said),
