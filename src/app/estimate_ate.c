@@ -4,6 +4,8 @@
 #include "app/analysis.h"
 #include "app/decision_rows.h"
 #include "app/design.h"
+#include "app/explained.h"
+#include "app/few.h"
 #include "app/report.h"
 #include "app/roles.h"
 #include "learn/distribution.h"
@@ -41,6 +43,8 @@ struct estimation {
     struct effect effect, placebo_effect;
     bool is_binary;
     double outcome_sd, e_value, e_limit;
+    struct few_list few;
+    struct explained explained;
 };
 
 static const char default_errors[] = "hc2";
@@ -297,6 +301,38 @@ static enum status estimate(struct estimation *e, struct err *err)
     return effect_estimate(&data, e->rule, &e->placebo_effect, NULL, err);
 }
 
+static enum status find_explained(struct estimation *e, struct err *err)
+{
+    int64_t n = e->columns->row_count;
+    int32_t *arms;
+    enum status rc;
+
+    if (e->rule.method == EFFECT_DIFFERENCE)
+        return STATUS_OK;
+    arms = malloc((size_t)n * sizeof *arms);
+    if (!arms)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
+                       (long long)n);
+    for (int64_t i = 0; i < n; i++)
+        arms[i] = e->treatments[i] != 0;
+    rc = explained_find(e->columns, 1, FIXED_COLUMN_COUNT, e->covariate_list.count, arms,
+                        &e->explained, err);
+    free(arms);
+    return rc;
+}
+
+static void find_few(struct estimation *e)
+{
+    const struct effect *effect = &e->effect;
+
+    if (e->cluster)
+        few_check_clusters(&e->few, e->cluster_count);
+    few_check_arm(&e->few, e->outcome, e->arms.names[e->treated], effect->treated_count,
+                  effect->treated_mean, e->is_binary);
+    few_check_arm(&e->few, e->outcome, e->arms.names[e->arms.control],
+                  effect->control_count, effect->control_mean, e->is_binary);
+}
+
 static const char *errors_name(const struct estimation *e)
 {
     if (e->cluster)
@@ -346,6 +382,8 @@ static void warn(const struct estimation *e)
             "redress: the placebo '%s' has an effect (%.4g, se %.2g): the arms differ "
             "in more than the treatment",
             e->placebo, e->placebo_effect.value, e->placebo_effect.se);
+    few_warn(&e->few);
+    explained_warn(&e->explained, e->outcome);
 }
 
 /* ---- printing ---- */
@@ -388,6 +426,8 @@ static enum status print_json(const struct estimation *e, struct err *err)
         if (e->dropped[i])
             report_string(report, NULL, e->design.names[i]);
     report_array_end(report);
+    few_put(&e->few, report);
+    explained_put(&e->explained, report);
     if (has_overlap(e))
         put_overlap(&e->effect, report);
     report_object(report, "e_value");
@@ -445,8 +485,11 @@ static enum status run(struct estimation *e, struct err *err)
         rc = read_rows(e, err);
     if (!rc)
         rc = estimate(e, err);
+    if (!rc)
+        rc = find_explained(e, err);
     if (rc)
         return rc;
+    find_few(e);
     warn(e);
     if (e->is_json)
         return print_json(e, err);

@@ -5,6 +5,7 @@
 #include "app/design.h"
 #include "app/plot.h"
 #include "app/report.h"
+#include "app/roles.h"
 #include "learn/distribution.h"
 #include "learn/frontier.h"
 
@@ -91,6 +92,19 @@ static enum status read_spends(struct evaluation *e, struct err *err)
     return STATUS_OK;
 }
 
+/* Effects that are predicted from what came of it are always right. */
+static enum status check_roles(const struct evaluation *e, struct err *err)
+{
+    const struct role_use uses[] = {
+        {"--effects", AS_BEFORE, NULL, &e->effect_list},
+        {"--baseline", AS_ABOUT, NULL, &e->baseline_list},
+        {"--scores", AS_OUTCOME, NULL, &e->score_list},
+        {"--cluster", AS_ABOUT, e->cluster, NULL},
+    };
+
+    return roles_check(uses, sizeof uses / sizeof *uses, err);
+}
+
 static enum status read_lists(struct evaluation *e, struct err *err)
 {
     enum status rc = name_list_read("--effects", e->effects, &e->effect_list, err);
@@ -112,7 +126,9 @@ static enum status read_lists(struct evaluation *e, struct err *err)
                      e->effect_list.count, e->baseline_list.count);
     if (!rc)
         rc = read_costs(e, err);
-    return rc ? rc : read_spends(e, err);
+    if (!rc)
+        rc = read_spends(e, err);
+    return rc ? rc : check_roles(e, err);
 }
 
 static enum status read_clusters(struct evaluation *e, int item, struct err *err)

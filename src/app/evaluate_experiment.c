@@ -7,6 +7,7 @@
 #include "app/roles.h"
 #include "learn/sequence.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -242,6 +243,28 @@ static enum status measure(struct experiment_evaluation *e, struct err *err)
                        : STATUS_OK;
 }
 
+/* Of the metric, then the guardrails. */
+static void find_few(struct experiment_evaluation *e)
+{
+    int64_t row_count = e->columns->row_count;
+
+    static_assert(1 + GUARDRAIL_COUNT_MAX <= FEW_COLUMN_COUNT_MAX);
+    if (e->clusters)
+        few_check_clusters(&e->few, e->clusters->count);
+    for (int i = 0; i <= e->guardrail_count; i++) {
+        const double *numbers =
+            e->columns->items[i ? guardrail_column(e, i - 1) : 1].numbers;
+        bool is_binary = few_is_binary(numbers, row_count);
+
+        for (int arm = 0; arm < e->arms.count; arm++) {
+            struct sample sample = sample_of(numbers, e->arms.codes, row_count, arm);
+
+            few_check_arm(&e->few, i ? e->guardrails[i - 1].column : e->metric,
+                          e->arms.names[arm], sample.count, sample.mean, is_binary);
+        }
+    }
+}
+
 /* ---- the command ---- */
 
 bool experiment_has_mismatch(const struct experiment_evaluation *e)
@@ -272,6 +295,10 @@ static enum status run(struct experiment_evaluation *e, struct err *err)
         rc = read_rows(e, err);
     if (!rc)
         rc = measure(e, err);
+    if (!rc && e->covariate)
+        rc = explained_find(e->columns, 1, 2, 1, e->arms.codes, &e->explained, err);
+    if (!rc)
+        find_few(e);
     if (!rc && e->is_json)
         rc = experiment_evaluation_json(e, err);
     else if (!rc)
@@ -303,6 +330,8 @@ static void warn(const struct experiment_evaluation *e)
                        "redress: GUARDRAIL BROKEN: '%s' is worse by more than the margin "
                        "of %g",
                        e->guardrails[i].column, fabs(e->guardrails[i].margin));
+    few_warn(&e->few);
+    explained_warn(&e->explained, e->metric);
 }
 
 static bool is_failed(const struct experiment_evaluation *e)

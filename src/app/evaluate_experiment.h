@@ -4,6 +4,8 @@
 #define REDRESS_APP_EVALUATE_EXPERIMENT_H
 
 #include "app/analysis.h"
+#include "app/explained.h"
+#include "app/few.h"
 #include "learn/experiment.h"
 
 enum { GUARDRAIL_COUNT_MAX = 16 };
@@ -44,6 +46,8 @@ struct experiment_evaluation {
     struct sample samples[ARM_COUNT_MAX];      /* of the metric */
     struct lost lost[1 + GUARDRAIL_COUNT_MAX]; /* of the metric, then the guardrails */
     double chi2, srm_p;
+    struct few_list few;
+    struct explained explained;          /* by the covariate */
     int32_t *cluster_codes;              /* (row); NULL: each row is its own */
     struct row_clusters *clusters, room; /* the room; NULL: each row is its own */
 };

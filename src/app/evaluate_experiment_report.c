@@ -242,6 +242,8 @@ enum status experiment_evaluation_json(const struct experiment_evaluation *e,
     report_bool(report, "is_mismatch", experiment_has_mismatch(e));
     report_object_end(report);
     put_attrition(e, report);
+    few_put(&e->few, report);
+    explained_put(&e->explained, report);
     report_number(report, "sequential_tightest_at", (double)e->tightest_at);
     report_object_end(report);
     return report_finish(report, err);

@@ -290,6 +290,26 @@ static void such_a_feature_is_named_in_training_as_well(void **)
            "\"explained_alone\":{\"feature\":\"value\",\"share\":1", NULL);
 }
 
+static void such_a_covariate_is_named_in_estimates_and_experiments_as_well(void **)
+{
+#define OF_ACTION                                                                        \
+    "estimate ate --data a.csv --treatment action --outcome reward --control 0 "         \
+    "--method "
+#define EXPERIMENT                                                                       \
+    "evaluate experiment --data a.csv --arm action --metric reward --covariate "
+
+    expect(OF_ACTION "ols --covariates x,value", rewarded_rows(), NULL, 0,
+           "redress: 'value' alone explains 100.0 % of 'reward'", NULL);
+    expect(OF_ACTION "lin --covariates x,value --json", rewarded_rows(), NULL, 0,
+           "\"explained_alone\":{\"column\":\"value\",\"share\":1", NULL);
+    expect(OF_ACTION "ols --covariates x", rewarded_rows(), NULL, 0, "effect", "alone");
+    expect(EXPERIMENT "value", rewarded_rows(), NULL, 0,
+           "redress: 'value' alone explains 100.0 % of 'reward'", NULL);
+    expect(EXPERIMENT "value --json", rewarded_rows(), NULL, 0,
+           "\"explained_alone\":{\"column\":\"value\",\"share\":1", NULL);
+    expect(EXPERIMENT "x", rewarded_rows(), NULL, 0, "difference", "alone");
+}
+
 /* ---- texts ---- */
 
 /* RFC 4180: spaces are part of a field. */
@@ -320,15 +340,52 @@ static void errors_that_are_not_used_are_said(void **)
     const char *ask = "estimate ate --data a.csv --treatment t --outcome y";
     char command[200];
 
-    expect(ask, table, NULL, 0, "hc2", "redress:");
+    expect(ask, table, NULL, 0, "hc2", "is not used");
     snprintf(command, sizeof command, "%s --cluster c", ask);
-    expect(command, table, NULL, 0, "cr1", "redress:");
+    expect(command, table, NULL, 0, "cr1", "is not used");
     snprintf(command, sizeof command, "%s --cluster c --se hc3", ask);
     expect(command, table, NULL, 0,
            "--se hc3 is not used: the errors are those of clusters", NULL);
     snprintf(command, sizeof command, "%s --method ipw --se hc1", ask);
     expect(command, table, NULL, 0,
            "--se hc1 is not used: the errors are by the influence", NULL);
+}
+
+/* 400 rows in ten clusters; of the metric y 4 are 1 in arm 1, and 196. */
+static void samples_too_small_for_their_intervals_are_said(void **)
+{
+    static const struct {
+        const char *ask, *said;
+    } rows[] = {
+        {"estimate ate --data a.csv --treatment t --outcome y",
+         "redress: few events of 'y' in arm '1' (4 of at least 10)"},
+        {"estimate ate --data a.csv --treatment t --outcome z --cluster c",
+         "redress: few clusters (10 of at least 30)"},
+        {"estimate ate --data a.csv --treatment t --outcome z --cluster c --json",
+         "\"few\":[{\"what\":\"clusters\",\"count\":10,\"limit\":30}]"},
+        {"evaluate experiment --data a.csv --arm t --metric z --guardrail y:1",
+         "redress: few events of 'y' in arm '1' (4 of at least 10)"},
+        {"evaluate experiment --data a.csv --arm t --metric z --cluster c",
+         "redress: few clusters (10 of at least 30)"},
+        {"evaluate experiment --data a.csv --arm t --metric y --json",
+         "\"few\":[{\"what\":\"events\",\"column\":\"y\",\"arm\":\"1\",\"count\":4,"
+         "\"limit\":"
+         "10}]"},
+    };
+    char table[TABLE_BYTES] = "t,y,z,c\n";
+    size_t bytes = strlen(table);
+
+    for (int i = 0; i < 400; i++)
+        bytes +=
+            (size_t)snprintf(table + bytes, sizeof table - bytes, "%d,%d,%d,%d\n", i % 2,
+                             i % 2 ? i < 8 : i / 2 % 2, i / 2 % 7, i / 2 % 10);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        expect(rows[i].ask, table, NULL, 0, rows[i].said, NULL);
+    expect("evaluate experiment --data a.csv --arm t --metric z", table, NULL, 0,
+           "difference", "few ");
+    expect("estimate ate --data a.csv --treatment t --outcome z",
+           "t,z\n0,1\n0,2\n0,5\n1,4\n1,5\n1,7\n", NULL, 0,
+           "few rows of 'z' in arm '0' (3 of at least 30)", NULL);
 }
 
 /* gnuplot takes what it is sent, names with quotes, too. */
@@ -359,8 +416,10 @@ int main(void)
         cmocka_unit_test(a_policy_is_told_from_what_was_done),
         cmocka_unit_test(a_feature_that_was_known_only_afterwards_is_named),
         cmocka_unit_test(such_a_feature_is_named_in_training_as_well),
+        cmocka_unit_test(such_a_covariate_is_named_in_estimates_and_experiments_as_well),
         cmocka_unit_test(spaces_belong_to_a_text),
         cmocka_unit_test(errors_that_are_not_used_are_said),
+        cmocka_unit_test(samples_too_small_for_their_intervals_are_said),
         cmocka_unit_test(a_panel_is_drawn_with_its_periods),
         cmocka_unit_test(a_start_between_periods_is_said),
     };

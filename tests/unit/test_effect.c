@@ -133,6 +133,46 @@ static void intervals_hold_effects_that_differ_between_rows(void **)
     }
 }
 
+/* Half of the clusters treated, each with an outcome of its own in all of its rows. */
+static void draw_clusters(struct rng *rng, int cluster_count)
+{
+    double own = 0;
+
+    for (int i = 0; i < cluster_count * PER_CLUSTER; i++) {
+        if (i % PER_CLUSTER == 0)
+            own = rng_normal(rng);
+        room.clusters[i] = i / PER_CLUSTER;
+        room.covariates[i] = 0;
+        room.treatments[i] = i / PER_CLUSTER % 2;
+        room.outcomes[i] = own + rng_normal(rng);
+    }
+    set_data((int64_t)cluster_count * PER_CLUSTER, true);
+}
+
+static void intervals_of_few_clusters_are_too_narrow(void **)
+{
+    static const struct {
+        int clusters;
+        double low, high;
+    } cases[] = {{6, 0.75, 0.88}, {12, 0.85, 0.93}, {30, 0.91, 0.965}};
+    struct rng rng;
+
+    rng_seed(&rng, seed_of_run());
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int held = 0;
+
+        for (int log = 0; log < 4 * LOGS; log++) {
+            struct effect found;
+
+            draw_clusters(&rng, cases[i].clusters);
+            found = estimate((struct effect_rule){.method = EFFECT_DIFFERENCE});
+            held += fabs(found.value) <= 1.959964 * found.se;
+        }
+        printf("%d clusters %.4f\n", cases[i].clusters, held / (4.0 * LOGS));
+        assert_true(held >= cases[i].low * 4 * LOGS && held <= cases[i].high * 4 * LOGS);
+    }
+}
+
 /* ---- by hand ---- */
 
 /* Counts of (x, t, y): half of x = 0 treated, 3 of 4 of x = 1. Risks .25 and .5 among x = 0, .5 and .75
@@ -292,6 +332,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(intervals_hold_effects_that_differ_between_rows),
+        cmocka_unit_test(intervals_of_few_clusters_are_too_narrow),
         cmocka_unit_test(an_e_value_is_of_the_adjusted_risks),
         cmocka_unit_test(effective_rows_are_those_of_the_estimands_weights),
         cmocka_unit_test(a_covariate_of_controls_only_leaves_the_effect_on_the_treated),

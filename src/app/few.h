@@ -1,0 +1,41 @@
+/* few.h - samples so small that normal intervals are likely too narrow. */
+#ifndef REDRESS_APP_FEW_H
+#define REDRESS_APP_FEW_H
+
+#include "app/analysis.h"
+
+/* Below these the intervals of difference and CR1 held the truth in less than 95 %: docs/evaluate.md. */
+enum { FEW_CLUSTERS = 30, FEW_ROWS = 30, FEW_EVENTS = 10 };
+enum {
+    FEW_COLUMN_COUNT_MAX = 17,
+    FEW_COUNT_MAX = 1 + ARM_COUNT_MAX * FEW_COLUMN_COUNT_MAX
+};
+
+struct few {
+    const char *what;         /* "clusters", "rows", or "events" */
+    const char *column, *arm; /* borrowed; NULL of clusters */
+    int64_t count, limit;
+};
+
+struct few_list {
+    int count;
+    struct few items[FEW_COUNT_MAX];
+};
+
+void few_check_clusters(struct few_list *list, int64_t count);
+
+/* A column within an arm, by its rows and their mean. Events are the rarer of 0 and 1 of one that is_binary. At most
+ * FEW_COLUMN_COUNT_MAX columns of ARM_COUNT_MAX arms. */
+void few_check_arm(struct few_list *list, const char *column, const char *arm,
+                   int64_t row_count, double mean, bool is_binary);
+
+/* Whether a column is 0 or 1 where it is not missing (NaN). */
+bool few_is_binary(const double *numbers, int64_t row_count);
+
+/* A line each on standard error. */
+void few_warn(const struct few_list *list);
+
+/* "few": what is, an object each. */
+void few_put(const struct few_list *list, struct report *report);
+
+#endif
