@@ -259,7 +259,7 @@ def decisions():
         path = pathlib.Path(folder.name) / "log.ndjson"
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
         found = run("evaluate", "policy", "--log", str(path), "--budget", "300000", "--reward", "gain", "--switch", "2", "--dros", "3",
-                    "--sg", "0.1", "--seed", str(i), *(["--cluster", "customer_id"] if i % 2 else []), code=None)
+                    "--sg", "0.1", "--seed", str(i), *([] if i % 2 else ["--cluster", "none"]), code=None)
         price = found["budget"]["price"]
         nets = [[(o["effect"] - o["cost"] * (1 + price), -k) for k, o in enumerate(line["options"]) if o["allowed"]] for line in lines]
         choices = [AMOUNTS[-max(net)[1]] for net in nets]
@@ -275,7 +275,7 @@ def decisions():
                  "explained": 1 - np.sum((rewards - q) ** 2) / np.sum((rewards - rewards.mean()) ** 2)}, found["outcome_model"], f"decisions {i}")
         if metric == "value_90d" and i % 3 != 2:
             # How well is the base's own: the truth is the same for all.
-            trees = run("evaluate", "policy", "--log", str(path), "--budget", "300000", "--reward", "gain", "--base", "xgboost", code=None)
+            trees = run("evaluate", "policy", "--log", str(path), "--budget", "300000", "--reward", "gain", "--base", "xgboost", "--cluster", "none", code=None)
             truth = np.mean([float(t["baseline"]) + (float(t[f"effect_{a}"]) if a else 0) for t, a in zip(truths, choices)])
             dr, snipw = (found["estimators"][name] for name in ("dr", "snipw"))
             forest = trees["estimators"]["dr"]

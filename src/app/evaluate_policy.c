@@ -184,7 +184,7 @@ static enum status read_log(struct policy_evaluation *e, struct err *err)
     const struct candidate_request request = {
         .log = e->request.log,
         .reward = e->request.reward,
-        .has_clusters = e->request.cluster,
+        .is_by_row = e->request.is_by_row,
         .bundle = e->bundle,
         .document = e->document,
         .limit = e->limit,
@@ -256,8 +256,8 @@ static const char *wrong_candidate(const struct policy_evaluation *e)
     if (e->request.policy && e->base_name && !e->features)
         return "--base goes with the decision log, or with --policy and --features";
     if (!e->request.policy && e->request.cluster &&
-        strcmp(e->request.cluster, "customer_id") != 0)
-        return "of the decision log --cluster takes customer_id";
+        strcmp(e->request.cluster, POLICY_CUSTOMER) != 0)
+        return "of the decision log --cluster takes customer_id, or none";
     return NULL;
 }
 
@@ -312,7 +312,7 @@ int command_evaluate_policy(int argc, char **argv)
          "ipw and dr with weights w / (1 - L + L w) (default 0.05).", 0, 0},
         {"cluster", OPTION_TEXT, &e.request.cluster, "COL",
          "Rows with the same value are one draw, as those of a customer are. Of the "
-         "decision log: customer_id.",
+         "decision log customer_id, which is the default there; none: each row is.",
          0, 0},
         {"bootstrap", OPTION_INT, &e.resample_count, "N",
          "Intervals from so many resamples, too.", 0, RESAMPLE_COUNT_MAX},
@@ -338,6 +338,9 @@ int command_evaluate_policy(int argc, char **argv)
 
     if (code != OPTIONS_GO_ON)
         return code;
+    e.request.is_by_row = e.request.cluster && strcmp(e.request.cluster, "none") == 0;
+    if (e.request.is_by_row)
+        e.request.cluster = NULL;
     if (wrong_candidate(&e))
         return usage_wrong(&usage, "%s", wrong_candidate(&e));
     e.parameters[OFFPOLICY_SGIPW] = e.parameters[OFFPOLICY_SGDR] = sg;

@@ -132,6 +132,18 @@ static void put_summary(const struct policy_evaluation *e, struct report *report
     report_object_end(report);
 }
 
+static void put_clusters(const struct policy_evaluation *e, struct report *report)
+{
+    if (!e->log.clustered_by) {
+        report_null(report, "clusters");
+        return;
+    }
+    report_object(report, "clusters");
+    report_string(report, "by", e->log.clustered_by);
+    report_count(report, "count", e->log.cluster_count);
+    report_object_end(report);
+}
+
 static enum status put_all(const struct policy_evaluation *e, struct report *report,
                            struct err *err)
 {
@@ -139,6 +151,7 @@ static enum status put_all(const struct policy_evaluation *e, struct report *rep
 
     report_object(report, NULL);
     report_count(report, "n", e->log.row_count);
+    put_clusters(e, report);
     if (e->log.bad_count == 0) {
         report_number(report, "ess", e->weights.effective_rows);
         report_number(report, "ess_clusters", e->weights.effective_clusters);
@@ -241,6 +254,9 @@ static void print_summary(const struct policy_evaluation *e)
             (long long)passed->by_person, (long long)passed->not_live,
             (long long)passed->without_reward, e->request.reward,
             (long long)passed->awaited, (long long)passed->overridden);
+    if (e->log.clustered_by && !e->request.cluster)
+        puts("decisions of a customer are one draw (" POLICY_CUSTOMER
+             "); --cluster none takes each alone");
     if (e->request.policy && !e->features)
         return;
     if (e->log.model.base != REWARD_BASE_NONE)

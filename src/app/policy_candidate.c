@@ -12,7 +12,6 @@
 #include <string.h>
 
 enum {
-    CUSTOMER_COUNT_MAX = 100000000,
     PROGRESS_ROWS = 1024,
     SLOPE_BIN_COUNT = 1 << 16,
     SCRATCH_BYTES_MAX = 4 * DECISION_LINE_BYTES_MAX,
@@ -70,16 +69,14 @@ static enum status add(struct walk *walk, const struct logged_row *row,
     struct policy_log *log = walk->log;
     double propensity = row->propensity, probability = 0;
     char why[PROPENSITY_REASON_BYTES];
-    bool is_new;
     enum status rc =
-        policy_log_grow(log, walk->request->log, false, walk->request->has_clusters, err);
+        policy_log_grow(log, walk->request->log, false, !walk->request->is_by_row, err);
 
     for (int i = 0; i < count; i++)
         if (choices[i].amount == row->action)
             probability = choices[i].probability;
-    if (!rc && walk->request->has_clusters)
-        rc = text_set_add(log->cluster_set, row->customer_id,
-                          &log->clusters[log->row_count], &is_new, err);
+    if (!rc && !walk->request->is_by_row)
+        rc = policy_log_join(log, row->customer_id, row->decision_id, err);
     if (!rc && walk->table)
         rc = tabulate(walk, row, choices, count, err);
     if (rc)
@@ -286,7 +283,7 @@ static struct offpolicy_log rows_of(const struct walk *walk)
         .logged_model = has_model ? log->logged_model : NULL,
         .policy_model = has_model ? log->policy_model : NULL,
         .clusters = log->clusters,
-        .cluster_count = log->cluster_set ? text_set_count(log->cluster_set) : 0,
+        .cluster_count = log->cluster_count,
         .is_uniform = !isnan(walk->uniform),
     };
 }
@@ -303,12 +300,13 @@ enum status candidate_log_read(const struct candidate_request *request,
     arena_init(&walk.scratch, NULL, 0, SCRATCH_BYTES_MAX);
     if (request->base != REWARD_BASE_NONE)
         rc = reward_table_open(&walk.table, err);
-    if (!rc && request->has_clusters)
-        rc = text_set_open(CUSTOMER_COUNT_MAX, INT64_C(1) << 32, &log->cluster_set, err);
+    if (!rc && !request->is_by_row)
+        rc = policy_log_cluster(log, POLICY_CUSTOMER, err);
     if (!rc)
         rc = request->bundle ? walk_bundle(&walk, err) : walk_budget(&walk, err);
     if (!rc && log->row_count == 0)
         rc = policy_log_refuse_empty(request->log, request->reward, log, err);
+    policy_log_end_clusters(log);
     if (!rc)
         rc = policy_log_fit(log, walk.table, request->log, request->base, request->seed,
                             err);

@@ -9,7 +9,7 @@
 /* Either bundle and document, or a limit above 0. */
 struct candidate_request {
     const char *log, *reward;
-    bool has_clusters; /* decisions of a customer are one draw */
+    bool is_by_row; /* else decisions of a customer are one draw */
     const char *bundle, *document;
     int64_t limit;         /* minor units of goodwill, over all rows that count */
     enum reward_base base; /* of the outcome model, which is fitted on the log */

@@ -82,6 +82,22 @@ static enum status find_features(struct walk *walk, struct err *err)
     return rc ? rc : reward_table_open(&walk->table, err);
 }
 
+/* The one that is asked for, or the customers of a decision log. */
+static enum status find_cluster(struct walk *walk, struct err *err)
+{
+    const char *asked = walk->request->cluster;
+    enum status rc = STATUS_OK;
+
+    walk->cluster = -1;
+    if (asked)
+        rc = csv_column_find(walk->csv, asked, &walk->cluster, err);
+    else if (walk->log->is_decision_log && !walk->request->is_by_row)
+        walk->cluster = column_of(walk->csv, POLICY_CUSTOMER);
+    if (!rc && walk->cluster >= 0)
+        rc = policy_log_cluster(walk->log, asked ? asked : POLICY_CUSTOMER, err);
+    return rc;
+}
+
 static enum status open_columns(struct walk *walk, struct err *err)
 {
     enum status rc = csv_open(walk->request->log, true, &walk->csv, err);
@@ -92,10 +108,10 @@ static enum status open_columns(struct walk *walk, struct err *err)
         rc = csv_column_find(walk->csv, "propensity", &walk->propensity, err);
     if (!rc)
         rc = csv_column_find(walk->csv, walk->request->reward, &walk->reward, err);
-    if (!rc && walk->request->cluster)
-        rc = csv_column_find(walk->csv, walk->request->cluster, &walk->cluster, err);
     if (!rc)
         find_log_columns(walk);
+    if (!rc)
+        rc = find_cluster(walk, err);
     if (!rc && walk->log->is_decision_log)
         rc = decision_ids_open(&walk->ids, err);
     return rc ? rc : find_features(walk, err);
@@ -134,6 +150,29 @@ enum status policy_log_grow(struct policy_log *log, const char *path, bool has_m
                        (long long)capacity);
     log->capacity = capacity;
     return STATUS_OK;
+}
+
+enum status policy_log_cluster(struct policy_log *log, const char *column,
+                               struct err *err)
+{
+    log->clustered_by = column;
+    return text_set_open(CLUSTER_COUNT_MAX, INT64_C(1) << 32, &log->cluster_set, err);
+}
+
+enum status policy_log_join(struct policy_log *log, struct text cluster, struct text id,
+                            struct err *err)
+{
+    bool is_new;
+
+    return text_set_add(log->cluster_set, cluster.bytes > 0 ? cluster : id,
+                        &log->clusters[log->row_count], &is_new, err);
+}
+
+void policy_log_end_clusters(struct policy_log *log)
+{
+    log->cluster_count = log->cluster_set ? text_set_count(log->cluster_set) : 0;
+    text_set_close(log->cluster_set);
+    log->cluster_set = NULL;
 }
 
 /* Once for each group. */
@@ -228,7 +267,7 @@ static enum status tabulate(struct walk *walk, const struct policy_group *policy
     char row[INT_TEXT_BYTES];
     bool has_options = false;
     enum status rc = reward_table_begin(walk->table,
-                                        walk->request->cluster
+                                        walk->cluster >= 0
                                             ? csv_text(walk->csv, walk->cluster)
                                             : text_of(int_text(csv_line(walk->csv), row)),
                                         err);
@@ -378,9 +417,9 @@ static enum status take_row(struct walk *walk, struct err *err)
     double propensity, reward = NAN, probability = 0, q = 0, dm = 0;
     int64_t at = log->row_count;
     char why[PROPENSITY_REASON_BYTES];
-    bool is_new, counts = true;
+    bool counts = true;
     enum status rc = policy_log_grow(log, csv_name(walk->csv), walk->model != NULL,
-                                     walk->request->cluster != NULL, err);
+                                     walk->cluster >= 0, err);
 
     if (!rc)
         rc = read_reward(walk, &reward, &counts, err);
@@ -391,9 +430,10 @@ static enum status take_row(struct walk *walk, struct err *err)
         rc = look_up(walk, &probability, &q, &dm, err);
     if (rc || walk->is_out_of_order)
         return rc;
-    if (walk->request->cluster)
-        rc = text_set_add(log->cluster_set, csv_text(walk->csv, walk->cluster),
-                          &log->clusters[at], &is_new, err);
+    if (walk->cluster >= 0)
+        rc = policy_log_join(
+            log, csv_text(walk->csv, walk->cluster),
+            log->is_decision_log ? csv_text(walk->csv, walk->id) : (struct text){0}, err);
     if (rc)
         return rc;
     if (!policy_log_believes(propensity, why)) {
@@ -445,13 +485,12 @@ static enum status walk_once(struct walk *walk, bool is_streamed, struct err *er
     if (!rc && request->model)
         rc = policy_file_open(request->model, "qhat", walk->csv,
                               is_streamed && is_large(request->model), &walk->model, err);
-    if (!rc && request->cluster)
-        rc = text_set_open(CLUSTER_COUNT_MAX, INT64_C(1) << 32, &walk->log->cluster_set,
-                           err);
     if (!rc)
         rc = walk_rows(walk, err);
     if (!rc && !walk->is_out_of_order)
         rc = decision_ids_check(walk->ids, walk->request->log, "row", err);
+    if (!rc && !walk->is_out_of_order)
+        policy_log_end_clusters(walk->log);
     if (!rc && !walk->is_out_of_order)
         rc = policy_log_fit(walk->log, walk->table, request->log, request->base,
                             request->seed, err);
@@ -506,7 +545,7 @@ enum status policy_log_read(const struct policy_log_request *request,
         .logged_model = has_model ? log->logged_model : NULL,
         .policy_model = has_model ? log->policy_model : NULL,
         .clusters = log->clusters,
-        .cluster_count = log->cluster_set ? text_set_count(log->cluster_set) : 0,
+        .cluster_count = log->cluster_count,
         .is_uniform = !isnan(walk.uniform),
     };
     return rc;

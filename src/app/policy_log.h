@@ -10,7 +10,9 @@
 
 struct policy_log_request {
     const char *log, *policy, *model; /* paths; model may be NULL */
-    const char *reward, *cluster;     /* columns; cluster may be NULL */
+    const char *reward,
+        *cluster;   /* columns; cluster may be NULL: POLICY_CUSTOMER of a decision log */
+    bool is_by_row; /* no clusters at all */
 
     struct name_list
         features; /* in place of a model, columns from which one is fitted on the log; none */
@@ -19,6 +21,9 @@ struct policy_log_request {
 };
 
 enum { POLICY_METRICS_BYTES = 200 };
+
+/* Decisions of a customer are one draw, unless it is said otherwise. */
+#define POLICY_CUSTOMER "customer_id"
 
 /* About 40 bytes a row, and what policy_file.h keeps. */
 struct policy_log {
@@ -38,7 +43,9 @@ struct policy_log {
 
     double *weights, *probabilities, *rewards, *logged_model, *policy_model;
     int32_t *clusters;
-    struct text_set *cluster_set;
+    struct text_set *cluster_set; /* while rows are read; NULL: each row is its own */
+    int32_t cluster_count;
+    const char *clustered_by; /* the column; NULL: none */
     int64_t capacity;
 };
 
@@ -55,6 +62,17 @@ bool policy_log_believes(double propensity, char why[static PROPENSITY_REASON_BY
 /* Room for one row more, of the log at the path, in the columns that it has. TOO_LARGE, EXHAUSTED. */
 enum status policy_log_grow(struct policy_log *log, const char *path, bool has_model,
                             bool has_clusters, struct err *err);
+
+/* Rows of the log belong to clusters from now on, of the column. EXHAUSTED. */
+enum status policy_log_cluster(struct policy_log *log, const char *column,
+                               struct err *err);
+
+/* The next row is of this cluster; where the text is empty, of one of its own, which alone has that id. */
+enum status policy_log_join(struct policy_log *log, struct text cluster, struct text id,
+                            struct err *err);
+
+/* No row comes any more: their texts are let go of. */
+void policy_log_end_clusters(struct policy_log *log);
 
 /* Fit the model of what the rows' rewards were gathered for, into logged_model and policy_model; not with bad
  * propensities, and not with a table that is NULL. */

@@ -61,6 +61,12 @@ static void put_time(int number, char time[static 32])
              minute % 60);
 }
 
+/* Each decides twice. */
+static void put_customer(int number, char customer[static 32])
+{
+    snprintf(customer, 32, "c_%d", number % (DECISIONS / 2));
+}
+
 /* Members in their order, or in the alphabet's, as jq -S writes them. */
 static void put_line(FILE *file, const struct row *row, bool is_sorted)
 {
@@ -71,16 +77,18 @@ static void put_line(FILE *file, const struct row *row, bool is_sorted)
                                  AMOUNT, "allowed", true, "effect", 900.0, "cost", 500.0);
     json_t *outcomes =
         row->has_reward ? json_pack("{s:f}", "value", row->reward) : json_object();
-    char id[32], time[32];
+    char id[32], time[32], customer[32];
     json_t *line;
 
     put_time(row->number, time);
+    put_customer(row->number, customer);
     snprintf(id, sizeof id, "dec_%d", row->number);
     line = json_pack("{s:s, s:s, s:s?, s:b, s:s, s:I, s:f, s:s, s:s, s:o, s:o}", "object",
                      "logged_decision", "decision_id", id, "parent_id", row->parent,
                      "overridden", row->is_overridden, "mode", row->mode, "action",
                      (json_int_t)row->action, "propensity", row->propensity, "created_at",
-                     time, "customer_id", "c", "options", options, "outcomes", outcomes);
+                     time, "customer_id", customer, "options", options, "outcomes",
+                     outcomes);
 
     assert_non_null(line);
     assert_int_equal(
@@ -91,10 +99,11 @@ static void put_line(FILE *file, const struct row *row, bool is_sorted)
 
 static void put_record(FILE *file, const struct row *row)
 {
-    char time[32];
+    char time[32], customer[32];
 
     put_time(row->number, time);
-    fprintf(file, "dec_%d,%s,%s,%d,%s,%lld,%g,", row->number, time,
+    put_customer(row->number, customer);
+    fprintf(file, "dec_%d,%s,%s,%s,%d,%s,%lld,%g,", row->number, customer, time,
             row->parent ? row->parent : "", row->is_overridden, row->mode,
             (long long)row->action, row->propensity);
     if (row->has_reward)
@@ -150,7 +159,8 @@ static void put_rows(const struct row *rows, int count, bool is_sorted)
     FILE *lines = opened(stage.lines), *table = opened(stage.table),
          *policy = opened(stage.policy);
 
-    fputs("decision_id,created_at,parent_id,overridden,mode,action,propensity,value\n",
+    fputs("decision_id,customer_id,created_at,parent_id,overridden,mode,action,"
+          "propensity,value\n",
           table);
     fputs("action,prob\n500,1\n", policy);
     for (int i = 0; i < count; i++) {
@@ -211,14 +221,18 @@ static struct written write_log(struct log log)
 
 enum format { LINES, TABLE };
 
+/* Of --cluster, which ends the arguments; NULL: not given. */
+static const char *clustered_by;
+
 static int judge(enum format format, char **output, char **messages)
 {
-    const char *const of_lines[] = {"evaluate", "policy",  "--log",    stage.lines,
-                                    "--budget", "9999999", "--reward", "value",
-                                    "--base",   "none",    "--json",   NULL};
-    const char *const of_table[] = {"evaluate", "policy",     "--log",    stage.table,
-                                    "--policy", stage.policy, "--reward", "value",
-                                    "--json",   NULL};
+    const char *option = clustered_by ? "--cluster" : NULL;
+    const char *const of_lines[] = {
+        "evaluate", "policy", "--log", stage.lines, "--budget", "9999999",    "--reward",
+        "value",    "--base", "none",  "--json",    option,     clustered_by, NULL};
+    const char *const of_table[] = {"evaluate", "policy",     "--log",      stage.table,
+                                    "--policy", stage.policy, "--reward",   "value",
+                                    "--json",   option,       clustered_by, NULL};
 
     return program_run_messages(format == LINES ? of_lines : of_table, NULL, output,
                                 messages);
@@ -358,6 +372,42 @@ static void outcomes_that_are_still_to_come_are_none_that_lack_in_any_order(void
     }
 }
 
+static double error_by(enum format format, const char *cluster, const char *by)
+{
+    int code;
+    double error;
+    json_t *json;
+
+    clustered_by = cluster;
+    json = judged(format, &code);
+    clustered_by = NULL;
+    error = number(json, "estimators", "snipw", "se");
+    assert_int_equal(code, 0);
+    assert_int_equal(json_is_null(json_object_get(json, "clusters")), !by);
+    assert_int_equal(json_is_null(json_object_get(json, "ess_clusters")), !by);
+    if (by) {
+        const json_t *clusters = json_object_get(json, "clusters");
+
+        assert_string_equal(json_string_value(json_object_get(clusters, "by")), by);
+        assert_in_range(number(json, "clusters", "count", NULL), DECISIONS / 3,
+                        DECISIONS / 2);
+    }
+    json_decref(json);
+    return error;
+}
+
+static void decisions_of_a_customer_are_one_draw_unless_it_is_said(void **)
+{
+    write_log((struct log){0});
+    for (int format = LINES; format <= TABLE; format++) {
+        enum format of = (enum format)format;
+        double error = error_by(of, NULL, "customer_id");
+
+        assert_true(error == error_by(of, "customer_id", "customer_id"));
+        assert_true(error != error_by(of, "none", NULL));
+    }
+}
+
 /* A row behind the last. */
 static void put_again(const char *path, int row)
 {
@@ -422,6 +472,7 @@ int main(void)
         cmocka_unit_test(who_got_something_from_a_person_later_counts_as_who_got_nothing),
         cmocka_unit_test(a_log_that_lacks_many_outcomes_is_refused_in_any_order),
         cmocka_unit_test(outcomes_that_are_still_to_come_are_none_that_lack_in_any_order),
+        cmocka_unit_test(decisions_of_a_customer_are_one_draw_unless_it_is_said),
         cmocka_unit_test(a_decision_that_is_there_twice_is_refused_with_where),
         cmocka_unit_test(a_budget_has_nothing_to_choose_of_a_decision_without_options),
     };
