@@ -143,6 +143,26 @@ static double longest(const struct delayed_rows *rows)
     return most;
 }
 
+static const char *side_name(const struct estimation *e, int i)
+{
+    return e->arms.names[i ? e->treated : e->arms.control];
+}
+
+static enum status find_windowed(struct estimation *e, int i, struct err *err)
+{
+    struct arm *side = &e->sides[i];
+
+    side->windowed = delayed_windowed(&side->rows, e->window, &side->windowed_count,
+                                      &side->windowed_se);
+    if (side->windowed_count > 0)
+        return STATUS_OK;
+    return err_set(
+        err, STATUS_INVALID,
+        "--window: no row of arm '%s' has been watched for %g, the longest for "
+        "%g",
+        side_name(e, i), e->window, longest(&side->rows));
+}
+
 static enum status estimate(struct estimation *e, struct err *err)
 {
     enum status rc = STATUS_OK;
@@ -155,14 +175,12 @@ static enum status estimate(struct estimation *e, struct err *err)
 
         rc = delayed_fit(&side->rows, &side->fit, err);
         if (rc == STATUS_INVALID)
-            rc = err_wrap(err, "arm '%s'",
-                          e->arms.names[i ? e->treated : e->arms.control]);
+            rc = err_wrap(err, "arm '%s'", side_name(e, i));
         if (!rc)
             rc = delayed_incidence(&side->rows, e->horizon, &side->incidence,
                                    &side->incidence_se, err);
         if (!rc)
-            side->windowed = delayed_windowed(&side->rows, e->window,
-                                              &side->windowed_count, &side->windowed_se);
+            rc = find_windowed(e, i, err);
     }
     return rc;
 }
@@ -187,9 +205,31 @@ static double windowed_error_of(const struct estimation *e)
     return hypot(e->sides[0].windowed_se, e->sides[1].windowed_se);
 }
 
-static bool is_at_edge(const struct estimation *e)
+static bool has_all(const struct arm *side)
 {
-    return e->sides[0].fit.is_at_edge || e->sides[1].fit.is_at_edge;
+    return side->fit.converted_count == side->rows.row_count;
+}
+
+/* Where all have converted, nothing is still to come that more time could tell. */
+static bool is_too_young(const struct estimation *e)
+{
+    return (e->sides[0].fit.is_at_edge && !has_all(&e->sides[0])) ||
+           (e->sides[1].fit.is_at_edge && !has_all(&e->sides[1]));
+}
+
+static void warn(const struct estimation *e)
+{
+    if (is_too_young(e))
+        fprintf(stderr,
+                "redress: the log is too young to tell how many convert in the end; "
+                "the Kaplan-Meier difference is what is known\n");
+    for (int i = 0; i < 2; i++)
+        if (has_all(&e->sides[i]))
+            print_line(
+                stderr,
+                "redress: every row of arm '%s' has converted: nothing is still to "
+                "come, and the error of its share is not known",
+                side_name(e, i));
 }
 
 /* ---- printing ---- */
@@ -198,7 +238,7 @@ static void put_arm(const struct estimation *e, struct report *report, int i)
 {
     const struct arm *side = &e->sides[i];
 
-    report_key(report, text_of(e->arms.names[i ? e->treated : e->arms.control]));
+    report_key(report, text_of(side_name(e, i)));
     report_object(report, NULL);
     report_count(report, "n", side->rows.row_count);
     report_count(report, "converted", side->fit.converted_count);
@@ -244,7 +284,7 @@ static enum status print_json(const struct estimation *e, struct err *err)
                    windowed_error_of(e));
     report_count(report, "n", e->sides[0].windowed_count + e->sides[1].windowed_count);
     report_object_end(report);
-    report_bool(report, "too_young", is_at_edge(e));
+    report_bool(report, "too_young", is_too_young(e));
     report_object(report, "arms");
     put_arm(e, report, 0);
     put_arm(e, report, 1);
@@ -272,8 +312,7 @@ static void print_text(const struct estimation *e)
         print_line(
             stdout,
             "'%s': %lld rows, %lld converted so far, %.4g in the end, mean delay %.4g",
-            e->arms.names[i ? e->treated : e->arms.control],
-            (long long)e->sides[i].rows.row_count,
+            side_name(e, i), (long long)e->sides[i].rows.row_count,
             (long long)e->sides[i].fit.converted_count, e->sides[i].fit.share,
             1 / e->sides[i].fit.rate);
 }
@@ -288,10 +327,7 @@ static enum status run(struct estimation *e, struct err *err)
         rc = estimate(e, err);
     if (rc)
         return rc;
-    if (is_at_edge(e))
-        fprintf(stderr,
-                "redress: the log is too young to tell how many convert in the end; "
-                "the Kaplan-Meier difference is what is known\n");
+    warn(e);
     if (e->is_json)
         return print_json(e, err);
     print_text(e);

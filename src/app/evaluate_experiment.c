@@ -34,6 +34,11 @@ static enum status read_plan(struct experiment_plan *plan, struct err *err)
         if (rows[i].text)
             rc = option_number_read(rows[i].option, rows[i].text, rows[i].above,
                                     rows[i].most, rows[i].number, err);
+    if (!rc && plan->power <= plan->alpha)
+        rc = err_set(err, STATUS_INVALID,
+                     "--power: %g is not above the %g of --alpha, which differences are "
+                     "found with that are not there",
+                     plan->power, plan->alpha);
     if (!rc && plan->rate_text && plan->rate + plan->size > 1)
         rc = err_set(err, STATUS_INVALID, "--rate and --plan: %g is no rate",
                      plan->rate + plan->size);
@@ -94,22 +99,39 @@ static enum status read_options(struct experiment_evaluation *e, struct err *err
     return rc ? rc : check_roles(e, err);
 }
 
+/* Weights may sum to anything, as 1,2 does; what looks like shares of one whole has to be. */
+static enum status check_shares(const struct experiment_evaluation *e, double *sum,
+                                struct err *err)
+{
+    bool are_parts = true;
+
+    *sum = 0;
+    for (int i = 0; i < e->arms.count; i++) {
+        if (!(e->share_list[i] > 0))
+            return err_set(err, STATUS_INVALID, "--shares: %g is not above 0",
+                           e->share_list[i]);
+        are_parts &= e->share_list[i] < 1;
+        *sum += e->share_list[i];
+    }
+    if (are_parts && fabs(*sum - 1) > 1e-6)
+        return err_set(err, STATUS_INVALID,
+                       "--shares: sum to %g, not to 1; or give weights, as 1,2", *sum);
+    return STATUS_OK;
+}
+
 /* In the order of the arms; equal ones unless said otherwise. */
 static enum status read_shares(struct experiment_evaluation *e, struct err *err)
 {
-    double sum = 0;
-    enum status rc = STATUS_OK;
+    double sum = 1;
+    enum status rc;
 
     for (int i = 0; i < e->arms.count; i++)
         e->share_list[i] = 1.0 / e->arms.count;
     if (!e->shares)
         return STATUS_OK;
     rc = arms_numbers(&e->arms, "--shares", e->shares, -1, e->share_list, err);
-    for (int i = 0; i < e->arms.count && !rc; i++) {
-        if (!(e->share_list[i] > 0))
-            return err_set(err, STATUS_INVALID, "--shares: are above 0");
-        sum += e->share_list[i];
-    }
+    if (!rc)
+        rc = option_checked(check_shares(e, &sum, err), err);
     for (int i = 0; i < e->arms.count && !rc; i++)
         e->share_list[i] /= sum;
     return rc;
@@ -381,8 +403,8 @@ int command_evaluate_experiment(int argc, char **argv)
         {"control", OPTION_TEXT | OPTION_WITH_FIRST, &e.control, "VALUE",
          "The arm to compare with (default: 0 or control).", 0, 0},
         {"shares", OPTION_TEXT | OPTION_WITH_FIRST, &e.shares, "A,B,..",
-         "How rows should be shared among the arms, in rising order or as ARM=A "
-         "(default: equally).",
+         "How rows should be shared among the arms, in rising order or as ARM=A: shares "
+         "that sum to 1, or weights, one of them at least 1 (default: equally).",
          0, 0},
         {"guardrail", OPTION_TEXT | OPTION_WITH_FIRST, &e.guardrail_text, "COL:MARGIN,..",
          "Columns that must not fall by more than a margin (0: at all); rise, when it is "

@@ -180,6 +180,16 @@ static void choose_rows(struct train_reading *reading, uint32_t *kept)
         table->immature_count = 0;
 }
 
+static enum status refuse_window(const struct train_reading *reading, struct err *err)
+{
+    return err_set(err, STATUS_INVALID,
+                   "--window: %s column '%s': %lld of %lld rows are younger than %g, and "
+                   "none of the others has an outcome",
+                   reading->columns->file, reading->options->age,
+                   (long long)reading->table->young_count,
+                   (long long)reading->columns->row_count, reading->window);
+}
+
 static enum status check_outcomes(const struct train_reading *reading, struct err *err)
 {
     struct train_table *table = reading->table;
@@ -195,6 +205,8 @@ static enum status check_outcomes(const struct train_reading *reading, struct er
         high = fmax(high, y);
         table->is_binary = table->is_binary && (y == 0 || y == 1);
     }
+    if (low > high && table->young_count > 0)
+        return refuse_window(reading, err);
     if (low > high)
         return err_set(err, STATUS_INVALID, "%s column '%s': is missing in every row",
                        reading->columns->file, reading->options->outcome);

@@ -388,6 +388,13 @@ static void time_and_what_is_still_to_come(void **)
          "a.csv line 2 column 'e': -5 is below 0"},
         {DELAYED, "arm,e,c,d\n0,5,0,\n1,5,1,3\n", NULL, NULL,
          "arm '0': there is no conversion"},
+        {DELAYED " --window 6", "arm,e,c,d\n0,5,1,2\n0,4,0,\n1,7,1,3\n1,6,0,\n", NULL,
+         NULL, "--window: no row of arm '0' has been watched for 6, the longest for 5"},
+        {"train --data a.csv --output o --treatment t --outcome y --features x --base "
+         "ridge "
+         "--age a --window 9",
+         "t,y,x,a\n0,1,2,3\n1,2,2,4\n0,3,1,5\n1,5,1,6\n", NULL, NULL,
+         "a.csv column 'a': 4 of 4 rows are younger than 9"},
         {DELAYED " --treated 0", "arm,e,c,d\n0,5,1,2\n1,5,1,3\n", NULL, NULL,
          "--treated: '0' is the control"},
         {SURROGATE, "s,y\n1,2\n2,3\n3,5\n4,4\n", "s,t\n1,1\n2,1\n", NULL,

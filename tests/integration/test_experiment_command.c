@@ -88,6 +88,35 @@ static void each_metric_is_judged_by_its_own_rows(void **)
     free(messages);
 }
 
+static void shares_are_parts_of_one_or_weights(void **)
+{
+    static const struct {
+        const char *shares;
+        int code;
+        const char *says;
+    } rows[] = {
+        {"0.5,0.5", 0, "sample ratio: chi-square 0,"},
+        {"3,3", 0, "sample ratio: chi-square 0,"},
+        {"1,2", 1, "SAMPLE RATIO MISMATCH"},
+        {"0.5,0.6", 2, "--shares: sum to 1.1, not to 1; or give weights"},
+        {"0,1", 2, "--shares: 0 is not above 0"},
+    };
+
+    write_rows(0, 0, 0);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *output, *messages;
+
+        run((const char *[]){"evaluate", "experiment", "--data", group_path("rows.csv"),
+                             "--arm", "arm", "--metric", "y", "--shares", rows[i].shares,
+                             NULL},
+            rows[i].code, &output, &messages);
+        if (!strstr(output, rows[i].says) && !strstr(messages, rows[i].says))
+            fail_msg("no '%s' in %s%s", rows[i].says, output, messages);
+        free(output);
+        free(messages);
+    }
+}
+
 static void a_plan_needs_no_data_but_a_guess(void **)
 {
     static const struct {
@@ -118,6 +147,9 @@ static void a_plan_needs_no_data_but_a_guess(void **)
           "500"},
          2,
          "--arm, --shares and --tightest-at go with --data"},
+        {{"--plan", "0.1", "--sd", "1", "--power", "0.04"},
+         2,
+         "--power: 0.04 is not above the 0.05 of --alpha"},
         {{"--plan", "0", "--sd", "1"}, 2, "--plan: '0' is not a number above 0"},
     };
 
@@ -139,6 +171,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_was_assigned_and_who_was_lost_are_two_questions),
         cmocka_unit_test(each_metric_is_judged_by_its_own_rows),
+        cmocka_unit_test(shares_are_parts_of_one_or_weights),
         cmocka_unit_test(a_plan_needs_no_data_but_a_guess),
     };
 

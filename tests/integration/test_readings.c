@@ -310,6 +310,19 @@ static void such_a_covariate_is_named_in_estimates_and_experiments_as_well(void 
     expect(EXPERIMENT "x", rewarded_rows(), NULL, 0, "difference", "alone");
 }
 
+/* ---- delays ---- */
+
+static void a_log_in_which_all_have_converted_is_not_too_young(void **)
+{
+    const char *ask =
+        "estimate delayed --data a.csv --arm a --elapsed e --converted c --delay d";
+
+    expect(ask, "a,e,c,d\n0,9,1,2\n0,9,1,4\n1,9,1,3\n1,9,1,1\n", NULL, 0,
+           "redress: every row of arm '1' has converted", "too young");
+    expect(ask, "a,e,c,d\n0,9,0,\n0,9,1,8.9\n0,9,1,8.8\n1,9,0,\n1,9,1,8.9\n1,9,1,8.8\n",
+           NULL, 0, "redress: the log is too young", "every row");
+}
+
 /* ---- texts ---- */
 
 /* RFC 4180: spaces are part of a field. */
@@ -417,6 +430,7 @@ int main(void)
         cmocka_unit_test(a_feature_that_was_known_only_afterwards_is_named),
         cmocka_unit_test(such_a_feature_is_named_in_training_as_well),
         cmocka_unit_test(such_a_covariate_is_named_in_estimates_and_experiments_as_well),
+        cmocka_unit_test(a_log_in_which_all_have_converted_is_not_too_young),
         cmocka_unit_test(spaces_belong_to_a_text),
         cmocka_unit_test(errors_that_are_not_used_are_said),
         cmocka_unit_test(samples_too_small_for_their_intervals_are_said),
