@@ -511,6 +511,8 @@ enum status policy_log_refuse_empty(const char *path, const char *reward,
 {
     const struct passed_over *passed = &log->passed_over;
 
+    if (passed->without_reward + passed->by_person + passed->not_live == 0)
+        return err_set(err, STATUS_INVALID, "%s: is empty, decisions are expected", path);
     return err_set(err, STATUS_INVALID,
                    "%s: no decision has an outcome '%s' (%lld without it, %lld by a "
                    "person, %lld not live)%s%s",
