@@ -31,12 +31,13 @@ struct candidate_choice {
     double probability;
 };
 
-/* The amounts it would give, with their probabilities, which sum to 1. What the customer and the
+/* The amounts it would give, with their probabilities, which sum to 1. *is_covered: whether the document's scope
+ * holds the case; where it does not, only what is owed can be given. What the customer and the
  * order had before is not known here: limits on these bind nobody. INVALID for a case that it would
  * refuse, such as one with an unknown feature. */
 enum status candidate_choose(struct candidate *candidate,
                              const struct candidate_case *asked,
                              struct candidate_choice choices[OPTION_COUNT_MAX],
-                             int *count, struct err *err);
+                             int *count, bool *is_covered, struct err *err);
 
 #endif

@@ -116,6 +116,10 @@ static void judge(struct policy_evaluation *e)
 {
     double missing = missing_share(&e->log);
 
+    if (e->document && e->summary.covered == 0)
+        snprintf(e->reasons[e->reason_count++], OFFPOLICY_REASON_BYTES,
+                 "the policy document applies to none of the cases: its scope and "
+                 "currency hold none of them");
     if (missing > MISSING_SHARE_MAX)
         snprintf(e->reasons[e->reason_count++], OFFPOLICY_REASON_BYTES,
                  "%.0f %% of the decisions before the last with an outcome have none, at "

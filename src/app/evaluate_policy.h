@@ -28,7 +28,7 @@ struct policy_evaluation {
     struct offpolicy_estimate estimates[OFFPOLICY_ESTIMATOR_COUNT_MAX];
     char names[OFFPOLICY_ESTIMATOR_COUNT_MAX][POLICY_ESTIMATE_NAME_BYTES];
     int estimate_count;
-    char reasons[OFFPOLICY_REASON_COUNT_MAX + 2][OFFPOLICY_REASON_BYTES];
+    char reasons[OFFPOLICY_REASON_COUNT_MAX + 3][OFFPOLICY_REASON_BYTES];
     int reason_count;
     struct analysis_timing timing;
 };

@@ -121,6 +121,8 @@ static void put_summary(const struct policy_evaluation *e, struct report *report
     }
     if (!e->request.policy)
         report_count(report, "unchecked", e->log.unchecked_count);
+    if (e->document)
+        report_count(report, "covered", e->summary.covered);
     if (!e->request.policy || e->features)
         put_model(&e->log.model, report);
     if (e->request.policy || isnan(summary->price))
@@ -257,6 +259,9 @@ static void print_summary(const struct policy_evaluation *e)
     if (e->log.clustered_by && !e->request.cluster)
         puts("decisions of a customer are one draw (" POLICY_CUSTOMER
              "); --cluster none takes each alone");
+    if (e->document)
+        printf("the policy document applies to %lld of the %lld cases\n",
+               (long long)e->summary.covered, (long long)e->log.row_count);
     if (e->request.policy && !e->features)
         return;
     if (e->log.model.base != REWARD_BASE_NONE)

@@ -104,6 +104,7 @@ static enum status take_bundle(struct walk *walk, const struct logged_row *row,
 {
     struct candidate_choice choices[OPTION_COUNT_MAX];
     int count;
+    bool is_covered;
     enum status rc = candidate_choose(walk->candidate,
                                       &(struct candidate_case){
                                           .body = row->body,
@@ -112,11 +113,12 @@ static enum status take_bundle(struct walk *walk, const struct logged_row *row,
                                           .remaining = row->remaining,
                                           .has_budget = row->has_budget,
                                       },
-                                      choices, &count, err);
+                                      choices, &count, &is_covered, err);
 
     if (rc)
         return err_wrap(err, "%s line %ld, decision %.*s", walk->request->log, row->line,
                         TEXT_ARG(row->decision_id));
+    walk->summary->covered += is_covered;
     return add(walk, row, choices, count, err);
 }
 
@@ -296,7 +298,8 @@ enum status candidate_log_read(const struct candidate_request *request,
     enum status rc = STATUS_OK;
 
     *log = (struct policy_log){.is_decision_log = true, .model.base = REWARD_BASE_NONE};
-    *summary = (struct candidate_summary){.price = NAN};
+    *summary =
+        (struct candidate_summary){.price = NAN, .covered = request->bundle ? 0 : -1};
     arena_init(&walk.scratch, NULL, 0, SCRATCH_BYTES_MAX);
     if (request->base != REWARD_BASE_NONE)
         rc = reward_table_open(&walk.table, err);

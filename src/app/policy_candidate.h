@@ -19,7 +19,8 @@ struct candidate_request {
 struct candidate_summary {
     double
         price; /* of the budget: what a unit of cost has to earn beyond itself; NaN: none */
-    int64_t given; /* at that price, at most the limit */
+    int64_t given;   /* at that price, at most the limit */
+    int64_t covered; /* rows in the scope of the document; -1: there is no document */
 };
 
 /* A budget's price is the least of a grid (0.02 % apart) at which it is enough, as if all cases had been

@@ -101,7 +101,7 @@ static void see(const struct candidate_case *asked, struct circumstances *seen)
 enum status candidate_choose(struct candidate *candidate,
                              const struct candidate_case *asked,
                              struct candidate_choice choices[OPTION_COUNT_MAX],
-                             int *count, struct err *err)
+                             int *count, bool *is_covered, struct err *err)
 {
     struct decision *decision = &candidate->decision;
     struct refund_case decoded;
@@ -118,6 +118,7 @@ enum status candidate_choose(struct candidate *candidate,
     see(asked, &decision->seen);
     rc = decision_finish(&decoded, &candidate->arena, decision, err);
     *count = rc ? 0 : decision->menu.count;
+    *is_covered = decision->policy != NULL;
     for (int i = 0; i < *count; i++)
         choices[i] = (struct candidate_choice){decision->menu.options[i].amount,
                                                decision->menu.options[i].propensity};

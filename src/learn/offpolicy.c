@@ -148,6 +148,12 @@ int offpolicy_refuse(const struct offpolicy_log *log,
     double off = fabs(weights->mean - 1);
     int count = 0;
 
+    if (weights->max == 0 && weights->mean == 0) {
+        snprintf(reasons[0], OFFPOLICY_REASON_BYTES,
+                 "no action of the policy is in the log, all weights are 0: actions are "
+                 "compared as texts, 1.0 is not 1");
+        return 1;
+    }
     refuse_few(weights->effective_rows, log->row_count, "rows", reasons, &count);
     if (log->clusters)
         refuse_few(weights->effective_clusters, log->cluster_count, "clusters", reasons,

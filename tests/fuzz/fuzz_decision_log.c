@@ -74,6 +74,7 @@ static void check_choices(const struct logged_row *row)
     struct candidate_choice choices[OPTION_COUNT_MAX];
     double sum = 0;
     struct err err;
+    bool is_covered;
     int count;
 
     err_clear(&err);
@@ -83,7 +84,7 @@ static void check_choices(const struct logged_row *row)
                                                   .price = row->price,
                                                   .remaining = row->remaining,
                                                   .has_budget = row->has_budget},
-                         choices, &count, &err)) {
+                         choices, &count, &is_covered, &err)) {
         MUST(err.text[0] != '\0');
         return;
     }
@@ -147,7 +148,6 @@ static void check_budget(const char *path, int64_t row_count)
 {
     const struct candidate_request request = {.log = path,
                                               .reward = "reward",
-                                              .has_clusters = true,
                                               .limit = 2000,
                                               .base = REWARD_BASE_AUTO,
                                               .seed = 1};

@@ -407,11 +407,36 @@ static void what_decided_is_scored_the_same_to_the_bit(void **state)
         "log.ndjson",
         (const char *const[]){"--bundle", bundle, "--policy-document", document}, &code);
     assert_int_equal(code, 0);
+    assert_true(number_at(json, "covered", NULL, NULL) == CASE_COUNT);
     assert_true(number_at(json, "max_weight", NULL, NULL) == 1);
     assert_true(number_at(json, "mean_weight", NULL, NULL) == 1);
     assert_true(number_at(json, "ess", NULL, NULL) == CASE_COUNT);
     assert_true(fabs(number_at(json, "estimators", "snipw", "value") -
                      number_at(json, "logged_value", NULL, NULL)) < 1e-9);
+    json_decref(json);
+}
+
+static void a_document_that_is_for_none_of_the_cases_is_refused(void **state)
+{
+    const char *usd = strstr(GREEDY, "USD");
+    char bundle[PATH_BYTES], document[PATH_BYTES], other[sizeof GREEDY + 1];
+    json_t *json;
+    int code;
+
+    (void)state;
+    assert_non_null(usd);
+    snprintf(other, sizeof other, "%.*sEUR%s", (int)(usd - GREEDY), GREEDY, usd + 3);
+    write_text("other.json", other, strlen(other));
+    path_in("bundle", bundle);
+    path_in("other.json", document);
+    json = judged(
+        "log.ndjson",
+        (const char *const[]){"--bundle", bundle, "--policy-document", document}, &code);
+    assert_int_equal(code, 1);
+    assert_true(number_at(json, "covered", NULL, NULL) == 0);
+    assert_non_null(
+        strstr(json_string_value(json_array_get(json_object_get(json, "why"), 0)),
+               "applies to none of the cases"));
     json_decref(json);
 }
 
@@ -641,8 +666,8 @@ static void what_is_wrong_with_a_log_is_said(void **state)
         int code;
         const char *says;
     } rows[] = {
-        {"", 1, "no decision has an outcome 'reward'"},
-        {"\n\n", 1, "no decision has an outcome 'reward'"},
+        {"", 1, "is empty, decisions are expected"},
+        {"\n\n", 1, "is empty, decisions are expected"},
         {"action,propensity,reward\n0,1,1\n", 1, "line 1"},
         {"{}\n", 1, "is not a line of GET /v1/exports/decisions"},
         {LINE("") "{\"obj", 1, "line 2"},
@@ -712,6 +737,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_bundle_under_a_document_is_worth_what_it_truly_is),
         cmocka_unit_test(what_decided_is_scored_the_same_to_the_bit),
+        cmocka_unit_test(a_document_that_is_for_none_of_the_cases_is_refused),
         cmocka_unit_test(a_budget_is_worth_what_it_truly_is),
         cmocka_unit_test(a_table_is_worth_what_it_truly_is),
         cmocka_unit_test(the_table_scores_as_the_service_did),
