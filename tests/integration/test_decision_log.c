@@ -436,8 +436,8 @@ static void a_decision_that_is_there_twice_is_refused_with_where(void **)
              rows + 1);
     expect_refusal(LINES, said);
     put_again(stage.table, 5);
-    snprintf(said, sizeof said, "log.csv row %d: is the decision of row 5 again",
-             rows + 1);
+    snprintf(said, sizeof said, "log.csv line %d: is the decision of line 6 again",
+             rows + 2);
     expect_refusal(TABLE, said);
 }
 
