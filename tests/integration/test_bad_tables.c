@@ -59,6 +59,10 @@ static void rankings(void **)
         {UPLIFT, "score;t;y\n1;0;1\n", NULL, NULL,
          "its header line has one column, with semicolons in it; columns are separated "
          "by commas"},
+        {UPLIFT " --propensity p",
+         "score,t,y,p,parent_id,overridden,mode\n1,1,1,.5,,,live\n2,0,0,.5,,,holdout\n"
+         "3,0,0,.5,,,live\n4,1,1,0,,,live\n5,0,1,.5,,,live\n",
+         NULL, NULL, "a.csv row 3 of those that count"},
         {UPLIFT, "scoer,t,y\n1,0,1\n", NULL, NULL,
          "a.csv: no column 'score'; the nearest is 'scoer'"},
         {UPLIFT, "score,t,y\n1,0,1\n2,1,0\n0.5,1,many\n", NULL, NULL,
