@@ -29,6 +29,7 @@ struct call {
     bool is_starved;   /* there was no room for the body: it is received, but not kept */
     struct text piece; /* of a stream, not sent yet */
     int64_t send_us;   /* for each piece, beside what its length takes */
+    bool is_head;      /* nothing but the head of the reply is wanted */
     bool has_trace;    /* the client sent a trace id */
     bool must_close;   /* after the reply */
     bool is_secure;    /* it came over TLS */

@@ -116,7 +116,8 @@ enum head_fault call_read_head(struct call *call, const char *target, const char
     struct head_walk headers = {.at = version + strlen(version)};
     struct head *const head = &headers.head;
 
-    exchange->method = strcmp(method, "HEAD") == 0 ? "GET" : method;
+    call->is_head = strcmp(method, "HEAD") == 0;
+    exchange->method = call->is_head ? "GET" : method;
     exchange->path = target;
     head_begin(head, method, target, version);
     MHD_get_connection_values_n(call->connection, MHD_HEADER_KIND, on_header, &headers);

@@ -101,13 +101,22 @@ static ssize_t read_stream(void *context, uint64_t, char *buffer, size_t room)
 static struct MHD_Response *make_response(struct call *call)
 {
     const struct reply *reply = &call->exchange.reply;
+    struct MHD_Response *response;
 
-    return reply->stream.next
-               ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES,
-                                                   read_stream, call, NULL)
-               : MHD_create_response_from_buffer(reply->body.bytes,
-                                                 (void *)(uintptr_t)reply->body.at,
-                                                 MHD_RESPMEM_PERSISTENT);
+    if (!reply->stream.next)
+        return MHD_create_response_from_buffer(
+            reply->body.bytes, (void *)(uintptr_t)reply->body.at, MHD_RESPMEM_PERSISTENT);
+    response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES,
+                                                 read_stream, call, NULL);
+    /* In chunks, the library would send the last of them even when none is wanted: so it goes
+     * without, to the end of the connection. */
+    if (response && call->is_head &&
+        MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT,
+                                 MHD_RO_END) != MHD_YES) {
+        MHD_destroy_response(response);
+        return NULL;
+    }
+    return response;
 }
 
 enum MHD_Result call_reply(struct call *call)

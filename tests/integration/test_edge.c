@@ -14,6 +14,7 @@
 #include "support/http_client.h"
 #include "support/live_call.h"
 #include "support/server.h"
+#include "support/wire.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -321,6 +322,43 @@ static void a_key_that_asks_too_often_hears_429_and_others_do_not(void **state)
     assert_int_equal(get_budgets(client, admin, &wait_s), 200);
     http_client_close(client);
     free(admin);
+    free(audit);
+    stop(&server);
+}
+
+/* --- heads ---------------------------------------------------------------------------------------- */
+
+/* A client that keeps the connection would take what follows for the beginning of the next answer. */
+static void nothing_follows_the_head_of_an_export(void **state)
+{
+    static const char *const targets[] = {
+        "/v1/exports/decisions",
+        "/v1/exports/ledger?format=csv",
+        "/v1/exports/audit",
+    };
+    char *audit = demo_authorization(folder, "audit"), answer[4096], *end;
+    struct live_server server;
+
+    (void)state;
+    start(&server, NULL);
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+        struct wire *wire = wire_open(server.listen, false, 20000);
+        char words[512];
+        size_t count;
+
+        assert_non_null(wire);
+        snprintf(words, sizeof words,
+                 "HEAD %s HTTP/1.1\r\nHost: a\r\nAuthorization: %s\r\n\r\n", targets[i],
+                 audit);
+        assert_true(wire_send(wire, words, strlen(words)));
+        assert_int_equal(wire_receive(wire, answer, sizeof answer, &count), WIRE_CLOSED);
+        assert_int_equal(strncmp(answer, "HTTP/1.1 200 ", 13), 0);
+        assert_non_null(strstr(answer, "Connection: close"));
+        end = strstr(answer, "\r\n\r\n");
+        assert_non_null(end);
+        assert_string_equal(end, "\r\n\r\n");
+        wire_close(wire, false);
+    }
     free(audit);
     stop(&server);
 }
@@ -646,6 +684,7 @@ int main(void)
         cmocka_unit_test(commands_ask_over_a_socket_that_goes_with_the_service),
         cmocka_unit_test(a_path_without_room_for_health_is_named_as_it_was_written),
         cmocka_unit_test(a_key_that_asks_too_often_hears_429_and_others_do_not),
+        cmocka_unit_test(nothing_follows_the_head_of_an_export),
         cmocka_unit_test(who_announces_much_with_one_key_holds_up_no_other),
         cmocka_unit_test(no_secret_of_a_run_can_be_read_by_others),
         cmocka_unit_test(a_key_has_no_option),
