@@ -261,7 +261,7 @@ def decisions():
         found = run("evaluate", "policy", "--log", str(path), "--budget", "300000", "--reward", "gain", "--switch", "2", "--dros", "3",
                     "--sg", "0.1", "--seed", str(i), *([] if i % 2 else ["--cluster", "none"]), code=None)
         price = found["budget"]["price"]
-        nets = [[(o["effect"] - o["cost"] * (1 + price), -k) for k, o in enumerate(line["options"]) if o["allowed"]] for line in lines]
+        nets = [[(round(o["effect"] - o["cost"] * (1 + price), 6), -k) for k, o in enumerate(line["options"]) if o["allowed"]] for line in lines]
         choices = [AMOUNTS[-max(net)[1]] for net in nets]
         values, is_nominal, wanted = table_of(lines, choices)
         action, rewards = np.array([line["action"] for line in lines]), np.array([line["outcomes"]["gain"] for line in lines])

@@ -26,11 +26,9 @@ static inline bool memory_take(struct memory_share *share, size_t bytes)
 /* Whether they would fit now. */
 static inline bool memory_has(struct memory_share *share, size_t bytes)
 {
-    bool fits = memory_take(share, bytes);
-
-    if (fits)
-        atomic_fetch_sub(&share->bytes, bytes);
-    return fits;
+    return share->bytes_max == 0 ||
+           (bytes <= share->bytes_max &&
+            atomic_load(&share->bytes) <= share->bytes_max - bytes);
 }
 
 static inline void memory_give(struct memory_share *share, size_t bytes)

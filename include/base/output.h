@@ -27,6 +27,10 @@ void output_format(struct output *output, const char *format, ...)
 /* Whether a piece could not be written, so that more of them are in vain. */
 bool output_has_failed(const struct output *output);
 
+/* Write what is left and sync, so that only the rename is still to come: of two results that belong together,
+ * make both ready before either is finished. Nothing more is put then. */
+enum status output_ready(struct output *output, struct err *err);
+
 /* Write what is left, sync, rename and sync the name; frees output either way. */
 enum status output_finish(struct output *output, struct err *err);
 

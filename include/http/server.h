@@ -38,8 +38,10 @@ struct server_settings {
 /* Whether an address can be listened on; INVALID quotes it. */
 enum status server_address_check(const char *text, struct err *err);
 
-/* Whether it is free now, without taking it. UNAVAILABLE names the address and what is in the way. */
-enum status server_address_try(const char *text, struct err *err);
+/* Whether both are free now, for one server, without taking them. UNAVAILABLE names the setting, the address
+ * and what is in the way. health_listen NULL: only the first. */
+enum status server_addresses_try(const char *listen, const char *health_listen,
+                                 struct err *err);
 
 /* Whether these two files will do; INVALID names the file and what is wrong with it. NULL: no TLS. Not
  * while a server runs. */

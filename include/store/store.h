@@ -23,7 +23,8 @@ enum store_mode { STORE_WRITER, STORE_READER };
 enum { STORE_SCHEMA_VERSION = 7, LIST_COUNT_MAX = 200 };
 
 /* Open the database at path. A writer creates it when missing and brings its schema up to date in
- * one transaction; a newer schema is refused with both numbers. *was_created may be NULL. */
+ * one transaction; a newer schema is refused with both numbers. A reader leaves no log behind that was
+ * not there: FORBIDDEN when it could not take it away. *was_created may be NULL. */
 enum status store_open(const char *path, enum store_mode mode, struct store **store,
                        bool *was_created, struct err *err);
 void store_close(struct store *store);
@@ -35,8 +36,11 @@ enum status store_schema_version(const char *path, int64_t *version, struct err 
  * -1 when there is no file yet. To be had before the store is opened, and closed after every
  * connection: closing it ends SQLite's own locks. UNAVAILABLE when another process has it, by
  * whatever path; INVALID when it or its log is a link or has several names; FORBIDDEN when it or
- * its log may not be written. Makes nothing. */
+ * its log may not be written, or no files be made in its folder. Makes nothing. */
 enum status store_claim(const char *path, int *claim, struct err *err);
+
+/* What store_claim refuses, but for the locks. Opens nothing. */
+enum status store_claim_check(const char *path, struct err *err);
 
 /* Which files were opened, so that files that were moved away, deleted or replaced are not written on:
  * the database, its log and its index. note: while the store is open. check: IO when another file has

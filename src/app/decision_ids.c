@@ -4,12 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ID_BYTES_MAX = 64, NO_ID = 0, BLOCK_IDS = 8000 };
+enum { ID_BYTES_MAX = 64, BLOCK_IDS = 8000 };
 
 /* They are never moved, since the columns of a log that grow beside them would leave holes in memory. */
 struct block {
     struct block *next;
     uint64_t hashes[BLOCK_IDS];
+    uint32_t lines[BLOCK_IDS];
 };
 
 struct decision_ids {
@@ -60,18 +61,23 @@ static enum status grow(struct decision_ids *ids, struct err *err)
     return STATUS_OK;
 }
 
-enum status decision_ids_add(struct decision_ids *ids, struct text id, struct err *err)
+enum status decision_ids_add(struct decision_ids *ids, struct text id, int64_t line,
+                             struct err *err)
 {
-    uint64_t hash = text_hash(id);
     char own[ID_BYTES_MAX];
-    enum status rc = grow(ids, err);
+    enum status rc;
 
+    if (id.bytes == 0)
+        return STATUS_OK;
+    if (ids->count == DECISION_ID_COUNT_MAX || line > UINT32_MAX)
+        return err_set(err, STATUS_TOO_LARGE, "a log of more than %d decisions",
+                       DECISION_ID_COUNT_MAX);
+    rc = grow(ids, err);
     if (rc)
         return rc;
-    ids->last->hashes[ids->count++ % BLOCK_IDS] = id.bytes == 0   ? NO_ID
-                                                  : hash == NO_ID ? 1
-                                                                  : hash;
-    if (id.bytes == 0 || !ids->is_rising)
+    ids->last->hashes[ids->count % BLOCK_IDS] = text_hash(id);
+    ids->last->lines[ids->count++ % BLOCK_IDS] = (uint32_t)line;
+    if (!ids->is_rising)
         return STATUS_OK;
     ids->is_rising = text_copy(id, own, sizeof own) && strcmp(own, ids->before) > 0;
     if (ids->is_rising)
@@ -86,63 +92,66 @@ static int compare(const void *a, const void *b)
     return (one > other) - (one < other);
 }
 
-/* Whether a hash stands twice in a row. sorted (row). */
+/* All hashes, sorted; the caller frees them. */
+static uint64_t *sort_hashes(const struct decision_ids *ids)
+{
+    uint64_t *sorted = malloc((size_t)ids->count * sizeof *sorted);
+    int64_t at = 0;
+
+    if (!sorted)
+        return NULL;
+    for (const struct block *block = ids->first; block; block = block->next)
+        for (int i = 0; i < BLOCK_IDS && at < ids->count; i++)
+            sorted[at++] = block->hashes[i];
+    qsort(sorted, (size_t)ids->count, sizeof *sorted, compare);
+    return sorted;
+}
+
 static bool is_twice(const uint64_t *sorted, int64_t count, uint64_t hash)
 {
     const uint64_t *at = bsearch(&hash, sorted, (size_t)count, sizeof *sorted, compare);
 
-    return hash != NO_ID && ((at > sorted && at[-1] == hash) ||
-                             (at + 1 < sorted + count && at[1] == hash));
+    return (at > sorted && at[-1] == hash) || (at + 1 < sorted + count && at[1] == hash);
 }
 
-/* The first row whose hash a later one has, too. rows, sorted (row). */
-static bool find_twice(const uint64_t *rows, const uint64_t *sorted, int64_t count,
-                       int64_t *again, int64_t *before)
+/* Where the first id stands that comes again, and where again. */
+static bool find_twice(const struct decision_ids *ids, const uint64_t *sorted,
+                       uint32_t *before, uint32_t *again)
 {
-    for (*before = 0; *before < count; ++*before)
-        if (is_twice(sorted, count, rows[*before])) {
-            *again = *before + 1;
-            while (rows[*again] != rows[*before])
-                ++*again;
-            return true;
-        }
+    int64_t left = ids->count;
+    uint64_t wanted = 0;
+    bool is_found = false;
+
+    for (const struct block *block = ids->first; block; block = block->next)
+        for (int i = 0; i < BLOCK_IDS && left > 0; i++, left--)
+            if (is_found && block->hashes[i] == wanted) {
+                *again = block->lines[i];
+                return true;
+            } else if (!is_found && is_twice(sorted, ids->count, block->hashes[i])) {
+                is_found = true;
+                wanted = block->hashes[i];
+                *before = block->lines[i];
+            }
     return false;
 }
 
-/* In the order of rows, and sorted: the caller frees both at once. */
-static uint64_t *flatten(const struct decision_ids *ids)
-{
-    size_t bytes = (size_t)ids->count * sizeof(uint64_t);
-    uint64_t *rows = malloc(2 * bytes);
-    int64_t at = 0;
-
-    if (!rows)
-        return NULL;
-    for (const struct block *block = ids->first; block; block = block->next)
-        for (int i = 0; i < BLOCK_IDS && at < ids->count; i++)
-            rows[at++] = block->hashes[i];
-    memcpy(rows + ids->count, rows, bytes);
-    qsort(rows + ids->count, (size_t)ids->count, sizeof *rows, compare);
-    return rows;
-}
-
 enum status decision_ids_check(const struct decision_ids *ids, const char *file,
-                               const char *unit, struct err *err)
+                               struct err *err)
 {
-    uint64_t *rows;
-    int64_t again = 0, before = 0;
+    uint32_t before = 0, again = 0;
     enum status rc = STATUS_OK;
+    uint64_t *sorted;
 
     if (!ids || ids->is_rising)
         return STATUS_OK;
-    rows = flatten(ids);
-    if (!rows)
+    sorted = sort_hashes(ids);
+    if (!sorted)
         return refuse_memory(ids, err);
-    if (find_twice(rows, rows + ids->count, ids->count, &again, &before))
+    if (find_twice(ids, sorted, &before, &again))
         rc = err_set(err, STATUS_INVALID,
-                     "%s %s %lld: is the decision of %s %lld again: the log is there "
+                     "%s line %u: is the decision of line %u again: the log is there "
                      "twice, or pieces of it overlap; take each decision once",
-                     file, unit, (long long)again + 1, unit, (long long)before + 1);
-    free(rows);
+                     file, again, before);
+    free(sorted);
     return rc;
 }

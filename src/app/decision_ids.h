@@ -2,7 +2,8 @@
  * ends overlap: each of its rows would count for two.
  *
  * Ids are compared by 64 bits of their hash: of a million different ones two are taken for the same with a probability
- * of 3e-8. Takes eight bytes a row; ids that rise, as those of an export do, need no more. */
+ * of 3e-8. Takes twelve bytes a decision, and up to sixteen more while ids are compared that do not rise, as those of
+ * an export do. */
 #ifndef REDRESS_APP_DECISION_IDS_H
 #define REDRESS_APP_DECISION_IDS_H
 
@@ -12,18 +13,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { DECISION_ID_COUNT_MAX = 100000000 };
+
 struct decision_ids; /* opaque */
 
 /* EXHAUSTED. The caller closes *ids. */
 enum status decision_ids_open(struct decision_ids **ids, struct err *err);
 void decision_ids_close(struct decision_ids *ids); /* NULL is fine */
 
-/* The id of the next row, not NULL bytes; an empty one is no decision's. EXHAUSTED. */
-enum status decision_ids_add(struct decision_ids *ids, struct text id, struct err *err);
+/* The id at a line of the file; an empty one is no decision's. EXHAUSTED, TOO_LARGE. */
+enum status decision_ids_add(struct decision_ids *ids, struct text id, int64_t line,
+                             struct err *err);
 
-/* INVALID when a row has the id of another: the first of which there are two, and the next, counted from 1 as units
- * ("line") of the file. EXHAUSTED. NULL is fine. */
+/* INVALID when there is an id twice: the first of which there are two, and where it comes again, by
+ * lines of the file. EXHAUSTED. NULL is fine. */
 enum status decision_ids_check(const struct decision_ids *ids, const char *file,
-                               const char *unit, struct err *err);
+                               struct err *err);
 
 #endif

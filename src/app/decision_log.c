@@ -154,8 +154,6 @@ static enum status next_line(struct decision_log *log, struct text *line, struct
     do {
         rc = log->export ? line_of_folder(log, line, err) : line_of_file(log, line, err);
         log->line++;
-        if (!rc && line->bytes == 0 && log->ids)
-            rc = decision_ids_add(log->ids, *line, err);
     } while (!rc && line->bytes == 0 && !log->export && !is_at_end(log));
     return rc;
 }
@@ -432,6 +430,7 @@ static enum status read_row(struct decision_log *log, struct text line,
     struct json_level level;
     struct text key;
     struct err why = {0};
+    enum status rc = STATUS_OK;
     char *buffer;
 
     arena_reset(&log->arena);
@@ -454,8 +453,10 @@ static enum status read_row(struct decision_log *log, struct text line,
                       "is not a line of GET /v1/exports/decisions?format=ndjson");
         return refuse_line(log, &why, line, err);
     }
-    if (log->ids && decision_ids_add(log->ids, row->decision_id, err))
-        return STATUS_EXHAUSTED;
+    if (log->ids)
+        rc = decision_ids_add(log->ids, row->decision_id, log->line, err);
+    if (rc)
+        return rc;
     *counts = passed_over_add(&log->passed_over, reading.facts);
     if (row->has_budget && row->remaining < INT64_MAX - row->action)
         row->remaining += row->action;
@@ -475,7 +476,7 @@ enum status decision_log_next(struct decision_log *log, struct logged_row *row,
     do {
         rc = next_line(log, &line, err);
         if (rc || line.bytes == 0)
-            return rc ? rc : decision_ids_check(log->ids, log->input.name, "line", err);
+            return rc ? rc : decision_ids_check(log->ids, log->input.name, err);
         rc = read_row(log, line, row, &counts, err);
     } while (!rc && !counts);
     *has_row = !rc;

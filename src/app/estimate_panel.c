@@ -346,7 +346,7 @@ int command_estimate_panel(int argc, char **argv)
         {"outcome", OPTION_TEXT | OPTION_NEEDED, &e.outcome, "COL",
          "What may have changed.", 0, 0},
         {"treated", OPTION_TEXT | OPTION_NEEDED, &e.treated_name, "UNIT",
-         "The unit that was treated.", 0, 0},
+         "The unit that was treated; no other may be that was, too.", 0, 0},
         {"from", OPTION_TEXT | OPTION_NEEDED, &e.from, "T",
          "The first period with treatment.", 0, 0},
         {"method", OPTION_TEXT | OPTION_NEEDED, &e.method_name, "M", "did, sc or sdid.",

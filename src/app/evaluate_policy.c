@@ -245,7 +245,7 @@ static enum status run(struct policy_evaluation *e, struct err *err)
 static const char *wrong_candidate(const struct policy_evaluation *e)
 {
     int candidate_count =
-        (e->request.policy != NULL) + (e->bundle != NULL) + (e->limit > 0);
+        (e->request.policy != NULL) + (e->bundle != NULL) + (e->limit >= 0);
 
     if (candidate_count > 1)
         return "--policy, --bundle and --budget exclude each other";
@@ -267,7 +267,7 @@ static const char *wrong_candidate(const struct policy_evaluation *e)
 
 int command_evaluate_policy(int argc, char **argv)
 {
-    struct policy_evaluation e = {.seed = 1, .request.reward = "reward"};
+    struct policy_evaluation e = {.seed = 1, .limit = -1, .request.reward = "reward"};
     const char *sg = NULL;
     const struct option_spec options[] = {
         {"log", OPTION_TEXT | OPTION_NEEDED, &e.request.log, "LOG",
@@ -287,7 +287,7 @@ int command_evaluate_policy(int argc, char **argv)
         {"budget", OPTION_INT, &e.limit, "LIMIT",
          "In place of --policy: the models and policies of the log, with so much to "
          "give on top of what is owed, over the whole log, in minor units.",
-         1, LONG_MAX},
+         0, LONG_MAX},
         {"outcome-model", OPTION_TEXT, &e.request.model, "F.csv",
          "With --policy, what a model expects: action, qhat, and its columns of "
          "context.",

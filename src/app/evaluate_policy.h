@@ -14,7 +14,7 @@ enum { POLICY_ESTIMATE_NAME_BYTES = 64 };
 struct policy_evaluation {
     struct policy_log_request request;
     const char *bundle, *document; /* in place of request.policy; or */
-    long limit;                    /* above 0 */
+    long limit;                    /* -1: none */
     const char *features;          /* "a,b"; NULL: none */
     struct candidate_summary summary;
     const char *base_name; /* NULL: not given */

@@ -10,7 +10,8 @@ struct explained {
 };
 
 /* Of the count columns from first on, the one that explains most of the column `outcome`, among rows that have that.
- * groups (row): what was done, from 0 to ARM_COUNT_MAX - 1. It takes 16 bytes a row meanwhile. EXHAUSTED. */
+ * groups (row): what was done, from 0 to ARM_COUNT_MAX - 1. It takes 4 bytes a row meanwhile, 16 where an
+ * outcome is missing. EXHAUSTED. */
 enum status explained_find(const struct columns *columns, int outcome, int first,
                            int count, const int32_t *groups, struct explained *explained,
                            struct err *err);

@@ -4,6 +4,7 @@
 #include "app/analysis.h"
 #include "app/commands.h"
 #include "base/clock.h"
+#include "base/file.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -141,15 +142,35 @@ static int settle_times(const struct command_usage *usage, const struct request 
     return OPTIONS_GO_ON;
 }
 
-/* Two names of one file would leave one of the two texts, or both mixed. */
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+/* Two names of one file would leave one of the two texts, or both mixed. One that is not there yet is told by its
+ * folder. */
 static bool is_same_file(const char *a, const char *b)
 {
+    char parent_a[PATH_MAX], parent_b[PATH_MAX];
     struct stat first, second;
 
     if (strcmp(a, b) == 0)
         return true;
-    return stat(a, &first) == 0 && stat(b, &second) == 0 && S_ISREG(first.st_mode) &&
-           first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+    if (strcmp(a, "-") == 0 || strcmp(b, "-") == 0)
+        return false;
+    if (stat(a, &first) == 0 && stat(b, &second) == 0)
+        return S_ISREG(first.st_mode) && is_same(&first, &second);
+    file_parent(a, parent_a);
+    file_parent(b, parent_b);
+    return strcmp(last_part(a), last_part(b)) == 0 && stat(parent_a, &first) == 0 &&
+           stat(parent_b, &second) == 0 && is_same(&first, &second);
 }
 
 static int settle_files(const struct command_usage *usage, const struct request *request)
@@ -235,7 +256,8 @@ static enum status write_all(const struct request *request, struct run *run,
     return rc;
 }
 
-/* The truth first, so that a log which is there has its truth beside it. */
+/* Neither is in its place before both are on the disk; the truth first, so that a log which is there has its
+ * truth beside it. */
 static enum status write_files(const struct request *request, struct run *run,
                                struct err *err)
 {
@@ -245,6 +267,10 @@ static enum status write_files(const struct request *request, struct run *run,
         rc = output_open(request->truth, &run->truth, err);
     if (!rc)
         rc = write_all(request, run, err);
+    if (!rc && run->truth)
+        rc = output_ready(run->truth, err);
+    if (!rc)
+        rc = output_ready(run->output, err);
     if (!rc && run->truth) {
         rc = output_finish(run->truth, err);
         run->truth = NULL;

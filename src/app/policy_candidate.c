@@ -20,6 +20,11 @@ enum {
 /* Slopes from 1 (below, nothing is worth its cost) on; each bin is 0.02 % wide. */
 static const double slope_growth = 1.0002;
 
+/* From one option of a hull to the next. */
+struct step {
+    double slope, amount;
+};
+
 struct walk {
     const struct candidate_request *request;
     struct policy_log *log;
@@ -27,8 +32,12 @@ struct walk {
     struct candidate *candidate;
     struct reward_table *table; /* NULL: no outcome model */
     struct arena scratch;
-    double slope;   /* a budget's: the least that a unit of cost has to earn */
-    double *given;  /* (SLOPE_BIN_COUNT): amounts of hull steps, by slope */
+    double slope;       /* a budget's: the least that a unit of cost has to earn */
+    double *given;      /* (SLOPE_BIN_COUNT): amounts of hull steps, by slope */
+    double given_above; /* of the steps in all bins above the close one */
+    int close_bin;      /* in which the limit is passed; -1: in none */
+    struct step *steps; /* (step_count): of that bin */
+    int64_t step_count, step_capacity;
     double uniform; /* the only propensity so far; NaN: several */
 };
 
@@ -153,6 +162,14 @@ static enum status hull_of(const struct walk *walk, const struct logged_row *row
     return STATUS_OK;
 }
 
+/* -1: it is not worth its cost at any price. */
+static int bin_of(double slope)
+{
+    double bin = slope > 1 ? log(slope) / log(slope_growth) : -1;
+
+    return bin < 0 ? -1 : bin < SLOPE_BIN_COUNT - 1 ? (int)bin : SLOPE_BIN_COUNT - 1;
+}
+
 static enum status weigh(struct walk *walk, const struct logged_row *row, struct err *err)
 {
     struct pacer_option hull[OPTION_COUNT_MAX];
@@ -160,50 +177,106 @@ static enum status weigh(struct walk *walk, const struct logged_row *row, struct
     enum status rc = hull_of(walk, row, hull, &count, err);
 
     for (int i = 1; i < count && !rc; i++) {
-        double slope = hull_slope(&hull[i - 1], &hull[i]);
-        double bin = slope > 1 ? log(slope) / log(slope_growth) : -1;
+        int bin = bin_of(hull_slope(&hull[i - 1], &hull[i]));
 
         if (bin >= 0)
-            walk->given[bin < SLOPE_BIN_COUNT - 1 ? (int)bin : SLOPE_BIN_COUNT - 1] +=
-                (double)(hull[i].amount - hull[i - 1].amount);
+            walk->given[bin] += (double)(hull[i].amount - hull[i - 1].amount);
     }
     return rc;
 }
 
-/* The least slope at which no more than the limit is given. */
+static void find_close_bin(struct walk *walk)
+{
+    int bin = SLOPE_BIN_COUNT - 1;
+
+    while (bin >= 0 &&
+           walk->given_above + walk->given[bin] <= (double)walk->request->limit)
+        walk->given_above += walk->given[bin--];
+    walk->close_bin = bin;
+}
+
+static enum status keep_step(struct walk *walk, struct step step, struct err *err)
+{
+    int64_t capacity = walk->step_capacity ? 2 * walk->step_capacity : 1024;
+    struct step *grown;
+
+    if (walk->step_count == walk->step_capacity) {
+        grown = realloc(walk->steps, (size_t)capacity * sizeof *grown);
+        if (!grown)
+            return err_set(err, STATUS_EXHAUSTED, "out of memory for %lld options",
+                           (long long)walk->step_count);
+        walk->steps = grown;
+        walk->step_capacity = capacity;
+    }
+    walk->steps[walk->step_count++] = step;
+    return STATUS_OK;
+}
+
+static enum status look_closer(struct walk *walk, const struct logged_row *row,
+                               struct err *err)
+{
+    struct pacer_option hull[OPTION_COUNT_MAX];
+    int count;
+    enum status rc = hull_of(walk, row, hull, &count, err);
+
+    for (int i = 1; i < count && !rc; i++) {
+        struct step step = {hull_slope(&hull[i - 1], &hull[i]),
+                            (double)(hull[i].amount - hull[i - 1].amount)};
+
+        if (bin_of(step.slope) == walk->close_bin)
+            rc = keep_step(walk, step, err);
+    }
+    return rc;
+}
+
+static int by_slope(const void *a, const void *b)
+{
+    const struct step *one = a, *other = b;
+
+    return (one->slope < other->slope) - (one->slope > other->slope);
+}
+
+/* The least slope at which the steps above it are within the limit: that of the first that is not. Equal ones are
+ * taken together or not at all. */
 static void find_price(struct walk *walk)
 {
-    double given = 0;
-    int bin = SLOPE_BIN_COUNT;
+    const struct step *steps = walk->steps;
+    double given = walk->given_above;
+    int64_t from = 0;
 
-    while (bin > 0 && given + walk->given[bin - 1] <= (double)walk->request->limit)
-        given += walk->given[--bin];
-    walk->slope = pow(slope_growth, bin);
+    walk->slope = walk->close_bin < 0 ? 1 : pow(slope_growth, walk->close_bin);
+    if (walk->step_count > 0)
+        qsort(walk->steps, (size_t)walk->step_count, sizeof *steps, by_slope);
+    while (from < walk->step_count) {
+        int64_t end = from;
+
+        for (; end < walk->step_count && steps[end].slope == steps[from].slope; end++)
+            given += steps[end].amount;
+        if (given > (double)walk->request->limit) {
+            walk->slope = steps[from].slope;
+            break;
+        }
+        from = end;
+    }
     walk->summary->price = walk->slope - 1;
 }
 
-/* The best at the price, and of equals the cheapest. */
+/* The best at the price, and of equals the cheapest: steps are compared as the price was found. */
 static enum status take_budget(struct walk *walk, const struct logged_row *row,
                                struct err *err)
 {
-    const struct logged_option *best = NULL;
+    struct pacer_option hull[OPTION_COUNT_MAX];
     struct candidate_choice choice = {.probability = 1};
-    double best_net = -INFINITY;
+    int count, best = 0;
+    enum status rc = hull_of(walk, row, hull, &count, err);
 
-    for (int i = 0; i < row->option_count; i++) {
-        const struct logged_option *option = &row->options[i];
-        double net = option->effect - option->cost * walk->slope;
-
-        if (option->is_allowed && !isfinite(net))
-            return refuse_unscored(walk, row, err);
-        if (option->is_allowed && net > best_net) {
-            best = option;
-            best_net = net;
-        }
-    }
-    walk->summary->given += best ? best->amount - row->options[0].amount : 0;
-    choice.amount = best ? best->amount : 0;
-    return add(walk, row, &choice, best != NULL, err);
+    if (rc)
+        return rc;
+    while (best + 1 < count && hull_slope(&hull[best], &hull[best + 1]) > walk->slope)
+        best++;
+    choice.amount = count > 0 ? hull[best].amount : 0;
+    walk->summary->given += count > 0 ? choice.amount - row->options[0].amount : 0;
+    return add(walk, row, &choice, count > 0, err);
 }
 
 /* --- walking ---------------------------------------------------------------------------------- */
@@ -248,15 +321,20 @@ static enum status walk_budget(struct walk *walk, struct err *err)
     if (strcmp(walk->request->log, "-") == 0)
         return err_set(
             err, STATUS_INVALID,
-            "--budget goes through the log twice: it cannot be standard input");
+            "--budget goes through the log several times: it cannot be standard input");
     walk->given = calloc(SLOPE_BIN_COUNT, sizeof *walk->given);
     if (!walk->given)
         return err_set(err, STATUS_EXHAUSTED, "out of memory");
     rc = walk_log(walk, weigh, err);
+    if (!rc)
+        find_close_bin(walk);
+    if (!rc && walk->close_bin >= 0)
+        rc = walk_log(walk, look_closer, err);
     if (!rc) {
         find_price(walk);
         rc = walk_log(walk, take_budget, err);
     }
+    free(walk->steps);
     free(walk->given);
     return rc;
 }

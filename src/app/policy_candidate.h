@@ -6,7 +6,7 @@
 #include "app/decision_log.h"
 #include "app/policy_log.h"
 
-/* Either bundle and document, or a limit above 0. */
+/* Either bundle and document, or a limit of at least 0. */
 struct candidate_request {
     const char *log, *reward;
     bool is_by_row; /* else decisions of a customer are one draw */
@@ -23,8 +23,8 @@ struct candidate_summary {
     int64_t covered; /* rows in the scope of the document; -1: there is no document */
 };
 
-/* A budget's price is the least of a grid (0.02 % apart) at which it is enough, as if all cases had been
- * known from the start; then each case gets its best option at that price. Fill the log's columns,
+/* A budget's price is the least at which it is enough, as if all cases had been known from the start; then each case
+ * gets its best option at that price, of equals the cheapest. The log is read three times where the budget binds. Fill the log's columns,
  * about 30 bytes a row, or 50 and what reward_table.h keeps with an outcome model, which is fitted when no
  * propensity is bad. The caller frees the log, also after a failure. */
 enum status candidate_log_read(const struct candidate_request *request,

@@ -358,7 +358,8 @@ static enum status read_reward(struct walk *walk, double *reward, bool *counts,
 
     *counts = true;
     if (!rc && walk->ids)
-        rc = decision_ids_add(walk->ids, csv_text(walk->csv, walk->id), err);
+        rc = decision_ids_add(walk->ids, csv_text(walk->csv, walk->id),
+                              csv_line(walk->csv), err);
     if (!rc && walk->log->is_decision_log)
         rc = count_row(walk, !isnan(*reward), counts, err);
     if (!rc && *counts && !(fabs(*reward) <= COLUMNS_NUMBER_MAX))
@@ -488,7 +489,7 @@ static enum status walk_once(struct walk *walk, bool is_streamed, struct err *er
     if (!rc)
         rc = walk_rows(walk, err);
     if (!rc && !walk->is_out_of_order)
-        rc = decision_ids_check(walk->ids, walk->request->log, "row", err);
+        rc = decision_ids_check(walk->ids, csv_name(walk->csv), err);
     if (!rc && !walk->is_out_of_order)
         policy_log_end_clusters(walk->log);
     if (!rc && !walk->is_out_of_order)
@@ -510,6 +511,8 @@ enum status policy_log_refuse_empty(const char *path, const char *reward,
 {
     const struct passed_over *passed = &log->passed_over;
 
+    if (passed->without_reward + passed->by_person + passed->not_live == 0)
+        return err_set(err, STATUS_INVALID, "%s: is empty, decisions are expected", path);
     return err_set(err, STATUS_INVALID,
                    "%s: no decision has an outcome '%s' (%lld without it, %lld by a "
                    "person, %lld not live)%s%s",

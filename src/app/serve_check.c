@@ -154,13 +154,10 @@ enum status serve_check_tls(const struct settings *settings, struct err *err)
 /* A port of health that nobody asked for may be any other. */
 static enum status check_addresses(const struct settings *settings, struct err *err)
 {
-    enum status rc = server_address_try(settings->listen, err);
+    bool is_asked_for = settings_source(settings, "health_listen") != FROM_DEFAULT;
 
-    if (rc)
-        return err_wrap(err, "listen");
-    if (settings_source(settings, "health_listen") != FROM_DEFAULT)
-        rc = server_address_try(settings->health_listen, err);
-    return rc ? err_wrap(err, "health_listen") : STATUS_OK;
+    return server_addresses_try(settings->listen,
+                                is_asked_for ? settings->health_listen : NULL, err);
 }
 
 int serve_look(const struct settings *settings, bool accepts_clock, bool is_json)

@@ -169,7 +169,9 @@ int command_train(int argc, char **argv)
          "are too bold, too timid or off.",
          0, 0},
         {"quick", OPTION_FLAG, &o.is_quick, NULL,
-         "Only train: nothing is held out and judged.", 0, 0},
+         "Only train: nothing is held out and judged; not with --learner auto, the "
+         "default.",
+         0, 0},
         {"seed", OPTION_INT, &o.seed, "N", "Of folds and trees (default 1).", 0, 1000000},
         {"name", OPTION_TEXT, &o.name, "NAME", "Of the bundle (default: the folder's).",
          0, 0},

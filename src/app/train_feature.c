@@ -24,35 +24,49 @@ enum status train_refuse_cell(const struct train_reading *reading, int column,
                    reading->columns->items[column].numbers[row], what);
 }
 
-/* What a manifest can hold as a name. */
-static bool is_plain(struct text text)
+/* Why a manifest cannot hold it as a name; NULL: it can. */
+static const char *why_not_plain(struct text text)
 {
     const char *end = text.at + text.bytes;
 
     for (const char *at = text.at; at < end;) {
         int bytes = utf8_bytes(at, end);
 
-        if (bytes == 0 || !*at)
-            return false;
+        if (bytes == 0)
+            return "is not UTF-8";
         at += bytes;
     }
-    return text.bytes > 0 && !text_has_control(text, false);
+    if (memchr(text.at, '\n', text.bytes))
+        return "holds a line break";
+    return text_has_control(text, false) ? "holds a control character" : NULL;
+}
+
+static int64_t first_row_of(const int32_t *codes, int32_t code)
+{
+    int64_t row = 0;
+
+    while (codes[row] != code)
+        row++;
+    return row;
 }
 
 enum status train_text_check(const struct train_reading *reading, const char *column,
-                             struct text text, struct err *err)
+                             const int32_t *codes, int32_t code, struct text text,
+                             struct err *err)
 {
-    char shown[64];
+    const char *why = why_not_plain(text);
+    char shown[64], place[COLUMNS_PLACE_BYTES];
 
-    if (is_plain(text))
+    if (!why)
         return STATUS_OK;
     snprintf(shown, sizeof shown, "%.*s", text.bytes < 40 ? (int)text.bytes : 40,
              text.at);
     text_plain(shown);
-    return err_set(err, STATUS_INVALID,
-                   "%s column '%s': '%s' is no plain UTF-8 text, so it cannot be in a "
-                   "bundle",
-                   reading->columns->file, column, shown);
+    return err_set(
+        err, STATUS_INVALID,
+        "%s column '%s': '%s' %s, which no category and no arm of a bundle may",
+        columns_place(reading->columns, first_row_of(codes, code), place), column, shown,
+        why);
 }
 
 static bool is_truth(struct text text, bool *value)
@@ -113,7 +127,8 @@ static enum status list_categories(const struct train_reading *reading,
     for (int i = 0; i < count; i++) {
         struct text text = text_set_text(column->texts, i);
 
-        enum status rc = train_text_check(reading, column->name, text, err);
+        enum status rc =
+            train_text_check(reading, column->name, column->codes, i, text, err);
 
         if (rc)
             return rc;

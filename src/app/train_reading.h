@@ -39,9 +39,11 @@ enum status train_options_read(struct train_reading *reading, struct err *err);
  * failure. */
 enum status train_columns_read(struct train_reading *reading, struct err *err);
 
-/* INVALID: a text of the column that a manifest cannot hold as a name. */
+/* INVALID: a text of the column that a manifest cannot hold as a name; the first row whose code (row) it is is
+ * named. */
 enum status train_text_check(const struct train_reading *reading, const char *column,
-                             struct text text, struct err *err);
+                             const int32_t *codes, int32_t code, struct text text,
+                             struct err *err);
 
 /* A column of features, into the table's values of the rows that are kept (row of the table). TOO_LARGE: more
  * categories than a bundle has. */

@@ -72,8 +72,8 @@ static enum status read_arms(struct train_reading *reading, struct err *err)
     for (int i = 0; i < reading->arms.count; i++) {
         int arm = i == reading->arms.control ? 0 : next++;
 
-        rc = train_text_check(reading, reading->options->treatment,
-                              text_of(reading->arms.names[i]), err);
+        rc = train_text_check(reading, reading->options->treatment, reading->arms.codes,
+                              i, text_of(reading->arms.names[i]), err);
         if (rc)
             return rc;
         reading->arm_of[i] = arm;

@@ -142,9 +142,12 @@ static int64_t run_end(const struct sorter *sorter, int64_t from)
 /* Their keys, which stand anywhere, will be asked for. */
 static void fetch_ahead(const struct sorter *sorter, const double *keys, int64_t from)
 {
-    const uint64_t *items = sorter->items + from + AHEAD_ITEMS;
+    const uint64_t *items;
 
-    if (from + AHEAD_ITEMS + 1 >= sorter->count || half_of(items[0]) != half_of(items[1]))
+    if (from + AHEAD_ITEMS + 1 >= sorter->count)
+        return;
+    items = sorter->items + from + AHEAD_ITEMS;
+    if (half_of(items[0]) != half_of(items[1]))
         return;
     __builtin_prefetch(&keys[index_of(items[0])]);
     __builtin_prefetch(&keys[index_of(items[1])]);

@@ -184,17 +184,20 @@ static enum status name_beside(struct output *output, struct err *err)
     return STATUS_OK;
 }
 
+enum status output_ready(struct output *output, struct err *err)
+{
+    flush(output);
+    errno = output->failure;
+    if (errno || (output->beside[0] && fsync(output->file) != 0))
+        return failed(err, "write", output->path);
+    return name_beside(output, err);
+}
+
 enum status output_finish(struct output *output, struct err *err)
 {
     bool is_beside = output->beside[0] != '\0';
-    enum status rc = STATUS_OK;
+    enum status rc = output_ready(output, err);
 
-    flush(output);
-    errno = output->failure;
-    if (errno || (is_beside && fsync(output->file) != 0))
-        rc = failed(err, "write", output->path);
-    if (!rc)
-        rc = name_beside(output, err);
     if (!output->is_stdout && close(output->file) != 0 && !rc)
         rc = failed(err, "close", output->path);
     output->file = -1;

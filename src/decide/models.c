@@ -250,18 +250,18 @@ static int name_lost(const struct bundle *before, const struct bundle *next,
     return count;
 }
 
-/* Of the champion that decides until now, when it is the one that the alias leaves. */
-static int find_lost(const struct action *action, struct commit *commit, int64_t before,
+/* Of the champion that decides until now; 0 when there is none. */
+static int find_lost(const struct action *action, struct commit *commit, int64_t *version,
                      char names[static LOST_BYTES])
 {
     const struct served_model *next = action->world->models[0];
     struct world *world = world_acquire(commit->worlds);
     const struct served_model *served = world_model(world, next->name);
-    int count =
-        served && served->version == before
-            ? name_lost(scorer_bundle(served->scorer), scorer_bundle(next->scorer), names)
-            : 0;
+    int count = served ? name_lost(scorer_bundle(served->scorer),
+                                   scorer_bundle(next->scorer), names)
+                       : 0;
 
+    *version = served ? served->version : 0;
     world_release(world);
     return count;
 }
@@ -290,7 +290,8 @@ static enum status answer_move(struct action *action, struct commit *commit,
                                struct err *err)
 {
     char names[LOST_BYTES];
-    int lost_count = action->publish ? find_lost(action, commit, before, names) : 0;
+    int64_t served = 0;
+    int lost_count = action->publish ? find_lost(action, commit, &served, names) : 0;
     struct json_writer writer;
     enum status rc = action_writer(
         action, 1024 + json_room(LOST_BYTES) + json_room(strlen(move->reason)), &writer,
@@ -308,7 +309,7 @@ static enum status answer_move(struct action *action, struct commit *commit,
     json_member_string(&writer, "moved_by", move->moved_by);
     json_member_string(&writer, "reason", move->reason);
     if (lost_count > 0)
-        put_lost(&writer, before, lost_count, names);
+        put_lost(&writer, served, lost_count, names);
     json_put_object_end(&writer);
     return action_answer(action, commit, 200, &writer, false, err);
 }

@@ -181,6 +181,15 @@ enum status service_folder_check(const char *folder, struct err *err)
                    folder, strlen(folder), FOLDER_BYTES_MAX);
 }
 
+static enum status refuse_lock(const char *path, struct err *err)
+{
+    return err_code(
+        err, STATUS_FORBIDDEN, "data_not_writable",
+        "'%s' cannot be written by user %ju: %s. Run the service as the user who "
+        "has the folder, or give both to user %ju (chown)",
+        path, (uintmax_t)geteuid(), strerror(errno), (uintmax_t)geteuid());
+}
+
 /* Who has the folder; for people, and for commands that look for a service. */
 static enum status write_owner(const char *path, struct err *err)
 {
@@ -189,6 +198,8 @@ static enum status write_owner(const char *path, struct err *err)
     char owner[32];
     int bytes = snprintf(owner, sizeof owner, "%ld", (long)getpid());
 
+    if (fd < 0 && (errno == EACCES || errno == EPERM))
+        return refuse_lock(path, err);
     if (fd < 0 || write(fd, owner, (size_t)bytes) != bytes)
         rc = err_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
     if (fd >= 0)
@@ -377,6 +388,16 @@ enum status service_open(const struct service_settings *settings,
 
 /* --- a look ----------------------------------------------------------------------------------- */
 
+static enum status look_at_lock(const char *folder, struct err *err)
+{
+    char path[PATH_BYTES];
+
+    snprintf(path, sizeof path, "%s/lock", folder);
+    if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 || errno == ENOENT)
+        return STATUS_OK;
+    return refuse_lock(path, err);
+}
+
 /* What is put into memory at a start, and thrown away. */
 static enum status look_at_parts(struct store *reader, int64_t now_us, struct err *err)
 {
@@ -411,11 +432,15 @@ enum status service_look(const struct service_settings *settings,
     enum status rc = engine_check(err);
 
     *look = (struct folder_look){0};
+    snprintf(path, sizeof path, "%s/redress.db", settings->folder);
     if (!rc)
         rc = service_folder_check(settings->folder, err);
+    if (!rc)
+        rc = store_claim_check(path, err);
+    if (!rc)
+        rc = look_at_lock(settings->folder, err);
     if (rc)
         return rc;
-    snprintf(path, sizeof path, "%s/redress.db", settings->folder);
     rc = store_schema_version(path, &look->schema_version, err);
     look->is_new = rc == STATUS_NOT_FOUND;
     if (look->is_new)

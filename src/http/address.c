@@ -1,13 +1,16 @@
 /* address.c - texts of addresses, and sockets that listen there. */
 #include "http/address.h"
 
+#include "base/file.h"
 #include "base/text.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -21,7 +24,7 @@ enum {
     LOCK_STEP_COUNT = 100 /* for a second */
 };
 
-static const char unix_scheme[] = "unix:";
+static const char unix_scheme[] = "unix:", lock_ending[] = ".lock";
 
 /* --- addresses ------------------------------------------------------------------------------ */
 
@@ -119,19 +122,36 @@ static enum status refuse(const char *path, const char *why, struct err *err)
                     "cannot listen on unix:%s: %s", path, why);
 }
 
-/* Whether anybody listens there. */
-static bool is_answered(const struct sockaddr_un *address)
+/* Who may not ask does not know, and leaves it alone. */
+static enum status refuse_unasked(const char *path, const struct stat *there,
+                                  struct err *err)
 {
-    int caller = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool is_refused;
+    return err_code(
+        err, STATUS_UNAVAILABLE, "cannot_listen",
+        "cannot listen on %s%s: a socket of user %ju lies there, mode %04o, and "
+        "user %ju may not ask whether anybody listens. Remove it if nobody does, "
+        "or run the service as that user",
+        unix_scheme, path, (uintmax_t)there->st_uid, (unsigned)(there->st_mode & 07777),
+        (uintmax_t)geteuid());
+}
+
+/* OK: nobody listens there. */
+static enum status ask_there(const struct sockaddr_un *address, const struct stat *there,
+                             struct err *err)
+{
+    int caller = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), reason;
 
     if (caller < 0)
-        return true; /* not known: leave it alone */
-    is_refused =
-        connect(caller, (const struct sockaddr *)address, sizeof *address) != 0 &&
-        (errno == ECONNREFUSED || errno == ENOENT);
+        return refuse(address->sun_path, strerror(errno), err);
+    reason = connect(caller, (const struct sockaddr *)address, sizeof *address) == 0
+                 ? 0
+                 : errno;
     close(caller);
-    return !is_refused;
+    if (reason == ECONNREFUSED || reason == ENOENT)
+        return STATUS_OK;
+    if (reason == EACCES || reason == EPERM)
+        return refuse_unasked(address->sun_path, there, err);
+    return refuse(address->sun_path, "another process listens there", err);
 }
 
 /* What lies there may be taken away, if it *is_there. */
@@ -146,9 +166,7 @@ static enum status judge_place(const struct sockaddr_un *address, bool *is_there
                                : refuse(address->sun_path, strerror(errno), err);
     if (!S_ISSOCK(there.st_mode))
         return refuse(address->sun_path, "something that is no socket lies there", err);
-    if (is_answered(address))
-        return refuse(address->sun_path, "another process listens there", err);
-    return STATUS_OK;
+    return ask_there(address, &there, err);
 }
 
 /* Take away what a process left that is gone. */
@@ -212,7 +230,7 @@ static enum status lock_place(const char *path, int *lock, struct err *err)
     char beside[ADDRESS_BYTES];
     int file;
 
-    snprintf(beside, sizeof beside, "%s.lock", path);
+    snprintf(beside, sizeof beside, "%s%s", path, lock_ending);
     file = open(beside, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     if (file < 0)
         return err_code(err, STATUS_UNAVAILABLE, "cannot_listen",
@@ -235,14 +253,17 @@ static enum status lock_place(const char *path, int *lock, struct err *err)
     return rc;
 }
 
-/* Locked meanwhile: of two that start at once, none takes the other's socket for one that was left. */
+/* Locked meanwhile: of two that start at once, none takes the other's socket for one that was left. Nothing
+ * is locked, and no file made for it, beside what is not to be had anyway. */
 static enum status open_there(const struct sockaddr_un *local, int backlog,
                               struct listen_socket *opened, struct err *err)
 {
-    enum status rc;
+    bool is_there;
     int lock = -1;
+    enum status rc = judge_place(local, &is_there, err);
 
-    rc = lock_place(local->sun_path, &lock, err);
+    if (!rc)
+        rc = lock_place(local->sun_path, &lock, err);
     if (rc)
         return rc;
     rc = clear_place(local, err);
@@ -301,6 +322,83 @@ static enum status open_port(const struct sockaddr_storage *address, int backlog
     address_format(address, port_of(address), text);
     return err_code(err, STATUS_UNAVAILABLE, "cannot_listen", "cannot listen on %s: %s",
                     text, why);
+}
+
+/* --- two of them ------------------------------------------------------------------------------ */
+
+static bool is_any(const struct sockaddr_storage *address)
+{
+    return address->ss_family == AF_INET6
+               ? IN6_IS_ADDR_UNSPECIFIED(
+                     &((const struct sockaddr_in6 *)address)->sin6_addr)
+               : ((const struct sockaddr_in *)address)->sin_addr.s_addr == INADDR_ANY;
+}
+
+/* As the system has it while somebody listens; an address of IPv6 means nothing else here. Port 0 is any
+ * that is free. */
+static bool is_same_port(const struct sockaddr_storage *one,
+                         const struct sockaddr_storage *other)
+{
+    if (port_of(one) != port_of(other) || port_of(one) == 0)
+        return false;
+    if (is_any(one) || is_any(other))
+        return true;
+    if (one->ss_family == AF_INET6)
+        return IN6_ARE_ADDR_EQUAL(&((const struct sockaddr_in6 *)one)->sin6_addr,
+                                  &((const struct sockaddr_in6 *)other)->sin6_addr);
+    return ((const struct sockaddr_in *)one)->sin_addr.s_addr ==
+           ((const struct sockaddr_in *)other)->sin_addr.s_addr;
+}
+
+static bool is_same_folder(const char *one, const char *other)
+{
+    char folder[PATH_MAX];
+    struct stat first, second;
+
+    file_parent(one, folder);
+    if (stat(folder, &first) != 0)
+        return false;
+    file_parent(other, folder);
+    return stat(folder, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+/* The name is the other's, or that of its lock. */
+static bool takes_name(const char *name, const char *other)
+{
+    size_t bytes = strlen(other);
+
+    return strncmp(name, other, bytes) == 0 &&
+           (!name[bytes] || strcmp(name + bytes, lock_ending) == 0);
+}
+
+static bool is_same_place(const struct sockaddr_un *one, const struct sockaddr_un *other)
+{
+    const char *name = strrchr(one->sun_path, '/');
+    const char *other_name = strrchr(other->sun_path, '/');
+
+    return (takes_name(name, other_name) || takes_name(other_name, name)) &&
+           is_same_folder(one->sun_path, other->sun_path);
+}
+
+enum status addresses_check(const char *one, const char *other, struct err *err)
+{
+    struct sockaddr_storage first, second;
+    enum status rc = address_parse(one, &first, err);
+    bool is_same;
+
+    if (!rc)
+        rc = address_parse(other, &second, err);
+    if (rc || first.ss_family != second.ss_family)
+        return rc;
+    is_same = first.ss_family == AF_UNIX
+                  ? is_same_place((const struct sockaddr_un *)&first,
+                                  (const struct sockaddr_un *)&second)
+                  : is_same_port(&first, &second);
+    if (!is_same)
+        return STATUS_OK;
+    return err_code(err, STATUS_UNAVAILABLE, "cannot_listen",
+                    "cannot listen on %s: %s takes the same place", other, one);
 }
 
 /* --- either ----------------------------------------------------------------------------------- */

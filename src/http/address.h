@@ -19,6 +19,11 @@ enum status address_parse(const char *text, struct sockaddr_storage *address,
 void address_format(const struct sockaddr_storage *address, int port,
                     char text[static ADDRESS_BYTES]);
 
+/* Whether both can be listened on at once. UNAVAILABLE, with the code cannot_listen, when the second is the
+ * first, by whatever path, or its port on all addresses of the machine, or when one lies where the other
+ * has its lock. INVALID as above. */
+enum status addresses_check(const char *one, const char *other, struct err *err);
+
 /* A socket that listens. */
 struct listen_socket {
     int descriptor;           /* -1: none */
@@ -33,7 +38,8 @@ struct listen_socket {
  *
  * In the file system: for the user and the group, mode 0660. The socket of a process that is gone is
  * removed; UNAVAILABLE when somebody answers on it, when something else lies there, or when another
- * process holds the lock PATH.lock for more than a second. That file is made, mode 0600, and stays. */
+ * process holds the lock PATH.lock for more than a second. That file is made, mode 0600, and stays; beside a place
+ * that is taken already it is not made. */
 enum status listen_socket_open(const struct sockaddr_storage *address, int backlog,
                                struct listen_socket *opened, struct err *err);
 

@@ -2,6 +2,7 @@
 #include "http/server.h"
 
 #include "base/clock.h"
+#include "http/address.h"
 #include "http/security.h"
 #include "http/serving.h"
 
@@ -48,8 +49,12 @@ static enum status listen_all(struct server *server,
         .on_completed = serving_completed,
         .context = server,
     };
-    enum status rc;
+    enum status rc = STATUS_OK;
 
+    if (settings->health_listen)
+        rc = addresses_check(settings->listen, settings->health_listen, err);
+    if (rc)
+        return err_wrap(err, "health_listen");
     rc = listener_open(&server->main, &main, err);
     if (rc)
         return err_wrap(err, "listen");

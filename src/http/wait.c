@@ -17,7 +17,7 @@ static _Atomic(struct visitor *) visitors[WAIT_SOCKET_COUNT];
 
 void wait_know(int socket, struct visitor *visitor)
 {
-    if (socket < WAIT_SOCKET_COUNT)
+    if (socket >= 0 && socket < WAIT_SOCKET_COUNT)
         atomic_store_explicit(&visitors[socket], visitor, memory_order_relaxed);
 }
 

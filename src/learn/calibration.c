@@ -221,7 +221,7 @@ static void walk_means(const struct ranking *ranking, const uint32_t *draws,
 /* Whether the scores of an arm differ by more than rounding. */
 static bool has_slope(const struct line *line)
 {
-    double rounding_of_score = TIE_SHARE * line->score;
+    double rounding_of_score = TIE_SHARE_DOUBLE * line->score;
 
     return line->score_square > line->count * rounding_of_score * rounding_of_score;
 }

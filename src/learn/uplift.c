@@ -41,6 +41,16 @@ static int fill_bands(struct bands *bands, int next, double row_count,
     return next;
 }
 
+/* Sums of weights come out a little different from walk to walk: what of the grid is behind the last point has its
+ * values. */
+static void end_bands(struct bands *bands, int next, const struct point *last)
+{
+    for (; next < UPLIFT_BAND_POINT_COUNT; next++) {
+        bands->qini[next] = last->qini;
+        bands->uplift[next] = last->uplift;
+    }
+}
+
 /* Over the rows, of a value that is not defined at first: there it rises evenly from 0 to the first that is. */
 struct curve_sum {
     double sum,
@@ -170,6 +180,8 @@ static struct areas measure_rows(const struct uplift *uplift, const uint32_t *dr
         walk.first = i + 1;
         areas.last = point;
     }
+    if (bands)
+        end_bands(bands, band, &areas.last);
     return areas;
 }
 

@@ -1,4 +1,7 @@
 /* claim.c - the files of the database: this process's alone, writable, and where they were. */
+#include "store/claim.h"
+
+#include "base/file.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -69,19 +72,83 @@ static enum status check_file(const char *path, struct err *err)
     return rc ? rc : check_writable(path, &info, err);
 }
 
-enum status store_claim(const char *path, int *claim, struct err *err)
+/* The log and its index are made beside the database, and taken away. */
+static enum status check_folder(const char *path, struct err *err)
 {
+    char folder[PATH_MAX];
+    struct stat info;
+
+    file_parent(path, folder);
+    if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0)
+        return STATUS_OK;
+    int reason = errno;
+
+    if (stat(folder, &info) != 0)
+        return STATUS_OK; /* store_open says what that means */
+    return err_code(
+        err, STATUS_FORBIDDEN, "data_not_writable",
+        "no files can be made in the folder '%s' by user %ju: %s. Its mode is "
+        "%04o, its owner user %ju: run the service as that user, or give the "
+        "folder to user %ju (chown) with mode 0700 (chmod)",
+        folder, (uintmax_t)geteuid(), strerror(reason), (unsigned)(info.st_mode & 07777),
+        (uintmax_t)info.st_uid, (uintmax_t)geteuid());
+}
+
+enum status store_claim_check(const char *path, struct err *err)
+{
+    enum status rc = check_folder(path, err);
     char made[PATH_MAX];
 
-    *claim = -1;
-    for (int i = 0; i < STORE_FILE_COUNT; i++) {
-        enum status rc = path_make(path, i, made, err);
-
+    for (int i = 0; i < STORE_FILE_COUNT && !rc; i++) {
+        rc = path_make(path, i, made, err);
         if (!rc)
             rc = check_file(made, err);
+    }
+    return rc;
+}
+
+/* By what its first page says (SQLite's file format, 1.3.3); what cannot be read has none. Closing the file
+ * drops SQLite's locks on it: only for who has none. */
+static bool has_log(const char *path)
+{
+    enum { WRITE_VERSION_AT = 18, WRITE_VERSION_LOG = 2 };
+    unsigned char version = 0;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (file < 0)
+        return false;
+    if (pread(file, &version, 1, WRITE_VERSION_AT) != 1)
+        version = 0;
+    close(file);
+    return version == WRITE_VERSION_LOG;
+}
+
+enum status store_reader_check(const char *path, struct err *err)
+{
+    char made[PATH_MAX];
+    struct stat info;
+
+    if (stat(path, &info) != 0 || faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 ||
+        !has_log(path))
+        return STATUS_OK;
+    for (int i = 1; i < STORE_FILE_COUNT; i++) {
+        enum status rc = path_make(path, i, made, err);
+
+        if (!rc && access(made, F_OK) != 0)
+            rc = check_writable(path, &info, err);
         if (rc)
             return rc;
     }
+    return STATUS_OK;
+}
+
+enum status store_claim(const char *path, int *claim, struct err *err)
+{
+    enum status rc = store_claim_check(path, err);
+
+    *claim = -1;
+    if (rc)
+        return rc;
     *claim = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (*claim < 0 && errno == ENOENT)
         return STATUS_OK;

@@ -2,6 +2,7 @@
 #include "store/store.h"
 
 #include "base/file.h"
+#include "store/claim.h"
 #include "store/log_file.h"
 #include "store/sql.h"
 
@@ -127,6 +128,13 @@ static enum status check_present(const char *path, struct err *err)
                        "'%s' is empty: restore a backup, or delete it to begin anew",
                        path);
     return STATUS_OK;
+}
+
+static enum status check_readable(const char *path, struct err *err)
+{
+    enum status rc = check_present(path, err);
+
+    return rc ? rc : store_reader_check(path, err);
 }
 
 static int wait_a_moment(void *context, int count)
@@ -346,7 +354,7 @@ static enum status file_prepare(const char *path, enum store_mode mode, bool *is
 {
     if (mode == STORE_WRITER && access(path, F_OK) != 0 && errno == ENOENT)
         return make_new(path, is_made, err);
-    return check_present(path, err);
+    return mode == STORE_WRITER ? check_present(path, err) : check_readable(path, err);
 }
 
 enum status store_open(const char *path, enum store_mode mode, struct store **store,
@@ -388,7 +396,7 @@ enum status store_schema_version(const char *path, int64_t *version, struct err 
 
     if (!store)
         return STATUS_EXHAUSTED;
-    rc = check_present(path, err);
+    rc = check_readable(path, err);
     if (!rc) {
         rc = connect(store, err);
         if (!rc)

@@ -139,6 +139,13 @@ static enum status refuse_missing(const struct reading *reading, int item,
                    reading->wishes[item].name);
 }
 
+static enum status refuse_nul(const struct reading *reading, int item, struct err *err)
+{
+    return err_set(err, STATUS_INVALID, "%s line %ld column '%s': holds a NUL",
+                   reading->columns->file, csv_line(reading->csv),
+                   reading->wishes[item].name);
+}
+
 static enum status refuse_size(const struct reading *reading, int item, double number,
                                struct err *err)
 {
@@ -158,11 +165,16 @@ static enum status put_text(struct reading *reading, int item, struct text field
 {
     struct table_column *column = &reading->columns->items[item];
     int32_t *code = &column->codes[reading->columns->row_count];
-    bool is_new;
+    bool is_new = false;
+    enum status rc;
 
     /* Spaces belong to a text (RFC 4180), quoted or not; alone they are nothing. */
-    if (!field_is_missing(field_trim(field)))
-        return text_set_add(column->texts, field, code, &is_new, err);
+    if (!field_is_missing(field_trim(field))) {
+        rc = text_set_add(column->texts, field, code, &is_new, err);
+        return !rc && is_new && memchr(field.at, 0, field.bytes)
+                   ? refuse_nul(reading, item, err)
+                   : rc;
+    }
     *code = -1;
     return reading->wishes[item].may_miss ? STATUS_OK
                                           : refuse_missing(reading, item, err);
@@ -327,9 +339,11 @@ void columns_close(struct columns *columns)
 const char *columns_place(const struct columns *columns, int64_t row,
                           char place[static COLUMNS_PLACE_BYTES])
 {
-    snprintf(place, COLUMNS_PLACE_BYTES, "%.120s %s %lld", columns->file,
-             columns->has_long_rows ? "row" : "line",
-             (long long)row + (columns->has_long_rows ? 1 : 2));
+    bool is_line = !columns->has_long_rows && !columns->has_left_out;
+
+    snprintf(place, COLUMNS_PLACE_BYTES, "%.120s %s %lld%s", columns->file,
+             is_line ? "line" : "row", (long long)row + (is_line ? 2 : 1),
+             columns->has_left_out ? " of those that count" : "");
     return place;
 }
 

@@ -464,6 +464,9 @@ enum status csv_number(const struct csv *csv, int column, double *number, struct
     if (field_number(&field, number))
         return STATUS_OK;
     clipped = field.bytes < 40 ? (int)field.bytes : 40;
+    if (csv->names && memchr(field.at, 0, field.bytes))
+        return err_set(err, STATUS_INVALID, "%s line %ld column '%.80s': holds a NUL",
+                       csv->input->name, csv->line, csv->names[column]);
     if (csv->names)
         return err_set(
             err, STATUS_INVALID, "%s line %ld column '%.80s': '%.*s' is not a number",

@@ -221,6 +221,8 @@ static struct written write_log(struct log log)
 
 enum format { LINES, TABLE };
 
+static char limit[20] = "9999999";
+
 /* Of --cluster, which ends the arguments; NULL: not given. */
 static const char *clustered_by;
 
@@ -228,7 +230,7 @@ static int judge(enum format format, char **output, char **messages)
 {
     const char *option = clustered_by ? "--cluster" : NULL;
     const char *const of_lines[] = {
-        "evaluate", "policy", "--log", stage.lines, "--budget", "9999999",    "--reward",
+        "evaluate", "policy", "--log", stage.lines, "--budget", limit,        "--reward",
         "value",    "--base", "none",  "--json",    option,     clustered_by, NULL};
     const char *const of_table[] = {"evaluate", "policy",     "--log",      stage.table,
                                     "--policy", stage.policy, "--reward",   "value",
@@ -434,8 +436,8 @@ static void a_decision_that_is_there_twice_is_refused_with_where(void **)
              rows + 1);
     expect_refusal(LINES, said);
     put_again(stage.table, 5);
-    snprintf(said, sizeof said, "log.csv row %d: is the decision of row 5 again",
-             rows + 1);
+    snprintf(said, sizeof said, "log.csv line %d: is the decision of line 6 again",
+             rows + 2);
     expect_refusal(TABLE, said);
 }
 
@@ -465,6 +467,51 @@ static void a_budget_has_nothing_to_choose_of_a_decision_without_options(void **
     json_decref(json);
 }
 
+/* --- budgets ---------------------------------------------------------------------------------- */
+
+enum { BUDGET_ROWS = 400 };
+
+/* 500 earns so many times its cost of 500, near enough to each other for a coarse price to mistake them. */
+static double slope_of(int row)
+{
+    return 1.5 + 1e-6 * ((row * 7) % BUDGET_ROWS);
+}
+
+static void write_slopes(void)
+{
+    FILE *lines = opened(stage.lines);
+
+    for (int i = 0; i < BUDGET_ROWS; i++)
+        fprintf(lines,
+                "{\"object\":\"logged_decision\",\"decision_id\":\"dec_%d\",\"mode\":"
+                "\"live\",\"action\":%d,\"propensity\":0.5,\"customer_id\":\"c_%d\","
+                "\"options\":[{\"amount\":0,\"allowed\":true,\"effect\":0,\"cost\":0},"
+                "{\"amount\":500,\"allowed\":true,\"effect\":%.17g,\"cost\":500}],"
+                "\"outcomes\":{\"value\":%d}}\n",
+                i, i % 3 ? 500 : 0, i, 500 * slope_of(i), i % 5);
+    assert_int_equal(fclose(lines), 0);
+}
+
+static void a_budget_is_spent_to_the_last_option_that_fits(void **)
+{
+    static const int fits[] = {0, 1, 137, BUDGET_ROWS - 1, BUDGET_ROWS};
+
+    write_slopes();
+    for (size_t i = 0; i < sizeof fits / sizeof *fits; i++) {
+        double least =
+            fits[i] < BUDGET_ROWS ? 0.5 + 1e-6 * (BUDGET_ROWS - 1 - fits[i]) : 0;
+        json_t *json;
+        int code;
+
+        snprintf(limit, sizeof limit, "%d", fits[i] * AMOUNT);
+        json = judged(LINES, &code);
+        assert_int_equal(number(json, "budget", "given", NULL), fits[i] * AMOUNT);
+        assert_true(fabs(number(json, "budget", "price", NULL) - least) < 1e-12);
+        json_decref(json);
+    }
+    strcpy(limit, "9999999");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -474,6 +521,7 @@ int main(void)
         cmocka_unit_test(outcomes_that_are_still_to_come_are_none_that_lack_in_any_order),
         cmocka_unit_test(decisions_of_a_customer_are_one_draw_unless_it_is_said),
         cmocka_unit_test(a_decision_that_is_there_twice_is_refused_with_where),
+        cmocka_unit_test(a_budget_is_spent_to_the_last_option_that_fits),
         cmocka_unit_test(a_budget_has_nothing_to_choose_of_a_decision_without_options),
     };
 

@@ -352,6 +352,8 @@ static void what_cannot_be_made_is_refused_in_words(void **)
         {"generate log --start 2026-13-01", 2, "--start: '2026-13-01' is no day"},
         {"generate log --start 2026-01-01T00:00:00Z", 2, "is no day such as 2026-01-01"},
         {"generate log --output @same --truth @same", 2, "--output and --truth are both"},
+        {"generate log --output @./same --truth @same", 2,
+         "--output and --truth are both"},
         {"generate log --truth -", 2, "--output and --truth are both '-'"},
         {"generate log --json", 2, "--json and a file on standard output"},
         {"generate log --json --output @log.csv --truth -", 2,
@@ -378,6 +380,26 @@ static void what_cannot_be_made_is_refused_in_words(void **)
         free(output);
         free(messages);
     }
+}
+
+/* Of a pair, too: what one of them fails with leaves the other as it was. */
+static void a_truth_stays_when_its_log_cannot_be_written(void **state)
+{
+    char *output, *messages, *content;
+
+    (void)state;
+    assert_int_equal(file_write(group_path("kept.csv"), "kept", 4, 0600, NULL), 0);
+    assert_int_equal(run("generate log --cases 5000 --output /dev/full --truth @kept.csv",
+                         &output, &messages),
+                     1);
+    assert_non_null(strstr(messages, "cannot write /dev/full"));
+    content = content_of("kept.csv");
+    assert_string_equal(content, "kept");
+    assert_int_equal(files_in_folder(), 1);
+    assert_int_equal(unlink(group_path("kept.csv")), 0);
+    free(content);
+    free(output);
+    free(messages);
 }
 
 /* --- the service ---------------------------------------------------------------------------- */
@@ -442,6 +464,7 @@ int main(void)
         cmocka_unit_test(millions_of_rows_take_no_more_memory_than_a_few),
         cmocka_unit_test(a_pipe_that_nobody_reads_ends_it),
         cmocka_unit_test(what_cannot_be_made_is_refused_in_words),
+        cmocka_unit_test(a_truth_stays_when_its_log_cannot_be_written),
         cmocka_unit_test(the_service_takes_generated_cases_one_by_one_and_together),
     };
 

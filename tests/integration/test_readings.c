@@ -310,6 +310,22 @@ static void such_a_covariate_is_named_in_estimates_and_experiments_as_well(void 
     expect(EXPERIMENT "x", rewarded_rows(), NULL, 0, "difference", "alone");
 }
 
+/* Where the metric is missing there is nothing to explain, alike in both arms. */
+static void a_metric_with_holes_is_explained_by_the_rows_that_have_it(void **)
+{
+    char table[TABLE_BYTES] = "action,reward,x\n";
+    size_t bytes = strlen(table);
+
+    for (int i = 0; i < 400; i++) {
+        int x = (i / 2 * 7919) % 200, has_reward = i / 2 % 5;
+
+        bytes += has_reward ? (size_t)sprintf(table + bytes, "%d,%d,%d\n", i % 2, x, x)
+                            : (size_t)sprintf(table + bytes, "%d,,%d\n", i % 2, 999 - x);
+    }
+    expect(EXPERIMENT "x --json", table, NULL, 0,
+           "\"explained_alone\":{\"column\":\"x\",\"share\":1", NULL);
+}
+
 /* ---- delays ---- */
 
 static void a_log_in_which_all_have_converted_is_not_too_young(void **)
@@ -430,6 +446,7 @@ int main(void)
         cmocka_unit_test(a_feature_that_was_known_only_afterwards_is_named),
         cmocka_unit_test(such_a_feature_is_named_in_training_as_well),
         cmocka_unit_test(such_a_covariate_is_named_in_estimates_and_experiments_as_well),
+        cmocka_unit_test(a_metric_with_holes_is_explained_by_the_rows_that_have_it),
         cmocka_unit_test(a_log_in_which_all_have_converted_is_not_too_young),
         cmocka_unit_test(spaces_belong_to_a_text),
         cmocka_unit_test(errors_that_are_not_used_are_said),

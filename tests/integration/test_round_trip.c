@@ -666,8 +666,8 @@ static void what_is_wrong_with_a_log_is_said(void **state)
         int code;
         const char *says;
     } rows[] = {
-        {"", 1, "no decision has an outcome 'reward'"},
-        {"\n\n", 1, "no decision has an outcome 'reward'"},
+        {"", 1, "is empty, decisions are expected"},
+        {"\n\n", 1, "is empty, decisions are expected"},
         {"action,propensity,reward\n0,1,1\n", 1, "line 1"},
         {"{}\n", 1, "is not a line of GET /v1/exports/decisions"},
         {LINE("") "{\"obj", 1, "line 2"},
@@ -723,7 +723,7 @@ static void what_is_wrong_with_a_log_is_said(void **state)
                 "--policy, --bundle and --budget exclude each other");
     assert_said("", (const char *const[]){"--budget", "5", "--cluster", "market"}, 2,
                 "customer_id");
-    assert_said("", (const char *const[]){"--budget", "0", NULL, NULL}, 2, "--budget");
+    assert_said("", (const char *const[]){"--budget", "-1", NULL, NULL}, 2, "--budget");
     assert_said("", (const char *const[]){"--budget", "5", "--base", "magic"}, 2,
                 "--base: 'magic' is not auto, ridge");
     assert_said("", (const char *const[]){"--policy", "x.csv", "--base", "ridge"}, 2,

@@ -77,6 +77,7 @@ static void options_that_are_wrong_by_themselves(void **)
         {TRAIN "x --rate -1", "--rate: '-1'"},
         {TRAIN "x --scale 0", "--scale: '0'"},
         {TRAIN "x --monotone --base ridge", "--monotone"},
+        {TRAIN "x --quick", "--quick: --learner auto needs rows held out"},
         {TRAIN "", "--features: a name is empty"},
         {TRAIN "x --outcome-weights 1,2", "--outcome-weights"},
     };

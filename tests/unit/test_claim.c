@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "decide/service.h"
+#include "store/store.h"
 #include "support/folder.h"
 
 #include <errno.h>
@@ -140,10 +141,24 @@ static int as_somebody(struct place *place, int (*look)(struct place *place))
     return WEXITSTATUS(wait_status);
 }
 
+/* What is beside the database: its log, and the index of that. */
+static bool has_left(const struct place *place)
+{
+    static const char *const endings[] = {"-wal", "-shm"};
+    bool has_any = false;
+
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        char beside[PATH_BYTES + 8];
+
+        snprintf(beside, sizeof beside, "%s%s", place->path, endings[i]);
+        has_any = has_any || access(beside, F_OK) == 0;
+    }
+    return has_any;
+}
+
 /* 0: refused with file, mode and owner, and nothing was made. */
 static int look_unwritable(struct place *place)
 {
-    static const char *const endings[] = {"-wal", "-shm"};
     char owner[32];
 
     snprintf(owner, sizeof owner, "owner user %ju", (uintmax_t)geteuid());
@@ -154,14 +169,63 @@ static int look_unwritable(struct place *place)
     if (!strstr(place->err.text, place->path) || !strstr(place->err.text, "0400") ||
         !strstr(place->err.text, owner))
         return 3;
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        char beside[PATH_BYTES + 8];
+    return has_left(place) ? 4 : 0;
+}
 
-        snprintf(beside, sizeof beside, "%s%s", place->path, endings[i]);
-        if (access(beside, F_OK) == 0)
-            return 4;
-    }
-    return 0;
+/* 0: what only reads refuses as a start does, and leaves nothing behind. */
+static int read_unwritable(struct place *place)
+{
+    const struct service_settings settings = {.folder = place->folder,
+                                              .clock = &system_clock};
+    struct store *store = NULL;
+    struct folder_look look;
+    int64_t version;
+
+    if (service_look(&settings, &look, &place->err) != STATUS_FORBIDDEN || look.is_new)
+        return 1;
+    if (strcmp(place->err.code, "data_not_writable") != 0)
+        return 2;
+    if (store_open(place->path, STORE_READER, &store, NULL, NULL) != STATUS_FORBIDDEN)
+        return 3;
+    if (store_schema_version(place->path, &version, NULL) != STATUS_FORBIDDEN)
+        return 4;
+    return has_left(place) ? 5 : 0;
+}
+
+/* 0: a copy without a log may be read by whoever can, and nothing is left behind. */
+static int read_copy(struct place *place)
+{
+    struct store *store = NULL;
+    enum status rc = store_open(place->path, STORE_READER, &store, NULL, &place->err);
+
+    store_close(store);
+    return rc ? 1 : has_left(place) ? 2 : 0;
+}
+
+/* 0: refused, by a start and by its check, with the name that the rest of the folder's has. */
+static int look_refused(struct place *place, const char *name)
+{
+    const struct service_settings settings = {.folder = place->folder,
+                                              .clock = &system_clock};
+    struct folder_look look;
+
+    if (open_service(place) != STATUS_FORBIDDEN || !strstr(place->err.text, name) ||
+        !strstr(place->err.text, "chown"))
+        return 1;
+    if (service_look(&settings, &look, &place->err) != STATUS_FORBIDDEN ||
+        !strstr(place->err.text, name))
+        return 2;
+    return has_left(place) ? 3 : 0;
+}
+
+static int look_folder(struct place *place)
+{
+    return look_refused(place, place->folder);
+}
+
+static int look_lock(struct place *place)
+{
+    return look_refused(place, "/lock'");
 }
 
 static int look_log(struct place *place)
@@ -203,11 +267,52 @@ static void a_database_that_may_not_be_written_is_refused(void **state)
     (void)unlink(log); /* may be gone with the last connection */
     assert_int_equal(chmod(place.path, 0400), 0);
     assert_int_equal(as_somebody(&place, look_unwritable), 0);
+    assert_int_equal(as_somebody(&place, read_unwritable), 0);
     assert_int_equal(chmod(place.path, 0600), 0);
     fd = open(log, O_RDWR | O_CREAT | O_CLOEXEC, 0400);
     assert_true(fd >= 0);
     close(fd);
     assert_int_equal(as_somebody(&place, look_log), 0);
+    place_free(&place);
+}
+
+/* A backup that was put away. */
+static void a_copy_that_may_not_be_written_is_read_and_left_as_it_is(void **state)
+{
+    char copy[PATH_BYTES + 8];
+    struct place place;
+    struct store *store;
+
+    (void)state;
+    place_make(&place);
+    snprintf(copy, sizeof copy, "%s.copy", place.path);
+    assert_int_equal(store_open(place.path, STORE_READER, &store, NULL, &place.err),
+                     STATUS_OK);
+    assert_int_equal(store_backup(store, copy, &place.err), STATUS_OK);
+    store_close(store);
+    assert_int_equal(rename(copy, place.path), 0);
+    give_away(&place);
+    assert_int_equal(chmod(place.path, 0400), 0);
+    assert_int_equal(chmod(place.folder, 0500), 0);
+    assert_int_equal(as_somebody(&place, read_copy), 0);
+    assert_int_equal(chmod(place.folder, 0700), 0);
+    place_free(&place);
+}
+
+static void a_folder_that_may_not_be_written_is_refused_by_name(void **state)
+{
+    char lock[PATH_BYTES];
+    struct place place;
+
+    (void)state;
+    place_make(&place);
+    give_away(&place);
+    assert_int_equal(chmod(place.folder, 0500), 0);
+    assert_int_equal(as_somebody(&place, look_folder), 0);
+    assert_int_equal(chmod(place.folder, 0700), 0);
+    snprintf(lock, sizeof lock, "%s/lock", place.folder);
+    assert_int_equal(chmod(lock, 0400), 0);
+    assert_int_equal(as_somebody(&place, look_lock), 0);
     place_free(&place);
 }
 
@@ -218,6 +323,8 @@ int main(void)
         cmocka_unit_test(a_database_with_two_names_is_refused_by_both),
         cmocka_unit_test(a_database_in_use_is_refused_by_whatever_path),
         cmocka_unit_test(a_database_that_may_not_be_written_is_refused),
+        cmocka_unit_test(a_copy_that_may_not_be_written_is_read_and_left_as_it_is),
+        cmocka_unit_test(a_folder_that_may_not_be_written_is_refused_by_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,6 +125,29 @@ static void what_is_wrong_is_named_with_its_place(void **)
     expect_refusal("a,amount\n", number, ": has a header line and no rows");
 }
 
+static void a_nul_is_no_part_of_a_cell(void **)
+{
+    static const char table[] = "a,b\n1,x\n2,x\0y\n3\0,x\n";
+    const struct column_wish wishes[] = {{"b", COLUMN_IS_EITHER, false},
+                                         {"b", COLUMN_IS_TEXT, false},
+                                         {"a", COLUMN_IS_NUMBER, false}};
+    static const char *const places[] = {"line 3 column 'b'", "line 3 column 'b'",
+                                         "line 4 column 'a'"};
+
+    for (int i = 0; i < 3; i++) {
+        struct columns *columns = NULL;
+        struct err err = {0};
+        char expected[256];
+
+        assert_int_equal(file_write(path, table, sizeof table - 1, 0600, &err),
+                         STATUS_OK);
+        assert_int_equal(columns_read(path, &wishes[i], 1, silent, &columns, &err),
+                         STATUS_INVALID);
+        snprintf(expected, sizeof expected, "%s %s: holds a NUL", path, places[i]);
+        assert_string_equal(err.text, expected);
+    }
+}
+
 static void standard_input_may_turn_out_to_be_texts(void **)
 {
     const struct column_wish wishes[] = {{"b", COLUMN_IS_EITHER, false},
@@ -208,6 +231,7 @@ int main(void)
         cmocka_unit_test(each_column_is_of_the_kind_that_was_wished),
         cmocka_unit_test(a_column_that_may_be_absent_is_empty_then),
         cmocka_unit_test(what_is_wrong_is_named_with_its_place),
+        cmocka_unit_test(a_nul_is_no_part_of_a_cell),
         cmocka_unit_test(standard_input_may_turn_out_to_be_texts),
         cmocka_unit_test(a_place_is_a_line_while_each_row_is_one),
         cmocka_unit_test(many_rows_grow_and_tell),

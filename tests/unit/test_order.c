@@ -15,11 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COUNT_MAX = 20000 };
+/* The last is in large pages. */
+enum { COUNT_MAX = 20000, LARGE_COUNT = 200000 };
 
-static double keys[COUNT_MAX];
-static uint32_t order[COUNT_MAX], expected[COUNT_MAX];
-static bool ends[COUNT_MAX];
+static double keys[LARGE_COUNT];
+static uint32_t order[LARGE_COUNT], expected[LARGE_COUNT];
+static bool ends[LARGE_COUNT];
 
 /* Largest first, equal ones as they stand. */
 static int compare(const void *a, const void *b)
@@ -117,10 +118,22 @@ static void any_keys_are_ordered_as_comparing_them_does(void **state)
         }
 }
 
+static void more_keys_than_a_small_page_holds_are_ordered(void **state)
+{
+    struct rng rng;
+
+    (void)state;
+    rng_seed_printed(&rng);
+    for (int64_t i = 0; i < LARGE_COUNT; i++)
+        keys[i] = rng_normal(&rng);
+    check(LARGE_COUNT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_keys_are_ordered_as_comparing_them_does),
+        cmocka_unit_test(more_keys_than_a_small_page_holds_are_ordered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,6 +26,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { PATH_BYTES = 256, FLOOD_COUNT = 180, TRY_COUNT_MAX = 20 };
@@ -654,10 +655,11 @@ static void the_socket_of_who_came_after_is_left_alone(void **state)
     char address[PATH_BYTES];
     struct server_settings settings = unix_settings(address);
     struct server *server = stage_start_with(&settings);
+    struct err err = {0};
     int other;
 
     (void)state;
-    assert_int_equal(server_address_try(address, NULL), STATUS_UNAVAILABLE);
+    assert_int_equal(server_addresses_try(address, NULL, &err), STATUS_UNAVAILABLE);
     unlink(address + 5);
     other = bind_socket(address + 5);
     server_stop(server, 1000);
@@ -703,6 +705,105 @@ static void a_place_that_stays_locked_is_given_up(void **state)
     assert_int_equal(server_start(&settings, &stage, &server, &err), STATUS_UNAVAILABLE);
     assert_non_null(strstr(err.text, lock));
     unlink(lock);
+}
+
+/* Both ways, and of whatever path: a start refuses them, and so does a look before it. */
+static void assert_not_both(const char *listen, const char *health_listen)
+{
+    struct server_settings settings = stage_settings(1, health_listen);
+    struct server *server = NULL;
+    struct err err = {0};
+
+    settings.listen = listen;
+    if (server_addresses_try(listen, health_listen, &err) != STATUS_UNAVAILABLE)
+        fail_msg("'%s' and '%s' pass", listen, health_listen);
+    assert_string_equal(err.code, "cannot_listen");
+    assert_non_null(strstr(err.text, "health_listen: "));
+    assert_non_null(strstr(err.text, health_listen));
+    assert_int_equal(server_start(&settings, &stage, &server, &err), STATUS_UNAVAILABLE);
+}
+
+static void two_addresses_that_take_one_place_are_refused(void **state)
+{
+    char address[PATH_BYTES], lock[PATH_BYTES + 8], again[PATH_BYTES + 8],
+        roundabout[PATH_BYTES + 64];
+    const struct server_settings settings = unix_settings(address);
+    struct server *server = stage_start(1, "127.0.0.1:0");
+    char port[ADDRESS_BYTES], all[ADDRESS_BYTES];
+    struct err err = {0};
+
+    (void)state;
+    snprintf(port, sizeof port, "%s", server_address(server));
+    snprintf(all, sizeof all, "0.0.0.0%s", strrchr(port, ':'));
+    server_stop(server, 0);
+    assert_not_both(port, port);
+    assert_not_both(all, port);
+    assert_not_both(port, all);
+    assert_int_equal(server_addresses_try("127.0.0.1:0", "127.0.0.1:0", &err), STATUS_OK);
+
+    snprintf(lock, sizeof lock, "%s.lock", address);
+    snprintf(again, sizeof again, "%s.again", address);
+    snprintf(roundabout, sizeof roundabout, "unix:%s/../%s%s", folder,
+             strrchr(folder, '/') + 1, strrchr(address, '/'));
+    (void)unlink(lock + 5); /* of a start before */
+    assert_not_both(address, settings.listen);
+    assert_not_both(address, roundabout);
+    assert_not_both(address, lock);
+    assert_not_both(lock, address);
+    assert_int_equal(access(lock + 5, F_OK), -1); /* and nothing is left of it */
+    assert_int_equal(server_addresses_try(address, again, &err), STATUS_OK);
+}
+
+static void beside_what_is_no_socket_no_lock_is_made(void **state)
+{
+    char address[PATH_BYTES], lock[PATH_BYTES + 8];
+    struct server_settings settings = unix_settings(address);
+    struct server *server = NULL;
+    FILE *file = fopen(address + 5, "w");
+    struct err err = {0};
+
+    (void)state;
+    assert_non_null(file);
+    fclose(file);
+    snprintf(lock, sizeof lock, "%s.lock", address + 5);
+    (void)unlink(lock); /* of a start before */
+    assert_int_equal(server_start(&settings, &stage, &server, &err), STATUS_UNAVAILABLE);
+    assert_int_equal(access(lock, F_OK), -1);
+    unlink(address + 5);
+}
+
+/* As somebody whom the modes of files concern. 0: told that it is not known whether anybody listens. */
+static int look_at_locked(const char *address)
+{
+    struct err err = {0};
+
+    if (geteuid() == 0 && setuid(65534) != 0)
+        return 1;
+    if (server_addresses_try(address, NULL, &err) != STATUS_UNAVAILABLE)
+        return 2;
+    return strstr(err.text, "may not ask") && strstr(err.text, "mode 0000") ? 0 : 3;
+}
+
+static void a_socket_that_may_not_be_asked_is_told_from_one_that_is_in_use(void **state)
+{
+    char address[PATH_BYTES];
+    int wait_status = -1;
+    pid_t child;
+
+    (void)state;
+    (void)unix_settings(address);
+    close(bind_socket(address + 5));
+    assert_int_equal(chmod(address + 5, 0), 0);
+    assert_int_equal(chmod(folder, 0755), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(look_at_locked(address));
+    assert_int_equal(waitpid(child, &wait_status, 0), child);
+    assert_int_equal(chmod(folder, 0700), 0);
+    unlink(address + 5);
+    assert_true(WIFEXITED(wait_status));
+    assert_int_equal(WEXITSTATUS(wait_status), 0);
 }
 
 static int descriptor_count(void)
@@ -1035,6 +1136,9 @@ int main(void)
         cmocka_unit_test(the_socket_of_who_came_after_is_left_alone),
         cmocka_unit_test(whoever_holds_the_folder_holds_up_no_start),
         cmocka_unit_test(a_place_that_stays_locked_is_given_up),
+        cmocka_unit_test(two_addresses_that_take_one_place_are_refused),
+        cmocka_unit_test(beside_what_is_no_socket_no_lock_is_made),
+        cmocka_unit_test(a_socket_that_may_not_be_asked_is_told_from_one_that_is_in_use),
         cmocka_unit_test(a_start_that_fails_leaves_no_socket_and_no_descriptor),
         cmocka_unit_test(a_descriptor_that_means_something_else_stays_open),
         cmocka_unit_test(tls_is_spoken_in_its_two_newest_versions),

@@ -617,6 +617,36 @@ static void customers_who_came_often_do_not_narrow_intervals(void **state)
                 0.7 * (often.high.qini - often.low.qini));
 }
 
+/* Sums of weights differ in their last digits from walk to walk. */
+static void bands_of_weighted_rows_do_not_fall_at_their_end(void **state)
+{
+    enum { ROWS = 2000 };
+    static double scores[ROWS], outcomes[ROWS], weights[ROWS];
+    static bool is_treated[ROWS];
+    struct uplift_intervals ends;
+    struct uplift *uplift;
+    struct err err = {0};
+    struct rng rng;
+
+    (void)state;
+    rng_seed(&rng, 3);
+    for (int i = 0; i < ROWS; i++) {
+        scores[i] = rng_uniform(&rng);
+        is_treated[i] = rng_below(&rng, 2);
+        weights[i] = 1 / (0.1 + 0.8 * rng_uniform(&rng));
+        outcomes[i] = is_treated[i] + 0.1 * rng_normal(&rng);
+    }
+    assert_int_equal(
+        uplift_open_weighted(scores, outcomes, is_treated, weights, ROWS, &uplift, &err),
+        STATUS_OK);
+    assert_int_equal(
+        uplift_bootstrap(uplift, 300, 1, (struct uplift_progress){0}, &ends, &err),
+        STATUS_OK);
+    assert_true(ends.qini_low[100] > 0.9 * ends.qini_low[99]);
+    assert_true(ends.uplift_low[100] > 0.9 * ends.uplift_low[99]);
+    uplift_close(uplift);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -640,6 +670,7 @@ int main(void)
         cmocka_unit_test(a_log_that_is_too_young_says_so),
         cmocka_unit_test(shares_by_a_time_by_hand),
         cmocka_unit_test(customers_who_came_often_do_not_narrow_intervals),
+        cmocka_unit_test(bands_of_weighted_rows_do_not_fall_at_their_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
