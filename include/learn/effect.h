@@ -55,8 +55,8 @@ struct effect {
     int64_t certain_count,
         certain_row; /* of p within 1e-15 of 0 or 1; the first of them */
 
-    bool
-        is_determined; /* of ols and lin that are INVALID: because the covariates say who was treated */
+    /* It was INVALID because the covariates say who was treated. */
+    bool is_determined;
 };
 
 /* dropped (column): may be NULL; which covariates depend on others or do not vary. Errors: difference, ols and lin by
@@ -68,7 +68,7 @@ struct effect {
 enum status effect_estimate(const struct effect_data *data, struct effect_rule rule,
                             struct effect *effect, bool *dropped, struct err *err);
 
-/* The first covariate that alone tells the arms apart, at least in part: no treated row has less of it than any
+/* The first covariate that alone tells rows of one arm from all of the other: no treated row has less of it than any
  * other, or none more, and some differ; -1 when there is none. */
 int effect_separating(const struct effect_data *data);
 

@@ -14,7 +14,7 @@ enum {
     COLUMNS_ROW_COUNT_MAX = 100000000,
     COLUMNS_TEXT_COUNT_MAX = 20000000, /* different texts of one column */
     COLUMNS_TEXT_BYTES_MAX = 1 << 30,  /* of one column, together */
-    COLUMNS_PLACE_BYTES = 160,
+    COLUMNS_PLACE_BYTES = 192,
 };
 
 /* What is larger is no measurement: squares and their sums are finite below it, and floats of trees, too. */
@@ -51,7 +51,8 @@ struct columns {
     int64_t row_count;
     int count;
     struct table_column *items; /* in the order of the wishes */
-    bool has_long_rows; /* some rows take more than a line: their lines are not known */
+    bool has_long_rows; /* some rows take more than a line: their lines are not known, */
+    bool has_left_out;  /* nor are they when some rows of the file are not here */
 };
 
 /* How far it is, 0 to 1; -1 when not known. Called now and then; NULL is fine. */
@@ -71,7 +72,7 @@ void columns_close(struct columns *columns); /* NULL is fine */
 /* Free what a column holds, once it is needed no more: its name and kind stay, its rows do not. */
 void columns_drop(struct columns *columns, int item);
 
-/* Where a row stands, for messages: "log.csv line 18". Returns place. */
+/* Where a row stands, for messages: "log.csv line 18", or "log.csv row 8 of those that count". Returns place. */
 const char *columns_place(const struct columns *columns, int64_t row,
                           char place[static COLUMNS_PLACE_BYTES]);
 

@@ -136,10 +136,9 @@ static void move_row(struct columns *columns, int64_t from, int64_t to)
     }
 }
 
-/* Rows are no lines any more when some were left out. */
 static void set_count(struct columns *columns, int64_t count)
 {
-    columns->has_long_rows |= count < columns->row_count;
+    columns->has_left_out |= count < columns->row_count;
     columns->row_count = count;
 }
 

@@ -261,21 +261,17 @@ static enum status read_rows(struct estimation *e, struct err *err)
 /* ---- estimating ---- */
 
 /* Which column says who was treated is more than that some do. */
-static enum status refuse_estimate(const struct estimation *e,
+static enum status explain_refusal(const struct estimation *e,
                                    const struct effect_data *data, enum status rc,
                                    struct err *err)
 {
-    bool is_by_weights = e->rule.method == EFFECT_IPW || e->rule.method == EFFECT_AIPW;
-    int column = is_by_weights || e->effect.is_determined ? effect_separating(data) : -1;
+    int column = e->effect.is_determined ? effect_separating(data) : -1;
 
-    if (rc != STATUS_INVALID)
-        return rc;
     if (column < 0)
         return err_wrap(err, "%s", e->columns->file);
     return err_set(err, rc,
-                   "%s column '%s': tells the treated from the others perfectly, so that "
-                   "rows are like none of the other arm: leave it out, or the rows that "
-                   "it is sure of",
+                   "%s column '%s': tells rows of one arm from all of the other, so that "
+                   "nothing is like them: leave it out, or the rows that it is sure of",
                    e->columns->file, e->design.names[column]);
 }
 
@@ -292,8 +288,10 @@ static enum status estimate(struct estimation *e, struct err *err)
     };
     enum status rc = effect_estimate(&data, e->rule, &e->effect, e->dropped, err);
 
+    if (rc == STATUS_INVALID)
+        return explain_refusal(e, &data, rc, err);
     if (rc)
-        return refuse_estimate(e, &data, rc, err);
+        return rc;
     effect_e_value(&e->effect, e->is_binary, e->outcome_sd, &e->e_value, &e->e_limit);
     if (!e->placebo)
         return STATUS_OK;

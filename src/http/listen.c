@@ -69,12 +69,15 @@ static bool welcome(struct listener *listener, struct MHD_Connection *connection
         atomic_fetch_add(&listener->refused_count, 1);
         return false;
     }
+    visitor->rest_us = settings->rest_us;
     visitor->request_us = settings->request_us;
+    visitor->is_secure = visitor->shakes_hands = settings->tls;
     visitor->rests = true;
-    visitor->watch = deadlines_watch(settings->deadlines, visitor->socket,
-                                     settings->first_wait_us, settings->life_us);
-    /* The bytes of a handshake are no request. */
-    if (visitor->watch && settings->request_us > 0 && !settings->tls)
+    visitor->watch =
+        deadlines_watch(settings->deadlines, visitor->socket,
+                        visitor->shakes_hands ? settings->request_us : settings->rest_us,
+                        settings->life_us);
+    if (visitor->watch && settings->request_us > 0)
         wait_know(visitor->socket, visitor);
     if (settings->eviction_count > 0)
         deadlines_make_room(settings->deadlines, settings->eviction_count);
@@ -133,12 +136,47 @@ void visitor_begins(struct visitor *visitor)
     watch_set(visitor->watch, visitor->request_us);
 }
 
-void visitor_rests(struct visitor *visitor, int64_t wait_us)
+void visitor_reads(struct visitor *visitor, const char *at, size_t bytes)
+{
+    if (!visitor->memory)
+        visitor->memory = at;
+    visitor->read_end = at + bytes;
+    visitor_begins(visitor);
+}
+
+void visitor_takes_head(struct visitor *visitor, const char *method, size_t bytes)
+{
+    visitor->request_end = method + bytes;
+}
+
+void visitor_takes_piece(struct visitor *visitor, const char *piece, size_t bytes)
+{
+    visitor->request_end = piece;
+    if (visitor->read_end)
+        visitor->read_end -= bytes;
+}
+
+/* What was read and is not of this request, which the library moves to where its memory begins. */
+static bool keeps_some(struct visitor *visitor)
+{
+    ptrdiff_t kept_bytes = visitor->read_end && visitor->request_end
+                               ? visitor->read_end - visitor->request_end
+                               : 0;
+
+    visitor->request_end = NULL;
+    visitor->read_end = kept_bytes > 0 ? visitor->memory + kept_bytes : NULL;
+    return kept_bytes > 0;
+}
+
+void visitor_rests(struct visitor *visitor)
 {
     visitor->rests = true;
+    visitor->shakes_hands = false;
     visitor->awaits_reply = false;
     visitor->is_head = false;
-    watch_rest(visitor->watch, wait_us);
+    watch_rest(visitor->watch, visitor->rest_us);
+    if (keeps_some(visitor))
+        visitor_begins(visitor);
 }
 
 /* The library shows the target where it came in, behind the method and a zero. It reads each request to where
@@ -161,10 +199,8 @@ static void *on_line(void *context, const char *target, struct MHD_Connection *c
     if (!visitor)
         return NULL;
     visitor->has_space = strchr(target, ' ');
-    if (visitor->request_us > 0) {
+    if (visitor->request_us > 0)
         visitor_begins(visitor);
-        wait_know(visitor->socket, visitor);
-    }
     visitor->is_head = is_behind_head(target);
     return NULL;
 }

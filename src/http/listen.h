@@ -22,10 +22,11 @@ struct listener_settings {
     int eviction_count; /* with more connections than these the oldest is closed; 0: never */
     int idle_timeout_s;
     int64_t
-        first_wait_us; /* for the first request line of a connection, and its handshake */
+        rest_us; /* until the first byte of a request: of the first on a connection, from where it is
+                    open, or its handshake has ended */
     int64_t
-        request_us; /* for a request, from its first byte; of the first over TLS, from its first
-                           line; 0: first_wait_us is all there is */
+        request_us; /* for a request, from its first byte, and for a handshake; 0: rest_us is
+                           all there is */
     int64_t life_us; /* of a connection; 0: for ever */
     struct deadlines *deadlines;
     struct peers *peers; /* NULL: addresses are not told apart */
@@ -66,12 +67,17 @@ struct visitor {
     struct watch *watch;
     struct peer *peer; /* NULL: of no address that counts */
     int socket;
-    int64_t request_us; /* as in the settings */
-    bool rests;         /* no request is under way: the next byte begins one */
-    bool awaits_reply;  /* set while nothing may be read */
+    int64_t rest_us, request_us; /* as in the settings */
+    bool is_secure;    /* what the system reads for it is not what the client says */
+    bool shakes_hands; /* what comes is no request yet */
+    bool rests;        /* no request is under way: the next byte begins one */
+    bool awaits_reply; /* set while nothing may be read */
     bool
         is_head; /* a request for nothing but the head of its answer, as far as is known */
     bool has_space; /* in the target as it was sent; to the library a plus is one too */
+    /* In the library's memory of the connection: where it begins, where what was read ends, and the
+     * request with it. NULL: not known. */
+    const char *memory, *read_end, *request_end;
 };
 struct visitor *connection_visitor(struct MHD_Connection *connection);
 
@@ -79,7 +85,15 @@ struct visitor *connection_visitor(struct MHD_Connection *connection);
  * first of them. */
 void visitor_begins(struct visitor *visitor);
 
-/* A request is over. wait_us: until the next has to begin. */
-void visitor_rests(struct visitor *visitor, int64_t wait_us);
+/* The library has read so many bytes to there: one of them begins a request, when none is under way. */
+void visitor_reads(struct visitor *visitor, const char *at, size_t bytes);
+
+/* The head of a request lies there; a piece of its body, which is done with: the library moves what lies behind
+ * the piece to where it lay. */
+void visitor_takes_head(struct visitor *visitor, const char *method, size_t bytes);
+void visitor_takes_piece(struct visitor *visitor, const char *piece, size_t bytes);
+
+/* A request, or a handshake, is over. The next has begun already when some of it came in with this one. */
+void visitor_rests(struct visitor *visitor);
 
 #endif

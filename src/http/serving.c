@@ -294,22 +294,29 @@ static enum MHD_Result take_body(struct call *call, const char *piece,
     if (!call->is_starved)
         memcpy(call->body + call->body_bytes, piece, bytes);
     call->body_bytes += bytes;
+    visitor_takes_piece(call->visitor, piece, bytes);
     *piece_bytes = 0;
     return MHD_YES;
 }
 
 /* The head of a reply is written behind that of the request, in the same memory: what has no room for it
  * would be done, but never answered. */
-static bool leaves_room(struct MHD_Connection *connection)
+static bool leaves_room(struct MHD_Connection *connection, size_t head_bytes)
 {
     enum { KEPT_BYTES = 64, REPLY_HEAD_BYTES_MAX = 1024 };
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     int count = MHD_get_connection_values(
         connection, MHD_HEADER_KIND | MHD_GET_ARGUMENT_KIND, NULL, NULL);
 
-    return info && info->header_size + (size_t)count * KEPT_BYTES <=
-                       CONNECTION_MEMORY_BYTES - REPLY_HEAD_BYTES_MAX;
+    return head_bytes + (size_t)count * KEPT_BYTES <=
+           CONNECTION_MEMORY_BYTES - REPLY_HEAD_BYTES_MAX;
+}
+
+static size_t head_bytes_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+    return info ? info->header_size : CONNECTION_MEMORY_BYTES;
 }
 
 enum MHD_Result serving_request(void *context, struct MHD_Connection *connection,
@@ -320,6 +327,7 @@ enum MHD_Result serving_request(void *context, struct MHD_Connection *connection
     struct server *server = context;
     struct visitor *visitor = connection_visitor(connection);
     struct call *call = *request;
+    size_t head_bytes;
 
     if (call) {
         resume_others(call, on_resumed);
@@ -329,13 +337,15 @@ enum MHD_Result serving_request(void *context, struct MHD_Connection *connection
     }
     if (!visitor || atomic_load(&server->is_closing))
         return MHD_NO;
-    if (!leaves_room(connection))
+    head_bytes = head_bytes_of(connection);
+    if (!leaves_room(connection, head_bytes))
         return refusal_queue(connection, 431);
     call = call_take(server);
     if (!call)
         return reply_queue(connection, 503, server->no_memory);
     call->connection = connection;
     call->visitor = visitor;
+    visitor_takes_head(visitor, method, head_bytes);
     call->is_secure = server->tls;
     *request = call;
     return begin(call, target, method, version) ? MHD_YES : send_reply(call);
@@ -371,7 +381,7 @@ void serving_completed(void *context, struct MHD_Connection *connection, void **
     resume_others(call, on_resumed);
     if (call->exchange.reply.status != 0)
         tell(server, &call->exchange);
-    visitor_rests(call->visitor, server->idle_us + server->deadline_us);
+    visitor_rests(call->visitor);
     *request = NULL;
     call_give(call);
 }

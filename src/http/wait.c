@@ -1,11 +1,15 @@
 /* wait.c - see wait.h.
  *
- * The library waits by poll(2), and a function of that name in the program goes before the system's: so the
- * call comes here, as does that of every other library of the process, whose sockets are nobody's. */
+ * The library waits by poll(2) and reads by recv(2), and functions of these names in the program go before the
+ * system's: so the calls come here, as do those of every other library of the process, whose sockets are
+ * nobody's. So it is with what it calls of GnuTLS. */
 #include "http/wait.h"
 
+#include <dlfcn.h>
+#include <gnutls/gnutls.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
 #include <time.h>
 
 /* Each is written and read by the thread that polls the socket; a number goes to another with its socket. */
@@ -37,7 +41,7 @@ static void notice(const struct pollfd *socket)
 {
     struct visitor *visitor = socket->revents & POLLIN ? visitor_of(socket->fd) : NULL;
 
-    if (visitor)
+    if (visitor && !visitor->shakes_hands)
         visitor_begins(visitor);
 }
 
@@ -54,4 +58,61 @@ int poll(struct pollfd *sockets, nfds_t count, int wait_ms)
     for (nfds_t i = 0; ready_count > 0 && i < count; i++)
         notice(&sockets[i]);
     return ready_count;
+}
+
+/* Called by the library, and by GnuTLS for it: those bytes are nobody's words. */
+ssize_t recv(int socket, void *to, size_t room, int flags)
+{
+    ssize_t bytes = recvfrom(socket, to, room, flags, NULL, NULL);
+    struct visitor *visitor = bytes > 0 ? visitor_of(socket) : NULL;
+
+    if (visitor && !visitor->is_secure)
+        visitor_reads(visitor, to, (size_t)bytes);
+    return bytes;
+}
+
+/* --- TLS ---------------------------------------------------------------------------------------- */
+
+typedef int shake_function(gnutls_session_t session);
+typedef ssize_t read_function(gnutls_session_t session, void *to, size_t room);
+
+/* GnuTLS's own, looked up by whoever comes first. */
+static void *own(_Atomic(void *) *found, const char *name)
+{
+    void *function = atomic_load_explicit(found, memory_order_acquire);
+
+    if (!function) {
+        function = dlsym(RTLD_NEXT, name);
+        atomic_store_explicit(found, function, memory_order_release);
+    }
+    return function;
+}
+
+/* Called by the library, again and again until it is 0: the client has said the last word of the handshake, and
+ * what it says from now on is requests. */
+int gnutls_handshake(gnutls_session_t session)
+{
+    static _Atomic(void *) found;
+    shake_function *shake = (shake_function *)own(&found, "gnutls_handshake");
+    int rc = shake ? shake(session) : GNUTLS_E_INTERNAL_ERROR;
+    struct visitor *visitor =
+        rc == 0 ? visitor_of(gnutls_transport_get_int(session)) : NULL;
+
+    if (visitor && visitor->shakes_hands)
+        visitor_rests(visitor);
+    return rc;
+}
+
+/* Called by the library. */
+ssize_t gnutls_record_recv(gnutls_session_t session, void *to, size_t room)
+{
+    static _Atomic(void *) found;
+    read_function *read = (read_function *)own(&found, "gnutls_record_recv");
+    ssize_t bytes = read ? read(session, to, room) : GNUTLS_E_INTERNAL_ERROR;
+    struct visitor *visitor =
+        bytes > 0 ? visitor_of(gnutls_transport_get_int(session)) : NULL;
+
+    if (visitor)
+        visitor_reads(visitor, to, (size_t)bytes);
+    return bytes;
 }

@@ -27,6 +27,7 @@ struct work {
         moved; /* what each row adds, around 0: in the place of models[0], which is known by then */
     const uint8_t *folds; /* which each row is in; NULL: models see all rows */
     bool *is_used;        /* what a model sees; NULL: all */
+    bool is_determined;   /* no logistic regression: the covariates say who was treated */
 };
 
 static enum status work_open(const struct effect_data *data, bool has_parts,
@@ -122,8 +123,8 @@ int effect_separating(const struct effect_data *data)
 }
 
 /* Coefficients of the probability of being treated; scores (row): room. dropped: as in effect_estimate, or NULL. */
-static enum status fit_chances(const struct work *work, double *coefficients,
-                               double *scores, bool *dropped, struct err *err)
+static enum status fit_chances(struct work *work, double *coefficients, double *scores,
+                               bool *dropped, struct err *err)
 {
     struct regression_design design = design_of(work, NULL);
     struct basis basis = {};
@@ -132,7 +133,8 @@ static enum status fit_chances(const struct work *work, double *coefficients,
     if (rc)
         return rc;
     rc = basis_logit(&basis, work->data->treatments, coefficients, scores, err);
-    if (rc == STATUS_INVALID)
+    work->is_determined = rc == STATUS_INVALID;
+    if (work->is_determined)
         rc = err_set(err, rc,
                      "the covariates tell the treated from the others perfectly, so "
                      "that no row is like one of the other arm: leave out those that "
@@ -476,6 +478,7 @@ enum status effect_by_weights(const struct effect_data *data, struct effect_rule
     if (!rc)
         rc = rule.method == EFFECT_IPW ? weigh(&work, rule, effect, dropped, err)
                                        : augment(&work, rule, effect, dropped, err);
+    effect->is_determined = work.is_determined;
     work_close(&work);
     return rc;
 }

@@ -328,7 +328,7 @@ static enum status place_binary(struct uplift *uplift, const double *outcomes,
     for (int64_t i = 0; i < uplift->row_count; i++) {
         uint8_t own = known[order[i]];
 
-        uplift->outcomes[i] = own / KNOWN_GOOD;
+        uplift->outcomes[i] = (own & KNOWN_GOOD) != 0;
         uplift->flags[i] =
             (uint8_t)((own & KNOWN_TREATED) * FLAG_TREATED + ends[i] * FLAG_LAST);
     }

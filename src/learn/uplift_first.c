@@ -43,8 +43,10 @@ static void cuts_bins(struct cuts *cuts, double count)
     int64_t whole = (int64_t)settled(count), at = 0;
 
     *cuts = (struct cuts){.at[CUT_COUNT] = INFINITY};
-    for (int i = 0; i < CUT_COUNT; i++)
-        cuts->at[i] = (double)(at += whole / CUT_COUNT + (i < whole % CUT_COUNT));
+    for (int i = 0; i < CUT_COUNT; i++) {
+        at += whole / CUT_COUNT + (i < whole % CUT_COUNT);
+        cuts->at[i] = (double)at;
+    }
 }
 
 static double weigh_bins(const struct tally seen[2][CUT_COUNT])

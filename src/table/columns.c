@@ -339,9 +339,11 @@ void columns_close(struct columns *columns)
 const char *columns_place(const struct columns *columns, int64_t row,
                           char place[static COLUMNS_PLACE_BYTES])
 {
-    snprintf(place, COLUMNS_PLACE_BYTES, "%.120s %s %lld", columns->file,
-             columns->has_long_rows ? "row" : "line",
-             (long long)row + (columns->has_long_rows ? 1 : 2));
+    bool is_line = !columns->has_long_rows && !columns->has_left_out;
+
+    snprintf(place, COLUMNS_PLACE_BYTES, "%.120s %s %lld%s", columns->file,
+             is_line ? "line" : "row", (long long)row + (is_line ? 2 : 1),
+             columns->has_left_out ? " of those that count" : "");
     return place;
 }
 

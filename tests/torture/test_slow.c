@@ -50,7 +50,8 @@ enum {
     HEALTH_P99_MS = 100,
     ECHO_COUNT = 10, /* or, where the machine is busy: as many times what an echo takes */
     HEALTH_COUNT_MIN = 100,
-    ASK_COUNT_MAX = 50, /* until there is an answer */
+    ASK_COUNT_MAX = 50,  /* until there is an answer, */
+    ASK_REST_US = 50000, /* with a rest while it is under way */
     PATIENCE_S = 60,
     SLOWER_MS = 4, /* each flush */
     P99_FLUSH_COUNT = 3,
@@ -206,8 +207,15 @@ static void take(struct client *client, const struct live_reply *reply, int64_t 
     }
 }
 
+static bool is_in_flight(const struct live_reply *reply)
+{
+    return reply->response.status == 409 &&
+           strstr(reply->response.body, "idempotency_key_in_flight");
+}
+
 /* A connection may be cut whose deadline passed while the process stood still, or the machine: asked again,
- * with the same key, on another. Not when nothing comes for as long as the client waits. */
+ * with the same key, on another, and once more when the first is still under way. Not when nothing comes for as
+ * long as the client waits. */
 static bool ask_until_answered(struct http_client **http,
                                const struct live_request *request,
                                struct live_reply *reply)
@@ -215,8 +223,13 @@ static bool ask_until_answered(struct http_client **http,
     for (int i = 0; i < ASK_COUNT_MAX; i++) {
         int64_t sent_us = clock_monotonic_us(&system_clock);
 
-        if (live_call(*http, request, reply))
-            return true;
+        if (live_call(*http, request, reply)) {
+            if (i == 0 || !is_in_flight(reply))
+                return true;
+            live_reply_free(reply);
+            usleep(ASK_REST_US);
+            continue;
+        }
         if (clock_monotonic_us(&system_clock) - sent_us >=
             HTTP_CLIENT_TIMEOUT_S * SECOND_US)
             return false;

@@ -52,6 +52,114 @@ static double seconds_since(int64_t start_us)
     return (double)(clock_monotonic_us(&system_clock) - start_us) / SECOND_US;
 }
 
+/* --- where a request begins --------------------------------------------------------------------- */
+
+#define ASK "GET /show HTTP/1.1\r\nHost: a\r\n\r\n"
+#define SAY "POST /later HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello"
+
+/* A short deadline, and an idle time-out that no test waits for. */
+static struct server *start_with_deadline(void)
+{
+    struct server_settings settings = stage_settings(1, NULL);
+
+    settings.idle_timeout_s = 3 * PATIENCE_S;
+    settings.deadline_s = SHORT_DEADLINE_S;
+    return stage_start_with(&settings);
+}
+
+/* What was sent last is a part of a request: cut off when its time is over, and not before; returns how many
+ * answers came until then. */
+static int await_cut(struct wire *wire, int64_t start_us)
+{
+    char answers[16384];
+    size_t bytes;
+    int count = 0;
+    enum wire_end end = wire_receive(wire, answers, sizeof answers, &bytes);
+
+    /* Over TLS, a reset: without a last word. */
+    assert_true(end == WIRE_CLOSED || end == WIRE_RESET);
+    print_message("cut off after %.2f s\n", seconds_since(start_us));
+    assert_true(seconds_since(start_us) >= SHORT_DEADLINE_S);
+    for (const char *at = answers; (at = strstr(at, "HTTP/1.1 20")); at++)
+        count++;
+    wire_close(wire, false);
+    return count;
+}
+
+static void the_beginning_of_a_request_that_came_with_another_has_its_deadline(
+    void **state)
+{
+    static const struct {
+        const char *name, *words;
+        int answer_count;
+    } rows[] = {
+        {"without a body", ASK "POST /la", 1},
+        {"with one", SAY "P", 1},
+        {"the second of three", ASK SAY "GET /show HTTP/1.1\r\nHost: a\r\n", 2},
+        {"the same the other way", SAY ASK SAY "GET", 3},
+        {"a part of a body",
+         ASK "POST /later HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n"
+             "\r\nhello",
+         1},
+    };
+    struct server *server = start_with_deadline();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int64_t start_us = clock_monotonic_us(&system_clock);
+        struct wire *wire = wire_open(server_address(server), false, PATIENCE_S * 1000);
+        int count;
+
+        assert_non_null(wire);
+        assert_true(wire_send(wire, rows[i].words, strlen(rows[i].words)));
+        count = await_cut(wire, start_us);
+        if (count != rows[i].answer_count)
+            fail_msg("%s: %d answers", rows[i].name, count);
+    }
+    server_stop(server, 1000);
+}
+
+/* Longer than any deadline between them: the last says that it is the last. */
+static void who_has_sent_nothing_of_the_next_request_may_rest(void **state)
+{
+    static const char *const words[] = {ASK,
+                                        SAY,
+                                        ASK SAY ASK,
+                                        "POST /later HTTP/1.1\r\nHost: a\r\nContent-Le",
+                                        "ngth: 5\r\n\r\nhe",
+                                        "llo"};
+    static const char last[] =
+        "GET /show HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    struct server *server = start_with_deadline();
+    struct wire *wires[3];
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        wires[i] = wire_open(server_address(server), false, PATIENCE_S * 1000);
+        assert_non_null(wires[i]);
+        assert_true(wire_send(wires[i], words[i], strlen(words[i])));
+    }
+    for (int i = 3; i < 6; i++) {
+        assert_true(wire_send(wires[0], words[i], strlen(words[i])));
+        usleep(100000);
+    }
+    sleep(SHORT_DEADLINE_S + 1);
+    for (int i = 0; i < 3; i++) {
+        char answers[16384];
+        size_t bytes;
+        int count = 0;
+
+        assert_true(wire_send(wires[i], last, strlen(last)));
+        assert_int_equal(wire_receive(wires[i], answers, sizeof answers, &bytes),
+                         WIRE_CLOSED);
+        for (const char *at = answers; (at = strstr(at, "HTTP/1.1 20")); at++)
+            count++;
+        assert_int_equal(count, i == 0 ? 3 : i == 1 ? 2 : 4);
+        wire_close(wires[i], false);
+    }
+    server_stop(server, 1000);
+}
+
 /* --- how long, and how many --------------------------------------------------------------------- */
 
 /* Ask until told that this answer is the last. False: cut off, as one is who, on a busy machine, does not ask
@@ -902,6 +1010,46 @@ static void a_slow_handshake_is_cut_off(void **state)
     server_stop(server, 1000);
 }
 
+static void who_is_silent_behind_a_handshake_has_not_begun_a_request(void **state)
+{
+    static const char last[] =
+        "GET /show HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    struct tls_files files;
+    struct server *server = start_tls(&files, SHORT_DEADLINE_S);
+    struct wire *one = wire_open(server_address(server), true, PATIENCE_S * 1000),
+                *other = wire_open(server_address(server), true, PATIENCE_S * 1000);
+    char answer[4096];
+    int64_t start_us;
+    size_t count;
+
+    (void)state;
+    assert_non_null(one);
+    assert_non_null(other);
+    sleep(SHORT_DEADLINE_S + 1);
+    assert_true(wire_send(one, last, strlen(last)));
+    assert_int_equal(wire_receive(one, answer, sizeof answer, &count), WIRE_CLOSED);
+    assert_int_equal(strncmp(answer, "HTTP/1.1 200 ", 13), 0);
+    wire_close(one, false);
+    start_us = clock_monotonic_us(&system_clock);
+    assert_true(wire_send(other, "G", 1));
+    assert_int_equal(await_cut(other, start_us), 0);
+    server_stop(server, 1000);
+}
+
+static void so_it_is_with_what_came_with_another_over_tls(void **state)
+{
+    struct tls_files files;
+    struct server *server = start_tls(&files, SHORT_DEADLINE_S);
+    int64_t start_us = clock_monotonic_us(&system_clock);
+    struct wire *wire = wire_open(server_address(server), true, PATIENCE_S * 1000);
+
+    (void)state;
+    assert_non_null(wire);
+    assert_true(wire_send(wire, SAY "GET /sh", sizeof SAY "GET /sh" - 1));
+    assert_int_equal(await_cut(wire, start_us), 1);
+    server_stop(server, 1000);
+}
+
 static void who_has_nothing_more_to_say_over_tls_is_answered(void **state)
 {
     static const char words[] =
@@ -967,6 +1115,9 @@ static void tls_that_cannot_be_is_refused_at_the_start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(
+            the_beginning_of_a_request_that_came_with_another_has_its_deadline),
+        cmocka_unit_test(who_has_sent_nothing_of_the_next_request_may_rest),
         cmocka_unit_test(a_connection_is_told_to_go_when_its_life_is_over),
         cmocka_unit_test(a_connection_that_rests_ends_with_its_life),
         cmocka_unit_test(an_answer_under_way_outlives_its_connection),
@@ -993,6 +1144,8 @@ int main(void)
         cmocka_unit_test(tls_is_spoken_in_its_two_newest_versions),
         cmocka_unit_test(a_renewed_certificate_is_shown_to_who_comes_next),
         cmocka_unit_test(a_slow_handshake_is_cut_off),
+        cmocka_unit_test(who_is_silent_behind_a_handshake_has_not_begun_a_request),
+        cmocka_unit_test(so_it_is_with_what_came_with_another_over_tls),
         cmocka_unit_test(who_has_nothing_more_to_say_over_tls_is_answered),
         cmocka_unit_test(plain_words_to_tls_are_no_request_and_health_stays_plain),
         cmocka_unit_test(tls_that_cannot_be_is_refused_at_the_start),
