@@ -30,7 +30,7 @@ enum status file_rename_new(const char *from, const char *to, struct err *err);
  * lists it has been synced. */
 enum status file_name_sync(const char *path, struct err *err);
 
-/* Make the folder, and its parents, where missing. */
+/* Make the folder, and its parents, where missing. INVALID when something else has the name. */
 enum status folder_make(const char *path, unsigned mode, struct err *err);
 bool folder_exists(const char *path);
 

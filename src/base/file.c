@@ -220,6 +220,8 @@ static enum status make_one(const char *path, unsigned mode, struct err *err)
     /* Somebody else may have made it meanwhile. */
     if (errno == EEXIST && folder_exists(path))
         return STATUS_OK;
+    if (errno == EEXIST)
+        return err_set(err, STATUS_INVALID, "'%s' is not a folder: name another", path);
     return failed(err, "make the folder", path);
 }
 

@@ -5,6 +5,7 @@
 #include "base/text.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -20,8 +21,9 @@
 
 enum {
     SOCKET_MODE = 0660,
-    LOCK_STEP_US = 10000, /* between attempts to lock the place, */
-    LOCK_STEP_COUNT = 100 /* for a second */
+    LOCK_STEP_US = 10000,  /* between attempts to lock the place, */
+    LOCK_STEP_COUNT = 100, /* for a second */
+    PATH_BYTES_MAX = 107   /* of a socket; the words about it say so */
 };
 
 static const char unix_scheme[] = "unix:", lock_ending[] = ".lock";
@@ -64,35 +66,58 @@ static bool parse_host(const char *host, struct sockaddr_storage *address, in_po
                      &four->sin_addr) == 1;
 }
 
-/* An absolute path that fits; a folder of the process would be a different one after a restart. */
-static bool parse_path(const char *path, struct sockaddr_storage *address)
+/* An absolute path that fits; a folder of the process would be a different one after a restart. NULL: fine,
+ * else what is wrong. */
+static const char *parse_path(const char *path, struct sockaddr_storage *address)
 {
     struct sockaddr_un *local = (struct sockaddr_un *)address;
 
+    static_assert(sizeof local->sun_path == PATH_BYTES_MAX + 1);
     memset(address, 0, sizeof *address);
     local->sun_family = AF_UNIX;
-    return path[0] == '/' && path[strlen(path) - 1] != '/' &&
-           text_copy(text_of(path), local->sun_path, sizeof local->sun_path);
+    if (path[0] != '/')
+        return "behind 'unix:' stands an absolute path, which begins with '/'";
+    if (path[strlen(path) - 1] == '/')
+        return "the path is that of a folder: add the name of the socket";
+    if (!text_copy(text_of(path), local->sun_path, sizeof local->sun_path))
+        return "the path of a socket has 107 bytes at most";
+    return NULL;
+}
+
+/* The last colon stands before the port. NULL: fine, else what is wrong. */
+static const char *parse_internet(const char *text, struct sockaddr_storage *address)
+{
+    const char *colon = strrchr(text, ':');
+    char host[ADDRESS_BYTES];
+    in_port_t port;
+
+    if (!colon)
+        return "behind the host stands ':' and a port";
+    if (!parse_port(colon + 1, &port))
+        return "the port is a number from 0 to 65535";
+    if (!text_copy((struct text){text, (size_t)(colon - text)}, host, sizeof host))
+        return "the host is too long";
+    if (parse_host(host, address, port))
+        return NULL;
+    return strchr(host, ':')
+               ? "an address of IPv6 stands in brackets, such as [::1]:8080"
+               : "the host is an address in digits or 'localhost': other names "
+                 "are not resolved";
 }
 
 enum status address_parse(const char *text, struct sockaddr_storage *address,
                           struct err *err)
 {
     bool is_local = strncmp(text, unix_scheme, sizeof unix_scheme - 1) == 0;
-    const char *colon = strrchr(text, ':');
-    char host[ADDRESS_BYTES];
-    in_port_t port;
+    const char *fault = is_local ? parse_path(text + sizeof unix_scheme - 1, address)
+                                 : parse_internet(text, address);
 
-    if (is_local && parse_path(text + sizeof unix_scheme - 1, address))
+    if (!fault)
         return STATUS_OK;
-    if (is_local || !colon ||
-        !text_copy((struct text){text, (size_t)(colon - text)}, host, sizeof host) ||
-        !parse_port(colon + 1, &port) || !parse_host(host, address, port))
-        return err_code(err, STATUS_INVALID, "invalid_address",
-                        "'%s' is not an address to listen on, such as 127.0.0.1:8080, "
-                        "[::1]:8080 or unix:/run/redress/redress.sock",
-                        text);
-    return STATUS_OK;
+    return err_code(err, STATUS_INVALID, "invalid_address",
+                    "'%s' is not an address to listen on, such as 127.0.0.1:8080, "
+                    "[::1]:8080 or unix:/run/redress/redress.sock: %s",
+                    text, fault);
 }
 
 void address_format(const struct sockaddr_storage *address, int port,

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,6 +118,9 @@ enum status json_tree_read(const char *text, size_t bytes, size_t flags, json_t 
         return err_set(err, STATUS_EXHAUSTED, "no memory to read JSON of %zu bytes",
                        bytes);
     }
+    /* The library speaks of a flag of its own here. */
+    if (!*root && json_error_code(error) == json_error_null_character)
+        snprintf(error->text, sizeof error->text, "\\u0000 is not allowed in a text");
     if (!*root)
         return err_code(err, STATUS_MALFORMED, "malformed_json", "byte %d: %s",
                         error->position, error->text);

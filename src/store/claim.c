@@ -85,6 +85,8 @@ static enum status check_folder(const char *path, struct err *err)
 
     if (stat(folder, &info) != 0)
         return STATUS_OK; /* store_open says what that means */
+    if (!S_ISDIR(info.st_mode))
+        return err_set(err, STATUS_INVALID, "'%s' is not a folder: name another", folder);
     return err_code(
         err, STATUS_FORBIDDEN, "data_not_writable",
         "no files can be made in the folder '%s' by user %ju: %s. Its mode is "

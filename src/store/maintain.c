@@ -113,6 +113,11 @@ enum status store_wal_reserve(struct store *store, int64_t bytes, struct err *er
         code = log_extend(file, bytes);
     if (code != SQLITE_OK)
         rc = sql_fail(store, code, "reserve room for the log", err);
+    if (code == SQLITE_FULL)
+        rc = err_set(err, STATUS_IO,
+                     "cannot reserve room for the log: the disk of '%s' is full, and the "
+                     "log takes %jd MB: make room",
+                     store->path, (intmax_t)(bytes >> 20));
     store_rollback(store);
     return rc;
 }

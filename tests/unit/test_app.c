@@ -189,27 +189,48 @@ static void the_ends_of_a_range_are_within_it(void **state)
 static void an_address_is_one_before_anything_is_made(void **state)
 {
     static const struct {
-        const char *text;
-        bool is_fine;
+        const char *text, *word; /* of what is wrong; NULL: nothing */
     } rows[] = {
-        {"127.0.0.1:8080", true},   {"0.0.0.0:0", true},
-        {"[::1]:65535", true},      {"localhost:80", true},
-        {"127.0.0.1", false},       {"127.0.0.1:", false},
-        {"127.0.0.1:x", false},     {"127.0.0.1:8 ", false},
-        {"127.0.0.1:65536", false}, {"127.0.0:80", false},
-        {"example.com:80", false},  {":8080", false},
-        {"::1:8080", false},        {"[::1:8080", false},
-        {"[]:80", false},           {"", false},
-        {"unix:/run/a.sock", true}, {"unix:a.sock", false},
-        {"unix:", false},           {"unix:/run/", false},
+        {"127.0.0.1:8080", NULL},
+        {"0.0.0.0:0", NULL},
+        {"[::1]:65535", NULL},
+        {"localhost:80", NULL},
+        {"unix:/run/a.sock", NULL},
+        {"127.0.0.1", "':' and a port"},
+        {"127.0.0.1:", "0 to 65535"},
+        {"127.0.0.1:x", "0 to 65535"},
+        {"127.0.0.1:8 ", "0 to 65535"},
+        {"127.0.0.1:65536", "0 to 65535"},
+        {"127.0.0.1:70000", "0 to 65535"},
+        {"127.0.0:80", "not resolved"},
+        {"example.com:80", "not resolved"},
+        {":8080", "not resolved"},
+        {"::1:8080", "in brackets"},
+        {"::1:0", "in brackets"},
+        {"[::1:8080", "in brackets"},
+        {"[]:80", "not resolved"},
+        {"", "':' and a port"},
+        {"unix:a.sock", "absolute path"},
+        {"unix:", "absolute path"},
+        {"unix:/run/", "that of a folder"},
     };
+    char path[128] = "unix:/";
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        enum status rc;
+
         err_clear(&err);
-        assert_int_equal(server_address_check(rows[i].text, &err) == STATUS_OK,
-                         rows[i].is_fine);
+        rc = server_address_check(rows[i].text, &err);
+        assert_int_equal(rc == STATUS_OK, rows[i].word == NULL);
+        if (rows[i].word && !strstr(err.text, rows[i].word))
+            fail_msg("'%s': no '%s' in '%s'", rows[i].text, rows[i].word, err.text);
     }
+    memset(path + 6, 'a', 106);
+    assert_int_equal(server_address_check(path, &err), STATUS_OK);
+    path[112] = 'a';
+    assert_int_equal(server_address_check(path, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.text, "107 bytes"));
 }
 
 static int ignored_count;

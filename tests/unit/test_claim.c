@@ -316,6 +316,26 @@ static void a_folder_that_may_not_be_written_is_refused_by_name(void **state)
     place_free(&place);
 }
 
+static void a_file_in_place_of_a_folder_is_named(void **state)
+{
+    struct place place, inside;
+    struct folder_look look;
+
+    (void)state;
+    place_make(&place);
+    inside = place;
+    inside.folder = place.path;
+    const struct service_settings settings = {.folder = inside.folder,
+                                              .clock = &system_clock};
+
+    assert_int_equal(open_service(&inside), STATUS_INVALID);
+    assert_non_null(strstr(inside.err.text, "redress.db' is not a folder"));
+    err_clear(&inside.err);
+    assert_int_equal(service_look(&settings, &look, &inside.err), STATUS_INVALID);
+    assert_non_null(strstr(inside.err.text, "redress.db' is not a folder"));
+    place_free(&place);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +345,7 @@ int main(void)
         cmocka_unit_test(a_database_that_may_not_be_written_is_refused),
         cmocka_unit_test(a_copy_that_may_not_be_written_is_read_and_left_as_it_is),
         cmocka_unit_test(a_folder_that_may_not_be_written_is_refused_by_name),
+        cmocka_unit_test(a_file_in_place_of_a_folder_is_named),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -342,6 +342,10 @@ static void what_is_not_a_json_object_is_refused(void **state)
 
         if (rc != rows[i].status || policy)
             fail_msg("%s: status %d", rows[i].text, rc);
+        /* in words of people, not of the library */
+        if (strstr(rows[i].text, "u0000") &&
+            !strstr(err.text, "\\u0000 is not allowed in a text"))
+            fail_msg("%s: %s", rows[i].text, err.text);
     }
     assert_string_equal(err.faults[0].code, "duplicate_field");
 }

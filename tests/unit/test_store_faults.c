@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -423,6 +424,21 @@ static void every_decision_that_was_reported_survives_kill(void **state)
     fixture_close(&f);
 }
 
+static void a_log_that_finds_no_room_says_how_much_it_takes(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_open(&f);
+    fault_arm(FAULT_FULL, 1, true);
+    assert_int_equal(store_wal_reserve(f.store, 4 << 20, &f.err), STATUS_IO);
+    assert_true(fault_disarm());
+    assert_non_null(strstr(f.err.text, "cannot reserve room for the log"));
+    assert_non_null(strstr(f.err.text, "takes 4 MB: make room"));
+    assert_ok(&f, store_wal_reserve(f.store, 4 << 20, &f.err));
+    fixture_close(&f);
+}
+
 static int install(void **state)
 {
     (void)state;
@@ -444,6 +460,7 @@ int main(void)
         cmocka_unit_test(a_commit_under_faults_happens_or_does_not),
         cmocka_unit_test(opening_under_faults_works_or_leaves_nothing_broken),
         cmocka_unit_test(reserving_and_copying_under_faults_harms_nothing),
+        cmocka_unit_test(a_log_that_finds_no_room_says_how_much_it_takes),
         cmocka_unit_test(what_cannot_be_read_is_not_taken_for_missing),
         cmocka_unit_test(every_decision_that_was_reported_survives_kill),
     };
