@@ -46,7 +46,8 @@ char *arena_join_until(struct arena *arena, ...) __attribute__((sentinel));
 char *arena_format(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* What a call says whose arena has no room: EXHAUSTED. */
+/* What a call says whose arena has no room: EXHAUSTED, in these words. */
+#define ARENA_EXHAUSTED "no memory for it now: ask again shortly, or for less at a time"
 enum status arena_exhausted(struct err *err);
 
 /* Free the chunks and start again at the front of the buffer. */

@@ -4,8 +4,8 @@
  * The *_show functions only read, on a connection of the service's own: any thread may call them at
  * any time. *json belongs to the arena and is set on success only; it is the answer whole. *revision
  * is of what was shown, for the ETag. What is not there is NOT_FOUND with a code of its own
- * (budget_not_found, ...); an answer for which the arena has no room is EXHAUSTED, code
- * answer_too_large; IO and CORRUPT come from the store. */
+ * (budget_not_found, ...); an answer for which the arena has no room is EXHAUSTED;
+ * IO and CORRUPT come from the store. */
 #ifndef REDRESS_DECIDE_ADMIN_H
 #define REDRESS_DECIDE_ADMIN_H
 

@@ -177,5 +177,5 @@ void arena_reset(struct arena *arena)
 
 enum status arena_exhausted(struct err *err)
 {
-    return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+    return err_set(err, STATUS_EXHAUSTED, "%s", ARENA_EXHAUSTED);
 }

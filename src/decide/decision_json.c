@@ -290,7 +290,7 @@ static void read_name(struct json_scan *scan, struct arena *arena, const char **
         return;
     *name = arena_copy(arena, text);
     if (!*name)
-        json_refuse(scan, STATUS_EXHAUSTED, "request arena is full");
+        json_refuse(scan, STATUS_EXHAUSTED, ARENA_EXHAUSTED);
 }
 
 static void read_id(struct json_scan *scan, struct arena *arena, char id[static ID_BYTES])

@@ -13,8 +13,7 @@ enum status show_writer(struct arena *arena, size_t bytes, struct json_writer *w
     char *buffer = arena_alloc(arena, 1, bytes);
 
     if (!buffer)
-        return err_code(err, STATUS_EXHAUSTED, "answer_too_large",
-                        "the answer does not fit: ask for fewer at a time");
+        return arena_exhausted(err);
     json_writer_init(writer, buffer, bytes);
     return STATUS_OK;
 }

@@ -15,7 +15,7 @@ static inline size_t json_room(size_t text_bytes)
     return 6 * text_bytes + 3;
 }
 
-/* A writer into the arena. EXHAUSTED, with code answer_too_large, when it has no room. */
+/* A writer into the arena. EXHAUSTED when it has no room. */
 enum status show_writer(struct arena *arena, size_t bytes, struct json_writer *writer,
                         struct err *err);
 

@@ -13,10 +13,11 @@ enum { DRAIN_POLL_US = 10000 };
 
 static enum status prepare_refusal(struct server *server, struct err *err)
 {
-    static char body[] = "{\"type\":\"urn:redress:problem:out_of_memory\","
-                         "\"title\":\"Service Unavailable\","
-                         "\"status\":503,\"detail\":\"no memory for another request\","
-                         "\"code\":\"out_of_memory\"}";
+    static char body[] =
+        "{\"type\":\"urn:redress:problem:out_of_memory\","
+        "\"title\":\"Service Unavailable\","
+        "\"status\":503,\"detail\":\"no memory for another request: ask again shortly\","
+        "\"code\":\"out_of_memory\"}";
 
     server->no_memory =
         MHD_create_response_from_buffer(sizeof body - 1, body, MHD_RESPMEM_PERSISTENT);

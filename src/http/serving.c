@@ -126,7 +126,7 @@ static void refuse_head(struct call *call, enum head_fault fault)
 static enum status refuse_body(struct err *err)
 {
     return err_code(err, STATUS_EXHAUSTED, "out_of_memory",
-                    "no memory for the body: try again shortly");
+                    "no memory for the body: ask again shortly, or with less at a time");
 }
 
 /* Room is made for what has come, not for what is announced, whose length api_begin has judged. But what would

@@ -157,7 +157,7 @@ enum status contribute_effect(const struct scorer *scorer, const double *row,
     adding.inputs = arena_array(arena, double, (size_t)count);
     adding.contributions = arena_array(arena, double, (size_t)count + 1);
     if (!attribution->contributions || !adding.inputs || !adding.contributions)
-        return err_set(err, STATUS_EXHAUSTED, "request arena is full");
+        return arena_exhausted(err);
     memcpy(adding.inputs, row, (size_t)bundle->feature_count * sizeof *row);
     for (int arm = 0; arm < bundle->arm_count && !rc; arm++) {
         double share = arm_share(scorer, arm, amount, order_amount);

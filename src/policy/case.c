@@ -109,7 +109,7 @@ static bool features_grow(struct feature_list *list, struct input *input)
         return true;
     items = arena_array(input->arena, struct feature_value, (size_t)room);
     if (!items)
-        return json_refuse(&input->scan, STATUS_EXHAUSTED, "request arena is full");
+        return json_refuse(&input->scan, STATUS_EXHAUSTED, ARENA_EXHAUSTED);
     if (list->count > 0)
         memcpy(items, list->items, (size_t)list->count * sizeof *items);
     list->items = items;

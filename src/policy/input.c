@@ -151,7 +151,7 @@ bool input_keep_key(struct input *input, struct text *key)
         return true;
     key->at = arena_copy(input->arena, *key);
     if (!key->at)
-        return json_refuse(&input->scan, STATUS_EXHAUSTED, "request arena is full");
+        return json_refuse(&input->scan, STATUS_EXHAUSTED, ARENA_EXHAUSTED);
     return true;
 }
 

@@ -230,8 +230,7 @@ enum status query_end(struct query *query, const char *what, struct err *err)
     enum status rc = STATUS_OK;
 
     if (query->is_arena_full)
-        rc = err_set(err, STATUS_EXHAUSTED, "cannot %s: no memory for what was read",
-                     what);
+        rc = err_set(err, STATUS_EXHAUSTED, "cannot %s: %s", what, ARENA_EXHAUSTED);
     else if (query->code == SQLITE_ABORT_ROLLBACK)
         rc = err_set(err, STATUS_IO, "cannot %s: the transaction has ended", what);
     else if (query->code != SQLITE_OK && query->code != SQLITE_ROW &&

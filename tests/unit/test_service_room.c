@@ -33,6 +33,18 @@ static size_t more_than(size_t room_bytes)
     return room_bytes + room_bytes / 256 + 16;
 }
 
+/* Of a change that has undone a batch, the code says so, not why. */
+static void assert_says_what_to_do(const struct service_request *request,
+                                   size_t room_bytes, const struct api_reply *reply)
+{
+    const char *code = strcmp(request->method, "GET") == 0 ? "\"code\":\"out_of_memory\""
+                                                           : "\"code\":\"";
+
+    if (!strstr(reply->text, code) || !strstr(reply->text, "ask again shortly"))
+        fail_msg("%s %s with %zu bytes: %s", request->method, request->path, room_bytes,
+                 reply->text);
+}
+
 static bool is_done(const struct service_request *request, size_t room_bytes,
                     const struct api_reply *reply)
 {
@@ -41,6 +53,7 @@ static bool is_done(const struct service_request *request, size_t room_bytes,
     if (reply->status != 503)
         fail_msg("%s %s with %zu bytes: %d %s", request->method, request->path,
                  room_bytes, reply->status, reply->text);
+    assert_says_what_to_do(request, room_bytes, reply);
     return false;
 }
 
