@@ -388,21 +388,21 @@ static bool is_same_folder(const char *one, const char *other)
            first.st_ino == second.st_ino;
 }
 
-/* The name is the other's, or that of its lock. */
-static bool takes_name(const char *name, const char *other)
+/* Whether a file is the socket, or its lock. */
+static bool is_of_socket(const char *file, const char *socket)
 {
-    size_t bytes = strlen(other);
+    size_t bytes = strlen(socket);
 
-    return strncmp(name, other, bytes) == 0 &&
-           (!name[bytes] || strcmp(name + bytes, lock_ending) == 0);
+    return strncmp(file, socket, bytes) == 0 &&
+           (!file[bytes] || strcmp(file + bytes, lock_ending) == 0);
 }
 
 static bool is_same_place(const struct sockaddr_un *one, const struct sockaddr_un *other)
 {
-    const char *name = strrchr(one->sun_path, '/');
-    const char *other_name = strrchr(other->sun_path, '/');
+    const char *first = strrchr(one->sun_path, '/');
+    const char *second = strrchr(other->sun_path, '/');
 
-    return (takes_name(name, other_name) || takes_name(other_name, name)) &&
+    return (is_of_socket(first, second) || is_of_socket(second, first)) &&
            is_same_folder(one->sun_path, other->sun_path);
 }
 
