@@ -148,8 +148,8 @@ static void judge_estimates(struct policy_evaluation *e)
         if (!offpolicy_kind_is_biased(found->kind) && found->kind != OFFPOLICY_REPLAY &&
             !(isfinite(found->value) && isfinite(found->se)))
             snprintf(e->reasons[e->reason_count++], OFFPOLICY_REASON_BYTES,
-                     "%s is %g, with the error %g: no number", e->names[i], found->value,
-                     found->se);
+                     "%s is %g, with the error %g: no number",
+                     offpolicy_kind_name(found->kind), found->value, found->se);
     }
 }
 
