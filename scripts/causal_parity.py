@@ -49,11 +49,14 @@ def table(name, **columns):
     return str(path)
 
 
-def run(*arguments, code=0):  # None: 0 and 1 are both fine
+def run(*arguments, code=0):  # None: by the verdict, or 0 and 1 where there is none
     done = subprocess.run([PROGRAM, *arguments, "--json"], capture_output=True, text=True)
-    if not done.stdout or code not in (None, done.returncode):
+    found = json.loads(done.stdout) if done.stdout else None
+    if found is not None and code is None:
+        code = int(found["verdict"] == "refused") if "verdict" in found else done.returncode
+    if found is None or code != done.returncode or code not in (0, 1):
         sys.exit(f"SEED={SEED} {' '.join(arguments)}: exit code {done.returncode}\n{done.stderr}")
-    return json.loads(done.stdout)
+    return found
 
 
 def compare(expected, found, where, tolerance=1e-9):

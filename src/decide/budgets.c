@@ -189,8 +189,9 @@ static enum status merge(const struct budget_request *request, int64_t now_us,
                        &budget->period_starts_at_us, &budget->period_ends_at_us, err);
 }
 
-/* Put after in place of the live budget; a new limit is an entry of the ledger. The live one moves when all is
- * written that can be refused: what is refused before a write is refused alone, and undoes nothing. */
+/* Put after in place of the live budget; a new limit is an entry of the ledger. Otherwise the live one
+ * moves when all is written that can be refused: what is refused before a write is refused alone. Behind the
+ * entry of a limit, a refusal undoes the batch, and the book is read anew. */
 static enum status put_in_force(struct action *action, struct commit *commit,
                                 const char *verb, const char *note, const char *reason,
                                 struct budget *live, struct budget *after,

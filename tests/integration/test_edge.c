@@ -12,7 +12,6 @@
 #include "support/folder.h"
 #include "support/live_call.h"
 #include "support/http_client.h"
-#include "support/live_call.h"
 #include "support/server.h"
 #include "support/wire.h"
 
