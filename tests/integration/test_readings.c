@@ -389,13 +389,24 @@ static void samples_too_small_for_their_intervals_are_said(void **)
         {"estimate ate --data a.csv --treatment t --outcome y",
          "redress: few events of 'y' in arm '1' (4 of at least 10)"},
         {"estimate ate --data a.csv --treatment t --outcome z --cluster c",
-         "redress: few clusters (10 of at least 30)"},
+         "redress: few clusters of 'c' in arm '1' (10 of at least 15): its intervals are "
+         "likely too narrow"},
+        {"estimate ate --data a.csv --treatment t --outcome z --cluster c",
+         "cr1 of 10 clusters, Student's t with 9 degrees of freedom"},
         {"estimate ate --data a.csv --treatment t --outcome z --cluster c --json",
-         "\"few\":[{\"what\":\"clusters\",\"count\":10,\"limit\":30}]"},
+         "\"few\":[{\"what\":\"clusters\",\"column\":\"c\",\"arm\":\"1\",\"count\":10,"
+         "\"limit\":15},"},
+        {"estimate ate --data a.csv --treatment t --outcome z --cluster c --json",
+         "\"degrees_of_freedom\":9,"},
+        {"estimate iv --data a.csv --treatment t --outcome z --instruments y --cluster c "
+         "--json",
+         "\"degrees_of_freedom\":9,"},
         {"evaluate experiment --data a.csv --arm t --metric z --guardrail y:1",
          "redress: few events of 'y' in arm '1' (4 of at least 10)"},
         {"evaluate experiment --data a.csv --arm t --metric z --cluster c",
-         "redress: few clusters (10 of at least 30)"},
+         "redress: few clusters of 'c' in arm '0' (10 of at least 15)"},
+        {"evaluate experiment --data a.csv --arm t --metric z --cluster c --json",
+         "\"degrees_of_freedom\":9,"},
         {"evaluate experiment --data a.csv --arm t --metric y --json",
          "\"few\":[{\"what\":\"events\",\"column\":\"y\",\"arm\":\"1\",\"count\":4,"
          "\"limit\":"
