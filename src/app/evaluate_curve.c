@@ -142,6 +142,21 @@ static enum status read_clusters(struct evaluation *e, int item, struct err *err
     return rc;
 }
 
+/* Neither the effects nor those of the baseline are the scores under another name. */
+static enum status check_copies(const struct evaluation *e, struct err *err)
+{
+    int arms = e->effect_list.count;
+    enum status rc = STATUS_OK;
+
+    for (int score = arms; score < 2 * arms && !rc; score++) {
+        rc = roles_check_copies(e->columns, 0, arms, score, err);
+        if (!rc)
+            rc = roles_check_copies(e->columns, 2 * arms, e->baseline_list.count, score,
+                                    err);
+    }
+    return rc;
+}
+
 static enum status read_rows(struct evaluation *e, struct err *err)
 {
     const struct name_list *lists[] = {&e->effect_list, &e->score_list,
@@ -158,6 +173,8 @@ static enum status read_rows(struct evaluation *e, struct err *err)
     wishes[count] = (struct column_wish){e->cluster, COLUMN_IS_EITHER, false};
     rc =
         analysis_columns(e->data, wishes, count + (e->cluster != NULL), &e->columns, err);
+    if (!rc)
+        rc = check_copies(e, err);
     if (!rc && e->cluster)
         rc = read_clusters(e, count, err);
     if (rc)

@@ -10,6 +10,7 @@
 #include "support/table_call.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,6 +102,52 @@ static void rankings(void **)
     };
 
     expect_refusals(rows, COUNT(rows));
+}
+
+/* 60 rows; y2 is y, and s2 s, under another name. */
+static void what_is_known_only_afterwards_is_found_by_its_values(void **)
+{
+    static const struct {
+        const char *command, *message; /* NULL: it is fine */
+    } rows[] = {
+        {"evaluate uplift --data a.csv --score y2 --treatment t --outcome y",
+         "a.csv column 'y2': is the same as 'y' in every row, which is known only "
+         "afterwards"},
+        {"evaluate uplift --data a.csv --score x --baseline y2 --treatment t --outcome y",
+         "column 'y2': is the same as 'y'"},
+        {"evaluate uplift --data a.csv --score x --features s,y2 --treatment t --outcome "
+         "y",
+         "column 'y2': is the same as 'y'"},
+        {"evaluate uplift --data a.csv --score x --features s,w --treatment t --outcome "
+         "y",
+         NULL},
+        {"evaluate curve --data a.csv --effects x,s2 --scores s,y --costs 1,2",
+         "column 's2': is the same as 's'"},
+        {"evaluate curve --data a.csv --effects x --baseline s2 --scores s --costs 1",
+         "column 's2': is the same as 's'"},
+        {"evaluate curve --data a.csv --effects x --baseline w --scores s --costs 1",
+         NULL},
+    };
+    char table[4096] = "t,y,y2,x,s,s2,w\n";
+    size_t bytes = strlen(table);
+
+    for (int i = 0; i < 60; i++) {
+        int y = i % 3 == 0, x = i * 7 % 11, s = i * i % 13 - 5, w = i == 59 ? 99 : s;
+
+        bytes += (size_t)snprintf(table + bytes, sizeof table - bytes,
+                                  "%d,%d,%d,%d,%d,%d,%d\n", i % 2, y, y, x, s, s, w);
+    }
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char *output, *messages;
+        int code = table_call(rows[i].command, (const char *const[3]){table}, &output,
+                              &messages);
+
+        assert_int_equal(code, rows[i].message != NULL);
+        if (rows[i].message && !strstr(messages, rows[i].message))
+            fail_msg("%s\n%s", rows[i].command, messages);
+        free(output);
+        free(messages);
+    }
 }
 
 #define POLICY "evaluate policy --log a.csv --policy b.csv"
@@ -431,6 +478,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rankings),
+        cmocka_unit_test(what_is_known_only_afterwards_is_found_by_its_values),
         cmocka_unit_test(policies),
         cmocka_unit_test(a_log_without_propensities_gets_its_verdict),
         cmocka_unit_test(experiments_and_curves),
