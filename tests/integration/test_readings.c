@@ -50,11 +50,18 @@ static void a_ranking_is_judged_on_enough_rows_and_resamples(void **)
            "Too few rows for a verdict: 1 treated and 1 others", "chance (");
     expect(UPLIFT "100 --baseline other", "score,other,t,y\n1,5,0,1\n2,3,1,0\n", NULL, 0,
            "Too few rows for a verdict", "The score ranks");
+    expect(UPLIFT "2 --baseline other",
+           "score,other,t,y\n1,5,0,1\n2,3,1,0\n3,1,0,1\n1,2,1,3\n", NULL, 0,
+           "auuc (causalml)  ", NULL); /* a difference is 0 at random */
     for (int i = 0; i < 200; i++)
         bytes += (size_t)snprintf(table + bytes, sizeof table - bytes, "%d,%d,%d\n", i,
                                   i % 2, i % 2 ? i : 200 - i);
     expect(UPLIFT "1", table, NULL, 0, "Too few resamples for a verdict: 1, 40 are",
            "chance (");
+    expect(UPLIFT "1", table, NULL, 0, "auuc (causalml; -0.5 at random) ",
+           "causalml; 0.5");
+    expect(UPLIFT "1 --control 1", table, NULL, 0, "auuc (causalml; 0.5 at random) ",
+           "-0.5 at");
     expect(UPLIFT "40", table, NULL, 0, "ranks better than chance (", "Too few");
 }
 
