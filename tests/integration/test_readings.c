@@ -342,6 +342,14 @@ static void a_log_in_which_all_have_converted_is_not_too_young(void **)
 
     expect(ask, "a,e,c,d\n0,9,1,2\n0,9,1,4\n1,9,1,3\n1,9,1,1\n", NULL, 0,
            "redress: every row of arm '1' has converted", "too young");
+    expect(ask, "a,e,c,d\n0,9,1,2\n0,9,1,4\n1,9,1,3\n1,9,1,1\n", NULL, 0,
+           "in the end (mixture cure)  0   at the edge: no error is known\n", NULL);
+    expect("estimate delayed --data a.csv --arm a --elapsed e --converted c --delay d "
+           "--json",
+           "a,e,c,d\n0,9,1,2\n0,9,0,\n0,9,1,4\n1,9,1,3\n1,9,1,1\n", NULL, 0,
+           "\"se\":null,\"ci\":[null,null]", NULL);
+    expect(ask, "a,e,c,d\n0,9,1,2\n0,9,0,\n0,9,1,4\n1,9,1,3\n1,9,0,\n1,9,1,1\n", NULL, 0,
+           "]\nso far (naive)", "edge");
     expect(ask, "a,e,c,d\n0,9,0,\n0,9,1,8.9\n0,9,1,8.8\n1,9,0,\n1,9,1,8.9\n1,9,1,8.8\n",
            NULL, 0, "redress: the log is too young", "every row");
 }
