@@ -191,7 +191,7 @@ static enum status check_clusters(const struct estimation *e, struct err *err)
         are_several[side] |= e->clusters[i] != first[side];
     }
     for (int side = 0; side < 2; side++)
-        if (!are_several[side] && e->cluster_count > 1)
+        if (!are_several[side])
             return err_set(err, STATUS_INVALID,
                            "%s: all rows of arm '%s' are in one cluster, two are needed",
                            e->columns->file,

@@ -131,17 +131,6 @@ static enum status read_lists(struct evaluation *e, struct err *err)
     return rc ? rc : check_roles(e, err);
 }
 
-static enum status read_clusters(struct evaluation *e, int item, struct err *err)
-{
-    enum status rc =
-        clusters_of_column(e->columns, item, &e->clusters, &e->cluster_count, err);
-
-    if (!rc && e->cluster_count < 2)
-        rc = err_set(err, STATUS_INVALID, "%s: there is one cluster only",
-                     e->columns->file);
-    return rc;
-}
-
 /* Neither the effects nor those of the baseline are the scores under another name. */
 static enum status check_copies(const struct evaluation *e, struct err *err)
 {
@@ -176,7 +165,7 @@ static enum status read_rows(struct evaluation *e, struct err *err)
     if (!rc)
         rc = check_copies(e, err);
     if (!rc && e->cluster)
-        rc = read_clusters(e, count, err);
+        rc = clusters_of_column(e->columns, count, &e->clusters, &e->cluster_count, err);
     if (rc)
         return rc;
     row_bytes = (size_t)e->columns->row_count * sizeof *e->matrix;

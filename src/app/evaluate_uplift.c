@@ -304,10 +304,9 @@ static enum status read_rows(struct uplift_evaluation *e, struct err *err)
         if (rc == STATUS_INVALID)
             rc = err_wrap(err, "%s column '%s'", e->columns->file, e->score);
     }
-    if (!rc && e->cluster && e->cluster_count < 2)
-        rc = err_set(err, STATUS_INVALID, "%s: there is one cluster only",
-                     e->columns->file);
-    return rc;
+    return rc || !e->cluster
+               ? rc
+               : clusters_check(e->columns, e->cluster_item, e->cluster_count, err);
 }
 
 static enum status measure(struct uplift_evaluation *e, struct err *err)

@@ -193,6 +193,16 @@ static void policies(void **)
          "a.csv: has a header line and no rows"},
         {POLICY " --outcome-model c.csv", LOG, FULL, "x,action,qhat\n1,a,1\n2,a,1\n",
          "there is no action 'b', which the policy takes"},
+        {POLICY " --cluster c", "x,action,propensity,reward,c\n1,a,.5,1,u\n2,b,.5,0,u\n",
+         FULL, NULL,
+         "a.csv: all 2 rows have the same 'c', which makes them one draw, and two are "
+         "needed: take --cluster none"},
+        {"evaluate policy --log a.csv --policy b.csv",
+         "x,action,propensity,reward,decision_id,parent_id,overridden,mode,customer_id\n"
+         "1,a,.5,1,d,,0,live,u\n2,b,.5,0,e,,0,live,u\n",
+         FULL, NULL, "a.csv: all 2 rows have the same 'customer_id'"},
+        {POLICY, "x,action,propensity,reward\n1,a,0.5,1\n", FULL, NULL,
+         "a.csv: one row says nothing of how rows differ"},
         {POLICY " --cluster customer", LOG, FULL, NULL, "no column 'customer'"},
         {POLICY " --features tenure,y", "x,action,propensity,reward,tenur\n1,a,0.5,1,3\n",
          FULL, NULL, "no column 'tenure'; the nearest is 'tenur'"},
@@ -267,7 +277,8 @@ static void experiments_and_curves(void **)
          "--shares: '1,2,3' is not one number for each of '0', '1', "},
         {CURVE " 1", "e,s\n-1,1\n", NULL, NULL, "no arm has an effect above 0"},
         {UPLIFT " --cluster c", "score,t,y,c\n1,0,1,a\n2,1,0,a\n3,0,1,a\n", NULL, NULL,
-         "a.csv: there is one cluster only"},
+         "a.csv column 'c': there is one cluster only, and errors need two: leave "
+         "--cluster out if rows are draws of their own"},
         {CURVE " 1 --cluster c", "e,s,c\n1,1,a\n2,1,a\n", NULL, NULL,
          "there is one cluster only"},
         {CURVE " 1 --baseline f", "e,s,f\n1,1,-1\n", NULL, NULL,
