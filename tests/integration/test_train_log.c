@@ -157,9 +157,9 @@ static void write_decisions(const char *name)
 
 static void what_no_policy_gave_is_left_out_and_counted(void **state)
 {
-    const char *options = "--learner t --base ridge --quick --control 0 --propensity p";
+    const char *options = "--learner t --base ridge --quick --propensity p";
     int by_person = 0, held_out = 0, changed = 0;
-    json_t *report, *rows;
+    json_t *report, *rows, *passed;
     char *messages;
 
     (void)state;
@@ -173,8 +173,9 @@ static void what_no_policy_gave_is_left_out_and_counted(void **state)
     rows = json_object_get(report, "rows");
     assert_int_equal(number_of(rows, "read"), ROW_COUNT);
     assert_int_equal(number_of(rows, "trained_on"), ROW_COUNT - by_person - held_out);
-    assert_int_equal(number_of(rows, "left_out_by_person"), by_person);
-    assert_int_equal(number_of(rows, "left_out_not_live"), held_out);
+    passed = json_object_get(rows, "passed_over");
+    assert_int_equal(number_of(passed, "by_person"), by_person);
+    assert_int_equal(number_of(passed, "not_live"), held_out);
     assert_int_equal(number_of(rows, "overridden"), changed);
     assert_int_equal(json_array_size(json_object_get(report, "arms")), 1);
     assert_true(
@@ -183,14 +184,14 @@ static void what_no_policy_gave_is_left_out_and_counted(void **state)
     json_decref(report);
 
     report = report_of("decisions.csv",
-                       "--learner t --base ridge --quick --control 0 --propensity p "
+                       "--learner t --base ridge --quick --propensity p "
                        "--all-rows",
                        &messages);
     assert_non_null(report);
     free(messages);
     rows = json_object_get(report, "rows");
     assert_int_equal(number_of(rows, "trained_on"), ROW_COUNT);
-    assert_int_equal(number_of(rows, "left_out_by_person"), 0);
+    assert_null(json_object_get(rows, "passed_over"));
     assert_int_equal(json_array_size(json_object_get(report, "arms")), 2);
     json_decref(report);
 }
