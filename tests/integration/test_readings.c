@@ -161,6 +161,46 @@ static void weights_that_cannot_be_believed_are_refused(void **)
            "than chance (");
 }
 
+/* Three arms in turn, each with the chance of one in three; customers c of per_customer rows in a row have one arm. */
+static const char *three_arms(int count, int per_customer)
+{
+    static char table[TABLE_BYTES];
+    size_t bytes = (size_t)sprintf(table, "score,t,y,p,c\n");
+
+    for (int i = 0; i < count; i++) {
+        int customer = i / per_customer, arm = customer % 3;
+
+        bytes += (size_t)snprintf(table + bytes, sizeof table - bytes,
+                                  "%d,%d,%d,0.3333333333,c%d\n", i % 97, arm,
+                                  arm * i % 97, customer);
+    }
+    return table;
+}
+
+/* Weights have a mean of 1 over the rows of all arms, those that are left out, too. */
+static void weights_are_judged_with_the_rows_of_other_arms(void **)
+{
+    expect(UPLIFT "2 --propensity p --control 0 --arm 1 --json", three_arms(600, 1), NULL,
+           0, "\"mean_weight\":{\"treated\":1.0000000001", "refused");
+    expect(UPLIFT "2 --propensity p --control 0 --arm 2", three_arms(600, 1), NULL, 0,
+           "200 rows of other arms left out", "verdict: refused");
+}
+
+/* Where customers are the draws their weights have to be believed, not those of their rows. */
+static void weights_of_clusters_are_judged(void **)
+{
+    expect(UPLIFT "2 --propensity p --control 0 --arm 1 --cluster c", three_arms(1800, 3),
+           NULL, 0, "400 clusters are the draws", "verdict: refused");
+    expect(UPLIFT "2 --propensity p --control 0 --arm 1", three_arms(1800, 15), NULL, 0,
+           "first rows", "verdict: refused");
+    expect(
+        UPLIFT "2 --propensity p --control 0 --arm 1 --cluster c", three_arms(1800, 15),
+        NULL, 1,
+        "'1' for everybody: the weights leave 40.0 effective clusters of 120, at least "
+        "50",
+        "than chance (");
+}
+
 /* ---- panels ---- */
 
 #define PANEL                                                                            \
@@ -466,6 +506,8 @@ int main(void)
         cmocka_unit_test(a_treatment_that_can_be_foreseen_is_told),
         cmocka_unit_test(a_column_that_says_what_was_done_is_named),
         cmocka_unit_test(weights_that_cannot_be_believed_are_refused),
+        cmocka_unit_test(weights_are_judged_with_the_rows_of_other_arms),
+        cmocka_unit_test(weights_of_clusters_are_judged),
         cmocka_unit_test(periods_are_in_the_order_of_time),
         cmocka_unit_test(a_broken_guardrail_fails_the_experiment),
         cmocka_unit_test(a_policy_is_told_from_what_was_done),
