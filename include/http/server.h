@@ -38,10 +38,14 @@ struct server_settings {
 /* Whether an address can be listened on; INVALID quotes it. */
 enum status server_address_check(const char *text, struct err *err);
 
-/* Whether both are free now, for one server, without taking them. UNAVAILABLE names the setting, the address
- * and what is in the way. health_listen NULL: only the first. */
-enum status server_addresses_try(const char *listen, const char *health_listen,
-                                 struct err *err);
+/* Whether a server can have these settings at all, wherever it is started; INVALID names what does not go
+ * together. Neither files nor addresses are looked at. */
+enum status server_settings_check(const struct server_settings *settings,
+                                  struct err *err);
+
+/* Whether its addresses are free now, for one server, without taking them. UNAVAILABLE names the setting, the
+ * address and what is in the way, as server_start does. */
+enum status server_addresses_try(const struct server_settings *settings, struct err *err);
 
 /* Whether these two files will do; INVALID names the file and what is wrong with it. NULL: no TLS. Not
  * while a server runs. */

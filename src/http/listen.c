@@ -261,19 +261,6 @@ static struct MHD_Daemon *start(struct listener *listener)
         MHD_OPTION_END);
 }
 
-/* By us: of what is in the way, the library would say neither the port nor the address. */
-static enum status bind_socket(struct listener *listener,
-                               const struct sockaddr_storage *address, struct err *err)
-{
-    if (address->ss_family == AF_UNIX && listener->settings.tls)
-        return err_code(
-            err, STATUS_INVALID, "cannot_listen",
-            "cannot listen on %s: a socket of this machine needs no TLS: leave "
-            "tls_cert and tls_key out",
-            listener->settings.listen);
-    return listen_socket_open(address, BACKLOG, &listener->socket, err);
-}
-
 static enum status check_library(const struct listener_settings *settings,
                                  struct err *err)
 {
@@ -302,8 +289,9 @@ enum status listener_open(struct listener *listener,
         rc = check_library(settings, err);
     if (!rc)
         rc = refusal_open(err);
+    /* By us: of what is in the way, the library would say neither the port nor the address. */
     if (!rc)
-        rc = bind_socket(listener, &address, err);
+        rc = listen_socket_open(&address, BACKLOG, &listener->socket, err);
     if (rc)
         return rc;
     listener->daemon = start(listener);

@@ -235,6 +235,14 @@ struct server_settings stage_settings_short(int thread_count, const char *health
     return settings;
 }
 
+enum status stage_try(const char *listen, const char *health_listen, struct err *err)
+{
+    struct server_settings settings = stage_settings(1, health_listen);
+
+    settings.listen = listen;
+    return server_addresses_try(&settings, err);
+}
+
 struct server *stage_start_with(const struct server_settings *settings)
 {
     struct server *server = NULL;

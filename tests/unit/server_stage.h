@@ -32,6 +32,9 @@ struct server_settings stage_settings(int thread_count, const char *health_liste
 struct server_settings stage_settings_short(int thread_count, const char *health_listen);
 struct server *stage_start_with(const struct server_settings *settings);
 
+/* server_addresses_try of these two. */
+enum status stage_try(const char *listen, const char *health_listen, struct err *err);
+
 /* health_listen may be NULL. Each stops the test when it does not work. */
 struct server *stage_start(int thread_count, const char *health_listen);
 struct http_client *stage_connect(const char *address);

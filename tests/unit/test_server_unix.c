@@ -121,7 +121,7 @@ static void the_socket_of_who_came_after_is_left_alone(void **state)
     int other;
 
     (void)state;
-    assert_int_equal(server_addresses_try(address, NULL, &err), STATUS_UNAVAILABLE);
+    assert_int_equal(stage_try(address, NULL, &err), STATUS_UNAVAILABLE);
     unlink(address + 5);
     other = bind_socket(address + 5);
     server_stop(server, 1000);
@@ -177,7 +177,7 @@ static void assert_not_both(const char *listen, const char *health_listen)
     struct err err = {0};
 
     settings.listen = listen;
-    if (server_addresses_try(listen, health_listen, &err) != STATUS_UNAVAILABLE)
+    if (stage_try(listen, health_listen, &err) != STATUS_UNAVAILABLE)
         fail_msg("'%s' and '%s' pass", listen, health_listen);
     assert_string_equal(err.code, "cannot_listen");
     assert_non_null(strstr(err.text, "health_listen: "));
@@ -201,7 +201,7 @@ static void two_addresses_that_take_one_place_are_refused(void **state)
     assert_not_both(port, port);
     assert_not_both(all, port);
     assert_not_both(port, all);
-    assert_int_equal(server_addresses_try("127.0.0.1:0", "127.0.0.1:0", &err), STATUS_OK);
+    assert_int_equal(stage_try("127.0.0.1:0", "127.0.0.1:0", &err), STATUS_OK);
 
     snprintf(lock, sizeof lock, "%s.lock", address);
     snprintf(again, sizeof again, "%s.again", address);
@@ -213,7 +213,7 @@ static void two_addresses_that_take_one_place_are_refused(void **state)
     assert_not_both(address, lock);
     assert_not_both(lock, address);
     assert_int_equal(access(lock + 5, F_OK), -1); /* and nothing is left of it */
-    assert_int_equal(server_addresses_try(address, again, &err), STATUS_OK);
+    assert_int_equal(stage_try(address, again, &err), STATUS_OK);
 }
 
 static void beside_what_is_no_socket_no_lock_is_made(void **state)
@@ -241,7 +241,7 @@ static int look_at_locked(const char *address)
 
     if (geteuid() == 0 && setuid(65534) != 0)
         return 1;
-    if (server_addresses_try(address, NULL, &err) != STATUS_UNAVAILABLE)
+    if (stage_try(address, NULL, &err) != STATUS_UNAVAILABLE)
         return 2;
     return strstr(err.text, "may not ask") && strstr(err.text, "mode 0000") ? 0 : 3;
 }
@@ -266,6 +266,143 @@ static void a_socket_that_may_not_be_asked_is_told_from_one_that_is_in_use(void 
     unlink(address + 5);
     assert_true(WIFEXITED(wait_status));
     assert_int_equal(WEXITSTATUS(wait_status), 0);
+}
+
+enum obstacle {
+    FOLDER_AS_LOCK,
+    LINK_AS_LOCK,
+    HELD_LOCK,
+    FILE_AS_SOCKET,
+    FOLDER_AS_SOCKET
+};
+
+static const char *const obstacle_words[] = {
+    [FOLDER_AS_LOCK] = "Is a directory",
+    [LINK_AS_LOCK] = "Too many levels of symbolic links",
+    [HELD_LOCK] = "another process holds it",
+    [FILE_AS_SOCKET] = "something that is no socket lies there",
+    [FOLDER_AS_SOCKET] = "something that is no socket lies there",
+};
+
+/* Returns a descriptor that keeps it there, or -1. */
+static int put_obstacle(enum obstacle obstacle, const char *path)
+{
+    char lock[PATH_BYTES + 8];
+    int held = -1;
+
+    snprintf(lock, sizeof lock, "%s.lock", path);
+    switch (obstacle) {
+    case FOLDER_AS_LOCK:
+        assert_int_equal(mkdir(lock, 0700), 0);
+        break;
+    case LINK_AS_LOCK:
+        assert_int_equal(symlink("/dev/null", lock), 0);
+        break;
+    case HELD_LOCK:
+        held = open(lock, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+        assert_int_equal(flock(held, LOCK_EX | LOCK_NB), 0);
+        break;
+    case FILE_AS_SOCKET:
+        held = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+        break;
+    case FOLDER_AS_SOCKET:
+        assert_int_equal(mkdir(path, 0700), 0);
+        break;
+    }
+    return held;
+}
+
+/* As words of a look and of a start, which differ in nothing. */
+static void assert_both_say(const char *address, const char *words)
+{
+    struct server_settings settings = stage_settings(1, NULL);
+    struct server *server = NULL;
+    struct err looked = {0}, started = {0};
+
+    settings.listen = address;
+    assert_int_equal(server_addresses_try(&settings, &looked), STATUS_UNAVAILABLE);
+    assert_int_equal(server_start(&settings, &stage, &server, &started),
+                     STATUS_UNAVAILABLE);
+    assert_string_equal(looked.text, started.text);
+    assert_string_equal(looked.code, started.code);
+    if (!strstr(looked.text, words))
+        fail_msg("'%s' does not say '%s'", looked.text, words);
+}
+
+static void what_a_start_refuses_a_look_refuses_in_the_same_words(void **state)
+{
+    char address[PATH_BYTES];
+
+    (void)state;
+    for (enum obstacle obstacle = FOLDER_AS_LOCK; obstacle <= FOLDER_AS_SOCKET;
+         obstacle++) {
+        char folder[PATH_BYTES - 16];
+        int held;
+
+        snprintf(folder, sizeof folder, "%s/%d", group_folder(), (int)obstacle);
+        assert_int_equal(mkdir(folder, 0700), 0);
+        snprintf(address, sizeof address, "unix:%s/x.sock", folder);
+        held = put_obstacle(obstacle, address + 5);
+        assert_both_say(address, obstacle_words[obstacle]);
+        if (held >= 0)
+            close(held);
+    }
+    snprintf(address, sizeof address, "unix:%s/nowhere/x.sock", group_folder());
+    assert_both_say(address, "x.sock.lock': No such file or directory");
+    snprintf(address, sizeof address, "unix:%s/%d/x.sock/x", group_folder(),
+             (int)FILE_AS_SOCKET);
+    assert_both_say(address, "Not a directory");
+}
+
+/* As somebody whom the modes of files concern: in a folder where nothing can be made. 0: as it should be. */
+static int look_at_closed(const char *address, bool has_lock)
+{
+    struct server_settings settings = stage_settings(1, NULL);
+    struct server *server = NULL;
+    struct err looked = {0}, started = {0};
+
+    settings.listen = address;
+    if (geteuid() == 0 && setuid(65534) != 0)
+        return 1;
+    if (server_addresses_try(&settings, &looked) != STATUS_UNAVAILABLE ||
+        server_start(&settings, &stage, &server, &started) != STATUS_UNAVAILABLE)
+        return 2;
+    if (!strstr(looked.text, "Permission denied") ||
+        !strstr(looked.text, ".lock'") != has_lock)
+        return 3;
+    return strcmp(looked.text, started.text) == 0 ? 0 : 4;
+}
+
+static void a_folder_where_nothing_can_be_made_is_no_place_for_a_socket(void **state)
+{
+    char folder[PATH_BYTES], address[PATH_BYTES + 32];
+
+    (void)state;
+    assert_int_equal(chmod(group_folder(), 0755), 0);
+    snprintf(folder, sizeof folder, "%s/closed", group_folder());
+    assert_int_equal(mkdir(folder, 0755), 0);
+    snprintf(address, sizeof address, "unix:%s/x.sock", folder);
+    for (int has_lock = 0; has_lock < 2; has_lock++) {
+        int wait_status = -1;
+        pid_t child;
+
+        if (has_lock) {
+            char lock[PATH_BYTES + 48];
+
+            snprintf(lock, sizeof lock, "%s.lock", address + 5);
+            close(open(lock, O_RDONLY | O_CREAT | O_CLOEXEC, 0644));
+        }
+        assert_int_equal(chmod(folder, 0555), 0);
+        child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+            _exit(look_at_closed(address, has_lock));
+        assert_int_equal(waitpid(child, &wait_status, 0), child);
+        assert_int_equal(chmod(folder, 0755), 0);
+        assert_true(WIFEXITED(wait_status));
+        assert_int_equal(WEXITSTATUS(wait_status), 0);
+    }
+    assert_int_equal(chmod(group_folder(), 0700), 0);
 }
 
 static int descriptor_count(void)
@@ -345,6 +482,8 @@ int main(void)
         cmocka_unit_test(two_addresses_that_take_one_place_are_refused),
         cmocka_unit_test(beside_what_is_no_socket_no_lock_is_made),
         cmocka_unit_test(a_socket_that_may_not_be_asked_is_told_from_one_that_is_in_use),
+        cmocka_unit_test(what_a_start_refuses_a_look_refuses_in_the_same_words),
+        cmocka_unit_test(a_folder_where_nothing_can_be_made_is_no_place_for_a_socket),
         cmocka_unit_test(a_start_that_fails_leaves_no_socket_and_no_descriptor),
         cmocka_unit_test(a_descriptor_that_means_something_else_stays_open),
     };
