@@ -69,6 +69,7 @@ struct visitor {
     int socket;
     int64_t rest_us, request_us; /* as in the settings */
     bool is_secure;    /* what the system reads for it is not what the client says */
+    bool has_record;   /* some of it was read, and nothing that the client says came of it yet */
     bool shakes_hands; /* what comes is no request yet */
     bool rests;        /* no request is under way: the next byte begins one */
     bool awaits_reply; /* set while nothing may be read */
@@ -82,7 +83,7 @@ struct visitor {
 struct visitor *connection_visitor(struct MHD_Connection *connection);
 
 /* A request begins with a byte, or with a line that came in with the one before: its deadline counts from the
- * first of them. */
+ * first of them. Ends of lines before it are none of its bytes. Nothing where requests have no deadline. */
 void visitor_begins(struct visitor *visitor);
 
 /* The library has read so many bytes to there: one of them begins a request, when none is under way. */
