@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "decide/service.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -102,6 +103,11 @@ static void print_warning(const char *event, const char *detail)
 }
 
 /* --- open files --------------------------------------------------------------------------------- */
+
+/* With all of them open, no connection has a number that the server does not look at. */
+static_assert(SERVER_CONNECTION_COUNT_MAX + SETTING_READERS_MAX * READER_FILE_COUNT +
+                  SPARE_FILE_COUNT <=
+              SERVER_DESCRIPTOR_COUNT);
 
 static rlim_t files_needed(const struct settings *settings)
 {

@@ -60,6 +60,9 @@ enum status server_settings_check(const struct server_settings *settings, struct
         return err_set(err, STATUS_INVALID,
                        "a server of %d threads needs as many connections or more, not %d",
                        settings->thread_count, settings->connection_count_max);
+    if (settings->connection_count_max > SERVER_CONNECTION_COUNT_MAX)
+        return err_set(err, STATUS_INVALID, "a server has at most %d connections, not %d",
+                       SERVER_CONNECTION_COUNT_MAX, settings->connection_count_max);
     if (!settings->tls_cert != !settings->tls_key)
         return err_set(err, STATUS_INVALID, "tls_cert and tls_key need each other");
     if (settings->idle_timeout_s < 1 || settings->deadline_s < 1)

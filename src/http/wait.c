@@ -5,6 +5,8 @@
  * nobody's. So it is with what it calls of GnuTLS. */
 #include "http/wait.h"
 
+#include "http/server.h"
+
 #include <dlfcn.h>
 #include <gnutls/gnutls.h>
 #include <poll.h>
@@ -13,17 +15,17 @@
 #include <time.h>
 
 /* Each is written and read by the thread that polls the socket; a number goes to another with its socket. */
-static _Atomic(struct visitor *) visitors[WAIT_SOCKET_COUNT];
+static _Atomic(struct visitor *) visitors[SERVER_DESCRIPTOR_COUNT];
 
 void wait_know(int socket, struct visitor *visitor)
 {
-    if (socket >= 0 && socket < WAIT_SOCKET_COUNT)
+    if (socket >= 0 && socket < SERVER_DESCRIPTOR_COUNT)
         atomic_store_explicit(&visitors[socket], visitor, memory_order_relaxed);
 }
 
 static struct visitor *visitor_of(int socket)
 {
-    return socket >= 0 && socket < WAIT_SOCKET_COUNT
+    return socket >= 0 && socket < SERVER_DESCRIPTOR_COUNT
                ? atomic_load_explicit(&visitors[socket], memory_order_relaxed)
                : NULL;
 }

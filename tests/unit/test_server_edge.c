@@ -19,6 +19,35 @@
 
 enum { FLOOD_COUNT = 180, TRY_COUNT_MAX = 20 };
 
+static void settings_that_do_not_go_together_are_refused(void **state)
+{
+    const struct {
+        int threads, connections, idle_s;
+        const char *cert, *words;
+    } rows[] = {
+        {0, 100, 1, NULL, "1 to 64 threads, not 0"},
+        {65, 100, 1, NULL, "1 to 64 threads, not 65"},
+        {4, 3, 1, NULL, "4 threads needs as many connections or more, not 3"},
+        {4, SERVER_CONNECTION_COUNT_MAX + 1, 1, NULL, "at most 100000 connections"},
+        {4, 100, 0, NULL, "one second or more"},
+        {4, 100, 1, "cert.pem", "need each other"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct server_settings settings = stage_settings(rows[i].threads, NULL);
+        struct server *server = NULL;
+        struct err err = {0};
+
+        settings.connection_count_max = rows[i].connections;
+        settings.idle_timeout_s = rows[i].idle_s;
+        settings.tls_cert = rows[i].cert;
+        assert_int_equal(server_start(&settings, &stage, &server, &err), STATUS_INVALID);
+        if (!strstr(err.text, rows[i].words))
+            fail_msg("'%s' does not say '%s'", err.text, rows[i].words);
+    }
+}
+
 /* --- how long, and how many ---------------------------------------------------------------------- */
 
 /* Ask until told that this answer is the last. False: cut off, as one is who, on a busy machine, does not ask
@@ -287,6 +316,7 @@ static void health_answers_while_nobody_reads_the_log(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(settings_that_do_not_go_together_are_refused),
         cmocka_unit_test(a_connection_is_told_to_go_when_its_life_is_over),
         cmocka_unit_test(a_connection_that_rests_ends_with_its_life),
         cmocka_unit_test(an_answer_under_way_outlives_its_connection),
