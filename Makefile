@@ -322,8 +322,7 @@ $(addprefix $(BUILD)/tests/unit/test_,memory_faults service_faults batch_faults 
 	strdup pthread_create,-Wl$(comma)--wrap=$(name))
 
 # It stands for the API of the library.
-$(BUILD)/tests/unit/test_server $(BUILD)/tests/unit/test_server_life $(BUILD)/tests/unit/test_server_edge: \
-	$(BUILD)/tests/unit/server_stage.o
+$(filter $(BUILD)/tests/unit/test_server%,$(UNIT)): $(BUILD)/tests/unit/server_stage.o
 
 # The yardstick is the HTTP library alone: nothing of the program stands before its functions.
 $(BUILD)/tests/bench/hello: $(BUILD)/tests/bench/hello.o

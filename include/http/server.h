@@ -14,16 +14,20 @@
 
 struct server; /* opaque */
 
+/* Descriptors have the lowest free numbers: a program with fewer than these open keeps all its connections below
+ * that, where what they say is seen before the library sees it. */
+enum { SERVER_CONNECTION_COUNT_MAX = 100000, SERVER_DESCRIPTOR_COUNT = 1 << 17 };
+
 struct server_settings {
     /* "127.0.0.1:8080", "[::1]:0", "unix:/run/redress.sock"; port 0: any free one */
     const char *listen;
     const char *health_listen;      /* the same; NULL: none; never with TLS */
     const char *tls_cert, *tls_key; /* files in PEM, of listen; both NULL: plain HTTP */
     int thread_count;               /* 1 .. 64 */
-    int connection_count_max;
-    int connections_per_address; /* 0: no limit */
-    int failed_logins_per_min;   /* of an address, and as many at once; 0: no limit */
-    bool spares_this_machine;    /* the two do not concern loopback addresses */
+    int connection_count_max;       /* thread_count .. SERVER_CONNECTION_COUNT_MAX */
+    int connections_per_address;    /* 0: no limit */
+    int failed_logins_per_min;      /* of an address, and as many at once; 0: no limit */
+    bool spares_this_machine;       /* the two do not concern loopback addresses */
     int idle_timeout_s;
     /* For one request, from its first byte to the end of its body; with TLS, from the beginning of the
      * handshake to the first line, and from there to the end of the first body. */
@@ -38,10 +42,14 @@ struct server_settings {
 /* Whether an address can be listened on; INVALID quotes it. */
 enum status server_address_check(const char *text, struct err *err);
 
-/* Whether both are free now, for one server, without taking them. UNAVAILABLE names the setting, the address
- * and what is in the way. health_listen NULL: only the first. */
-enum status server_addresses_try(const char *listen, const char *health_listen,
-                                 struct err *err);
+/* Whether a server can have these settings at all, wherever it is started; INVALID names what does not go
+ * together. Neither files nor addresses are looked at. */
+enum status server_settings_check(const struct server_settings *settings,
+                                  struct err *err);
+
+/* Whether its addresses are free now, for one server, without taking them. UNAVAILABLE names the setting, the
+ * address and what is in the way, as server_start does. */
+enum status server_addresses_try(const struct server_settings *settings, struct err *err);
 
 /* Whether these two files will do; INVALID names the file and what is wrong with it. NULL: no TLS. Not
  * while a server runs. */

@@ -21,7 +21,6 @@ enum {
     LOOK_EVERY_MS = 500, /* for trouble that only a restart mends */
     DEMO_BYTES_MAX = 64 << 10,
     PATH_BYTES = 512,
-    THREAD_COUNT_MAX = 64,
     EXPIRY_WARNING_DAYS = 21,
     LOG_END_MS = 1000, /* for its reader to take what waits */
 };
@@ -173,56 +172,22 @@ static void log_warning(const char *event, const char *detail)
     log_event(LOG_WARN, event, LOG_TEXT("detail", detail));
 }
 
-static int thread_count(long wanted)
-{
-    long count = wanted > 0 ? wanted : sysconf(_SC_NPROCESSORS_ONLN);
-
-    return count < 1 ? 1 : count > THREAD_COUNT_MAX ? THREAD_COUNT_MAX : (int)count;
-}
-
-static enum status say_how_to_go_on(struct err *err)
-{
-    size_t bytes = strlen(err->text);
-
-    snprintf(err->text + bytes, sizeof err->text - bytes,
-             ": name another address with --listen or --health-listen");
-    return err->status;
-}
-
 static enum status start_server(struct run *run, struct err *err)
 {
     const struct settings *settings = &run->settings;
-    bool is_free_choice = settings_source(settings, "health_listen") == FROM_DEFAULT;
     char health[SETTING_TEXT_BYTES];
-    struct server_settings wanted = {
-        .listen = settings->listen,
-        .health_listen = settings->health_listen,
-        .thread_count = thread_count(settings->threads),
-        .tls_cert = setting_path(settings->tls_cert),
-        .tls_key = setting_path(settings->tls_key),
-        .connection_count_max = (int)settings->connections,
-        .connections_per_address = (int)settings->connections_per_address,
-        .failed_logins_per_min = (int)settings->failed_logins_per_min,
-        .spares_this_machine = true,
-        .idle_timeout_s = (int)settings->idle_timeout_s,
-        .deadline_s = (int)settings->deadline_s,
-        .connection_deadline_s = (int)settings->connection_deadline_s,
-        .queue_wait_ms = (int)settings->queue_wait_ms,
-        .request_memory_bytes = (size_t)settings->request_memory_mb << 20,
-    };
+    struct server_settings wanted = serve_server_settings(settings);
     enum status rc = server_start(&wanted, run->service, &run->server, err);
 
-    if (!rc)
+    if (!rc || strcmp(err->code, "cannot_listen") != 0)
         return rc;
-    if (strcmp(err->code, "cannot_listen") != 0)
-        return rc;
-    if (!is_free_choice)
-        return say_how_to_go_on(err);
-    /* Nobody asked for that port of health: any other will do. */
+    if (!serve_may_move_health(settings))
+        return serve_advise_address(rc, err);
     health_beside(settings->listen, true, health, sizeof health);
     wanted.health_listen = health;
-    if (server_start(&wanted, run->service, &run->server, err))
-        return say_how_to_go_on(err);
+    rc = server_start(&wanted, run->service, &run->server, err);
+    if (rc)
+        return serve_advise_address(rc, err);
     log_event(LOG_WARN, "health_port_taken", LOG_TEXT("wanted", settings->health_listen),
               LOG_TEXT("health_listen", server_health_address(run->server)));
     return STATUS_OK;
@@ -290,7 +255,7 @@ static void renew_certificate(struct run *run)
 
 static enum status start(struct run *run, struct err *err)
 {
-    enum status rc = serve_check_tls(&run->settings, err);
+    enum status rc = serve_check_settings(&run->settings, err);
 
     if (!rc)
         rc = serve_allow_files(&run->settings, err);

@@ -5,8 +5,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "decide/service.h"
-#include "http/server.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -14,12 +14,14 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum {
     PATH_BYTES = 512,
     STATE_BYTES = 64,
     READER_FILE_COUNT = 3,  /* the database, its log, its index */
     SPARE_FILE_COUNT = 192, /* health, the writer, threads, files that are read */
+    THREAD_COUNT_MAX = 64,
 };
 
 /* What would become of the folder, without touching it. */
@@ -102,6 +104,11 @@ static void print_warning(const char *event, const char *detail)
 
 /* --- open files --------------------------------------------------------------------------------- */
 
+/* With all of them open, no connection has a number that the server does not look at. */
+static_assert(SERVER_CONNECTION_COUNT_MAX + SETTING_READERS_MAX * READER_FILE_COUNT +
+                  SPARE_FILE_COUNT <=
+              SERVER_DESCRIPTOR_COUNT);
+
 static rlim_t files_needed(const struct settings *settings)
 {
     return (rlim_t)(settings->connections + settings->readers * READER_FILE_COUNT +
@@ -145,19 +152,65 @@ enum status serve_allow_files(const struct settings *settings, struct err *err)
 
 /* --- all of it ---------------------------------------------------------------------------------- */
 
-enum status serve_check_tls(const struct settings *settings, struct err *err)
+static int thread_count(long wanted)
 {
-    return server_tls_check(setting_path(settings->tls_cert),
-                            setting_path(settings->tls_key), err);
+    long count = wanted > 0 ? wanted : sysconf(_SC_NPROCESSORS_ONLN);
+
+    return count < 1 ? 1 : count > THREAD_COUNT_MAX ? THREAD_COUNT_MAX : (int)count;
 }
 
-/* A port of health that nobody asked for may be any other. */
+struct server_settings serve_server_settings(const struct settings *settings)
+{
+    return (struct server_settings){
+        .listen = settings->listen,
+        .health_listen = settings->health_listen,
+        .thread_count = thread_count(settings->threads),
+        .tls_cert = setting_path(settings->tls_cert),
+        .tls_key = setting_path(settings->tls_key),
+        .connection_count_max = (int)settings->connections,
+        .connections_per_address = (int)settings->connections_per_address,
+        .failed_logins_per_min = (int)settings->failed_logins_per_min,
+        .spares_this_machine = true,
+        .idle_timeout_s = (int)settings->idle_timeout_s,
+        .deadline_s = (int)settings->deadline_s,
+        .connection_deadline_s = (int)settings->connection_deadline_s,
+        .queue_wait_ms = (int)settings->queue_wait_ms,
+        .request_memory_bytes = (size_t)settings->request_memory_mb << 20,
+    };
+}
+
+bool serve_may_move_health(const struct settings *settings)
+{
+    return settings_source(settings, "health_listen") == FROM_DEFAULT &&
+           strncmp(settings->health_listen, "unix:", 5) != 0;
+}
+
+enum status serve_advise_address(enum status rc, struct err *err)
+{
+    size_t bytes = strlen(err->text);
+
+    snprintf(err->text + bytes, sizeof err->text - bytes,
+             ": name another address with --listen or --health-listen");
+    return rc;
+}
+
+enum status serve_check_settings(const struct settings *settings, struct err *err)
+{
+    const struct server_settings wanted = serve_server_settings(settings);
+    enum status rc = server_tls_check(wanted.tls_cert, wanted.tls_key, err);
+
+    return rc ? rc : server_settings_check(&wanted, err);
+}
+
 static enum status check_addresses(const struct settings *settings, struct err *err)
 {
-    bool is_asked_for = settings_source(settings, "health_listen") != FROM_DEFAULT;
+    struct server_settings wanted = serve_server_settings(settings);
+    enum status rc;
 
-    return server_addresses_try(settings->listen,
-                                is_asked_for ? settings->health_listen : NULL, err);
+    if (serve_may_move_health(settings))
+        wanted.health_listen = NULL;
+    rc = server_addresses_try(&wanted, err);
+    return rc ? serve_advise_address(rc, err) : STATUS_OK;
 }
 
 int serve_look(const struct settings *settings, bool accepts_clock, bool is_json)
@@ -170,14 +223,14 @@ int serve_look(const struct settings *settings, bool accepts_clock, bool is_json
 
     err_clear(&err);
     settings_print(settings, is_json, stdout);
-    rc = serve_check_tls(settings, &err);
+    rc = serve_check_settings(settings, &err);
+    if (!rc)
+        rc = check_files(settings, &limit, &err);
     if (!rc)
         rc = check_folder(settings->data, accepts_clock, state, &is_served, &err);
     /* Those of a service that runs are taken, by itself. */
     if (!rc && !is_served)
         rc = check_addresses(settings, &err);
-    if (!rc)
-        rc = check_files(settings, &limit, &err);
     if (rc)
         return command_failed(&err);
     if (!is_json)

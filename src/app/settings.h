@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-enum { SETTING_COUNT = 21, SETTING_TEXT_BYTES = 256 };
+enum { SETTING_COUNT = 21, SETTING_TEXT_BYTES = 256, SETTING_READERS_MAX = 64 };
 
 enum setting_source { FROM_DEFAULT, FROM_DEMO, FROM_FILE, FROM_ENVIRONMENT, FROM_OPTION };
 

@@ -5,6 +5,7 @@
 #include "decide/book.h"
 #include "decide/chance.h"
 #include "decide/checker.h"
+#include "decide/folder.h"
 #include "decide/inflight.h"
 #include "decide/keeper.h"
 #include "decide/load.h"
@@ -13,26 +14,19 @@
 #include "infer/engine.h"
 #include "json/tree.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 enum {
     READER_COUNT_MAX = 64,
     WAL_RESERVED_BYTES = 64 << 20,
     CHORE_COUNT_MAX = 64,
-    OWNER_BYTES_MAX = 32,
     PATH_BYTES = FOLDER_BYTES_MAX + 32 /* of a file in the folder */
 };
-
-#define CLOCK_BEHIND_US_MAX (3600 * SECOND_US)
 
 struct service {
     const struct clock *clock;
@@ -171,120 +165,6 @@ static enum status open_readers(struct service *service, const char *path, int c
 
 /* --- the folder ------------------------------------------------------------------------------- */
 
-enum status service_folder_check(const char *folder, struct err *err)
-{
-    if (strlen(folder) <= FOLDER_BYTES_MAX)
-        return STATUS_OK;
-    return err_set(err, STATUS_INVALID,
-                   "the name of the data folder '%.40s...' has %zu bytes, at most %d are "
-                   "taken: give it a shorter one, or start from a folder above it",
-                   folder, strlen(folder), FOLDER_BYTES_MAX);
-}
-
-static enum status refuse_lock(const char *path, struct err *err)
-{
-    return err_code(
-        err, STATUS_FORBIDDEN, "data_not_writable",
-        "'%s' cannot be written by user %ju: %s. Run the service as the user who "
-        "has the folder, or give both to user %ju (chown)",
-        path, (uintmax_t)geteuid(), strerror(errno), (uintmax_t)geteuid());
-}
-
-/* Who has the folder; for people, and for commands that look for a service. */
-static enum status write_owner(const char *path, struct err *err)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    enum status rc = STATUS_OK;
-    char owner[32];
-    int bytes = snprintf(owner, sizeof owner, "%ld", (long)getpid());
-
-    if (fd < 0 && (errno == EACCES || errno == EPERM))
-        return refuse_lock(path, err);
-    if (fd < 0 || write(fd, owner, (size_t)bytes) != bytes)
-        rc = err_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
-
-/* The lock is on the folder itself: a file could be tidied away, and a second process let in. */
-static enum status lock_folder(const char *folder, int *lock, struct err *err)
-{
-    char path[PATH_BYTES], *owner = NULL;
-    size_t bytes = 0;
-
-    snprintf(path, sizeof path, "%s/lock", folder);
-    *lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (*lock < 0)
-        return err_set(err, STATUS_IO, "%s: %s", folder, strerror(errno));
-    if (flock(*lock, LOCK_EX | LOCK_NB) == 0)
-        return write_owner(path, err);
-    if (file_read(path, OWNER_BYTES_MAX, &owner, &bytes, NULL))
-        owner = NULL;
-    (void)err_code(err, STATUS_UNAVAILABLE, "folder_in_use",
-                   "%s is in use by process %s: stop it first, or use another folder",
-                   folder, bytes > 0 ? owner : "(unknown)");
-    free(owner);
-    return STATUS_UNAVAILABLE;
-}
-
-/* Money is not moved in a store whose newest part is damaged. */
-static enum status check_recent(struct store *store, struct err *err)
-{
-    struct store_report report;
-    enum status rc = store_check_recent(store, &report, err);
-
-    if (!rc && report.fault_count > 0)
-        rc = err_code(err, STATUS_CORRUPT, "data_corrupt",
-                      "the data is damaged: %s 'redress db check' says more; restore a "
-                      "backup",
-                      report.first_fault);
-    return rc;
-}
-
-/* Behind what is damaged, what to do. */
-static enum status advise(enum status rc, struct err *err)
-{
-    size_t bytes = strlen(err->text);
-
-    if (rc == STATUS_CORRUPT)
-        snprintf(err->text + bytes, sizeof err->text - bytes,
-                 ": 'redress db check' says more; restore a backup");
-    return rc;
-}
-
-static enum status refuse_clock(int64_t newest_us, int64_t now_us, struct err *err)
-{
-    char newest[TIME_TEXT_BYTES], now[TIME_TEXT_BYTES];
-
-    time_format(newest_us, newest);
-    time_format(now_us, now);
-    return err_code(
-        err, STATUS_PRECONDITION, "clock_behind",
-        "the newest entry is of %s, this clock says %s: set the clock. If the "
-        "clock is right, start once with 'serve --accept-clock': a budget's "
-        "period may then begin a second time",
-        newest, now);
-}
-
-/* Under a clock that was ahead, periods have ended early. Under one that goes back behind that, they
- * would begin again, with all their money. */
-static enum status check_clock(const struct service_settings *settings,
-                               struct store *store, struct err *err)
-{
-    int64_t now_us = clock_wall_us(settings->clock), newest_us;
-    enum status rc = store_newest(store, now_us + CLOCK_BEHIND_US_MAX, &newest_us, err);
-    char newest[TIME_TEXT_BYTES];
-
-    if (rc || newest_us <= now_us + CLOCK_BEHIND_US_MAX)
-        return rc;
-    if (!settings->accepts_clock)
-        return refuse_clock(newest_us, now_us, err);
-    time_format(newest_us, newest);
-    log_event(LOG_WARN, "clock_accepted", LOG_TEXT("newest_entry", newest));
-    return store_accept_clock(store, now_us, err);
-}
-
 /* One that is made now is claimed afterwards: its name is new, too. */
 static enum status open_writer(struct service *service, const char *path,
                                bool *was_created, struct err *err)
@@ -308,22 +188,24 @@ static enum status open_parts(struct service *service,
     snprintf(path, sizeof path, "%s/redress.db", settings->folder);
     rc = open_writer(service, path, was_created, err);
     if (!rc)
-        rc = check_recent(service->writer, err);
+        rc = folder_check_recent(service->writer, err);
     if (!rc)
-        rc = check_clock(settings, service->writer, err);
+        rc = folder_check_clock(settings, service->writer, err);
     if (!rc)
         rc = store_wal_reserve(service->writer,
                                settings->has_keepers ? WAL_RESERVED_BYTES : 0, err);
     if (!rc)
-        rc = advise(chance_secret(service->writer, service->draw_secret, err), err);
+        rc =
+            folder_advise(chance_secret(service->writer, service->draw_secret, err), err);
     if (!rc)
         rc = open_readers(service, path, settings->reader_count, err);
     if (!rc)
         rc = world_holder_open(&service->worlds, err);
     if (!rc)
-        rc = advise(world_load(service->readers[0], service->worlds, err), err);
+        rc = folder_advise(world_load(service->readers[0], service->worlds, err), err);
     if (!rc)
-        rc = advise(keyring_open(service->readers[0], &service->keyring, err), err);
+        rc =
+            folder_advise(keyring_open(service->readers[0], &service->keyring, err), err);
     if (!rc)
         rc = book_open(service->writer, &service->book, err);
     if (!rc)
@@ -375,7 +257,7 @@ enum status service_open(const struct service_settings *settings,
     opened->claim = -1;
     pthread_mutex_init(&opened->reader_lock, NULL);
     pthread_cond_init(&opened->reader_freed, NULL);
-    rc = lock_folder(settings->folder, &opened->lock, err);
+    rc = folder_lock(settings->folder, &opened->lock, err);
     if (!rc)
         rc = open_parts(opened, settings, was_created, err);
     if (rc) {
@@ -388,16 +270,6 @@ enum status service_open(const struct service_settings *settings,
 
 /* --- a look ----------------------------------------------------------------------------------- */
 
-static enum status look_at_lock(const char *folder, struct err *err)
-{
-    char path[PATH_BYTES];
-
-    snprintf(path, sizeof path, "%s/lock", folder);
-    if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 || errno == ENOENT)
-        return STATUS_OK;
-    return refuse_lock(path, err);
-}
-
 /* What is put into memory at a start, and thrown away. */
 static enum status look_at_parts(struct store *reader, int64_t now_us, struct err *err)
 {
@@ -405,14 +277,14 @@ static enum status look_at_parts(struct store *reader, int64_t now_us, struct er
     struct keyring *keyring = NULL;
     struct book *book = NULL;
     struct prices *prices = NULL;
-    enum status rc = advise(chance_look(reader, err), err);
+    enum status rc = folder_advise(chance_look(reader, err), err);
 
     if (!rc)
         rc = world_holder_open(&worlds, err);
     if (!rc)
-        rc = advise(world_load(reader, worlds, err), err);
+        rc = folder_advise(world_load(reader, worlds, err), err);
     if (!rc)
-        rc = advise(keyring_open(reader, &keyring, err), err);
+        rc = folder_advise(keyring_open(reader, &keyring, err), err);
     if (!rc)
         rc = book_open(reader, &book, err);
     if (!rc)
@@ -438,7 +310,7 @@ enum status service_look(const struct service_settings *settings,
     if (!rc)
         rc = store_claim_check(path, err);
     if (!rc)
-        rc = look_at_lock(settings->folder, err);
+        rc = folder_lock_check(settings->folder, err);
     if (rc)
         return rc;
     rc = store_schema_version(path, &look->schema_version, err);
@@ -450,9 +322,9 @@ enum status service_look(const struct service_settings *settings,
     if (!rc)
         rc = store_open(path, STORE_READER, &reader, NULL, err);
     if (!rc)
-        rc = check_recent(reader, err);
+        rc = folder_check_recent(reader, err);
     if (!rc && !settings->accepts_clock)
-        rc = check_clock(settings, reader, err);
+        rc = folder_check_clock(settings, reader, err);
     if (!rc)
         rc = look_at_parts(reader, clock_wall_us(settings->clock), err);
     store_close(reader);

@@ -205,22 +205,6 @@ static enum status clear_place(const struct sockaddr_un *address, struct err *er
     return rc;
 }
 
-/* Whether files can be made beside it. */
-static enum status try_place(const struct sockaddr_un *address, struct err *err)
-{
-    const char *path = address->sun_path;
-    size_t folder_bytes = (size_t)(strrchr(path, '/') - path);
-    char folder[ADDRESS_BYTES] = "/";
-    bool is_there;
-    enum status rc = judge_place(address, &is_there, err);
-
-    if (folder_bytes > 0)
-        snprintf(folder, sizeof folder, "%.*s", (int)folder_bytes, path);
-    if (!rc && access(folder, W_OK | X_OK) != 0)
-        rc = refuse(path, strerror(errno), err);
-    return rc;
-}
-
 /* Nobody can connect before it listens, and by then the mode is right. */
 static enum status bind_there(const struct sockaddr_un *address, int backlog,
                               struct listen_socket *opened, struct err *err)
@@ -247,34 +231,97 @@ static enum status bind_there(const struct sockaddr_un *address, int backlog,
     return rc;
 }
 
-/* A file of its own is locked, for as long as it takes to bind: whoever starts waits for another that
- * starts, and for nobody longer than a second. It stays: a file that is taken away while somebody
- * waits for it locks nothing. */
-static enum status lock_place(const char *path, int *lock, struct err *err)
+static void name_lock(const char *path, char beside[static ADDRESS_BYTES])
+{
+    snprintf(beside, ADDRESS_BYTES, "%s%s", path, lock_ending);
+}
+
+/* For the file of the lock that cannot be had. */
+static enum status refuse_file(const char *path, int reason, struct err *err)
 {
     char beside[ADDRESS_BYTES];
-    int file;
 
-    snprintf(beside, sizeof beside, "%s%s", path, lock_ending);
-    file = open(beside, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-    if (file < 0)
-        return err_code(err, STATUS_UNAVAILABLE, "cannot_listen",
-                        "cannot listen on %s%s: '%s': %s", unix_scheme, path, beside,
-                        strerror(errno));
+    name_lock(path, beside);
+    return err_code(err, STATUS_UNAVAILABLE, "cannot_listen",
+                    "cannot listen on %s%s: '%s': %s", unix_scheme, path, beside,
+                    strerror(reason));
+}
+
+/* Whoever starts waits for another that starts, and for nobody longer than a second. */
+static enum status hold(const char *path, int file, struct err *err)
+{
+    char beside[ADDRESS_BYTES];
+
     for (int i = 0; i < LOCK_STEP_COUNT; i++) {
-        if (flock(file, LOCK_EX | LOCK_NB) == 0) {
-            *lock = file;
+        if (flock(file, LOCK_EX | LOCK_NB) == 0)
             return STATUS_OK;
-        }
         if (errno != EWOULDBLOCK && errno != EINTR)
             break;
         usleep(LOCK_STEP_US);
     }
-    enum status rc =
-        err_code(err, STATUS_UNAVAILABLE, "cannot_listen",
-                 "cannot listen on %s%s: cannot lock '%s': %s", unix_scheme, path, beside,
-                 errno == EWOULDBLOCK ? "another process holds it" : strerror(errno));
+    name_lock(path, beside);
+    return err_code(err, STATUS_UNAVAILABLE, "cannot_listen",
+                    "cannot listen on %s%s: cannot lock '%s': %s", unix_scheme, path,
+                    beside,
+                    errno == EWOULDBLOCK ? "another process holds it" : strerror(errno));
+}
+
+/* A file of its own is locked, for as long as it takes to bind. It stays: a file that is taken away while
+ * somebody waits for it locks nothing. */
+static enum status lock_place(const char *path, int *lock, struct err *err)
+{
+    char beside[ADDRESS_BYTES];
+    enum status rc;
+
+    name_lock(path, beside);
+    *lock = open(beside, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (*lock < 0)
+        return refuse_file(path, errno, err);
+    rc = hold(path, *lock, err);
+    if (rc)
+        close(*lock);
+    return rc;
+}
+
+/* Whether lock_place would lock it: a file that is there, but for a folder, or one that could be made. */
+static enum status try_lock(const char *path, bool may_be_made, int reason,
+                            struct err *err)
+{
+    char beside[ADDRESS_BYTES];
+    struct stat there;
+    enum status rc;
+    int file;
+
+    name_lock(path, beside);
+    file = open(beside, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0 && errno == ENOENT)
+        return may_be_made ? STATUS_OK : refuse_file(path, reason, err);
+    if (file < 0)
+        return refuse_file(path, errno, err);
+    rc = fstat(file, &there) == 0 && S_ISDIR(there.st_mode)
+             ? refuse_file(path, EISDIR, err)
+             : hold(path, file, err);
     close(file);
+    return rc;
+}
+
+/* In the order and the words of open_there. */
+static enum status try_there(const struct sockaddr_un *local, struct err *err)
+{
+    const char *path = local->sun_path;
+    char folder[PATH_MAX];
+    bool is_there, is_open;
+    int reason;
+    enum status rc = judge_place(local, &is_there, err);
+
+    if (rc)
+        return rc;
+    file_parent(path, folder);
+    is_open = faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0;
+    reason = is_open ? 0 : errno;
+    rc = try_lock(path, is_open, reason, err);
+    if (!rc && !is_open)
+        rc = refuse(path, strerror(reason), err);
     return rc;
 }
 
@@ -443,7 +490,7 @@ enum status listen_socket_try(const struct sockaddr_storage *address, struct err
     enum status rc;
 
     if (address->ss_family == AF_UNIX)
-        return try_place((const struct sockaddr_un *)address, err);
+        return try_there((const struct sockaddr_un *)address, err);
     rc = open_port(address, 0, &opened, err);
     if (!rc)
         close(opened.descriptor);

@@ -43,8 +43,8 @@ struct listen_socket {
 enum status listen_socket_open(const struct sockaddr_storage *address, int backlog,
                                struct listen_socket *opened, struct err *err);
 
-/* Whether that can be done now, without doing it: an address of the internet is bound and let go, in the file
- * system the place is looked at. */
+/* Whether that can be done now, without doing it; if not, in the same words. An address of the internet is
+ * bound and let go, in the file system the place is looked at, and a lock that is there is locked and let go. */
 enum status listen_socket_try(const struct sockaddr_storage *address, struct err *err);
 
 /* Close the descriptor, unless it is closed, or stands for something else by now: the library that it

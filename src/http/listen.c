@@ -77,7 +77,7 @@ static bool welcome(struct listener *listener, struct MHD_Connection *connection
         deadlines_watch(settings->deadlines, visitor->socket,
                         visitor->shakes_hands ? settings->request_us : settings->rest_us,
                         settings->life_us);
-    if (visitor->watch && settings->request_us > 0)
+    if (visitor->watch)
         wait_know(visitor->socket, visitor);
     if (settings->eviction_count > 0)
         deadlines_make_room(settings->deadlines, settings->eviction_count);
@@ -130,10 +130,19 @@ struct visitor *connection_visitor(struct MHD_Connection *connection)
 
 void visitor_begins(struct visitor *visitor)
 {
-    if (!visitor->rests)
+    if (!visitor->rests || visitor->request_us == 0)
         return;
     visitor->rests = false;
     watch_set(visitor->watch, visitor->request_us);
+}
+
+/* Ends of lines before a request belong to none (RFC 9112, section 2.2). */
+static bool is_of_request(const char *at, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        if (at[i] != '\r' && at[i] != '\n')
+            return true;
+    return false;
 }
 
 void visitor_reads(struct visitor *visitor, const char *at, size_t bytes)
@@ -141,7 +150,8 @@ void visitor_reads(struct visitor *visitor, const char *at, size_t bytes)
     if (!visitor->memory)
         visitor->memory = at;
     visitor->read_end = at + bytes;
-    visitor_begins(visitor);
+    if (visitor->rests && is_of_request(at, bytes))
+        visitor_begins(visitor);
 }
 
 void visitor_takes_head(struct visitor *visitor, const char *method, size_t bytes)
@@ -156,16 +166,16 @@ void visitor_takes_piece(struct visitor *visitor, const char *piece, size_t byte
         visitor->read_end -= bytes;
 }
 
-/* What was read and is not of this request, which the library moves to where its memory begins. */
+/* Whether some of the next request was read with this one. The library moves it to where its memory begins, but
+ * has not done so yet. */
 static bool keeps_some(struct visitor *visitor)
 {
-    ptrdiff_t kept_bytes = visitor->read_end && visitor->request_end
-                               ? visitor->read_end - visitor->request_end
-                               : 0;
+    const char *kept = visitor->request_end;
+    ptrdiff_t kept_bytes = visitor->read_end && kept ? visitor->read_end - kept : 0;
 
     visitor->request_end = NULL;
     visitor->read_end = kept_bytes > 0 ? visitor->memory + kept_bytes : NULL;
-    return kept_bytes > 0;
+    return kept_bytes > 0 && is_of_request(kept, (size_t)kept_bytes);
 }
 
 void visitor_rests(struct visitor *visitor)
@@ -180,14 +190,15 @@ void visitor_rests(struct visitor *visitor)
 }
 
 /* The library shows the target where it came in, behind the method and a zero. It reads each request to where
- * its memory begins, which is aligned: so is the beginning of "HEAD", and with that all of it lies within. */
-static bool is_behind_head(const char *target)
+ * its memory begins, and writes zeros over the ends of empty lines before it. */
+static bool is_behind_head(const struct visitor *visitor, const char *target)
 {
     static const char head[] = "HEAD";
     const char *method = target - sizeof head;
 
-    return (uintptr_t)method % _Alignof(max_align_t) == 0 &&
-           memcmp(method, head, sizeof head) == 0;
+    return visitor->memory && (uintptr_t)method >= (uintptr_t)visitor->memory &&
+           memcmp(method, head, sizeof head) == 0 &&
+           (method == visitor->memory || method[-1] == 0);
 }
 
 /* The first line of a request is there. */
@@ -199,9 +210,8 @@ static void *on_line(void *context, const char *target, struct MHD_Connection *c
     if (!visitor)
         return NULL;
     visitor->has_space = strchr(target, ' ');
-    if (visitor->request_us > 0)
-        visitor_begins(visitor);
-    visitor->is_head = is_behind_head(target);
+    visitor_begins(visitor);
+    visitor->is_head = is_behind_head(visitor, target);
     return NULL;
 }
 
@@ -261,19 +271,6 @@ static struct MHD_Daemon *start(struct listener *listener)
         MHD_OPTION_END);
 }
 
-/* By us: of what is in the way, the library would say neither the port nor the address. */
-static enum status bind_socket(struct listener *listener,
-                               const struct sockaddr_storage *address, struct err *err)
-{
-    if (address->ss_family == AF_UNIX && listener->settings.tls)
-        return err_code(
-            err, STATUS_INVALID, "cannot_listen",
-            "cannot listen on %s: a socket of this machine needs no TLS: leave "
-            "tls_cert and tls_key out",
-            listener->settings.listen);
-    return listen_socket_open(address, BACKLOG, &listener->socket, err);
-}
-
 static enum status check_library(const struct listener_settings *settings,
                                  struct err *err)
 {
@@ -302,8 +299,9 @@ enum status listener_open(struct listener *listener,
         rc = check_library(settings, err);
     if (!rc)
         rc = refusal_open(err);
+    /* By us: of what is in the way, the library would say neither the port nor the address. */
     if (!rc)
-        rc = bind_socket(listener, &address, err);
+        rc = listen_socket_open(&address, BACKLOG, &listener->socket, err);
     if (rc)
         return rc;
     listener->daemon = start(listener);

@@ -21,12 +21,11 @@ struct listener_settings {
     int connection_count_max;
     int eviction_count; /* with more connections than these the oldest is closed; 0: never */
     int idle_timeout_s;
-    int64_t
-        rest_us; /* until the first byte of a request: of the first on a connection, from where it is
-                    open, or its handshake has ended */
-    int64_t
-        request_us; /* for a request, from its first byte, and for a handshake; 0: rest_us is
-                           all there is */
+    /* Until the first byte of a request: of the first on a connection, from where it is open, or its
+     * handshake has ended. */
+    int64_t rest_us;
+    /* For a request, from its first byte, and for a handshake; 0: rest_us is all there is. */
+    int64_t request_us;
     int64_t life_us; /* of a connection; 0: for ever */
     struct deadlines *deadlines;
     struct peers *peers; /* NULL: addresses are not told apart */
@@ -69,11 +68,11 @@ struct visitor {
     int socket;
     int64_t rest_us, request_us; /* as in the settings */
     bool is_secure;    /* what the system reads for it is not what the client says */
+    bool has_record;   /* some of it was read, and no words came of it yet */
     bool shakes_hands; /* what comes is no request yet */
     bool rests;        /* no request is under way: the next byte begins one */
     bool awaits_reply; /* set while nothing may be read */
-    bool
-        is_head; /* a request for nothing but the head of its answer, as far as is known */
+    bool is_head;   /* nothing but the head of an answer is wanted, as far as is known */
     bool has_space; /* in the target as it was sent; to the library a plus is one too */
     /* In the library's memory of the connection: where it begins, where what was read ends, and the
      * request with it. NULL: not known. */
@@ -82,7 +81,7 @@ struct visitor {
 struct visitor *connection_visitor(struct MHD_Connection *connection);
 
 /* A request begins with a byte, or with a line that came in with the one before: its deadline counts from the
- * first of them. */
+ * first of them. Ends of lines before it are none of its bytes. Nothing where requests have no deadline. */
 void visitor_begins(struct visitor *visitor);
 
 /* The library has read so many bytes to there: one of them begins a request, when none is under way. */

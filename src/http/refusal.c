@@ -117,7 +117,7 @@ static gnutls_session_t session_of(struct MHD_Connection *connection)
 }
 
 /* What the client has sent already is taken in, or the system would answer it by a reset, which can
- * overtake the reply. */
+ * overtake the reply. Not by recv: this is not what the library reads. */
 static void take_in(int socket)
 {
     char unread[4096];
@@ -125,7 +125,7 @@ static void take_in(int socket)
     size_t all = 0;
 
     do {
-        bytes = recv(socket, unread, sizeof unread, MSG_DONTWAIT);
+        bytes = recvfrom(socket, unread, sizeof unread, MSG_DONTWAIT, NULL, NULL);
         all += bytes > 0 ? (size_t)bytes : 0;
     } while (bytes > 0 && all < UNREAD_BYTES_MAX);
 }

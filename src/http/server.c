@@ -84,29 +84,13 @@ static enum status open_guards(struct server *server,
     return rc;
 }
 
-static enum status check_settings(const struct server_settings *settings, struct err *err)
-{
-    if (settings->thread_count < 1 || settings->thread_count > 64)
-        return err_set(err, STATUS_INVALID, "the server needs 1 to 64 threads, not %d",
-                       settings->thread_count);
-    if (settings->connection_count_max < settings->thread_count)
-        return err_set(err, STATUS_INVALID,
-                       "a server of %d threads needs as many connections or more, not %d",
-                       settings->thread_count, settings->connection_count_max);
-    if (!settings->tls_cert != !settings->tls_key)
-        return err_set(err, STATUS_INVALID, "tls_cert and tls_key need each other");
-    if (settings->idle_timeout_s < 1 || settings->deadline_s < 1)
-        return err_set(err, STATUS_INVALID, "time-outs are one second or more");
-    return STATUS_OK;
-}
-
 enum status server_start(const struct server_settings *settings, struct service *service,
                          struct server **server, struct err *err)
 {
     struct server *started;
     enum status rc;
 
-    rc = check_settings(settings, err);
+    rc = server_settings_check(settings, err);
     if (rc)
         return rc;
     started = calloc(1, sizeof *started);

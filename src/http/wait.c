@@ -5,6 +5,8 @@
  * nobody's. So it is with what it calls of GnuTLS. */
 #include "http/wait.h"
 
+#include "http/server.h"
+
 #include <dlfcn.h>
 #include <gnutls/gnutls.h>
 #include <poll.h>
@@ -13,17 +15,17 @@
 #include <time.h>
 
 /* Each is written and read by the thread that polls the socket; a number goes to another with its socket. */
-static _Atomic(struct visitor *) visitors[WAIT_SOCKET_COUNT];
+static _Atomic(struct visitor *) visitors[SERVER_DESCRIPTOR_COUNT];
 
 void wait_know(int socket, struct visitor *visitor)
 {
-    if (socket >= 0 && socket < WAIT_SOCKET_COUNT)
+    if (socket >= 0 && socket < SERVER_DESCRIPTOR_COUNT)
         atomic_store_explicit(&visitors[socket], visitor, memory_order_relaxed);
 }
 
 static struct visitor *visitor_of(int socket)
 {
-    return socket >= 0 && socket < WAIT_SOCKET_COUNT
+    return socket >= 0 && socket < SERVER_DESCRIPTOR_COUNT
                ? atomic_load_explicit(&visitors[socket], memory_order_relaxed)
                : NULL;
 }
@@ -37,27 +39,15 @@ static void hold_back(struct pollfd *socket)
         socket->events &= (short)~POLLIN;
 }
 
-static void notice(const struct pollfd *socket)
-{
-    struct visitor *visitor = socket->revents & POLLIN ? visitor_of(socket->fd) : NULL;
-
-    if (visitor && !visitor->shakes_hands)
-        visitor_begins(visitor);
-}
-
 /* Called by the library. */
 int poll(struct pollfd *sockets, nfds_t count, int wait_ms)
 {
     const struct timespec wait = {.tv_sec = wait_ms / 1000,
                                   .tv_nsec = wait_ms % 1000 * 1000000L};
-    int ready_count;
 
     for (nfds_t i = 0; i < count; i++)
         hold_back(&sockets[i]);
-    ready_count = ppoll(sockets, count, wait_ms < 0 ? NULL : &wait, NULL);
-    for (nfds_t i = 0; ready_count > 0 && i < count; i++)
-        notice(&sockets[i]);
-    return ready_count;
+    return ppoll(sockets, count, wait_ms < 0 ? NULL : &wait, NULL);
 }
 
 /* Called by the library, and by GnuTLS for it: those bytes are nobody's words. */
@@ -66,7 +56,9 @@ ssize_t recv(int socket, void *to, size_t room, int flags)
     ssize_t bytes = recvfrom(socket, to, room, flags, NULL, NULL);
     struct visitor *visitor = bytes > 0 ? visitor_of(socket) : NULL;
 
-    if (visitor && !visitor->is_secure)
+    if (visitor && visitor->is_secure)
+        visitor->has_record = !visitor->shakes_hands;
+    else if (visitor)
         visitor_reads(visitor, to, (size_t)bytes);
     return bytes;
 }
@@ -103,16 +95,20 @@ int gnutls_handshake(gnutls_session_t session)
     return rc;
 }
 
-/* Called by the library. */
+/* Called by the library. What there is of a record, and is not the whole of it, may be anything: it is taken
+ * for the beginning of a request. */
 ssize_t gnutls_record_recv(gnutls_session_t session, void *to, size_t room)
 {
     static _Atomic(void *) found;
     read_function *read = (read_function *)own(&found, "gnutls_record_recv");
     ssize_t bytes = read ? read(session, to, room) : GNUTLS_E_INTERNAL_ERROR;
-    struct visitor *visitor =
-        bytes > 0 ? visitor_of(gnutls_transport_get_int(session)) : NULL;
+    struct visitor *visitor = visitor_of(gnutls_transport_get_int(session));
 
-    if (visitor)
+    if (visitor && bytes > 0)
         visitor_reads(visitor, to, (size_t)bytes);
+    else if (visitor && visitor->has_record)
+        visitor_begins(visitor);
+    if (visitor)
+        visitor->has_record = false;
     return bytes;
 }

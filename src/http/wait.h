@@ -10,9 +10,8 @@
 
 #include "http/listen.h"
 
-/* From now on the socket is this visitor's; NULL: nobody's any more. On the thread that polls it. Of sockets
- * beyond WAIT_SOCKET_COUNT nothing is known: they are left to the library. */
-enum { WAIT_SOCKET_COUNT = 1 << 17 };
+/* From now on the socket is this visitor's; NULL: nobody's any more. On the thread that polls it. Of sockets with
+ * numbers from SERVER_DESCRIPTOR_COUNT on nothing is known: they are left to the library. */
 void wait_know(int socket, struct visitor *visitor);
 
 #endif

@@ -4,282 +4,20 @@
  * that are warm from the node above; the range of a request that a divisible choice splits in two is
  * split there (special ordered sets; Beale and Tomlin, 1970). Nothing rests on how well prices are
  * found: whatever they are, they give a bound. */
+#include "optimize/allocate_branch.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "optimize/allocate_hull.h"
-#include "optimize/allocate_work.h"
-#include "optimize/dual_point.h"
-
-enum {
-    BRANCH_BUDGET_COUNT_MAX = 64,
-    DEPTH_MAX = 200,
-    ACTION_EFFORT = 10, /* of a node */
-};
+enum { DEPTH_MAX = 200 };
 
 #define EFFORT_MAX 5000000000 /* some seconds */
-#define ROUNDING   1e-17L     /* of all that is added up */
-
-/* The actions of a request that can be best, by rising cost and value, and what a node leaves. */
-struct menu {
-    int64_t request;
-    int32_t cell;
-    int start, first, last;
-    int hull_first, hull_last; /* the range of the hull at hand */
-};
 
 struct point {
     int64_t cost, value;
     int32_t action;
 };
-
-/* A range as it was. */
-struct change {
-    int menu, first, last;
-};
-
-struct branch {
-    struct work *work;
-    struct menu *menus;
-    int menu_count, action_count;
-    int64_t *costs, *values; /* (action) */
-    int32_t *actions;        /* (action): of the request */
-    int32_t *hulls;  /* (action): of each menu, its hull, from the menu's start on */
-    __int128 *rooms; /* (budget): with everybody on the first action that is left */
-    __int128 base;   /* what those, and all others, are worth */
-    __int128 best;
-    int *taken, *found; /* (menu): actions; those of the best */
-    bool is_found, is_cut;
-    double open; /* no node that was left out is worth more */
-
-    struct dual_problem dual;
-    struct dual_search search;
-    struct dual_cell *cells; /* (menu) */
-    double *limits, *slopes, *sums;
-    struct change *changes;
-    int change_count, change_room;
-};
-
-/* --- ranges ---------------------------------------------------------------------------------- */
-
-static const int32_t *menu_budgets(const struct branch *branch, int t, int *count)
-{
-    return budgets_of(branch->work->problem, branch->menus[t].cell, count);
-}
-
-/* Charge a menu's budgets what one of its actions costs more than another. */
-static void charge_more(struct branch *branch, int t, int from, int to)
-{
-    int64_t cost = branch->costs[to] - branch->costs[from];
-    int count;
-    const int32_t *budgets = menu_budgets(branch, t, &count);
-
-    for (int i = 0; i < count; i++)
-        branch->rooms[budgets[i]] -= cost;
-}
-
-static void move_first(struct branch *branch, int t, int first)
-{
-    struct menu *menu = &branch->menus[t];
-
-    charge_more(branch, t, menu->first, first);
-    branch->base += branch->values[first] - branch->values[menu->first];
-    menu->first = first;
-}
-
-/* Narrow a range. Without memory to remember it, the search is cut short. */
-static void narrow(struct branch *branch, int t, int first, int last)
-{
-    struct menu *menu = &branch->menus[t];
-
-    if (branch->change_count == branch->change_room) {
-        int room = branch->change_room * 2 + 256;
-        struct change *grown = realloc(branch->changes, (size_t)room * sizeof *grown);
-
-        if (!grown) {
-            branch->is_cut = true;
-            return;
-        }
-        branch->changes = grown;
-        branch->change_room = room;
-    }
-    branch->changes[branch->change_count++] = (struct change){t, menu->first, menu->last};
-    move_first(branch, t, first);
-    menu->last = last;
-}
-
-static void undo(struct branch *branch, int change_count)
-{
-    while (branch->change_count > change_count) {
-        const struct change *change = &branch->changes[--branch->change_count];
-
-        move_first(branch, change->menu, change->first);
-        branch->menus[change->menu].last = change->last;
-    }
-}
-
-/* The least room of a menu's budgets. */
-static __int128 room_of(const struct branch *branch, int t)
-{
-    int count;
-    const int32_t *budgets = menu_budgets(branch, t, &count);
-    __int128 room = (__int128)1 << 100;
-
-    for (int i = 0; i < count; i++)
-        if (branch->rooms[budgets[i]] < room)
-            room = branch->rooms[budgets[i]];
-    return room;
-}
-
-/* Leave out what is too dear; false when nothing fits. */
-static bool fit(struct branch *branch)
-{
-    for (int t = 0; t < branch->menu_count; t++) {
-        const struct menu *menu = &branch->menus[t];
-        __int128 room = room_of(branch, t);
-        int last = menu->last;
-
-        if (room < 0)
-            return false;
-        while (branch->costs[last] - branch->costs[menu->first] > room)
-            last--;
-        if (last < menu->last)
-            narrow(branch, t, menu->first, last);
-    }
-    return true;
-}
-
-/* --- the bound of a node --------------------------------------------------------------------- */
-
-static void hull(struct branch *branch, int t)
-{
-    struct menu *menu = &branch->menus[t];
-    const int64_t *costs = branch->costs + menu->first;
-    const int64_t *values = branch->values + menu->first;
-    int32_t *points = branch->hulls + menu->start;
-    double *slopes = branch->slopes + menu->start, slope = INFINITY;
-    double *own_costs = branch->sums + 2 * (size_t)menu->start;
-    double *own_values =
-        branch->sums + 2 * (size_t)menu->start + (menu->last - menu->first) + 1;
-    int count = allocate_hull(costs, values, menu->last - menu->first + 1, points),
-        budget_count;
-    const int32_t *budgets = menu_budgets(branch, t, &budget_count);
-
-    for (int k = 0; k < count; k++) {
-        own_costs[k] = (double)costs[points[k]];
-        own_values[k] = (double)values[points[k]];
-        if (k > 0) {
-            double own =
-                (own_values[k] - own_values[k - 1]) / (own_costs[k] - own_costs[k - 1]);
-
-            slopes[k - 1] = slope = own < slope ? own : slope;
-        }
-        points[k] += menu->first;
-    }
-    branch->cells[t] = (struct dual_cell){budgets, budget_count, count - 1,
-                                          slopes,  own_costs,    own_values};
-    menu->hull_first = menu->first;
-    menu->hull_last = menu->last;
-}
-
-static enum status solve_prices(struct branch *branch, const double *prices,
-                                struct err *err)
-{
-    struct dual_search *search = &branch->search;
-
-    for (int t = 0; t < branch->menu_count; t++)
-        if (branch->menus[t].hull_first != branch->menus[t].first ||
-            branch->menus[t].hull_last != branch->menus[t].last) {
-            hull(branch, t);
-            search->here.counts[t] = 0;
-        }
-    memcpy(search->here.prices, prices,
-           (size_t)branch->dual.budget_count * sizeof *prices);
-    search->is_exact = false;
-    (void)dual_spend(search, (int64_t)ACTION_EFFORT * branch->action_count);
-    dual_evaluate(search, &search->here);
-    return dual_descend_edges(search, err);
-}
-
-static long double price_of(const struct branch *branch, int t)
-{
-    int count;
-    const int32_t *budgets = menu_budgets(branch, t, &count);
-    long double mu = 0;
-
-    for (int i = 0; i < count; i++)
-        mu += (long double)branch->search.here.prices[budgets[i]];
-    return mu;
-}
-
-/* What an action is worth at a price more than the first of its range. */
-static long double worth(const struct branch *branch, int t, int k, long double mu)
-{
-    int first = branch->menus[t].first;
-
-    return (long double)(branch->values[k] - branch->values[first]) -
-           mu * (long double)(branch->costs[k] - branch->costs[first]);
-}
-
-static long double worth_most(const struct branch *branch, int t, long double mu)
-{
-    long double most = 0;
-
-    for (int k = branch->menus[t].first + 1; k <= branch->menus[t].last; k++) {
-        long double own = worth(branch, t, k, mu);
-
-        most = own > most ? own : most;
-    }
-    return most;
-}
-
-/* No choice that the node leaves is worth more. */
-static double bound_of(const struct branch *branch)
-{
-    long double sum = (long double)branch->base, size = fabsl(sum);
-
-    for (int b = 0; b < branch->dual.budget_count; b++) {
-        long double term =
-            (long double)branch->search.here.prices[b] * (long double)branch->rooms[b];
-
-        sum += term;
-        size += fabsl(term);
-    }
-    for (int t = 0; t < branch->menu_count; t++) {
-        long double mu = price_of(branch, t);
-
-        sum += worth_most(branch, t, mu);
-        size += mu * (long double)branch->costs[branch->menus[t].last] +
-                fabsl((long double)branch->values[branch->menus[t].last]);
-    }
-    return nextafter((double)(sum + size * ROUNDING), INFINITY);
-}
-
-static bool is_hopeless(const struct branch *branch, double bound)
-{
-    return (__int128)floor(bound) < branch->best + 1 /* values are whole */;
-}
-
-/* Leave out the ends of ranges that would lose what the bound is over the best. */
-static void fix(struct branch *branch, double bound)
-{
-    for (int t = 0; t < branch->menu_count; t++) {
-        const struct menu *menu = &branch->menus[t];
-        long double mu = price_of(branch, t),
-                    most = (long double)bound - worth_most(branch, t, mu);
-        int first = menu->first, last = menu->last;
-
-        while (last > first &&
-               is_hopeless(branch, (double)(most + worth(branch, t, last, mu))))
-            last--;
-        while (first < last &&
-               is_hopeless(branch, (double)(most + worth(branch, t, first, mu))))
-            first++;
-        if (first > menu->first || last < menu->last)
-            narrow(branch, t, first, last);
-    }
-}
 
 /* --- choices --------------------------------------------------------------------------------- */
 
@@ -294,14 +32,14 @@ static int taken_of(const struct branch *branch, int t)
 static void take(struct branch *branch, int t, int action, __int128 *value)
 {
     *value += branch->values[action] - branch->values[branch->taken[t]];
-    charge_more(branch, t, branch->taken[t], action);
+    node_charge(branch, t, branch->taken[t], action);
     branch->taken[t] = action;
 }
 
 /* The dearest action that there is room for. */
 static int dearest(const struct branch *branch, int t)
 {
-    __int128 room = room_of(branch, t);
+    __int128 room = node_room(branch, t);
     int action = branch->menus[t].last;
 
     while (action > branch->taken[t] &&
@@ -409,9 +147,9 @@ static enum status explore_halves(struct branch *branch, int depth, double bound
             last = split->after < last ? split->after : last;
         if (first > last)
             continue;
-        narrow(branch, split->menu, first, last);
+        node_narrow(branch, split->menu, first, last);
         rc = explore(branch, depth + 1, bound, prices, err);
-        undo(branch, change_count);
+        node_undo(branch, change_count);
     }
     return rc;
 }
@@ -436,18 +174,18 @@ static enum status explore(struct branch *branch, int depth, double above,
 
     if (is_left_out(branch, depth, above))
         return STATUS_OK;
-    if (fit(branch)) {
-        rc = solve_prices(branch, prices, err);
-        bound = rc ? above : fmin(above, bound_of(branch));
-        if (!rc && !is_hopeless(branch, bound))
+    if (node_fit(branch)) {
+        rc = node_solve(branch, prices, err);
+        bound = rc ? above : fmin(above, node_bound(branch));
+        if (!rc && !node_is_hopeless(branch, bound))
             note(branch);
-        if (!rc && !is_hopeless(branch, bound) &&
+        if (!rc && !node_is_hopeless(branch, bound) &&
             (split_part(branch, &split) || split_widest(branch, &split))) {
-            fix(branch, bound);
+            node_fix(branch, bound);
             rc = explore_halves(branch, depth, bound, &split, err);
         }
     }
-    undo(branch, change_count);
+    node_undo(branch, change_count);
     return rc;
 }
 
@@ -513,12 +251,12 @@ static void fill(struct branch *branch)
         branch->limits[b] = (double)branch->rooms[b];
     for (int t = 0; t < branch->menu_count; t++) {
         int first = branch->menus[t].first;
-        const int32_t *budgets = menu_budgets(branch, t, &count);
+        const int32_t *budgets = node_budgets(branch, t, &count);
 
         for (int k = 0; k < count; k++)
             branch->rooms[budgets[k]] -= branch->costs[first];
         branch->base += branch->values[first];
-        hull(branch, t);
+        node_hull(branch, t);
     }
     branch->dual = (struct dual_problem){.cells = branch->cells,
                                          .cell_count = branch->menu_count,

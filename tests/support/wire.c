@@ -105,6 +105,11 @@ bool wire_send(struct wire *wire, const void *bytes, size_t count)
     return true;
 }
 
+bool wire_send_raw(struct wire *wire, const void *bytes, size_t count)
+{
+    return send(wire->socket, bytes, count, MSG_NOSIGNAL) == (ssize_t)count;
+}
+
 void wire_wait(struct wire *wire, int wait_ms)
 {
     struct pollfd waits = {.fd = wire->socket, .events = POLLIN};

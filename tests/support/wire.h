@@ -17,6 +17,9 @@ struct wire *wire_open(const char *address, bool has_tls, int timeout_ms);
 /* False when the server has hung up. */
 bool wire_send(struct wire *wire, const void *bytes, size_t count);
 
+/* The same past TLS: they go as they are. */
+bool wire_send_raw(struct wire *wire, const void *bytes, size_t count);
+
 /* Until something came, at most so long. */
 void wire_wait(struct wire *wire, int wait_ms);
 

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "decide/service.h"
+#include "support/wire.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -234,6 +235,14 @@ struct server_settings stage_settings_short(int thread_count, const char *health
     return settings;
 }
 
+enum status stage_try(const char *listen, const char *health_listen, struct err *err)
+{
+    struct server_settings settings = stage_settings(1, health_listen);
+
+    settings.listen = listen;
+    return server_addresses_try(&settings, err);
+}
+
 struct server *stage_start_with(const struct server_settings *settings)
 {
     struct server *server = NULL;
@@ -278,4 +287,39 @@ int stage_get(struct http_client *client, const char *path, char *body, size_t b
     int status = response.status;
     http_response_free(&response);
     return status;
+}
+
+int stage_try_get(struct http_client *client, const char *path)
+{
+    struct http_response response;
+    int status = 0;
+
+    if (http_call(client, "GET", path, NULL, NULL, 0, &response))
+        status = response.status;
+    else
+        usleep(100000);
+    http_response_free(&response);
+    return status;
+}
+
+double stage_seconds_since(int64_t start_us)
+{
+    return (double)(clock_monotonic_us(&system_clock) - start_us) / SECOND_US;
+}
+
+int stage_await_cut(struct wire *wire, int64_t start_us)
+{
+    char answers[16384];
+    size_t bytes;
+    int count = 0;
+    enum wire_end end = wire_receive(wire, answers, sizeof answers, &bytes);
+
+    /* Over TLS, a reset: without a last word. */
+    assert_true(end == WIRE_CLOSED || end == WIRE_RESET);
+    print_message("cut off after %.2f s\n", stage_seconds_since(start_us));
+    assert_true(stage_seconds_since(start_us) >= SHORT_DEADLINE_S);
+    for (const char *at = answers; (at = strstr(at, "HTTP/1.1 20")); at++)
+        count++;
+    wire_close(wire, false);
+    return count;
 }

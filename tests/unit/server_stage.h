@@ -32,6 +32,9 @@ struct server_settings stage_settings(int thread_count, const char *health_liste
 struct server_settings stage_settings_short(int thread_count, const char *health_listen);
 struct server *stage_start_with(const struct server_settings *settings);
 
+/* server_addresses_try of these two. */
+enum status stage_try(const char *listen, const char *health_listen, struct err *err);
+
 /* health_listen may be NULL. Each stops the test when it does not work. */
 struct server *stage_start(int thread_count, const char *health_listen);
 struct http_client *stage_connect(const char *address);
@@ -41,5 +44,16 @@ void stage_call(struct http_client *client, const char *method, const char *path
 
 /* Returns the status; body may be NULL. */
 int stage_get(struct http_client *client, const char *path, char *body, size_t body_size);
+
+/* The status, or 0 after a while when there is no answer. */
+int stage_try_get(struct http_client *client, const char *path);
+
+/* Monotonic. */
+double stage_seconds_since(int64_t start_us);
+
+/* What was sent last is a part of a request: cut off when its time is over, SHORT_DEADLINE_S after start_us,
+ * and not before; returns how many answers came until then. Closes the wire. */
+struct wire;
+int stage_await_cut(struct wire *wire, int64_t start_us);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "support/model_fixture.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -219,6 +220,77 @@ static void features_that_a_new_champion_lacks_are_named(void **state)
     assert_non_null(strstr(string_at(running->json, "warnings/0/detail"), "'want'"));
 }
 
+/* A model of these features and of need, which alone counts. */
+static const char *wide_bundle(const char *const *names, int count)
+{
+    static char text[8192];
+    int bytes =
+        snprintf(text, sizeof text,
+                 "{\"manifest\": {\"format\": \"redress-bundle/1\", \"name\": \"m\","
+                 " \"kind\": \"effect\", \"learner\": \"effect\", \"features\": [");
+
+#define ADD(...) bytes += snprintf(text + bytes, sizeof text - (size_t)bytes, __VA_ARGS__)
+    for (int i = 0; i < count; i++)
+        ADD("{\"name\": \"%s\", \"type\": \"float\"}, ", names[i]);
+    ADD("{\"name\": \"need\", \"type\": \"float\"}],"
+        " \"arms\": [{\"name\": \"a500\", \"dose\": 500}],"
+        " \"components\": [{\"role\": \"tau\", \"arm\": \"a500\", \"file\": "
+        "\"a500.json\"}],"
+        " \"examples\": {\"rows\": [[");
+    for (int i = 0; i < count; i++)
+        ADD("0, ");
+    ADD("2]], \"effects\": [[2]]}},"
+        " \"files\": {\"a500.json\": {\"json\": {\"format\": \"redress-linear/1\","
+        " \"weights\": [");
+    for (int i = 0; i < count; i++)
+        ADD("0, ");
+    ADD("1], \"intercept\": 0}}}}");
+#undef ADD
+    assert_true((size_t)bytes < sizeof text);
+    return text;
+}
+
+#define TEN(text) text text text text text text text text text text
+#define LONG(end) TEN("long_") "nine_more" end
+
+/* Three names, each with 60 bytes at most and without half a character; how many more there are is said. */
+static void of_many_lost_features_a_few_are_named_in_short(void **state)
+{
+    static const char *const names[] = {
+        LONG("60"),               /* 61 bytes */
+        LONG("\xc3\xa9\xc3\xa9"), /* 60 bytes end within the first of two letters */
+        LONG(TEN("x")),
+        "four",
+        "five",
+    };
+    static const struct {
+        int count;
+        const char *names;
+    } rows[] = {
+        {3, "knew 3 features that this one does not: '" LONG("6") "', '" LONG(
+                "") "', '" LONG("x") "'; cases"},
+        {4, "knew 4 features that this one does not: '" LONG("6") "', '" LONG(
+                "") "', '" LONG("x") "' and 1 more; cases"},
+        {5, "' and 2 more; cases that have them are refused"},
+    };
+    struct running *running = *state;
+
+    static_assert(sizeof LONG("") == 59 + 1);
+    model_push_slope(running, 1);
+    for (int i = 0; i < 3; i++) {
+        int wide = 2 + i;
+        const char *detail;
+
+        assert_int_equal(model_push(running, "m", wide_bundle(names, rows[i].count)),
+                         STATUS_OK);
+        model_promote(running, wide);
+        model_promote(running, 1);
+        detail = string_at(running->json, "warnings/0/detail");
+        if (!strstr(detail, rows[i].names))
+            fail_msg("'%s' does not say '%s'", detail, rows[i].names);
+    }
+}
+
 int main(void)
 {
 #define TEST(name)                                                                       \
@@ -229,6 +301,7 @@ int main(void)
         TEST(challenger_and_shadow_do_not_decide),
         TEST(an_alias_is_moved_with_a_version_and_a_reason_only),
         TEST(features_that_a_new_champion_lacks_are_named),
+        TEST(of_many_lost_features_a_few_are_named_in_short),
         TEST(history_says_what_served_when_and_why),
         TEST(the_history_of_an_unknown_model_is_not_empty_but_missing),
         TEST(cases_are_answered_while_the_champion_moves),

@@ -351,8 +351,7 @@ static void an_address_that_is_taken_is_named_with_its_setting(void **state)
         snprintf(text, sizeof text, "%s: cannot listen on %s: Address already in use",
                  rows[i].setting, rows[i].taken);
         assert_string_equal(err.text, text);
-        assert_int_equal(server_addresses_try(rows[i].taken, NULL, &err),
-                         STATUS_UNAVAILABLE);
+        assert_int_equal(stage_try(rows[i].taken, NULL, &err), STATUS_UNAVAILABLE);
         assert_non_null(strstr(err.text, text + strlen(rows[i].setting) + 2));
     }
     server_stop(server, 0);
