@@ -53,15 +53,20 @@ bool offpolicy_kind_is_biased(enum offpolicy_kind kind);
 /* The log, (row) each; borrowed. */
 struct offpolicy_log {
     int64_t row_count;
-    const double *weights;       /* w, finite, at least 0 */
-    const double *probabilities; /* pi(a | x) */
+    const double
+        *weights;      /* w, finite, at least 0; where propensity is there, pi(a | x) */
+    double propensity; /* of every row, where it is the same; else 0 */
     const double *rewards;
     const double *logged_model; /* q; NULL: there is no model */
     const double *policy_model; /* dm; NULL: there is no model */
     const int32_t *clusters;    /* from 0; NULL: each row is its own */
     int32_t cluster_count;
-    bool is_uniform; /* every action was as likely */
 };
+
+static inline double offpolicy_weight(const struct offpolicy_log *log, int64_t row)
+{
+    return log->propensity > 0 ? log->weights[row] / log->propensity : log->weights[row];
+}
 
 /* What is estimated, and how well; NaN where it is not defined. */
 struct offpolicy_estimate {

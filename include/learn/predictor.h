@@ -12,7 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PREDICTOR_COLUMN_COUNT_MAX = 1024, PREDICTOR_CATEGORY_COUNT_MAX = 64 };
+enum {
+    PREDICTOR_COLUMN_COUNT_MAX = 1024,
+    PREDICTOR_CATEGORY_COUNT_MAX = 64,
+    PREDICTOR_FOLD_COUNT = 5 /* by which the penalty of a linear model is chosen */
+};
 
 enum predictor_base { PREDICTOR_TREES, PREDICTOR_LINEAR };
 
@@ -20,13 +24,23 @@ enum predictor_base { PREDICTOR_TREES, PREDICTOR_LINEAR };
  * or the same for all. */
 struct feature_rows {
     int feature_count;
-    const float *values;    /* (row, feature), NaN where missing */
+    const float *values;    /* (row, feature), NaN where missing; without those shared */
     const bool *is_nominal; /* (feature): codes from 0 without an order; NULL: none */
     bool has_last;
     const float *last; /* (row), NULL: last_value for all */
     float last_value;
     const char *const *names; /* (feature, and the last) for model files */
-    const uint64_t *keys;     /* (row): rows of one key are in one fold; NULL: by row */
+
+    /* The first features, where many rows have the same ones. */
+    int shared_count;
+    const float *shared;      /* (which, shared feature) */
+    const int32_t *shared_of; /* (row): which */
+
+    /* Rows of one key are in one fold. NULL: by row. Where folds are there they were drawn before, by
+     * predictor_fold: folds[row] / fold_place, of which the last digit to the base of their count is taken. */
+    const uint64_t *keys;  /* (row) */
+    const uint16_t *folds; /* (row) */
+    int fold_place;
 };
 
 /* Which rows, by their index, which is below 2^32; shared by whatever goes on on them. */
@@ -76,8 +90,11 @@ struct predictor_settings {
 
 struct predictor; /* opaque */
 
+/* The fold of a key under the seed of settings, from 0. */
+int predictor_fold(uint64_t key, uint64_t seed);
+
 /* targets (row), weights (row; NULL for 1): by the index of the row. The penalty of a linear model
- * is the one of a few with the least error in five folds by keys and seed; a logistic one has a fixed one. A
+ * is the one of a few with the least error in PREDICTOR_FOLD_COUNT folds by keys and seed; a logistic one has a fixed one. A
  * category has a weight for each of its texts, up to PREDICTOR_CATEGORY_COUNT_MAX of them, the most frequent;
  * others, and texts that no row of the set has, count as missing.
  * INVALID without rows, or with targets or weights that are no floats; TOO_LARGE beyond PREDICTOR_COLUMN_COUNT_MAX columns. The caller closes *predictor. */
@@ -111,8 +128,12 @@ static inline int feature_rows_width(const struct feature_rows *features)
 static inline float feature_at(const struct feature_rows *features, int64_t row,
                                int index)
 {
+    int shared = features->shared_count, own = features->feature_count - shared;
+
+    if (index < shared)
+        return features->shared[(int64_t)features->shared_of[row] * shared + index];
     if (index < features->feature_count)
-        return features->values[row * features->feature_count + index];
+        return features->values[row * own + index - shared];
     return features->last ? features->last[row] : features->last_value;
 }
 

@@ -13,19 +13,18 @@
 
 enum { REWARD_FOLD_COUNT = 5 };
 
-/* All borrowed. A row of features: option_width columns of what was done, then those of the case. */
+/* All borrowed. A row of features: what was done, which is among those shared, then the case. */
 struct reward_rows {
     int64_t row_count;
-    struct feature_rows features; /* without a last input */
-    int option_width;
-    const double *rewards; /* (row) */
-    const uint64_t *keys;  /* (row) */
+    struct feature_rows features; /* without a last input, keys and folds */
+    const double *rewards;        /* (row) */
+    const uint16_t *folds;        /* (row): reward_folds of its key */
 
-    /* What the policy would do: the options of menu i end where those of the next begin. */
-    const int32_t *menus; /* (row): which is the row's; NULL: each row has its own */
-    const int64_t *option_ends;  /* (menu) */
-    const float *option_values;  /* (option, option_width) */
-    const double *probabilities; /* (option) */
+    /* What the policy would do: the places of menu i end where those of the next begin. */
+    const int32_t *menus;     /* (row): which is the row's; NULL: each row has its own */
+    const int64_t *menu_ends; /* (menu) */
+    const int32_t *options;   /* (place): which of features.shared */
+    const double *probabilities; /* (place) */
 };
 
 struct reward_settings {
@@ -39,8 +38,11 @@ struct reward_progress {
     void *context;
 };
 
-/* Which fold a key is in, from 0. */
-int reward_fold(uint64_t key, uint64_t seed);
+/* All the folds of a key, which are kept in place of it: that of the rows, and that within each model of the others. */
+uint16_t reward_folds(uint64_t key, uint64_t seed);
+
+/* The one of the rows, from 0. */
+int reward_fold(uint16_t folds);
 
 /* logged (row): of what was done; expected (row): the mean over what the policy would do. INVALID when all
  * rows are in one fold; else as predictor_fit. */

@@ -38,7 +38,6 @@ struct walk {
     int close_bin;      /* in which the limit is passed; -1: in none */
     struct step *steps; /* (step_count): of that bin */
     int64_t step_count, step_capacity;
-    double uniform; /* the only propensity so far; NaN: several */
 };
 
 /* --- rows ------------------------------------------------------------------------------------- */
@@ -99,10 +98,7 @@ static enum status add(struct walk *walk, const struct logged_row *row,
     }
     if (!logged_row_can_tell(row))
         log->unchecked_line = log->unchecked_count++ ? log->unchecked_line : row->line;
-    walk->uniform = log->row_count == 0 || propensity == walk->uniform ? propensity : NAN;
-    log->weights[log->row_count] = probability / propensity;
-    log->probabilities[log->row_count] = probability;
-    log->rewards[log->row_count++] = row->reward;
+    policy_log_add(log, probability, propensity, row->reward);
     return STATUS_OK;
 }
 
@@ -350,24 +346,6 @@ static enum status walk_bundle(struct walk *walk, struct err *err)
     return rc;
 }
 
-static struct offpolicy_log rows_of(const struct walk *walk)
-{
-    const struct policy_log *log = walk->log;
-    bool has_model = log->model.base != REWARD_BASE_NONE;
-
-    return (struct offpolicy_log){
-        .row_count = log->row_count,
-        .weights = log->weights,
-        .probabilities = log->probabilities,
-        .rewards = log->rewards,
-        .logged_model = has_model ? log->logged_model : NULL,
-        .policy_model = has_model ? log->policy_model : NULL,
-        .clusters = log->clusters,
-        .cluster_count = log->cluster_count,
-        .is_uniform = !isnan(walk->uniform),
-    };
-}
-
 enum status candidate_log_read(const struct candidate_request *request,
                                struct policy_log *log, struct candidate_summary *summary,
                                struct err *err)
@@ -380,7 +358,7 @@ enum status candidate_log_read(const struct candidate_request *request,
         (struct candidate_summary){.price = NAN, .covered = request->bundle ? 0 : -1};
     arena_init(&walk.scratch, NULL, 0, SCRATCH_BYTES_MAX);
     if (request->base != REWARD_BASE_NONE)
-        rc = reward_table_open(&walk.table, err);
+        rc = reward_table_open(request->seed, &walk.table, err);
     if (!rc && !request->is_by_row)
         rc = policy_log_cluster(log, POLICY_CUSTOMER, err);
     if (!rc)
@@ -389,9 +367,8 @@ enum status candidate_log_read(const struct candidate_request *request,
         rc = policy_log_refuse_empty(request->log, request->reward, log, err);
     policy_log_end_clusters(log);
     if (!rc)
-        rc = policy_log_fit(log, walk.table, request->log, request->base, request->seed,
-                            err);
-    log->rows = rows_of(&walk);
+        rc = policy_log_fit(log, walk.table, request->log, request->base, err);
+    policy_log_end(log, false);
     reward_table_close(walk.table);
     arena_reset(&walk.scratch);
     return rc;

@@ -31,7 +31,6 @@ struct walk {
     struct decision_ids *ids;   /* (row of it); NULL: none are looked at */
     int *feature_columns;       /* (feature) */
     struct reward_table *table; /* NULL: none is fitted */
-    double uniform;             /* the only propensity so far; NaN: several */
     long policy_line;           /* of the group that was checked last */
     bool is_out_of_order;
 };
@@ -79,7 +78,7 @@ static enum status find_features(struct walk *walk, struct err *err)
     for (int i = 0; i < features->count && !rc; i++)
         rc = csv_column_find(walk->csv, features->names[i], &walk->feature_columns[i],
                              err);
-    return rc ? rc : reward_table_open(&walk->table, err);
+    return rc ? rc : reward_table_open(walk->request->seed, &walk->table, err);
 }
 
 /* The one that is asked for, or the customers of a decision log. */
@@ -142,7 +141,6 @@ enum status policy_log_grow(struct policy_log *log, const char *path, bool has_m
         clusters = realloc(clusters, (size_t)capacity * sizeof *clusters);
     log->clusters = clusters ? clusters : log->clusters;
     if ((has_clusters && !clusters) || !grow_column(&log->weights, capacity) ||
-        !grow_column(&log->probabilities, capacity) ||
         !grow_column(&log->rewards, capacity) ||
         (has_model && (!grow_column(&log->logged_model, capacity) ||
                        !grow_column(&log->policy_model, capacity))))
@@ -150,6 +148,26 @@ enum status policy_log_grow(struct policy_log *log, const char *path, bool has_m
                        (long long)capacity);
     log->capacity = capacity;
     return STATUS_OK;
+}
+
+/* The same quotients, whenever they are made. */
+static void divide_weights(struct policy_log *log)
+{
+    for (int64_t i = 0; i < log->row_count && log->propensity > 0; i++)
+        log->weights[i] /= log->propensity;
+    log->propensity = 0;
+}
+
+void policy_log_add(struct policy_log *log, double probability, double propensity,
+                    double reward)
+{
+    if (log->row_count == 0)
+        log->propensity = propensity;
+    if (propensity != log->propensity)
+        divide_weights(log);
+    log->weights[log->row_count] =
+        log->propensity > 0 ? probability : probability / propensity;
+    log->rewards[log->row_count++] = reward;
 }
 
 enum status policy_log_cluster(struct policy_log *log, const char *column,
@@ -288,8 +306,7 @@ static enum status tabulate(struct walk *walk, const struct policy_group *policy
 }
 
 enum status policy_log_fit(struct policy_log *log, struct reward_table *table,
-                           const char *path, enum reward_base base, uint64_t seed,
-                           struct err *err)
+                           const char *path, enum reward_base base, struct err *err)
 {
     enum status rc;
 
@@ -299,8 +316,8 @@ enum status policy_log_fit(struct policy_log *log, struct reward_table *table,
         !grow_column(&log->policy_model, log->row_count))
         return err_set(err, STATUS_EXHAUSTED, "out of memory for %lld rows",
                        (long long)log->row_count);
-    rc = reward_table_fit(table, base, seed, log->rewards, log->logged_model,
-                          log->policy_model, &log->model, err);
+    rc = reward_table_fit(table, base, log->rewards, log->logged_model, log->policy_model,
+                          &log->model, err);
     return rc ? err_wrap(err, "%s", path) : STATUS_OK;
 }
 
@@ -416,7 +433,6 @@ static enum status take_row(struct walk *walk, struct err *err)
 {
     struct policy_log *log = walk->log;
     double propensity, reward = NAN, probability = 0, q = 0, dm = 0;
-    int64_t at = log->row_count;
     char why[PROPENSITY_REASON_BYTES];
     bool counts = true;
     enum status rc = policy_log_grow(log, csv_name(walk->csv), walk->model != NULL,
@@ -441,15 +457,11 @@ static enum status take_row(struct walk *walk, struct err *err)
         note_bad(walk, why);
         propensity = 1;
     }
-    walk->uniform = at == 0 || propensity == walk->uniform ? propensity : NAN;
-    log->weights[at] = probability / propensity;
-    log->probabilities[at] = probability;
-    log->rewards[at] = reward;
     if (walk->model) {
-        log->logged_model[at] = q;
-        log->policy_model[at] = dm;
+        log->logged_model[log->row_count] = q;
+        log->policy_model[log->row_count] = dm;
     }
-    log->row_count++;
+    policy_log_add(log, probability, propensity, reward);
     return STATUS_OK;
 }
 
@@ -493,8 +505,7 @@ static enum status walk_once(struct walk *walk, bool is_streamed, struct err *er
     if (!rc && !walk->is_out_of_order)
         policy_log_end_clusters(walk->log);
     if (!rc && !walk->is_out_of_order)
-        rc = policy_log_fit(walk->log, walk->table, request->log, request->base,
-                            request->seed, err);
+        rc = policy_log_fit(walk->log, walk->table, request->log, request->base, err);
     walk->log->passed_over.awaited = awaited_count(&walk->awaited);
     awaited_free(&walk->awaited);
     reward_table_close(walk->table);
@@ -504,6 +515,21 @@ static enum status walk_once(struct walk *walk, bool is_streamed, struct err *er
     policy_file_close(walk->model);
     csv_close(walk->csv);
     return rc;
+}
+
+void policy_log_end(struct policy_log *log, bool has_model)
+{
+    has_model = has_model || log->model.base != REWARD_BASE_NONE;
+    log->rows = (struct offpolicy_log){
+        .row_count = log->row_count,
+        .weights = log->weights,
+        .propensity = log->propensity,
+        .rewards = log->rewards,
+        .logged_model = has_model ? log->logged_model : NULL,
+        .policy_model = has_model ? log->policy_model : NULL,
+        .clusters = log->clusters,
+        .cluster_count = log->cluster_count,
+    };
 }
 
 enum status policy_log_refuse_empty(const char *path, const char *reward,
@@ -526,7 +552,6 @@ enum status policy_log_read(const struct policy_log_request *request,
 {
     /* A log that is read once cannot be begun again. */
     struct walk walk = {.request = request, .log = log};
-    bool has_model;
     enum status rc;
 
     *log = (struct policy_log){.model.base = REWARD_BASE_NONE};
@@ -539,25 +564,13 @@ enum status policy_log_read(const struct policy_log_request *request,
     }
     if (!rc && log->row_count == 0)
         rc = policy_log_refuse_empty(request->log, request->reward, log, err);
-    has_model = request->model || log->model.base != REWARD_BASE_NONE;
-    log->rows = (struct offpolicy_log){
-        .row_count = log->row_count,
-        .weights = log->weights,
-        .probabilities = log->probabilities,
-        .rewards = log->rewards,
-        .logged_model = has_model ? log->logged_model : NULL,
-        .policy_model = has_model ? log->policy_model : NULL,
-        .clusters = log->clusters,
-        .cluster_count = log->cluster_count,
-        .is_uniform = !isnan(walk.uniform),
-    };
+    policy_log_end(log, request->model != NULL);
     return rc;
 }
 
 void policy_log_free(struct policy_log *log)
 {
     free(log->weights);
-    free(log->probabilities);
     free(log->rewards);
     free(log->logged_model);
     free(log->policy_model);

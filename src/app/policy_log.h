@@ -25,7 +25,7 @@ enum { POLICY_METRICS_BYTES = 200 };
 /* Decisions of a customer are one draw, unless it is said otherwise. */
 #define POLICY_CUSTOMER "customer_id"
 
-/* About 40 bytes a row, and what policy_file.h keeps. */
+/* 16 bytes a row, 32 with a model and 4 with clusters, and what policy_file.h keeps. */
 struct policy_log {
     struct offpolicy_log rows; /* borrows the arrays below */
     int64_t row_count;         /* of the log, good or bad */
@@ -41,7 +41,9 @@ struct policy_log {
         [POLICY_METRICS_BYTES]; /* other outcomes of a log of lines, as decision_log_metrics */
     struct reward_fit model; /* that was fitted; base is none when there is none */
 
-    double *weights, *probabilities, *rewards, *logged_model, *policy_model;
+    double *weights; /* probabilities of what was done while the propensity is the same */
+    double propensity; /* so far of every row; 0: they differ, and weights are weights */
+    double *rewards, *logged_model, *policy_model;
     int32_t *clusters;
     struct text_set *cluster_set; /* while rows are read; NULL: each row is its own */
     int32_t cluster_count;
@@ -63,6 +65,11 @@ bool policy_log_believes(double propensity, char why[static PROPENSITY_REASON_BY
 enum status policy_log_grow(struct policy_log *log, const char *path, bool has_model,
                             bool has_clusters, struct err *err);
 
+/* A row, for which there is room: what the policy does with which probability, and what came of it. Its place is the
+ * last; a model's numbers are the caller's. */
+void policy_log_add(struct policy_log *log, double probability, double propensity,
+                    double reward);
+
 /* Rows of the log belong to clusters from now on, of the column. EXHAUSTED. */
 enum status policy_log_cluster(struct policy_log *log, const char *column,
                                struct err *err);
@@ -77,8 +84,10 @@ void policy_log_end_clusters(struct policy_log *log);
 /* Fit the model of what the rows' rewards were gathered for, into logged_model and policy_model; not with bad
  * propensities, and not with a table that is NULL. */
 enum status policy_log_fit(struct policy_log *log, struct reward_table *table,
-                           const char *path, enum reward_base base, uint64_t seed,
-                           struct err *err);
+                           const char *path, enum reward_base base, struct err *err);
+
+/* All rows are there: what the estimators read of them. */
+void policy_log_end(struct policy_log *log, bool has_model);
 
 /* INVALID: of a decision log in which no row counts. */
 enum status policy_log_refuse_empty(const char *path, const char *reward,

@@ -7,6 +7,7 @@
 #include "learn/reward_model.h"
 #include "table/text_set.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ enum {
     WIDTH_STEP = 8, /* when many rows have to be moved for it */
     MANY_ROWS = 4096,
     SHARED_STEP = 1024,
+    RECENT_COUNT = 1024,
     CODE_LAST = PREDICTOR_CATEGORY_COUNT_MAX - 1, /* of all texts that come later */
     TEXT_BYTES_MAX = 1 << 20,
 };
@@ -30,19 +32,25 @@ struct reward_table {
     struct text_set *names;
     struct text_set *texts[COLUMN_COUNT_MAX]; /* of columns of texts, else NULL */
     bool has_kind[COLUMN_COUNT_MAX];          /* a value has come */
+    uint64_t seed;                            /* of folds */
     int column_count;                         /* with those of the option */
-    int width;                                /* that rows have room for */
+    int width;                                /* of the case, that rows have room for */
     float *values;                            /* (row, width) */
-    uint64_t *keys;                           /* (row) */
+    uint16_t *folds;                          /* (row) */
+    int32_t *taken;                           /* (row): the option */
     int32_t *menus;                           /* (row): where its options end */
-    int64_t *option_ends;                     /* (menu) */
+    int64_t *menu_ends;                       /* (menu): places */
     int64_t row_count, row_capacity;
     int32_t menu_count;
     int32_t *shared; /* (index): the menu of the rows that say it, -1: none did */
     int64_t shared_count;
-    float *option_values;  /* (option, OPTION_WIDTH) */
-    double *probabilities; /* (option) */
+    int32_t *options;      /* (place of a menu) */
+    double *probabilities; /* (place) */
+    int64_t place_count, place_capacity;
+    float *option_values; /* (option, OPTION_WIDTH) */
     int64_t option_count, option_capacity;
+    int32_t
+        recent[RECENT_COUNT]; /* by their hash, options that may come again; -1: none */
 };
 
 static enum status refuse_memory(const struct reward_table *table, struct err *err)
@@ -52,15 +60,17 @@ static enum status refuse_memory(const struct reward_table *table, struct err *e
                    (long long)table->row_count);
 }
 
-enum status reward_table_open(struct reward_table **table, struct err *err)
+enum status reward_table_open(uint64_t seed, struct reward_table **table, struct err *err)
 {
     struct reward_table *opened = calloc(1, sizeof *opened);
     enum status rc;
 
     if (!opened)
         return err_set(err, STATUS_EXHAUSTED, "out of memory");
+    opened->seed = seed;
     opened->column_count = OPTION_WIDTH;
-    opened->width = OPTION_WIDTH;
+    opened->width = 1;
+    memset(opened->recent, -1, sizeof opened->recent);
     rc = text_set_open(REWARD_COLUMN_COUNT_MAX, TEXT_BYTES_MAX, &opened->names, err);
     if (!rc)
         rc = text_set_open(CODE_LAST, TEXT_BYTES_MAX, &opened->texts[AMOUNT_CODE], err);
@@ -79,12 +89,14 @@ void reward_table_close(struct reward_table *table)
     for (int i = 0; i < COLUMN_COUNT_MAX; i++)
         text_set_close(table->texts[i]);
     free(table->values);
-    free(table->keys);
+    free(table->folds);
+    free(table->taken);
     free(table->menus);
-    free(table->option_ends);
+    free(table->menu_ends);
     free(table->shared);
-    free(table->option_values);
+    free(table->options);
     free(table->probabilities);
+    free(table->option_values);
     free(table);
 }
 
@@ -110,7 +122,7 @@ static int64_t next_capacity(int64_t capacity)
 static void move_rows(struct reward_table *table, int width)
 {
     size_t old = (size_t)table->width, new = (size_t)width;
-    size_t kept = (size_t)table->column_count;
+    size_t kept = (size_t)(table->column_count - OPTION_WIDTH);
 
     for (int64_t i = 0; i < table->row_count; i++) {
         size_t row = (size_t)(new > old ? table->row_count - 1 - i : i);
@@ -141,18 +153,20 @@ enum status reward_table_begin(struct reward_table *table, struct text owner,
 
     if (table->row_count == table->row_capacity) {
         if (!resize(&table->values, capacity * table->width, sizeof *table->values) ||
-            !resize(&table->keys, capacity, sizeof *table->keys) ||
+            !resize(&table->folds, capacity, sizeof *table->folds) ||
+            !resize(&table->taken, capacity, sizeof *table->taken) ||
             !resize(&table->menus, capacity, sizeof *table->menus) ||
-            !resize(&table->option_ends, capacity, sizeof *table->option_ends))
+            !resize(&table->menu_ends, capacity, sizeof *table->menu_ends))
             return refuse_memory(table, err);
         table->row_capacity = capacity;
     }
     row = table->values + table->row_count * table->width;
     for (int i = 0; i < table->width; i++)
         row[i] = NAN;
-    table->keys[table->row_count] = text_hash(owner);
+    table->folds[table->row_count] = reward_folds(text_hash(owner), table->seed);
+    table->taken[table->row_count] = 0;
     table->menus[table->row_count++] = table->menu_count;
-    table->option_ends[table->menu_count++] = table->option_count;
+    table->menu_ends[table->menu_count++] = table->place_count;
     return STATUS_OK;
 }
 
@@ -172,7 +186,7 @@ static enum status find_column(struct reward_table *table, struct text name, int
     if (index < 0)
         rc = text_set_add(table->names, name, &index, &is_new, err);
     *column = OPTION_WIDTH + index;
-    if (!rc && *column == table->width)
+    if (!rc && *column - OPTION_WIDTH == table->width)
         rc = widen(table, err);
     if (!rc && *column == table->column_count)
         table->column_count++;
@@ -187,7 +201,7 @@ static float number_of(double value)
 
 static float *cell(struct reward_table *table, int column)
 {
-    return table->values + (table->row_count - 1) * table->width + column;
+    return table->values + (table->row_count - 1) * table->width + column - OPTION_WIDTH;
 }
 
 enum status reward_table_number(struct reward_table *table, struct text name,
@@ -235,9 +249,9 @@ enum status reward_table_text(struct reward_table *table, struct text name,
 
 /* ---- options ---- */
 
-static enum status put_option(struct reward_table *table,
-                              const struct reward_option *option, float *values,
-                              struct err *err)
+static enum status describe(struct reward_table *table,
+                            const struct reward_option *option,
+                            float values[OPTION_WIDTH], struct err *err)
 {
     char written[INT_TEXT_BYTES];
     struct text name = option->name;
@@ -250,28 +264,65 @@ static enum status put_option(struct reward_table *table,
     return code_of(table->texts[AMOUNT_CODE], name, &values[AMOUNT_CODE], err);
 }
 
+static enum status append_option(struct reward_table *table,
+                                 const float values[OPTION_WIDTH], struct err *err)
+{
+    int64_t capacity = next_capacity(table->option_capacity);
+
+    if (table->option_count == INT32_MAX)
+        return err_set(err, STATUS_TOO_LARGE,
+                       "more than %d options (--base none does without)", INT32_MAX);
+    if (table->option_count == table->option_capacity) {
+        if (!resize(&table->option_values, capacity * OPTION_WIDTH,
+                    sizeof *table->option_values))
+            return refuse_memory(table, err);
+        table->option_capacity = capacity;
+    }
+    memcpy(table->option_values + table->option_count++ * OPTION_WIDTH, values,
+           OPTION_WIDTH * sizeof *values);
+    return STATUS_OK;
+}
+
+/* One like it that came not long ago, or a new one. */
+static enum status find_option(struct reward_table *table,
+                               const struct reward_option *option, int32_t *index,
+                               struct err *err)
+{
+    float values[OPTION_WIDTH];
+    enum status rc = describe(table, option, values, err);
+    uint64_t hash = text_hash((struct text){(const char *)values, sizeof values});
+    int32_t *recent = &table->recent[hash % RECENT_COUNT];
+
+    if (!rc && (*recent < 0 || memcmp(table->option_values + *recent * OPTION_WIDTH,
+                                      values, sizeof values) != 0)) {
+        rc = append_option(table, values, err);
+        *recent = (int32_t)(table->option_count - 1);
+    }
+    *index = *recent;
+    return rc;
+}
+
 enum status reward_table_take(struct reward_table *table,
                               const struct reward_option *option, struct err *err)
 {
-    return put_option(table, option, cell(table, 0), err);
+    return find_option(table, option, &table->taken[table->row_count - 1], err);
 }
 
 enum status reward_table_add(struct reward_table *table,
                              const struct reward_option *option, double probability,
                              struct err *err)
 {
-    int64_t at = table->option_count, capacity = next_capacity(table->option_capacity);
+    int64_t at = table->place_count, capacity = next_capacity(table->place_capacity);
 
-    if (at == table->option_capacity) {
-        if (!resize(&table->option_values, capacity * OPTION_WIDTH,
-                    sizeof *table->option_values) ||
+    if (at == table->place_capacity) {
+        if (!resize(&table->options, capacity, sizeof *table->options) ||
             !resize(&table->probabilities, capacity, sizeof *table->probabilities))
             return refuse_memory(table, err);
-        table->option_capacity = capacity;
+        table->place_capacity = capacity;
     }
     table->probabilities[at] = probability;
-    table->option_ends[table->menu_count - 1] = ++table->option_count;
-    return put_option(table, option, table->option_values + at * OPTION_WIDTH, err);
+    table->menu_ends[table->menu_count - 1] = ++table->place_count;
+    return find_option(table, option, &table->options[at], err);
 }
 
 static enum status grow_shared(struct reward_table *table, int64_t count, struct err *err)
@@ -330,12 +381,12 @@ enum status reward_base_read(const char *name, enum reward_base *base, struct er
 }
 
 /* Too few rows are refused whatever a model says; owners of one fold teach nothing about another. */
-static bool is_enough(const struct reward_table *table, uint64_t seed)
+static bool is_enough(const struct reward_table *table)
 {
     bool differs = false;
 
     for (int64_t i = 1; i < table->row_count && !differs; i++)
-        differs = reward_fold(table->keys[i], seed) != reward_fold(table->keys[0], seed);
+        differs = reward_fold(table->folds[i]) != reward_fold(table->folds[0]);
     return differs && table->row_count >= OFFPOLICY_EFFECTIVE_MIN;
 }
 
@@ -368,31 +419,31 @@ static struct feature_rows features_of(const struct reward_table *table,
         is_nominal[i] = table->texts[i] != NULL;
     return (struct feature_rows){.feature_count = table->column_count,
                                  .values = table->values,
-                                 .is_nominal = is_nominal};
+                                 .is_nominal = is_nominal,
+                                 .shared_count = OPTION_WIDTH,
+                                 .shared = table->option_values,
+                                 .shared_of = table->taken};
 }
 
-/* What was done is no such column: its effect is what is asked for. */
-static enum status find_giveaway(const struct reward_table *table, const double *rewards,
-                                 struct reward_fit *fit, struct err *err)
+/* What was done is no such column: its effect is what is asked for. Menus, which are not needed any more, give
+ * way to it. */
+static void find_giveaway(struct reward_table *table, const double *rewards,
+                          struct reward_fit *fit)
 {
     bool is_nominal[COLUMN_COUNT_MAX];
     struct feature_rows features = features_of(table, is_nominal);
-    int32_t *actions = malloc((size_t)table->row_count * sizeof *actions + 1);
+    int32_t *actions = table->menus;
     struct giveaway found;
 
-    if (!actions)
-        return refuse_memory(table, err);
     for (int64_t row = 0; row < table->row_count; row++)
         actions[row] = (int32_t)feature_at(&features, row, AMOUNT_CODE);
     found = giveaway_find(&features, OPTION_WIDTH, table->row_count, actions, rewards);
-    free(actions);
     if (found.column < 0)
-        return STATUS_OK;
+        return;
     fit->giveaway_share = found.share;
     text_copy(text_clip(text_set_text(table->names, found.column - OPTION_WIDTH),
                         REWARD_SHOWN_BYTES - 1),
               fit->giveaway, REWARD_SHOWN_BYTES);
-    return STATUS_OK;
 }
 
 static enum status fit_rows(struct reward_table *table,
@@ -404,12 +455,11 @@ static enum status fit_rows(struct reward_table *table,
     struct reward_rows rows = {
         .row_count = table->row_count,
         .features = features_of(table, is_nominal),
-        .option_width = OPTION_WIDTH,
         .rewards = rewards,
-        .keys = table->keys,
+        .folds = table->folds,
         .menus = table->menus,
-        .option_ends = table->option_ends,
-        .option_values = table->option_values,
+        .menu_ends = table->menu_ends,
+        .options = table->options,
         .probabilities = table->probabilities,
     };
     enum status rc;
@@ -423,14 +473,14 @@ static enum status fit_rows(struct reward_table *table,
 }
 
 enum status reward_table_fit(struct reward_table *table, enum reward_base base,
-                             uint64_t seed, const double *rewards, double *logged,
-                             double *expected, struct reward_fit *fit, struct err *err)
+                             const double *rewards, double *logged, double *expected,
+                             struct reward_fit *fit, struct err *err)
 {
     bool is_binary = are_binary(rewards, table->row_count);
     struct reward_settings settings = {
         .base = base == REWARD_BASE_XGBOOST ? PREDICTOR_TREES : PREDICTOR_LINEAR,
         .is_logistic = is_binary && base != REWARD_BASE_RIDGE,
-        .seed = seed,
+        .seed = table->seed,
     };
     enum status rc;
 
@@ -438,11 +488,12 @@ enum status reward_table_fit(struct reward_table *table, enum reward_base base,
         return err_set(err, STATUS_INVALID,
                        "--base logistic: not all rewards are 0 or 1");
     *fit = (struct reward_fit){.base = REWARD_BASE_NONE};
-    if (base == REWARD_BASE_NONE || !is_enough(table, seed))
+    if (base == REWARD_BASE_NONE || !is_enough(table))
         return STATUS_OK;
     if (base == REWARD_BASE_AUTO)
         base = is_binary ? REWARD_BASE_LOGISTIC : REWARD_BASE_RIDGE;
-    move_rows(table, table->column_count);
+    assert(table->option_count > 0);
+    move_rows(table, table->column_count - OPTION_WIDTH);
     rc = fit_rows(table, &settings, rewards, logged, expected, err);
     if (rc)
         return err_wrap(err, "the outcome model (--base none does without)");
@@ -451,5 +502,6 @@ enum status reward_table_fit(struct reward_table *table, enum reward_base base,
         .column_count = table->column_count - OPTION_WIDTH,
         .explained = explained(rewards, logged, table->row_count),
     };
-    return find_giveaway(table, rewards, fit, err);
+    find_giveaway(table, rewards, fit);
+    return STATUS_OK;
 }

@@ -3,8 +3,8 @@
  *
  * Columns are those that are named, in the order in which they come; a row that does not name one misses it. A
  * column is of numbers or of texts by the first value it has, values of the other kind count as missing. Of a
- * column of texts the first 63 count, all others as one. About 4 bytes a column and 40 a row, and 24 an option of
- * those that are told apart.
+ * column of texts the first 63 count, all others as one. About 4 bytes a column and 20 a row, 12 an option of each menu
+ * that is told apart, and 16 of each option.
  *
  * One thread at a time. */
 #ifndef REDRESS_APP_REWARD_TABLE_H
@@ -22,8 +22,9 @@ enum {
 
 struct reward_table; /* opaque */
 
-/* The caller closes *table. */
-enum status reward_table_open(struct reward_table **table, struct err *err);
+/* seed: of folds and models. The caller closes *table. */
+enum status reward_table_open(uint64_t seed, struct reward_table **table,
+                              struct err *err);
 void reward_table_close(struct reward_table *table); /* NULL is fine */
 
 /* The next row. owner: rows with the same are never judged by a model that saw one of them. */
@@ -44,7 +45,7 @@ struct reward_option {
     double effect, cost;
 };
 
-/* What was given in the row's case, and what the policy would give with which probability. */
+/* What was given in the row's case, which every row has, and what the policy would give with which probability. */
 enum status reward_table_take(struct reward_table *table,
                               const struct reward_option *option, struct err *err);
 enum status reward_table_add(struct reward_table *table,
@@ -82,7 +83,7 @@ struct reward_fit {
 /* No more rows after it. rewards, logged, expected (row). fit->base is REWARD_BASE_NONE, and nothing else is set, when
  * there are too few rows or owners. INVALID for logistic of other rewards than 0 and 1. */
 enum status reward_table_fit(struct reward_table *table, enum reward_base base,
-                             uint64_t seed, const double *rewards, double *logged,
-                             double *expected, struct reward_fit *fit, struct err *err);
+                             const double *rewards, double *logged, double *expected,
+                             struct reward_fit *fit, struct err *err);
 
 #endif

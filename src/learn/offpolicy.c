@@ -81,7 +81,7 @@ static enum status weigh_clusters(const struct offpolicy_log *log,
     struct spread spread = {};
 
     for (int64_t i = 0; sums && counts && i < log->row_count; i++) {
-        sums[log->clusters[i]] += log->weights[i];
+        sums[log->clusters[i]] += offpolicy_weight(log, i);
         counts[log->clusters[i]]++;
     }
     for (int32_t c = 0; sums && counts && c < log->cluster_count; c++) {
@@ -109,10 +109,12 @@ enum status offpolicy_weigh(const struct offpolicy_log *log,
     struct spread spread = {};
 
     for (int64_t i = 0; i < log->row_count; i++)
-        spread_add(&spread, log->weights[i]);
-    for (int64_t i = 0; i < log->row_count; i++)
-        squares +=
-            (log->weights[i] - spread.sum / n) * (log->weights[i] - spread.sum / n);
+        spread_add(&spread, offpolicy_weight(log, i));
+    for (int64_t i = 0; i < log->row_count; i++) {
+        double off = offpolicy_weight(log, i) - spread.sum / n;
+
+        squares += off * off;
+    }
     *weights = (struct offpolicy_weights){
         .effective_rows = effective(spread),
         .effective_clusters = NAN,
@@ -216,14 +218,18 @@ int offpolicy_terms(const struct offpolicy_log *log, enum offpolicy_kind kind,
                     double parameter, int64_t from, int count,
                     struct offpolicy_terms *terms)
 {
-    double v[OFFPOLICY_BLOCK_ROWS], *restrict first = terms->of[0];
+    double v[OFFPOLICY_BLOCK_ROWS],
+        w[OFFPOLICY_BLOCK_ROWS], *restrict first = terms->of[0];
     bool needs_model = offpolicy_kind_needs_model(kind);
     const double *r = log->rewards + from, *q, *dm;
 
+    for (int i = 0; i < count && log->propensity > 0; i++)
+        w[i] = log->weights[from + i] / log->propensity;
     if (kind == OFFPOLICY_REPLAY)
-        memcpy(v, log->probabilities + from, (size_t)count * sizeof *v);
+        memcpy(v, log->weights + from, (size_t)count * sizeof *v);
     else
-        set_weights(kind, parameter, log->weights + from, count, v);
+        set_weights(kind, parameter, log->propensity > 0 ? w : log->weights + from, count,
+                    v);
     if (!needs_model) {
         for (int i = 0; i < count; i++)
             first[i] = v[i] * r[i];
@@ -373,7 +379,7 @@ enum status offpolicy_estimate(const struct offpolicy_log *log,
         estimate->value = offpolicy_value(terms, sums, (double)log->row_count);
         estimate->se =
             error_of(log, sum_squares(log, estimate, terms, sums, NAN, moved), terms > 1);
-        if (estimate->kind == OFFPOLICY_REPLAY && !log->is_uniform)
+        if (estimate->kind == OFFPOLICY_REPLAY && !(log->propensity > 0))
             estimate->value = estimate->se = NAN;
         set_intervals(log, estimate);
     }

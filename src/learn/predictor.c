@@ -24,11 +24,17 @@ static enum status refuse_memory(struct err *err)
 
 static void gather(const struct feature_rows *features, struct row_set set, float *out)
 {
-    size_t count = (size_t)features->feature_count;
+    size_t shared = (size_t)features->shared_count;
+    size_t own = (size_t)features->feature_count - shared;
 
     for (int64_t i = 0; i < set.count; i++) {
-        memcpy(out, features->values + (size_t)set.rows[i] * count, count * sizeof *out);
-        out += count;
+        size_t row = set.rows[i];
+
+        if (shared)
+            memcpy(out, features->shared + (size_t)features->shared_of[row] * shared,
+                   shared * sizeof *out);
+        memcpy(out + shared, features->values + row * own, own * sizeof *out);
+        out += shared + own;
         if (features->has_last)
             *out++ = feature_at(features, set.rows[i], features->feature_count);
     }

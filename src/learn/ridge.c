@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FOLD_COUNT = 5, BLOCK_ROWS = 256, STEP_COUNT_MAX = 50 };
+enum { FOLD_COUNT = PREDICTOR_FOLD_COUNT, BLOCK_ROWS = 256, STEP_COUNT_MAX = 50 };
 
 static const double penalties[] = {1e-6, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3, 1, 3, 10};
 static const double logistic_penalty = 1e-4;
@@ -33,13 +33,19 @@ static double *sums_of(const struct moments *moments, int fold)
     return moments->sums + (size_t)fold * (size_t)moments->width * (size_t)moments->width;
 }
 
-static int fold_of(const struct feature_rows *features, int64_t row, uint64_t seed)
+int predictor_fold(uint64_t key, uint64_t seed)
 {
-    uint64_t key = features->keys ? features->keys[row] : (uint64_t)row;
     struct rng rng;
 
     rng_seed(&rng, seed ^ key * UINT64_C(0x9e3779b97f4a7c15));
     return (int)rng_below(&rng, FOLD_COUNT);
+}
+
+static int fold_of(const struct feature_rows *features, int64_t row, uint64_t seed)
+{
+    if (features->folds)
+        return features->folds[row] / features->fold_place % FOLD_COUNT;
+    return predictor_fold(features->keys ? features->keys[row] : (uint64_t)row, seed);
 }
 
 static void flush(const struct moments *moments, int fold, const double *block, int count)

@@ -18,7 +18,7 @@ enum { ROWS = 2000, LOGS = 500 };
 
 /* A log with room for ROWS. */
 struct room {
-    double weights[ROWS], probabilities[ROWS], rewards[ROWS], q[ROWS], dm[ROWS];
+    double weights[ROWS], rewards[ROWS], q[ROWS], dm[ROWS];
     int32_t clusters[ROWS];
     struct offpolicy_log log;
 };
@@ -45,7 +45,6 @@ static void set_log(int64_t row_count)
     room.log = (struct offpolicy_log){
         .row_count = row_count,
         .weights = room.weights,
-        .probabilities = room.probabilities,
         .rewards = room.rewards,
         .logged_model = room.q,
         .policy_model = room.dm,
@@ -79,19 +78,18 @@ static int refuse(char reasons[OFFPOLICY_REASON_COUNT_MAX][OFFPOLICY_REASON_BYTE
 
 /* ---- by hand ---- */
 
-/* Weights 2, 0, 1 and rewards 3, 5, 1, of which the model knows 2, 4, 1 and, for the policy, 1, 2, 3. */
+/* Probabilities 1, 0, 1/2 of what was done with 1/2 each: weights 2, 0, 1; and rewards 3, 5, 1, of which the model knows 2, 4, 1 and, for the policy, 1, 2, 3. */
 static void set_three_rows(void)
 {
-    static const double w[] = {2, 0, 1}, r[] = {3, 5, 1}, q[] = {2, 4, 1},
-                        dm[] = {1, 2, 3}, pi[] = {1, 0, 0.5};
+    static const double pi[] = {1, 0, 0.5}, r[] = {3, 5, 1}, q[] = {2, 4, 1},
+                        dm[] = {1, 2, 3};
 
-    memcpy(room.weights, w, sizeof w);
+    memcpy(room.weights, pi, sizeof pi);
     memcpy(room.rewards, r, sizeof r);
     memcpy(room.q, q, sizeof q);
     memcpy(room.dm, dm, sizeof dm);
-    memcpy(room.probabilities, pi, sizeof pi);
     set_log(3);
-    room.log.is_uniform = true;
+    room.log.propensity = 0.5;
 }
 
 static void three_rows_by_hand(void **)
@@ -128,8 +126,24 @@ static void three_rows_by_hand(void **)
         expect(found.se, rows[i].se, 1e-14);
         assert_int_equal(isnan(found.low), offpolicy_kind_is_biased(rows[i].kind));
     }
-    room.log.is_uniform = false;
-    assert_true(isnan(estimate(OFFPOLICY_REPLAY, 0).value));
+}
+
+static void weights_that_are_quotients_already_give_the_same_but_no_replay(void **)
+{
+    struct offpolicy_estimate quotients, divided;
+
+    for (int kind = 0; kind < OFFPOLICY_KIND_COUNT; kind++) {
+        set_three_rows();
+        divided = estimate((enum offpolicy_kind)kind, 1.5);
+        for (int i = 0; i < 3; i++)
+            room.weights[i] /= room.log.propensity;
+        room.log.propensity = 0;
+        quotients = estimate((enum offpolicy_kind)kind, 1.5);
+        if (kind == OFFPOLICY_REPLAY)
+            assert_true(isnan(quotients.value) && !isnan(divided.value));
+        else
+            assert_true(quotients.value == divided.value && quotients.se == divided.se);
+    }
 }
 
 static void clusters_of_one_are_rows_and_one_cluster_is_too_few(void **)
@@ -189,7 +203,6 @@ static void draw_log(struct rng *rng)
 
         while (a < ACTIONS - 1 && u >= logging[x][a])
             u -= logging[x][a++];
-        room.probabilities[i] = target[x][a];
         room.weights[i] = target[x][a] / logging[x][a];
         room.rewards[i] = rng_uniform(rng) < chances[x][a];
         room.q[i] = models[x][a];
@@ -325,7 +338,6 @@ static void draw_customers(struct rng *rng, int rows_each, double propensity)
         if (i % rows_each == 0)
             is_taken = rng_uniform(rng) < 0.5;
         room.clusters[i] = i / rows_each;
-        room.probabilities[i] = is_taken;
         room.weights[i] = is_taken / propensity;
         room.rewards[i] = rng_uniform(rng);
     }
@@ -408,6 +420,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(three_rows_by_hand),
+        cmocka_unit_test(weights_that_are_quotients_already_give_the_same_but_no_replay),
         cmocka_unit_test(clusters_of_one_are_rows_and_one_cluster_is_too_few),
         cmocka_unit_test(intervals_hold_the_truth_as_often_as_they_say),
         cmocka_unit_test(resamples_agree_with_the_error_and_with_themselves),

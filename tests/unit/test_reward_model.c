@@ -17,18 +17,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Columns: the action that was taken, then two of the case. */
+/* Columns: the action that was taken, then two of the case; an option for each action. */
 enum { ROWS = 2000, WIDTH = 3, ACTIONS = 3 };
 
 static struct stage {
-    float values[ROWS * WIDTH];
+    float values[ROWS * (WIDTH - 1)], option_values[ACTIONS];
     double rewards[ROWS], logged[ROWS], expected[ROWS];
-    uint64_t keys[ROWS];
-    int64_t option_ends[ROWS];
-    float option_values[ROWS * ACTIONS];
+    uint16_t folds[ROWS];
+    int64_t menu_ends[ROWS];
+    int32_t options[ROWS * ACTIONS];
     double probabilities[ROWS * ACTIONS];
-    double weights[ROWS], taken[ROWS];
-    int32_t clusters[ROWS];
+    double weights[ROWS];
+    int32_t clusters[ROWS], actions[ROWS];
     bool is_nominal[WIDTH];
     struct reward_rows rows;
 } stage;
@@ -63,24 +63,23 @@ static double true_value(void)
 
 static void draw_row(struct rng *rng, int row, double owner_effect)
 {
-    float *values = stage.values + row * WIDTH;
+    float *values = stage.values + row * (WIDTH - 1);
     int x0 = (int)rng_below(rng, 2), action = 0;
     double u = rng_uniform(rng);
 
     while (action < ACTIONS - 1 && u >= logging[action])
         u -= logging[action++];
-    values[0] = (float)action;
-    values[1] = (float)x0;
-    values[2] = (float)rng_normal(rng);
+    stage.actions[row] = action;
+    values[0] = (float)x0;
+    values[1] = (float)rng_normal(rng);
     stage.rewards[row] =
-        truly(x0, (double)values[2], action) + owner_effect + 0.5 * rng_normal(rng);
-    stage.taken[row] = target[x0][action];
+        truly(x0, (double)values[1], action) + owner_effect + 0.5 * rng_normal(rng);
     stage.weights[row] = target[x0][action] / logging[action];
     for (int a = 0; a < ACTIONS; a++) {
-        stage.option_values[row * ACTIONS + a] = (float)a;
+        stage.options[row * ACTIONS + a] = a;
         stage.probabilities[row * ACTIONS + a] = target[x0][a];
     }
-    stage.option_ends[row] = (row + 1) * ACTIONS;
+    stage.menu_ends[row] = (row + 1) * ACTIONS;
 }
 
 /* Owners have so many rows each, and an effect of their own when they have several. */
@@ -92,22 +91,26 @@ static void draw_log(struct rng *rng, int rows_of_owner)
         if (rows_of_owner > 1 && row % rows_of_owner == 0)
             owner_effect = rng_normal(rng);
         draw_row(rng, row, owner_effect);
-        stage.keys[row] = rng_next(rng);
+        stage.folds[row] = reward_folds(rng_next(rng), 1);
         stage.clusters[row] = row / rows_of_owner;
         if (row % rows_of_owner)
-            stage.keys[row] = stage.keys[row - 1];
+            stage.folds[row] = stage.folds[row - 1];
     }
+    for (int a = 0; a < ACTIONS; a++)
+        stage.option_values[a] = (float)a;
     stage.is_nominal[0] = true;
     stage.rows = (struct reward_rows){
         .row_count = ROWS,
         .features = {.feature_count = WIDTH,
                      .values = stage.values,
-                     .is_nominal = stage.is_nominal},
-        .option_width = 1,
+                     .is_nominal = stage.is_nominal,
+                     .shared_count = 1,
+                     .shared = stage.option_values,
+                     .shared_of = stage.actions},
         .rewards = stage.rewards,
-        .keys = stage.keys,
-        .option_ends = stage.option_ends,
-        .option_values = stage.option_values,
+        .folds = stage.folds,
+        .menu_ends = stage.menu_ends,
+        .options = stage.options,
         .probabilities = stage.probabilities,
     };
 }
@@ -130,7 +133,6 @@ static struct offpolicy_log log_of(int rows_of_owner)
     return (struct offpolicy_log){
         .row_count = ROWS,
         .weights = stage.weights,
-        .probabilities = stage.taken,
         .rewards = stage.rewards,
         .logged_model = stage.logged,
         .policy_model = stage.expected,
@@ -159,8 +161,8 @@ static void a_reward_is_in_nothing_that_is_expected_of_its_owner(void **state)
         bool is_same =
             stage.logged[row] == logged[row] && stage.expected[row] == expected[row];
 
-        assert_int_equal(is_same, reward_fold(stage.keys[row], 1) ==
-                                      reward_fold(stage.keys[100], 1));
+        assert_int_equal(is_same,
+                         reward_fold(stage.folds[row]) == reward_fold(stage.folds[100]));
         same += is_same;
         changed += !is_same;
     }
@@ -185,9 +187,9 @@ static void the_mean_over_options_is_that_of_what_each_is_expected_to_bring(void
             each[row][a] = stage.expected[row];
     }
     for (int row = 0; row < ROWS; row++) {
-        int x0 = stage.values[row * WIDTH + 1] > 0;
+        int x0 = stage.values[row * (WIDTH - 1)] > 0;
 
-        assert_true(each[row][(int)stage.values[row * WIDTH]] == stage.logged[row]);
+        assert_true(each[row][stage.actions[row]] == stage.logged[row]);
         for (int a = 0; a < ACTIONS; a++)
             stage.probabilities[row * ACTIONS + a] = target[x0][a];
     }
@@ -291,7 +293,7 @@ static struct reward_table *table_of_groups(int row_count, double *rewards)
     struct err err;
     char name[32];
 
-    assert_int_equal(reward_table_open(&table, &err), STATUS_OK);
+    assert_int_equal(reward_table_open(1, &table, &err), STATUS_OK);
     for (int row = 0; row < row_count; row++) {
         struct reward_option none = {.effect = NAN, .cost = NAN};
 
@@ -318,8 +320,8 @@ static void columns_come_as_they_are_named(void **state)
     struct err err;
 
     (void)state;
-    assert_int_equal(reward_table_fit(table, REWARD_BASE_AUTO, 1, rewards, logged,
-                                      expected, &fitted, &err),
+    assert_int_equal(reward_table_fit(table, REWARD_BASE_AUTO, rewards, logged, expected,
+                                      &fitted, &err),
                      STATUS_OK);
     assert_int_equal(fitted.base, REWARD_BASE_RIDGE);
     assert_int_equal(fitted.column_count, 31);
@@ -339,13 +341,13 @@ static void rewards_of_0_and_1_get_chances_and_few_rows_no_model(void **state)
     struct err err;
 
     (void)state;
-    assert_int_equal(reward_table_fit(table, REWARD_BASE_LOGISTIC, 1, rewards, logged,
+    assert_int_equal(reward_table_fit(table, REWARD_BASE_LOGISTIC, rewards, logged,
                                       expected, &fitted, &err),
                      STATUS_INVALID);
     for (int row = 0; row < 600; row++)
         rewards[row] = row % 10 == 3;
-    assert_int_equal(reward_table_fit(table, REWARD_BASE_AUTO, 1, rewards, logged,
-                                      expected, &fitted, &err),
+    assert_int_equal(reward_table_fit(table, REWARD_BASE_AUTO, rewards, logged, expected,
+                                      &fitted, &err),
                      STATUS_OK);
     assert_int_equal(fitted.base, REWARD_BASE_LOGISTIC);
     for (int row = 0; row < 600; row++)
@@ -353,8 +355,8 @@ static void rewards_of_0_and_1_get_chances_and_few_rows_no_model(void **state)
     assert_true(fitted.explained > 0.9);
     reward_table_close(table);
     table = table_of_groups(OFFPOLICY_EFFECTIVE_MIN - 1, rewards);
-    assert_int_equal(reward_table_fit(table, REWARD_BASE_AUTO, 1, rewards, logged,
-                                      expected, &fitted, &err),
+    assert_int_equal(reward_table_fit(table, REWARD_BASE_AUTO, rewards, logged, expected,
+                                      &fitted, &err),
                      STATUS_OK);
     assert_int_equal(fitted.base, REWARD_BASE_NONE);
     reward_table_close(table);
@@ -367,7 +369,7 @@ static void names_beyond_the_limit_are_refused(void **state)
     char name[32];
 
     (void)state;
-    assert_int_equal(reward_table_open(&table, &err), STATUS_OK);
+    assert_int_equal(reward_table_open(1, &table, &err), STATUS_OK);
     assert_int_equal(reward_table_begin(table, text_of("a"), &err), STATUS_OK);
     for (int i = 0; i < REWARD_COLUMN_COUNT_MAX; i++) {
         snprintf(name, sizeof name, "x%d", i);
@@ -389,7 +391,7 @@ static struct reward_table *table_of_kinds(bool is_shared, double *rewards)
     struct rng rng;
 
     rng_seed(&rng, 7);
-    assert_int_equal(reward_table_open(&table, &err), STATUS_OK);
+    assert_int_equal(reward_table_open(1, &table, &err), STATUS_OK);
     for (int row = 0; row < SHARING_ROWS; row++) {
         int kind = (int)rng_below(&rng, KIND_COUNT);
         struct reward_option taken = {
@@ -427,7 +429,7 @@ static void rows_that_share_their_options_expect_what_they_would_with_their_own(
         struct reward_fit fitted;
         struct err err;
 
-        assert_int_equal(reward_table_fit(table, REWARD_BASE_RIDGE, 1, rewards,
+        assert_int_equal(reward_table_fit(table, REWARD_BASE_RIDGE, rewards,
                                           logged[is_shared], expected[is_shared], &fitted,
                                           &err),
                          STATUS_OK);
