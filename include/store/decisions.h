@@ -110,14 +110,11 @@ enum status decision_usage(struct store *store, struct text customer_id,
                            const char *currency, int64_t since_us, int64_t *count,
                            int64_t *goodwill, struct err *err);
 
-/* What an order has received in all in one currency, held or settled. */
-enum status decision_order_amount(struct store *store, struct text order_id,
-                                  const char *currency, int64_t *amount, struct err *err);
-
-/* Whether money is held or settled for the same order and issue since a moment. */
-enum status decision_has_duplicate(struct store *store, struct text order_id,
-                                   struct text issue, int64_t since_us, bool *has,
-                                   struct err *err);
+/* What an order has received in all in one currency, held or settled; and whether any money was since a
+ * moment for the same issue. */
+enum status decision_order_past(struct store *store, struct text order_id,
+                                const char *currency, struct text issue, int64_t since_us,
+                                int64_t *amount, bool *has_duplicate, struct err *err);
 
 /* Holds go by the end of their time, then by row; {0}: before all. */
 struct hold_place {

@@ -19,7 +19,25 @@ struct decide_request {
     bool was_performed; /* the decision is no longer as it was prepared */
 };
 
-/* What the policy wants to know of the customer's past. */
+/* What the policy wants to know of the order's past. */
+static enum status look_at_order(struct store *store, const struct refund_case *asked,
+                                 struct circumstances *seen, struct err *err)
+{
+    const struct policy_needs *needs = &seen->needs;
+    int64_t since_us = seen->now_us - needs->duplicate_seconds * SECOND_US, amount = 0;
+    bool has_duplicate = false;
+    enum status rc =
+        decision_order_past(store, asked->order_id, asked->currency, asked->issue,
+                            since_us, &amount, &has_duplicate, err);
+
+    if (needs->needs_order)
+        seen->history.order_amount = amount;
+    if (needs->duplicate_seconds > 0)
+        seen->history.has_duplicate = has_duplicate;
+    return rc;
+}
+
+/* What the policy wants to know of the past. */
 static enum status look_back(struct store *store, const struct refund_case *asked,
                              struct circumstances *seen, struct err *err)
 {
@@ -31,13 +49,9 @@ static enum status look_back(struct store *store, const struct refund_case *aske
         rc = decision_usage(store, asked->customer_id, asked->currency,
                             seen->now_us - needs->window_seconds[i] * SECOND_US,
                             &history->window_counts[i], &history->window_amounts[i], err);
-    if (!rc && needs->needs_order && asked->order_id.bytes > 0)
-        rc = decision_order_amount(store, asked->order_id, asked->currency,
-                                   &history->order_amount, err);
-    if (!rc && needs->duplicate_seconds > 0 && asked->order_id.bytes > 0)
-        rc = decision_has_duplicate(store, asked->order_id, asked->issue,
-                                    seen->now_us - needs->duplicate_seconds * SECOND_US,
-                                    &history->has_duplicate, err);
+    if (!rc && asked->order_id.bytes > 0 &&
+        (needs->needs_order || needs->duplicate_seconds > 0))
+        rc = look_at_order(store, asked, seen, err);
     return rc;
 }
 

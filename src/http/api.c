@@ -45,7 +45,8 @@ static enum status authenticate(struct exchange *exchange, int64_t now_us,
     if (exchange->route->access == ACCESS_PUBLIC)
         return STATUS_OK;
     rc = keyring_check(service_keyring(exchange->service), exchange->authorization,
-                       now_us, exchange->principal.id, &exchange->principal.scopes, err);
+                       now_us, exchange->principal.id, &exchange->principal.scopes,
+                       &exchange->principal.number, err);
     if (!rc)
         rc = keyring_admit(service_keyring(exchange->service), exchange->principal.id,
                            exchange->started_us, err);

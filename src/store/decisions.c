@@ -380,29 +380,21 @@ enum status decision_usage(struct store *store, struct text customer_id,
     return query_end(&query, "add up what a customer has had", err);
 }
 
-enum status decision_order_amount(struct store *store, struct text order_id,
-                                  const char *currency, int64_t *amount, struct err *err)
+enum status decision_order_past(struct store *store, struct text order_id,
+                                const char *currency, struct text issue, int64_t since_us,
+                                int64_t *amount, bool *has_duplicate, struct err *err)
 {
-    struct query query = query_start(store, SQL_DECISION_ORDER_AMOUNT);
+    struct query query = query_start(store, SQL_DECISION_ORDER_PAST);
 
     put_text(&query, order_id);
     put_string(&query, currency);
-    if (query_row(&query))
-        *amount = take_int(&query);
-    return query_end(&query, "add up what an order has had", err);
-}
-
-enum status decision_has_duplicate(struct store *store, struct text order_id,
-                                   struct text issue, int64_t since_us, bool *has,
-                                   struct err *err)
-{
-    struct query query = query_start(store, SQL_DECISION_DUPLICATE);
-
-    put_text(&query, order_id);
     put_text(&query, issue);
     put_int(&query, since_us);
-    *has = query_row(&query);
-    return query_end(&query, "look for the same order and issue", err);
+    if (query_row(&query)) {
+        *amount = take_int(&query);
+        *has_duplicate = take_int(&query) != 0;
+    }
+    return query_end(&query, "add up what an order has had", err);
 }
 
 enum status decision_has_child(struct store *store, const char *id, bool *has,

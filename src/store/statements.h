@@ -140,8 +140,8 @@
 #define GOODWILL_SUM                                                                     \
     "cast(min(total(iif(currency = ?3, goodwill, 0)), 9007199254740991.0) AS INTEGER)"
 #define RECEIVED_SUM                                                                     \
-    "cast(min(total(iif(status = 1, settled_amount, amount)), 9007199254740991.0)"       \
-    " AS INTEGER)"
+    "cast(min(total(iif(currency = ?2, iif(status = 1, settled_amount, amount), 0)),"    \
+    " 9007199254740991.0) AS INTEGER)"
 
 #define STORE_STATEMENTS(X)                                                              \
     /* Transactions. */                                                                  \
@@ -187,12 +187,10 @@
       "SELECT count(*), " GOODWILL_SUM " FROM decisions"                                 \
       " WHERE customer_id = ?1 AND created_at_us >= ?2 AND status IN (0, 1)"             \
       " AND goodwill > 0")                                                               \
-    X(DECISION_ORDER_AMOUNT, READ,                                                       \
-      "SELECT " RECEIVED_SUM " FROM decisions"                                           \
-      " WHERE order_id = ?1 AND currency = ?2 AND status IN (0, 1)")                     \
-    X(DECISION_DUPLICATE, READ,                                                          \
-      "SELECT 1 FROM decisions WHERE order_id = ?1 AND issue = ?2"                       \
-      " AND created_at_us >= ?3 AND status IN (0, 1) AND amount > 0 LIMIT 1")            \
+    X(DECISION_ORDER_PAST, READ,                                                         \
+      "SELECT " RECEIVED_SUM ","                                                         \
+      " total(issue = ?3 AND created_at_us >= ?4 AND amount > 0) > 0 FROM decisions"     \
+      " WHERE order_id = ?1 AND status IN (0, 1)")                                       \
     X(DECISION_EXPIRED, READ,                                                            \
       "SELECT id, hold_expires_at_us, number FROM decisions"                             \
       " WHERE status = 0 AND hold_expires_at_us <= ?1"                                   \
