@@ -60,6 +60,9 @@ static enum status read_rule(struct estimation *e, struct err *err)
     if (rc)
         return rc;
     e->rule.is_att = strcmp(e->estimand, "att") == 0;
+    /* Who names a kind means the regression's own errors, as other programs print them. */
+    e->rule.are_means_known =
+        e->rule.method == EFFECT_LIN && e->se != default_errors && !e->cluster;
     e->rule.fold_count = (int)e->fold_count;
     e->rule.seed = (uint64_t)e->seed;
     if (!e->rule.is_att && strcmp(e->estimand, "ate") != 0)
@@ -286,8 +289,10 @@ static enum status estimate(struct estimation *e, struct err *err)
         .clusters = e->clusters,
         .cluster_count = e->cluster_count,
     };
-    enum status rc = effect_estimate(&data, e->rule, &e->effect, e->dropped, err);
+    enum status rc;
 
+    e->rule.has_risks = e->is_binary;
+    rc = effect_estimate(&data, e->rule, &e->effect, e->dropped, err);
     if (rc == STATUS_INVALID)
         return explain_refusal(e, &data, rc, err);
     if (rc)
@@ -420,6 +425,9 @@ static enum status print_json(const struct estimation *e, struct err *err)
     report_string(report, "method", e->method);
     report_string(report, "estimand", e->estimand);
     report_string(report, "se_kind", errors_name(e));
+    if (e->rule.method == EFFECT_LIN)
+        report_string(report, "covariate_means",
+                      e->rule.are_means_known ? "known" : "drawn");
     report_string(report, "control", e->arms.names[e->arms.control]);
     report_string(report, "treated", e->arms.names[e->treated]);
     report_count(report, "n_treated", e->effect.treated_count);
@@ -471,7 +479,8 @@ static void print_text(const struct estimation *e)
         printf("%-12s %s of %d clusters, Student's t with %.4g degrees of freedom\n",
                "errors", errors_name(e), e->cluster_count, e->effect.freedom);
     else
-        printf("%-12s %s\n", "errors", errors_name(e));
+        printf("%-12s %s%s\n", "errors", errors_name(e),
+               e->rule.are_means_known ? ", of the effect among these very rows" : "");
     if (has_overlap(e))
         printf(
             "%-12s p from %.4g to %.4g; effective rows %.1f treated, %.1f control; %lld "
@@ -528,7 +537,9 @@ int command_estimate_ate(int argc, char **argv)
         {"estimand", OPTION_TEXT, &e.estimand, "E",
          "ate: of all (default), or att: of the treated (lin, ipw, aipw).", 0, 0},
         {"se", OPTION_TEXT, &e.se, "KIND",
-         "classical, hc0, hc1, hc2 (default) or hc3; of difference, ols and lin.", 0, 0},
+         "classical, hc0, hc1, hc2 (default) or hc3; of difference, ols and lin, whose "
+         "effect is that of these very rows then.",
+         0, 0},
         {"cluster", OPTION_TEXT, &e.cluster, "COL",
          "Rows with the same value are not independent.", 0, 0},
         {"control", OPTION_TEXT, &e.control, "VALUE",
