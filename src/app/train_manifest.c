@@ -1,7 +1,6 @@
 /* train_manifest.c - what was learned as components, and what the manifest says of them. */
 #include "app/train_manifest.h"
 
-#include "app/commands.h"
 #include "app/train_folder.h"
 #include "learn/booster.h"
 #include "learn/distribution.h"
