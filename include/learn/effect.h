@@ -39,9 +39,10 @@ struct effect_rule {
     int fold_count; /* of aipw: models see other rows than those they are used on; 0: the whole
                                 * sample */
     uint64_t seed; /* of the folds; rows of a cluster share one */
-    bool are_means_known; /* of lin: the effect is that of these very rows, so that the means of their
+    bool
+        are_means_known; /* of lin: the effect is that of these very rows, so that the means of their
                            * covariates add nothing to its error */
-    bool has_risks;       /* outcomes are 0 or 1: find log_ratio_se, too */
+    bool has_risks; /* outcomes are 0 or 1: find log_ratio_se, too */
 };
 
 struct effect {
@@ -49,7 +50,8 @@ struct effect {
     double treated_mean, control_mean; /* plain ones */
     double
         untreated_mean; /* adjusted: of those the effect is of, had they not been treated */
-    double log_ratio_se; /* of log((untreated_mean + value) / untreated_mean), from what each row moves it by
+    double
+        log_ratio_se; /* of log((untreated_mean + value) / untreated_mean), from what each row moves it by
                           * (delta method); NaN without has_risks, or where one of the two is not above 0 */
     int64_t treated_count, control_count;
     double clusters_treated,

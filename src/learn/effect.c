@@ -140,11 +140,11 @@ struct fit {
     const struct effect_data *data;
     struct effect_rule rule;
     struct basis basis;
-    int column_count;      /* the treatment is the last */
-    double *coefficients;  /* (column) */
-    double *residuals;     /* (row) */
-    double *direction;     /* (column) */
-    double *line;          /* (column); see struct covariance_rule */
+    int column_count;     /* the treatment is the last */
+    double *coefficients; /* (column) */
+    double *residuals;    /* (row) */
+    double *direction;    /* (column) */
+    double *line;         /* (column); see struct covariance_rule */
 };
 
 static enum status fit_open(const struct effect_data *data, struct effect_rule rule,
@@ -239,8 +239,8 @@ static enum status set_found(const struct fit *fit, struct effect *effect, bool 
     effect->untreated_mean = fit->rule.method == EFFECT_LIN
                                  ? fit->coefficients[0]
                                  : mean_without(fit->data, effect->value);
-    for (int c = 0; dropped && fit->rule.method != EFFECT_DIFFERENCE &&
-                    c < fit->data->column_count;
+    for (int c = 0;
+         dropped && fit->rule.method != EFFECT_DIFFERENCE && c < fit->data->column_count;
          c++)
         dropped[c] = !basis_keeps(&fit->basis, 1 + c);
     rc = error_of(fit, effect, 1, 0, &effect->se, err);
@@ -364,9 +364,9 @@ void effect_e_value(const struct effect *effect, bool is_binary, double outcome_
                     double *value, double *limit)
 {
     double reach = student_95(effect->freedom), unit = 0.91 / outcome_sd;
-    double middle = is_binary ? log((effect->untreated_mean + effect->value) /
-                                    effect->untreated_mean)
-                              : unit * effect->value;
+    double middle =
+        is_binary ? log((effect->untreated_mean + effect->value) / effect->untreated_mean)
+                  : unit * effect->value;
     double se = is_binary ? effect->log_ratio_se : unit * effect->se;
     double near = near_end(effect->value, reach * effect->se) == 0
                       ? 0

@@ -375,8 +375,8 @@ static enum status add_clusters(const struct basis *basis, const double *residua
             double *own = sums + (size_t)rule.clusters[row] * count;
 
             for (int d = 0; d < errors->count; d++)
-                own[d] += residuals[row] * row_influence(basis, i,
-                                                         errors->along + d * basis->rank) +
+                own[d] += residuals[row] *
+                              row_influence(basis, i, errors->along + d * basis->rank) +
                           row_line(basis, errors->line, row);
         }
     for (int32_t g = 0; g < rule.cluster_count; g++)

@@ -114,7 +114,9 @@ static void intervals_hold_effects_that_differ_between_rows(void **)
         {{.method = EFFECT_IPW}, true, "ipw ate clustered"},
         {{.method = EFFECT_IPW, .is_att = true}, true, "ipw att clustered"},
         {{.method = EFFECT_LIN, .kind = COVARIANCE_HC2}, false, "lin ate"},
-        {{.method = EFFECT_LIN, .is_att = true, .kind = COVARIANCE_HC2}, false, "lin att"},
+        {{.method = EFFECT_LIN, .is_att = true, .kind = COVARIANCE_HC2},
+         false,
+         "lin att"},
         {{.method = EFFECT_LIN}, true, "lin ate clustered"},
         {{.method = EFFECT_LIN, .is_att = true}, true, "lin att clustered"},
     };
@@ -345,11 +347,10 @@ static void limits_of_ratios_are_seldom_above_the_truth(void **)
         set_data(ROWS, false);
         found = estimate((struct effect_rule){
             .method = EFFECT_LIN, .kind = COVARIANCE_HC2, .has_risks = true});
-        above += log1p(found.value / found.untreated_mean) -
-                     NORMAL_95 * found.log_ratio_se >
-                 log(2);
-        above_if_known +=
-            (found.value - NORMAL_95 * found.se) / found.untreated_mean > 1;
+        above +=
+            log1p(found.value / found.untreated_mean) - NORMAL_95 * found.log_ratio_se >
+            log(2);
+        above_if_known += (found.value - NORMAL_95 * found.se) / found.untreated_mean > 1;
     }
     printf("above the truth %.4f, if the risk were known %.4f\n", above / (4.0 * LOGS),
            above_if_known / (4.0 * LOGS));
