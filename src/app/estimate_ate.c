@@ -191,7 +191,7 @@ static enum status check_clusters(const struct estimation *e, struct err *err)
         are_several[side] |= e->clusters[i] != first[side];
     }
     for (int side = 0; side < 2; side++)
-        if (!are_several[side] && e->cluster_count > 1)
+        if (!are_several[side])
             return err_set(err, STATUS_INVALID,
                            "%s: all rows of arm '%s' are in one cluster, two are needed",
                            e->columns->file,
@@ -323,8 +323,12 @@ static void find_few(struct estimation *e)
 {
     const struct effect *effect = &e->effect;
 
-    if (e->cluster)
-        few_check_clusters(&e->few, e->cluster_count);
+    if (e->cluster) {
+        few_check_clusters(&e->few, e->cluster, e->arms.names[e->treated],
+                           effect->clusters_treated);
+        few_check_clusters(&e->few, e->cluster, e->arms.names[e->arms.control],
+                           effect->clusters_control);
+    }
     few_check_arm(&e->few, e->outcome, e->arms.names[e->treated], effect->treated_count,
                   effect->treated_mean, e->is_binary);
     few_check_arm(&e->few, e->outcome, e->arms.names[e->arms.control],
@@ -337,6 +341,11 @@ static const char *errors_name(const struct estimation *e)
         return "cr1";
     return e->rule.method == EFFECT_IPW || e->rule.method == EFFECT_AIPW ? "influence"
                                                                          : e->se;
+}
+
+static double p_of(const struct effect *effect)
+{
+    return student_two_sided(effect->value / effect->se, effect->freedom);
 }
 
 static bool has_overlap(const struct estimation *e)
@@ -374,7 +383,7 @@ static void warn(const struct estimation *e)
             "the other arm\n",
             (long long)e->effect.certain_count, (long long)n,
             (long long)e->effect.certain_row + 1);
-    if (e->placebo && fabs(e->placebo_effect.value) > NORMAL_95 * e->placebo_effect.se)
+    if (e->placebo && p_of(&e->placebo_effect) < 0.05)
         print_line(
             stderr,
             "redress: the placebo '%s' has an effect (%.4g, se %.2g): the arms differ "
@@ -406,7 +415,7 @@ static enum status print_json(const struct estimation *e, struct err *err)
     if (rc)
         return rc;
     report_object(report, NULL);
-    analysis_put_effect(report, e->effect.value, e->effect.se);
+    analysis_put_effect(report, e->effect.value, e->effect.se, e->effect.freedom);
     report_count(report, "n", e->columns->row_count);
     report_string(report, "method", e->method);
     report_string(report, "estimand", e->estimand);
@@ -418,7 +427,7 @@ static enum status print_json(const struct estimation *e, struct err *err)
     report_count(report, "dropped_rows", e->missing_count);
     decision_rows_put(&e->decisions, report);
     if (e->cluster)
-        report_count(report, "clusters", e->cluster_count);
+        analysis_put_clusters(report, e->cluster_count, e->effect.freedom);
     report_array(report, "dropped_columns");
     for (int i = 0; i < e->design.column_count; i++)
         if (e->dropped[i])
@@ -435,7 +444,8 @@ static enum status print_json(const struct estimation *e, struct err *err)
     if (e->placebo) {
         report_object(report, "placebo");
         report_string(report, "outcome", e->placebo);
-        analysis_put_effect(report, e->placebo_effect.value, e->placebo_effect.se);
+        analysis_put_effect(report, e->placebo_effect.value, e->placebo_effect.se,
+                            e->placebo_effect.freedom);
         report_object_end(report);
     }
     report_object_end(report);
@@ -444,11 +454,10 @@ static enum status print_json(const struct estimation *e, struct err *err)
 
 static void print_effect(const char *label, const struct effect *effect)
 {
-    double reach = NORMAL_95 * effect->se;
+    double reach = student_95(effect->freedom) * effect->se;
 
     printf("%-12s %.6g   se %.4g   [%.6g, %.6g]   p %.3g\n", label, effect->value,
-           effect->se, effect->value - reach, effect->value + reach,
-           normal_two_sided(effect->value / effect->se));
+           effect->se, effect->value - reach, effect->value + reach, p_of(effect));
 }
 
 static void print_text(const struct estimation *e)
@@ -458,7 +467,11 @@ static void print_text(const struct estimation *e)
                e->arms.names[e->arms.control], (long long)e->effect.control_count,
                e->estimand, e->method);
     print_effect("effect", &e->effect);
-    printf("%-12s %s\n", "errors", errors_name(e));
+    if (e->cluster)
+        printf("%-12s %s of %d clusters, Student's t with %.4g degrees of freedom\n",
+               "errors", errors_name(e), e->cluster_count, e->effect.freedom);
+    else
+        printf("%-12s %s\n", "errors", errors_name(e));
     if (has_overlap(e))
         printf(
             "%-12s p from %.4g to %.4g; effective rows %.1f treated, %.1f control; %lld "

@@ -388,13 +388,12 @@ static enum status read_reward(struct walk *walk, double *reward, bool *counts,
 static enum status look_up(struct walk *walk, double *probability, double *q, double *dm,
                            struct err *err)
 {
-    struct text action = csv_text(walk->csv, walk->action);
+    struct text action;
     struct policy_group policy;
-    enum status rc;
+    enum status rc = csv_name_field(walk->csv, walk->action, &action, err);
 
-    if (action.bytes == 0)
-        return err_set(err, STATUS_INVALID, "%s line %ld column 'action': is missing",
-                       csv_name(walk->csv), csv_line(walk->csv));
+    if (rc)
+        return rc;
     rc = policy_file_find(walk->policy, walk->csv, &policy, &walk->is_out_of_order, err);
     if (rc || walk->is_out_of_order)
         return rc;

@@ -528,6 +528,8 @@ static enum status find_folder(const char *output, char path[static PATH_MAX],
 {
     struct stat about;
 
+    if (!*output)
+        return err_set(err, STATUS_INVALID, "--output: the path is empty");
     if (snprintf(path, PATH_MAX, "%s", output) >= PATH_MAX)
         return err_set(err, STATUS_INVALID, "--output: the path is too long");
     for (size_t end = strlen(path); end > 1 && path[end - 1] == '/'; end--)
@@ -539,6 +541,41 @@ static enum status find_folder(const char *output, char path[static PATH_MAX],
                        "--output: %s is a symbolic link to nothing that is there: %s",
                        output, strerror(errno));
     return STATUS_OK;
+}
+
+/* "a/b" becomes "a", "/a" becomes "/", and "a" becomes ".". */
+static void go_up(char *path)
+{
+    char *end = strrchr(path, '/');
+
+    if (end)
+        end[end == path] = '\0';
+    else
+        strcpy(path, ".");
+}
+
+/* It is made beside what is there, and folders above it are made as well: the first that is there has to take it. */
+static enum status check_parent(const char *path, struct err *err)
+{
+    char parent[PATH_MAX];
+
+    snprintf(parent, sizeof parent, "%s", path);
+    do
+        go_up(parent);
+    while (access(parent, F_OK) != 0 && errno == ENOENT && strlen(parent) > 1);
+    if (access(parent, W_OK | X_OK) != 0)
+        return err_set(err, STATUS_IO, "--output: %s: %s", parent, strerror(errno));
+    return STATUS_OK;
+}
+
+enum status train_check_folder(const char *output, struct err *err)
+{
+    char path[PATH_MAX];
+    enum status rc = find_folder(output, path, err);
+
+    if (!rc)
+        rc = check_folder(path, err);
+    return rc ? rc : check_parent(path, err);
 }
 
 static enum status write_folder(struct output_bundle *out, struct err *err)
