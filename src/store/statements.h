@@ -137,11 +137,11 @@
 
 /* Sums in one currency, exact up to the largest amount there is, and no more than that: sum() would
  * fail beyond 64 bits. */
-#define GOODWILL_SUM                                                                     \
-    "cast(min(total(iif(currency = ?3, goodwill, 0)), 9007199254740991.0) AS INTEGER)"
+#define SUM(condition, amount)                                                           \
+    "cast(min(total(iif(" condition ", " amount ", 0)), 9007199254740991.0) AS INTEGER)"
+#define GOODWILL_SUM SUM("currency = ?3 AND status IN (0, 1)", "goodwill")
 #define RECEIVED_SUM                                                                     \
-    "cast(min(total(iif(currency = ?2, iif(status = 1, settled_amount, amount), 0)),"    \
-    " 9007199254740991.0) AS INTEGER)"
+    SUM("currency = ?2 AND status IN (0, 1)", "iif(status = 1, settled_amount, amount)")
 
 #define STORE_STATEMENTS(X)                                                              \
     /* Transactions. */                                                                  \
@@ -184,13 +184,14 @@
     X(DECISION_PAGE_ORDER_UP, READ, DECISION_PAGE("d.order_id = ?1", ">", "ASC"))        \
     X(DECISION_PAGE_ORDER_DOWN, READ, DECISION_PAGE("d.order_id = ?1", "<", "DESC"))     \
     X(DECISION_USAGE, READ,                                                              \
-      "SELECT count(*), " GOODWILL_SUM " FROM decisions"                                 \
-      " WHERE customer_id = ?1 AND created_at_us >= ?2 AND status IN (0, 1)"             \
-      " AND goodwill > 0")                                                               \
+      "SELECT count(*), total(status IN (0, 1) AND goodwill > 0), " GOODWILL_SUM         \
+      " FROM (SELECT status, goodwill, currency FROM decisions"                          \
+      " WHERE customer_id = ?1 AND created_at_us >= ?2 LIMIT ?4)")                       \
     X(DECISION_ORDER_PAST, READ,                                                         \
-      "SELECT " RECEIVED_SUM ","                                                         \
-      " total(issue = ?3 AND created_at_us >= ?4 AND amount > 0) > 0 FROM decisions"     \
-      " WHERE order_id = ?1 AND status IN (0, 1)")                                       \
+      "SELECT count(*), " RECEIVED_SUM ", total(status IN (0, 1) AND issue = ?3"         \
+      " AND created_at_us >= ?4 AND amount > 0) > 0 FROM (SELECT status, currency,"      \
+      " settled_amount, amount, issue, created_at_us FROM decisions"                     \
+      " WHERE order_id = ?1 LIMIT ?5)")                                                  \
     X(DECISION_EXPIRED, READ,                                                            \
       "SELECT id, hold_expires_at_us, number FROM decisions"                             \
       " WHERE status = 0 AND hold_expires_at_us <= ?1"                                   \
