@@ -392,19 +392,22 @@ static void drop_judged(struct train_result *result)
 
 /* The models that are kept, of all rows. */
 static enum status fit_chosen(const struct train_table *table,
-                              struct train_result *result, struct row_set all,
-                              struct err *err)
+                              struct train_result *result, struct err *err)
 {
-    enum status rc;
+    uint32_t *rows = all_rows(table->row_count);
+    const struct row_set all = {table->row_count, rows};
+    enum status rc = rows ? STATUS_OK : refuse_memory(err);
 
     begin_step(result, "effects");
     exchange(table, result);
     drop(&result->own);
     if (!learner_needs_outcomes(result->kind))
         drop(&result->scores);
-    rc = learner_fit(result->kind, &result->data, &result->settings, all, result->scores,
-                     &result->learner, err);
+    if (!rc)
+        rc = learner_fit(result->kind, &result->data, &result->settings, all,
+                         result->scores, &result->learner, err);
     drop(&result->scores);
+    free(rows);
     return rc;
 }
 
@@ -418,10 +421,10 @@ static enum status judge_all(const struct train_options *options,
     return rc ? rc : train_judge(options, table, result, err);
 }
 
-/* The numbers of all rows are there once none are held out any more. */
-static enum status fit_to_all_rows(const struct train_options *options,
-                                   const struct train_table *table,
-                                   struct train_result *result, struct err *err)
+/* What judging needs besides effects. */
+static enum status expect(const struct train_options *options,
+                          const struct train_table *table, struct train_result *result,
+                          struct err *err)
 {
     uint32_t *rows = all_rows(table->row_count);
     const struct row_set all = {table->row_count, rows};
@@ -429,13 +432,8 @@ static enum status fit_to_all_rows(const struct train_options *options,
 
     if (!rc && table->costs)
         rc = fit_costs(options, table, result, all, err);
-    return_small_pieces();
-    if (!rc && !options->is_quick)
-        rc = judge_all(options, table, result, err);
-    drop_judged(result);
-    if (!rc)
-        rc = fit_chosen(table, result, all, err);
     free(rows);
+    return_small_pieces();
     return rc;
 }
 
@@ -454,7 +452,12 @@ static enum status fit_all(const struct train_options *options,
     if (!rc && !options->is_quick)
         rc = hold_out(table, result, err);
     if (!rc)
-        rc = fit_to_all_rows(options, table, result, err);
+        rc = expect(options, table, result, err);
+    if (!rc && !options->is_quick)
+        rc = judge_all(options, table, result, err);
+    drop_judged(result);
+    if (!rc)
+        rc = fit_chosen(table, result, err);
     return rc ? rc : train_find_importance(table, result, err);
 }
 

@@ -168,11 +168,9 @@ enum status judge_policy(const struct learner_data *data, const double *scores,
     }
     if (!rc)
         rc = order_falling(worths, n, order, err);
-    if (!rc) {
+    if (!rc)
         share_budgets(data, worths, order, gains);
-        rc = judge_gains(data, gains, NULL, mean, err);
-    }
     free(order);
     free(worths);
-    return rc;
+    return rc ? rc : judge_gains(data, gains, NULL, mean, err);
 }

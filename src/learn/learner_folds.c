@@ -228,10 +228,32 @@ enum status learner_cross_fit_to(const struct learner_data *data,
     return rc;
 }
 
+/* Numbers in four bytes, which stand behind room for as many, spread over all of it: each is read before its place
+ * is written to. */
+static void spread(double *table, int64_t count)
+{
+    const char *narrow = (const char *)(table) + (size_t)count * sizeof(float);
+
+    for (int64_t i = 0; i < count; i++) {
+        float number;
+
+        memcpy(&number, narrow + (size_t)i * sizeof number, sizeof number);
+        table[i] = (double)number;
+    }
+}
+
 enum status learner_cross_fit(const struct learner_data *data,
                               const struct learner_settings *settings, struct row_set set,
                               double *outcomes, struct err *err)
 {
-    return learner_cross_fit_to(data, settings, set,
-                                (struct learner_outcomes){.wide = outcomes}, err);
+    int64_t count = data->row_count * data->arm_count;
+    bool is_narrow =
+        learner_outcomes_are_narrow(data, settings) && set.count == data->row_count;
+    struct learner_outcomes to = {.wide = is_narrow ? NULL : outcomes,
+                                  .narrow = is_narrow ? (float *)outcomes + count : NULL};
+    enum status rc = learner_cross_fit_to(data, settings, set, to, err);
+
+    if (!rc && is_narrow)
+        spread(outcomes, count);
+    return rc;
 }

@@ -83,16 +83,15 @@ static enum status hold_out_fold(const struct learner_data *data,
     return rc;
 }
 
-/* Predictions of trees have four bytes before any link. */
+/* In as many bytes as they need. */
 static enum status open_outcomes(const struct learner_data *data,
                                  const struct learner_settings *settings,
                                  struct learner_outcomes *outcomes, struct err *err)
 {
     size_t count = (size_t)data->row_count * (size_t)data->arm_count + 1;
-    bool is_narrow = settings->base == PREDICTOR_TREES && !data->is_binary;
 
     *outcomes = (struct learner_outcomes){0};
-    if (is_narrow)
+    if (learner_outcomes_are_narrow(data, settings))
         outcomes->narrow = malloc(count * sizeof *outcomes->narrow);
     else
         outcomes->wide = malloc(count * sizeof *outcomes->wide);

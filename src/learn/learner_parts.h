@@ -4,7 +4,7 @@
 
 #include "learn/learner.h"
 
-/* Expected outcomes (row, arm): in eight bytes, or in four where that loses nothing, as of trees without a link. */
+/* Expected outcomes (row, arm): in eight bytes, or in four. */
 struct learner_outcomes {
     const double *known; /* or NULL, and */
     double *wide;        /* to be filled, or NULL, and */
@@ -16,6 +16,13 @@ static inline double learner_outcome(const struct learner_outcomes *outcomes, in
     if (outcomes->known)
         return outcomes->known[at];
     return outcomes->wide ? outcomes->wide[at] : (double)outcomes->narrow[at];
+}
+
+/* Whether four bytes lose nothing: predictions of trees have no more before any link. */
+static inline bool learner_outcomes_are_narrow(const struct learner_data *data,
+                                               const struct learner_settings *settings)
+{
+    return settings->base == PREDICTOR_TREES && !data->is_binary;
 }
 
 /* learner_cross_fit and learner_fit with either. */
