@@ -344,14 +344,14 @@
     X(ALIAS_INSERT, WRITE,                                                               \
       "INSERT INTO alias_moves (" MOVE_COLUMNS ", digest)" DIGESTED(VALUES_6))           \
     X(ALIAS_LIST, READ,                                                                  \
-      "SELECT " MOVE_COLUMNS                                                             \
+      "SELECT number, " MOVE_COLUMNS                                                     \
       ", " INTACT(MOVE_COLUMNS) " FROM alias_moves m WHERE (?1 IS NULL OR name = ?1)"    \
                                 " AND version IS NOT NULL AND number = (SELECT "         \
                                 "max(number) FROM alias_moves"                           \
                                 " WHERE name = m.name AND alias = m.alias) ORDER BY "    \
                                 "name, alias")                                           \
     X(ALIAS_HISTORY, READ,                                                               \
-      "SELECT " MOVE_COLUMNS                                                             \
+      "SELECT number, " MOVE_COLUMNS                                                     \
       ", " INTACT(MOVE_COLUMNS) " FROM alias_moves WHERE (?1 IS NULL OR name = ?1)"      \
                                 " AND moved_at_us <= ?2 ORDER BY number DESC")           \
     X(ALIAS_OF_VERSION, READ,                                                            \
@@ -389,7 +389,7 @@
     X(KEY_FIND, READ,                                                                    \
       "SELECT " KEY_COLUMNS ", " INTACT(KEY_COLUMNS) " FROM api_keys WHERE id = ?1")     \
     X(KEY_LIST, READ,                                                                    \
-      "SELECT " KEY_COLUMNS ", " INTACT(KEY_COLUMNS) " FROM api_keys ORDER BY number")   \
+      "SELECT " KEY_COLUMNS ", " INTACT(KEY_COLUMNS) " FROM api_keys ORDER BY id")       \
                                                                                          \
     /* Checks and figures. */                                                            \
     X(CHECK_ROWS_ANSWERS, READ,                                                          \
