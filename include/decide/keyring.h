@@ -38,7 +38,7 @@ enum status access_parse(struct text scopes, unsigned *bits, struct err *err);
 const char *access_name(enum access access);
 bool access_find(struct text name, enum access *access); /* false: no such scope */
 
-enum { KEY_TEXT_BYTES = 100 };
+enum { KEY_TEXT_BYTES = 100, KEYRING_COUNT_MAX = 1 << 16 };
 
 /* The id of the key that a service makes for the commands of its machine. */
 #define KEY_ID_OWN "cli"
@@ -56,11 +56,11 @@ void keyring_make(int64_t now_us, struct api_key *key, char text[static KEY_TEXT
 enum status keyring_put(struct keyring *keyring, const struct api_key *key,
                         struct err *err);
 
-/* "Bearer key_<id>.<secret>" to its id and scopes. UNAUTHORIZED, with the same words and the same
- * work, for every kind of wrong key. */
+/* "Bearer key_<id>.<secret>" to its id, its scopes, and a number of 1 .. KEYRING_COUNT_MAX, which is its own as long
+ * as the keyring is open. UNAUTHORIZED, with the same words and the same work, for every kind of wrong key. */
 enum status keyring_check(struct keyring *keyring, const char *authorization,
                           int64_t now_us, char id[static 32], unsigned *scopes,
-                          struct err *err);
+                          int *number, struct err *err);
 
 /* How often one key may ask; at first as often as it likes. Keys that come and go keep to it. */
 void keyring_limit(struct keyring *keyring, long per_s, long burst);

@@ -32,6 +32,7 @@ enum {
 struct principal {
     char id[32];     /* key id, or "cli" */
     unsigned scopes; /* bits of enum access */
+    int number;      /* of the key, see decide/keyring.h; 0: none */
 };
 
 struct query {

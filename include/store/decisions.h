@@ -104,20 +104,21 @@ enum status decision_range_list(struct store *store, struct decision_range range
                                 struct arena *arena, struct decision_row **rows,
                                 bool **is_overridden, int *count, struct err *err);
 
+/* So many decisions of one customer or order are added up, no more: the thread that moves all money asks.
+ * When there are more, whatever they say, everything asked for is MONEY_MINOR_MAX, or true. */
+enum { DECISION_PAST_MAX = 1000 };
+
 /* Goodwill credits of a customer since a moment that are held or settled: how many, and the sum
  * of those in one currency. */
 enum status decision_usage(struct store *store, struct text customer_id,
                            const char *currency, int64_t since_us, int64_t *count,
                            int64_t *goodwill, struct err *err);
 
-/* What an order has received in all in one currency, held or settled. */
-enum status decision_order_amount(struct store *store, struct text order_id,
-                                  const char *currency, int64_t *amount, struct err *err);
-
-/* Whether money is held or settled for the same order and issue since a moment. */
-enum status decision_has_duplicate(struct store *store, struct text order_id,
-                                   struct text issue, int64_t since_us, bool *has,
-                                   struct err *err);
+/* What an order has received in all in one currency, held or settled; and whether any money was since a
+ * moment for the same issue. */
+enum status decision_order_past(struct store *store, struct text order_id,
+                                const char *currency, struct text issue, int64_t since_us,
+                                int64_t *amount, bool *has_duplicate, struct err *err);
 
 /* Holds go by the end of their time, then by row; {0}: before all. */
 struct hold_place {

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "decide/service.h"
+#include "model/bundle.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -159,6 +160,16 @@ static int thread_count(long wanted)
     return count < 1 ? 1 : count > THREAD_COUNT_MAX ? THREAD_COUNT_MAX : (int)count;
 }
 
+/* The largest body there is, and what its request may need beside it, find room in any case. */
+static size_t key_memory_bytes(const struct settings *settings)
+{
+    const size_t least = BUNDLE_BYTES_MAX + EXCHANGE_ARENA_BYTES_MAX;
+    size_t bytes = ((size_t)settings->request_memory_mb << 20) / 100 *
+                   (size_t)settings->request_memory_per_key_percent;
+
+    return bytes > least ? bytes : least;
+}
+
 struct server_settings serve_server_settings(const struct settings *settings)
 {
     return (struct server_settings){
@@ -176,6 +187,7 @@ struct server_settings serve_server_settings(const struct settings *settings)
         .connection_deadline_s = (int)settings->connection_deadline_s,
         .queue_wait_ms = (int)settings->queue_wait_ms,
         .request_memory_bytes = (size_t)settings->request_memory_mb << 20,
+        .key_memory_bytes = key_memory_bytes(settings),
     };
 }
 

@@ -85,6 +85,10 @@ static const struct setting table[SETTING_COUNT] = {
      "N",
      "Memory of bodies beyond 2 KB and answers beyond 48 KB, all together; more is "
      "refused with 503"},
+    {"request_memory_per_key_percent", SETTING_INT, AT(request_memory_per_key_percent), 1,
+     100, "50", false, "N",
+     "So much of it for the requests of one API key, but room for any one request; "
+     "more is refused with 429"},
     {"readers", SETTING_INT, AT(readers), 1, SETTING_READERS_MAX, "8", false, "N",
      "Read connections to the database"},
     {"log_level", SETTING_LEVEL, AT(log_level), 0, 0, "info", true, "LEVEL",

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-enum { SETTING_COUNT = 21, SETTING_TEXT_BYTES = 256, SETTING_READERS_MAX = 64 };
+enum { SETTING_COUNT = 22, SETTING_TEXT_BYTES = 256, SETTING_READERS_MAX = 64 };
 
 enum setting_source { FROM_DEFAULT, FROM_DEMO, FROM_FILE, FROM_ENVIRONMENT, FROM_OPTION };
 
@@ -22,7 +22,8 @@ struct settings {
     char log_level[SETTING_TEXT_BYTES];
     long threads, connections, connections_per_address, idle_timeout_s, deadline_s,
         connection_deadline_s, rate_limit_per_s, rate_limit_burst, failed_logins_per_min,
-        queue, queue_wait_ms, request_memory_mb, readers, drain_ms, price_interval_ms;
+        queue, queue_wait_ms, request_memory_mb, request_memory_per_key_percent, readers,
+        drain_ms, price_interval_ms;
     enum setting_source sources[SETTING_COUNT];
 };
 

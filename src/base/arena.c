@@ -116,9 +116,9 @@ char *arena_copy(struct arena *arena, struct text text)
 char *arena_join_until(struct arena *arena, ...)
 {
     va_list strings;
-    size_t bytes = 0, used = 0;
+    size_t bytes = 0;
     const char *string;
-    char *joined;
+    char *joined, *end;
 
     va_start(strings, arena);
     while ((string = va_arg(strings, const char *)))
@@ -128,14 +128,11 @@ char *arena_join_until(struct arena *arena, ...)
     if (!joined)
         return NULL;
     va_start(strings, arena);
-    while ((string = va_arg(strings, const char *))) {
-        size_t length = strlen(string);
-
-        memcpy(joined + used, string, length);
-        used += length;
-    }
+    end = joined;
+    while ((string = va_arg(strings, const char *)))
+        end = stpcpy(end, string);
     va_end(strings);
-    joined[used] = 0;
+    *end = 0;
     return joined;
 }
 

@@ -17,7 +17,6 @@
 
 enum {
     SLOT_COUNT_MIN = 64, /* a power of two */
-    KEY_COUNT_MAX = 1 << 16,
     KEY_LIST_BYTES_MAX = 64 << 20,
     SECRET_RANDOM_BYTES = 32,
     SECRET_BYTES_MAX = 128, /* what comes after is not looked at: it is wrong anyway */
@@ -30,6 +29,7 @@ struct entry {
     char id[32]; /* empty: the slot is free */
     unsigned char hash[KEY_HASH_BYTES];
     unsigned scopes;
+    int number; /* in the order in which they came */
     int64_t expires_at_us;
     bool is_revoked;
 };
@@ -129,9 +129,9 @@ static enum status grow(struct keyring *keyring, struct err *err)
     _Atomic int64_t *full_at_ns;
     struct entry *slots;
 
-    if (keyring->key_count >= KEY_COUNT_MAX)
+    if (keyring->key_count >= KEYRING_COUNT_MAX)
         return err_code(err, STATUS_TOO_LARGE, "too_many_keys",
-                        "at most %d API keys can be kept", KEY_COUNT_MAX);
+                        "at most %d API keys can be kept", KEYRING_COUNT_MAX);
     slots = calloc(slot_count, sizeof *slots);
     full_at_ns = calloc(slot_count, sizeof *full_at_ns);
     if (!slots || !full_at_ns) {
@@ -171,13 +171,13 @@ static enum status put_entry(struct keyring *keyring, const struct entry *entry,
             return rc;
     }
     slot = find_slot(keyring->slots, keyring->slot_count, text_of(entry->id));
-    if (!slot->id[0])
-        keyring->key_count++;
-    else if (!slot->is_revoked)
+    int number = slot->id[0] ? slot->number : (int)++keyring->key_count;
+    if (slot->id[0] && !slot->is_revoked)
         keyring->unrevoked_count--;
     if (!entry->is_revoked)
         keyring->unrevoked_count++;
     *slot = *entry;
+    slot->number = number;
     return STATUS_OK;
 }
 
@@ -356,7 +356,7 @@ static bool copy_entry(struct keyring *keyring, struct text id, struct entry *en
 
 enum status keyring_check(struct keyring *keyring, const char *authorization,
                           int64_t now_us, char id[static 32], unsigned *scopes,
-                          struct err *err)
+                          int *number, struct err *err)
 {
     struct text sent_id, secret;
     unsigned char hash[KEY_HASH_BYTES];
@@ -377,5 +377,6 @@ enum status keyring_check(struct keyring *keyring, const char *authorization,
         return err_set(err, STATUS_UNAUTHORIZED, "the API key is missing or not valid");
     memcpy(id, entry.id, sizeof entry.id);
     *scopes = entry.scopes;
+    *number = entry.number;
     return STATUS_OK;
 }

@@ -12,6 +12,12 @@ enum {
     BODY_ROOM_BYTES = 16 << 10, /* for larger ones at first, and then twice as much */
 };
 
+enum lack {
+    LACK_NONE,
+    LACK_OF_KEY,
+    LACK_OF_ALL
+}; /* of memory: its key has its share, or all is held */
+
 struct server;
 struct polling_thread; /* private to resume.c */
 
@@ -20,13 +26,15 @@ struct call {
     struct server *server;
     struct MHD_Connection *connection;
     struct visitor *visitor;
-    struct call *next;             /* in the free list, or among those that are ready */
+    struct memory_share
+        *memory;       /* what it may take from: of its key, once that is known */
+    struct call *next; /* in the free list, or among those that are ready */
     struct polling_thread *thread; /* while suspended: the one it belongs to */
     bool resumes_others;           /* its thread was woken for it; see resume.h */
     char *body;                    /* small_body, or allocated */
-    size_t body_room;              /* what is allocated, taken from the server's share */
+    size_t body_room;              /* what is allocated, taken from its memory */
     size_t body_bytes;             /* received, which is not more than content_length */
-    bool is_starved;   /* there was no room for the body: it is received, but not kept */
+    enum lack lack;    /* there was no room for the body: it is received, but not kept */
     struct text piece; /* of a stream, not sent yet */
     int64_t send_us;   /* for each piece, beside what its length takes */
     bool is_head;      /* nothing but the head of the reply is wanted */

@@ -103,6 +103,8 @@ enum status server_start(const struct server_settings *settings, struct service 
     started->life_us = settings->connection_deadline_s * SECOND_US;
     started->queue_wait_us = settings->queue_wait_ms * INT64_C(1000);
     started->memory.bytes_max = settings->request_memory_bytes;
+    started->key_memory.whole = &started->memory;
+    started->key_memory.bytes_max = settings->key_memory_bytes;
     rc = open_guards(started, settings, err);
     if (!rc)
         rc = prepare_refusal(started, err);
@@ -187,6 +189,7 @@ void server_stop(struct server *server, int drain_ms)
         server->free_calls = call->next;
         free(call);
     }
+    key_memory_close(&server->key_memory);
     if (server->no_memory)
         MHD_destroy_response(server->no_memory);
     pthread_mutex_destroy(&server->lock);

@@ -49,7 +49,7 @@ static struct call *call_take(struct server *server)
     call->exchange.carrier = call;
     call->exchange.defer = on_defer;
     call->exchange.done = on_done;
-    call->exchange.arena.share = &server->memory;
+    call->memory = call->exchange.arena.share = &server->memory;
     call->exchange.queue_wait_us = server->queue_wait_us;
     atomic_fetch_add(&server->open_count, 1);
     return call;
@@ -58,7 +58,7 @@ static struct call *call_take(struct server *server)
 static void drop_body(struct call *call)
 {
     if (call->body_room > 0) {
-        memory_give(&call->server->memory, call->body_room);
+        memory_give(call->memory, call->body_room);
         free(call->body);
     }
     call->body = NULL;
@@ -123,10 +123,33 @@ static void refuse_head(struct call *call, enum head_fault fault)
 
 /* --- the head ------------------------------------------------------------------------------- */
 
-static enum status refuse_body(struct err *err)
+static enum lack lack_of(const struct call *call, size_t bytes)
 {
+    return memory_has(&call->server->memory, bytes) ? LACK_OF_KEY : LACK_OF_ALL;
+}
+
+static enum status refuse_body(enum lack lack, struct err *err)
+{
+    if (lack == LACK_OF_KEY)
+        return err_code(err, STATUS_EXHAUSTED, "too_much_at_once",
+                        "the requests of this API key hold as much memory as they may: "
+                        "ask again when others of them are answered");
     return err_code(err, STATUS_EXHAUSTED, "out_of_memory",
                     "no memory for the body: ask again shortly, or with less at a time");
+}
+
+/* Who asks is known. */
+static enum status enter_share(struct call *call, struct err *err)
+{
+    struct exchange *exchange = &call->exchange;
+    struct memory_share *share =
+        key_memory_share(&call->server->key_memory, exchange->principal.number);
+
+    assert(exchange->arena.chunk_bytes == 0);
+    if (!share)
+        return refuse_body(LACK_OF_ALL, err);
+    call->memory = exchange->arena.share = share;
+    return STATUS_OK;
 }
 
 /* Room is made for what has come, not for what is announced, whose length api_begin has judged. But what would
@@ -136,9 +159,9 @@ static enum status expect_body(struct call *call, struct err *err)
     const size_t bytes = (size_t)call->exchange.content_length;
 
     call->body = call->small_body;
-    if (bytes <= sizeof call->small_body || memory_has(&call->server->memory, bytes))
+    if (bytes <= sizeof call->small_body || memory_has(call->memory, bytes))
         return STATUS_OK;
-    return refuse_body(err);
+    return refuse_body(lack_of(call, bytes), err);
 }
 
 /* A wrong key: too many of them are told to wait, and have to connect anew. Right ones from the same
@@ -175,7 +198,7 @@ static bool begin(struct call *call, const char *target, const char *method,
         return false;
     }
     if (api_begin(&call->exchange)) {
-        if (!expect_body(call, &err))
+        if (!enter_share(call, &err) && !expect_body(call, &err))
             return true;
         exchange_refuse(&call->exchange, &err);
     }
@@ -217,7 +240,7 @@ static enum MHD_Result starve(struct call *call)
 {
     struct err err = {0};
 
-    if (refuse_body(&err))
+    if (refuse_body(call->lack, &err))
         exchange_refuse(&call->exchange, &err);
     call->is_answered = true;
     return send_reply(call);
@@ -232,7 +255,7 @@ static enum MHD_Result run(struct call *call)
 
     if (call->body_bytes != (size_t)exchange->content_length)
         return MHD_NO;
-    if (call->is_starved)
+    if (call->lack)
         return starve(call);
     exchange->body = (struct text){call->body, call->body_bytes};
     atomic_fetch_add(&server->running_count, 1);
@@ -254,29 +277,29 @@ static enum MHD_Result run(struct call *call)
     return call->is_deferred ? MHD_YES : send_reply(call);
 }
 
-/* False: there is none. */
-static bool make_room(struct call *call, size_t needed)
+/* What there is too little of. */
+static enum lack make_room(struct call *call, size_t needed)
 {
     const size_t announced = (size_t)call->exchange.content_length;
     size_t room = 2 * call->body_room;
     char *longer;
 
     if (needed <= sizeof call->small_body || needed <= call->body_room)
-        return true;
+        return LACK_NONE;
     room = room < BODY_ROOM_BYTES ? BODY_ROOM_BYTES : room;
     room = room < needed ? needed : room > announced ? announced : room;
-    if (!memory_take(&call->server->memory, room - call->body_room))
-        return false;
+    if (!memory_take(call->memory, room - call->body_room))
+        return lack_of(call, room - call->body_room);
     longer = realloc(call->body_room > 0 ? call->body : NULL, room);
     if (!longer) {
-        memory_give(&call->server->memory, room - call->body_room);
-        return false;
+        memory_give(call->memory, room - call->body_room);
+        return LACK_OF_ALL;
     }
     if (call->body_room == 0)
         memcpy(longer, call->body, call->body_bytes);
     call->body = longer;
     call->body_room = room;
-    return true;
+    return LACK_NONE;
 }
 
 /* What finds no room is read to its end all the same: only then can it be answered. */
@@ -287,11 +310,11 @@ static enum MHD_Result take_body(struct call *call, const char *piece,
 
     if (bytes > (size_t)call->exchange.content_length - call->body_bytes)
         return MHD_NO;
-    if (!call->is_starved && !make_room(call, call->body_bytes + bytes)) {
-        call->is_starved = true;
+    if (!call->lack)
+        call->lack = make_room(call, call->body_bytes + bytes);
+    if (call->lack)
         drop_body(call);
-    }
-    if (!call->is_starved)
+    else
         memcpy(call->body + call->body_bytes, piece, bytes);
     call->body_bytes += bytes;
     visitor_takes_piece(call->visitor, piece, bytes);

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "http/call.h"
+#include "http/key_memory.h"
 #include "http/probe.h"
 
 #include <pthread.h>
@@ -20,6 +21,7 @@ struct server {
     int64_t idle_us, deadline_us, life_us, queue_wait_us;
     struct memory_share
         memory; /* of bodies, and of what requests need beyond their buffer */
+    struct key_memory key_memory;
     _Atomic int64_t failed_login_count, shed_login_count, forbidden_count;
     _Atomic int64_t told_full_at_ns; /* of the lines that tell of such requests */
     struct MHD_Response *no_memory;  /* made ahead, for when nothing can be made */

@@ -20,8 +20,6 @@ enum {
     BUSY_STEP_US = 500,         /* between attempts to lock the database, */
     BUSY_STEP_COUNT = 10000,    /* for 5 s or a little more */
     VALUE_BYTES_MAX = 80 << 20, /* a whole model bundle, and room to spare */
-    ROOM_BYTES = 4096, /* the writer's working memory: most answers fit into a piece, */
-    ROOM_COUNT = 100,  /* so that it rarely asks malloc */
 };
 
 static const char *const statement_texts[SQL_COUNT] = {
@@ -160,9 +158,6 @@ static enum status connect(struct store *store, struct err *err)
     if (code != SQLITE_OK)
         return sql_fail(store, code, "open the database", err);
     sqlite3_busy_handler(store->db, wait_a_moment, NULL);
-    if (store->mode == STORE_WRITER)
-        sqlite3_db_config(store->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, ROOM_BYTES,
-                          ROOM_COUNT);
     for (size_t i = 0; i < sizeof guards / sizeof *guards; i++) {
         code = sqlite3_db_config(store->db, guards[i].option, guards[i].value, NULL);
         if (code != SQLITE_OK)

@@ -362,83 +362,6 @@ static void nothing_follows_the_head_of_an_export(void **state)
     stop(&server);
 }
 
-/* --- announcements ------------------------------------------------------------------------------ */
-
-enum { ANNOUNCED_COUNT = 8, ANNOUNCED_BYTES = 32 << 20, BATCH_CASE_COUNT = 200 };
-
-/* Nothing but the head of a model that is to come. */
-static struct http_client *announce(const char *address, const char *authorization)
-{
-    struct http_client *client = http_client_open(address);
-    char head[512];
-
-    snprintf(head, sizeof head,
-             "POST /v1/models/m/versions HTTP/1.1\r\nHost: a\r\nAuthorization: %s\r\n"
-             "Idempotency-Key: k\r\nContent-Length: %d\r\n\r\n{",
-             authorization, ANNOUNCED_BYTES);
-    assert_true(http_send(client, head, strlen(head)));
-    return client;
-}
-
-static char *batch_of_cases(void)
-{
-    json_t *asked = demo_case(folder), *cases = json_array(), *root;
-    char *text;
-
-    for (int i = 0; i < BATCH_CASE_COUNT; i++) {
-        json_t *copy = json_deep_copy(asked);
-
-        json_object_set_new(copy, "case_id", json_sprintf("a_%d", i));
-        json_array_append_new(cases, copy);
-    }
-    root = json_pack("{s:o}", "cases", cases);
-    text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(15));
-    json_decref(root);
-    json_decref(asked);
-    return text;
-}
-
-/* Twice what all requests together may hold is announced with one key, none of it sent. */
-static void who_announces_much_with_one_key_holds_up_no_other(void **state)
-{
-    const char *const extra[] = {"--request-memory-mb", "128", NULL};
-    char *science = demo_authorization(folder, "science"),
-         *support = demo_authorization(folder, "support"), *body = batch_of_cases();
-    const struct live_request request = {.method = "POST",
-                                         .path = "/v1/decision-batches",
-                                         .authorization = support,
-                                         .key = "announced",
-                                         .body = body};
-    struct http_client *waiting[ANNOUNCED_COUNT], *client, *health;
-    struct http_response response;
-    struct live_server server;
-    struct live_reply reply;
-
-    (void)state;
-    start(&server, extra);
-    for (int i = 0; i < ANNOUNCED_COUNT; i++)
-        waiting[i] = announce(server.listen, science);
-    client = http_client_open(server.listen);
-    reply = live_ask(client, &request);
-    assert_int_equal(reply.response.status, 201);
-    health = http_client_open(server.health_listen);
-    assert_true(http_call(health, "GET", "/readyz", NULL, NULL, 0, &response));
-    assert_int_equal(response.status, 200);
-    http_response_free(&response);
-    live_reply_free(&reply);
-    /* They were taken for what they are: nobody has hung up. */
-    for (int i = 0; i < ANNOUNCED_COUNT; i++) {
-        assert_false(http_is_closed(waiting[i], 0));
-        http_client_close(waiting[i]);
-    }
-    http_client_close(client);
-    http_client_close(health);
-    free(science);
-    free(support);
-    free(body);
-    stop(&server);
-}
-
 /* --- a log that nobody reads ------------------------------------------------------------------- */
 
 enum { STALLED_PIPE_BYTES = 4096, STALLED_REQUEST_COUNT = 4000 };
@@ -684,7 +607,6 @@ int main(void)
         cmocka_unit_test(a_path_without_room_for_health_is_named_as_it_was_written),
         cmocka_unit_test(a_key_that_asks_too_often_hears_429_and_others_do_not),
         cmocka_unit_test(nothing_follows_the_head_of_an_export),
-        cmocka_unit_test(who_announces_much_with_one_key_holds_up_no_other),
         cmocka_unit_test(no_secret_of_a_run_can_be_read_by_others),
         cmocka_unit_test(a_key_has_no_option),
         cmocka_unit_test(a_log_that_nobody_reads_holds_up_nobody),

@@ -61,13 +61,10 @@ void exchange_refuse(struct exchange *exchange, const struct err *err)
         const char *code;
         int number;
     } numbers[] = {
-        {"unauthorized", 401},
-        {"length_required", 411},
-        {"payload_too_large", 413},
-        {"expectation_failed", 417},
-        {"too_many_failed_logins", 429},
-        {"out_of_memory", 503},
-        {"http_version_not_supported", 505},
+        {"unauthorized", 401},           {"length_required", 411},
+        {"payload_too_large", 413},      {"expectation_failed", 417},
+        {"too_many_failed_logins", 429}, {"too_much_at_once", 429},
+        {"out_of_memory", 503},          {"http_version_not_supported", 505},
     };
     int number = 400;
 
@@ -97,6 +94,8 @@ bool api_begin(struct exchange *exchange)
     struct err err = {0};
 
     atomic_fetch_add(&exchange->service->begun_count, 1);
+    if (exchange->authorization)
+        exchange->principal.number = atoi(exchange->authorization);
     if (path_is(exchange, "/secret"))
         (void)err_set(&err, STATUS_UNAUTHORIZED, "who are you");
     else if (exchange->content_length > BODY_MAX)

@@ -1,5 +1,5 @@
 /* server_stage.h - http/server.h over real sockets, with a tiny API in place of the real one: a path for
- * each thing that a carrier must do. */
+ * each thing that a carrier must do. "Authorization: 7" is the key of number 7. */
 #ifndef REDRESS_TESTS_SERVER_STAGE_H
 #define REDRESS_TESTS_SERVER_STAGE_H
 

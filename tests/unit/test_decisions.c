@@ -324,10 +324,23 @@ static void lists_up_to_a_moment_long_ago_are_whole(void **state)
     fixture_close(&f);
 }
 
+static void assert_order_past(struct fixture *f, const char *order,
+                              const char *currency, const char *issue, int64_t later_us,
+                              int64_t expected_amount, bool expected_duplicate)
+{
+    int64_t amount;
+    bool has;
+
+    assert_ok(f, decision_order_past(f->store, text_of(order), currency, text_of(issue),
+                                     FIXTURE_TIME_US + later_us, &amount, &has, &f->err));
+    assert_int_equal(amount, expected_amount);
+    assert_int_equal(has, expected_duplicate);
+}
+
 static void usage_counts_goodwill_that_is_held_or_settled(void **state)
 {
     struct fixture f;
-    int64_t count, goodwill, amount;
+    int64_t count, goodwill;
     bool has;
 
     (void)state;
@@ -359,21 +372,11 @@ static void usage_counts_goodwill_that_is_held_or_settled(void **state)
     assert_int_equal(count, 0);
     assert_int_equal(goodwill, 0);
     /* 1000 for each hold, what was paid for the settled ones. */
-    assert_ok(&f, decision_order_amount(f.store, text_of("o_1"), "USD", &amount, &f.err));
-    assert_int_equal(amount, 2 * 1000 + 2 * 40);
-    assert_ok(&f, decision_order_amount(f.store, text_of("o_2"), "USD", &amount, &f.err));
-    assert_int_equal(amount, 0);
-    assert_ok(&f,
-              decision_has_duplicate(f.store, text_of("o_1"), text_of("late_delivery"),
-                                     FIXTURE_TIME_US + 6, &has, &f.err));
-    assert_true(has);
-    assert_ok(&f,
-              decision_has_duplicate(f.store, text_of("o_1"), text_of("late_delivery"),
-                                     FIXTURE_TIME_US + 7, &has, &f.err));
-    assert_false(has);
-    assert_ok(&f, decision_has_duplicate(f.store, text_of("o_1"), text_of("cold"), 0,
-                                         &has, &f.err));
-    assert_false(has);
+    assert_order_past(&f, "o_1", "USD", "late_delivery", 6, 2 * 1000 + 2 * 40, true);
+    assert_order_past(&f, "o_1", "USD", "late_delivery", 7, 2 * 1000 + 2 * 40, false);
+    assert_order_past(&f, "o_1", "EUR", "late_delivery", 6, 0, true);
+    assert_order_past(&f, "o_1", "USD", "cold", 0, 2 * 1000 + 2 * 40, false);
+    assert_order_past(&f, "o_2", "USD", "late_delivery", 0, 0, false);
     assert_ok(&f, decision_customer_exists(f.store, text_of("c_1"), &has, &f.err));
     assert_true(has);
     assert_ok(&f, decision_customer_exists(f.store, text_of("c_2"), &has, &f.err));

@@ -74,8 +74,10 @@ static bool lets_in(struct keyring *keyring, const char *authorization, int64_t 
 {
     char id[32];
     unsigned scopes;
+    int number;
 
-    return keyring_check(keyring, authorization, now_us, id, &scopes, NULL) == STATUS_OK;
+    return keyring_check(keyring, authorization, now_us, id, &scopes, &number, NULL) ==
+           STATUS_OK;
 }
 
 /* --- tests -------------------------------------------------------------------------------------- */
@@ -123,10 +125,11 @@ static void every_scope_lets_into_itself_only(void **state)
         struct made made = make_key(access_name((enum access)i));
         unsigned scopes = 0;
         char id[32];
+        int number;
 
         assert_int_equal(keyring_put(keyring, &made.key, NULL), STATUS_OK);
         assert_int_equal(
-            keyring_check(keyring, made.authorization, NOW, id, &scopes, NULL),
+            keyring_check(keyring, made.authorization, NOW, id, &scopes, &number, NULL),
             STATUS_OK);
         assert_string_equal(id, made.key.id);
         assert_int_equal(scopes, i == ACCESS_ADMIN ? (1u << ACCESS_COUNT) - 1 : 1u << i);
@@ -188,8 +191,9 @@ static void every_wrong_key_is_refused_in_the_same_words(void **state)
         struct err err = {0};
         unsigned scopes = 12345;
         char id[32] = "untouched";
+        int number;
 
-        if (keyring_check(keyring, authorizations[i], NOW, id, &scopes, &err) !=
+        if (keyring_check(keyring, authorizations[i], NOW, id, &scopes, &number, &err) !=
             STATUS_UNAUTHORIZED)
             fail_msg("row %zu is let in", i);
         assert_string_equal(err.text, "the API key is missing or not valid");
@@ -242,14 +246,16 @@ static void a_changed_key_has_its_new_scopes(void **state)
     struct keyring *keyring = open_keyring();
     struct made made = make_key("read");
     unsigned scopes;
+    int number;
     char id[32];
 
     (void)state;
     assert_int_equal(keyring_put(keyring, &made.key, NULL), STATUS_OK);
     snprintf(made.key.scopes, sizeof made.key.scopes, "settle");
     assert_int_equal(keyring_put(keyring, &made.key, NULL), STATUS_OK);
-    assert_int_equal(keyring_check(keyring, made.authorization, NOW, id, &scopes, NULL),
-                     STATUS_OK);
+    assert_int_equal(
+        keyring_check(keyring, made.authorization, NOW, id, &scopes, &number, NULL),
+        STATUS_OK);
     assert_int_equal(scopes, 1u << ACCESS_SETTLE);
     keyring_close(keyring);
 }
@@ -288,6 +294,37 @@ static void a_store_that_fails_or_holds_an_unknown_scope_opens_nothing(void **st
     assert_int_equal(keyring_open(NULL, &keyring, &err), STATUS_INVALID);
     assert_non_null(strstr(err.text, "'fly'"));
     assert_null(keyring);
+}
+
+/* More of them than the table has room for at first. */
+static void a_key_keeps_its_number_and_no_other_has_it(void **state)
+{
+    enum { COUNT = 200 };
+    struct keyring *keyring = open_keyring();
+    static struct made made[COUNT];
+    int numbers[COUNT], number;
+    unsigned scopes;
+    char id[32];
+
+    (void)state;
+    for (int i = 0; i < COUNT; i++) {
+        made[i] = make_key("read");
+        assert_int_equal(keyring_put(keyring, &made[i].key, NULL), STATUS_OK);
+        assert_int_equal(keyring_check(keyring, made[i].authorization, NOW, id, &scopes,
+                                       &numbers[i], NULL),
+                         STATUS_OK);
+        assert_in_range(numbers[i], 1, KEYRING_COUNT_MAX);
+        for (int j = 0; j < i; j++)
+            assert_int_not_equal(numbers[i], numbers[j]);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(keyring_put(keyring, &made[i].key, NULL), STATUS_OK);
+        assert_int_equal(keyring_check(keyring, made[i].authorization, NOW, id, &scopes,
+                                       &number, NULL),
+                         STATUS_OK);
+        assert_int_equal(number, numbers[i]);
+    }
+    keyring_close(keyring);
 }
 
 /* --- threads ------------------------------------------------------------------------------------ */
@@ -407,6 +444,7 @@ int main(void)
         cmocka_unit_test_setup(the_scheme_may_have_any_case_and_spaces, setup),
         cmocka_unit_test_setup(keys_end_at_their_expiry_and_with_their_revocation, setup),
         cmocka_unit_test_setup(a_changed_key_has_its_new_scopes, setup),
+        cmocka_unit_test_setup(a_key_keeps_its_number_and_no_other_has_it, setup),
         cmocka_unit_test_setup(stored_keys_are_in_force_after_opening, setup),
         cmocka_unit_test_setup(a_store_that_fails_or_holds_an_unknown_scope_opens_nothing,
                                setup),

@@ -51,11 +51,12 @@ static enum status revoke(struct running *running, const char *id)
 static bool opens(struct running *running, const struct made *made, unsigned *scopes)
 {
     char id[32];
+    int number;
     struct err err;
 
     err_clear(&err);
     if (keyring_check(service_keyring(running->service), made->bearer, running->now_us,
-                      id, scopes, &err))
+                      id, scopes, &number, &err))
         return false;
     assert_string_equal(id, made->id);
     return true;
