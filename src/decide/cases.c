@@ -141,7 +141,9 @@ enum status case_decide(struct action *action, struct commit *commit,
         rc = look_back(commit->store, asked, &decision->seen, err);
     if (!rc)
         rc = take_draw(action, decision, err);
-    return rc ? rc : decision_finish(asked, action->arena, decision, err);
+    if (!rc)
+        rc = decision_finish(asked, action->arena, decision, err);
+    return rc ? rc : book_check(commit->book, decision, err);
 }
 
 enum status case_foretell(struct action *action, struct commit *commit,
