@@ -25,7 +25,8 @@ NUMBER_TESTS := day hillstrom train_worth compare_learners scarce_budget allocat
 
 # Of tests/torture, by the name after "test_": what a sanitizer can live in, in their quick form. Preloaded
 # libraries and sanitizers do not mix, and clocks run late under them.
-ASAN_TORTURE := damage operations one_process hostile overload serial_order bank moved_files soak
+ASAN_TORTURE := damage operations one_process hostile overload serial_order bank moved_files soak \
+	gone_clients
 
 # Of tests/unit: faults at one point after the other, in the quick form at some of them.
 SWEEPS := store_faults store_trouble service_faults simulate_faults migrations

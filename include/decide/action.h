@@ -42,7 +42,8 @@ struct action {
     bool is_replayed;
 
     /* --- private --- */
-    bool is_claimed; /* the key is held against others in flight */
+    bool is_claimed;   /* the key is held against others in flight */
+    bool lacks_memory; /* when it was run last */
     struct claim claim;
     struct text scope_key;
     unsigned char request_hash[REQUEST_HASH_BYTES];

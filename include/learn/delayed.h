@@ -17,9 +17,10 @@ struct delayed_rows {
 };
 
 struct delayed_fit {
-    double share, share_se; /* p: who converts in the end */
-    double rate;            /* lambda: of those, per unit of time */
-    double naive;           /* have converted so far */
+    double share;    /* p: who converts in the end */
+    double share_se; /* NaN at the edge, where no error is symmetric */
+    double rate;     /* lambda: of those, per unit of time */
+    double naive;    /* have converted so far */
     int64_t converted_count;
     bool
         is_at_edge; /* all convert in the end, or nobody more: the log is too young to tell */
@@ -30,7 +31,7 @@ struct delayed_fit {
 enum status delayed_fit(const struct delayed_rows *rows, struct delayed_fit *fit,
                         struct err *err);
 
-/* Kaplan and Meier's share of conversions by a time, with Greenwood's error; NaN when all have converted.
+/* Kaplan and Meier's share of conversions by a time, with Greenwood's error; 0 when all have converted by then.
  * EXHAUSTED. */
 enum status delayed_incidence(const struct delayed_rows *rows, double horizon,
                               double *share, double *se, struct err *err);

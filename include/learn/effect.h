@@ -47,6 +47,9 @@ struct effect {
     double
         untreated_mean; /* adjusted: of those the effect is of, had they not been treated */
     int64_t treated_count, control_count;
+    double clusters_treated,
+        clusters_control; /* effective (learn/clusters.h); NaN without clusters */
+    double freedom;       /* of Student's t for value / se; INFINITY without clusters */
 
     /* How alike the arms are, by the fitted probability p of being treated; of ipw and aipw, else NaN and 0. */
     double p_min, p_max;

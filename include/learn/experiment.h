@@ -20,10 +20,11 @@ struct sample sample_of(const double *values, const int32_t *codes, int64_t row_
 
 /* One arm less another. */
 struct difference {
-    double value;         /* of the means */
-    double se;            /* sqrt(s1^2 / n1 + s0^2 / n0), or of clusters, as below */
-    double low, high;     /* value -+ 1.959964 se */
-    double z, p;          /* two-sided, normal */
+    double value;     /* of the means */
+    double se;        /* sqrt(s1^2 / n1 + s0^2 / n0), or of clusters, as below */
+    double freedom;   /* of Student's t, by learn/clusters.h; INFINITY without clusters */
+    double low, high; /* 95 % */
+    double z, p; /* value / se, and how likely one as large is by chance; two-sided */
     double relative_lift; /* m1 / m0 - 1; NaN where m0 is 0 */
     double sequence_low,
         sequence_high; /* 95 % at every look (learn/sequence.h), tightest at tightest_at rows */
@@ -55,6 +56,9 @@ struct contrast {
  * their arm, by its count, summed over clusters, squared and summed, times G / (G - 1) (n - 1) / (n - 2) (Liang and
  * Zeger 1986); G clusters and n rows of both arms together. Each arm has at least two rows and, with clusters, two of these. */
 void difference_between(const struct contrast *contrast, struct difference *difference);
+
+/* The effective clusters of an arm's rows that have a value (learn/clusters.h). There are clusters. */
+double contrast_clusters(const struct contrast *contrast, int32_t code);
 
 /* Less of the noise that a covariate from before explains (Deng et al. 2013): theta = cov(y, x) / var(x)
  * over both arms, y' = y - theta (x - mean x); 0 when x does not vary. Of rows that have both. *variance:

@@ -49,6 +49,10 @@ bool csv_is_ahead(const struct csv *csv);
 struct text csv_text(const struct csv *csv, int column);
 const struct text *csv_fields(const struct csv *csv); /* (column) */
 
+/* A field that names something, whole: INVALID names line and column when it is empty or holds a NUL. */
+enum status csv_name_field(const struct csv *csv, int column, struct text *name,
+                           struct err *err);
+
 /* An empty field, nan, NaN, NA, N/A, n/a, null or None is NaN; inf, Inf and Infinity, with a sign or
  * not, are infinite: who cannot use them checks. Names line and column when it is not a
  * number. */

@@ -199,12 +199,18 @@ void analysis_put_timing(const struct analysis_timing *timing, struct report *re
     report_object_end(report);
 }
 
-void analysis_put_effect(struct report *report, double value, double se)
+void analysis_put_effect(struct report *report, double value, double se, double freedom)
 {
-    double reach = NORMAL_95 * se;
+    double reach = student_95(freedom) * se;
 
     report_number(report, "estimate", value);
     report_number(report, "se", se);
     report_pair(report, "ci", value - reach, value + reach);
-    report_number(report, "p", normal_two_sided(value / se));
+    report_number(report, "p", student_two_sided(value / se, freedom));
+}
+
+void analysis_put_clusters(struct report *report, int32_t count, double freedom)
+{
+    report_count(report, "clusters", count);
+    report_number(report, "degrees_of_freedom", freedom);
 }

@@ -57,8 +57,11 @@ struct analysis_timing {
     int64_t begun_ns, read_ns, computed_ns; /* where on the thread's clock */
 };
 
-/* "estimate", "se", "ci" (95 %) and "p" of one whose error is normal. */
-void analysis_put_effect(struct report *report, double value, double se);
+/* "estimate", "se", "ci" (95 %) and "p" of one whose value / se is Student's; freedom INFINITY: normal. */
+void analysis_put_effect(struct report *report, double value, double se, double freedom);
+
+/* "clusters" and "degrees_of_freedom", of an estimate whose draws they are. */
+void analysis_put_clusters(struct report *report, int32_t count, double freedom);
 
 /* "seconds": {"read", "compute"}, when it is wanted. */
 void analysis_put_timing(const struct analysis_timing *timing, struct report *report);

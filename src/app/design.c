@@ -258,5 +258,17 @@ enum status clusters_of_column(struct columns *columns, int item, int32_t **code
 
     if (!rc)
         columns_drop(columns, item);
-    return rc;
+    return rc ? rc : clusters_check(columns, item, *count, err);
+}
+
+enum status clusters_check(const struct columns *columns, int item, int32_t count,
+                           struct err *err)
+{
+    if (count > 1)
+        return STATUS_OK;
+    return err_set(
+        err, STATUS_INVALID,
+        "%s column '%s': there is one cluster only, and errors need two: leave "
+        "--cluster out if rows are draws of their own",
+        columns->file, columns->items[item].name);
 }

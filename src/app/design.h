@@ -43,8 +43,12 @@ enum status codes_of_column(const struct columns *columns,
                             const struct table_column *column, int32_t **codes,
                             int32_t *count, struct err *err);
 
-/* The same of the column of that place, which is dropped: it says nothing else. */
+/* The same of the column of that place, which is dropped: it says nothing else. INVALID as below. */
 enum status clusters_of_column(struct columns *columns, int item, int32_t **codes,
                                int32_t *count, struct err *err);
+
+/* INVALID when the column of that place has made one cluster only. */
+enum status clusters_check(const struct columns *columns, int item, int32_t count,
+                           struct err *err);
 
 #endif

@@ -205,6 +205,11 @@ static double windowed_error_of(const struct estimation *e)
     return hypot(e->sides[0].windowed_se, e->sides[1].windowed_se);
 }
 
+static bool is_at_edge(const struct estimation *e)
+{
+    return e->sides[0].fit.is_at_edge || e->sides[1].fit.is_at_edge;
+}
+
 static bool has_all(const struct arm *side)
 {
     return side->fit.converted_count == side->rows.row_count;
@@ -228,7 +233,8 @@ static void warn(const struct estimation *e)
             print_line(
                 stderr,
                 "redress: every row of arm '%s' has converted: nothing is still to "
-                "come, and the error of its share is not known",
+                "come, its share is at the edge of what shares can be, and its error is "
+                "not known",
                 side_name(e, i));
 }
 
@@ -244,6 +250,7 @@ static void put_arm(const struct estimation *e, struct report *report, int i)
     report_count(report, "converted", side->fit.converted_count);
     report_number(report, "p", side->fit.share);
     report_number(report, "se", side->fit.share_se);
+    report_bool(report, "at_edge", side->fit.is_at_edge);
     report_number(report, "lambda", side->fit.rate);
     report_number(report, "naive", side->fit.naive);
     report_number(report, "kaplan_meier", side->incidence);
@@ -284,6 +291,7 @@ static enum status print_json(const struct estimation *e, struct err *err)
                    windowed_error_of(e));
     report_count(report, "n", e->sides[0].windowed_count + e->sides[1].windowed_count);
     report_object_end(report);
+    report_bool(report, "at_edge", is_at_edge(e));
     report_bool(report, "too_young", is_too_young(e));
     report_object(report, "arms");
     put_arm(e, report, 0);
@@ -293,14 +301,23 @@ static enum status print_json(const struct estimation *e, struct err *err)
     return report_finish(report, err);
 }
 
-static void print_text(const struct estimation *e)
+static void print_estimate(const struct estimation *e)
 {
     double reach = NORMAL_95 * error_of(e);
 
+    printf("%-26s %.6g   ", "in the end (mixture cure)", value_of(e));
+    if (is_at_edge(e))
+        puts("at the edge: no error is known");
+    else
+        printf("se %.4g   [%.6g, %.6g]\n", error_of(e), value_of(e) - reach,
+               value_of(e) + reach);
+}
+
+static void print_text(const struct estimation *e)
+{
     print_line(stdout, "'%s' against '%s'", e->arms.names[e->treated],
                e->arms.names[e->arms.control]);
-    printf("%-26s %.6g   se %.4g   [%.6g, %.6g]\n", "in the end (mixture cure)",
-           value_of(e), error_of(e), value_of(e) - reach, value_of(e) + reach);
+    print_estimate(e);
     printf("%-26s %.6g\n", "so far (naive)",
            e->sides[1].fit.naive - e->sides[0].fit.naive);
     printf("%-26s %.6g   se %.4g   by %g\n", "Kaplan-Meier",

@@ -186,6 +186,12 @@ static void warn(const struct estimation *e)
                 e->effect.sargan_p);
 }
 
+/* Of the error: an instrument need not have arms, of which one could be the smaller. */
+static double freedom_of(const struct estimation *e)
+{
+    return e->cluster ? e->cluster_count - 1 : INFINITY;
+}
+
 static const char *set_name(enum instrument_set set)
 {
     static const char *const names[] = {
@@ -239,12 +245,12 @@ static enum status print_json(const struct estimation *e, struct err *err)
     if (rc)
         return rc;
     report_object(report, NULL);
-    analysis_put_effect(report, effect->value, effect->se);
+    analysis_put_effect(report, effect->value, effect->se, freedom_of(e));
     report_count(report, "n", e->columns->row_count);
     report_string(report, "method", "2sls");
     report_string(report, "se_kind", errors_name(e));
     if (e->cluster)
-        report_count(report, "clusters", e->cluster_count);
+        analysis_put_clusters(report, e->cluster_count, freedom_of(e));
     report_number(report, "first_stage_f", effect->first_stage_f);
     report_bool(report, "weak", is_weak(e));
     put_tests(effect, report);
@@ -277,11 +283,12 @@ static void print_set(const struct instrument_effect *effect)
 static void print_text(const struct estimation *e)
 {
     const struct instrument_effect *effect = &e->effect;
-    double reach = NORMAL_95 * effect->se;
+    double reach = student_95(freedom_of(e)) * effect->se;
 
     printf("%-16s %.6g   se %.4g (%s)   [%.6g, %.6g]   p %.3g\n", "effect (2SLS)",
            effect->value, effect->se, errors_name(e), effect->value - reach,
-           effect->value + reach, normal_two_sided(effect->value / effect->se));
+           effect->value + reach,
+           student_two_sided(effect->value / effect->se, freedom_of(e)));
     printf("%-16s %.6g\n", "without (OLS)", effect->least_squares);
     printf("%-16s %.4g with %d instrument%s\n", "first stage F", effect->first_stage_f,
            effect->used_count, effect->used_count == 1 ? "" : "s");

@@ -172,7 +172,7 @@ static enum status print_json(const struct estimation *e, struct err *err)
     if (rc)
         return rc;
     report_object(report, NULL);
-    analysis_put_effect(report, effect->value, effect->se);
+    analysis_put_effect(report, effect->value, effect->se, INFINITY);
     report_count(report, "n", effect->treated_count + effect->control_count);
     report_string(report, "method", "surrogate_index");
     report_number(report, "se_sampling", effect->se_sampling);

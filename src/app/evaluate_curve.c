@@ -131,14 +131,18 @@ static enum status read_lists(struct evaluation *e, struct err *err)
     return rc ? rc : check_roles(e, err);
 }
 
-static enum status read_clusters(struct evaluation *e, int item, struct err *err)
+/* Neither the effects nor those of the baseline are the scores under another name. */
+static enum status check_copies(const struct evaluation *e, struct err *err)
 {
-    enum status rc =
-        clusters_of_column(e->columns, item, &e->clusters, &e->cluster_count, err);
+    int arms = e->effect_list.count;
+    enum status rc = STATUS_OK;
 
-    if (!rc && e->cluster_count < 2)
-        rc = err_set(err, STATUS_INVALID, "%s: there is one cluster only",
-                     e->columns->file);
+    for (int score = arms; score < 2 * arms && !rc; score++) {
+        rc = roles_check_copies(e->columns, 0, arms, score, err);
+        if (!rc)
+            rc = roles_check_copies(e->columns, 2 * arms, e->baseline_list.count, score,
+                                    err);
+    }
     return rc;
 }
 
@@ -158,8 +162,10 @@ static enum status read_rows(struct evaluation *e, struct err *err)
     wishes[count] = (struct column_wish){e->cluster, COLUMN_IS_EITHER, false};
     rc =
         analysis_columns(e->data, wishes, count + (e->cluster != NULL), &e->columns, err);
+    if (!rc)
+        rc = check_copies(e, err);
     if (!rc && e->cluster)
-        rc = read_clusters(e, count, err);
+        rc = clusters_of_column(e->columns, count, &e->clusters, &e->cluster_count, err);
     if (rc)
         return rc;
     row_bytes = (size_t)e->columns->row_count * sizeof *e->matrix;

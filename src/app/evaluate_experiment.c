@@ -265,6 +265,30 @@ static enum status measure(struct experiment_evaluation *e, struct err *err)
                        : STATUS_OK;
 }
 
+struct contrast experiment_contrast(const struct experiment_evaluation *e, int column,
+                                    int arm)
+{
+    return (struct contrast){
+        .values = e->columns->items[column].numbers,
+        .codes = e->arms.codes,
+        .row_count = e->columns->row_count,
+        .arm = arm,
+        .control = e->arms.control,
+        .clusters = e->clusters,
+        .tightest_at = (double)e->tightest_at,
+    };
+}
+
+static void find_few_clusters(struct experiment_evaluation *e)
+{
+    for (int arm = 0; arm < e->arms.count; arm++) {
+        const struct contrast contrast = experiment_contrast(e, 1, arm);
+
+        few_check_clusters(&e->few, e->cluster, e->arms.names[arm],
+                           contrast_clusters(&contrast, arm));
+    }
+}
+
 /* Of the metric, then the guardrails. */
 static void find_few(struct experiment_evaluation *e)
 {
@@ -272,7 +296,7 @@ static void find_few(struct experiment_evaluation *e)
 
     static_assert(1 + GUARDRAIL_COUNT_MAX <= FEW_COLUMN_COUNT_MAX);
     if (e->clusters)
-        few_check_clusters(&e->few, e->clusters->count);
+        find_few_clusters(e);
     for (int i = 0; i <= e->guardrail_count; i++) {
         const double *numbers =
             e->columns->items[i ? guardrail_column(e, i - 1) : 1].numbers;

@@ -52,6 +52,10 @@ struct experiment_evaluation {
     struct row_clusters *clusters, room; /* the room; NULL: each row is its own */
 };
 
+/* An arm beside the control, by a column. */
+struct contrast experiment_contrast(const struct experiment_evaluation *e, int column,
+                                    int arm);
+
 /* Where guardrail `index` is among the columns. */
 static inline int guardrail_column(const struct experiment_evaluation *e, int index)
 {

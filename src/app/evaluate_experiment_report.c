@@ -15,31 +15,12 @@ struct guardrail_result {
     const char *verdict; /* "held" | "broken" | "undecided" */
 };
 
-static const double *values_of(const struct experiment_evaluation *e, int column)
-{
-    return e->columns->items[column].numbers;
-}
-
-/* An arm beside the control, by a column. */
-static struct contrast contrast_of(const struct experiment_evaluation *e, int column,
-                                   int arm)
-{
-    return (struct contrast){
-        .values = values_of(e, column),
-        .codes = e->arms.codes,
-        .row_count = e->columns->row_count,
-        .arm = arm,
-        .control = e->arms.control,
-        .clusters = e->clusters,
-        .tightest_at = (double)e->tightest_at,
-    };
-}
-
 static struct guardrail_result measure_guardrail(const struct experiment_evaluation *e,
                                                  int arm, int index)
 {
     double margin = e->guardrails[index].margin, sign = signbit(margin) ? -1 : 1;
-    const struct contrast contrast = contrast_of(e, guardrail_column(e, index), arm);
+    const struct contrast contrast =
+        experiment_contrast(e, guardrail_column(e, index), arm);
     struct guardrail_result result;
     double low, high;
 
@@ -65,7 +46,7 @@ bool experiment_broke_guardrail(const struct experiment_evaluation *e, int index
 
 static struct difference measure_arm(const struct experiment_evaluation *e, int arm)
 {
-    const struct contrast contrast = contrast_of(e, 1, arm);
+    const struct contrast contrast = experiment_contrast(e, 1, arm);
     struct difference difference;
 
     difference_between(&contrast, &difference);
@@ -75,10 +56,11 @@ static struct difference measure_arm(const struct experiment_evaluation *e, int 
 static struct difference measure_cuped(const struct experiment_evaluation *e, int arm,
                                        double *theta, double *variance)
 {
-    const struct contrast contrast = contrast_of(e, 1, arm);
+    const struct contrast contrast = experiment_contrast(e, 1, arm);
     struct difference difference;
 
-    difference_cuped(&contrast, values_of(e, 2), theta, variance, &difference);
+    difference_cuped(&contrast, e->columns->items[2].numbers, theta, variance,
+                     &difference);
     return difference;
 }
 
@@ -149,6 +131,8 @@ static void put_arm(const struct experiment_evaluation *e, struct report *report
     report_number(report, "diff", difference.value);
     report_number(report, "se", difference.se);
     report_pair(report, "ci", difference.low, difference.high);
+    if (e->clusters)
+        report_number(report, "degrees_of_freedom", difference.freedom);
     report_number(report, "z", difference.z);
     report_number(report, "p", difference.p);
     report_number(report, "relative_lift", difference.relative_lift);
@@ -303,7 +287,8 @@ void experiment_evaluation_print(const struct experiment_evaluation *e)
         if (i != e->arms.control)
             print_arm(e, i);
     if (e->clusters)
-        printf("%d clusters: errors, bounds and chi-squares are theirs\n",
+        printf("%d clusters: errors, bounds and chi-squares are theirs, intervals by "
+               "Student's t\n",
                e->clusters->count);
     if (isnan(e->srm_p))
         puts("sample ratio: too few clusters to tell");

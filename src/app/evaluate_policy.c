@@ -153,6 +153,24 @@ static void judge_estimates(struct policy_evaluation *e)
     }
 }
 
+/* How draws differ is seen where there are two. */
+static enum status check_draws(const struct policy_evaluation *e, struct err *err)
+{
+    const struct policy_log *log = &e->log;
+
+    if (log->row_count < 2)
+        return err_set(err, STATUS_INVALID, "%s: one row says nothing of how rows differ",
+                       e->request.log);
+    if (!log->clustered_by || log->cluster_count > 1)
+        return STATUS_OK;
+    return err_set(
+        err, STATUS_INVALID,
+        "%s: all %lld rows have the same '%s', which makes them one draw, and "
+        "two are needed: take --cluster none for each row as a draw of its own; "
+        "its errors say nothing of others than this one",
+        e->request.log, (long long)log->row_count, log->clustered_by);
+}
+
 static enum status estimate(struct policy_evaluation *e, struct err *err)
 {
     struct analysis_progress progress = {.what = "resampling"};
@@ -163,6 +181,9 @@ static enum status estimate(struct policy_evaluation *e, struct err *err)
         judge(e);
         return STATUS_OK;
     }
+    rc = check_draws(e, err);
+    if (rc)
+        return rc;
     drop_estimates(e);
     rc = offpolicy_weigh(&e->log.rows, &e->weights, err);
     if (rc)

@@ -62,6 +62,18 @@ static enum status check_weights(struct uplift_evaluation *e, struct err *err)
     return e->propensity ? uplift_weights_check(&log, &e->weights, err) : STATUS_OK;
 }
 
+/* What ranks the rows, or tells them apart, is not the outcome under another name. */
+static enum status check_copies(const struct uplift_evaluation *e, struct err *err)
+{
+    enum status rc = roles_check_copies(e->columns, SCORE, 1, OUTCOME, err);
+
+    if (!rc && e->baseline_item >= 0)
+        rc = roles_check_copies(e->columns, e->baseline_item, 1, OUTCOME, err);
+    return rc ? rc
+              : roles_check_copies(e->columns, e->feature_item, e->features.count,
+                                   OUTCOME, err);
+}
+
 /* Scores and features were there before the treatment: where chance gave it, the arms are alike by them. */
 static enum status compare_arms(struct uplift_evaluation *e, struct err *err)
 {
@@ -279,6 +291,8 @@ static enum status read_rows(struct uplift_evaluation *e, struct err *err)
                                &e->treated, err);
     if (!rc)
         rc = column_must_vary(e->columns, &e->columns->items[OUTCOME], err);
+    if (!rc)
+        rc = check_copies(e, err);
     if (!rc && e->propensity)
         rc = weigh(e, err);
     if (!rc)
@@ -290,10 +304,9 @@ static enum status read_rows(struct uplift_evaluation *e, struct err *err)
         if (rc == STATUS_INVALID)
             rc = err_wrap(err, "%s column '%s'", e->columns->file, e->score);
     }
-    if (!rc && e->cluster && e->cluster_count < 2)
-        rc = err_set(err, STATUS_INVALID, "%s: there is one cluster only",
-                     e->columns->file);
-    return rc;
+    return rc || !e->cluster
+               ? rc
+               : clusters_check(e->columns, e->cluster_item, e->cluster_count, err);
 }
 
 static enum status measure(struct uplift_evaluation *e, struct err *err)

@@ -158,6 +158,16 @@ static void print_metric(const struct uplift_evaluation *e, const char *label,
         printf("%-32s %10.5f\n", label, value);
 }
 
+/* The end of the curve, by whose size auuc is divided, lies below 0 for a treatment that harms. */
+static const char *label_of(const struct uplift_evaluation *e,
+                            const struct uplift_metric *metric)
+{
+    if (metric->offset != offsetof(struct uplift_metrics, auuc))
+        return metric->label;
+    return e->metrics.effect < 0 ? "auuc (causalml; -0.5 at random)"
+                                 : "auuc (causalml; 0.5 at random)";
+}
+
 static bool has_rows_for_verdict(const struct uplift_evaluation *e)
 {
     return e->arms.row_counts[e->treated] >= VERDICT_ROWS_MIN &&
@@ -212,7 +222,7 @@ void uplift_evaluation_print(const struct uplift_evaluation *e)
     print_metric(e, "effect (difference of means)",
                  offsetof(struct uplift_metrics, effect));
     for (int i = 0; i < UPLIFT_METRIC_COUNT; i++)
-        print_metric(e, uplift_metrics[i].label, uplift_metrics[i].offset);
+        print_metric(e, label_of(e, &uplift_metrics[i]), uplift_metrics[i].offset);
     puts("\nfirst rows   uplift overall   by group");
     for (int i = 0; i < UPLIFT_SHARE_COUNT; i++)
         printf("%8.0f %%   %14.5f %10.5f\n", 100 * strtod(uplift_share_names[i], NULL),

@@ -14,9 +14,10 @@ static void add(struct few_list *list, struct few few)
         list->items[list->count++] = few;
 }
 
-void few_check_clusters(struct few_list *list, int64_t count)
+void few_check_clusters(struct few_list *list, const char *column, const char *arm,
+                        double effective)
 {
-    add(list, (struct few){"clusters", NULL, NULL, count, FEW_CLUSTERS});
+    add(list, (struct few){"clusters", column, arm, (int64_t)effective, FEW_CLUSTERS});
 }
 
 void few_check_arm(struct few_list *list, const char *column, const char *arm,
@@ -44,17 +45,11 @@ void few_warn(const struct few_list *list)
     for (int i = 0; i < list->count; i++) {
         const struct few *few = &list->items[i];
 
-        if (few->arm)
-            print_line(stderr,
-                       "redress: few %s of '%s' in arm '%s' (%lld of at least %lld): its "
-                       "intervals are likely too narrow",
-                       few->what, few->column, few->arm, (long long)few->count,
-                       (long long)few->limit);
-        else
-            print_line(stderr,
-                       "redress: few %s (%lld of at least %lld): intervals are likely "
-                       "too narrow",
-                       few->what, (long long)few->count, (long long)few->limit);
+        print_line(stderr,
+                   "redress: few %s of '%s' in arm '%s' (%lld of at least %lld): its "
+                   "intervals are likely too narrow",
+                   few->what, few->column, few->arm, (long long)few->count,
+                   (long long)few->limit);
     }
 }
 
@@ -66,10 +61,8 @@ void few_put(const struct few_list *list, struct report *report)
 
         report_object(report, NULL);
         report_string(report, "what", few->what);
-        if (few->arm) {
-            report_string(report, "column", few->column);
-            report_string(report, "arm", few->arm);
-        }
+        report_string(report, "column", few->column);
+        report_string(report, "arm", few->arm);
         report_count(report, "count", few->count);
         report_count(report, "limit", few->limit);
         report_object_end(report);

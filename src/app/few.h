@@ -4,16 +4,16 @@
 
 #include "app/analysis.h"
 
-/* Below these the intervals of difference and CR1 held the truth in less than 95 %: docs/evaluate.md. */
-enum { FEW_CLUSTERS = 30, FEW_ROWS = 30, FEW_EVENTS = 10 };
+/* Below these intervals held the truth in less than 95 %: docs/evaluate.md. */
+enum { FEW_CLUSTERS = 15, FEW_ROWS = 30, FEW_EVENTS = 10 };
 enum {
     FEW_COLUMN_COUNT_MAX = 17,
-    FEW_COUNT_MAX = 1 + ARM_COUNT_MAX * FEW_COLUMN_COUNT_MAX
+    FEW_COUNT_MAX = ARM_COUNT_MAX * (1 + FEW_COLUMN_COUNT_MAX)
 };
 
 struct few {
     const char *what;         /* "clusters", "rows", or "events" */
-    const char *column, *arm; /* borrowed; NULL of clusters */
+    const char *column, *arm; /* borrowed */
     int64_t count, limit;
 };
 
@@ -22,7 +22,9 @@ struct few_list {
     struct few items[FEW_COUNT_MAX];
 };
 
-void few_check_clusters(struct few_list *list, int64_t count);
+/* Of an arm, by how many are effective (learn/clusters.h). */
+void few_check_clusters(struct few_list *list, const char *column, const char *arm,
+                        double effective);
 
 /* A column within an arm, by its rows and their mean. Events are the rarer of 0 and 1 of one that is_binary. At most
  * FEW_COLUMN_COUNT_MAX columns of ARM_COUNT_MAX arms. */

@@ -124,9 +124,13 @@ static int take_int(const struct command_usage *usage, const struct option_spec 
     return OPTIONS_GO_ON;
 }
 
+/* Of two values one would be passed over without a word; a flag says the same twice. */
 static int take_value(const struct command_usage *usage, const struct option_spec *option,
-                      const char *text)
+                      bool is_said, const char *text)
 {
+    if (is_said && option_kind_of(option) != OPTION_FLAG)
+        return usage_wrong(usage, "--%s is there twice, and takes one value",
+                           option->name);
     switch (option_kind_of(option)) {
     case OPTION_FLAG:
         *(bool *)option->target = true;
@@ -251,7 +255,7 @@ int options_parse(const struct command_usage *usage, int argc, char **argv,
 {
     struct option table[OPTION_COUNT_MAX + 2];
     bool is_said[OPTION_COUNT_MAX] = {0};
-    int help = make_table(usage, table), answer, code;
+    int help = make_table(usage, table), answer, index, code;
 
     optind = 0; /* start afresh, as the GNU library wants it */
     opterr = 0;
@@ -260,10 +264,11 @@ int options_parse(const struct command_usage *usage, int argc, char **argv,
             return refuse_option(usage, answer, argv[optind - 1], table);
         if (answer == FIRST_ANSWER + help)
             return print_help(usage);
-        code = take_value(usage, &usage->options[answer - FIRST_ANSWER], optarg);
+        index = answer - FIRST_ANSWER;
+        code = take_value(usage, &usage->options[index], is_said[index], optarg);
         if (code != OPTIONS_GO_ON)
             return code;
-        is_said[answer - FIRST_ANSWER] = true;
+        is_said[index] = true;
     }
     code = take_positionals(usage, argc - optind, argv + optind, positionals);
     if (code == OPTIONS_GO_ON)

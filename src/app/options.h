@@ -43,8 +43,9 @@ struct command_usage {
 };
 
 /* Parse argv[1..]; options and positionals may be mixed, "--" ends options. --help is always
- * there. Returns OPTIONS_GO_ON, or the code to exit with after help or a message. positionals has
- * room for positional_max + 1 entries and is ended by NULL. */
+ * there; one that takes a value may be there once. Returns OPTIONS_GO_ON, or the code to exit
+ * with after help or a message. positionals has room for positional_max + 1 entries and is ended
+ * by NULL. */
 int options_parse(const struct command_usage *usage, int argc, char **argv,
                   const char **positionals);
 

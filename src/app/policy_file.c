@@ -150,7 +150,7 @@ static enum status make_key(const struct policy_file *file, const struct csv *cs
 /* The row the csv stands at goes into the group; the bytes of the actions may move. */
 static enum status take_row(struct policy_file *file, struct err *err)
 {
-    struct text action = csv_fields(file->csv)[file->action_column];
+    struct text action;
     int64_t capacity = file->row_capacity;
     double value;
     enum status rc = csv_number(file->csv, file->value_column, &value, err);
@@ -164,9 +164,8 @@ static enum status take_row(struct policy_file *file, struct err *err)
         rc = err_set(err, STATUS_INVALID,
                      "%s line %ld column '%s': is not a finite number", file->path,
                      csv_line(file->csv), csv_column_name(file->csv, file->value_column));
-    if (!rc && action.bytes == 0)
-        rc = err_set(err, STATUS_INVALID, "%s line %ld column 'action': is missing",
-                     file->path, csv_line(file->csv));
+    if (!rc)
+        rc = csv_name_field(file->csv, file->action_column, &action, err);
     if (rc)
         return rc;
     if (file->row_count == POLICY_ACTION_COUNT_MAX)

@@ -1,6 +1,7 @@
 /* roles.c - a table of what a column can be at once. */
 #include "app/roles.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Whether a column may have both. */
@@ -51,4 +52,32 @@ enum status roles_check(const struct role_use *uses, int count, struct err *err)
         for (int j = 0; j < i && !rc; j++)
             rc = check_pair(&uses[j], &uses[i], err);
     return rc;
+}
+
+static bool is_copy(const struct columns *columns, int item, int outcome)
+{
+    const double *a = columns->items[item].numbers, *b = columns->items[outcome].numbers;
+    bool is_varied = false;
+
+    if (columns->items[item].is_text || columns->row_count < ROLES_ROWS_MIN)
+        return false;
+    for (int64_t row = 0; row < columns->row_count; row++) {
+        if (a[row] != b[row] && !(isnan(a[row]) && isnan(b[row])))
+            return false;
+        is_varied |= b[row] != b[0];
+    }
+    return is_varied;
+}
+
+enum status roles_check_copies(const struct columns *columns, int first, int count,
+                               int outcome, struct err *err)
+{
+    for (int item = first; item < first + count; item++)
+        if (is_copy(columns, item, outcome))
+            return err_set(err, STATUS_INVALID,
+                           "%s column '%.80s': is the same as '%.80s' in every row, "
+                           "which is known only afterwards",
+                           columns->file, columns->items[item].name,
+                           columns->items[outcome].name);
+    return STATUS_OK;
 }

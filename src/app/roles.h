@@ -24,4 +24,12 @@ struct role_use {
 /* INVALID names the first column that two options (uses: count) give roles that exclude each other. */
 enum status roles_check(const struct role_use *uses, int count, struct err *err);
 
+/* Of fewer rows a column may be like another by chance. */
+enum { ROLES_ROWS_MIN = 50 };
+
+/* INVALID when one of the columns [first, first + count) of numbers, which were known before, is an outcome under
+ * another name: the same number in every row, and not in all the same. */
+enum status roles_check_copies(const struct columns *columns, int first, int count,
+                               int outcome, struct err *err);
+
 #endif

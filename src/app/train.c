@@ -90,6 +90,8 @@ static enum status run(const struct train_options *options, struct train_table *
     enum status rc = option_checked(train_settle(options, result, err), err);
 
     if (!rc)
+        rc = train_check_folder(options->output, err);
+    if (!rc)
         rc = train_table_read(options, table, err);
     if (!rc)
         rc = train_fit(options, table, result, err);

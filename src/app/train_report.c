@@ -30,9 +30,7 @@ static void put_rows(struct report *report, const struct train_table *table,
     report_object(report, "rows");
     report_count(report, "read", table->read_count);
     report_count(report, "trained_on", table->row_count);
-    report_count(report, "left_out_by_person", table->decisions.passed_over.by_person);
-    report_count(report, "left_out_not_live", table->decisions.passed_over.not_live);
-    report_count(report, "overridden", table->decisions.passed_over.overridden);
+    decision_rows_put(&table->decisions, report);
     report_count(report, "dropped_without_outcome", table->dropped_count);
     report_count(report, "completed_by_surrogates", table->immature_count);
     report_count(report, "completed_without_surrogates", result->bare_count);

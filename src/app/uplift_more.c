@@ -16,7 +16,7 @@
 const struct uplift_metric uplift_metrics[UPLIFT_METRIC_COUNT] = {
     METRIC(qini, "qini (scikit-uplift)"),
     METRIC(uplift_auc, "uplift_auc (scikit-uplift)"),
-    METRIC(auuc, "auuc (causalml; 0.5 at random)"),
+    METRIC(auuc, "auuc (causalml)"),
     METRIC(qini_normalized, "qini_normalized (causalml)"),
     METRIC(autoc, "autoc (RATE, weight 1)"),
     METRIC(rate_qini, "rate_qini (RATE, weight q)"),

@@ -181,7 +181,7 @@ static enum status override_perform(struct action *action, struct commit *commit
     rc = check_room(commit, &parent, action->arena, decision, err);
     if (rc)
         return rc;
-    id_make("dec_", commit->now_us, decision->id);
+    decision_number(decision, commit);
     before = parent.amount;
     rc = close_parent(commit, action->arena, &parent, err);
     if (!rc)

@@ -59,6 +59,25 @@ static pthread_once_t library_once = PTHREAD_ONCE_INIT;
 
 /* ---- the library ---- */
 
+/* What is missing first is what the library is said to lack. */
+static void *find(void *opened, const char *name)
+{
+    void *call = dlsym(opened, name);
+
+    if (call || library.why[0])
+        return call;
+    if (strcmp(name, "omp_set_num_threads") == 0)
+        snprintf(library.why, sizeof library.why,
+                 "libxgboost was built without OpenMP, by which its threads are counted: "
+                 "one with it is needed (Debian package libxgboost0)");
+    else
+        snprintf(library.why, sizeof library.why,
+                 "libxgboost lacks %s; 1.7 or later is needed (Debian package "
+                 "libxgboost0)",
+                 name);
+    return NULL;
+}
+
 /* Stays loaded: its threads' memory outlives every booster. */
 static void library_open(void)
 {
@@ -75,11 +94,7 @@ static void library_open(void)
             dlerror());
         return;
     }
-#define X(type, name, arguments)                                                         \
-    if (!(library.name = (type(*) arguments)dlsym(opened, #name)))                       \
-        snprintf(library.why, sizeof library.why,                                        \
-                 "libxgboost lacks " #name                                               \
-                 "; 1.7 or later is needed (Debian package libxgboost0)");
+#define X(type, name, arguments) library.name = (type(*) arguments)find(opened, #name);
     LIBRARY_CALLS(X)
 #undef X
     if (library.why[0])
@@ -306,6 +321,18 @@ static enum status configure(struct booster *booster, const struct booster_rows 
     return rc;
 }
 
+/* format: "ubj" or "json". The text is the library's, until the booster is asked for something else. */
+static enum status write_out(const struct booster *booster, const char *format,
+                             const char **written, uint64_t *bytes, struct err *err)
+{
+    char request[40];
+
+    snprintf(request, sizeof request, "{\"format\": \"%s\"}", format);
+    return check(
+        library.XGBoosterSaveModelToBuffer(booster->xgboost, request, bytes, written),
+        "saving", err);
+}
+
 /* A booster keeps what it was trained with, some 40 bytes a row; one that is loaded has its trees alone, the same to
  * the bit. */
 static enum status shed(struct booster *booster, struct err *err)
@@ -313,10 +340,7 @@ static enum status shed(struct booster *booster, struct err *err)
     struct booster loaded = {0};
     const char *written = NULL;
     uint64_t bytes = 0;
-    enum status rc =
-        check(library.XGBoosterSaveModelToBuffer(
-                  booster->xgboost, "{\"format\": \"ubj\"}", &bytes, &written),
-              "saving", err);
+    enum status rc = write_out(booster, "ubj", &written, &bytes, err);
 
     if (!rc)
         rc = check(library.XGBoosterCreate(NULL, 0, &loaded.xgboost), "a booster", err);
@@ -407,10 +431,7 @@ enum status booster_save(const struct booster *booster, char **text, size_t *byt
 {
     const char *written = NULL;
     uint64_t count = 0;
-    enum status rc =
-        check(library.XGBoosterSaveModelToBuffer(
-                  booster->xgboost, "{\"format\": \"json\"}", &count, &written),
-              "saving", err);
+    enum status rc = write_out(booster, "json", &written, &count, err);
 
     if (rc)
         return rc;

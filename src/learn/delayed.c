@@ -121,8 +121,8 @@ enum status delayed_fit(const struct delayed_rows *rows, struct delayed_fit *fit
     determinant = at.pp * at.rate2 - at.p_rate * at.p_rate;
     fit->share = p;
     fit->rate = rate;
-    fit->share_se = determinant > 0 ? sqrt(at.rate2 / determinant) : NAN;
     fit->is_at_edge = p > 1 - edge || !(determinant > 0);
+    fit->share_se = fit->is_at_edge ? NAN : sqrt(at.rate2 / determinant);
     return STATUS_OK;
 }
 

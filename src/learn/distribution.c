@@ -160,8 +160,28 @@ double student_two_sided(double t, double freedom)
         return NAN;
     if (isinf(square))
         return 0;
+    if (isinf(freedom))
+        return normal_two_sided(t);
     return beta_lower(freedom / 2, 0.5, freedom / (freedom + square),
                       square / (freedom + square));
+}
+
+/* Between the normal one and that of one degree, 12.7. */
+double student_95(double freedom)
+{
+    double low = NORMAL_95, high = 13;
+
+    while (!isinf(freedom)) {
+        double middle = (low + high) / 2;
+
+        if (middle <= low || middle >= high)
+            break;
+        if (student_two_sided(middle, freedom) > 0.05)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 double f_tail(double x, double above, double below)

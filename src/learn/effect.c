@@ -1,6 +1,7 @@
 /* effect.c - regressions; weights are in effect_weights.c. */
 #include "learn/effect.h"
 
+#include "learn/clusters.h"
 #include "learn/distribution.h"
 #include "learn/effect_weights.h"
 
@@ -178,15 +179,53 @@ static enum status regress(const struct effect_data *data, struct effect_rule ru
     return rc;
 }
 
+static double effective_of(const struct effect_data *data, bool is_treated, double *sizes)
+{
+    memset(sizes, 0, (size_t)data->cluster_count * sizeof *sizes);
+    for (int64_t i = 0; i < data->row_count; i++)
+        sizes[data->clusters[i]] += (data->treatments[i] != 0) == is_treated;
+    return clusters_effective(sizes, data->cluster_count);
+}
+
+static enum status set_freedom(const struct effect_data *data, struct effect *effect,
+                               struct err *err)
+{
+    double *sizes;
+
+    if (!data->clusters)
+        return STATUS_OK;
+    sizes = malloc(((size_t)data->cluster_count + 1) * sizeof *sizes);
+    if (!sizes)
+        return refuse_memory(err);
+    effect->clusters_treated = effective_of(data, true, sizes);
+    effect->clusters_control = effective_of(data, false, sizes);
+    effect->freedom = clusters_freedom(effect->clusters_treated, effect->clusters_control,
+                                       data->cluster_count);
+    free(sizes);
+    return STATUS_OK;
+}
+
 enum status effect_estimate(const struct effect_data *data, struct effect_rule rule,
                             struct effect *effect, bool *dropped, struct err *err)
 {
+    enum status rc;
+
     *effect = (struct effect){
-        .p_min = NAN, .p_max = NAN, .effective_treated = NAN, .effective_control = NAN};
+        .p_min = NAN,
+        .p_max = NAN,
+        .effective_treated = NAN,
+        .effective_control = NAN,
+        .clusters_treated = NAN,
+        .clusters_control = NAN,
+        .freedom = INFINITY,
+    };
     set_means(data, effect);
     if (effect->treated_count == 0 || effect->control_count == 0)
         return err_set(err, STATUS_INVALID, "no row is %s",
                        effect->treated_count ? "a control" : "treated");
+    rc = set_freedom(data, effect, err);
+    if (rc)
+        return rc;
     if (rule.method != EFFECT_IPW && rule.method != EFFECT_AIPW)
         return regress(data, rule, effect, dropped, err);
     return effect_by_weights(data, rule, effect, dropped, err);
@@ -211,7 +250,7 @@ static double ratio_of(const struct effect *effect, double value, bool is_binary
 void effect_e_value(const struct effect *effect, bool is_binary, double outcome_sd,
                     double *value, double *limit)
 {
-    double reach = NORMAL_95 * effect->se;
+    double reach = student_95(effect->freedom) * effect->se;
     double near = effect->value > 0 ? effect->value - reach : effect->value + reach;
     double ratio = ratio_of(effect, effect->value, is_binary, outcome_sd);
     double near_ratio = ratio_of(effect, near, is_binary, outcome_sd);

@@ -1,6 +1,7 @@
 /* experiment.c - means, variances, and what follows from them. */
 #include "learn/experiment.h"
 
+#include "learn/clusters.h"
 #include "learn/distribution.h"
 #include "learn/sequence.h"
 
@@ -61,21 +62,28 @@ static double plain_error(struct sample arm, struct sample control)
                 control.variance / (double)control.count);
 }
 
-static void set_difference(struct sample arm, struct sample control, double se,
+struct error {
+    double se, freedom; /* see struct difference */
+};
+
+static void set_difference(struct sample arm, struct sample control, struct error error,
                            double tightest_at, struct difference *difference)
 {
-    double n = (double)(arm.count + control.count), radius;
+    double n = (double)(arm.count + control.count),
+           reach = student_95(error.freedom) * error.se, radius;
 
     *difference = (struct difference){
         .value = arm.mean - control.mean,
-        .se = se,
+        .se = error.se,
+        .freedom = error.freedom,
         .relative_lift = control.mean != 0 ? arm.mean / control.mean - 1 : NAN,
     };
-    difference->low = difference->value - NORMAL_95 * se;
-    difference->high = difference->value + NORMAL_95 * se;
-    difference->z = difference->value / se;
-    difference->p = normal_two_sided(difference->z);
-    radius = sequence_radius(se * sqrt(n), n, sequence_rho(tightest_at, 0.05), 0.05);
+    difference->low = difference->value - reach;
+    difference->high = difference->value + reach;
+    difference->z = difference->value / error.se;
+    difference->p = student_two_sided(difference->z, error.freedom);
+    radius =
+        sequence_radius(error.se * sqrt(n), n, sequence_rho(tightest_at, 0.05), 0.05);
     difference->sequence_low = difference->value - radius;
     difference->sequence_high = difference->value + radius;
 }
@@ -96,13 +104,37 @@ static void add_moves(const struct contrast *contrast, const struct line *line,
     }
 }
 
-static double error_of(const struct contrast *contrast, const struct line *line,
-                       struct sample arm, struct sample control)
+static double effective_of(const struct contrast *contrast, const struct line *line,
+                           int32_t code)
 {
-    double n = (double)(arm.count + control.count), squares = 0, clusters = 0;
+    const struct row_clusters *clusters = contrast->clusters;
+    double effective;
+
+    for (int64_t i = 0; i < contrast->row_count; i++) {
+        double *size = &clusters->sums[clusters->of[i]];
+
+        if (contrast->codes[i] == code && !isnan(value_at(contrast, line, i)))
+            *size = (isnan(*size) ? 0 : *size) + 1;
+    }
+    effective = clusters_effective(clusters->sums, clusters->count);
+    for (int32_t g = 0; g < clusters->count; g++)
+        clusters->sums[g] = NAN;
+    return effective;
+}
+
+double contrast_clusters(const struct contrast *contrast, int32_t code)
+{
+    return effective_of(contrast, &(struct line){0}, code);
+}
+
+static struct error error_of(const struct contrast *contrast, const struct line *line,
+                             struct sample arm, struct sample control)
+{
+    double n = (double)(arm.count + control.count), squares = 0;
+    int32_t clusters = 0;
 
     if (!contrast->clusters)
-        return plain_error(arm, control);
+        return (struct error){plain_error(arm, control), INFINITY};
     add_moves(contrast, line, arm, contrast->arm);
     add_moves(contrast, line, control, contrast->control);
     for (int32_t g = 0; g < contrast->clusters->count; g++) {
@@ -114,7 +146,12 @@ static double error_of(const struct contrast *contrast, const struct line *line,
         clusters++;
         *sum = NAN;
     }
-    return sqrt(squares * clusters / (clusters - 1) * (n - 1) / (n - 2));
+    return (struct error){
+        .se = sqrt(squares * clusters / (clusters - 1) * (n - 1) / (n - 2)),
+        .freedom =
+            clusters_freedom(effective_of(contrast, line, contrast->arm),
+                             effective_of(contrast, line, contrast->control), clusters),
+    };
 }
 
 void difference_between(const struct contrast *contrast, struct difference *difference)

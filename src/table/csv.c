@@ -456,6 +456,25 @@ const struct text *csv_fields(const struct csv *csv)
     return csv->fields;
 }
 
+/* A field that is not what it should be. */
+static enum status refuse_field(const struct csv *csv, int column, const char *what,
+                                struct err *err)
+{
+    return err_set(err, STATUS_INVALID, "%s line %ld column '%.80s': %s",
+                   csv->input->name, csv->line, csv->names[column], what);
+}
+
+enum status csv_name_field(const struct csv *csv, int column, struct text *name,
+                           struct err *err)
+{
+    *name = csv->fields[column];
+    if (name->bytes == 0)
+        return refuse_field(csv, column, "is missing", err);
+    if (memchr(name->at, 0, name->bytes))
+        return refuse_field(csv, column, "holds a NUL", err);
+    return STATUS_OK;
+}
+
 enum status csv_number(const struct csv *csv, int column, double *number, struct err *err)
 {
     struct text field = csv->fields[column];
@@ -465,8 +484,7 @@ enum status csv_number(const struct csv *csv, int column, double *number, struct
         return STATUS_OK;
     clipped = field.bytes < 40 ? (int)field.bytes : 40;
     if (csv->names && memchr(field.at, 0, field.bytes))
-        return err_set(err, STATUS_INVALID, "%s line %ld column '%.80s': holds a NUL",
-                       csv->input->name, csv->line, csv->names[column]);
+        return refuse_field(csv, column, "holds a NUL", err);
     if (csv->names)
         return err_set(
             err, STATUS_INVALID, "%s line %ld column '%.80s': '%.*s' is not a number",

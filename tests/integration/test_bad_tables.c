@@ -10,6 +10,7 @@
 #include "support/table_call.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,6 +104,52 @@ static void rankings(void **)
     expect_refusals(rows, COUNT(rows));
 }
 
+/* 60 rows; y2 is y, and s2 s, under another name. */
+static void what_is_known_only_afterwards_is_found_by_its_values(void **)
+{
+    static const struct {
+        const char *command, *message; /* NULL: it is fine */
+    } rows[] = {
+        {"evaluate uplift --data a.csv --score y2 --treatment t --outcome y",
+         "a.csv column 'y2': is the same as 'y' in every row, which is known only "
+         "afterwards"},
+        {"evaluate uplift --data a.csv --score x --baseline y2 --treatment t --outcome y",
+         "column 'y2': is the same as 'y'"},
+        {"evaluate uplift --data a.csv --score x --features s,y2 --treatment t --outcome "
+         "y",
+         "column 'y2': is the same as 'y'"},
+        {"evaluate uplift --data a.csv --score x --features s,w --treatment t --outcome "
+         "y",
+         NULL},
+        {"evaluate curve --data a.csv --effects x,s2 --scores s,y --costs 1,2",
+         "column 's2': is the same as 's'"},
+        {"evaluate curve --data a.csv --effects x --baseline s2 --scores s --costs 1",
+         "column 's2': is the same as 's'"},
+        {"evaluate curve --data a.csv --effects x --baseline w --scores s --costs 1",
+         NULL},
+    };
+    char table[4096] = "t,y,y2,x,s,s2,w\n";
+    size_t bytes = strlen(table);
+
+    for (int i = 0; i < 60; i++) {
+        int y = i % 3 == 0, x = i * 7 % 11, s = i * i % 13 - 5, w = i == 59 ? 99 : s;
+
+        bytes += (size_t)snprintf(table + bytes, sizeof table - bytes,
+                                  "%d,%d,%d,%d,%d,%d,%d\n", i % 2, y, y, x, s, s, w);
+    }
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char *output, *messages;
+        int code = table_call(rows[i].command, (const char *const[3]){table}, &output,
+                              &messages);
+
+        assert_int_equal(code, rows[i].message != NULL);
+        if (rows[i].message && !strstr(messages, rows[i].message))
+            fail_msg("%s\n%s", rows[i].command, messages);
+        free(output);
+        free(messages);
+    }
+}
+
 #define POLICY "evaluate policy --log a.csv --policy b.csv"
 #define LOG    "x,action,propensity,reward\n1,a,0.5,1\n2,b,0.5,0\n"
 #define FULL   "x,action,prob\n1,a,1\n2,a,0.5\n2,b,0.5\n"
@@ -130,6 +177,12 @@ static void policies(void **)
          "a.csv line 2 column 'action': is missing"},
         {POLICY, LOG, "x,action,prob\n1,,1\n2,a,1\n", NULL,
          "b.csv line 2 column 'action': is missing"},
+        {POLICY, "x,action,propensity,reward\n1,a,0.5,1\n2,b\x1a,0.5,0\n", FULL, NULL,
+         "a.csv line 3 column 'action': holds a NUL"},
+        {POLICY, LOG, "x,action,prob\n1,a,1\n2,b\x1a,1\n", NULL,
+         "b.csv line 3 column 'action': holds a NUL"},
+        {POLICY " --outcome-model c.csv", LOG, FULL, "x,action,qhat\n1,\x1a,1\n",
+         "c.csv line 2 column 'action': holds a NUL"},
         {POLICY, "x,action,propensity,reward\n1,a,0.5,inf\n", FULL, NULL,
          "a.csv line 2 column 'reward': is not finite"},
         {POLICY, "x,action,propensity,reward\n1,a,0.5,1\n2,b,0.5,1e200\n", FULL, NULL,
@@ -140,6 +193,16 @@ static void policies(void **)
          "a.csv: has a header line and no rows"},
         {POLICY " --outcome-model c.csv", LOG, FULL, "x,action,qhat\n1,a,1\n2,a,1\n",
          "there is no action 'b', which the policy takes"},
+        {POLICY " --cluster c", "x,action,propensity,reward,c\n1,a,.5,1,u\n2,b,.5,0,u\n",
+         FULL, NULL,
+         "a.csv: all 2 rows have the same 'c', which makes them one draw, and two are "
+         "needed: take --cluster none"},
+        {"evaluate policy --log a.csv --policy b.csv",
+         "x,action,propensity,reward,decision_id,parent_id,overridden,mode,customer_id\n"
+         "1,a,.5,1,d,,0,live,u\n2,b,.5,0,e,,0,live,u\n",
+         FULL, NULL, "a.csv: all 2 rows have the same 'customer_id'"},
+        {POLICY, "x,action,propensity,reward\n1,a,0.5,1\n", FULL, NULL,
+         "a.csv: one row says nothing of how rows differ"},
         {POLICY " --cluster customer", LOG, FULL, NULL, "no column 'customer'"},
         {POLICY " --features tenure,y", "x,action,propensity,reward,tenur\n1,a,0.5,1,3\n",
          FULL, NULL, "no column 'tenure'; the nearest is 'tenur'"},
@@ -214,7 +277,8 @@ static void experiments_and_curves(void **)
          "--shares: '1,2,3' is not one number for each of '0', '1', "},
         {CURVE " 1", "e,s\n-1,1\n", NULL, NULL, "no arm has an effect above 0"},
         {UPLIFT " --cluster c", "score,t,y,c\n1,0,1,a\n2,1,0,a\n3,0,1,a\n", NULL, NULL,
-         "a.csv: there is one cluster only"},
+         "a.csv column 'c': there is one cluster only, and errors need two: leave "
+         "--cluster out if rows are draws of their own"},
         {CURVE " 1 --cluster c", "e,s,c\n1,1,a\n2,1,a\n", NULL, NULL,
          "there is one cluster only"},
         {CURVE " 1 --baseline f", "e,s,f\n1,1,-1\n", NULL, NULL,
@@ -425,6 +489,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rankings),
+        cmocka_unit_test(what_is_known_only_afterwards_is_found_by_its_values),
         cmocka_unit_test(policies),
         cmocka_unit_test(a_log_without_propensities_gets_its_verdict),
         cmocka_unit_test(experiments_and_curves),

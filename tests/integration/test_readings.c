@@ -50,11 +50,18 @@ static void a_ranking_is_judged_on_enough_rows_and_resamples(void **)
            "Too few rows for a verdict: 1 treated and 1 others", "chance (");
     expect(UPLIFT "100 --baseline other", "score,other,t,y\n1,5,0,1\n2,3,1,0\n", NULL, 0,
            "Too few rows for a verdict", "The score ranks");
+    expect(UPLIFT "2 --baseline other",
+           "score,other,t,y\n1,5,0,1\n2,3,1,0\n3,1,0,1\n1,2,1,3\n", NULL, 0,
+           "auuc (causalml)  ", NULL); /* a difference is 0 at random */
     for (int i = 0; i < 200; i++)
         bytes += (size_t)snprintf(table + bytes, sizeof table - bytes, "%d,%d,%d\n", i,
                                   i % 2, i % 2 ? i : 200 - i);
     expect(UPLIFT "1", table, NULL, 0, "Too few resamples for a verdict: 1, 40 are",
            "chance (");
+    expect(UPLIFT "1", table, NULL, 0, "auuc (causalml; -0.5 at random) ",
+           "causalml; 0.5");
+    expect(UPLIFT "1 --control 1", table, NULL, 0, "auuc (causalml; 0.5 at random) ",
+           "-0.5 at");
     expect(UPLIFT "40", table, NULL, 0, "ranks better than chance (", "Too few");
 }
 
@@ -152,6 +159,46 @@ static void weights_that_cannot_be_believed_are_refused(void **)
     expect(UPLIFT "100 --propensity p", weighted_rows(72, true), NULL, 1,
            "'1' for everybody: the weights leave 32.0 effective rows of 72, at least 50",
            "than chance (");
+}
+
+/* Three arms in turn, each with the chance of one in three; customers c of per_customer rows in a row have one arm. */
+static const char *three_arms(int count, int per_customer)
+{
+    static char table[TABLE_BYTES];
+    size_t bytes = (size_t)sprintf(table, "score,t,y,p,c\n");
+
+    for (int i = 0; i < count; i++) {
+        int customer = i / per_customer, arm = customer % 3;
+
+        bytes += (size_t)snprintf(table + bytes, sizeof table - bytes,
+                                  "%d,%d,%d,0.3333333333,c%d\n", i % 97, arm,
+                                  arm * i % 97, customer);
+    }
+    return table;
+}
+
+/* Weights have a mean of 1 over the rows of all arms, those that are left out, too. */
+static void weights_are_judged_with_the_rows_of_other_arms(void **)
+{
+    expect(UPLIFT "2 --propensity p --control 0 --arm 1 --json", three_arms(600, 1), NULL,
+           0, "\"mean_weight\":{\"treated\":1.0000000001", "refused");
+    expect(UPLIFT "2 --propensity p --control 0 --arm 2", three_arms(600, 1), NULL, 0,
+           "200 rows of other arms left out", "verdict: refused");
+}
+
+/* Where customers are the draws their weights have to be believed, not those of their rows. */
+static void weights_of_clusters_are_judged(void **)
+{
+    expect(UPLIFT "2 --propensity p --control 0 --arm 1 --cluster c", three_arms(1800, 3),
+           NULL, 0, "400 clusters are the draws", "verdict: refused");
+    expect(UPLIFT "2 --propensity p --control 0 --arm 1", three_arms(1800, 15), NULL, 0,
+           "first rows", "verdict: refused");
+    expect(
+        UPLIFT "2 --propensity p --control 0 --arm 1 --cluster c", three_arms(1800, 15),
+        NULL, 1,
+        "'1' for everybody: the weights leave 40.0 effective clusters of 120, at least "
+        "50",
+        "than chance (");
 }
 
 /* ---- panels ---- */
@@ -335,6 +382,14 @@ static void a_log_in_which_all_have_converted_is_not_too_young(void **)
 
     expect(ask, "a,e,c,d\n0,9,1,2\n0,9,1,4\n1,9,1,3\n1,9,1,1\n", NULL, 0,
            "redress: every row of arm '1' has converted", "too young");
+    expect(ask, "a,e,c,d\n0,9,1,2\n0,9,1,4\n1,9,1,3\n1,9,1,1\n", NULL, 0,
+           "in the end (mixture cure)  0   at the edge: no error is known\n", NULL);
+    expect("estimate delayed --data a.csv --arm a --elapsed e --converted c --delay d "
+           "--json",
+           "a,e,c,d\n0,9,1,2\n0,9,0,\n0,9,1,4\n1,9,1,3\n1,9,1,1\n", NULL, 0,
+           "\"se\":null,\"ci\":[null,null]", NULL);
+    expect(ask, "a,e,c,d\n0,9,1,2\n0,9,0,\n0,9,1,4\n1,9,1,3\n1,9,0,\n1,9,1,1\n", NULL, 0,
+           "]\nso far (naive)", "edge");
     expect(ask, "a,e,c,d\n0,9,0,\n0,9,1,8.9\n0,9,1,8.8\n1,9,0,\n1,9,1,8.9\n1,9,1,8.8\n",
            NULL, 0, "redress: the log is too young", "every row");
 }
@@ -389,13 +444,24 @@ static void samples_too_small_for_their_intervals_are_said(void **)
         {"estimate ate --data a.csv --treatment t --outcome y",
          "redress: few events of 'y' in arm '1' (4 of at least 10)"},
         {"estimate ate --data a.csv --treatment t --outcome z --cluster c",
-         "redress: few clusters (10 of at least 30)"},
+         "redress: few clusters of 'c' in arm '1' (10 of at least 15): its intervals are "
+         "likely too narrow"},
+        {"estimate ate --data a.csv --treatment t --outcome z --cluster c",
+         "cr1 of 10 clusters, Student's t with 9 degrees of freedom"},
         {"estimate ate --data a.csv --treatment t --outcome z --cluster c --json",
-         "\"few\":[{\"what\":\"clusters\",\"count\":10,\"limit\":30}]"},
+         "\"few\":[{\"what\":\"clusters\",\"column\":\"c\",\"arm\":\"1\",\"count\":10,"
+         "\"limit\":15},"},
+        {"estimate ate --data a.csv --treatment t --outcome z --cluster c --json",
+         "\"degrees_of_freedom\":9,"},
+        {"estimate iv --data a.csv --treatment t --outcome z --instruments y --cluster c "
+         "--json",
+         "\"degrees_of_freedom\":9,"},
         {"evaluate experiment --data a.csv --arm t --metric z --guardrail y:1",
          "redress: few events of 'y' in arm '1' (4 of at least 10)"},
         {"evaluate experiment --data a.csv --arm t --metric z --cluster c",
-         "redress: few clusters (10 of at least 30)"},
+         "redress: few clusters of 'c' in arm '0' (10 of at least 15)"},
+        {"evaluate experiment --data a.csv --arm t --metric z --cluster c --json",
+         "\"degrees_of_freedom\":9,"},
         {"evaluate experiment --data a.csv --arm t --metric y --json",
          "\"few\":[{\"what\":\"events\",\"column\":\"y\",\"arm\":\"1\",\"count\":4,"
          "\"limit\":"
@@ -440,6 +506,8 @@ int main(void)
         cmocka_unit_test(a_treatment_that_can_be_foreseen_is_told),
         cmocka_unit_test(a_column_that_says_what_was_done_is_named),
         cmocka_unit_test(weights_that_cannot_be_believed_are_refused),
+        cmocka_unit_test(weights_are_judged_with_the_rows_of_other_arms),
+        cmocka_unit_test(weights_of_clusters_are_judged),
         cmocka_unit_test(periods_are_in_the_order_of_time),
         cmocka_unit_test(a_broken_guardrail_fails_the_experiment),
         cmocka_unit_test(a_policy_is_told_from_what_was_done),

@@ -407,6 +407,35 @@ static void a_link_to_nothing_is_refused(void **state)
     assert_int_not_equal(access(group_path("nowhere"), F_OK), 0);
 }
 
+/* So early that the log has not even been looked for. */
+static void where_nothing_can_be_written_nothing_is_trained(void **state)
+{
+    static const char *const refused[][2] = {
+        {"to_nothing", "symbolic link to nothing"},
+        {"of_letters", "holds 'letters.txt'"},
+        {"of_letters/letters.txt", "Not a directory"},
+        {"of_letters/letters.txt/bundle", "Not a directory"},
+        {"made/for/it", "no_log.csv"},
+    };
+
+    (void)state;
+    assert_int_equal(symlink("nowhere", group_path("to_nothing")), 0);
+    assert_int_equal(mkdir(group_path("of_letters"), 0777), 0);
+    assert_int_equal(file_write(group_path("of_letters/letters.txt"), "x", 1, 0666, NULL),
+                     0);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        char *messages;
+
+        assert_int_equal(train_call(group_path("no_log.csv"), refused[i][0],
+                                    "--treatment t --outcome y --features x", NULL,
+                                    &messages),
+                         1);
+        if (!strstr(messages, refused[i][1]))
+            fail_msg("%s: %s", refused[i][0], messages);
+        free(messages);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -422,6 +451,7 @@ int main(void)
         cmocka_unit_test(a_folder_of_something_else_is_left_alone),
         cmocka_unit_test(a_link_stays_and_the_folder_it_points_to_is_replaced),
         cmocka_unit_test(a_link_to_nothing_is_refused),
+        cmocka_unit_test(where_nothing_can_be_written_nothing_is_trained),
     };
 
     return cmocka_run_group_tests(tests, train_log_open, group_folder_close);

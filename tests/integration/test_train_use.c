@@ -414,6 +414,35 @@ static void what_gnuplot_says_is_passed_on(void **state)
     }
 }
 
+/* The folder is looked through before those of the system; the library stands in it under the name of the real one. */
+static void a_library_without_openmp_is_refused_as_that(void **state)
+{
+    char *whole = realpath(PRELOAD_FOLDER "/no_openmp.so", NULL), *output, *messages;
+    const char *before = getenv("LD_LIBRARY_PATH");
+    char *kept = before ? strdup(before) : NULL;
+
+    (void)state;
+    assert_non_null(whole);
+    write_cell("1");
+    assert_int_equal(mkdir(group_path("library"), 0755), 0);
+    assert_int_equal(symlink(whole, group_path("library/libxgboost.so.0")), 0);
+    setenv("LD_LIBRARY_PATH", group_path("library"), 1);
+    assert_int_equal(run("train --data $/cell.csv --treatment t --outcome y --features x "
+                         "--learner t --quick --output $/trees",
+                         &output, &messages),
+                     1);
+    if (!strstr(messages, "libxgboost was built without OpenMP"))
+        fail_msg("%s", messages);
+    if (kept)
+        setenv("LD_LIBRARY_PATH", kept, 1);
+    else
+        unsetenv("LD_LIBRARY_PATH");
+    free(output);
+    free(messages);
+    free(kept);
+    free(whole);
+}
+
 static void an_earlier_training_is_not_replaced_without_a_word(void **state)
 {
     char *output, *messages;
@@ -438,6 +467,7 @@ int main(void)
         cmocka_unit_test(a_long_training_says_how_far_it_is),
         cmocka_unit_test(pictures_are_whole_or_not_there),
         cmocka_unit_test(what_gnuplot_says_is_passed_on),
+        cmocka_unit_test(a_library_without_openmp_is_refused_as_that),
         cmocka_unit_test(an_earlier_training_is_not_replaced_without_a_word),
     };
 

@@ -306,14 +306,20 @@ static bool is_ready(const struct live_server *server)
 static bool spawn(const char *folder, const char *const *extra,
                   struct live_server *server, char path[static PATH_BYTES], long *from)
 {
-    const char *arguments[ARGUMENT_COUNT_MAX + 1] = {"serve",    "--data",      folder,
-                                                     "--listen", "127.0.0.1:0", NULL};
-    int count = 5;
+    const char *arguments[ARGUMENT_COUNT_MAX + 1] = {"serve", "--data", folder};
+    bool is_anywhere = true;
+    int count = 3;
     int log;
 
     *server = (struct live_server){0};
-    for (int i = 0; extra && extra[i] && count < ARGUMENT_COUNT_MAX; i++)
+    for (int i = 0; extra && extra[i] && count < ARGUMENT_COUNT_MAX - 2; i++) {
+        is_anywhere &= strcmp(extra[i], "--listen") != 0;
         arguments[count++] = extra[i];
+    }
+    if (is_anywhere) {
+        arguments[count++] = "--listen";
+        arguments[count++] = "127.0.0.1:0";
+    }
     snprintf(path, PATH_BYTES, "%s/serve.log", folder);
     log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (log < 0) {

@@ -47,7 +47,7 @@ struct live_server {
     char health_listen[120]; /* empty: health answers on listen */
 };
 
-/* "redress serve --data folder --listen 127.0.0.1:0 EXTRA...", and wait until /readyz says
+/* "redress serve --data folder EXTRA... --listen 127.0.0.1:0", the last unless extra has one, and wait until /readyz says
  * 200. extra ends with NULL, or is NULL. stderr is appended to folder/serve.log, whose
  * end is printed when the server does not come up. */
 bool live_server_start(const char *folder, const char *const *extra,

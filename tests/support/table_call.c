@@ -21,7 +21,8 @@ static void write_text(const char *name, const char *text)
     FILE *file = fopen(group_path(name), "w");
 
     assert_non_null(file);
-    fputs(text ? text : "", file);
+    for (const char *at = text ? text : ""; *at; at++)
+        putc(*at == '\x1a' ? '\0' : *at, file);
     fclose(file);
 }
 

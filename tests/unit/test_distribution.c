@@ -76,12 +76,26 @@ static void tails_of_student_and_f(void **)
     assert_true(isnan(f_tail(NAN, 2, 3)) && isnan(student_two_sided(NAN, 3)));
 }
 
+static void reaches_of_student(void **)
+{
+    static const double known[][2] = {
+        {1, 12.706204736174676},  {2, 4.302652729749459},   {5, 2.570581835636314},
+        {10, 2.2281388519862735}, {30, 2.0422724563012378}, {INFINITY, NORMAL_95},
+    };
+
+    for (size_t i = 0; i < COUNT(known); i++)
+        expect(student_95(known[i][0]), known[i][1]);
+    expect(student_two_sided(student_95(3.7), 3.7), 0.05);
+    assert_true(student_two_sided(1.5, INFINITY) == normal_two_sided(1.5));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quantiles_of_the_normal_distribution),
         cmocka_unit_test(tails_of_chi_square),
         cmocka_unit_test(tails_of_student_and_f),
+        cmocka_unit_test(reaches_of_student),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

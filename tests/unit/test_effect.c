@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "learn/distribution.h"
 #include "learn/effect.h"
 
 #include <math.h>
@@ -133,8 +134,8 @@ static void intervals_hold_effects_that_differ_between_rows(void **)
     }
 }
 
-/* Half of the clusters treated, each with an outcome of its own in all of its rows. */
-static void draw_clusters(struct rng *rng, int cluster_count)
+/* The first clusters treated, each with an outcome of its own in all of its rows. */
+static void draw_clusters(struct rng *rng, int treated_count, int cluster_count)
 {
     double own = 0;
 
@@ -143,34 +144,74 @@ static void draw_clusters(struct rng *rng, int cluster_count)
             own = rng_normal(rng);
         room.clusters[i] = i / PER_CLUSTER;
         room.covariates[i] = 0;
-        room.treatments[i] = i / PER_CLUSTER % 2;
+        room.treatments[i] = i / PER_CLUSTER < treated_count;
         room.outcomes[i] = own + rng_normal(rng);
     }
     set_data((int64_t)cluster_count * PER_CLUSTER, true);
 }
 
-static void intervals_of_few_clusters_are_too_narrow(void **)
+/* Where few clusters are in one arm, however many are in the other. */
+static void intervals_of_few_clusters_are_those_of_student(void **)
 {
     static const struct {
-        int clusters;
-        double low, high;
-    } cases[] = {{6, 0.75, 0.88}, {12, 0.85, 0.93}, {30, 0.91, 0.965}};
+        int treated, clusters;
+        double normal_high, low, high;
+    } cases[] = {
+        {3, 6, 0.88, 0.91, 0.965},   {6, 12, 0.93, 0.93, 0.965},
+        {15, 30, 0.95, 0.93, 0.965}, {2, 30, 0.78, 0.95, 1},
+        {4, 40, 0.92, 0.93, 0.985},
+    };
     struct rng rng;
 
     rng_seed(&rng, seed_of_run());
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        int held = 0;
+        int held = 0, normal_held = 0;
 
         for (int log = 0; log < 4 * LOGS; log++) {
             struct effect found;
 
-            draw_clusters(&rng, cases[i].clusters);
+            draw_clusters(&rng, cases[i].treated, cases[i].clusters);
             found = estimate((struct effect_rule){.method = EFFECT_DIFFERENCE});
-            held += fabs(found.value) <= 1.959964 * found.se;
+            held += fabs(found.value) <= student_95(found.freedom) * found.se;
+            normal_held += fabs(found.value) <= NORMAL_95 * found.se;
         }
-        printf("%d clusters %.4f\n", cases[i].clusters, held / (4.0 * LOGS));
+        printf("%d of %d clusters %.4f, normal %.4f\n", cases[i].treated,
+               cases[i].clusters, held / (4.0 * LOGS), normal_held / (4.0 * LOGS));
         assert_true(held >= cases[i].low * 4 * LOGS && held <= cases[i].high * 4 * LOGS);
+        assert_true(normal_held <= cases[i].normal_high * 4 * LOGS);
     }
+}
+
+/* Rows of clusters in each arm, and what Welch's formula makes of them. */
+static void degrees_of_freedom_are_of_the_smaller_arm(void **)
+{
+    struct rng rng;
+    struct effect found;
+
+    rng_seed(&rng, 1);
+    draw_clusters(&rng, 10, 20);
+    found = estimate((struct effect_rule){.method = EFFECT_DIFFERENCE});
+    expect(found.clusters_treated, 10, 1e-12);
+    expect(found.freedom, 18, 1e-12);
+    draw_clusters(&rng, 2, 200);
+    found = estimate((struct effect_rule){.method = EFFECT_LIN});
+    expect(found.clusters_control, 198, 1e-12);
+    expect(found.freedom, 1.0203, 1e-4);
+    draw_clusters(&rng, 10, 20);
+    for (int i = 0; i < 20 * PER_CLUSTER; i++)
+        room.treatments[i] = i % 2;
+    found = estimate((struct effect_rule){.method = EFFECT_IPW});
+    expect(found.freedom, 19, 1e-12);
+    /* One cluster with most of the rows of its arm is little more than one. */
+    draw_clusters(&rng, 10, 20);
+    for (int i = 0; i < 8 * PER_CLUSTER; i++)
+        room.clusters[i] = 0;
+    found = estimate((struct effect_rule){.method = EFFECT_AIPW});
+    expect(found.clusters_treated, 100.0 / 66, 1e-12);
+    assert_true(found.freedom < 1.01);
+    room.data.clusters = NULL;
+    found = estimate((struct effect_rule){.method = EFFECT_OLS});
+    assert_true(isinf(found.freedom) && isnan(found.clusters_treated));
 }
 
 /* ---- by hand ---- */
@@ -332,7 +373,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(intervals_hold_effects_that_differ_between_rows),
-        cmocka_unit_test(intervals_of_few_clusters_are_too_narrow),
+        cmocka_unit_test(intervals_of_few_clusters_are_those_of_student),
+        cmocka_unit_test(degrees_of_freedom_are_of_the_smaller_arm),
         cmocka_unit_test(an_e_value_is_of_the_adjusted_risks),
         cmocka_unit_test(effective_rows_are_those_of_the_estimands_weights),
         cmocka_unit_test(a_covariate_of_controls_only_leaves_the_effect_on_the_treated),

@@ -197,6 +197,8 @@ static void clusters_are_the_draws(void **)
         plain_held += difference.low <= 0.3 && 0.3 <= difference.high;
         contrast.clusters = &clusters;
         difference_between(&contrast, &difference);
+        assert_true(difference.freedom > CUSTOMERS / 3 &&
+                    difference.freedom < CUSTOMERS - 1);
         held += difference.low <= 0.3 && 0.3 <= difference.high;
         for (int64_t i = 0; i < visits.count; i++)
             counts[visits.codes[i]]++;

@@ -106,6 +106,7 @@ static void options_and_positionals_may_be_mixed(void **state)
     assert_string_equal(positionals[0], "--json");
     assert_int_equal(parse("score -"), OPTIONS_GO_ON);
     assert_string_equal(positionals[0], "-");
+    assert_int_equal(parse("score a.json --json --json"), OPTIONS_GO_ON);
 }
 
 static void wrong_usage_is_explained(void **state)
@@ -125,6 +126,9 @@ static void wrong_usage_is_explained(void **state)
         {"score a --count 101", "101 is not within -5 to 100"},
         {"score a --count -6", "-6 is not within -5 to 100"},
         {"score a --count 99999999999999999999", "is not within"},
+        {"score a --rows r.csv --rows s.csv", "--rows is there twice"},
+        {"score a --rows r.csv --json --rows=r.csv", "--rows is there twice"},
+        {"score a --count 1 --count 1", "--count is there twice, and takes one value"},
     };
 
     (void)state;

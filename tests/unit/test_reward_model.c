@@ -388,6 +388,7 @@ static struct reward_table *table_of_kinds(bool is_shared, double *rewards)
 {
     struct reward_table *table;
     struct err err;
+    bool is_said[KIND_COUNT] = {false};
     struct rng rng;
 
     rng_seed(&rng, 7);
@@ -406,6 +407,8 @@ static struct reward_table *table_of_kinds(bool is_shared, double *rewards)
         if (is_shared)
             assert_int_equal(reward_table_share(table, 1000 * kind, &has_options, &err),
                              STATUS_OK);
+        assert_int_equal(has_options, is_shared && is_said[kind]);
+        is_said[kind] = true;
         for (int a = 0; a <= kind && !has_options; a++) {
             struct reward_option option = {.amount = a, .effect = NAN, .cost = NAN};
 

@@ -175,7 +175,7 @@ static void one_key_holds_no_more_than_its_share(void **state)
     wait_until(client, "1", 429);
     assert_int_equal(post_with(client, "2"), 200);
     assert_int_equal(post_with(client, "65536"), 200); /* the last that there can be */
-    assert_int_equal(post_with(client, "0"), 200); /* no key at all */
+    assert_int_equal(post_with(client, "0"), 200);     /* no key at all */
     assert_int_equal(post_with(client, "1"), 429);
     assert_true(http_send(late, large_body, sizeof large_body));
     assert_int_equal(receive_status(late), 429);
