@@ -118,6 +118,9 @@ static enum status judge_queries(const struct exchange *exchange, struct err *er
         if (!is_word_of(name, exchange->route->queries))
             rc = err_fault(err, "", "unknown_parameter",
                            "there is no query parameter '%.64s'", name);
+        else if (exchange->queries[i].value[0] == '\0')
+            rc = err_fault(err, "", "invalid_parameter",
+                           "'%.64s' is empty: leave it away, or give it a value", name);
         for (int j = 0; j < i; j++)
             if (strcmp(name, exchange->queries[j].name) == 0)
                 rc = err_fault(err, "", "duplicate_parameter", "'%.64s' is given twice",

@@ -198,8 +198,7 @@ static enum status place_find(struct store *store, const struct decision_filter 
     }
     rc = query_end(&query, "read a decision", err);
     if (!rc && !is_found)
-        rc = err_set(err, STATUS_INVALID, "there is no decision '%.*s' to go on from",
-                     TEXT_ARG(filter->after));
+        rc = err_cursor(err);
     return rc;
 }
 

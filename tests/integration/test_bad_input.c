@@ -359,6 +359,16 @@ static const struct row rows[] = {
      INVALID("", "invalid_parameter")},
     {"a cursor that is none", GET("/v1/ledger-entries?after=x"), .status = 422,
      .code = "invalid_cursor"},
+    {"a cursor of another list", GET("/v1/budgets?after=key_x"), .status = 422,
+     .code = "invalid_cursor"},
+    {"a customer without a name", GET("/v1/decisions?customer_id="),
+     INVALID("", "invalid_parameter")},
+    {"an outcome without a name", GET("/v1/decisions?outcome="),
+     INVALID("", "invalid_parameter")},
+    {"a filter without a value", GET("/v1/decisions?created_after"),
+     INVALID("", "invalid_parameter")},
+    {"an empty cursor", GET("/v1/ledger-entries?after="),
+     INVALID("", "invalid_parameter")},
     {"a broken escape in the query", GET("/v1/decisions?order_id=%zz"), MALFORMED},
 
     /* --- things that are not there --- */
