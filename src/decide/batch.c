@@ -337,6 +337,20 @@ static enum status decide_some(struct action *action, struct commit *commit,
     return rc;
 }
 
+/* What all cases together are owed and find no room for. */
+static enum status check_unfunded(const struct batch_plan *plan, struct book *book,
+                                  struct err *err)
+{
+    enum status rc = STATUS_OK;
+
+    for (int i = 0; i < batch_plan_budget_count(plan) && !rc; i++) {
+        const struct batch_budget *budget = batch_plan_budget(plan, i);
+
+        rc = budget_check_unfunded(book_find(book, budget->id), budget->unfunded, err);
+    }
+    return rc;
+}
+
 static enum status decide_all(struct action *action, struct commit *commit,
                               struct arena *scratch, struct err *err)
 {
@@ -349,6 +363,8 @@ static enum status decide_all(struct action *action, struct commit *commit,
         rc = past_open(request->case_count, action->arena, &request->past, err);
     if (!rc)
         rc = make_plan(action, commit, scratch, plan, &outcome, err);
+    if (!rc)
+        rc = check_unfunded(plan, commit->book, err);
     if (!rc)
         rc = decide_some(action, commit, plan, true, scratch, err);
     if (!rc)

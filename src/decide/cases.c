@@ -105,7 +105,9 @@ enum status case_decide(struct action *action, struct commit *commit,
         rc = past_look(past, commit->store, asked, &decision->seen, err);
     if (!rc)
         rc = take_draw(action, decision, err);
-    return rc ? rc : decision_finish(asked, action->arena, decision, err);
+    if (!rc)
+        rc = decision_finish(asked, action->arena, decision, err);
+    return rc ? rc : book_check(commit->book, decision, err);
 }
 
 void decision_number(struct decision *decision, const struct commit *commit)

@@ -432,17 +432,13 @@
       "SELECT number, id, limit_minor, held_minor, spent_minor, unfunded_minor,"         \
       " removed_at_us IS NULL FROM budgets ORDER BY number")                             \
     X(CHECK_DECISIONS, READ,                                                             \
-      "SELECT d.number, d.id, d.status, d.amount, d.settled_amount,"                     \
-      " (SELECT coalesce(sum(iif(kind IN (0, 5), amount, -amount)), 0) FROM entries"     \
-      " WHERE decision_id = d.id AND kind IN (0, 1, 2, 3, 5)),"                          \
-      " (SELECT count(*) FROM entries WHERE decision_id = d.id AND kind IN (0, 5)"       \
-      " AND amount > 0),"                                                                \
-      " (SELECT coalesce(max(asked), d.amount) FROM (SELECT"                             \
-      " sum(iif(kind IN (0, 5) OR (kind = 7 AND amount > 0), amount, 0)) AS asked"       \
-      " FROM entries WHERE decision_id = d.id GROUP BY budget_id)),"                     \
-      " (SELECT coalesce(max(paid), 0) FROM (SELECT sum(iif(kind = 1, amount, 0))"       \
-      " AS paid FROM entries WHERE decision_id = d.id GROUP BY budget_id))"              \
-      " FROM decisions d WHERE d.number > ?1 ORDER BY d.number LIMIT ?2")                \
+      "SELECT number, id, status, amount, settled_amount, context FROM decisions"        \
+      " WHERE number > ?1 ORDER BY number LIMIT ?2")                                     \
+    X(CHECK_CHARGES, READ,                                                               \
+      "SELECT budget_id, sum(iif(kind IN (0, 5), amount, 0)),"                           \
+      " sum(iif(kind = 7 AND amount > 0, amount, 0)), sum(iif(kind = 1, amount, 0)),"    \
+      " sum(iif(kind IN (1, 2, 3), amount, 0)) FROM entries WHERE decision_id = ?1"      \
+      " GROUP BY budget_id")                                                             \
     X(CHECK_ROWS_OUTCOMES, READ,                                                         \
       CHECK_ROWS_ALL("outcomes o", "o.number", INTACT(OUTCOME_COLUMNS), OUTCOME_FOUND,   \
                      OUTCOME_LINKED))                                                    \
