@@ -488,6 +488,11 @@ static bool path_matches(const char *pattern, const char *path,
     return *path == '\0' && are_apart(params, count);
 }
 
+bool route_takes_lines(const struct route *route)
+{
+    return route->prepare == outcome_prepare;
+}
+
 const struct route *route_at(int index)
 {
     const int count = sizeof routes / sizeof routes[0];
