@@ -66,6 +66,10 @@ enum status err_wrap(struct err *err, const char *what, ...)
 enum status err_fault(struct err *err, const char *pointer, const char *code,
                       const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* A list was to go on behind something that is no place in it: INVALID, code invalid_cursor. NULL err
+ * is fine. */
+enum status err_cursor(struct err *err);
+
 /* The code a status has when nothing more precise is known, e.g. "not_found". */
 const char *status_code(enum status status);
 

@@ -60,6 +60,7 @@ enum status model_mark_deleted(struct store *store, const char *name, int64_t ve
                                struct err *err);
 
 struct model_alias {
+    int64_t seq; /* of the move, among all there were; filled in when it is read */
     char name[NAME_TEXT_BYTES], alias[ALIAS_TEXT_BYTES];
     int64_t version; /* 0: the alias was taken away */
     int64_t moved_at_us;

@@ -1,53 +1,16 @@
 /* estimate_ate.c - redress estimate ate. */
 #include "app/estimate.h"
 
-#include "app/analysis.h"
-#include "app/decision_rows.h"
-#include "app/design.h"
-#include "app/explained.h"
-#include "app/few.h"
-#include "app/report.h"
+#include "app/estimate_ate.h"
 #include "app/roles.h"
-#include "learn/distribution.h"
-#include "learn/effect.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { FOLD_COUNT_MAX = 100, FIXED_COLUMN_COUNT = 2 };
 
-struct estimation {
-    const char *data, *treatment, *outcome, *covariates, *method, *estimand, *se,
-        *cluster, *control, *arm, *placebo;
-    long fold_count, seed;
-    bool takes_all_rows, is_json;
-
-    const char *categories;
-    struct name_list covariate_list, category_list;
-    struct columns
-        *columns; /* treatment, outcome, covariates, then cluster and placebo, then what
-                     says which rows of a decision log count */
-    int placebo_item; /* where there is one */
-    struct decision_rows decisions;
-    struct arms arms;
-    int treated;
-    int64_t missing_count, other_count; /* rows that were left out */
-    struct design design;
-    double *treatments;
-    int32_t *clusters;
-    int32_t cluster_count;
-    bool *dropped; /* (column of the design) */
-    struct effect_rule rule;
-    struct effect effect, placebo_effect;
-    bool is_binary;
-    double outcome_sd, e_value, e_limit;
-    struct few_list few;
-    struct explained explained;
-};
-
-static const char default_errors[] = "hc2";
+const char estimate_ate_errors[] = "hc2";
 
 /* ---- options ---- */
 
@@ -60,6 +23,9 @@ static enum status read_rule(struct estimation *e, struct err *err)
     if (rc)
         return rc;
     e->rule.is_att = strcmp(e->estimand, "att") == 0;
+    /* Who names a kind means the regression's own errors, as other programs print them. */
+    e->rule.are_means_known =
+        e->rule.method == EFFECT_LIN && e->se != estimate_ate_errors && !e->cluster;
     e->rule.fold_count = (int)e->fold_count;
     e->rule.seed = (uint64_t)e->seed;
     if (!e->rule.is_att && strcmp(e->estimand, "ate") != 0)
@@ -286,8 +252,10 @@ static enum status estimate(struct estimation *e, struct err *err)
         .clusters = e->clusters,
         .cluster_count = e->cluster_count,
     };
-    enum status rc = effect_estimate(&data, e->rule, &e->effect, e->dropped, err);
+    enum status rc;
 
+    e->rule.has_risks = e->is_binary;
+    rc = effect_estimate(&data, e->rule, &e->effect, e->dropped, err);
     if (rc == STATUS_INVALID)
         return explain_refusal(e, &data, rc, err);
     if (rc)
@@ -335,158 +303,7 @@ static void find_few(struct estimation *e)
                   effect->control_count, effect->control_mean, e->is_binary);
 }
 
-static const char *errors_name(const struct estimation *e)
-{
-    if (e->cluster)
-        return "cr1";
-    return e->rule.method == EFFECT_IPW || e->rule.method == EFFECT_AIPW ? "influence"
-                                                                         : e->se;
-}
-
-static double p_of(const struct effect *effect)
-{
-    return student_two_sided(effect->value / effect->se, effect->freedom);
-}
-
-static bool has_overlap(const struct estimation *e)
-{
-    return !isnan(e->effect.p_min);
-}
-
-static void warn(const struct estimation *e)
-{
-    int64_t n = e->columns->row_count;
-
-    for (int i = 0; i < e->design.column_count; i++)
-        if (e->dropped[i] && e->rule.method != EFFECT_DIFFERENCE)
-            print_line(stderr,
-                       "redress: %s: is constant or follows from the columns before it, "
-                       "left out",
-                       e->design.names[i]);
-    if (e->se != default_errors && strcmp(errors_name(e), e->se) != 0)
-        print_line(stderr, "redress: --se %s is not used: the errors are %s", e->se,
-                   e->cluster ? "those of clusters (CR1)"
-                              : "by the influence of each row");
-    if (e->rule.method == EFFECT_DIFFERENCE && e->design.column_count > 0)
-        fprintf(stderr, "redress: the method difference does not use --covariates\n");
-    if (has_overlap(e) && e->effect.outside_count > n / 10)
-        fprintf(
-            stderr,
-            "redress: poor overlap: %lld of %lld rows have a probability of treatment "
-            "outside of 0.1 to 0.9\n",
-            (long long)e->effect.outside_count, (long long)n);
-    if (e->effect.certain_count > 0)
-        fprintf(
-            stderr,
-            "redress: %lld of %lld rows have a probability of treatment that is 0 or 1 "
-            "to 1e-15, the first of those used is row %lld: nothing like them was in "
-            "the other arm\n",
-            (long long)e->effect.certain_count, (long long)n,
-            (long long)e->effect.certain_row + 1);
-    if (e->placebo && p_of(&e->placebo_effect) < 0.05)
-        print_line(
-            stderr,
-            "redress: the placebo '%s' has an effect (%.4g, se %.2g): the arms differ "
-            "in more than the treatment",
-            e->placebo, e->placebo_effect.value, e->placebo_effect.se);
-    few_warn(&e->few);
-    explained_warn(&e->explained, e->outcome);
-}
-
-/* ---- printing ---- */
-
-static void put_overlap(const struct effect *effect, struct report *report)
-{
-    report_object(report, "overlap");
-    report_number(report, "p_min", effect->p_min);
-    report_number(report, "p_max", effect->p_max);
-    report_number(report, "ess_treated", effect->effective_treated);
-    report_number(report, "ess_control", effect->effective_control);
-    report_count(report, "outside", effect->outside_count);
-    report_count(report, "certain", effect->certain_count);
-    report_object_end(report);
-}
-
-static enum status print_json(const struct estimation *e, struct err *err)
-{
-    struct report *report;
-    enum status rc = report_open(&report, err);
-
-    if (rc)
-        return rc;
-    report_object(report, NULL);
-    analysis_put_effect(report, e->effect.value, e->effect.se, e->effect.freedom);
-    report_count(report, "n", e->columns->row_count);
-    report_string(report, "method", e->method);
-    report_string(report, "estimand", e->estimand);
-    report_string(report, "se_kind", errors_name(e));
-    report_string(report, "control", e->arms.names[e->arms.control]);
-    report_string(report, "treated", e->arms.names[e->treated]);
-    report_count(report, "n_treated", e->effect.treated_count);
-    report_count(report, "n_control", e->effect.control_count);
-    report_count(report, "dropped_rows", e->missing_count);
-    decision_rows_put(&e->decisions, report);
-    if (e->cluster)
-        analysis_put_clusters(report, e->cluster_count, e->effect.freedom);
-    report_array(report, "dropped_columns");
-    for (int i = 0; i < e->design.column_count; i++)
-        if (e->dropped[i])
-            report_string(report, NULL, e->design.names[i]);
-    report_array_end(report);
-    few_put(&e->few, report);
-    explained_put(&e->explained, report);
-    if (has_overlap(e))
-        put_overlap(&e->effect, report);
-    report_object(report, "e_value");
-    report_number(report, "estimate", e->e_value);
-    report_number(report, "ci", e->e_limit);
-    report_object_end(report);
-    if (e->placebo) {
-        report_object(report, "placebo");
-        report_string(report, "outcome", e->placebo);
-        analysis_put_effect(report, e->placebo_effect.value, e->placebo_effect.se,
-                            e->placebo_effect.freedom);
-        report_object_end(report);
-    }
-    report_object_end(report);
-    return report_finish(report, err);
-}
-
-static void print_effect(const char *label, const struct effect *effect)
-{
-    double reach = student_95(effect->freedom) * effect->se;
-
-    printf("%-12s %.6g   se %.4g   [%.6g, %.6g]   p %.3g\n", label, effect->value,
-           effect->se, effect->value - reach, effect->value + reach, p_of(effect));
-}
-
-static void print_text(const struct estimation *e)
-{
-    print_line(stdout, "'%s' (%lld rows) against '%s' (%lld rows), %s by %s",
-               e->arms.names[e->treated], (long long)e->effect.treated_count,
-               e->arms.names[e->arms.control], (long long)e->effect.control_count,
-               e->estimand, e->method);
-    print_effect("effect", &e->effect);
-    if (e->cluster)
-        printf("%-12s %s of %d clusters, Student's t with %.4g degrees of freedom\n",
-               "errors", errors_name(e), e->cluster_count, e->effect.freedom);
-    else
-        printf("%-12s %s\n", "errors", errors_name(e));
-    if (has_overlap(e))
-        printf(
-            "%-12s p from %.4g to %.4g; effective rows %.1f treated, %.1f control; %lld "
-            "outside of 0.1 to 0.9\n",
-            "overlap", e->effect.p_min, e->effect.p_max, e->effect.effective_treated,
-            e->effect.effective_control, (long long)e->effect.outside_count);
-    if (!isnan(e->e_value))
-        printf("%-12s %.3f, of the interval %.3f\n", "E-value", e->e_value, e->e_limit);
-    if (e->placebo)
-        print_effect("placebo", &e->placebo_effect);
-    if (e->missing_count + e->other_count)
-        printf("%-12s %lld rows with something missing, %lld of other arms\n", "left out",
-               (long long)e->missing_count, (long long)e->other_count);
-    decision_rows_print(&e->decisions);
-}
+/* ---- the command ---- */
 
 static enum status run(struct estimation *e, struct err *err)
 {
@@ -501,17 +318,17 @@ static enum status run(struct estimation *e, struct err *err)
     if (rc)
         return rc;
     find_few(e);
-    warn(e);
+    estimate_ate_warn(e);
     if (e->is_json)
-        return print_json(e, err);
-    print_text(e);
+        return estimate_ate_json(e, err);
+    estimate_ate_print(e);
     return STATUS_OK;
 }
 
 int command_estimate_ate(int argc, char **argv)
 {
     struct estimation e = {
-        .method = "difference", .estimand = "ate", .se = default_errors, .seed = 1};
+        .method = "difference", .estimand = "ate", .se = estimate_ate_errors, .seed = 1};
     const struct option_spec options[] = {
         {"data", OPTION_TEXT | OPTION_NEEDED, &e.data, "F.csv",
          "The rows; - is standard input.", 0, 0},
@@ -528,7 +345,9 @@ int command_estimate_ate(int argc, char **argv)
         {"estimand", OPTION_TEXT, &e.estimand, "E",
          "ate: of all (default), or att: of the treated (lin, ipw, aipw).", 0, 0},
         {"se", OPTION_TEXT, &e.se, "KIND",
-         "classical, hc0, hc1, hc2 (default) or hc3; of difference, ols and lin.", 0, 0},
+         "classical, hc0, hc1, hc2 (default) or hc3; of difference, ols and lin, whose "
+         "effect is that of these very rows then.",
+         0, 0},
         {"cluster", OPTION_TEXT, &e.cluster, "COL",
          "Rows with the same value are not independent.", 0, 0},
         {"control", OPTION_TEXT, &e.control, "VALUE",

@@ -114,3 +114,13 @@ enum status err_fault(struct err *err, const char *pointer, const char *code,
     err->fault_count++;
     return STATUS_INVALID;
 }
+
+enum status err_cursor(struct err *err)
+{
+    enum status rc = err_fault(err, "", "invalid_parameter",
+                               "'after' must be the next_cursor of the page before");
+
+    if (err)
+        snprintf(err->code, sizeof err->code, "invalid_cursor");
+    return rc;
+}

@@ -77,6 +77,7 @@ enum status again_make(struct service *service, const char *id, struct arena *ar
         return rc;
     memcpy(decision->id, again->row.id, sizeof decision->id);
     memcpy(decision->parent_id, again->row.parent_id, sizeof decision->parent_id);
+    decision->created_at_us = again->row.created_at_us;
     decision->seen = again->made_from.seen;
     decision->build = again->made_from.build;
     if (again->made_from.is_override) {

@@ -6,6 +6,7 @@
 #include "decide/batch_plan.h"
 #include "decide/book.h"
 #include "decide/keep.h"
+#include "decide/past.h"
 #include "decide/perform.h"
 #include "decide/prices.h"
 #include "json/scan.h"
@@ -34,6 +35,7 @@ struct batch_request {
     int case_count;
     bool is_dry_run;
     bool has_young; /* a budget among them has only just begun */
+    struct past *past;
     char id[ID_BYTES];
     struct decision scratch;
 };
@@ -215,7 +217,7 @@ static enum status make_plan(struct action *action, struct commit *commit,
         err_clear(&of_case);
         *alone = item->decision;
         alone->menu.explored_max = AMOUNT_ABSENT; /* without chance */
-        if (case_decide(&one, commit, &item->asked, alone, &of_case))
+        if (case_decide(&one, commit, &item->asked, request->past, alone, &of_case))
             return refuse_case(i, &of_case, err);
         batch_plan_add(plan, alone);
     }
@@ -229,11 +231,14 @@ static enum status keep_one(struct action *one, struct commit *commit,
     struct batch_request *request = one->request;
     enum status rc;
 
-    id_make("dec_", commit->now_us, decision->id);
+    decision_number(decision, commit);
     rc = decision_keep(one, commit, decision, &item->asked, item->body, ENTRY_HOLD, err);
-    if (!rc && prices_note(commit, &item->asked, decision))
+    if (rc)
+        return rc;
+    past_add(request->past, &item->asked, decision);
+    if (prices_note(commit, &item->asked, decision))
         request->has_young = true;
-    return rc;
+    return STATUS_OK;
 }
 
 /* Decide a case as planned, keep it, and keep its JSON for the answer. */
@@ -251,7 +256,7 @@ static enum status decide_one(struct action *action, struct commit *commit,
     decision->seen.is_planned = true;
     decision->seen.planned_amount = planned_amount;
     memcpy(decision->seen.batch_id, request->id, sizeof request->id);
-    rc = case_decide(&one, commit, &item->asked, decision, err);
+    rc = case_decide(&one, commit, &item->asked, request->past, decision, err);
     if (!rc)
         rc = request->is_dry_run
                  ? case_foretell(&one, commit, &item->asked, decision, err)
@@ -332,6 +337,20 @@ static enum status decide_some(struct action *action, struct commit *commit,
     return rc;
 }
 
+/* What all cases together are owed and find no room for. */
+static enum status check_unfunded(const struct batch_plan *plan, struct book *book,
+                                  struct err *err)
+{
+    enum status rc = STATUS_OK;
+
+    for (int i = 0; i < batch_plan_budget_count(plan) && !rc; i++) {
+        const struct batch_budget *budget = batch_plan_budget(plan, i);
+
+        rc = budget_check_unfunded(book_find(book, budget->id), budget->unfunded, err);
+    }
+    return rc;
+}
+
 static enum status decide_all(struct action *action, struct commit *commit,
                               struct arena *scratch, struct err *err)
 {
@@ -341,7 +360,11 @@ static enum status decide_all(struct action *action, struct commit *commit,
     enum status rc = batch_plan_open(request->case_count, action->arena, &plan, err);
 
     if (!rc)
+        rc = past_open(request->case_count, action->arena, &request->past, err);
+    if (!rc)
         rc = make_plan(action, commit, scratch, plan, &outcome, err);
+    if (!rc)
+        rc = check_unfunded(plan, commit->book, err);
     if (!rc)
         rc = decide_some(action, commit, plan, true, scratch, err);
     if (!rc)

@@ -77,6 +77,7 @@ static int32_t budget_index(struct batch_plan *plan, const struct budget_view *v
     budget = &plan->budgets[plan->budget_count];
     memcpy(budget->id, view->id, sizeof budget->id);
     budget->room = view->remaining;
+    budget->unfunded = 0;
     plan->budget_slots[slot] = (int16_t)++plan->budget_count;
     return plan->budget_count - 1;
 }
@@ -145,13 +146,17 @@ void batch_plan_add(struct batch_plan *plan, const struct decision *alone)
 
 /* --- solving ---------------------------------------------------------------------------------- */
 
-/* Take an amount out of the room of all budgets of a cell. */
+/* Take an amount out of the room of all budgets of a cell. A thousand of the largest are within 64
+ * bits. */
 static void take(struct batch_plan *plan, int32_t cell, int64_t amount)
 {
+    static_assert(MONEY_MINOR_MAX <= INT64_MAX / BATCH_CASE_COUNT_MAX);
     for (int32_t i = plan->cell_starts[cell]; i < plan->cell_starts[cell + 1]; i++) {
-        int64_t *room = &plan->budgets[plan->cell_budgets[i]].room;
+        struct batch_budget *budget = &plan->budgets[plan->cell_budgets[i]];
+        int64_t room = budget->room > 0 ? budget->room : 0;
 
-        *room = *room > amount ? *room - amount : 0;
+        budget->unfunded += amount > room ? amount - room : 0;
+        budget->room = room > amount ? room - amount : 0;
     }
 }
 

@@ -13,7 +13,8 @@ enum { BATCH_CASE_COUNT_MAX = 1000 };
 struct batch_budget {
     char id[BUDGET_ID_BYTES];
     int64_t room; /* what remains for goodwill, after what the cases are owed by right */
-    double price; /* what a unit more of it would be worth, in net value */
+    int64_t unfunded; /* what of that finds none */
+    double price;     /* what a unit more of it would be worth, in net value */
 };
 
 struct batch_plan; /* opaque; in the arena */

@@ -389,20 +389,49 @@ enum status book_remove(struct book *book, struct store *store, const char *id,
 
 /* --- moves of money ------------------------------------------------------------------------- */
 
-/* Note what an entitled amount did not find (> 0), or that it is not asked for any more. The figure
- * stays within 0 and the largest amount. */
+enum status budget_check_unfunded(const struct budget *budget, int64_t amount,
+                                  struct err *err)
+{
+    if (amount <= MONEY_MINOR_MAX - budget->unfunded)
+        return STATUS_OK;
+    return err_code(err, STATUS_CONFLICT, "unfunded_out_of_range",
+                    "budget %s has %lld unfunded, and with %lld more it would be beyond "
+                    "the largest amount, %lld: release decisions that are not to be paid",
+                    budget->id, (long long)budget->unfunded, (long long)amount,
+                    (long long)MONEY_MINOR_MAX);
+}
+
+/* Note what found no room (> 0), or that it is not asked for any more: of this period, so that the
+ * figure does not go below 0. */
 static enum status note_unfunded(struct store *store, struct budget *budget,
                                  const char *decision_id, int64_t amount, int64_t now_us,
                                  struct err *err)
 {
-    int64_t least = -budget->unfunded, most = MONEY_MINOR_MAX - budget->unfunded;
+    enum status rc = budget_check_unfunded(budget, amount, err);
 
-    amount = amount < least ? least : amount > most ? most : amount;
+    if (rc)
+        return rc;
+    amount = amount < -budget->unfunded ? -budget->unfunded : amount;
     if (amount == 0)
         return STATUS_OK;
     budget->unfunded += amount;
     mark(budget);
     return append(store, budget, ENTRY_UNFUNDED, amount, decision_id, "", now_us, err);
+}
+
+enum status book_check(struct book *book, const struct decision *decision,
+                       struct err *err)
+{
+    enum status rc = STATUS_OK;
+
+    for (int i = 0; i < decision->seen.budget_count && !rc; i++) {
+        const struct budget *budget = book_find(book, decision->seen.budgets[i].id);
+
+        if (budget)
+            rc = budget_check_unfunded(
+                budget, decision->amount - decision_charge(decision, i), err);
+    }
+    return rc;
 }
 
 enum status book_hold(struct book *book, struct store *store,

@@ -49,8 +49,17 @@ enum status book_insert(struct book *book, struct store *store,
 enum status book_remove(struct book *book, struct store *store, const char *id,
                         int64_t now_us, struct err *err);
 
+/* Whether so much more can be noted as unfunded: CONFLICT, code unfunded_out_of_range, when the figure would
+ * pass the largest amount. To be asked before the first write of a decision. */
+enum status budget_check_unfunded(const struct budget *budget, int64_t amount,
+                                  struct err *err);
+
+/* The same of all that the decision finds no room for. */
+enum status book_check(struct book *book, const struct decision *decision,
+                       struct err *err);
+
 /* Reserve what the decision charges to each of its budgets (kind HOLD or OVERRIDE), count the
- * case, and note what found no room as unfunded. */
+ * case, and note what found no room as unfunded, whole: refused as by book_check. */
 enum status book_hold(struct book *book, struct store *store,
                       const struct decision *decision, enum entry_kind kind,
                       int64_t now_us, struct err *err);

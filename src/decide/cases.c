@@ -4,6 +4,7 @@
 #include "base/id.h"
 #include "decide/book.h"
 #include "decide/keep.h"
+#include "decide/past.h"
 #include "decide/prices.h"
 #include "decide/perform.h"
 
@@ -18,42 +19,6 @@ struct decide_request {
     bool is_dry_run;
     bool was_performed; /* the decision is no longer as it was prepared */
 };
-
-/* What the policy wants to know of the order's past. */
-static enum status look_at_order(struct store *store, const struct refund_case *asked,
-                                 struct circumstances *seen, struct err *err)
-{
-    const struct policy_needs *needs = &seen->needs;
-    int64_t since_us = seen->now_us - needs->duplicate_seconds * SECOND_US, amount = 0;
-    bool has_duplicate = false;
-    enum status rc =
-        decision_order_past(store, asked->order_id, asked->currency, asked->issue,
-                            since_us, &amount, &has_duplicate, err);
-
-    if (needs->needs_order)
-        seen->history.order_amount = amount;
-    if (needs->duplicate_seconds > 0)
-        seen->history.has_duplicate = has_duplicate;
-    return rc;
-}
-
-/* What the policy wants to know of the past. */
-static enum status look_back(struct store *store, const struct refund_case *asked,
-                             struct circumstances *seen, struct err *err)
-{
-    const struct policy_needs *needs = &seen->needs;
-    struct history *history = &seen->history;
-    enum status rc = STATUS_OK;
-
-    for (int i = 0; i < needs->window_count && !rc; i++)
-        rc = decision_usage(store, asked->customer_id, asked->currency,
-                            seen->now_us - needs->window_seconds[i] * SECOND_US,
-                            &history->window_counts[i], &history->window_amounts[i], err);
-    if (!rc && asked->order_id.bytes > 0 &&
-        (needs->needs_order || needs->duplicate_seconds > 0))
-        rc = look_at_order(store, asked, seen, err);
-    return rc;
-}
 
 /* A retry has the same idempotency key, hence the same draw; a dry run has none and keeps nothing,
  * and must not foretell what will be drawn. */
@@ -81,9 +46,8 @@ static enum status record(struct action *action, struct commit *commit,
                           struct json_writer *context, struct err *err)
 {
     struct decision_row row = {.answer_number = action->answer_number,
-                               .created_at_us =
-                                   commit->now_us, /* in the order of commits */
-                               .updated_at_us = commit->now_us,
+                               .created_at_us = decision->created_at_us,
+                               .updated_at_us = decision->created_at_us,
                                .hold_expires_at_us = decision->hold_expires_at_us,
                                .outcome = decision->outcome,
                                .mode = decision->mode,
@@ -132,16 +96,24 @@ enum status decision_keep(struct action *action, struct commit *commit,
 }
 
 enum status case_decide(struct action *action, struct commit *commit,
-                        const struct refund_case *asked, struct decision *decision,
-                        struct err *err)
+                        const struct refund_case *asked, struct past *past,
+                        struct decision *decision, struct err *err)
 {
     enum status rc = book_match(commit->book, asked, &decision->seen, err);
 
     if (!rc)
-        rc = look_back(commit->store, asked, &decision->seen, err);
+        rc = past_look(past, commit->store, asked, &decision->seen, err);
     if (!rc)
         rc = take_draw(action, decision, err);
-    return rc ? rc : decision_finish(asked, action->arena, decision, err);
+    if (!rc)
+        rc = decision_finish(asked, action->arena, decision, err);
+    return rc ? rc : book_check(commit->book, decision, err);
+}
+
+void decision_number(struct decision *decision, const struct commit *commit)
+{
+    decision->created_at_us = commit->now_us;
+    id_make("dec_", commit->now_us, decision->id);
 }
 
 enum status case_foretell(struct action *action, struct commit *commit,
@@ -151,7 +123,7 @@ enum status case_foretell(struct action *action, struct commit *commit,
     struct json_writer writer;
     enum status rc;
 
-    id_make("dec_", commit->now_us, decision->id);
+    decision_number(decision, commit);
     decision->mode = MODE_DRY_RUN;
     decision->status = DECISION_NONE;
     decision->hold_expires_at_us = 0;
@@ -194,12 +166,12 @@ static enum status decide_perform(struct action *action, struct commit *commit,
         rc = prepare(action, request, decision->seen.now_us, err);
     request->was_performed = true;
     if (!rc)
-        rc = case_decide(action, commit, asked, decision, err);
+        rc = case_decide(action, commit, asked, NULL, decision, err);
     if (rc)
         return rc;
     if (request->is_dry_run)
         return case_foretell(action, commit, asked, decision, err);
-    id_make("dec_", commit->now_us, decision->id);
+    decision_number(decision, commit);
     rc = decision_keep(action, commit, decision, asked, action->body, ENTRY_HOLD, err);
     if (!rc && prices_note(commit, asked, decision))
         prices_renew_young(commit);

@@ -59,6 +59,7 @@ struct decision {
     int64_t amount, goodwill, entitled;
     int64_t recommended;  /* review: what would have been given; else AMOUNT_ABSENT */
     int64_t hold_seconds; /* of a person's decision: set by the caller */
+    int64_t created_at_us;      /* when it was recorded; replay does not compare it */
     int64_t hold_expires_at_us; /* 0: no hold */
     double propensity;          /* of what happens, after all masking */
     bool is_explored;           /* chance gave something else than the best */

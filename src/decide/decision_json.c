@@ -183,7 +183,7 @@ void decision_encode(const struct decision *decision, const struct refund_case *
     json_put_object(w);
     json_member_string(w, "id", decision->id);
     json_member_string(w, "object", "decision");
-    json_member_time(w, "created_at", decision->seen.now_us);
+    json_member_time(w, "created_at", decision->created_at_us);
     json_member_string(w, "mode", decision_mode_name(decision->mode));
     json_member_string(w, "outcome", outcome_name(decision->outcome));
     json_member_string(w, "status", decision_status_name(decision->status));

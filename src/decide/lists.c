@@ -42,8 +42,7 @@ enum status list_after(struct text after, int64_t *seq, struct err *err)
         if (after.at[i] < '0' || after.at[i] > '9' ||
             __builtin_mul_overflow(value, 10, &value) ||
             __builtin_add_overflow(value, after.at[i] - '0', &value))
-            return err_code(err, STATUS_INVALID, "invalid_cursor",
-                            "'after' must be the next_cursor of the page before");
+            return err_cursor(err);
     }
     *seq = value;
     return STATUS_OK;

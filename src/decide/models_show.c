@@ -215,6 +215,7 @@ static void put_move(struct json_writer *writer, const struct model_alias *move)
 {
     json_put_object(writer);
     json_member_string(writer, "object", "alias_move");
+    json_member_int(writer, "seq", move->seq);
     json_member_string(writer, "name", move->name);
     json_member_string(writer, "alias", move->alias);
     json_put_key(writer, "version");

@@ -45,27 +45,46 @@ static enum status check_override(const struct decision_row *row,
     return STATUS_OK;
 }
 
+/* What the budget would have to note once what the old decision has there is taken back. */
+static enum status check_unfunded(const struct budget *budget, const struct charge *back,
+                                  int64_t missing, struct err *err)
+{
+    if (back && back->since_us >= budget->period_starts_at_us)
+        missing -= back->unfunded < budget->unfunded ? back->unfunded : budget->unfunded;
+    return budget_check_unfunded(budget, missing, err);
+}
+
+static const struct charge *find_charge(const struct open_charges *open, const char *id)
+{
+    for (int i = 0; i < open->count; i++)
+        if (strcmp(open->charges[i].budget_id, id) == 0)
+            return &open->charges[i];
+    return NULL;
+}
+
 /* Room in each budget once the old hold is back. */
 static enum status check_room(struct commit *commit, const struct decision_row *parent,
                               struct arena *arena, struct decision *decision,
                               struct err *err)
 {
-    struct charge *charges = NULL;
-    int count = 0;
+    struct open_charges open = {0};
     enum status rc = STATUS_OK;
 
     if (parent->status == DECISION_HELD)
-        rc = entry_open_charges(commit->store, parent->id, arena, &charges, &count, err);
+        rc =
+            book_find_charges(commit->book, commit->store, parent->id, arena, &open, err);
     for (int i = 0; i < decision->seen.budget_count && !rc; i++) {
         struct budget_view *view = &decision->seen.budgets[i];
+        const struct charge *back = find_charge(&open, view->id);
 
-        for (int c = 0; c < count; c++)
-            if (strcmp(charges[c].budget_id, view->id) == 0)
-                view->remaining += charges[c].amount;
+        view->remaining += back ? back->amount : 0;
         if (decision->goodwill > 0 && view->remaining < decision->amount)
             rc = err_code(err, STATUS_CONFLICT, "budget_exhausted",
                           "budget %s has %lld left, this asks for %lld", view->id,
                           (long long)view->remaining, (long long)decision->amount);
+        else
+            rc = check_unfunded(book_find(commit->book, view->id), back,
+                                decision->amount - decision_charge(decision, i), err);
     }
     if (!rc && decision->seen.budget_count == 0 && decision->goodwill > 0)
         rc = err_code(err, STATUS_CONFLICT, "no_budget",
@@ -162,7 +181,7 @@ static enum status override_perform(struct action *action, struct commit *commit
     rc = check_room(commit, &parent, action->arena, decision, err);
     if (rc)
         return rc;
-    id_make("dec_", commit->now_us, decision->id);
+    decision_number(decision, commit);
     before = parent.amount;
     rc = close_parent(commit, action->arena, &parent, err);
     if (!rc)

@@ -56,10 +56,10 @@ enum status decision_list_show(struct service *service,
 
 /* --- replay --------------------------------------------------------------------------------- */
 
-/* What a replay cannot bring back: who asked, and which program answered. */
+/* What a replay cannot bring back: who asked, and when the answer was recorded. */
 static bool is_compared(struct text key)
 {
-    return !text_is(key, "request_id");
+    return !text_is(key, "request_id") && !text_is(key, "created_at");
 }
 
 static enum status put_differences(struct text then, struct text now,

@@ -51,12 +51,12 @@ static enum status show(struct exchange *exchange, enum status rc, struct text j
 
 /* The same for a list that is made whole: the page that was asked for. */
 static enum status show_page(struct exchange *exchange, enum status rc, struct text whole,
-                             bool is_descending, struct err *err)
+                             const struct page_order *order, struct err *err)
 {
     struct text page = {0};
 
     if (!rc)
-        rc = page_cut(exchange, whole, is_descending, &page, err);
+        rc = page_cut(exchange, whole, order, &page, err);
     return show(exchange, rc, page, 0);
 }
 
@@ -178,10 +178,11 @@ static enum status decision_replay_post(struct exchange *exchange, struct err *e
 
 static enum status budget_list_get(struct exchange *exchange, struct err *err)
 {
+    static const struct page_order order = {.key = "id", .key_start = "bud_"};
     struct text json = {0};
     enum status rc = budget_list_show(exchange->service, &exchange->arena, &json, err);
 
-    return show_page(exchange, rc, json, false, err);
+    return show_page(exchange, rc, json, &order, err);
 }
 
 static enum status budget_get(struct exchange *exchange, struct err *err)
@@ -233,10 +234,11 @@ static enum status ledger_entries(struct exchange *exchange, struct err *err)
 
 static enum status policy_list_get(struct exchange *exchange, struct err *err)
 {
+    static const struct page_order order = {.key = "id", .key_start = ""};
     struct text json = {0};
     enum status rc = policy_list_show(exchange->service, &exchange->arena, &json, err);
 
-    return show_page(exchange, rc, json, false, err);
+    return show_page(exchange, rc, json, &order, err);
 }
 
 static enum status policy_get(struct exchange *exchange, struct err *err)
@@ -253,21 +255,24 @@ static enum status policy_get(struct exchange *exchange, struct err *err)
 
 static enum status policy_revisions_get(struct exchange *exchange, struct err *err)
 {
+    static const struct page_order order = {
+        .key = "revision", .is_numbered = true, .is_descending = true, .key_start = ""};
     struct text json = {0};
     enum status rc = policy_revisions_show(exchange->service, exchange->params[0],
                                            &exchange->arena, &json, err);
 
-    return show_page(exchange, rc, json, true, err);
+    return show_page(exchange, rc, json, &order, err);
 }
 
 /* --- models ----------------------------------------------------------------------------------- */
 
 static enum status model_list_get(struct exchange *exchange, struct err *err)
 {
+    static const struct page_order order = {.key = "name", .key_start = ""};
     struct text json = {0};
     enum status rc = model_list_show(exchange->service, &exchange->arena, &json, err);
 
-    return show_page(exchange, rc, json, false, err);
+    return show_page(exchange, rc, json, &order, err);
 }
 
 static enum status read_version(const struct exchange *exchange, int64_t *version,
@@ -299,6 +304,8 @@ static enum status model_version_get(struct exchange *exchange, struct err *err)
 
 static enum status model_history(struct exchange *exchange, struct err *err)
 {
+    static const struct page_order order = {
+        .key = "seq", .is_numbered = true, .is_descending = true, .key_start = ""};
     struct text json = {0};
     int64_t at_us;
     enum status rc = query_time(exchange, "at", &at_us, err);
@@ -306,17 +313,18 @@ static enum status model_history(struct exchange *exchange, struct err *err)
     if (!rc)
         rc = model_history_show(exchange->service, exchange->params[0], at_us,
                                 &exchange->arena, &json, err);
-    return show_page(exchange, rc, json, true, err);
+    return show_page(exchange, rc, json, &order, err);
 }
 
 /* --- keys and audit --------------------------------------------------------------------------- */
 
 static enum status key_list_get(struct exchange *exchange, struct err *err)
 {
+    static const struct page_order order = {.key = "id", .key_start = "key_"};
     struct text json = {0};
     enum status rc = key_list_show(exchange->service, &exchange->arena, &json, err);
 
-    return show_page(exchange, rc, json, false, err);
+    return show_page(exchange, rc, json, &order, err);
 }
 
 static enum status audit_list_get(struct exchange *exchange, struct err *err)
@@ -441,14 +449,23 @@ static const struct route routes[] = {
 
 /* --- finding ---------------------------------------------------------------------------------- */
 
-/* One segment of a path, decoded; empty ones and those with a slash of their own do not match. */
+/* One segment of a path, decoded once it is cut out, so that an escaped slash belongs to the name.
+ * Empty ones do not match. */
 static bool decode_segment(const char *from, size_t bytes, char param[PARAM_BYTES])
 {
     char decoded[3 * PARAM_BYTES];
 
     return bytes < sizeof decoded && head_decode((struct text){from, bytes}, decoded) &&
-           !strchr(decoded, '/') && decoded[0] &&
-           text_copy(text_of(decoded), param, PARAM_BYTES);
+           decoded[0] && text_copy(text_of(decoded), param, PARAM_BYTES);
+}
+
+/* Two names are told apart by a slash, as the subject of an action. */
+static bool are_apart(char params[PARAM_COUNT_MAX][PARAM_BYTES], int count)
+{
+    for (int i = 0; i < count && count > 1; i++)
+        if (strchr(params[i], '/'))
+            return false;
+    return true;
 }
 
 static bool path_matches(const char *pattern, const char *path,
@@ -468,7 +485,12 @@ static bool path_matches(const char *pattern, const char *path,
             return false;
         }
     }
-    return *path == '\0';
+    return *path == '\0' && are_apart(params, count);
+}
+
+bool route_takes_lines(const struct route *route)
+{
+    return route->prepare == outcome_prepare;
 }
 
 const struct route *route_at(int index)

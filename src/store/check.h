@@ -61,11 +61,14 @@ static inline int range_rows(int64_t number, int64_t newest)
                                                : CHECK_RANGE_ROWS;
 }
 
-/* Ledger (check_ledger.c): entries with the sums they make, what decisions say of them, and, once all
- * entries were seen, what budgets say. */
-check_range check_entries, check_decisions;
+/* Ledger (check_ledger.c): entries with the sums they make, and, once all entries were seen, what
+ * budgets say. */
+check_range check_entries;
 enum status accounts_open(struct check *check, struct err *err);
 void check_accounts(struct check *check);
+
+/* What decisions say of their entries (check_decisions.c). */
+check_range check_decisions;
 
 /* Digests, keys and references (check_rows.c): of all rows, or of what a start can afford. */
 enum status check_rows(struct check *check, struct err *err);

@@ -1,7 +1,5 @@
-/* check_ledger.c - the ledger: each entry against the one before, budgets and decisions against the
- * sums of entries. */
+/* check_ledger.c - the ledger: each entry against the one before, budgets against the sums of entries. */
 #include "store/check.h"
-#include "store/decisions.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -146,61 +144,6 @@ enum status check_entries(struct check *check, bool *is_last, struct err *err)
         count++;
     *is_last = count < limit || check->entries.seq >= check->newest.entry_count;
     return query_end(&query, "check the ledger", err);
-}
-
-/* --- decisions ------------------------------------------------------------------------------ */
-
-static void check_decision(struct check *check, struct query *query)
-{
-    int64_t number = take_int(query), amount, settled, open, hold_count, asked, paid;
-    enum decision_status status;
-    char id[ID_BYTES];
-
-    take_string(query, id, sizeof id);
-    status = take_enum(query, DECISION_NONE + 1);
-    amount = take_int(query);
-    settled = take_int(query);
-    open = take_int(query);
-    hold_count = take_int(query);
-    asked = take_int(query);
-    paid = take_int(query);
-    expect_after(query, number, check->decision_number);
-    if (query->code != SQLITE_ROW)
-        return;
-    /* A decision that no budget covers is held without entries. */
-    if (status == DECISION_HELD && hold_count > 0 && open <= 0)
-        check_fault(check, "Decision %s is held, but nothing is open in the ledger.", id);
-    if (status != DECISION_HELD && open != 0)
-        check_fault(check, "Decision %s is %s, but %lld is still open in the ledger.", id,
-                    decision_status_name(status), (long long)open);
-    if (amount != asked)
-        check_fault(check, "Decision %s says %lld, but asked the ledger for %lld.", id,
-                    (long long)amount, (long long)asked);
-    if (paid > settled)
-        check_fault(check,
-                    "Decision %s says that %lld were settled, but the ledger has %lld.",
-                    id, (long long)settled, (long long)paid);
-    check->report->decision_count++;
-    check->decision_number = number;
-}
-
-enum status check_decisions(struct check *check, bool *is_last, struct err *err)
-{
-    struct query query = query_start(check->store, SQL_CHECK_DECISIONS);
-    int limit = range_rows(check->decision_number, check->newest.decision_count);
-    int count = 0;
-
-    put_int(&query, check->decision_number);
-    put_int(&query, limit);
-    while (query_row(&query)) {
-        check_decision(check, &query);
-        count++;
-    }
-    /* Amounts that 64 bits cannot add up. */
-    if (query.code == SQLITE_ERROR)
-        query.code = SQLITE_CORRUPT;
-    *is_last = count < limit || check->decision_number >= check->newest.decision_count;
-    return query_end(&query, "check the decisions", err);
 }
 
 /* --- budgets -------------------------------------------------------------------------------- */

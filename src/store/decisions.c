@@ -198,8 +198,7 @@ static enum status place_find(struct store *store, const struct decision_filter 
     }
     rc = query_end(&query, "read a decision", err);
     if (!rc && !is_found)
-        rc = err_set(err, STATUS_INVALID, "there is no decision '%.*s' to go on from",
-                     TEXT_ARG(filter->after));
+        rc = err_cursor(err);
     return rc;
 }
 
@@ -373,9 +372,14 @@ enum status decision_usage(struct store *store, struct text customer_id,
     put_text(&query, customer_id);
     put_int(&query, since_us);
     put_string(&query, currency);
+    put_int(&query, DECISION_PAST_MAX + 1);
     if (query_row(&query)) {
+        bool is_whole = take_int(&query) <= DECISION_PAST_MAX;
+
         *count = take_int(&query);
         *goodwill = take_int(&query);
+        if (!is_whole)
+            *count = *goodwill = MONEY_MINOR_MAX;
     }
     return query_end(&query, "add up what a customer has had", err);
 }
@@ -390,9 +394,14 @@ enum status decision_order_past(struct store *store, struct text order_id,
     put_string(&query, currency);
     put_text(&query, issue);
     put_int(&query, since_us);
+    put_int(&query, DECISION_PAST_MAX + 1);
     if (query_row(&query)) {
+        bool is_whole = take_int(&query) <= DECISION_PAST_MAX;
+
         *amount = take_int(&query);
-        *has_duplicate = take_int(&query) != 0;
+        *has_duplicate = take_int(&query) != 0 || !is_whole;
+        if (!is_whole)
+            *amount = MONEY_MINOR_MAX;
     }
     return query_end(&query, "add up what an order has had", err);
 }

@@ -232,6 +232,7 @@ static enum status moves_take(struct query *query, struct arena *arena,
 
         if (!move)
             break;
+        move->seq = take_int(query);
         take_string(query, move->name, sizeof move->name);
         take_string(query, move->alias, sizeof move->alias);
         move->version = take_int(query);

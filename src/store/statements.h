@@ -137,11 +137,11 @@
 
 /* Sums in one currency, exact up to the largest amount there is, and no more than that: sum() would
  * fail beyond 64 bits. */
-#define GOODWILL_SUM                                                                     \
-    "cast(min(total(iif(currency = ?3, goodwill, 0)), 9007199254740991.0) AS INTEGER)"
+#define SUM(condition, amount)                                                           \
+    "cast(min(total(iif(" condition ", " amount ", 0)), 9007199254740991.0) AS INTEGER)"
+#define GOODWILL_SUM SUM("currency = ?3 AND status IN (0, 1)", "goodwill")
 #define RECEIVED_SUM                                                                     \
-    "cast(min(total(iif(currency = ?2, iif(status = 1, settled_amount, amount), 0)),"    \
-    " 9007199254740991.0) AS INTEGER)"
+    SUM("currency = ?2 AND status IN (0, 1)", "iif(status = 1, settled_amount, amount)")
 
 #define STORE_STATEMENTS(X)                                                              \
     /* Transactions. */                                                                  \
@@ -184,13 +184,14 @@
     X(DECISION_PAGE_ORDER_UP, READ, DECISION_PAGE("d.order_id = ?1", ">", "ASC"))        \
     X(DECISION_PAGE_ORDER_DOWN, READ, DECISION_PAGE("d.order_id = ?1", "<", "DESC"))     \
     X(DECISION_USAGE, READ,                                                              \
-      "SELECT count(*), " GOODWILL_SUM " FROM decisions"                                 \
-      " WHERE customer_id = ?1 AND created_at_us >= ?2 AND status IN (0, 1)"             \
-      " AND goodwill > 0")                                                               \
+      "SELECT count(*), total(status IN (0, 1) AND goodwill > 0), " GOODWILL_SUM         \
+      " FROM (SELECT status, goodwill, currency FROM decisions"                          \
+      " WHERE customer_id = ?1 AND created_at_us >= ?2 LIMIT ?4)")                       \
     X(DECISION_ORDER_PAST, READ,                                                         \
-      "SELECT " RECEIVED_SUM ","                                                         \
-      " total(issue = ?3 AND created_at_us >= ?4 AND amount > 0) > 0 FROM decisions"     \
-      " WHERE order_id = ?1 AND status IN (0, 1)")                                       \
+      "SELECT count(*), " RECEIVED_SUM ", total(status IN (0, 1) AND issue = ?3"         \
+      " AND created_at_us >= ?4 AND amount > 0) > 0 FROM (SELECT status, currency,"      \
+      " settled_amount, amount, issue, created_at_us FROM decisions"                     \
+      " WHERE order_id = ?1 LIMIT ?5)")                                                  \
     X(DECISION_EXPIRED, READ,                                                            \
       "SELECT id, hold_expires_at_us, number FROM decisions"                             \
       " WHERE status = 0 AND hold_expires_at_us <= ?1"                                   \
@@ -343,14 +344,14 @@
     X(ALIAS_INSERT, WRITE,                                                               \
       "INSERT INTO alias_moves (" MOVE_COLUMNS ", digest)" DIGESTED(VALUES_6))           \
     X(ALIAS_LIST, READ,                                                                  \
-      "SELECT " MOVE_COLUMNS                                                             \
+      "SELECT number, " MOVE_COLUMNS                                                     \
       ", " INTACT(MOVE_COLUMNS) " FROM alias_moves m WHERE (?1 IS NULL OR name = ?1)"    \
                                 " AND version IS NOT NULL AND number = (SELECT "         \
                                 "max(number) FROM alias_moves"                           \
                                 " WHERE name = m.name AND alias = m.alias) ORDER BY "    \
                                 "name, alias")                                           \
     X(ALIAS_HISTORY, READ,                                                               \
-      "SELECT " MOVE_COLUMNS                                                             \
+      "SELECT number, " MOVE_COLUMNS                                                     \
       ", " INTACT(MOVE_COLUMNS) " FROM alias_moves WHERE (?1 IS NULL OR name = ?1)"      \
                                 " AND moved_at_us <= ?2 ORDER BY number DESC")           \
     X(ALIAS_OF_VERSION, READ,                                                            \
@@ -388,7 +389,7 @@
     X(KEY_FIND, READ,                                                                    \
       "SELECT " KEY_COLUMNS ", " INTACT(KEY_COLUMNS) " FROM api_keys WHERE id = ?1")     \
     X(KEY_LIST, READ,                                                                    \
-      "SELECT " KEY_COLUMNS ", " INTACT(KEY_COLUMNS) " FROM api_keys ORDER BY number")   \
+      "SELECT " KEY_COLUMNS ", " INTACT(KEY_COLUMNS) " FROM api_keys ORDER BY id")       \
                                                                                          \
     /* Checks and figures. */                                                            \
     X(CHECK_ROWS_ANSWERS, READ,                                                          \
@@ -431,17 +432,13 @@
       "SELECT number, id, limit_minor, held_minor, spent_minor, unfunded_minor,"         \
       " removed_at_us IS NULL FROM budgets ORDER BY number")                             \
     X(CHECK_DECISIONS, READ,                                                             \
-      "SELECT d.number, d.id, d.status, d.amount, d.settled_amount,"                     \
-      " (SELECT coalesce(sum(iif(kind IN (0, 5), amount, -amount)), 0) FROM entries"     \
-      " WHERE decision_id = d.id AND kind IN (0, 1, 2, 3, 5)),"                          \
-      " (SELECT count(*) FROM entries WHERE decision_id = d.id AND kind IN (0, 5)"       \
-      " AND amount > 0),"                                                                \
-      " (SELECT coalesce(max(asked), d.amount) FROM (SELECT"                             \
-      " sum(iif(kind IN (0, 5) OR (kind = 7 AND amount > 0), amount, 0)) AS asked"       \
-      " FROM entries WHERE decision_id = d.id GROUP BY budget_id)),"                     \
-      " (SELECT coalesce(max(paid), 0) FROM (SELECT sum(iif(kind = 1, amount, 0))"       \
-      " AS paid FROM entries WHERE decision_id = d.id GROUP BY budget_id))"              \
-      " FROM decisions d WHERE d.number > ?1 ORDER BY d.number LIMIT ?2")                \
+      "SELECT number, id, status, amount, settled_amount, context FROM decisions"        \
+      " WHERE number > ?1 ORDER BY number LIMIT ?2")                                     \
+    X(CHECK_CHARGES, READ,                                                               \
+      "SELECT budget_id, sum(iif(kind IN (0, 5), amount, 0)),"                           \
+      " sum(iif(kind = 7 AND amount > 0, amount, 0)), sum(iif(kind = 1, amount, 0)),"    \
+      " sum(iif(kind IN (1, 2, 3), amount, 0)) FROM entries WHERE decision_id = ?1"      \
+      " GROUP BY budget_id")                                                             \
     X(CHECK_ROWS_OUTCOMES, READ,                                                         \
       CHECK_ROWS_ALL("outcomes o", "o.number", INTACT(OUTCOME_COLUMNS), OUTCOME_FOUND,   \
                      OUTCOME_LINKED))                                                    \

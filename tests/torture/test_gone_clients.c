@@ -307,8 +307,8 @@ static void an_export_read_slowly_by_who_says_no_more_is_whole(void **state)
     snprintf(address, sizeof address, "unix:%s/gone.sock", group_folder());
     start(false, extra);
     decide_many();
-    whole = read_export(false, 0, &whole_bytes);
     descriptor_count = process_descriptor_count(stage.server.pid);
+    whole = read_export(false, 0, &whole_bytes);
     slow = read_export(true, PIECE_PAUSE_MS, &slow_bytes);
     print_message("%zu bytes\n", slow_bytes);
     assert_true(slow_bytes > 8 * PIECE_BYTES);

@@ -237,6 +237,39 @@ static void an_export_without_rows_is_empty(void **state)
     api_reply_free(&reply);
 }
 
+/* A clock that never says the same twice: a decision is read, then recorded. */
+static int64_t a_tick_later(void *context)
+{
+    int64_t *now_us = context;
+
+    return *now_us += 1000;
+}
+
+static void a_decision_has_one_time_wherever_it_stands(void **state)
+{
+    struct api_reply shown, ledger;
+    json_t *line, *entry;
+    const char *id, *time;
+    char path[64];
+
+    (void)state;
+    running->clock.wall_us = a_tick_later;
+    id = decide("k1", ", \"features\": {\"need\": 1}");
+    snprintf(path, sizeof path, "/v1/decisions/%s", id);
+    shown = api_call(running->service, "GET", path, NULL, NULL, NULL);
+    line = json_line("decisions", 0);
+    ledger = export_of("ledger");
+    entry = json_line("ledger", count_lines(ledger.text) - 1);
+    time = string_at(shown.json, "created_at");
+    assert_string_equal(string_at(line, "created_at"), time);
+    assert_string_equal(string_at(entry, "created_at"), time);
+    assert_string_equal(string_at(entry, "decision_id"), id);
+    json_decref(entry);
+    json_decref(line);
+    api_reply_free(&ledger);
+    api_reply_free(&shown);
+}
+
 static void every_decision_comes_once_in_the_order_of_the_log(void **state)
 {
     enum { COUNT = 3 * EXPORT_BLOCK_ROWS + 5 };
@@ -497,6 +530,7 @@ int main(void)
         TEST(a_person_s_decision_names_the_one_it_overrides),
         TEST(a_table_has_a_column_for_every_feature_and_metric),
         TEST(an_export_without_rows_is_empty),
+        TEST(a_decision_has_one_time_wherever_it_stands),
         TEST(every_decision_comes_once_in_the_order_of_the_log),
         TEST(what_comes_while_it_runs_is_not_in_it),
         TEST(outcomes_that_come_while_it_runs_are_not_in_it),

@@ -257,6 +257,58 @@ static void rows_that_their_entries_do_not_bear_out_are_named(void **state)
     }
 }
 
+/* What a context says of the budgets, for a decision of HELD over all. */
+static void what_a_decision_says_of_budgets_is_compared(void **state)
+{
+    static const struct {
+        const char *context;
+        const char *said;         /* of a hold of HELD in bud_all */
+        const char *said_of_none; /* of no entry at all */
+    } rows[] = {
+        {"{\"budgets\": [{\"id\": \"bud_all\", \"remaining\": 1000}]}", "",
+         "Decision " DECISION_ID " holds 10 of budget 'bud_all' and found no room for 0, "
+         "but its entries say 0 and 0."},
+        {"{\"budgets\": [{\"id\": \"bud_all\", \"remaining\": 4}]}",
+         "Decision " DECISION_ID " holds 4 of budget 'bud_all' and found no room for 6, "
+         "but its entries say 10 and 0.",
+         "Decision " DECISION_ID " holds 4 of budget 'bud_all' and found no room for 6, "
+         "but its entries say 0 and 0."},
+        {"{\"budgets\": [{\"id\": \"bud_all\", \"remaining\": 1000}, {\"id\": "
+         "\"bud_gone\", \"remaining\": -3}]}",
+         "Decision " DECISION_ID
+         " holds 0 of budget 'bud_gone' and found no room for 10, "
+         "but its entries say 0 and 0.",
+         "Decision " DECISION_ID " holds 10 of budget 'bud_all' and found no room for 0, "
+         "but its entries say 0 and 0."},
+        {"{\"budgets\": []}",
+         "Decision " DECISION_ID
+         " has entries in budget 'bud_all', which it does not name.",
+         ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+        bool has_entry = i % 2 == 0;
+        const char *said = has_entry ? rows[i / 2].said : rows[i / 2].said_of_none;
+        struct budget budget = budget_of("bud_all", LIMIT);
+        struct decision_row row = decision_of(DECISION_ID);
+        struct fixture f;
+
+        fixture_open(&f);
+        row.amount = row.goodwill = HELD;
+        row.context = text_of(rows[i / 2].context);
+        assert_ok(&f, store_begin(f.store, &f.err));
+        assert_ok(&f, budget_open(f.store, &budget, &f.err));
+        assert_ok(&f, decision_insert(f.store, &row, &f.err));
+        if (has_entry)
+            assert_ok(&f,
+                      budget_move(f.store, &budget, ENTRY_HOLD, HELD, row.id, &f.err));
+        assert_ok(&f, store_commit(f.store, &f.err));
+        assert_string_equal(checked(&f).first_fault, said);
+        fixture_close(&f);
+    }
+}
+
 static void a_decision_without_a_budget_is_held_without_entries(void **state)
 {
     struct decision_row row = decision_of(DECISION_ID);
@@ -390,6 +442,7 @@ int main(void)
         cmocka_unit_test(a_limit_below_what_is_held_is_no_fault),
         cmocka_unit_test(however_many_budgets_each_is_added_up),
         cmocka_unit_test(rows_that_their_entries_do_not_bear_out_are_named),
+        cmocka_unit_test(what_a_decision_says_of_budgets_is_compared),
         cmocka_unit_test(a_decision_without_a_budget_is_held_without_entries),
         cmocka_unit_test(an_end_that_was_exchanged_is_named),
         cmocka_unit_test(a_head_that_was_kept_is_found_in_its_chain_or_named),

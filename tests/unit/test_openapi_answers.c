@@ -293,7 +293,7 @@ static void decisions_are_answered_as_described(void **state)
     expect(200, NULL, GET("/v1/customers/c_1/decisions?order=asc"));
     expect(404, "customer_not_found", GET("/v1/customers/nobody/decisions"));
     expect(404, "decision_not_found", GET("/v1/decisions/dec_nothing"));
-    expect(422, "invalid_request", GET("/v1/decisions?after=dec_nothing"));
+    expect(422, "invalid_cursor", GET("/v1/decisions?after=dec_nothing"));
 }
 
 static void batches_are_answered_as_described(void **state)
