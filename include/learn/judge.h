@@ -24,7 +24,9 @@ struct judge_mean {
 
 /* What arms cost, besides the control, which costs nothing. */
 struct judge_costs {
-    const double *expected; /* (row, arm - 1), by models that have not seen the row */
+    double *
+        expected; /* (row, arm - 1), by models that have not seen the row; or NULL, and */
+    float *expected_narrow; /* the same in four bytes, as trees have them */
     const double *paid;     /* (row), NaN where it is not known */
 };
 

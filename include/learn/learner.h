@@ -52,6 +52,7 @@ struct learner_data {
     const double *weights;        /* (row), above 0; NULL for 1 */
     const uint64_t *keys;         /* (row); NULL: every row has its own */
     const double *propensities;   /* (row, arm), above 0 for what was done; or NULL and */
+    const uint32_t *billionths;   /* the same, where all are whole numbers of them; or */
     const double *shares;         /* (arm): the same for every row */
     bool is_binary;               /* outcomes from 0 to 1 */
     bool weighs_inversely;        /* s and t count rows by 1 / p too */
@@ -72,11 +73,17 @@ static inline uint64_t learner_key(const struct learner_data *data, int64_t row)
     return data->keys ? data->keys[row] : (uint64_t)row;
 }
 
+/* A number of at most nine digits behind the point is the quotient that is nearest to it: both are rounded once. */
+#define LEARNER_BILLION 1e9
+
 static inline double learner_propensity(const struct learner_data *data, int64_t row,
                                         int arm)
 {
-    return data->propensities ? data->propensities[row * data->arm_count + arm]
-                              : data->shares[arm];
+    if (data->propensities)
+        return data->propensities[row * data->arm_count + arm];
+    return data->billionths
+               ? data->billionths[row * data->arm_count + arm] / LEARNER_BILLION
+               : data->shares[arm];
 }
 
 /* The fold of a key, from 0; salt sets different divisions apart. */
@@ -148,13 +155,12 @@ enum status learner_effects(const struct learner *learner,
                             const struct learner_data *data, struct row_set set,
                             double *effects, struct err *err);
 
-/* The effects of the rows of a set by learners that have not seen them nor any of their fold:
+/* The effects of all rows by learners that have not seen them nor any of their fold:
  * LEARNER_HELD_OUT_COUNT times all of the above on the other rows. wanted, effects (kind): which learners, and
- * where to, (row, arm - 1); in four bytes, since those of all learners are kept until they are judged.
- * outcomes (row, arm): room. */
+ * where to, (row, arm - 1); in four bytes, since those of all learners are kept until they are judged. */
 enum status learner_hold_out(const struct learner_data *data,
-                             const struct learner_settings *settings, struct row_set all,
-                             const bool wanted[LEARNER_KIND_COUNT], double *outcomes,
+                             const struct learner_settings *settings,
+                             const bool wanted[LEARNER_KIND_COUNT],
                              float *effects[LEARNER_KIND_COUNT], struct err *err);
 
 #endif

@@ -43,7 +43,8 @@ struct train_table {
     double *outcomes;     /* (row); NaN until it is completed */
     double *costs;        /* (row), NaN where missing; NULL: none */
     double *weights;      /* (row) or NULL */
-    double *propensities; /* (row, arm), 0 where not known */
+    double *propensities; /* (row, arm), 0 where not known; or NULL, and */
+    uint32_t *billionths; /* (row, arm): all are known, and are so many of them */
     uint64_t *keys;
     int32_t *arms; /* (row), 0 is the control */
     int arm_count;
@@ -92,11 +93,12 @@ struct train_result {
     struct learner *learner;
     struct predictor *costs[LEARNER_ARM_COUNT_MAX]; /* (arm), NULL without costs */
     double arm_costs[LEARNER_ARM_COUNT_MAX];        /* (arm - 1): means */
-    double *
-        expected_costs; /* (row, arm - 1) by models that have not seen the row, or NULL */
+    struct judge_costs
+        expected;         /* of costs, by models that have not seen the row; owned */
     double *propensities; /* (row, arm), where they were estimated; else NULL */
     double shares[LEARNER_ARM_COUNT_MAX]; /* (arm) of a randomised experiment */
-    double *scores; /* (row, arm): expected outcomes, then scores; until all is fitted */
+    double *
+        scores; /* (row, arm), from when rows were held out: expected outcomes, then scores; until all is fitted */
     double *
         own; /* (row): of what was done, those that are not in scores; until all is fitted */
     struct learner_propensity_fit propensity_fit; /* log_loss 0: none was estimated */

@@ -37,11 +37,9 @@ static void contest_close(struct contest *contest)
 static enum status measure(const struct train_table *table, struct train_result *result,
                            struct contest *contest, int kind, struct err *err)
 {
-    const struct judge_costs costs = {result->expected_costs, table->costs};
-
     return judge_policy(&result->judged, result->scores, result->effects[kind],
-                        table->costs ? &costs : NULL, result->scale, contest->room,
-                        &result->policies[kind], err);
+                        table->costs ? &result->expected : NULL, result->scale,
+                        contest->room, &result->policies[kind], err);
 }
 
 /* How much more the best gains than another, on the same rows. What each row gains is made again rather than

@@ -100,6 +100,7 @@ static enum status expect_fold(const struct cost_choice *choice,
 {
     int width = choice->table->arm_count - 1;
     struct row_set set = row_set_pick(all, room, has_cost, choice);
+    struct judge_costs *expected = &result->expected;
     struct predictor *predictor = NULL;
     enum status rc =
         set.count == 0 ? STATUS_OK : fit(choice, result, set, &predictor, err);
@@ -108,26 +109,58 @@ static enum status expect_fold(const struct cost_choice *choice,
     if (!rc && predictor)
         rc = predictor_predict(predictor, &result->data.features, set, false, numbers,
                                err);
-    for (int64_t i = 0; i < set.count && !rc; i++)
-        result->expected_costs[row_set_at(set, i) * width + choice->arm - 1] =
-            predictor ? numbers[i] : result->arm_costs[choice->arm - 1];
+    for (int64_t i = 0; i < set.count && !rc; i++) {
+        int64_t at = row_set_at(set, i) * width + choice->arm - 1;
+        double cost = predictor ? numbers[i] : result->arm_costs[choice->arm - 1];
+
+        if (expected->expected)
+            expected->expected[at] = cost;
+        else
+            expected->expected_narrow[at] = (float)cost;
+    }
     predictor_close(predictor);
     return rc;
+}
+
+/* The most rows of a fold. */
+static int64_t most_rows(const struct train_table *table,
+                         const struct train_result *result)
+{
+    const struct cost_choice choice = {table, result->settings.seed, 0, 0};
+    int64_t counts[LEARNER_FOLD_COUNT] = {0}, most = 0;
+
+    for (int64_t row = 0; row < table->row_count; row++)
+        counts[fold_of(&choice, row)]++;
+    for (int fold = 0; fold < LEARNER_FOLD_COUNT; fold++)
+        most = counts[fold] > most ? counts[fold] : most;
+    return most;
+}
+
+/* Of trees, whose predictions have no more, in four bytes. */
+static bool open_expected(const struct train_table *table, struct train_result *result)
+{
+    size_t count = (size_t)table->row_count * ((size_t)table->arm_count - 1) + 1;
+    struct judge_costs *expected = &result->expected;
+
+    expected->paid = table->costs;
+    if (result->settings.base == PREDICTOR_TREES)
+        expected->expected_narrow = malloc(count * sizeof *expected->expected_narrow);
+    else
+        expected->expected = malloc(count * sizeof *expected->expected);
+    return expected->expected || expected->expected_narrow;
 }
 
 enum status train_expect_costs(const struct train_table *table,
                                struct train_result *result, struct row_set all,
                                uint32_t *room, struct err *err)
 {
-    size_t n = (size_t)table->row_count + 1, width = (size_t)table->arm_count - 1;
     double *numbers;
     enum status rc = STATUS_OK;
 
     if (!table->costs)
         return STATUS_OK;
-    numbers = malloc(n * sizeof *numbers);
-    result->expected_costs = malloc(n * width * sizeof *result->expected_costs);
-    if (!numbers || !result->expected_costs)
+    numbers = malloc((size_t)most_rows(table, result) * sizeof *numbers + 1);
+    if (!open_expected(table, result) || !numbers)
         rc = err_set(err, STATUS_EXHAUSTED, "out of memory for training");
     for (int arm = 1; arm < table->arm_count && !rc; arm++)
         for (int fold = 0; fold < LEARNER_FOLD_COUNT && !rc; fold++) {

@@ -140,7 +140,7 @@ static void share_propensities(const struct train_table *table,
 /* Whether those that are known leave nothing to be estimated. */
 static bool are_known(const struct train_table *table)
 {
-    for (int64_t row = 0; row < table->row_count; row++) {
+    for (int64_t row = 0; row < table->row_count && !table->billionths; row++) {
         double sum = 0;
 
         for (int arm = 0; arm < table->arm_count; arm++)
@@ -179,6 +179,7 @@ static enum status settle_propensities(const struct train_options *options,
     }
     if (are_known(table)) {
         result->data.propensities = result->judged.propensities = table->propensities;
+        result->data.billionths = result->judged.billionths = table->billionths;
         return STATUS_OK;
     }
     return estimate_propensities(table, result, err);
@@ -302,7 +303,7 @@ static void open_data(const struct train_options *options,
 
 /* Before anything else is there, since this takes the most memory. */
 static enum status hold_out(const struct train_table *table, struct train_result *result,
-                            struct row_set all, struct err *err)
+                            struct err *err)
 {
     size_t count = (size_t)table->row_count * ((size_t)table->arm_count - 1) + 1;
     enum status rc = STATUS_OK;
@@ -315,8 +316,8 @@ static enum status hold_out(const struct train_table *table, struct train_result
         rc = result->effects[kind] ? STATUS_OK : refuse_memory(err);
     }
     if (!rc)
-        rc = learner_hold_out(&result->data, &result->settings, all, result->wanted,
-                              result->scores, result->effects, err);
+        rc = learner_hold_out(&result->data, &result->settings, result->wanted,
+                              result->effects, err);
     return rc;
 }
 
@@ -326,8 +327,10 @@ static enum status score(const struct train_table *table, struct train_result *r
 {
     enum status rc;
 
+    result->scores = malloc(
+        (size_t)table->row_count * (size_t)table->arm_count * sizeof *result->scores + 1);
     result->own = malloc((size_t)table->row_count * sizeof *result->own + 1);
-    if (!result->own)
+    if (!result->scores || !result->own)
         return refuse_memory(err);
     begin_step(result, "expected outcomes");
     rc = learner_cross_fit(&result->data, &result->settings, all, result->scores, err);
@@ -382,30 +385,61 @@ static void drop_judged(struct train_result *result)
         free(result->effects[kind]);
         result->effects[kind] = NULL;
     }
-    drop(&result->expected_costs);
+    drop(&result->expected.expected);
+    free(result->expected.expected_narrow);
+    result->expected.expected_narrow = NULL;
 }
 
 /* The models that are kept, of all rows. */
 static enum status fit_chosen(const struct train_table *table,
-                              struct train_result *result, struct row_set all,
-                              struct err *err)
+                              struct train_result *result, struct err *err)
 {
-    enum status rc;
+    uint32_t *rows = all_rows(table->row_count);
+    const struct row_set all = {table->row_count, rows};
+    enum status rc = rows ? STATUS_OK : refuse_memory(err);
 
     begin_step(result, "effects");
     exchange(table, result);
     drop(&result->own);
     if (!learner_needs_outcomes(result->kind))
         drop(&result->scores);
-    rc = learner_fit(result->kind, &result->data, &result->settings, all, result->scores,
-                     &result->learner, err);
+    if (!rc)
+        rc = learner_fit(result->kind, &result->data, &result->settings, all,
+                         result->scores, &result->learner, err);
     drop(&result->scores);
+    free(rows);
+    return rc;
+}
+
+static enum status judge_all(const struct train_options *options,
+                             const struct train_table *table, struct train_result *result,
+                             struct err *err)
+{
+    enum status rc = train_choose(options, table, result, err);
+
+    result->is_held_out = !rc;
+    return rc ? rc : train_judge(options, table, result, err);
+}
+
+/* What judging needs besides effects. */
+static enum status expect(const struct train_options *options,
+                          const struct train_table *table, struct train_result *result,
+                          struct err *err)
+{
+    uint32_t *rows = all_rows(table->row_count);
+    const struct row_set all = {table->row_count, rows};
+    enum status rc = rows ? score(table, result, all, err) : refuse_memory(err);
+
+    if (!rc && table->costs)
+        rc = fit_costs(options, table, result, all, err);
+    free(rows);
+    return_small_pieces();
     return rc;
 }
 
 static enum status fit_all(const struct train_options *options,
                            const struct train_table *table, struct train_result *result,
-                           struct row_set all, struct err *err)
+                           struct err *err)
 {
     enum status rc;
 
@@ -416,20 +450,14 @@ static enum status fit_all(const struct train_options *options,
     if (!rc)
         rc = weigh_arms(table, result, err);
     if (!rc && !options->is_quick)
-        rc = hold_out(table, result, all, err);
+        rc = hold_out(table, result, err);
     if (!rc)
-        rc = score(table, result, all, err);
-    if (!rc && table->costs)
-        rc = fit_costs(options, table, result, all, err);
-    return_small_pieces();
+        rc = expect(options, table, result, err);
     if (!rc && !options->is_quick)
-        rc = train_choose(options, table, result, err);
-    result->is_held_out = !rc && !options->is_quick;
-    if (result->is_held_out)
-        rc = train_judge(options, table, result, err);
+        rc = judge_all(options, table, result, err);
     drop_judged(result);
     if (!rc)
-        rc = fit_chosen(table, result, all, err);
+        rc = fit_chosen(table, result, err);
     return rc ? rc : train_find_importance(table, result, err);
 }
 
@@ -440,32 +468,26 @@ static void open_result(const struct train_options *options,
     result->giveaway = giveaway_find(&result->data.features, 0, table->row_count,
                                      table->arms, result->data.outcomes);
     snprintf(result->why, sizeof result->why, "asked for");
-    result->scores = malloc(
-        (size_t)table->row_count * (size_t)table->arm_count * sizeof *result->scores + 1);
 }
 
 enum status train_fit(const struct train_options *options,
                       const struct train_table *table, struct train_result *result,
                       struct err *err)
 {
-    uint32_t *rows = all_rows(table->row_count);
     struct training_progress progress = {.what = ""};
     enum status rc;
 
     progress_start(&progress.progress);
     result->settings.progress = (struct predictor_progress){tell, &progress};
-    rc = rows ? settle_link(options, table, result, err) : refuse_memory(err);
+    rc = settle_link(options, table, result, err);
     if (!rc)
         rc = train_complete(table, result, err);
     if (!rc) {
         open_result(options, table, result);
-        rc = result->scores ? fit_all(options, table, result,
-                                      (struct row_set){table->row_count, rows}, err)
-                            : refuse_memory(err);
+        rc = fit_all(options, table, result, err);
     }
     progress_end(&progress.progress);
     result->settings.progress = (struct predictor_progress){0};
-    free(rows);
     return rc;
 }
 
@@ -477,7 +499,8 @@ void train_result_free(struct train_result *result)
     for (int kind = 0; kind < LEARNER_KIND_COUNT; kind++)
         free(result->effects[kind]);
     free(result->propensities);
-    free(result->expected_costs);
+    free(result->expected.expected);
+    free(result->expected.expected_narrow);
     free(result->scores);
     free(result->own);
     free(result->judgements);

@@ -200,7 +200,6 @@ static enum status correct_fold(const struct train_result *result, int fold, int
 static enum status judge_corrected(const struct train_table *table,
                                    struct train_result *result, struct err *err)
 {
-    const struct judge_costs costs = {result->expected_costs, table->costs};
     size_t n = (size_t)table->row_count + 1, width = (size_t)table->arm_count - 1;
     float *corrected = malloc(n * width * sizeof *corrected);
     double *gains = malloc(n * sizeof *gains);
@@ -211,7 +210,7 @@ static enum status judge_corrected(const struct train_table *table,
             rc = correct_fold(result, fold, arm, corrected, err);
     if (!rc)
         rc = judge_policy(&result->judged, result->scores, corrected,
-                          table->costs ? &costs : NULL, result->scale, gains,
+                          table->costs ? &result->expected : NULL, result->scale, gains,
                           &result->corrected_policy, err);
     free(corrected);
     free(gains);

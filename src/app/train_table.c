@@ -238,8 +238,31 @@ static uint64_t key_of(const struct train_reading *reading, int64_t row)
     return text_hash((struct text){(const char *)&number, sizeof number});
 }
 
-static void put_propensities(const struct train_reading *reading, int64_t row,
-                             double *out)
+static bool are_billionths(double value)
+{
+    return rint(value * LEARNER_BILLION) / LEARNER_BILLION == value;
+}
+
+/* Whether all are known, and can be written with nine digits behind the point. */
+static bool can_be_billionths(const struct train_reading *reading)
+{
+    int count = reading->layout.propensities.count;
+    const struct table_column *first = reading->columns->items;
+
+    if (count == 0 || (count == 1 && reading->arms.count != 2))
+        return false;
+    first += reading->layout.propensity;
+    for (int64_t row = 0; row < reading->columns->row_count; row++)
+        for (int i = 0; i < count; i++)
+            if (!are_billionths(first[i].numbers[row]) ||
+                (count == 1 && !are_billionths(1 - first->numbers[row])))
+                return false;
+    return true;
+}
+
+/* out (arm), zero. */
+static void read_propensities(const struct train_reading *reading, int64_t row,
+                              double *out)
 {
     const struct table_column *first =
         &reading->columns->items[reading->layout.propensity];
@@ -253,6 +276,22 @@ static void put_propensities(const struct train_reading *reading, int64_t row,
     out[own] = first->numbers[row];
     if (reading->arms.count == 2)
         out[!own] = 1 - first->numbers[row];
+}
+
+/* Of row i of the table. */
+static void put_propensities(const struct train_reading *reading, int64_t row, int64_t i)
+{
+    struct train_table *table = reading->table;
+    double found[LEARNER_ARM_COUNT_MAX] = {0};
+
+    if (!table->billionths) {
+        read_propensities(reading, row, table->propensities + i * table->arm_count);
+        return;
+    }
+    read_propensities(reading, row, found);
+    for (int arm = 0; arm < table->arm_count; arm++)
+        table->billionths[i * table->arm_count + arm] =
+            (uint32_t)rint(found[arm] * LEARNER_BILLION);
 }
 
 static void put_row(const struct train_reading *reading, int64_t row, int64_t i)
@@ -271,7 +310,7 @@ static void put_row(const struct train_reading *reading, int64_t row, int64_t i)
     if (table->costs)
         table->costs[i] = items[layout->cost].numbers[row];
     if (layout->propensity >= 0)
-        put_propensities(reading, row, table->propensities + i * table->arm_count);
+        put_propensities(reading, row, i);
     for (int s = 0; s < table->surrogate_count; s++)
         table->surrogates[i * table->surrogate_count + s] =
             (float)items[layout->surrogate + s].numbers[row];
@@ -290,8 +329,12 @@ static enum status make_room(struct train_reading *reading, struct err *err)
         malloc(n * ((size_t)table->surrogate_count + 1) * sizeof *table->surrogates);
     table->outcomes = malloc(n * sizeof *table->outcomes);
     table->arms = malloc(n * sizeof *table->arms);
-    table->propensities =
-        calloc(n * (size_t)table->arm_count, sizeof *table->propensities);
+    if (can_be_billionths(reading))
+        table->billionths =
+            calloc(n * (size_t)table->arm_count, sizeof *table->billionths);
+    else
+        table->propensities =
+            calloc(n * (size_t)table->arm_count, sizeof *table->propensities);
     if (table->has_clusters)
         table->keys = malloc(n * sizeof *table->keys);
     if (reading->layout.cost >= 0)
@@ -299,7 +342,8 @@ static enum status make_room(struct train_reading *reading, struct err *err)
     if (reading->layout.weight >= 0)
         table->weights = malloc(n * sizeof *table->weights);
     if (!table->features || !table->names || !table->is_nominal || !table->values ||
-        !table->surrogates || !table->outcomes || !table->arms || !table->propensities ||
+        !table->surrogates || !table->outcomes || !table->arms ||
+        !(table->propensities || table->billionths) ||
         (table->has_clusters && !table->keys) ||
         (reading->layout.cost >= 0 && !table->costs) ||
         (reading->layout.weight >= 0 && !table->weights))
@@ -416,6 +460,7 @@ void train_table_free(struct train_table *table)
     free(table->costs);
     free(table->weights);
     free(table->propensities);
+    free(table->billionths);
     free(table->keys);
     free(table->arms);
     free(table->arm_names);

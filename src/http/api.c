@@ -4,11 +4,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "decide/keyring.h"
+#include "http/head.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -60,20 +60,18 @@ static enum status authenticate(struct exchange *exchange, int64_t now_us,
                     access_name((enum access)exchange->route->access));
 }
 
-static bool is_type(const char *content_type, const char *type)
+/* A body of which nothing is said is taken for JSON. */
+static enum status judge_type(const struct exchange *exchange, struct err *err)
 {
-    size_t bytes = strlen(type);
+    const char *type = exchange->content_type;
+    bool takes_lines = route_takes_lines(exchange->route);
 
-    return strncasecmp(content_type, type, bytes) == 0 &&
-           (content_type[bytes] == '\0' || content_type[bytes] == ';' ||
-            content_type[bytes] == ' ');
-}
-
-/* Lines of JSON are for the routes that take them; to the others they are JSON that ends too late. */
-static bool is_json(const char *content_type)
-{
-    return is_type(content_type, "application/json") ||
-           is_type(content_type, "application/x-ndjson");
+    if (!type || head_is_type(type, "application/json") ||
+        (takes_lines && head_is_type(type, "application/x-ndjson")))
+        return STATUS_OK;
+    return err_code(err, STATUS_MALFORMED, "unsupported_media_type",
+                    "send the body as application/json%s, in UTF-8",
+                    takes_lines ? " or application/x-ndjson" : "");
 }
 
 static enum status judge_body(const struct exchange *exchange, struct err *err)
@@ -86,10 +84,7 @@ static enum status judge_body(const struct exchange *exchange, struct err *err)
         return err_code(err, STATUS_TOO_LARGE, "payload_too_large",
                         "the body has %lld bytes, at most %zu are taken here",
                         (long long)exchange->content_length, body_max);
-    if (exchange->content_type && !is_json(exchange->content_type))
-        return err_code(err, STATUS_MALFORMED, "unsupported_media_type",
-                        "send the body as application/json");
-    return STATUS_OK;
+    return judge_type(exchange, err);
 }
 
 /* Whether name is one of the words. */

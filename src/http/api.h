@@ -36,6 +36,9 @@ const struct route *route_find(const char *method, const char *path,
 /* The routes in the order of their table; NULL behind the last. */
 const struct route *route_at(int index);
 
+/* Whether its body may also be lines of JSON. */
+bool route_takes_lines(const struct route *route);
+
 /* GET /openapi.json */
 handler openapi_get;
 

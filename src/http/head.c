@@ -94,6 +94,12 @@ static bool is_target(struct text text)
     return text.bytes > 0;
 }
 
+/* In upper or lower case. */
+static bool is_word(struct text text, const char *word)
+{
+    return text.bytes == strlen(word) && strncasecmp(text.at, word, text.bytes) == 0;
+}
+
 /* --- lines ---------------------------------------------------------------------------------- */
 
 void head_begin(struct head *head, const char *method, const char *target,
@@ -149,9 +155,7 @@ void head_add(struct head *head, struct text name, struct text value)
         refuse(head, HEAD_FAULT_LENGTH);
     if (header == HEADER_TRANSFER_ENCODING)
         refuse(head, HEAD_FAULT_CODING);
-    if (header == HEADER_EXPECT &&
-        !(value.bytes == strlen("100-continue") &&
-          strncasecmp(value.at, "100-continue", value.bytes) == 0))
+    if (header == HEADER_EXPECT && !is_word(value, "100-continue"))
         refuse(head, HEAD_FAULT_EXPECT);
     if (!head->values[header])
         head->values[header] = value.bytes > 0 ? value.at : "";
@@ -210,6 +214,61 @@ void head_trace_id(const struct head *head, char id[static 33])
         return;
     memcpy(id, at + TRACE_AT, 32);
     id[32] = 0;
+}
+
+static struct text take_token(const char **at)
+{
+    struct text token = {*at, 0};
+
+    while (token_chars[(unsigned char)token.at[token.bytes]])
+        token.bytes++;
+    *at += token.bytes;
+    return token;
+}
+
+/* What stands between quotes; none when they are not closed. */
+static struct text take_quoted(const char **at)
+{
+    struct text inside = {*at + 1, 0};
+    const char *end = inside.at;
+
+    while (*end && *end != '"')
+        end += *end == '\\' && end[1] ? 2 : 1;
+    if (!*end)
+        return (struct text){0};
+    inside.bytes = (size_t)(end - inside.at);
+    *at = end + 1;
+    return inside;
+}
+
+/* name "=" value, or nothing at all. */
+static bool take_parameter(const char **at)
+{
+    struct text name = take_token(at), value;
+
+    if (name.bytes == 0)
+        return true;
+    if (**at != '=')
+        return false;
+    ++*at;
+    value = **at == '"' ? take_quoted(at) : take_token(at);
+    return value.at && (!is_word(name, "charset") || is_word(value, "utf-8"));
+}
+
+bool head_is_type(const char *value, const char *type)
+{
+    size_t bytes = strlen(type);
+    const char *at = value;
+
+    if (strncasecmp(value, type, bytes) != 0)
+        return false;
+    for (at += bytes + strspn(at + bytes, " \t"); *at == ';'; at += strspn(at, " \t")) {
+        at++;
+        at += strspn(at, " \t");
+        if (!take_parameter(&at))
+            return false;
+    }
+    return *at == '\0';
 }
 
 static int hex_value(char c)

@@ -76,6 +76,10 @@ void head_request_id(const struct head *head, char id[static 65]);
 /* The trace id of a W3C traceparent (32 digits); else an empty string. */
 void head_trace_id(const struct head *head, char id[static 33]);
 
+/* Whether a Content-Type is this type, with nothing said of its charset but UTF-8 (RFC 9110, section
+ * 8.3.1). Other parameters do not matter; what cannot be read is not of the type. */
+bool head_is_type(const char *value, const char *type);
+
 /* Percent-decode into out (at least text.bytes + 1). False when an escape is broken or when the
  * result is not UTF-8 or holds control characters. */
 bool head_decode(struct text text, char *out);

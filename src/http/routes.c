@@ -449,14 +449,23 @@ static const struct route routes[] = {
 
 /* --- finding ---------------------------------------------------------------------------------- */
 
-/* One segment of a path, decoded; empty ones and those with a slash of their own do not match. */
+/* One segment of a path, decoded once it is cut out, so that an escaped slash belongs to the name.
+ * Empty ones do not match. */
 static bool decode_segment(const char *from, size_t bytes, char param[PARAM_BYTES])
 {
     char decoded[3 * PARAM_BYTES];
 
     return bytes < sizeof decoded && head_decode((struct text){from, bytes}, decoded) &&
-           !strchr(decoded, '/') && decoded[0] &&
-           text_copy(text_of(decoded), param, PARAM_BYTES);
+           decoded[0] && text_copy(text_of(decoded), param, PARAM_BYTES);
+}
+
+/* Two names are told apart by a slash, as the subject of an action. */
+static bool are_apart(char params[PARAM_COUNT_MAX][PARAM_BYTES], int count)
+{
+    for (int i = 0; i < count && count > 1; i++)
+        if (strchr(params[i], '/'))
+            return false;
+    return true;
 }
 
 static bool path_matches(const char *pattern, const char *path,
@@ -476,7 +485,12 @@ static bool path_matches(const char *pattern, const char *path,
             return false;
         }
     }
-    return *path == '\0';
+    return *path == '\0' && are_apart(params, count);
+}
+
+bool route_takes_lines(const struct route *route)
+{
+    return route->prepare == outcome_prepare;
 }
 
 const struct route *route_at(int index)

@@ -80,9 +80,12 @@ struct policy {
 /* What an arm is expected to cost for a row. */
 static double expected_cost(const struct policy *policy, int64_t row, int arm)
 {
-    int width = policy->data->arm_count - 1;
+    const struct judge_costs *costs = policy->costs;
+    int64_t at = row * (policy->data->arm_count - 1) + arm - 1;
 
-    return policy->costs ? policy->costs->expected[row * width + arm - 1] : 0;
+    if (!costs)
+        return 0;
+    return costs->expected ? costs->expected[at] : (double)costs->expected_narrow[at];
 }
 
 /* What the scores of costs say of it: those that were paid speak for their arm. */
@@ -165,11 +168,9 @@ enum status judge_policy(const struct learner_data *data, const double *scores,
     }
     if (!rc)
         rc = order_falling(worths, n, order, err);
-    if (!rc) {
+    if (!rc)
         share_budgets(data, worths, order, gains);
-        rc = judge_gains(data, gains, NULL, mean, err);
-    }
     free(order);
     free(worths);
-    return rc;
+    return rc ? rc : judge_gains(data, gains, NULL, mean, err);
 }

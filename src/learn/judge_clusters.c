@@ -3,11 +3,6 @@
 
 #include <stdlib.h>
 
-/* An index into slots, twice as many as rows. A slot has the row that came first and its number. */
-struct slot {
-    uint32_t row, number; /* number from 1; 0: empty */
-};
-
 static enum status refuse_memory(struct err *err)
 {
     return err_set(err, STATUS_EXHAUSTED, "out of memory for judging effects");
@@ -29,17 +24,21 @@ static size_t first_slot(uint64_t key, size_t slot_count)
     return (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (slot_count - 1);
 }
 
-static void number_rows(const struct learner_data *data, struct slot *slots,
+/* slots: twice as many as rows; the row with a key that came first, from 1; 0: none did. */
+static void number_rows(const struct learner_data *data, uint32_t *slots,
                         size_t slot_count, struct clusters *clusters)
 {
     for (int64_t row = 0; row < data->row_count; row++) {
         size_t at = first_slot(data->keys[row], slot_count);
 
-        while (slots[at].number && data->keys[slots[at].row] != data->keys[row])
+        while (slots[at] && data->keys[slots[at] - 1] != data->keys[row])
             at = (at + 1) & (slot_count - 1);
-        if (!slots[at].number)
-            slots[at] = (struct slot){(uint32_t)row, (uint32_t)++clusters->count};
-        clusters->of[row] = slots[at].number - 1;
+        if (slots[at]) {
+            clusters->of[row] = clusters->of[slots[at] - 1];
+        } else {
+            slots[at] = (uint32_t)row + 1;
+            clusters->of[row] = (uint32_t)clusters->count++;
+        }
     }
 }
 
@@ -47,7 +46,7 @@ static enum status find_clusters(const struct learner_data *data,
                                  struct clusters *clusters, struct err *err)
 {
     size_t slot_count = slot_count_for(data->row_count);
-    struct slot *slots = calloc(slot_count, sizeof *slots);
+    uint32_t *slots = calloc(slot_count, sizeof *slots);
     enum status rc = STATUS_OK;
 
     clusters->of = malloc((size_t)data->row_count * sizeof *clusters->of + 1);

@@ -33,10 +33,10 @@ struct fitting {
     const struct learner_data *data;
     const struct learner_settings *settings;
     struct row_set set;
-    const double *outcomes; /* mu (row, arm) */
-    double *targets;        /* (row) */
-    double *weights;        /* (row); NULL: all are 1 */
-    uint32_t *rows;         /* (row) */
+    struct learner_outcomes outcomes;
+    double *targets; /* (row); NULL: the outcomes themselves */
+    double *weights; /* (row); NULL: all are 1 */
+    uint32_t *rows;  /* (row); NULL: the set is taken whole */
     struct learner *learner;
 };
 
@@ -168,25 +168,29 @@ void learner_count_overlap(const struct learner_data *data, int arm, int64_t cou
             counts[data->arms[row] == arm]++;
 }
 
+static double mu_at(const struct fitting *fitting, int64_t row, int arm)
+{
+    return learner_outcome(&fitting->outcomes, row * fitting->data->arm_count + arm);
+}
+
 /* Among rows alike the mean is (e (1 - e)^2 tau_1 + (1 - e) e^2 tau_0) / (e (1 - e)). */
 static struct pseudo pseudo_x(const struct fitting *fitting, int64_t row, int arm)
 {
     const struct learner_data *data = fitting->data;
-    const double *mu = fitting->outcomes + row * data->arm_count;
     double y = data->outcomes[row], e = share_of(data, row, arm);
 
     if (data->arms[row] == arm)
-        return (struct pseudo){y - mu[0], (1 - e) * (1 - e)};
-    return (struct pseudo){mu[arm] - y, e * e};
+        return (struct pseudo){y - mu_at(fitting, row, 0), (1 - e) * (1 - e)};
+    return (struct pseudo){mu_at(fitting, row, arm) - y, e * e};
 }
 
 static struct pseudo pseudo_r(const struct fitting *fitting, int64_t row, int arm)
 {
     const struct learner_data *data = fitting->data;
-    const double *mu = fitting->outcomes + row * data->arm_count;
     double e = share_of(data, row, arm), residual = (data->arms[row] == arm) - e;
 
-    return (struct pseudo){(data->outcomes[row] - (1 - e) * mu[0] - e * mu[arm]) /
+    return (struct pseudo){(data->outcomes[row] - (1 - e) * mu_at(fitting, row, 0) -
+                            e * mu_at(fitting, row, arm)) /
                                residual,
                            residual * residual};
 }
@@ -194,14 +198,14 @@ static struct pseudo pseudo_r(const struct fitting *fitting, int64_t row, int ar
 static struct pseudo pseudo_dr(const struct fitting *fitting, int64_t row, int arm)
 {
     const struct learner_data *data = fitting->data;
-    const double *mu = fitting->outcomes + row * data->arm_count;
+    double mu = mu_at(fitting, row, arm), mu_0 = mu_at(fitting, row, 0);
+    double target = mu - mu_0;
     int own = data->arms[row];
-    double target = mu[arm] - mu[0];
 
     if (own == arm)
-        target += (data->outcomes[row] - mu[arm]) / learner_propensity(data, row, arm);
+        target += (data->outcomes[row] - mu) / learner_propensity(data, row, arm);
     else if (own == 0)
-        target -= (data->outcomes[row] - mu[0]) / learner_propensity(data, row, 0);
+        target -= (data->outcomes[row] - mu_0) / learner_propensity(data, row, 0);
     return (struct pseudo){target, 1};
 }
 
@@ -365,29 +369,44 @@ static bool needs_weights(enum learner_kind kind, const struct learner_data *dat
            (is_of_outcomes ? data->weighs_inversely : kind != LEARNER_DR);
 }
 
-enum status learner_fit(enum learner_kind kind, const struct learner_data *data,
-                        const struct learner_settings *settings, struct row_set set,
-                        const double *outcomes, struct learner **learner, struct err *err)
+/* Those that look at some rows of the set at a time. */
+static bool needs_rows(enum learner_kind kind)
 {
-    size_t count = (size_t)data->row_count + 1;
-    struct fitting fitting = {
-        .data = data,
-        .settings = settings,
-        .set = set,
-        .outcomes = outcomes,
-        .targets = malloc(count * sizeof(double)),
-        .weights = needs_weights(kind, data) ? malloc(count * sizeof(double)) : NULL,
-        .rows = malloc(count * sizeof(uint32_t)),
-        .learner = calloc(1, sizeof(struct learner)),
-    };
-    enum status rc = STATUS_OK;
+    return kind == LEARNER_T || learner_needs_overlap(kind);
+}
 
-    if (fitting.targets && (fitting.weights || !needs_weights(kind, data)) &&
-        fitting.rows && fitting.learner) {
+static enum status open_room(enum learner_kind kind, struct fitting *fitting,
+                             struct err *err)
+{
+    size_t count = (size_t)fitting->data->row_count + 1;
+    bool has_targets = learner_needs_outcomes(kind),
+         has_weights = needs_weights(kind, fitting->data), has_rows = needs_rows(kind);
+
+    if (has_targets)
+        fitting->targets = malloc(count * sizeof *fitting->targets);
+    if (has_weights)
+        fitting->weights = malloc(count * sizeof *fitting->weights);
+    if (has_rows)
+        fitting->rows = malloc(count * sizeof *fitting->rows);
+    fitting->learner = calloc(1, sizeof *fitting->learner);
+    return (has_targets && !fitting->targets) || (has_weights && !fitting->weights) ||
+                   (has_rows && !fitting->rows) || !fitting->learner
+               ? refuse_memory(err)
+               : STATUS_OK;
+}
+
+enum status learner_fit_to(enum learner_kind kind, const struct learner_data *data,
+                           const struct learner_settings *settings, struct row_set set,
+                           struct learner_outcomes outcomes, struct learner **learner,
+                           struct err *err)
+{
+    struct fitting fitting = {
+        .data = data, .settings = settings, .set = set, .outcomes = outcomes};
+    enum status rc = open_room(kind, &fitting, err);
+
+    if (!rc) {
         fitting.learner->kind = kind;
         rc = fit_kind(&fitting, err);
-    } else {
-        rc = refuse_memory(err);
     }
     free(fitting.targets);
     free(fitting.weights);
@@ -397,6 +416,14 @@ enum status learner_fit(enum learner_kind kind, const struct learner_data *data,
     else
         *learner = fitting.learner;
     return rc;
+}
+
+enum status learner_fit(enum learner_kind kind, const struct learner_data *data,
+                        const struct learner_settings *settings, struct row_set set,
+                        const double *outcomes, struct learner **learner, struct err *err)
+{
+    return learner_fit_to(kind, data, settings, set,
+                          (struct learner_outcomes){.known = outcomes}, learner, err);
 }
 
 bool learner_needs_outcomes(enum learner_kind kind)

@@ -120,16 +120,24 @@ static void room_close(struct room *room)
     free(room->numbers);
 }
 
-/* Spread predictions of the inside rows over column k of table (row, arm). */
+/* Spread predictions of the inside rows over the column of an arm. */
 static enum status predict_column(const struct predictor *predictor,
                                   const struct feature_rows *features,
                                   struct row_set inside, int arm_count, int arm,
-                                  double *numbers, double *table, struct err *err)
+                                  double *numbers,
+                                  const struct learner_outcomes *outcomes,
+                                  struct err *err)
 {
     enum status rc = predictor_predict(predictor, features, inside, false, numbers, err);
 
-    for (int64_t i = 0; i < inside.count && !rc; i++)
-        table[row_set_at(inside, i) * arm_count + arm] = numbers[i];
+    for (int64_t i = 0; i < inside.count && !rc; i++) {
+        int64_t at = row_set_at(inside, i) * arm_count + arm;
+
+        if (outcomes->wide)
+            outcomes->wide[at] = numbers[i];
+        else
+            outcomes->narrow[at] = (float)numbers[i];
+    }
     return rc;
 }
 
@@ -139,8 +147,8 @@ static enum status predict_column(const struct predictor *predictor,
 static enum status fit_pooled(const struct learner_data *data,
                               const struct predictor_settings *settings,
                               const float *doses, struct row_set inside,
-                              struct row_set outside, double *numbers, double *outcomes,
-                              struct err *err)
+                              struct row_set outside, double *numbers,
+                              const struct learner_outcomes *outcomes, struct err *err)
 {
     struct feature_rows features = with_doses(data, doses, 0);
     struct predictor *predictor = NULL;
@@ -161,7 +169,7 @@ static enum status fit_apart(const struct learner_data *data,
                              const struct predictor_settings *settings,
                              struct row_set inside, struct row_set set,
                              struct division division, struct room *room,
-                             double *outcomes, struct err *err)
+                             const struct learner_outcomes *outcomes, struct err *err)
 {
     struct predictor_settings own = *settings;
     enum status rc = STATUS_OK;
@@ -186,9 +194,10 @@ static enum status fit_apart(const struct learner_data *data,
     return rc;
 }
 
-enum status learner_cross_fit(const struct learner_data *data,
-                              const struct learner_settings *settings, struct row_set set,
-                              double *outcomes, struct err *err)
+enum status learner_cross_fit_to(const struct learner_data *data,
+                                 const struct learner_settings *settings,
+                                 struct row_set set, struct learner_outcomes outcomes,
+                                 struct err *err)
 {
     bool is_pooled = settings->base == PREDICTOR_TREES && data->arm_count > 2;
     struct room room = {0};
@@ -208,13 +217,43 @@ enum status learner_cross_fit(const struct learner_data *data,
 
             division.is_inside = false;
             outside = row_set_pick(set, room.rows + inside.count, belongs, &division);
-            rc = fit_pooled(data, &own, doses, inside, outside, room.numbers, outcomes,
+            rc = fit_pooled(data, &own, doses, inside, outside, room.numbers, &outcomes,
                             err);
         } else {
-            rc = fit_apart(data, &own, inside, set, division, &room, outcomes, err);
+            rc = fit_apart(data, &own, inside, set, division, &room, &outcomes, err);
         }
     }
     free(doses);
     room_close(&room);
+    return rc;
+}
+
+/* Numbers in four bytes, which stand behind room for as many, spread over all of it: each is read before its place
+ * is written to. */
+static void spread(double *table, int64_t count)
+{
+    const char *narrow = (const char *)(table) + (size_t)count * sizeof(float);
+
+    for (int64_t i = 0; i < count; i++) {
+        float number;
+
+        memcpy(&number, narrow + (size_t)i * sizeof number, sizeof number);
+        table[i] = (double)number;
+    }
+}
+
+enum status learner_cross_fit(const struct learner_data *data,
+                              const struct learner_settings *settings, struct row_set set,
+                              double *outcomes, struct err *err)
+{
+    int64_t count = data->row_count * data->arm_count;
+    bool is_narrow =
+        learner_outcomes_are_narrow(data, settings) && set.count == data->row_count;
+    struct learner_outcomes to = {.wide = is_narrow ? NULL : outcomes,
+                                  .narrow = is_narrow ? (float *)outcomes + count : NULL};
+    enum status rc = learner_cross_fit_to(data, settings, set, to, err);
+
+    if (!rc && is_narrow)
+        spread(outcomes, count);
     return rc;
 }

@@ -17,10 +17,8 @@ int learner_held_out_fold(uint64_t key, uint64_t seed)
     return learner_fold(key, seed, SALT_HELD_OUT, LEARNER_HELD_OUT_COUNT);
 }
 
-static bool is_held_out(const void *context, int64_t row)
+static bool is_held_out(const struct hold_out *hold, int64_t row)
 {
-    const struct hold_out *hold = context;
-
     return (learner_held_out_fold(learner_key(hold->data, row), hold->seed) ==
             hold->fold) == hold->is_inside;
 }
@@ -48,10 +46,12 @@ static enum status put_effects(const struct learner *learner,
 static enum status hold_out_kind(enum learner_kind kind, const struct learner_data *data,
                                  const struct learner_settings *settings,
                                  struct row_set inside, struct row_set outside,
-                                 const double *outcomes, float *effects, struct err *err)
+                                 struct learner_outcomes outcomes, float *effects,
+                                 struct err *err)
 {
     struct learner *learner = NULL;
-    enum status rc = learner_fit(kind, data, settings, outside, outcomes, &learner, err);
+    enum status rc =
+        learner_fit_to(kind, data, settings, outside, outcomes, &learner, err);
 
     if (!rc)
         rc = put_effects(learner, data, inside, effects, err);
@@ -63,8 +63,8 @@ static enum status hold_out_fold(const struct learner_data *data,
                                  const struct learner_settings *settings,
                                  const bool wanted[LEARNER_KIND_COUNT],
                                  struct row_set inside, struct row_set outside,
-                                 double *outcomes, float *effects[LEARNER_KIND_COUNT],
-                                 struct err *err)
+                                 struct learner_outcomes outcomes,
+                                 float *effects[LEARNER_KIND_COUNT], struct err *err)
 {
     bool has_outcomes = false;
     enum status rc = STATUS_OK;
@@ -73,7 +73,7 @@ static enum status hold_out_fold(const struct learner_data *data,
         if (!wanted[kind])
             continue;
         if (learner_needs_outcomes((enum learner_kind)kind) && !has_outcomes) {
-            rc = learner_cross_fit(data, settings, outside, outcomes, err);
+            rc = learner_cross_fit_to(data, settings, outside, outcomes, err);
             has_outcomes = true;
         }
         if (!rc)
@@ -83,15 +83,45 @@ static enum status hold_out_fold(const struct learner_data *data,
     return rc;
 }
 
+/* In as many bytes as they need. */
+static enum status open_outcomes(const struct learner_data *data,
+                                 const struct learner_settings *settings,
+                                 struct learner_outcomes *outcomes, struct err *err)
+{
+    size_t count = (size_t)data->row_count * (size_t)data->arm_count + 1;
+
+    *outcomes = (struct learner_outcomes){0};
+    if (learner_outcomes_are_narrow(data, settings))
+        outcomes->narrow = malloc(count * sizeof *outcomes->narrow);
+    else
+        outcomes->wide = malloc(count * sizeof *outcomes->wide);
+    return outcomes->narrow || outcomes->wide
+               ? STATUS_OK
+               : err_set(err, STATUS_EXHAUSTED, "out of memory for training");
+}
+
+/* The rows inside of the fold, or outside. */
+static struct row_set divide(const struct hold_out *hold, uint32_t *rows)
+{
+    struct row_set set = {0, rows};
+
+    for (int64_t row = 0; row < hold->data->row_count; row++)
+        if (is_held_out(hold, row))
+            rows[set.count++] = (uint32_t)row;
+    return set;
+}
+
 enum status learner_hold_out(const struct learner_data *data,
-                             const struct learner_settings *settings, struct row_set all,
-                             const bool wanted[LEARNER_KIND_COUNT], double *outcomes,
+                             const struct learner_settings *settings,
+                             const bool wanted[LEARNER_KIND_COUNT],
                              float *effects[LEARNER_KIND_COUNT], struct err *err)
 {
-    uint32_t *rows = malloc((size_t)all.count * sizeof *rows + 1);
-    enum status rc =
-        rows ? STATUS_OK : err_set(err, STATUS_EXHAUSTED, "out of memory for training");
+    uint32_t *rows = malloc((size_t)data->row_count * sizeof *rows + 1);
+    struct learner_outcomes outcomes;
+    enum status rc = open_outcomes(data, settings, &outcomes, err);
 
+    if (!rc && !rows)
+        rc = err_set(err, STATUS_EXHAUSTED, "out of memory for training");
     for (int fold = 0; fold < LEARNER_HELD_OUT_COUNT && !rc; fold++) {
         struct hold_out hold = {data, settings->seed, fold, true};
         struct row_set inside, outside;
@@ -99,12 +129,14 @@ enum status learner_hold_out(const struct learner_data *data,
 
         if (data->held_out)
             own.outcomes = data->held_out + fold * data->row_count;
-        inside = row_set_pick(all, rows, is_held_out, &hold);
+        inside = divide(&hold, rows);
         hold.is_inside = false;
-        outside = row_set_pick(all, rows + inside.count, is_held_out, &hold);
+        outside = divide(&hold, rows + inside.count);
         rc = hold_out_fold(&own, settings, wanted, inside, outside, outcomes, effects,
                            err);
     }
+    free(outcomes.wide);
+    free(outcomes.narrow);
     free(rows);
     return rc;
 }

@@ -240,6 +240,41 @@ static void queries_are_decoded_or_refused(void **state)
     }
 }
 
+static void types_are_read_with_their_parameters(void **state)
+{
+    static const struct {
+        const char *value;
+        bool is_good;
+    } rows[] = {
+        {"application/json", true},
+        {"Application/JSON", true},
+        {"application/json;charset=utf-8", true},
+        {"application/json ; Charset=\"UTF-8\" ;", true},
+        {"application/json; a=b; charset=utf-8", true},
+        {"application/json; a=\"; charset=latin1\"", true},
+        {"application/json; a=\"\\\"\"", true},
+        {"", false},
+        {"application/jsonp", false},
+        {"application/json-seq", false},
+        {"application/json, text/plain", false},
+        {"application/json x", false},
+        {"application/json; charset=latin1", false},
+        {"application/json; charset=\"latin1\"", false},
+        {"application/json; charset=utf-8; charset=latin1", false},
+        {"application/json; charset=", false},
+        {"application/json; charset", false},
+        {"application/json; charset=\"utf-8", false},
+        {"application/json; a=\"\\", false},
+        {"application/json; =b", false},
+        {"text/json", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (head_is_type(rows[i].value, "application/json") != rows[i].is_good)
+            fail_msg("'%s' is %s", rows[i].value, rows[i].is_good ? "refused" : "taken");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +284,7 @@ int main(void)
         cmocka_unit_test(request_ids_are_short_and_printable_or_ignored),
         cmocka_unit_test(trace_ids_come_from_well_formed_traceparents),
         cmocka_unit_test(queries_are_decoded_or_refused),
+        cmocka_unit_test(types_are_read_with_their_parameters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,7 +91,7 @@ struct judged {
 
 static void judge(struct table *rows, struct judged *judged)
 {
-    const struct judge_costs costs = {rows->expected, rows->paid};
+    const struct judge_costs costs = {.expected = rows->expected, .paid = rows->paid};
     struct err err = {0};
 
     memset(judged, 0, sizeof *judged);
@@ -300,7 +300,7 @@ static void copies_of_a_customers_rows_add_nothing_to_what_is_known(void **state
 /* Arms are weighed by what they cost for the row, not by what they cost on average. */
 static void who_is_dear_is_left_out(void **state)
 {
-    const struct judge_costs costs = {table.expected, table.paid};
+    const struct judge_costs costs = {.expected = table.expected, .paid = table.paid};
     struct judge_mean mean;
     struct err err = {0};
     double gained = 0;

@@ -1,5 +1,5 @@
 /* test_learner_overlap.c - what learners make of rows that were sure of their treatment, and how the
- * two halves of an x-learner are weighed. */
+ * two halves of an x-learner are weighed; and propensities in four bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +11,8 @@
 #include "learn/learner.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { ROW_COUNT = 3000, ARM_COUNT = 3, WIDTH = ARM_COUNT - 1 };
@@ -165,6 +167,46 @@ static void outcomes_that_no_float_holds_are_refused(void **state)
     assert_non_null(strstr(err.text, "a target of "));
 }
 
+/* ---- propensities in four bytes ---- */
+
+static void nine_digits_behind_the_point_are_so_many_billionths(void **state)
+{
+    const struct learner_data *data = &world.data;
+    uint32_t billionths[1];
+    struct rng rng;
+    char text[32];
+
+    (void)state;
+    rng_seed(&rng, 12);
+    world.data = (struct learner_data){.arm_count = 1, .billionths = billionths};
+    for (int i = 0; i < 1000000; i++) {
+        billionths[0] = (uint32_t)rng_below(&rng, 1000000001);
+        snprintf(text, sizeof text, "%u.%09u", billionths[0] / 1000000000,
+                 billionths[0] % 1000000000);
+        assert_true(learner_propensity(data, 0, 0) == strtod(text, NULL));
+    }
+}
+
+static void learners_say_the_same_of_propensities_in_billionths(void **state)
+{
+    static uint32_t billionths[ROW_COUNT * ARM_COUNT];
+    const double p[] = {0.5, 0.3, 0.2}, errors[] = {0.3, -0.2, 0.1};
+
+    (void)state;
+    draw_world(ARM_COUNT, p, errors);
+    for (int i = 0; i < ROW_COUNT * ARM_COUNT; i++)
+        billionths[i] = (uint32_t)rint(world.propensities[i] * LEARNER_BILLION);
+    for (int kind = 0; kind < LEARNER_KIND_COUNT; kind++) {
+        double known = mean_effect((enum learner_kind)kind, 1);
+
+        world.data.propensities = NULL;
+        world.data.billionths = billionths;
+        assert_true(mean_effect((enum learner_kind)kind, 1) == known);
+        world.data.propensities = world.propensities;
+        world.data.billionths = NULL;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +214,8 @@ int main(void)
         cmocka_unit_test(no_row_that_overlaps_is_a_clean_refusal),
         cmocka_unit_test(an_x_learner_sums_its_halves_by_the_propensity),
         cmocka_unit_test(outcomes_that_no_float_holds_are_refused),
+        cmocka_unit_test(nine_digits_behind_the_point_are_so_many_billionths),
+        cmocka_unit_test(learners_say_the_same_of_propensities_in_billionths),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -622,10 +622,66 @@ static void a_period_does_not_begin_twice_when_the_clock_was_set_back(void **sta
     running_close(stage);
 }
 
+/* The path is cut into names before these are decoded, and they are decoded once. */
+static void a_customer_is_found_by_whatever_id_he_has(void **state)
+{
+    static const struct {
+        const char *body, *path;
+    } rows[] = {
+        {NEEDY("a/b"), "/v1/customers/a%2Fb/decisions"},
+        {NEEDY("a%2Fb"), "/v1/customers/a%252Fb/decisions"},
+        {NEEDY("/"), "/v1/customers/%2f/decisions"},
+        {NEEDY("../decisions"), "/v1/customers/..%2Fdecisions/decisions"},
+        {NEEDY("a/b?c#d% &e"), "/v1/customers/a%2Fb%3Fc%23d%25%20%26e/decisions"},
+    };
+    struct running *stage = stage_of("", 1000000);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char *id = decide(stage, rows[i].path, rows[i].body, 1000);
+        struct api_reply reply = get(stage, rows[i].path);
+        const json_t *data = json_object_get(reply.json, "data");
+
+        assert_int_equal(reply.status, 200);
+        assert_int_equal(json_array_size(data), 1);
+        assert_string_equal(
+            json_string_value(json_object_get(json_array_get(data, 0), "id")), id);
+        api_reply_free(&reply);
+        free(id);
+    }
+    running_close(stage);
+}
+
+static void a_slash_in_a_name_opens_no_other_route(void **state)
+{
+    static const struct {
+        const char *path, *code;
+    } rows[] = {
+        {"/v1/customers/a%2Fb%2Fdecisions", "route_not_found"},
+        {"/v1/customers/a/b/decisions", "route_not_found"},
+        {"/v1/customers/a%00b/decisions", "route_not_found"},
+        {"/v1/customers//decisions", "route_not_found"},
+        {"/v1/customers/a%2/decisions", "route_not_found"},
+        {"/v1%2Fbudgets", "route_not_found"},
+        {"/v1/models/m%2F1/versions/1", "route_not_found"},
+        {"/v1/models/m/versions/1%2F1", "route_not_found"},
+        {"/v1/decisions/..%2Fbudgets", "decision_not_found"},
+        {"/v1/budgets/bud_all%2Fpacing", "budget_not_found"},
+    };
+    struct running *stage = stage_of("", 1000000);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_problem(get(stage, rows[i].path), 404, rows[i].code);
+    running_close(stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_credit_is_held_and_then_settled),
+        cmocka_unit_test(a_customer_is_found_by_whatever_id_he_has),
+        cmocka_unit_test(a_slash_in_a_name_opens_no_other_route),
         cmocka_unit_test(what_is_not_settled_goes_back),
         cmocka_unit_test(a_hold_ends_once),
         cmocka_unit_test(more_than_was_held_cannot_be_settled),

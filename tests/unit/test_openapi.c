@@ -238,6 +238,17 @@ static void parameters_are_those_the_routes_take(void **state)
     }
 }
 
+static void check_types(const struct route *route, const json_t *operation)
+{
+    const json_t *types =
+        json_object_get(json_object_get(operation, "requestBody"), "content");
+
+    assert_non_null(json_object_get(types, "application/json"));
+    assert_int_equal(json_object_get(types, "application/x-ndjson") != NULL,
+                     route_takes_lines(route));
+    assert_int_equal(json_object_size(types), 1 + route_takes_lines(route));
+}
+
 static void bodies_may_have_what_the_routes_take(void **state)
 {
     (void)state;
@@ -250,6 +261,7 @@ static void bodies_may_have_what_the_routes_take(void **state)
             assert_null(maximum);
             continue;
         }
+        check_types(route, operation);
         assert_int_equal(json_integer_value(maximum), route->body_max);
     }
 }
