@@ -680,10 +680,26 @@ def weighted_effect(y, t, design, p, estimand):
     w1, w0 = weights(beta)
     m1, m0 = (w1 @ y) / w1.sum(), (w0 @ y) / w0.sum()
     psi = stacked(equations, np.r_[beta, m1, m0])
-    return m1 - m0, psi[:, -2] - psi[:, -1], m0
+    return m1 - m0, psi[:, -2] - psi[:, -1], m0, psi[:, -1]
 
 
-def effect(y, t, X, method, estimand="ate", kind="hc1", clusters=None):
+def moved_by_rows(X, u, kind, direction):
+    """How each row moves direction x coefficients, as the kind of errors has its residual."""
+    bread = np.linalg.inv(X.T @ X)
+    h = np.einsum("ij,jk,ik->i", X, bread, X)
+    return X @ bread @ direction * u * {"hc2": 1 / np.sqrt(1 - h), "hc3": 1 / (1 - h)}.get(kind, 1)
+
+
+def error_of_moves(moves, k, kind, clusters):
+    n = len(moves)
+    if clusters is None:
+        return np.sqrt(np.sum(moves**2) * (n / (n - k) if kind == "hc1" else 1))
+    sums = cluster_sums(moves, clusters)
+    g = len(sums)
+    return np.sqrt(np.sum(sums**2) * g / (g - 1) * (n - 1) / (n - k))
+
+
+def effect(y, t, X, method, estimand="ate", kind="hc1", clusters=None, means_are_known=False):
     n = len(y)
     one = np.ones((n, 1))
     X = X[:, [c - 1 for c in keep_independent(np.column_stack([one, X])) if c > 0]]
@@ -704,11 +720,29 @@ def effect(y, t, X, method, estimand="ate", kind="hc1", clusters=None):
         without = design.copy()
         without[:, [1, *range(2 + X.shape[1], design.shape[1])]] = 0
         untreated = np.mean((without @ beta)[of])
+        # What each row moves both by, through coefficients and through the means of covariates.
+        means = of / of.sum()
+        value_row, untreated_row = np.eye(design.shape[1])[1], means @ without
+        value_drawn, untreated_drawn = np.zeros(n), means * (without @ beta - untreated)
+        if method == "lin":
+            value_drawn = means * (centred @ beta[2 + X.shape[1] :])
+        if means_are_known:
+            value_drawn = untreated_drawn = np.zeros(n)
+        ratio_row = value_row / (untreated + value) + untreated_row * (1 / (untreated + value) - 1 / untreated)
+        ratio_drawn = value_drawn / (untreated + value) + untreated_drawn * (1 / (untreated + value) - 1 / untreated)
+        rest = y - design @ beta
+        own_kind = "cr1" if clusters is not None else kind
+        se_of = lambda row, drawn: error_of_moves(moved_by_rows(design, rest, own_kind, row) + drawn, len(beta), own_kind, clusters)
+        if kind == "classical" and clusters is None:
+            se_of = lambda row, drawn: np.sqrt(row @ covariance(design, rest, kind) @ row + drawn @ drawn)
+        if method == "lin":
+            se = se_of(value_row, value_drawn)
+        log_se = se_of(ratio_row, ratio_drawn)
     else:
         design = np.column_stack([one, X])
         p = logit(design, t)
         if method == "ipw":
-            value, psi, untreated = weighted_effect(y, t, design, p, estimand)
+            value, psi, untreated, psi_untreated = weighted_effect(y, t, design, p, estimand)
         else:
             q1 = design @ least_squares(design[t == 1], y[t == 1])
             q0 = design @ least_squares(design[t == 0], y[t == 0])
@@ -717,12 +751,17 @@ def effect(y, t, X, method, estimand="ate", kind="hc1", clusters=None):
                 value = terms.mean()
                 psi = terms - t / t.mean() * value
                 untreated = y[t == 1].mean() - value
+                psi_untreated = t / t.mean() * (y - y[t == 1].mean()) - psi
             else:
                 terms = q1 - q0 + t * (y - q1) / p - (1 - t) * (y - q0) / (1 - p)
                 value = terms.mean()
                 psi = terms - value
-                untreated = np.mean(q0 + (1 - t) * (y - q0) / (1 - p))
+                psi_untreated = q0 + (1 - t) * (y - q0) / (1 - p)
+                untreated = psi_untreated.mean()
+                psi_untreated = psi_untreated - untreated
         se = error_of_mean(psi - psi.mean(), clusters)
+        ratio = psi / (untreated + value) + psi_untreated * (1 / (untreated + value) - 1 / untreated)
+        log_se = error_of_mean(ratio - ratio.mean(), clusters)
         w = np.where(t == 1, 1, p / (1 - p)) if estimand == "att" else np.where(t == 1, 1 / p, 1 / (1 - p))
         answer["overlap"] = {
             "p_min": p.min(),
@@ -737,12 +776,13 @@ def effect(y, t, X, method, estimand="ate", kind="hc1", clusters=None):
     if clusters is not None:
         answer["degrees_of_freedom"] = freedom
     if set(np.unique(y)) <= {0.0, 1.0}:
-        ratio = lambda v: (untreated + v) / untreated
+        middle = np.log((untreated + value) / untreated) if untreated > 0 and untreated + value > 0 else np.nan
     else:
-        ratio = lambda v: np.exp(0.91 * v / y.std(ddof=1))
-    bound = lambda r: max(r, 1 / r) + np.sqrt(max(r, 1 / r) * (max(r, 1 / r) - 1)) if r > 0 else np.nan
-    near = value - np.sign(value) * reach_of(freedom) * se
-    answer["e_value"] = {"estimate": bound(ratio(value)), "ci": 1.0 if near * value <= 0 else bound(ratio(near))}
+        middle, log_se = 0.91 * value / y.std(ddof=1), 0.91 * se / y.std(ddof=1)
+    bound = lambda log: np.exp(abs(log)) + np.sqrt(np.exp(abs(log)) * (np.exp(abs(log)) - 1))
+    reach = reach_of(freedom)
+    near = 0 if min(abs(value) - reach * se, abs(middle) - reach * log_se) <= 0 else abs(middle) - reach * log_se
+    answer["e_value"] = {"estimate": bound(middle), "ci": np.nan if np.isnan(middle) else bound(near)}
     return answer
 
 

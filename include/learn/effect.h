@@ -39,6 +39,10 @@ struct effect_rule {
     int fold_count; /* of aipw: models see other rows than those they are used on; 0: the whole
                                 * sample */
     uint64_t seed; /* of the folds; rows of a cluster share one */
+    bool
+        are_means_known; /* of lin: the effect is that of these very rows, so that the means of their
+                           * covariates add nothing to its error */
+    bool has_risks; /* outcomes are 0 or 1: find log_ratio_se, too */
 };
 
 struct effect {
@@ -46,6 +50,9 @@ struct effect {
     double treated_mean, control_mean; /* plain ones */
     double
         untreated_mean; /* adjusted: of those the effect is of, had they not been treated */
+    double
+        log_ratio_se; /* of log((untreated_mean + value) / untreated_mean), from what each row moves it by
+                          * (delta method); NaN without has_risks, or where one of the two is not above 0 */
     int64_t treated_count, control_count;
     double clusters_treated,
         clusters_control; /* effective (learn/clusters.h); NaN without clusters */
@@ -63,7 +70,8 @@ struct effect {
 };
 
 /* dropped (column): may be NULL; which covariates depend on others or do not vary. Errors: difference, ols and lin by
- * the kind or CR1; the others by what each row adds, for ipw also through the probabilities that are
+ * the kind or CR1, lin with what each row moves the means of covariates by, times how the effect differs with them (Negi and
+ * Wooldridge 2021), unless are_means_known; the others by what each row adds, for ipw also through the probabilities that are
  * fitted. INVALID: one arm is empty, or outside of a fold; a regression goes through a row that moves the effect,
  * whatever its outcome (leverage 1), or has covariates that the treatment follows from (for lin within what each
  * arm has of them); the covariates tell the arms apart perfectly; a row
@@ -77,7 +85,8 @@ int effect_separating(const struct effect_data *data);
 
 /* How strongly something unseen would have to go with treatment and outcome, as a ratio of risks each, to
  * explain away the effect: VanderWeele and Ding (2017). Outcomes of 0 and 1 by their risks, others by
- * exp(0.91 effect / sd). limit: of the end of the interval nearer to none; 1 when that holds none. */
+ * exp(0.91 effect / sd). limit: of the end nearer to none of the interval, that of the logarithm of the ratio for
+ * outcomes of 0 and 1; 1 when that, or the interval of the effect, holds none. */
 void effect_e_value(const struct effect *effect, bool is_binary, double outcome_sd,
                     double *value, double *limit);
 

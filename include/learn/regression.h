@@ -90,6 +90,9 @@ struct covariance_rule {
     enum covariance_kind kind;
     const int32_t *clusters;
     int32_t cluster_count;
+    const double *
+        line; /* (column): of one direction only, which each row moves by this times its columns, beside
+                         * its residual; NULL: by nothing else. For designs without roots */
 };
 
 /* "classical", "hc0" ..; INVALID names them all. */

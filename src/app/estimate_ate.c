@@ -23,6 +23,9 @@ static enum status read_rule(struct estimation *e, struct err *err)
     if (rc)
         return rc;
     e->rule.is_att = strcmp(e->estimand, "att") == 0;
+    /* Who names a kind means the regression's own errors, as other programs print them. */
+    e->rule.are_means_known =
+        e->rule.method == EFFECT_LIN && e->se != estimate_ate_errors && !e->cluster;
     e->rule.fold_count = (int)e->fold_count;
     e->rule.seed = (uint64_t)e->seed;
     if (!e->rule.is_att && strcmp(e->estimand, "ate") != 0)
@@ -249,8 +252,10 @@ static enum status estimate(struct estimation *e, struct err *err)
         .clusters = e->clusters,
         .cluster_count = e->cluster_count,
     };
-    enum status rc = effect_estimate(&data, e->rule, &e->effect, e->dropped, err);
+    enum status rc;
 
+    e->rule.has_risks = e->is_binary;
+    rc = effect_estimate(&data, e->rule, &e->effect, e->dropped, err);
     if (rc == STATUS_INVALID)
         return explain_refusal(e, &data, rc, err);
     if (rc)
@@ -340,7 +345,9 @@ int command_estimate_ate(int argc, char **argv)
         {"estimand", OPTION_TEXT, &e.estimand, "E",
          "ate: of all (default), or att: of the treated (lin, ipw, aipw).", 0, 0},
         {"se", OPTION_TEXT, &e.se, "KIND",
-         "classical, hc0, hc1, hc2 (default) or hc3; of difference, ols and lin.", 0, 0},
+         "classical, hc0, hc1, hc2 (default) or hc3; of difference, ols and lin, whose "
+         "effect is that of these very rows then.",
+         0, 0},
         {"cluster", OPTION_TEXT, &e.cluster, "COL",
          "Rows with the same value are not independent.", 0, 0},
         {"control", OPTION_TEXT, &e.control, "VALUE",

@@ -92,6 +92,9 @@ enum status estimate_ate_json(const struct estimation *e, struct err *err)
     report_string(report, "method", e->method);
     report_string(report, "estimand", e->estimand);
     report_string(report, "se_kind", errors_name(e));
+    if (e->rule.method == EFFECT_LIN)
+        report_string(report, "covariate_means",
+                      e->rule.are_means_known ? "known" : "drawn");
     report_string(report, "control", e->arms.names[e->arms.control]);
     report_string(report, "treated", e->arms.names[e->treated]);
     report_count(report, "n_treated", e->effect.treated_count);
@@ -143,7 +146,8 @@ void estimate_ate_print(const struct estimation *e)
         printf("%-12s %s of %d clusters, Student's t with %.4g degrees of freedom\n",
                "errors", errors_name(e), e->cluster_count, e->effect.freedom);
     else
-        printf("%-12s %s\n", "errors", errors_name(e));
+        printf("%-12s %s%s\n", "errors", errors_name(e),
+               e->rule.are_means_known ? ", of the effect among these very rows" : "");
     if (has_overlap(e))
         printf(
             "%-12s p from %.4g to %.4g; effective rows %.1f treated, %.1f control; %lld "

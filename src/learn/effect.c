@@ -135,47 +135,146 @@ static enum status check_treatment(const struct basis *basis, int treatment,
                          "out those that say who was treated");
 }
 
+/* A regression that was solved, and room for its errors. */
+struct fit {
+    const struct effect_data *data;
+    struct effect_rule rule;
+    struct basis basis;
+    int column_count;     /* the treatment is the last */
+    double *coefficients; /* (column) */
+    double *residuals;    /* (row) */
+    double *direction;    /* (column) */
+    double *line;         /* (column); see struct covariance_rule */
+};
+
+static enum status fit_open(const struct effect_data *data, struct effect_rule rule,
+                            int column_count, struct fit *fit, struct err *err)
+{
+    size_t k = (size_t)column_count;
+
+    *fit = (struct fit){
+        .data = data,
+        .rule = rule,
+        .column_count = column_count,
+        .coefficients = malloc(k * sizeof(double)),
+        .residuals = malloc((size_t)data->row_count * sizeof(double)),
+        .direction = malloc(k * sizeof(double)),
+        .line = malloc(k * sizeof(double)),
+    };
+    return fit->coefficients && fit->residuals && fit->direction && fit->line
+               ? STATUS_OK
+               : refuse_memory(err);
+}
+
+static void fit_close(struct fit *fit)
+{
+    basis_close(&fit->basis);
+    free(fit->coefficients);
+    free(fit->residuals);
+    free(fit->direction);
+    free(fit->line);
+}
+
+/* The effect, times its share: each row of those whom lin's effect is of moves the means of the covariates, which the
+ * effect differs with. */
+static void add_value(const struct fit *fit, double share, double row_count)
+{
+    int k = fit->data->column_count, means = fit->rule.is_att ? 1 + k : 1;
+
+    fit->direction[fit->column_count - 1] += share;
+    for (int c = 0; fit->rule.method == EFFECT_LIN && c < k; c++)
+        fit->line[means + c] += share * fit->coefficients[1 + k + c] / row_count;
+}
+
+/* The same of the adjusted mean without treatment. */
+static void add_untreated(const struct fit *fit, double share, double row_count)
+{
+    int k = fit->rule.method == EFFECT_DIFFERENCE ? 0 : fit->data->column_count,
+        means = fit->rule.is_att ? 1 + k : 1;
+
+    fit->direction[0] += share;
+    for (int c = 0; c < k; c++) {
+        double moved = share * fit->coefficients[1 + c] / row_count, mean;
+
+        fit->line[means + c] += moved;
+        if (fit->rule.method == EFFECT_LIN) /* whose covariates have a mean of 0 */
+            continue;
+        mean = mean_of(fit->data, c, false);
+        fit->direction[1 + c] += share * mean;
+        fit->line[0] -= moved * mean;
+    }
+}
+
+/* Of `value` times the effect and `untreated` times the mean without treatment. */
+static enum status error_of(const struct fit *fit, const struct effect *effect,
+                            double value, double untreated, double *se, struct err *err)
+{
+    const struct effect_data *data = fit->data;
+    size_t bytes = (size_t)fit->column_count * sizeof(double);
+    double row_count =
+        (double)(fit->rule.is_att ? effect->treated_count : data->row_count);
+    struct covariance_rule rule = {fit->rule.kind, data->clusters, data->cluster_count,
+                                   fit->rule.are_means_known ? NULL : fit->line};
+    double variance;
+    enum status rc;
+
+    memset(fit->direction, 0, bytes);
+    memset(fit->line, 0, bytes);
+    add_value(fit, value, row_count);
+    if (untreated != 0)
+        add_untreated(fit, untreated, row_count);
+    rc = basis_covariance(&fit->basis, fit->residuals, rule, fit->direction, 1, &variance,
+                          err);
+    *se = rc ? NAN : sqrt(variance);
+    return rc;
+}
+
+static enum status set_found(const struct fit *fit, struct effect *effect, bool *dropped,
+                             struct err *err)
+{
+    struct effect_slopes slopes;
+    enum status rc;
+
+    effect->value = fit->coefficients[fit->column_count - 1];
+    effect->untreated_mean = fit->rule.method == EFFECT_LIN
+                                 ? fit->coefficients[0]
+                                 : mean_without(fit->data, effect->value);
+    for (int c = 0;
+         dropped && fit->rule.method != EFFECT_DIFFERENCE && c < fit->data->column_count;
+         c++)
+        dropped[c] = !basis_keeps(&fit->basis, 1 + c);
+    rc = error_of(fit, effect, 1, 0, &effect->se, err);
+    if (!rc && effect_log_ratio(effect, fit->rule, &slopes))
+        rc = error_of(fit, effect, slopes.value, slopes.untreated, &effect->log_ratio_se,
+                      err);
+    return rc;
+}
+
 static enum status regress(const struct effect_data *data, struct effect_rule rule,
                            struct effect *effect, bool *dropped, struct err *err)
 {
     int k;
     struct regressor *columns = make_design(data, rule, &k);
-    double *coefficients = malloc((size_t)k * sizeof *coefficients);
-    double *residuals = malloc((size_t)data->row_count * sizeof *residuals), variance = 0;
-    struct basis basis = {};
-    enum status rc =
-        columns && coefficients && residuals ? STATUS_OK : refuse_memory(err);
+    struct fit fit;
+    enum status rc = fit_open(data, rule, k, &fit, err);
 
+    if (!rc && !columns)
+        rc = refuse_memory(err);
     if (!rc)
         rc = basis_open(&(struct regression_design){.row_count = data->row_count,
                                                     .column_count = k,
                                                     .columns = columns},
-                        &basis, err);
+                        &fit.basis, err);
     if (!rc)
-        rc = check_treatment(&basis, k - 1, rule.method, effect, err);
+        rc = check_treatment(&fit.basis, k - 1, rule.method, effect, err);
     if (!rc) {
-        basis_solve(&basis, data->outcomes, coefficients, residuals);
-        rc = basis_variance(
-            &basis, residuals,
-            (struct covariance_rule){rule.kind, data->clusters, data->cluster_count},
-            k - 1, &variance, err);
+        basis_solve(&fit.basis, data->outcomes, fit.coefficients, fit.residuals);
+        rc = set_found(&fit, effect, dropped, err);
     }
     if (!rc)
-        rc = refuse_lone_row(&basis, k - 1, err);
-    if (!rc) {
-        effect->value = coefficients[k - 1];
-        effect->untreated_mean = rule.method == EFFECT_LIN
-                                     ? coefficients[0]
-                                     : mean_without(data, effect->value);
-        effect->se = sqrt(variance);
-        for (int c = 0;
-             dropped && rule.method != EFFECT_DIFFERENCE && c < data->column_count; c++)
-            dropped[c] = !basis_keeps(&basis, 1 + c);
-    }
-    basis_close(&basis);
+        rc = refuse_lone_row(&fit.basis, k - 1, err);
+    fit_close(&fit);
     free(columns);
-    free(coefficients);
-    free(residuals);
     return rc;
 }
 
@@ -215,6 +314,7 @@ enum status effect_estimate(const struct effect_data *data, struct effect_rule r
         .p_max = NAN,
         .effective_treated = NAN,
         .effective_control = NAN,
+        .log_ratio_se = NAN,
         .clusters_treated = NAN,
         .clusters_control = NAN,
         .freedom = INFINITY,
@@ -233,6 +333,20 @@ enum status effect_estimate(const struct effect_data *data, struct effect_rule r
 
 /* ---- sensitivity ---- */
 
+bool effect_log_ratio(const struct effect *effect, struct effect_rule rule,
+                      struct effect_slopes *slopes)
+{
+    double treated = effect->untreated_mean + effect->value;
+
+    if (!rule.has_risks || !(treated > 0) || !(effect->untreated_mean > 0))
+        return false;
+    *slopes = (struct effect_slopes){
+        .value = 1 / treated,
+        .untreated = 1 / treated - 1 / effect->untreated_mean,
+    };
+    return true;
+}
+
 static double e_value(double ratio)
 {
     if (ratio < 1)
@@ -240,23 +354,24 @@ static double e_value(double ratio)
     return ratio + sqrt(ratio * (ratio - 1));
 }
 
-static double ratio_of(const struct effect *effect, double value, bool is_binary,
-                       double outcome_sd)
+/* An end of an interval that is nearer to none than the middle; 0 when that holds none. */
+static double near_end(double middle, double reach)
 {
-    return is_binary ? (effect->untreated_mean + value) / effect->untreated_mean
-                     : exp(0.91 * value / outcome_sd);
+    return fabs(middle) <= reach ? 0 : middle - copysign(reach, middle);
 }
 
 void effect_e_value(const struct effect *effect, bool is_binary, double outcome_sd,
                     double *value, double *limit)
 {
-    double reach = student_95(effect->freedom) * effect->se;
-    double near = effect->value > 0 ? effect->value - reach : effect->value + reach;
-    double ratio = ratio_of(effect, effect->value, is_binary, outcome_sd);
-    double near_ratio = ratio_of(effect, near, is_binary, outcome_sd);
+    double reach = student_95(effect->freedom), unit = 0.91 / outcome_sd;
+    double middle =
+        is_binary ? log((effect->untreated_mean + effect->value) / effect->untreated_mean)
+                  : unit * effect->value;
+    double se = is_binary ? effect->log_ratio_se : unit * effect->se;
+    double near = near_end(effect->value, reach * effect->se) == 0
+                      ? 0
+                      : near_end(middle, reach * se);
 
-    *value = ratio > 0 && isfinite(ratio) ? e_value(ratio) : NAN;
-    *limit = near * effect->value <= 0                ? 1
-             : near_ratio > 0 && isfinite(near_ratio) ? e_value(near_ratio)
-                                                      : NAN;
+    *value = isfinite(middle) ? e_value(exp(middle)) : NAN;
+    *limit = isnan(*value) ? NAN : e_value(exp(near));
 }

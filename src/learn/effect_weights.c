@@ -24,7 +24,7 @@ struct work {
     double *probabilities;     /* of being treated */
     double *models[2];         /* expected outcomes without and with treatment */
     double *
-        moved; /* what each row adds, around 0: in the place of models[0], which is known by then */
+        moved; /* what each row adds to what an error is of: in the place of models[0], which is known by then */
     const uint8_t *folds; /* which each row is in; NULL: models see all rows */
     bool *is_used;        /* what a model sees; NULL: all */
     bool is_determined;   /* no logistic regression: the covariates say who was treated */
@@ -232,8 +232,7 @@ static enum status check_chances(const struct work *work, bool is_att, struct er
 }
 
 /* The error of a mean whose rows move it so. */
-static enum status set_error(const struct work *work, struct effect *effect,
-                             struct err *err)
+static enum status find_error(const struct work *work, double *se, struct err *err)
 {
     const struct effect_data *data = work->data;
     double n = (double)data->row_count, mean = 0, squares = 0;
@@ -256,7 +255,7 @@ static enum status set_error(const struct work *work, struct effect *effect,
     free(sums);
     if (data->clusters)
         n = data->cluster_count;
-    effect->se = sqrt(squares * n / (n - 1)) / (double)data->row_count;
+    *se = sqrt(squares * n / (n - 1)) / (double)data->row_count;
     return STATUS_OK;
 }
 
@@ -275,13 +274,14 @@ static double weight_slope(const struct work *work, int64_t i, bool is_att)
 /* Of each arm: what its weights sum to, and the mean outcome by them. */
 struct hajek {
     double sums[2], means[2];
+    double slopes[2]; /* of what an error is of, by the means */
     bool is_att;
 };
 
 static struct hajek weigh_arms(const struct work *work, bool is_att)
 {
     const struct effect_data *data = work->data;
-    struct hajek arms = {.is_att = is_att};
+    struct hajek arms = {.slopes = {-1, 1}, .is_att = is_att};
 
     for (int64_t i = 0; i < data->row_count; i++) {
         double w = weight_of(work, i, is_att);
@@ -300,7 +300,7 @@ static double row_off(const struct work *work, const struct hajek *arms, int64_t
     int arm = work->data->treatments[i] != 0;
     double n = (double)work->data->row_count;
 
-    return (arm ? n : -n) / arms->sums[arm] *
+    return arms->slopes[arm] * n / arms->sums[arm] *
            (work->data->outcomes[i] - arms->means[arm]);
 }
 
@@ -348,6 +348,7 @@ static enum status weigh(struct work *work, struct effect_rule rule,
                          struct effect *effect, bool *dropped, struct err *err)
 {
     enum status rc = fit(work, WHICH_ALL, 0, work->probabilities, dropped, err);
+    struct effect_slopes slopes;
     struct hajek arms;
 
     if (!rc)
@@ -359,7 +360,14 @@ static enum status weigh(struct work *work, struct effect_rule rule,
     effect->value = arms.means[1] - arms.means[0];
     effect->untreated_mean = arms.means[0];
     rc = set_moved(work, &arms, err);
-    return rc ? rc : set_error(work, effect, err);
+    if (!rc)
+        rc = find_error(work, &effect->se, err);
+    if (rc || !effect_log_ratio(effect, rule, &slopes))
+        return rc;
+    arms.slopes[1] = slopes.value;
+    arms.slopes[0] = slopes.untreated - slopes.value;
+    rc = set_moved(work, &arms, err);
+    return rc ? rc : find_error(work, &effect->log_ratio_se, err);
 }
 
 /* ---- aipw ---- */
@@ -437,12 +445,48 @@ static enum status fit_all(struct work *work, struct effect_rule rule, bool *dro
     return rc;
 }
 
+/* What each row adds to the effect and to the mean without treatment: in the places of the models. */
+static void set_parts(struct work *work, bool is_att, double share)
+{
+    const struct effect_data *data = work->data;
+
+    for (int64_t i = 0; i < data->row_count; i++) {
+        double q0 = work->models[0][i], q1 = work->models[1][i], gain;
+        bool is_treated = data->treatments[i] != 0;
+        double rest = weight_of(work, i, is_att) *
+                      (data->outcomes[i] - (is_treated && !is_att ? q1 : q0));
+
+        gain = is_treated ? rest : -rest;
+        work->models[0][i] = is_att ? gain / share : q1 - q0 + gain;
+        work->models[1][i] = !is_att      ? q0 + (is_treated ? 0 : rest)
+                             : is_treated ? (data->outcomes[i] - gain) / share
+                                          : -gain / share;
+    }
+}
+
+static double mean_of_rows(const double *values, int64_t row_count)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < row_count; i++)
+        sum += values[i];
+    return sum / (double)row_count;
+}
+
+/* How far each row adds other than the mean; of the treated, to each of these. */
+static void center(const struct work *work, double *parts, double mean, bool is_att,
+                   double share)
+{
+    for (int64_t i = 0; i < work->data->row_count; i++)
+        parts[i] -= (is_att ? work->data->treatments[i] / share : 1) * mean;
+}
+
 static enum status augment(struct work *work, struct effect_rule rule,
                            struct effect *effect, bool *dropped, struct err *err)
 {
-    const struct effect_data *data = work->data;
-    double share = (double)effect->treated_count / (double)data->row_count;
-    double n = (double)data->row_count, sum = 0, untreated = 0;
+    int64_t n = work->data->row_count;
+    double share = (double)effect->treated_count / (double)n;
+    struct effect_slopes slopes;
     enum status rc = fit_all(work, rule, dropped, err);
 
     if (!rc)
@@ -450,23 +494,18 @@ static enum status augment(struct work *work, struct effect_rule rule,
     if (rc)
         return rc;
     set_overlap(work, rule.is_att, effect);
-    for (int64_t i = 0; i < data->row_count; i++) {
-        double q0 = work->models[0][i], q1 = work->models[1][i];
-        bool is_treated = data->treatments[i] != 0;
-        double rest = weight_of(work, i, rule.is_att) *
-                      (data->outcomes[i] - (is_treated && !rule.is_att ? q1 : q0));
-
-        work->moved[i] = rule.is_att ? (is_treated ? rest : -rest) / share
-                                     : q1 - q0 + (is_treated ? rest : -rest);
-        untreated += (q0 + (is_treated ? 0 : rest)) / n;
-        sum += work->moved[i];
-    }
-    effect->value = sum / n;
-    effect->untreated_mean =
-        rule.is_att ? effect->treated_mean - effect->value : untreated;
-    for (int64_t i = 0; i < data->row_count; i++)
-        work->moved[i] -= (rule.is_att ? data->treatments[i] / share : 1) * effect->value;
-    return set_error(work, effect, err);
+    set_parts(work, rule.is_att, share);
+    effect->value = mean_of_rows(work->models[0], n);
+    effect->untreated_mean = mean_of_rows(work->models[1], n);
+    center(work, work->models[0], effect->value, rule.is_att, share);
+    center(work, work->models[1], effect->untreated_mean, rule.is_att, share);
+    rc = find_error(work, &effect->se, err);
+    if (rc || !effect_log_ratio(effect, rule, &slopes))
+        return rc;
+    for (int64_t i = 0; i < n; i++)
+        work->moved[i] =
+            slopes.value * work->moved[i] + slopes.untreated * work->models[1][i];
+    return find_error(work, &effect->log_ratio_se, err);
 }
 
 enum status effect_by_weights(const struct effect_data *data, struct effect_rule rule,

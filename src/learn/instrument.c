@@ -77,7 +77,8 @@ static enum status set_basis(struct stages *stages, const struct regressor *more
 static struct covariance_rule rule_of(const struct instrument_data *data,
                                       enum covariance_kind kind)
 {
-    return (struct covariance_rule){kind, data->clusters, data->cluster_count};
+    return (struct covariance_rule){
+        .kind = kind, .clusters = data->clusters, .cluster_count = data->cluster_count};
 }
 
 static double sum_squares(const double *values, int64_t count)

@@ -315,9 +315,20 @@ static double row_error(const struct basis *basis, int at, double residual,
     return residual / (kind == COVARIANCE_HC2 ? sqrt(rest) : rest);
 }
 
+/* What a row moves the direction by, beside its residual. */
+static double row_line(const struct basis *basis, const double *line, int64_t row)
+{
+    double sum = 0;
+
+    for (int c = 0; line && c < basis->design.column_count; c++)
+        if (line[c] != 0)
+            sum += line[c] * regressor_value(&basis->design.columns[c], row);
+    return sum;
+}
+
 /* Directions (direction, rank) of which covariances are made, and those. */
 struct errors {
-    const double *along;
+    const double *along, *line;
     int count;
     double *covariance; /* (direction, direction): the lower half */
 };
@@ -341,7 +352,8 @@ static void add_rows(const struct basis *basis, const double *residuals,
 
             for (int d = 0; d < errors->count; d++)
                 moves[d] =
-                    error * row_influence(basis, i, errors->along + d * basis->rank);
+                    error * row_influence(basis, i, errors->along + d * basis->rank) +
+                    row_line(basis, errors->line, basis->places[i]);
             add_moves(errors, moves);
         }
 }
@@ -364,7 +376,8 @@ static enum status add_clusters(const struct basis *basis, const double *residua
 
             for (int d = 0; d < errors->count; d++)
                 own[d] += residuals[row] *
-                          row_influence(basis, i, errors->along + d * basis->rank);
+                              row_influence(basis, i, errors->along + d * basis->rank) +
+                          row_line(basis, errors->line, row);
         }
     for (int32_t g = 0; g < rule.cluster_count; g++)
         add_moves(errors, sums + (size_t)g * count);
@@ -381,6 +394,11 @@ static void add_products(const struct basis *basis, double variance,
             errors->covariance[a * errors->count + b] =
                 variance * cblas_ddot(basis->rank, errors->along + a * basis->rank, 1,
                                       errors->along + b * basis->rank, 1);
+    for (int64_t i = 0; errors->line && i < basis->design.row_count; i++) {
+        double move = row_line(basis, errors->line, i);
+
+        errors->covariance[0] += move * move;
+    }
 }
 
 static double sum_squares(const struct basis *basis, const double *residuals)
@@ -425,8 +443,12 @@ enum status basis_covariance(const struct basis *basis, const double *residuals,
 {
     size_t count = (size_t)direction_count;
     double *along, factor = degrees_factor(basis, rule);
-    struct errors errors = {.count = direction_count, .covariance = covariance};
+    struct errors errors = {
+        .line = rule.line, .count = direction_count, .covariance = covariance};
     enum status rc;
+
+    assert(!rule.line || direction_count == 1);
+    assert(!rule.line || !basis->design.roots);
 
     if (basis->row_count <= basis->rank)
         return err_set(err, STATUS_INVALID, "%lld rows for %d coefficients",

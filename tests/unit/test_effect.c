@@ -113,6 +113,12 @@ static void intervals_hold_effects_that_differ_between_rows(void **)
         {{.method = EFFECT_AIPW, .is_att = true}, false, "aipw att"},
         {{.method = EFFECT_IPW}, true, "ipw ate clustered"},
         {{.method = EFFECT_IPW, .is_att = true}, true, "ipw att clustered"},
+        {{.method = EFFECT_LIN, .kind = COVARIANCE_HC2}, false, "lin ate"},
+        {{.method = EFFECT_LIN, .is_att = true, .kind = COVARIANCE_HC2},
+         false,
+         "lin att"},
+        {{.method = EFFECT_LIN}, true, "lin ate clustered"},
+        {{.method = EFFECT_LIN, .is_att = true}, true, "lin att clustered"},
     };
     double of_treated = 1 + 3 * mean_of_treated();
     struct rng rng;
@@ -132,6 +138,31 @@ static void intervals_hold_effects_that_differ_between_rows(void **)
         printf("%-18s %.3f\n", cases[i].name, (double)held / LOGS);
         assert_true(held >= 0.925 * LOGS && held <= 0.975 * LOGS);
     }
+}
+
+/* With a kind that is named: 1 + 3 times the mean of x, whatever rows were drawn. */
+static void intervals_of_these_very_rows_hold_their_own_effect(void **)
+{
+    struct rng rng;
+    int held_own = 0, held_truth = 0;
+
+    rng_seed(&rng, seed_of_run());
+    for (int log = 0; log < LOGS; log++) {
+        struct effect found;
+        double own = 1;
+
+        draw_rows(&rng, false);
+        for (int i = 0; i < ROWS; i++)
+            own += 3 * room.covariates[i] / ROWS;
+        found = estimate((struct effect_rule){
+            .method = EFFECT_LIN, .kind = COVARIANCE_HC2, .are_means_known = true});
+        held_own += fabs(found.value - own) <= 1.959964 * found.se;
+        held_truth += fabs(found.value - 1) <= 1.959964 * found.se;
+    }
+    printf("these rows %.3f, all that rows were drawn from %.3f\n",
+           (double)held_own / LOGS, (double)held_truth / LOGS);
+    assert_true(held_own >= 0.925 * LOGS && held_own <= 0.975 * LOGS);
+    assert_true(held_truth <= 0.9 * LOGS);
 }
 
 /* The first clusters treated, each with an outcome of its own in all of its rows. */
@@ -261,15 +292,70 @@ static void an_e_value_is_of_the_adjusted_risks(void **)
 
     set_strata();
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct effect found = estimate(rows[i].rule);
+        struct effect_rule rule = rows[i].rule;
+        struct effect found;
         double value, limit;
 
+        rule.has_risks = true;
+        found = estimate(rule);
         expect(found.value, rows[i].treated - rows[i].untreated, 1e-12);
         expect(found.untreated_mean, rows[i].untreated, 1e-12);
         effect_e_value(&found, true, 0.5, &value, &limit);
         expect(value, e_value_of(rows[i].treated / rows[i].untreated), 1e-12);
         assert_true(limit > 1 && limit < value);
     }
+}
+
+/* Controls with 12 of 200, treated with 300 of 2000: the error of log(.15 / .06) is that of Katz et al. (1978),
+ * the variances being of n - 1. */
+static void the_limit_of_an_e_value_is_that_of_the_ratio_of_risks(void **)
+{
+    double se = sqrt(0.94 / 0.06 / 199 + 0.85 / 0.15 / 1999), value, limit;
+    struct effect found;
+    static double treatments[2200], outcomes[2200];
+
+    for (int i = 0; i < 2200; i++) {
+        treatments[i] = i >= 200;
+        outcomes[i] = i < 12 || i >= 1900;
+    }
+    room.data = (struct effect_data){
+        .row_count = 2200, .treatments = treatments, .outcomes = outcomes};
+    found = estimate((struct effect_rule){
+        .method = EFFECT_DIFFERENCE, .kind = COVARIANCE_HC2, .has_risks = true});
+    expect(found.log_ratio_se, se, 1e-12);
+    effect_e_value(&found, true, 0.4, &value, &limit);
+    expect(value, e_value_of(2.5), 1e-12);
+    expect(limit, e_value_of(exp(log(2.5) - NORMAL_95 * se)), 1e-12);
+}
+
+/* Of a rare outcome, the lower limit lies above the true ratio as often as it says, and not where the ratio is
+ * taken of a risk without an error. */
+static void limits_of_ratios_are_seldom_above_the_truth(void **)
+{
+    int above = 0, above_if_known = 0;
+    struct rng rng;
+
+    rng_seed(&rng, seed_of_run());
+    for (int run = 0; run < 4 * LOGS; run++) {
+        struct effect found;
+
+        for (int i = 0; i < ROWS; i++) {
+            room.treatments[i] = i % 5 > 0;
+            room.covariates[i] = rng_normal(&rng);
+            room.outcomes[i] = rng_uniform(&rng) < (i % 5 > 0 ? 0.2 : 0.1);
+        }
+        set_data(ROWS, false);
+        found = estimate((struct effect_rule){
+            .method = EFFECT_LIN, .kind = COVARIANCE_HC2, .has_risks = true});
+        above +=
+            log1p(found.value / found.untreated_mean) - NORMAL_95 * found.log_ratio_se >
+            log(2);
+        above_if_known += (found.value - NORMAL_95 * found.se) / found.untreated_mean > 1;
+    }
+    printf("above the truth %.4f, if the risk were known %.4f\n", above / (4.0 * LOGS),
+           above_if_known / (4.0 * LOGS));
+    assert_true(above <= 0.04 * 4 * LOGS);
+    assert_true(above_if_known >= 0.06 * 4 * LOGS);
 }
 
 static void effective_rows_are_those_of_the_estimands_weights(void **)
@@ -373,9 +459,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(intervals_hold_effects_that_differ_between_rows),
+        cmocka_unit_test(intervals_of_these_very_rows_hold_their_own_effect),
         cmocka_unit_test(intervals_of_few_clusters_are_those_of_student),
         cmocka_unit_test(degrees_of_freedom_are_of_the_smaller_arm),
         cmocka_unit_test(an_e_value_is_of_the_adjusted_risks),
+        cmocka_unit_test(the_limit_of_an_e_value_is_that_of_the_ratio_of_risks),
+        cmocka_unit_test(limits_of_ratios_are_seldom_above_the_truth),
         cmocka_unit_test(effective_rows_are_those_of_the_estimands_weights),
         cmocka_unit_test(a_covariate_of_controls_only_leaves_the_effect_on_the_treated),
         cmocka_unit_test(one_row_far_away_keeps_nobody_from_an_answer),

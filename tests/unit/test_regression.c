@@ -253,15 +253,15 @@ static void errors_of_a_mean_are_known(void **)
         struct covariance_rule rule;
         double variance;
     } rows[] = {
-        {{COVARIANCE_CLASSICAL, NULL, 0}, 50.0 / 3 / 4},
-        {{COVARIANCE_HC0, NULL, 0}, 50.0 / 16},
-        {{COVARIANCE_HC1, NULL, 0}, 50.0 / 16 * 4 / 3},
-        {{COVARIANCE_HC2, NULL, 0}, 50.0 / 16 / 0.75},
-        {{COVARIANCE_HC3, NULL, 0}, 50.0 / 16 / 0.75 / 0.75},
+        {{COVARIANCE_CLASSICAL, NULL, 0, NULL}, 50.0 / 3 / 4},
+        {{COVARIANCE_HC0, NULL, 0, NULL}, 50.0 / 16},
+        {{COVARIANCE_HC1, NULL, 0, NULL}, 50.0 / 16 * 4 / 3},
+        {{COVARIANCE_HC2, NULL, 0, NULL}, 50.0 / 16 / 0.75},
+        {{COVARIANCE_HC3, NULL, 0, NULL}, 50.0 / 16 / 0.75 / 0.75},
         /* Sums -4 and 4: (16 + 16) / 16, times 2/1 3/3. */
-        {{COVARIANCE_HC0, pairs, 2}, 4},
+        {{COVARIANCE_HC0, pairs, 2, NULL}, 4},
         /* Clusters of one are HC1. */
-        {{COVARIANCE_HC3, own, 4}, 50.0 / 16 * 4 / 3},
+        {{COVARIANCE_HC3, own, 4, NULL}, 50.0 / 16 * 4 / 3},
     };
     double coefficient, residuals[4], variance;
     struct stage stage;
@@ -276,10 +276,11 @@ static void errors_of_a_mean_are_known(void **)
             STATUS_OK);
         expect(variance, rows[i].variance, 1e-14);
     }
-    assert_int_equal(basis_variance(basis, residuals,
-                                    (struct covariance_rule){COVARIANCE_HC0, own, 1}, 0,
-                                    &variance, &err),
-                     STATUS_INVALID);
+    assert_int_equal(
+        basis_variance(basis, residuals,
+                       (struct covariance_rule){COVARIANCE_HC0, own, 1, NULL}, 0,
+                       &variance, &err),
+        STATUS_INVALID);
     basis_close(basis);
 }
 
