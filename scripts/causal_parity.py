@@ -500,6 +500,8 @@ def panel():
         rank, se = reference.placebo(Y, 1, pre, method)
         compare({"estimate": own["estimate"], "post_rmspe": own["post_rmspe"], "pre_rmspe": own["pre_rmspe"],
                  "placebo_rank": rank, "se": se}, found, f"panel {i} {method}")
+        reach = reference.stats.t.ppf(0.975, units - 2) * se
+        compare([own["estimate"] - reach, own["estimate"] + reach], found["ci"], f"panel {i} {method} ci", 1e-7)
         weights = found["weights"]
         compare({str(name(u)): w for u, w in own["unit"].items() if w > 0}, weights["unit"], f"panel {i} {method}", 1e-7)
         compare([w for w in own["time"]], [weights["time"].get(str(1990 + p), 0) for p in range(pre)], f"panel {i} times", 1e-7)

@@ -7,6 +7,7 @@
 #include "app/plot.h"
 #include "app/report.h"
 #include "app/roles.h"
+#include "app/warnings.h"
 #include "base/order.h"
 #include "learn/distribution.h"
 #include "learn/panel.h"
@@ -18,6 +19,12 @@
 
 /* Of the weights' least squares. */
 static const double gap_max = 1e-6;
+
+/* Fewer other units are few: with 19 the least p of a placebo is 0.05. */
+enum { FEW_OTHERS = 19 };
+
+/* Of panel_fit: where the others do not stand for the treated unit. */
+static const double misfit_noises_max = 3, outside_share_max = 0.5, slope_p_min = 0.01;
 
 struct estimation {
     const char *data, *unit, *time, *outcome, *treated_name, *from, *method_name, *plot;
@@ -32,7 +39,9 @@ struct estimation {
     int treated;
     struct panel_effect effect;
     double *unit_weights, *time_weights;
+    struct panel_fit fit;
     struct panel_placebo placebo;
+    struct warnings warnings;
 };
 
 /* ---- reading ---- */
@@ -156,9 +165,88 @@ static enum status estimate(struct estimation *e, struct err *err)
     if (!rc && e->wants_placebo && e->units.count < 3)
         rc = err_set(err, STATUS_INVALID, "--placebo needs two other units at least");
     if (!rc && e->wants_placebo)
-        rc =
-            panel_placebo(&e->panel, e->method, e->treated, &e->placebo, NULL, NULL, err);
+        rc = panel_placebo(&e->panel, e->method, e->treated, &e->placebo, err);
+    if (!rc)
+        panel_fit(&e->panel, e->method, e->treated, e->unit_weights, e->time_weights,
+                  &e->fit);
     return rc;
+}
+
+static bool has_error(const struct estimation *e)
+{
+    return e->wants_placebo && !isnan(e->placebo.se);
+}
+
+/* Half of the interval: the error is that of so many others as there are, less their mean. */
+static double reach_of(const struct estimation *e)
+{
+    return student_95(e->placebo.count - 1) * e->placebo.se;
+}
+
+/* ---- doubts ---- */
+
+static void doubt_weights(struct estimation *e)
+{
+    if (e->effect.is_perfect)
+        warnings_add(&e->warnings, "perfect_fit",
+                     "the others match the treated unit in every period before: other "
+                     "weights may do so, too, and give another effect");
+    if (e->effect.is_loose)
+        warnings_add(&e->warnings, "loose_periods",
+                     "more periods than the %d others can tell apart: their weights are "
+                     "barely determined, and others may give another effect",
+                     e->units.count - 1);
+    if (e->effect.gap > gap_max && !e->effect.is_perfect && !e->effect.is_loose)
+        warnings_add(&e->warnings, "not_the_best_weights",
+                     "the weights are not the best there are (gap %.2g)", e->effect.gap);
+}
+
+static void doubt_fit(struct estimation *e)
+{
+    const struct panel_fit *fit = &e->fit;
+    bool is_sc = e->method == PANEL_SC;
+
+    if (!e->effect.is_exact && (fit->misfit > misfit_noises_max * fit->noise ||
+                                (is_sc && fit->misfit > fit->spread)))
+        warnings_add(&e->warnings, "poor_fit",
+                     "before the treatment the others miss the unit by %.3g (root mean "
+                     "square), beside a noise of %.3g and a spread of %.3g among "
+                     "themselves: the effect has that in it",
+                     fit->misfit, fit->noise, fit->spread);
+    if (is_sc && fit->outside_share > outside_share_max)
+        warnings_add(&e->warnings, "outside_of_others",
+                     "'%s' lies beyond all others in %.0f %% of the periods before: no "
+                     "weights of theirs make it",
+                     e->treated_name, 100 * fit->outside_share);
+    if (fit->slope_p < slope_p_min)
+        warnings_add(&e->warnings, "trend_before",
+                     "'%s' and the others drew apart before the treatment, by %.3g a "
+                     "period (p %.2g): that alone would make an effect of %.3g",
+                     e->treated_name, fit->slope, fit->slope_p, fit->drift);
+}
+
+static void doubt_placebo(struct estimation *e)
+{
+    int count = e->placebo.count;
+
+    if (!e->wants_placebo)
+        return;
+    if (e->placebo.is_by_effect)
+        warnings_add(&e->warnings, "rank_by_effect",
+                     "a fit before the treatment is exact, so that a ratio to it says "
+                     "nothing: units are ranked by the size of their effects");
+    if (!has_error(e))
+        warnings_add(&e->warnings, "no_error",
+                     count < 3 ? "%d other units have no error: the effect of the one is "
+                                 "that of the other with its sign changed"
+                               : "the effects of the %d other units do not differ, so "
+                                 "that there is no error",
+                     count);
+    if (count < FEW_OTHERS)
+        warnings_add(&e->warnings, "few_units",
+                     "%d other units: p is 1/%d at the least, and the error is that of "
+                     "so many",
+                     count, count + 1);
 }
 
 /* ---- printing ---- */
@@ -175,9 +263,26 @@ static void put_weights(struct report *report, const char *key,
     report_object_end(report);
 }
 
+static const char *rank_name(const struct estimation *e)
+{
+    return e->placebo.is_by_effect ? "effect" : "ratio";
+}
+
+static void put_fit(const struct panel_fit *fit, struct report *report)
+{
+    report_object(report, "fit_before");
+    report_number(report, "rmspe", fit->misfit);
+    report_number(report, "noise_of_others", fit->noise);
+    report_number(report, "spread_of_others", fit->spread);
+    report_number(report, "outside_share", fit->outside_share);
+    report_number(report, "slope", fit->slope);
+    report_number(report, "slope_p", fit->slope_p);
+    report_number(report, "drift", fit->drift);
+    report_object_end(report);
+}
+
 static enum status print_json(const struct estimation *e, struct err *err)
 {
-    double reach = NORMAL_95 * e->placebo.se;
     struct report *report;
     enum status rc = report_open(&report, err);
 
@@ -185,9 +290,10 @@ static enum status print_json(const struct estimation *e, struct err *err)
         return rc;
     report_object(report, NULL);
     report_number(report, "estimate", e->effect.value);
-    if (e->wants_placebo) {
+    if (has_error(e)) {
         report_number(report, "se", e->placebo.se);
-        report_pair(report, "ci", e->effect.value - reach, e->effect.value + reach);
+        report_pair(report, "ci", e->effect.value - reach_of(e),
+                    e->effect.value + reach_of(e));
     } else {
         report_null(report, "se");
         report_null(report, "ci");
@@ -209,7 +315,10 @@ static enum status print_json(const struct estimation *e, struct err *err)
         report_count(report, "placebo_rank", e->placebo.rank);
         report_count(report, "placebo_count", e->placebo.count);
         report_number(report, "placebo_p", e->placebo.p);
+        report_string(report, "placebo_by", rank_name(e));
     }
+    put_fit(&e->fit, report);
+    warnings_put(&e->warnings, report);
     report_object_end(report);
     return report_finish(report, err);
 }
@@ -235,12 +344,19 @@ static void print_text(const struct estimation *e)
     print_line(stdout, "'%s' from %s on, %d periods before, %d others, by %s",
                e->treated_name, e->times.names[e->panel.pre_count], e->panel.pre_count,
                e->units.count - 1, panel_method_name(e->method));
-    printf("%-12s %.6g\n", "effect", e->effect.value);
+    printf("%-12s %.6g", "effect", e->effect.value);
+    if (has_error(e))
+        printf("   se %.4g   [%.6g, %.6g]", e->placebo.se, e->effect.value - reach_of(e),
+               e->effect.value + reach_of(e));
+    putchar('\n');
     if (e->wants_placebo)
-        printf("%-12s rank %d of %d, p %.3g; se of the others %.4g\n", "placebo",
-               e->placebo.rank, e->placebo.count + 1, e->placebo.p, e->placebo.se);
-    printf("%-12s %.4g before, %.4g after\n", "RMSPE", e->effect.pre_rmspe,
+        printf("%-12s rank %d of %d by the %s, p %.3g\n", "placebo", e->placebo.rank,
+               e->placebo.count + 1, rank_name(e), e->placebo.p);
+    printf("%-12s %.4g before, %.4g after", "RMSPE", e->effect.pre_rmspe,
            e->effect.post_rmspe);
+    if (!isnan(e->fit.noise))
+        printf("; noise of the others %.4g", e->fit.noise);
+    putchar('\n');
     if (e->method != PANEL_DID)
         print_weights("units", &e->units, e->unit_weights, e->units.count);
     if (e->method == PANEL_SDID)
@@ -298,17 +414,6 @@ static enum status draw(const struct estimation *e, struct err *err)
     return plot_finish(plot, err);
 }
 
-static void warn_of_weights(const struct estimation *e)
-{
-    if (e->effect.is_perfect)
-        fputs("redress: the others match the treated unit in every period before: other "
-              "weights may do so, too, and give another effect\n",
-              stderr);
-    else if (e->effect.gap > gap_max)
-        fprintf(stderr, "redress: the weights are not the best there are (gap %.2g)\n",
-                e->effect.gap);
-}
-
 static enum status run(struct estimation *e, struct err *err)
 {
     enum status rc = option_checked(read_options(e, err), err);
@@ -321,8 +426,11 @@ static enum status run(struct estimation *e, struct err *err)
         print_line(stderr,
                    "redress: --from: there is no period %s, the first after it is %s",
                    e->from, e->times.names[e->panel.pre_count]);
-    if (!rc)
-        warn_of_weights(e);
+    if (!rc) {
+        doubt_weights(e);
+        doubt_fit(e);
+        doubt_placebo(e);
+    }
     if (!rc && e->plot)
         rc = draw(e, err);
     if (!rc && e->is_json)

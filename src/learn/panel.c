@@ -13,6 +13,15 @@ static const double time_ridge = 1e-6; /* of sigma: only makes the weights uniqu
 /* Of the squares of outcomes what rounding leaves of a fit that explains all. */
 static const double perfect_share = 1e-12;
 
+/* Of the same: below it the squares that weights differ by are lost in those that they are made of. */
+static const double loose_share = 1e-7;
+
+/* Of the same: a ridge that chooses the most even of weights that explain all. */
+static const double even_ridge = 1e-9;
+
+/* Of an outcome, what sums of some thousands of them may be off by. */
+static const double rounding = 1e-12;
+
 static const char *const method_names[PANEL_METHOD_COUNT] = {"did", "sc", "sdid"};
 
 enum status panel_method_read(const char *name, enum panel_method *method,
@@ -49,10 +58,10 @@ static double mean_of(const double *values, int from, int to)
 struct work {
     const struct panel *panel;
     int treated, donor_count;
-    int *donors;            /* (donor): units */
-    double *rows;           /* differences to explain, (donor or period, other) */
-    double *gram, *weights; /* of the larger of both problems */
-    bool is_perfect;        /* the last of them: nothing is left */
+    int *donors;               /* (donor): units */
+    double *rows;              /* differences to explain, (donor or period, other) */
+    double *gram, *weights;    /* of the larger of both problems */
+    bool is_perfect, is_loose; /* the last of them: nothing is left, or next to it */
 };
 
 static enum status work_open(const struct panel *panel, int treated, int left_out,
@@ -125,7 +134,7 @@ static double largest_square(const struct work *work, int count)
 static enum status solve(struct work *work, int count, int length, double ridge,
                          bool has_intercept, double *gap, struct err *err)
 {
-    double value, own_gap, least;
+    double value, own_gap, largest;
     enum status rc;
 
     for (int i = 0; has_intercept && i < count; i++)
@@ -134,10 +143,11 @@ static enum status solve(struct work *work, int count, int length, double ridge,
     rc = simplex_least_squares(work->gram, count, work->weights, &value, &own_gap, err);
     if (rc)
         return rc;
-    least = perfect_share * largest_square(work, count);
-    work->is_perfect = value <= least;
-    if (fmax(value, least) > 0)
-        *gap = fmax(*gap, own_gap / fmax(value, least));
+    largest = largest_square(work, count);
+    work->is_perfect = value <= perfect_share * largest;
+    work->is_loose = value <= loose_share * largest;
+    if (largest > 0)
+        *gap = fmax(*gap, own_gap / fmax(value, loose_share * largest));
     return STATUS_OK;
 }
 
@@ -153,6 +163,12 @@ static enum status weigh_units(struct work *work, double ridge, bool has_interce
             work->rows[(size_t)d * (size_t)panel->pre_count + (size_t)t] =
                 row_of(panel, work->donors[d])[t] - treated[t];
     rc = solve(work, work->donor_count, panel->pre_count, ridge, has_intercept, gap, err);
+    if (!rc && ridge == 0 && work->is_perfect) {
+        rc = solve(work, work->donor_count, panel->pre_count,
+                   even_ridge * largest_square(work, work->donor_count), has_intercept,
+                   gap, err);
+        work->is_perfect = true;
+    }
     for (int d = 0; d < work->donor_count && !rc; d++)
         unit_weights[work->donors[d]] = work->weights[d];
     return rc;
@@ -251,6 +267,8 @@ static void set_effect(const struct panel *panel, enum panel_method method, int 
             if (pass == 1)
                 squares[is_post] += (gap - before) * (gap - before);
         }
+    for (int t = 0; t < panel->pre_count; t++)
+        effect->size = fmax(effect->size, fabs(row_of(panel, treated)[t]));
     effect->value = after - before;
     effect->pre_rmspe = sqrt(squares[0] / panel->pre_count);
     effect->post_rmspe = sqrt(squares[1] / post_count);
@@ -275,56 +293,83 @@ enum status panel_estimate(const struct panel *panel, enum panel_method method,
     if (!rc)
         rc = set_weights(&work, method, unit_weights, time_weights, &effect->gap, err);
     effect->is_perfect = !rc && method == PANEL_SC && work.is_perfect;
+    effect->is_loose = !rc && method == PANEL_SDID && work.is_loose;
     if (!rc)
         set_effect(panel, method, treated, unit_weights, time_weights, effect);
+    effect->is_exact = effect->is_perfect || effect->pre_rmspe <= rounding * effect->size;
     work_close(&work);
     return rc;
 }
 
-static double ratio_of(const struct panel_effect *effect)
-{
-    return effect->pre_rmspe > 0 ? effect->post_rmspe / effect->pre_rmspe : INFINITY;
-}
-
-enum status panel_placebo(const struct panel *panel, enum panel_method method, int own,
-                          struct panel_placebo *placebo, double *effects, double *ratios,
-                          struct err *err)
+/* Of a unit as if it had been treated. */
+static enum status estimate_alone(const struct panel *panel, enum panel_method method,
+                                  int unit, int left_out, struct panel_effect *effect,
+                                  struct err *err)
 {
     double *weights =
         malloc((size_t)(panel->unit_count + panel->period_count) * sizeof *weights);
-    struct panel_effect effect = {};
-    double own_ratio, sum = 0, squares = 0;
     enum status rc = weights
+                         ? panel_estimate(panel, method, unit, left_out, effect, weights,
+                                          weights + panel->unit_count, err)
+                         : err_set(err, STATUS_EXHAUSTED, "out of memory for a placebo");
+
+    free(weights);
+    return rc;
+}
+
+static double statistic_of(const struct panel_effect *effect, bool is_by_effect)
+{
+    return is_by_effect ? fabs(effect->value) : effect->post_rmspe / effect->pre_rmspe;
+}
+
+/* NaN where the effects of the others are too few, or differ by rounding only. */
+static double error_of(const struct panel_effect *effects, int unit_count, int own)
+{
+    double count = unit_count - 1, mean = 0, squares = 0, largest = 0, se;
+
+    for (int unit = 0; unit < unit_count; unit++)
+        if (unit != own)
+            mean += effects[unit].value / count;
+    for (int unit = 0; unit < unit_count; unit++)
+        if (unit != own) {
+            squares += (effects[unit].value - mean) * (effects[unit].value - mean);
+            largest = fmax(largest, effects[unit].size);
+        }
+    se = sqrt(squares / (count - 1));
+    return count > 2 && se > rounding * largest ? se : NAN;
+}
+
+/* Ties count against the treated unit. */
+static void set_rank(const struct panel_effect *effects, int unit_count, int own,
+                     struct panel_placebo *placebo)
+{
+    double own_statistic;
+
+    for (int unit = 0; unit < unit_count; unit++)
+        placebo->is_by_effect |= effects[unit].is_exact;
+    own_statistic = statistic_of(&effects[own], placebo->is_by_effect);
+    for (int unit = 0; unit < unit_count; unit++)
+        placebo->rank +=
+            statistic_of(&effects[unit], placebo->is_by_effect) >= own_statistic;
+    placebo->p = (double)placebo->rank / unit_count;
+}
+
+enum status panel_placebo(const struct panel *panel, enum panel_method method, int own,
+                          struct panel_placebo *placebo, struct err *err)
+{
+    struct panel_effect *effects = calloc((size_t)panel->unit_count, sizeof *effects);
+    enum status rc = effects
                          ? STATUS_OK
                          : err_set(err, STATUS_EXHAUSTED, "out of memory for placebos");
 
-    *placebo = (struct panel_placebo){.rank = 1};
-    if (!rc)
-        rc = panel_estimate(panel, method, own, -1, &effect, weights,
-                            weights + panel->unit_count, err);
-    own_ratio = ratio_of(&effect);
-    if (!rc && effects)
-        effects[own] = effect.value;
-    if (!rc && ratios)
-        ratios[own] = own_ratio;
-    for (int unit = 0; unit < panel->unit_count && !rc; unit++) {
-        if (unit == own)
-            continue;
-        rc = panel_estimate(panel, method, unit, own, &effect, weights,
-                            weights + panel->unit_count, err);
-        placebo->count++;
-        placebo->rank += ratio_of(&effect) >= own_ratio;
-        sum += effect.value;
-        squares += effect.value * effect.value;
-        if (effects)
-            effects[unit] = effect.value;
-        if (ratios)
-            ratios[unit] = ratio_of(&effect);
+    *placebo = (struct panel_placebo){.count = panel->unit_count - 1};
+    for (int unit = 0; unit < panel->unit_count && !rc; unit++)
+        rc = estimate_alone(panel, method, unit, unit == own ? -1 : own, &effects[unit],
+                            err);
+    if (!rc) {
+        set_rank(effects, panel->unit_count, own, placebo);
+        placebo->se = error_of(effects, panel->unit_count, own);
     }
-    free(weights);
-    if (rc)
-        return rc;
-    placebo->p = (double)placebo->rank / (placebo->count + 1);
-    placebo->se = sqrt((squares - sum * sum / placebo->count) / (placebo->count - 1));
-    return STATUS_OK;
+    free(effects);
+    return rc;
 }

@@ -203,9 +203,9 @@ static void weights_of_clusters_are_judged(void **)
 
 /* ---- panels ---- */
 
-#define PANEL                                                                            \
-    "estimate panel --data a.csv --unit u --time p --outcome y --treated T --method "    \
-    "did "
+#define PANEL_BY                                                                         \
+    "estimate panel --data a.csv --unit u --time p --outcome y --treated T --method "
+#define PANEL PANEL_BY "did "
 
 /* The months of a year, written without leading zeros. */
 static void periods_are_in_the_order_of_time(void **)
@@ -232,6 +232,50 @@ static void a_start_between_periods_is_said(void **)
     expect(PANEL "--from 2026",
            "u,p,y\nT,2025-12,1\nT,2026-01,2\nA,2025-12,1\nA,2026-01,2\n", NULL, 0,
            "from 2026-01 on", "redress:");
+}
+
+/* Ten units that move by a little; T by 99 more after the only period before. */
+static const char *short_panel(int other_count)
+{
+    static char table[TABLE_BYTES];
+    size_t bytes = (size_t)sprintf(table, "u,p,y\nT,1,0\nT,2,100\n");
+
+    for (int i = 1; i <= other_count; i++)
+        bytes += (size_t)snprintf(table + bytes, sizeof table - bytes,
+                                  "%c,1,%d\n%c,2,%d\n", 'A' + i, i, 'A' + i, i + i % 3);
+    return table;
+}
+
+static void placebos_of_one_period_before_are_ranked_by_their_effects(void **)
+{
+    expect(PANEL "--from 2 --placebo", short_panel(9), NULL, 0,
+           "rank 1 of 10 by the effect, p 0.1", "nan");
+    expect(PANEL "--from 2 --placebo --json", short_panel(9), NULL, 0,
+           "\"placebo_by\":\"effect\"", NULL);
+    expect(PANEL "--from 2 --placebo --json", short_panel(9), NULL, 0,
+           "\"warnings\":[\"rank_by_effect\",\"few_units\"]", NULL);
+    expect(PANEL "--from 2 --placebo", short_panel(2), NULL, 0,
+           "redress: no_error: 2 other units have no error", " se ");
+    expect(PANEL "--from 2 --placebo --json", short_panel(2), NULL, 0,
+           "\"se\":null,\"ci\":null", NULL);
+}
+
+/* T grows by 3 in each of eight periods, the others shake on one level. */
+static void a_unit_that_the_others_cannot_stand_for_is_told(void **)
+{
+    char table[TABLE_BYTES] = "u,p,y\n";
+    size_t bytes = strlen(table);
+
+    for (int p = 1; p <= 8; p++)
+        for (int u = 0; u < 8; u++)
+            bytes += (size_t)snprintf(table + bytes, sizeof table - bytes, "%c,%d,%d\n",
+                                      u ? 'A' + u : 'T', p,
+                                      u ? (p * 7 + u * 5) % 4 : 50 + 3 * p);
+    expect(PANEL "--from 6", table, NULL, 0, "redress: poor_fit: ", "nan");
+    expect(PANEL "--from 6", table, NULL, 0, "redress: trend_before: ", "nan");
+    expect(PANEL_BY "sc --from 6 --placebo --json", table, NULL, 0,
+           "\"warnings\":[\"poor_fit\",\"outside_of_others\",\"trend_before\",", NULL);
+    expect(PANEL_BY "sc --from 6 --placebo", table, NULL, 0, "   [", NULL);
 }
 
 /* ---- experiments ---- */
@@ -563,6 +607,8 @@ int main(void)
         cmocka_unit_test(samples_too_small_for_their_intervals_are_said),
         cmocka_unit_test(money_of_few_buyers_is_said_to_be),
         cmocka_unit_test(a_panel_is_drawn_with_its_periods),
+        cmocka_unit_test(placebos_of_one_period_before_are_ranked_by_their_effects),
+        cmocka_unit_test(a_unit_that_the_others_cannot_stand_for_is_told),
         cmocka_unit_test(a_start_between_periods_is_said),
     };
 

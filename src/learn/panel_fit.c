@@ -1,0 +1,174 @@
+/* panel_fit.c - the treated unit before it was treated, beside the others. */
+#include "learn/panel.h"
+
+#include "learn/distribution.h"
+
+#include <math.h>
+
+/* Of an outcome: slopes that differ by less are the same. */
+static const double rounding = 1e-12;
+
+/* What the loops below share: a panel cut off at the treatment, without the treated unit among the others. */
+struct before {
+    const struct panel *panel;
+    int treated, donor_count;
+};
+
+static double outcome_of(const struct before *before, int unit, int period)
+{
+    return before->panel
+        ->outcomes[(size_t)unit * (size_t)before->panel->period_count + (size_t)period];
+}
+
+static double own_mean(const struct before *before, int unit)
+{
+    double sum = 0;
+
+    for (int t = 0; t < before->panel->pre_count; t++)
+        sum += outcome_of(before, unit, t);
+    return sum / before->panel->pre_count;
+}
+
+/* Of the donors in a period. */
+static double period_mean(const struct before *before, int period)
+{
+    double sum = 0;
+
+    for (int unit = 0; unit < before->panel->unit_count; unit++)
+        if (unit != before->treated)
+            sum += outcome_of(before, unit, period);
+    return sum / before->donor_count;
+}
+
+/* Each donor of a period about the period's mean, and about its own beside it. */
+static void set_spreads(const struct before *before, struct panel_fit *fit)
+{
+    int pre_count = before->panel->pre_count, unit_count = before->panel->unit_count;
+    double levels = 0, owns = 0, all = 0, others = before->donor_count - 1.0;
+
+    for (int t = 0; t < pre_count; t++) {
+        double mean = period_mean(before, t);
+
+        all += mean / pre_count;
+        for (int unit = 0; unit < unit_count; unit++)
+            if (unit != before->treated)
+                levels += pow(outcome_of(before, unit, t) - mean, 2);
+    }
+    for (int unit = 0; unit < unit_count; unit++)
+        if (unit != before->treated)
+            owns += pre_count * pow(own_mean(before, unit) - all, 2);
+    fit->spread = others > 0 ? sqrt(levels / (others * pre_count)) : NAN;
+    fit->noise = others > 0 && pre_count > 1
+                     ? sqrt(fmax(levels - owns, 0) / (others * (pre_count - 1)))
+                     : NAN;
+}
+
+static double gap_of(const struct before *before, const double *unit_weights, int period)
+{
+    double gap = outcome_of(before, before->treated, period);
+
+    for (int unit = 0; unit < before->panel->unit_count; unit++)
+        if (unit_weights[unit] != 0)
+            gap -= unit_weights[unit] * outcome_of(before, unit, period);
+    return gap;
+}
+
+static double misfit_of(const struct before *before, enum panel_method method,
+                        const double *unit_weights)
+{
+    int pre_count = before->panel->pre_count;
+    double mean = 0, squares = 0;
+
+    for (int t = 0; t < pre_count && method != PANEL_SC; t++)
+        mean += gap_of(before, unit_weights, t) / pre_count;
+    for (int t = 0; t < pre_count; t++) {
+        double off = gap_of(before, unit_weights, t) - mean;
+
+        squares += off * off;
+    }
+    return sqrt(squares / pre_count);
+}
+
+static double outside_share(const struct before *before)
+{
+    int above = 0, below = 0;
+
+    for (int t = 0; t < before->panel->pre_count; t++) {
+        double own = outcome_of(before, before->treated, t), low = INFINITY,
+               high = -INFINITY;
+
+        for (int unit = 0; unit < before->panel->unit_count; unit++)
+            if (unit != before->treated) {
+                low = fmin(low, outcome_of(before, unit, t));
+                high = fmax(high, outcome_of(before, unit, t));
+            }
+        above += own > high;
+        below += own < low;
+    }
+    return fmax(above, below) / before->panel->pre_count;
+}
+
+/* Of a unit's outcomes on periods, by least squares. */
+static double slope_of(const struct before *before, int unit)
+{
+    int pre_count = before->panel->pre_count;
+    double middle = (pre_count - 1) / 2.0, products = 0, squares = 0;
+
+    for (int t = 0; t < pre_count; t++) {
+        products += (t - middle) * outcome_of(before, unit, t);
+        squares += (t - middle) * (t - middle);
+    }
+    return squares > 0 ? products / squares : 0;
+}
+
+/* Periods from the weighted middle of those before to the middle of the others; in sc the plain one. */
+static double distance_of(const struct panel *panel, enum panel_method method,
+                          const double *time_weights)
+{
+    double before = 0;
+
+    for (int t = 0; t < panel->pre_count; t++)
+        before += t * (method == PANEL_SC ? 1.0 / panel->pre_count : time_weights[t]);
+    return (panel->pre_count + panel->period_count - 1) / 2.0 - before;
+}
+
+/* The slope of the gap beside those of the others, of which it is one and a weighted mean. */
+static void set_slope(const struct before *before, const double *unit_weights,
+                      struct panel_fit *fit)
+{
+    int donors = before->donor_count, unit_count = before->panel->unit_count;
+    double mean = 0, squares = 0, weights = 1, largest = 0, error;
+
+    fit->slope = slope_of(before, before->treated);
+    for (int unit = 0; unit < unit_count; unit++) {
+        largest = fmax(largest, fabs(outcome_of(before, unit, 0)));
+        if (unit == before->treated)
+            continue;
+        fit->slope -= unit_weights[unit] * slope_of(before, unit);
+        weights += unit_weights[unit] * unit_weights[unit];
+        mean += slope_of(before, unit) / donors;
+    }
+    for (int unit = 0; unit < unit_count; unit++)
+        if (unit != before->treated)
+            squares += pow(slope_of(before, unit) - mean, 2);
+    error = fmax(sqrt(squares / (donors - 1.0) * weights), rounding * largest);
+    fit->slope_p =
+        donors < 3 || before->panel->pre_count < 2
+            ? NAN
+            : student_two_sided(error > 0 ? fit->slope / error : 0, donors - 1);
+}
+
+void panel_fit(const struct panel *panel, enum panel_method method, int treated,
+               const double *unit_weights, const double *time_weights,
+               struct panel_fit *fit)
+{
+    const struct before before = {panel, treated, panel->unit_count - 1};
+
+    *fit = (struct panel_fit){
+        .misfit = misfit_of(&before, method, unit_weights),
+        .outside_share = outside_share(&before),
+    };
+    set_spreads(&before, fit);
+    set_slope(&before, unit_weights, fit);
+    fit->drift = fit->slope * distance_of(panel, method, time_weights);
+}
