@@ -304,8 +304,7 @@ static void read_adjustment(struct form *form, struct adjust_request *request)
         request->reason_code[strspn(request->reason_code, letters)] != '\0')
         form_refuse(form, "reason_code", -1, "invalid_value",
                     "'reason_code' may hold letters, digits and _ . - only");
-    if (!form_is_null(form, "note"))
-        form_text(form, "note", request->note, sizeof request->note);
+    form_text_or_null(form, "note", request->note, sizeof request->note);
 }
 
 enum status budget_adjust_prepare(struct action *action, struct err *err)

@@ -108,7 +108,8 @@ enum status settle_prepare(struct action *action, struct err *err)
     if (rc)
         return rc;
     form_int(&form, "amount", 1, MONEY_MINOR_MAX, &request->amount);
-    form_text(&form, "external_ref", request->external_ref, sizeof request->external_ref);
+    form_text_or_null(&form, "external_ref", request->external_ref,
+                      sizeof request->external_ref);
     action->request = request;
     action->perform = close_perform;
     return form_close(&form);
