@@ -538,9 +538,9 @@ static void a_policy_of_few_rewards_is_said_to_be_one(void **)
          "at least 15 are needed)"},
         {"", "verdict: usable, with an interval that is likely too narrow"},
         {"", "none yet at every look: the error rests on 3."},
-        {"--json", "\"few\":[{\"what\":\"draws\",\"column\":\"reward\",\"of\":\"snipw\","
-                   "\"count\":3,\"limit\":15}]"},
-        {"--json", "\"sequential\":null"},
+        {" --json", "\"few\":[{\"what\":\"draws\",\"column\":\"reward\",\"of\":\"snipw\","
+                    "\"count\":3,\"limit\":15}]"},
+        {" --json", "\"sequential\":null"},
     };
     char table[TABLE_BYTES] = "action,propensity,reward\n", ask[200];
     size_t bytes = strlen(table);
@@ -549,7 +549,7 @@ static void a_policy_of_few_rewards_is_said_to_be_one(void **)
         bytes += (size_t)snprintf(table + bytes, sizeof table - bytes, "%d,0.5,%d\n",
                                   i % 2, i % 2 && i < 6);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        snprintf(ask, sizeof ask, "evaluate policy --log a.csv --policy b.csv %s",
+        snprintf(ask, sizeof ask, "evaluate policy --log a.csv --policy b.csv%s",
                  rows[i].ask);
         expect(ask, table, "action,prob\n1,1\n", 0, rows[i].said, NULL);
     }
