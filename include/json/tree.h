@@ -8,6 +8,7 @@
 #define REDRESS_JSON_TREE_H
 
 #include "base/err.h"
+#include "base/text.h"
 
 #include <jansson.h>
 
@@ -22,6 +23,12 @@ void json_tree_prepare(void);
  * err may be NULL. */
 enum status json_tree_read(const char *text, size_t bytes, size_t flags, json_t **root,
                            json_error_t *error, struct err *err);
+
+/* After MALFORMED, with the same text and the error that it was given: a text that is JSON up to what
+ * cannot be kept (a member twice, a number too large, \u0000 in a text or a name) is INVALID instead,
+ * with a fault at its place behind parent. Else MALFORMED again, and err stays. */
+enum status json_tree_fault(struct text text, const json_error_t *error,
+                            const char *parent, struct err *err);
 
 /* Write a value with jansson's flags. *text ends with NUL and is the caller's to free. EXHAUSTED
  * without memory. */

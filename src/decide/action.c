@@ -258,9 +258,12 @@ enum status action_answer(struct action *action, struct commit *commit, int http
 enum status action_object(const struct action *action, struct json_t **root,
                           struct err *err)
 {
+    json_error_t error;
     enum status rc = json_tree_read(action->body.at, action->body.bytes,
-                                    JSON_REJECT_DUPLICATES, root, NULL, err);
+                                    JSON_REJECT_DUPLICATES, root, &error, err);
 
+    if (rc == STATUS_MALFORMED)
+        return json_tree_fault(action->body, &error, "", err);
     if (rc)
         return rc;
     if (!json_is_object(*root)) {

@@ -9,7 +9,7 @@
 #include "decide/past.h"
 #include "decide/perform.h"
 #include "decide/prices.h"
-#include "json/scan.h"
+#include "json/place.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -105,7 +105,7 @@ static enum status find_bodies(struct text batch, struct bodies *bodies, struct 
             if (add_body(bodies, body, err))
                 return STATUS_INVALID;
     }
-    if (json_scan_end(&scan))
+    if (json_scan_end_at(&scan, ""))
         return scan.status;
     if (bodies->count == 0)
         return err_fault(err, "/cases", has_cases ? "out_of_range" : "missing_field",

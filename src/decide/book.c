@@ -265,6 +265,7 @@ void book_view(const struct budget *budget, struct budget_view *view)
     memcpy(view->id, budget->id, sizeof view->id);
     view->shadow_price = budget->pacing == PACING_NONE ? 0 : budget->shadow_price;
     view->remaining = budget_remaining(budget);
+    view->kept = 0;
 }
 
 enum status book_match(const struct book *book, const struct refund_case *asked,
@@ -449,7 +450,7 @@ enum status book_hold(struct book *book, struct store *store,
         if (kind == ENTRY_HOLD)
             budget->case_count++;
         mark(budget);
-        if (charge > 0 && charge > budget_remaining(budget))
+        if (charge > budget_remaining(budget) && charge > decision->seen.budgets[i].kept)
             return err_set(err, STATUS_CORRUPT, "budget %s would be overspent",
                            budget->id);
         rc = note_unfunded(store, budget, decision->id, decision->amount - charge, now_us,

@@ -457,7 +457,8 @@ void decision_by_person(int64_t amount, int64_t entitled, struct decision *decis
 
 int64_t decision_charge(const struct decision *decision, int budget)
 {
-    int64_t room = decision->seen.budgets[budget].remaining;
+    const struct budget_view *view = &decision->seen.budgets[budget];
+    int64_t room = view->remaining > view->kept ? view->remaining : view->kept;
 
     if (room < 0)
         room = 0;

@@ -32,6 +32,8 @@ struct budget_view {
     char id[BUDGET_ID_BYTES];
     double shadow_price;
     int64_t remaining;
+    int64_t
+        kept; /* of the decision that this one replaces: may be held again whatever remains */
 };
 
 /* What the world outside the case contributes to a decision; stored for replay. */
@@ -57,9 +59,9 @@ struct decision {
     enum decision_status status;
     enum decision_mode mode;
     int64_t amount, goodwill, entitled;
-    int64_t recommended;  /* review: what would have been given; else AMOUNT_ABSENT */
-    int64_t hold_seconds; /* of a person's decision: set by the caller */
-    int64_t created_at_us;      /* when it was recorded; replay does not compare it */
+    int64_t recommended;   /* review: what would have been given; else AMOUNT_ABSENT */
+    int64_t hold_seconds;  /* of a person's decision: set by the caller */
+    int64_t created_at_us; /* when it was recorded; replay does not compare it */
     int64_t hold_expires_at_us; /* 0: no hold */
     double propensity;          /* of what happens, after all masking */
     bool is_explored;           /* chance gave something else than the best */
@@ -112,7 +114,7 @@ enum status decision_finish(const struct refund_case *asked, struct arena *arena
 void decision_by_person(int64_t amount, int64_t entitled, struct decision *decision);
 
 /* What one budget is charged: the amount, but never more than it has room for (only entitled
- * amounts can be more). */
+ * amounts can be more). What the decision before held there is room, also below a lowered limit. */
 int64_t decision_charge(const struct decision *decision, int budget);
 
 /* The decision as it is answered, and the room that surely takes. */

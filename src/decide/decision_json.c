@@ -274,6 +274,8 @@ void decision_context_encode(const struct decision *decision, struct text case_b
         json_put_key(w, "shadow_price"); /* every bit of it */
         json_put_double(w, seen->budgets[i].shadow_price);
         json_member_int(w, "remaining", seen->budgets[i].remaining);
+        if (seen->budgets[i].kept > 0)
+            json_member_int(w, "kept", seen->budgets[i].kept);
         json_put_object_end(w);
     }
     json_put_array_end(w);
@@ -363,6 +365,8 @@ static void read_budgets(struct json_scan *scan, struct arena *arena,
                 json_double(scan, &view->shadow_price);
             else if (text_is(key, "remaining"))
                 json_int(scan, &view->remaining);
+            else if (text_is(key, "kept"))
+                json_int(scan, &view->kept);
             else
                 json_skip(scan);
         seen->budget_count++;

@@ -69,7 +69,7 @@ static void read_value(struct input *input, struct text name, struct reported *r
     if (json_peek(&input->scan) != JSON_KIND_NUMBER) {
         json_skip(&input->scan);
         input_refuse(input, name, "wrong_type", "must be a number");
-    } else if (input_number(input, name, &value)) {
+    } else if (json_double(&input->scan, &value)) {
         reported->row.value = value == 0 ? 0 : value; /* the store knows one zero */
     }
 }
@@ -134,8 +134,7 @@ static enum status read_outcome(struct text json, const char *parent, struct are
 {
     struct input input;
 
-    input_init(&input, json, OUTCOME_DEPTH_MAX, arena, err);
-    input.parent = parent;
+    input_init(&input, json, parent, OUTCOME_DEPTH_MAX, arena, err);
     if (json_peek(&input.scan) == JSON_KIND_OBJECT) {
         read_members(&input, reported);
     } else if (json_skip(&input.scan)) {

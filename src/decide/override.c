@@ -62,7 +62,8 @@ static const struct charge *find_charge(const struct open_charges *open, const c
     return NULL;
 }
 
-/* Room in each budget once the old hold is back. */
+/* Room in each budget once the old hold is back. Where the limit was lowered since, that may still be less
+ * than nothing: as much as was held may be held again, since nothing more is taken. */
 static enum status check_room(struct commit *commit, const struct decision_row *parent,
                               struct arena *arena, struct decision *decision,
                               struct err *err)
@@ -78,7 +79,8 @@ static enum status check_room(struct commit *commit, const struct decision_row *
         const struct charge *back = find_charge(&open, view->id);
 
         view->remaining += back ? back->amount : 0;
-        if (decision->goodwill > 0 && view->remaining < decision->amount)
+        view->kept = back && back->amount > view->remaining ? back->amount : 0;
+        if (decision->goodwill > 0 && decision_charge(decision, i) < decision->amount)
             rc = err_code(err, STATUS_CONFLICT, "budget_exhausted",
                           "budget %s has %lld left, this asks for %lld", view->id,
                           (long long)view->remaining, (long long)decision->amount);

@@ -1,5 +1,7 @@
 #include "json/tree.h"
 
+#include "json/place.h"
+
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -125,6 +127,29 @@ enum status json_tree_read(const char *text, size_t bytes, size_t flags, json_t 
         return err_code(err, STATUS_MALFORMED, "malformed_json", "byte %d: %s",
                         error->position, error->text);
     return STATUS_OK;
+}
+
+enum status json_tree_fault(struct text text, const json_error_t *error,
+                            const char *parent, struct err *err)
+{
+    static const struct {
+        enum json_error_code what;
+        const char *code, *detail;
+    } kinds[] = {
+        {json_error_duplicate_key, "duplicate_field", "is given twice"},
+        {json_error_numeric_overflow, "out_of_range", "is too large a number"},
+        {json_error_null_character, "invalid_text", "\\u0000 is not allowed in a text"},
+        {json_error_null_byte_in_key, "unknown_field", "there is no such member"},
+    };
+    char pointer[POINTER_BYTES];
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (json_error_code(error) != kinds[i].what || error->position < 1)
+            continue;
+        json_place(text, (size_t)error->position - 1, parent, pointer);
+        return err_fault(err, pointer, kinds[i].code, "%s", kinds[i].detail);
+    }
+    return STATUS_MALFORMED;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */

@@ -16,6 +16,8 @@ enum status manifest_open(struct manifest *manifest, struct bundle *bundle,
     rc = json_tree_read(bundle->manifest.at, bundle->manifest.bytes,
                         JSON_REJECT_DUPLICATES, &manifest->root, &error, err);
     if (rc == STATUS_MALFORMED)
+        rc = json_tree_fault(bundle->manifest, &error, "", err);
+    if (rc == STATUS_MALFORMED)
         return err_set(err, STATUS_MALFORMED, "manifest.json: line %d column %d: %s",
                        error.line, error.column, error.text);
     if (rc)

@@ -126,7 +126,7 @@ static void feature_read(struct input *input, struct text name,
     switch (json_peek(scan)) {
     case JSON_KIND_NUMBER:
         feature->kind = FEATURE_SENT_NUMBER;
-        input_number(input, name, &feature->number);
+        json_double(scan, &feature->number);
         break;
     case JSON_KIND_STRING:
         feature->kind = FEATURE_SENT_STRING;
@@ -325,7 +325,7 @@ enum status case_decode(const char *body, size_t bytes, struct arena *arena,
     };
     if (bytes > CASE_BYTES_MAX)
         return err_set(err, STATUS_TOO_LARGE, "a case may have %d bytes", CASE_BYTES_MAX);
-    input_init(&input, (struct text){body, bytes}, CASE_DEPTH_MAX, arena, err);
+    input_init(&input, (struct text){body, bytes}, "", CASE_DEPTH_MAX, arena, err);
     if (json_peek(&input.scan) == JSON_KIND_OBJECT) {
         case_read(&input, asked);
     } else if (json_skip(&input.scan)) {

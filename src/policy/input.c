@@ -7,13 +7,14 @@
 #include "base/clock.h"
 #include "base/money.h"
 #include "base/pointer.h"
+#include "json/place.h"
 
-void input_init(struct input *input, struct text json, int depth_max, struct arena *arena,
-                struct err *err)
+void input_init(struct input *input, struct text json, const char *root, int depth_max,
+                struct arena *arena, struct err *err)
 {
     input->arena = arena;
     input->err = err;
-    input->parent = "";
+    input->root = input->parent = root;
     input->fault_count = 0;
     json_scan_init(&input->scan, json.at, json.bytes, depth_max, err);
 }
@@ -113,20 +114,6 @@ bool input_amount(struct input *input, struct text name, int64_t *value)
     return true;
 }
 
-bool input_number(struct input *input, struct text name, double *value)
-{
-    char pointer[POINTER_BYTES];
-
-    if (json_double(&input->scan, value))
-        return true;
-    /* A number that no double holds ends the scan; say where it stands. */
-    if (input->scan.status == STATUS_INVALID) {
-        pointer_member(pointer, input->parent, name);
-        (void)err_fault(input->err, pointer, "out_of_range", "is too large a number");
-    }
-    return false;
-}
-
 bool input_time(struct input *input, struct text name, int64_t *us)
 {
     struct text text;
@@ -157,7 +144,7 @@ bool input_keep_key(struct input *input, struct text *key)
 
 enum status input_end(struct input *input)
 {
-    enum status rc = json_scan_end(&input->scan);
+    enum status rc = json_scan_end_at(&input->scan, input->root);
 
     return !rc && input->fault_count > 0 ? STATUS_INVALID : rc;
 }

@@ -472,10 +472,9 @@ static enum status parse(const char *text, size_t bytes, json_t **root, struct e
     rc = json_tree_read(text, bytes, JSON_REJECT_DUPLICATES, root, &error, err);
     if (rc != STATUS_MALFORMED)
         return rc;
-    if (json_error_code(&error) == json_error_duplicate_key)
-        return err_fault(err, "", "duplicate_field",
-                         "a member is given twice at line %d, column %d", error.line,
-                         error.column);
+    rc = json_tree_fault((struct text){text, bytes}, &error, "", err);
+    if (rc != STATUS_MALFORMED)
+        return rc;
     return err_set(err, STATUS_MALFORMED,
                    "the policy is not JSON: %s at line %d, column %d", error.text,
                    error.line, error.column);

@@ -70,8 +70,7 @@ enum status scope_decode(struct text json, const char *pointer, struct arena *ar
     struct text key;
 
     *scope = (struct scope){0};
-    input_init(&input, json, SCOPE_DEPTH_MAX, arena, err);
-    input.parent = pointer;
+    input_init(&input, json, pointer, SCOPE_DEPTH_MAX, arena, err);
     if (json_peek(&input.scan) == JSON_KIND_OBJECT) {
         json_enter_object(&input.scan, &level);
         while (json_member(&input.scan, &level, &key))

@@ -57,7 +57,7 @@ static bool balance_move(struct balance *balance, const struct entry *entry)
 static void check_move(struct check *check, struct balance *balance,
                        const struct entry *entry)
 {
-    int64_t remaining;
+    int64_t remaining, freed = entry->kind == ENTRY_OVERRIDE ? balance->freed : 0;
     long long seq = entry->seq;
 
     if (!balance_move(balance, entry) ||
@@ -75,13 +75,16 @@ static void check_move(struct check *check, struct balance *balance,
     if (balance->held < 0 || balance->spent < 0)
         check_fault(check, "Ledger entry %lld takes more out of budget '%s' than was in.",
                     seq, entry->budget_id);
+    if (entry->kind != ENTRY_UNFUNDED)
+        balance->freed = entry->kind == ENTRY_RELEASE ? entry->amount : 0;
     if (entry->kind == ENTRY_ROLL && balance->spent != 0)
         check_fault(check,
                     "Ledger entry %lld begins a period of budget '%s' with %lld spent.",
                     seq, entry->budget_id, (long long)balance->spent);
-    /* Only a lowered limit may leave less than nothing; nothing is granted from it. */
+    /* Only a lowered limit may leave less than nothing; nothing is granted from it but what the decision
+     * that was overridden has just given back. */
     if ((entry->kind == ENTRY_HOLD || entry->kind == ENTRY_OVERRIDE) &&
-        entry->amount > 0 && remaining < 0)
+        entry->amount > freed && remaining < 0)
         check_fault(check, "Ledger entry %lld holds more than budget '%s' had left.", seq,
                     entry->budget_id);
 }

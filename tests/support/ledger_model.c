@@ -197,8 +197,11 @@ static void hold(struct ledger_model *model, int decision, enum entry_kind kind)
 
     for (int b = 0; b < MODEL_BUDGET_COUNT; b++) {
         struct model_budget *budget = &model->budgets[b];
-        int64_t room = plain_remaining(budget) < 0 ? 0 : plain_remaining(budget);
-        int64_t charge = made->amount < room ? made->amount : room;
+        int64_t room = plain_remaining(budget), kept = made->charges[b].kept;
+        int64_t charge;
+
+        room = room > kept ? room : kept;
+        charge = made->amount < room ? made->amount : room;
 
         if (!plain_covers(budget, made->is_late))
             continue;
@@ -315,7 +318,7 @@ struct expected plain_release(struct ledger_model *model, int decision)
     return expected;
 }
 
-/* Room once the old hold is back. */
+/* Room once the old hold is back, or as much as that was. */
 static bool has_room(const struct ledger_model *model, const struct model_decision *old,
                      int64_t amount)
 {
@@ -323,7 +326,8 @@ static bool has_room(const struct ledger_model *model, const struct model_decisi
         const struct model_budget *budget = &model->budgets[b];
         int64_t back = old->status == DECISION_HELD ? old->charges[b].open : 0;
 
-        if (plain_covers(budget, old->is_late) && plain_remaining(budget) + back < amount)
+        if (plain_covers(budget, old->is_late) &&
+            plain_remaining(budget) + back < amount && back < amount)
             return false;
     }
     return true;
@@ -332,6 +336,10 @@ static bool has_room(const struct ledger_model *model, const struct model_decisi
 struct expected plain_override(struct ledger_model *model, int decision, int64_t amount)
 {
     struct model_decision *old = &model->decisions[decision];
+    struct model_decision made = {.is_late = old->is_late,
+                                  .amount = amount,
+                                  .entitled = old->entitled,
+                                  .hold_us = DAY_US};
     bool is_goodwill = amount > old->entitled;
     int64_t room;
 
@@ -347,16 +355,13 @@ struct expected plain_override(struct ledger_model *model, int decision, int64_t
     if (is_goodwill && !least_room(model, old->is_late, &room))
         return refused(409, "no_budget");
     if (old->status == DECISION_HELD) {
+        for (int b = 0; b < MODEL_BUDGET_COUNT; b++)
+            made.charges[b].kept = old->charges[b].open;
         old->status = DECISION_RELEASED;
         end_charges(model, decision, 0, ENTRY_RELEASE);
     }
     old->is_overridden = true;
-    hold(model,
-         add_decision(model, &(struct model_decision){.is_late = old->is_late,
-                                                      .amount = amount,
-                                                      .entitled = old->entitled,
-                                                      .hold_us = DAY_US}),
-         ENTRY_OVERRIDE);
+    hold(model, add_decision(model, &made), ENTRY_OVERRIDE);
     return done(201);
 }
 

@@ -36,6 +36,7 @@ struct model_budget {
 struct model_charge {
     bool is_there;
     int64_t open, unfunded, since_us;
+    int64_t kept; /* of the decision it replaces: room, also below a lowered limit */
 };
 
 struct model_decision {

@@ -100,7 +100,7 @@ static bool override(struct ledger *ledger, const struct serial_history *history
     if (ledger->is_overridden[call->of])
         return was_refused(call, 409, "already_overridden");
     for (int b = 0; b < budget_count(call); b++)
-        if (call->amount > 0 && room_of(&ledger->balances[b]) + back < call->amount)
+        if (call->amount > back && room_of(&ledger->balances[b]) + back < call->amount)
             return was_refused(call, 409, "budget_exhausted");
     move(ledger, call, call->amount - back, 0);
     if (back > 0)

@@ -446,6 +446,8 @@ static void a_bad_batch_is_refused_whole(void **state)
         {"{\"cases\": [%s, {\"case_id\": \"x\"}]}", "/cases/1/customer_id",
          "missing_field"},
         {"{\"cases\": [%s, 5]}", "/cases/1", "wrong_type"},
+        {"{\"cases\": [%s, {\"order_amount\": 1e400}]}", "/cases/1/order_amount",
+         "out_of_range"},
         {"{\"cases\": [%1$s, %1$s]}", "/cases/1/case_id", "duplicate"},
     };
     char body[1024], key[16];

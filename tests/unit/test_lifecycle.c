@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "store/store.h"
 #include "support/api_call.h"
 #include "support/service_fixture.h"
 
@@ -429,8 +430,6 @@ static void a_person_cannot_spend_what_is_not_there(void **state)
     running_close(stage);
 }
 
-/* --- again ------------------------------------------------------------------------------------ */
-
 static void assert_replay_matches(struct running *stage, const char *id)
 {
     struct api_reply reply = post(stage, path_of(id, "replay"), NULL, NULL);
@@ -439,6 +438,77 @@ static void assert_replay_matches(struct running *stage, const char *id)
         fail_msg("%s", reply.text);
     api_reply_free(&reply);
 }
+
+/* A person gives another amount, all of it within budgets; the id of the new decision. */
+static char *decided_by(struct running *stage, const char *id, const char *key,
+                        int64_t amount)
+{
+    char body[96];
+    struct api_reply reply;
+    char *made;
+
+    snprintf(body, sizeof body, "{\"amount\": %lld, \"reason_code\": \"x\"}",
+             (long long)amount);
+    reply = post(stage, path_of(id, "override"), key, body);
+    if (reply.status != 201 || strstr(reply.text, "unfunded"))
+        fail_msg("%d: %s", reply.status, reply.text);
+    made = strdup(text_in(&reply, "id"));
+    api_reply_free(&reply);
+    return made;
+}
+
+static void set_limit(struct running *stage, int64_t limit)
+{
+    char body[64];
+
+    snprintf(body, sizeof body, "{\"limit\": %lld}", (long long)limit);
+    assert_answer(api_call(stage->service, "PUT", "/v1/budgets/bud_all", NULL, "*", body),
+                  200);
+}
+
+static void assert_store_agrees(struct running *stage)
+{
+    struct store *reader = service_reader_take(stage->service);
+    struct store_report report;
+    struct err err;
+
+    err_clear(&err);
+    assert_int_equal(store_check(reader, &report, &err), STATUS_OK);
+    assert_string_equal(report.first_fault, "");
+    service_reader_give(stage->service, reader);
+}
+
+/* Who lowers a credit takes nothing more out of a budget whose limit was lowered. */
+static void a_person_may_lower_a_credit_below_a_lowered_limit(void **state)
+{
+    struct running *stage = stage_of("", 5000);
+    char *id =
+             decide(stage, "a",
+                    "{\"case_id\": \"k\", \"customer_id\": \"c\", \"currency\": \"USD\","
+                    " \"order_amount\": 4000, \"entitled_amount\": 700, \"issue\":"
+                    " \"late_delivery\", \"features\": {\"need\": 1}}",
+                    1700),
+         *lower;
+
+    (void)state;
+    set_limit(stage, 100);
+    assert_problem(post(stage, path_of(id, "override"), "o1",
+                        "{\"amount\": 1701, \"reason_code\": \"x\"}"),
+                   409, "budget_exhausted");
+    assert_budget(stage, 1700, 0);
+    lower = decided_by(stage, id, "o2", 1000);
+    assert_budget(stage, 1000, 0);
+    assert_store_agrees(stage);
+    assert_replay_matches(stage, lower);
+    assert_answer(post(stage, path_of(lower, "settle"), "s", "{\"amount\": 1000}"), 200);
+    assert_budget(stage, 0, 1000);
+    assert_store_agrees(stage);
+    free(lower);
+    free(id);
+    running_close(stage);
+}
+
+/* --- again ------------------------------------------------------------------------------------ */
 
 static void decisions_replay_under_the_versions_they_were_made_under(void **state)
 {
@@ -628,6 +698,7 @@ int main(void)
         cmocka_unit_test(a_customer_gets_so_many_in_a_window),
         cmocka_unit_test(a_person_decides_otherwise),
         cmocka_unit_test(a_person_cannot_spend_what_is_not_there),
+        cmocka_unit_test(a_person_may_lower_a_credit_below_a_lowered_limit),
         cmocka_unit_test(decisions_replay_under_the_versions_they_were_made_under),
         cmocka_unit_test(a_person_may_decide_otherwise_for_who_is_held_out),
         cmocka_unit_test(a_hold_ends_without_the_budget_that_had_no_room_for_it),

@@ -329,8 +329,8 @@ static void what_is_not_a_json_object_is_refused(void **state)
         {"", STATUS_MALFORMED},
         {"{", STATUS_MALFORMED},
         {"{\"currency\":\"USD\"} x", STATUS_MALFORMED},
-        {"{\"currency\":\"US\\u0000\"}", STATUS_MALFORMED},
-        {"{\"currency\":\"USD\",\"priority\":1e999}", STATUS_MALFORMED},
+        {"{\"currency\":\"US\\u0000\"}", STATUS_INVALID},
+        {"{\"currency\":\"USD\",\"priority\":1e999}", STATUS_INVALID},
         {"[]", STATUS_INVALID},
         {"{\"currency\":\"USD\",\"currency\":\"USD\"}", STATUS_INVALID},
     };

@@ -25,7 +25,7 @@ enum {
     BATCH_COUNT = 2
 };
 
-struct made {
+struct decided {
     char id[ID_BYTES];
     int64_t amount;
 };
@@ -34,7 +34,7 @@ struct stage {
     struct running *running; /* bud_all covers everything */
     struct rng rng;
     int key;
-    struct made made[MADE_COUNT_MAX];
+    struct decided made[MADE_COUNT_MAX];
     int made_count, refused_count;
 };
 
@@ -157,37 +157,44 @@ static void of_a_batch_that_cannot_be_noted_whole_nothing_is(void **state)
 
 /* --- a person decides ------------------------------------------------------------------------- */
 
+/* Decide so much, or override; the path of the new decision's overrides. */
+static void made(struct stage *stage, const char *path, const char *body, char *into,
+                 size_t room)
+{
+    struct api_reply reply = call(stage, "POST", path, body);
+
+    if (reply.status != 201)
+        fail_msg("%d: %s", reply.status, reply.text);
+    snprintf(into, room, "/v1/decisions/%s/override", string_at(reply.json, "id"));
+    api_reply_free(&reply);
+}
+
 /* What was noted for the old decision does not stand in the way of the new one. */
 static void a_person_may_keep_what_was_noted_and_not_more(void **state)
 {
+    static const char as_before[] =
+        "{\"amount\": 9007199254740981, \"reason_code\": \"as before\"}";
+    char body[512], first[128], other[128], again[128], *verb;
     struct stage stage;
     struct api_reply reply;
-    char path[128];
 
     (void)state;
     stage_open(&stage);
-    reply = decide(&stage, "/v1/decisions", MONEY_MINOR_MAX - 10);
-    snprintf(path, sizeof path, "/v1/decisions/%s/override", string_at(reply.json, "id"));
-    api_reply_free(&reply);
-    reply = decide(&stage, "/v1/decisions", LIMIT + 10); /* the figure is at its end */
-    assert_int_equal(reply.status, 201);
-    api_reply_free(&reply);
-    reply = call(&stage, "PUT", "/v1/budgets/bud_all", "{\"limit\": 10}");
-    assert_int_equal(reply.status, 200);
-    api_reply_free(&reply);
-    assert_refused_whole(
-        call(&stage, "POST", path,
-             "{\"amount\": 9007199254740981, \"reason_code\": \"less room now\"}"));
+    put_case(body, sizeof body, 0, MONEY_MINOR_MAX - 10);
+    made(&stage, "/v1/decisions", body, first, sizeof first);
+    put_case(body, sizeof body, 0, LIMIT + 10); /* the figure is at its end */
+    made(&stage, "/v1/decisions", body, other, sizeof other);
+    made(&stage, first, as_before, again, sizeof again);
     assert_string_equal(checked(&stage).first_fault, "");
-    reply = call(&stage, "PUT", "/v1/budgets/bud_all", "{\"limit\": 100000}");
+    verb = strstr(again, "/override");
+    strcpy(verb, "/release");
+    reply = call(&stage, "POST", again, "{\"reason_code\": \"x\"}");
     assert_int_equal(reply.status, 200);
     api_reply_free(&reply);
-    reply = call(&stage, "POST", path,
-                 "{\"amount\": 9007199254740981, \"reason_code\": \"as before\"}");
-    assert_int_equal(reply.status, 201);
-    assert_int_equal(int_at(reply.json, "budgets/0/unfunded"),
-                     MONEY_MINOR_MAX - 10 - LIMIT);
-    api_reply_free(&reply);
+    strcpy(verb, "/override");
+    put_case(body, sizeof body, 0, MONEY_MINOR_MAX - 10); /* somebody else */
+    made(&stage, "/v1/decisions", body, other, sizeof other);
+    assert_refused_whole(call(&stage, "POST", again, as_before));
     assert_string_equal(checked(&stage).first_fault, "");
     running_close(stage.running);
 }
@@ -236,7 +243,7 @@ static void add_up(struct stage *stage, const char *id, int64_t *held, int64_t *
 
 static void note_made(struct stage *stage, const json_t *decision)
 {
-    struct made *made = &stage->made[stage->made_count++];
+    struct decided *made = &stage->made[stage->made_count++];
     const json_t *said = json_object_get(at(decision, "budgets/0"), "unfunded");
     int64_t held, unfunded;
 
@@ -272,7 +279,7 @@ static void go_on(struct stage *stage)
 {
     static const char *const verbs[] = {"settle", "release", "override"};
     uint64_t verb = rng_below(&stage->rng, 3);
-    const struct made *made =
+    const struct decided *made =
         &stage->made[rng_below(&stage->rng, (uint64_t)stage->made_count)];
     int64_t amount = verb == 0 && made->amount > 0
                          ? (int64_t)rng_below(&stage->rng, (uint64_t)made->amount) + 1
