@@ -9,6 +9,9 @@
 #define INSTRUMENT_F_WEAK                                                                \
     10 /* a first stage below it is weak: Staiger and Stock (1997) */
 
+/* The set, and the tests, take the square of their number for each row, and its third power for each effect tried. */
+enum { INSTRUMENT_ROBUST_COUNT_MAX = 100 };
+
 struct instrument_data {
     int64_t row_count;
     int instrument_count, column_count;
@@ -54,7 +57,7 @@ struct instrument_effect {
  * HC3; with clusters errors are CR1. The set is
  * the classical one, or by Wald's statistic with the errors asked for, whose F has n - k degrees of freedom below, with
  * clusters one less than these, as Wu and Hausman's t has. INVALID: no instrument is left, the treatment does not move with them, or there are fewer than two
- * clusters. */
+ * clusters. TOO_LARGE: more than INSTRUMENT_ROBUST_COUNT_MAX instruments with robust errors or clusters. */
 enum status instrument_estimate(const struct instrument_data *data,
                                 enum covariance_kind kind,
                                 struct instrument_effect *effect, bool *dropped,

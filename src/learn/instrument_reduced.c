@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GRID = 1440 /* effects that are tried, from minus to plus infinity by angle */ };
+/* Effects that are tried, from minus to plus infinity by angle: fewer where each takes long. */
+enum { GRID_MIN = 90, GRID_MAX = 1440, GRID_WORK = 50 * GRID_MAX, HALVING_COUNT = 60 };
 
 static const double half_turn = 3.14159265358979323846;
 
@@ -39,6 +40,10 @@ static enum status reduced_make(const struct basis *basis, int first,
     for (int i = 0; i < basis->rank; i++)
         q += basis->kept[i] >= first;
     reduced->count = (int)q;
+    if (q > INSTRUMENT_ROBUST_COUNT_MAX)
+        return err_set(err, STATUS_TOO_LARGE,
+                       "%zu instruments with robust errors, at most %d", q,
+                       INSTRUMENT_ROBUST_COUNT_MAX);
     reduced->numbers = calloc(q * (k + 4 * q + 4), sizeof *reduced->numbers);
     if (!reduced->numbers)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for %zu instruments", q);
@@ -185,6 +190,8 @@ double reduced_effective_f(const struct reduced *reduced)
 /* Effects as angles: b = u / v, so that infinity is one of them. */
 struct line {
     double centre, scale;
+    int count; /* of angles that are tried */
+    double step;
 };
 
 static double effect_at(const struct line *line, double angle)
@@ -211,7 +218,7 @@ static double statistic_at(struct reduced *reduced, const struct line *line, dou
 static struct line line_of(const struct reduced *reduced)
 {
     const double *t = reduced->treatment;
-    int q = reduced->count;
+    int q = reduced->count, count;
     double moved = product(t, t, q), b = product(t, reduced->outcome, q) / moved,
            variance = 0;
 
@@ -220,19 +227,34 @@ static struct line line_of(const struct reduced *reduced)
             variance += t[i] * t[j] *
                         (reduced->yy[i * q + j] - b * reduced->both[i * q + j] +
                          b * b * reduced->tt[i * q + j]);
-    return (struct line){b, variance > 0 ? sqrt(variance) / moved : 1};
+    count = GRID_WORK / q;
+    count = count > GRID_MAX ? GRID_MAX : count < GRID_MIN ? GRID_MIN : count;
+    return (struct line){b, variance > 0 ? sqrt(variance) / moved : 1, count,
+                         half_turn / count};
 }
 
-/* The angle at which the statistic is least, near one of the grid. */
-static double least_near(struct reduced *reduced, const struct line *line, double angle)
+/* The angle at which the statistic is least: the best of the grid, then ever smaller steps from it. */
+static double best_angle(struct reduced *reduced, const struct line *line)
 {
-    double step = half_turn / GRID;
+    double angle = 0, least = statistic_at(reduced, line, 0), step = line->step;
 
-    for (int i = 0; i < 100; i++, step *= 0.8)
-        for (int side = -1; side <= 1; side += 2)
-            if (statistic_at(reduced, line, angle + side * step) <
-                statistic_at(reduced, line, angle))
+    for (int i = 1; i < line->count; i++) {
+        double statistic = statistic_at(reduced, line, i * line->step);
+
+        if (statistic < least) {
+            least = statistic;
+            angle = i * line->step;
+        }
+    }
+    for (int i = 0; i < HALVING_COUNT; i++, step *= 0.7)
+        for (int side = -1; side <= 1; side += 2) {
+            double statistic = statistic_at(reduced, line, angle + side * step);
+
+            if (statistic < least) {
+                least = statistic;
                 angle += side * step;
+            }
+        }
     return angle;
 }
 
@@ -240,7 +262,7 @@ static double least_near(struct reduced *reduced, const struct line *line, doubl
 static double border(struct reduced *reduced, const struct line *line, double inside,
                      double outside, double critical)
 {
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < HALVING_COUNT; i++) {
         double middle = (inside + outside) / 2;
 
         if (statistic_at(reduced, line, middle) <= critical)
@@ -257,10 +279,11 @@ static int longest_outside(struct reduced *reduced, const struct line *line, dou
 {
     int run = 0, longest = 0;
 
-    for (int i = 1; i <= GRID; i++) {
-        double angle = start + i * half_turn / GRID;
+    for (int i = 1; i <= line->count; i++) {
+        double angle = start + i * line->step;
 
-        run = i < GRID && statistic_at(reduced, line, angle) > critical ? run + 1 : 0;
+        run = i < line->count && statistic_at(reduced, line, angle) > critical ? run + 1
+                                                                               : 0;
         if (run > longest) {
             longest = run;
             *from = i - run;
@@ -272,15 +295,11 @@ static int longest_outside(struct reduced *reduced, const struct line *line, dou
 void reduced_set(struct reduced *reduced, struct instrument_effect *effect)
 {
     const struct line line = line_of(reduced);
-    double critical = f_critical(reduced->count, reduced->freedom), start = 0, low, high;
-    double step = half_turn / GRID;
+    double critical = f_critical(reduced->count, reduced->freedom), low, high,
+           start = best_angle(reduced, &line), step = line.step;
     int from = 0, outside;
 
     effect->set_low = effect->set_high = NAN;
-    for (int i = 0; i < GRID; i++)
-        if (statistic_at(reduced, &line, i * step) < statistic_at(reduced, &line, start))
-            start = i * step;
-    start = least_near(reduced, &line, start);
     if (!(statistic_at(reduced, &line, start) <= critical)) {
         effect->set = INSTRUMENT_SET_EMPTY;
         return;
