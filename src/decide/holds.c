@@ -85,7 +85,9 @@ static enum status close_perform(struct action *action, struct commit *commit,
                              &(struct closing){.decision_id = row.id,
                                                .settled = settled,
                                                .rest = ENTRY_RELEASE,
-                                               .note = request->reason_code,
+                                               .note = request->is_settle
+                                                           ? "settled for less"
+                                                           : request->reason_code,
                                                .now_us = commit->now_us},
                              err);
     return rc;
