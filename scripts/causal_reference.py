@@ -467,6 +467,10 @@ def clustered_se(a, c, owners_a, owners_c):
     return np.sqrt(covariance(X, u, "hc0", np.r_[owners_a, owners_c])[1, 1])
 
 
+def draws(moves):
+    return np.sum(moves**2) ** 2 / np.sum(moves**4)
+
+
 def two_samples(a, c, tightest_at, owners_a=None, owners_c=None):
     diff = a.mean() - c.mean()
     se = np.sqrt(a.var(ddof=1) / len(a) + c.var(ddof=1) / len(c))
@@ -475,15 +479,18 @@ def two_samples(a, c, tightest_at, owners_a=None, owners_c=None):
     freedom = freedom_of(owners_a, owners_c)
     n = len(a) + len(c)
     radius = sequence_radius(se * np.sqrt(n), n, tightest_at)
+    moves = np.r_[(a - a.mean()) / len(a), -(c - c.mean()) / len(c)]
+    rests_on = draws(moves if owners_a is None else cluster_sums(moves, np.r_[owners_a, owners_c]))
     return {
         "diff": diff,
         "se": se,
+        "draws": rests_on,
         "ci": interval(diff, se, freedom),
         **({"degrees_of_freedom": freedom} if owners_a is not None else {}),
         "z": diff / se,
         "p": two_sided(diff / se, freedom),
         "relative_lift": a.mean() / c.mean() - 1,
-        "sequential": {"lower": diff - radius, "upper": diff + radius},
+        "sequential": {"lower": diff - radius, "upper": diff + radius} if rests_on >= 30 else {"lower": None, "upper": None},
     }
 
 
@@ -699,6 +706,10 @@ def error_of_moves(moves, k, kind, clusters):
     return np.sqrt(np.sum(sums**2) * g / (g - 1) * (n - 1) / (n - k))
 
 
+def draws_of(moves, clusters):
+    return draws(moves if clusters is None else cluster_sums(moves, clusters))
+
+
 def effect(y, t, X, method, estimand="ate", kind="hc1", clusters=None, means_are_known=False):
     n = len(y)
     one = np.ones((n, 1))
@@ -738,6 +749,10 @@ def effect(y, t, X, method, estimand="ate", kind="hc1", clusters=None, means_are
         if method == "lin":
             se = se_of(value_row, value_drawn)
         log_se = se_of(ratio_row, ratio_drawn)
+        drawn = value_drawn if method == "lin" else 0
+        answer["draws"] = draws_of(moved_by_rows(design, rest, own_kind, value_row) + drawn, clusters)
+        if own_kind == "classical":
+            answer["draws"] = None
     else:
         design = np.column_stack([one, X])
         p = logit(design, t)
@@ -760,6 +775,7 @@ def effect(y, t, X, method, estimand="ate", kind="hc1", clusters=None, means_are
                 untreated = psi_untreated.mean()
                 psi_untreated = psi_untreated - untreated
         se = error_of_mean(psi - psi.mean(), clusters)
+        answer["draws"] = draws_of(psi - psi.mean(), clusters)
         ratio = psi / (untreated + value) + psi_untreated * (1 / (untreated + value) - 1 / untreated)
         log_se = error_of_mean(ratio - ratio.mean(), clusters)
         w = np.where(t == 1, 1, p / (1 - p)) if estimand == "att" else np.where(t == 1, 1 / p, 1 / (1 - p))

@@ -54,8 +54,10 @@ struct effect {
         log_ratio_se; /* of log((untreated_mean + value) / untreated_mean), from what each row moves it by
                           * (delta method); NaN without has_risks, or where one of the two is not above 0 */
     int64_t treated_count, control_count;
+    int64_t treated_others, control_others; /* of these, with outcomes that are not 0 */
     double clusters_treated,
         clusters_control; /* effective (learn/clusters.h); NaN without clusters */
+    double draws;         /* that se rests on (learn/draws.h); NaN of classical errors */
     double freedom;       /* of Student's t for value / se; INFINITY without clusters */
 
     /* How alike the arms are, by the fitted probability p of being treated; of ipw and aipw, else NaN and 0. */

@@ -10,8 +10,9 @@
     0.001 /* below it arms do not have the sizes they should have */
 
 struct sample {
-    int64_t count;
-    double mean, variance; /* with count - 1; NaN of fewer than two */
+    int64_t count, other_count; /* the latter of values that are not 0 */
+    double mean, variance;      /* with count - 1; NaN of fewer than two */
+    double fourths; /* sum of the fourth powers of what values are off the mean */
 };
 
 /* Of the rows (count) whose codes are `code` and whose value is not missing (NaN). */
@@ -23,11 +24,13 @@ struct difference {
     double value;     /* of the means */
     double se;        /* sqrt(s1^2 / n1 + s0^2 / n0), or of clusters, as below */
     double freedom;   /* of Student's t, by learn/clusters.h; INFINITY without clusters */
+    double draws;     /* that the error rests on (learn/draws.h) */
     double low, high; /* 95 % */
     double z, p; /* value / se, and how likely one as large is by chance; two-sided */
     double relative_lift; /* m1 / m0 - 1; NaN where m0 is 0 */
     double sequence_low,
-        sequence_high; /* 95 % at every look (learn/sequence.h), tightest at tightest_at rows */
+        sequence_high; /* 95 % at every look (learn/sequence.h), tightest at tightest_at rows; NaN while there are
+                        * fewer than DRAWS_SEQUENCE_MIN draws */
 };
 
 /* Rows that come together, as those of a customer do. */

@@ -106,6 +106,12 @@ enum status basis_covariance(const struct basis *basis, const double *residuals,
                              struct covariance_rule rule, const double *directions,
                              int direction_count, double *covariance, struct err *err);
 
+/* The variance of one direction (column), and how many draws it rests on (learn/draws.h): rows, or clusters; NaN of
+ * classical errors. */
+enum status basis_error(const struct basis *basis, const double *residuals,
+                        struct covariance_rule rule, const double *direction,
+                        double *variance, double *draw_count, struct err *err);
+
 /* The same of one coefficient alone. */
 enum status basis_variance(const struct basis *basis, const double *residuals,
                            struct covariance_rule rule, int column, double *variance,

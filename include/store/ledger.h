@@ -81,7 +81,7 @@ struct entry {
     int64_t amount, balance_after;
     int64_t created_at_us;
     char note
-        [REASON_TEXT_BYTES]; /* why: of adjust "reason_code: note", of release its reason */
+        [REASON_TEXT_BYTES]; /* why, where an adjust or a release needs it: docs/ledger.md */
     unsigned char prev_hash[LEDGER_HASH_BYTES], hash[LEDGER_HASH_BYTES];
 };
 

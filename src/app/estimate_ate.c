@@ -298,9 +298,13 @@ static void find_few(struct estimation *e)
                            effect->clusters_control);
     }
     few_check_arm(&e->few, e->outcome, e->arms.names[e->treated], effect->treated_count,
-                  effect->treated_mean, e->is_binary);
+                  effect->treated_others, e->is_binary);
     few_check_arm(&e->few, e->outcome, e->arms.names[e->arms.control],
-                  effect->control_count, effect->control_mean, e->is_binary);
+                  effect->control_count, effect->control_others, e->is_binary);
+    /* Of a plain difference of rows of 0 and 1 events have said it. */
+    if (e->cluster || !e->is_binary || e->rule.method != EFFECT_DIFFERENCE)
+        few_check_draws(&e->few, e->outcome, e->arms.names[e->treated], effect->draws,
+                        e->cluster != NULL);
 }
 
 /* ---- the command ---- */

@@ -108,6 +108,7 @@ enum status estimate_ate_json(const struct estimation *e, struct err *err)
         if (e->dropped[i])
             report_string(report, NULL, e->design.names[i]);
     report_array_end(report);
+    report_number(report, "draws", e->effect.draws);
     few_put(&e->few, report);
     explained_put(&e->explained, report);
     if (has_overlap(e))

@@ -289,6 +289,21 @@ static void find_few_clusters(struct experiment_evaluation *e)
     }
 }
 
+/* Of rows of 0 and 1 events have said it. */
+static void find_few_draws(struct experiment_evaluation *e, int column, const char *name)
+{
+    for (int arm = 0; arm < e->arms.count; arm++) {
+        const struct contrast contrast = experiment_contrast(e, column, arm);
+        struct difference difference;
+
+        if (arm == e->arms.control)
+            continue;
+        difference_between(&contrast, &difference);
+        few_check_draws(&e->few, name, e->arms.names[arm], difference.draws,
+                        e->clusters != NULL);
+    }
+}
+
 /* Of the metric, then the guardrails. */
 static void find_few(struct experiment_evaluation *e)
 {
@@ -306,8 +321,12 @@ static void find_few(struct experiment_evaluation *e)
             struct sample sample = sample_of(numbers, e->arms.codes, row_count, arm);
 
             few_check_arm(&e->few, i ? e->guardrails[i - 1].column : e->metric,
-                          e->arms.names[arm], sample.count, sample.mean, is_binary);
+                          e->arms.names[arm], sample.count, sample.other_count,
+                          is_binary);
         }
+        if (e->clusters || !is_binary)
+            find_few_draws(e, i ? guardrail_column(e, i - 1) : 1,
+                           i ? e->guardrails[i - 1].column : e->metric);
     }
 }
 

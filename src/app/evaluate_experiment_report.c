@@ -3,6 +3,7 @@
 
 #include "app/options.h"
 #include "app/report.h"
+#include "learn/draws.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -147,9 +148,14 @@ static void put_arm(const struct experiment_evaluation *e, struct report *report
         report_object_end(report);
         difference = measure_arm(e, arm);
     }
+    report_number(report, "draws", difference.draws);
     report_object(report, "sequential");
     report_number(report, "lower", difference.sequence_low);
     report_number(report, "upper", difference.sequence_high);
+    if (isnan(difference.sequence_low))
+        report_string(report, "why",
+                      "the error rests on too few draws for bounds that are asymptotic");
+    report_number(report, "draws_needed", DRAWS_SEQUENCE_MIN);
     report_object_end(report);
     if (e->guardrail_count)
         put_guardrails(e, report, arm);
@@ -260,8 +266,13 @@ static void print_arm(const struct experiment_evaluation *e, int arm)
     /* Of a mean below 0 it would have the wrong sign. */
     if (!isnan(difference.relative_lift) && e->samples[e->arms.control].mean > 0)
         printf("  %-18s %+12.4g %%\n", "relative lift", 100 * difference.relative_lift);
-    printf("  %-18s [%.6g, %.6g]\n", "at every look", difference.sequence_low,
-           difference.sequence_high);
+    if (isnan(difference.sequence_low))
+        printf("  %-18s none yet: the error rests on %.1f draws of one size, asymptotic "
+               "bounds need %d\n",
+               "at every look", difference.draws, DRAWS_SEQUENCE_MIN);
+    else
+        printf("  %-18s [%.6g, %.6g]  asymptotic\n", "at every look",
+               difference.sequence_low, difference.sequence_high);
     if (e->covariate) {
         difference = measure_cuped(e, arm, &theta, &variance);
         print_difference("with the covariate", &difference);

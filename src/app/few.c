@@ -2,10 +2,12 @@
 #include "app/few.h"
 
 #include "app/options.h"
+#include "learn/draws.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 static void add(struct few_list *list, struct few few)
 {
@@ -21,15 +23,27 @@ void few_check_clusters(struct few_list *list, const char *column, const char *a
 }
 
 void few_check_arm(struct few_list *list, const char *column, const char *arm,
-                   int64_t row_count, double mean, bool is_binary)
+                   int64_t row_count, int64_t other_count, bool is_binary)
 {
-    int64_t ones = llround(mean * (double)row_count),
-            rarer = ones < row_count - ones ? ones : row_count - ones;
+    int64_t zeros = row_count - other_count,
+            rarer = is_binary && zeros < other_count ? zeros : other_count;
 
-    if (row_count < FEW_ROWS || !is_binary)
+    if (row_count < FEW_ROWS)
         add(list, (struct few){"rows", column, arm, row_count, FEW_ROWS});
     else
         add(list, (struct few){"events", column, arm, rarer, FEW_EVENTS});
+}
+
+void few_check_draws(struct few_list *list, const char *column, const char *arm,
+                     double draws, bool has_clusters)
+{
+    int64_t limit = has_clusters ? DRAWS_CLUSTERS_MIN : DRAWS_MIN;
+
+    for (int i = 0; i < list->count; i++)
+        if (list->items[i].arm == arm && list->items[i].column == column)
+            return;
+    if (draws < (double)limit)
+        add(list, (struct few){"draws", column, arm, (int64_t)draws, limit});
 }
 
 bool few_is_binary(const double *numbers, int64_t row_count)
@@ -45,11 +59,20 @@ void few_warn(const struct few_list *list)
     for (int i = 0; i < list->count; i++) {
         const struct few *few = &list->items[i];
 
-        print_line(stderr,
-                   "redress: few %s of '%s' in arm '%s' (%lld of at least %lld): its "
-                   "intervals are likely too narrow",
-                   few->what, few->column, few->arm, (long long)few->count,
-                   (long long)few->limit);
+        if (strcmp(few->what, "draws") == 0)
+            print_line(stderr,
+                       "redress: the error of '%s' in arm '%s' rests on few draws (on as "
+                       "much as %lld of one size, at least %lld are needed), as where "
+                       "most values are the same or few are very large: its intervals "
+                       "are likely too narrow",
+                       few->column, few->arm, (long long)few->count,
+                       (long long)few->limit);
+        else
+            print_line(stderr,
+                       "redress: few %s of '%s' in arm '%s' (%lld of at least %lld): its "
+                       "intervals are likely too narrow",
+                       few->what, few->column, few->arm, (long long)few->count,
+                       (long long)few->limit);
     }
 }
 

@@ -283,6 +283,11 @@ static enum status append_option(struct reward_table *table,
     return STATUS_OK;
 }
 
+static struct text bytes_of(const float values[OPTION_WIDTH])
+{
+    return (struct text){(const char *)values, OPTION_WIDTH * sizeof *values};
+}
+
 /* One like it that came not long ago, or a new one. */
 static enum status find_option(struct reward_table *table,
                                const struct reward_option *option, int32_t *index,
@@ -290,11 +295,14 @@ static enum status find_option(struct reward_table *table,
 {
     float values[OPTION_WIDTH];
     enum status rc = describe(table, option, values, err);
-    uint64_t hash = text_hash((struct text){(const char *)values, sizeof values});
-    int32_t *recent = &table->recent[hash % RECENT_COUNT];
+    int32_t *recent;
 
-    if (!rc && (*recent < 0 || memcmp(table->option_values + *recent * OPTION_WIDTH,
-                                      values, sizeof values) != 0)) {
+    if (rc)
+        return rc;
+    recent = &table->recent[text_hash(bytes_of(values)) % RECENT_COUNT];
+    if (*recent < 0 ||
+        !text_equal(bytes_of(table->option_values + *recent * OPTION_WIDTH),
+                    bytes_of(values))) {
         rc = append_option(table, values, err);
         *recent = (int32_t)(table->option_count - 1);
     }

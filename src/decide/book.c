@@ -251,13 +251,20 @@ static bool part_matches(const char *wanted, struct text given)
     return wanted[0] == '\0' || text_is(given, wanted);
 }
 
-bool budget_covers(const struct budget *budget, const struct refund_case *asked)
+static bool covers_in_any_currency(const struct budget *budget,
+                                   const struct refund_case *asked)
 {
     return part_matches(budget->market, asked->market) &&
            part_matches(budget->issue, asked->issue) &&
            part_matches(budget->segment, asked->segment) &&
-           part_matches(budget->channel, asked->channel) &&
-           part_matches(budget->scope_currency, text_of(asked->currency));
+           part_matches(budget->channel, asked->channel);
+}
+
+/* No amount of one currency is held in a budget of another. */
+bool budget_covers(const struct budget *budget, const struct refund_case *asked)
+{
+    return strcmp(budget->currency, asked->currency) == 0 &&
+           covers_in_any_currency(budget, asked);
 }
 
 void book_view(const struct budget *budget, struct budget_view *view)
@@ -266,6 +273,28 @@ void book_view(const struct budget *budget, struct budget_view *view)
     view->shadow_price = budget->pacing == PACING_NONE ? 0 : budget->shadow_price;
     view->remaining = budget_remaining(budget);
     view->kept = 0;
+}
+
+/* A currency that no budget has, in a case that budgets are there for, is a mistake of somebody. */
+static enum status check_currency(const struct book *book,
+                                  const struct refund_case *asked, struct err *err)
+{
+    const struct budget *foreign = NULL;
+
+    for (int i = 0; i < book->count; i++) {
+        const struct budget *budget = &book->pages[i].budget;
+
+        if (strcmp(budget->currency, asked->currency) == 0)
+            return STATUS_OK;
+        if (!foreign && covers_in_any_currency(budget, asked))
+            foreign = budget;
+    }
+    if (!foreign)
+        return STATUS_OK;
+    return err_fault(err, "/currency", "currency_mismatch",
+                     "budget %s, which is for such cases, is in %s, and no budget is in "
+                     "%s: ask in %s, or create one",
+                     foreign->id, foreign->currency, asked->currency, foreign->currency);
 }
 
 enum status book_match(const struct book *book, const struct refund_case *asked,
@@ -277,24 +306,17 @@ enum status book_match(const struct book *book, const struct refund_case *asked,
     memcpy(seen->prices, book->snapshot.id, sizeof seen->prices);
     for (int i = 0; i < book->count; i++) {
         const struct budget *budget = &book->pages[i].budget;
-        struct budget_view *view = &seen->budgets[*count];
 
         if (!budget_covers(budget, asked))
             continue;
-        if (strcmp(budget->currency, asked->currency) != 0)
-            return err_fault(
-                err, "/currency", "currency_mismatch",
-                "budget %s, which covers this case, is in %s: ask in %s, or add "
-                "\"currency\": \"%s\" to the budget's scope",
-                budget->id, budget->currency, budget->currency, budget->currency);
         if (*count == DECISION_BUDGET_COUNT_MAX)
             return err_fault(err, "", "too_many_budgets",
                              "more than %d budgets cover this case",
                              DECISION_BUDGET_COUNT_MAX);
-        book_view(budget, view);
+        book_view(budget, &seen->budgets[*count]);
         ++*count;
     }
-    return STATUS_OK;
+    return *count > 0 ? STATUS_OK : check_currency(book, asked, err);
 }
 
 /* --- prices --------------------------------------------------------------------------------- */

@@ -21,12 +21,12 @@ enum status book_roll(struct book *book, struct store *store, int64_t now_us,
                       bool *has_rolled, struct err *err);
 enum status book_flush(struct book *book, struct store *store, struct err *err);
 
-/* Whether a case is in the scope of a budget. */
+/* Whether a case is in the scope of a budget, and in its currency, which is part of every scope. */
 bool budget_covers(const struct budget *budget, const struct refund_case *asked);
 
 /* What a decision sees of the budgets: those whose scope matches, by id, and the snapshot their prices
- * are of. INVALID when one has another currency, or there are more than
- * DECISION_BUDGET_COUNT_MAX. */
+ * are of. INVALID when there are more than DECISION_BUDGET_COUNT_MAX, which a folder of long ago may have
+ * (overlap.h), and when no budget has the case's currency, but some would cover it in another. */
 enum status book_match(const struct book *book, const struct refund_case *asked,
                        struct circumstances *seen, struct err *err);
 

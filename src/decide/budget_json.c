@@ -203,7 +203,7 @@ static void read_pacing(struct form *form, struct budget *said)
     char name[16];
 
     said->pacing = PACING_NONE;
-    if (form_is_null(form, "pacing") || !form_text(form, "pacing", name, sizeof name))
+    if (!form_text_or_null(form, "pacing", name, sizeof name))
         return;
     if (!pacing_from_name(name, &said->pacing))
         form_refuse(form, "pacing", -1, "unknown_value",

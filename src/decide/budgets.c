@@ -6,6 +6,7 @@
 #include "decide/budget_json.h"
 #include "decide/form.h"
 #include "decide/lists.h"
+#include "decide/overlap.h"
 #include "decide/prices.h"
 
 #include <ctype.h>
@@ -98,7 +99,10 @@ static enum status create_perform(struct action *action, struct commit *commit,
     rc = zone_period(budget.time_zone, budget.period, commit->now_us,
                      &budget.period_starts_at_us, &budget.period_ends_at_us, err);
     if (!rc)
-        rc = book_insert(commit->book, commit->store, &budget, err);
+        rc = overlap_check(commit->book, &budget, err);
+    if (rc)
+        return rc;
+    rc = book_insert(commit->book, commit->store, &budget, err);
     /* The store knows of deleted budgets, whose ids stay taken. */
     if (rc == STATUS_CONFLICT && book_count(commit->book) < BUDGET_COUNT_MAX)
         return err_code(err, rc, "budget_exists", "%s", err->text);
@@ -231,6 +235,8 @@ static enum status change_perform(struct action *action, struct commit *commit,
         rc = merge(request, commit->now_us, &after, err);
     if (!rc)
         rc = budget_check(&after, err);
+    if (!rc && request->has_scope)
+        rc = overlap_check(commit->book, &after, err);
     if (!rc)
         rc = put_in_force(action, commit, "budget.updated", "limit changed", "", live,
                           &after, err);
@@ -298,8 +304,7 @@ static void read_adjustment(struct form *form, struct adjust_request *request)
         request->reason_code[strspn(request->reason_code, letters)] != '\0')
         form_refuse(form, "reason_code", -1, "invalid_value",
                     "'reason_code' may hold letters, digits and _ . - only");
-    if (!form_is_null(form, "note"))
-        form_text(form, "note", request->note, sizeof request->note);
+    form_text_or_null(form, "note", request->note, sizeof request->note);
 }
 
 enum status budget_adjust_prepare(struct action *action, struct err *err)

@@ -160,8 +160,7 @@ int cell_budgets(void *context, const struct traffic_cell *cell,
     assert(cell);
     memcpy(asked.currency, cell->currency, sizeof asked.currency);
     for (int i = 0; i < budget_count && count < count_max; i++)
-        if (budget_covers(&budgets[i], &asked) &&
-            strcmp(budgets[i].currency, cell->currency) == 0)
+        if (budget_covers(&budgets[i], &asked))
             found[count++] = i;
     return count;
 }

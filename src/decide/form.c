@@ -100,6 +100,12 @@ bool form_text(struct form *form, const char *name, char *buffer, size_t buffer_
     return false;
 }
 
+bool form_text_or_null(struct form *form, const char *name, char *buffer,
+                       size_t buffer_bytes)
+{
+    return !form_is_null(form, name) && form_text(form, name, buffer, buffer_bytes);
+}
+
 bool form_int(struct form *form, const char *name, int64_t least, int64_t most,
               int64_t *value)
 {

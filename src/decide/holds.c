@@ -85,7 +85,9 @@ static enum status close_perform(struct action *action, struct commit *commit,
                              &(struct closing){.decision_id = row.id,
                                                .settled = settled,
                                                .rest = ENTRY_RELEASE,
-                                               .note = request->reason_code,
+                                               .note = request->is_settle
+                                                           ? "settled for less"
+                                                           : request->reason_code,
                                                .now_us = commit->now_us},
                              err);
     return rc;
@@ -108,7 +110,8 @@ enum status settle_prepare(struct action *action, struct err *err)
     if (rc)
         return rc;
     form_int(&form, "amount", 1, MONEY_MINOR_MAX, &request->amount);
-    form_text(&form, "external_ref", request->external_ref, sizeof request->external_ref);
+    form_text_or_null(&form, "external_ref", request->external_ref,
+                      sizeof request->external_ref);
     action->request = request;
     action->perform = close_perform;
     return form_close(&form);

@@ -211,7 +211,7 @@ enum status override_prepare(struct action *action, struct err *err)
         return rc;
     form_int(&form, "amount", 0, MONEY_MINOR_MAX, &request->amount);
     form_text(&form, "reason_code", request->reason_code, sizeof request->reason_code);
-    form_text(&form, "note", request->note, sizeof request->note);
+    form_text_or_null(&form, "note", request->note, sizeof request->note);
     action->request = request;
     action->perform = override_perform;
     return form_close(&form);

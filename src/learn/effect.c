@@ -37,16 +37,19 @@ static enum status refuse_memory(struct err *err)
 static void set_means(const struct effect_data *data, struct effect *effect)
 {
     double sums[2] = {};
-    int64_t counts[2] = {};
+    int64_t counts[2] = {}, others[2] = {};
 
     for (int64_t i = 0; i < data->row_count; i++) {
         int arm = data->treatments[i] != 0;
 
         counts[arm]++;
+        others[arm] += data->outcomes[i] != 0;
         sums[arm] += data->outcomes[i];
     }
     effect->control_count = counts[0];
     effect->treated_count = counts[1];
+    effect->control_others = others[0];
+    effect->treated_others = others[1];
     effect->control_mean = sums[0] / (double)counts[0];
     effect->treated_mean = sums[1] / (double)counts[1];
 }
@@ -207,7 +210,8 @@ static void add_untreated(const struct fit *fit, double share, double row_count)
 
 /* Of `value` times the effect and `untreated` times the mean without treatment. */
 static enum status error_of(const struct fit *fit, const struct effect *effect,
-                            double value, double untreated, double *se, struct err *err)
+                            double value, double untreated, double *se, double *draws,
+                            struct err *err)
 {
     const struct effect_data *data = fit->data;
     size_t bytes = (size_t)fit->column_count * sizeof(double);
@@ -223,8 +227,8 @@ static enum status error_of(const struct fit *fit, const struct effect *effect,
     add_value(fit, value, row_count);
     if (untreated != 0)
         add_untreated(fit, untreated, row_count);
-    rc = basis_covariance(&fit->basis, fit->residuals, rule, fit->direction, 1, &variance,
-                          err);
+    rc = basis_error(&fit->basis, fit->residuals, rule, fit->direction, &variance, draws,
+                     err);
     *se = rc ? NAN : sqrt(variance);
     return rc;
 }
@@ -233,6 +237,7 @@ static enum status set_found(const struct fit *fit, struct effect *effect, bool 
                              struct err *err)
 {
     struct effect_slopes slopes;
+    double draws;
     enum status rc;
 
     effect->value = fit->coefficients[fit->column_count - 1];
@@ -243,10 +248,10 @@ static enum status set_found(const struct fit *fit, struct effect *effect, bool 
          dropped && fit->rule.method != EFFECT_DIFFERENCE && c < fit->data->column_count;
          c++)
         dropped[c] = !basis_keeps(&fit->basis, 1 + c);
-    rc = error_of(fit, effect, 1, 0, &effect->se, err);
+    rc = error_of(fit, effect, 1, 0, &effect->se, &effect->draws, err);
     if (!rc && effect_log_ratio(effect, fit->rule, &slopes))
         rc = error_of(fit, effect, slopes.value, slopes.untreated, &effect->log_ratio_se,
-                      err);
+                      &draws, err);
     return rc;
 }
 
@@ -315,6 +320,7 @@ enum status effect_estimate(const struct effect_data *data, struct effect_rule r
         .effective_treated = NAN,
         .effective_control = NAN,
         .log_ratio_se = NAN,
+        .draws = NAN,
         .clusters_treated = NAN,
         .clusters_control = NAN,
         .freedom = INFINITY,

@@ -2,6 +2,7 @@
 #include "learn/effect_weights.h"
 
 #include "base/rng.h"
+#include "learn/draws.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -232,10 +233,12 @@ static enum status check_chances(const struct work *work, bool is_att, struct er
 }
 
 /* The error of a mean whose rows move it so. */
-static enum status find_error(const struct work *work, double *se, struct err *err)
+static enum status find_error(const struct work *work, double *se, double *draw_count,
+                              struct err *err)
 {
     const struct effect_data *data = work->data;
-    double n = (double)data->row_count, mean = 0, squares = 0;
+    double n = (double)data->row_count, mean = 0;
+    struct draws draws = {};
     double *sums = calloc((size_t)data->cluster_count + 1, sizeof *sums);
 
     if (!sums)
@@ -248,14 +251,15 @@ static enum status find_error(const struct work *work, double *se, struct err *e
         if (data->clusters)
             sums[data->clusters[i]] += by;
         else
-            squares += by * by;
+            draws_add(&draws, by);
     }
     for (int32_t g = 0; g < data->cluster_count; g++)
-        squares += sums[g] * sums[g];
+        draws_add(&draws, sums[g]);
     free(sums);
     if (data->clusters)
         n = data->cluster_count;
-    *se = sqrt(squares * n / (n - 1)) / (double)data->row_count;
+    *se = sqrt(draws.squares * n / (n - 1)) / (double)data->row_count;
+    *draw_count = draws_effective(draws);
     return STATUS_OK;
 }
 
@@ -350,6 +354,7 @@ static enum status weigh(struct work *work, struct effect_rule rule,
     enum status rc = fit(work, WHICH_ALL, 0, work->probabilities, dropped, err);
     struct effect_slopes slopes;
     struct hajek arms;
+    double draws;
 
     if (!rc)
         rc = check_chances(work, rule.is_att, err);
@@ -361,13 +366,13 @@ static enum status weigh(struct work *work, struct effect_rule rule,
     effect->untreated_mean = arms.means[0];
     rc = set_moved(work, &arms, err);
     if (!rc)
-        rc = find_error(work, &effect->se, err);
+        rc = find_error(work, &effect->se, &effect->draws, err);
     if (rc || !effect_log_ratio(effect, rule, &slopes))
         return rc;
     arms.slopes[1] = slopes.value;
     arms.slopes[0] = slopes.untreated - slopes.value;
     rc = set_moved(work, &arms, err);
-    return rc ? rc : find_error(work, &effect->log_ratio_se, err);
+    return rc ? rc : find_error(work, &effect->log_ratio_se, &draws, err);
 }
 
 /* ---- aipw ---- */
@@ -487,6 +492,7 @@ static enum status augment(struct work *work, struct effect_rule rule,
     int64_t n = work->data->row_count;
     double share = (double)effect->treated_count / (double)n;
     struct effect_slopes slopes;
+    double draws;
     enum status rc = fit_all(work, rule, dropped, err);
 
     if (!rc)
@@ -499,13 +505,13 @@ static enum status augment(struct work *work, struct effect_rule rule,
     effect->untreated_mean = mean_of_rows(work->models[1], n);
     center(work, work->models[0], effect->value, rule.is_att, share);
     center(work, work->models[1], effect->untreated_mean, rule.is_att, share);
-    rc = find_error(work, &effect->se, err);
+    rc = find_error(work, &effect->se, &effect->draws, err);
     if (rc || !effect_log_ratio(effect, rule, &slopes))
         return rc;
     for (int64_t i = 0; i < n; i++)
         work->moved[i] =
             slopes.value * work->moved[i] + slopes.untreated * work->models[1][i];
-    return find_error(work, &effect->log_ratio_se, err);
+    return find_error(work, &effect->log_ratio_se, &draws, err);
 }
 
 enum status effect_by_weights(const struct effect_data *data, struct effect_rule rule,

@@ -3,6 +3,7 @@
 
 #include "learn/clusters.h"
 #include "learn/distribution.h"
+#include "learn/draws.h"
 #include "learn/sequence.h"
 
 #include <math.h>
@@ -26,13 +27,15 @@ static struct sample sample_beside(const struct contrast *contrast,
                                    const struct line *line, int32_t code)
 {
     struct sample sample = {};
-    double sum = 0, squares = 0;
+    struct draws draws = {};
+    double sum = 0;
 
     for (int64_t i = 0; i < contrast->row_count; i++) {
         double value = value_at(contrast, line, i);
 
         if (contrast->codes[i] == code && !isnan(value)) {
             sample.count++;
+            sample.other_count += value != 0;
             sum += value;
         }
     }
@@ -41,9 +44,10 @@ static struct sample sample_beside(const struct contrast *contrast,
         double off = value_at(contrast, line, i) - sample.mean;
 
         if (contrast->codes[i] == code && !isnan(off))
-            squares += off * off;
+            draws_add(&draws, off);
     }
-    sample.variance = sample.count > 1 ? squares / (double)(sample.count - 1) : NAN;
+    sample.variance = sample.count > 1 ? draws.squares / (double)(sample.count - 1) : NAN;
+    sample.fourths = draws.fourths;
     return sample;
 }
 
@@ -62,8 +66,20 @@ static double plain_error(struct sample arm, struct sample control)
                 control.variance / (double)control.count);
 }
 
+/* How each row of two samples moves their difference. */
+static double plain_draws(struct sample arm, struct sample control)
+{
+    double n1 = (double)arm.count, n0 = (double)control.count;
+
+    return draws_effective((struct draws){
+        .squares =
+            arm.variance * (n1 - 1) / (n1 * n1) + control.variance * (n0 - 1) / (n0 * n0),
+        .fourths = arm.fourths / pow(n1, 4) + control.fourths / pow(n0, 4),
+    });
+}
+
 struct error {
-    double se, freedom; /* see struct difference */
+    double se, freedom, draws; /* see struct difference */
 };
 
 static void set_difference(struct sample arm, struct sample control, struct error error,
@@ -76,6 +92,7 @@ static void set_difference(struct sample arm, struct sample control, struct erro
         .value = arm.mean - control.mean,
         .se = error.se,
         .freedom = error.freedom,
+        .draws = error.draws,
         .relative_lift = control.mean != 0 ? arm.mean / control.mean - 1 : NAN,
     };
     difference->low = difference->value - reach;
@@ -84,6 +101,8 @@ static void set_difference(struct sample arm, struct sample control, struct erro
     difference->p = student_two_sided(difference->z, error.freedom);
     radius =
         sequence_radius(error.se * sqrt(n), n, sequence_rho(tightest_at, 0.05), 0.05);
+    if (error.draws < DRAWS_SEQUENCE_MIN)
+        radius = NAN;
     difference->sequence_low = difference->value - radius;
     difference->sequence_high = difference->value + radius;
 }
@@ -130,11 +149,13 @@ double contrast_clusters(const struct contrast *contrast, int32_t code)
 static struct error error_of(const struct contrast *contrast, const struct line *line,
                              struct sample arm, struct sample control)
 {
-    double n = (double)(arm.count + control.count), squares = 0;
+    double n = (double)(arm.count + control.count);
+    struct draws draws = {};
     int32_t clusters = 0;
 
     if (!contrast->clusters)
-        return (struct error){plain_error(arm, control), INFINITY};
+        return (struct error){plain_error(arm, control), INFINITY,
+                              plain_draws(arm, control)};
     add_moves(contrast, line, arm, contrast->arm);
     add_moves(contrast, line, control, contrast->control);
     for (int32_t g = 0; g < contrast->clusters->count; g++) {
@@ -142,15 +163,16 @@ static struct error error_of(const struct contrast *contrast, const struct line 
 
         if (isnan(*sum))
             continue;
-        squares += *sum * *sum;
+        draws_add(&draws, *sum);
         clusters++;
         *sum = NAN;
     }
     return (struct error){
-        .se = sqrt(squares * clusters / (clusters - 1) * (n - 1) / (n - 2)),
+        .se = sqrt(draws.squares * clusters / (clusters - 1) * (n - 1) / (n - 2)),
         .freedom =
             clusters_freedom(effective_of(contrast, line, contrast->arm),
                              effective_of(contrast, line, contrast->control), clusters),
+        .draws = draws_effective(draws),
     };
 }
 

@@ -1,6 +1,7 @@
 /* regression.c - least squares through an orthonormal basis, whose rows are made when they are needed. */
 #include "learn/basis_rows.h"
 
+#include "learn/draws.h"
 #include "learn/lapack.h"
 
 #include <assert.h>
@@ -331,6 +332,7 @@ struct errors {
     const double *along, *line;
     int count;
     double *covariance; /* (direction, direction): the lower half */
+    struct draws draws; /* of the first */
 };
 
 static void add_moves(struct errors *errors, const double *moves)
@@ -338,6 +340,7 @@ static void add_moves(struct errors *errors, const double *moves)
     for (int a = 0; a < errors->count; a++)
         for (int b = 0; b <= a; b++)
             errors->covariance[a * errors->count + b] += moves[a] * moves[b];
+    draws_add(&errors->draws, moves[0]);
 }
 
 static void add_rows(const struct basis *basis, const double *residuals,
@@ -437,9 +440,10 @@ static enum status add_errors(const struct basis *basis, const double *residuals
     return STATUS_OK;
 }
 
-enum status basis_covariance(const struct basis *basis, const double *residuals,
-                             struct covariance_rule rule, const double *directions,
-                             int direction_count, double *covariance, struct err *err)
+static enum status find_covariance(const struct basis *basis, const double *residuals,
+                                   struct covariance_rule rule, const double *directions,
+                                   int direction_count, double *covariance,
+                                   double *draw_count, struct err *err)
 {
     size_t count = (size_t)direction_count;
     double *along, factor = degrees_factor(basis, rule);
@@ -467,8 +471,29 @@ enum status basis_covariance(const struct basis *basis, const double *residuals,
     for (size_t a = 0; a < count && !rc; a++)
         for (size_t b = 0; b <= a; b++)
             covariance[b * count + a] = covariance[a * count + b] *= factor;
+    *draw_count = rule.kind == COVARIANCE_CLASSICAL && !rule.clusters
+                      ? NAN
+                      : draws_effective(errors.draws);
     free(along);
     return rc;
+}
+
+enum status basis_covariance(const struct basis *basis, const double *residuals,
+                             struct covariance_rule rule, const double *directions,
+                             int direction_count, double *covariance, struct err *err)
+{
+    double draws;
+
+    return find_covariance(basis, residuals, rule, directions, direction_count,
+                           covariance, &draws, err);
+}
+
+enum status basis_error(const struct basis *basis, const double *residuals,
+                        struct covariance_rule rule, const double *direction,
+                        double *variance, double *draw_count, struct err *err)
+{
+    return find_covariance(basis, residuals, rule, direction, 1, variance, draw_count,
+                           err);
 }
 
 enum status basis_variance(const struct basis *basis, const double *residuals,

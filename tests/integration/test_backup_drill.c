@@ -38,6 +38,7 @@ static struct {
     char copy[PATH_TEXT_BYTES], head[PATH_TEXT_BYTES];
     struct live_server server;
     struct client clients[CLIENT_COUNT];
+    int running_count; /* of the clients' threads */
     atomic_bool is_over;
 } stage;
 
@@ -106,7 +107,7 @@ static bool is_there(const char *path)
 
 static void start_load(void)
 {
-    for (int i = 0; i < CLIENT_COUNT; i++)
+    for (int i = 0; i < CLIENT_COUNT; i++, stage.running_count++)
         assert_int_equal(
             pthread_create(&stage.clients[i].thread, NULL, client_run, &stage.clients[i]),
             0);
@@ -118,8 +119,16 @@ static void start_load(void)
 static void end_load(void)
 {
     atomic_store(&stage.is_over, true);
-    for (int i = 0; i < CLIENT_COUNT; i++)
-        pthread_join(stage.clients[i].thread, NULL);
+    while (stage.running_count > 0)
+        pthread_join(stage.clients[--stage.running_count].thread, NULL);
+}
+
+/* Also when the drill failed half-way. */
+static int end_drill(void **state)
+{
+    (void)state;
+    end_load();
+    return 0;
 }
 
 /* The head of the chains, then the copy, both beside the load. */
@@ -345,7 +354,8 @@ static int close_stage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_copy_made_under_load_is_restored_and_gives_the_same_answers),
+        cmocka_unit_test_teardown(
+            a_copy_made_under_load_is_restored_and_gives_the_same_answers, end_drill),
         cmocka_unit_test(a_copy_that_is_there_is_not_overwritten),
         cmocka_unit_test(a_copy_goes_nowhere_else_and_comes_from_nothing_else),
         cmocka_unit_test(a_copy_that_was_interrupted_is_named),

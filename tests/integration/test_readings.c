@@ -527,6 +527,48 @@ static void samples_too_small_for_their_intervals_are_said(void **)
            "few rows of 'z' in arm '0' (3 of at least 30)", NULL);
 }
 
+/* Of 200 treated one bought, of 1,800 others 18; and a metric of which one row is nearly all. */
+static void money_of_few_buyers_is_said_to_be(void **)
+{
+    static const struct {
+        const char *ask, *said;
+    } rows[] = {
+        {"evaluate experiment --data a.csv --arm t --metric y --shares 9,1",
+         "redress: few events of 'y' in arm '1' (1 of at least 10)"},
+        {"evaluate experiment --data a.csv --arm t --metric y --shares 9,1",
+         "at every look      none yet: the error rests on"},
+        {"evaluate experiment --data a.csv --arm t --metric y --shares 9,1 --json",
+         "\"sequential\":{\"lower\":null,\"upper\":null,\"why\":\"the error rests on too "
+         "few draws"},
+        {"estimate ate --data a.csv --treatment t --outcome y",
+         "redress: few events of 'y' in arm '1' (1 of at least 10)"},
+        {"evaluate experiment --data a.csv --arm t --metric z --shares 9,1",
+         "redress: the error of 'z' in arm '1' rests on few draws (on as much as 1 of "
+         "one "
+         "size, at least 15 are needed)"},
+        {"estimate ate --data a.csv --treatment t --outcome z --method lin --covariates "
+         "x",
+         "redress: the error of 'z' in arm '1' rests on few draws"},
+        {"estimate ate --data a.csv --treatment t --outcome z --method aipw --covariates "
+         "x",
+         "redress: the error of 'z' in arm '1' rests on few draws"},
+        {"estimate ate --data a.csv --treatment t --outcome z --method ipw --covariates "
+         "x "
+         "--json",
+         "\"few\":[{\"what\":\"draws\",\"column\":\"z\",\"arm\":\"1\",\"count\":1,"
+         "\"limit\":15}]"},
+    };
+    char table[TABLE_BYTES] = "t,y,z,x\n";
+    size_t bytes = strlen(table);
+
+    for (int i = 0; i < 2000; i++)
+        bytes += (size_t)snprintf(table + bytes, sizeof table - bytes, "%d,%d,%d,%d\n",
+                                  i % 10 == 0, i % 100 == 1 || i == 10 ? 40 + i % 7 : 0,
+                                  i == 20 ? 9000 : 1 + i / 10 % 5, i % 13);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        expect(rows[i].ask, table, NULL, 0, rows[i].said, NULL);
+}
+
 /* gnuplot takes what it is sent, names with quotes, too. */
 static void a_panel_is_drawn_with_its_periods(void **)
 {
@@ -563,6 +605,7 @@ int main(void)
         cmocka_unit_test(spaces_belong_to_a_text),
         cmocka_unit_test(errors_that_are_not_used_are_said),
         cmocka_unit_test(samples_too_small_for_their_intervals_are_said),
+        cmocka_unit_test(money_of_few_buyers_is_said_to_be),
         cmocka_unit_test(a_panel_is_drawn_with_its_periods),
         cmocka_unit_test(placebos_of_one_period_before_are_ranked_by_their_effects),
         cmocka_unit_test(a_unit_that_the_others_cannot_stand_for_is_told),

@@ -487,7 +487,7 @@ static void scopes_say_which_budgets_a_case_needs(void **state)
     stage_close(&stage);
 }
 
-static void a_case_in_another_currency_is_refused(void **state)
+static void a_case_in_a_currency_that_no_budget_has_is_refused(void **state)
 {
     struct stage stage;
     struct fixture *f = &stage.fixture;
@@ -499,6 +499,9 @@ static void a_case_in_another_currency_is_refused(void **state)
     assert_status(f, book_match(stage.book, &asked, &seen, &f->err), STATUS_INVALID);
     assert_string_equal(f->err.faults[0].pointer, "/currency");
     assert_string_equal(f->err.faults[0].code, "currency_mismatch");
+    strcpy(book_find(stage.book, "bud_us_late")->currency, "EUR");
+    assert_ok(f, book_match(stage.book, &asked, &seen, &f->err));
+    assert_int_equal(seen.budget_count, 0);
     stage_close(&stage);
 }
 
@@ -552,7 +555,7 @@ int main(void)
         cmocka_unit_test(a_book_that_is_opened_anew_is_the_same),
         cmocka_unit_test(no_more_can_be_held_than_there_is),
         cmocka_unit_test(scopes_say_which_budgets_a_case_needs),
-        cmocka_unit_test(a_case_in_another_currency_is_refused),
+        cmocka_unit_test(a_case_in_a_currency_that_no_budget_has_is_refused),
         cmocka_unit_test(a_budget_that_holds_money_stays),
         cmocka_unit_test(an_id_is_taken_once),
     };

@@ -324,8 +324,8 @@ static void lists_up_to_a_moment_long_ago_are_whole(void **state)
     fixture_close(&f);
 }
 
-static void assert_order_past(struct fixture *f, const char *order,
-                              const char *currency, const char *issue, int64_t later_us,
+static void assert_order_past(struct fixture *f, const char *order, const char *currency,
+                              const char *issue, int64_t later_us,
                               int64_t expected_amount, bool expected_duplicate)
 {
     int64_t amount;

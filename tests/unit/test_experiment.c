@@ -7,13 +7,17 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "learn/distribution.h"
+#include "learn/draws.h"
 #include "learn/experiment.h"
+#include "learn/sequence.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ROWS = 2000, TIMES = 1000, TIGHTEST = 10000 };
+enum { ROWS = 2000, SPEND_ROWS = 60000, TIMES = 1000, TIGHTEST = 10000 };
 
 static void expect(double found, double known, double tolerance)
 {
@@ -28,6 +32,129 @@ static uint64_t seed_of_run(void)
 
     printf("SEED=%llu\n", (unsigned long long)seed);
     return seed;
+}
+
+/* ---- what an error rests on ---- */
+
+/* A metric of money: nothing of most rows, and of the others as much as a log-normal has. A tenth of the rows is treated
+ * and buys twice as often. */
+static struct spend {
+    double values[SPEND_ROWS];
+    int32_t codes[SPEND_ROWS];
+} spend;
+static const double spend_effect = 0.01 * 75.1886283; /* exp(4 + 0.8^2 / 2) */
+
+static void draw_spend(struct rng *rng, int row_count)
+{
+    for (int i = 0; i < row_count; i++) {
+        spend.codes[i] = i % 10 == 0;
+        spend.values[i] = rng_uniform(rng) < (spend.codes[i] ? 0.02 : 0.01)
+                              ? exp(4 + 0.8 * rng_normal(rng))
+                              : 0;
+    }
+}
+
+static struct difference look_at_spend(int row_count, double tightest_at)
+{
+    struct difference difference;
+
+    difference_between(&(struct contrast){.values = spend.values,
+                                          .codes = spend.codes,
+                                          .row_count = row_count,
+                                          .arm = 1,
+                                          .tightest_at = tightest_at},
+                       &difference);
+    return difference;
+}
+
+/* Four rows of 0 and one of 5, against six of 1 and 3: m is -1/5 and 4/5, and 1/6. */
+static void draws_are_squares_over_fourth_powers(void **)
+{
+    static const double y[] = {0, 0, 0, 0, 5, 1, 1, 1, 3, 3, 3};
+    static const int32_t codes[] = {1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0};
+    double squares = 4 * pow(0.2, 2) + pow(0.8, 2) + 6 * pow(1 / 6.0, 2),
+           fourths = 4 * pow(0.2, 4) + pow(0.8, 4) + 6 * pow(1 / 6.0, 4);
+    struct difference difference;
+
+    difference_between(&(struct contrast){.values = y,
+                                          .codes = codes,
+                                          .row_count = 11,
+                                          .arm = 1,
+                                          .tightest_at = TIGHTEST},
+                       &difference);
+    expect(difference.draws, squares * squares / fourths, 1e-12);
+    assert_true(isnan(difference.sequence_low) && isnan(difference.sequence_high));
+}
+
+/* Where the interval does not hold what it says, it is known. */
+static void an_interval_of_few_buyers_is_known_to_be_one(void **)
+{
+    static const struct {
+        int row_count;
+        double held_high, few_low, few_high;
+    } cases[] = {{500, 0.70, 0.98, 1}, {2000, 0.87, 0.95, 1}, {8 * ROWS, 0.92, 0, 0.9}};
+    struct rng rng;
+
+    rng_seed(&rng, seed_of_run());
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int held = 0, few = 0;
+
+        for (int k = 0; k < TIMES; k++) {
+            struct difference found;
+
+            draw_spend(&rng, cases[i].row_count);
+            found = look_at_spend(cases[i].row_count, TIGHTEST);
+            held += found.low <= spend_effect && spend_effect <= found.high;
+            few += found.draws < DRAWS_MIN;
+        }
+        printf("%d rows: held %.3f, few draws in %.3f\n", cases[i].row_count,
+               (double)held / TIMES, (double)few / TIMES);
+        assert_true(held <= cases[i].held_high * TIMES);
+        assert_true(few >= cases[i].few_low * TIMES && few <= cases[i].few_high * TIMES);
+    }
+}
+
+/* Whether the truth leaves the bounds at one of many looks: those that are given, and those that would be. */
+static void look_often(double tightest_at, bool *left, bool *left_early)
+{
+    double rho = sequence_rho(tightest_at, 0.05);
+
+    *left = *left_early = false;
+    for (double n = 40; n <= SPEND_ROWS; n *= 1.25) {
+        int row_count = (int)n;
+        struct difference found = look_at_spend(row_count, tightest_at);
+        double off = fabs(found.value - spend_effect),
+               radius = sequence_radius(found.se * sqrt(row_count), row_count, rho, 0.05);
+
+        *left |= spend_effect < found.sequence_low || spend_effect > found.sequence_high;
+        *left_early |= off > radius;
+    }
+}
+
+static void bounds_at_every_look_wait_until_they_hold(void **)
+{
+    static const double tightest[] = {100, TIGHTEST};
+    struct rng rng;
+
+    rng_seed(&rng, seed_of_run());
+    for (int i = 0; i < 2; i++) {
+        int left = 0, left_early = 0, given = 0;
+
+        for (int k = 0; k < TIMES / 4; k++) {
+            bool is_left, is_left_early;
+
+            draw_spend(&rng, SPEND_ROWS);
+            look_often(tightest[i], &is_left, &is_left_early);
+            given += !isnan(look_at_spend(SPEND_ROWS, tightest[i]).sequence_low);
+            left += is_left;
+            left_early += is_left_early;
+        }
+        printf("tightest at %g: left %.3f, without waiting %.3f\n", tightest[i],
+               4.0 * left / TIMES, 4.0 * left_early / TIMES);
+        assert_true(left <= 0.05 * TIMES / 4);
+        assert_true(left_early >= 0.5 * TIMES / 4);
+        assert_true(given > 0);
+    }
 }
 
 /* ---- by hand ---- */
@@ -241,6 +368,9 @@ static void clusters_that_are_shared_out_exactly_are_as_they_should_be(void **)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(draws_are_squares_over_fourth_powers),
+        cmocka_unit_test(an_interval_of_few_buyers_is_known_to_be_one),
+        cmocka_unit_test(bounds_at_every_look_wait_until_they_hold),
         cmocka_unit_test(what_is_missing_is_left_out_of_its_own_metric_only),
         cmocka_unit_test(a_covariate_takes_its_noise_away),
         cmocka_unit_test(what_is_missing_more_in_one_arm_is_told),

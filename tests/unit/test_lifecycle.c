@@ -143,6 +143,57 @@ static void what_is_not_settled_goes_back(void **state)
     running_close(stage);
 }
 
+static void a_text_that_may_be_left_away_may_be_null(void **state)
+{
+    static const char body[] =
+        "{\"amount\": 500, \"reason_code\": \"x\", \"note\": null}";
+    struct running *stage = stage_of("", 10000);
+    char *id = decide(stage, "a", NEEDY("c1"), 1000);
+
+    (void)state;
+    assert_answer(post(stage, path_of(id, "override"), "o", body), 201);
+    free(id);
+    id = decide(stage, "b", NEEDY("c2"), 1000);
+    assert_answer(post(stage, path_of(id, "settle"), "s", "{\"external_ref\": null}"),
+                  200);
+    assert_answer(post(stage, "/v1/budgets/bud_all/adjustments", "j", body), 201);
+    free(id);
+    running_close(stage);
+}
+
+static void assert_note(struct running *stage, const char *kind, const char *note)
+{
+    struct api_reply reply = get(stage, "/v1/ledger-entries?order=desc&limit=1");
+
+    assert_string_equal(string_at(reply.json, "data/0/kind"), kind);
+    assert_string_equal(string_at(reply.json, "data/0/note"), note);
+    api_reply_free(&reply);
+}
+
+static void what_goes_back_says_why(void **state)
+{
+    struct running *stage = stage_of("", 10000);
+    char *settled = decide(stage, "a", NEEDY("c1"), 1000);
+    char *released = decide(stage, "b", NEEDY("c2"), 1000);
+    char *overridden = decide(stage, "c", NEEDY("c3"), 1000);
+
+    (void)state;
+    assert_answer(post(stage, path_of(settled, "settle"), "s", "{\"amount\": 400}"), 200);
+    assert_note(stage, "release", "settled for less");
+    assert_answer(
+        post(stage, path_of(released, "release"), "r", "{\"reason_code\": \"refused\"}"),
+        200);
+    assert_note(stage, "release", "refused");
+    assert_answer(post(stage, path_of(overridden, "override"), "o",
+                       "{\"amount\": 0, \"reason_code\": \"x\"}"),
+                  201);
+    assert_note(stage, "release", "overridden");
+    free(overridden);
+    free(released);
+    free(settled);
+    running_close(stage);
+}
+
 static void a_hold_ends_once(void **state)
 {
     struct running *stage = stage_of("", 10000);
@@ -683,6 +734,8 @@ int main(void)
         cmocka_unit_test(a_customer_is_found_by_whatever_id_he_has),
         cmocka_unit_test(a_slash_in_a_name_opens_no_other_route),
         cmocka_unit_test(what_is_not_settled_goes_back),
+        cmocka_unit_test(a_text_that_may_be_left_away_may_be_null),
+        cmocka_unit_test(what_goes_back_says_why),
         cmocka_unit_test(a_hold_ends_once),
         cmocka_unit_test(more_than_was_held_cannot_be_settled),
         cmocka_unit_test(nothing_is_held_for_no_credit),
