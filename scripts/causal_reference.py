@@ -826,19 +826,35 @@ def instruments(y, t, Zs, X, kind, clusters=None):
     if clusters is not None:
         own = least_squares(everything, t)[-used:]
         f = own @ np.linalg.solve(covariance(everything, rest1, kind, clusters)[-used:, -used:], own) / used
+    is_robust = clusters is not None or kind != "classical"
+    below = freedom if clusters is None else len(set(clusters)) - 1
     explained = project(everything, u)
     sargan = n * (explained @ explained) / (u @ u)
     augmented = np.column_stack([original, rest1])
     gamma = least_squares(augmented, y)
-    v = covariance(augmented, y - augmented @ gamma, "classical", clusters)
+    v = covariance(augmented, y - augmented @ gamma, kind, clusters)
     wu = gamma[-1] / np.sqrt(v[-1, -1])
+    wu_freedom = n - augmented.shape[1] if clusters is None else below
+    draws = np.inf if clusters is None else below
 
-    draws = np.inf if clusters is None else len(np.unique(clusters)) - 1
+    # What the covariates leave of the instruments, and how these move t and y.
+    beyond = everything[:, -used:] - np.column_stack([project(exogenous, z) for z in everything[:, -used:].T])
+    squares = beyond.T @ beyond
+    first = least_squares(everything, t)[-used:]
+    effective = first @ squares @ first / np.trace(covariance(everything, rest1, kind, clusters)[-used:, -used:] @ squares)
 
     def anderson_rubin(b):
-        e0, e1 = y - b * t, y - b * t
-        e0, e1 = e0 - project(exogenous, e0), e1 - project(everything, e1)
-        return stats.f.sf((e0 @ e0 - e1 @ e1) / used / (e1 @ e1 / freedom), used, freedom)
+        e = y - b * t
+        own = least_squares(everything, e)
+        v = covariance(everything, e - everything @ own, kind, clusters)[-used:, -used:]
+        return stats.f.sf(own[-used:] @ np.linalg.solve(v, own[-used:]) / used, used, below)
+
+    def hansen():
+        v = np.linalg.inv(covariance(everything, u, kind, clusters)[-used:, -used:])
+        reduced = least_squares(everything, y)[-used:]
+        b = (first @ v @ reduced) / (first @ v @ first)
+        stat = (reduced - b * first) @ v @ (reduced - b * first)
+        return {"stat": stat, "p": stats.chi2.sf(stat, used - 1)}
 
     return {
         "n": n,
@@ -847,9 +863,11 @@ def instruments(y, t, Zs, X, kind, clusters=None):
         "ci": interval(beta[-1], se, draws),
         "p": two_sided(beta[-1] / se, draws),
         "first_stage_f": f,
-        "weak": bool(f < 10),
-        "sargan": {"stat": sargan, "p": stats.chi2.sf(sargan, used - 1)} if used > 1 else None,
-        "wu_hausman": {"t": wu, "p": 2 * stats.t.sf(abs(wu), n - augmented.shape[1])},
+        "effective_f": effective,
+        "weak": bool(effective < 10),
+        "sargan": {"stat": sargan, "p": stats.chi2.sf(sargan, used - 1)} if used > 1 and clusters is None else None,
+        "hansen": hansen() if used > 1 and is_robust else None,
+        "wu_hausman": {"t": wu, "p": 2 * stats.t.sf(abs(wu), wu_freedom)},
         "ols": least_squares(original, y)[-1],
     }, anderson_rubin
 

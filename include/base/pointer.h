@@ -13,4 +13,8 @@ void pointer_member(char pointer[static POINTER_BYTES], const char *parent,
                     struct text name);
 void pointer_index(char pointer[static POINTER_BYTES], const char *parent, int index);
 
+/* Put parent before the pointer of each fault but those that begin with `but` (NULL: of each), and make
+ * the sentence that of the first. Nothing without faults. */
+void pointer_faults(struct err *err, const char *parent, const char *but);
+
 #endif

@@ -43,6 +43,7 @@ struct json_scan {
     const char *start, *at, *end;
     int depth, depth_max;
     enum status status; /* sticky */
+    const char *fault;  /* when that is INVALID: the code of the fault it is */
     struct err *err;
     bool is_plain; /* the key or string read last: printable ASCII, nothing escaped */
     char key[JSON_KEY_BYTES_MAX]; /* the current key, when it had escapes */

@@ -148,7 +148,7 @@ struct bundle {
 enum status bundle_read_parts(struct text manifest, const struct bundle_file *files,
                               int file_count, struct bundle **bundle, struct err *err);
 
-/* From one JSON text {"manifest", "files"}. */
+/* From one JSON text {"manifest", "files"}; faults carry pointers into it. */
 enum status bundle_read_json(const char *text, size_t bytes, struct bundle **bundle,
                              struct err *err);
 

@@ -140,7 +140,7 @@ static enum status estimate(struct estimation *e, struct err *err)
 
 static bool is_weak(const struct estimation *e)
 {
-    return e->effect.first_stage_f < INSTRUMENT_F_WEAK;
+    return e->effect.effective_f < INSTRUMENT_F_WEAK;
 }
 
 static int column_count(const struct estimation *e)
@@ -162,6 +162,17 @@ static const char *errors_name(const struct estimation *e)
     return e->cluster ? "cr1" : e->se;
 }
 
+static bool is_robust(const struct estimation *e)
+{
+    return e->cluster || e->kind != COVARIANCE_CLASSICAL;
+}
+
+/* Of the test that believes no more of rows than the errors do; NaN with one instrument. */
+static double agreement_p(const struct estimation *e)
+{
+    return is_robust(e) ? e->effect.hansen_p : e->effect.sargan_p;
+}
+
 static void warn(const struct estimation *e)
 {
     if (e->cluster && e->se != default_errors)
@@ -179,11 +190,10 @@ static void warn(const struct estimation *e)
                 "redress: weak instruments: the first stage's F is %.3g, below %d; the "
                 "estimate and its interval are not to be trusted, the Anderson-Rubin set "
                 "is\n",
-                e->effect.first_stage_f, INSTRUMENT_F_WEAK);
-    if (e->effect.sargan_p < 0.05)
-        fprintf(stderr,
-                "redress: the instruments contradict one another (Sargan p = %.3g)\n",
-                e->effect.sargan_p);
+                e->effect.effective_f, INSTRUMENT_F_WEAK);
+    if (agreement_p(e) < 0.05)
+        fprintf(stderr, "redress: the instruments contradict one another (%s p = %.3g)\n",
+                is_robust(e) ? "Hansen" : "Sargan", agreement_p(e));
 }
 
 /* Of the error: an instrument need not have arms, of which one could be the smaller. */
@@ -204,17 +214,24 @@ static const char *set_name(enum instrument_set set)
     return names[set];
 }
 
+/* NaN: there is none. */
+static void put_test(struct report *report, const char *key, double stat, double p)
+{
+    if (isnan(stat)) {
+        report_null(report, key);
+        return;
+    }
+    report_object(report, key);
+    report_number(report, "stat", stat);
+    report_number(report, "p", p);
+    report_object_end(report);
+}
+
 /* What speaks for and against the instruments. */
 static void put_tests(const struct instrument_effect *effect, struct report *report)
 {
-    if (isnan(effect->sargan)) {
-        report_null(report, "sargan");
-    } else {
-        report_object(report, "sargan");
-        report_number(report, "stat", effect->sargan);
-        report_number(report, "p", effect->sargan_p);
-        report_object_end(report);
-    }
+    put_test(report, "sargan", effect->sargan, effect->sargan_p);
+    put_test(report, "hansen", effect->hansen, effect->hansen_p);
     report_object(report, "wu_hausman");
     report_number(report, "t", effect->wu_hausman_t);
     report_number(report, "p", effect->wu_hausman_p);
@@ -252,6 +269,7 @@ static enum status print_json(const struct estimation *e, struct err *err)
     if (e->cluster)
         analysis_put_clusters(report, e->cluster_count, freedom_of(e));
     report_number(report, "first_stage_f", effect->first_stage_f);
+    report_number(report, "effective_f", effect->effective_f);
     report_bool(report, "weak", is_weak(e));
     put_tests(effect, report);
     report_number(report, "ols", effect->least_squares);
@@ -290,19 +308,20 @@ static void print_text(const struct estimation *e)
            effect->value + reach,
            student_two_sided(effect->value / effect->se, freedom_of(e)));
     printf("%-16s %.6g\n", "without (OLS)", effect->least_squares);
-    printf("%-16s %.4g with %d instrument%s\n", "first stage F", effect->first_stage_f,
+    printf("%-16s %.4g with %d instrument%s\n",
+           is_robust(e) ? "effective F" : "first stage F", effect->effective_f,
            effect->used_count, effect->used_count == 1 ? "" : "s");
     print_set(effect);
-    if (!isnan(effect->sargan))
-        printf("%-16s %.4g, p %.3g\n", "Sargan", effect->sargan, effect->sargan_p);
+    if (!isnan(agreement_p(e)))
+        printf("%-16s %.4g, p %.3g\n", is_robust(e) ? "Hansen" : "Sargan",
+               is_robust(e) ? effect->hansen : effect->sargan, agreement_p(e));
     if (!isnan(effect->wu_hausman_t))
         printf("%-16s t %.4g, p %.3g\n", "Wu-Hausman", effect->wu_hausman_t,
                effect->wu_hausman_p);
     printf("%-16s %lld, %lld left out with something missing\n", "rows",
            (long long)e->columns->row_count, (long long)e->missing_count);
     if (e->cluster)
-        printf("%-16s %d; Anderson-Rubin and Sargan take their rows for independent\n",
-               "clusters", e->cluster_count);
+        printf("%-16s %d\n", "clusters", e->cluster_count);
 }
 
 static enum status run(struct estimation *e, struct err *err)

@@ -41,3 +41,19 @@ void pointer_index(char pointer[static POINTER_BYTES], const char *parent, int i
     if (snprintf(pointer, POINTER_BYTES, "%s/%d", parent, index) >= POINTER_BYTES)
         pointer[POINTER_BYTES - 1] = '\0';
 }
+
+void pointer_faults(struct err *err, const char *parent, const char *but)
+{
+    char pointer[2 * POINTER_BYTES];
+
+    for (int i = 0; i < err->fault_count; i++) {
+        if (but && strncmp(err->faults[i].pointer, but, strlen(but)) == 0)
+            continue;
+        snprintf(pointer, sizeof pointer, "%s%s", parent, err->faults[i].pointer);
+        text_copy(text_clip(text_of(pointer), POINTER_BYTES - 1), err->faults[i].pointer,
+                  POINTER_BYTES);
+    }
+    if (err->fault_count > 0)
+        snprintf(err->text, sizeof err->text, "%s: %s", err->faults[0].pointer,
+                 err->faults[0].detail);
+}

@@ -2,6 +2,7 @@
 #include "decide/form.h"
 
 #include "base/log.h"
+#include "base/pointer.h"
 #include "decide/admin.h"
 #include "decide/load.h"
 #include "decide/models.h"
@@ -122,22 +123,6 @@ static enum status push_perform(struct action *action, struct commit *commit,
     return rc ? rc : answer_version(action, commit, 201, &version, err);
 }
 
-/* A bundle's faults point into its manifest, which is a member of the body. */
-static enum status point_into_body(struct err *err)
-{
-    for (int i = 0; i < err->fault_count; i++) {
-        struct fault *fault = &err->faults[i];
-        char pointer[sizeof "/manifest" + sizeof fault->pointer];
-
-        snprintf(pointer, sizeof pointer, "/manifest%s", fault->pointer);
-        memcpy(fault->pointer, pointer, sizeof fault->pointer - 1);
-    }
-    if (err->fault_count > 0)
-        snprintf(err->text, sizeof err->text, "%s: %s", err->faults[0].pointer,
-                 err->faults[0].detail);
-    return err->status;
-}
-
 enum status model_push_prepare(struct action *action, struct err *err)
 {
     struct served_model *served;
@@ -147,9 +132,12 @@ enum status model_push_prepare(struct action *action, struct err *err)
     action->perform = push_perform;
     if (!rc)
         rc = bundle_read_json(action->body.at, action->body.bytes, &bundle, err);
-    if (!rc)
-        rc = model_serve(bundle, action->subject, 0, &served, err);
-    return rc ? point_into_body(err) : world_of(NULL, served, &action->world, err);
+    if (rc)
+        return rc;
+    rc = model_serve(bundle, action->subject, 0, &served, err);
+    if (rc)
+        pointer_faults(err, "/manifest", NULL); /* a member of the body */
+    return rc ? rc : world_of(NULL, served, &action->world, err);
 }
 
 /* --- aliases ---------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* place.c - from the front of a text to one byte of it, remembering what is open. */
+/* place.c - from the front of a text to where reading it stopped, remembering what is open. */
 #include "json/place.h"
 
 #include "reading.h"
@@ -71,13 +71,12 @@ static struct text name_of(struct text key, char name[static JSON_KEY_BYTES_MAX]
     return key.bytes <= JSON_KEY_BYTES_MAX ? scan_unescape(key, name) : key;
 }
 
-void json_place(struct text json, size_t offset, const char *parent,
-                char pointer[static POINTER_BYTES])
+void json_place(struct text read, const char *parent, char pointer[static POINTER_BYTES])
 {
-    struct walk walk = {.json = json};
+    struct walk walk = {.json = read};
     char outer[POINTER_BYTES], name[JSON_KEY_BYTES_MAX];
 
-    for (size_t at = 0; at <= offset && at < json.bytes; at++)
+    for (size_t at = 0; at < read.bytes; at++)
         at = step(&walk, at);
     text_copy(text_clip(text_of(parent), POINTER_BYTES - 1), pointer, POINTER_BYTES);
     for (int i = 0; i < walk.depth && i < JSON_DEPTH_MAX; i++) {
@@ -93,12 +92,11 @@ void json_place(struct text json, size_t offset, const char *parent,
 
 enum status json_scan_end_at(struct json_scan *scan, const char *root)
 {
-    struct text whole = {scan->start, (size_t)(scan->end - scan->start)};
     char pointer[POINTER_BYTES];
     enum status rc = json_scan_end(scan);
 
-    if (rc != STATUS_INVALID)
+    if (rc != STATUS_INVALID || !scan->err)
         return rc;
-    json_place(whole, json_offset(scan), root, pointer);
-    return err_fault(scan->err, pointer, "out_of_range", "is too large a number");
+    json_place((struct text){scan->start, json_offset(scan)}, root, pointer);
+    return err_fault(scan->err, pointer, scan->fault, "%s", scan->err->text);
 }

@@ -59,6 +59,7 @@ bool scan_wrong_kind(struct json_scan *scan, const char *wanted)
     kind = scan_kind(scan_next(scan));
     if (kind == JSON_KIND_NONE)
         return scan_expected(scan, wanted);
+    scan->fault = "wrong_type";
     return scan_refuse(scan, scan->at, STATUS_INVALID, "expected %s, found %s", wanted,
                        names[kind]);
 }
@@ -71,6 +72,7 @@ void json_scan_init(struct json_scan *scan, const char *text, size_t bytes, int 
     scan->depth = 0;
     scan->depth_max = depth_max < JSON_DEPTH_MAX ? depth_max : JSON_DEPTH_MAX;
     scan->status = STATUS_OK;
+    scan->fault = "bad_value";
     scan->err = err;
 }
 

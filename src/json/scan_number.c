@@ -31,6 +31,14 @@ static bool read_number(struct json_scan *scan, const char *wanted, struct numbe
     return true;
 }
 
+/* A number that was read, but will not do. */
+static bool refuse_as(struct json_scan *scan, const struct number *number,
+                      const char *fault, const char *why)
+{
+    scan->fault = fault;
+    return scan_refuse(scan, number->start, STATUS_INVALID, "%s", why);
+}
+
 enum { SHORT_DIGIT_COUNT = 18 }; /* so many do not overflow */
 
 /* A plain integer of few digits, as nearly all are; false when it takes a closer look. */
@@ -61,12 +69,11 @@ bool json_int(struct json_scan *scan, int64_t *value)
     if (!read_number(scan, "an integer", &number))
         return false;
     if (!number.is_integer)
-        return scan_refuse(scan, number.start, STATUS_INVALID,
-                           "expected an integer, without fraction and exponent");
+        return refuse_as(scan, &number, "wrong_type",
+                         "expected an integer, without fraction and exponent");
     if (number.digit_count > NUMBER_DIGITS_EXACT ||
         number.digits > size_max + number.is_negative)
-        return scan_refuse(scan, number.start, STATUS_INVALID,
-                           "the integer is beyond 64 bits");
+        return refuse_as(scan, &number, "out_of_range", "the integer is beyond 64 bits");
     *value = (int64_t)(number.is_negative ? -number.digits : number.digits);
     return true;
 }
@@ -95,7 +102,7 @@ bool json_double(struct json_scan *scan, double *value)
     if (!read_number(scan, "a number", &number))
         return false;
     if (!number_double(&number, value))
-        return scan_refuse(scan, number.start, STATUS_INVALID, "the number is too large");
+        return refuse_as(scan, &number, "out_of_range", "the number is too large");
     return true;
 }
 
@@ -118,6 +125,6 @@ bool scan_skip_number(struct json_scan *scan)
     if (!read_number(scan, "a number", &number))
         return false;
     if (number.digit_count + number.exponent > 300 && !number_double(&number, &value))
-        return scan_refuse(scan, number.start, STATUS_INVALID, "the number is too large");
+        return refuse_as(scan, &number, "out_of_range", "the number is too large");
     return true;
 }

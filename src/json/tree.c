@@ -144,9 +144,11 @@ enum status json_tree_fault(struct text text, const json_error_t *error,
     char pointer[POINTER_BYTES];
 
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (json_error_code(error) != kinds[i].what || error->position < 1)
+        if (json_error_code(error) != kinds[i].what)
             continue;
-        json_place(text, (size_t)error->position - 1, parent, pointer);
+        if (error->position >= 0 && (size_t)error->position < text.bytes)
+            text.bytes = (size_t)error->position;
+        json_place(text, parent, pointer);
         return err_fault(err, pointer, kinds[i].code, "%s", kinds[i].detail);
     }
     return STATUS_MALFORMED;

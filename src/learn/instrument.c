@@ -2,7 +2,7 @@
 #include "learn/instrument.h"
 
 #include "learn/distribution.h"
-#include "learn/lapack.h"
+#include "learn/instrument_reduced.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,6 +23,8 @@ struct stages {
     double *residuals;         /* (row) */
     double *scratch;           /* (row) */
     struct basis basis;
+    struct covariance_rule rule;
+    struct reduced reduced; /* of robust errors */
 };
 
 static enum status stages_open(const struct instrument_data *data, struct stages *stages,
@@ -52,6 +54,7 @@ static enum status stages_open(const struct instrument_data *data, struct stages
 static void stages_close(struct stages *stages)
 {
     basis_close(&stages->basis);
+    reduced_close(&stages->reduced);
     free(stages->columns);
     free(stages->coefficients);
     free(stages->first_residuals);
@@ -72,13 +75,6 @@ static enum status set_basis(struct stages *stages, const struct regressor *more
                                     .column_count = stages->exogenous_count + more_count,
                                     .columns = stages->columns},
         &stages->basis, err);
-}
-
-static struct covariance_rule rule_of(const struct instrument_data *data,
-                                      enum covariance_kind kind)
-{
-    return (struct covariance_rule){
-        .kind = kind, .clusters = data->clusters, .cluster_count = data->cluster_count};
 }
 
 static double sum_squares(const double *values, int64_t count)
@@ -120,24 +116,6 @@ static enum status find_remains(struct stages *stages, const struct regressor *m
     return STATUS_OK;
 }
 
-/* The x that an F is exceeded by with a probability of 5 %. */
-static double f_critical(double used, double freedom)
-{
-    double low = 0, high = 1;
-
-    while (f_tail(high, used, freedom) > 0.05)
-        high *= 2;
-    for (int i = 0; i < 200; i++) {
-        double middle = (low + high) / 2;
-
-        if (f_tail(middle, used, freedom) > 0.05)
-            low = middle;
-        else
-            high = middle;
-    }
-    return high;
-}
-
 /* b with q(b) = (n - k) e'Pe - q F e'Me <= 0, where e = y - b t: a quadratic form. */
 static void set_anderson_rubin(const struct remains *without, const struct remains *with,
                                double used, double freedom,
@@ -162,49 +140,27 @@ static void set_anderson_rubin(const struct remains *without, const struct remai
     effect->set_high = fmax(low, high);
 }
 
-/* Of the instruments that are kept: their coefficients twice, and where each is among the columns, as a direction
- * (instrument, column); returns how many. */
-static int gather(const struct stages *stages, double *given, double *solved,
-                  double *directions)
+static bool is_robust(const struct stages *stages)
 {
-    int first = stages->exogenous_count, k = first + stages->data->instrument_count,
-        used = 0;
-
-    for (int i = first; i < k; i++) {
-        if (!basis_keeps(&stages->basis, i))
-            continue;
-        given[used] = solved[used] = stages->coefficients[i];
-        directions[(size_t)used++ * (size_t)k + (size_t)i] = 1;
-    }
-    return used;
+    return stages->rule.clusters || stages->rule.kind != COVARIANCE_CLASSICAL;
 }
 
-/* Wald's statistic of the instruments' coefficients in the first stage, over their number. */
-static enum status find_clustered_f(struct stages *stages, double *f, struct err *err)
+/* The same numbers by the errors that are asked for. */
+static enum status find_robust(struct stages *stages, struct instrument_effect *effect,
+                               struct err *err)
 {
-    const struct instrument_data *data = stages->data;
-    size_t q = (size_t)data->instrument_count, k = (size_t)stages->exogenous_count + q;
-    double *given = calloc((2 + q + k) * q, sizeof *given), *solved = given + q,
-           *block = given + 2 * q, *directions = given + (2 + q) * q;
-    int used, one = 1, info = 0;
-    enum status rc;
+    enum status rc =
+        reduced_open(&stages->basis, stages->exogenous_count, stages->data, stages->rule,
+                     stages->first_residuals, stages->residuals, stages->scratch,
+                     &stages->reduced, err);
 
-    if (!given)
-        return err_set(err, STATUS_EXHAUSTED, "out of memory for a test");
-    used = gather(stages, given, solved, directions);
-    rc = basis_covariance(&stages->basis, stages->first_residuals,
-                          rule_of(data, COVARIANCE_CLASSICAL), directions, used, block,
-                          err);
-    if (!rc) {
-        dposv_("L", &used, &one, block, &used, solved, &used, &info, 1);
-        *f = sum_products(given, solved, used) / used;
-    }
-    /* What clusters add sums to 0, and the constant takes one: so many directions less two. */
-    if (!rc && (info != 0 || data->cluster_count <= used + 1))
-        rc = err_set(err, STATUS_INVALID, "%d clusters are too few for %d instruments",
-                     data->cluster_count, used);
-    free(given);
-    return rc;
+    if (rc)
+        return rc;
+    effect->effective_f = reduced_effective_f(&stages->reduced);
+    if (stages->data->clusters)
+        effect->first_stage_f = reduced_f(&stages->reduced);
+    reduced_set(&stages->reduced, effect);
+    return STATUS_OK;
 }
 
 /* The first stage: how the instruments move the treatment, and what they do not explain of it. */
@@ -241,14 +197,16 @@ static enum status first_stage(struct stages *stages, struct instrument_effect *
                        "the treatment follows from instruments and covariates exactly");
     effect->first_stage_f =
         (without.tt - with.tt) / effect->used_count / (with.tt / freedom);
+    effect->effective_f = effect->first_stage_f;
+    if (is_robust(stages))
+        return find_robust(stages, effect, err);
     set_anderson_rubin(&without, &with, effect->used_count, freedom, effect);
-    return data->clusters ? find_clustered_f(stages, &effect->first_stage_f, err)
-                          : STATUS_OK;
+    return STATUS_OK;
 }
 
 /* The second stage; residuals are those of the treatment itself. */
-static enum status second_stage(struct stages *stages, enum covariance_kind kind,
-                                struct instrument_effect *effect, struct err *err)
+static enum status second_stage(struct stages *stages, struct instrument_effect *effect,
+                                struct err *err)
 {
     const struct instrument_data *data = stages->data;
     const struct regressor explained = {.numbers = stages->scratch};
@@ -269,8 +227,8 @@ static enum status second_stage(struct stages *stages, enum covariance_kind kind
     effect->value = stages->coefficients[at];
     for (int64_t i = 0; i < n; i++)
         stages->residuals[i] -= effect->value * stages->first_residuals[i];
-    rc = basis_variance(&stages->basis, stages->residuals, rule_of(data, kind), at,
-                        &variance, err);
+    rc = basis_variance(&stages->basis, stages->residuals, stages->rule, at, &variance,
+                        err);
     if (!rc)
         effect->se = sqrt(variance);
     return rc;
@@ -296,11 +254,18 @@ static enum status test_instruments(struct stages *stages,
     double all = sum_squares(stages->residuals, n);
     enum status rc;
 
-    effect->sargan = effect->sargan_p = NAN;
+    effect->sargan = effect->sargan_p = effect->hansen = effect->hansen_p = NAN;
     if (effect->used_count < 2 || is_exact(stages, effect->value))
         return STATUS_OK;
     rc = set_basis(stages, data->instruments, data->instrument_count, err);
     if (rc)
+        return rc;
+    if (is_robust(stages)) {
+        rc = reduced_hansen(&stages->reduced, &stages->basis, stages->rule,
+                            stages->residuals, &effect->hansen, err);
+        effect->hansen_p = chi_square_tail(effect->hansen, effect->used_count - 1);
+    }
+    if (rc || data->clusters)
         return rc;
     basis_solve(&stages->basis, stages->residuals, stages->coefficients, stages->scratch);
     effect->sargan = (double)n * (1 - sum_squares(stages->scratch, n) / all);
@@ -328,13 +293,15 @@ static enum status test_treatment(struct stages *stages, struct instrument_effec
     }
     if (!rc) {
         basis_solve(&stages->basis, data->outcomes, stages->coefficients, residuals);
-        rc = basis_variance(&stages->basis, residuals,
-                            rule_of(data, COVARIANCE_CLASSICAL), at + 1, &variance, err);
+        rc = basis_variance(&stages->basis, residuals, stages->rule, at + 1, &variance,
+                            err);
     }
     if (!rc && can_tell) {
         effect->wu_hausman_t = stages->coefficients[at + 1] / sqrt(variance);
         effect->wu_hausman_p = student_two_sided(
-            effect->wu_hausman_t, (double)(data->row_count - stages->basis.rank));
+            effect->wu_hausman_t, data->clusters
+                                      ? (double)data->cluster_count - 1
+                                      : (double)(data->row_count - stages->basis.rank));
     }
     return rc;
 }
@@ -348,10 +315,12 @@ enum status instrument_estimate(const struct instrument_data *data,
     enum status rc = stages_open(data, &stages, err);
 
     *effect = (struct instrument_effect){0};
+    stages.rule = (struct covariance_rule){
+        .kind = kind, .clusters = data->clusters, .cluster_count = data->cluster_count};
     if (!rc)
         rc = first_stage(&stages, effect, dropped, err);
     if (!rc)
-        rc = second_stage(&stages, kind, effect, err);
+        rc = second_stage(&stages, effect, err);
     if (!rc)
         rc = test_instruments(&stages, effect, err);
     if (!rc)

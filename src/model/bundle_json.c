@@ -1,7 +1,8 @@
 /* bundle_json.c - bundles as one JSON text, {"manifest": {..}, "files": {..}}. */
 #include "model/bundle.h"
 
-#include "json/scan.h"
+#include "base/pointer.h"
+#include "json/place.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -99,7 +100,7 @@ static enum status read_parts(struct parts *parts)
     }
     if (!parts->scan.status && !parts->manifest.at)
         json_refuse(&parts->scan, STATUS_INVALID, "manifest: is missing");
-    return json_scan_end(&parts->scan);
+    return json_scan_end_at(&parts->scan, "");
 }
 
 enum status bundle_read_json(const char *text, size_t bytes, struct bundle **bundle,
@@ -120,9 +121,12 @@ enum status bundle_read_json(const char *text, size_t bytes, struct bundle **bun
     json_scan_init(&parts->scan, text, bytes, JSON_DEPTH_MAX, err);
     arena_init(&parts->arena, NULL, 0, BUNDLE_BYTES_MAX);
     rc = read_parts(parts);
-    if (!rc)
+    if (!rc) {
         rc = bundle_read_parts(parts->manifest, parts->files, parts->file_count, bundle,
                                err);
+        if (rc)
+            pointer_faults(err, "/manifest", "/files/");
+    }
     arena_reset(&parts->arena);
     free(parts);
     return rc;

@@ -205,6 +205,35 @@ static void the_set_ends_where_the_differences_that_are_left_are_just_rejected(v
     }
 }
 
+/* The same, with a variance of its own on either side. */
+static void with_robust_errors_the_set_ends_by_them(void **)
+{
+    struct world world = make_world(1.5, 3);
+    bool dropped[INSTRUMENTS + COVARIATES];
+    struct instrument_effect found;
+    struct err err = {0};
+
+    for (int i = 0; i < ROWS; i++)
+        world.outcomes[i] *= 1 + 3 * world.instruments[i];
+    assert_int_equal(estimate(&world, COVARIANCE_HC0, &found, dropped, &err), 0);
+    assert_int_equal(found.set, INSTRUMENT_SET_INTERVAL);
+    for (int end = 0; end < 2; end++) {
+        double effect = end ? found.set_high : found.set_low, left[ROWS], variance = 0;
+        struct sides sides;
+
+        for (int i = 0; i < ROWS; i++)
+            left[i] = world.outcomes[i] - effect * world.treatments[i];
+        sides = sides_of(&world, left);
+        for (int i = 0; i < ROWS; i++) {
+            int side = world.instruments[i] > 0;
+
+            variance += pow((left[i] - sides.mean[side]) / sides.count[side], 2);
+        }
+        expect(f_tail(pow(sides.mean[1] - sides.mean[0], 2) / variance, 1, ROWS - 2),
+               0.05);
+    }
+}
+
 static void an_instrument_that_moves_nothing_bounds_nothing(void **)
 {
     struct world world = make_world(0, 3);
@@ -321,6 +350,93 @@ static void an_instrument_that_follows_from_others_changes_nothing(void **)
     assert_true(isnan(found.sargan) && isnan(found.sargan_p));
 }
 
+/* ---- clusters ---- */
+
+enum { CLUSTER_ROWS = 4, CLUSTERS = ROWS / CLUSTER_ROWS };
+
+/* Two instruments and what is not seen are those of clusters; the effect is 1. */
+static struct instrument_effect clustered_effect(struct rng *rng, double strength,
+                                                 bool are_told)
+{
+    static double t[ROWS], y[ROWS], z[2][ROWS];
+    static int32_t clusters[ROWS];
+    const struct regressor instruments[2] = {{.numbers = z[0]}, {.numbers = z[1]}};
+    struct instrument_data data = {.row_count = ROWS,
+                                   .instrument_count = 2,
+                                   .treatments = t,
+                                   .outcomes = y,
+                                   .instruments = instruments};
+    struct instrument_effect effect;
+    bool dropped[2];
+    struct err err = {0};
+
+    for (int i = 0; i < ROWS; i++) {
+        static double one, other, hidden;
+        double own = 0.3 * rng_normal(rng);
+
+        if (i % CLUSTER_ROWS == 0) {
+            one = rng_normal(rng);
+            other = rng_normal(rng);
+            hidden = rng_normal(rng);
+        }
+        clusters[i] = i / CLUSTER_ROWS;
+        z[0][i] = one;
+        z[1][i] = other;
+        t[i] = strength * (one + other) + hidden + own + rng_normal(rng);
+        y[i] = t[i] + hidden + own;
+    }
+    if (are_told) {
+        data.clusters = clusters;
+        data.cluster_count = CLUSTERS;
+    }
+    if (instrument_estimate(&data, COVARIANCE_CLASSICAL, &effect, dropped, &err))
+        fail_msg("%s", err.text);
+    return effect;
+}
+
+static bool set_holds(const struct instrument_effect *effect, double value)
+{
+    bool is_between = effect->set_low <= value && value <= effect->set_high;
+
+    switch (effect->set) {
+    case INSTRUMENT_SET_INTERVAL:
+        return is_between;
+    case INSTRUMENT_SET_OUTSIDE:
+        return !is_between;
+    case INSTRUMENT_SET_ALL:
+        return true;
+    case INSTRUMENT_SET_EMPTY:
+        break;
+    }
+    return false;
+}
+
+static void sets_and_tests_know_of_clusters(void **)
+{
+    enum { WORLDS = 400 };
+    int held[2] = {0}, rejected[2] = {0};
+
+    for (int are_told = 0; are_told < 2; are_told++) {
+        struct rng rng;
+
+        rng_seed(&rng, seed);
+        for (int again = 0; again < WORLDS; again++) {
+            struct instrument_effect effect = clustered_effect(&rng, 0.3, are_told);
+
+            held[are_told] += set_holds(&effect, 1);
+            rejected[are_told] += (are_told ? effect.hansen_p : effect.sargan_p) < 0.05;
+            assert_true(isnan(are_told ? effect.sargan : effect.hansen));
+        }
+        printf(
+            "%s clusters: %.1f %% of sets hold the truth, %.1f %% of right instruments "
+            "are rejected\n",
+            are_told ? "with" : "without", 100.0 * held[are_told] / WORLDS,
+            100.0 * rejected[are_told] / WORLDS);
+    }
+    assert_true(held[0] < WORLDS * 80 / 100 && held[1] > WORLDS * 89 / 100);
+    assert_true(rejected[0] > WORLDS * 20 / 100 && rejected[1] < WORLDS * 10 / 100);
+}
+
 /* ---- the edges ---- */
 
 static void an_effect_that_explains_all_leaves_nothing_to_test(void **)
@@ -375,7 +491,9 @@ int main(void)
             without_instruments_it_is_the_slope_and_the_test_tells_them_apart),
         cmocka_unit_test(
             the_set_ends_where_the_differences_that_are_left_are_just_rejected),
+        cmocka_unit_test(with_robust_errors_the_set_ends_by_them),
         cmocka_unit_test(an_instrument_that_moves_nothing_bounds_nothing),
+        cmocka_unit_test(sets_and_tests_know_of_clusters),
         cmocka_unit_test(scales_and_origins_change_units_only),
         cmocka_unit_test(several_instruments_count_by_how_they_move_the_treatment),
         cmocka_unit_test(instruments_that_contradict_one_another_are_told),

@@ -1,4 +1,4 @@
-/* test_json_place.c - the place of a byte in a JSON text, as a pointer. */
+/* test_json_place.c - how far a JSON text was read, as a pointer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,14 +13,19 @@
 #include <stdio.h>
 #include <string.h>
 
-static void a_byte_belongs_to_the_innermost_member_or_item(void **state)
+static void what_was_read_last_is_the_place(void **state)
 {
     static const struct {
-        const char *json, *byte, *pointer; /* byte: where this begins */
+        const char *json, *last, *pointer; /* last: of what was read */
     } rows[] = {
         {"7", "7", ""},
         {"{\"a\": 7}", "7", "/a"},
         {"{\"a\": 7}", "{", ""},
+        {"{\"a\": 7}", ":", "/a"},
+        {"{\"a\": 7}", "}", ""},
+        {"{\"a\": {}}", "}", "/a"},
+        {"[5]", "[", "/0"},
+        {"[5, 6]", ",", "/1"},
         {"{\"a\": 7}", "a", "/a"},
         {"{\"a\": 7, \"b\": 8}", "8", "/b"},
         {"{\"a\": 7, \"b\": 8}", ",", ""},
@@ -40,12 +45,12 @@ static void a_byte_belongs_to_the_innermost_member_or_item(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        size_t offset = (size_t)(strstr(rows[i].json, rows[i].byte) - rows[i].json);
+        size_t bytes = (size_t)(strstr(rows[i].json, rows[i].last) + 1 - rows[i].json);
 
-        json_place(text_of(rows[i].json), offset, "", pointer);
+        json_place((struct text){rows[i].json, bytes}, "", pointer);
         if (strcmp(pointer, rows[i].pointer) != 0)
-            fail_msg("%s in %s is at '%s', not at '%s'", rows[i].byte, rows[i].json,
-                     pointer, rows[i].pointer);
+            fail_msg("behind %s in %s it is at '%s', not at '%s'", rows[i].last,
+                     rows[i].json, pointer, rows[i].pointer);
     }
 }
 
@@ -54,7 +59,7 @@ static void a_place_stands_behind_its_parent(void **state)
     char pointer[POINTER_BYTES];
 
     (void)state;
-    json_place(text_of("{\"a\": 7}"), 6, "/3", pointer);
+    json_place(text_of("{\"a\": 7"), "/3", pointer);
     assert_string_equal(pointer, "/3/a");
 }
 
@@ -65,14 +70,14 @@ static void what_is_too_deep_or_too_long_is_cut(void **state)
 
     (void)state;
     memset(json, '[', bytes);
-    json_place((struct text){json, bytes}, bytes - 1, "", pointer);
+    json_place((struct text){json, bytes}, "", pointer);
     assert_int_equal(strlen(pointer), 2 * JSON_DEPTH_MAX);
     memset(json, 'k', sizeof json);
     memcpy(json, "{\"", 2);
-    json_place((struct text){json, sizeof json}, 3999, "", pointer);
+    json_place((struct text){json, sizeof json}, "", pointer);
     assert_int_equal(strlen(pointer), POINTER_BYTES - 1);
     memset(json, ']', sizeof json);
-    json_place((struct text){json, sizeof json}, 3999, "", pointer);
+    json_place((struct text){json, sizeof json}, "", pointer);
     assert_string_equal(pointer, "");
 }
 
@@ -120,7 +125,7 @@ static void what_a_tree_cannot_keep_is_a_fault_at_its_place(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_byte_belongs_to_the_innermost_member_or_item),
+        cmocka_unit_test(what_was_read_last_is_the_place),
         cmocka_unit_test(a_place_stands_behind_its_parent),
         cmocka_unit_test(what_is_too_deep_or_too_long_is_cut),
         cmocka_unit_test(what_a_tree_cannot_keep_is_a_fault_at_its_place),
