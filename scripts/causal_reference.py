@@ -311,7 +311,8 @@ def policy(w, pi, r, q=None, dm=None, clusters=None, uniform=False, clip=(), swi
             "value": value,
             "se": se,
             "ci": None if is_biased else interval(value, se),
-            "sequential": None if is_biased else [value - radius, value + radius],
+            "draws": draws_of(psi, clusters),
+            "sequential": None if is_biased or draws_of(psi, clusters) < 30 else [value - radius, value + radius],
         }
 
     def add_mean(name, terms, is_biased=False):
@@ -327,7 +328,7 @@ def policy(w, pi, r, q=None, dm=None, clusters=None, uniform=False, clip=(), swi
         v = (pi * r).sum() / pi.sum()
         add("replay", v, pi * (r - v) / pi.mean(), True)
     else:
-        estimators["replay"] = dict.fromkeys(("value", "se", "ci", "sequential"))
+        estimators["replay"] = dict.fromkeys(("value", "se", "draws", "ci", "sequential"))
     for name, x in variants(clip, None):
         add_mean("ipw_clip" + name, np.minimum(w, x) * r, True)
     for name, x in variants(sg, 0.05):

@@ -74,8 +74,11 @@ struct offpolicy_estimate {
     double parameter;         /* L; given where the kind has one */
 
     double value, se;
-    double low, high;                     /* 95 %; NaN for biased kinds */
-    double sequence_low, sequence_high;   /* 95 % at every look; the same */
+    double draws;     /* that se rests on (learn/draws.h) */
+    double low, high; /* 95 %; NaN for biased kinds */
+    double sequence_low,
+        sequence_high; /* 95 % at every look, tightest at SEQUENCE_ROWS_TIGHTEST rows; the same,
+                                         * and while there are fewer than DRAWS_SEQUENCE_MIN draws */
     double bootstrap_low, bootstrap_high; /* NaN unless asked for; also the same */
 };
 

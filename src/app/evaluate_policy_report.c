@@ -5,6 +5,7 @@
 #include "app/report.h"
 #include "learn/giveaway.h"
 #include "learn/distribution.h"
+#include "learn/draws.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ static void put_estimate(struct report *report, const char *name,
     report_object(report, NULL);
     report_number(report, "value", estimate->value);
     report_number(report, "se", estimate->se);
+    report_number(report, "draws", estimate->draws);
     put_interval(report, "ci", estimate->low, estimate->high);
     put_interval(report, "sequential", estimate->sequence_low, estimate->sequence_high);
     if (has_bootstrap)
@@ -105,6 +107,29 @@ static void put_model(const struct reward_fit *model, struct report *report)
     report_object_end(report);
 }
 
+/* Whether the error of the headline rests on so few draws that its interval is likely too narrow. */
+static bool is_few(const struct policy_evaluation *e)
+{
+    const struct offpolicy_estimate *best = headline(e);
+
+    return best && best->draws < DRAWS_MIN;
+}
+
+static void put_few(const struct policy_evaluation *e, struct report *report)
+{
+    report_array(report, "few");
+    if (is_few(e)) {
+        report_object(report, NULL);
+        report_string(report, "what", "draws");
+        report_string(report, "column", e->request.reward);
+        report_string(report, "of", offpolicy_kind_name(headline(e)->kind));
+        report_count(report, "count", (int64_t)headline(e)->draws);
+        report_count(report, "limit", DRAWS_MIN);
+        report_object_end(report);
+    }
+    report_array_end(report);
+}
+
 static void put_summary(const struct policy_evaluation *e, struct report *report)
 {
     const struct candidate_summary *summary = &e->summary;
@@ -178,6 +203,7 @@ static enum status put_all(const struct policy_evaluation *e, struct report *rep
     for (int i = 0; i < e->reason_count; i++)
         report_string(report, NULL, e->reasons[i]);
     report_array_end(report);
+    put_few(e, report);
     put_summary(e, report);
     analysis_put_timing(&e->timing, report);
     report_object_end(report);
@@ -203,6 +229,10 @@ enum status policy_evaluation_json(const struct policy_evaluation *e, struct err
 
 static void print_estimate(const char *name, const struct offpolicy_estimate *estimate)
 {
+    if (estimate->kind == OFFPOLICY_REPLAY && isnan(estimate->value)) {
+        printf("%-20s %14s %12s   for logs with one propensity only\n", name, "-", "-");
+        return;
+    }
     if (isnan(estimate->value))
         return;
     if (isnan(estimate->low)) {
@@ -223,6 +253,15 @@ void policy_evaluation_warn(const struct policy_evaluation *e)
 {
     const struct reward_fit *model = &e->log.model;
 
+    if (is_few(e))
+        print_line(
+            stderr,
+            "redress: the error of %s rests on few draws (on as much as %lld of one "
+            "size, "
+            "at least %d are needed), as where few rewards are not 0 or few rows have "
+            "most of the weight: its interval is likely too narrow",
+            offpolicy_kind_name(headline(e)->kind), (long long)headline(e)->draws,
+            DRAWS_MIN);
     if (e->log.unchecked_count > 0)
         print_line(
             stderr,
@@ -295,9 +334,16 @@ static enum status print_comparison(const struct policy_evaluation *e, struct er
            : comparison.low > none   ? "better than"
            : comparison.high < -none ? "worse than"
                                      : "not told from");
-    printf("%-20s %14.8g %12s   [%.6g, %.6g]  at every look\n",
-           offpolicy_kind_name(best->kind), best->value, "", best->sequence_low,
-           best->sequence_high);
+    if (isnan(best->sequence_low))
+        printf(
+            "%-20s %14.8g %12s   none yet at every look: the error rests on %.1f draws "
+            "of one size, asymptotic bounds need %d\n",
+            offpolicy_kind_name(best->kind), best->value, "", best->draws,
+            DRAWS_SEQUENCE_MIN);
+    else
+        printf("%-20s %14.8g %12s   [%.6g, %.6g]  at every look, asymptotic\n",
+               offpolicy_kind_name(best->kind), best->value, "", best->sequence_low,
+               best->sequence_high);
     return STATUS_OK;
 }
 
@@ -323,7 +369,10 @@ enum status policy_evaluation_print(const struct policy_evaluation *e, struct er
         rc = print_comparison(e, err);
     if (rc)
         return rc;
-    printf("\nverdict: %s\n", e->reason_count ? "refused" : "usable");
+    printf("\nverdict: %s\n", e->reason_count ? "refused"
+                              : is_few(e)     ? "usable, with an interval that is likely "
+                                                "too narrow"
+                                              : "usable");
     for (int i = 0; i < e->reason_count; i++)
         print_line(stdout, "  %s", e->reasons[i]);
     return STATUS_OK;

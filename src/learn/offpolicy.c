@@ -2,6 +2,7 @@
 #include "learn/offpolicy.h"
 
 #include "learn/distribution.h"
+#include "learn/draws.h"
 #include "learn/offpolicy_rows.h"
 #include "learn/sequence.h"
 
@@ -168,7 +169,7 @@ int offpolicy_refuse(const struct offpolicy_log *log,
                  weights->mean, weights->mean_se);
     if (!(weights->largest_share <= OFFPOLICY_SHARE_MAX))
         snprintf(reasons[count++], OFFPOLICY_REASON_BYTES,
-                 "one %s has %.0f %% of all weight, at most %.0f %% are trusted",
+                 "one %s has %.3g %% of all weight, at most %.0f %% are trusted",
                  log->clusters ? "cluster" : "row", 100 * weights->largest_share,
                  100 * OFFPOLICY_SHARE_MAX);
     if (!rewards_vary(log))
@@ -312,18 +313,19 @@ static double error_of(const struct offpolicy_log *log, double squares, bool is_
 
 /* Of the influences, summed within clusters; less those on the mean of the rewards, unless it is NaN.
  * moved (cluster): scratch. */
-static double sum_squares(const struct offpolicy_log *log,
-                          const struct offpolicy_estimate *estimate, int term_count,
-                          const double *sums, double logged_mean, double *moved)
+static struct draws sum_moves(const struct offpolicy_log *log,
+                              const struct offpolicy_estimate *estimate, int term_count,
+                              const double *sums, double logged_mean, double *moved)
 {
-    double squares = 0;
+    struct draws draws = {};
     struct offpolicy_terms terms;
     int rows;
 
     if (log->clusters)
         memset(moved, 0, (size_t)log->cluster_count * sizeof *moved);
     for (int64_t from = 0; from < log->row_count; from += rows) {
-        double *by = terms.of[0], sum = 0;
+        double *by = terms.of[0];
+        struct draws own = {};
 
         rows = block_at(log, from);
         offpolicy_terms(log, estimate->kind, estimate->parameter, from, rows, &terms);
@@ -333,12 +335,13 @@ static double sum_squares(const struct offpolicy_log *log,
         for (int i = 0; i < rows && log->clusters; i++)
             moved[log->clusters[from + i]] += by[i];
         for (int i = 0; i < rows && !log->clusters; i++)
-            sum += by[i] * by[i];
-        squares += sum;
+            draws_add(&own, by[i]);
+        draws.squares += own.squares;
+        draws.fourths += own.fourths;
     }
     for (int32_t c = 0; log->clusters && c < log->cluster_count; c++)
-        squares += moved[c] * moved[c];
-    return squares;
+        draws_add(&draws, moved[c]);
+    return draws;
 }
 
 static void set_intervals(const struct offpolicy_log *log,
@@ -355,6 +358,8 @@ static void set_intervals(const struct offpolicy_log *log,
         return;
     estimate->low = estimate->value - NORMAL_95 * estimate->se;
     estimate->high = estimate->value + NORMAL_95 * estimate->se;
+    if (estimate->draws < DRAWS_SEQUENCE_MIN)
+        return;
     estimate->sequence_low = estimate->value - radius;
     estimate->sequence_high = estimate->value + radius;
 }
@@ -375,12 +380,13 @@ enum status offpolicy_estimate(const struct offpolicy_log *log,
         struct offpolicy_estimate *estimate = &estimates[i];
         double sums[OFFPOLICY_TERM_COUNT];
         int terms = sum_terms(log, estimate->kind, estimate->parameter, sums);
+        struct draws draws = sum_moves(log, estimate, terms, sums, NAN, moved);
 
         estimate->value = offpolicy_value(terms, sums, (double)log->row_count);
-        estimate->se =
-            error_of(log, sum_squares(log, estimate, terms, sums, NAN, moved), terms > 1);
+        estimate->se = error_of(log, draws.squares, terms > 1);
+        estimate->draws = draws_effective(draws);
         if (estimate->kind == OFFPOLICY_REPLAY && !(log->propensity > 0))
-            estimate->value = estimate->se = NAN;
+            estimate->value = estimate->se = estimate->draws = NAN;
         set_intervals(log, estimate);
     }
     free(moved);
@@ -400,8 +406,8 @@ enum status offpolicy_compare(const struct offpolicy_log *log,
     for (int64_t i = 0; i < log->row_count; i++)
         *logged += log->rewards[i] / (double)log->row_count;
     *difference = estimate->value - *logged;
-    *difference_se =
-        error_of(log, sum_squares(log, estimate, terms, sums, *logged, moved), terms > 1);
+    *difference_se = error_of(
+        log, sum_moves(log, estimate, terms, sums, *logged, moved).squares, terms > 1);
     free(moved);
     return STATUS_OK;
 }

@@ -565,6 +565,34 @@ static void samples_too_small_for_their_intervals_are_said(void **)
            "few rows of 'z' in arm '0' (3 of at least 30)", NULL);
 }
 
+/* 200 rows with fair draws, 3 of which earned 1: whose lower limit lies below 0. */
+static void a_policy_of_few_rewards_is_said_to_be_one(void **)
+{
+    static const struct {
+        const char *ask, *said;
+    } rows[] = {
+        {"",
+         "redress: the error of snipw rests on few draws (on as much as 3 of one size, "
+         "at least 15 are needed)"},
+        {"", "verdict: usable, with an interval that is likely too narrow"},
+        {"", "none yet at every look: the error rests on 3."},
+        {" --json", "\"few\":[{\"what\":\"draws\",\"column\":\"reward\",\"of\":\"snipw\","
+                    "\"count\":3,\"limit\":15}]"},
+        {" --json", "\"sequential\":null"},
+    };
+    char table[TABLE_BYTES] = "action,propensity,reward\n", ask[200];
+    size_t bytes = strlen(table);
+
+    for (int i = 0; i < 200; i++)
+        bytes += (size_t)snprintf(table + bytes, sizeof table - bytes, "%d,0.5,%d\n",
+                                  i % 2, i % 2 && i < 6);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(ask, sizeof ask, "evaluate policy --log a.csv --policy b.csv%s",
+                 rows[i].ask);
+        expect(ask, table, "action,prob\n1,1\n", 0, rows[i].said, NULL);
+    }
+}
+
 /* Of 200 treated one bought, of 1,800 others 18; and a metric of which one row is nearly all. */
 static void money_of_few_buyers_is_said_to_be(void **)
 {
@@ -644,6 +672,7 @@ int main(void)
         cmocka_unit_test(spaces_belong_to_a_text),
         cmocka_unit_test(errors_that_are_not_used_are_said),
         cmocka_unit_test(samples_too_small_for_their_intervals_are_said),
+        cmocka_unit_test(a_policy_of_few_rewards_is_said_to_be_one),
         cmocka_unit_test(money_of_few_buyers_is_said_to_be),
         cmocka_unit_test(a_panel_is_drawn_with_its_periods),
         cmocka_unit_test(placebos_of_one_period_before_are_ranked_by_their_effects),

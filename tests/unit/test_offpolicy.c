@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "learn/draws.h"
 #include "learn/offpolicy.h"
 #include "learn/sequence.h"
 
@@ -416,9 +417,97 @@ static void a_sequence_holds_at_every_look(void **)
     assert_true(broken_plain > 0.2 * 400);
 }
 
+/* ---- what an error rests on ---- */
+
+/* Rewards of 1 for one row of a hundred, two where the policy's action was taken; that has a probability between .02
+ * and .62. */
+static void draw_rare(struct rng *rng, int row_count)
+{
+    for (int i = 0; i < row_count; i++) {
+        double p = 0.02 + 0.6 * rng_uniform(rng);
+        bool is_taken = rng_uniform(rng) < p;
+
+        room.weights[i] = is_taken ? 1 / p : 0;
+        room.rewards[i] = rng_uniform(rng) < (is_taken ? 0.02 : 0.01);
+    }
+    set_log(row_count);
+}
+
+static void few_rewards_make_an_interval_that_is_known_to_be_too_narrow(void **)
+{
+    int held = 0, few = 0, bounds = 0;
+    double draws = 0;
+    struct rng rng;
+
+    rng_seed(&rng, seed_of_run());
+    for (int run = 0; run < LOGS; run++) {
+        struct offpolicy_estimate found;
+        bool is_held, is_few;
+
+        draw_rare(&rng, ROWS);
+        found = estimate(OFFPOLICY_SNIPW, 0);
+        is_held = fabs(found.value - 0.02) <= 1.959964 * found.se;
+        is_few = found.draws < DRAWS_MIN;
+        held += is_held;
+        few += is_few;
+        draws += found.draws / LOGS;
+        bounds += !isnan(found.sequence_low);
+        assert_true(isnan(found.sequence_low) == (found.draws < DRAWS_SEQUENCE_MIN));
+    }
+    printf("held %.3f; rests on %.1f draws, few in %.3f; bounds in %.3f\n",
+           (double)held / LOGS, draws, (double)few / LOGS, (double)bounds / LOGS);
+    assert_true(held <= 0.92 * LOGS);
+    assert_true(few >= 0.9 * LOGS);
+}
+
+/* 1,000 rows with a weight of 1, but for one of 57: 57 of 1,056. */
+static void a_share_just_over_what_is_trusted_is_printed_as_such(void **)
+{
+    char reasons[OFFPOLICY_REASON_COUNT_MAX][OFFPOLICY_REASON_BYTES];
+    int count;
+
+    set_log(1000);
+    for (int i = 0; i < 1000; i++) {
+        room.weights[i] = i == 0 ? 57 : 1;
+        room.rewards[i] = i % 2;
+    }
+    count = refuse(reasons);
+    assert_true(count > 0);
+    assert_non_null(strstr(reasons[count - 1],
+                           "one row has 5.4 % of all weight, at most 5 % are trusted"));
+}
+
+/* Of rows that all move it alike, as many as there are; of one that moves it most, little more than one. */
+static void draws_are_those_of_what_moves_the_estimate(void **)
+{
+    set_log(100);
+    for (int i = 0; i < 100; i++) {
+        room.weights[i] = 1;
+        room.rewards[i] = i % 2;
+    }
+    expect(estimate(OFFPOLICY_IPW, 0).draws, 100, 1e-12);
+    assert_false(isnan(estimate(OFFPOLICY_IPW, 0).sequence_low));
+    room.rewards[0] = 1000;
+    assert_true(estimate(OFFPOLICY_SNIPW, 0).draws < 1.1);
+    assert_true(isnan(estimate(OFFPOLICY_SNIPW, 0).sequence_low));
+    assert_false(isnan(estimate(OFFPOLICY_SNIPW, 0).low));
+    for (int i = 0; i < 100; i++) {
+        room.rewards[i] = i % 2;
+        room.clusters[i] = i / 2 % 20 * 2 + i % 2;
+    }
+    room.log.clusters = room.clusters;
+    room.log.cluster_count = 40;
+    /* 20 clusters have 3 rows, 20 have 2: 10 x 2 of each sign. */
+    expect(estimate(OFFPOLICY_IPW, 0).draws,
+           pow(20 * 9 + 20 * 4, 2) / (20 * 81 + 20 * 16), 1e-12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(few_rewards_make_an_interval_that_is_known_to_be_too_narrow),
+        cmocka_unit_test(a_share_just_over_what_is_trusted_is_printed_as_such),
+        cmocka_unit_test(draws_are_those_of_what_moves_the_estimate),
         cmocka_unit_test(three_rows_by_hand),
         cmocka_unit_test(weights_that_are_quotients_already_give_the_same_but_no_replay),
         cmocka_unit_test(clusters_of_one_are_rows_and_one_cluster_is_too_few),
