@@ -4,6 +4,7 @@
 #include "app/analysis.h"
 #include "app/report.h"
 #include "app/roles.h"
+#include "app/warnings.h"
 #include "learn/delayed.h"
 #include "learn/distribution.h"
 
@@ -12,6 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The curve of the model and that of Kaplan and Meier are compared at so many times, and apart by more than so many
+ * errors of the latter. Both are of the same rows, so that chance alone takes them so far in one log of a hundred. */
+enum { CURVE_POINTS = 8 };
+static const double curve_errors_max = 1.5;
+
 struct arm {
     struct delayed_rows rows;
     double *elapsed, *delays; /* (row) */
@@ -19,6 +25,8 @@ struct arm {
     struct delayed_fit fit;
     double incidence, incidence_se, windowed, windowed_se;
     int64_t windowed_count;
+    double
+        curve_errors; /* the most by which model and Kaplan-Meier are apart, in errors of the latter */
 };
 
 struct estimation {
@@ -31,6 +39,7 @@ struct estimation {
     int treated;
     struct arm sides[2]; /* control, treated */
     double horizon, window;
+    struct warnings warnings;
 };
 
 /* ---- reading ---- */
@@ -163,6 +172,23 @@ static enum status find_windowed(struct estimation *e, int i, struct err *err)
         side_name(e, i), e->window, longest(&side->rows));
 }
 
+static enum status compare_curves(const struct estimation *e, struct arm *side,
+                                  struct err *err)
+{
+    enum status rc = STATUS_OK;
+
+    for (int i = 1; i <= CURVE_POINTS && !rc; i++) {
+        double time = e->horizon * i / CURVE_POINTS, share, se;
+
+        rc = delayed_incidence(&side->rows, time, &share, &se, err);
+        if (!rc && se > 0)
+            side->curve_errors = fmax(
+                side->curve_errors,
+                fabs(side->fit.share * (1 - exp(-side->fit.rate * time)) - share) / se);
+    }
+    return rc;
+}
+
 static enum status estimate(struct estimation *e, struct err *err)
 {
     enum status rc = STATUS_OK;
@@ -179,6 +205,8 @@ static enum status estimate(struct estimation *e, struct err *err)
         if (!rc)
             rc = delayed_incidence(&side->rows, e->horizon, &side->incidence,
                                    &side->incidence_se, err);
+        if (!rc)
+            rc = compare_curves(e, side, err);
         if (!rc)
             rc = find_windowed(e, i, err);
     }
@@ -222,8 +250,38 @@ static bool is_too_young(const struct estimation *e)
            (e->sides[1].fit.is_at_edge && !has_all(&e->sides[1]));
 }
 
-static void warn(const struct estimation *e)
+/* What the model says of the horizon. */
+static double fitted(const struct estimation *e, int i)
 {
+    const struct delayed_fit *fit = &e->sides[i].fit;
+
+    return fit->share * (1 - exp(-fit->rate * e->horizon));
+}
+
+/* Whether delays are unlike exponential ones in an arm. */
+static bool is_off(const struct arm *side)
+{
+    return side->curve_errors > curve_errors_max;
+}
+
+static bool are_delays_off(const struct estimation *e)
+{
+    return is_off(&e->sides[0]) || is_off(&e->sides[1]);
+}
+
+static void warn(struct estimation *e)
+{
+    for (int i = 0; i < 2; i++)
+        if (is_off(&e->sides[i])) {
+            warnings_add(&e->warnings, "delays_not_exponential",
+                         "of arm '%s' the model has %.3g convert by %g, Kaplan and Meier "
+                         "%.3g, and elsewhere they are up to %.1f errors apart: what it "
+                         "says of the end is not to be trusted, the Kaplan-Meier "
+                         "difference is what is known",
+                         side_name(e, i), fitted(e, i), e->horizon, e->sides[i].incidence,
+                         e->sides[i].curve_errors);
+            break;
+        }
     if (is_too_young(e))
         fprintf(stderr,
                 "redress: the log is too young to tell how many convert in the end; "
@@ -236,6 +294,11 @@ static void warn(const struct estimation *e)
                 "come, its share is at the edge of what shares can be, and its error is "
                 "not known",
                 side_name(e, i));
+}
+
+static bool leads_with_incidence(const struct estimation *e)
+{
+    return are_delays_off(e) || is_too_young(e);
 }
 
 /* ---- printing ---- */
@@ -254,6 +317,8 @@ static void put_arm(const struct estimation *e, struct report *report, int i)
     report_number(report, "lambda", side->fit.rate);
     report_number(report, "naive", side->fit.naive);
     report_number(report, "kaplan_meier", side->incidence);
+    report_number(report, "fitted", fitted(e, i));
+    report_number(report, "curve_errors", side->curve_errors);
     report_number(report, "windowed", side->windowed);
     report_object_end(report);
 }
@@ -293,6 +358,9 @@ static enum status print_json(const struct estimation *e, struct err *err)
     report_object_end(report);
     report_bool(report, "at_edge", is_at_edge(e));
     report_bool(report, "too_young", is_too_young(e));
+    report_string(report, "lead",
+                  leads_with_incidence(e) ? "kaplan_meier" : "mixture_cure");
+    warnings_put(&e->warnings, report);
     report_object(report, "arms");
     put_arm(e, report, 0);
     put_arm(e, report, 1);
@@ -313,18 +381,39 @@ static void print_estimate(const struct estimation *e)
                value_of(e) + reach);
 }
 
+/* An error that is not known is left out. */
+static void print_difference(const char *label, double difference, double se,
+                             const char *when, double time)
+{
+    printf("%-26s %.6g", label, difference);
+    if (isfinite(se))
+        printf("   se %.4g   [%.6g, %.6g]", se, difference - NORMAL_95 * se,
+               difference + NORMAL_95 * se);
+    if (when)
+        printf("   %s %g", when, time);
+    putchar('\n');
+}
+
+static void print_incidence(const struct estimation *e)
+{
+    print_difference("Kaplan-Meier", e->sides[1].incidence - e->sides[0].incidence,
+                     incidence_error_of(e), "by", e->horizon);
+}
+
+/* What is to be believed comes first. */
 static void print_text(const struct estimation *e)
 {
     print_line(stdout, "'%s' against '%s'", e->arms.names[e->treated],
                e->arms.names[e->arms.control]);
+    if (leads_with_incidence(e))
+        print_incidence(e);
     print_estimate(e);
     printf("%-26s %.6g\n", "so far (naive)",
            e->sides[1].fit.naive - e->sides[0].fit.naive);
-    printf("%-26s %.6g   se %.4g   by %g\n", "Kaplan-Meier",
-           e->sides[1].incidence - e->sides[0].incidence, incidence_error_of(e),
-           e->horizon);
-    printf("%-26s %.6g   se %.4g   within %g\n", "windowed",
-           e->sides[1].windowed - e->sides[0].windowed, windowed_error_of(e), e->window);
+    if (!leads_with_incidence(e))
+        print_incidence(e);
+    print_difference("windowed", e->sides[1].windowed - e->sides[0].windowed,
+                     windowed_error_of(e), "within", e->window);
     for (int i = 0; i < 2; i++)
         print_line(
             stdout,

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -441,6 +442,43 @@ static void a_log_in_which_all_have_converted_is_not_too_young(void **)
            NULL, 0, "redress: the log is too young", "every row");
 }
 
+/* Three of ten convert, in arm 1 twice as late; watched for up to 60. */
+static const char *delayed_rows(bool is_exponential)
+{
+    static char table[TABLE_BYTES];
+    size_t bytes = (size_t)sprintf(table, "a,e,c,d\n");
+
+    for (int i = 0; i < 2000; i++) {
+        double watched = 60 * (i / 2 * 617 % 1000 + 0.5) / 1000,
+               chance = (i / 2 * 389 % 1000 + 0.5) / 1000,
+               delay =
+                   (1 + i % 2) * (is_exponential ? -10 * log(chance) : 8 + 4 * chance);
+
+        if (i / 2 * 211 % 10 < 3 && delay <= watched)
+            bytes += (size_t)sprintf(table + bytes, "%d,%.4g,1,%.4g\n", i % 2,
+                                     watched + 0.01, delay);
+        else
+            bytes += (size_t)sprintf(table + bytes, "%d,%.4g,0,\n", i % 2, watched);
+    }
+    return table;
+}
+
+static void delays_that_are_not_exponential_are_told(void **)
+{
+    const char *ask =
+        "estimate delayed --data a.csv --arm a --elapsed e --converted c --delay d";
+    const char *ask_json = "estimate delayed --data a.csv --arm a --elapsed e "
+                           "--converted c --delay d --json";
+
+    expect(ask, delayed_rows(true), NULL, 0, "'1' against '0'\nin the end", "redress:");
+    expect(ask, delayed_rows(false), NULL, 0, "'1' against '0'\nKaplan-Meier", "nan");
+    expect(ask, delayed_rows(false), NULL, 0, "redress: delays_not_exponential: ", "nan");
+    expect(ask_json, delayed_rows(false), NULL, 0,
+           "\"lead\":\"kaplan_meier\",\"warnings\":[\"delays_not_exponential\"]", NULL);
+    expect(ask_json, delayed_rows(true), NULL, 0,
+           "\"lead\":\"mixture_cure\",\"warnings\":[]", NULL);
+}
+
 /* ---- texts ---- */
 
 /* RFC 4180: spaces are part of a field. */
@@ -649,6 +687,7 @@ int main(void)
         cmocka_unit_test(such_a_covariate_is_named_in_estimates_and_experiments_as_well),
         cmocka_unit_test(a_metric_with_holes_is_explained_by_the_rows_that_have_it),
         cmocka_unit_test(a_log_in_which_all_have_converted_is_not_too_young),
+        cmocka_unit_test(delays_that_are_not_exponential_are_told),
         cmocka_unit_test(spaces_belong_to_a_text),
         cmocka_unit_test(errors_that_are_not_used_are_said),
         cmocka_unit_test(samples_too_small_for_their_intervals_are_said),
