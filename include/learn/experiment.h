@@ -99,7 +99,7 @@ enum status attrition_clustered(const struct arm_rows *rows, const double *value
                                 double *p, struct err *err);
 
 /* Rows per arm so that a true difference of that size is found with that power in a two-sided test at
- * alpha: 2 s^2 (z(1 - alpha / 2) + z(power))^2 / size^2, rounded up. */
+ * alpha: 2 s^2 (z(1 - alpha / 2) + z(power))^2 / size^2, rounded up; at least two, since one has no error. */
 double sample_size(double variance, double size, double alpha, double power);
 
 #endif

@@ -245,6 +245,21 @@ static enum status read_rows(struct experiment_evaluation *e, struct err *err)
     return rc;
 }
 
+/* Of a metric of 0 and 1, as --rate is. */
+static enum status check_plan(const struct experiment_evaluation *e, struct err *err)
+{
+    double rate = e->samples[e->arms.control].mean;
+
+    if (!e->plan.size_text || rate + e->plan.size <= 1 ||
+        !few_is_binary(e->columns->items[1].numbers, e->columns->row_count))
+        return STATUS_OK;
+    return err_set(
+        err, STATUS_INVALID,
+        "%s column '%s': is 0 or 1, in the control 1 in a share of %.4g, which "
+        "cannot rise by the %g of --plan",
+        e->columns->file, e->metric, rate, e->plan.size);
+}
+
 static enum status measure(struct experiment_evaluation *e, struct err *err)
 {
     bool is_constant = true;
@@ -360,6 +375,8 @@ static enum status run(struct experiment_evaluation *e, struct err *err)
         rc = read_rows(e, err);
     if (!rc)
         rc = measure(e, err);
+    if (!rc)
+        rc = check_plan(e, err);
     if (!rc && e->covariate)
         rc = explained_find(e->columns, 1, 2, 1, e->arms.codes, &e->explained, err);
     if (!rc)

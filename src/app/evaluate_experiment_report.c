@@ -260,8 +260,9 @@ static void print_arm(const struct experiment_evaluation *e, int arm)
     struct difference difference = measure_arm(e, arm);
     double theta, variance;
 
-    print_line(stdout, "'%s': %lld rows, mean %.6g", e->arms.names[arm],
-               (long long)e->samples[arm].count, e->samples[arm].mean);
+    print_line(stdout, "'%s': %lld rows, mean %.6g, sd %.4g", e->arms.names[arm],
+               (long long)e->samples[arm].count, e->samples[arm].mean,
+               sqrt(e->samples[arm].variance));
     print_difference("difference", &difference);
     /* Of a mean below 0 it would have the wrong sign. */
     if (!isnan(difference.relative_lift) && e->samples[e->arms.control].mean > 0)
@@ -276,6 +277,7 @@ static void print_arm(const struct experiment_evaluation *e, int arm)
     if (e->covariate) {
         difference = measure_cuped(e, arm, &theta, &variance);
         print_difference("with the covariate", &difference);
+        printf("  %-18s %12.6g\n", "theta", theta);
     }
     for (int i = 0; i < e->guardrail_count; i++) {
         struct guardrail_result result = measure_guardrail(e, arm, i);
@@ -292,8 +294,9 @@ static void print_arm(const struct experiment_evaluation *e, int arm)
 void experiment_evaluation_print(const struct experiment_evaluation *e)
 {
     print_line(
-        stdout, "control '%s': %lld rows, mean %.6g", e->arms.names[e->arms.control],
-        (long long)e->samples[e->arms.control].count, e->samples[e->arms.control].mean);
+        stdout, "control '%s': %lld rows, mean %.6g, sd %.4g",
+        e->arms.names[e->arms.control], (long long)e->samples[e->arms.control].count,
+        e->samples[e->arms.control].mean, sqrt(e->samples[e->arms.control].variance));
     for (int i = 0; i < e->arms.count; i++)
         if (i != e->arms.control)
             print_arm(e, i);

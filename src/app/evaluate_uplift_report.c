@@ -200,6 +200,20 @@ static void print_verdict(const struct uplift_evaluation *e)
         puts("Noise: the interval of rate_qini holds 0, not told from chance.");
 }
 
+static void print_first_rows(const struct uplift_evaluation *e)
+{
+    printf("\nfirst rows   uplift overall   by group%s\n",
+           e->intervals ? "   95 % overall" : "");
+    for (int i = 0; i < UPLIFT_SHARE_COUNT; i++) {
+        printf("%8.0f %%   %14.5f %10.5f", 100 * strtod(uplift_share_names[i], NULL),
+               e->metrics.overall[i], e->metrics.by_group[i]);
+        if (e->intervals)
+            printf("   [%.5f, %.5f]", e->intervals->low.overall[i],
+                   e->intervals->high.overall[i]);
+        putchar('\n');
+    }
+}
+
 void uplift_evaluation_print(const struct uplift_evaluation *e)
 {
     const char *const names[] = {e->arms.names[e->arms.control],
@@ -223,10 +237,9 @@ void uplift_evaluation_print(const struct uplift_evaluation *e)
                  offsetof(struct uplift_metrics, effect));
     for (int i = 0; i < UPLIFT_METRIC_COUNT; i++)
         print_metric(e, label_of(e, &uplift_metrics[i]), uplift_metrics[i].offset);
-    puts("\nfirst rows   uplift overall   by group");
-    for (int i = 0; i < UPLIFT_SHARE_COUNT; i++)
-        printf("%8.0f %%   %14.5f %10.5f\n", 100 * strtod(uplift_share_names[i], NULL),
-               e->metrics.overall[i], e->metrics.by_group[i]);
+    print_metric(e, "weighted_average_uplift",
+                 offsetof(struct uplift_metrics, weighted_overall));
+    print_first_rows(e);
     uplift_more_print(&e->more, e->resample_count >= VERDICT_RESAMPLES_MIN && may_judge);
     uplift_weights_print(&e->weights, names);
     if (e->weights.reason_count == 0 && e->intervals)

@@ -276,5 +276,5 @@ double sample_size(double variance, double size, double alpha, double power)
 {
     double z = normal_quantile(1 - alpha / 2) + normal_quantile(power);
 
-    return ceil(2 * variance * z * z / (size * size));
+    return fmax(2, ceil(2 * variance * z * z / (size * size)));
 }

@@ -64,6 +64,9 @@ static void a_ranking_is_judged_on_enough_rows_and_resamples(void **)
     expect(UPLIFT "1 --control 1", table, NULL, 0, "auuc (causalml; 0.5 at random) ",
            "-0.5 at");
     expect(UPLIFT "40", table, NULL, 0, "ranks better than chance (", "Too few");
+    expect(UPLIFT "40", table, NULL, 0, "weighted_average_uplift", NULL);
+    expect(UPLIFT "40", table, NULL, 0, "first rows   uplift overall   by group   95 %",
+           NULL);
 }
 
 /* Every second row is treated, or those with the largest x, which the scores do not show; zone c is only among the
@@ -593,6 +596,22 @@ static void samples_too_small_for_their_intervals_are_said(void **)
            "few rows of 'z' in arm '0' (3 of at least 30)", NULL);
 }
 
+static void a_plan_for_a_rate_beyond_1_is_refused(void **)
+{
+    const char *table = "a,m\n0,0\n0,1\n0,0\n1,1\n1,0\n1,1\n";
+
+    expect("evaluate experiment --data a.csv --arm a --metric m --plan 5", table, NULL, 1,
+           "a.csv column 'm': is 0 or 1, in the control 1 in a share of 0.3333, which "
+           "cannot rise by the 5 of --plan",
+           "rows per arm");
+    expect("evaluate experiment --data a.csv --arm a --metric m --plan 0.6", table, NULL,
+           0, "rows per arm find 0.6", NULL);
+    expect("evaluate experiment --data a.csv --arm a --metric m", table, NULL, 0,
+           "control '0': 3 rows, mean 0.333333, sd 0.5774", NULL);
+    expect("evaluate experiment --plan 5 --sd 1", table, NULL, 0, "2 rows per arm find 5",
+           NULL);
+}
+
 /* 200 rows with fair draws, 3 of which earned 1: whose lower limit lies below 0. */
 static void a_policy_of_few_rewards_is_said_to_be_one(void **)
 {
@@ -701,6 +720,7 @@ int main(void)
         cmocka_unit_test(spaces_belong_to_a_text),
         cmocka_unit_test(errors_that_are_not_used_are_said),
         cmocka_unit_test(samples_too_small_for_their_intervals_are_said),
+        cmocka_unit_test(a_plan_for_a_rate_beyond_1_is_refused),
         cmocka_unit_test(a_policy_of_few_rewards_is_said_to_be_one),
         cmocka_unit_test(money_of_few_buyers_is_said_to_be),
         cmocka_unit_test(a_panel_is_drawn_with_its_periods),
