@@ -5,6 +5,7 @@
 #include "app/design.h"
 #include "app/report.h"
 #include "app/roles.h"
+#include "app/warnings.h"
 #include "learn/distribution.h"
 #include "learn/surrogate.h"
 
@@ -12,6 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Rows of the history for each regressor, below which they are few, and at all. */
+enum { FEW_ROWS_EACH = 10, FEW_ROWS = 30 };
+
+/* Of the experiment's rows, and of the outcome's variance less what chance explains. */
+static const double outside_share_max = 0.05, explained_share_min = 0.05;
 
 struct estimation {
     const char *history, *experiment, *surrogates, *covariates, *treatment, *outcome,
@@ -27,6 +34,8 @@ struct estimation {
     int treated;
     struct design past_design, now_design; /* covariates and surrogates */
     struct surrogate_effect effect;
+    double outside_share; /* of the experiment's rows, beyond what the history has seen */
+    struct warnings warnings;
 };
 
 static int regressor_count(const struct estimation *e)
@@ -156,6 +165,75 @@ static enum status estimate(struct estimation *e, struct err *err)
         &e->effect, err);
 }
 
+/* ---- doubts ---- */
+
+/* Marks the experiment's rows in which a regressor is beyond all that the history has of it. */
+static void mark_outside(const struct estimation *e, int item, bool *is_outside)
+{
+    const double *past = e->past->items[item].numbers, *now = e->now->items[item].numbers;
+    double low = INFINITY, high = -INFINITY;
+
+    for (int64_t row = 0; row < e->past->row_count; row++) {
+        low = fmin(low, past[row]);
+        high = fmax(high, past[row]);
+    }
+    for (int64_t row = 0; row < e->now->row_count; row++)
+        is_outside[row] |= now[row] < low || now[row] > high;
+}
+
+static enum status find_outside(struct estimation *e, struct err *err)
+{
+    bool *is_outside = calloc((size_t)e->now->row_count, sizeof *is_outside);
+    int64_t count = 0;
+
+    if (!is_outside)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for rows");
+    for (int c = 1; c <= regressor_count(e); c++)
+        mark_outside(e, c, is_outside);
+    for (int64_t row = 0; row < e->now->row_count; row++)
+        count += is_outside[row];
+    e->outside_share = (double)count / (double)e->now->row_count;
+    free(is_outside);
+    return STATUS_OK;
+}
+
+/* Of the variance, less what as many regressors that say nothing would explain. */
+static double explained_share(const struct estimation *e)
+{
+    double n = (double)e->past->row_count, rest = n - 1 - regressor_count(e);
+
+    return rest > 0 ? 1 - (1 - e->effect.r_squared) * (n - 1) / rest : 0;
+}
+
+static void doubt(struct estimation *e)
+{
+    double n = (double)e->past->row_count, k = regressor_count(e);
+
+    /* The next row of the same kind is a column's lowest or highest by a chance of 2 / (n + 1). */
+    if (e->outside_share > outside_share_max + 4 * k / (n + 1))
+        warnings_add(
+            &e->warnings, "outside_of_history",
+            "%.0f %% of the experiment's rows are beyond all that the history has "
+            "of a column: there the index is a guess",
+            100 * e->outside_share);
+    if (explained_share(e) < explained_share_min)
+        warnings_add(&e->warnings, "weak_index",
+                     "the index explains next to nothing of the outcome (R^2 %.3g, %.3g "
+                     "beyond chance): what the treatment does to it says little",
+                     e->effect.r_squared, explained_share(e));
+    if (n < FEW_ROWS || n < FEW_ROWS_EACH * k)
+        warnings_add(
+            &e->warnings, "few_rows",
+            "the index is learned from %.0f rows with %.0f columns: its interval "
+            "is likely too narrow",
+            n, k);
+    if (e->effect.direct_p < 0.05)
+        warnings_add(&e->warnings, "direct_effect",
+                     "where the outcome is known, the treatment acts beside the "
+                     "surrogates (p = %.3g): the index misses a part of it",
+                     e->effect.direct_p);
+}
+
 /* ---- printing ---- */
 
 static bool has_direct(const struct estimation *e)
@@ -192,6 +270,8 @@ static enum status print_json(const struct estimation *e, struct err *err)
     } else {
         report_null(report, "direct_effect");
     }
+    report_number(report, "outside_share", e->outside_share);
+    warnings_put(&e->warnings, report);
     report_array(report, "assumes");
     report_string(report, NULL,
                   "surrogacy: the treatment acts through the surrogates only");
@@ -243,14 +323,11 @@ static enum status run(struct estimation *e, struct err *err)
                                &e->treated, err);
     if (!rc)
         rc = estimate(e, err);
+    if (!rc)
+        rc = find_outside(e, err);
     if (rc)
         return rc;
-    if (e->effect.direct_p < 0.05)
-        fprintf(stderr,
-                "redress: where the outcome is known, the treatment acts beside the "
-                "surrogates "
-                "(p = %.3g): the index misses a part of it\n",
-                e->effect.direct_p);
+    doubt(e);
     if (e->is_json)
         return print_json(e, err);
     print_text(e);

@@ -246,7 +246,7 @@ static double best_angle(struct reduced *reduced, const struct line *line)
             angle = i * line->step;
         }
     }
-    for (int i = 0; i < HALVING_COUNT; i++, step *= 0.7)
+    for (int i = 0; i < HALVING_COUNT; i++) {
         for (int side = -1; side <= 1; side += 2) {
             double statistic = statistic_at(reduced, line, angle + side * step);
 
@@ -255,6 +255,8 @@ static double best_angle(struct reduced *reduced, const struct line *line)
                 angle += side * step;
             }
         }
+        step *= 0.7;
+    }
     return angle;
 }
 

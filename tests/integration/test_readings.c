@@ -481,6 +481,34 @@ static void delays_that_are_not_exponential_are_told(void **)
            "\"lead\":\"mixture_cure\",\"warnings\":[]", NULL);
 }
 
+/* ---- surrogates ---- */
+
+/* s from 0 to 9 was worth twice itself, where it was worth anything; the second table's is higher by as much. */
+static void expect_of_surrogates(int worth, int shift, const char *said)
+{
+    char past[TABLE_BYTES] = "s,y\n", now[TABLE_BYTES] = "t,s\n";
+    size_t past_bytes = strlen(past), now_bytes = strlen(now);
+
+    for (int i = 0; i < 200; i++) {
+        past_bytes += (size_t)snprintf(past + past_bytes, sizeof past - past_bytes,
+                                       "%d,%d\n", i % 10, worth * (i % 10) + i / 10 % 2);
+        now_bytes += (size_t)snprintf(now + now_bytes, sizeof now - now_bytes, "%d,%d\n",
+                                      i % 2, i / 2 % 10 + shift);
+    }
+    expect("estimate surrogate --history a.csv --experiment b.csv --surrogates s "
+           "--treatment t --outcome y --json",
+           past, now, 0, said, NULL);
+}
+
+static void histories_unlike_the_experiment_are_told(void **)
+{
+    expect_of_surrogates(2, 0, "\"outside_share\":0,\"warnings\":[]");
+    expect_of_surrogates(2, 5,
+                         "\"outside_share\":0.5,\"warnings\":[\"outside_of_history\"]");
+    expect_of_surrogates(0, 0, "\"warnings\":[\"weak_index\"]");
+    expect_of_surrogates(2, 5, "redress: outside_of_history: 50 % of the experiment's");
+}
+
 /* ---- texts ---- */
 
 /* RFC 4180: spaces are part of a field. */
@@ -690,6 +718,7 @@ int main(void)
         cmocka_unit_test(a_metric_with_holes_is_explained_by_the_rows_that_have_it),
         cmocka_unit_test(a_log_in_which_all_have_converted_is_not_too_young),
         cmocka_unit_test(delays_that_are_not_exponential_are_told),
+        cmocka_unit_test(histories_unlike_the_experiment_are_told),
         cmocka_unit_test(spaces_belong_to_a_text),
         cmocka_unit_test(errors_that_are_not_used_are_said),
         cmocka_unit_test(samples_too_small_for_their_intervals_are_said),

@@ -483,6 +483,38 @@ static void what_has_no_answer_is_refused(void **)
     expect_refusal(&world, "the instruments do not move the treatment");
 }
 
+static void robust_errors_take_so_many_instruments_and_no_more(void **)
+{
+    enum { MANY = INSTRUMENT_ROBUST_COUNT_MAX + 1 };
+    static double numbers[MANY][ROWS];
+    struct regressor instruments[MANY] = {};
+    bool dropped[MANY];
+    struct world world = make_world(1.5, 3);
+    struct instrument_data data = {.row_count = ROWS,
+                                   .instrument_count = MANY,
+                                   .treatments = world.treatments,
+                                   .outcomes = world.outcomes,
+                                   .instruments = instruments};
+    struct instrument_effect effect;
+    struct err err;
+    struct rng rng;
+
+    rng_seed(&rng, seed);
+    for (int z = 0; z < MANY; z++) {
+        instruments[z].numbers = numbers[z];
+        for (int i = 0; i < ROWS; i++)
+            numbers[z][i] = rng_normal(&rng);
+    }
+    assert_int_equal(
+        instrument_estimate(&data, COVARIANCE_CLASSICAL, &effect, dropped, &err),
+        STATUS_OK);
+    assert_int_equal(instrument_estimate(&data, COVARIANCE_HC1, &effect, dropped, &err),
+                     STATUS_TOO_LARGE);
+    data.instrument_count--;
+    assert_int_equal(instrument_estimate(&data, COVARIANCE_HC1, &effect, dropped, &err),
+                     STATUS_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -500,6 +532,7 @@ int main(void)
         cmocka_unit_test(an_instrument_that_follows_from_others_changes_nothing),
         cmocka_unit_test(an_effect_that_explains_all_leaves_nothing_to_test),
         cmocka_unit_test(what_has_no_answer_is_refused),
+        cmocka_unit_test(robust_errors_take_so_many_instruments_and_no_more),
     };
 
     if (getenv("SEED"))
