@@ -163,8 +163,10 @@ static void print_calibration(const struct uplift_more *more)
     if (isnan(found->slope))
         printf("\ncalibration: scores that do not differ have no slope");
     else
-        printf("\ncalibration: slope %.4f (se %.3g; 1 when scores are effects)",
-               found->slope, found->slope_se);
+        printf("\ncalibration: slope %.4f (se %.3g, [%.4f, %.4f]; 1 when scores are "
+               "effects)",
+               found->slope, found->slope_se, found->slope - NORMAL_95 * found->slope_se,
+               found->slope + NORMAL_95 * found->slope_se);
     printf(", mean error %.5g\n%10s %14s %14s %12s\n", found->error, "rows", "predicted",
            "found", "se");
     for (int i = 0; i < CALIBRATION_BIN_COUNT; i++)

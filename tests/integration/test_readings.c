@@ -65,6 +65,8 @@ static void a_ranking_is_judged_on_enough_rows_and_resamples(void **)
            "-0.5 at");
     expect(UPLIFT "40", table, NULL, 0, "ranks better than chance (", "Too few");
     expect(UPLIFT "40", table, NULL, 0, "weighted_average_uplift", NULL);
+    expect(UPLIFT "40 --calibration", table, NULL, 0,
+           ", [2.0000, 2.0000]; 1 when scores are effects)", NULL);
     expect(UPLIFT "40", table, NULL, 0, "first rows   uplift overall   by group   95 %",
            NULL);
 }
