@@ -42,8 +42,7 @@ struct action {
     bool is_replayed;
 
     /* --- private --- */
-    bool is_claimed;   /* the key is held against others in flight */
-    bool lacks_memory; /* when it was run last */
+    bool is_claimed; /* the key is held against others in flight */
     struct claim claim;
     struct text scope_key;
     unsigned char request_hash[REQUEST_HASH_BYTES];

@@ -104,6 +104,9 @@ enum status decision_range_list(struct store *store, struct decision_range range
                                 struct arena *arena, struct decision_row **rows,
                                 bool **is_overridden, int *count, struct err *err);
 
+/* Budgets that one case may match. */
+enum { DECISION_BUDGET_COUNT_MAX = 64 };
+
 /* So many decisions of one customer or order are added up, no more: the thread that moves all money asks.
  * When there are more, whatever they say, everything asked for is MONEY_MINOR_MAX, or true. */
 enum { DECISION_PAST_MAX = 1000 };

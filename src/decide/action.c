@@ -85,8 +85,9 @@ static enum status replay(struct action *action, const struct answer *answer,
     return STATUS_OK;
 }
 
-static enum status run_once(struct action *action, struct commit *commit, struct err *err)
+static enum status run(struct job *job, struct commit *commit, struct err *err)
 {
+    struct action *action = (struct action *)job;
     enum status rc;
 
     if (action->scope_key.bytes > 0) {
@@ -101,27 +102,6 @@ static enum status run_once(struct action *action, struct commit *commit, struct
     rc = action->perform(action, commit, err);
     assert(rc || action->scope_key.bytes == 0 || action->http_status > 0);
     return rc;
-}
-
-static enum status run(struct job *job, struct commit *commit, struct err *err)
-{
-    struct action *action = (struct action *)job;
-    enum status rc = run_once(action, commit, err);
-
-    action->lacks_memory = rc == STATUS_EXHAUSTED;
-    return rc;
-}
-
-/* To the committer, what undoes a transaction is trouble with storage, also when it was undone for lack of memory
- * alone. Whoever asked hears what was lacking, unless nobody knows whether it was recorded. */
-static void tell_lack(struct action *action)
-{
-    const struct err told = action->job.err;
-
-    if (action->lacks_memory && strcmp(told.code, "storage_unavailable") == 0 &&
-        !committer_has_failed(service_committer(action->service)))
-        action->job.status = err_code(&action->job.err, STATUS_EXHAUSTED, "out_of_memory",
-                                      "%s", told.text);
 }
 
 static void publish(struct job *job, struct commit *commit)
@@ -149,8 +129,6 @@ static void done(struct job *job)
 {
     struct action *action = (struct action *)job;
 
-    if (job->status)
-        tell_lack(action);
     action_drop(action);
     if (action->done)
         action->done(action);
@@ -212,7 +190,6 @@ enum status action_run(struct action *action, struct err *err)
     enum status rc = make_ready(action, err);
 
     if (!rc && committer_run(service_committer(action->service), &action->job)) {
-        tell_lack(action);
         rc = action->job.status;
         *err = action->job.err;
     }

@@ -231,7 +231,7 @@ static enum status keep_one(struct action *one, struct commit *commit,
     struct batch_request *request = one->request;
     enum status rc;
 
-    decision_number(decision, commit);
+    decision_stamp(decision, commit);
     rc = decision_keep(one, commit, decision, &item->asked, item->body, ENTRY_HOLD, err);
     if (rc)
         return rc;

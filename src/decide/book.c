@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* For all rows there can be: the arena keeps the shorter arrays that they have grown out of. */
+enum {
+    LOAD_BYTES_MAX = 3 * BUDGET_COUNT_MAX * (sizeof(struct budget) + 64) + (64 << 10)
+};
+
 struct page {
     struct budget budget;
     bool is_dirty;
@@ -64,7 +69,7 @@ enum status book_load(struct book *book, struct store *store, struct err *err)
     int count;
     enum status rc;
 
-    arena_init(&arena, NULL, 0, BUDGET_COUNT_MAX * (sizeof *budgets + 64) + (64 << 10));
+    arena_init(&arena, NULL, 0, LOAD_BYTES_MAX);
     rc = budget_list(store, &arena, &budgets, &count, err);
     if (!rc)
         rc = price_snapshot_find(store, &book->snapshot, err);

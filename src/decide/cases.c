@@ -110,7 +110,7 @@ enum status case_decide(struct action *action, struct commit *commit,
     return rc ? rc : book_check(commit->book, decision, err);
 }
 
-void decision_number(struct decision *decision, const struct commit *commit)
+void decision_stamp(struct decision *decision, const struct commit *commit)
 {
     decision->created_at_us = commit->now_us;
     id_make("dec_", commit->now_us, decision->id);
@@ -123,7 +123,7 @@ enum status case_foretell(struct action *action, struct commit *commit,
     struct json_writer writer;
     enum status rc;
 
-    decision_number(decision, commit);
+    decision_stamp(decision, commit);
     decision->mode = MODE_DRY_RUN;
     decision->status = DECISION_NONE;
     decision->hold_expires_at_us = 0;
@@ -171,7 +171,7 @@ static enum status decide_perform(struct action *action, struct commit *commit,
         return rc;
     if (request->is_dry_run)
         return case_foretell(action, commit, asked, decision, err);
-    decision_number(decision, commit);
+    decision_stamp(decision, commit);
     rc = decision_keep(action, commit, decision, asked, action->body, ENTRY_HOLD, err);
     if (!rc && prices_note(commit, asked, decision))
         prices_renew_young(commit);

@@ -33,8 +33,10 @@ static bool is_refusal(enum status status)
 /* Everybody in a batch that was undone hears why; also who was refused, since the reason may have
  * been written in the same batch. */
 static void fail_all(struct job **jobs, int count, bool may_be_recorded,
-                     const struct err *why)
+                     bool lacks_memory, const struct err *why)
 {
+    enum status status = lacks_memory ? STATUS_EXHAUSTED : STATUS_UNAVAILABLE;
+    const char *code = lacks_memory ? "out_of_memory" : "storage_unavailable";
     const char *said = may_be_recorded
                            ? "whether this was recorded is not known, ask again with "
                              "the same Idempotency-Key"
@@ -42,8 +44,8 @@ static void fail_all(struct job **jobs, int count, bool may_be_recorded,
 
     for (int i = 0; i < count; i++) {
         jobs[i]->err = *why;
-        jobs[i]->status = err_code(&jobs[i]->err, STATUS_UNAVAILABLE,
-                                   "storage_unavailable", "%s: %s", said, why->text);
+        jobs[i]->status =
+            err_code(&jobs[i]->err, status, code, "%s: %s", said, why->text);
     }
 }
 
@@ -133,7 +135,7 @@ static void start_over(struct committer *committer)
 static bool try_batch(struct committer *committer, struct job **jobs, int count,
                       int *at_fault)
 {
-    bool had_failed = atomic_load(&committer->has_failed);
+    bool had_failed = atomic_load(&committer->has_failed), has_failed;
     struct err why;
     enum status rc;
 
@@ -153,7 +155,12 @@ static bool try_batch(struct committer *committer, struct job **jobs, int count,
     start_over(committer);
     if (count > 1 && !atomic_load(&committer->has_failed))
         return false;
-    fail_all(jobs, count, !had_failed && atomic_load(&committer->has_failed), &why);
+    has_failed = atomic_load(&committer->has_failed);
+    /* What is full, if not memory, is in trouble. */
+    fail_all(jobs, count, !had_failed && has_failed,
+             rc == STATUS_EXHAUSTED && !has_failed &&
+                 !store_trouble(committer->tools.store),
+             &why);
     return true;
 }
 

@@ -15,7 +15,6 @@
 
 enum {
     REASON_COUNT_MAX = 4,
-    DECISION_BUDGET_COUNT_MAX = 64, /* budgets that one case may match */
     REQUEST_ID_BYTES = 65,
     DECISION_HOLD_SECONDS = 24 * 3600, /* where no policy says how long */
 };

@@ -6,15 +6,16 @@
 #include "decide/action.h"
 #include "decide/decision.h"
 
+struct past;
+
 /* Look at the budgets and the past as they are now, draw, and choose. decision comes as
  * decision_prepare left it, with what was planned for it, if anything. past: of a batch; else NULL. */
-struct past;
 enum status case_decide(struct action *action, struct commit *commit,
                         const struct refund_case *asked, struct past *past,
                         struct decision *decision, struct err *err);
 
 /* Give it an id and the time of the transaction, in which order decisions are recorded. */
-void decision_number(struct decision *decision, const struct commit *commit);
+void decision_stamp(struct decision *decision, const struct commit *commit);
 
 /* Answer what was decided without keeping it. */
 enum status case_foretell(struct action *action, struct commit *commit,

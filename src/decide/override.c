@@ -183,7 +183,7 @@ static enum status override_perform(struct action *action, struct commit *commit
     rc = check_room(commit, &parent, action->arena, decision, err);
     if (rc)
         return rc;
-    decision_number(decision, commit);
+    decision_stamp(decision, commit);
     before = parent.amount;
     rc = close_parent(commit, action->arena, &parent, err);
     if (!rc)

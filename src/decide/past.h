@@ -12,8 +12,8 @@ struct past; /* opaque */
 enum status past_open(int case_count, struct arena *arena, struct past **past,
                       struct err *err);
 
-/* Fill seen->history with what seen->needs names, at seen->now_us. Whoever has more decisions than
- * DECISION_PAST_MAX counts as having reached every limit. past: NULL outside a batch; else asked must
+/* Fill seen->history with what seen->needs names, at seen->now_us. Whoever had more decisions than
+ * DECISION_PAST_MAX, before the batch if there is one, has reached every limit. past: NULL outside a batch; else asked must
  * live as long as it. */
 enum status past_look(struct past *past, struct store *store,
                       const struct refund_case *asked, struct circumstances *seen,

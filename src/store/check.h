@@ -9,7 +9,8 @@ enum { CHECK_RANGE_ROWS = 1000 };
 
 struct balance {
     int64_t limit, held, spent, unfunded;
-    int64_t freed; /* by the release before, for the override that may come of it */
+    int64_t freed,
+        freed_at_us; /* by the release before, for the override that may come of it */
 };
 
 /* A budget by its own account, and as its entries make it. */

@@ -8,7 +8,6 @@
 #include <string.h>
 
 enum {
-    CHARGED_BUDGET_COUNT_MAX = 64,
     CONTEXT_DEPTH_MAX = 64,
     CONTEXT_BUFFER_BYTES = 16 << 10, /* most; others take memory of their own */
     CONTEXT_BYTES_MAX = 8 << 20,
@@ -26,9 +25,8 @@ struct said {
     char id[ID_BYTES];
     enum decision_status status;
     int64_t amount, settled;
-    bool
-        has_budgets; /* its context names those that cover the case, or says that none does */
-    struct charged budgets[CHARGED_BUDGET_COUNT_MAX];
+    bool has_budgets; /* its context says which cover the case, or that none does */
+    struct charged budgets[DECISION_BUDGET_COUNT_MAX];
     int budget_count;
 };
 
@@ -75,9 +73,9 @@ static void read_budgets(struct json_scan *scan, struct arena *arena, struct sai
     said->has_budgets = true;
     json_enter_array(scan, &array);
     while (json_item(scan, &array)) {
-        if (said->budget_count == CHARGED_BUDGET_COUNT_MAX) {
+        if (said->budget_count == DECISION_BUDGET_COUNT_MAX) {
             json_refuse(scan, STATUS_CORRUPT, "there are more than %d budgets",
-                        CHARGED_BUDGET_COUNT_MAX);
+                        DECISION_BUDGET_COUNT_MAX);
             return;
         }
         read_budget(scan, arena, said);
@@ -128,7 +126,7 @@ static void take_charge(struct check *check, struct query *query, struct said *s
 {
     char budget_id[BUDGET_ID_BYTES];
     struct charged *charged;
-    int64_t held, unfunded, paid, ended, asked, open;
+    int64_t held, unfunded, paid, ended, asked = 0, open;
 
     take_string(query, budget_id, sizeof budget_id);
     held = take_int(query);
@@ -196,13 +194,6 @@ static void compare(struct check *check, const struct said *said,
                     said->id, (long long)said->settled, (long long)entered->paid);
 }
 
-/* A context that is not as it was written is found by the row's digest. */
-static void forget_budgets(struct said *said)
-{
-    said->has_budgets = false;
-    said->budget_count = 0;
-}
-
 /* One row. */
 static enum status check_decision(struct check *check, struct query *query,
                                   struct arena *arena, struct err *err)
@@ -228,8 +219,12 @@ static enum status check_decision(struct check *check, struct query *query,
         *err = unread;
         return rc;
     }
-    if (rc)
-        forget_budgets(&said);
+    if (rc) {
+        check_fault(check, "Decision %s has a context that cannot be read: %s.", said.id,
+                    unread.text);
+        said.has_budgets = false;
+        said.budget_count = 0;
+    }
     rc = take_charges(check, &said, &entered, err);
     if (rc)
         return rc;

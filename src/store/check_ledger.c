@@ -54,10 +54,19 @@ static bool balance_move(struct balance *balance, const struct entry *entry)
     return false;
 }
 
+/* What the decision that an override takes the place of has given back: in the same transaction, just
+ * before. */
+static int64_t freed_for(const struct balance *balance, const struct entry *entry)
+{
+    return entry->kind == ENTRY_OVERRIDE && balance->freed_at_us == entry->created_at_us
+               ? balance->freed
+               : 0;
+}
+
 static void check_move(struct check *check, struct balance *balance,
                        const struct entry *entry)
 {
-    int64_t remaining, freed = entry->kind == ENTRY_OVERRIDE ? balance->freed : 0;
+    int64_t remaining, freed = freed_for(balance, entry);
     long long seq = entry->seq;
 
     if (!balance_move(balance, entry) ||
@@ -75,8 +84,10 @@ static void check_move(struct check *check, struct balance *balance,
     if (balance->held < 0 || balance->spent < 0)
         check_fault(check, "Ledger entry %lld takes more out of budget '%s' than was in.",
                     seq, entry->budget_id);
-    if (entry->kind != ENTRY_UNFUNDED)
+    if (entry->kind != ENTRY_UNFUNDED) {
         balance->freed = entry->kind == ENTRY_RELEASE ? entry->amount : 0;
+        balance->freed_at_us = entry->created_at_us;
+    }
     if (entry->kind == ENTRY_ROLL && balance->spent != 0)
         check_fault(check,
                     "Ledger entry %lld begins a period of budget '%s' with %lld spent.",

@@ -531,6 +531,29 @@ static void a_budget_that_holds_money_stays(void **state)
     stage_close(&stage);
 }
 
+static void as_many_budgets_as_there_can_be_are_found_again(void **state)
+{
+    struct fixture f;
+    struct book *book;
+
+    (void)state;
+    fixture_open(&f);
+    assert_ok(&f, store_begin(f.store, &f.err));
+    for (int i = 0; i < BUDGET_COUNT_MAX; i++) {
+        char id[BUDGET_ID_BYTES];
+        struct budget budget;
+
+        snprintf(id, sizeof id, "bud_%d", i);
+        budget = budget_of(id, 1);
+        assert_ok(&f, budget_insert(f.store, &budget, &f.err));
+    }
+    assert_ok(&f, store_commit(f.store, &f.err));
+    assert_ok(&f, book_open(f.store, &book, &f.err));
+    assert_int_equal(book_count(book), BUDGET_COUNT_MAX);
+    book_close(book);
+    fixture_close(&f);
+}
+
 static void an_id_is_taken_once(void **state)
 {
     struct stage stage;
@@ -557,6 +580,7 @@ int main(void)
         cmocka_unit_test(scopes_say_which_budgets_a_case_needs),
         cmocka_unit_test(a_case_in_a_currency_that_no_budget_has_is_refused),
         cmocka_unit_test(a_budget_that_holds_money_stays),
+        cmocka_unit_test(as_many_budgets_as_there_can_be_are_found_again),
         cmocka_unit_test(an_id_is_taken_once),
     };
 

@@ -188,8 +188,12 @@ static void assert_limit(struct stage *stage, int64_t limit)
 
 static void assert_undone(const struct work *work)
 {
-    assert_int_equal(work->job.status, STATUS_UNAVAILABLE);
-    assert_string_equal(work->job.err.code, "storage_unavailable");
+    bool lacks_memory = work->verdict == STATUS_EXHAUSTED;
+
+    assert_int_equal(work->job.status,
+                     lacks_memory ? STATUS_EXHAUSTED : STATUS_UNAVAILABLE);
+    assert_string_equal(work->job.err.code,
+                        lacks_memory ? "out_of_memory" : "storage_unavailable");
     assert_int_equal(work->publish_count, 0);
     assert_int_equal(work->done_count, 1);
 }

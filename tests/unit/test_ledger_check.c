@@ -45,20 +45,25 @@ struct forged {
     int64_t amount, balance_after;
 };
 
-static void append(struct fixture *f, const struct forged *forged)
+static void append_later(struct fixture *f, const struct forged *forged, int64_t later_us)
 {
     bool is_of_decision = forged->kind != ENTRY_ADJUST && forged->kind != ENTRY_ROLL;
     struct entry entry = {.budget_id = "bud_all",
                           .kind = forged->kind,
                           .amount = forged->amount,
                           .balance_after = forged->balance_after,
-                          .created_at_us = FIXTURE_TIME_US};
+                          .created_at_us = FIXTURE_TIME_US + later_us};
 
     if (is_of_decision)
         snprintf(entry.decision_id, sizeof entry.decision_id, "%s", DECISION_ID);
     assert_ok(f, store_begin(f->store, &f->err));
     assert_ok(f, entry_append(f->store, &entry, &f->err));
     assert_ok(f, store_commit(f->store, &f->err));
+}
+
+static void append(struct fixture *f, const struct forged *forged)
+{
+    append_later(f, forged, 0);
 }
 
 /* The first is entry 3. */
@@ -125,6 +130,27 @@ static void entries_that_cannot_be_true_are_named(void **state)
         report = checked(&f);
         if (strcmp(report.first_fault, ledgers[i].said) != 0)
             fail_msg("ledger %zu: '%s'", i, report.first_fault);
+        fixture_close(&f);
+    }
+}
+
+/* From a budget with less than nothing left: what a decision gave back, another may not take later. */
+static void what_was_given_back_is_there_for_the_override_it_was_for(void **state)
+{
+    static const char said[] =
+        "Ledger entry 5 holds more than budget 'bud_all' had left.";
+
+    (void)state;
+    for (int64_t later_us = 0; later_us < 2; later_us++) {
+        struct store_report report;
+        struct fixture f;
+
+        one_decision(&f);
+        append(&f, &(struct forged){ENTRY_ADJUST, -995, -5});
+        append(&f, &(struct forged){ENTRY_RELEASE, HELD, 5});
+        append_later(&f, &(struct forged){ENTRY_OVERRIDE, 8, -3}, later_us);
+        report = checked(&f);
+        assert_int_equal(strcmp(report.first_fault, said) == 0, later_us > 0);
         fixture_close(&f);
     }
 }
@@ -309,6 +335,34 @@ static void what_a_decision_says_of_budgets_is_compared(void **state)
     }
 }
 
+static void a_context_that_cannot_be_read_is_a_fault(void **state)
+{
+    static const char *const contexts[] = {
+        "{\"budgets\": [{\"id\": \"bud_all\", \"remaining\": 1000}]",
+        "{\"budgets\": [{\"id\": 5, \"remaining\": 1000}]}",
+        "",
+    };
+    static const char said[] =
+        "Decision " DECISION_ID " has a context that cannot be read: ";
+
+    (void)state;
+    for (size_t i = 0; i < sizeof contexts / sizeof *contexts; i++) {
+        struct decision_row row = decision_of(DECISION_ID);
+        struct store_report report;
+        struct fixture f;
+
+        fixture_open(&f);
+        row.context = text_of(contexts[i]);
+        assert_ok(&f, store_begin(f.store, &f.err));
+        assert_ok(&f, decision_insert(f.store, &row, &f.err));
+        assert_ok(&f, store_commit(f.store, &f.err));
+        report = checked(&f);
+        if (strncmp(report.first_fault, said, sizeof said - 1) != 0)
+            fail_msg("context %zu: '%s'", i, report.first_fault);
+        fixture_close(&f);
+    }
+}
+
 static void a_decision_without_a_budget_is_held_without_entries(void **state)
 {
     struct decision_row row = decision_of(DECISION_ID);
@@ -439,10 +493,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_that_cannot_be_true_are_named),
+        cmocka_unit_test(what_was_given_back_is_there_for_the_override_it_was_for),
         cmocka_unit_test(a_limit_below_what_is_held_is_no_fault),
         cmocka_unit_test(however_many_budgets_each_is_added_up),
         cmocka_unit_test(rows_that_their_entries_do_not_bear_out_are_named),
         cmocka_unit_test(what_a_decision_says_of_budgets_is_compared),
+        cmocka_unit_test(a_context_that_cannot_be_read_is_a_fault),
         cmocka_unit_test(a_decision_without_a_budget_is_held_without_entries),
         cmocka_unit_test(an_end_that_was_exchanged_is_named),
         cmocka_unit_test(a_head_that_was_kept_is_found_in_its_chain_or_named),
