@@ -322,6 +322,9 @@ $(addprefix $(BUILD)/tests/unit/test_,memory_faults service_faults batch_faults 
 	store_trouble): LDFLAGS_ALL += $(foreach name,malloc calloc realloc reallocarray aligned_alloc \
 	strdup pthread_create,-Wl$(comma)--wrap=$(name))
 
+# It counts the budgets that are looked at.
+$(BUILD)/tests/unit/test_overlap: LDFLAGS_ALL += -Wl,--wrap=book_at
+
 # It stands for the API of the library.
 $(filter $(BUILD)/tests/unit/test_server%,$(UNIT)): $(BUILD)/tests/unit/server_stage.o
 

@@ -25,8 +25,8 @@ enum status book_flush(struct book *book, struct store *store, struct err *err);
 bool budget_covers(const struct budget *budget, const struct refund_case *asked);
 
 /* What a decision sees of the budgets: those whose scope matches, by id, and the snapshot their prices
- * are of. INVALID when there are more than DECISION_BUDGET_COUNT_MAX, which a folder of long ago may have
- * (overlap.h), and when no budget has the case's currency, but some would cover it in another. */
+ * are of. INVALID when there are more than DECISION_BUDGET_COUNT_MAX, as scopes that have only some cases in
+ * common may come to (overlap.h), and when no budget has the case's currency, but some would cover it in another. */
 enum status book_match(const struct book *book, const struct refund_case *asked,
                        struct circumstances *seen, struct err *err);
 
