@@ -500,6 +500,7 @@ def panel():
         rank, se = reference.placebo(Y, 1, pre, method)
         compare({"estimate": own["estimate"], "post_rmspe": own["post_rmspe"], "pre_rmspe": own["pre_rmspe"],
                  "placebo_rank": rank, "se": se}, found, f"panel {i} {method}")
+        compare(reference.fit_before(Y, 1, pre, method), found["fit_before"], f"panel {i} {method} before", 1e-7)
         reach = reference.stats.t.ppf(0.975, units - 2) * se
         compare([own["estimate"] - reach, own["estimate"] + reach], found["ci"], f"panel {i} {method} ci", 1e-7)
         weights = found["weights"]

@@ -921,6 +921,27 @@ def panel(Y, treated, pre, method, left_out=()):
     }
 
 
+def fit_before(Y, treated, pre, method):
+    """Whether the weighted others can stand for the treated unit; slopes of np.polyfit."""
+    found = panel(Y, treated, pre, method)
+    unit, others = np.array(list(found["unit"].values())), np.delete(Y[:, :pre], treated, axis=0)
+    y, count = Y[treated, :pre], len(others)
+    gap = y - unit @ others
+    left = others - others.mean(axis=0) - others.mean(axis=1)[:, None] + others.mean()
+    slopes, slope = (np.polyfit(np.arange(pre), rows.T, 1)[0] for rows in (others, gap))
+    error = slopes.std(ddof=1) * np.sqrt(1 + np.sum(unit**2))
+    middle = np.arange(pre, Y.shape[1]).mean()
+    return {
+        "rmspe": np.sqrt(np.mean(gap**2)) if method == "sc" else gap.std(),
+        "noise_of_others": np.sqrt(np.sum(left**2) / ((count - 1) * (pre - 1))),
+        "spread_of_others": np.sqrt(np.mean(others.var(axis=0, ddof=1))),
+        "outside_share": max(np.mean(y > others.max(axis=0)), np.mean(y < others.min(axis=0))),
+        "slope": slope,
+        "slope_p": two_sided(slope / error, count - 1),
+        "drift": slope * (middle - found["time"] @ np.arange(pre)),
+    }
+
+
 def placebo(Y, treated, pre, method):
     own = panel(Y, treated, pre, method)
     others = [panel(Y, i, pre, method, (treated,)) for i in range(len(Y)) if i != treated]

@@ -31,13 +31,13 @@ struct delayed_fit {
 enum status delayed_fit(const struct delayed_rows *rows, struct delayed_fit *fit,
                         struct err *err);
 
-/* Kaplan and Meier's share of conversions by a time, with Greenwood's error; 0 when all have converted by then.
- * EXHAUSTED. */
+/* Kaplan and Meier's share of conversions by a time, with Greenwood's error; NaN where the share is 0 or 1, which
+ * says nothing of how far it may be off. EXHAUSTED. */
 enum status delayed_incidence(const struct delayed_rows *rows, double horizon,
                               double *share, double *se, struct err *err);
 
 /* Share that converted within the window, of those watched for at least as long, how many these are, and the
- * binomial error. */
+ * binomial error; NaN where the share is 0 or 1. */
 double delayed_windowed(const struct delayed_rows *rows, double window, int64_t *count,
                         double *se);
 

@@ -323,16 +323,23 @@ static void put_arm(const struct estimation *e, struct report *report, int i)
     report_object_end(report);
 }
 
+static void put_error(struct report *report, double value, double se)
+{
+    report_number(report, "se", se);
+    if (isfinite(se))
+        report_pair(report, "ci", value - NORMAL_95 * se, value + NORMAL_95 * se);
+    else
+        report_null(report, "ci");
+}
+
 static void put_difference(struct report *report, double difference, double se)
 {
     report_number(report, "difference", difference);
-    report_number(report, "se", se);
-    report_pair(report, "ci", difference - NORMAL_95 * se, difference + NORMAL_95 * se);
+    put_error(report, difference, se);
 }
 
 static enum status print_json(const struct estimation *e, struct err *err)
 {
-    double reach = NORMAL_95 * error_of(e);
     struct report *report;
     enum status rc = report_open(&report, err);
 
@@ -340,8 +347,7 @@ static enum status print_json(const struct estimation *e, struct err *err)
         return rc;
     report_object(report, NULL);
     report_number(report, "estimate", value_of(e));
-    report_number(report, "se", error_of(e));
-    report_pair(report, "ci", value_of(e) - reach, value_of(e) + reach);
+    put_error(report, value_of(e), error_of(e));
     report_count(report, "n", e->sides[0].rows.row_count + e->sides[1].rows.row_count);
     report_string(report, "method", "mixture_cure");
     report_number(report, "naive", e->sides[1].fit.naive - e->sides[0].fit.naive);

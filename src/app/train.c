@@ -90,7 +90,7 @@ static enum status run(const struct train_options *options, struct train_table *
     enum status rc = option_checked(train_settle(options, result, err), err);
 
     if (!rc)
-        rc = train_check_folder(options->output, err);
+        rc = train_check_output(options->output, err);
     if (!rc)
         rc = train_table_read(options, table, err);
     if (!rc)

@@ -162,7 +162,7 @@ enum status train_find_importance(const struct train_table *table,
 
 /* Whether the folder can be written, before anything is learned for it: INVALID of a symbolic link to nothing,
  * CONFLICT where it holds what no training wrote, IO. */
-enum status train_check_folder(const char *output, struct err *err);
+enum status train_check_output(const char *output, struct err *err);
 
 /* Write the folder: all of it or nothing, but for pictures that nobody insisted on: *no_pictures, which is
  * zero, says why they are not there where they should be. *has_replaced: an earlier training. */

@@ -166,7 +166,7 @@ static enum status add_examples(struct output_bundle *out, struct err *err)
 static enum status write_file(const char *folder, const char *name, struct text content,
                               struct err *err)
 {
-    char path[PATH_BYTES + 64];
+    char path[TRAIN_PATH_BYTES + 64];
 
     snprintf(path, sizeof path, "%s/%s", folder, name);
     return file_write(path, content.at, content.bytes, 0666, err);
@@ -189,7 +189,7 @@ static enum status draw(struct output_bundle *out, const char *folder, struct er
 static enum status write_files(struct output_bundle *out, const char *folder,
                                struct err *err)
 {
-    char *text = NULL, path[PATH_BYTES + 64];
+    char *text = NULL, path[TRAIN_PATH_BYTES + 64];
     enum status rc = manifest_text(out, &text, err);
 
     if (!rc)

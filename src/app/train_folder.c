@@ -113,13 +113,14 @@ static enum status check_parent(const char *path, struct err *err)
     snprintf(parent, sizeof parent, "%s", path);
     do
         go_up(parent);
-    while (access(parent, F_OK) != 0 && errno == ENOENT && strlen(parent) > 1);
+    while (strcmp(parent, ".") != 0 && strcmp(parent, "/") != 0 &&
+           access(parent, F_OK) != 0 && errno == ENOENT);
     if (access(parent, W_OK | X_OK) != 0)
         return err_set(err, STATUS_IO, "--output: %s: %s", parent, strerror(errno));
     return STATUS_OK;
 }
 
-enum status train_check_folder(const char *output, struct err *err)
+enum status train_check_output(const char *output, struct err *err)
 {
     char path[PATH_MAX];
     enum status rc = train_folder_find(output, path, err);

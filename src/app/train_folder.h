@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 /* Of a path with what is put behind it while the folder is made. */
-enum { PATH_BYTES = PATH_MAX + 32 };
+enum { TRAIN_PATH_BYTES = PATH_MAX + 32 };
 
 /* Where the folder is; of a symbolic link what it points to. INVALID when that is nothing. */
 enum status train_folder_find(const char *output, char path[static PATH_MAX],

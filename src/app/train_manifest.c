@@ -192,7 +192,7 @@ static json_t *interval_of(const struct output_bundle *out)
 static void name_of(const struct train_options *options, char name[65])
 {
     const char *from = options->name, *slash;
-    char folder[PATH_BYTES];
+    char folder[TRAIN_PATH_BYTES];
     size_t bytes = 0;
 
     if (!from) {

@@ -126,6 +126,12 @@ enum status delayed_fit(const struct delayed_rows *rows, struct delayed_fit *fit
     return STATUS_OK;
 }
 
+/* Where nobody or everybody has converted, the formulas say that there is none. */
+static bool has_error(double share)
+{
+    return share > 0 && share < 1;
+}
+
 enum status delayed_incidence(const struct delayed_rows *rows, double horizon,
                               double *share, double *se, struct err *err)
 {
@@ -152,8 +158,7 @@ enum status delayed_incidence(const struct delayed_rows *rows, double horizon,
         greenwood += (double)events / ((double)at * (double)((int64_t)at - events));
     }
     *share = 1 - survival;
-    /* Where all have converted the sum has no end, and the product goes to 0. */
-    *se = survival > 0 ? survival * sqrt(greenwood) : 0;
+    *se = has_error(*share) ? survival * sqrt(greenwood) : NAN;
     free(times);
     free(order);
     return rc;
@@ -173,6 +178,6 @@ double delayed_windowed(const struct delayed_rows *rows, double window, int64_t 
         converted += rows->is_converted[i] && rows->delays[i] <= window;
     }
     share = *count ? (double)converted / (double)*count : NAN;
-    *se = sqrt(share * (1 - share) / (double)*count);
+    *se = has_error(share) ? sqrt(share * (1 - share) / (double)*count) : NAN;
     return share;
 }

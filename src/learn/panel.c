@@ -1,6 +1,7 @@
 /* panel.c - weights of units, weights of periods, and the double difference. */
 #include "learn/panel.h"
 
+#include "learn/panel_rounding.h"
 #include "learn/simplex.h"
 
 #include <math.h>
@@ -18,9 +19,6 @@ static const double loose_share = 1e-7;
 
 /* Of the same: a ridge that chooses the most even of weights that explain all. */
 static const double even_ridge = 1e-9;
-
-/* Of an outcome, what sums of some thousands of them may be off by. */
-static const double rounding = 1e-12;
 
 static const char *const method_names[PANEL_METHOD_COUNT] = {"did", "sc", "sdid"};
 
@@ -296,7 +294,8 @@ enum status panel_estimate(const struct panel *panel, enum panel_method method,
     effect->is_loose = !rc && method == PANEL_SDID && work.is_loose;
     if (!rc)
         set_effect(panel, method, treated, unit_weights, time_weights, effect);
-    effect->is_exact = effect->is_perfect || effect->pre_rmspe <= rounding * effect->size;
+    effect->is_exact =
+        effect->is_perfect || effect->pre_rmspe <= panel_rounding * effect->size;
     work_close(&work);
     return rc;
 }
@@ -336,7 +335,7 @@ static double error_of(const struct panel_effect *effects, int unit_count, int o
             largest = fmax(largest, effects[unit].size);
         }
     se = sqrt(squares / (count - 1));
-    return count > 2 && se > rounding * largest ? se : NAN;
+    return count > 2 && se > panel_rounding * largest ? se : NAN;
 }
 
 /* Ties count against the treated unit. */

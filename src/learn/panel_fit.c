@@ -2,11 +2,9 @@
 #include "learn/panel.h"
 
 #include "learn/distribution.h"
+#include "learn/panel_rounding.h"
 
 #include <math.h>
-
-/* Of an outcome: slopes that differ by less are the same. */
-static const double rounding = 1e-12;
 
 /* What the loops below share: a panel cut off at the treatment, without the treated unit among the others. */
 struct before {
@@ -121,27 +119,37 @@ static double slope_of(const struct before *before, int unit)
     return squares > 0 ? products / squares : 0;
 }
 
-/* Periods from the weighted middle of those before to the middle of the others; in sc the plain one. */
-static double distance_of(const struct panel *panel, enum panel_method method,
-                          const double *time_weights)
+/* Periods from the weighted middle of those before to the middle of the others. */
+static double distance_of(const struct panel *panel, const double *time_weights)
 {
     double before = 0;
 
     for (int t = 0; t < panel->pre_count; t++)
-        before += t * (method == PANEL_SC ? 1.0 / panel->pre_count : time_weights[t]);
+        before += t * time_weights[t];
     return (panel->pre_count + panel->period_count - 1) / 2.0 - before;
 }
 
-/* The slope of the gap beside those of the others, of which it is one and a weighted mean. */
+/* The largest outcome before, of any unit, without its sign. */
+static double size_of(const struct before *before)
+{
+    double largest = 0;
+
+    for (int unit = 0; unit < before->panel->unit_count; unit++)
+        for (int t = 0; t < before->panel->pre_count; t++)
+            largest = fmax(largest, fabs(outcome_of(before, unit, t)));
+    return largest;
+}
+
+/* The slope of the gap beside those of the others, of which it is one and a weighted mean. Slopes that differ
+ * by rounding only are the same. */
 static void set_slope(const struct before *before, const double *unit_weights,
                       struct panel_fit *fit)
 {
     int donors = before->donor_count, unit_count = before->panel->unit_count;
-    double mean = 0, squares = 0, weights = 1, largest = 0, error;
+    double mean = 0, squares = 0, weights = 1, error;
 
     fit->slope = slope_of(before, before->treated);
     for (int unit = 0; unit < unit_count; unit++) {
-        largest = fmax(largest, fabs(outcome_of(before, unit, 0)));
         if (unit == before->treated)
             continue;
         fit->slope -= unit_weights[unit] * slope_of(before, unit);
@@ -151,11 +159,12 @@ static void set_slope(const struct before *before, const double *unit_weights,
     for (int unit = 0; unit < unit_count; unit++)
         if (unit != before->treated)
             squares += pow(slope_of(before, unit) - mean, 2);
-    error = fmax(sqrt(squares / (donors - 1.0) * weights), rounding * largest);
+    error =
+        fmax(sqrt(squares / (donors - 1.0) * weights), panel_rounding * size_of(before));
     fit->slope_p =
         donors < 3 || before->panel->pre_count < 2
             ? NAN
-            : student_two_sided(error > 0 ? fit->slope / error : 0, donors - 1);
+            : student_two_sided(fit->slope != 0 ? fit->slope / error : 0, donors - 1);
 }
 
 void panel_fit(const struct panel *panel, enum panel_method method, int treated,
@@ -170,5 +179,5 @@ void panel_fit(const struct panel *panel, enum panel_method method, int treated,
     };
     set_spreads(&before, fit);
     set_slope(&before, unit_weights, fit);
-    fit->drift = fit->slope * distance_of(panel, method, time_weights);
+    fit->drift = fit->slope * distance_of(panel, time_weights);
 }

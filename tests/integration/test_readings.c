@@ -437,11 +437,30 @@ static void a_log_in_which_all_have_converted_is_not_too_young(void **)
     expect("estimate delayed --data a.csv --arm a --elapsed e --converted c --delay d "
            "--json",
            "a,e,c,d\n0,9,1,2\n0,9,0,\n0,9,1,4\n1,9,1,3\n1,9,1,1\n", NULL, 0,
-           "\"se\":null,\"ci\":[null,null]", NULL);
+           "\"se\":null,\"ci\":null", "[null,null]");
     expect(ask, "a,e,c,d\n0,9,1,2\n0,9,0,\n0,9,1,4\n1,9,1,3\n1,9,0,\n1,9,1,1\n", NULL, 0,
            "]\nso far (naive)", "edge");
     expect(ask, "a,e,c,d\n0,9,0,\n0,9,1,8.9\n0,9,1,8.8\n1,9,0,\n1,9,1,8.9\n1,9,1,8.8\n",
            NULL, 0, "redress: the log is too young", "every row");
+}
+
+/* Neither does an arm of which all have, nor one of which nobody has within the window. */
+static void a_share_of_all_or_of_nobody_has_no_error(void **)
+{
+    const char *ask = "estimate delayed --data a.csv --arm a --elapsed e --converted c "
+                      "--delay d --json --window 2";
+    const char *all = "a,e,c,d\n0,9,1,1\n0,9,1,1\n1,9,1,1\n1,9,1,2\n";
+    const char *some = "a,e,c,d\n0,9,1,1\n0,9,0,\n0,9,1,5\n1,9,1,1\n1,9,0,\n1,9,1,5\n";
+    const char *none = "a,e,c,d\n0,9,1,1\n0,9,0,\n1,9,1,5\n1,9,0,\n";
+
+    expect(ask, all, NULL, 0,
+           "\"kaplan_meier\":{\"horizon\":9,\"difference\":0,\"se\":null,\"ci\":null}",
+           "\"se\":0");
+    expect(ask, all, NULL, 0,
+           "\"windowed\":{\"window\":2,\"difference\":0,\"se\":null,\"ci\":null,", "[0");
+    expect(ask, some, NULL, 0, "\"horizon\":9,\"difference\":0,\"se\":0.38", NULL);
+    expect(ask, none, NULL, 0, "\"difference\":-0.5,\"se\":null,\"ci\":null,",
+           "\"horizon\":9,\"difference\":0,\"se\":null");
 }
 
 /* Three of ten convert, in arm 1 twice as late; watched for up to 60. */
@@ -717,6 +736,7 @@ int main(void)
         cmocka_unit_test(such_a_covariate_is_named_in_estimates_and_experiments_as_well),
         cmocka_unit_test(a_metric_with_holes_is_explained_by_the_rows_that_have_it),
         cmocka_unit_test(a_log_in_which_all_have_converted_is_not_too_young),
+        cmocka_unit_test(a_share_of_all_or_of_nobody_has_no_error),
         cmocka_unit_test(delays_that_are_not_exponential_are_told),
         cmocka_unit_test(histories_unlike_the_experiment_are_told),
         cmocka_unit_test(spaces_belong_to_a_text),

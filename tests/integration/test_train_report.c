@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "support/folder.h"
+#include "support/server.h"
 #include "support/train_call.h"
 
 #include <jansson.h>
@@ -436,6 +437,33 @@ static void where_nothing_can_be_written_nothing_is_trained(void **state)
     }
 }
 
+/* From within the folder, so that nothing stands before the first name. */
+static void folders_above_are_made_however_short_their_names(void **state)
+{
+    static const char *const outputs[] = {"m", "m/for/it", "./m/it", "made/for/it"};
+    char *before = getcwd(NULL, 0);
+
+    (void)state;
+    assert_non_null(before);
+    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+        const char *const arguments[] = {
+            "train", "--data",    "no_log.csv", "--output",   outputs[i], "--treatment",
+            "t",     "--outcome", "y",          "--features", "x",        NULL};
+        char *output, *messages;
+        int code;
+
+        assert_int_equal(chdir(group_folder()), 0);
+        code = program_run_messages(arguments, NULL, &output, &messages);
+        assert_int_equal(chdir(before), 0);
+        assert_int_equal(code, 1);
+        if (!strstr(messages, "no_log.csv"))
+            fail_msg("%s: %s", outputs[i], messages);
+        free(output);
+        free(messages);
+    }
+    free(before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -452,6 +480,7 @@ int main(void)
         cmocka_unit_test(a_link_stays_and_the_folder_it_points_to_is_replaced),
         cmocka_unit_test(a_link_to_nothing_is_refused),
         cmocka_unit_test(where_nothing_can_be_written_nothing_is_trained),
+        cmocka_unit_test(folders_above_are_made_however_short_their_names),
     };
 
     return cmocka_run_group_tests(tests, train_log_open, group_folder_close);

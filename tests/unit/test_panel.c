@@ -217,6 +217,61 @@ static void the_fit_of_a_panel_by_hand(void **)
     assert_true(fabs(fit_of(&world, PANEL_DID).misfit - 1) < 1e-9);
 }
 
+/* Slopes of 0, 0, 1 and 3 have a variance of 2; the treated is off the weighted mean of them by as many errors as the
+ * root of 3, of three degrees of freedom, of which p is 1 - 2 (1 / 2 + pi / 4) / pi. */
+static void a_slope_is_off_by_its_own_error_and_that_of_the_weighted_others(void **)
+{
+    static const struct {
+        double weights[5], mean, factor;
+    } rows[] = {
+        {{0, 0.25, 0.25, 0.25, 0.25}, 1, 1.25},
+        {{0, 0, 0, 0, 1}, 3, 2},
+        {{0, 0.5, 0, 0.5, 0}, 0.5, 1.5},
+    };
+    const double times[] = {0.5, 0.5};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        double own = rows[i].mean + sqrt(3 * 2 * rows[i].factor);
+        const double outcomes[] = {7,      7 + own, 0, /**/ 1, 1, 0, /**/ 2, 2, 0,
+                                   /**/ 3, 4,       0, /**/ 4, 7, 0};
+        const struct panel panel = {5, 3, 2, outcomes};
+        struct panel_fit fit;
+
+        panel_fit(&panel, PANEL_SC, 0, rows[i].weights, times, &fit);
+        assert_true(fabs(fit.slope - (own - rows[i].mean)) < 1e-12);
+        assert_true(fabs(fit.slope_p - (0.5 - M_1_PI)) < 1e-12);
+    }
+}
+
+/* Others that rise alike to the last digit, from 0 and from 1 on. */
+static void a_slope_beside_parallel_others_is_told_on_every_level(void **)
+{
+    for (int rise = 1; rise <= 3; rise++)
+        for (int level = 0; level <= 1; level++) {
+            struct world world = {.panel = {6, 6, 5, NULL}};
+            double p;
+
+            world.panel.outcomes = world.outcomes;
+            for (int unit = 0; unit < 6; unit++)
+                for (int t = 0; t < 6; t++)
+                    *cell(&world, unit, t) = level + t * (unit == 0 ? rise : 1);
+            p = fit_of(&world, PANEL_DID).slope_p;
+            assert_true(rise == 1 ? p > 0.9 : p < 1e-9);
+        }
+}
+
+/* Others from 1 to 2; above them once, below them twice. */
+static void a_unit_is_outside_on_one_side_only(void **)
+{
+    const double outcomes[] = {3, 0, 0, 1.5, 0, /**/ 1, 1, 1, 1, 0, /**/ 2, 2, 2, 2, 0};
+    const double units[] = {0, 0.5, 0.5}, times[] = {0.25, 0.25, 0.25, 0.25};
+    const struct panel panel = {3, 5, 4, outcomes};
+    struct panel_fit fit;
+
+    panel_fit(&panel, PANEL_DID, 0, units, times, &fit);
+    assert_true(fit.outside_share == 0.5);
+}
+
 /* ---- weights ---- */
 
 static void weights_of_small_panels_are_the_best_there_are(void **)
@@ -248,6 +303,9 @@ int main(void)
         cmocka_unit_test(a_unit_on_a_trend_of_its_own_has_no_stand_in),
         cmocka_unit_test(a_unit_like_the_others_is_seldom_doubted),
         cmocka_unit_test(the_fit_of_a_panel_by_hand),
+        cmocka_unit_test(a_slope_is_off_by_its_own_error_and_that_of_the_weighted_others),
+        cmocka_unit_test(a_slope_beside_parallel_others_is_told_on_every_level),
+        cmocka_unit_test(a_unit_is_outside_on_one_side_only),
         cmocka_unit_test(weights_of_small_panels_are_the_best_there_are),
     };
 
