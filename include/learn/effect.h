@@ -1,7 +1,8 @@
-/* effect.h - the average effect of a treatment, from logs with or without an experiment. Pure; any thread.
+/* effect.h - the average effect of a treatment, from logs with or without an experiment.
+ * Pure; any thread.
  *
- * Outcomes y, treatment t of 0 and 1, covariates X without a constant, where they are: beside them it takes
- * three numbers a row, and one more with folds or weights. */
+ * Outcomes y, treatment t of 0 and 1, covariates X without a constant, where they are:
+ * beside them it takes three numbers a row, and one more with folds or weights. */
 #ifndef REDRESS_LEARN_EFFECT_H
 #define REDRESS_LEARN_EFFECT_H
 
@@ -71,24 +72,28 @@ struct effect {
     bool is_determined;
 };
 
-/* dropped (column): may be NULL; which covariates depend on others or do not vary. Errors: difference, ols and lin by
- * the kind or CR1, lin with what each row moves the means of covariates by, times how the effect differs with them (Negi and
- * Wooldridge 2021), unless are_means_known; the others by what each row adds, for ipw also through the probabilities that are
- * fitted. INVALID: one arm is empty, or outside of a fold; a regression goes through a row that moves the effect,
- * whatever its outcome (leverage 1), or has covariates that the treatment follows from (for lin within what each
- * arm has of them); the covariates tell the arms apart perfectly; a row
- * is in an arm that it has a probability below 1e-15 of. */
+/* dropped (column): may be NULL; which covariates depend on others or do not vary.
+ * Errors: difference, ols and lin by the kind or CR1, lin with what each row moves the
+ * means of covariates by, times how the effect differs with them (Negi and Wooldridge
+ * 2021), unless are_means_known; the others by what each row adds, for ipw also
+ * through the probabilities that are fitted. INVALID: one arm is empty, or outside of
+ * a fold; a regression goes through a row that moves the effect, whatever its outcome
+ * (leverage 1), or has covariates that the treatment follows from (for lin within what
+ * each arm has of them); the covariates tell the arms apart perfectly; a row is in an
+ * arm that it has a probability below 1e-15 of. */
 enum status effect_estimate(const struct effect_data *data, struct effect_rule rule,
                             struct effect *effect, bool *dropped, struct err *err);
 
-/* The first covariate that alone tells rows of one arm from all of the other: no treated row has less of it than any
- * other, or none more, and some differ; -1 when there is none. */
+/* The first covariate that alone tells rows of one arm from all of the other: no
+ * treated row has less of it than any other, or none more, and some differ; -1 when
+ * there is none. */
 int effect_separating(const struct effect_data *data);
 
-/* How strongly something unseen would have to go with treatment and outcome, as a ratio of risks each, to
- * explain away the effect: VanderWeele and Ding (2017). Outcomes of 0 and 1 by their risks, others by
- * exp(0.91 effect / sd). limit: of the end nearer to none of the interval, that of the logarithm of the ratio for
- * outcomes of 0 and 1; 1 when that, or the interval of the effect, holds none. */
+/* How strongly something unseen would have to go with treatment and outcome, as a
+ * ratio of risks each, to explain away the effect: VanderWeele and Ding (2017).
+ * Outcomes of 0 and 1 by their risks, others by exp(0.91 effect / sd). limit: of the
+ * end nearer to none of the interval, that of the logarithm of the ratio for outcomes
+ * of 0 and 1; 1 when that, or the interval of the effect, holds none. */
 void effect_e_value(const struct effect *effect, bool is_binary, double outcome_sd,
                     double *value, double *limit);
 
