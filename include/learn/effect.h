@@ -11,7 +11,8 @@
 enum effect_method {
     EFFECT_DIFFERENCE, /* of the means */
     EFFECT_OLS,        /* y on 1, t, X */
-    /* y on 1, t, X - mean X, t (X - mean X): Lin (2013); means are of whom the effect is of. */
+    /* y on 1, t, X - mean X, t (X - mean X): Lin (2013); the means are those of whom the
+     * effect is of. */
     EFFECT_LIN,
     EFFECT_IPW, /* normalised weights from a logistic regression: Hajek */
     /* The same with a linear model per arm: Robins, Rotnitzky and Zhao (1994). */
@@ -41,8 +42,8 @@ struct effect_rule {
     /* Of aipw: models see other rows than those they are used on; 0: the whole sample. */
     int fold_count;
     uint64_t seed; /* of the folds; rows of a cluster share one */
-    /* Of lin: the effect is that of these very rows, so that the means of their covariates
-     * add nothing to its error. */
+    /* Of lin: the effect is that of these very rows, so that the means of their
+     * covariates add nothing to its error. */
     bool are_means_known;
     bool has_risks; /* outcomes are 0 or 1: find log_ratio_se, too */
 };
