@@ -11,10 +11,12 @@
 enum effect_method {
     EFFECT_DIFFERENCE, /* of the means */
     EFFECT_OLS,        /* y on 1, t, X */
-    EFFECT_LIN, /* y on 1, t, X - mean X, t (X - mean X): Lin (2013); the means are those of whom the
-                        * effect is of */
+    /* y on 1, t, X - mean X, t (X - mean X): Lin (2013); the means are those of whom the
+     * effect is of. */
+    EFFECT_LIN,
     EFFECT_IPW, /* normalised weights from a logistic regression: Hajek */
-    EFFECT_AIPW, /* the same with a linear model per arm: Robins, Rotnitzky and Zhao (1994) */
+    /* The same with a linear model per arm: Robins, Rotnitzky and Zhao (1994). */
+    EFFECT_AIPW,
     EFFECT_METHOD_COUNT
 };
 
@@ -37,23 +39,23 @@ struct effect_rule {
     enum effect_method method;
     bool is_att; /* of the treated, instead of all; lin, ipw and aipw only */
     enum covariance_kind kind; /* of difference, ols and lin */
-    int fold_count; /* of aipw: models see other rows than those they are used on; 0: the whole
-                                * sample */
+    /* Of aipw: models see other rows than those they are used on; 0: the whole sample. */
+    int fold_count;
     uint64_t seed; /* of the folds; rows of a cluster share one */
-    bool
-        are_means_known; /* of lin: the effect is that of these very rows, so that the means of their
-                           * covariates add nothing to its error */
+    /* Of lin: the effect is that of these very rows, so that the means of their
+     * covariates add nothing to its error. */
+    bool are_means_known;
     bool has_risks; /* outcomes are 0 or 1: find log_ratio_se, too */
 };
 
 struct effect {
     double value, se;
     double treated_mean, control_mean; /* plain ones */
-    double
-        untreated_mean; /* adjusted: of those the effect is of, had they not been treated */
-    double
-        log_ratio_se; /* of log((untreated_mean + value) / untreated_mean), from what each row moves it by
-                          * (delta method); NaN without has_risks, or where one of the two is not above 0 */
+    /* Adjusted: of those the effect is of, had they not been treated. */
+    double untreated_mean;
+    /* Of log((untreated_mean + value) / untreated_mean), from what each row moves it by
+     * (delta method); NaN without has_risks, or where one of the two is not above 0. */
+    double log_ratio_se;
     int64_t treated_count, control_count;
     int64_t treated_others, control_others; /* of these, with outcomes that are not 0 */
     double clusters_treated,
@@ -61,7 +63,8 @@ struct effect {
     double draws;         /* that se rests on (learn/draws.h); NaN of classical errors */
     double freedom;       /* of Student's t for value / se; INFINITY without clusters */
 
-    /* How alike the arms are, by the fitted probability p of being treated; of ipw and aipw, else NaN and 0. */
+    /* How alike the arms are, by the fitted probability p of being treated; of ipw and
+     * aipw, else NaN and 0. */
     double p_min, p_max;
     double effective_treated, effective_control; /* rows, of the estimand's weights */
     int64_t outside_count;                       /* of p outside of 0.1 to 0.9 */

@@ -36,8 +36,9 @@ struct feature_rows {
     const float *shared;      /* (which, shared feature) */
     const int32_t *shared_of; /* (row): which */
 
-    /* Rows of one key are in one fold. NULL: by row. Where folds are there they were drawn before, by
-     * predictor_fold: folds[row] / fold_place, of which the last digit to the base of their count is taken. */
+    /* Rows of one key are in one fold. NULL: by row. Where folds are there they were
+     * drawn before, by predictor_fold: folds[row] / fold_place, of which the last digit
+     * to the base of their count is taken. */
     const uint64_t *keys;  /* (row) */
     const uint16_t *folds; /* (row) */
     int fold_place;
