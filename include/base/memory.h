@@ -9,8 +9,8 @@
 struct memory_share {
     size_t bytes_max; /* 0: no limit */
     atomic_size_t bytes;
-    struct memory_share
-        *whole; /* what is taken here is taken there too; NULL: this is all */
+    /* What is taken here is taken there too; NULL: this is all. */
+    struct memory_share *whole;
 };
 
 static inline void memory_give(struct memory_share *share, size_t bytes)

@@ -30,6 +30,11 @@ static inline bool text_is(struct text text, const char *string)
     return text_equal(text, text_of(string));
 }
 
+static inline bool text_holds_nul(struct text text)
+{
+    return text.bytes > 0 && memchr(text.at, '\0', text.bytes);
+}
+
 /* Copy into a buffer, ended by NUL. False, and an empty string, when it does not fit or
  * when the text itself holds a NUL. */
 bool text_copy(struct text text, char *buffer, size_t buffer_bytes);

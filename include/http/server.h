@@ -37,8 +37,8 @@ struct server_settings {
     /* Of larger bodies, and of what requests need beyond their own buffers, all together; then 503.
      * 0: no limit. */
     size_t request_memory_bytes;
-    size_t
-        key_memory_bytes; /* of them, the requests of one API key; then 429. 0: no limit */
+    /* Of them, the requests of one API key; then 429. 0: no limit. */
+    size_t key_memory_bytes;
 };
 
 /* Whether an address can be listened on; INVALID quotes it. */

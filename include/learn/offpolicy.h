@@ -54,7 +54,7 @@ bool offpolicy_kind_is_biased(enum offpolicy_kind kind);
 struct offpolicy_log {
     int64_t row_count;
     const double
-        *weights;      /* w, finite, at least 0; where propensity is there, pi(a | x) */
+        *numerators;   /* of w, finite, at least 0: pi(a | x); w where propensity is 0 */
     double propensity; /* of every row, where it is the same; else 0 */
     const double *rewards;
     const double *logged_model; /* q; NULL: there is no model */
@@ -65,7 +65,8 @@ struct offpolicy_log {
 
 static inline double offpolicy_weight(const struct offpolicy_log *log, int64_t row)
 {
-    return log->propensity > 0 ? log->weights[row] / log->propensity : log->weights[row];
+    return log->propensity > 0 ? log->numerators[row] / log->propensity
+                               : log->numerators[row];
 }
 
 /* What is estimated, and how well; NaN where it is not defined. */

@@ -1,5 +1,5 @@
-/* predictor.h - a regression of something on features, by boosted trees or a linear model: what the
- * learners are made of.
+/* predictor.h - a regression of something on features, by boosted trees or a linear
+ * model: what the learners are made of.
  *
  * Pure but for the library of trees; one thread per object. */
 #ifndef REDRESS_LEARN_PREDICTOR_H
@@ -20,8 +20,8 @@ enum {
 
 enum predictor_base { PREDICTOR_TREES, PREDICTOR_LINEAR };
 
-/* Features of rows, borrowed, and one more input behind them where there is a last: of each row,
- * or the same for all. */
+/* Features of rows, borrowed, and one more input behind them where there is a last: of
+ * each row, or the same for all. */
 struct feature_rows {
     int feature_count;
     const float *values;    /* (row, feature), NaN where missing; without those shared */
@@ -36,8 +36,9 @@ struct feature_rows {
     const float *shared;      /* (which, shared feature) */
     const int32_t *shared_of; /* (row): which */
 
-    /* Rows of one key are in one fold. NULL: by row. Where folds are there they were drawn before, by
-     * predictor_fold: folds[row] / fold_place, of which the last digit to the base of their count is taken. */
+    /* Rows of one key are in one fold. NULL: by row. Where folds are there they were
+     * drawn before, by predictor_fold: folds[row] / fold_place, of which the last digit
+     * to the base of their count is taken. */
     const uint64_t *keys;  /* (row) */
     const uint16_t *folds; /* (row) */
     int fold_place;
@@ -93,30 +94,33 @@ struct predictor; /* opaque */
 /* The fold of a key under the seed of settings, from 0. */
 int predictor_fold(uint64_t key, uint64_t seed);
 
-/* targets (row), weights (row; NULL for 1): by the index of the row. The penalty of a linear model
- * is the one of a few with the least error in PREDICTOR_FOLD_COUNT folds by keys and seed; a logistic one has a fixed one. A
- * category has a weight for each of its texts, up to PREDICTOR_CATEGORY_COUNT_MAX of them, the most frequent;
- * others, and texts that no row of the set has, count as missing.
- * INVALID without rows, or with targets or weights that are no floats; TOO_LARGE beyond PREDICTOR_COLUMN_COUNT_MAX columns. The caller closes *predictor. */
+/* targets (row), weights (row; NULL for 1): by the index of the row. The penalty of a
+ * linear model is the one of a few with the least error in PREDICTOR_FOLD_COUNT folds
+ * by keys and seed; a logistic one has a fixed one. A category has a weight for each
+ * of its texts, up to PREDICTOR_CATEGORY_COUNT_MAX of them, the most frequent; others,
+ * and texts that no row of the set has, count as missing. INVALID without rows, or
+ * with targets or weights that are no floats; TOO_LARGE beyond
+ * PREDICTOR_COLUMN_COUNT_MAX columns. The caller closes *predictor. */
 enum status predictor_fit(const struct predictor_settings *settings,
                           const struct feature_rows *features, struct row_set set,
                           const double *targets, const double *weights,
                           struct predictor **predictor, struct err *err);
 void predictor_close(struct predictor *predictor); /* NULL is fine */
 
-/* Predictions, after the link, of the rows of a set: to predictions[row] when spread, else in the
- * order of the set. */
+/* Predictions, after the link, of the rows of a set: to predictions[row] when spread,
+ * else in the order of the set. */
 enum status predictor_predict(const struct predictor *predictor,
                               const struct feature_rows *features, struct row_set set,
                               bool is_spread, double *predictions, struct err *err);
 
-/* As XGBoost JSON, or as our own linear model (model/linear.h). The caller frees *text. */
+/* As XGBoost JSON, or as our own linear model (model/linear.h). The caller frees
+ * *text. */
 enum status predictor_save(const struct predictor *predictor,
                            const struct feature_rows *features, char **text,
                            size_t *bytes, struct err *err);
 
-/* gains (feature, and the last): how much each explains; of trees the gain of their splits, of linear
- * models the size of the weights of standardised features. */
+/* gains (feature, and the last): how much each explains; of trees the gain of their
+ * splits, of linear models the size of the weights of standardised features. */
 enum status predictor_gains(const struct predictor *predictor, double *gains,
                             struct err *err);
 

@@ -304,7 +304,6 @@ static void find_few_clusters(struct experiment_evaluation *e)
     }
 }
 
-/* Of rows of 0 and 1 events have said it. */
 static void find_few_draws(struct experiment_evaluation *e, int column, const char *name)
 {
     for (int arm = 0; arm < e->arms.count; arm++) {
@@ -339,7 +338,7 @@ static void find_few(struct experiment_evaluation *e)
                           e->arms.names[arm], sample.count, sample.other_count,
                           is_binary);
         }
-        if (e->clusters || !is_binary)
+        if (e->clusters || !is_binary) /* else events have said it */
             find_few_draws(e, i ? guardrail_column(e, i - 1) : 1,
                            i ? e->guardrails[i - 1].column : e->metric);
     }

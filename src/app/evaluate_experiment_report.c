@@ -152,7 +152,7 @@ static void put_arm(const struct experiment_evaluation *e, struct report *report
     report_object(report, "sequential");
     report_number(report, "lower", difference.sequence_low);
     report_number(report, "upper", difference.sequence_high);
-    if (isnan(difference.sequence_low))
+    if (difference.draws < DRAWS_SEQUENCE_MIN)
         report_string(report, "why",
                       "the error rests on too few draws for bounds that are asymptotic");
     report_number(report, "draws_needed", DRAWS_SEQUENCE_MIN);
@@ -267,7 +267,7 @@ static void print_arm(const struct experiment_evaluation *e, int arm)
     /* Of a mean below 0 it would have the wrong sign. */
     if (!isnan(difference.relative_lift) && e->samples[e->arms.control].mean > 0)
         printf("  %-18s %+12.4g %%\n", "relative lift", 100 * difference.relative_lift);
-    if (isnan(difference.sequence_low))
+    if (difference.draws < DRAWS_SEQUENCE_MIN)
         printf("  %-18s none yet: the error rests on %.1f draws of one size, asymptotic "
                "bounds need %d\n",
                "at every look", difference.draws, DRAWS_SEQUENCE_MIN);

@@ -26,14 +26,15 @@ struct few_list {
 void few_check_clusters(struct few_list *list, const char *column, const char *arm,
                         double effective);
 
-/* A column within an arm, by its rows and how many are not 0: these are its events, or the rarer of 0 and 1 of one that
- * is_binary. At most
- * FEW_COLUMN_COUNT_MAX columns of ARM_COUNT_MAX arms. */
+/* A column within an arm, by its rows and how many are not 0: these are its events, or
+ * the rarer of 0 and 1 of one that is_binary. At most FEW_COLUMN_COUNT_MAX columns of
+ * ARM_COUNT_MAX arms. */
 void few_check_arm(struct few_list *list, const char *column, const char *arm,
                    int64_t row_count, int64_t other_count, bool is_binary);
 
-/* What a column differs by from the control's, by the draws that its error rests on (learn/draws.h); NaN is not known. Says nothing
- * more of what few_check_arm has said that it is few. */
+/* What a column differs by from the control's, by the draws that its error rests on
+ * (learn/draws.h); NaN is not known. Says nothing more of what few_check_arm has said
+ * that it is few. */
 void few_check_draws(struct few_list *list, const char *column, const char *arm,
                      double draws, bool has_clusters);
 

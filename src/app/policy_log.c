@@ -30,7 +30,7 @@ enum status policy_log_grow(struct policy_log *log, const char *path, bool has_m
     if (has_clusters)
         clusters = realloc(clusters, (size_t)capacity * sizeof *clusters);
     log->clusters = clusters ? clusters : log->clusters;
-    if ((has_clusters && !clusters) || !grow_column(&log->weights, capacity) ||
+    if ((has_clusters && !clusters) || !grow_column(&log->numerators, capacity) ||
         !grow_column(&log->rewards, capacity) ||
         (has_model && (!grow_column(&log->logged_model, capacity) ||
                        !grow_column(&log->policy_model, capacity))))
@@ -41,10 +41,10 @@ enum status policy_log_grow(struct policy_log *log, const char *path, bool has_m
 }
 
 /* The same quotients, whenever they are made. */
-static void divide_weights(struct policy_log *log)
+static void divide_numerators(struct policy_log *log)
 {
     for (int64_t i = 0; i < log->row_count && log->propensity > 0; i++)
-        log->weights[i] /= log->propensity;
+        log->numerators[i] /= log->propensity;
     log->propensity = 0;
 }
 
@@ -54,8 +54,8 @@ void policy_log_add(struct policy_log *log, double probability, double propensit
     if (log->row_count == 0)
         log->propensity = propensity;
     if (propensity != log->propensity)
-        divide_weights(log);
-    log->weights[log->row_count] =
+        divide_numerators(log);
+    log->numerators[log->row_count] =
         log->propensity > 0 ? probability : probability / propensity;
     log->rewards[log->row_count++] = reward;
 }
@@ -113,7 +113,7 @@ void policy_log_end(struct policy_log *log, bool has_model)
     has_model = has_model || log->model.base != REWARD_BASE_NONE;
     log->rows = (struct offpolicy_log){
         .row_count = log->row_count,
-        .weights = log->weights,
+        .numerators = log->numerators,
         .propensity = log->propensity,
         .rewards = log->rewards,
         .logged_model = has_model ? log->logged_model : NULL,
@@ -140,7 +140,7 @@ enum status policy_log_refuse_empty(const char *path, const char *reward,
 
 void policy_log_free(struct policy_log *log)
 {
-    free(log->weights);
+    free(log->numerators);
     free(log->rewards);
     free(log->logged_model);
     free(log->policy_model);

@@ -41,8 +41,9 @@ struct policy_log {
         [POLICY_METRICS_BYTES]; /* other outcomes of a log of lines, as decision_log_metrics */
     struct reward_fit model; /* that was fitted; base is none when there is none */
 
-    double *weights; /* probabilities of what was done while the propensity is the same */
-    double propensity; /* so far of every row; 0: they differ, and weights are weights */
+    double *numerators; /* as of rows */
+    double
+        propensity; /* so far of every row; 0: they differ, and numerators are weights */
     double *rewards, *logged_model, *policy_model;
     int32_t *clusters;
     struct text_set *cluster_set; /* while rows are read; NULL: each row is its own */

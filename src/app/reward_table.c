@@ -269,9 +269,10 @@ static enum status append_option(struct reward_table *table,
 {
     int64_t capacity = next_capacity(table->option_capacity);
 
-    if (table->option_count == INT32_MAX)
+    if (table->option_count == REWARD_OPTION_COUNT_MAX)
         return err_set(err, STATUS_TOO_LARGE,
-                       "more than %d options (--base none does without)", INT32_MAX);
+                       "more than %d options (--base none does without)",
+                       REWARD_OPTION_COUNT_MAX);
     if (table->option_count == table->option_capacity) {
         if (!resize(&table->option_values, capacity * OPTION_WIDTH,
                     sizeof *table->option_values))

@@ -14,8 +14,12 @@
 #include "base/text.h"
 #include "learn/predictor.h"
 
+#include <stdint.h>
+
 enum {
     REWARD_COLUMN_COUNT_MAX = 300,
+    REWARD_OPTION_COUNT_MAX =
+        INT32_MAX, /* that are told apart: menus name them in four bytes */
     REWARD_NAME_BYTES_MAX = 512,
     REWARD_SHOWN_BYTES = 96
 };

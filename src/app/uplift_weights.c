@@ -16,7 +16,7 @@ static enum status check_side(const struct uplift_weights_log *log, int side,
 {
     const struct offpolicy_log policy = {
         .row_count = log->row_count,
-        .weights = room,
+        .numerators = room,
         .rewards = log->outcomes,
         .clusters = log->clusters,
         .cluster_count = log->cluster_count,

@@ -12,11 +12,12 @@ static bool is_continued(char byte)
 void pointer_member(char pointer[static POINTER_BYTES], const char *parent,
                     struct text name)
 {
-    int length = snprintf(pointer, POINTER_BYTES, "%s/", parent);
+    bool is_said = !text_holds_nul(name);
+    int length = snprintf(pointer, POINTER_BYTES, "%s%s", parent, is_said ? "/" : "");
     size_t used = length < POINTER_BYTES ? (size_t)length : POINTER_BYTES - 1;
     size_t at = 0;
 
-    while (at < name.bytes) {
+    while (is_said && at < name.bytes) {
         size_t bytes = 1;
         bool is_escaped = name.at[at] == '~' || name.at[at] == '/';
 

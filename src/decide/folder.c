@@ -14,10 +14,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum {
-    OWNER_BYTES_MAX = 32,
-    PATH_BYTES = FOLDER_BYTES_MAX + 32 /* of a file in the folder */
-};
+enum { OWNER_BYTES = 32 };
 
 #define CLOCK_BEHIND_US_MAX (3600 * SECOND_US)
 
@@ -45,7 +42,7 @@ static enum status write_owner(const char *path, struct err *err)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     enum status rc = STATUS_OK;
-    char owner[32];
+    char owner[OWNER_BYTES];
     int bytes = snprintf(owner, sizeof owner, "%ld", (long)getpid());
 
     if (fd < 0 && (errno == EACCES || errno == EPERM))
@@ -59,7 +56,7 @@ static enum status write_owner(const char *path, struct err *err)
 
 enum status folder_lock(const char *folder, int *lock, struct err *err)
 {
-    char path[PATH_BYTES], *owner = NULL;
+    char path[FOLDER_PATH_BYTES], *owner = NULL;
     size_t bytes = 0;
 
     snprintf(path, sizeof path, "%s/lock", folder);
@@ -68,7 +65,7 @@ enum status folder_lock(const char *folder, int *lock, struct err *err)
         return err_set(err, STATUS_IO, "%s: %s", folder, strerror(errno));
     if (flock(*lock, LOCK_EX | LOCK_NB) == 0)
         return write_owner(path, err);
-    if (file_read(path, OWNER_BYTES_MAX, &owner, &bytes, NULL))
+    if (file_read(path, OWNER_BYTES, &owner, &bytes, NULL))
         owner = NULL;
     (void)err_code(err, STATUS_UNAVAILABLE, "folder_in_use",
                    "%s is in use by process %s: stop it first, or use another folder",
@@ -79,7 +76,7 @@ enum status folder_lock(const char *folder, int *lock, struct err *err)
 
 enum status folder_lock_check(const char *folder, struct err *err)
 {
-    char path[PATH_BYTES];
+    char path[FOLDER_PATH_BYTES];
 
     snprintf(path, sizeof path, "%s/lock", folder);
     if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 || errno == ENOENT)

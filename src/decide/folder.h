@@ -5,6 +5,8 @@
 #include "decide/service.h"
 #include "store/store.h"
 
+enum { FOLDER_PATH_BYTES = FOLDER_BYTES_MAX + 32 }; /* of a file in the folder */
+
 /* Take the folder for this process, for as long as *lock, a descriptor of the caller's, is open; -1 when it
  * cannot be opened. The lock is on the folder itself: a file could be tidied away, and a second process let in.
  * UNAVAILABLE, folder_in_use, says who has it; FORBIDDEN, data_not_writable. */

@@ -29,7 +29,7 @@ struct entry {
     char id[32]; /* empty: the slot is free */
     unsigned char hash[KEY_HASH_BYTES];
     unsigned scopes;
-    int number; /* in the order in which they came */
+    int number; /* 1 and on: no other key's */
     int64_t expires_at_us;
     bool is_revoked;
 };
@@ -37,8 +37,7 @@ struct entry {
 struct keyring {
     pthread_rwlock_t lock;
     struct entry *slots;
-    _Atomic int64_t
-        *full_at_ns; /* of each slot: its bucket of requests, see base/rate.h */
+    _Atomic int64_t *full_at_ns; /* of each slot: its bucket of requests; base/rate.h */
     struct rate rate;
     size_t slot_count; /* a power of two, at least twice the keys */
     size_t key_count, unrevoked_count;
@@ -163,6 +162,7 @@ static enum status put_entry(struct keyring *keyring, const struct entry *entry,
         keyring->slot_count > 0 &&
         find_slot(keyring->slots, keyring->slot_count, text_of(entry->id))->id[0];
     struct entry *slot;
+    int number;
 
     /* A key that is there is changed without more room: revoking always works. */
     if (!is_there && 2 * (keyring->key_count + 1) > keyring->slot_count) {
@@ -171,9 +171,11 @@ static enum status put_entry(struct keyring *keyring, const struct entry *entry,
             return rc;
     }
     slot = find_slot(keyring->slots, keyring->slot_count, text_of(entry->id));
-    int number = slot->id[0] ? slot->number : (int)++keyring->key_count;
-    if (slot->id[0] && !slot->is_revoked)
+    if (!slot->id[0])
+        slot->number = (int)++keyring->key_count;
+    else if (!slot->is_revoked)
         keyring->unrevoked_count--;
+    number = slot->number;
     if (!entry->is_revoked)
         keyring->unrevoked_count++;
     *slot = *entry;

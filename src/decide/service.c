@@ -25,7 +25,6 @@ enum {
     READER_COUNT_MAX = 64,
     WAL_RESERVED_BYTES = 64 << 20,
     CHORE_COUNT_MAX = 64,
-    PATH_BYTES = FOLDER_BYTES_MAX + 32 /* of a file in the folder */
 };
 
 struct service {
@@ -182,7 +181,7 @@ static enum status open_parts(struct service *service,
                               const struct service_settings *settings, bool *was_created,
                               struct err *err)
 {
-    char path[PATH_BYTES];
+    char path[FOLDER_PATH_BYTES];
     enum status rc;
 
     snprintf(path, sizeof path, "%s/redress.db", settings->folder);
@@ -300,7 +299,7 @@ enum status service_look(const struct service_settings *settings,
                          struct folder_look *look, struct err *err)
 {
     struct store *reader = NULL;
-    char path[PATH_BYTES];
+    char path[FOLDER_PATH_BYTES];
     enum status rc = engine_check(err);
 
     *look = (struct folder_look){0};

@@ -12,11 +12,8 @@ enum {
     BODY_ROOM_BYTES = 16 << 10, /* for larger ones at first, and then twice as much */
 };
 
-enum lack {
-    LACK_NONE,
-    LACK_OF_KEY,
-    LACK_OF_ALL
-}; /* of memory: its key has its share, or all is held */
+/* Of memory: its key has its share, or all is held. */
+enum lack { LACK_NONE, LACK_OF_KEY, LACK_OF_ALL };
 
 struct server;
 struct polling_thread; /* private to resume.c */
@@ -26,9 +23,9 @@ struct call {
     struct server *server;
     struct MHD_Connection *connection;
     struct visitor *visitor;
-    struct memory_share
-        *memory;       /* what it may take from: of its key, once that is known */
-    struct call *next; /* in the free list, or among those that are ready */
+    /* What it may take from: of its key, once that is known. */
+    struct memory_share *memory;
+    struct call *next;             /* in the free list, or among those that are ready */
     struct polling_thread *thread; /* while suspended: the one it belongs to */
     bool resumes_others;           /* its thread was woken for it; see resume.h */
     char *body;                    /* small_body, or allocated */

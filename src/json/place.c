@@ -65,10 +65,14 @@ static size_t step(struct walk *walk, size_t at)
     return end;
 }
 
-/* Of a longer key not even the front fits into a pointer. */
+/* As written where it is no string, and where it is long: not even its front fits into a pointer. */
 static struct text name_of(struct text key, char name[static JSON_KEY_BYTES_MAX])
 {
-    return key.bytes <= JSON_KEY_BYTES_MAX ? scan_unescape(key, name) : key;
+    struct text read = {0};
+
+    if (key.bytes <= JSON_KEY_BYTES_MAX)
+        read = scan_unescape(key, name);
+    return read.at ? read : key;
 }
 
 void json_place(struct text read, const char *parent, char pointer[static POINTER_BYTES])
@@ -81,12 +85,15 @@ void json_place(struct text read, const char *parent, char pointer[static POINTE
     text_copy(text_clip(text_of(parent), POINTER_BYTES - 1), pointer, POINTER_BYTES);
     for (int i = 0; i < walk.depth && i < JSON_DEPTH_MAX; i++) {
         const struct level *level = &walk.levels[i];
+        struct text key = level->key.at ? name_of(level->key, name) : level->key;
 
+        if (text_holds_nul(key))
+            break;
         memcpy(outer, pointer, POINTER_BYTES);
         if (!level->is_object)
             pointer_index(pointer, outer, level->index);
-        else if (level->key.at)
-            pointer_member(pointer, outer, name_of(level->key, name));
+        else if (key.at)
+            pointer_member(pointer, outer, key);
     }
 }
 

@@ -71,7 +71,8 @@ struct quoted {
 /* Read and check the string whose opening quote is here. */
 bool scan_quoted(struct json_scan *scan, struct quoted *quoted);
 
-/* Write a checked string without its escapes; it never grows. */
+/* Write a string without its escapes; it never grows. At NULL when one of them is none, which a string that was
+ * checked does not have. */
 struct text scan_unescape(struct text written, char *buffer);
 
 /* Go past the number that is to stand here; it has to be finite. */

@@ -2,7 +2,6 @@
 #include "plain.h"
 #include "reading.h"
 
-#include <assert.h>
 #include <string.h>
 
 static int hex_digit(char c)
@@ -139,7 +138,8 @@ struct text scan_unescape(struct text written, char *buffer)
         at += bytes;
         if (backslash) {
             at = read_escape(at, end, &code_point);
-            assert(at);
+            if (!at)
+                return (struct text){0};
             to = put_utf8(to, code_point);
         }
     }

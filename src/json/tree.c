@@ -139,7 +139,7 @@ enum status json_tree_fault(struct text text, const json_error_t *error,
         {json_error_duplicate_key, "duplicate_field", "is given twice"},
         {json_error_numeric_overflow, "out_of_range", "is too large a number"},
         {json_error_null_character, "invalid_text", "\\u0000 is not allowed in a text"},
-        {json_error_null_byte_in_key, "unknown_field", "there is no such member"},
+        {json_error_null_byte_in_key, "invalid_text", JSON_NAME_HOLDS_NUL},
     };
     char pointer[POINTER_BYTES];
 

@@ -5,6 +5,7 @@
 #include "learn/distribution.h"
 #include "learn/effect_weights.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -314,6 +315,7 @@ enum status effect_estimate(const struct effect_data *data, struct effect_rule r
 {
     enum status rc;
 
+    assert(!rule.is_att || rule.method >= EFFECT_LIN);
     *effect = (struct effect){
         .p_min = NAN,
         .p_max = NAN,
@@ -378,6 +380,8 @@ void effect_e_value(const struct effect *effect, bool is_binary, double outcome_
                       ? 0
                       : near_end(middle, reach * se);
 
-    *value = isfinite(middle) ? e_value(exp(middle)) : NAN;
+    *value = e_value(exp(middle));
+    if (isinf(*value))
+        *value = NAN;
     *limit = isnan(*value) ? NAN : e_value(exp(near));
 }

@@ -78,30 +78,31 @@ static double plain_draws(struct sample arm, struct sample control)
     });
 }
 
-struct error {
+struct precision {
     double se, freedom, draws; /* see struct difference */
 };
 
-static void set_difference(struct sample arm, struct sample control, struct error error,
-                           double tightest_at, struct difference *difference)
+static void set_difference(struct sample arm, struct sample control,
+                           struct precision precision, double tightest_at,
+                           struct difference *difference)
 {
     double n = (double)(arm.count + control.count),
-           reach = student_95(error.freedom) * error.se, radius;
+           reach = student_95(precision.freedom) * precision.se, radius;
 
     *difference = (struct difference){
         .value = arm.mean - control.mean,
-        .se = error.se,
-        .freedom = error.freedom,
-        .draws = error.draws,
+        .se = precision.se,
+        .freedom = precision.freedom,
+        .draws = precision.draws,
         .relative_lift = control.mean != 0 ? arm.mean / control.mean - 1 : NAN,
     };
     difference->low = difference->value - reach;
     difference->high = difference->value + reach;
-    difference->z = difference->value / error.se;
-    difference->p = student_two_sided(difference->z, error.freedom);
+    difference->z = difference->value / precision.se;
+    difference->p = student_two_sided(difference->z, precision.freedom);
     radius =
-        sequence_radius(error.se * sqrt(n), n, sequence_rho(tightest_at, 0.05), 0.05);
-    if (error.draws < DRAWS_SEQUENCE_MIN)
+        sequence_radius(precision.se * sqrt(n), n, sequence_rho(tightest_at, 0.05), 0.05);
+    if (precision.draws < DRAWS_SEQUENCE_MIN)
         radius = NAN;
     difference->sequence_low = difference->value - radius;
     difference->sequence_high = difference->value + radius;
@@ -146,16 +147,17 @@ double contrast_clusters(const struct contrast *contrast, int32_t code)
     return effective_of(contrast, &(struct line){0}, code);
 }
 
-static struct error error_of(const struct contrast *contrast, const struct line *line,
-                             struct sample arm, struct sample control)
+static struct precision precision_of(const struct contrast *contrast,
+                                     const struct line *line, struct sample arm,
+                                     struct sample control)
 {
     double n = (double)(arm.count + control.count);
     struct draws draws = {};
     int32_t clusters = 0;
 
     if (!contrast->clusters)
-        return (struct error){plain_error(arm, control), INFINITY,
-                              plain_draws(arm, control)};
+        return (struct precision){plain_error(arm, control), INFINITY,
+                                  plain_draws(arm, control)};
     add_moves(contrast, line, arm, contrast->arm);
     add_moves(contrast, line, control, contrast->control);
     for (int32_t g = 0; g < contrast->clusters->count; g++) {
@@ -167,7 +169,7 @@ static struct error error_of(const struct contrast *contrast, const struct line 
         clusters++;
         *sum = NAN;
     }
-    return (struct error){
+    return (struct precision){
         .se = sqrt(draws.squares * clusters / (clusters - 1) * (n - 1) / (n - 2)),
         .freedom =
             clusters_freedom(effective_of(contrast, line, contrast->arm),
@@ -182,7 +184,7 @@ void difference_between(const struct contrast *contrast, struct difference *diff
     struct sample arm = sample_beside(contrast, &none, contrast->arm),
                   control = sample_beside(contrast, &none, contrast->control);
 
-    set_difference(arm, control, error_of(contrast, &none, arm, control),
+    set_difference(arm, control, precision_of(contrast, &none, arm, control),
                    contrast->tightest_at, difference);
 }
 
@@ -228,7 +230,7 @@ void difference_cuped(const struct contrast *contrast, const double *covariates,
     double plain = plain_error(arm, control);
 
     *theta = line.slope;
-    set_difference(arm, control, error_of(contrast, &line, arm, control),
+    set_difference(arm, control, precision_of(contrast, &line, arm, control),
                    contrast->tightest_at, difference);
     *variance = (arm.variance + control.variance) / 2;
     if (contrast->clusters && plain > 0)

@@ -225,12 +225,12 @@ int offpolicy_terms(const struct offpolicy_log *log, enum offpolicy_kind kind,
     const double *r = log->rewards + from, *q, *dm;
 
     for (int i = 0; i < count && log->propensity > 0; i++)
-        w[i] = log->weights[from + i] / log->propensity;
+        w[i] = log->numerators[from + i] / log->propensity;
     if (kind == OFFPOLICY_REPLAY)
-        memcpy(v, log->weights + from, (size_t)count * sizeof *v);
+        memcpy(v, log->numerators + from, (size_t)count * sizeof *v);
     else
-        set_weights(kind, parameter, log->propensity > 0 ? w : log->weights + from, count,
-                    v);
+        set_weights(kind, parameter, log->propensity > 0 ? w : log->numerators + from,
+                    count, v);
     if (!needs_model) {
         for (int i = 0; i < count; i++)
             first[i] = v[i] * r[i];

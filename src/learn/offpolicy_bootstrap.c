@@ -26,7 +26,7 @@ enum { TELLING_COUNT = 64, DRAWS_PER_NUMBER = 2 };
 
 static void add_row(const struct offpolicy_log *log, int64_t i, sums *to)
 {
-    double w = offpolicy_weight(log, i), r = log->rewards[i], pi = log->weights[i];
+    double w = offpolicy_weight(log, i), r = log->rewards[i], pi = log->numerators[i];
 
     (*to)[SUM_WEIGHTED] += w * r;
     (*to)[SUM_WEIGHT] += w;

@@ -32,7 +32,10 @@ void input_refuse(struct input *input, struct text name, const char *code,
     vsnprintf(detail, sizeof detail, format, args);
     va_end(args);
     pointer_member(pointer, input->parent, name);
-    (void)err_fault(input->err, pointer, code, "%s", detail);
+    if (text_holds_nul(name))
+        (void)err_fault(input->err, pointer, "invalid_text", JSON_NAME_HOLDS_NUL);
+    else
+        (void)err_fault(input->err, pointer, code, "%s", detail);
     input->fault_count++;
 }
 

@@ -446,6 +446,8 @@ static const struct row rows[] = {
      INVALID("/amount", "duplicate_field")},
     {"release for a NUL", .path = "/v1/decisions/{held}/release",
      .body = "{\"reason_code\": \"a\\u0000b\"}", INVALID("/reason_code", "invalid_text")},
+    {"release with a NUL in a name", .path = "/v1/decisions/{held}/release",
+     .body = "{\"reason_code\\u0000x\": \"a\"}", INVALID("", "invalid_text")},
     {"settle with more", .path = "/v1/decisions/{held}/settle",
      .body = "{\"amount\": 1, \"currency\": \"USD\"}",
      INVALID("/currency", "unknown_field")},

@@ -142,6 +142,8 @@ static const struct {
     {"\"order_amount\":5,\"minutes_late\":6", "/minutes_late", "unknown_field"},
     {"\"order_amount\":5,\"\":6", "/", "unknown_field"},
     {"\"order_amount\":5,\"a/b~c\":6", "/a~1b~0c", "unknown_field"},
+    {"\"order_amount\":5,\"case_id\\u0000x\":6", "", "invalid_text"},
+    {"\"order_amount\":5,\"features\":{\"a\\u0000\":1}", "/features", "invalid_text"},
     {"\"order_amount\":5,\"Market\":\"x\"", "/Market", "unknown_field"},
     {"\"order_amount\":5,\"market\":\"\"", "/market", "out_of_range"},
     {"\"order_amount\":5,\"market\":\"" WORD_128 "x\"", "/market", "out_of_range"},

@@ -306,6 +306,118 @@ static void an_e_value_is_of_the_adjusted_risks(void **)
     }
 }
 
+/* What a row of the strata moves the logarithm of the ratio of risks by, times the rows: of models that fit each
+ * stratum, as those of ipw, aipw and lin do, the efficient influence (Hahn 1998). */
+static double move_of_ratio(int64_t row, bool is_att)
+{
+    double x = room.covariates[row], y = room.outcomes[row], p = x > 0 ? 0.75 : 0.5;
+    double q0 = x > 0 ? 0.5 : 0.25, q1 = q0 + 0.25, share = 100.0 / 160;
+    bool is_treated = room.treatments[row] != 0;
+
+    if (is_att)
+        return ((is_treated ? (y - 0.65) / 0.65 : 0) -
+                (is_treated ? q0 - 0.4 : p / (1 - p) * (y - q0)) / 0.4) /
+               share;
+    return (q1 - 0.625 + (is_treated ? (y - q1) / p : 0)) / 0.625 -
+           (q0 - 0.375 + (is_treated ? 0 : (y - q0) / (1 - p))) / 0.375;
+}
+
+static void errors_of_ratios_of_risks_are_those_by_hand(void **)
+{
+    static const struct {
+        struct effect_rule rule;
+        double freedom_lost; /* of the variance of what rows move it by */
+    } rows[] = {
+        {{.method = EFFECT_IPW}, 1},
+        {{.method = EFFECT_IPW, .is_att = true}, 1},
+        {{.method = EFFECT_AIPW}, 1},
+        {{.method = EFFECT_AIPW, .is_att = true}, 1},
+        {{.method = EFFECT_LIN, .kind = COVARIANCE_HC0}, 0},
+        {{.method = EFFECT_LIN, .is_att = true, .kind = COVARIANCE_HC0}, 0},
+    };
+
+    set_strata();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct effect_rule rule = rows[i].rule;
+        double squares = 0;
+
+        for (int64_t row = 0; row < 160; row++)
+            squares += pow(move_of_ratio(row, rule.is_att), 2);
+        rule.has_risks = true;
+        expect(estimate(rule).log_ratio_se,
+               sqrt(squares / 160 / (160 - rows[i].freedom_lost)), 1e-9);
+    }
+}
+
+/* One effect of .25 and one difference of .25 between the strata fit both, too. How much of an outcome is in the
+ * effect follows from t - p (Frisch and Waugh 1933); the mean without treatment is the mean less the effect times the
+ * share of the treated, and moves with the mean of x. */
+static void errors_of_ratios_by_a_regression_are_those_by_hand(void **)
+{
+    double of_value = 1 / 0.625, of_untreated = 1 / 0.625 - 1 / 0.375;
+    double spread = 80 * 0.25 + 80 * 0.75 * 0.25; /* sum of (t - p)^2 */
+    double robust = 0, plain = 0, moved = 0, residuals = 0;
+    struct effect_rule rule = {
+        .method = EFFECT_OLS, .kind = COVARIANCE_HC0, .has_risks = true};
+
+    set_strata();
+    for (int64_t row = 0; row < 160; row++) {
+        double x = room.covariates[row], t = room.treatments[row];
+        double residual = room.outcomes[row] - 0.25 - 0.25 * x - 0.25 * t;
+        double part = (t - (x > 0 ? 0.75 : 0.5)) / spread;
+        double share = of_value * part + of_untreated * (1 / 160.0 - 0.625 * part);
+        double line = of_untreated * 0.25 * (x - 0.5) / 160;
+
+        robust += pow(share * residual + line, 2);
+        plain += share * share;
+        moved += line * line;
+        residuals += residual * residual;
+    }
+    expect(estimate(rule).log_ratio_se, sqrt(robust), 1e-9);
+    rule.kind = COVARIANCE_CLASSICAL;
+    expect(estimate(rule).log_ratio_se, sqrt(residuals / (160 - 3) * plain + moved),
+           1e-9);
+}
+
+/* So large that a ratio of risks as large is no number. */
+static void an_e_value_beyond_all_numbers_is_none(void **)
+{
+    struct effect effect = {.value = 1000, .se = 1, .freedom = INFINITY};
+    double value, limit;
+
+    effect_e_value(&effect, false, 1, &value, &limit);
+    assert_true(isnan(value) && isnan(limit));
+    effect.value = -1000;
+    effect_e_value(&effect, false, 1, &value, &limit);
+    assert_true(isnan(value) && isnan(limit));
+    effect.value = 2;
+    effect_e_value(&effect, false, 1, &value, &limit);
+    expect(value, e_value_of(exp(0.91 * 2)), 1e-12);
+    expect(limit, e_value_of(exp(0.91 * (2 - NORMAL_95))), 1e-12);
+}
+
+/* The interval of the ratio may leave none out where that of the difference holds it, and the other way round. */
+static void an_e_value_is_1_where_either_interval_holds_none(void **)
+{
+    static const struct {
+        double se, log_ratio_se;
+        bool holds_none;
+    } rows[] = {{0.01, 0.01, false}, {0.2, 0.01, true}, {0.01, 0.7, true}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct effect effect = {.value = 0.2,
+                                .untreated_mean = 0.2,
+                                .se = rows[i].se,
+                                .log_ratio_se = rows[i].log_ratio_se,
+                                .freedom = INFINITY};
+        double value, limit;
+
+        effect_e_value(&effect, true, 0.5, &value, &limit);
+        expect(value, e_value_of(2), 1e-12);
+        assert_true(rows[i].holds_none ? limit == 1 : limit > 1);
+    }
+}
+
 /* Controls with 12 of 200, treated with 300 of 2000: the error of log(.15 / .06) is that of Katz et al. (1978),
  * the variances being of n - 1. */
 static void the_limit_of_an_e_value_is_that_of_the_ratio_of_risks(void **)
@@ -463,6 +575,10 @@ int main(void)
         cmocka_unit_test(intervals_of_few_clusters_are_those_of_student),
         cmocka_unit_test(degrees_of_freedom_are_of_the_smaller_arm),
         cmocka_unit_test(an_e_value_is_of_the_adjusted_risks),
+        cmocka_unit_test(errors_of_ratios_of_risks_are_those_by_hand),
+        cmocka_unit_test(errors_of_ratios_by_a_regression_are_those_by_hand),
+        cmocka_unit_test(an_e_value_beyond_all_numbers_is_none),
+        cmocka_unit_test(an_e_value_is_1_where_either_interval_holds_none),
         cmocka_unit_test(the_limit_of_an_e_value_is_that_of_the_ratio_of_risks),
         cmocka_unit_test(limits_of_ratios_are_seldom_above_the_truth),
         cmocka_unit_test(effective_rows_are_those_of_the_estimands_weights),

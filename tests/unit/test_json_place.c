@@ -40,6 +40,10 @@ static void what_was_read_last_is_the_place(void **state)
         {"{\"\\u0061\\n\": 7}", "7", "/a\n"},
         {"{\"\": 7}", "7", "/"},
         {"{\"a\": \"b\"}", "b", "/a"},
+        {"{\"a\": {\"b\\u0000\": {\"c\": 7}}}", "7", "/a"},
+        {"{\"b\\q\": 7}", "7", "/b\\q"},
+        {"{\"b\\ud800\": 7}", "7", "/b\\ud800"},
+        {"{\"b\\", "\\", "/b\\"},
     };
     char pointer[POINTER_BYTES];
 
@@ -93,7 +97,8 @@ static void what_a_tree_cannot_keep_is_a_fault_at_its_place(void **state)
         {"{\"b\":-9223372036854775809 }", "/b", "out_of_range"},
         {"{\"b\": [1e400, 1]}", "/b/0", "out_of_range"},
         {"{\"\xc3\xa4\": \"\xc3\xa4\", \"b\":\n\"\\u0000\"}", "/b", "invalid_text"},
-        {"{\"b\\u0000\": 1}", "/b", "unknown_field"},
+        {"{\"b\\u0000\": 1}", "", "invalid_text"},
+        {"{\"id\": 1, \"a\": [{\"id\\u0000x\": 1}]}", "/a/0", "invalid_text"},
         {"{\"a\": 1, \"b\": }", NULL, NULL},
         {"", NULL, NULL},
     };
@@ -122,6 +127,46 @@ static void what_a_tree_cannot_keep_is_a_fault_at_its_place(void **state)
     }
 }
 
+/* Each is read as {"a": [0, an integer]}. */
+static void what_a_scan_refuses_keeps_its_reason(void **state)
+{
+    static const struct {
+        const char *json, *code, *detail; /* code NULL: not JSON */
+    } rows[] = {
+        {"{\"a\": [0, 9223372036854775808]}", "out_of_range", "beyond 64 bits"},
+        {"{\"a\": [0, 1.5]}", "wrong_type", "expected an integer"},
+        {"{\"a\": [0, \"1\"]}", "wrong_type", "found a string"},
+        {"{\"a\": [0, 7]}", "bad_value", "is odd"},
+        {"{\"a\": [0, ]}", NULL, "expected an integer"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct json_level object, array;
+        struct json_scan scan;
+        struct text key;
+        struct err err;
+        int64_t value = 0;
+
+        err_clear(&err);
+        json_scan_init(&scan, rows[i].json, strlen(rows[i].json), 4, &err);
+        json_enter_object(&scan, &object);
+        json_member(&scan, &object, &key);
+        json_enter_array(&scan, &array);
+        while (json_item(&scan, &array))
+            if (json_int(&scan, &value) && value % 2 != 0)
+                json_refuse(&scan, STATUS_INVALID, "is odd");
+        assert_int_equal(json_scan_end_at(&scan, "/root"),
+                         rows[i].code ? STATUS_INVALID : STATUS_MALFORMED);
+        assert_non_null(strstr(err.text, rows[i].detail));
+        assert_int_equal(err.fault_count, rows[i].code ? 1 : 0);
+        if (rows[i].code) {
+            assert_string_equal(err.faults[0].pointer, "/root/a/1");
+            assert_string_equal(err.faults[0].code, rows[i].code);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +174,7 @@ int main(void)
         cmocka_unit_test(a_place_stands_behind_its_parent),
         cmocka_unit_test(what_is_too_deep_or_too_long_is_cut),
         cmocka_unit_test(what_a_tree_cannot_keep_is_a_fault_at_its_place),
+        cmocka_unit_test(what_a_scan_refuses_keeps_its_reason),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -590,6 +590,27 @@ static void a_policy_by_the_true_effects_beats_one_by_their_opposite(void **stat
     free(opposite);
 }
 
+/* Only what trees predict has no more than four bytes. */
+static void outcomes_of_linear_models_keep_all_their_digits(void **state)
+{
+    double *outcomes = calloc(ROW_COUNT * ARM_COUNT, sizeof *outcomes);
+    const struct learner_settings settings = settings_of(PREDICTOR_LINEAR);
+    struct err err = {0};
+
+    (void)state;
+    for (int is_binary = 0; is_binary < 2; is_binary++) {
+        int longer = 0;
+
+        draw_world(is_binary);
+        assert_int_equal(
+            learner_cross_fit(&world.data, &settings, all_rows(), outcomes, &err), 0);
+        for (int i = 0; i < ROW_COUNT * ARM_COUNT; i++)
+            longer += outcomes[i] != (double)(float)outcomes[i];
+        assert_in_range(longer, ROW_COUNT * ARM_COUNT * 9 / 10, ROW_COUNT * ARM_COUNT);
+    }
+    free(outcomes);
+}
+
 static void true_effects_are_calibrated_and_doubled_ones_are_not(void **state)
 {
     double *scores = calloc(ROW_COUNT * ARM_COUNT, sizeof *scores);
@@ -639,6 +660,7 @@ int main(void)
         cmocka_unit_test(a_category_has_a_weight_for_each_of_its_texts),
         cmocka_unit_test(rare_texts_beyond_the_most_are_as_if_missing),
         cmocka_unit_test(a_policy_by_the_true_effects_beats_one_by_their_opposite),
+        cmocka_unit_test(outcomes_of_linear_models_keep_all_their_digits),
         cmocka_unit_test(true_effects_are_calibrated_and_doubled_ones_are_not),
     };
 

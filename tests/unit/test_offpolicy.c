@@ -45,7 +45,7 @@ static void set_log(int64_t row_count)
 {
     room.log = (struct offpolicy_log){
         .row_count = row_count,
-        .weights = room.weights,
+        .numerators = room.weights,
         .rewards = room.rewards,
         .logged_model = room.q,
         .policy_model = room.dm,

@@ -132,7 +132,7 @@ static struct offpolicy_log log_of(int rows_of_owner)
 
     return (struct offpolicy_log){
         .row_count = ROWS,
-        .weights = stage.weights,
+        .numerators = stage.weights,
         .rewards = stage.rewards,
         .logged_model = stage.logged,
         .policy_model = stage.expected,

@@ -118,6 +118,8 @@ static void pointers_escape_what_means_something(void **state)
     assert_string_equal(item, "/a~1b~0c/12");
     pointer_member(pointer, item, text_of(""));
     assert_string_equal(pointer, "/a~1b~0c/12/");
+    pointer_member(pointer, item, (struct text){"a\0b", 3});
+    assert_string_equal(pointer, item);
 }
 
 static void long_pointers_are_cut_between_characters(void **state)
