@@ -77,6 +77,7 @@ void bulk_folder_fill(const char *folder, int64_t decision_count)
     snprintf(bulk.budget.market, sizeof bulk.budget.market, "bulk");
     memset(bulk.body, ' ', sizeof bulk.body);
     memset(bulk.context, ' ', sizeof bulk.context);
+    memcpy(bulk.context, "{}", 2);
     assert_ok(&bulk, store_open(path, STORE_WRITER, &bulk.store, NULL, &bulk.err));
     assert_ok(&bulk, store_begin(bulk.store, &bulk.err));
     assert_ok(&bulk, budget_open(bulk.store, &bulk.budget, &bulk.err));

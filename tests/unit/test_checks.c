@@ -39,7 +39,8 @@ static void one_decision(struct fixture *f)
     struct answer answer = answer_of("key_1 POST /v1/decisions - k1");
     struct decision_row row = decision_of(DECISION_ID);
 
-    memset(long_text, 'a', LONG_TEXT_BYTES);
+    snprintf(long_text, sizeof long_text, "{\"text\": \"%0*d\"}", LONG_TEXT_BYTES - 12,
+             0);
     fixture_open(f);
     answer.body = row.context = text_of(long_text);
     assert_ok(f, store_begin(f->store, &f->err));
