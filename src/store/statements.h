@@ -137,11 +137,12 @@
 
 /* Sums in one currency, exact up to the largest amount there is, and no more than that: sum() would
  * fail beyond 64 bits. */
-#define AMOUNT_SUM(condition, amount)                                                           \
+#define AMOUNT_SUM(condition, amount)                                                    \
     "cast(min(total(iif(" condition ", " amount ", 0)), 9007199254740991.0) AS INTEGER)"
 #define GOODWILL_SUM AMOUNT_SUM("currency = ?3 AND status IN (0, 1)", "goodwill")
 #define RECEIVED_SUM                                                                     \
-    AMOUNT_SUM("currency = ?2 AND status IN (0, 1)", "iif(status = 1, settled_amount, amount)")
+    AMOUNT_SUM("currency = ?2 AND status IN (0, 1)",                                     \
+               "iif(status = 1, settled_amount, amount)")
 
 #define STORE_STATEMENTS(X)                                                              \
     /* Transactions. */                                                                  \

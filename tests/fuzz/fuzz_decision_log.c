@@ -154,8 +154,8 @@ static void check_budget(const char *path, int64_t row_count)
     MUST(!rc || (err.status == rc && err.text[0] != '\0'));
     MUST(rc || (row_count > 0 && log.row_count == row_count));
     for (int64_t i = 0; i < log.row_count && !rc; i++) {
-        MUST(log.weights[i] >= 0);
-        MUST(log.propensity == 0 || log.weights[i] == 0 || log.weights[i] == 1);
+        MUST(log.numerators[i] >= 0);
+        MUST(log.propensity == 0 || log.numerators[i] == 0 || log.numerators[i] == 1);
     }
     if (!rc && log.rows.logged_model)
         for (int64_t i = 0; i < log.row_count; i++)
