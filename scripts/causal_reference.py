@@ -316,7 +316,8 @@ def policy(w, pi, r, q=None, dm=None, clusters=None, uniform=False, clip=(), swi
         }
 
     def add_mean(name, terms, is_biased=False):
-        add(name, terms.mean(), terms - terms.mean(), False, is_biased)
+        is_same = terms.max() == terms.min()
+        add(name, terms.mean(), np.zeros(n) if is_same else terms - terms.mean(), False, is_biased)
 
     def variants(given, default):
         return ([("", default)] if default else []) + [("_" + text, float(text)) for text in given]
@@ -469,6 +470,9 @@ def clustered_se(a, c, owners_a, owners_c):
 
 
 def draws(moves):
+    """0 where nothing moves."""
+    if not np.any(moves):
+        return 0
     return np.sum(moves**2) ** 2 / np.sum(moves**4)
 
 

@@ -344,6 +344,15 @@ static struct draws sum_moves(const struct offpolicy_log *log,
     return draws;
 }
 
+/* Where all rows say the same, what is left of moves is rounding. */
+static void forget_rounding(double row_count, struct offpolicy_estimate *estimate)
+{
+    const double rounding = 1e-12;
+
+    if (estimate->se * sqrt(row_count) <= rounding * fabs(estimate->value))
+        estimate->se = estimate->draws = 0;
+}
+
 static void set_intervals(const struct offpolicy_log *log,
                           struct offpolicy_estimate *estimate)
 {
@@ -387,6 +396,7 @@ enum status offpolicy_estimate(const struct offpolicy_log *log,
         estimate->draws = draws_effective(draws);
         if (estimate->kind == OFFPOLICY_REPLAY && !(log->propensity > 0))
             estimate->value = estimate->se = estimate->draws = NAN;
+        forget_rounding((double)log->row_count, estimate);
         set_intervals(log, estimate);
     }
     free(moved);

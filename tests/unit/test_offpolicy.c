@@ -502,12 +502,30 @@ static void draws_are_those_of_what_moves_the_estimate(void **)
            pow(20 * 9 + 20 * 4, 2) / (20 * 81 + 20 * 16), 1e-12);
 }
 
+/* A third is no binary number: its mean is off by rounding, which is no draw of anything. */
+static void what_all_rows_say_alike_has_no_error(void **)
+{
+    set_log(999);
+    for (int i = 0; i < 999; i++) {
+        room.weights[i] = 1;
+        room.dm[i] = room.q[i] = 1.0 / 3;
+        room.rewards[i] = i % 2;
+    }
+    expect(estimate(OFFPOLICY_DM, 0).value, 1.0 / 3, 1e-14);
+    assert_true(estimate(OFFPOLICY_DM, 0).se == 0);
+    assert_true(estimate(OFFPOLICY_DM, 0).draws == 0);
+    assert_true(estimate(OFFPOLICY_DR, 0).draws > 100);
+    room.dm[5] += 1e-9;
+    assert_true(estimate(OFFPOLICY_DM, 0).se > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(few_rewards_make_an_interval_that_is_known_to_be_too_narrow),
         cmocka_unit_test(a_share_just_over_what_is_trusted_is_printed_as_such),
         cmocka_unit_test(draws_are_those_of_what_moves_the_estimate),
+        cmocka_unit_test(what_all_rows_say_alike_has_no_error),
         cmocka_unit_test(three_rows_by_hand),
         cmocka_unit_test(weights_that_are_quotients_already_give_the_same_but_no_replay),
         cmocka_unit_test(clusters_of_one_are_rows_and_one_cluster_is_too_few),
