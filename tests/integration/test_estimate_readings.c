@@ -162,7 +162,7 @@ static void weights_that_are_not_the_best_are_told(void **)
 {
 #define FAR_AWAY(b)                                                                      \
     "u,p,y\nT,5,0\nT,6,0\nT,7,5\nA,5,1000\nA,6,0\nA,7,3\nB,5," b "\nB,6,1000000\nB,7,"   \
-                                                                 "2\n"
+    "2\n"
 
     table_expect(PANEL "sc", FAR_AWAY("999.998"), NULL, 0,
                  "\"warnings\":[\"not_the_best_weights\"]", NULL);
