@@ -350,6 +350,9 @@ def policy(w, pi, r, q=None, dm=None, clusters=None, uniform=False, clip=(), swi
     best = "dr" if q is not None else "snipw"
     difference = estimators[best]["value"] - r.mean()
     se = error_of_mean(influences[best] - (r - r.mean()), clusters, best == "snipw")
+    rounding = 1e-12 * np.abs(r).mean()
+    if se * np.sqrt(n) <= rounding:
+        se, difference = 0.0, 0.0 if abs(difference) <= rounding else difference
     return {
         "n": n,
         "ess": w.sum() ** 2 / (w * w).sum(),

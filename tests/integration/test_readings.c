@@ -339,6 +339,26 @@ static void a_policy_is_told_from_what_was_done(void **)
            "not to be trusted", "better than");
 }
 
+/* Three actions as likely as they were: what a value is off by is rounding. */
+static void a_policy_that_does_what_was_done_is_no_different(void **)
+{
+    static const char *const chances[] = {"0.1", "0.7", "0.2"};
+    const char *ask = "evaluate policy --log a.csv --policy b.csv --json";
+    char table[TABLE_BYTES] = "action,propensity,reward\n";
+    size_t bytes = strlen(table);
+
+    for (int i = 0; i < 1000; i++) {
+        int action = i % 10 == 0 ? 0 : i % 10 < 8 ? 1 : 2;
+
+        bytes += (size_t)snprintf(table + bytes, sizeof table - bytes, "%d,%s,%d.%d\n",
+                                  action, chances[action], i * 7919 % 83, i % 7);
+    }
+    expect(ask, table, "action,prob\n0,0.1\n1,0.7\n2,0.2\n", 0,
+           "\"difference\":{\"of\":\"snipw\",\"value\":0,\"se\":0,\"ci\":[0,0]}", NULL);
+    expect("evaluate policy --log a.csv --policy b.csv", table,
+           "action,prob\n0,0.1\n1,0.7\n2,0.2\n", 0, "not told from what was done", NULL);
+}
+
 /* value is the reward before the cost of what was done, settled what was paid out, follow_up there only where all went
  * well; x was known before and is a good part of it. */
 static const char *rewarded_rows(void)
@@ -731,6 +751,7 @@ int main(void)
         cmocka_unit_test(periods_are_in_the_order_of_time),
         cmocka_unit_test(a_broken_guardrail_fails_the_experiment),
         cmocka_unit_test(a_policy_is_told_from_what_was_done),
+        cmocka_unit_test(a_policy_that_does_what_was_done_is_no_different),
         cmocka_unit_test(a_feature_that_was_known_only_afterwards_is_named),
         cmocka_unit_test(such_a_feature_is_named_in_training_as_well),
         cmocka_unit_test(such_a_covariate_is_named_in_estimates_and_experiments_as_well),
