@@ -572,6 +572,24 @@ static void spaces_belong_to_a_text(void **)
 
 /* ---- warnings and pictures ---- */
 
+/* y is the same in both arms on average, before is not. */
+static void a_placebo_with_an_effect_is_told(void **)
+{
+    const char *ask = "estimate ate --data a.csv --treatment t --outcome";
+    char table[TABLE_BYTES] = "t,y,before\n", command[200];
+    size_t bytes = strlen(table);
+
+    for (int i = 0; i < 100; i++)
+        bytes += (size_t)snprintf(table + bytes, sizeof table - bytes, "%d,%d,%d\n",
+                                  i % 2, i / 2 % 5, i / 2 % 4 + i % 2 * 2);
+    snprintf(command, sizeof command, "%s y --placebo before", ask);
+    expect(command, table, NULL, 0,
+           "redress: the placebo 'before' has an effect (2, se 0.2", NULL);
+    expect(command, table, NULL, 0, "placebo      2   se 0.2", NULL);
+    snprintf(command, sizeof command, "%s before --placebo y", ask);
+    expect(command, table, NULL, 0, "effect       2   se 0.2", "redress: the placebo");
+}
+
 static void errors_that_are_not_used_are_said(void **)
 {
     const char *table = "t,y,c\n0,1,1\n0,2,2\n0,5,3\n1,4,4\n1,5,5\n1,7,6\n";
@@ -761,6 +779,7 @@ int main(void)
         cmocka_unit_test(delays_that_are_not_exponential_are_told),
         cmocka_unit_test(histories_unlike_the_experiment_are_told),
         cmocka_unit_test(spaces_belong_to_a_text),
+        cmocka_unit_test(a_placebo_with_an_effect_is_told),
         cmocka_unit_test(errors_that_are_not_used_are_said),
         cmocka_unit_test(samples_too_small_for_their_intervals_are_said),
         cmocka_unit_test(a_plan_for_a_rate_beyond_1_is_refused),
