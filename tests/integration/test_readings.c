@@ -359,6 +359,40 @@ static void a_policy_that_does_what_was_done_is_no_different(void **)
            "action,prob\n0,0.1\n1,0.7\n2,0.2\n", 0, "not told from what was done", NULL);
 }
 
+/* 60 rows: q and r are the scores s and z under other names, w in all rows but one. */
+static void a_curve_chosen_by_what_judges_it_is_the_best_there_is_and_told_so(void **)
+{
+    static const struct {
+        const char *ask, *said, *not_said;
+    } rows[] = {
+        {"--effects s,z", "redress: effects_are_scores: --effects 's' is --scores 's'",
+         "baseline_is_scores"},
+        {"--effects x,r", "redress: effects_are_scores: --effects 'r' is --scores 'z'",
+         "baseline_is_scores"},
+        {"--effects s,z --json", "\"predicted_gain\":1.5,\"gain\":1.5", NULL},
+        {"--effects s,z --json", "\"warnings\":[\"effects_are_scores\"]", NULL},
+        {"--effects x,w --baseline q,x",
+         "redress: baseline_is_scores: --baseline 'q' is --scores 's'",
+         "effects_are_scores"},
+        {"--effects s,q --baseline s,z --json",
+         "\"warnings\":[\"effects_are_scores\",\"baseline_is_scores\"]", NULL},
+        {"--effects x,w --json", "\"warnings\":[]", "redress:"},
+    };
+    char table[TABLE_BYTES] = "s,z,q,r,x,w\n", command[200];
+    size_t bytes = strlen(table);
+
+    for (int i = 0; i < 60; i++)
+        bytes += (size_t)snprintf(table + bytes, sizeof table - bytes,
+                                  "%d,%d,%d,%d,%d,%d\n", i % 4, i % 3, i % 4, i % 3,
+                                  i * 7 % 11, i == 59 ? 99 : i % 4);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(command, sizeof command,
+                 "evaluate curve --data a.csv --scores s,z --costs 1,2 --spend 0.75 %s",
+                 rows[i].ask);
+        expect(command, table, NULL, 0, rows[i].said, rows[i].not_said);
+    }
+}
+
 /* value is the reward before the cost of what was done, settled what was paid out, follow_up there only where all went
  * well; x was known before and is a good part of it. */
 static const char *rewarded_rows(void)
@@ -770,6 +804,8 @@ int main(void)
         cmocka_unit_test(a_broken_guardrail_fails_the_experiment),
         cmocka_unit_test(a_policy_is_told_from_what_was_done),
         cmocka_unit_test(a_policy_that_does_what_was_done_is_no_different),
+        cmocka_unit_test(
+            a_curve_chosen_by_what_judges_it_is_the_best_there_is_and_told_so),
         cmocka_unit_test(a_feature_that_was_known_only_afterwards_is_named),
         cmocka_unit_test(such_a_feature_is_named_in_training_as_well),
         cmocka_unit_test(such_a_covariate_is_named_in_estimates_and_experiments_as_well),
