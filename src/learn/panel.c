@@ -288,13 +288,13 @@ enum status panel_estimate(const struct panel *panel, enum panel_method method,
     enum status rc;
 
     *effect = (struct panel_effect){0};
-    if (panel->pre_count < pre_min || panel->pre_count >= panel->period_count)
-        return err_set(
+    rc = work_open(panel, treated, left_out, &work, err);
+    if (!rc && (panel->pre_count < pre_min || panel->pre_count >= panel->period_count))
+        rc = err_set(
             err, STATUS_INVALID,
             "%d periods before the treatment and %d from it on, at least %d and 1 "
             "are needed",
             panel->pre_count, panel->period_count - panel->pre_count, pre_min);
-    rc = work_open(panel, treated, left_out, &work, err);
     if (!rc)
         rc = set_weights(&work, method, unit_weights, time_weights, &effect->gap, err);
     effect->is_perfect = !rc && method == PANEL_SC && work.is_perfect;
