@@ -2,8 +2,9 @@
 #include "learn/panel.h"
 
 #include "learn/distribution.h"
-#include "learn/panel_rounding.h"
+#include "learn/panel_gaps.h"
 
+#include <assert.h>
 #include <math.h>
 
 /* What the loops below share: a panel cut off at the treatment, without the treated unit among the others. */
@@ -38,37 +39,44 @@ static double period_mean(const struct before *before, int period)
     return sum / before->donor_count;
 }
 
+/* Squares of what the means of unit and period leave of the donors. Each is taken by itself: a difference of sums
+ * is lost in them where levels are far apart. */
+static double rest_squares(const struct before *before)
+{
+    int pre_count = before->panel->pre_count;
+    double means[PANEL_PERIOD_COUNT_MAX], all = 0, squares = 0;
+
+    assert(pre_count <= PANEL_PERIOD_COUNT_MAX);
+    for (int t = 0; t < pre_count; t++) {
+        means[t] = period_mean(before, t);
+        all += means[t] / pre_count;
+    }
+    for (int unit = 0; unit < before->panel->unit_count; unit++) {
+        double own = own_mean(before, unit) - all;
+
+        for (int t = 0; t < pre_count && unit != before->treated; t++)
+            squares += pow(outcome_of(before, unit, t) - means[t] - own, 2);
+    }
+    return squares;
+}
+
 /* Each donor of a period about the period's mean, and about its own beside it. */
 static void set_spreads(const struct before *before, struct panel_fit *fit)
 {
-    int pre_count = before->panel->pre_count, unit_count = before->panel->unit_count;
-    double levels = 0, owns = 0, all = 0, others = before->donor_count - 1.0;
+    int pre_count = before->panel->pre_count;
+    double levels = 0, others = before->donor_count - 1.0;
 
     for (int t = 0; t < pre_count; t++) {
         double mean = period_mean(before, t);
 
-        all += mean / pre_count;
-        for (int unit = 0; unit < unit_count; unit++)
+        for (int unit = 0; unit < before->panel->unit_count; unit++)
             if (unit != before->treated)
                 levels += pow(outcome_of(before, unit, t) - mean, 2);
     }
-    for (int unit = 0; unit < unit_count; unit++)
-        if (unit != before->treated)
-            owns += pre_count * pow(own_mean(before, unit) - all, 2);
     fit->spread = others > 0 ? sqrt(levels / (others * pre_count)) : NAN;
     fit->noise = others > 0 && pre_count > 1
-                     ? sqrt(fmax(levels - owns, 0) / (others * (pre_count - 1)))
+                     ? sqrt(rest_squares(before) / (others * (pre_count - 1)))
                      : NAN;
-}
-
-static double gap_of(const struct before *before, const double *unit_weights, int period)
-{
-    double gap = outcome_of(before, before->treated, period);
-
-    for (int unit = 0; unit < before->panel->unit_count; unit++)
-        if (unit_weights[unit] != 0)
-            gap -= unit_weights[unit] * outcome_of(before, unit, period);
-    return gap;
 }
 
 static double misfit_of(const struct before *before, enum panel_method method,
@@ -78,9 +86,9 @@ static double misfit_of(const struct before *before, enum panel_method method,
     double mean = 0, squares = 0;
 
     for (int t = 0; t < pre_count && method != PANEL_SC; t++)
-        mean += gap_of(before, unit_weights, t) / pre_count;
+        mean += panel_gap(before->panel, before->treated, unit_weights, t) / pre_count;
     for (int t = 0; t < pre_count; t++) {
-        double off = gap_of(before, unit_weights, t) - mean;
+        double off = panel_gap(before->panel, before->treated, unit_weights, t) - mean;
 
         squares += off * off;
     }
