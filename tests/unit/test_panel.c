@@ -63,13 +63,21 @@ static struct panel_placebo placebo_of(const struct world *world,
     return placebo;
 }
 
-static struct panel_fit fit_of(struct world *world, enum panel_method method)
+static struct panel_fit fit_with(const struct panel *panel, enum panel_method method,
+                                 const double *unit_weights, const double *time_weights)
 {
     struct panel_fit fit;
+    struct err err;
 
-    effect_of(world, method);
-    panel_fit(&world->panel, method, 0, world->unit_weights, world->time_weights, &fit);
+    if (panel_fit(panel, method, 0, unit_weights, time_weights, &fit, &err))
+        fail_msg("%s", err.text);
     return fit;
+}
+
+static struct panel_fit fit_of(struct world *world, enum panel_method method)
+{
+    effect_of(world, method);
+    return fit_with(&world->panel, method, world->unit_weights, world->time_weights);
 }
 
 /* ---- ranks ---- */
@@ -259,9 +267,8 @@ static void a_slope_is_off_by_its_own_error_and_that_of_the_weighted_others(void
         const double outcomes[] = {7,      7 + own, 0, /**/ 1, 1, 0, /**/ 2, 2, 0,
                                    /**/ 3, 4,       0, /**/ 4, 7, 0};
         const struct panel panel = {5, 3, 2, outcomes};
-        struct panel_fit fit;
+        struct panel_fit fit = fit_with(&panel, PANEL_SC, rows[i].weights, times);
 
-        panel_fit(&panel, PANEL_SC, 0, rows[i].weights, times, &fit);
         assert_true(fabs(fit.slope - (own - rows[i].mean)) < 1e-12);
         assert_true(fabs(fit.slope_p - (0.5 - M_1_PI)) < 1e-12);
     }
@@ -290,10 +297,8 @@ static void a_unit_is_outside_on_one_side_only(void **)
     const double outcomes[] = {3, 0, 0, 1.5, 0, /**/ 1, 1, 1, 1, 0, /**/ 2, 2, 2, 2, 0};
     const double units[] = {0, 0.5, 0.5}, times[] = {0.25, 0.25, 0.25, 0.25};
     const struct panel panel = {3, 5, 4, outcomes};
-    struct panel_fit fit;
 
-    panel_fit(&panel, PANEL_DID, 0, units, times, &fit);
-    assert_true(fit.outside_share == 0.5);
+    assert_true(fit_with(&panel, PANEL_DID, units, times).outside_share == 0.5);
 }
 
 /* ---- weights ---- */
