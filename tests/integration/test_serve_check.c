@@ -217,6 +217,18 @@ static void json_without_check_starts_nothing(void **state)
     free(messages);
 }
 
+/* --connections 1 is within its range, and refused with two threads. */
+static void help_says_what_connections_go_with(void **state)
+{
+    const char *const arguments[] = {"serve", "--help", NULL};
+    char *output;
+
+    (void)state;
+    assert_int_equal(program_run(arguments, NULL, &output), 0);
+    assert_non_null(strstr(output, "no fewer than threads"));
+    free(output);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +238,7 @@ int main(void)
             json_says_where_settings_come_from_and_what_becomes_of_the_folder),
         cmocka_unit_test(values_stand_in_a_column_that_is_wide_enough),
         cmocka_unit_test(json_without_check_starts_nothing),
+        cmocka_unit_test(help_says_what_connections_go_with),
     };
 
     return cmocka_run_group_tests(tests, make_folder, forget_folder);
