@@ -170,8 +170,8 @@ static enum status estimate(struct estimation *e, struct err *err)
     if (!rc && e->wants_placebo)
         rc = panel_placebo(&e->panel, e->method, e->treated, &e->placebo, err);
     if (!rc)
-        panel_fit(&e->panel, e->method, e->treated, e->unit_weights, e->time_weights,
-                  &e->fit);
+        rc = panel_fit(&e->panel, e->method, e->treated, e->unit_weights, e->time_weights,
+                       &e->fit, err);
     return rc;
 }
 

@@ -104,7 +104,7 @@ static void rankings(void **)
     expect_refusals(rows, COUNT(rows));
 }
 
-/* 60 rows; y2 is y, and s2 s, under another name. */
+/* 60 rows; y2 is y under another name. */
 static void what_is_known_only_afterwards_is_found_by_its_values(void **)
 {
     static const struct {
@@ -121,21 +121,15 @@ static void what_is_known_only_afterwards_is_found_by_its_values(void **)
         {"evaluate uplift --data a.csv --score x --features s,w --treatment t --outcome "
          "y",
          NULL},
-        {"evaluate curve --data a.csv --effects x,s2 --scores s,y --costs 1,2",
-         "column 's2': is the same as 's'"},
-        {"evaluate curve --data a.csv --effects x --baseline s2 --scores s --costs 1",
-         "column 's2': is the same as 's'"},
-        {"evaluate curve --data a.csv --effects x --baseline w --scores s --costs 1",
-         NULL},
     };
-    char table[4096] = "t,y,y2,x,s,s2,w\n";
+    char table[4096] = "t,y,y2,x,s,w\n";
     size_t bytes = strlen(table);
 
     for (int i = 0; i < 60; i++) {
         int y = i % 3 == 0, x = i * 7 % 11, s = i * i % 13 - 5, w = i == 59 ? 99 : s;
 
         bytes += (size_t)snprintf(table + bytes, sizeof table - bytes,
-                                  "%d,%d,%d,%d,%d,%d,%d\n", i % 2, y, y, x, s, s, w);
+                                  "%d,%d,%d,%d,%d,%d\n", i % 2, y, y, x, s, w);
     }
     for (size_t i = 0; i < COUNT(rows); i++) {
         char *output, *messages;

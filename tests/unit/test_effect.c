@@ -616,6 +616,40 @@ static void who_cannot_be_where_he_is_is_named(void **)
     assert_non_null(strstr(err.text, "row 8 of 1000 is a control"));
 }
 
+/* With as many folds as rows each row is predicted by all others, whichever fold it was drawn into: the means of the
+ * others in each arm, and their share of treated. */
+static void models_do_not_see_the_rows_they_are_used_on(void **)
+{
+    static const double outcomes[] = {1, 2, 9, 4, 0, 3, 5, 5, 11, 6, 2, 8};
+    enum { N = sizeof outcomes / sizeof *outcomes, TREATED = 5 };
+    double sums[2] = {}, mean = 0;
+
+    for (int i = 0; i < N; i++) {
+        room.treatments[i] = i < TREATED;
+        room.outcomes[i] = outcomes[i];
+        room.covariates[i] = 0;
+        sums[i < TREATED] += outcomes[i];
+    }
+    for (int i = 0; i < N; i++) {
+        double t = i < TREATED, y = outcomes[i], p = (TREATED - t) / (N - 1),
+               q1 = (sums[1] - t * y) / (TREATED - t),
+               q0 = (sums[0] - (1 - t) * y) / (N - TREATED - (1 - t));
+
+        mean += (q1 - q0 + t * (y - q1) / p - (1 - t) * (y - q0) / (1 - p)) / N;
+    }
+    set_data(N, false);
+    for (uint64_t seed = 1; seed < 4; seed++) {
+        struct effect found = estimate(
+            (struct effect_rule){.method = EFFECT_AIPW, .fold_count = N, .seed = seed});
+
+        expect(found.value, mean, 1e-12);
+        expect(found.p_min, (TREATED - 1.0) / (N - 1), 1e-12);
+    }
+    /* One model of all rows leaves the difference of their means. */
+    expect(estimate((struct effect_rule){.method = EFFECT_AIPW}).value,
+           sums[1] / TREATED - sums[0] / (N - TREATED), 1e-12);
+}
+
 static void an_arm_within_one_fold_is_refused(void **)
 {
     struct effect effect;
@@ -654,6 +688,7 @@ int main(void)
         cmocka_unit_test(an_exact_effect_that_differs_has_an_error),
         cmocka_unit_test(one_row_far_away_keeps_nobody_from_an_answer),
         cmocka_unit_test(who_cannot_be_where_he_is_is_named),
+        cmocka_unit_test(models_do_not_see_the_rows_they_are_used_on),
         cmocka_unit_test(an_arm_within_one_fold_is_refused),
     };
 
