@@ -42,7 +42,7 @@ struct train_table {
     float *surrogates;    /* (row, surrogate) */
     double *outcomes;     /* (row); NaN until it is completed */
     double *costs;        /* (row), NaN where missing; NULL: none */
-    double *weights;      /* (row) or NULL */
+    double *weights;      /* (row), 1 in the mean; or NULL */
     double *propensities; /* (row, arm), 0 where not known; or NULL, and */
     uint32_t *billionths; /* (row, arm): all are known, and are so many of them */
     uint64_t *keys;

@@ -351,6 +351,18 @@ static enum status make_room(struct train_reading *reading, struct err *err)
     return STATUS_OK;
 }
 
+/* Trees know no unit of weights, but their penalty is as much as a row of weight 1. */
+static void set_mean_weight(struct train_table *table)
+{
+    double sum = 0, mean;
+
+    for (int64_t i = 0; table->weights && i < table->row_count; i++)
+        sum += table->weights[i];
+    mean = sum / (double)table->row_count;
+    for (int64_t i = 0; table->weights && i < table->row_count; i++)
+        table->weights[i] /= mean;
+}
+
 static bool is_in(const struct name_list *list, const char *name)
 {
     for (int i = 0; name && i < list->count; i++)
@@ -394,6 +406,8 @@ static enum status put_table(struct train_reading *reading, struct err *err)
         rc = make_room(reading, err);
     for (int64_t i = 0; i < table->row_count && !rc; i++)
         put_row(reading, kept[i], i);
+    if (!rc)
+        set_mean_weight(table);
     drop_all_but_features(reading);
     for (int i = 0; i < table->feature_count && !rc; i++) {
         rc = train_feature_read(reading, i, kept, err);
