@@ -52,6 +52,7 @@ struct train_table {
     double doses[LEARNER_ARM_COUNT_MAX];
     int64_t arm_rows[LEARNER_ARM_COUNT_MAX];
     bool is_binary, has_propensities, has_clusters, has_made_doses;
+    int low_arm; /* whose amount is not above 0, so that doses are made; 0: there is none */
     char dose_name[32];
 };
 

@@ -41,6 +41,8 @@ static enum status read_doses(struct train_reading *reading, struct err *err)
         return read_given_doses(reading, err);
     for (int arm = 1; arm < table->arm_count; arm++) {
         table->doses[arm] = strtod(table->arm_names[arm], NULL);
+        if (!is_text && are_numbers && !(table->doses[arm] > 0))
+            table->low_arm = arm;
         are_numbers = are_numbers && table->doses[arm] > 0;
     }
     table->has_made_doses = !are_numbers;
