@@ -192,6 +192,27 @@ static enum status refuse_window(const struct train_reading *reading, struct err
                    (long long)reading->columns->row_count, reading->window);
 }
 
+/* Squares of less are too small for the library of trees (learn/predictor.c). */
+#define OUTCOME_SPREAD_MIN 1e-16
+
+static enum status check_spread(const struct train_reading *reading, double low,
+                                double high, struct err *err)
+{
+    const char *outcome = reading->options->outcome;
+
+    if (low == high)
+        return err_set(err, STATUS_INVALID,
+                       "%s column '%s': is %.17g in every row: there is nothing to learn",
+                       reading->columns->file, outcome, low);
+    if (high - low < OUTCOME_SPREAD_MIN && strcmp(reading->options->base, "xgboost") == 0)
+        return err_set(
+            err, STATUS_INVALID,
+            "%s column '%s': differs by %.3g between rows, which is too little "
+            "for trees: give it in smaller units, or take --base ridge",
+            reading->columns->file, outcome, high - low);
+    return STATUS_OK;
+}
+
 static enum status check_outcomes(const struct train_reading *reading, struct err *err)
 {
     struct train_table *table = reading->table;
@@ -212,10 +233,9 @@ static enum status check_outcomes(const struct train_reading *reading, struct er
     if (low > high)
         return err_set(err, STATUS_INVALID, "%s column '%s': is missing in every row",
                        reading->columns->file, reading->options->outcome);
-    if (low == high)
-        return err_set(err, STATUS_INVALID,
-                       "%s column '%s': is %.17g in every row: there is nothing to learn",
-                       reading->columns->file, reading->options->outcome, low);
+    rc = check_spread(reading, low, high, err);
+    if (rc)
+        return rc;
     for (int arm = 0; arm < table->arm_count; arm++)
         if (table->arm_rows[arm] < TRAIN_ARM_ROWS_MIN)
             return err_set(err, STATUS_INVALID,
