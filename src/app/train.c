@@ -115,8 +115,7 @@ static enum status run(const struct train_options *options, struct train_table *
 
 int command_train(int argc, char **argv)
 {
-    struct train_options o = {
-        .learner = "auto", .base = "xgboost", .seed = 1, .round_count = 100, .depth = 3};
+    struct train_options o = {.learner = "auto", .base = "xgboost", .seed = 1};
     const struct option_spec options[] = {
         {"data", OPTION_TEXT | OPTION_NEEDED, &o.data, "F.csv",
          "The log; - is standard input.", 0, 0},
@@ -161,11 +160,12 @@ int command_train(int argc, char **argv)
          "Minor units that one unit of the outcome is worth (default 1).", 0, 0},
         {"monotone", OPTION_FLAG, &o.is_rising, NULL,
          "Effects never fall with the amount (xgboost; not t).", 0, 0},
-        {"trees", OPTION_INT, &o.round_count, "N", "Of each effect (default 100).", 1,
-         TREE_COUNT_MAX},
-        {"depth", OPTION_INT, &o.depth, "N", "Of these trees (default 3).", 1, DEPTH_MAX},
-        {"rate", OPTION_TEXT, &o.rate, "R", "How much each tree counts (default 0.03).",
-         0, 0},
+        {"trees", OPTION_INT, &o.round_count, "N",
+         "Of each effect (xgboost; default 100).", 1, TREE_COUNT_MAX},
+        {"depth", OPTION_INT, &o.depth, "N", "Of these trees (xgboost; default 3).", 1,
+         DEPTH_MAX},
+        {"rate", OPTION_TEXT, &o.rate, "R",
+         "How much each tree counts (xgboost; default 0.03).", 0, 0},
         {"calibrate", OPTION_FLAG, &o.is_calibrated, NULL,
          "Set the effects of each arm right by a line, where rows held out say that they "
          "are too bold, too timid or off.",

@@ -38,6 +38,12 @@ static enum status read_base(const struct train_options *options,
                        options->base);
     if (options->is_rising && !is_trees)
         return err_set(err, STATUS_INVALID, "--monotone needs --base xgboost");
+    if ((options->round_count || options->depth || options->rate) && !is_trees)
+        return err_set(err, STATUS_INVALID, "--%s needs --base xgboost: %s has no trees",
+                       options->round_count ? "trees"
+                       : options->depth     ? "depth"
+                                            : "rate",
+                       options->base);
     return STATUS_OK;
 }
 
@@ -86,8 +92,9 @@ enum status train_settle(const struct train_options *options, struct train_resul
 
     *result = (struct train_result){
         .scale = 1,
-        .settings = {.round_count = (int)options->round_count,
-                     .depth = (int)options->depth,
+        .settings = {.round_count =
+                         options->round_count ? (int)options->round_count : 100,
+                     .depth = options->depth ? (int)options->depth : 3,
                      .rate = 0.03,
                      .leaf_share = 1.0 / 40,
                      .is_rising = options->is_rising,
