@@ -8,6 +8,7 @@
 #include "learn/giveaway.h"
 #include "learn/judge.h"
 #include "learn/maturity.h"
+#include "learn/offpolicy.h"
 #include "learn/uplift.h"
 #include "model/bundle.h"
 
@@ -107,6 +108,8 @@ struct train_result {
         [LEARNER_ARM_COUNT_MAX]; /* (arm): of it and control, without overlap */
     struct judge_mean arm_weights[LEARNER_ARM_COUNT_MAX]; /* (arm): 1 if p is right */
     struct balance balances[LEARNER_ARM_COUNT_MAX];       /* (arm) */
+    struct offpolicy_weights
+        row_weights[LEARNER_ARM_COUNT_MAX]; /* (arm): of its own rows */
     struct giveaway giveaway; /* a feature that alone explains the outcome */
     double scale;
     bool is_held_out, is_logistic;

@@ -223,6 +223,20 @@ static enum status check_overlap(const struct train_options *options,
     return STATUS_OK;
 }
 
+/* How much of the weight of the rows of an arm is that of few of them; room (row). */
+static enum status weigh_rows(const struct train_table *table,
+                              struct train_result *result, int arm, double *room,
+                              struct err *err)
+{
+    struct offpolicy_log log = {.numerators = room};
+
+    for (int64_t row = 0; row < table->row_count; row++)
+        if (table->arms[row] == arm)
+            room[log.row_count++] = (table->weights ? table->weights[row] : 1) /
+                                    learner_propensity(&result->data, row, arm);
+    return offpolicy_weigh(&log, &result->row_weights[arm], err);
+}
+
 /* Rows of an arm by the inverse of their propensities stand for all rows; those that could not have
  * been of it for themselves. */
 static enum status weigh_arms(const struct train_table *table,
@@ -239,6 +253,8 @@ static enum status weigh_arms(const struct train_table *table,
         }
         rc = judge_gains(&result->judged, inverse, NULL, &result->arm_weights[arm], err);
         result->balances[arm] = balance_of_arm(&result->data, arm);
+        if (!rc)
+            rc = weigh_rows(table, result, arm, inverse, err);
     }
     free(inverse);
     return rc;

@@ -35,7 +35,7 @@ static enum status read_given_doses(struct train_reading *reading, struct err *e
 static enum status read_doses(struct train_reading *reading, struct err *err)
 {
     struct train_table *table = reading->table;
-    bool are_numbers = !reading->columns->items[0].is_text;
+    bool is_text = reading->columns->items[0].is_text, are_numbers = !is_text;
 
     if (reading->options->doses)
         return read_given_doses(reading, err);
@@ -217,6 +217,7 @@ static enum status check_outcomes(const struct train_reading *reading, struct er
 {
     struct train_table *table = reading->table;
     double low = INFINITY, high = -INFINITY;
+    enum status rc;
 
     table->is_binary = true;
     for (int64_t i = 0; i < table->row_count; i++) {
