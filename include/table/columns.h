@@ -20,13 +20,18 @@ enum {
 /* What is larger is no measurement: squares and their sums are finite below it, and floats of trees, too. */
 #define COLUMNS_NUMBER_MAX 1e30
 
+/* A name of digits is at least as good a number below it: 15 digits are shown, and 2^53 is not far. */
+#define COLUMNS_NAME_MAX 1e15
+
 /* What a column holds. */
 enum column_kind {
     COLUMN_IS_NUMBER, /* of numbers; anything else is refused with line and column */
     COLUMN_IS_TEXT,   /* of texts as they are written, which are counted as categories */
     COLUMN_IS_EITHER, /* numbers if all fields are, else texts */
+    COLUMN_IS_NAME, /* of an arm, a cluster: the same, but numbers of which one is so large that it might be taken for another (COLUMNS_NAME_MAX) are texts, too */
     COLUMN_IS_OPTIONAL, /* of numbers, if there is such a column: its item is empty if not */
     COLUMN_IS_OPTIONAL_TEXT, /* the same, of texts */
+    COLUMN_IS_OPTIONAL_KEY,  /* the same, of texts that are only told apart */
 };
 
 struct column_wish {
@@ -44,6 +49,9 @@ struct table_column {
 
     int32_t *codes; /* (row), if is_text: index of the text, -1 where it is missing */
     struct text_set *texts; /* if is_text, in the order in which they came */
+
+    uint64_t *
+        keys; /* (row), of COLUMN_IS_OPTIONAL_KEY: text_hash, 0 of an empty field; NULL: no such column */
 };
 
 struct columns {
@@ -61,7 +69,7 @@ struct columns_progress {
     void *context;
 };
 
-/* Read the columns of those names: 8 bytes per number, 4 per text and each different text once.
+/* Read the columns of those names: 8 bytes per number or key, 4 per text and each different text once.
  * path is borrowed; "-" is standard input, which is kept in a temporary file meanwhile. Names the
  * nearest column when one is missing; line and column of what is not as wished; INVALID without any row. The caller closes *columns. */
 enum status columns_read(const char *path, const struct column_wish *wishes,

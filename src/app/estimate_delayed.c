@@ -111,7 +111,7 @@ static void put_row(const struct estimation *e, int64_t row, struct arm *side)
 static enum status read_rows(struct estimation *e, struct err *err)
 {
     const struct column_wish wishes[] = {
-        {e->arm, COLUMN_IS_EITHER, false},
+        {e->arm, COLUMN_IS_NAME, false},
         {e->elapsed, COLUMN_IS_NUMBER, false},
         {e->converted, COLUMN_IS_NUMBER, false},
         {e->delay, COLUMN_IS_NUMBER, true},

@@ -159,7 +159,7 @@ static enum status read_rows(struct evaluation *e, struct err *err)
         for (int i = 0; i < lists[k]->count; i++)
             wishes[count++] =
                 (struct column_wish){lists[k]->names[i], COLUMN_IS_NUMBER, false};
-    wishes[count] = (struct column_wish){e->cluster, COLUMN_IS_EITHER, false};
+    wishes[count] = (struct column_wish){e->cluster, COLUMN_IS_NAME, false};
     rc =
         analysis_columns(e->data, wishes, count + (e->cluster != NULL), &e->columns, err);
     if (!rc)

@@ -419,6 +419,64 @@ static void a_fit_that_is_perfect_is_one_of_many(void **)
     free(messages);
 }
 
+#define LOGGED "t,y,s,decision_id,parent_id,overridden,mode\n"
+#define TWICE  LOGGED "0,1,1,a,,0,live\n1,3,2,b,,0,live\n0,4,3,,,0,live\n1,1,4,a,,0,live\n"
+#define AGAIN  "a.csv line 5: is the decision of line 2 again: the log is there twice"
+#define TRAIN                                                                            \
+    "train --treatment t --outcome y --features s --learner t --output plots --data "    \
+    "a.csv"
+
+static void decision_logs(void **)
+{
+    static const struct bad rows[] = {
+        {ATE " difference", TWICE, NULL, NULL, AGAIN},
+        {ATE " difference --all-rows", TWICE, NULL, NULL, AGAIN},
+        {"evaluate uplift --data a.csv --score s --treatment t --outcome y", TWICE, NULL,
+         NULL, AGAIN},
+        {"evaluate experiment --data a.csv --arm t --metric y", TWICE, NULL, NULL, AGAIN},
+        {TRAIN, TWICE, NULL, NULL, AGAIN},
+        {ATE " difference", LOGGED "0,1,1,\"a\nb\",,0,live\n1,3,2,\"a\nb\",,0,live\n",
+         NULL, NULL, "a.csv row 2: is the decision of row 1 again"},
+        {ATE " difference", LOGGED "0,1,1,a,,0,live\n1,3,2,b,,maybe,live\n", NULL, NULL,
+         "a.csv line 3 column 'overridden': expected 0, 1, true or false, found 'maybe'"},
+        {ATE " difference", LOGGED "0,1,1,a,,0,live\n1,3,2,b,,0,weird\n", NULL, NULL,
+         "a.csv line 3 column 'mode': expected live, shadow, holdout or dry_run, found "
+         "'weird'"},
+        {"evaluate policy --log a.csv --policy b.csv",
+         "x,action,propensity,reward,decision_id,parent_id,overridden,mode\n"
+         "1,a,.5,1,d,,0,live\n2,b,.5,0,e,,yes,live\n",
+         FULL, NULL,
+         "a.csv line 3 column 'overridden': expected 0, 1, true or false, found 'yes'"},
+        {"evaluate policy --log a.csv --policy b.csv",
+         "x,action,propensity,reward,decision_id,parent_id,overridden,mode\n"
+         "1,a,.5,1,d,,0,\n2,b,.5,0,e,,0,live\n",
+         FULL, NULL, "a.csv line 2 column 'mode': expected live, shadow, holdout or "},
+    };
+
+    expect_refusals(rows, COUNT(rows));
+}
+
+static void a_decision_is_overridden_however_that_is_written(void **)
+{
+    static const char *const words[] = {"1", "true", "True", "0", "false", ""};
+
+    for (size_t i = 0; i < COUNT(words); i++) {
+        char table[300], *output, *messages;
+
+        snprintf(table, sizeof table,
+                 LOGGED "0,1,1,a,,%s,live\n1,3,2,b,,0,live\n0,4,3,c,,0,live\n"
+                        "1,1,4,d,,0,live\n1,1,4,e,,0,shadow\n",
+                 words[i]);
+        assert_int_equal(table_call(ATE " difference --json",
+                                    (const char *const[3]){table}, &output, &messages),
+                         0);
+        assert_non_null(strstr(output, i < 3 ? "\"overridden\":1" : "\"overridden\":0"));
+        assert_non_null(strstr(output, "\"not_live\":1"));
+        free(output);
+        free(messages);
+    }
+}
+
 static void time_and_what_is_still_to_come(void **)
 {
     static const struct bad rows[] = {
@@ -494,6 +552,8 @@ int main(void)
         cmocka_unit_test(a_log_without_propensities_gets_its_verdict),
         cmocka_unit_test(experiments_and_curves),
         cmocka_unit_test(effects),
+        cmocka_unit_test(decision_logs),
+        cmocka_unit_test(a_decision_is_overridden_however_that_is_written),
         cmocka_unit_test(weak_instruments_are_warned_of),
         cmocka_unit_test(a_fit_that_is_perfect_is_one_of_many),
         cmocka_unit_test(time_and_what_is_still_to_come),
