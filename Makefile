@@ -16,7 +16,8 @@ TSAN_TESTS ?= kills operations one_process outcomes engine store export_beside c
 	access audit bad_input bank batch batch_trouble budgets_admin checks claim concurrency data_file \
 	decision_log export hostile id inflight keyring keys_admin lifecycle log many_budgets model_aliases \
 	models_admin moved_files openapi_answers pacing_live peer policies_admin prices queue rate refusals \
-	serial_order server server_edge server_life soak thread tls traffic world zone
+	serial_order server server_begin server_edge server_life server_memory server_tls server_unix soak thread \
+	tls traffic world zone
 
 # Tests of how good numbers are, and long walks through many commands, over code whose memory others test: not
 # under the sanitizers.
@@ -30,7 +31,7 @@ ASAN_TORTURE := damage operations one_process hostile overload serial_order bank
 	gone_clients
 
 # Of tests/unit: faults at one point after the other, in the quick form at some of them.
-SWEEPS := store_faults store_trouble service_faults simulate_faults migrations
+SWEEPS := store_faults store_trouble service_faults simulate_faults batch_faults migrations
 
 # They take longest, and are begun first: nobody waits for one of them in the end.
 LONG_TESTS := train_worth model_commands_parity service_faults store_trouble memory_faults \
@@ -135,7 +136,7 @@ all: $(BIN)
 demo: $(BIN) | bootstrap-demo
 	scripts/demo.sh $(BIN)
 
-#: make test        unit tests, fuzz corpora, integration tests, layers
+#: make test        unit tests, fuzz corpora, integration tests, layers, promises, torture in short
 test: run-tests
 
 #: make unit        the same without the integration tests
@@ -143,10 +144,10 @@ unit: $(UNIT) $(REPLAY)
 	@$(RUN_TESTS) $(TEST_SECONDS) $(UNIT) $(replay_runs)
 
 run-tests: $(UNIT) $(REPLAY) $(INTEGRATION) $(TORTURE)
-	@$(RUN_TESTS) $(TEST_SECONDS) scripts/check-layers $(call long_first,$(UNIT) $(INTEGRATION) $(TORTURE)) \
+	@$(RUN_TESTS) $(TEST_SECONDS) scripts/check-layers scripts/check-promises $(call long_first,$(UNIT) $(INTEGRATION) $(TORTURE)) \
 		$(replay_runs)
 
-#: make torture     kills, power cuts, faults at every point, hostile requests: the long form of
+#: make torture     kills, power cuts, faults at one point after the other, hostile requests: the long form of
 #:                  tests/torture and SWEEPS, some hours, and a report of how much was tried
 torture: $(TORTURE) $(SWEEPS:%=$(BUILD)/tests/unit/test_%)
 	@mkdir -p build/torture && rm -f build/torture/report.tsv
@@ -167,8 +168,8 @@ worlds: $(BUILD)/tests/integration/test_train_worth $(BUILD)/tests/integration/t
 	TRAIN_WORLDS=5 $<
 	COMPARE_SPLITS=10 $(word 2,$^)
 
-#: make check-asan  the same under AddressSanitizer, LeakSanitizer and UBSan, but for NUMBER_TESTS; of
-#:                  tests/torture ASAN_TORTURE
+#: make check-asan  the same under AddressSanitizer, LeakSanitizer and UBSan, but for NUMBER_TESTS and
+#:                  comparisons with other programs (*_parity); of tests/torture ASAN_TORTURE
 check-asan:
 	@$(MAKE) --no-print-directory VARIANT=asan run-asan
 run-asan: $(asan_runs) $(REPLAY)

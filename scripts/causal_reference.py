@@ -350,6 +350,9 @@ def policy(w, pi, r, q=None, dm=None, clusters=None, uniform=False, clip=(), swi
     best = "dr" if q is not None else "snipw"
     difference = estimators[best]["value"] - r.mean()
     se = error_of_mean(influences[best] - (r - r.mean()), clusters, best == "snipw")
+    rounding = 1e-12 * np.abs(r).mean()
+    if se * np.sqrt(n) <= rounding:
+        se, difference = 0.0, 0.0 if abs(difference) <= rounding else difference
     return {
         "n": n,
         "ess": w.sum() ** 2 / (w * w).sum(),
@@ -378,6 +381,34 @@ def split(x):
     x = ((x ^ x >> 30) * 0xBF58476D1CE4E5B9) & MASK
     x = ((x ^ x >> 27) * 0x94D049BB133111EB) & MASK
     return x ^ x >> 31
+
+
+class Chance:
+    """xoshiro256** seeded by splitmix64, and Lemire's draws below a bound."""
+
+    def __init__(self, seed):
+        self.state = [split(seed + i * 0x9E3779B97F4A7C15) for i in range(4)]
+
+    def next(self):
+        rotated = lambda x, by: (x << by | x >> (64 - by)) & MASK
+        a, b, c, d = self.state
+        self.state = [a ^ b ^ d, a ^ b ^ c, a ^ c ^ (b << 17 & MASK), rotated(b ^ d, 45)]
+        return rotated(b * 5 & MASK, 7) * 9 & MASK
+
+    def below(self, bound):
+        product = self.next() * bound
+        while product & MASK < 2**64 % bound:
+            product = self.next() * bound
+        return product >> 64
+
+
+def drawn_folds(count, fold_count, seed):
+    """Evenly many of each, shuffled (Fisher and Yates)."""
+    chance, folds = Chance(seed), np.arange(count) % fold_count
+    for i in range(count - 1, 0, -1):
+        j = chance.below(i + 1)
+        folds[[i, j]] = folds[[j, i]]
+    return folds
 
 
 def key_of(owner):
@@ -652,8 +683,10 @@ def least_squares(X, y):
     return np.linalg.lstsq(X, y, rcond=None)[0]
 
 
-def logit(X, t):
+def logit(X, t, others=None):
+    """Probabilities of the rows, or of others, by the regression on the rows."""
     scale = np.abs(X).max(axis=0)
+    others = (X if others is None else others) / scale
     X = X / scale
     beta = np.zeros(X.shape[1])
     for _ in range(100):
@@ -662,7 +695,7 @@ def logit(X, t):
         beta += step
         if np.abs(step).max() < 1e-14 * (1 + np.abs(beta).max()):
             break
-    return 1 / (1 + np.exp(-X @ beta))
+    return 1 / (1 + np.exp(-others @ beta))
 
 
 def stacked(equations, theta):
@@ -715,7 +748,8 @@ def draws_of(moves, clusters):
     return draws(moves if clusters is None else cluster_sums(moves, clusters))
 
 
-def effect(y, t, X, method, estimand="ate", kind="hc1", clusters=None, means_are_known=False):
+def effect(y, t, X, method, estimand="ate", kind="hc1", clusters=None, means_are_known=False, folds=None):
+    """folds: of aipw, which each row is in: models see the rows of others."""
     n = len(y)
     one = np.ones((n, 1))
     X = X[:, [c - 1 for c in keep_independent(np.column_stack([one, X])) if c > 0]]
@@ -764,8 +798,13 @@ def effect(y, t, X, method, estimand="ate", kind="hc1", clusters=None, means_are
         if method == "ipw":
             value, psi, untreated, psi_untreated = weighted_effect(y, t, design, p, estimand)
         else:
-            q1 = design @ least_squares(design[t == 1], y[t == 1])
-            q0 = design @ least_squares(design[t == 0], y[t == 0])
+            q0, q1 = np.empty(n), np.empty(n)
+            parts = [folds == fold for fold in np.unique(folds)] if folds is not None else [np.ones(n, bool)]
+            for inside in parts:
+                seen = ~inside if folds is not None else inside
+                p[inside] = logit(design[seen], t[seen], design[inside])
+                for q, arm in ((q0, 0), (q1, 1)):
+                    q[inside] = design[inside] @ least_squares(design[seen & (t == arm)], y[seen & (t == arm)])
             if estimand == "att":
                 terms = (t - (1 - t) * p / (1 - p)) * (y - q0) / t.mean()
                 value = terms.mean()

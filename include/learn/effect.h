@@ -73,6 +73,8 @@ struct effect {
 
     /* It was INVALID because the covariates say who was treated. */
     bool is_determined;
+    /* It was INVALID because the error is one of rounding. */
+    bool is_exact;
 };
 
 /* dropped (column): may be NULL; which covariates depend on others or do not vary.
@@ -83,7 +85,7 @@ struct effect {
  * a fold; a regression goes through a row that moves the effect, whatever its outcome
  * (leverage 1), or has covariates that the treatment follows from (for lin within what
  * each arm has of them); the covariates tell the arms apart perfectly; a row is in an
- * arm that it has a probability below 1e-15 of. */
+ * arm that it has a probability below 1e-15 of; the error is one of rounding. */
 enum status effect_estimate(const struct effect_data *data, struct effect_rule rule,
                             struct effect *effect, bool *dropped, struct err *err);
 

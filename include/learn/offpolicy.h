@@ -117,7 +117,7 @@ enum status offpolicy_bootstrap(const struct offpolicy_log *log,
                                 struct offpolicy_progress progress, struct err *err);
 
 /* The value of what was done, and the difference of an estimate (of a kind without bias) to it, with
- * its error, from the same rows. */
+ * its error, from the same rows; both 0 where rounding alone tells the two apart. */
 enum status offpolicy_compare(const struct offpolicy_log *log,
                               const struct offpolicy_estimate *estimate, double *logged,
                               double *difference, double *difference_se, struct err *err);

@@ -67,10 +67,10 @@ struct panel_fit {
     double drift; /* what the slope alone would add up to between the periods compared */
 };
 
-/* weights: of panel_estimate. */
-void panel_fit(const struct panel *panel, enum panel_method method, int treated,
-               const double *unit_weights, const double *time_weights,
-               struct panel_fit *fit);
+/* weights: of panel_estimate, which took the panel. EXHAUSTED. */
+enum status panel_fit(const struct panel *panel, enum panel_method method, int treated,
+                      const double *unit_weights, const double *time_weights,
+                      struct panel_fit *fit, struct err *err);
 
 /* own: the treated unit. Each other unit as if it were that one, which is never a donor. */
 struct panel_placebo {

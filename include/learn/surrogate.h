@@ -9,6 +9,7 @@
 /* Regressors are a constant, covariates and surrogates, in the same order in both. */
 struct surrogate_data {
     int column_count;
+    int surrogate_count; /* of these: the last ones */
 
     int64_t history_count;
     const struct regressor *history; /* (column) */
@@ -25,6 +26,7 @@ struct surrogate_effect {
     double value, se;   /* of the predicted index */
     double se_sampling; /* without the error of the first stage */
     double r_squared;   /* of the first stage */
+    int used_count; /* surrogates that do not depend on other columns of the history */
     int64_t treated_count, control_count;
 
     int64_t
@@ -34,8 +36,10 @@ struct surrogate_effect {
 };
 
 /* se^2 = the two-sample variance + d'Vd: d the difference of mean regressors, V the HC0 covariance of the
- * first stage. INVALID: an arm is empty, or there are too few rows. */
+ * first stage. dropped (column): which are constant in the history, or depend on those before them there. INVALID: no
+ * surrogate is left (used_count is 0), an arm has fewer than two rows, or the history too few. */
 enum status surrogate_estimate(const struct surrogate_data *data,
-                               struct surrogate_effect *effect, struct err *err);
+                               struct surrogate_effect *effect, bool *dropped,
+                               struct err *err);
 
 #endif

@@ -1,6 +1,7 @@
 /* analysis.c - lists of names, tables with progress. */
 #include "app/analysis.h"
 
+#include "base/text.h"
 #include "learn/distribution.h"
 #include "table/field.h"
 
@@ -52,6 +53,38 @@ void name_list_free(struct name_list *list)
     free(list->copy);
     free(list->names);
     *list = (struct name_list){0};
+}
+
+const char *names_quoted(const char *const *names, int count,
+                         char text[static NAMES_TEXT_BYTES])
+{
+    enum { NAME_BYTES = 40, REST_BYTES = 24 }; /* of a name, of "', '' and N more" */
+    size_t bytes = 0;
+
+    text[0] = 0;
+    for (int i = 0; i < count; i++) {
+        if (i > 0 && bytes + NAME_BYTES + REST_BYTES > NAMES_TEXT_BYTES) {
+            snprintf(text + bytes, NAMES_TEXT_BYTES - bytes, " and %d more", count - i);
+            break;
+        }
+        bytes += (size_t)snprintf(text + bytes, NAMES_TEXT_BYTES - bytes, "%s'%.*s'",
+                                  i > 0 ? ", " : "",
+                                  TEXT_ARG(text_clip(text_of(names[i]), NAME_BYTES)));
+    }
+    return text;
+}
+
+enum status analysis_wrap(const struct columns *columns, const char *const *names,
+                          int count, enum status rc, struct err *err)
+{
+    char text[NAMES_TEXT_BYTES];
+
+    if (rc != STATUS_INVALID)
+        return rc;
+    if (count == 0)
+        return err_wrap(err, "%s", columns->file);
+    return err_wrap(err, "%s column%s %s", columns->file, count > 1 ? "s" : "",
+                    names_quoted(names, count, text));
 }
 
 enum status option_number_read(const char *option, const char *text, double above,

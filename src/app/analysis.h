@@ -25,6 +25,17 @@ void name_list_free(struct name_list *list);
 enum status option_number_read(const char *option, const char *text, double above,
                                double most, double *number, struct err *err);
 
+enum { NAMES_TEXT_BYTES = 200 };
+
+/* "'a', 'b' and 3 more": as many as have room in text, which is returned. */
+const char *names_quoted(const char *const *names, int count,
+                         char text[static NAMES_TEXT_BYTES]);
+
+/* Before what is INVALID, where it is: the table, and which of its columns it is about (count 0: only the table), as
+ * "a.csv columns 'a', 'b': ..". Returns rc, whatever it is. */
+enum status analysis_wrap(const struct columns *columns, const char *const *names,
+                          int count, enum status rc, struct err *err);
+
 /* columns_read with progress on a terminal. */
 enum status analysis_columns(const char *path, const struct column_wish *wishes,
                              int count, struct columns **columns, struct err *err);

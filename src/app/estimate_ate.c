@@ -226,17 +226,18 @@ static enum status read_rows(struct estimation *e, struct err *err)
 
 /* Which column says who was treated is more than that some do. */
 static enum status explain_refusal(const struct estimation *e,
-                                   const struct effect_data *data, enum status rc,
-                                   struct err *err)
+                                   const struct effect_data *data,
+                                   const struct effect *effect, const char *outcome,
+                                   enum status rc, struct err *err)
 {
-    int column = e->effect.is_determined ? effect_separating(data) : -1;
+    int column = effect->is_determined ? effect_separating(data) : -1;
+    const char *name = column < 0 ? outcome : e->design.names[column];
 
-    if (column < 0)
-        return err_wrap(err, "%s", e->columns->file);
-    return err_set(err, rc,
-                   "%s column '%s': tells rows of one arm from all of the other, so that "
-                   "nothing is like them: leave it out, or the rows that it is sure of",
-                   e->columns->file, e->design.names[column]);
+    if (column >= 0)
+        rc = err_set(err, rc,
+                     "tells rows of one arm from all of the other, so that nothing is "
+                     "like them: leave it out, or the rows that it is sure of");
+    return analysis_wrap(e->columns, &name, column >= 0 || effect->is_exact, rc, err);
 }
 
 static enum status estimate(struct estimation *e, struct err *err)
@@ -255,14 +256,17 @@ static enum status estimate(struct estimation *e, struct err *err)
     e->rule.has_risks = e->is_binary;
     rc = effect_estimate(&data, e->rule, &e->effect, e->dropped, err);
     if (rc == STATUS_INVALID)
-        return explain_refusal(e, &data, rc, err);
+        return explain_refusal(e, &data, &e->effect, e->outcome, rc, err);
     if (rc)
         return rc;
     effect_e_value(&e->effect, e->is_binary, e->outcome_sd, &e->e_value, &e->e_limit);
     if (!e->placebo)
         return STATUS_OK;
     data.outcomes = e->columns->items[e->placebo_item].numbers;
-    return effect_estimate(&data, e->rule, &e->placebo_effect, NULL, err);
+    rc = effect_estimate(&data, e->rule, &e->placebo_effect, NULL, err);
+    return rc == STATUS_INVALID
+               ? explain_refusal(e, &data, &e->placebo_effect, e->placebo, rc, err)
+               : rc;
 }
 
 static enum status find_explained(struct estimation *e, struct err *err)

@@ -189,6 +189,18 @@ static enum status compare_curves(const struct estimation *e, struct arm *side,
     return rc;
 }
 
+/* Without a conversion, or without a delay. */
+static enum status fit_side(struct estimation *e, int i, struct err *err)
+{
+    struct arm *side = &e->sides[i];
+    enum status rc = delayed_fit(&side->rows, &side->fit, err);
+    const char *column = side->fit.converted_count == 0 ? e->converted : e->delay;
+
+    if (rc == STATUS_INVALID)
+        rc = err_wrap(err, "arm '%s'", side_name(e, i));
+    return analysis_wrap(e->columns, &column, 1, rc, err);
+}
+
 static enum status estimate(struct estimation *e, struct err *err)
 {
     enum status rc = STATUS_OK;
@@ -199,9 +211,7 @@ static enum status estimate(struct estimation *e, struct err *err)
     for (int i = 0; i < 2 && !rc; i++) {
         struct arm *side = &e->sides[i];
 
-        rc = delayed_fit(&side->rows, &side->fit, err);
-        if (rc == STATUS_INVALID)
-            rc = err_wrap(err, "arm '%s'", side_name(e, i));
+        rc = fit_side(e, i, err);
         if (!rc)
             rc = delayed_incidence(&side->rows, e->horizon, &side->incidence,
                                    &side->incidence_se, err);

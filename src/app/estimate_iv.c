@@ -134,8 +134,11 @@ static enum status estimate(struct estimation *e, struct err *err)
         .clusters = e->clusters,
         .cluster_count = e->cluster_count,
     };
+    enum status rc = instrument_estimate(&data, e->kind, &e->effect, e->dropped, err);
+    bool has_none = e->effect.used_count == 0;
 
-    return instrument_estimate(&data, e->kind, &e->effect, e->dropped, err);
+    return analysis_wrap(e->columns, e->instrument_list.names,
+                         has_none ? e->instrument_list.count : 0, rc, err);
 }
 
 static bool is_weak(const struct estimation *e)

@@ -154,6 +154,7 @@ static enum status read_panel(struct estimation *e, struct err *err)
 
 static enum status estimate(struct estimation *e, struct err *err)
 {
+    const char *column;
     enum status rc;
 
     e->unit_weights = malloc((size_t)e->units.count * sizeof *e->unit_weights);
@@ -162,13 +163,15 @@ static enum status estimate(struct estimation *e, struct err *err)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for weights");
     rc = panel_estimate(&e->panel, e->method, e->treated, -1, &e->effect, e->unit_weights,
                         e->time_weights, err);
+    column = e->units.count > 1 ? e->time : e->unit; /* too few of these are refused */
+    rc = analysis_wrap(e->columns, &column, 1, rc, err);
     if (!rc && e->wants_placebo && e->units.count < 3)
         rc = err_set(err, STATUS_INVALID, "--placebo needs two other units at least");
     if (!rc && e->wants_placebo)
         rc = panel_placebo(&e->panel, e->method, e->treated, &e->placebo, err);
     if (!rc)
-        panel_fit(&e->panel, e->method, e->treated, e->unit_weights, e->time_weights,
-                  &e->fit);
+        rc = panel_fit(&e->panel, e->method, e->treated, e->unit_weights, e->time_weights,
+                       &e->fit, err);
     return rc;
 }
 

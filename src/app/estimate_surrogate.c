@@ -34,6 +34,7 @@ struct estimation {
     int treated;
     struct design past_design, now_design; /* covariates and surrogates */
     struct surrogate_effect effect;
+    bool *dropped;        /* (column of a design) */
     double outside_share; /* of the experiment's rows, beyond what the history has seen */
     struct warnings warnings;
 };
@@ -142,6 +143,20 @@ static enum status leave_out_now(struct estimation *e, struct err *err)
     return rc;
 }
 
+/* Arms are those of the experiment; all else is learned from the history. */
+static enum status explain_refusal(const struct estimation *e, enum status rc,
+                                   struct err *err)
+{
+    const struct surrogate_effect *effect = &e->effect;
+
+    if (effect->used_count == 0)
+        return analysis_wrap(e->past, e->surrogate_list.names, e->surrogate_list.count,
+                             rc, err);
+    if (effect->control_count < 2 || effect->treated_count < 2)
+        return analysis_wrap(e->now, &e->treatment, 1, rc, err);
+    return analysis_wrap(e->past, NULL, 0, rc, err);
+}
+
 static enum status estimate(struct estimation *e, struct err *err)
 {
     int count = regressor_count(e);
@@ -151,10 +166,14 @@ static enum status estimate(struct estimation *e, struct err *err)
         rc = design_make(e->past, 1, count, &e->past_design, err);
     if (!rc)
         rc = design_make(e->now, 1, count, &e->now_design, err);
+    e->dropped = calloc((size_t)count + 1, sizeof *e->dropped);
+    if (!rc && !e->dropped)
+        rc = err_set(err, STATUS_EXHAUSTED, "out of memory for %d columns", count);
     if (rc)
         return rc;
-    return surrogate_estimate(
+    rc = surrogate_estimate(
         &(const struct surrogate_data){.column_count = count,
+                                       .surrogate_count = e->surrogate_list.count,
                                        .history_count = e->past->row_count,
                                        .history = e->past_design.columns,
                                        .outcomes = e->past->items[0].numbers,
@@ -162,10 +181,42 @@ static enum status estimate(struct estimation *e, struct err *err)
                                        .experiment = e->now_design.columns,
                                        .treatments = e->now->items[0].numbers,
                                        .matured = e->now->items[count + 1].numbers},
-        &e->effect, err);
+        &e->effect, e->dropped, err);
+    return explain_refusal(e, rc, err);
 }
 
 /* ---- doubts ---- */
+
+/* names (column) of those that are left out; returns how many. */
+static int dropped_names(const struct estimation *e, const char **names)
+{
+    int count = 0;
+
+    for (int c = 0; c < regressor_count(e); c++)
+        if (e->dropped[c])
+            names[count++] = e->past_design.names[c];
+    return count;
+}
+
+static enum status doubt_columns(struct estimation *e, struct err *err)
+{
+    const char **names = malloc((size_t)regressor_count(e) * sizeof *names);
+    char text[NAMES_TEXT_BYTES];
+    int count;
+
+    if (!names)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for names");
+    count = dropped_names(e, names);
+    if (count > 0)
+        warnings_add(&e->warnings, "dropped_columns",
+                     "in the history %s %s constant or %s from the columns before, left "
+                     "out: where the experiment tells them apart, another order of "
+                     "columns gives another effect",
+                     names_quoted(names, count, text), count > 1 ? "are" : "is",
+                     count > 1 ? "follow" : "follows");
+    free(names);
+    return STATUS_OK;
+}
 
 /* Marks the experiment's rows in which a regressor is beyond all that the history has of it. */
 static void mark_outside(const struct estimation *e, int item, bool *is_outside)
@@ -260,6 +311,11 @@ static enum status print_json(const struct estimation *e, struct err *err)
     report_count(report, "dropped_rows", e->past_missing);
     report_object_end(report);
     report_count(report, "dropped_rows", e->now_missing);
+    report_array(report, "dropped_columns");
+    for (int c = 0; c < regressor_count(e); c++)
+        if (e->dropped[c])
+            report_string(report, NULL, e->past_design.names[c]);
+    report_array_end(report);
     if (has_direct(e)) {
         report_object(report, "direct_effect");
         report_number(report, "estimate", effect->direct);
@@ -325,6 +381,8 @@ static enum status run(struct estimation *e, struct err *err)
         rc = estimate(e, err);
     if (!rc)
         rc = find_outside(e, err);
+    if (!rc)
+        rc = doubt_columns(e, err);
     if (rc)
         return rc;
     doubt(e);
@@ -375,6 +433,7 @@ int command_estimate_surrogate(int argc, char **argv)
     if (code != OPTIONS_GO_ON)
         return code;
     rc = run(&e, &err);
+    free(e.dropped);
     design_free(&e.past_design);
     design_free(&e.now_design);
     arms_free(&e.arms);

@@ -6,6 +6,7 @@
 #include "app/plot.h"
 #include "app/report.h"
 #include "app/roles.h"
+#include "app/warnings.h"
 #include "learn/distribution.h"
 #include "learn/frontier.h"
 
@@ -29,6 +30,7 @@ struct evaluation {
     int32_t cluster_count;
     double *cost_list; /* (arm) */
     double *matrix;    /* (effect or score, row) */
+    struct warnings warnings;
     struct frontier *frontier, *other;
     double spend_list[POINT_COUNT_MAX + 1];
     struct frontier_point points[POINT_COUNT_MAX], last;
@@ -92,12 +94,10 @@ static enum status read_spends(struct evaluation *e, struct err *err)
     return STATUS_OK;
 }
 
-/* Effects that are predicted from what came of it are always right. */
+/* Effects may be the scores: those of a truth choose the best there is. */
 static enum status check_roles(const struct evaluation *e, struct err *err)
 {
     const struct role_use uses[] = {
-        {"--effects", AS_BEFORE, NULL, &e->effect_list},
-        {"--baseline", AS_ABOUT, NULL, &e->baseline_list},
         {"--scores", AS_OUTCOME, NULL, &e->score_list},
         {"--cluster", AS_ABOUT, e->cluster, NULL},
     };
@@ -131,19 +131,31 @@ static enum status read_lists(struct evaluation *e, struct err *err)
     return rc ? rc : check_roles(e, err);
 }
 
-/* Neither the effects nor those of the baseline are the scores under another name. */
-static enum status check_copies(const struct evaluation *e, struct err *err)
+static bool is_score(const struct evaluation *e, int item, int score)
 {
-    int arms = e->effect_list.count;
-    enum status rc = STATUS_OK;
+    const struct table_column *items = e->columns->items;
 
-    for (int score = arms; score < 2 * arms && !rc; score++) {
-        rc = roles_check_copies(e->columns, 0, arms, score, err);
-        if (!rc)
-            rc = roles_check_copies(e->columns, 2 * arms, e->baseline_list.count, score,
-                                    err);
-    }
-    return rc;
+    return strcmp(items[item].name, items[score].name) == 0 ||
+           roles_is_copy(e->columns, item, score);
+}
+
+/* Effects that are scores, also under another name, are right in every row: of the columns from the first on. */
+static void doubt_effects(struct evaluation *e, const char *name, const char *option,
+                          int first)
+{
+    const struct table_column *items = e->columns->items;
+    int arms = e->effect_list.count;
+
+    for (int item = first; item < first + arms; item++)
+        for (int score = arms; score < 2 * arms; score++)
+            if (is_score(e, item, score)) {
+                warnings_add(
+                    &e->warnings, name,
+                    "%s '%.80s' is --scores '%.80s' in every row: this is what those "
+                    "who know the scores could gain, not what a prediction gains",
+                    option, items[item].name, items[score].name);
+                return;
+            }
 }
 
 static enum status read_rows(struct evaluation *e, struct err *err)
@@ -163,7 +175,9 @@ static enum status read_rows(struct evaluation *e, struct err *err)
     rc =
         analysis_columns(e->data, wishes, count + (e->cluster != NULL), &e->columns, err);
     if (!rc)
-        rc = check_copies(e, err);
+        doubt_effects(e, "effects_are_scores", "--effects", 0);
+    if (!rc && e->baseline)
+        doubt_effects(e, "baseline_is_scores", "--baseline", 2 * e->effect_list.count);
     if (!rc && e->cluster)
         rc = clusters_of_column(e->columns, count, &e->clusters, &e->cluster_count, err);
     if (rc)
@@ -287,6 +301,7 @@ static enum status print_json(const struct evaluation *e, struct err *err)
     report_number(report, "max_spend", frontier_spend_max(e->frontier));
     report_number(report, "gain_at_max_spend", e->last.gain);
     report_number(report, "se_at_max_spend", e->last.se);
+    warnings_put(&e->warnings, report);
     report_object_end(report);
     return report_finish(report, err);
 }

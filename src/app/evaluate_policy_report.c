@@ -50,9 +50,6 @@ static const struct offpolicy_estimate *headline(const struct policy_evaluation 
     return best;
 }
 
-/* What rounding makes of two values that are the same, of their size. */
-#define ROUNDING 1e-9
-
 /* What the policy earns more than what was done. */
 struct comparison {
     double logged, difference, se, low, high;
@@ -322,7 +319,6 @@ static enum status print_comparison(const struct policy_evaluation *e, struct er
     const struct offpolicy_estimate *best = headline(e);
     struct comparison comparison;
     enum status rc = compare(e, &comparison, err);
-    double none = ROUNDING * fabs(comparison.logged);
 
     if (rc)
         return rc;
@@ -330,10 +326,10 @@ static enum status print_comparison(const struct policy_evaluation *e, struct er
     printf("%-20s %14.8g %12.3g   [%.6g, %.6g]  by %s: %s what was done\n", "difference",
            comparison.difference, comparison.se, comparison.low, comparison.high,
            offpolicy_kind_name(best->kind),
-           e->reason_count           ? "not to be trusted as the difference to"
-           : comparison.low > none   ? "better than"
-           : comparison.high < -none ? "worse than"
-                                     : "not told from");
+           e->reason_count       ? "not to be trusted as the difference to"
+           : comparison.low > 0  ? "better than"
+           : comparison.high < 0 ? "worse than"
+                                 : "not told from");
     if (isnan(best->sequence_low))
         printf(
             "%-20s %14.8g %12s   none yet at every look: the error rests on %.1f draws "

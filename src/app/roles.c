@@ -54,7 +54,7 @@ enum status roles_check(const struct role_use *uses, int count, struct err *err)
     return rc;
 }
 
-static bool is_copy(const struct columns *columns, int item, int outcome)
+bool roles_is_copy(const struct columns *columns, int item, int outcome)
 {
     const double *a = columns->items[item].numbers, *b = columns->items[outcome].numbers;
     bool is_varied = false;
@@ -73,7 +73,7 @@ enum status roles_check_copies(const struct columns *columns, int first, int cou
                                int outcome, struct err *err)
 {
     for (int item = first; item < first + count; item++)
-        if (is_copy(columns, item, outcome))
+        if (roles_is_copy(columns, item, outcome))
             return err_set(err, STATUS_INVALID,
                            "%s column '%.80s': is the same as '%.80s' in every row, "
                            "which is known only afterwards",

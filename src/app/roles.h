@@ -27,8 +27,11 @@ enum status roles_check(const struct role_use *uses, int count, struct err *err)
 /* Of fewer rows a column may be like another by chance. */
 enum { ROLES_ROWS_MIN = 50 };
 
-/* INVALID when one of the columns [first, first + count) of numbers, which were known before, is an outcome under
- * another name: the same number in every row, and not in all the same. */
+/* Whether a column of numbers is an outcome under another name: the same number in every row, and not in all the
+ * same. */
+bool roles_is_copy(const struct columns *columns, int item, int outcome);
+
+/* INVALID when one of the columns [first, first + count), which were known before, is such. */
 enum status roles_check_copies(const struct columns *columns, int first, int count,
                                int outcome, struct err *err);
 

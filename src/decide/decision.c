@@ -455,6 +455,7 @@ void decision_by_person(int64_t amount, int64_t entitled, struct decision *decis
     add_reason(decision, CODE_MANUAL_OVERRIDE, true, 0, NULL);
 }
 
+/* The check of a folder says the same from what is stored (read_budget, store/check_decisions.c). */
 int64_t decision_charge(const struct decision *decision, int budget)
 {
     const struct budget_view *view = &decision->seen.budgets[budget];

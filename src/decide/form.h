@@ -31,7 +31,8 @@ bool form_has(const struct form *form, const char *name);
 bool form_is_null(const struct form *form, const char *name);
 
 /* Each is true when the member is there and *value was set; a value that will not do is a fault.
- * form_text: 1 to buffer_bytes - 1 bytes; or null, as it is answered where there is none. */
+ * form_text: 1 to buffer_bytes - 1 bytes; form_text_or_null also takes null, as it is answered where
+ * there is none. */
 bool form_text(struct form *form, const char *name, char *buffer, size_t buffer_bytes);
 bool form_text_or_null(struct form *form, const char *name, char *buffer,
                        size_t buffer_bytes);

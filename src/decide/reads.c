@@ -56,7 +56,8 @@ enum status decision_list_show(struct service *service,
 
 /* --- replay --------------------------------------------------------------------------------- */
 
-/* What a replay cannot bring back: who asked, and when the answer was recorded. */
+/* Not compared: who asked, which a replay cannot bring back; and the time, which answers of former
+ * programs have of their preparation where the row has that of the recording. */
 static bool is_compared(struct text key)
 {
     return !text_is(key, "request_id") && !text_is(key, "created_at");

@@ -278,8 +278,10 @@ static enum status lock_place(const char *path, int *lock, struct err *err)
     if (*lock < 0)
         return refuse_file(path, errno, err);
     rc = hold(path, *lock, err);
-    if (rc)
+    if (rc) {
         close(*lock);
+        *lock = -1;
+    }
     return rc;
 }
 

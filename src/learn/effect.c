@@ -4,6 +4,7 @@
 #include "learn/clusters.h"
 #include "learn/distribution.h"
 #include "learn/effect_weights.h"
+#include "learn/exact.h"
 
 #include <assert.h>
 #include <math.h>
@@ -310,6 +311,24 @@ static enum status set_freedom(const struct effect_data *data, struct effect *ef
     return STATUS_OK;
 }
 
+/* The error, as that of a difference of means, is one of rows that are off by rounding. */
+static enum status check_error(const struct effect_data *data, struct effect *effect,
+                               struct err *err)
+{
+    double of_one = 1 / (double)effect->treated_count + 1 / (double)effect->control_count;
+    double squares = (double)data->row_count * effect->se * effect->se / of_one;
+
+    effect->is_exact = exact_fit(data->outcomes, data->treatments, data->row_count,
+                                 effect->value, squares);
+    if (!effect->is_exact)
+        return STATUS_OK;
+    return err_set(err, STATUS_INVALID,
+                   "what %s say of the effect differs by rounding only, as where the "
+                   "outcome follows exactly from arm and covariates: no error can be "
+                   "estimated",
+                   data->clusters ? "clusters" : "rows");
+}
+
 enum status effect_estimate(const struct effect_data *data, struct effect_rule rule,
                             struct effect *effect, bool *dropped, struct err *err)
 {
@@ -335,8 +354,10 @@ enum status effect_estimate(const struct effect_data *data, struct effect_rule r
     if (rc)
         return rc;
     if (rule.method != EFFECT_IPW && rule.method != EFFECT_AIPW)
-        return regress(data, rule, effect, dropped, err);
-    return effect_by_weights(data, rule, effect, dropped, err);
+        rc = regress(data, rule, effect, dropped, err);
+    else
+        rc = effect_by_weights(data, rule, effect, dropped, err);
+    return rc ? rc : check_error(data, effect, err);
 }
 
 /* ---- sensitivity ---- */

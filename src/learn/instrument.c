@@ -2,6 +2,7 @@
 #include "learn/instrument.h"
 
 #include "learn/distribution.h"
+#include "learn/exact.h"
 #include "learn/instrument_reduced.h"
 
 #include <math.h>
@@ -10,9 +11,6 @@
 
 /* Designs side by side: columns that are there in each. */
 enum { CONSTANT_COUNT = 1 };
-
-/* Of a sum of squares. */
-static const double rounding = 1e-24;
 
 struct stages {
     const struct instrument_data *data;
@@ -234,15 +232,12 @@ static enum status second_stage(struct stages *stages, struct instrument_effect 
     return rc;
 }
 
-/* Whether the effect explains the outcome to the last digits: what it leaves is rounding, of which nothing can be
- * tested. */
 static bool is_exact(const struct stages *stages, double value)
 {
     const struct instrument_data *data = stages->data;
-    double size = fmax(sum_squares(data->outcomes, data->row_count),
-                       value * value * sum_squares(data->treatments, data->row_count));
 
-    return sum_squares(stages->residuals, data->row_count) <= rounding * size;
+    return exact_fit(data->outcomes, data->treatments, data->row_count, value,
+                     sum_squares(stages->residuals, data->row_count));
 }
 
 /* Whether the instruments explain what the effect does not. */

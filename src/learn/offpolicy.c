@@ -344,13 +344,13 @@ static struct draws sum_moves(const struct offpolicy_log *log,
     return draws;
 }
 
-/* Where all rows say the same, what is left of moves is rounding. */
-static void forget_rounding(double row_count, struct offpolicy_estimate *estimate)
-{
-    const double rounding = 1e-12;
+/* What sums of rows are off by, of the size of what they are made of. */
+static const double rounding = 1e-12;
 
-    if (estimate->se * sqrt(row_count) <= rounding * fabs(estimate->value))
-        estimate->se = estimate->draws = 0;
+/* Where all rows say the same, what is left of moves is rounding. */
+static bool is_rounding(double se, double row_count, double size)
+{
+    return se * sqrt(row_count) <= rounding * size;
 }
 
 static void set_intervals(const struct offpolicy_log *log,
@@ -396,28 +396,51 @@ enum status offpolicy_estimate(const struct offpolicy_log *log,
         estimate->draws = draws_effective(draws);
         if (estimate->kind == OFFPOLICY_REPLAY && !(log->propensity > 0))
             estimate->value = estimate->se = estimate->draws = NAN;
-        forget_rounding((double)log->row_count, estimate);
+        if (is_rounding(estimate->se, (double)log->row_count, fabs(estimate->value)))
+            estimate->se = estimate->draws = 0;
         set_intervals(log, estimate);
     }
     free(moved);
     return STATUS_OK;
 }
 
+/* Of rewards; summed by blocks as their terms are. is_size: without their signs. */
+static double mean_reward(const struct offpolicy_log *log, bool is_size)
+{
+    double all = 0;
+    int rows;
+
+    for (int64_t from = 0; from < log->row_count; from += rows) {
+        const double *r = log->rewards + from;
+        double sum = 0;
+
+        rows = block_at(log, from);
+        for (int i = 0; i < rows; i++)
+            sum += is_size ? fabs(r[i]) : r[i];
+        all += sum;
+    }
+    return all / (double)log->row_count;
+}
+
 enum status offpolicy_compare(const struct offpolicy_log *log,
                               const struct offpolicy_estimate *estimate, double *logged,
                               double *difference, double *difference_se, struct err *err)
 {
-    double sums[OFFPOLICY_TERM_COUNT], *moved = moved_of(log, err);
+    double sums[OFFPOLICY_TERM_COUNT], size = mean_reward(log, true),
+                                       *moved = moved_of(log, err);
     int terms = sum_terms(log, estimate->kind, estimate->parameter, sums);
 
     if (!moved)
         return STATUS_EXHAUSTED;
-    *logged = 0;
-    for (int64_t i = 0; i < log->row_count; i++)
-        *logged += log->rewards[i] / (double)log->row_count;
+    *logged = mean_reward(log, false);
     *difference = estimate->value - *logged;
     *difference_se = error_of(
         log, sum_moves(log, estimate, terms, sums, *logged, moved).squares, terms > 1);
     free(moved);
+    if (!is_rounding(*difference_se, (double)log->row_count, size))
+        return STATUS_OK;
+    *difference_se = 0;
+    if (fabs(*difference) <= rounding * size)
+        *difference = 0;
     return STATUS_OK;
 }

@@ -1,7 +1,7 @@
 /* panel.c - weights of units, weights of periods, and the double difference. */
 #include "learn/panel.h"
 
-#include "learn/panel_rounding.h"
+#include "learn/panel_gaps.h"
 #include "learn/simplex.h"
 
 #include <math.h>
@@ -241,8 +241,18 @@ static enum status set_weights(struct work *work, enum panel_method method,
     return rc;
 }
 
-/* The gap between the treated and the weighted others in each period, less its weighted mean before
- * the treatment unless it is a synthetic control. */
+double panel_gap(const struct panel *panel, int treated, const double *unit_weights,
+                 int period)
+{
+    double gap = row_of(panel, treated)[period];
+
+    for (int unit = 0; unit < panel->unit_count; unit++)
+        if (unit_weights[unit] != 0)
+            gap -= unit_weights[unit] * row_of(panel, unit)[period];
+    return gap;
+}
+
+/* Of the gaps in each period, less their weighted mean before the treatment unless it is a synthetic control. */
 static void set_effect(const struct panel *panel, enum panel_method method, int treated,
                        const double *unit_weights, const double *time_weights,
                        struct panel_effect *effect)
@@ -252,12 +262,9 @@ static void set_effect(const struct panel *panel, enum panel_method method, int 
 
     for (int pass = 0; pass < 2; pass++)
         for (int t = 0; t < panel->period_count; t++) {
-            double gap = row_of(panel, treated)[t];
+            double gap = panel_gap(panel, treated, unit_weights, t);
             bool is_post = t >= panel->pre_count;
 
-            for (int unit = 0; unit < panel->unit_count; unit++)
-                if (unit_weights[unit] != 0)
-                    gap -= unit_weights[unit] * row_of(panel, unit)[t];
             if (pass == 0 && !is_post && method != PANEL_SC)
                 before += time_weights[t] * gap;
             if (pass == 0 && is_post)
@@ -281,13 +288,13 @@ enum status panel_estimate(const struct panel *panel, enum panel_method method,
     enum status rc;
 
     *effect = (struct panel_effect){0};
-    if (panel->pre_count < pre_min || panel->pre_count >= panel->period_count)
-        return err_set(
+    rc = work_open(panel, treated, left_out, &work, err);
+    if (!rc && (panel->pre_count < pre_min || panel->pre_count >= panel->period_count))
+        rc = err_set(
             err, STATUS_INVALID,
             "%d periods before the treatment and %d from it on, at least %d and 1 "
             "are needed",
             panel->pre_count, panel->period_count - panel->pre_count, pre_min);
-    rc = work_open(panel, treated, left_out, &work, err);
     if (!rc)
         rc = set_weights(&work, method, unit_weights, time_weights, &effect->gap, err);
     effect->is_perfect = !rc && method == PANEL_SC && work.is_perfect;

@@ -2,9 +2,10 @@
 #include "learn/panel.h"
 
 #include "learn/distribution.h"
-#include "learn/panel_rounding.h"
+#include "learn/panel_gaps.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* What the loops below share: a panel cut off at the treatment, without the treated unit among the others. */
 struct before {
@@ -38,37 +39,40 @@ static double period_mean(const struct before *before, int period)
     return sum / before->donor_count;
 }
 
-/* Each donor of a period about the period's mean, and about its own beside it. */
-static void set_spreads(const struct before *before, struct panel_fit *fit)
+/* Squares of what the means of unit and period leave of the donors. Each is taken by itself: a difference of sums
+ * is lost in them where levels are far apart. */
+static double rest_squares(const struct before *before, const double *means)
 {
-    int pre_count = before->panel->pre_count, unit_count = before->panel->unit_count;
-    double levels = 0, owns = 0, all = 0, others = before->donor_count - 1.0;
+    int pre_count = before->panel->pre_count;
+    double all = 0, squares = 0;
 
-    for (int t = 0; t < pre_count; t++) {
-        double mean = period_mean(before, t);
+    for (int t = 0; t < pre_count; t++)
+        all += means[t] / pre_count;
+    for (int unit = 0; unit < before->panel->unit_count; unit++) {
+        double own = own_mean(before, unit) - all;
 
-        all += mean / pre_count;
-        for (int unit = 0; unit < unit_count; unit++)
-            if (unit != before->treated)
-                levels += pow(outcome_of(before, unit, t) - mean, 2);
+        for (int t = 0; t < pre_count && unit != before->treated; t++)
+            squares += pow(outcome_of(before, unit, t) - means[t] - own, 2);
     }
-    for (int unit = 0; unit < unit_count; unit++)
-        if (unit != before->treated)
-            owns += pre_count * pow(own_mean(before, unit) - all, 2);
-    fit->spread = others > 0 ? sqrt(levels / (others * pre_count)) : NAN;
-    fit->noise = others > 0 && pre_count > 1
-                     ? sqrt(fmax(levels - owns, 0) / (others * (pre_count - 1)))
-                     : NAN;
+    return squares;
 }
 
-static double gap_of(const struct before *before, const double *unit_weights, int period)
+/* Each donor of a period about the period's mean, and about its own beside it. means (pre_count): scratch. */
+static void set_spreads(const struct before *before, double *means, struct panel_fit *fit)
 {
-    double gap = outcome_of(before, before->treated, period);
+    int pre_count = before->panel->pre_count;
+    double levels = 0, others = before->donor_count - 1.0;
 
-    for (int unit = 0; unit < before->panel->unit_count; unit++)
-        if (unit_weights[unit] != 0)
-            gap -= unit_weights[unit] * outcome_of(before, unit, period);
-    return gap;
+    for (int t = 0; t < pre_count; t++) {
+        means[t] = period_mean(before, t);
+        for (int unit = 0; unit < before->panel->unit_count; unit++)
+            if (unit != before->treated)
+                levels += pow(outcome_of(before, unit, t) - means[t], 2);
+    }
+    fit->spread = others > 0 ? sqrt(levels / (others * pre_count)) : NAN;
+    fit->noise = others > 0 && pre_count > 1
+                     ? sqrt(rest_squares(before, means) / (others * (pre_count - 1)))
+                     : NAN;
 }
 
 static double misfit_of(const struct before *before, enum panel_method method,
@@ -78,9 +82,9 @@ static double misfit_of(const struct before *before, enum panel_method method,
     double mean = 0, squares = 0;
 
     for (int t = 0; t < pre_count && method != PANEL_SC; t++)
-        mean += gap_of(before, unit_weights, t) / pre_count;
+        mean += panel_gap(before->panel, before->treated, unit_weights, t) / pre_count;
     for (int t = 0; t < pre_count; t++) {
-        double off = gap_of(before, unit_weights, t) - mean;
+        double off = panel_gap(before->panel, before->treated, unit_weights, t) - mean;
 
         squares += off * off;
     }
@@ -167,17 +171,23 @@ static void set_slope(const struct before *before, const double *unit_weights,
             : student_two_sided(fit->slope != 0 ? fit->slope / error : 0, donors - 1);
 }
 
-void panel_fit(const struct panel *panel, enum panel_method method, int treated,
-               const double *unit_weights, const double *time_weights,
-               struct panel_fit *fit)
+enum status panel_fit(const struct panel *panel, enum panel_method method, int treated,
+                      const double *unit_weights, const double *time_weights,
+                      struct panel_fit *fit, struct err *err)
 {
     const struct before before = {panel, treated, panel->unit_count - 1};
+    double *means = malloc((size_t)panel->pre_count * sizeof *means);
 
+    if (!means)
+        return err_set(err, STATUS_EXHAUSTED, "out of memory for %d periods",
+                       panel->pre_count);
     *fit = (struct panel_fit){
         .misfit = misfit_of(&before, method, unit_weights),
         .outside_share = outside_share(&before),
     };
-    set_spreads(&before, fit);
+    set_spreads(&before, means, fit);
+    free(means);
     set_slope(&before, unit_weights, fit);
     fit->drift = fit->slope * distance_of(panel, time_weights);
+    return STATUS_OK;
 }

@@ -57,6 +57,24 @@ static enum status fit_index(const struct surrogate_data *data,
     return rc;
 }
 
+/* What the history does not tell from the columns before it moves the index by nothing. */
+static enum status find_dropped(const struct surrogate_data *data,
+                                const struct basis *basis,
+                                struct surrogate_effect *effect, bool *dropped,
+                                struct err *err)
+{
+    for (int c = 0; c < data->column_count; c++) {
+        dropped[c] = !basis_keeps(basis, c + 1);
+        if (c >= data->column_count - data->surrogate_count)
+            effect->used_count += !dropped[c];
+    }
+    if (effect->used_count > 0)
+        return STATUS_OK;
+    return err_set(err, STATUS_INVALID,
+                   "every surrogate is constant or follows from the covariates, so that "
+                   "there is no index");
+}
+
 static double index_of(const struct surrogate_data *data, const double *coefficients,
                        int64_t row)
 {
@@ -175,6 +193,8 @@ static enum status compare(const struct surrogate_data *data, const struct basis
     enum status rc;
 
     set_sides(data, coefficients, sides);
+    effect->control_count = (int64_t)sides[0].count;
+    effect->treated_count = (int64_t)sides[1].count;
     if (sides[0].count < 2 || sides[1].count < 2)
         return err_set(err, STATUS_INVALID, "two rows of each arm are needed at least");
     set_difference(data, sides, difference);
@@ -183,8 +203,6 @@ static enum status compare(const struct surrogate_data *data, const struct basis
                           &variance, err);
     if (rc)
         return rc;
-    effect->control_count = (int64_t)sides[0].count;
-    effect->treated_count = (int64_t)sides[1].count;
     effect->value = sides[1].mean - sides[0].mean;
     effect->se_sampling =
         sqrt(sides[0].variance / sides[0].count + sides[1].variance / sides[1].count);
@@ -193,7 +211,8 @@ static enum status compare(const struct surrogate_data *data, const struct basis
 }
 
 enum status surrogate_estimate(const struct surrogate_data *data,
-                               struct surrogate_effect *effect, struct err *err)
+                               struct surrogate_effect *effect, bool *dropped,
+                               struct err *err)
 {
     int k = data->column_count + 1;
     struct regressor *columns = make_design(data->history, data->column_count, NULL);
@@ -205,6 +224,8 @@ enum status surrogate_estimate(const struct surrogate_data *data,
     *effect = (struct surrogate_effect){.direct = NAN, .direct_se = NAN, .direct_p = NAN};
     if (!rc)
         rc = fit_index(data, columns, &basis, numbers, residuals, err);
+    if (!rc)
+        rc = find_dropped(data, &basis, effect, dropped, err);
     if (!rc)
         rc = compare(data, &basis, numbers, residuals, numbers + k, effect, err);
     if (!rc)

@@ -60,6 +60,7 @@ static void read_budget(struct json_scan *scan, struct arena *arena, struct said
             json_int(scan, &kept);
         else
             json_skip(scan);
+    /* As decision_charge has it (decide/decision.h): who changes one, changes both. */
     room = room > kept ? room : kept;
     charged->held = said->amount < room ? said->amount : room > 0 ? room : 0;
     charged->unfunded = said->amount - charged->held;

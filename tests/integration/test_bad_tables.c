@@ -104,7 +104,7 @@ static void rankings(void **)
     expect_refusals(rows, COUNT(rows));
 }
 
-/* 60 rows; y2 is y, and s2 s, under another name. */
+/* 60 rows; y2 is y under another name. */
 static void what_is_known_only_afterwards_is_found_by_its_values(void **)
 {
     static const struct {
@@ -121,21 +121,15 @@ static void what_is_known_only_afterwards_is_found_by_its_values(void **)
         {"evaluate uplift --data a.csv --score x --features s,w --treatment t --outcome "
          "y",
          NULL},
-        {"evaluate curve --data a.csv --effects x,s2 --scores s,y --costs 1,2",
-         "column 's2': is the same as 's'"},
-        {"evaluate curve --data a.csv --effects x --baseline s2 --scores s --costs 1",
-         "column 's2': is the same as 's'"},
-        {"evaluate curve --data a.csv --effects x --baseline w --scores s --costs 1",
-         NULL},
     };
-    char table[4096] = "t,y,y2,x,s,s2,w\n";
+    char table[4096] = "t,y,y2,x,s,w\n";
     size_t bytes = strlen(table);
 
     for (int i = 0; i < 60; i++) {
         int y = i % 3 == 0, x = i * 7 % 11, s = i * i % 13 - 5, w = i == 59 ? 99 : s;
 
         bytes += (size_t)snprintf(table + bytes, sizeof table - bytes,
-                                  "%d,%d,%d,%d,%d,%d,%d\n", i % 2, y, y, x, s, s, w);
+                                  "%d,%d,%d,%d,%d,%d\n", i % 2, y, y, x, s, w);
     }
     for (size_t i = 0; i < COUNT(rows); i++) {
         char *output, *messages;
@@ -351,9 +345,11 @@ static void effects(void **)
          "y,t,z,w,c\n3,2,5,2,a\n8,8,8,7,b\n4,2,8,1,c\n7,7,1,8,a\n5,4,2,6,b\n1,1,1,9,c\n",
          NULL, NULL, "3 clusters are too few for 2 instruments"},
         {IV " z", "y,t,z\n1,2,5\n2,3,5\n3,1,5\n4,4,5\n", NULL, NULL,
-         "every instrument is constant or follows from the covariates"},
-        {IV " z --covariates x", "y,t,z,x\n1,2,2,1\n2,3,4,2\n3,1,6,3\n4,4,8,4\n", NULL,
-         NULL, "every instrument is constant or follows from the covariates"},
+         "a.csv column 'z': every instrument is constant or follows from the covariates"},
+        {IV " z,w --covariates x",
+         "y,t,z,x,w\n1,2,2,1,5\n2,3,4,2,5\n3,1,6,3,5\n4,4,8,4,5\n", NULL, NULL,
+         "a.csv columns 'z', 'w': every instrument is constant or follows from the "
+         "covariates"},
         {IV " z", "y,t,z\n7,2,5\n7,3,2\n7,1,3\n7,4,1\n", NULL, NULL,
          "column 'y': is 7 in every row"},
         {IV " z", "y,t,z\n7,2,5\n1,2,2\n3,2,3\n5,2,1\n", NULL, NULL,
@@ -504,7 +500,11 @@ static void time_and_what_is_still_to_come(void **)
         {PANEL "2", PANEL_ROWS "A,3,9\n", NULL, NULL,
          "a.csv line 8: 'A' has a second row for 3"},
         {PANEL "2", PANEL_ROWS "B,3,9\n", NULL, NULL, "a.csv: 'B' has no row for 1"},
-        {PANEL "2", "u,p,y\nT,1,1\nT,2,2\n", NULL, NULL, "there are no other units"},
+        {PANEL "2", "u,p,y\nT,1,1\nT,2,2\n", NULL, NULL,
+         "a.csv column 'u': there are no other units"},
+        {"estimate panel --data a.csv --unit u --time p --outcome y --treated T --method "
+         "sdid --from 2",
+         PANEL_ROWS, NULL, NULL, "a.csv column 'p': 1 periods before the treatment"},
         {PANEL "2", "u,p,y\nT,1,4\nT,2,4\nA,1,4\nA,2,4\n", NULL, NULL,
          "column 'y': is 4 in every row"},
         {DELAYED, "arm,e,c,d\n0,5,1,2\n1,5,1,6\n", NULL, NULL,
@@ -516,7 +516,9 @@ static void time_and_what_is_still_to_come(void **)
         {DELAYED, "arm,e,c,d\n0,-5,0,\n1,5,1,6\n", NULL, NULL,
          "a.csv line 2 column 'e': -5 is below 0"},
         {DELAYED, "arm,e,c,d\n0,5,0,\n1,5,1,3\n", NULL, NULL,
-         "arm '0': there is no conversion"},
+         "a.csv column 'c': arm '0': there is no conversion"},
+        {DELAYED, "arm,e,c,d\n0,5,1,0\n0,5,0,\n1,5,1,3\n", NULL, NULL,
+         "a.csv column 'd': arm '0': every delay is 0"},
         {DELAYED " --window 6", "arm,e,c,d\n0,5,1,2\n0,4,0,\n1,7,1,3\n1,6,0,\n", NULL,
          NULL, "--window: no row of arm '0' has been watched for 6, the longest for 5"},
         {"train --data a.csv --output o --treatment t --outcome y --features x --base "
@@ -535,7 +537,14 @@ static void time_and_what_is_still_to_come(void **)
         {SURROGATE, "s,y\n1,2\n2,3\n3,5\n4,4\n", "s,t\n,1\n,0\n,0\n", NULL,
          "b.csv: no row of both arms has all covariates and surrogates"},
         {SURROGATE, "s,y\n1,2\n2,3\n", "s,t\n1,1\n2,0\n1,0\n3,1\n", NULL,
-         "2 rows for 2 coefficients"},
+         "a.csv: 2 rows for 2 coefficients"},
+        {SURROGATE, "s,y\n1,2\n2,3\n3,5\n4,4\n", "s,t\n1,1\n2,0\n1,0\n", NULL,
+         "b.csv column 't': two rows of each arm are needed at least"},
+        {SURROGATE, "s,y\n7,2\n7,3\n7,5\n7,4\n", "s,t\n1,1\n2,0\n1,0\n3,1\n", NULL,
+         "a.csv column 's': every surrogate is constant or follows from the covariates"},
+        {SURROGATE " --covariates x", "s,x,y\n1,3,2\n2,5,3\n3,7,5\n4,9,4\n",
+         "s,x,t\n1,3,1\n2,5,0\n1,2,0\n3,2,1\n", NULL,
+         "a.csv column 's': every surrogate is constant or follows from the covariates"},
         {SURROGATE, "s,y\n1,2\n2,3\n3,5\n", "s,t,y\n1,1,1\n2,0,late\n1,0,\n3,1,\n", NULL,
          "b.csv line 3 column 'y': 'late' is not a number"},
     };

@@ -18,23 +18,10 @@
 
 enum { TABLE_BYTES = 1 << 16 };
 
-/* One run, and what it must and must not say; output and messages together. */
 static void expect(const char *command, const char *a, const char *b, int code,
                    const char *said, const char *not_said)
 {
-    char *output, *messages, *all;
-    int found =
-        table_call(command, (const char *const[]){a, b, NULL}, &output, &messages);
-
-    assert_true(asprintf(&all, "%s%s", output ? output : "", messages ? messages : "") >=
-                0);
-    if (found != code || (said && !strstr(all, said)) ||
-        (not_said && strstr(all, not_said)))
-        fail_msg("%s\nexit code %d, not %d, or not '%s', or '%s':\n%s", command, found,
-                 code, said ? said : "", not_said ? not_said : "", all);
-    free(all);
-    free(output);
-    free(messages);
+    table_expect(command, a, b, code, said, not_said);
 }
 
 /* ---- rankings ---- */
@@ -339,21 +326,75 @@ static void a_policy_is_told_from_what_was_done(void **)
            "not to be trusted", "better than");
 }
 
-/* value is the reward before the cost of what was done, settled what was paid out, follow_up there only where all went
- * well; x was known before and is a good part of it. */
+/* Three actions as likely as they were: what a value is off by is rounding. */
+static void a_policy_that_does_what_was_done_is_no_different(void **)
+{
+    static const char *const chances[] = {"0.1", "0.7", "0.2"};
+    const char *ask = "evaluate policy --log a.csv --policy b.csv --json";
+    char table[TABLE_BYTES] = "action,propensity,reward\n";
+    size_t bytes = strlen(table);
+
+    for (int i = 0; i < 1000; i++) {
+        int action = i % 10 == 0 ? 0 : i % 10 < 8 ? 1 : 2;
+
+        bytes += (size_t)snprintf(table + bytes, sizeof table - bytes, "%d,%s,%d.%d\n",
+                                  action, chances[action], i * 7919 % 83, i % 7);
+    }
+    expect(ask, table, "action,prob\n0,0.1\n1,0.7\n2,0.2\n", 0,
+           "\"difference\":{\"of\":\"snipw\",\"value\":0,\"se\":0,\"ci\":[0,0]}", NULL);
+    expect("evaluate policy --log a.csv --policy b.csv", table,
+           "action,prob\n0,0.1\n1,0.7\n2,0.2\n", 0, "not told from what was done", NULL);
+}
+
+/* 60 rows: q and r are the scores s and z under other names, w in all rows but one. */
+static void a_curve_chosen_by_what_judges_it_is_the_best_there_is_and_told_so(void **)
+{
+    static const struct {
+        const char *ask, *said, *not_said;
+    } rows[] = {
+        {"--effects s,z", "redress: effects_are_scores: --effects 's' is --scores 's'",
+         "baseline_is_scores"},
+        {"--effects x,r", "redress: effects_are_scores: --effects 'r' is --scores 'z'",
+         "baseline_is_scores"},
+        {"--effects s,z --json", "\"predicted_gain\":1.5,\"gain\":1.5", NULL},
+        {"--effects s,z --json", "\"warnings\":[\"effects_are_scores\"]", NULL},
+        {"--effects x,w --baseline q,x",
+         "redress: baseline_is_scores: --baseline 'q' is --scores 's'",
+         "effects_are_scores"},
+        {"--effects s,q --baseline s,z --json",
+         "\"warnings\":[\"effects_are_scores\",\"baseline_is_scores\"]", NULL},
+        {"--effects x,w --json", "\"warnings\":[]", "redress:"},
+    };
+    char table[TABLE_BYTES] = "s,z,q,r,x,w\n", command[200];
+    size_t bytes = strlen(table);
+
+    for (int i = 0; i < 60; i++)
+        bytes += (size_t)snprintf(table + bytes, sizeof table - bytes,
+                                  "%d,%d,%d,%d,%d,%d\n", i % 4, i % 3, i % 4, i % 3,
+                                  i * 7 % 11, i == 59 ? 99 : i % 4);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(command, sizeof command,
+                 "evaluate curve --data a.csv --scores s,z --costs 1,2 --spend 0.75 %s",
+                 rows[i].ask);
+        expect(command, table, NULL, 0, rows[i].said, rows[i].not_said);
+    }
+}
+
+/* value is the reward before the cost of what was done, billed nearly so, settled what was paid out, follow_up there
+ * only where all went well; x was known before and is a good part of it. */
 static const char *rewarded_rows(void)
 {
     static char table[TABLE_BYTES];
     size_t bytes = (size_t)sprintf(
-        table, "action,propensity,reward,well,x,value,settled,follow_up\n");
+        table, "action,propensity,reward,well,x,value,billed,settled,follow_up\n");
 
     for (int i = 0; i < 400; i++) {
         int action = i % 2 * 500, value = (i / 2 * 7919) % 200 * 10;
 
-        bytes += (size_t)snprintf(table + bytes, sizeof table - bytes,
-                                  "%d,0.5,%d,%d,%d,%d,%d,%s\n", action, value - action,
-                                  value > 1000, value / 400 * 400, value, action - i % 3,
-                                  value > 1000 ? "7" : "");
+        bytes += (size_t)snprintf(
+            table + bytes, sizeof table - bytes, "%d,0.5,%d,%d,%d,%d,%d,%d,%s\n", action,
+            value - action, value > 1000, value / 400 * 400, value, value + i / 2 % 3,
+            action - i % 3, value > 1000 ? "7" : "");
     }
     return table;
 }
@@ -395,10 +436,10 @@ static void such_a_covariate_is_named_in_estimates_and_experiments_as_well(void 
 #define EXPERIMENT                                                                       \
     "evaluate experiment --data a.csv --arm action --metric reward --covariate "
 
-    expect(OF_ACTION "ols --covariates x,value", rewarded_rows(), NULL, 0,
-           "redress: 'value' alone explains 100.0 % of 'reward'", NULL);
-    expect(OF_ACTION "lin --covariates x,value --json", rewarded_rows(), NULL, 0,
-           "\"explained_alone\":{\"column\":\"value\",\"share\":1", NULL);
+    expect(OF_ACTION "ols --covariates x,billed", rewarded_rows(), NULL, 0,
+           "redress: 'billed' alone explains 100.0 % of 'reward'", NULL);
+    expect(OF_ACTION "lin --covariates x,billed --json", rewarded_rows(), NULL, 0,
+           "\"explained_alone\":{\"column\":\"billed\",\"share\":0.9999", NULL);
     expect(OF_ACTION "ols --covariates x", rewarded_rows(), NULL, 0, "effect", "alone");
     expect(EXPERIMENT "value", rewarded_rows(), NULL, 0,
            "redress: 'value' alone explains 100.0 % of 'reward'", NULL);
@@ -552,6 +593,24 @@ static void spaces_belong_to_a_text(void **)
 
 /* ---- warnings and pictures ---- */
 
+/* y is the same in both arms on average, before is not. */
+static void a_placebo_with_an_effect_is_told(void **)
+{
+    const char *ask = "estimate ate --data a.csv --treatment t --outcome";
+    char table[TABLE_BYTES] = "t,y,before\n", command[200];
+    size_t bytes = strlen(table);
+
+    for (int i = 0; i < 100; i++)
+        bytes += (size_t)snprintf(table + bytes, sizeof table - bytes, "%d,%d,%d\n",
+                                  i % 2, i / 2 % 5, i / 2 % 4 + i % 2 * 2);
+    snprintf(command, sizeof command, "%s y --placebo before", ask);
+    expect(command, table, NULL, 0,
+           "redress: the placebo 'before' has an effect (2, se 0.2", NULL);
+    expect(command, table, NULL, 0, "placebo      2   se 0.2", NULL);
+    snprintf(command, sizeof command, "%s before --placebo y", ask);
+    expect(command, table, NULL, 0, "effect       2   se 0.2", "redress: the placebo");
+}
+
 static void errors_that_are_not_used_are_said(void **)
 {
     const char *table = "t,y,c\n0,1,1\n0,2,2\n0,5,3\n1,4,4\n1,5,5\n1,7,6\n";
@@ -607,7 +666,7 @@ static void samples_too_small_for_their_intervals_are_said(void **)
     for (int i = 0; i < 400; i++)
         bytes +=
             (size_t)snprintf(table + bytes, sizeof table - bytes, "%d,%d,%d,%d\n", i % 2,
-                             i % 2 ? i < 8 : i / 2 % 2, i / 2 % 7, i / 2 % 10);
+                             i % 2 ? i < 8 : i / 2 % 2, i * 3 % 11, i / 2 % 10);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         expect(rows[i].ask, table, NULL, 0, rows[i].said, NULL);
     expect("evaluate experiment --data a.csv --arm t --metric z", table, NULL, 0,
@@ -731,6 +790,9 @@ int main(void)
         cmocka_unit_test(periods_are_in_the_order_of_time),
         cmocka_unit_test(a_broken_guardrail_fails_the_experiment),
         cmocka_unit_test(a_policy_is_told_from_what_was_done),
+        cmocka_unit_test(a_policy_that_does_what_was_done_is_no_different),
+        cmocka_unit_test(
+            a_curve_chosen_by_what_judges_it_is_the_best_there_is_and_told_so),
         cmocka_unit_test(a_feature_that_was_known_only_afterwards_is_named),
         cmocka_unit_test(such_a_feature_is_named_in_training_as_well),
         cmocka_unit_test(such_a_covariate_is_named_in_estimates_and_experiments_as_well),
@@ -740,6 +802,7 @@ int main(void)
         cmocka_unit_test(delays_that_are_not_exponential_are_told),
         cmocka_unit_test(histories_unlike_the_experiment_are_told),
         cmocka_unit_test(spaces_belong_to_a_text),
+        cmocka_unit_test(a_placebo_with_an_effect_is_told),
         cmocka_unit_test(errors_that_are_not_used_are_said),
         cmocka_unit_test(samples_too_small_for_their_intervals_are_said),
         cmocka_unit_test(a_plan_for_a_rate_beyond_1_is_refused),

@@ -50,3 +50,21 @@ int table_call(const char *command, const char *const tables[3], char **output,
     free(copy);
     return code;
 }
+
+void table_expect(const char *command, const char *a, const char *b, int code,
+                  const char *said, const char *not_said)
+{
+    char *output, *messages, *all;
+    int found =
+        table_call(command, (const char *const[]){a, b, NULL}, &output, &messages);
+
+    assert_true(asprintf(&all, "%s%s", output ? output : "", messages ? messages : "") >=
+                0);
+    if (found != code || (said && !strstr(all, said)) ||
+        (not_said && strstr(all, not_said)))
+        fail_msg("%s\nexit code %d, not %d, or not '%s', or '%s':\n%s", command, found,
+                 code, said ? said : "", not_said ? not_said : "", all);
+    free(all);
+    free(output);
+    free(messages);
+}

@@ -8,4 +8,9 @@
 int table_call(const char *command, const char *const tables[3], char **output,
                char **messages);
 
+/* One such run with the tables a and b, and what it must and must not say (NULL: whatever); output and messages
+ * together. */
+void table_expect(const char *command, const char *a, const char *b, int code,
+                  const char *said, const char *not_said);
+
 #endif

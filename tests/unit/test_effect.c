@@ -504,6 +504,73 @@ static void a_covariate_of_controls_only_leaves_the_effect_on_the_treated(void *
     expect(estimate(rule).value, 0.25, 1e-12);
 }
 
+/* ---- what has no error ---- */
+
+/* Outcomes a + 3 t + b x + c t x, in units of any size. */
+static void set_exact(double unit, double start, double slope, double product)
+{
+    struct rng rng;
+
+    rng_seed(&rng, 5);
+    draw_rows(&rng, false);
+    for (int i = 0; i < ROWS; i++)
+        room.outcomes[i] =
+            unit * (start + 3 * room.treatments[i] +
+                    (slope + product * room.treatments[i]) * room.covariates[i]);
+}
+
+static const struct effect_rule exact_rules[] = {
+    {.method = EFFECT_DIFFERENCE, .kind = COVARIANCE_HC2},
+    {.method = EFFECT_IPW},
+    {.method = EFFECT_OLS, .kind = COVARIANCE_HC2},
+    {.method = EFFECT_OLS, .kind = COVARIANCE_CLASSICAL},
+    {.method = EFFECT_LIN, .kind = COVARIANCE_HC3},
+    {.method = EFFECT_LIN, .kind = COVARIANCE_HC2, .is_att = true},
+    {.method = EFFECT_AIPW},
+    {.method = EFFECT_AIPW, .is_att = true},
+    {.method = EFFECT_AIPW, .fold_count = 5},
+};
+
+static void an_error_of_rounding_is_none(void **)
+{
+    static const double units[] = {1e-9, 1, 1e9}, starts[] = {0, 1000, -7};
+
+    for (size_t unit = 0; unit < 3; unit++)
+        for (size_t i = 0; i < sizeof exact_rules / sizeof *exact_rules; i++) {
+            /* A difference does not know of covariates, and weights do not make them quite alike. */
+            bool has_slope = exact_rules[i].method != EFFECT_DIFFERENCE &&
+                             exact_rules[i].method != EFFECT_IPW;
+            struct effect found;
+            struct err err = {0};
+
+            set_exact(units[unit], starts[unit], has_slope ? 2 : 0, 0);
+            assert_int_equal(
+                effect_estimate(&room.data, exact_rules[i], &found, NULL, &err),
+                STATUS_INVALID);
+            assert_true(found.is_exact);
+            assert_non_null(strstr(err.text, "the outcome follows exactly from arm and"));
+            for (int row = 0; row < ROWS; row++) /* seven digits are no rounding */
+                room.outcomes[row] *= row % 3 ? 1 : 1 + 1e-7;
+            assert_true(estimate(exact_rules[i]).se > 0);
+        }
+}
+
+/* Where effects differ, which rows were drawn is an error, unless the effect is that of these. */
+static void an_exact_effect_that_differs_has_an_error(void **)
+{
+    struct effect_rule rule = {.method = EFFECT_LIN, .kind = COVARIANCE_HC2};
+    struct effect found;
+    struct err err = {0};
+
+    set_exact(1, 0, 2, 1);
+    assert_true(estimate(rule).se > 1e-3);
+    assert_true(estimate((struct effect_rule){.method = EFFECT_AIPW}).se > 1e-3);
+    rule.are_means_known = true;
+    assert_int_equal(effect_estimate(&room.data, rule, &found, NULL, &err),
+                     STATUS_INVALID);
+    assert_true(found.is_exact);
+}
+
 /* ---- rows that are alone ---- */
 
 static void one_row_far_away_keeps_nobody_from_an_answer(void **)
@@ -549,6 +616,40 @@ static void who_cannot_be_where_he_is_is_named(void **)
     assert_non_null(strstr(err.text, "row 8 of 1000 is a control"));
 }
 
+/* With as many folds as rows each row is predicted by all others, whichever fold it was drawn into: the means of the
+ * others in each arm, and their share of treated. */
+static void models_do_not_see_the_rows_they_are_used_on(void **)
+{
+    static const double outcomes[] = {1, 2, 9, 4, 0, 3, 5, 5, 11, 6, 2, 8};
+    enum { N = sizeof outcomes / sizeof *outcomes, TREATED = 5 };
+    double sums[2] = {}, mean = 0;
+
+    for (int i = 0; i < N; i++) {
+        room.treatments[i] = i < TREATED;
+        room.outcomes[i] = outcomes[i];
+        room.covariates[i] = 0;
+        sums[i < TREATED] += outcomes[i];
+    }
+    for (int i = 0; i < N; i++) {
+        double t = i < TREATED, y = outcomes[i], p = (TREATED - t) / (N - 1),
+               q1 = (sums[1] - t * y) / (TREATED - t),
+               q0 = (sums[0] - (1 - t) * y) / (N - TREATED - (1 - t));
+
+        mean += (q1 - q0 + t * (y - q1) / p - (1 - t) * (y - q0) / (1 - p)) / N;
+    }
+    set_data(N, false);
+    for (uint64_t seed = 1; seed < 4; seed++) {
+        struct effect found = estimate(
+            (struct effect_rule){.method = EFFECT_AIPW, .fold_count = N, .seed = seed});
+
+        expect(found.value, mean, 1e-12);
+        expect(found.p_min, (TREATED - 1.0) / (N - 1), 1e-12);
+    }
+    /* One model of all rows leaves the difference of their means. */
+    expect(estimate((struct effect_rule){.method = EFFECT_AIPW}).value,
+           sums[1] / TREATED - sums[0] / (N - TREATED), 1e-12);
+}
+
 static void an_arm_within_one_fold_is_refused(void **)
 {
     struct effect effect;
@@ -583,8 +684,11 @@ int main(void)
         cmocka_unit_test(limits_of_ratios_are_seldom_above_the_truth),
         cmocka_unit_test(effective_rows_are_those_of_the_estimands_weights),
         cmocka_unit_test(a_covariate_of_controls_only_leaves_the_effect_on_the_treated),
+        cmocka_unit_test(an_error_of_rounding_is_none),
+        cmocka_unit_test(an_exact_effect_that_differs_has_an_error),
         cmocka_unit_test(one_row_far_away_keeps_nobody_from_an_answer),
         cmocka_unit_test(who_cannot_be_where_he_is_is_named),
+        cmocka_unit_test(models_do_not_see_the_rows_they_are_used_on),
         cmocka_unit_test(an_arm_within_one_fold_is_refused),
     };
 

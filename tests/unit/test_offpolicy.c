@@ -519,6 +519,48 @@ static void what_all_rows_say_alike_has_no_error(void **)
     assert_true(estimate(OFFPOLICY_DM, 0).se > 0);
 }
 
+static void compare(enum offpolicy_kind kind, double *difference, double *se)
+{
+    struct offpolicy_estimate one = estimate(kind, 0);
+    double logged;
+    struct err err;
+
+    assert_int_equal(offpolicy_compare(&room.log, &one, &logged, difference, se, &err),
+                     STATUS_OK);
+}
+
+/* Rewards of any size, also such that cancel in the mean. */
+static void a_policy_that_does_what_was_done_is_no_different(void **)
+{
+    static const double sizes[] = {1e-9, 1, 1e9}, levels[] = {0, 0.3};
+    uint64_t seed = seed_of_run();
+
+    for (size_t i = 0; i < 3 * 2 * 2; i++) {
+        double size = sizes[i / 4], level = levels[i / 2 % 2], difference, se;
+        struct rng rng;
+
+        rng_seed(&rng, seed);
+        set_log(ROWS);
+        for (int row = 0; row < ROWS; row++) {
+            room.weights[row] = 1 + (row % 3 - 1) * 0x1p-52;
+            room.rewards[row] = size * (level + rng_uniform(&rng) - 0.5);
+            room.q[row] = room.dm[row] = size * rng_uniform(&rng);
+            room.clusters[row] = row / 4;
+        }
+        room.log.clusters = i % 2 ? room.clusters : NULL;
+        room.log.cluster_count = i % 2 ? ROWS / 4 : 0;
+        for (int kind = OFFPOLICY_IPW; kind <= OFFPOLICY_SNIPW; kind++) {
+            compare((enum offpolicy_kind)kind, &difference, &se);
+            assert_true(difference == 0 && se == 0);
+        }
+        compare(OFFPOLICY_DR, &difference, &se);
+        assert_true(difference == 0 && se == 0);
+        room.weights[7] += 1e-6;
+        compare(OFFPOLICY_SNIPW, &difference, &se);
+        assert_true(difference != 0 && se > 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -526,6 +568,7 @@ int main(void)
         cmocka_unit_test(a_share_just_over_what_is_trusted_is_printed_as_such),
         cmocka_unit_test(draws_are_those_of_what_moves_the_estimate),
         cmocka_unit_test(what_all_rows_say_alike_has_no_error),
+        cmocka_unit_test(a_policy_that_does_what_was_done_is_no_different),
         cmocka_unit_test(three_rows_by_hand),
         cmocka_unit_test(weights_that_are_quotients_already_give_the_same_but_no_replay),
         cmocka_unit_test(clusters_of_one_are_rows_and_one_cluster_is_too_few),

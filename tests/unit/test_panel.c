@@ -63,13 +63,21 @@ static struct panel_placebo placebo_of(const struct world *world,
     return placebo;
 }
 
-static struct panel_fit fit_of(struct world *world, enum panel_method method)
+static struct panel_fit fit_with(const struct panel *panel, enum panel_method method,
+                                 const double *unit_weights, const double *time_weights)
 {
     struct panel_fit fit;
+    struct err err;
 
-    effect_of(world, method);
-    panel_fit(&world->panel, method, 0, world->unit_weights, world->time_weights, &fit);
+    if (panel_fit(panel, method, 0, unit_weights, time_weights, &fit, &err))
+        fail_msg("%s", err.text);
     return fit;
+}
+
+static struct panel_fit fit_of(struct world *world, enum panel_method method)
+{
+    effect_of(world, method);
+    return fit_with(&world->panel, method, world->unit_weights, world->time_weights);
 }
 
 /* ---- ranks ---- */
@@ -217,6 +225,30 @@ static void the_fit_of_a_panel_by_hand(void **)
     assert_true(fabs(fit_of(&world, PANEL_DID).misfit - 1) < 1e-9);
 }
 
+/* Levels as far apart as given, which the means of units explain: the noise beside them stays what it is. */
+static void noise_is_told_beside_levels_of_any_size(void **)
+{
+    static const double scales[] = {0, 10, 1e4, 1e8, 1e10};
+    double noise = 0;
+
+    for (size_t i = 0; i < sizeof scales / sizeof *scales; i++) {
+        struct world world;
+        struct panel_fit fit;
+        struct rng rng;
+
+        rng_seed(&rng, seed);
+        make_world(&rng, 12, 8, 2, 1, &world);
+        for (int unit = 0; unit < 12; unit++)
+            for (int t = 0; t < 10; t++)
+                *cell(&world, unit, t) += scales[i] * (unit + 1);
+        fit = fit_of(&world, PANEL_DID);
+        noise = i == 0 ? fit.noise : noise;
+        assert_true(noise > 0.7 && noise < 1.3);
+        assert_true(fabs(fit.noise - noise) < 1e-4);
+        assert_true(fit.misfit < 3 * fit.noise);
+    }
+}
+
 /* Slopes of 0, 0, 1 and 3 have a variance of 2; the treated is off the weighted mean of them by as many errors as the
  * root of 3, of three degrees of freedom, of which p is 1 - 2 (1 / 2 + pi / 4) / pi. */
 static void a_slope_is_off_by_its_own_error_and_that_of_the_weighted_others(void **)
@@ -235,9 +267,8 @@ static void a_slope_is_off_by_its_own_error_and_that_of_the_weighted_others(void
         const double outcomes[] = {7,      7 + own, 0, /**/ 1, 1, 0, /**/ 2, 2, 0,
                                    /**/ 3, 4,       0, /**/ 4, 7, 0};
         const struct panel panel = {5, 3, 2, outcomes};
-        struct panel_fit fit;
+        struct panel_fit fit = fit_with(&panel, PANEL_SC, rows[i].weights, times);
 
-        panel_fit(&panel, PANEL_SC, 0, rows[i].weights, times, &fit);
         assert_true(fabs(fit.slope - (own - rows[i].mean)) < 1e-12);
         assert_true(fabs(fit.slope_p - (0.5 - M_1_PI)) < 1e-12);
     }
@@ -266,10 +297,8 @@ static void a_unit_is_outside_on_one_side_only(void **)
     const double outcomes[] = {3, 0, 0, 1.5, 0, /**/ 1, 1, 1, 1, 0, /**/ 2, 2, 2, 2, 0};
     const double units[] = {0, 0.5, 0.5}, times[] = {0.25, 0.25, 0.25, 0.25};
     const struct panel panel = {3, 5, 4, outcomes};
-    struct panel_fit fit;
 
-    panel_fit(&panel, PANEL_DID, 0, units, times, &fit);
-    assert_true(fit.outside_share == 0.5);
+    assert_true(fit_with(&panel, PANEL_DID, units, times).outside_share == 0.5);
 }
 
 /* ---- weights ---- */
@@ -303,6 +332,7 @@ int main(void)
         cmocka_unit_test(a_unit_on_a_trend_of_its_own_has_no_stand_in),
         cmocka_unit_test(a_unit_like_the_others_is_seldom_doubted),
         cmocka_unit_test(the_fit_of_a_panel_by_hand),
+        cmocka_unit_test(noise_is_told_beside_levels_of_any_size),
         cmocka_unit_test(a_slope_is_off_by_its_own_error_and_that_of_the_weighted_others),
         cmocka_unit_test(a_slope_beside_parallel_others_is_told_on_every_level),
         cmocka_unit_test(a_unit_is_outside_on_one_side_only),

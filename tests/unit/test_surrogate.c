@@ -19,9 +19,10 @@ enum { HISTORY = 150, EXPERIMENT = 200, COLUMNS = 2 };
 struct world {
     double history[COLUMNS * HISTORY], outcomes[HISTORY];
     double experiment[COLUMNS * EXPERIMENT], treatments[EXPERIMENT], matured[EXPERIMENT];
-    int column_count;
+    int column_count, surrogate_count;
     int history_count;
     bool has_matured;
+    bool dropped[COLUMNS]; /* found */
 };
 
 static uint64_t seed = 3;
@@ -29,7 +30,8 @@ static uint64_t seed = 3;
 /* One surrogate, which a treatment raises by 2 and a unit of which is worth 5 in the end. */
 static struct world make_world(struct rng *rng, double noise)
 {
-    struct world world = {.column_count = 1, .history_count = HISTORY};
+    struct world world = {
+        .column_count = 1, .surrogate_count = 1, .history_count = HISTORY};
 
     for (int i = 0; i < HISTORY; i++) {
         world.history[i] = rng_normal(rng);
@@ -50,12 +52,13 @@ static struct world world_of_seed(double noise)
     return make_world(&rng, noise);
 }
 
-static enum status estimate(const struct world *world, struct surrogate_effect *effect,
+static enum status estimate(struct world *world, struct surrogate_effect *effect,
                             struct err *err)
 {
     struct regressor history[COLUMNS] = {}, experiment[COLUMNS] = {};
     const struct surrogate_data data = {
         .column_count = world->column_count,
+        .surrogate_count = world->surrogate_count,
         .history_count = world->history_count,
         .history = history,
         .outcomes = world->outcomes,
@@ -69,10 +72,10 @@ static enum status estimate(const struct world *world, struct surrogate_effect *
         history[c].numbers = world->history + c * HISTORY;
         experiment[c].numbers = world->experiment + c * EXPERIMENT;
     }
-    return surrogate_estimate(&data, effect, err);
+    return surrogate_estimate(&data, effect, world->dropped, err);
 }
 
-static struct surrogate_effect effect_of(const struct world *world)
+static struct surrogate_effect effect_of(struct world *world)
 {
     struct surrogate_effect effect;
     struct err err = {0};
@@ -176,7 +179,7 @@ static void origins_and_surrogates_that_say_it_again_change_nothing(void **)
     struct world world = world_of_seed(8);
     struct surrogate_effect alone = effect_of(&world), found;
 
-    world.column_count = 2;
+    world.column_count = world.surrogate_count = 2;
     for (int i = 0; i < HISTORY; i++) {
         world.history[HISTORY + i] = 7 - 3 * world.history[i];
         world.outcomes[i] += 1000;
@@ -186,6 +189,34 @@ static void origins_and_surrogates_that_say_it_again_change_nothing(void **)
     found = effect_of(&world);
     expect(found.value, alone.value);
     expect(found.se, alone.se);
+}
+
+/* The column before is a covariate; the experiment tells both apart, the history does not. */
+static void what_the_history_does_not_tell_apart_is_named(void **)
+{
+    struct world world = world_of_seed(8);
+    struct surrogate_effect found;
+    struct err err = {0};
+
+    world.column_count = 2;
+    for (int i = 0; i < HISTORY; i++)
+        world.history[HISTORY + i] = 7;
+    assert_int_equal(estimate(&world, &found, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.text, "every surrogate is constant or follows"));
+    assert_int_equal(found.used_count, 0);
+    for (int i = 0; i < HISTORY; i++)
+        world.history[HISTORY + i] = 7 - 3 * world.history[i];
+    assert_int_equal(estimate(&world, &found, &err), STATUS_INVALID);
+    assert_true(!world.dropped[0] && world.dropped[1]);
+    for (int i = 0; i < HISTORY; i++)
+        world.history[i] = 7;
+    found = effect_of(&world);
+    assert_true(world.dropped[0] && !world.dropped[1]);
+    assert_int_equal(found.used_count, 1);
+    for (int i = 0; i < HISTORY; i++)
+        world.history[i] = i % 5;
+    found = effect_of(&world);
+    assert_true(!world.dropped[0] && !world.dropped[1]);
 }
 
 /* The history's error is part of it: a fresh history and experiment each time. */
@@ -272,6 +303,7 @@ int main(void)
         cmocka_unit_test(of_one_surrogate_it_is_slope_times_difference),
         cmocka_unit_test(a_history_without_noise_adds_no_error),
         cmocka_unit_test(origins_and_surrogates_that_say_it_again_change_nothing),
+        cmocka_unit_test(what_the_history_does_not_tell_apart_is_named),
         cmocka_unit_test(intervals_hold_the_truth_as_often_as_they_say),
         cmocka_unit_test(what_a_treatment_does_beside_the_surrogates_is_found),
         cmocka_unit_test(too_few_known_outcomes_say_nothing_of_it),
