@@ -59,8 +59,9 @@ struct columns {
     int64_t row_count;
     int count;
     struct table_column *items; /* in the order of the wishes */
-    bool has_long_rows; /* some rows take more than a line: their lines are not known, */
-    bool has_left_out;  /* nor are they when some rows of the file are not here */
+    int64_t
+        line_count; /* rows from the first on whose lines are known: none before takes more than a line */
+    bool has_left_out; /* some rows of the file are not here: then no lines are known */
 };
 
 /* How far it is, 0 to 1; -1 when not known. Called now and then; NULL is fine. */

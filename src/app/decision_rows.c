@@ -85,15 +85,15 @@ static enum status pick(struct columns *columns, const struct table_column *item
 static enum status refuse_twice(const struct columns *columns, const uint64_t *ids,
                                 struct err *err)
 {
-    int first = columns->has_long_rows ? 1 : 2;
     int64_t before, again;
     enum status rc =
         decision_ids_find_twice(ids, columns->row_count, &before, &again, err);
 
-    return rc || again == 0 ? rc
-                            : decision_ids_refuse(columns->file,
-                                                  columns->has_long_rows ? "row" : "line",
-                                                  again + first, before + first, err);
+    if (rc || again == 0)
+        return rc;
+    return again < columns->line_count
+               ? decision_ids_refuse(columns->file, "line", again + 2, before + 2, err)
+               : decision_ids_refuse(columns->file, "row", again + 1, before + 1, err);
 }
 
 enum status decision_rows_pick(struct columns *columns, int first, bool takes_all_rows,

@@ -393,6 +393,13 @@ static enum status run(struct experiment_evaluation *e, struct err *err)
     return rc;
 }
 
+static bool is_constant(const struct columns *columns, const struct table_column *column)
+{
+    struct err err;
+
+    return column_must_vary(columns, column, &err) != STATUS_OK;
+}
+
 static void warn(const struct experiment_evaluation *e)
 {
     if (experiment_has_mismatch(e))
@@ -417,6 +424,11 @@ static void warn(const struct experiment_evaluation *e)
                        "redress: GUARDRAIL BROKEN: '%s' is worse by more than the margin "
                        "of %g",
                        e->guardrails[i].column, fabs(e->guardrails[i].margin));
+    if (e->covariate && is_constant(e->columns, &e->columns->items[2]))
+        print_line(stderr,
+                   "redress: the covariate '%s' is the same in every row: it takes no "
+                   "noise away, and is not used",
+                   e->covariate);
     few_warn(&e->few);
     explained_warn(&e->explained, e->metric);
 }

@@ -269,8 +269,8 @@ static enum status put_row(struct reading *reading, struct err *err)
     if (rc)
         return rc;
     reading->columns->row_count++;
-    reading->columns->has_long_rows |=
-        csv_line(reading->csv) != reading->columns->row_count + 1;
+    if (csv_line(reading->csv) == reading->columns->row_count + 1)
+        reading->columns->line_count = reading->columns->row_count;
     if (reading->progress.tell && reading->columns->row_count % ROWS_PER_TELLING == 0)
         reading->progress.tell(reading->progress.context, csv_progress(reading->csv));
     return STATUS_OK;
@@ -293,7 +293,8 @@ static enum status begin_columns(struct reading *reading, struct err *err)
     enum status rc = STATUS_OK;
 
     reading->capacity = reading->columns->row_count = 0;
-    reading->columns->has_long_rows = reading->is_text_after_all = false;
+    reading->columns->line_count = 0;
+    reading->is_text_after_all = false;
     for (int i = 0; i < reading->columns->count && !rc; i++) {
         struct table_column *column = &reading->columns->items[i];
 
@@ -392,7 +393,7 @@ void columns_close(struct columns *columns)
 const char *columns_place(const struct columns *columns, int64_t row,
                           char place[static COLUMNS_PLACE_BYTES])
 {
-    bool is_line = !columns->has_long_rows && !columns->has_left_out;
+    bool is_line = row < columns->line_count && !columns->has_left_out;
 
     snprintf(place, COLUMNS_PLACE_BYTES, "%.120s %s %lld%s", columns->file,
              is_line ? "line" : "row", (long long)row + (is_line ? 2 : 1),

@@ -47,6 +47,10 @@ static void expect_refusals(const struct bad *rows, size_t count)
 
 #define UPLIFT "evaluate uplift --data a.csv --score score --treatment t --outcome y"
 
+#define TRAIN                                                                            \
+    "train --treatment t --outcome y --features s --learner t --output plots --data "    \
+    "a.csv"
+
 static void rankings(void **)
 {
     static const struct bad rows[] = {
@@ -57,6 +61,16 @@ static void rankings(void **)
         {UPLIFT, "\x1f\x8b\x08\n", NULL, NULL, "a.csv: is compressed by gzip"},
         {"evaluate policy --log a.csv --budget 5", "action,propensity\n1,0.5\n", NULL,
          NULL, "a.csv line 1: is no JSON: the export as NDJSON is wanted"},
+        {UPLIFT, "\xff\xfes\x1a", NULL, NULL, "a.csv: is UTF-16; save it as UTF-8"},
+        {UPLIFT,
+         "s\x1a"
+         "c\x1a"
+         "\n\x1a",
+         NULL, NULL, "a.csv: is UTF-16; save it as UTF-8"},
+        {UPLIFT, "score,t,y\n1,0,1\n1e400,1,0\n", NULL, NULL,
+         "a.csv line 3 column 'score': '1e400' is out of the range of numbers"},
+        {TRAIN, "t,y,s\n0,1,u\n0,2,\"a\nb\"\n1,1,u\n1,2,u\n", NULL, NULL,
+         "a.csv line 3 column 's': "},
         {UPLIFT, "score;t;y\n1;0;1\n", NULL, NULL,
          "its header line has one column, with semicolons in it; columns are separated "
          "by commas"},
@@ -418,9 +432,6 @@ static void a_fit_that_is_perfect_is_one_of_many(void **)
 #define LOGGED "t,y,s,decision_id,parent_id,overridden,mode\n"
 #define TWICE  LOGGED "0,1,1,a,,0,live\n1,3,2,b,,0,live\n0,4,3,,,0,live\n1,1,4,a,,0,live\n"
 #define AGAIN  "a.csv line 5: is the decision of line 2 again: the log is there twice"
-#define TRAIN                                                                            \
-    "train --treatment t --outcome y --features s --learner t --output plots --data "    \
-    "a.csv"
 
 static void decision_logs(void **)
 {
@@ -513,6 +524,8 @@ static void time_and_what_is_still_to_come(void **)
          "a.csv line 2 column 'd': is missing for a conversion"},
         {DELAYED, "arm,e,c,d\n0,5,2,1\n1,5,1,6\n", NULL, NULL,
          "a.csv line 2 column 'c': 2 is neither 0 nor 1"},
+        {DELAYED, "arm,e,c,d\n0,5,1,2\n1,1.8,0,0.5\n", NULL, NULL,
+         "a.csv line 3 column 'd': is 0.5 where 'c' is 0"},
         {DELAYED, "arm,e,c,d\n0,-5,0,\n1,5,1,6\n", NULL, NULL,
          "a.csv line 2 column 'e': -5 is below 0"},
         {DELAYED, "arm,e,c,d\n0,5,0,\n1,5,1,3\n", NULL, NULL,
