@@ -3,7 +3,7 @@
  * never answers with trouble of its own, believes no request that hides in another, hangs up on who
  * is not clear, stays within its memory and descriptors, and goes on answering the others.
  *
- * SEED replays all of them; each is made from the seed and its number alone. */
+ * REDRESS_SEED replays all of them; each is made from the seed and its number alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +18,7 @@
 #include "support/live_call.h"
 #include "support/process.h"
 #include "support/server.h"
+#include "support/store_fixture.h"
 #include "support/torture.h"
 #include "support/wire.h"
 
@@ -28,7 +29,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -446,12 +446,10 @@ static void make_keys(void)
 
 static int stage_open(void **state)
 {
-    const char *seed = getenv("SEED");
     struct door door;
 
     (void)state;
-    stage.seed = seed ? strtoull(seed, NULL, 10) : (uint64_t)time(NULL);
-    printf("SEED=%" PRIu64 "\n", stage.seed);
+    stage.seed = seed_print("hostile requests");
     stage.folder = folder_temporary();
     stage.admin = admin_authorization(stage.folder);
     make_keys();

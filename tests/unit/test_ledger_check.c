@@ -155,6 +155,33 @@ static void what_was_given_back_is_there_for_the_override_it_was_for(void **stat
     }
 }
 
+/* What was settled, expired, held or lowered in the same microsecond was given back to nobody. */
+static void nothing_but_what_was_given_back_makes_room_for_an_override(void **state)
+{
+    static const struct forged ledgers[][3] = {
+        {{ENTRY_ADJUST, -995, -5}, {ENTRY_SETTLE, HELD, -5}, {ENTRY_OVERRIDE, 8, -13}},
+        {{ENTRY_ADJUST, -995, -5}, {ENTRY_EXPIRE, HELD, 5}, {ENTRY_OVERRIDE, 8, -3}},
+        {{ENTRY_ADJUST, -985, 5}, {ENTRY_HOLD, 5, 0}, {ENTRY_OVERRIDE, 4, -4}},
+        {{ENTRY_ADJUST, -985, 5}, {ENTRY_OVERRIDE, 5, 0}, {ENTRY_OVERRIDE, 4, -4}},
+        {{ENTRY_ADJUST, -1000, -10}, {ENTRY_ADJUST, 9, -1}, {ENTRY_OVERRIDE, 8, -9}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ledgers / sizeof *ledgers; i++) {
+        struct store_report report;
+        struct fixture f;
+
+        one_decision(&f);
+        for (int k = 0; k < 3; k++)
+            append(&f, &ledgers[i][k]);
+        report = checked(&f);
+        if (strcmp(report.first_fault,
+                   "Ledger entry 5 holds more than budget 'bud_all' had left.") != 0)
+            fail_msg("ledger %zu: '%s'", i, report.first_fault);
+        fixture_close(&f);
+    }
+}
+
 /* Nothing is granted from it, but it may be lowered. */
 static void a_limit_below_what_is_held_is_no_fault(void **state)
 {
@@ -494,6 +521,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_that_cannot_be_true_are_named),
         cmocka_unit_test(what_was_given_back_is_there_for_the_override_it_was_for),
+        cmocka_unit_test(nothing_but_what_was_given_back_makes_room_for_an_override),
         cmocka_unit_test(a_limit_below_what_is_held_is_no_fault),
         cmocka_unit_test(however_many_budgets_each_is_added_up),
         cmocka_unit_test(rows_that_their_entries_do_not_bear_out_are_named),

@@ -120,6 +120,51 @@ static void a_batch_remembers_what_the_store_would_say(void **state)
     fixture_close(&f);
 }
 
+/* Nothing in the past of an order but what the batch gives: what it remembers, and what the store says. */
+static void look_twice(struct fixture *f, struct past *past,
+                       const struct refund_case *asked, struct circumstances *seen)
+{
+    struct circumstances stored;
+
+    *seen =
+        (struct circumstances){.now_us = FIXTURE_TIME_US,
+                               .needs = {.duplicate_seconds = 3600, .needs_order = true}};
+    stored = *seen;
+    assert_ok(f, past_look(past, f->store, asked, seen, &f->err));
+    assert_ok(f, past_look(NULL, f->store, asked, &stored, &f->err));
+    assert_memory_equal(&seen->history, &stored.history, sizeof stored.history);
+}
+
+static void another_issue_of_an_order_is_no_duplicate(void **state)
+{
+    const struct decision given = {.status = DECISION_HELD, .amount = 5, .goodwill = 5};
+    const struct refund_case late = {.customer_id = text_of("c_1"),
+                                     .order_id = text_of("o_1"),
+                                     .issue = text_of("late_delivery"),
+                                     .currency = "USD"};
+    struct refund_case cold = late;
+    struct circumstances seen;
+    struct past *past;
+    struct fixture f;
+
+    (void)state;
+    cold.issue = text_of("cold");
+    fixture_open(&f);
+    assert_ok(&f, store_begin(f.store, &f.err));
+    assert_ok(&f, past_open(4, &f.arena, &past, &f.err));
+    look_twice(&f, past, &cold, &seen); /* remembered from here on */
+    look_twice(&f, past, &late, &seen);
+    write_row(&f, &late, &given, FIXTURE_TIME_US, 1);
+    past_add(past, &late, &given);
+    look_twice(&f, past, &cold, &seen);
+    assert_false(seen.history.has_duplicate);
+    assert_int_equal(seen.history.order_amount, 5);
+    look_twice(&f, past, &late, &seen);
+    assert_true(seen.history.has_duplicate);
+    store_rollback(f.store);
+    fixture_close(&f);
+}
+
 /* As many decisions of one customer and order, without a credit. */
 static void write_many(struct fixture *f, const struct refund_case *asked, int count)
 {
@@ -166,6 +211,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_batch_remembers_what_the_store_would_say),
+        cmocka_unit_test(another_issue_of_an_order_is_no_duplicate),
         cmocka_unit_test(who_has_too_long_a_past_has_reached_every_limit),
     };
 

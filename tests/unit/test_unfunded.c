@@ -199,6 +199,38 @@ static void a_person_may_keep_what_was_noted_and_not_more(void **state)
     running_close(stage.running);
 }
 
+/* Nor does it make room for it once its period is over: the figure is another. Refused before anything is
+ * written, and done as soon as there is room. */
+static void what_an_earlier_period_noted_makes_no_room(void **state)
+{
+    static const char as_before[] =
+        "{\"amount\": 9007199254740981, \"reason_code\": \"as before\"}";
+    char body[512], first[128], other[128], again[128];
+    struct store_report before, after;
+    struct stage stage;
+    struct api_reply reply;
+
+    (void)state;
+    stage_open(&stage);
+    put_case(body, sizeof body, 0, MONEY_MINOR_MAX - 10);
+    made(&stage, "/v1/decisions", body, first, sizeof first);
+    stage.running->now_us += 24 * 3600 * SECOND_US;
+    made(&stage, "/v1/decisions", body, other, sizeof other); /* all of it without room */
+    before = checked(&stage);
+    assert_refused_whole(call(&stage, "POST", first, as_before));
+    after = checked(&stage);
+    assert_string_equal(after.first_fault, "");
+    assert_int_equal(after.decision_count, before.decision_count);
+    assert_int_equal(after.entry_count, before.entry_count);
+    strcpy(strstr(other, "/override"), "/release");
+    reply = call(&stage, "POST", other, "{\"reason_code\": \"x\"}");
+    assert_int_equal(reply.status, 200);
+    api_reply_free(&reply);
+    made(&stage, first, as_before, again, sizeof again);
+    assert_string_equal(checked(&stage).first_fault, "");
+    running_close(stage.running);
+}
+
 /* --- whatever the amounts --------------------------------------------------------------------- */
 
 /* As often near the ends as anywhere. */
@@ -327,6 +359,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_noted_whole_is_refused),
         cmocka_unit_test(of_a_batch_that_cannot_be_noted_whole_nothing_is),
         cmocka_unit_test(a_person_may_keep_what_was_noted_and_not_more),
+        cmocka_unit_test(what_an_earlier_period_noted_makes_no_room),
         cmocka_unit_test(entries_say_what_decisions_say_whatever_the_amounts),
     };
 
