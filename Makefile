@@ -118,8 +118,10 @@ asan_runs = $(filter-out %_parity $(addprefix %/test_,$(NUMBER_TESTS)),$(UNIT) $
 	$(ASAN_TORTURE:%=$(BUILD)/tests/torture/test_%)
 long_first = $(foreach name,$(LONG_TESTS),$(filter %/test_$(name),$(1))) \
 	$(filter-out $(addprefix %/test_,$(LONG_TESTS)),$(1))
-# Not those of how long something takes, nor those that kill what would have counted.
-coverage_runs = $(filter-out $(addprefix %/test_,pacing_live kills power_cut slow),$(sort $(asan_runs) $(TORTURE)))
+# Not those of how long something takes, nor those that kill what would have counted, or leave it no memory for
+# that, nor those of how good numbers are.
+coverage_runs = $(filter-out $(addprefix %/test_,pacing_live kills power_cut slow fault_start train_worth \
+	compare_learners),$(sort $(UNIT) $(INTEGRATION) $(TORTURE)))
 tsan_runs = $(foreach name,$(TSAN_TESTS),$(filter %/test_$(name),$(UNIT) $(INTEGRATION) $(TORTURE)))
 RUN_TESTS := scripts/run-tests -j $(TEST_JOBS) -t
 

@@ -96,8 +96,9 @@ int predictor_fold(uint64_t key, uint64_t seed);
 
 /* targets (row), weights (row; NULL for 1): by the index of the row. The penalty of a
  * linear model is the one of a few with the least error in PREDICTOR_FOLD_COUNT folds
- * by keys and seed; a logistic one has a fixed one. A category has a weight for each
- * of its texts, up to PREDICTOR_CATEGORY_COUNT_MAX of them, the most frequent; others,
+ * by keys and seed; a logistic one has a fixed one. What is learned does not depend
+ * on the units of targets, or of the features of a linear model. A category has a weight
+ * for each of its texts, up to PREDICTOR_CATEGORY_COUNT_MAX of them, the most frequent; others,
  * and texts that no row of the set has, count as missing. INVALID without rows, or
  * with targets or weights that are no floats; TOO_LARGE beyond
  * PREDICTOR_COLUMN_COUNT_MAX columns. The caller closes *predictor. */

@@ -52,15 +52,54 @@ static void warn_of_overlap(const struct train_table *table,
     }
 }
 
-/* What is worth knowing before one trusts the result. */
-static void warn(const struct train_options *options, const struct train_table *table,
-                 const struct train_result *result)
+/* An arm of which few rows have all the weight. */
+static void warn_of_row_weights(const struct train_table *table,
+                                const struct train_result *result, int arm)
 {
-    if (table->has_made_doses)
+    const struct offpolicy_weights *weights = &result->row_weights[arm];
+    const char *what = table->weights ? "their --weights and the inverse of their "
+                                        "propensities"
+                                      : "the inverse of their propensities";
+
+    if (weights->largest_share > OFFPOLICY_SHARE_MAX)
+        print_line(stderr,
+                   "redress: one of the rows of '%s' has %.3g %% of all their weight, at "
+                   "most %.0f %% are trusted: rows weigh by %s",
+                   table->arm_names[arm], 100 * weights->largest_share,
+                   100 * OFFPOLICY_SHARE_MAX, what);
+    if (weights->effective_rows < OFFPOLICY_EFFECTIVE_MIN)
+        print_line(
+            stderr,
+            "redress: the rows of '%s' weigh as much as %.3g that are alike, fewer "
+            "than %d: rows weigh by %s",
+            table->arm_names[arm], weights->effective_rows, OFFPOLICY_EFFECTIVE_MIN,
+            what);
+}
+
+/* Arms have got doses because of their names. */
+static void warn_of_doses(const struct train_options *options,
+                          const struct train_table *table)
+{
+    if (!table->has_made_doses)
+        return;
+    if (table->low_arm)
+        print_line(stderr,
+                   "redress: '%s' has the amount %s, which is not above 0: the arms are "
+                   "given the doses 1 to %d (see --doses)",
+                   options->treatment, table->arm_names[table->low_arm],
+                   table->arm_count - 1);
+    else
         print_line(stderr,
                    "redress: '%s' has no amounts: the arms are given the doses 1 to %d "
                    "(see --doses)",
                    options->treatment, table->arm_count - 1);
+}
+
+/* What is worth knowing before one trusts the result. */
+static void warn(const struct train_options *options, const struct train_table *table,
+                 const struct train_result *result)
+{
+    warn_of_doses(options, table);
     if (result->giveaway.column >= 0)
         print_line(
             stderr,
@@ -69,6 +108,8 @@ static void warn(const struct train_options *options, const struct train_table *
             table->names[result->giveaway.column], 100 * result->giveaway.share);
     for (int arm = 0; arm < table->arm_count; arm++)
         warn_of_arm(options, table, result, arm);
+    for (int arm = 0; arm < table->arm_count; arm++)
+        warn_of_row_weights(table, result, arm);
     warn_of_overlap(table, result);
 }
 
@@ -115,8 +156,7 @@ static enum status run(const struct train_options *options, struct train_table *
 
 int command_train(int argc, char **argv)
 {
-    struct train_options o = {
-        .learner = "auto", .base = "xgboost", .seed = 1, .round_count = 100, .depth = 3};
+    struct train_options o = {.learner = "auto", .base = "xgboost", .seed = 1};
     const struct option_spec options[] = {
         {"data", OPTION_TEXT | OPTION_NEEDED, &o.data, "F.csv",
          "The log; - is standard input.", 0, 0},
@@ -161,11 +201,12 @@ int command_train(int argc, char **argv)
          "Minor units that one unit of the outcome is worth (default 1).", 0, 0},
         {"monotone", OPTION_FLAG, &o.is_rising, NULL,
          "Effects never fall with the amount (xgboost; not t).", 0, 0},
-        {"trees", OPTION_INT, &o.round_count, "N", "Of each effect (default 100).", 1,
-         TREE_COUNT_MAX},
-        {"depth", OPTION_INT, &o.depth, "N", "Of these trees (default 3).", 1, DEPTH_MAX},
-        {"rate", OPTION_TEXT, &o.rate, "R", "How much each tree counts (default 0.03).",
-         0, 0},
+        {"trees", OPTION_INT, &o.round_count, "N",
+         "Of each effect (xgboost; default 100).", 1, TREE_COUNT_MAX},
+        {"depth", OPTION_INT, &o.depth, "N", "Of these trees (xgboost; default 3).", 1,
+         DEPTH_MAX},
+        {"rate", OPTION_TEXT, &o.rate, "R",
+         "How much each tree counts (xgboost; default 0.03).", 0, 0},
         {"calibrate", OPTION_FLAG, &o.is_calibrated, NULL,
          "Set the effects of each arm right by a line, where rows held out say that they "
          "are too bold, too timid or off.",

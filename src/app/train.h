@@ -8,6 +8,7 @@
 #include "learn/giveaway.h"
 #include "learn/judge.h"
 #include "learn/maturity.h"
+#include "learn/offpolicy.h"
 #include "learn/uplift.h"
 #include "model/bundle.h"
 
@@ -42,7 +43,7 @@ struct train_table {
     float *surrogates;    /* (row, surrogate) */
     double *outcomes;     /* (row); NaN until it is completed */
     double *costs;        /* (row), NaN where missing; NULL: none */
-    double *weights;      /* (row) or NULL */
+    double *weights;      /* (row), 1 in the mean; or NULL */
     double *propensities; /* (row, arm), 0 where not known; or NULL, and */
     uint32_t *billionths; /* (row, arm): all are known, and are so many of them */
     uint64_t *keys;
@@ -52,6 +53,7 @@ struct train_table {
     double doses[LEARNER_ARM_COUNT_MAX];
     int64_t arm_rows[LEARNER_ARM_COUNT_MAX];
     bool is_binary, has_propensities, has_clusters, has_made_doses;
+    int low_arm; /* whose amount is not above 0, so that doses are made; 0: there is none */
     char dose_name[32];
 };
 
@@ -106,6 +108,8 @@ struct train_result {
         [LEARNER_ARM_COUNT_MAX]; /* (arm): of it and control, without overlap */
     struct judge_mean arm_weights[LEARNER_ARM_COUNT_MAX]; /* (arm): 1 if p is right */
     struct balance balances[LEARNER_ARM_COUNT_MAX];       /* (arm) */
+    struct offpolicy_weights
+        row_weights[LEARNER_ARM_COUNT_MAX]; /* (arm): of its own rows */
     struct giveaway giveaway; /* a feature that alone explains the outcome */
     double scale;
     bool is_held_out, is_logistic;

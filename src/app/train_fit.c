@@ -38,6 +38,12 @@ static enum status read_base(const struct train_options *options,
                        options->base);
     if (options->is_rising && !is_trees)
         return err_set(err, STATUS_INVALID, "--monotone needs --base xgboost");
+    if ((options->round_count || options->depth || options->rate) && !is_trees)
+        return err_set(err, STATUS_INVALID, "--%s needs --base xgboost: %s has no trees",
+                       options->round_count ? "trees"
+                       : options->depth     ? "depth"
+                                            : "rate",
+                       options->base);
     return STATUS_OK;
 }
 
@@ -86,8 +92,9 @@ enum status train_settle(const struct train_options *options, struct train_resul
 
     *result = (struct train_result){
         .scale = 1,
-        .settings = {.round_count = (int)options->round_count,
-                     .depth = (int)options->depth,
+        .settings = {.round_count =
+                         options->round_count ? (int)options->round_count : 100,
+                     .depth = options->depth ? (int)options->depth : 3,
                      .rate = 0.03,
                      .leaf_share = 1.0 / 40,
                      .is_rising = options->is_rising,
@@ -216,6 +223,20 @@ static enum status check_overlap(const struct train_options *options,
     return STATUS_OK;
 }
 
+/* How much of the weight of the rows of an arm is that of few of them; room (row). */
+static enum status weigh_rows(const struct train_table *table,
+                              struct train_result *result, int arm, double *room,
+                              struct err *err)
+{
+    struct offpolicy_log log = {.numerators = room};
+
+    for (int64_t row = 0; row < table->row_count; row++)
+        if (table->arms[row] == arm)
+            room[log.row_count++] = (table->weights ? table->weights[row] : 1) /
+                                    learner_propensity(&result->data, row, arm);
+    return offpolicy_weigh(&log, &result->row_weights[arm], err);
+}
+
 /* Rows of an arm by the inverse of their propensities stand for all rows; those that could not have
  * been of it for themselves. */
 static enum status weigh_arms(const struct train_table *table,
@@ -232,6 +253,8 @@ static enum status weigh_arms(const struct train_table *table,
         }
         rc = judge_gains(&result->judged, inverse, NULL, &result->arm_weights[arm], err);
         result->balances[arm] = balance_of_arm(&result->data, arm);
+        if (!rc)
+            rc = weigh_rows(table, result, arm, inverse, err);
     }
     free(inverse);
     return rc;

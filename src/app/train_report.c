@@ -121,6 +121,16 @@ static void put_balance(struct report *report, const struct train_table *table,
     report_object_end(report);
 }
 
+/* Of the rows of an arm, by the inverse of their propensities. */
+static void put_row_weights(struct report *report, const char *key,
+                            const struct offpolicy_weights *weights)
+{
+    report_object(report, key);
+    report_number(report, "effective_rows", weights->effective_rows);
+    report_number(report, "largest_share", weights->largest_share);
+    report_object_end(report);
+}
+
 static void put_propensities(struct report *report, const struct train_result *result)
 {
     const struct learner_propensity_fit *fit = &result->propensity_fit;
@@ -147,6 +157,7 @@ static void put_arm(struct report *report, const struct train_options *options,
     report_count(report, "rows", table->arm_rows[arm]);
     report_count(report, "rows_without_overlap", result->apart_counts[arm]);
     put_mean(report, "inverse_propensity", result->arm_weights[arm], 1);
+    put_row_weights(report, "row_weights", &result->row_weights[arm]);
     put_balance(report, table, &result->balances[arm]);
     put_mean(report, "average_effect", result->averages[arm], result->scale);
     if (table->costs)
@@ -196,6 +207,7 @@ static void put_report(struct report *report, const struct train_options *option
     put_rows(report, table, result);
     put_giveaway(report, table, &result->giveaway);
     report_string(report, "control", table->arm_names[0]);
+    put_row_weights(report, "control_row_weights", &result->row_weights[0]);
     report_string(report, "outcome", options->outcome);
     report_bool(report, "outcome_is_binary", table->is_binary);
     report_number(report, "scale", result->scale);

@@ -35,12 +35,14 @@ static enum status read_given_doses(struct train_reading *reading, struct err *e
 static enum status read_doses(struct train_reading *reading, struct err *err)
 {
     struct train_table *table = reading->table;
-    bool are_numbers = !reading->columns->items[0].is_text;
+    bool is_text = reading->columns->items[0].is_text, are_numbers = !is_text;
 
     if (reading->options->doses)
         return read_given_doses(reading, err);
     for (int arm = 1; arm < table->arm_count; arm++) {
         table->doses[arm] = strtod(table->arm_names[arm], NULL);
+        if (!is_text && are_numbers && !(table->doses[arm] > 0))
+            table->low_arm = arm;
         are_numbers = are_numbers && table->doses[arm] > 0;
     }
     table->has_made_doses = !are_numbers;
@@ -190,10 +192,32 @@ static enum status refuse_window(const struct train_reading *reading, struct err
                    (long long)reading->columns->row_count, reading->window);
 }
 
+/* Squares of less are too small for the library of trees (learn/predictor.c). */
+#define OUTCOME_SPREAD_MIN 1e-16
+
+static enum status check_spread(const struct train_reading *reading, double low,
+                                double high, struct err *err)
+{
+    const char *outcome = reading->options->outcome;
+
+    if (low == high)
+        return err_set(err, STATUS_INVALID,
+                       "%s column '%s': is %.17g in every row: there is nothing to learn",
+                       reading->columns->file, outcome, low);
+    if (high - low < OUTCOME_SPREAD_MIN && strcmp(reading->options->base, "xgboost") == 0)
+        return err_set(
+            err, STATUS_INVALID,
+            "%s column '%s': differs by %.3g between rows, which is too little "
+            "for trees: give it in smaller units, or take --base ridge",
+            reading->columns->file, outcome, high - low);
+    return STATUS_OK;
+}
+
 static enum status check_outcomes(const struct train_reading *reading, struct err *err)
 {
     struct train_table *table = reading->table;
     double low = INFINITY, high = -INFINITY;
+    enum status rc;
 
     table->is_binary = true;
     for (int64_t i = 0; i < table->row_count; i++) {
@@ -210,10 +234,9 @@ static enum status check_outcomes(const struct train_reading *reading, struct er
     if (low > high)
         return err_set(err, STATUS_INVALID, "%s column '%s': is missing in every row",
                        reading->columns->file, reading->options->outcome);
-    if (low == high)
-        return err_set(err, STATUS_INVALID,
-                       "%s column '%s': is %.17g in every row: there is nothing to learn",
-                       reading->columns->file, reading->options->outcome, low);
+    rc = check_spread(reading, low, high, err);
+    if (rc)
+        return rc;
     for (int arm = 0; arm < table->arm_count; arm++)
         if (table->arm_rows[arm] < TRAIN_ARM_ROWS_MIN)
             return err_set(err, STATUS_INVALID,
@@ -351,6 +374,18 @@ static enum status make_room(struct train_reading *reading, struct err *err)
     return STATUS_OK;
 }
 
+/* Trees know no unit of weights, but their penalty is as much as a row of weight 1. */
+static void set_mean_weight(struct train_table *table)
+{
+    double sum = 0, mean;
+
+    for (int64_t i = 0; table->weights && i < table->row_count; i++)
+        sum += table->weights[i];
+    mean = sum / (double)table->row_count;
+    for (int64_t i = 0; table->weights && i < table->row_count; i++)
+        table->weights[i] /= mean;
+}
+
 static bool is_in(const struct name_list *list, const char *name)
 {
     for (int i = 0; name && i < list->count; i++)
@@ -394,6 +429,8 @@ static enum status put_table(struct train_reading *reading, struct err *err)
         rc = make_room(reading, err);
     for (int64_t i = 0; i < table->row_count && !rc; i++)
         put_row(reading, kept[i], i);
+    if (!rc)
+        set_mean_weight(table);
     drop_all_but_features(reading);
     for (int i = 0; i < table->feature_count && !rc; i++) {
         rc = train_feature_read(reading, i, kept, err);

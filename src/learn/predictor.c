@@ -14,6 +14,7 @@ struct predictor {
     bool is_logistic;
     int width;
     struct booster *booster;
+    double times; /* what rows of trees weigh more than they were given */
     struct ridge ridge;
 };
 
@@ -68,11 +69,53 @@ static double leaf_weight(const struct predictor_settings *settings, double sum,
     return settings->leaf_share * sum * (settings->is_logistic ? mean * (1 - mean) : 1);
 }
 
+/* The root of the mean square of how far targets are from their mean. */
+static double weighted_spread(const double *targets, const double *weights,
+                              struct row_set set, double mean)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < set.count; i++) {
+        double off = targets[set.rows[i]] - mean;
+
+        sum += (weights ? weights[set.rows[i]] : 1) * off * off;
+    }
+    return sqrt(sum / weight_sum(weights, set));
+}
+
+/* XGBoost splits nothing that gains less than 1e-6, in the unit of weights times squares of targets, and squares
+ * beyond floats are lost. Weights in another unit, of rows, leaves and penalty alike, change gains and nothing else:
+ * where targets spread so little or so much, one by which they gain as if they spread 1 to 2. It is a power of two,
+ * so that all else is the same to the bit. Targets that are all the same, or differ by less than floats of their
+ * size can tell, stay as they are. */
+#define SPREAD_MIN   0x1p-4
+#define SPREAD_MAX   0x1p40
+#define SPREAD_NOISE 1e-6 /* of the mean */
+enum { WEIGHT_BITS_MAX = 110 /* of their sum, which is a float */ };
+
+static double weight_times(const struct predictor_settings *settings,
+                           const double *targets, const double *weights,
+                           struct row_set set, double mean)
+{
+    double spread = weighted_spread(targets, weights, set, mean);
+    int sum_bits = ilogb(weight_sum(weights, set)), bits,
+        bits_max = sum_bits < WEIGHT_BITS_MAX ? WEIGHT_BITS_MAX - sum_bits : 0;
+
+    if (settings->is_logistic || !(spread > SPREAD_NOISE * fabs(mean)) ||
+        (spread >= SPREAD_MIN && spread <= SPREAD_MAX))
+        return 1;
+    bits = -2 * ilogb(spread);
+    if (bits > bits_max)
+        bits = bits_max;
+    return ldexp(1, bits > -WEIGHT_BITS_MAX ? bits : -WEIGHT_BITS_MAX);
+}
+
 /* Where rows are put from, a block at a time. */
 struct source {
     const struct feature_rows *features;
     struct row_set set;
     const double *targets, *weights;
+    double times; /* weights */
 };
 
 static void put_block(const void *context, int64_t first, int count,
@@ -84,8 +127,9 @@ static void put_block(const void *context, int64_t first, int count,
     gather(source->features, part, block->features);
     for (int i = 0; i < count; i++) {
         block->targets[i] = (float)source->targets[part.rows[i]];
-        if (source->weights)
-            block->weights[i] = (float)source->weights[part.rows[i]];
+        block->weights[i] =
+            (float)(source->times *
+                    (source->weights ? source->weights[part.rows[i]] : 1));
     }
 }
 
@@ -101,12 +145,14 @@ static enum status fit_trees(const struct predictor_settings *settings,
                              const double *targets, const double *weights,
                              struct predictor *predictor, struct err *err)
 {
-    const struct source source = {features, set, targets, weights};
+    double mean = weighted_mean(targets, weights, set);
+    double times = weight_times(settings, targets, weights, set, mean);
+    const struct source source = {features, set, targets, weights, times};
     const struct booster_rows rows = {
         .row_count = set.count,
         .feature_count = predictor->width,
-        .has_weights = weights,
-        .mean = weighted_mean(targets, weights, set),
+        .has_weights = weights || times != 1,
+        .mean = mean,
         .names = features->names,
         .put = put_block,
         .at = source_at,
@@ -118,15 +164,16 @@ static enum status fit_trees(const struct predictor_settings *settings,
         .round_count = settings->round_count,
         .depth = settings->depth,
         .rate = settings->rate,
-        .leaf_weight_min = leaf_weight(settings, weight_sum(weights, set), rows.mean),
+        .leaf_weight_min = times * leaf_weight(settings, weight_sum(weights, set), mean),
         .row_share = settings->row_share,
         .column_share = settings->column_share,
-        .ridge = settings->ridge,
+        .ridge = times * settings->ridge,
         .is_logistic = settings->is_logistic,
         .rising_feature = settings->is_rising ? predictor->width - 1 : -1,
         .seed = (uint32_t)(settings->seed & INT32_MAX),
     };
 
+    predictor->times = times;
     return booster_train(&rows, &tree, &predictor->booster, err);
 }
 
@@ -246,9 +293,14 @@ enum status predictor_gains(const struct predictor *predictor, double *gains,
                             struct err *err)
 {
     const struct ridge *ridge = &predictor->ridge;
+    enum status rc;
 
-    if (predictor->base == PREDICTOR_TREES)
-        return booster_gains(predictor->booster, predictor->width, gains, err);
+    if (predictor->base == PREDICTOR_TREES) {
+        rc = booster_gains(predictor->booster, predictor->width, gains, err);
+        for (int i = 0; i < predictor->width && !rc; i++)
+            gains[i] /= predictor->times;
+        return rc;
+    }
     memset(gains, 0, (size_t)predictor->width * sizeof *gains);
     for (int i = 0; i < ridge->column_count; i++)
         gains[ridge->columns[i].feature] += fabs(ridge->weights[1 + i]);

@@ -144,7 +144,7 @@ static void measure(const struct ridge *ridge, struct ridge_column *column,
                     const struct feature_rows *features, struct row_set set,
                     const double *weights)
 {
-    double sum = 0, square_sum = 0, weight_sum = 0;
+    double sum = 0, square_sum = 0, weight_sum = 0, low = INFINITY, high = -INFINITY;
 
     for (int64_t i = 0; i < set.count; i++) {
         double value = plain_value(ridge, column, features, set.rows[i]);
@@ -153,6 +153,8 @@ static void measure(const struct ridge *ridge, struct ridge_column *column,
             continue;
         sum += ridge_weight(weights, set.rows[i]) * value;
         weight_sum += ridge_weight(weights, set.rows[i]);
+        low = fmin(low, value);
+        high = fmax(high, value);
     }
     column->mean = weight_sum > 0 ? sum / weight_sum : 0;
     for (int64_t i = 0; i < set.count; i++) {
@@ -163,7 +165,8 @@ static void measure(const struct ridge *ridge, struct ridge_column *column,
                           (value - column->mean);
     }
     column->spread = weight_sum > 0 ? sqrt(square_sum / weight_sum) : 0;
-    if (column->spread < 1e-12 * (1 + fabs(column->mean)))
+    /* What is the same in all rows may be off its mean by rounding. */
+    if (!(low < high) || column->spread < 1e-12 * fabs(column->mean))
         column->spread = 0;
 }
 

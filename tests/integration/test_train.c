@@ -320,6 +320,82 @@ static void the_order_of_rows_has_no_say(void **state)
     }
 }
 
+/* A row's weight is its 1 to 3, in a unit. */
+static void write_weighted(const char *path, double unit)
+{
+    FILE *file = fopen(path, "w");
+    char *content, *rest = NULL;
+    size_t bytes;
+    int row = 0;
+
+    assert_non_null(file);
+    assert_int_equal(file_read(train_log_path, 64 << 20, &content, &bytes, NULL), 0);
+    fprintf(file, "%s,w\n", strtok_r(content, "\n", &rest));
+    for (char *line; (line = strtok_r(NULL, "\n", &rest)); row++)
+        fprintf(file, "%s,%.17g\n", line, (1 + row % 3) * unit);
+    assert_int_equal(fclose(file), 0);
+    free(content);
+}
+
+/* The mean effect on the log of a bundle, and how much it differs between rows. */
+static void find_effects(const char *bundle, double effects[2])
+{
+    const char *const arguments[] = {
+        "model",        "score",    group_path(bundle), "--rows",
+        train_log_path, "--output", "effect",           NULL};
+    char *output, *messages, *rest = NULL;
+    double sum = 0, squares = 0;
+    int count = 0;
+
+    assert_int_equal(program_run_messages(arguments, NULL, &output, &messages), 0);
+    strtok_r(output, "\n", &rest);
+    for (char *line; (line = strtok_r(NULL, "\n", &rest)); count++) {
+        double effect = strtod(line, NULL);
+
+        sum += effect;
+        squares += effect * effect;
+    }
+    assert_int_equal(count, TRAIN_ROW_COUNT);
+    effects[0] = sum / count;
+    effects[1] = sqrt(squares / count - effects[0] * effects[0]);
+    free(output);
+    free(messages);
+}
+
+static void the_unit_of_weights_has_no_say(void **state)
+{
+    /* The second sums to 1, and the last is exact in binary. */
+    static const double units[] = {1, 1.0 / (2 * TRAIN_ROW_COUNT), 1e6, 1e-6, 0x1p-40};
+    static const char *const options[] = {
+        TRAIN_COMMON "--learner dr --trees 20 --propensity p --weights w",
+        TRAIN_COMMON "--learner s --trees 20 --randomised --weights w",
+        TRAIN_COMMON "--learner r --base ridge --propensity p --weights w",
+    };
+    char path[PATH_BYTES];
+
+    (void)state;
+    if (!train_has_library())
+        return;
+    snprintf(path, sizeof path, "%s", group_path("weighted.csv"));
+    for (int way = 0; way < 3; way++) {
+        double first[2], effects[2];
+
+        for (int i = 0; i < 5; i++) {
+            char name[40];
+
+            snprintf(name, sizeof name, "unit_%d_%d", way, i);
+            write_weighted(path, units[i]);
+            assert_int_equal(train_call(path, name, options[way], NULL, NULL), 0);
+            find_effects(name, i ? effects : first);
+            for (int k = 0; i && k < 2; k++)
+                if (!(fabs(effects[k] - first[k]) < 1e-4 * first[1]))
+                    fail_msg("%s in units of %g: %.9g instead of %.9g", options[way],
+                             units[i], effects[k], first[k]);
+        }
+        assert_true(first[1] > 50);
+    }
+}
+
 static json_t *tolerance_of(const json_t *manifest)
 {
     return json_object_get(json_object_get(manifest, "examples"), "tolerance");
@@ -437,6 +513,7 @@ int main(void)
         cmocka_unit_test(outcomes_of_0_and_1_and_effects_that_rise_with_the_dose),
         cmocka_unit_test(the_same_log_and_seed_give_the_same_bytes),
         cmocka_unit_test(the_order_of_rows_has_no_say),
+        cmocka_unit_test(the_unit_of_weights_has_no_say),
         cmocka_unit_test(an_example_a_bit_off_is_refused),
         cmocka_unit_test(examples_behind_a_link_keep_the_usual_tolerance),
         cmocka_unit_test(what_was_trained_is_pushed_and_decides_with_the_same_effects),

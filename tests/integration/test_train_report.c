@@ -259,6 +259,76 @@ static void propensities_of_something_else_are_noticed(void **state)
     free(messages);
 }
 
+/* One row of a third of all, whose propensity says that it is one of a million. */
+static void write_heavy(const char *path, int treatment, double propensity)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    fputs("t,y,x,p\n", file);
+    for (int row = 0; row < 900; row++)
+        fprintf(file, "%d,%d,%d,%.17g\n", (row % 3 - 1) * treatment,
+                row * 7 % 5 + row % 3, row % 11, row == 300 ? propensity : 1.0 / 3);
+    assert_int_equal(fclose(file), 0);
+}
+
+#define HEAVY                                                                            \
+    "--treatment t --outcome y --features x --base ridge --learner dr --quick "          \
+    "--propensity p --control "
+
+/* Row 300 is of the first arm, which is the control or none. */
+static void one_row_with_all_the_weight_is_noticed(void **state)
+{
+    static const char *const controls[] = {"-1", "0"};
+    char *messages, *output;
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        for (int heavy = 0; heavy < 2; heavy++) {
+            char options[200];
+            json_t *report, *weights;
+            double share;
+
+            snprintf(options, sizeof options, HEAVY "%s --doses 1,2 --json", controls[i]);
+            write_heavy(group_path("heavy.csv"), 1, heavy ? 1e-6 : 1.0 / 3);
+            assert_int_equal(
+                train_call(group_path("heavy.csv"), "heavy", options, &output, &messages),
+                0);
+            report = json_loads(output, 0, NULL);
+            assert_non_null(report);
+            weights =
+                i == 0
+                    ? json_object_get(report, "control_row_weights")
+                    : json_object_get(json_array_get(json_object_get(report, "arms"), 0),
+                                      "row_weights");
+            share = json_number_value(json_object_get(weights, "largest_share"));
+            assert_true(heavy ? share > 0.999 : fabs(share - 1.0 / 300) < 1e-9);
+            share = json_number_value(json_object_get(weights, "effective_rows"));
+            assert_true(heavy ? share < 1.01 : fabs(share - 300) < 1e-6);
+            assert_true(heavy == !!strstr(messages, "one of the rows of '-1' has 99.9 % "
+                                                    "of all their weight, at most 5 %"));
+            assert_true(heavy == !!strstr(messages, "the rows of '-1' weigh as much as 1 "
+                                                    "that are alike, fewer than 50"));
+            assert_null(strstr(messages, "rows of '1' "));
+            json_decref(report);
+            free(output);
+            free(messages);
+        }
+}
+
+static void an_amount_that_is_no_dose_is_named(void **state)
+{
+    char *messages;
+
+    (void)state;
+    write_heavy(group_path("below.csv"), 500, 1.0 / 3);
+    assert_int_equal(
+        train_call(group_path("below.csv"), "below", HEAVY "0", NULL, &messages), 0);
+    assert_non_null(strstr(messages, "'t' has the amount -500, which is not above 0: the "
+                                     "arms are given the doses 1 to 2"));
+    free(messages);
+}
+
 /* ---- logs that nothing can be learned from ---- */
 
 struct refusal {
@@ -278,6 +348,9 @@ static void bad_logs_are_refused_with_what_and_where(void **state)
         {"t,y,x\n1,1,2\n1,2,2\n", ASK, "one arm only", 1},
         {"t,y,x\n0,1,2\n1,1,2\n", ASK, "is 1 in every row", 1},
         {"t,y,x\n0,1,2\n1,2,2\n", ASK, "at least 50 are needed", 1},
+        {"t,y,x\n0,1e-20,2\n1,2e-20,2\n",
+         "--treatment t --outcome y --features x --learner t",
+         "differs by 1e-20 between rows, which is too little for trees", 1},
         {"t,y,x\n0,,2\n1,,2\n", ASK, "is missing in every row", 1},
         {"t,y,x,p\n0,1,2,0.5\n1,2,2,0\n", ASK " --propensity p", "line 3 column 'p'", 1},
         {"t,y,x,p\n0,1,2,0.5\n1,2,2,1.5\n", ASK " --propensity p", "1.5", 1},
@@ -474,6 +547,8 @@ int main(void)
         cmocka_unit_test(outcomes_are_summed_by_their_weights),
         cmocka_unit_test(an_experiment_has_a_qini_and_pictures),
         cmocka_unit_test(propensities_of_something_else_are_noticed),
+        cmocka_unit_test(one_row_with_all_the_weight_is_noticed),
+        cmocka_unit_test(an_amount_that_is_no_dose_is_named),
         cmocka_unit_test(bad_logs_are_refused_with_what_and_where),
         cmocka_unit_test(more_arms_than_a_bundle_has_are_refused),
         cmocka_unit_test(a_folder_of_something_else_is_left_alone),

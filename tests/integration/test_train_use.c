@@ -125,9 +125,8 @@ static double worst_error(const char *options, const double truth[ARM_COUNT],
     snprintf(words, sizeof words,
              "train --data $/rule.csv --treatment credit --outcome value_90d "
              "--features " FEATURES
-             " --cluster customer_id --learner t --trees 1 --quick --json "
-             "--output $/rule%s",
-             options);
+             " --cluster customer_id --learner t%s --quick --json --output $/rule%s",
+             strstr(options, "--base") ? "" : " --trees 1", options);
     if (run(words, &output, messages))
         fail_msg("%s", *messages);
     report = json_loads(output, 0, NULL);
