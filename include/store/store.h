@@ -104,7 +104,7 @@ enum status store_checkpoint_rest(struct store *store, struct err *err);
 /* At a start, before anything is answered. Move what the log has into the database, and sync both:
  * commits that a former process wrote are visible whether or not they were synced, also after a sync that
  * failed, whose error the system tells only once. Then make the log's file at least so large ahead of
- * time, so that commits do not have to grow it. */
+ * time, and its index for as many frames, so that commits do not have to grow them. */
 enum status store_wal_reserve(struct store *store, int64_t bytes, struct err *err);
 
 /* A consistent copy while others write, checked by opening it. Refuses an existing destination. */

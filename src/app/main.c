@@ -2,8 +2,13 @@
 #include "app/commands.h"
 #include "json/tree.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { LISTEN_MS = 100 };
 
 static const struct command commands[] = {
     {"demo", "Make a working data folder of an empty one", .run = command_demo},
@@ -46,10 +51,35 @@ static int finish(int code)
     return code == EXIT_DONE ? EXIT_REFUSED : code;
 }
 
+/* What is mapped is the index of the database's log, and cannot be had. No answer leaves that needed it:
+ * this is the end of the process. What reads stderr is given a moment, not more. */
+static void end_without_index(int signal)
+{
+    static const char words[] =
+        "redress: the index of the database's log (redress.db-shm) cannot be had: its "
+        "disk has no room for it, or fails, or the file was cut: make room, and delete "
+        "nothing in the data folder; what was answered is there after a start\n";
+    struct pollfd listener = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    (void)signal;
+    if (poll(&listener, 1, LISTEN_MS) > 0)
+        (void)!write(STDERR_FILENO, words, sizeof words - 1);
+    _exit(EXIT_REFUSED);
+}
+
+static void heed_bus_errors(void)
+{
+    struct sigaction action = {.sa_handler = end_without_index};
+
+    sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGBUS, &action, NULL);
+}
+
 int main(int argc, char **argv)
 {
     static char version[] = "version";
 
+    heed_bus_errors();
     json_tree_prepare();
     if (argc > 1 && strcmp(argv[1], "--version") == 0)
         argv[1] = version;

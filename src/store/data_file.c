@@ -12,15 +12,22 @@
  * another connection that is about to move it: that one then notes as moved what is not yet written, and
  * frames are overwritten that never came into the database. A writer begins anew under an exclusive lock
  * on all marks of readers but the first; told that the lock is busy, it appends. It is told so as long as
- * this process moves the log. Only this process does: it has the folder to itself (claim.c). */
+ * this process moves the log. Only this process does: it has the folder to itself (claim.c).
+ *
+ * The log's index, which SQLite maps through the same file, has its room on the disk before it is written. */
 #include "store/data_file.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <sys/mman.h>
 
 /* The locks of a log's index, as its format has them: marks of readers, of which the first is of those who
  * need no log. */
 enum { SECOND_MARK = 4, OTHER_MARK_COUNT = SQLITE_SHM_NLOCK - SECOND_MARK };
+
+/* And its parts: each has room for so many frames, the first for fewer by what stands before them. */
+enum { PART_BYTES = 32 << 10, PART_FRAME_COUNT = 4096, HEAD_FRAME_COUNT = 34 };
 
 enum {
     PIECE_BYTES = 512 << 10, /* at least, */
@@ -83,6 +90,22 @@ static int data_write(sqlite3_file *file, const void *bytes, int count, sqlite3_
     return data_sync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
 }
 
+/* SQLite makes a part of the log's index by one byte for every 4 KB, and maps it: on a disk with smaller
+ * blocks, or with blocks that are given out late, the rest has none yet. Without room, writing there would be
+ * SIGBUS; asked for beforehand it is an error. Systems before Linux 5.14 do not know the question. */
+static int data_shm_map(sqlite3_file *file, int part, int bytes, int extends,
+                        void volatile **at)
+{
+    int code = data_of(file)->real->xShmMap(file, part, bytes, extends, at);
+
+    if (code != SQLITE_OK || !extends || !*at)
+        return code;
+    if (madvise((void *)*at, (size_t)bytes, MADV_POPULATE_WRITE) == 0 || errno != EFAULT)
+        return SQLITE_OK;
+    errno = ENOSPC;
+    return SQLITE_IOERR_SHMSIZE;
+}
+
 static int lock_renewal(sqlite3_file *file, int offset, int count, int flags)
 {
     int code;
@@ -141,6 +164,7 @@ void data_file_wrap(sqlite3_file *file)
     data->methods.xRead = data_read;
     data->methods.xWrite = data_write;
     data->methods.xSync = data_sync;
+    data->methods.xShmMap = data_shm_map;
     data->methods.xShmLock = data_shm_lock;
     file->pMethods = &data->methods;
 }
@@ -171,4 +195,17 @@ int data_file_sync(sqlite3 *db)
 
     return file ? data_sync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY)
                 : SQLITE_IOERR_FSYNC;
+}
+
+int data_file_reserve_index(sqlite3 *db, int64_t frame_count)
+{
+    sqlite3_file *file = file_of(db);
+    int64_t part_count =
+        (frame_count + HEAD_FRAME_COUNT + PART_FRAME_COUNT - 1) / PART_FRAME_COUNT;
+    int code = file ? SQLITE_OK : SQLITE_IOERR_SHMMAP;
+    void volatile *at;
+
+    for (int i = 0; code == SQLITE_OK && i < part_count; i++)
+        code = file->pMethods->xShmMap(file, i, PART_BYTES, 1, &at);
+    return code == SQLITE_IOERR_SHMSIZE && errno == ENOSPC ? SQLITE_FULL : code;
 }

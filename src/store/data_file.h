@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Once, before the first file: what a file of the original layer needs then, in bytes. */
 int data_file_bytes(const sqlite3_vfs *original);
@@ -24,6 +25,10 @@ void data_file_pieces(sqlite3 *db, bool is_wanted);
  * it begins anew before or after. frame_count and moved_count as sqlite3_wal_checkpoint_v2 has them, or
  * NULL. A code of SQLite. Any thread. */
 int data_file_move_log(sqlite3 *db, int *frame_count, int *moved_count);
+
+/* Make the log's index so large ahead of time. In a transaction of the writer, who alone extends it.
+ * SQLITE_FULL when the disk has no room for it. */
+int data_file_reserve_index(sqlite3 *db, int64_t frame_count);
 
 /* Sync all of it now. A code of SQLite. */
 int data_file_sync(sqlite3 *db);

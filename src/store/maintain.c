@@ -17,6 +17,7 @@ enum {
     HELD_FRAME_COUNT = 8192,
     ZERO_BYTES = 64 << 10,        /* written at a time; SQLite takes less than 128 KB */
     LOG_FRAME_COUNT_LONG = 24576, /* 96 MB: time to start again at the front */
+    FRAME_BYTES = 24 + 4096,      /* of the log: before a page, and the page */
     LAST_FRAME_COUNT = 512,       /* so few may be left for the writer's own thread */
     PASS_COUNT_MAX = 8,
 };
@@ -111,12 +112,15 @@ enum status store_wal_reserve(struct store *store, int64_t bytes, struct err *er
     code = sqlite3_file_control(store->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
     if (code == SQLITE_OK && file && file->pMethods)
         code = log_extend(file, bytes);
+    /* A log whose index finds no room cannot be written either. */
+    if (code == SQLITE_OK)
+        code = data_file_reserve_index(store->db, bytes / FRAME_BYTES);
     if (code != SQLITE_OK)
         rc = sql_fail(store, code, "reserve room for the log", err);
     if (code == SQLITE_FULL)
         rc = err_set(err, STATUS_IO,
                      "cannot reserve room for the log: the disk of '%s' is full, and the "
-                     "log takes %jd MB: make room",
+                     "log takes %jd MB: make room, and delete nothing in the data folder",
                      store->path, (intmax_t)(bytes >> 20));
     store_rollback(store);
     return rc;

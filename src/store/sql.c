@@ -3,6 +3,7 @@
 
 #include "store/pack.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,14 @@ static void note_trouble(struct store *store, int code)
         store->trouble = kind;
 }
 
+static bool is_disk_full(int code, int system)
+{
+    int kind = code & 0xff;
+
+    return kind == SQLITE_FULL ||
+           (system == ENOSPC && (kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN));
+}
+
 enum status sql_fail(struct store *store, int code, const char *what, struct err *err)
 {
     const char *why = store->db ? sqlite3_errmsg(store->db) : sqlite3_errstr(code);
@@ -52,6 +61,11 @@ enum status sql_fail(struct store *store, int code, const char *what, struct err
         why = sqlite3_errstr(code);
     if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
         store->has_failed = true;
+    if (is_disk_full(code, system))
+        return err_set(err, status_of(code),
+                       "cannot %s: the disk is full: make room, and delete nothing in "
+                       "the data folder",
+                       what);
     if ((code & 0xff) == SQLITE_IOERR && system)
         return err_set(err, status_of(code), "cannot %s: %s (%s)", what, why,
                        strerror(system));

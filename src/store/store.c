@@ -65,7 +65,8 @@ static const struct {
     {SQLITE_DBCONFIG_DQS_DDL, 0},     {SQLITE_DBCONFIG_DQS_DML, 0},
 };
 
-/* Memory maps stay off: an I/O error must be an error, not SIGBUS. */
+/* Memory maps of the database stay off: an I/O error must be an error, not SIGBUS. The log's index is mapped
+ * nevertheless: see data_shm_map (data_file.c) and what the program does about that signal (main.c). */
 static const char common_pragmas[] = "PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON;"
                                      "PRAGMA temp_store = MEMORY;";
 
@@ -352,6 +353,17 @@ static enum status file_prepare(const char *path, enum store_mode mode, bool *is
     return mode == STORE_WRITER ? check_present(path, err) : check_readable(path, err);
 }
 
+/* Damage is told with what to do about it, once. */
+static enum status open_failed(const char *path, struct err *err)
+{
+    enum status rc = err_wrap(err, "open '%s'", path);
+    size_t bytes = strlen(err->text);
+
+    if (rc == STATUS_CORRUPT && !strstr(err->text, "restore a backup"))
+        snprintf(err->text + bytes, sizeof err->text - bytes, ": restore a backup");
+    return rc;
+}
+
 enum status store_open(const char *path, enum store_mode mode, struct store **store,
                        bool *was_created, struct err *err)
 {
@@ -372,7 +384,7 @@ enum status store_open(const char *path, enum store_mode mode, struct store **st
         if (!rc)
             rc = prepare_all(opened, err);
         if (rc)
-            rc = err_wrap(err, "open '%s'", path);
+            rc = open_failed(path, err);
     }
     if (rc) {
         store_close(opened);
@@ -399,7 +411,7 @@ enum status store_schema_version(const char *path, int64_t *version, struct err 
         if (!rc)
             rc = schema_version(store, version, err);
         if (rc)
-            rc = err_wrap(err, "open '%s'", path);
+            rc = open_failed(path, err);
     }
     store_close(store);
     return rc;

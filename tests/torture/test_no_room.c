@@ -1,7 +1,8 @@
 /* test_no_room.c - the real server on a disk that is full, and with too few descriptors: what it has
  * acknowledged is kept, what it cannot do it says, and with room it goes on.
  *
- * The disk is a small file system in memory, which only root may mount. */
+ * The disk is a small file system in memory, or one in a file whose blocks are smaller than pages: only root
+ * may mount them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,18 +17,26 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
     ANSWER_COUNT_MAX = 4000,
     CONNECTION_COUNT = 64,
     DESCRIPTORS_SPARE = 8, /* beyond those that are open: too few for all connections */
+    RESERVED_FRAME_COUNT = (64 << 20) / (24 + 4096), /* of the log */
+    COMMIT_FRAME_COUNT = 256,                        /* at most, of one decision */
+    BLOCK_BYTES = 1024,                              /* the smaller ones */
+    TAKEN_COUNT = 20,
 };
+
+static const char make_room[] = "make room, and delete nothing in the data folder";
 
 static struct {
     struct request request;
@@ -86,6 +95,40 @@ static void fill(const char *path)
     close(fd);
 }
 
+/* Whether the log of the server has these words from there on; *from (may be NULL) is then where it ends. */
+static bool log_has(const char *words, long *from)
+{
+    char path[256], line[4096];
+    bool is_there = false;
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/serve.log", stage.folder);
+    file = fopen(path, "re");
+    assert_non_null(file);
+    fseek(file, from ? *from : 0, SEEK_SET);
+    while (fgets(line, sizeof line, file))
+        is_there |= strstr(line, words) != NULL;
+    if (from)
+        *from = ftell(file);
+    fclose(file);
+    return is_there;
+}
+
+/* How many frames the log has in use, as its index says: the fifth number. */
+static uint32_t frames_in_log(void)
+{
+    uint32_t numbers[5];
+    char path[256];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/redress.db-shm", stage.folder);
+    file = fopen(path, "re");
+    assert_non_null(file);
+    assert_int_equal(fread(numbers, sizeof numbers, 1, file), 1);
+    fclose(file);
+    return numbers[4];
+}
+
 /* So many decisions, or until so many more were refused, or the server has given up. */
 static void decide_without_room(int count, int refused_max)
 {
@@ -102,10 +145,40 @@ static void decide_without_room(int count, int refused_max)
     }
 }
 
+/* It comes up, or ends with 1 and says what to do. */
+static void start_without_room(void)
+{
+    long from = 0;
+    int code;
+
+    if (stage.server.pid)
+        live_server_kill(&stage.server);
+    (void)log_has("", &from);
+    code = live_server_try(stage.folder, NULL, &stage.server);
+    assert_true(code == 0 || code == 1);
+    if (code == 0) {
+        stage_meet();
+        decide_without_room(20, 20);
+    } else {
+        assert_true(log_has(make_room, &from));
+    }
+}
+
+static void make_room_again(const char *ballast, const char *what)
+{
+    assert_int_equal(unlink(ballast), 0);
+    if (stage.server.pid)
+        live_server_kill(&stage.server);
+    stage_start();
+    assert_true(decide());
+    see_that_it_is_kept(what);
+    stage_check();
+}
+
 static void fill_disk(const char *disk)
 {
     char ballast[256];
-    int code;
+    uint32_t frame_count;
 
     snprintf(ballast, sizeof ballast, "%s/ballast", disk);
     for (int i = 0; i < 20; i++)
@@ -117,22 +190,12 @@ static void fill_disk(const char *disk)
                         (int)torture_count(1, ANSWER_COUNT_MAX));
     torture_report("decisions refused on a full disk", refused_count);
     assert_true(refused_count > 0);
-    /* A start without room comes up or ends with 1. */
-    if (stage.server.pid)
-        live_server_kill(&stage.server);
-    code = live_server_try(stage.folder, NULL, &stage.server);
-    assert_true(code == 0 || code == 1);
-    if (code == 0) {
-        stage_meet();
-        decide_without_room(20, 20);
-    }
-    assert_int_equal(unlink(ballast), 0);
-    if (stage.server.pid)
-        live_server_kill(&stage.server);
-    stage_start();
-    assert_true(decide());
-    see_that_it_is_kept("a full disk");
-    stage_check();
+    frame_count = frames_in_log();
+    printf("  %u frames in the log, reserved are %d\n", frame_count,
+           RESERVED_FRAME_COUNT);
+    assert_true(frame_count > RESERVED_FRAME_COUNT - COMMIT_FRAME_COUNT);
+    start_without_room();
+    make_room_again(ballast, "a full disk");
 }
 
 static void a_full_disk_loses_nothing(void **state)
@@ -152,6 +215,108 @@ static void a_full_disk_loses_nothing(void **state)
     stage_close();
     assert_int_equal(umount2(disk, MNT_DETACH), 0);
     free(disk);
+}
+
+/* SQLite makes the index of its log by one byte for each page: of blocks that are smaller than pages most are
+ * missing then, and writing them without room is SIGBUS. */
+static bool mount_small_blocks(const char *image, const char *disk)
+{
+    char *command;
+    bool is_done = asprintf(&command,
+                            "PATH=$PATH:/sbin:/usr/sbin; truncate -s 100M %s &&"
+                            " mkfs.ext4 -q -m 0 -b %d %s && mount -o loop %s %s",
+                            image, BLOCK_BYTES, image, image, disk) > 0 &&
+                   system(command) == 0;
+
+    free(command);
+    return is_done;
+}
+
+/* Nothing but the database is there: a command makes the log's index, with some blocks more room each time,
+ * until there is enough. */
+static void ask_with_ever_more_room(const char *ballast)
+{
+    const char *const arguments[] = {"db", "stats", "--data", stage.folder, NULL};
+    struct stat info;
+    off_t step = torture_count(4, 1) * BLOCK_BYTES;
+    int code = 1, refused = 0;
+
+    assert_int_equal(stat(ballast, &info), 0);
+    for (off_t bytes = info.st_size; code != 0; bytes -= step) {
+        char *output, *messages;
+
+        assert_true(bytes > 0);
+        assert_int_equal(truncate(ballast, bytes), 0);
+        code = program_run_messages(arguments, NULL, &output, &messages);
+        if (code != 0 && (code != 1 || !strstr(messages, make_room)))
+            fail_msg("%jd bytes of room: %d %s", (intmax_t)(info.st_size - bytes), code,
+                     messages);
+        refused += code != 0;
+        free(output);
+        free(messages);
+    }
+    torture_report("commands refused on a disk of small blocks", refused);
+    assert_true(refused > 0);
+}
+
+static void fill_small_blocks(const char *disk)
+{
+    char ballast[256];
+
+    snprintf(ballast, sizeof ballast, "%s/ballast", disk);
+    assert_true(decide());
+    fill(ballast);
+    for (int i = 0; i < TAKEN_COUNT; i++)
+        assert_true(decide());
+    start_without_room();
+    make_room_again(ballast, "a full disk of small blocks");
+    assert_int_equal(live_server_stop(&stage.server), 0);
+    fill(ballast);
+    ask_with_ever_more_room(ballast);
+    assert_int_equal(unlink(ballast), 0);
+}
+
+static void a_full_disk_of_small_blocks_loses_nothing(void **state)
+{
+    char *folder = folder_temporary(), *disk = folder_temporary(), image[256];
+
+    (void)state;
+    snprintf(image, sizeof image, "%s/image", folder);
+    if (!mount_small_blocks(image, disk)) {
+        print_message("SKIPPED: no file system in a file can be made and mounted\n");
+        free(folder);
+        free(disk);
+        skip();
+    }
+    snprintf(stage.what, sizeof stage.what, "full disk of small blocks");
+    stage_open(disk);
+    fill_small_blocks(disk);
+    stage_close();
+    assert_int_equal(umount2(disk, MNT_DETACH), 0);
+    free(folder);
+    free(disk);
+}
+
+/* Where the system does not give room beforehand, or the disk fails, touching the index is SIGBUS. So it is
+ * when somebody cuts it. */
+static void an_index_that_cannot_be_had_ends_the_service_with_words(void **state)
+{
+    char path[256];
+    int code;
+
+    (void)state;
+    snprintf(stage.what, sizeof stage.what, "cut index");
+    stage_open(NULL);
+    assert_true(decide());
+    snprintf(path, sizeof path, "%s/redress.db-shm", stage.folder);
+    assert_int_equal(truncate(path, 0), 0);
+    assert_false(decide());
+    assert_true(live_server_ended(&stage.server, 2000, &code));
+    assert_int_equal(code, 1);
+    assert_true(log_has("redress.db-shm", NULL));
+    stage_start();
+    see_that_it_is_kept("a cut index");
+    stage_close();
 }
 
 /* --- descriptors ------------------------------------------------------------------------------ */
@@ -248,8 +413,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_disk_loses_nothing),
+        cmocka_unit_test(a_full_disk_of_small_blocks_loses_nothing),
+        cmocka_unit_test(an_index_that_cannot_be_had_ends_the_service_with_words),
         cmocka_unit_test(too_few_descriptors_lose_nothing),
     };
 
+    /* What is mounted here nobody else sees, and it ends with this process, however that ends. */
+    if (unshare(CLONE_NEWNS) == 0)
+        (void)mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,7 +67,7 @@ static int data_unfetch(sqlite3_file *file, sqlite3_int64 at, void *page)
     return real->xUnfetch(file, at, page);
 }
 
-/* All files of the original layer have the same methods. */
+/* What is called here is the same for all files of the original layer; a log has no index. */
 static int counting_open(sqlite3_vfs *self, const char *name, sqlite3_file *file,
                          int flags, int *flags_out)
 {
@@ -77,12 +77,17 @@ static int counting_open(sqlite3_vfs *self, const char *name, sqlite3_file *file
     if (code != SQLITE_OK || !(flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)))
         return code;
     real = file->pMethods;
-    data_methods = log_methods = *real;
-    data_methods.xWrite = data_write;
-    data_methods.xSync = data_sync;
-    data_methods.xUnfetch = data_unfetch;
-    log_methods.xSync = log_sync;
-    file->pMethods = flags & SQLITE_OPEN_WAL ? &log_methods : &data_methods;
+    if (flags & SQLITE_OPEN_WAL) {
+        log_methods = *real;
+        log_methods.xSync = log_sync;
+        file->pMethods = &log_methods;
+    } else {
+        data_methods = *real;
+        data_methods.xWrite = data_write;
+        data_methods.xSync = data_sync;
+        data_methods.xUnfetch = data_unfetch;
+        file->pMethods = &data_methods;
+    }
     return code;
 }
 

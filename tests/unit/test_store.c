@@ -122,8 +122,10 @@ static void a_file_that_is_no_database_is_corrupt(void **state)
         fputs("no database ", file);
     fclose(file);
     store_close(f.store);
-    assert_status(&f, store_open(path, STORE_WRITER, &f.store, NULL, &f.err),
-                  STATUS_CORRUPT);
+    for (int mode = STORE_WRITER; mode <= STORE_READER; mode++) {
+        assert_status(&f, store_open(path, mode, &f.store, NULL, &f.err), STATUS_CORRUPT);
+        assert_non_null(strstr(f.err.text, "is not a database: restore a backup"));
+    }
     fixture_close(&f);
 }
 
@@ -352,6 +354,28 @@ static void the_log_keeps_its_reserved_size_over_checkpoints(void **state)
     clean(&f);
     store_close(keeper);
     fixture_reopen(&f);
+    clean(&f);
+    fixture_close(&f);
+}
+
+static void the_index_of_a_reserved_log_has_room_for_all_its_frames(void **state)
+{
+    static const struct {
+        int frame_count, part_count;
+    } rows[] = {{0, 1}, {4062, 1}, {4063, 2}, {4062 + 4096, 2}, {4063 + 4096, 3}};
+    struct fixture f;
+    struct stat index;
+    char path[128];
+
+    (void)state;
+    fixture_open(&f);
+    snprintf(path, sizeof path, "%s-shm", f.path);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_ok(&f,
+                  store_wal_reserve(f.store, rows[i].frame_count * (24 + 4096), &f.err));
+        assert_int_equal(stat(path, &index), 0);
+        assert_int_equal(index.st_size, rows[i].part_count * (32 << 10));
+    }
     clean(&f);
     fixture_close(&f);
 }
@@ -620,6 +644,7 @@ int main(void)
         cmocka_unit_test(two_writers_take_turns_and_share_one_chain),
         cmocka_unit_test(a_broken_reference_is_found),
         cmocka_unit_test(the_log_keeps_its_reserved_size_over_checkpoints),
+        cmocka_unit_test(the_index_of_a_reserved_log_has_room_for_all_its_frames),
         cmocka_unit_test(a_long_log_starts_again_when_the_writer_moves_the_rest),
         cmocka_unit_test(a_backup_holds_what_was_committed_and_opens),
         cmocka_unit_test(a_backup_through_a_reader_works_while_others_write),

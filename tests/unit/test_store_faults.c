@@ -439,6 +439,21 @@ static void a_log_that_finds_no_room_says_how_much_it_takes(void **state)
     fixture_close(&f);
 }
 
+static void a_full_disk_is_told_with_what_to_do(void **state)
+{
+    struct fixture f;
+    struct budget budget;
+
+    (void)state;
+    prepare(&f, &budget);
+    fault_arm(FAULT_FULL, 1, true);
+    assert_status(&f, decide_and_commit(&f, BEFORE_COUNT + 1, 1), STATUS_EXHAUSTED);
+    assert_true(fault_disarm());
+    assert_non_null(strstr(f.err.text, "the disk is full: make room, and delete nothing "
+                                       "in the data folder"));
+    fixture_close(&f);
+}
+
 static int install(void **state)
 {
     (void)state;
@@ -461,6 +476,7 @@ int main(void)
         cmocka_unit_test(opening_under_faults_works_or_leaves_nothing_broken),
         cmocka_unit_test(reserving_and_copying_under_faults_harms_nothing),
         cmocka_unit_test(a_log_that_finds_no_room_says_how_much_it_takes),
+        cmocka_unit_test(a_full_disk_is_told_with_what_to_do),
         cmocka_unit_test(what_cannot_be_read_is_not_taken_for_missing),
         cmocka_unit_test(every_decision_that_was_reported_survives_kill),
     };
