@@ -20,13 +20,18 @@ enum {
 /* What is larger is no measurement: squares and their sums are finite below it, and floats of trees, too. */
 #define COLUMNS_NUMBER_MAX 1e30
 
+/* A name of digits is at least as good a number below it: 15 digits are shown, and 2^53 is not far. */
+#define COLUMNS_NAME_MAX 1e15
+
 /* What a column holds. */
 enum column_kind {
     COLUMN_IS_NUMBER, /* of numbers; anything else is refused with line and column */
     COLUMN_IS_TEXT,   /* of texts as they are written, which are counted as categories */
     COLUMN_IS_EITHER, /* numbers if all fields are, else texts */
+    COLUMN_IS_NAME, /* of an arm, a cluster: the same, but numbers of which one is so large that it might be taken for another (COLUMNS_NAME_MAX) are texts, too */
     COLUMN_IS_OPTIONAL, /* of numbers, if there is such a column: its item is empty if not */
     COLUMN_IS_OPTIONAL_TEXT, /* the same, of texts */
+    COLUMN_IS_OPTIONAL_KEY,  /* the same, of texts that are only told apart */
 };
 
 struct column_wish {
@@ -44,6 +49,9 @@ struct table_column {
 
     int32_t *codes; /* (row), if is_text: index of the text, -1 where it is missing */
     struct text_set *texts; /* if is_text, in the order in which they came */
+
+    uint64_t *
+        keys; /* (row), of COLUMN_IS_OPTIONAL_KEY: text_hash, 0 of an empty field; NULL: no such column */
 };
 
 struct columns {
@@ -51,8 +59,9 @@ struct columns {
     int64_t row_count;
     int count;
     struct table_column *items; /* in the order of the wishes */
-    bool has_long_rows; /* some rows take more than a line: their lines are not known, */
-    bool has_left_out;  /* nor are they when some rows of the file are not here */
+    int64_t
+        line_count; /* rows from the first on whose lines are known: none before takes more than a line */
+    bool has_left_out; /* some rows of the file are not here: then no lines are known */
 };
 
 /* How far it is, 0 to 1; -1 when not known. Called now and then; NULL is fine. */
@@ -61,7 +70,7 @@ struct columns_progress {
     void *context;
 };
 
-/* Read the columns of those names: 8 bytes per number, 4 per text and each different text once.
+/* Read the columns of those names: 8 bytes per number or key, 4 per text and each different text once.
  * path is borrowed; "-" is standard input, which is kept in a temporary file meanwhile. Names the
  * nearest column when one is missing; line and column of what is not as wished; INVALID without any row. The caller closes *columns. */
 enum status columns_read(const char *path, const struct column_wish *wishes,

@@ -152,9 +152,11 @@ static enum status refuse_field(const struct columns *columns,
         shown[i] = text.at[i] ? text.at[i] : '\1';
     text_plain(shown);
     return err_set(err, STATUS_INVALID,
-                   "%s column '%s': '%s' is not a number, and %lld of %lld are: correct "
+                   "%s column '%s': '%s' %s, and %lld of %lld are: correct "
                    "it, leave it empty, or name the column in --categories",
                    columns_place(columns, row, place), column->name, shown,
+                   field_is_too_large(text) ? "is no number that is in range"
+                                            : "is not a number",
                    (long long)number_count, (long long)count);
 }
 

@@ -140,7 +140,7 @@ static int find(const struct arms *arms, const char *name)
     for (int i = 0; i < arms->count; i++)
         if (strcmp(arms->names[i], name) == 0)
             return i;
-    if (is_number(name, &number))
+    if (is_number(name, &number) && fabs(number) < COLUMNS_NAME_MAX)
         for (int i = 0; i < arms->count; i++)
             if (is_number(arms->names[i], &own) && own == number)
                 return i;

@@ -107,6 +107,15 @@ static uint64_t *sort_hashes(const struct decision_ids *ids)
     return sorted;
 }
 
+/* 0 is no decision's. */
+static bool is_any_twice(const uint64_t *sorted, int64_t count)
+{
+    for (int64_t i = 1; i < count; i++)
+        if (sorted[i] == sorted[i - 1] && sorted[i] != 0)
+            return true;
+    return false;
+}
+
 static bool is_twice(const uint64_t *sorted, int64_t count, uint64_t hash)
 {
     const uint64_t *at = bsearch(&hash, sorted, (size_t)count, sizeof *sorted, compare);
@@ -148,10 +157,45 @@ enum status decision_ids_check(const struct decision_ids *ids, const char *file,
     if (!sorted)
         return refuse_memory(ids, err);
     if (find_twice(ids, sorted, &before, &again))
-        rc = err_set(err, STATUS_INVALID,
-                     "%s line %u: is the decision of line %u again: the log is there "
-                     "twice, or pieces of it overlap; take each decision once",
-                     file, again, before);
+        rc = decision_ids_refuse(file, "line", again, before, err);
     free(sorted);
     return rc;
+}
+
+/* Of rows by their hashes: the first that comes again, and where again. */
+static void find_rows(const uint64_t *hashes, const uint64_t *sorted, int64_t count,
+                      int64_t *before, int64_t *again)
+{
+    *before = 0;
+    while (hashes[*before] == 0 || !is_twice(sorted, count, hashes[*before]))
+        ++*before;
+    *again = *before + 1;
+    while (hashes[*again] != hashes[*before])
+        ++*again;
+}
+
+enum status decision_ids_find_twice(const uint64_t *hashes, int64_t count,
+                                    int64_t *before, int64_t *again, struct err *err)
+{
+    uint64_t *sorted = malloc((size_t)count * sizeof *sorted + 1);
+
+    *before = *again = 0;
+    if (!sorted)
+        return err_set(err, STATUS_EXHAUSTED,
+                       "out of memory for the ids of %lld decisions", (long long)count);
+    memcpy(sorted, hashes, (size_t)count * sizeof *sorted);
+    qsort(sorted, (size_t)count, sizeof *sorted, compare);
+    if (is_any_twice(sorted, count))
+        find_rows(hashes, sorted, count, before, again);
+    free(sorted);
+    return STATUS_OK;
+}
+
+enum status decision_ids_refuse(const char *file, const char *unit, int64_t again,
+                                int64_t before, struct err *err)
+{
+    return err_set(err, STATUS_INVALID,
+                   "%s %s %lld: is the decision of %s %lld again: the log is there "
+                   "twice, or pieces of it overlap; take each decision once",
+                   file, unit, (long long)again, unit, (long long)before);
 }

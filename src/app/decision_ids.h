@@ -30,4 +30,13 @@ enum status decision_ids_add(struct decision_ids *ids, struct text id, int64_t l
 enum status decision_ids_check(const struct decision_ids *ids, const char *file,
                                struct err *err);
 
+/* The same of hashes of ids (text_hash; 0: no decision's) that stand in an array: where the first is of which there are
+ * two, and where it comes again; both 0 when none does. EXHAUSTED. */
+enum status decision_ids_find_twice(const uint64_t *hashes, int64_t count,
+                                    int64_t *before, int64_t *again, struct err *err);
+
+/* INVALID: "log.csv line 302: is the decision of line 2 again", or rows where lines are not known. */
+enum status decision_ids_refuse(const char *file, const char *unit, int64_t again,
+                                int64_t before, struct err *err);
+
 #endif

@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "table/columns.h"
 
-enum { DECISION_ROWS_WISH_COUNT = 3 };
+enum { DECISION_ROWS_WISH_COUNT = 4 };
 
 /* Of columns that may be there. */
 void decision_rows_wish(struct column_wish wishes[DECISION_ROWS_WISH_COUNT]);
@@ -23,9 +23,10 @@ struct decision_rows {
     struct passed_over passed_over;
 };
 
-/* Leave out decisions by a person and those that were not live, and count them; none in a table that is no decision log.
- * first: of the wishes, among the columns; they are freed. INVALID when no row is left, EXHAUSTED. */
-enum status decision_rows_pick(struct columns *columns, int first,
+/* Leave out decisions by a person and those that were not live, and count them; none in a table that is no decision log,
+ * or with takes_all_rows. first: of the wishes, among the columns, of which no row was left out yet; they are freed. INVALID
+ * when no row is left, a decision is there twice (decision_ids.h), or a field is none that a log has. EXHAUSTED. */
+enum status decision_rows_pick(struct columns *columns, int first, bool takes_all_rows,
                                struct decision_rows *rows, struct err *err);
 
 /* "passed_over" and "overridden", as evaluate policy has them; nothing of a table that is no log. */

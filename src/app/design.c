@@ -133,6 +133,8 @@ static void move_row(struct columns *columns, int64_t from, int64_t to)
             column->codes[to] = column->codes[from];
         if (column->numbers)
             column->numbers[to] = column->numbers[from];
+        if (column->keys)
+            column->keys[to] = column->keys[from];
     }
 }
 

@@ -83,30 +83,28 @@ static enum status read_columns(struct estimation *e, struct err *err)
 
     if (!wishes)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for %d columns", count);
-    wishes[0] = (struct column_wish){e->treatment, COLUMN_IS_EITHER, false};
+    wishes[0] = (struct column_wish){e->treatment, COLUMN_IS_NAME, false};
     wishes[1] = (struct column_wish){e->outcome, COLUMN_IS_NUMBER, true};
     for (int i = 0; i < count; i++)
         wishes[FIXED_COLUMN_COUNT + i] =
             feature_wish(e->covariate_list.names[i], &e->category_list);
     count += FIXED_COLUMN_COUNT;
     if (e->cluster)
-        wishes[count++] = (struct column_wish){e->cluster, COLUMN_IS_EITHER, false};
+        wishes[count++] = (struct column_wish){e->cluster, COLUMN_IS_NAME, false};
     if (e->placebo) {
         e->placebo_item = count;
         wishes[count++] = (struct column_wish){e->placebo, COLUMN_IS_NUMBER, true};
     }
-    if (!e->takes_all_rows)
-        decision_rows_wish(wishes + count);
-    rc = analysis_columns(e->data, wishes,
-                          count + (e->takes_all_rows ? 0 : DECISION_ROWS_WISH_COUNT),
-                          &e->columns, err);
+    decision_rows_wish(wishes + count);
+    rc = analysis_columns(e->data, wishes, count + DECISION_ROWS_WISH_COUNT, &e->columns,
+                          err);
     free(wishes);
     if (!rc)
         rc = features_check(e->columns, FIXED_COLUMN_COUNT, e->covariate_list.count,
                             &e->category_list, err);
-    return rc || e->takes_all_rows
-               ? rc
-               : decision_rows_pick(e->columns, count, &e->decisions, err);
+    return rc ? rc
+              : decision_rows_pick(e->columns, count, e->takes_all_rows, &e->decisions,
+                                   err);
 }
 
 /* Rows of other arms count as missing the treatment: then one sweep leaves all of them out. */

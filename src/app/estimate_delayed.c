@@ -81,6 +81,11 @@ static enum status check_row(const struct estimation *e, int64_t row, struct err
             err, STATUS_INVALID,
             "%s: the conversion came after %g, the row has been watched for %g", place,
             delay, elapsed);
+    if (converted == 0 && !isnan(delay))
+        return err_set(err, STATUS_INVALID,
+                       "%s column '%s': is %g where '%s' is 0: leave it empty, or say "
+                       "that the row has converted",
+                       place, e->delay, delay, e->converted);
     return STATUS_OK;
 }
 
@@ -111,7 +116,7 @@ static void put_row(const struct estimation *e, int64_t row, struct arm *side)
 static enum status read_rows(struct estimation *e, struct err *err)
 {
     const struct column_wish wishes[] = {
-        {e->arm, COLUMN_IS_EITHER, false},
+        {e->arm, COLUMN_IS_NAME, false},
         {e->elapsed, COLUMN_IS_NUMBER, false},
         {e->converted, COLUMN_IS_NUMBER, false},
         {e->delay, COLUMN_IS_NUMBER, true},

@@ -82,7 +82,7 @@ static enum status read_columns(struct estimation *e, struct err *err)
     for (int i = 0; i < e->covariate_list.count; i++)
         wishes[count++] = feature_wish(e->covariate_list.names[i], &e->category_list);
     if (e->cluster)
-        wishes[count++] = (struct column_wish){e->cluster, COLUMN_IS_EITHER, false};
+        wishes[count++] = (struct column_wish){e->cluster, COLUMN_IS_NAME, false};
     rc = analysis_columns(e->data, wishes, count, &e->columns, err);
     free(wishes);
     return rc ? rc

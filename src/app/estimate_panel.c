@@ -124,7 +124,7 @@ static enum status find_treated(struct estimation *e, struct err *err)
 static enum status read_panel(struct estimation *e, struct err *err)
 {
     const struct column_wish wishes[] = {
-        {e->unit, COLUMN_IS_EITHER, false},
+        {e->unit, COLUMN_IS_NAME, false},
         {e->time, COLUMN_IS_EITHER, false},
         {e->outcome, COLUMN_IS_NUMBER, false},
     };

@@ -86,7 +86,7 @@ static enum status read_tables(struct estimation *e, struct err *err)
     put_regressors(e, wishes + 1);
     wishes[0] = (struct column_wish){e->outcome, COLUMN_IS_NUMBER, true};
     rc = analysis_columns(e->history, wishes, count, &e->past, err);
-    wishes[0] = (struct column_wish){e->treatment, COLUMN_IS_EITHER, false};
+    wishes[0] = (struct column_wish){e->treatment, COLUMN_IS_NAME, false};
     /* Outcomes that are known already are welcome, not needed. */
     wishes[count] = (struct column_wish){e->outcome, COLUMN_IS_OPTIONAL, true};
     if (!rc)

@@ -3,6 +3,7 @@
 
 #include "app/analysis.h"
 #include "app/design.h"
+#include "app/figure.h"
 #include "app/plot.h"
 #include "app/report.h"
 #include "app/roles.h"
@@ -171,7 +172,7 @@ static enum status read_rows(struct evaluation *e, struct err *err)
         for (int i = 0; i < lists[k]->count; i++)
             wishes[count++] =
                 (struct column_wish){lists[k]->names[i], COLUMN_IS_NUMBER, false};
-    wishes[count] = (struct column_wish){e->cluster, COLUMN_IS_EITHER, false};
+    wishes[count] = (struct column_wish){e->cluster, COLUMN_IS_NAME, false};
     rc =
         analysis_columns(e->data, wishes, count + (e->cluster != NULL), &e->columns, err);
     if (!rc)
@@ -308,15 +309,21 @@ static enum status print_json(const struct evaluation *e, struct err *err)
 
 static void print_point(const struct evaluation *e, int i)
 {
-    printf("%14.6g %14.6g %14.6g %10.3g", e->points[i].spend, e->points[i].predicted_gain,
-           e->points[i].gain, e->points[i].se);
+    const struct frontier_point *point = &e->points[i];
+
+    printf("%14.6g %14.6g %14.6g %10s", point->spend, point->predicted_gain, point->gain,
+           figure(point->se, 3).text);
     if (e->resample_count)
-        printf("  [%.5g, %.5g]", e->intervals[i].low, e->intervals[i].high);
+        printf("%s",
+               figure_interval(point->se, e->intervals[i].low, e->intervals[i].high, 5, 2)
+                   .text);
     if (e->other)
-        printf(" %14.6g %10.3g", e->differences[i].value, e->differences[i].se);
+        printf(" %14.6g %10s", e->differences[i].value,
+               figure(e->differences[i].se, 3).text);
     if (e->other && e->resample_count)
-        printf("  [%.5g, %.5g]", e->difference_intervals[i].low,
-               e->difference_intervals[i].high);
+        printf("%s", figure_interval(e->differences[i].se, e->difference_intervals[i].low,
+                                     e->difference_intervals[i].high, 5, 2)
+                         .text);
     putchar('\n');
 }
 
@@ -330,8 +337,8 @@ static void print_text(const struct evaluation *e)
            "predicted", "gain", "se", e->resample_count ? "  95 % of resamples" : "");
     for (int i = 0; i < e->point_count; i++)
         print_point(e, i);
-    printf("\nall that is worth it costs %.6g, and gains %.6g (se %.3g)\n",
-           frontier_spend_max(e->frontier), e->last.gain, e->last.se);
+    printf("\nall that is worth it costs %.6g, and gains %.6g (se %s)\n",
+           frontier_spend_max(e->frontier), e->last.gain, figure(e->last.se, 3).text);
 }
 
 static enum status draw(const struct evaluation *e, struct err *err)

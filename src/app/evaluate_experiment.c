@@ -2,6 +2,7 @@
  * evaluate_experiment_report.c. */
 #include "app/evaluate.h"
 
+#include "app/decision_rows.h"
 #include "app/design.h"
 #include "app/evaluate_experiment.h"
 #include "app/roles.h"
@@ -216,10 +217,11 @@ static enum status find_lost(const struct experiment_evaluation *e, int column,
 
 static enum status read_rows(struct experiment_evaluation *e, struct err *err)
 {
-    struct column_wish wishes[4 + GUARDRAIL_COUNT_MAX] = {
-        {e->arm, COLUMN_IS_EITHER, false},
+    struct column_wish wishes[4 + GUARDRAIL_COUNT_MAX + DECISION_ROWS_WISH_COUNT] = {
+        {e->arm, COLUMN_IS_NAME, false},
         {e->metric, COLUMN_IS_NUMBER, true},
     };
+    struct decision_rows decisions;
     int count = 2;
     enum status rc;
 
@@ -229,8 +231,12 @@ static enum status read_rows(struct experiment_evaluation *e, struct err *err)
         wishes[count++] =
             (struct column_wish){e->guardrails[i].column, COLUMN_IS_NUMBER, true};
     if (e->cluster)
-        wishes[count++] = (struct column_wish){e->cluster, COLUMN_IS_EITHER, false};
-    rc = analysis_columns(e->data, wishes, count, &e->columns, err);
+        wishes[count++] = (struct column_wish){e->cluster, COLUMN_IS_NAME, false};
+    decision_rows_wish(wishes + count);
+    rc = analysis_columns(e->data, wishes, count + DECISION_ROWS_WISH_COUNT, &e->columns,
+                          err);
+    if (!rc) /* all rows count, but none of them twice */
+        rc = decision_rows_pick(e->columns, count, true, &decisions, err);
     if (!rc)
         rc = arms_read(e->columns, &e->columns->items[0], e->control, &e->arms, err);
     if (!rc)
@@ -387,6 +393,13 @@ static enum status run(struct experiment_evaluation *e, struct err *err)
     return rc;
 }
 
+static bool is_constant(const struct columns *columns, const struct table_column *column)
+{
+    struct err err;
+
+    return column_must_vary(columns, column, &err) != STATUS_OK;
+}
+
 static void warn(const struct experiment_evaluation *e)
 {
     if (experiment_has_mismatch(e))
@@ -411,6 +424,11 @@ static void warn(const struct experiment_evaluation *e)
                        "redress: GUARDRAIL BROKEN: '%s' is worse by more than the margin "
                        "of %g",
                        e->guardrails[i].column, fabs(e->guardrails[i].margin));
+    if (e->covariate && is_constant(e->columns, &e->columns->items[2]))
+        print_line(stderr,
+                   "redress: the covariate '%s' is the same in every row: it takes no "
+                   "noise away, and is not used",
+                   e->covariate);
     few_warn(&e->few);
     explained_warn(&e->explained, e->metric);
 }

@@ -1,6 +1,7 @@
 /* evaluate_policy_report.c - what redress evaluate policy prints. */
 #include "app/evaluate_policy.h"
 
+#include "app/figure.h"
 #include "app/options.h"
 #include "app/report.h"
 #include "learn/giveaway.h"
@@ -224,26 +225,39 @@ enum status policy_evaluation_json(const struct policy_evaluation *e, struct err
 
 /* ---- for people ---- */
 
-static void print_estimate(const char *name, const struct offpolicy_estimate *estimate)
+/* Why an estimate is none. */
+static const char *reason_for_none(const struct policy_evaluation *e,
+                                   enum offpolicy_kind kind)
 {
-    if (estimate->kind == OFFPOLICY_REPLAY && isnan(estimate->value)) {
-        printf("%-20s %14s %12s   for logs with one propensity only\n", name, "-", "-");
+    if (e->weights.max == 0)
+        return "no action of the policy is in the log";
+    return kind == OFFPOLICY_REPLAY && !(e->log.rows.propensity > 0)
+               ? "for logs with one propensity only"
+               : "not known";
+}
+
+static void print_estimate(const struct policy_evaluation *e, int i)
+{
+    const struct offpolicy_estimate *estimate = &e->estimates[i];
+    const char *name = e->names[i];
+
+    if (isnan(estimate->value)) {
+        printf("%-20s %14s %12s   %s\n", name, "-", "-",
+               reason_for_none(e, estimate->kind));
         return;
     }
-    if (isnan(estimate->value))
-        return;
     if (isnan(estimate->low)) {
-        printf("%-20s %14.8g %12.3g   biased where %s\n", name, estimate->value,
-               estimate->se,
+        printf("%-20s %14.8g %12s   biased where %s\n", name, estimate->value,
+               figure(estimate->se, 3).text,
                estimate->kind == OFFPOLICY_DM ? "the model is wrong"
                                               : "weights are large");
         return;
     }
-    printf("%-20s %14.8g %12.3g   [%.6g, %.6g]", name, estimate->value, estimate->se,
-           estimate->low, estimate->high);
-    if (!isnan(estimate->bootstrap_low))
-        printf("  [%.6g, %.6g]", estimate->bootstrap_low, estimate->bootstrap_high);
-    putchar('\n');
+    printf("%-20s %14.8g %12s%s%s\n", name, estimate->value, figure(estimate->se, 3).text,
+           figure_interval(estimate->value, estimate->low, estimate->high, 6, 3).text,
+           figure_interval(estimate->value, estimate->bootstrap_low,
+                           estimate->bootstrap_high, 6, 2)
+               .text);
 }
 
 void policy_evaluation_warn(const struct policy_evaluation *e)
@@ -313,6 +327,19 @@ static void print_summary(const struct policy_evaluation *e)
                (long long)e->summary.given);
 }
 
+static void print_sequence(const struct offpolicy_estimate *best)
+{
+    if (isnan(best->sequence_low))
+        printf("%-20s %14.8g %12s   none yet at every look: the error rests on %s draws "
+               "of one size, asymptotic bounds need %d\n",
+               offpolicy_kind_name(best->kind), best->value, "",
+               figure(rint(10 * best->draws) / 10, 15).text, DRAWS_SEQUENCE_MIN);
+    else
+        printf("%-20s %14.8g %12s   [%.6g, %.6g]  at every look, asymptotic\n",
+               offpolicy_kind_name(best->kind), best->value, "", best->sequence_low,
+               best->sequence_high);
+}
+
 /* The question that most come with: is it better than what was done? */
 static enum status print_comparison(const struct policy_evaluation *e, struct err *err)
 {
@@ -323,23 +350,21 @@ static enum status print_comparison(const struct policy_evaluation *e, struct er
     if (rc)
         return rc;
     printf("\n%-20s %14.8g\n", "what was done", comparison.logged);
-    printf("%-20s %14.8g %12.3g   [%.6g, %.6g]  by %s: %s what was done\n", "difference",
-           comparison.difference, comparison.se, comparison.low, comparison.high,
+    if (isnan(comparison.difference)) {
+        printf("%-20s %14s %12s   %s\n", "difference", "-", "-",
+               reason_for_none(e, best->kind));
+        return STATUS_OK;
+    }
+    printf("%-20s %14.8g %12s%s  by %s: %s what was done\n", "difference",
+           comparison.difference, figure(comparison.se, 3).text,
+           figure_interval(comparison.difference, comparison.low, comparison.high, 6, 3)
+               .text,
            offpolicy_kind_name(best->kind),
            e->reason_count       ? "not to be trusted as the difference to"
            : comparison.low > 0  ? "better than"
            : comparison.high < 0 ? "worse than"
                                  : "not told from");
-    if (isnan(best->sequence_low))
-        printf(
-            "%-20s %14.8g %12s   none yet at every look: the error rests on %.1f draws "
-            "of one size, asymptotic bounds need %d\n",
-            offpolicy_kind_name(best->kind), best->value, "", best->draws,
-            DRAWS_SEQUENCE_MIN);
-    else
-        printf("%-20s %14.8g %12s   [%.6g, %.6g]  at every look, asymptotic\n",
-               offpolicy_kind_name(best->kind), best->value, "", best->sequence_low,
-               best->sequence_high);
+    print_sequence(best);
     return STATUS_OK;
 }
 
@@ -360,7 +385,7 @@ enum status policy_evaluation_print(const struct policy_evaluation *e, struct er
                e->weights.mean, e->weights.mean_se, e->weights.max, "estimator", "value",
                "se", e->resample_count ? ", from resamples" : "");
     for (int i = 0; i < e->estimate_count; i++)
-        print_estimate(e->names[i], &e->estimates[i]);
+        print_estimate(e, i);
     if (e->estimate_count > 0)
         rc = print_comparison(e, err);
     if (rc)

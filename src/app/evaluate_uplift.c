@@ -254,7 +254,7 @@ static enum status read_columns(struct uplift_evaluation *e, struct err *err)
         return err_set(err, STATUS_EXHAUSTED, "out of memory for %d columns",
                        e->features.count);
     wishes[SCORE] = (struct column_wish){e->score, COLUMN_IS_NUMBER, false};
-    wishes[TREATMENT] = (struct column_wish){e->treatment, COLUMN_IS_EITHER, false};
+    wishes[TREATMENT] = (struct column_wish){e->treatment, COLUMN_IS_NAME, false};
     wishes[OUTCOME] = (struct column_wish){e->outcome, COLUMN_IS_NUMBER, false};
     e->baseline_item = wish(wishes, &count, e->more.baseline);
     e->propensity_item = wish(wishes, &count, e->propensity);
@@ -263,12 +263,10 @@ static enum status read_columns(struct uplift_evaluation *e, struct err *err)
         wishes[count++] = feature_wish(e->features.names[i], &e->categories);
     e->cluster_item = wish(wishes, &count, e->cluster);
     if (e->cluster)
-        wishes[e->cluster_item].kind = COLUMN_IS_EITHER;
-    e->decision_item = e->takes_all_rows ? -1 : count;
-    if (!e->takes_all_rows) {
-        decision_rows_wish(wishes + count);
-        count += DECISION_ROWS_WISH_COUNT;
-    }
+        wishes[e->cluster_item].kind = COLUMN_IS_NAME;
+    e->decision_item = count;
+    decision_rows_wish(wishes + count);
+    count += DECISION_ROWS_WISH_COUNT;
     rc = analysis_columns(e->data, wishes, count, &e->columns, err);
     free(wishes);
     return rc;
@@ -281,8 +279,9 @@ static enum status read_rows(struct uplift_evaluation *e, struct err *err)
     e->timing.begun_ns = clock_thread_ns();
     rc = read_columns(e, err);
     e->timing.read_ns = clock_thread_ns();
-    if (!rc && e->decision_item >= 0)
-        rc = decision_rows_pick(e->columns, e->decision_item, &e->decisions, err);
+    if (!rc)
+        rc = decision_rows_pick(e->columns, e->decision_item, e->takes_all_rows,
+                                &e->decisions, err);
     if (!rc)
         rc = arms_read(e->columns, &e->columns->items[TREATMENT], e->control, &e->arms,
                        err);

@@ -24,8 +24,8 @@ struct uplift_evaluation {
     int baseline_item, propensity_item; /* -1: not asked for */
     int feature_item;                   /* the first, of as many as there are names */
     int cluster_item;                   /* -1: not asked for */
-    int decision_item; /* what says which rows of a decision log count; -1: all do */
-    int32_t *clusters; /* (row) */
+    int decision_item;                  /* what says which rows of a decision log count */
+    int32_t *clusters;                  /* (row) */
     int32_t cluster_count;
     uint64_t *keys; /* (row): the clusters, as they are drawn again */
     struct arms arms;

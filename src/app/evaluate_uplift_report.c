@@ -1,6 +1,7 @@
 /* evaluate_uplift_report.c - what redress evaluate uplift prints and draws. */
 #include "app/evaluate_uplift.h"
 
+#include "app/figure.h"
 #include "app/options.h"
 #include "app/plot.h"
 #include "app/report.h"
@@ -150,12 +151,13 @@ static void print_metric(const struct uplift_evaluation *e, const char *label,
 
     if (isnan(value))
         return;
-    if (e->intervals)
-        printf("%-32s %10.5f   [%.5f, %.5f]\n", label, value,
-               uplift_metric_of(&e->intervals->low, offset),
-               uplift_metric_of(&e->intervals->high, offset));
-    else
-        printf("%-32s %10.5f\n", label, value);
+    printf("%-32s %11s%s\n", label, figure(value, UPLIFT_DIGITS).text,
+           e->intervals
+               ? figure_interval(value, uplift_metric_of(&e->intervals->low, offset),
+                                 uplift_metric_of(&e->intervals->high, offset),
+                                 UPLIFT_DIGITS, 3)
+                     .text
+               : "");
 }
 
 /* The end of the curve, by whose size auuc is divided, lies below 0 for a treatment that harms. */
@@ -202,15 +204,19 @@ static void print_verdict(const struct uplift_evaluation *e)
 
 static void print_first_rows(const struct uplift_evaluation *e)
 {
-    printf("\nfirst rows   uplift overall   by group%s\n",
+    printf("\nfirst rows   uplift overall    by group%s\n",
            e->intervals ? "   95 % overall" : "");
     for (int i = 0; i < UPLIFT_SHARE_COUNT; i++) {
-        printf("%8.0f %%   %14.5f %10.5f", 100 * strtod(uplift_share_names[i], NULL),
-               e->metrics.overall[i], e->metrics.by_group[i]);
-        if (e->intervals)
-            printf("   [%.5f, %.5f]", e->intervals->low.overall[i],
-                   e->intervals->high.overall[i]);
-        putchar('\n');
+        double overall = e->metrics.overall[i];
+
+        printf("%8.0f %%   %14s %11s%s\n", 100 * strtod(uplift_share_names[i], NULL),
+               figure(overall, UPLIFT_DIGITS).text,
+               figure(e->metrics.by_group[i], UPLIFT_DIGITS).text,
+               e->intervals
+                   ? figure_interval(overall, e->intervals->low.overall[i],
+                                     e->intervals->high.overall[i], UPLIFT_DIGITS, 3)
+                         .text
+                   : "");
     }
 }
 

@@ -1,9 +1,34 @@
 /* passed_over.c - see passed_over.h. */
 #include "app/passed_over.h"
 
+#include "store/decisions.h"
+
 #include <stdlib.h>
 
 enum { TIMES_FIRST = 1024 };
+
+bool log_overridden_read(struct text text, bool *is_overridden)
+{
+    static const char *const words[] = {"0",    "1",     "false", "true", "False",
+                                        "True", "FALSE", "TRUE",  "",     NULL};
+
+    for (int i = 0; words[i]; i++)
+        if (text_is(text, words[i])) {
+            *is_overridden = i % 2 == 1;
+            return true;
+        }
+    return false;
+}
+
+bool log_mode_read(struct text text, bool *is_live)
+{
+    for (enum decision_mode mode = MODE_LIVE; mode <= MODE_DRY_RUN; mode++)
+        if (text_is(text, decision_mode_name(mode))) {
+            *is_live = mode == MODE_LIVE;
+            return true;
+        }
+    return false;
+}
 
 static bool is_of_policy(struct log_facts facts)
 {

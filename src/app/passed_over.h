@@ -7,6 +7,7 @@
 #define REDRESS_APP_PASSED_OVER_H
 
 #include "base/err.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,10 +19,19 @@ struct passed_over {
     int64_t awaited;        /* of these, awaited_count */
     int64_t overridden;     /* not passed over: changed by a person later */
 };
+
 /* What says whether a decision counts, in an export of any format. */
 struct log_facts {
     bool is_by_person, is_live, is_overridden, has_reward;
 };
+
+/* What a table has under 'overridden' (0, 1, true or false; empty: no) and under 'mode' (that of a decision); false
+ * when it is anything else. */
+bool log_overridden_read(struct text text, bool *is_overridden);
+bool log_mode_read(struct text text, bool *is_live);
+
+#define LOG_OVERRIDDEN_WANTED "0, 1, true or false"
+#define LOG_MODE_WANTED       "live, shadow, holdout or dry_run"
 
 /* Whether it counts; counts it. */
 bool passed_over_add(struct passed_over *passed_over, struct log_facts facts);

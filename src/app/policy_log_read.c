@@ -244,21 +244,35 @@ static enum status read_time(const struct walk *walk, int64_t *us, struct err *e
     return STATUS_OK;
 }
 
+static enum status refuse_mark(const struct walk *walk, int column, const char *wanted,
+                               struct err *err)
+{
+    return err_set(
+        err, STATUS_INVALID, "%s line %ld column '%s': expected %s, found '%.*s'",
+        csv_name(walk->csv), csv_line(walk->csv), csv_column_name(walk->csv, column),
+        wanted, TEXT_ARG(text_clip(csv_text(walk->csv, column), 40)));
+}
+
 /* Of a decision log. */
 static enum status count_row(struct walk *walk, bool has_reward, bool *counts,
                              struct err *err)
 {
     struct log_facts facts = {
         .is_by_person = csv_text(walk->csv, walk->parent).bytes > 0,
-        .is_live = text_is(csv_text(walk->csv, walk->mode), "live"),
-        .is_overridden = text_is(csv_text(walk->csv, walk->overridden), "1"),
         .has_reward = has_reward,
     };
     int64_t created_at_us;
     enum status rc = read_time(walk, &created_at_us, err);
 
+    if (!rc &&
+        !log_overridden_read(csv_text(walk->csv, walk->overridden), &facts.is_overridden))
+        rc = refuse_mark(walk, walk->overridden, LOG_OVERRIDDEN_WANTED, err);
+    if (!rc && !log_mode_read(csv_text(walk->csv, walk->mode), &facts.is_live))
+        rc = refuse_mark(walk, walk->mode, LOG_MODE_WANTED, err);
+    if (rc)
+        return rc;
     *counts = passed_over_add(&walk->log->passed_over, facts);
-    return rc ? rc : awaited_add(&walk->awaited, facts, created_at_us, err);
+    return awaited_add(&walk->awaited, facts, created_at_us, err);
 }
 
 static enum status refuse_reward(const struct walk *walk, double reward, struct err *err)

@@ -140,20 +140,18 @@ enum status train_columns_read(struct train_reading *reading, struct err *err)
     layout->wishes = calloc(most + 8 + DECISION_ROWS_WISH_COUNT, sizeof *layout->wishes);
     if (!layout->wishes)
         return train_refuse_memory(err);
-    (void)wish(layout, options->treatment, COLUMN_IS_EITHER, false);
+    (void)wish(layout, options->treatment, COLUMN_IS_NAME, false);
     layout->outcome = wish_all(layout, &layout->outcomes, COLUMN_IS_NUMBER, true);
     layout->feature = wish_features(layout);
     layout->propensity = wish_all(layout, &layout->propensities, COLUMN_IS_NUMBER, false);
     layout->surrogate = wish_all(layout, &layout->surrogates, COLUMN_IS_NUMBER, true);
     layout->cost = wish(layout, options->cost, COLUMN_IS_NUMBER, true);
     layout->weight = wish(layout, options->weights, COLUMN_IS_NUMBER, false);
-    layout->cluster = wish(layout, options->cluster, COLUMN_IS_EITHER, false);
+    layout->cluster = wish(layout, options->cluster, COLUMN_IS_NAME, false);
     layout->age = wish(layout, options->age, COLUMN_IS_NUMBER, false);
-    if (!options->takes_all_rows) {
-        layout->decision = layout->count;
-        decision_rows_wish(layout->wishes + layout->count);
-        layout->count += DECISION_ROWS_WISH_COUNT;
-    }
+    layout->decision = layout->count;
+    decision_rows_wish(layout->wishes + layout->count);
+    layout->count += DECISION_ROWS_WISH_COUNT;
     rc = analysis_columns(options->data, layout->wishes, layout->count, &reading->columns,
                           err);
     if (!rc)
@@ -162,8 +160,6 @@ enum status train_columns_read(struct train_reading *reading, struct err *err)
     if (rc)
         return rc;
     reading->table->read_count = reading->columns->row_count;
-    return options->takes_all_rows
-               ? STATUS_OK
-               : decision_rows_pick(reading->columns, layout->decision,
-                                    &reading->table->decisions, err);
+    return decision_rows_pick(reading->columns, layout->decision, options->takes_all_rows,
+                              &reading->table->decisions, err);
 }

@@ -12,7 +12,7 @@ struct train_layout {
     int count;
     int outcome, feature, propensity, surrogate, cost, weight, cluster,
         age;      /* -1: not asked for */
-    int decision; /* what says which rows of a decision log count, unless all do */
+    int decision; /* what says which rows of a decision log count */
 };
 
 struct train_reading {

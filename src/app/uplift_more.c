@@ -2,6 +2,7 @@
 #include "app/uplift_more.h"
 
 #include "app/analysis.h"
+#include "app/figure.h"
 #include "app/options.h"
 #include "learn/distribution.h"
 
@@ -163,15 +164,18 @@ static void print_calibration(const struct uplift_more *more)
     if (isnan(found->slope))
         printf("\ncalibration: scores that do not differ have no slope");
     else
-        printf("\ncalibration: slope %.4f (se %.3g, [%.4f, %.4f]; 1 when scores are "
-               "effects)",
-               found->slope, found->slope_se, found->slope - NORMAL_95 * found->slope_se,
-               found->slope + NORMAL_95 * found->slope_se);
-    printf(", mean error %.5g\n%10s %14s %14s %12s\n", found->error, "rows", "predicted",
-           "found", "se");
+        printf("\ncalibration: slope %.5g (se %s,%s; 1 when scores are effects)",
+               found->slope, figure(found->slope_se, 3).text,
+               figure_interval(found->slope, found->slope - NORMAL_95 * found->slope_se,
+                               found->slope + NORMAL_95 * found->slope_se, UPLIFT_DIGITS,
+                               1)
+                   .text);
+    printf(", mean error %s\n%10s %14s %14s %12s\n",
+           figure(found->error, UPLIFT_DIGITS).text, "rows", "predicted", "found", "se");
     for (int i = 0; i < CALIBRATION_BIN_COUNT; i++)
-        printf("%10.0f %14.6g %14.6g %12.3g\n", found->bins[i].rows,
-               found->bins[i].predicted, found->bins[i].found, found->bins[i].se);
+        printf("%10.0f %14s %14s %12s\n", found->bins[i].rows,
+               figure(found->bins[i].predicted, 6).text,
+               figure(found->bins[i].found, 6).text, figure(found->bins[i].se, 3).text);
 }
 
 static void print_comparison(const struct uplift_more *more, bool may_judge)
@@ -185,11 +189,14 @@ static void print_comparison(const struct uplift_more *more, bool may_judge)
 
         if (isnan(difference))
             continue;
-        printf("%-32s %10.5f", uplift_metrics[i].label, difference);
-        if (more->resample_count)
-            printf("   [%.5f, %.5f]", uplift_metric_of(&c->low.metrics, offset),
-                   uplift_metric_of(&c->high.metrics, offset));
-        putchar('\n');
+        printf("%-32s %11s%s\n", uplift_metrics[i].label,
+               figure(difference, UPLIFT_DIGITS).text,
+               more->resample_count
+                   ? figure_interval(
+                         difference, uplift_metric_of(&c->low.metrics, offset),
+                         uplift_metric_of(&c->high.metrics, offset), UPLIFT_DIGITS, 3)
+                         .text
+                   : "");
     }
     if (!may_judge)
         return;

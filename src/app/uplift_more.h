@@ -13,7 +13,7 @@ struct uplift_metric {
     const char *name, *label;
     size_t offset;
 };
-enum { UPLIFT_METRIC_COUNT = 6 };
+enum { UPLIFT_METRIC_COUNT = 6, UPLIFT_DIGITS = 5 /* that are printed */ };
 extern const struct uplift_metric uplift_metrics[UPLIFT_METRIC_COUNT];
 extern const char *const uplift_share_names[UPLIFT_SHARE_COUNT]; /* "0.1" */
 

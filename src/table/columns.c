@@ -5,6 +5,7 @@
 #include "table/field.h"
 #include "table/input.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -82,6 +83,12 @@ static bool has_column(const struct csv *csv, const char *name)
     return false;
 }
 
+static bool is_optional(enum column_kind kind)
+{
+    return kind == COLUMN_IS_OPTIONAL || kind == COLUMN_IS_OPTIONAL_TEXT ||
+           kind == COLUMN_IS_OPTIONAL_KEY;
+}
+
 static enum status find_places(struct reading *reading, struct err *err)
 {
     for (int i = 0; i < reading->columns->count; i++) {
@@ -89,13 +96,40 @@ static enum status find_places(struct reading *reading, struct err *err)
         enum status rc;
 
         reading->places[i] = PLACE_ABSENT;
-        if ((wish->kind == COLUMN_IS_OPTIONAL || wish->kind == COLUMN_IS_OPTIONAL_TEXT) &&
-            !has_column(reading->csv, wish->name))
+        if (is_optional(wish->kind) && !has_column(reading->csv, wish->name))
             continue;
         rc = csv_column_find(reading->csv, wish->name, &reading->places[i], err);
         if (rc)
             return rc;
     }
+    return STATUS_OK;
+}
+
+static bool is_key(const struct reading *reading, int item)
+{
+    return reading->wishes[item].kind == COLUMN_IS_OPTIONAL_KEY;
+}
+
+static enum status grow_column(const struct reading *reading, int item, int64_t capacity,
+                               struct err *err)
+{
+    struct table_column *column = &reading->columns->items[item];
+    void *items = column->is_text         ? (void *)column->codes
+                  : is_key(reading, item) ? (void *)column->keys
+                                          : (void *)column->numbers;
+
+    static_assert(sizeof *column->keys == sizeof *column->numbers);
+    items =
+        realloc(items, (size_t)capacity * (column->is_text ? sizeof *column->codes
+                                                           : sizeof *column->numbers));
+    if (!items)
+        return refuse_memory(err);
+    if (column->is_text)
+        column->codes = items;
+    else if (is_key(reading, item))
+        column->keys = items;
+    else
+        column->numbers = items;
     return STATUS_OK;
 }
 
@@ -112,20 +146,12 @@ static enum status grow(struct reading *reading, struct err *err)
         return err_set(err, STATUS_TOO_LARGE, "%s: more than %d rows",
                        reading->columns->file, COLUMNS_ROW_COUNT_MAX);
     for (int i = 0; i < reading->columns->count; i++) {
-        struct table_column *column = &reading->columns->items[i];
-        size_t item_bytes =
-            column->is_text ? sizeof *column->codes : sizeof *column->numbers;
-        void *items = column->is_text ? (void *)column->codes : (void *)column->numbers;
+        enum status rc = reading->places[i] == PLACE_ABSENT
+                             ? STATUS_OK
+                             : grow_column(reading, i, capacity, err);
 
-        if (reading->places[i] == PLACE_ABSENT)
-            continue;
-        items = realloc(items, (size_t)capacity * item_bytes);
-        if (!items)
-            return refuse_memory(err);
-        if (column->is_text)
-            column->codes = items;
-        else
-            column->numbers = items;
+        if (rc)
+            return rc;
     }
     reading->capacity = capacity;
     return STATUS_OK;
@@ -180,6 +206,20 @@ static enum status put_text(struct reading *reading, int item, struct text field
                                           : refuse_missing(reading, item, err);
 }
 
+static enum status take_for_texts(struct reading *reading, int item)
+{
+    reading->columns->items[item].is_text = true;
+    reading->is_text_after_all = true;
+    return STATUS_OK;
+}
+
+/* Two names that differ may be the same number. */
+static bool is_large_name(const struct column_wish *wish, double number)
+{
+    return wish->kind == COLUMN_IS_NAME && isfinite(number) &&
+           fabs(number) >= COLUMNS_NAME_MAX;
+}
+
 static enum status put_number(struct reading *reading, int item, struct text field,
                               struct err *err)
 {
@@ -187,18 +227,31 @@ static enum status put_number(struct reading *reading, int item, struct text fie
     double number;
 
     if (!field_digit(field, &number) && !field_number(&field, &number)) {
-        if (wish->kind != COLUMN_IS_EITHER)
+        if (wish->kind != COLUMN_IS_EITHER && wish->kind != COLUMN_IS_NAME)
             return csv_number(reading->csv, reading->places[item], &number, err);
-        reading->columns->items[item].is_text = true;
-        reading->is_text_after_all = true;
-        return STATUS_OK;
+        return take_for_texts(reading, item);
     }
+    if (is_large_name(wish, number))
+        return take_for_texts(reading, item);
     if (fabs(number) > COLUMNS_NUMBER_MAX)
         return refuse_size(reading, item, number, err);
     if (isnan(number) && !wish->may_miss)
         return refuse_missing(reading, item, err);
     reading->columns->items[item].numbers[reading->columns->row_count] = number;
     return STATUS_OK;
+}
+
+static enum status put_field(struct reading *reading, int item, struct text field,
+                             struct err *err)
+{
+    const struct table_column *column = &reading->columns->items[item];
+
+    if (is_key(reading, item)) {
+        column->keys[reading->columns->row_count] = field.bytes ? text_hash(field) : 0;
+        return STATUS_OK;
+    }
+    return column->is_text ? put_text(reading, item, field, err)
+                           : put_number(reading, item, field, err);
 }
 
 static enum status put_row(struct reading *reading, struct err *err)
@@ -211,15 +264,13 @@ static enum status put_row(struct reading *reading, struct err *err)
 
         if (place == PLACE_ABSENT)
             continue;
-        rc = reading->columns->items[i].is_text
-                 ? put_text(reading, i, fields[place], err)
-                 : put_number(reading, i, fields[place], err);
+        rc = put_field(reading, i, fields[place], err);
     }
     if (rc)
         return rc;
     reading->columns->row_count++;
-    reading->columns->has_long_rows |=
-        csv_line(reading->csv) != reading->columns->row_count + 1;
+    if (csv_line(reading->csv) == reading->columns->row_count + 1)
+        reading->columns->line_count = reading->columns->row_count;
     if (reading->progress.tell && reading->columns->row_count % ROWS_PER_TELLING == 0)
         reading->progress.tell(reading->progress.context, csv_progress(reading->csv));
     return STATUS_OK;
@@ -229,8 +280,10 @@ static void free_items(struct table_column *column)
 {
     free(column->numbers);
     free(column->codes);
+    free(column->keys);
     text_set_close(column->texts);
     column->numbers = NULL;
+    column->keys = NULL;
     column->codes = NULL;
     column->texts = NULL;
 }
@@ -240,7 +293,8 @@ static enum status begin_columns(struct reading *reading, struct err *err)
     enum status rc = STATUS_OK;
 
     reading->capacity = reading->columns->row_count = 0;
-    reading->columns->has_long_rows = reading->is_text_after_all = false;
+    reading->columns->line_count = 0;
+    reading->is_text_after_all = false;
     for (int i = 0; i < reading->columns->count && !rc; i++) {
         struct table_column *column = &reading->columns->items[i];
 
@@ -339,7 +393,7 @@ void columns_close(struct columns *columns)
 const char *columns_place(const struct columns *columns, int64_t row,
                           char place[static COLUMNS_PLACE_BYTES])
 {
-    bool is_line = !columns->has_long_rows && !columns->has_left_out;
+    bool is_line = row < columns->line_count && !columns->has_left_out;
 
     snprintf(place, COLUMNS_PLACE_BYTES, "%.120s %s %lld%s", columns->file,
              is_line ? "line" : "row", (long long)row + (is_line ? 2 : 1),

@@ -261,11 +261,24 @@ static enum status keep_names(struct csv *csv, struct err *err)
     return STATUS_OK;
 }
 
+/* As spreadsheets may save it: two bytes for each letter, behind a byte order mark or none. */
+static bool is_utf16(const struct input *input)
+{
+    const char *at = input->at;
+
+    return input->end - at >= 2 && (memcmp(at, "\xff\xfe", 2) == 0 ||
+                                    memcmp(at, "\xfe\xff", 2) == 0 || at[1] == 0);
+}
+
 /* The names of the header, or how many columns the first row has. */
 static enum status read_columns(struct csv *csv, bool has_header, struct err *err)
 {
-    enum status rc = read_record(csv, &csv->has_row_ahead, err);
+    enum status rc;
 
+    if (is_utf16(csv->input))
+        return err_set(err, STATUS_MALFORMED, "%s: is UTF-16; save it as UTF-8",
+                       csv->input->name);
+    rc = read_record(csv, &csv->has_row_ahead, err);
     if (has_header && csv->input->end > csv->input->window &&
         csv->input->window[0] == '{')
         return err_set(err, STATUS_MALFORMED, "%s: is JSON where a table (CSV) is wanted",
@@ -478,19 +491,22 @@ enum status csv_name_field(const struct csv *csv, int column, struct text *name,
 enum status csv_number(const struct csv *csv, int column, double *number, struct err *err)
 {
     struct text field = csv->fields[column];
+    const char *what;
     int clipped;
 
     if (field_number(&field, number))
         return STATUS_OK;
+    what =
+        field_is_too_large(field) ? "is out of the range of numbers" : "is not a number";
     clipped = field.bytes < 40 ? (int)field.bytes : 40;
     if (csv->names && memchr(field.at, 0, field.bytes))
         return refuse_field(csv, column, "holds a NUL", err);
     if (csv->names)
-        return err_set(
-            err, STATUS_INVALID, "%s line %ld column '%.80s': '%.*s' is not a number",
-            csv->input->name, csv->line, csv->names[column], clipped, field.at);
-    return err_set(err, STATUS_INVALID, "%s line %ld column %d: '%.*s' is not a number",
-                   csv->input->name, csv->line, column + 1, clipped, field.at);
+        return err_set(err, STATUS_INVALID, "%s line %ld column '%.80s': '%.*s' %s",
+                       csv->input->name, csv->line, csv->names[column], clipped, field.at,
+                       what);
+    return err_set(err, STATUS_INVALID, "%s line %ld column %d: '%.*s' %s",
+                   csv->input->name, csv->line, column + 1, clipped, field.at, what);
 }
 
 long csv_line(const struct csv *csv)

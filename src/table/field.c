@@ -18,8 +18,8 @@ bool field_is_missing(struct text field)
     return false;
 }
 
-/* What JSON does not take as it is: +1, .5, 007. Finite decimal numbers only: strtod also knows hexadecimal, words and leading space. */
-static bool parse_odd_number(struct text field, double *number)
+/* Any decimal number, infinite if it is too large: strtod also knows hexadecimal, words and leading space. */
+static bool parse_decimal(struct text field, double *number)
 {
     char copy[NUMBER_BYTES_MAX];
     char *end;
@@ -36,7 +36,13 @@ static bool parse_odd_number(struct text field, double *number)
     memcpy(copy, field.at, field.bytes);
     copy[field.bytes] = 0;
     *number = strtod(copy, &end);
-    return *end == 0 && isfinite(*number);
+    return *end == 0;
+}
+
+/* What JSON does not take as it is: +1, .5, 007. */
+static bool parse_odd_number(struct text field, double *number)
+{
+    return parse_decimal(field, number) && isfinite(*number);
 }
 
 struct text field_trim(struct text field)
@@ -75,4 +81,11 @@ bool field_number(struct text *field, double *number)
     *number = NAN;
     /* Among texts None may be one of several answers. */
     return field_is_missing(*field) || text_is(*field, "None");
+}
+
+bool field_is_too_large(struct text field)
+{
+    double number;
+
+    return parse_decimal(field_trim(field), &number) && isinf(number);
 }

@@ -23,4 +23,7 @@ struct text field_trim(struct text field);
 /* Whether a trimmed field is empty or one of the words for what is missing. */
 bool field_is_missing(struct text field);
 
+/* Whether it is a decimal that is too large for a double: 1e400. */
+bool field_is_too_large(struct text field);
+
 #endif

@@ -47,6 +47,10 @@ static void expect_refusals(const struct bad *rows, size_t count)
 
 #define UPLIFT "evaluate uplift --data a.csv --score score --treatment t --outcome y"
 
+#define TRAIN                                                                            \
+    "train --treatment t --outcome y --features s --learner t --output plots --data "    \
+    "a.csv"
+
 static void rankings(void **)
 {
     static const struct bad rows[] = {
@@ -57,6 +61,16 @@ static void rankings(void **)
         {UPLIFT, "\x1f\x8b\x08\n", NULL, NULL, "a.csv: is compressed by gzip"},
         {"evaluate policy --log a.csv --budget 5", "action,propensity\n1,0.5\n", NULL,
          NULL, "a.csv line 1: is no JSON: the export as NDJSON is wanted"},
+        {UPLIFT, "\xff\xfes\x1a", NULL, NULL, "a.csv: is UTF-16; save it as UTF-8"},
+        {UPLIFT,
+         "s\x1a"
+         "c\x1a"
+         "\n\x1a",
+         NULL, NULL, "a.csv: is UTF-16; save it as UTF-8"},
+        {UPLIFT, "score,t,y\n1,0,1\n1e400,1,0\n", NULL, NULL,
+         "a.csv line 3 column 'score': '1e400' is out of the range of numbers"},
+        {TRAIN, "t,y,s\n0,1,u\n0,2,\"a\nb\"\n1,1,u\n1,2,u\n", NULL, NULL,
+         "a.csv line 3 column 's': "},
         {UPLIFT, "score;t;y\n1;0;1\n", NULL, NULL,
          "its header line has one column, with semicolons in it; columns are separated "
          "by commas"},
@@ -415,6 +429,61 @@ static void a_fit_that_is_perfect_is_one_of_many(void **)
     free(messages);
 }
 
+#define LOGGED "t,y,s,decision_id,parent_id,overridden,mode\n"
+#define TWICE  LOGGED "0,1,1,a,,0,live\n1,3,2,b,,0,live\n0,4,3,,,0,live\n1,1,4,a,,0,live\n"
+#define AGAIN  "a.csv line 5: is the decision of line 2 again: the log is there twice"
+
+static void decision_logs(void **)
+{
+    static const struct bad rows[] = {
+        {ATE " difference", TWICE, NULL, NULL, AGAIN},
+        {ATE " difference --all-rows", TWICE, NULL, NULL, AGAIN},
+        {"evaluate uplift --data a.csv --score s --treatment t --outcome y", TWICE, NULL,
+         NULL, AGAIN},
+        {"evaluate experiment --data a.csv --arm t --metric y", TWICE, NULL, NULL, AGAIN},
+        {TRAIN, TWICE, NULL, NULL, AGAIN},
+        {ATE " difference", LOGGED "0,1,1,\"a\nb\",,0,live\n1,3,2,\"a\nb\",,0,live\n",
+         NULL, NULL, "a.csv row 2: is the decision of row 1 again"},
+        {ATE " difference", LOGGED "0,1,1,a,,0,live\n1,3,2,b,,maybe,live\n", NULL, NULL,
+         "a.csv line 3 column 'overridden': expected 0, 1, true or false, found 'maybe'"},
+        {ATE " difference", LOGGED "0,1,1,a,,0,live\n1,3,2,b,,0,weird\n", NULL, NULL,
+         "a.csv line 3 column 'mode': expected live, shadow, holdout or dry_run, found "
+         "'weird'"},
+        {"evaluate policy --log a.csv --policy b.csv",
+         "x,action,propensity,reward,decision_id,parent_id,overridden,mode\n"
+         "1,a,.5,1,d,,0,live\n2,b,.5,0,e,,yes,live\n",
+         FULL, NULL,
+         "a.csv line 3 column 'overridden': expected 0, 1, true or false, found 'yes'"},
+        {"evaluate policy --log a.csv --policy b.csv",
+         "x,action,propensity,reward,decision_id,parent_id,overridden,mode\n"
+         "1,a,.5,1,d,,0,\n2,b,.5,0,e,,0,live\n",
+         FULL, NULL, "a.csv line 2 column 'mode': expected live, shadow, holdout or "},
+    };
+
+    expect_refusals(rows, COUNT(rows));
+}
+
+static void a_decision_is_overridden_however_that_is_written(void **)
+{
+    static const char *const words[] = {"1", "true", "True", "0", "false", ""};
+
+    for (size_t i = 0; i < COUNT(words); i++) {
+        char table[300], *output, *messages;
+
+        snprintf(table, sizeof table,
+                 LOGGED "0,1,1,a,,%s,live\n1,3,2,b,,0,live\n0,4,3,c,,0,live\n"
+                        "1,1,4,d,,0,live\n1,1,4,e,,0,shadow\n",
+                 words[i]);
+        assert_int_equal(table_call(ATE " difference --json",
+                                    (const char *const[3]){table}, &output, &messages),
+                         0);
+        assert_non_null(strstr(output, i < 3 ? "\"overridden\":1" : "\"overridden\":0"));
+        assert_non_null(strstr(output, "\"not_live\":1"));
+        free(output);
+        free(messages);
+    }
+}
+
 static void time_and_what_is_still_to_come(void **)
 {
     static const struct bad rows[] = {
@@ -455,6 +524,8 @@ static void time_and_what_is_still_to_come(void **)
          "a.csv line 2 column 'd': is missing for a conversion"},
         {DELAYED, "arm,e,c,d\n0,5,2,1\n1,5,1,6\n", NULL, NULL,
          "a.csv line 2 column 'c': 2 is neither 0 nor 1"},
+        {DELAYED, "arm,e,c,d\n0,5,1,2\n1,1.8,0,0.5\n", NULL, NULL,
+         "a.csv line 3 column 'd': is 0.5 where 'c' is 0"},
         {DELAYED, "arm,e,c,d\n0,-5,0,\n1,5,1,6\n", NULL, NULL,
          "a.csv line 2 column 'e': -5 is below 0"},
         {DELAYED, "arm,e,c,d\n0,5,0,\n1,5,1,3\n", NULL, NULL,
@@ -503,6 +574,8 @@ int main(void)
         cmocka_unit_test(a_log_without_propensities_gets_its_verdict),
         cmocka_unit_test(experiments_and_curves),
         cmocka_unit_test(effects),
+        cmocka_unit_test(decision_logs),
+        cmocka_unit_test(a_decision_is_overridden_however_that_is_written),
         cmocka_unit_test(weak_instruments_are_warned_of),
         cmocka_unit_test(a_fit_that_is_perfect_is_one_of_many),
         cmocka_unit_test(time_and_what_is_still_to_come),

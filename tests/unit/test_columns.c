@@ -108,6 +108,56 @@ static void a_column_that_may_be_absent_is_empty_then(void **)
                    " line 2 column 'a': 'late' is not a number");
 }
 
+/* Two of them might be the same number. */
+static void names_of_many_digits_are_texts(void **)
+{
+    static const struct {
+        const char *table;
+        bool is_text;
+    } rows[] = {
+        {"a\n1\n4611686018427387904\n", true},
+        {"a\n1\n-1000000000000000\n", true},
+        {"a\n1\n999999999999999\n", false},
+        {"a\n0.5\n-7\n", false},
+        {"a\n1\nx\n", true},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (int is_name = 0; is_name < 2; is_name++) {
+            const struct column_wish wish = {
+                "a", is_name ? COLUMN_IS_NAME : COLUMN_IS_EITHER, false};
+            struct columns *columns = NULL;
+            struct err err = {0};
+
+            write_text(rows[i].table);
+            assert_int_equal(columns_read(path, &wish, 1, silent, &columns, &err),
+                             STATUS_OK);
+            assert_int_equal(columns->items[0].is_text,
+                             rows[i].is_text && (is_name || i == 4));
+            assert_int_equal(columns->row_count, 2);
+            columns_close(columns);
+        }
+    expect_refusal("a\n1\ninf\n", (struct column_wish){"a", COLUMN_IS_NAME, false},
+                   " line 3 column 'a': is not finite");
+}
+
+static void keys_tell_texts_apart(void **)
+{
+    const struct column_wish wishes[] = {{"a", COLUMN_IS_OPTIONAL_KEY, true},
+                                         {"z", COLUMN_IS_OPTIONAL_KEY, true}};
+    struct columns *columns = NULL;
+    struct err err = {0};
+
+    write_text("a,b\ndec_1,1\n,1\ndec_2,1\ndec_1,1\n");
+    assert_int_equal(columns_read(path, wishes, 2, silent, &columns, &err), STATUS_OK);
+    assert_true(columns->items[0].keys[0] == text_hash(text_of("dec_1")));
+    assert_true(columns->items[0].keys[1] == 0);
+    assert_true(columns->items[0].keys[0] != columns->items[0].keys[2]);
+    assert_true(columns->items[0].keys[0] == columns->items[0].keys[3]);
+    assert_null(columns->items[1].keys);
+    columns_close(columns);
+}
+
 static void what_is_wrong_is_named_with_its_place(void **)
 {
     const struct column_wish number = {"amount", COLUMN_IS_NUMBER, false};
@@ -230,6 +280,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_column_is_of_the_kind_that_was_wished),
         cmocka_unit_test(a_column_that_may_be_absent_is_empty_then),
+        cmocka_unit_test(names_of_many_digits_are_texts),
+        cmocka_unit_test(keys_tell_texts_apart),
         cmocka_unit_test(what_is_wrong_is_named_with_its_place),
         cmocka_unit_test(a_nul_is_no_part_of_a_cell),
         cmocka_unit_test(standard_input_may_turn_out_to_be_texts),
