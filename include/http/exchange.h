@@ -74,7 +74,8 @@ struct exchange {
     const char *method, *path; /* path as sent, without the query */
     struct query queries[QUERY_COUNT_MAX];
     int query_count;
-    const char *authorization, *idempotency_key, *if_match, *content_type; /* or NULL */
+    const char *authorization, *idempotency_key, *if_match, *content_type,
+        *content_encoding;             /* or NULL */
     char request_id[65], trace_id[33]; /* made by api_begin when not given */
     int64_t content_length;
     struct text body;      /* outlives the exchange's run */

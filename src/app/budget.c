@@ -207,7 +207,7 @@ static const struct call_option set_options[] = {
       0, INT_MAX},
      .body = "expected_cases"},
     {{"if-match", OPTION_TEXT, NULL, "ETAG",
-      "Only when it still has this revision, such as '\"3\"'.", 0, 0},
+      "Only when it still has this revision, such as 3.", 0, 0},
      .is_if_match = true},
     {},
 };

@@ -237,6 +237,17 @@ static void put_query(struct call *call, const struct call_option *option,
     }
 }
 
+/* Shells take quotes away: a bare number is the ETag of that revision. */
+static const char *etag_of(struct call_value *value)
+{
+    size_t bytes = strlen(value->text), room = sizeof value->number_text;
+
+    if (bytes == 0 || bytes + 3 > room || strspn(value->text, "0123456789") != bytes)
+        return value->text;
+    snprintf(value->number_text, room, "\"%s\"", value->text);
+    return value->number_text;
+}
+
 static enum status put_option(struct call *call, int index, struct err *err)
 {
     const struct call_option *option = &call->command->options[index];
@@ -247,7 +258,7 @@ static enum status put_option(struct call *call, int index, struct err *err)
     if (!is_said(option, value))
         return STATUS_OK;
     if (option->is_if_match)
-        call->request.if_match = value->text;
+        call->request.if_match = etag_of(value);
     if (option->query)
         put_query(call, option, value);
     return option->body ? put_member(call, option, value, err) : STATUS_OK;

@@ -28,7 +28,7 @@ struct call_option {
 struct call_value {
     const char *text;     /* NULL: not said, and there is no otherwise */
     long number;          /* LONG_MIN: not said */
-    char number_text[24]; /* the same for a query */
+    char number_text[24]; /* the same for a query; or a text of digits as an ETag */
     bool flag;
 };
 

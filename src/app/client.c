@@ -285,7 +285,8 @@ static enum status open_running(struct client *client, const char *folder,
     if (rc)
         return rc;
     bool is_unix = strncmp(control.listen, "unix:", 5) == 0, has_tls = control.tls_pin[0];
-    struct wire_settings wire = {.url = url, .key = control.key, .is_own_machine = true};
+    struct wire_settings wire = {
+        .url = url, .key = control.key, .process = control.pid, .is_own_machine = true};
 
     snprintf(url, sizeof url, "%s%s",
              is_unix   ? ""
@@ -306,10 +307,30 @@ static enum status folder_check(const char *folder, struct err *err)
     snprintf(path, sizeof path, "%s/redress.db", folder);
     if (access(path, F_OK) == 0)
         return STATUS_OK;
+    if (errno != ENOENT && errno != ENOTDIR)
+        return err_set(err, STATUS_FORBIDDEN,
+                       "cannot read '%s': %s: run this as the user who has the folder",
+                       folder, strerror(errno));
     return err_set(err, STATUS_NOT_FOUND,
                    "'%s' is no data folder: name one with --data, or make one with "
                    "'redress demo' or 'redress serve'",
                    folder);
+}
+
+/* Whoever has it does not say how it is reached: a service whose control.json was tidied away, or another
+ * command, which has none. */
+static enum status refuse_silent(const char *folder, struct err *err)
+{
+    long owner = control_owner(folder);
+
+    if (owner == 0)
+        return STATUS_UNAVAILABLE;
+    return err_code(
+        err, STATUS_UNAVAILABLE, "folder_in_use",
+        "%s is in use by process %ld, and no control.json tells how to reach it: if "
+        "that is 'redress serve', 'kill -HUP %ld' writes it again; a command "
+        "has none: wait until it ends",
+        folder, owner, owner);
 }
 
 /* The folder is ours, or a service's that tells how to reach it; a service that just starts, or
@@ -332,7 +353,7 @@ static enum status open_folder(struct client *client,
         if (open_running(client, folder, NULL) == STATUS_OK)
             return STATUS_OK;
         if (waited_ms >= OPEN_WAIT_MS)
-            return rc;
+            return refuse_silent(folder, err);
         rc = STATUS_OK;
         nanosleep(&(struct timespec){.tv_nsec = OPEN_POLL_MS * 1000000L}, NULL);
     }

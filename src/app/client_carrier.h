@@ -8,6 +8,7 @@
  * "key_<id>.<secret>". */
 struct wire_settings {
     const char *url, *key;
+    long process;        /* that answers there; 0: unknown */
     bool is_own_machine; /* round any proxy */
     const char *ca_file; /* https: trust these certificates; NULL: those of the machine */
     const char *pin; /* https: trust this public key, and no name or authority; or NULL */

@@ -1,14 +1,19 @@
 /* client_wire.c - requests over HTTP: the only user of libcurl. */
 #include "app/client_carrier.h"
 
+#include "app/commands.h"
+#include "base/clock.h"
+
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     CONNECT_TIMEOUT_S = 5,
-    CALL_TIMEOUT_S = 120,
+    CALL_TIMEOUT_S = 120, /* docs/redress.1 says so */
+    SILENCE_S = 2,        /* until whoever waits is told of it */
     REPLY_BYTES_MAX = 128 << 20,
     ADDRESS_BYTES = 2048,
 };
@@ -17,6 +22,9 @@ struct wire {
     CURL *curl;
     char *name; /* what people call it */
     char *url, *authorization;
+    long process; /* that answers; 0: unknown */
+    int64_t begun_us;
+    bool is_told; /* who waits for this call knows that there is no answer yet */
 };
 
 void wire_close(struct wire *wire)
@@ -81,6 +89,7 @@ enum status wire_open(const struct wire_settings *settings, struct wire **wire,
         return err_set(err, STATUS_EXHAUSTED, "no memory");
     }
     opened->curl = curl_easy_init();
+    opened->process = settings->process;
     opened->name = strdup(settings->url);
     opened->url = strdup(is_unix ? "http://localhost" : settings->url);
     if (asprintf(&opened->authorization, "Authorization: Bearer %s", settings->key) < 0)
@@ -93,6 +102,37 @@ enum status wire_open(const struct wire_settings *settings, struct wire **wire,
     set_common(opened->curl);
     *wire = opened;
     return STATUS_OK;
+}
+
+/* libcurl asks about once a second. */
+static int on_wait(void *context, curl_off_t total, curl_off_t count, curl_off_t up_total,
+                   curl_off_t up_count)
+{
+    struct wire *wire = context;
+    int64_t waited_us = clock_monotonic_us(&system_clock) - wire->begun_us;
+
+    (void)total, (void)up_total, (void)up_count;
+    if (count > 0 || wire->is_told || waited_us < SILENCE_S * SECOND_US)
+        return 0;
+    wire->is_told = true;
+    if (wire->process > 0)
+        print_line(stderr,
+                   "redress: process %ld has not answered yet; after %d s it is given up",
+                   wire->process, CALL_TIMEOUT_S);
+    else
+        print_line(stderr, "redress: %s has not answered yet; after %d s it is given up",
+                   wire->name, CALL_TIMEOUT_S);
+    return 0;
+}
+
+/* On a terminal only: nobody reads what goes elsewhere while it waits. */
+static void watch_silence(struct wire *wire)
+{
+    wire->begun_us = clock_monotonic_us(&system_clock);
+    wire->is_told = !isatty(STDERR_FILENO);
+    curl_easy_setopt(wire->curl, CURLOPT_NOPROGRESS, wire->is_told ? 1L : 0L);
+    curl_easy_setopt(wire->curl, CURLOPT_XFERINFOFUNCTION, on_wait);
+    curl_easy_setopt(wire->curl, CURLOPT_XFERINFODATA, wire);
 }
 
 static size_t take_body(char *at, size_t one, size_t count, void *context)
@@ -229,12 +269,16 @@ enum status wire_call(struct wire *wire, const struct client_request *request,
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, reply);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, trouble);
+    watch_silence(wire);
     code = curl_easy_perform(curl);
     if (code == CURLE_OK)
         code = curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &http_status);
     if (code != CURLE_OK)
-        rc = err_set(err, STATUS_IO, "%s: %s", wire->name,
-                     trouble[0] ? trouble : curl_easy_strerror(code));
+        rc = err_set(err, STATUS_IO, "%s: %s%s", wire->name,
+                     trouble[0] ? trouble : curl_easy_strerror(code),
+                     code == CURLE_GOT_NOTHING && strncmp(wire->name, "http:", 5) == 0
+                         ? ": does it speak https?"
+                         : "");
     reply->status = (int)http_status;
     /* What was borrowed for this call must not be there in the next. */
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);

@@ -43,8 +43,7 @@ void control_remove(const char *folder)
     unlink(path);
 }
 
-/* The process that has, or last had, the folder. 0: unknown. */
-static long owner_read(const char *folder)
+long control_owner(const char *folder)
 {
     char path[PATH_BYTES], *text;
     size_t bytes;
@@ -83,8 +82,18 @@ enum status control_read(const char *folder, struct control *control, struct err
         !text_copy(text_of(listen), control->listen, sizeof control->listen) ||
         !text_copy(text_of(key), control->key, sizeof control->key))
         rc = err_set(err, STATUS_CORRUPT, "'%s' is not what a service writes", path);
-    else if ((control->pid = (long)pid) != owner_read(folder))
+    else if ((control->pid = (long)pid) != control_owner(folder))
         rc = err_set(err, STATUS_NOT_FOUND, "'%s' is of a service that was killed", path);
     json_decref(root);
     return rc;
+}
+
+bool control_is_ours(const char *folder)
+{
+    struct control control = {0};
+    bool is_ours =
+        control_read(folder, &control, NULL) == STATUS_OK && control.pid == getpid();
+
+    explicit_bzero(&control, sizeof control);
+    return is_ours;
 }

@@ -15,6 +15,12 @@ struct control {
 
 enum status control_write(const char *folder, const struct control *control,
                           struct err *err);
+
+/* The process that has, or last had, the folder. 0: unknown. */
+long control_owner(const char *folder);
+
+/* Whether what lies there is of this process. */
+bool control_is_ours(const char *folder);
 void control_remove(const char *folder);
 
 /* NOT_FOUND when no service runs there, or when what lies there is of one that was killed: the

@@ -50,17 +50,21 @@ static void print_revoked(const json_t *reply)
 /* "read,decide" or "read decide" as an array. */
 static enum status scopes_of(const char *text, json_t **scopes, struct err *err)
 {
-    static const char between[] = ", ";
-
-    (void)err;
     *scopes = json_array();
-    text += strspn(text, between);
-    while (*text) {
-        size_t bytes = strcspn(text, between);
+    text += strspn(text, " ");
+    for (bool has_more = true; has_more;) {
+        size_t bytes = strcspn(text, ", ");
 
+        if (bytes == 0) {
+            json_decref(*scopes);
+            return err_set(err, STATUS_INVALID, "the name of a scope is empty");
+        }
         json_array_append_new(*scopes, json_stringn(text, bytes));
         text += bytes;
-        text += strspn(text, between);
+        text += strspn(text, " ");
+        has_more = *text;
+        if (*text == ',')
+            text += 1 + strspn(text + 1, " ");
     }
     return STATUS_OK;
 }

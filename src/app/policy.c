@@ -94,7 +94,7 @@ static enum status put(struct call *call, struct err *err)
 
 static const struct call_option set_options[] = {
     {{"if-match", OPTION_TEXT, NULL, "ETAG",
-      "Only when it still has this revision, such as '\"3\"'.", 0, 0},
+      "Only when it still has this revision, such as 3.", 0, 0},
      .is_if_match = true},
     {},
 };

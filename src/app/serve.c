@@ -260,6 +260,8 @@ static enum status start(struct run *run, struct err *err)
     if (!rc)
         rc = serve_allow_files(&run->settings, err);
     if (!rc)
+        rc = serve_try_new_folder(&run->settings, err);
+    if (!rc)
         rc = open_service(run, err);
     if (rc)
         return rc;
@@ -287,6 +289,16 @@ static void tell_ignored(const char *name)
     log_event(LOG_WARN, "setting_needs_restart", LOG_TEXT("setting", name));
 }
 
+/* It may have been tidied away. */
+static void tell_control_again(struct run *run)
+{
+    struct err err;
+
+    err_clear(&err);
+    if (!control_is_ours(run->settings.data) && tell_control(run, &err))
+        log_event(LOG_ERROR, "control_not_written", LOG_TEXT("detail", err.text));
+}
+
 static void reload(struct run *run)
 {
     struct settings fresh;
@@ -295,6 +307,7 @@ static void reload(struct run *run)
     int count;
 
     err_clear(&err);
+    tell_control_again(run);
     if (settings_of(run, &fresh, &is_usage, &err)) {
         log_event(LOG_ERROR, "config_refused", LOG_TEXT("detail", err.text));
         return;
@@ -427,6 +440,8 @@ int command_serve(int argc, char **argv)
     code = options_parse(&usage, argc, argv, positionals);
     if (code != OPTIONS_GO_ON)
         return code;
+    if (is_json && !is_check)
+        return usage_wrong(&usage, "--json needs --check");
     err_clear(&err);
     if (settings_of(&run, &run.settings, &is_usage, &err))
         return is_usage ? usage_wrong(&usage, "%s", err.text) : command_failed(&err);

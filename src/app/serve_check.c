@@ -225,28 +225,65 @@ static enum status check_addresses(const struct settings *settings, struct err *
     return rc ? serve_advise_address(rc, err) : STATUS_OK;
 }
 
+enum status serve_try_new_folder(const struct settings *settings, struct err *err)
+{
+    char state[STATE_BYTES], path[PATH_BYTES];
+    bool is_served;
+    enum status rc;
+
+    snprintf(path, sizeof path, "%s/redress.db", settings->data);
+    if (access(path, F_OK) == 0 || errno != ENOENT)
+        return STATUS_OK;
+    rc = check_folder(settings->data, false, state, &is_served, err);
+    return rc ? rc : check_addresses(settings, err);
+}
+
+/* Empty: it was refused, or not looked at. */
+static enum status look(const struct settings *settings, bool accepts_clock,
+                        char state[static STATE_BYTES], struct err *err)
+{
+    bool is_served = false;
+    struct rlimit limit;
+    enum status rc = serve_check_settings(settings, err);
+
+    if (!rc)
+        rc = check_files(settings, &limit, err);
+    if (!rc)
+        rc = check_folder(settings->data, accepts_clock, state, &is_served, err);
+    if (rc)
+        state[0] = 0;
+    /* Those of a service that runs are taken, by itself. */
+    if (!rc && !is_served)
+        rc = check_addresses(settings, err);
+    return rc;
+}
+
+static void print_json(const struct settings *settings, const char *state)
+{
+    json_t *root = settings_json(settings);
+
+    json_object_set_new(root, "data_folder", *state ? json_string(state) : json_null());
+    json_dumpf(root, stdout, 0);
+    putchar('\n');
+    json_decref(root);
+}
+
 int serve_look(const struct settings *settings, bool accepts_clock, bool is_json)
 {
     char state[STATE_BYTES] = "";
-    bool is_served = false;
-    struct rlimit limit;
     struct err err;
     enum status rc;
 
     err_clear(&err);
-    settings_print(settings, is_json, stdout);
-    rc = serve_check_settings(settings, &err);
-    if (!rc)
-        rc = check_files(settings, &limit, &err);
-    if (!rc)
-        rc = check_folder(settings->data, accepts_clock, state, &is_served, &err);
-    /* Those of a service that runs are taken, by itself. */
-    if (!rc && !is_served)
-        rc = check_addresses(settings, &err);
+    if (!is_json)
+        settings_print(settings, stdout);
+    rc = look(settings, accepts_clock, state, &err);
+    if (is_json)
+        print_json(settings, state);
     if (rc)
         return command_failed(&err);
     if (!is_json)
-        printf("%-18s %-24s (%s)\n", "data folder", settings->data, state);
+        settings_print_line("data folder", settings->data, state, stdout);
     serve_warn(settings, print_warning);
     return EXIT_DONE;
 }

@@ -5,9 +5,14 @@
 #include "app/settings.h"
 #include "http/server.h"
 
-/* Print the settings and what would become of the folder, and see whether enough open files and the addresses
- * can be had: in the order of a start, and in its words. Returns the code to exit with. */
+/* Print the settings, where each comes from and what would become of the folder, and see whether
+ * enough open files and the addresses can be had: in the order of a start, and in its words. Returns
+ * the code to exit with. */
 int serve_look(const struct settings *settings, bool accepts_clock, bool is_json);
+
+/* Before a folder is made: whether it and the addresses can be had, so that who is refused has made
+ * nothing. A folder that is there is left to whoever opens it. */
+enum status serve_try_new_folder(const struct settings *settings, struct err *err);
 
 /* Whether the settings go together, and the certificate and its key will do; INVALID names what does not. */
 enum status serve_check_settings(const struct settings *settings, struct err *err);

@@ -59,7 +59,7 @@ static const struct setting table[SETTING_COUNT] = {
     {"threads", SETTING_INT, AT(threads), 0, 64, "0", false, "N",
      "Threads that read requests and score; 0: one per core"},
     {"connections", SETTING_INT, AT(connections), 1, SERVER_CONNECTION_COUNT_MAX, "1000",
-     false, "N", "Connections at a time"},
+     false, "N", "Connections at a time; no fewer than threads"},
     {"connections_per_address", SETTING_INT, AT(connections_per_address), 0,
      SERVER_CONNECTION_COUNT_MAX, "100", false, "N",
      "Of one address, IPv6 by /64, but not of this machine; 0: no limit"},
@@ -325,15 +325,31 @@ int setting_options_make(struct setting_options *options, struct option_spec *sp
     return SETTING_COUNT;
 }
 
-void settings_print(const struct settings *settings, bool is_json, FILE *out)
+static const char *source_of(const struct settings *settings,
+                             const struct setting *setting)
 {
     static const char *const sources[] = {
         [FROM_DEFAULT] = "default", [FROM_DEMO] = "demo.json",
         [FROM_FILE] = "file",       [FROM_ENVIRONMENT] = "environment",
         [FROM_OPTION] = "option",
     };
-    json_t *root = json_object();
 
+    return sources[settings->sources[setting - table]];
+}
+
+void settings_print_line(const char *name, const char *value, const char *source,
+                         FILE *out)
+{
+    int width = 0;
+
+    for (const struct setting *s = table; s < table + SETTING_COUNT; s++)
+        if ((int)strlen(s->name) > width)
+            width = (int)strlen(s->name);
+    fprintf(out, "%-*s %-24s (%s)\n", width, name, value, source);
+}
+
+void settings_print(const struct settings *settings, FILE *out)
+{
     for (const struct setting *s = table; s < table + SETTING_COUNT; s++) {
         char value[SETTING_TEXT_BYTES];
 
@@ -341,19 +357,22 @@ void settings_print(const struct settings *settings, bool is_json, FILE *out)
             snprintf(value, sizeof value, "%ld", *int_of(settings, s));
         else
             snprintf(value, sizeof value, "%s", text_at(settings, s));
-        if (!is_json)
-            fprintf(out, "%-18s %-24s (%s)\n", s->name, value,
-                    sources[settings->sources[s - table]]);
-        else if (s->kind == SETTING_INT)
-            json_object_set_new(root, s->name, json_integer(*int_of(settings, s)));
-        else
-            json_object_set_new(root, s->name, json_string(value));
+        settings_print_line(s->name, value, source_of(settings, s), out);
     }
-    if (is_json) {
-        json_dumpf(root, out, 0);
-        putc('\n', out);
+}
+
+json_t *settings_json(const struct settings *settings)
+{
+    json_t *root = json_object(), *sources = json_object();
+
+    for (const struct setting *s = table; s < table + SETTING_COUNT; s++) {
+        json_object_set_new(root, s->name,
+                            s->kind == SETTING_INT ? json_integer(*int_of(settings, s))
+                                                   : json_string(text_at(settings, s)));
+        json_object_set_new(sources, s->name, json_string(source_of(settings, s)));
     }
-    json_decref(root);
+    json_object_set_new(root, "sources", sources);
+    return root;
 }
 
 enum setting_source settings_source(const struct settings *settings, const char *name)

@@ -8,6 +8,7 @@
 #include "app/options.h"
 #include "base/log.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -42,8 +43,14 @@ enum status settings_read(const char *config, const struct setting_options *opti
                           char *(*getter)(const char *name), struct settings *settings,
                           bool *is_usage, struct err *err);
 
-/* A line "name value (source)" for each, or one JSON object of names and values. */
-void settings_print(const struct settings *settings, bool is_json, FILE *out);
+/* A line "name value (source)" for each, or one of that kind about something else. */
+void settings_print(const struct settings *settings, FILE *out);
+void settings_print_line(const char *name, const char *value, const char *source,
+                         FILE *out);
+
+/* An object of names and values, with "sources", an object of names and sources; the caller's, NULL
+ * without memory. */
+json_t *settings_json(const struct settings *settings);
 
 /* Where to listen, as a demo folder says it: for want of anybody else's word. */
 enum status settings_listen_from_demo(struct settings *settings, const char *listen,

@@ -60,6 +60,17 @@ static enum status authenticate(struct exchange *exchange, int64_t now_us,
                     access_name((enum access)exchange->route->access));
 }
 
+/* Nothing is unpacked here: bytes that were packed would be taken for broken JSON. */
+static enum status judge_coding(const struct exchange *exchange, struct err *err)
+{
+    const char *coding = exchange->content_encoding;
+
+    if (!coding || strcasecmp(coding, "identity") == 0)
+        return STATUS_OK;
+    return err_code(err, STATUS_MALFORMED, "unsupported_media_type",
+                    "send the body as it is: no Content-Encoding is taken but identity");
+}
+
 /* A body of which nothing is said is taken for JSON. */
 static enum status judge_type(const struct exchange *exchange, struct err *err)
 {
@@ -77,6 +88,7 @@ static enum status judge_type(const struct exchange *exchange, struct err *err)
 static enum status judge_body(const struct exchange *exchange, struct err *err)
 {
     size_t body_max = exchange->route->body_max;
+    enum status rc;
 
     if (exchange->content_length == 0)
         return STATUS_OK;
@@ -84,7 +96,8 @@ static enum status judge_body(const struct exchange *exchange, struct err *err)
         return err_code(err, STATUS_TOO_LARGE, "payload_too_large",
                         "the body has %lld bytes, at most %zu are taken here",
                         (long long)exchange->content_length, body_max);
-    return judge_type(exchange, err);
+    rc = judge_coding(exchange, err);
+    return rc ? rc : judge_type(exchange, err);
 }
 
 /* Whether name is one of the words. */

@@ -135,6 +135,7 @@ enum head_fault call_read_head(struct call *call, const char *target, const char
     exchange->idempotency_key = head->values[HEADER_IDEMPOTENCY_KEY];
     exchange->if_match = head->values[HEADER_IF_MATCH];
     exchange->content_type = head->values[HEADER_CONTENT_TYPE];
+    exchange->content_encoding = head->values[HEADER_CONTENT_ENCODING];
     exchange->content_length = head->content_length;
     head_request_id(head, exchange->request_id);
     head_trace_id(head, exchange->trace_id);

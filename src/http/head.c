@@ -23,6 +23,7 @@ static const struct text header_names[HEADER_COUNT] = {
     [HEADER_AUTHORIZATION] = NAME("Authorization"),
     [HEADER_IDEMPOTENCY_KEY] = NAME("Idempotency-Key"),
     [HEADER_CONTENT_TYPE] = NAME("Content-Type"),
+    [HEADER_CONTENT_ENCODING] = NAME("Content-Encoding"),
     [HEADER_IF_MATCH] = NAME("If-Match"),
     [HEADER_REQUEST_ID] = NAME("X-Request-Id"),
     [HEADER_TRACEPARENT] = NAME("traceparent"),

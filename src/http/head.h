@@ -45,6 +45,7 @@ enum head_header {
     HEADER_AUTHORIZATION,
     HEADER_IDEMPOTENCY_KEY,
     HEADER_CONTENT_TYPE,
+    HEADER_CONTENT_ENCODING,
     HEADER_IF_MATCH,
     HEADER_ONCE_COUNT, /* those before it may come once, those after it more often */
     HEADER_REQUEST_ID = HEADER_ONCE_COUNT,

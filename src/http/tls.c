@@ -17,7 +17,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { PEM_BYTES_MAX = 256 << 10, CHAIN_COUNT_MAX = 8, KEY_ID_BYTES = 32 };
+enum {
+    PEM_BYTES_MAX = 256 << 10,
+    CHAIN_COUNT_MAX = 8,
+    KEY_ID_BYTES = 32,
+    EC_BITS_MIN = 256
+};
 
 /* A certificate with its chain, and the key. Never changes. */
 struct identity {
@@ -70,6 +75,47 @@ static enum status make_pin(struct identity *identity, const char *path, struct 
     sodium_bin2base64(identity->pin + bytes, sizeof identity->pin - (size_t)bytes, hash,
                       sizeof hash, sodium_base64_VARIANT_ORIGINAL);
     return STATUS_OK;
+}
+
+/* What clients of today ask for at least: GnuTLS's level MEDIUM, and no curve below P-256. 0: no TLS of
+ * today has keys of that kind. */
+static unsigned least_bits(gnutls_pk_algorithm_t kind)
+{
+    bool is_rsa = kind == GNUTLS_PK_RSA || kind == GNUTLS_PK_RSA_PSS;
+    bool is_curve = kind == GNUTLS_PK_ECDSA || kind == GNUTLS_PK_EDDSA_ED25519 ||
+                    kind == GNUTLS_PK_EDDSA_ED448;
+
+    return is_rsa     ? gnutls_sec_param_to_pk_bits(kind, GNUTLS_SEC_PARAM_MEDIUM)
+           : is_curve ? EC_BITS_MIN
+                      : 0;
+}
+
+/* One that no client accepts would be found out at the first handshake, by whoever connects. */
+static enum status check_strength(const struct identity *identity, const char *path,
+                                  struct err *err)
+{
+    unsigned bits = 0, least;
+    int kind = gnutls_pubkey_get_pk_algorithm(identity->chain[0].pubkey, &bits);
+    const char *name;
+    char what[160];
+
+    if (kind < 0)
+        return wrong(path, "has no public key", err);
+    least = least_bits((gnutls_pk_algorithm_t)kind);
+    name = gnutls_pk_get_name((gnutls_pk_algorithm_t)kind);
+    if (least > 0 && bits >= least)
+        return STATUS_OK;
+    if (least > 0)
+        snprintf(what, sizeof what,
+                 "has an %s key of %u bits, which clients refuse: make one of %u bits "
+                 "or more, and a certificate for it",
+                 name, bits, least);
+    else
+        snprintf(what, sizeof what,
+                 "has a %s key, which clients refuse: make one of RSA or EC, and a "
+                 "certificate for it",
+                 name);
+    return wrong(path, what, err);
 }
 
 static enum status take_chain(struct identity *identity, gnutls_x509_crt_t *list,
@@ -208,6 +254,8 @@ static enum status parse(const struct tls *tls, const gnutls_datum_t *chain,
         return err_set(err, STATUS_EXHAUSTED, "no memory for a certificate");
     digest_of(chain, key, parsed->digest);
     rc = read_chain(parsed, tls->certificate_path, chain, err);
+    if (!rc)
+        rc = check_strength(parsed, tls->certificate_path, err);
     if (!rc)
         rc = check_time(parsed, tls->certificate_path, now_us, err);
     if (!rc)

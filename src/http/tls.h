@@ -17,8 +17,8 @@ struct tls; /* opaque */
 
 /* Read a chain (PEM, the server's own certificate first) and its key (PEM, without a password, and not
  * open to others). INVALID names the file and what is wrong: not PEM, a key of another certificate,
- * not yet or no longer valid at now_us (wall time). One at a time in a process: the library does
- * not tell its callback for whom it asks. */
+ * a key so short that clients refuse it, not yet or no longer valid at now_us (wall time). One at a
+ * time in a process: the library does not tell its callback for whom it asks. */
 enum status tls_open(const char *certificate_path, const char *key_path, int64_t now_us,
                      struct tls **tls, struct err *err);
 

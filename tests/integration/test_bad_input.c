@@ -195,7 +195,7 @@ struct row {
     const char *method; /* NULL: POST */
     const char *path;   /* NULL: /v1/decisions; "{held}" is a held decision's id */
     const char *key;    /* NULL: a new one; "": none */
-    const char *if_match, *content_type, *body;
+    const char *if_match, *content_type, *content_encoding, *body;
     char *(*make_body)(void);
     int status;
     const char *code;
@@ -335,6 +335,14 @@ static const struct row rows[] = {
      .body = GOOD_CASE, .status = 415, .code = "unsupported_media_type"},
     {"JSON in another charset", .content_type = "application/json; charset=latin1",
      .body = GOOD_CASE, .status = 415, .code = "unsupported_media_type"},
+    {"a coding that is not undone", .content_encoding = "gzip", .body = GOOD_CASE,
+     .status = 415, .code = "unsupported_media_type"},
+    {"two codings, one of them none", .content_encoding = "identity, br",
+     .body = GOOD_CASE, .status = 415, .code = "unsupported_media_type"},
+    {"no coding, said so, and none in the body", .content_encoding = "Identity",
+     .body = "nothing", MALFORMED},
+    {"a coding twice", .content_encoding = "identity\r\nContent-Encoding: gzip",
+     .body = GOOD_CASE, MALFORMED},
     {"lines for a settlement", .path = "/v1/decisions/{held}/settle",
      .content_type = "application/x-ndjson", .body = "{\"amount\": 1}", .status = 415,
      .code = "unsupported_media_type"},
@@ -731,6 +739,7 @@ static void judge_row(const struct row *row, int number)
                                                                  : NULL,
                                             .if_match = row->if_match,
                                             .content_type = row->content_type,
+                                            .content_encoding = row->content_encoding,
                                             .body = !has_body ? NULL
                                                     : made    ? made
                                                               : row->body});

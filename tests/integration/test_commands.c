@@ -6,15 +6,19 @@
 
 #include <cmocka.h>
 
+#include "support/certificate.h"
 #include "support/folder.h"
 #include "support/server.h"
 
 #include <jansson.h>
+#include <poll.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char *folder;
@@ -200,6 +204,9 @@ static void change_everything(void)
     expect_code(0, WORDS("budget", "set", "bud_x", "--pacing", "even"));
     expect_code(1,
                 WORDS("budget", "set", "bud_x", "--limit", "1", "--if-match", "\"1\""));
+    /* A shell takes quotes away. */
+    expect_code(1, WORDS("budget", "set", "bud_x", "--limit", "1", "--if-match", "1"));
+    expect_code(0, WORDS("budget", "set", "bud_x", "--limit", "600", "--if-match", "3"));
     root = json_from(WORDS("budget", "show", "bud_x", "--json"));
     assert_int_equal(json_integer_value(json_object_get(root, "limit")), 600);
     json_decref(root);
@@ -244,6 +251,11 @@ static void change_everything(void)
     expect_code(0, WORDS("key", "revoke", output));
     free(output);
     expect_code(1, WORDS("key", "create", "--name", "n", "--scope", "everything"));
+    expect_code(2, WORDS("key", "create", "--name", "n", "--scope", "decide,,read"));
+    expect_code(2, WORDS("key", "create", "--name", "n", "--scope", "decide,"));
+    expect_code(2, WORDS("key", "create", "--name", "n", "--scope", ",decide"));
+    expect_code(2, WORDS("key", "create", "--name", "n", "--scope", ""));
+    expect_code(0, WORDS("key", "create", "--name", "n", "--scope", "decide, read"));
     free(decide_with_key("one"));
     expect_code(0, WORDS("replay", "--all"));
     expect_code(0, WORDS("db", "check"));
@@ -322,6 +334,104 @@ static void a_service_on_an_empty_folder_starts_and_lets_its_commands_in(void **
     assert_int_equal(live_server_stop(&server), 0);
 }
 
+/* --- a service that is hard to reach ------------------------------------------------------------ */
+
+static void expect_message(const char *const *words, int code, const char *first,
+                           const char *second)
+{
+    char *output, *messages;
+
+    assert_int_equal(program_run_messages(words, NULL, &output, &messages), code);
+    if (!strstr(messages, first) || !strstr(messages, second))
+        fail_msg("'%s' does not say '%s' and '%s'", messages, first, second);
+    free(output);
+    free(messages);
+}
+
+static void a_lost_control_file_is_written_again(void **state)
+{
+    struct live_server server;
+    char path[512], advice[64];
+
+    (void)state;
+    assert_true(live_server_start(folder, NULL, &server));
+    snprintf(path, sizeof path, "%s/control.json", folder);
+    assert_int_equal(unlink(path), 0);
+    snprintf(advice, sizeof advice, "'kill -HUP %d' writes it again", (int)server.pid);
+    expect_message(WORDS("policy", "list", "--data", folder), 1, "control.json", advice);
+    assert_int_equal(kill(server.pid, SIGHUP), 0);
+    expect_code(0, WORDS("policy", "list"));
+    assert_int_equal(live_server_stop(&server), 0);
+    assert_int_not_equal(access(path, F_OK), 0);
+}
+
+static void plain_http_to_tls_is_answered_with_a_question(void **state)
+{
+    char certificate[512], key[512], url[160];
+    const char *const extra[] = {"--tls-cert", certificate, "--tls-key", key, NULL};
+    struct live_server server;
+
+    (void)state;
+    snprintf(certificate, sizeof certificate, "%s/cert.pem", folder);
+    snprintf(key, sizeof key, "%s/key.pem", folder);
+    assert_true(certificate_make_valid(certificate, key));
+    assert_true(live_server_start(folder, extra, &server));
+    snprintf(url, sizeof url, "http://%s", server.listen);
+    assert_int_equal(setenv("REDRESS_KEY", "key_x.y", 1), 0);
+    expect_message(WORDS("budget", "list", "--url", url), 1, url, "does it speak https?");
+    assert_int_equal(unsetenv("REDRESS_KEY"), 0);
+    assert_int_equal(live_server_stop(&server), 0);
+}
+
+/* What a command says on a terminal within wait_ms; then it is ended. */
+static void listen_to_terminal(const char *const *words, int wait_ms, char *said,
+                               size_t bytes)
+{
+    char *arguments[8] = {(char *)(uintptr_t)program_path()};
+    struct pollfd terminal = {.events = POLLIN};
+    size_t count = 0;
+    pid_t child;
+
+    for (int i = 0; words[i]; i++)
+        arguments[i + 1] = (char *)(uintptr_t)words[i];
+    child = forkpty(&terminal.fd, NULL, NULL, NULL);
+    assert_true(child >= 0);
+    if (child == 0) {
+        execv(arguments[0], arguments);
+        _exit(127);
+    }
+    while (count + 1 < bytes && poll(&terminal, 1, wait_ms) > 0) {
+        ssize_t more = read(terminal.fd, said + count, bytes - 1 - count);
+
+        if (more <= 0)
+            break;
+        count += (size_t)more;
+        if (memchr(said, '\n', count))
+            break;
+    }
+    said[count] = 0;
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    close(terminal.fd);
+}
+
+static void a_service_that_stands_still_is_told_of(void **state)
+{
+    struct live_server server;
+    char said[512], wanted[64];
+
+    (void)state;
+    assert_true(live_server_start(folder, NULL, &server));
+    assert_int_equal(kill(server.pid, SIGSTOP), 0);
+    listen_to_terminal(WORDS("budget", "list", "--data", folder), 10000, said,
+                       sizeof said);
+    assert_int_equal(kill(server.pid, SIGCONT), 0);
+    snprintf(wanted, sizeof wanted, "process %d has not answered yet", (int)server.pid);
+    if (!strstr(said, wanted) || !strstr(said, "120 s"))
+        fail_msg("'%s' does not say '%s'", said, wanted);
+    assert_int_equal(live_server_stop(&server), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, forget_folder)
@@ -335,6 +445,9 @@ int main(void)
         TEST(a_url_and_a_key_reach_a_service_from_anywhere),
         TEST(a_folder_is_filled_only_when_it_is_empty),
         TEST(a_service_on_an_empty_folder_starts_and_lets_its_commands_in),
+        TEST(a_lost_control_file_is_written_again),
+        TEST(plain_http_to_tls_is_answered_with_a_question),
+        TEST(a_service_that_stands_still_is_told_of),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,11 +182,53 @@ static void the_common_options_are_told_once(void **state)
     }
 }
 
+/* What a line such as .BR "redress " [-x \fIFILE\fR] prints: its parts follow each other without the
+ * blanks between them. */
+static void parts_put(char *to, const char *from, const char *end)
+{
+    bool is_quoted = false;
+
+    for (const char *next; from < end; from = next) {
+        next = from + (from[0] == '\\' && from[1] == 'f' ? 3 : 1);
+        if (*from == '"')
+            is_quoted = !is_quoted;
+        else if (*from != ' ' || is_quoted)
+            to = plain_put(to, from, next);
+    }
+    *to = 0;
+}
+
+static void an_option_and_its_value_stand_apart(void **state)
+{
+    static const char values[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+                      names[] = "abcdefghijklmnopqrstuvwxyz-";
+    char *source, text[512];
+    size_t bytes;
+
+    (void)state;
+    assert_int_equal(file_read("docs/redress.1", PAGE_BYTES_MAX, &source, &bytes, NULL),
+                     STATUS_OK);
+    for (char *line = strtok(source, "\n"); line; line = strtok(NULL, "\n")) {
+        if (line[0] != '.' || !line[1] || !strchr("BIR", line[1]) ||
+            !strchr("BIR", line[2]) || line[3] != ' ' || strlen(line) >= sizeof text)
+            continue;
+        parts_put(text, line + 4, line + strlen(line));
+        for (const char *at = text; (at = strstr(at, "--")); at += 2) {
+            size_t end = strspn(at, names);
+
+            if (at[end] && strchr(values, at[end]))
+                fail_msg("docs/redress.1: %s", text);
+        }
+    }
+    free(source);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_manual_page_has_every_command_and_option),
         cmocka_unit_test(the_common_options_are_told_once),
+        cmocka_unit_test(an_option_and_its_value_stand_apart),
     };
 
     return cmocka_run_group_tests(tests, read_page, forget_page);

@@ -2,6 +2,7 @@
 #ifndef REDRESS_TESTS_CERTIFICATE_H
 #define REDRESS_TESTS_CERTIFICATE_H
 
+#include <gnutls/gnutls.h>
 #include <stdbool.h>
 #include <time.h>
 
@@ -10,7 +11,11 @@
 bool certificate_make(const char *certificate_path, const char *key_path, time_t begins,
                       time_t ends);
 
-/* The same, valid now. */
+/* The same with another kind of key, valid now. */
+bool certificate_make_with(const char *certificate_path, const char *key_path,
+                           gnutls_pk_algorithm_t kind, unsigned bits);
+
+/* The first, valid now. */
 bool certificate_make_valid(const char *certificate_path, const char *key_path);
 
 #endif

@@ -14,7 +14,7 @@ void live_reply_free(struct live_reply *reply)
 bool live_call(struct http_client *client, const struct live_request *request,
                struct live_reply *reply)
 {
-    struct http_header headers[5];
+    struct http_header headers[6];
     const char *type = request->content_type ? request->content_type : "application/json";
     int count = 0;
 
@@ -26,6 +26,9 @@ bool live_call(struct http_client *client, const struct live_request *request,
         headers[count++] = (struct http_header){"If-Match", request->if_match};
     if (request->body && *type)
         headers[count++] = (struct http_header){"Content-Type", type};
+    if (request->content_encoding)
+        headers[count++] =
+            (struct http_header){"Content-Encoding", request->content_encoding};
     headers[count] = (struct http_header){0};
     *reply = (struct live_reply){0};
     if (!http_call(client, request->method, request->path, headers, request->body,

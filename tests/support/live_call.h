@@ -11,7 +11,7 @@ struct live_request {
     const char *method, *path;
     const char *authorization, *key, *if_match; /* or NULL */
     const char *content_type;                   /* NULL: application/json; "": none */
-    const char *body;                           /* or NULL */
+    const char *content_encoding, *body;        /* or NULL */
 };
 
 struct live_reply {

@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct err err;
@@ -560,6 +561,45 @@ static void a_missing_folder_is_made_only_by_commands_that_write(void **state)
     free(parent);
 }
 
+/* What is said of a folder that is there, by one who may not look into it. */
+static void open_as_nobody(const char *folder, int messages)
+{
+    struct client_settings settings = {.data = folder, .is_quiet = true};
+    struct client *client = NULL;
+
+    if (geteuid() == 0 && setuid(65534) != 0)
+        _exit(99);
+    (void)client_open(&settings, &client, &err);
+    dprintf(messages, "%s", err.text);
+    _exit(err.status == STATUS_FORBIDDEN ? 0 : 1);
+}
+
+static void a_folder_that_may_not_be_read_is_not_called_none(void **state)
+{
+    char *folder = folder_temporary(), path[512], said[512] = "";
+    int ends[2], code;
+    pid_t child;
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/redress.db", folder);
+    assert_int_equal(file_write(path, "x", 1, 0600, &err), STATUS_OK);
+    assert_int_equal(chmod(folder, 0), 0);
+    assert_int_equal(pipe(ends), 0);
+    child = fork();
+    if (child == 0)
+        open_as_nobody(folder, ends[1]);
+    close(ends[1]);
+    assert_true(read(ends[0], said, sizeof said - 1) > 0);
+    close(ends[0]);
+    assert_int_equal(waitpid(child, &code, 0), child);
+    assert_int_equal(chmod(folder, 0700), 0);
+    if (!strstr(said, "cannot read '") || !strstr(said, "Permission denied") ||
+        !strstr(said, "the user who has the folder"))
+        fail_msg("%s", said);
+    assert_int_equal(code, 0);
+    free(folder);
+}
+
 static void a_folder_answers_in_process_as_a_service_would(void **state)
 {
     static const char budget[] = "{\"id\": \"bud_a\", \"period\": \"day\","
@@ -639,6 +679,7 @@ int main(void)
         TEST(the_files_inside_the_program_are_those_of_the_tree),
         TEST(a_control_file_counts_only_for_the_process_that_has_the_folder),
         TEST(a_missing_folder_is_made_only_by_commands_that_write),
+        TEST(a_folder_that_may_not_be_read_is_not_called_none),
         TEST(a_folder_answers_in_process_as_a_service_would),
         TEST(a_url_needs_http_and_a_key_that_fits_into_a_header),
     };

@@ -113,11 +113,11 @@ static void a_request_line_that_is_missing_parts_is_refused(void **state)
 
 static void values_are_those_of_the_first_header(void **state)
 {
-    struct head head =
-        read_head("PUT / HTTP/1.1\nHOST: h\ncontent-LENGTH: 007\n"
-                  "authorization: a b\nidempotency-key: k\nif-match: \"1\"\n"
-                  "content-type: t\nx-request-id: one\nx-request-id: two\n"
-                  "expect: 100-continue");
+    struct head head = read_head(
+        "PUT / HTTP/1.1\nHOST: h\ncontent-LENGTH: 007\n"
+        "authorization: a b\nidempotency-key: k\nif-match: \"1\"\n"
+        "content-type: t\ncontent-encoding: gzip\nx-request-id: one\nx-request-id: two\n"
+        "expect: 100-continue");
 
     (void)state;
     assert_int_equal(head.fault, HEAD_FAULT_NONE);
@@ -127,6 +127,7 @@ static void values_are_those_of_the_first_header(void **state)
     assert_string_equal(head.values[HEADER_IDEMPOTENCY_KEY], "k");
     assert_string_equal(head.values[HEADER_IF_MATCH], "\"1\"");
     assert_string_equal(head.values[HEADER_CONTENT_TYPE], "t");
+    assert_string_equal(head.values[HEADER_CONTENT_ENCODING], "gzip");
     assert_string_equal(head.values[HEADER_REQUEST_ID], "one");
     assert_null(head.values[HEADER_TRACEPARENT]);
 }

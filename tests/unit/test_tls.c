@@ -50,6 +50,21 @@ static int make_files(void **state)
                           now - 60) ||
         !certificate_make(in_folder("early.pem"), in_folder("early.key"), now + 60,
                           now + 9000) ||
+        !certificate_make_with(in_folder("rsa512.pem"), in_folder("rsa512.key"),
+                               GNUTLS_PK_RSA, 512) ||
+        !certificate_make_with(in_folder("rsa1024.pem"), in_folder("rsa1024.key"),
+                               GNUTLS_PK_RSA, 1024) ||
+        !certificate_make_with(in_folder("rsa2048.pem"), in_folder("rsa2048.key"),
+                               GNUTLS_PK_RSA, 2048) ||
+        !certificate_make_with(in_folder("ec192.pem"), in_folder("ec192.key"),
+                               GNUTLS_PK_ECDSA,
+                               GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP192R1)) ||
+        !certificate_make_with(in_folder("ec224.pem"), in_folder("ec224.key"),
+                               GNUTLS_PK_ECDSA,
+                               GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP224R1)) ||
+        !certificate_make_with(in_folder("ed.pem"), in_folder("ed.key"),
+                               GNUTLS_PK_EDDSA_ED25519,
+                               GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_ED25519)) ||
         !certificate_make_valid(in_folder("open.pem"), in_folder("open.key")) ||
         !certificate_make_valid(in_folder("group.pem"), in_folder("group.key")))
         return -1;
@@ -81,6 +96,10 @@ static void wrong_files_are_named_with_what_is_wrong(void **state)
         {"old.pem", "old.key", "old.pem", "expired at 20"},
         {"early.pem", "early.key", "early.pem", "is not valid before 20"},
         {"open.pem", "open.key", "open.key", "is open to others"},
+        {"rsa512.pem", "rsa512.key", "rsa512.pem", "RSA key of 512 bits"},
+        {"rsa1024.pem", "rsa1024.key", "rsa1024.pem", "make one of 2048 bits or more"},
+        {"ec192.pem", "ec192.key", "ec192.pem", "key of 192 bits"},
+        {"ec224.pem", "ec224.key", "ec224.pem", "make one of 256 bits or more"},
     };
     int64_t now_us = clock_wall_us(&system_clock);
 
@@ -95,6 +114,23 @@ static void wrong_files_are_named_with_what_is_wrong(void **state)
         if (!strstr(err.text, rows[i].file) || !strstr(err.text, rows[i].words))
             fail_msg("%s with %s: %s", rows[i].certificate, rows[i].key, err.text);
         assert_null(tls);
+    }
+}
+
+static void keys_of_any_usual_kind_are_taken(void **state)
+{
+    static const char *const names[][2] = {{"rsa2048.pem", "rsa2048.key"},
+                                           {"ed.pem", "ed.key"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct tls *tls = NULL;
+        struct err err = {0};
+
+        if (tls_open(in_folder(names[i][0]), in_folder(names[i][1]),
+                     clock_wall_us(&system_clock), &tls, &err))
+            fail_msg("%s", err.text);
+        tls_close(tls);
     }
 }
 
@@ -135,6 +171,11 @@ static void renewing_takes_over_what_is_good_and_nothing_else(void **state)
     assert_int_equal(tls_renew(tls, now_us, &err), STATUS_INVALID);
     assert_string_equal(tls_pin(tls), pin);
 
+    assert_true(certificate_make_with(in_folder("a.pem"), in_folder("a.key"),
+                                      GNUTLS_PK_RSA, 1024));
+    assert_int_equal(tls_renew(tls, now_us, &err), STATUS_INVALID);
+    assert_string_equal(tls_pin(tls), pin);
+
     assert_true(certificate_make_valid(in_folder("a.pem"), in_folder("a.key")));
     assert_int_equal(tls_renew(tls, now_us, &err), STATUS_OK);
     assert_string_not_equal(tls_pin(tls), pin);
@@ -145,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_files_are_named_with_what_is_wrong),
+        cmocka_unit_test(keys_of_any_usual_kind_are_taken),
         cmocka_unit_test(a_key_may_be_open_to_a_group),
         cmocka_unit_test(renewing_takes_over_what_is_good_and_nothing_else),
     };
