@@ -20,8 +20,8 @@ struct arena {
     struct arena_chunk *chunks; /* newest first; each continues the buffer */
     size_t chunk_bytes;         /* sum over chunks */
     size_t chunk_bytes_max;     /* 0: the buffer is all there is */
-    struct memory_share
-        *share; /* chunks are taken from it too; NULL after arena_init: none */
+    /* chunks are taken from it too; NULL after arena_init: none */
+    struct memory_share *share;
 };
 
 /* Use buffer (borrowed, may be NULL with 0 bytes), then at most chunk_bytes_max from

@@ -56,18 +56,19 @@ enum status err_set(struct err *err, enum status status, const char *format, ...
 enum status err_code(struct err *err, enum status status, const char *code,
                      const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* Put "what: " before the sentence; returns the status err already has. err is not NULL, and
- * something failed. */
+/* Put "what: " before the sentence; returns the status err already has. err is not NULL,
+ * and something failed. */
 enum status err_wrap(struct err *err, const char *what, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Add one fault and make the error INVALID; returns STATUS_INVALID. The sentence is that
- * of the first fault. Later ones than ERR_FAULT_COUNT_MAX are dropped. NULL err is fine. */
+ * of the first fault. Later ones than ERR_FAULT_COUNT_MAX are dropped. NULL err is
+ * fine. */
 enum status err_fault(struct err *err, const char *pointer, const char *code,
                       const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* A list was to go on behind something that is no place in it: INVALID, code invalid_cursor. NULL err
- * is fine. */
+/* A list was to go on behind something that is no place in it: INVALID, code
+ * invalid_cursor. NULL err is fine. */
 enum status err_cursor(struct err *err);
 
 /* The code a status has when nothing more precise is known, e.g. "not_found". */

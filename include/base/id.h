@@ -14,8 +14,8 @@ enum { ULID_DIGITS = 26, ID_BYTES = 32 };
  * e.g. "dec_". */
 void id_make(const char *prefix, int64_t now_us, char id[static ID_BYTES]);
 
-/* Below every id with this prefix that was made at now_us or later, above all made in earlier
- * milliseconds: prefix + the first digits of a ULID. */
+/* Below every id with this prefix that was made at now_us or later, above all made in
+ * earlier milliseconds: prefix + the first digits of a ULID. */
 void id_floor(const char *prefix, int64_t now_us, char id[static ID_BYTES]);
 
 /* Whether it has the form prefix + 26 digits of Crockford's base 32. */

@@ -2,8 +2,8 @@
  *
  * Never put a secret, a customer id, an order id or a case body into a line. Any thread;
  * a line is written with one write(2). Control bytes are escaped, so that no value can
- * forge a line. Who logs writes the line, and waits for whoever reads it; between log_start
- * and log_end a thread of the log's own does, and nobody else waits. */
+ * forge a line. Who logs writes the line, and waits for whoever reads it; between
+ * log_start and log_end a thread of the log's own does, and nobody else waits. */
 #ifndef REDRESS_BASE_LOG_H
 #define REDRESS_BASE_LOG_H
 
@@ -40,18 +40,19 @@ bool log_wants(enum log_level level);
 /* Default INFO. */
 void log_level_set(enum log_level level);
 
-/* From now on lines wait, in their order, for a thread that writes them. One that finds no room
- * among LOG_WAITING_BYTES_MAX that wait, or that cannot be written, is lost; log_lines_lost says
- * how many were, behind the lines that went before them. Not while others log. */
+/* From now on lines wait, in their order, for a thread that writes them. One that finds
+ * no room among LOG_WAITING_BYTES_MAX that wait, or that cannot be written, is lost;
+ * log_lines_lost says how many were, behind the lines that went before them. Not while
+ * others log. */
 enum { LOG_WAITING_BYTES_MAX = 256 << 10 };
 enum status log_start(struct err *err);
 
-/* Until nothing waits, at most so long. False when something still does. Before an end that
- * gives the thread no time. */
+/* Until nothing waits, at most so long. False when something still does. Before an end
+ * that gives the thread no time. */
 bool log_flush(int wait_ms);
 
-/* The same, and the thread ends. False: it still hangs in a line, and will end with the process.
- * For who started it, once nobody else logs. */
+/* The same, and the thread ends. False: it still hangs in a line, and will end with the
+ * process. For who started it, once nobody else logs. */
 bool log_end(int wait_ms);
 
 #endif

@@ -1,4 +1,5 @@
-/* memory.h - a share of memory that many take from, so that all together stay within a bound. */
+/* memory.h - a share of memory that many take from, so that all together stay within a
+ * bound. */
 #ifndef REDRESS_BASE_MEMORY_H
 #define REDRESS_BASE_MEMORY_H
 

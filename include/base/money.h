@@ -19,9 +19,9 @@ enum rounding { ROUND_DOWN, ROUND_NEAREST, ROUND_UP };
 /* Whether it is a current ISO 4217 code of a national currency, in upper case. */
 bool currency_exists(struct text code);
 
-/* minor x bps / 10000, to the multiple of step that rounding picks (halves go up) without an
- * intermediate rounding, but never more than minor. 0 <= minor <= MONEY_MINOR_MAX, 0 <= bps <=
- * 10000, step > 0. */
+/* minor x bps / 10000, to the multiple of step that rounding picks (halves go up) without
+ * an intermediate rounding, but never more than minor. 0 <= minor <= MONEY_MINOR_MAX, 0
+ * <= bps <= 10000, step > 0. */
 int64_t money_share(int64_t minor, int bps, int64_t step, enum rounding rounding);
 
 #endif

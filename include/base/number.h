@@ -1,4 +1,5 @@
-/* number.h - decimal texts to doubles, correctly rounded, by the grammar of JSON. Pure functions. */
+/* number.h - decimal texts to doubles, correctly rounded, by the grammar of JSON. Pure
+ * functions. */
 #ifndef REDRESS_BASE_NUMBER_H
 #define REDRESS_BASE_NUMBER_H
 

@@ -1,4 +1,5 @@
-/* sha256.h - SHA-256 (FIPS 180-4) by nettle, which uses the processor's instructions for it.
+/* sha256.h - SHA-256 (FIPS 180-4) by nettle, which uses the processor's instructions for
+ * it.
  *
  * For what is stored and compared: chains, bodies, keys. Any thread. */
 #ifndef REDRESS_BASE_SHA256_H

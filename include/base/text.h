@@ -48,10 +48,12 @@ static inline const char *int_text(int64_t value, char text[static INT_TEXT_BYTE
     return text;
 }
 
-/* FNV-1a, 64 bits: the same on every machine and in every build. Not against adversaries. */
+/* FNV-1a, 64 bits: the same on every machine and in every build. Not against
+ * adversaries. */
 uint64_t text_hash(struct text text);
 
-/* For tables inside the process: eight bytes at a time. Not against adversaries either. */
+/* For tables inside the process: eight bytes at a time. Not against adversaries
+ * either. */
 uint64_t text_quick_hash(struct text text);
 
 /* Bytes of the well-formed UTF-8 sequence that begins at `at`; 0 when there is none. */
@@ -64,13 +66,14 @@ struct text text_clip(struct text text, size_t bytes_max);
  * or not. The text is valid UTF-8. */
 bool text_has_control(struct text text, bool allows_lines);
 
-/* How many letters must change, or two neighbours swap places, to make a into b (optimal string alignment).
- * Strings longer than TEXT_DISTANCE_BYTES are that far from all others. */
+/* How many letters must change, or two neighbours swap places, to make a into b (optimal
+ * string alignment). Strings longer than TEXT_DISTANCE_BYTES are that far from all
+ * others. */
 enum { TEXT_DISTANCE_BYTES = 64 };
 int text_distance(const char *a, const char *b);
 
-/* Make a string fit for a terminal, in place: white space other than blanks becomes a blank, each
- * byte of another control character, or of what is not UTF-8, becomes '?'. */
+/* Make a string fit for a terminal, in place: white space other than blanks becomes a
+ * blank, each byte of another control character, or of what is not UTF-8, becomes '?'. */
 void text_plain(char *string);
 
 #endif

@@ -15,8 +15,8 @@ struct thread {
     bool is_started;
 };
 
-/* name, at most 15 bytes, is what 'top -H' and debuggers show. EXHAUSTED when the system has no
- * thread left. */
+/* name, at most 15 bytes, is what 'top -H' and debuggers show. EXHAUSTED when the system
+ * has no thread left. */
 enum status thread_start(struct thread *thread, const char *name,
                          void *(*run)(void *argument), void *argument, struct err *err);
 
@@ -33,7 +33,8 @@ struct rest {
 void rest_open(struct rest *rest);
 void rest_close(struct rest *rest); /* once no thread is left that rests */
 
-/* For so long, by a clock that does not jump. False when it is over, at once. Any thread. */
+/* For so long, by a clock that does not jump. False when it is over, at once. Any
+ * thread. */
 bool rest_ms(struct rest *rest, int64_t ms);
 
 /* All who rest go on, and nobody rests any more. Any thread. */

@@ -15,8 +15,8 @@ enum period { PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH, PERIOD_TOTAL };
 const char *period_name(enum period period);
 bool period_from_name(const char *name, enum period *period);
 
-/* Whether the name is in the tz database, e.g. "America/Los_Angeles", "UTC": INVALID when not;
- * EXHAUSTED or IO when that could not be found out. */
+/* Whether the name is in the tz database, e.g. "America/Los_Angeles", "UTC": INVALID when
+ * not; EXHAUSTED or IO when that could not be found out. */
 enum status zone_check(const char *zone, struct err *err);
 
 /* The period that holds now_us: [*starts_us, *ends_us). Weeks begin on Monday. A local

@@ -1,8 +1,9 @@
-/* action.h - a request that changes something: decoded before, performed on the commit thread,
- * answered once. Asking again with the same idempotency key gives the same bytes.
+/* action.h - a request that changes something: decoded before, performed on the commit
+ * thread, answered once. Asking again with the same idempotency key gives the same bytes.
  *
- * A use case (cases.h, admin.h) is prepared on any thread: it decodes the body and says how it is
- * performed. action_submit then hands it to the commit thread. Answers are JSON. */
+ * A use case (cases.h, admin.h) is prepared on any thread: it decodes the body and says
+ * how it is performed. action_submit then hands it to the commit thread. Answers are
+ * JSON. */
 #ifndef REDRESS_DECIDE_ACTION_H
 #define REDRESS_DECIDE_ACTION_H
 
@@ -54,8 +55,8 @@ struct action *action_new(struct arena *arena);
 /* Give back what a prepared action holds when it is not submitted after all. */
 void action_drop(struct action *action);
 
-/* Hand it to the commit thread; action->done is called once it is over. When this returns an
- * error, done is not called. CONFLICT: the same key is in flight. */
+/* Hand it to the commit thread; action->done is called once it is over. When this returns
+ * an error, done is not called. CONFLICT: the same key is in flight. */
 enum status action_submit(struct action *action, struct err *err);
 
 /* Submit and wait: for tools and background threads. done is not used. */

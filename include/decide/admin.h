@@ -1,11 +1,11 @@
-/* admin.h - the use cases of ops, data scientists and whoever holds the keys: budgets, policies,
- * models, API keys. Prepared and submitted like those of cases.h.
+/* admin.h - the use cases of ops, data scientists and whoever holds the keys: budgets,
+ * policies, models, API keys. Prepared and submitted like those of cases.h.
  *
- * The *_show functions only read, on a connection of the service's own: any thread may call them at
- * any time. *json belongs to the arena and is set on success only; it is the answer whole. *revision
- * is of what was shown, for the ETag. What is not there is NOT_FOUND with a code of its own
- * (budget_not_found, ...); an answer for which the arena has no room is EXHAUSTED;
- * IO and CORRUPT come from the store. */
+ * The *_show functions only read, on a connection of the service's own: any thread may
+ * call them at any time. *json belongs to the arena and is set on success only; it is the
+ * answer whole. *revision is of what was shown, for the ETag. What is not there is
+ * NOT_FOUND with a code of its own (budget_not_found, ...); an answer for which the arena
+ * has no room is EXHAUSTED; IO and CORRUPT come from the store. */
 #ifndef REDRESS_DECIDE_ADMIN_H
 #define REDRESS_DECIDE_ADMIN_H
 
@@ -16,7 +16,8 @@
 enum status budget_create_prepare(struct action *action, struct err *err);
 enum status budget_change_prepare(struct action *action, struct err *err); /* If-Match */
 enum status budget_delete_prepare(struct action *action, struct err *err); /* If-Match */
-/* {"amount", "reason_code", "note"}: append-only change of the limit. If-Match only when given. */
+/* {"amount", "reason_code", "note"}: append-only change of the limit. If-Match only when
+ * given. */
 enum status budget_adjust_prepare(struct action *action, struct err *err);
 
 enum status budget_show(struct service *service, const char *id, struct arena *arena,
@@ -49,7 +50,8 @@ enum status policy_revisions_show(struct service *service, const char *id,
 
 /* --- models --------------------------------------------------------------------------------- */
 
-/* subject: the name. The bundle is read and its examples are checked here, before submission. */
+/* subject: the name. The bundle is read and its examples are checked here, before
+ * submission. */
 enum status model_push_prepare(struct action *action, struct err *err);
 /* subject: "NAME/VERSION". */
 enum status model_delete_prepare(struct action *action, struct err *err);
@@ -65,20 +67,20 @@ enum status model_history_show(struct service *service, const char *name, int64_
 
 /* --- API keys ------------------------------------------------------------------------------- */
 
-/* {"name", "scopes": [..], "expires_at"}: the answer has the key's text, once: it is never kept, an
- * Idempotency-Key is not used. */
+/* {"name", "scopes": [..], "expires_at"}: the answer has the key's text, once: it is
+ * never kept, an Idempotency-Key is not used. */
 enum status key_create_prepare(struct action *action, struct err *err);
 enum status key_revoke_prepare(struct action *action, struct err *err);
-/* A new key of the same name, scopes and length of life; the old one ends after {"overlap_s"}, a day
- * when that is not given. */
+/* A new key of the same name, scopes and length of life; the old one ends after
+ * {"overlap_s"}, a day when that is not given. */
 enum status key_rotate_prepare(struct action *action, struct err *err);
 enum status key_list_show(struct service *service, struct arena *arena, struct text *json,
                           struct err *err);
 
 /* --- audit ---------------------------------------------------------------------------------- */
 
-/* Both hash chains gone through from the first row: {"ok", "chains", "faults", "first_fault"}. Takes
- * some seconds for a million rows. */
+/* Both hash chains gone through from the first row: {"ok", "chains", "faults",
+ * "first_fault"}. Takes some seconds for a million rows. */
 enum status audit_verify_show(struct service *service, struct arena *arena,
                               struct text *json, struct err *err);
 

@@ -1,5 +1,5 @@
-/* candidate.h - what a bundle under a policy document would do with a case, without a service: the
- * same menu, scores, masks and probabilities as when it decides.
+/* candidate.h - what a bundle under a policy document would do with a case, without a
+ * service: the same menu, scores, masks and probabilities as when it decides.
  *
  * One thread at a time. */
 #ifndef REDRESS_DECIDE_CANDIDATE_H
@@ -12,7 +12,8 @@
 
 struct candidate; /* opaque */
 
-/* The bundle's examples are checked. INVALID when the document asks for no model. The caller closes
+/* The bundle's examples are checked. INVALID when the document asks for no model. The
+ * caller closes
  * *candidate. */
 enum status candidate_open(const char *bundle_path, const char *policy_path,
                            struct candidate **candidate, struct err *err);
@@ -31,10 +32,11 @@ struct candidate_choice {
     double probability;
 };
 
-/* The amounts it would give, with their probabilities, which sum to 1. *is_covered: whether the document's scope
- * holds the case; where it does not, only what is owed can be given. What the customer and the
- * order had before is not known here: limits on these bind nobody. INVALID for a case that it would
- * refuse, such as one with an unknown feature. */
+/* The amounts it would give, with their probabilities, which sum to 1. *is_covered:
+ * whether the document's scope holds the case; where it does not, only what is owed can
+ * be given. What the customer and the order had before is not known here: limits on these
+ * bind nobody. INVALID for a case that it would refuse, such as one with an unknown
+ * feature. */
 enum status candidate_choose(struct candidate *candidate,
                              const struct candidate_case *asked,
                              struct candidate_choice choices[OPTION_COUNT_MAX],

@@ -1,5 +1,6 @@
-/* cases.h - the use cases of support tooling: decide, settle, release, override; and reading what
- * was decided. Each *_prepare decodes action->body and readies the action to be submitted. */
+/* cases.h - the use cases of support tooling: decide, settle, release, override; and
+ * reading what was decided. Each *_prepare decodes action->body and readies the action to
+ * be submitted. */
 #ifndef REDRESS_DECIDE_CASES_H
 #define REDRESS_DECIDE_CASES_H
 
@@ -8,9 +9,9 @@
 /* Decide one case and hold the money; a dry run decides and keeps nothing. */
 enum status case_prepare(struct action *action, bool is_dry_run, struct err *err);
 
-/* {"cases": [..]}: decide up to 1,000 cases together, so that the sum of their net values is the
- * largest within the budgets; all in one transaction, or none. At most a few batches at a time: then
- * UNAVAILABLE. */
+/* {"cases": [..]}: decide up to 1,000 cases together, so that the sum of their net values
+ * is the largest within the budgets; all in one transaction, or none. At most a few
+ * batches at a time: then UNAVAILABLE. */
 enum { BATCH_BYTES_MAX = 4 << 20 };
 enum status batch_prepare(struct action *action, bool is_dry_run, struct err *err);
 
@@ -23,8 +24,9 @@ enum status release_prepare(struct action *action, struct err *err);
 /* {"amount", "reason_code", "note"}: a person decides otherwise. */
 enum status override_prepare(struct action *action, struct err *err);
 
-/* End holds whose time is over, from a place on ({0}: the first); at most limit at a time. For the
- * keeper: an action without body. A hold whose row is damaged stays, and stops no other. */
+/* End holds whose time is over, from a place on ({0}: the first); at most limit at a
+ * time. For the keeper: an action without body. A hold whose row is damaged stays, and
+ * stops no other. */
 struct expiry {
     int ended_count, damaged_count;
     char damaged_id[ID_BYTES]; /* the first of them */
@@ -43,8 +45,8 @@ enum status decision_list_show(struct service *service,
                                const struct decision_filter *filter, struct arena *arena,
                                struct text *json, struct err *err);
 
-/* The same for filter->customer_id; NOT_FOUND, code customer_not_found, when nothing was ever
- * decided for that customer, whatever the rest of the filter. */
+/* The same for filter->customer_id; NOT_FOUND, code customer_not_found, when nothing was
+ * ever decided for that customer, whatever the rest of the filter. */
 enum status customer_decisions_show(struct service *service,
                                     const struct decision_filter *filter,
                                     struct arena *arena, struct text *json,

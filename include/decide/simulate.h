@@ -2,14 +2,14 @@
  * service, on a simulated clock: what prices would have earned, beside what could have
  * been known in hindsight.
  *
- * Shared with the service: decide/prices.h and all below it (the list of cases, the pacer,
- * when prices are due, publishing), decision_finish, exploration, and the book over a store
- * in a temporary folder. Not run: policy rules and models (actions are given), the commit
- * thread and the keeper's (their work is done in turn, and takes no time), and scopes (a
- * kind of case is a set of budgets). Holds do not end.
+ * Shared with the service: decide/prices.h and all below it (the list of cases, the
+ * pacer, when prices are due, publishing), decision_finish, exploration, and the book
+ * over a store in a temporary folder. Not run: policy rules and models (actions are
+ * given), the commit thread and the keeper's (their work is done in turn, and takes no
+ * time), and scopes (a kind of case is a set of budgets). Holds do not end.
  *
- * A choice depends on the cases before it, the history day and the forecast only; where memory
- * lacks, prices know less of demand, as in the service. One thread at a time. */
+ * A choice depends on the cases before it, the history day and the forecast only; where
+ * memory lacks, prices know less of demand, as in the service. One thread at a time. */
 #ifndef REDRESS_DECIDE_SIMULATE_H
 #define REDRESS_DECIDE_SIMULATE_H
 

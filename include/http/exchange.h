@@ -1,9 +1,9 @@
-/* exchange.h - one request and its reply, whatever carried them: the server (a socket) or a tool
- * that calls the same routes inside its own process.
+/* exchange.h - one request and its reply, whatever carried them: the server (a socket) or
+ * a tool that calls the same routes inside its own process.
  *
- * The carrier fills in the request, calls api_begin when the head is known, reads the body if it
- * returns true, then calls api_run. Several exchanges may be under way at once, each on one
- * thread at a time. */
+ * The carrier fills in the request, calls api_begin when the head is known, reads the
+ * body if it returns true, then calls api_run. Several exchanges may be under way at
+ * once, each on one thread at a time. */
 #ifndef REDRESS_HTTP_EXCHANGE_H
 #define REDRESS_HTTP_EXCHANGE_H
 
@@ -39,11 +39,11 @@ struct query {
     const char *name, *value; /* decoded */
 };
 
-/* A body that is made while it is sent. Whoever carries it closes it, when all is sent or nothing
- * more can be. */
+/* A body that is made while it is sent. Whoever carries it closes it, when all is sent or
+ * nothing more can be. */
 struct reply_stream {
-    /* The bytes that come next, valid until the next call; none at the end. After a failure what was
-     * sent must not look whole. NULL: there is no stream. */
+    /* The bytes that come next, valid until the next call; none at the end. After a
+     * failure what was sent must not look whole. NULL: there is no stream. */
     enum status (*next)(void *of, struct text *bytes, struct err *err);
     void (*close)(void *of);
     void *of;
@@ -61,7 +61,8 @@ struct reply {
     bool is_replayed;
 };
 
-/* What it has of others is given back: its stream is closed. For one that is sent, or never will be. */
+/* What it has of others is given back: its stream is closed. For one that is sent, or
+ * never will be. */
 static inline void reply_close(struct reply *reply)
 {
     if (reply->stream.next)
@@ -82,7 +83,8 @@ struct exchange {
     bool is_local;         /* the caller owns the data folder: may do anything */
     int64_t queue_wait_us; /* who waited longer for a thread is refused; 0: any time */
     struct service *service;
-    /* The handler is about to hand the exchange to another thread: hold the connection. */
+    /* The handler is about to hand the exchange to another thread: hold the
+     * connection. */
     void (*defer)(struct exchange *exchange);
     /* After defer, from another thread: the reply is there. */
     void (*done)(struct exchange *exchange);
@@ -99,13 +101,13 @@ struct exchange {
     char buffer[EXCHANGE_BUFFER_BYTES];
 };
 
-/* Make a zeroed exchange ready for use and free what it holds, also a stream. The struct is the
- * carrier's. */
+/* Make a zeroed exchange ready for use and free what it holds, also a stream. The struct
+ * is the carrier's. */
 void exchange_init(struct exchange *exchange, struct service *service);
 void exchange_reset(struct exchange *exchange);
 
-/* Judge what is known before the body: route, method, key, scope, length, type. False: the reply is
- * a refusal, do not read the body. */
+/* Judge what is known before the body: route, method, key, scope, length, type. False:
+ * the reply is a refusal, do not read the body. */
 bool api_begin(struct exchange *exchange);
 
 /* Answer. True: the reply is there. False: done will be called later, after defer was. */
@@ -114,7 +116,8 @@ bool api_run(struct exchange *exchange);
 /* A problem document (RFC 9457) as the reply, for carriers that refuse by themselves. */
 void exchange_refuse(struct exchange *exchange, const struct err *err);
 
-/* One log line about a finished exchange: route, status, duration; no ids of customers. */
+/* One log line about a finished exchange: route, status, duration; no ids of
+ * customers. */
 void exchange_log(const struct exchange *exchange);
 
 #endif

@@ -1,7 +1,8 @@
 /* server.h - the service on a socket: the only user of libmicrohttpd.
  *
- * Poll mode with a pool of threads; a connection whose request waits for the commit thread is
- * suspended, so that no handler waits on the disk. Health has a listener and a thread of its own. */
+ * Poll mode with a pool of threads; a connection whose request waits for the commit
+ * thread is suspended, so that no handler waits on the disk. Health has a listener and a
+ * thread of its own. */
 #ifndef REDRESS_HTTP_SERVER_H
 #define REDRESS_HTTP_SERVER_H
 
@@ -14,8 +15,9 @@
 
 struct server; /* opaque */
 
-/* Descriptors have the lowest free numbers: a program with fewer than these open keeps all its connections below
- * that, where what they say is seen before the library sees it. */
+/* Descriptors have the lowest free numbers: a program with fewer than these open keeps
+ * all its connections below that, where what they say is seen before the library sees
+ * it. */
 enum { SERVER_CONNECTION_COUNT_MAX = 100000, SERVER_DESCRIPTOR_COUNT = 1 << 17 };
 
 struct server_settings {
@@ -29,13 +31,14 @@ struct server_settings {
     int failed_logins_per_min;      /* of an address, and as many at once; 0: no limit */
     bool spares_this_machine;       /* the two do not concern loopback addresses */
     int idle_timeout_s;
-    /* For one request, from its first byte to the end of its body; with TLS, from the beginning of the
-     * handshake to the first line, and from there to the end of the first body. */
+    /* For one request, from its first byte to the end of its body; with TLS, from the
+     * beginning of the handshake to the first line, and from there to the end of the
+     * first body. */
     int deadline_s;
     int connection_deadline_s; /* then no further request begins on it; 0: none */
     int queue_wait_ms; /* a request that waited longer is not worked on; 0: any time */
-    /* Of larger bodies, and of what requests need beyond their own buffers, all together; then 503.
-     * 0: no limit. */
+    /* Of larger bodies, and of what requests need beyond their own buffers, all together;
+     * then 503. 0: no limit. */
     size_t request_memory_bytes;
     /* Of them, the requests of one API key; then 429. 0: no limit. */
     size_t key_memory_bytes;
@@ -44,27 +47,27 @@ struct server_settings {
 /* Whether an address can be listened on; INVALID quotes it. */
 enum status server_address_check(const char *text, struct err *err);
 
-/* Whether a server can have these settings at all, wherever it is started; INVALID names what does not go
- * together. Neither files nor addresses are looked at. */
+/* Whether a server can have these settings at all, wherever it is started; INVALID names
+ * what does not go together. Neither files nor addresses are looked at. */
 enum status server_settings_check(const struct server_settings *settings,
                                   struct err *err);
 
-/* Whether its addresses are free now, for one server, without taking them. UNAVAILABLE names the setting, the
- * address and what is in the way, as server_start does. */
+/* Whether its addresses are free now, for one server, without taking them. UNAVAILABLE
+ * names the setting, the address and what is in the way, as server_start does. */
 enum status server_addresses_try(const struct server_settings *settings, struct err *err);
 
-/* Whether these two files will do; INVALID names the file and what is wrong with it. NULL: no TLS. Not
- * while a server runs. */
+/* Whether these two files will do; INVALID names the file and what is wrong with it.
+ * NULL: no TLS. Not while a server runs. */
 enum status server_tls_check(const char *tls_cert, const char *tls_key, struct err *err);
 
-/* Start listening. *server is stopped with server_stop. Errors name the setting and the address, or the
- * file. */
+/* Start listening. *server is stopped with server_stop. Errors name the setting and the
+ * address, or the file. */
 enum status server_start(const struct server_settings *settings, struct service *service,
                          struct server **server, struct err *err);
 
-/* Take over the certificate as it is in the files now. After an error the old one stays. Nothing
- * without TLS. *expires_at_us: of the one in force, wall time; 0 without. One thread at a time, which also
- * asks for the pin. */
+/* Take over the certificate as it is in the files now. After an error the old one stays.
+ * Nothing without TLS. *expires_at_us: of the one in force, wall time; 0 without. One
+ * thread at a time, which also asks for the pin. */
 enum status server_renew_tls(struct server *server, int64_t *expires_at_us,
                              struct err *err);
 
@@ -84,7 +87,8 @@ void server_stats(const struct server *server, struct server_stats *stats);
 const char *server_address(const struct server *server);
 const char *server_health_address(const struct server *server); /* "" when none */
 
-/* Take no new connections, let those under way finish, at most drain_ms; then close all. */
+/* Take no new connections, let those under way finish, at most drain_ms; then close
+ * all. */
 void server_stop(struct server *server, int drain_ms); /* NULL is fine */
 
 #endif

@@ -1,10 +1,13 @@
-/* contribute.h - what each feature contributes to a score: Shapley values, for explanations.
+/* contribute.h - what each feature contributes to a score: Shapley values, for
+ * explanations.
  *
- * Of a forest: the path-dependent values of Lundberg et al. (2018), where a feature that is left
- * out sends a row both ways, in the proportion of the training data (forest->covers). Of a linear
- * model: coefficient times value. Contributions and base add up to the raw score.
+ * Of a forest: the path-dependent values of Lundberg et al. (2018), where a feature that
+ * is left out sends a row both ways, in the proportion of the training data
+ * (forest->covers). Of a linear model: coefficient times value. Contributions and base
+ * add up to the raw score.
  *
- * Not for the decision path: milliseconds, and memory from malloc. Pure; any number of threads. */
+ * Not for the decision path: milliseconds, and memory from malloc. Pure; any number of
+ * threads. */
 #ifndef REDRESS_INFER_CONTRIBUTE_H
 #define REDRESS_INFER_CONTRIBUTE_H
 
@@ -13,11 +16,12 @@
 
 enum { CONTRIBUTE_DEPTH_MAX = 256 }; /* of a tree */
 
-/* row (feature_count) -> contributions (group, feature_count + 1), the last one is the base: the
- * score that is expected when nothing is known. Their sum is forest_raw's score. As XGBoost's
- * predict(pred_contribs=True), in double; of a linear booster weight times value, and 0 where it
- * is missing. INVALID for vectors or lines as leaves, CatBoost, a forest without covers, a deeper
- * tree, or numbers so odd that one is not finite. */
+/* row (feature_count) -> contributions (group, feature_count + 1), the last one is the
+ * base: the score that is expected when nothing is known. Their sum is forest_raw's
+ * score. As XGBoost's predict(pred_contribs=True), in double; of a linear booster weight
+ * times value, and 0 where it is missing. INVALID for vectors or lines as leaves,
+ * CatBoost, a forest without covers, a deeper tree, or numbers so odd that one is not
+ * finite. */
 enum status contribute_forest(const struct forest *forest, const double *row,
                               double *contributions, struct err *err);
 
@@ -35,14 +39,15 @@ struct attribution {
     int input_count; /* the bundle's features; then the dose, where it is appended */
     double base;
     double score; /* base + contributions */
-    enum link
-        link; /* IDENTITY: minor units, and the score is the effect. Else raw scores, before
-                       this link and the value rule: the effect does not come apart into a sum */
+    /* IDENTITY: minor units, and the score is the effect. Else raw scores, before this
+     * link and the value rule: the effect does not come apart into a sum */
+    enum link link;
 };
 
-/* As the effect does, contributions come from one model (tau), the difference of two (mu1 - mu0)
- * or of one model with and without the dose, and are interpolated between the doses around the
- * amount. row (feature) as of scorer_effects. INVALID, with the reason, when they cannot be had. */
+/* As the effect does, contributions come from one model (tau), the difference of two (mu1
+ * - mu0) or of one model with and without the dose, and are interpolated between the
+ * doses around the amount. row (feature) as of scorer_effects. INVALID, with the reason,
+ * when they cannot be had. */
 enum status contribute_effect(const struct scorer *scorer, const double *row,
                               int64_t amount, int64_t order_amount, struct arena *arena,
                               struct attribution *attribution, struct err *err);

@@ -9,8 +9,8 @@
 #include "model/linear.h"
 
 /* Raw scores (margins), added up in the library's own order and width, over the rounds
- * [round_from, round_to): rows (row, feature_count) -> raw (row, group_count). A forest of
- * no trees has no rounds: 0 to 0 is all of it. */
+ * [round_from, round_to): rows (row, feature_count) -> raw (row, group_count). A forest
+ * of no trees has no rounds: 0 to 0 is all of it. */
 void forest_raw(const struct forest *forest, const double *rows, int row_count,
                 int round_from, int round_to, double *raw);
 
@@ -35,13 +35,14 @@ int forest_prediction_count(const struct forest *forest);
 void forest_predict(const struct forest *forest, const double *raw, int row_count,
                     int round_count, double *prediction);
 
-/* rows (row, feature_count) -> raw (row, output_count): the intercept plus eight partial sums,
- * added up in one fixed order. The same bits on every machine and whatever rows stand beside
- * a row. scratch: feature_count doubles. */
+/* rows (row, feature_count) -> raw (row, output_count): the intercept plus eight partial
+ * sums, added up in one fixed order. The same bits on every machine and whatever rows
+ * stand beside a row. scratch: feature_count doubles. */
 void linear_raw(const struct linear *linear, const double *rows, int row_count,
                 double *raw, double *scratch);
 
-/* The same through BLAS, for tables: DGEMV for one row, DGEMM for more. Within 1e-6 (1 + the sum of
+/* The same through BLAS, for tables: DGEMV for one row, DGEMM for more. Within 1e-6 (1 +
+ * the sum of
  * |weight x value|) of linear_raw; the last digits depend on the processor and on the rows beside, so
  * nothing that is decided goes this way. filled: (row, feature_count) doubles. */
 void linear_raw_fast(const struct linear *linear, const double *rows, int row_count,

@@ -23,9 +23,9 @@ enum status scorer_effects(const struct scorer *scorer, const double *rows, int 
                            double *effects, double *costs, struct err *err);
 
 /* Run the bundle's examples: INVALID, with row and arm, when an effect differs by more
- * than the bundle's tolerance x (1 + |expected|), or when there are no examples. Scores of forests
- * and linear models are the same bits on every machine; behind a link they go through the C
- * library's exp(), of which the last bits are its own. */
+ * than the bundle's tolerance x (1 + |expected|), or when there are no examples. Scores
+ * of forests and linear models are the same bits on every machine; behind a link they go
+ * through the C library's exp(), of which the last bits are its own. */
 enum status scorer_check_examples(const struct scorer *scorer, struct err *err);
 
 /* The effect of an amount: linear between the doses around it, from (0, 0) below the

@@ -70,9 +70,10 @@ bool json_member(struct json_scan *scan, struct json_level *level, struct text *
 void json_enter_array(struct json_scan *scan, struct json_level *level);
 bool json_item(struct json_scan *scan, struct json_level *level);
 
-/* Within an array, in place of json_item: take the items that come next as far as they are plain,
- * and say how many; json_item goes on where they end, and refuses what is wrong. Plain integers
- * have at most nine digits; the other reads past numbers of any kind below 1e200. */
+/* Within an array, in place of json_item: take the items that come next as far as they
+ * are plain, and say how many; json_item goes on where they end, and refuses what is
+ * wrong. Plain integers have at most nine digits; the other reads past numbers of any
+ * kind below 1e200. */
 size_t json_plain_ints(struct json_scan *scan, struct json_level *level, int32_t *values,
                        size_t count_max);
 size_t json_skip_plain(struct json_scan *scan, struct json_level *level,
@@ -85,8 +86,8 @@ bool json_int(struct json_scan *scan, int64_t *value);
 /* Any number, correctly rounded; one that overflows is refused. */
 bool json_double(struct json_scan *scan, double *value);
 
-/* Any number as it is written, for who reads it exactly; its size does not matter. Borrowed from
- * the input. */
+/* Any number as it is written, for who reads it exactly; its size does not matter.
+ * Borrowed from the input. */
 bool json_number(struct json_scan *scan, struct text *written);
 
 bool json_bool(struct json_scan *scan, bool *value);

@@ -35,8 +35,8 @@ void json_put_object_end(struct json_writer *writer);
 void json_put_array(struct json_writer *writer);
 void json_put_array_end(struct json_writer *writer);
 
-/* The key is a literal of the program: it needs no escaping, and its length is known to the
- * compiler. */
+/* The key is a literal of the program: it needs no escaping, and its length is known to
+ * the compiler. */
 static inline __attribute__((always_inline)) void json_put_key(struct json_writer *writer,
                                                                const char *key)
 {

@@ -1,8 +1,8 @@
 /* booster.h - boosted trees from libxgboost, which is loaded when the first is trained.
  *
- * The only door to that library: neither the service nor anything else links it. Its C interface as
- * of 1.7 (xgboost/c_api.h), declared by hand. One thread per call and per booster: the same rows,
- * settings and seed give the same bytes. */
+ * The only door to that library: neither the service nor anything else links it. Its C
+ * interface as of 1.7 (xgboost/c_api.h), declared by hand. One thread per call and per
+ * booster: the same rows, settings and seed give the same bytes. */
 #ifndef REDRESS_LEARN_BOOSTER_H
 #define REDRESS_LEARN_BOOSTER_H
 
@@ -27,7 +27,8 @@ struct booster_settings {
     void *context;
 };
 
-/* Room for some rows: features (row, feature), NaN where missing; targets and weights (row). */
+/* Room for some rows: features (row, feature), NaN where missing; targets and weights
+ * (row). */
 struct booster_block {
     float *features, *targets, *weights;
 };
@@ -41,7 +42,8 @@ struct booster_rows {
     const char *const
         *names; /* (feature), as the model file will have them; NULL: none */
 
-    /* Put count rows from `first` on into a block; asked for all of them several times over. */
+    /* Put count rows from `first` on into a block; asked for all of them several times
+     * over. */
     void (*put)(const void *context, int64_t first, int count,
                 struct booster_block *block);
 
@@ -50,15 +52,17 @@ struct booster_rows {
     const void *context;
 };
 
-/* The library is given the rows a block at a time, so that there is never a copy of them, and puts them into bins
- * (at most 256 of each feature) that are the rows' quantiles. UNAVAILABLE, with the name of the Debian package, when the library is not there or is older
- * than 1.7. The caller closes *booster. */
+/* The library is given the rows a block at a time, so that there is never a copy of them,
+ * and puts them into bins (at most 256 of each feature) that are the rows' quantiles.
+ * UNAVAILABLE, with the name of the Debian package, when the library is not there or is
+ * older than 1.7. The caller closes *booster. */
 enum status booster_train(const struct booster_rows *rows,
                           const struct booster_settings *settings,
                           struct booster **booster, struct err *err);
 void booster_close(struct booster *booster); /* NULL is fine */
 
-/* Raw scores (row) before any link, as the library adds them up: features (row, feature). */
+/* Raw scores (row) before any link, as the library adds them up: features (row,
+ * feature). */
 enum status booster_raw(const struct booster *booster, const float *features,
                         int64_t row_count, int feature_count, float *raw,
                         struct err *err);
@@ -67,7 +71,8 @@ enum status booster_raw(const struct booster *booster, const float *features,
 enum status booster_save(const struct booster *booster, char **text, size_t *bytes,
                          struct err *err);
 
-/* gains (feature): how much of the loss the splits on each feature took away, over all trees. */
+/* gains (feature): how much of the loss the splits on each feature took away, over all
+ * trees. */
 enum status booster_gains(const struct booster *booster, int feature_count, double *gains,
                           struct err *err);
 

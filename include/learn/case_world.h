@@ -1,9 +1,10 @@
 /* case_world.h - a world of refund cases whose truth is known, to try learning on.
  *
- * Cases are drawn, not stored: the case at an index depends on the settings and the index alone, so that
- * any number of them takes no memory, and a log, its truth and the same cases to be decided can be
- * written one after the other. All chance comes from the seed, and all arithmetic is the same on every
- * machine. docs/generate.md has the model as formulas; what it says and what is here must agree.
+ * Cases are drawn, not stored: the case at an index depends on the settings and the index
+ * alone, so that any number of them takes no memory, and a log, its truth and the same
+ * cases to be decided can be written one after the other. All chance comes from the seed,
+ * and all arithmetic is the same on every machine. docs/generate.md has the model as
+ * formulas; what it says and what is here must agree.
  *
  * Money is in minor units of the market's currency. Pure; any thread. */
 #ifndef REDRESS_LEARN_CASE_WORLD_H
@@ -62,7 +63,8 @@ struct world_market {
     double share; /* of the cases, beside those of the other markets chosen */
 };
 
-/* Ended by a name that is NULL; the first WORLD_MARKET_PRESET_COUNT are those of a world that names none. */
+/* Ended by a name that is NULL; the first WORLD_MARKET_PRESET_COUNT are those of a world
+ * that names none. */
 enum { WORLD_MARKET_PRESET_COUNT = 3 };
 extern const struct world_market world_markets[];
 
@@ -80,7 +82,8 @@ struct case_world {
     int days;               /* that the cases are spread over, evenly */
     int as_of_day; /* when the log is read, counted from the first day; at least days */
     enum world_rule rule;
-    int explore_percent; /* of rows, whose credit is drawn evenly whatever the rule says */
+    /* of rows, whose credit is drawn evenly whatever the rule says */
+    int explore_percent;
     int holdout_percent; /* of customers, who are given nothing */
     int market_count;
     const struct world_market *markets[WORLD_MARKET_COUNT_MAX]; /* at least one */
@@ -117,16 +120,16 @@ struct world_case {
     double return_days;  /* until the next order */
 };
 
-/* Three markets of the United States, careful, 180 days read when all is known, 3 customers for 5
- * cases. */
+/* Three markets of the United States, careful, 180 days read when all is known, 3
+ * customers for 5 cases. */
 void case_world_init(struct case_world *world, uint64_t seed, int64_t case_count);
 
 /* 0 <= index < case_count. */
 void case_world_draw(const struct case_world *world, int64_t index,
                      struct world_case *drawn);
 
-/* What could have come of a drawn case with that arm: sets arm, cost and all below. Each number of draw is
- * another future, the one of the log is 0. */
+/* What could have come of a drawn case with that arm: sets arm, cost and all below. Each
+ * number of draw is another future, the one of the log is 0. */
 void case_world_live(const struct case_world *world, struct world_case *drawn, int arm,
                      uint64_t draw);
 

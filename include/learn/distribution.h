@@ -1,4 +1,5 @@
-/* distribution.h - the distributions that intervals and tests are read from. Pure functions.
+/* distribution.h - the distributions that intervals and tests are read from. Pure
+ * functions.
  *
  * Relative errors below 1e-12 where the result is above 1e-300. */
 #ifndef REDRESS_LEARN_DISTRIBUTION_H
@@ -22,11 +23,12 @@ double chi_square_tail(double x, double freedom);
 /* P(|T| >= |t|) of Student's t; the normal one at infinity. */
 double student_two_sided(double t, double freedom);
 
-/* What a 95 % interval reaches on each side, in standard errors that have so many degrees of freedom (from 1 on):
- * NORMAL_95 at infinity. */
+/* What a 95 % interval reaches on each side, in standard errors that have so many degrees
+ * of freedom (from 1 on): NORMAL_95 at infinity. */
 double student_95(double freedom);
 
-/* P(X >= x) of an F distribution with these degrees of freedom above and below; 1 for x <= 0. */
+/* P(X >= x) of an F distribution with these degrees of freedom above and below; 1 for x
+ * <= 0. */
 double f_tail(double x, double above, double below);
 
 #endif

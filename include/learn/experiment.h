@@ -55,18 +55,20 @@ struct contrast {
     double tightest_at;
 };
 
-/* With clusters se is CR1, as of a regression on a constant and the arm: what rows are off the mean of
- * their arm, by its count, summed over clusters, squared and summed, times G / (G - 1) (n - 1) / (n - 2) (Liang and
- * Zeger 1986); G clusters and n rows of both arms together. Each arm has at least two rows and, with clusters, two of these. */
+/* With clusters se is CR1, as of a regression on a constant and the arm: what rows are
+ * off the mean of their arm, by its count, summed over clusters, squared and summed,
+ * times G / (G - 1) (n - 1) / (n - 2) (Liang and Zeger 1986); G clusters and n rows of
+ * both arms together. Each arm has at least two rows and, with clusters, two of these. */
 void difference_between(const struct contrast *contrast, struct difference *difference);
 
-/* The effective clusters of an arm's rows that have a value (learn/clusters.h). There are clusters. */
+/* The effective clusters of an arm's rows that have a value (learn/clusters.h). There are
+ * clusters. */
 double contrast_clusters(const struct contrast *contrast, int32_t code);
 
-/* Less of the noise that a covariate from before explains (Deng et al. 2013): theta = cov(y, x) / var(x)
- * over both arms, y' = y - theta (x - mean x); 0 when x does not vary. Of rows that have both. *variance:
- * of y', the mean of both arms', for sample_size: with clusters as many times larger as they make that of the
- * difference. */
+/* Less of the noise that a covariate from before explains (Deng et al. 2013): theta =
+ * cov(y, x) / var(x) over both arms, y' = y - theta (x - mean x); 0 when x does not vary.
+ * Of rows that have both. *variance: of y', the mean of both arms', for sample_size: with
+ * clusters as many times larger as they make that of the difference. */
 void difference_cuped(const struct contrast *contrast, const double *covariates,
                       double *theta, double *variance, struct difference *difference);
 
@@ -74,17 +76,20 @@ void difference_cuped(const struct contrast *contrast, const double *covariates,
 void sample_ratio(const int64_t *counts, const double *shares, int count, double *chi2,
                   double *p);
 
-/* Whether values are missing alike in all arms, of which counts has the rows: chi-square of arms by missing or
- * not. *p is NaN where fewer than EXPERIMENT_MISSING_MIN would be missing, or there, in some arm. */
+/* Whether values are missing alike in all arms, of which counts has the rows: chi-square
+ * of arms by missing or not. *p is NaN where fewer than EXPERIMENT_MISSING_MIN would be
+ * missing, or there, in some arm. */
 enum { EXPERIMENT_MISSING_MIN = 5 };
 void attrition(const int64_t *missing, const int64_t *counts, int count, double *chi2,
                double *p);
 
-/* The same where clusters are the draws. What rows of cluster g have above the shares p is d_ga = s_ga - p_a s_g, s
- * being counts of rows, or sums of how far these are off the share that is missing of all; chi-square is
- * D' (sum d_g d_g')^-1 D with D = sum d_g, of all arms but the last: the score test of independent clusters, whose rows may be in
- * one arm or in several. It takes 12 bytes a row meanwhile. NaN where it is not defined. values (row): NaN where
- * missing; *p stays NaN where it is without clusters. EXHAUSTED. */
+/* The same where clusters are the draws. What rows of cluster g have above the shares p
+ * is d_ga = s_ga - p_a s_g, s being counts of rows, or sums of how far these are off the
+ * share that is missing of all; chi-square is D' (sum d_g d_g')^-1 D with D = sum d_g, of
+ * all arms but the last: the score test of independent clusters, whose rows may be in one
+ * arm or in several. It takes 12 bytes a row meanwhile. NaN where it is not defined.
+ * values (row): NaN where missing; *p stays NaN where it is without clusters.
+ * EXHAUSTED. */
 struct arm_rows {
     const int32_t *codes; /* (row): the arm */
     int64_t row_count;
@@ -98,8 +103,9 @@ enum status attrition_clustered(const struct arm_rows *rows, const double *value
                                 const struct row_clusters *clusters, double *chi2,
                                 double *p, struct err *err);
 
-/* Rows per arm so that a true difference of that size is found with that power in a two-sided test at
- * alpha: 2 s^2 (z(1 - alpha / 2) + z(power))^2 / size^2, rounded up; at least two, since one has no error. */
+/* Rows per arm so that a true difference of that size is found with that power in a
+ * two-sided test at alpha: 2 s^2 (z(1 - alpha / 2) + z(power))^2 / size^2, rounded up; at
+ * least two, since one has no error. */
 double sample_size(double variance, double size, double alpha, double power);
 
 #endif

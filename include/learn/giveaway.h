@@ -1,4 +1,5 @@
-/* giveaway.h - a column that alone explains an outcome is hardly one that was known before it.
+/* giveaway.h - a column that alone explains an outcome is hardly one that was known
+ * before it.
  *
  * Pure; any number of threads. */
 #ifndef REDRESS_LEARN_GIVEAWAY_H
@@ -18,11 +19,12 @@ struct giveaway {
     double share; /* of the outcome's variance that it explains */
 };
 
-/* Of the columns from first on the one that explains most, if that is more than GIVEAWAY_SHARE. Shares are adjusted R^2
- * (Theil 1961): of numbers by a line on the rows that have one, over all rows or within groups (what was done, by
- * which outcomes may differ as well), whichever is larger; of a category by the means of its texts, what is missing
- * being one of them; of either by whether it is missing. outcomes (row): finite; groups (row): from 0 to
- * GIVEAWAY_GROUP_COUNT_MAX - 1. */
+/* Of the columns from first on the one that explains most, if that is more than
+ * GIVEAWAY_SHARE. Shares are adjusted R^2 (Theil 1961): of numbers by a line on the rows
+ * that have one, over all rows or within groups (what was done, by which outcomes may
+ * differ as well), whichever is larger; of a category by the means of its texts, what is
+ * missing being one of them; of either by whether it is missing. outcomes (row): finite;
+ * groups (row): from 0 to GIVEAWAY_GROUP_COUNT_MAX - 1. */
 struct giveaway giveaway_find(const struct feature_rows *features, int first,
                               int64_t row_count, const int32_t *groups,
                               const double *outcomes);

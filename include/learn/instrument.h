@@ -1,6 +1,6 @@
-/* instrument.h - the effect of a treatment that was not drawn, through something that moves it and
- * nothing else: two-stage least squares with a constant. Takes three numbers a row beside the columns. Pure;
- * any thread. */
+/* instrument.h - the effect of a treatment that was not drawn, through something that
+ * moves it and nothing else: two-stage least squares with a constant. Takes three numbers
+ * a row beside the columns. Pure; any thread. */
 #ifndef REDRESS_LEARN_INSTRUMENT_H
 #define REDRESS_LEARN_INSTRUMENT_H
 
@@ -9,7 +9,8 @@
 #define INSTRUMENT_F_WEAK                                                                \
     10 /* a first stage below it is weak: Staiger and Stock (1997) */
 
-/* The set, and the tests, take the square of their number for each row, and its third power for each effect tried. */
+/* The set, and the tests, take the square of their number for each row, and its third
+ * power for each effect tried. */
 enum { INSTRUMENT_ROBUST_COUNT_MAX = 100 };
 
 struct instrument_data {
@@ -23,7 +24,8 @@ struct instrument_data {
     int32_t cluster_count;
 };
 
-/* Which effects Anderson and Rubin's (1949) test at 5 % does not reject, however weak the instruments are. */
+/* Which effects Anderson and Rubin's (1949) test at 5 % does not reject, however weak the
+ * instruments are. */
 enum instrument_set {
     INSTRUMENT_SET_INTERVAL, /* [low, high] */
     INSTRUMENT_SET_OUTSIDE,  /* all but (low, high) */
@@ -34,12 +36,12 @@ enum instrument_set {
 struct instrument_effect {
     double value, se;
     int used_count; /* instruments that do not depend on other columns */
-    double
-        first_stage_f; /* partial F of the instruments: classical; with clusters Wald's statistic by CR1,
-                          over their number */
-    double
-        effective_f; /* how strong they are by the errors asked for: the same, but with robust ones Montiel
-                           Olea and Pflueger's (2013) */
+    /* partial F of the instruments: classical; with clusters Wald's statistic by CR1,
+     * over their number */
+    double first_stage_f;
+    /* how strong they are by the errors asked for: the same, but with robust ones Montiel
+     * Olea and Pflueger's (2013) */
+    double effective_f;
     double sargan,
         sargan_p; /* takes rows for alike and independent; NaN with one instrument, with
                                 clusters, and as below */
@@ -53,11 +55,13 @@ struct instrument_effect {
     double set_low, set_high;
 };
 
-/* dropped (instrument + column): which instruments, then which covariates, depend on others. kind: not HC2 or
- * HC3; with clusters errors are CR1. The set is
- * the classical one, or by Wald's statistic with the errors asked for, whose F has n - k degrees of freedom below, with
- * clusters one less than these, as Wu and Hausman's t has. INVALID: no instrument is left, the treatment does not move with them, or there are fewer than two
- * clusters. TOO_LARGE: more than INSTRUMENT_ROBUST_COUNT_MAX instruments with robust errors or clusters. */
+/* dropped (instrument + column): which instruments, then which covariates, depend on
+ * others. kind: not HC2 or HC3; with clusters errors are CR1. The set is the classical
+ * one, or by Wald's statistic with the errors asked for, whose F has n - k degrees of
+ * freedom below, with clusters one less than these, as Wu and Hausman's t has. INVALID:
+ * no instrument is left, the treatment does not move with them, or there are fewer than
+ * two clusters. TOO_LARGE: more than INSTRUMENT_ROBUST_COUNT_MAX instruments with robust
+ * errors or clusters. */
 enum status instrument_estimate(const struct instrument_data *data,
                                 enum covariance_kind kind,
                                 struct instrument_effect *effect, bool *dropped,

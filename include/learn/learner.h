@@ -1,7 +1,9 @@
-/* learner.h - what each of several treatments changes, for whom: the S-, T-, X-, R- and DR-learners.
+/* learner.h - what each of several treatments changes, for whom: the S-, T-, X-, R- and
+ * DR-learners.
  *
- * Arms are numbered from 0, the control; "arm k" is a treatment against it. mu_k(x) is the expected
- * outcome in an arm, p_k(x) the probability of it, e = p_k / (p_k + p_0), tau_k the effect.
+ * Arms are numbered from 0, the control; "arm k" is a treatment against it. mu_k(x) is
+ * the expected outcome in an arm, p_k(x) the probability of it, e = p_k / (p_k + p_0),
+ * tau_k the effect.
  *
  *   s   f(x, dose) on all rows; tau = f(x, dose) - f(x, 0)
  *   t   mu_k on the rows of each arm; tau = mu_k - mu_0
@@ -13,11 +15,11 @@
  *   dr  mu_k - mu_0 + [a = k](y - mu_k) / p_k - [a = 0](y - mu_0) / p_0 on all rows:
  *       Kennedy (2023), for each arm
  *
- * x and r leave out rows of arm and control that could hardly have been the other (e within
- * LEARNER_OVERLAP_MIN of 0 or 1): they say nothing of the difference.
+ * x and r leave out rows of arm and control that could hardly have been the other (e
+ * within LEARNER_OVERLAP_MIN of 0 or 1): they say nothing of the difference.
  *
- * x, r and dr see mu and p that were fitted on other folds. Folds are drawn by a hash of each row's
- * key and the seed, never by the order of rows; rows of one key share theirs.
+ * x, r and dr see mu and p that were fitted on other folds. Folds are drawn by a hash of
+ * each row's key and the seed, never by the order of rows; rows of one key share theirs.
  *
  * Pure but for the library of trees; one thread per object. */
 #ifndef REDRESS_LEARN_LEARNER_H
@@ -62,8 +64,8 @@ struct learner_settings {
     enum predictor_base base;
     int round_count, depth; /* of the trees of effects */
     double rate, leaf_share;
-    bool
-        is_rising; /* effects never fall with the dose: trees, not t; one model of all doses */
+    /* effects never fall with the dose: trees, not t; one model of all doses */
+    bool is_rising;
     uint64_t seed;
     struct predictor_progress progress; /* of each model in its turn */
 };
@@ -73,7 +75,8 @@ static inline uint64_t learner_key(const struct learner_data *data, int64_t row)
     return data->keys ? data->keys[row] : (uint64_t)row;
 }
 
-/* A number of at most nine digits behind the point is the quotient that is nearest to it: both are rounded once. */
+/* A number of at most nine digits behind the point is the quotient that is nearest to it:
+ * both are rounded once. */
 #define LEARNER_BILLION 1e9
 
 static inline double learner_propensity(const struct learner_data *data, int64_t row,
@@ -96,15 +99,16 @@ int learner_held_out_fold(uint64_t key, uint64_t seed);
 struct learner_propensity_fit {
     bool has_trees, is_calibrated;
     double log_loss; /* mean of -log p of what was done, on rows not seen */
-    int64_t
-        clipped_count; /* rows whose own is below LEARNER_PROPENSITY_MIN, where it is put */
+    /* rows whose own is below LEARNER_PROPENSITY_MIN, where it is put */
+    int64_t clipped_count;
 };
 
-/* Fit p on the other folds, each arm against the rest, made to sum to one: by logistic regressions
- * and, when the base is of trees and none is known, by boosted trees; each as it is, and calibrated: isotonic regression on the
- * other folds' rows (van der Laan, Ulloa-Perez, Carone and Luedtke 2023), one row of the arm's share added to each step. The one with the
- * least log loss is taken. Those that are known (above 0) stay, and the others of their row share what
- * is left. propensities (row, arm). */
+/* Fit p on the other folds, each arm against the rest, made to sum to one: by logistic
+ * regressions and, when the base is of trees and none is known, by boosted trees; each as
+ * it is, and calibrated: isotonic regression on the other folds' rows (van der Laan,
+ * Ulloa-Perez, Carone and Luedtke 2023), one row of the arm's share added to each step.
+ * The one with the least log loss is taken. Those that are known (above 0) stay, and the
+ * others of their row share what is left. propensities (row, arm). */
 #define LEARNER_PROPENSITY_MIN 0.01
 enum status learner_fit_propensities(const struct learner_data *data,
                                      const struct learner_settings *settings,
@@ -116,8 +120,8 @@ enum status learner_cross_fit(const struct learner_data *data,
                               const struct learner_settings *settings, struct row_set set,
                               double *outcomes, struct err *err);
 
-/* Of the rows of an arm and the control, how many could have been either: counts[0] of the control,
- * counts[1] of the arm. */
+/* Of the rows of an arm and the control, how many could have been either: counts[0] of
+ * the control, counts[1] of the arm. */
 #define LEARNER_OVERLAP_MIN 1e-6
 void learner_count_overlap(const struct learner_data *data, int arm, int64_t counts[2]);
 
@@ -142,8 +146,8 @@ struct learner {
 /* Whether a learner is made from the outcomes of learner_cross_fit: x, r and dr. */
 bool learner_needs_outcomes(enum learner_kind kind);
 
-/* From the rows of a set. outcomes (row, arm) of learner_cross_fit; NULL where they are not needed. The caller
- * closes *learner. */
+/* From the rows of a set. outcomes (row, arm) of learner_cross_fit; NULL where they are
+ * not needed. The caller closes *learner. */
 enum status learner_fit(enum learner_kind kind, const struct learner_data *data,
                         const struct learner_settings *settings, struct row_set set,
                         const double *outcomes, struct learner **learner,
@@ -156,8 +160,9 @@ enum status learner_effects(const struct learner *learner,
                             double *effects, struct err *err);
 
 /* The effects of all rows by learners that have not seen them nor any of their fold:
- * LEARNER_HELD_OUT_COUNT times all of the above on the other rows. wanted, effects (kind): which learners, and
- * where to, (row, arm - 1); in four bytes, since those of all learners are kept until they are judged. */
+ * LEARNER_HELD_OUT_COUNT times all of the above on the other rows. wanted, effects
+ * (kind): which learners, and where to, (row, arm - 1); in four bytes, since those of all
+ * learners are kept until they are judged. */
 enum status learner_hold_out(const struct learner_data *data,
                              const struct learner_settings *settings,
                              const bool wanted[LEARNER_KIND_COUNT],

@@ -1,8 +1,8 @@
-/* offpolicy.h - what another policy would have earned, from a log that knows the probabilities of
- * what was done.
+/* offpolicy.h - what another policy would have earned, from a log that knows the
+ * probabilities of what was done.
  *
- * For row i: w = pi(a | x) / propensity, r the reward, q a model's reward of the action that was
- * taken, dm the same averaged over pi. Estimators and their errors:
+ * For row i: w = pi(a | x) / propensity, r the reward, q a model's reward of the action
+ * that was taken, dm the same averaged over pi. Estimators and their errors:
  *
  *     ipw        mean(w r)                          Horvitz and Thompson (1952)
  *     ipw_clip   mean(min(w, L) r)
@@ -15,7 +15,8 @@
  *     sgipw sgdr with w / (1 - L + L w)             Metelli, Russo and Restelli (2021)
  *     replay     sum(pi r) / sum(pi)                Li et al. (2011); uniform logs only
  *
- * Those that change weights are off by a bias that no interval of theirs knows of: they have none.
+ * Those that change weights are off by a bias that no interval of theirs knows of: they
+ * have none.
  *
  * Pure; any thread. */
 #ifndef REDRESS_LEARN_OFFPOLICY_H
@@ -83,23 +84,24 @@ struct offpolicy_estimate {
     double bootstrap_low, bootstrap_high; /* NaN unless asked for; also the same */
 };
 
-/* How much the log has to say about the policy. Where rows are clusters' they are not each a draw: then the
- * error of the mean, what is effective and the largest share are those of sums over clusters. */
+/* How much the log has to say about the policy. Where rows are clusters' they are not
+ * each a draw: then the error of the mean, what is effective and the largest share are
+ * those of sums over clusters. */
 struct offpolicy_weights {
     double effective_rows;     /* (sum w)^2 / sum w^2 */
     double effective_clusters; /* the same of clusters' sums; NaN without clusters */
     double mean, mean_se,
         max; /* the mean is 1 where the log has seen all that the policy does */
-    double
-        largest_share; /* of the largest weight, or sum of a cluster, in the sum of all */
+    /* of the largest weight, or sum of a cluster, in the sum of all */
+    double largest_share;
 };
 
 /* EXHAUSTED. */
 enum status offpolicy_weigh(const struct offpolicy_log *log,
                             struct offpolicy_weights *weights, struct err *err);
 
-/* Fill in the estimates (count) whose kinds and parameters are given; those that need a model must
- * have one. EXHAUSTED; INVALID with fewer than two rows or clusters. */
+/* Fill in the estimates (count) whose kinds and parameters are given; those that need a
+ * model must have one. EXHAUSTED; INVALID with fewer than two rows or clusters. */
 enum status offpolicy_estimate(const struct offpolicy_log *log,
                                struct offpolicy_estimate *estimates, int count,
                                struct err *err);
@@ -109,15 +111,16 @@ struct offpolicy_progress {
     void *context;
 };
 
-/* Percentile intervals of those without bias from resamples of rows, or of clusters. The same seed gives the same
- * intervals. EXHAUSTED. */
+/* Percentile intervals of those without bias from resamples of rows, or of clusters. The
+ * same seed gives the same intervals. EXHAUSTED. */
 enum status offpolicy_bootstrap(const struct offpolicy_log *log,
                                 struct offpolicy_estimate *estimates, int count,
                                 int resample_count, uint64_t seed,
                                 struct offpolicy_progress progress, struct err *err);
 
-/* The value of what was done, and the difference of an estimate (of a kind without bias) to it, with
- * its error, from the same rows; both 0 where rounding alone tells the two apart. */
+/* The value of what was done, and the difference of an estimate (of a kind without bias)
+ * to it, with its error, from the same rows; both 0 where rounding alone tells the two
+ * apart. */
 enum status offpolicy_compare(const struct offpolicy_log *log,
                               const struct offpolicy_estimate *estimate, double *logged,
                               double *difference, double *difference_se, struct err *err);
@@ -129,12 +132,14 @@ enum {
 };
 #define OFFPOLICY_SHARE_MAX 0.05
 
-/* What is less likely is never seen: with it, and rewards of at most COLUMNS_NUMBER_MAX, sums of squares are finite. */
+/* What is less likely is never seen: with it, and rewards of at most COLUMNS_NUMBER_MAX,
+ * sums of squares are finite. */
 #define OFFPOLICY_PROPENSITY_MIN 1e-30
 
 enum { OFFPOLICY_REASON_COUNT_MAX = 5, OFFPOLICY_REASON_BYTES = 200 };
 
-/* Sentences why it cannot, returns how many: 0 when it can. What is no number is a reason, too. */
+/* Sentences why it cannot, returns how many: 0 when it can. What is no number is a
+ * reason, too. */
 int offpolicy_refuse(const struct offpolicy_log *log,
                      const struct offpolicy_weights *weights,
                      char reasons[OFFPOLICY_REASON_COUNT_MAX][OFFPOLICY_REASON_BYTES]);

@@ -98,9 +98,9 @@ int predictor_fold(uint64_t key, uint64_t seed);
  * linear model is the one of a few with the least error in PREDICTOR_FOLD_COUNT folds
  * by keys and seed; a logistic one has a fixed one. What is learned does not depend
  * on the units of targets, or of the features of a linear model. A category has a weight
- * for each of its texts, up to PREDICTOR_CATEGORY_COUNT_MAX of them, the most frequent; others,
- * and texts that no row of the set has, count as missing. INVALID without rows, or
- * with targets or weights that are no floats; TOO_LARGE beyond
+ * for each of its texts, up to PREDICTOR_CATEGORY_COUNT_MAX of them, the most frequent;
+ * others, and texts that no row of the set has, count as missing. INVALID without rows,
+ * or with targets or weights that are no floats; TOO_LARGE beyond
  * PREDICTOR_COLUMN_COUNT_MAX columns. The caller closes *predictor. */
 enum status predictor_fit(const struct predictor_settings *settings,
                           const struct feature_rows *features, struct row_set set,

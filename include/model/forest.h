@@ -4,8 +4,8 @@
  * One form for XGBoost, LightGBM and CatBoost, as plain and close to the files as
  * possible: engines compile it into something faster. What few models have and what does
  * not pay to compile is marked with needs_evaluator: an engine must leave such a forest
- * to the plain evaluator (infer/evaluate.h), and need not know more of it. Immutable after
- * loading; any number of threads may read it. */
+ * to the plain evaluator (infer/evaluate.h), and need not know more of it. Immutable
+ * after loading; any number of threads may read it. */
 #ifndef REDRESS_MODEL_FOREST_H
 #define REDRESS_MODEL_FOREST_H
 
@@ -30,7 +30,8 @@ enum {
  * XGBOOST: x and threshold are float32, left iff x < threshold, the sum is float32 in
  * tree order. LIGHTGBM: doubles, left iff x <= threshold, |x| <= 1e-35f is 0 first.
  * CATBOOST: splits as XGBOOST (a threshold is the next float after the file's border, so
- * that x < threshold is x <= border), the sum is double, times sum_scale, plus the base. */
+ * that x < threshold is x <= border), the sum is double, times sum_scale, plus the
+ * base. */
 enum forest_dialect { FOREST_XGBOOST, FOREST_LIGHTGBM, FOREST_CATBOOST };
 
 /* What the trees give. */
@@ -91,15 +92,15 @@ struct forest_term {
 struct forest {
     enum forest_dialect dialect;
     enum forest_form form;
-    bool
-        needs_evaluator; /* for infer/evaluate.h only: any form but NUMBERS, and CATBOOST;
-                             no engine may compile it */
-    char library[24];    /* "xgboost-1.7.4", "lightgbm-v4", for people */
-    char objective[48];  /* as the file names it */
+    /* for infer/evaluate.h only: any form but NUMBERS, and CATBOOST; no engine may
+     * compile it */
+    bool needs_evaluator;
+    char library[24];   /* "xgboost-1.7.4", "lightgbm-v4", for people */
+    char objective[48]; /* as the file names it */
     enum link link;
     double link_slope;
-    bool
-        is_average; /* predictions, not raw scores, are divided by the number of rounds */
+    /* predictions, not raw scores, are divided by the number of rounds */
+    bool is_average;
     int feature_count;
     int group_count; /* outputs */
     int tree_count;

@@ -1,4 +1,5 @@
-/* linear.h - a linear or logistic model of our own: a weight per feature and an intercept.
+/* linear.h - a linear or logistic model of our own: a weight per feature and an
+ * intercept.
  *
  *   {"format": "redress-linear/1",
  *    "features": ["tenure_days", ...],   optional

@@ -21,11 +21,12 @@ enum {
     PACER_BACK_SLOTS = 4,
 };
 
-/* A clock that goes back by more than this was wrong before; by less, it is waited for. */
+/* A clock that goes back by more than this was wrong before; by less, it is waited
+ * for. */
 #define PACER_BACK_US (PACER_BACK_SLOTS * INT64_C(900) * 1000000)
 
-/* Takes at most 256 MB: of the past 128 MB, then the oldest quarters of an hour are forgotten; the
- * rest goes with the number of cells and of ends of periods. */
+/* Takes at most 256 MB: of the past 128 MB, then the oldest quarters of an hour are
+ * forgotten; the rest goes with the number of cells and of ends of periods. */
 struct pacer; /* opaque; one thread at a time */
 
 enum status pacer_open(struct pacer **pacer, struct err *err);

@@ -37,9 +37,9 @@ struct refund_case {
     struct text metadata; /* the JSON object as sent, strings only; bytes 0: not given */
 };
 
-/* Decode one JSON object. MALFORMED when it is not JSON; else INVALID with a fault per field
- * that is missing, unknown, given twice, of the wrong type or out of range: all that one pass can
- * find. entitled_amount may not exceed order_amount. */
+/* Decode one JSON object. MALFORMED when it is not JSON; else INVALID with a fault per
+ * field that is missing, unknown, given twice, of the wrong type or out of range: all
+ * that one pass can find. entitled_amount may not exceed order_amount. */
 enum status case_decode(const char *body, size_t bytes, struct arena *arena,
                         struct refund_case *asked, struct err *err);
 
@@ -50,8 +50,8 @@ struct scope {
 
 bool scope_matches(const struct scope *scope, const struct refund_case *asked);
 
-/* Decode {"market": .., "issue": .., "segment": .., "channel": .., "currency": ..}; texts are copied
- * into the arena. pointer: where the object stands, for faults. */
+/* Decode {"market": .., "issue": .., "segment": .., "channel": .., "currency": ..}; texts
+ * are copied into the arena. pointer: where the object stands, for faults. */
 enum status scope_decode(struct text json, const char *pointer, struct arena *arena,
                          struct scope *scope, struct err *err);
 

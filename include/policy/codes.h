@@ -1,4 +1,5 @@
-/* codes.h - the one catalogue of reason and blocker codes. Append only: finance filters by them. */
+/* codes.h - the one catalogue of reason and blocker codes. Append only: finance filters
+ * by them. */
 #ifndef REDRESS_POLICY_CODES_H
 #define REDRESS_POLICY_CODES_H
 

@@ -25,8 +25,9 @@ enum {
 
 struct policy; /* opaque */
 
-/* Read and check a document: MALFORMED when it is not JSON, else INVALID with a fault, and its
- * pointer, for each thing that is wrong. The caller frees *policy with policy_free. */
+/* Read and check a document: MALFORMED when it is not JSON, else INVALID with a fault,
+ * and its pointer, for each thing that is wrong. The caller frees *policy with
+ * policy_free. */
 enum status policy_read(const char *text, size_t bytes, struct policy **policy,
                         struct err *err);
 void policy_free(struct policy *policy); /* NULL is fine */
@@ -68,31 +69,33 @@ struct option {
 };
 
 struct menu {
-    struct option
-        options[OPTION_COUNT_MAX]; /* by rising amount; the first has goodwill 0 */
+    /* by rising amount; the first has goodwill 0 */
+    struct option options[OPTION_COUNT_MAX];
     int count;
     bool needs_review; /* whatever is chosen, a person decides */
     struct blocker review;
-    int64_t
-        explored_max; /* chance may give that much goodwill; AMOUNT_ABSENT: no chance */
+    /* chance may give that much goodwill; AMOUNT_ABSENT: no chance */
+    int64_t explored_max;
 };
 
 void option_block(struct option *option, enum policy_code code, const char *detail);
 
-/* Keep all goodwill of the menu from a customer who is held out: HOLDOUT, as the first blocker. */
+/* Keep all goodwill of the menu from a customer who is held out: HOLDOUT, as the first
+ * blocker. */
 enum status policy_hold_out(const struct policy *policy, struct arena *arena,
                             struct menu *menu, struct err *err);
 
-/* Make the menu of a case: amounts, shares and rounding; caps per issue and segment; eligibility;
- * the claim window; review conditions; what may be explored. No option above the order's amount in all is allowed. The
- * option of goodwill 0 is always there and always allowed. Pure. EXHAUSTED when the arena is full,
- * INVALID when the case is in another currency. */
+/* Make the menu of a case: amounts, shares and rounding; caps per issue and segment;
+ * eligibility; the claim window; review conditions; what may be explored. No option above
+ * the order's amount in all is allowed. The option of goodwill 0 is always there and
+ * always allowed. Pure. EXHAUSTED when the arena is full, INVALID when the case is in
+ * another currency. */
 enum status policy_menu(const struct policy *policy, const struct refund_case *asked,
                         int64_t now_us, struct arena *arena, struct menu *menu,
                         struct err *err);
 
-/* Part of it: set how much goodwill chance may give for this case. The menu knows already whether a
- * person decides. */
+/* Part of it: set how much goodwill chance may give for this case. The menu knows already
+ * whether a person decides. */
 enum status policy_explore(const struct policy *policy, const struct refund_case *asked,
                            struct arena *arena, struct menu *menu, struct err *err);
 
@@ -119,14 +122,15 @@ enum status policy_limit(const struct policy *policy, const struct refund_case *
                          const struct policy_needs *needs, const struct history *history,
                          struct arena *arena, struct menu *menu, struct err *err);
 
-/* Whether an option, if chosen, goes to a person first, because of the case or of its goodwill;
+/* Whether an option, if chosen, goes to a person first, because of the case or of its
+ * goodwill;
  * *review says why. */
 enum status policy_review(const struct policy *policy, const struct refund_case *asked,
                           const struct option *chosen, struct arena *arena,
                           bool *is_review, struct blocker *review, struct err *err);
 
-/* The option to take without a model: the dearest allowed one whose goodwill is at most the
- * document's fallback amount. */
+/* The option to take without a model: the dearest allowed one whose goodwill is at most
+ * the document's fallback amount. */
 int policy_fallback(const struct policy *policy, const struct menu *menu);
 
 #endif

@@ -27,8 +27,8 @@ enum { IDEMPOTENCY_KEY_BYTES_MAX = 255, REQUEST_HASH_BYTES = 32 };
 /* An answer as it went out, kept so that asking again gives the same bytes. */
 struct answer {
     int64_t number; /* row; filled in by answer_insert */
-    struct text
-        scope_key; /* caller, route and idempotency key; bytes 0: none, never found again */
+    /* caller, route and idempotency key; bytes 0: none, never found again */
+    struct text scope_key;
     unsigned char request_hash[REQUEST_HASH_BYTES];
     int http_status;
     struct text body;
@@ -93,9 +93,9 @@ enum status decision_list(struct store *store, const struct decision_filter *fil
                           struct arena *arena, struct decision_row **rows, int *count,
                           bool *has_more, struct err *err);
 
-/* Of the decision log, row by row: those after one row and not after another, at most limit, with
- * context. *is_overridden (count) says whether another decision stands in place of each. CORRUPT when
- * a row is missing. */
+/* Of the decision log, row by row: those after one row and not after another, at most
+ * limit, with context. *is_overridden (count) says whether another decision stands in
+ * place of each. CORRUPT when a row is missing. */
 struct decision_range {
     int64_t first, last;
     int limit;
@@ -107,18 +107,19 @@ enum status decision_range_list(struct store *store, struct decision_range range
 /* Budgets that one case may match. */
 enum { DECISION_BUDGET_COUNT_MAX = 64 };
 
-/* So many decisions of one customer or order are added up, no more: the thread that moves all money asks.
- * When there are more, whatever they say, everything asked for is MONEY_MINOR_MAX, or true. */
+/* So many decisions of one customer or order are added up, no more: the thread that moves
+ * all money asks. When there are more, whatever they say, everything asked for is
+ * MONEY_MINOR_MAX, or true. */
 enum { DECISION_PAST_MAX = 1000 };
 
-/* Goodwill credits of a customer since a moment that are held or settled: how many, and the sum
- * of those in one currency. */
+/* Goodwill credits of a customer since a moment that are held or settled: how many, and
+ * the sum of those in one currency. */
 enum status decision_usage(struct store *store, struct text customer_id,
                            const char *currency, int64_t since_us, int64_t *count,
                            int64_t *goodwill, struct err *err);
 
-/* What an order has received in all in one currency, held or settled; and whether any money was since a
- * moment for the same issue. */
+/* What an order has received in all in one currency, held or settled; and whether any
+ * money was since a moment for the same issue. */
 enum status decision_order_past(struct store *store, struct text order_id,
                                 const char *currency, struct text issue, int64_t since_us,
                                 int64_t *amount, bool *has_duplicate, struct err *err);

@@ -1,8 +1,9 @@
 /* ledger.h - budgets and the entries that move their money.
  *
- * Entries are immutable and hash-chained in the order of seq: hash = SHA-256 over prev_hash and the
- * canonical row "seq|decision_id|budget_id|kind|amount|balance_after|created_at_us|note". Balances
- * are sums of entries:
+ * Entries are immutable and hash-chained in the order of seq: hash = SHA-256 over
+ * prev_hash and the canonical row
+ * "seq|decision_id|budget_id|kind|amount|balance_after|created_at_us|note". Balances are
+ * sums of entries:
  *
  *     held      = sum of hold and override - settle - release - expire
  *     spent     = sum of settle since the last roll
@@ -11,10 +12,11 @@
  *
  *     unfunded  = sum of unfunded since the last roll
  *
- * amount is >= 0, except for adjust, which may lower a limit, and unfunded. A roll begins a new
- * period: its amount is what had been spent. A settle for less than was held comes with a release of
- * the rest. unfunded is what entitled amounts asked for and found no room, taken back when
- * their decision ends without it; it moves no money of the budget. */
+ * amount is >= 0, except for adjust, which may lower a limit, and unfunded. A roll begins
+ * a new period: its amount is what had been spent. A settle for less than was held comes
+ * with a release of the rest. unfunded is what entitled amounts asked for and found no
+ * room, taken back when their decision ends without it; it moves no money of the
+ * budget. */
 #ifndef REDRESS_STORE_LEDGER_H
 #define REDRESS_STORE_LEDGER_H
 
@@ -67,7 +69,8 @@ struct budget {
     int64_t revision; /* of what people set; from 1 */
 };
 
-/* What may still be held. Negative when the limit was lowered below what is bound already. */
+/* What may still be held. Negative when the limit was lowered below what is bound
+ * already. */
 static inline int64_t budget_remaining(const struct budget *budget)
 {
     return budget->limit - budget->held - budget->spent;
@@ -81,7 +84,8 @@ struct entry {
     int64_t amount, balance_after;
     int64_t created_at_us;
     char note
-        [REASON_TEXT_BYTES]; /* why, where an adjust or a release needs it: docs/ledger.md */
+        /* why, where an adjust or a release needs it: docs/ledger.md */
+        [REASON_TEXT_BYTES];
     unsigned char prev_hash[LEDGER_HASH_BYTES], hash[LEDGER_HASH_BYTES];
 };
 
@@ -89,7 +93,8 @@ struct entry {
 enum status budget_insert(struct store *store, const struct budget *budget,
                           struct err *err);
 
-/* Write every column of an existing row; NOT_FOUND, code budget_not_found, when there is none. */
+/* Write every column of an existing row; NOT_FOUND, code budget_not_found, when there is
+ * none. */
 enum status budget_update(struct store *store, const struct budget *budget,
                           struct err *err);
 
@@ -118,8 +123,8 @@ enum status price_snapshot_set(struct store *store, const struct price_snapshot 
 /* Append to the chain: seq, prev_hash and hash are filled in. */
 enum status entry_append(struct store *store, struct entry *entry, struct err *err);
 
-/* Entries after seq, at most limit; budget_id NULL: of all budgets. Newest first when is_descending
- * (then before seq; 0 begins at the end). */
+/* Entries after seq, at most limit; budget_id NULL: of all budgets. Newest first when
+ * is_descending (then before seq; 0 begins at the end). */
 enum status entry_list(struct store *store, const char *budget_id, int64_t after_seq,
                        int limit, bool is_descending, struct arena *arena,
                        struct entry **entries, int *count, struct err *err);
@@ -127,8 +132,8 @@ enum status entry_list(struct store *store, const char *budget_id, int64_t after
 /* Whether its hash is that of what it says and of the hash before. */
 bool entry_is_intact(const struct entry *entry);
 
-/* What a decision has open in each budget: hold + override - settle - release - expire; and what
- * of it found no room. */
+/* What a decision has open in each budget: hold + override - settle - release - expire;
+ * and what of it found no room. */
 struct charge {
     char budget_id[BUDGET_ID_BYTES];
     int64_t amount, unfunded;

@@ -1,6 +1,8 @@
-/* outcomes.h - what became of decisions: measurements that are reported later, once and for good.
+/* outcomes.h - what became of decisions: measurements that are reported later, once and
+ * for good.
  *
- * A measurement is known by its decision, its metric and the moment it is about; it never changes. */
+ * A measurement is known by its decision, its metric and the moment it is about; it never
+ * changes. */
 #ifndef REDRESS_STORE_OUTCOMES_H
 #define REDRESS_STORE_OUTCOMES_H
 
@@ -22,8 +24,8 @@ struct outcome_row {
 enum status decision_number_find(struct store *store, const char *decision_id,
                                  int64_t *decision_number, struct err *err);
 
-/* Look for the measurement of the same decision, metric and moment: row->number is 0 when it is new,
- * else number, value and created_at_us are those that are stored. */
+/* Look for the measurement of the same decision, metric and moment: row->number is 0 when
+ * it is new, else number, value and created_at_us are those that are stored. */
 enum status outcome_row_find(struct store *store, struct outcome_row *row,
                              struct err *err);
 
@@ -31,8 +33,8 @@ enum status outcome_row_find(struct store *store, struct outcome_row *row,
 enum status outcome_row_insert(struct store *store, struct outcome_row *row,
                                struct err *err);
 
-/* The outcomes of the decisions whose rows come after first and not after last, those up to the row
- * newest: by decision, then by moment, then as they came. */
+/* The outcomes of the decisions whose rows come after first and not after last, those up
+ * to the row newest: by decision, then by moment, then as they came. */
 struct outcome_range {
     int64_t first, last, newest;
 };

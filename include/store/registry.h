@@ -1,7 +1,8 @@
-/* registry.h - models, policies and API keys: versions that never change, and what points at them.
+/* registry.h - models, policies and API keys: versions that never change, and what points
+ * at them.
  *
- * Lists and texts that are read belong to the arena; EXHAUSTED when it is full. A list without rows
- * is no error unless it says so. */
+ * Lists and texts that are read belong to the arena; EXHAUSTED when it is full. A list
+ * without rows is no error unless it says so. */
 #ifndef REDRESS_STORE_REGISTRY_H
 #define REDRESS_STORE_REGISTRY_H
 
@@ -29,18 +30,19 @@ struct model_version {
     struct text manifest;             /* only when one version is read */
 };
 
-/* Store a version whole; version is filled in. CONFLICT when the newest version of that name has
- * the same content. */
+/* Store a version whole; version is filled in. CONFLICT when the newest version of that
+ * name has the same content. */
 enum status model_insert(struct store *store, struct model_version *version,
                          struct text manifest, const struct bundle_file *files,
                          int file_count, struct err *err);
 
-/* With its manifest, also when it was deleted. NOT_FOUND, code model_version_not_found. */
+/* With its manifest, also when it was deleted. NOT_FOUND, code
+ * model_version_not_found. */
 enum status model_find(struct store *store, const char *name, int64_t version,
                        struct arena *arena, struct model_version *found, struct err *err);
 
-/* The same, but NOT_FOUND also when it was deleted: what is kept for replay is not to be served
- * again. */
+/* The same, but NOT_FOUND also when it was deleted: what is kept for replay is not to be
+ * served again. */
 enum status model_find_live(struct store *store, const char *name, int64_t version,
                             struct arena *arena, struct model_version *found,
                             struct err *err);
@@ -50,12 +52,13 @@ enum status model_files(struct store *store, const char *name, int64_t version,
                         struct arena *arena, struct bundle_file **files, int *count,
                         struct err *err);
 
-/* All versions, by name and falling version; name NULL: of all models. Deleted ones left out. */
+/* All versions, by name and falling version; name NULL: of all models. Deleted ones left
+ * out. */
 enum status model_list(struct store *store, const char *name, struct arena *arena,
                        struct model_version **versions, int *count, struct err *err);
 
-/* Take a version out of service. CONFLICT when an alias points at it; NOT_FOUND when there is none,
- * or it was deleted before. */
+/* Take a version out of service. CONFLICT when an alias points at it; NOT_FOUND when
+ * there is none, or it was deleted before. */
 enum status model_mark_deleted(struct store *store, const char *name, int64_t version,
                                struct err *err);
 
@@ -68,13 +71,13 @@ struct model_alias {
     char reason[513];
 };
 
-/* Point an alias at a version; the history keeps every move. NOT_FOUND when there is no such version,
- * or it was deleted. */
+/* Point an alias at a version; the history keeps every move. NOT_FOUND when there is no
+ * such version, or it was deleted. */
 enum status alias_set(struct store *store, const struct model_alias *alias,
                       struct err *err);
 
-/* What each alias points at now, by name and alias; name NULL: of all models. One that was
- * taken away is left out. */
+/* What each alias points at now, by name and alias; name NULL: of all models. One that
+ * was taken away is left out. */
 enum status alias_list(struct store *store, const char *name, struct arena *arena,
                        struct model_alias **aliases, int *count, struct err *err);
 
@@ -107,7 +110,8 @@ enum status policy_find(struct store *store, const char *id, int64_t revision,
 enum status policy_list(struct store *store, struct arena *arena,
                         struct policy_revision **policies, int *count, struct err *err);
 
-/* All revisions of one policy, newest first; NOT_FOUND, code policy_not_found, when there is none. */
+/* All revisions of one policy, newest first; NOT_FOUND, code policy_not_found, when there
+ * is none. */
 enum status policy_revisions(struct store *store, const char *id, struct arena *arena,
                              struct policy_revision **revisions, int *count,
                              struct err *err);
@@ -130,7 +134,8 @@ enum status api_key_insert(struct store *store, const struct api_key *key,
 enum status api_key_find(struct store *store, const char *id, struct api_key *key,
                          struct err *err);
 
-/* Write every column of an existing row; NOT_FOUND, code api_key_not_found, when there is none. */
+/* Write every column of an existing row; NOT_FOUND, code api_key_not_found, when there is
+ * none. */
 enum status api_key_update(struct store *store, const struct api_key *key,
                            struct err *err);
 

@@ -1,5 +1,5 @@
-/* csv_write.h - a writer of RFC 4180 lines into a fixed buffer that never writes half of what it
- * claims: when the buffer is full it stops, and says so. One thread at a time. */
+/* csv_write.h - a writer of RFC 4180 lines into a fixed buffer that never writes half of
+ * what it claims: when the buffer is full it stops, and says so. One thread at a time. */
 #ifndef REDRESS_TABLE_CSV_WRITE_H
 #define REDRESS_TABLE_CSV_WRITE_H
 

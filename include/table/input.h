@@ -1,4 +1,5 @@
-/* input.h - a file or standard input, read through a window: it may be larger than memory.
+/* input.h - a file or standard input, read through a window: it may be larger than
+ * memory.
  *
  * One thread at a time. */
 #ifndef REDRESS_TABLE_INPUT_H
@@ -16,7 +17,8 @@ enum {
     INPUT_MARGIN_BYTES = 64, /* behind `end` that may be read too: any bytes */
 };
 
-/* Read by anybody; `at` may be moved up to `end` by the owner, the rest by the calls below. */
+/* Read by anybody; `at` may be moved up to `end` by the owner, the rest by the calls
+ * below. */
 struct input {
     const char *at, *end; /* what was read and not yet used */
     bool is_at_end;       /* nothing comes behind `end` */
@@ -39,12 +41,12 @@ enum status input_open(const char *path, struct input *input, struct err *err);
 /* Any zeroed or opened input, also after a failed input_open. */
 void input_close(struct input *input);
 
-/* Read more behind `end`. What was read moves, and the window grows when it is full of what is
- * not used: up to INPUT_WINDOW_BYTES_MAX, then TOO_LARGE. */
+/* Read more behind `end`. What was read moves, and the window grows when it is full of
+ * what is not used: up to INPUT_WINDOW_BYTES_MAX, then TOO_LARGE. */
 enum status input_fill(struct input *input, struct err *err);
 
-/* The line of a position from the window's beginning to `end`, from 1. Not of what was used
- * before the last input_fill. */
+/* The line of a position from the window's beginning to `end`, from 1. Not of what was
+ * used before the last input_fill. */
 int64_t input_line(const struct input *input, const char *position);
 
 /* How far through the file `at` is, 0 to 1; -1 when its size is not known. */

@@ -78,8 +78,8 @@ static enum status tell_infeasible(struct job *job)
     return STATUS_OK;
 }
 
-/* Where the answer goes, and what is said beside it: people read on stdout, unless the answer is
- * there. */
+/* Where the answer goes, and what is said beside it: people read on stdout, unless the
+ * answer is there. */
 static enum status tell_answer(struct job *job)
 {
     bool is_table = job->instance.format == INSTANCE_CSV;

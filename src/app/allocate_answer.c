@@ -29,8 +29,8 @@ static const char *cost_text_of(const struct answer *answer, __int128 cost,
     return decimal_text(cost, answer->instance->cost_decimals, text);
 }
 
-/* Rounded on its way to the input's units, the bound must not fall below the value that is printed
- * beside it. */
+/* Rounded on its way to the input's units, the bound must not fall below the value that
+ * is printed beside it. */
 static double bound_of(const struct answer *answer)
 {
     char text[DECIMAL_TEXT_BYTES];

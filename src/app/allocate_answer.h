@@ -13,8 +13,9 @@ struct answer {
     double solve_ms;
 };
 
-/* One JSON object and a line end; of an infeasible instance {"infeasible", "why"}. With choices:
- * the index of the chosen action per request, for a table also its ids and names. */
+/* One JSON object and a line end; of an infeasible instance {"infeasible", "why"}. With
+ * choices: the index of the chosen action per request, for a table also its ids and
+ * names. */
 void answer_put_json(const struct answer *answer, bool has_choices,
                      struct output *output);
 

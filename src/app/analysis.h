@@ -1,4 +1,5 @@
-/* analysis.h - what the commands that read a table and print what it says have in common. */
+/* analysis.h - what the commands that read a table and print what it says have in
+ * common. */
 #ifndef REDRESS_APP_ANALYSIS_H
 #define REDRESS_APP_ANALYSIS_H
 
@@ -15,13 +16,14 @@ struct name_list {
     int count;
 };
 
-/* An empty name, or the same twice, is INVALID; option is named: "--features". NULL is an empty list. The
- * caller frees it. */
+/* An empty name, or the same twice, is INVALID; option is named: "--features". NULL is an
+ * empty list. The caller frees it. */
 enum status name_list_read(const char *option, const char *text, struct name_list *list,
                            struct err *err);
 void name_list_free(struct name_list *list);
 
-/* A finite number above `above` and at most `most`: "0.05". INVALID names the option, and what it may be. */
+/* A finite number above `above` and at most `most`: "0.05". INVALID names the option, and
+ * what it may be. */
 enum status option_number_read(const char *option, const char *text, double above,
                                double most, double *number, struct err *err);
 
@@ -31,8 +33,9 @@ enum { NAMES_TEXT_BYTES = 200 };
 const char *names_quoted(const char *const *names, int count,
                          char text[static NAMES_TEXT_BYTES]);
 
-/* Before what is INVALID, where it is: the table, and which of its columns it is about (count 0: only the table), as
- * "a.csv columns 'a', 'b': ..". Returns rc, whatever it is. */
+/* Before what is INVALID, where it is: the table, and which of its columns it is about
+ * (count 0: only the table), as "a.csv columns 'a', 'b': ..". Returns rc, whatever it
+ * is. */
 enum status analysis_wrap(const struct columns *columns, const char *const *names,
                           int count, enum status rc, struct err *err);
 
@@ -40,22 +43,25 @@ enum status analysis_wrap(const struct columns *columns, const char *const *name
 enum status analysis_columns(const char *path, const struct column_wish *wishes,
                              int count, struct columns **columns, struct err *err);
 
-/* Names of --categories, each of which is in one of two lists (NULL: none), else INVALID. */
+/* Names of --categories, each of which is in one of two lists (NULL: none), else
+ * INVALID. */
 enum status categories_read(const char *text, const struct name_list *one,
                             const struct name_list *other, struct name_list *categories,
                             struct err *err);
 
-/* A column of features or covariates: of numbers or of texts, whichever it holds; one of the categories of
- * texts, whatever it holds. It may miss. */
+/* A column of features or covariates: of numbers or of texts, whichever it holds; one of
+ * the categories of texts, whatever it holds. It may miss. */
 struct column_wish feature_wish(const char *name, const struct name_list *categories);
 
-/* INVALID when nine in ten or more of a column's fields that are not missing are numbers and the rest is
- * not, with the line of the first that is not: these are mistakes, not categories, unless the column is one of
- * the categories. Of count columns from the first on. */
+/* INVALID when nine in ten or more of a column's fields that are not missing are numbers
+ * and the rest is not, with the line of the first that is not: these are mistakes, not
+ * categories, unless the column is one of the categories. Of count columns from the first
+ * on. */
 enum status features_check(const struct columns *columns, int first, int count,
                            const struct name_list *categories, struct err *err);
 
-/* Shows how far it is; the context is a struct progress with the word before the share. */
+/* Shows how far it is; the context is a struct progress with the word before the
+ * share. */
 struct analysis_progress {
     struct progress progress;
     const char *what; /* "resampling" */
@@ -68,7 +74,8 @@ struct analysis_timing {
     int64_t begun_ns, read_ns, computed_ns; /* where on the thread's clock */
 };
 
-/* "estimate", "se", "ci" (95 %) and "p" of one whose value / se is Student's; freedom INFINITY: normal. */
+/* "estimate", "se", "ci" (95 %) and "p" of one whose value / se is Student's; freedom
+ * INFINITY: normal. */
 void analysis_put_effect(struct report *report, double value, double se, double freedom);
 
 /* "clusters" and "degrees_of_freedom", of an estimate whose draws they are. */
@@ -86,9 +93,10 @@ struct arms {
     int32_t *codes;                /* (row): its arm */
 };
 
-/* Arms in rising order, whatever the order of the rows: numbers by their size, before words by their
- * bytes. control may be NULL: then it is 0, or "control", when there is such an arm. INVALID names the arms when the control is none of
- * them, when there is only one, or more than ARM_COUNT_MAX. The caller frees it. */
+/* Arms in rising order, whatever the order of the rows: numbers by their size, before
+ * words by their bytes. control may be NULL: then it is 0, or "control", when there is
+ * such an arm. INVALID names the arms when the control is none of them, when there is
+ * only one, or more than ARM_COUNT_MAX. The caller frees it. */
 enum status arms_read(const struct columns *columns, const struct table_column *column,
                       const char *control, struct arms *arms, struct err *err);
 void arms_free(struct arms *arms); /* one that is zero is fine */
@@ -96,18 +104,20 @@ void arms_free(struct arms *arms); /* one that is zero is fine */
 /* Free the codes, once they are needed no more. */
 void arms_drop_rows(struct arms *arms);
 
-/* The arm of that name, as it is written or as a number. INVALID names those there are. */
+/* The arm of that name, as it is written or as a number. INVALID names those there
+ * are. */
 enum status arms_find(const struct arms *arms, const char *option, const char *name,
                       int *arm, struct err *err);
 
-/* The arm that is compared with the control: that of the name, which the option gave, or the other of two when name
- * is NULL. INVALID when it is the control, or there are more. */
+/* The arm that is compared with the control: that of the name, which the option gave, or
+ * the other of two when name is NULL. INVALID when it is the control, or there are
+ * more. */
 enum status arms_find_treated(const struct arms *arms, const struct columns *columns,
                               const char *column, const char *option, const char *name,
                               int *treated, struct err *err);
 
-/* A finite number for each arm but one (without; -1: for all): "5,10" in the order of the arms, or
- * "small=5,large=10" in any. numbers (arm). INVALID names the arms. */
+/* A finite number for each arm but one (without; -1: for all): "5,10" in the order of the
+ * arms, or "small=5,large=10" in any. numbers (arm). INVALID names the arms. */
 enum status arms_numbers(const struct arms *arms, const char *option, const char *text,
                          int without, double *numbers, struct err *err);
 

@@ -31,8 +31,8 @@ static void list_names(const struct arms *arms, char list[static LIST_BYTES])
         snprintf(list + bytes, LIST_BYTES - bytes, " and %d more", arms->count - shown);
 }
 
-/* Where a number is, or would go, among those that rise: all are compared, since which one it is cannot
- * be guessed. */
+/* Where a number is, or would go, among those that rise: all are compared, since which
+ * one it is cannot be guessed. */
 static int place_of(const double *numbers, int count, double number)
 {
     int place = 0;
@@ -42,7 +42,8 @@ static int place_of(const double *numbers, int count, double number)
     return place;
 }
 
-/* A number that comes for the first time goes in at its place; the codes of the rows before it move up. */
+/* A number that comes for the first time goes in at its place; the codes of the rows
+ * before it move up. */
 static void put_number(double *numbers, struct arms *arms, int place, double number,
                        int64_t row_count)
 {
@@ -162,7 +163,8 @@ enum status arms_find(const struct arms *arms, const char *option, const char *n
 
 /* ---- a number for each arm ---- */
 
-/* The arm that "NAME=" at the start of a text names, the longest of them; -1 when there is none. */
+/* The arm that "NAME=" at the start of a text names, the longest of them; -1 when there
+ * is none. */
 static int named_at(const struct arms *arms, const char *at)
 {
     size_t most = 0;

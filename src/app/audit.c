@@ -58,7 +58,8 @@ static enum status heads_read(const char *path, struct store_heads *heads,
     return rc;
 }
 
-/* The chain was gone through before: only then one of its rows stands for all before it. */
+/* The chain was gone through before: only then one of its rows stands for all before
+ * it. */
 static enum status compare_head(struct store *store, const void *context,
                                 struct store_report *report, struct err *err)
 {

@@ -1,7 +1,7 @@
 /* bench.c - redress bench: what a call of a model costs, on one thread.
  *
- * Every call takes so many rows from wherever the last one stopped, so that none sees the rows of
- * the call before it; behind the last row the first ones follow. */
+ * Every call takes so many rows from wherever the last one stopped, so that none sees the
+ * rows of the call before it; behind the last row the first ones follow. */
 #include "app/bench.h"
 #include "app/commands.h"
 #include "base/clock.h"
@@ -35,8 +35,8 @@ struct batch {
 
 struct bench {
     struct bench_model model;
-    double
-        *rows; /* (row_count + batch_rows_max, input): the first ones again at the end */
+    /* (row_count + batch_rows_max, input): the first ones again at the end */
+    double *rows;
     size_t row_count;
     double *answers, *references; /* (batch_rows_max, output), (row_count, output) */
     struct batch batches[BATCH_COUNT_MAX];

@@ -98,7 +98,8 @@ static void linear_plain(const struct linear *linear, const double *row, double 
     }
 }
 
-/* A component's number when the treatment holds dose. scratch has room for it behind the row. */
+/* A component's number when the treatment holds dose. scratch has room for it behind the
+ * row. */
 static double component_plain(const struct bundle *bundle,
                               const struct bundle_component *component, const double *row,
                               double dose, double *scratch)

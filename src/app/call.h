@@ -1,6 +1,7 @@
-/* call.h - commands that are calls of the service's own routes, each said as a table: the route,
- * the options with the member that each becomes, and how the reply is printed. What takes more
- * than one request has a run of its own; its command line is read in the same way. */
+/* call.h - commands that are calls of the service's own routes, each said as a table: the
+ * route, the options with the member that each becomes, and how the reply is printed.
+ * What takes more than one request has a run of its own; its command line is read in the
+ * same way. */
 #ifndef REDRESS_APP_CALL_H
 #define REDRESS_APP_CALL_H
 
@@ -11,12 +12,12 @@
 
 enum { CALL_OPTION_COUNT_MAX = 8, CALL_POSITIONAL_COUNT_MAX = 2 };
 
-/* A text of the command line as a member of the body, owned by the caller. What is wrong with it
- * is wrong usage. */
+/* A text of the command line as a member of the body, owned by the caller. What is wrong
+ * with it is wrong usage. */
 typedef enum status call_convert(const char *text, json_t **value, struct err *err);
 
-/* An option, and where its value goes: into the body or the query under this name, into If-Match,
- * or nowhere by itself, when the command's run asks for it with call_text. */
+/* An option, and where its value goes: into the body or the query under this name, into
+ * If-Match, or nowhere by itself, when the command's run asks for it with call_text. */
 struct call_option {
     struct option_spec spec; /* without target; a whole number is above LONG_MIN */
     const char *body, *query;
@@ -32,7 +33,8 @@ struct call_value {
     bool flag;
 };
 
-/* One run of a command: what the command line says, and the request that the table makes of it. */
+/* One run of a command: what the command line says, and the request that the table makes
+ * of it. */
 struct call {
     const struct call_command *command;
     struct client_settings settings;
@@ -63,7 +65,8 @@ struct call_command {
     print_reply *print;
 };
 
-/* Read the command line, run the command, say what went wrong. Returns the code to exit with. */
+/* Read the command line, run the command, say what went wrong. Returns the code to exit
+ * with. */
 int call_main(const struct call_command *command, int argc, char **argv);
 
 /* --- for a run -------------------------------------------------------------------------------- */
@@ -71,18 +74,19 @@ int call_main(const struct call_command *command, int argc, char **argv);
 /* The value of the option of this name, NULL when it is not said. */
 const char *call_text(const struct call *call, const char *option);
 
-/* Send the request and print the reply: as it came with --json, else through the table's print. */
+/* Send the request and print the reply: as it came with --json, else through the table's
+ * print. */
 enum status call_send(struct call *call, struct err *err);
 
-/* Let the request be about what is there now: its If-Match is what --if-match says, else the ETag
- * that the path has. NOT_FOUND when nothing is there. */
+/* Let the request be about what is there now: its If-Match is what --if-match says, else
+ * the ETag that the path has. NOT_FOUND when nothing is there. */
 enum status call_match(struct call *call, struct err *err);
 
 /* Both. */
 enum status call_send_matched(struct call *call, struct err *err);
 
-/* GET a route that does not belong to the table. *reply is decref'd by the caller, NULL after a
- * failure. */
+/* GET a route that does not belong to the table. *reply is decref'd by the caller, NULL
+ * after a failure. */
 enum status call_get(struct call *call, struct client_request *request, json_t **reply,
                      struct err *err);
 
@@ -92,13 +96,13 @@ enum status call_wrong_usage(struct call *call, struct err *err, const char *for
 
 /* --- replies as JSON -------------------------------------------------------------------------- */
 
-/* Send a request and read its reply: *root is decref'd by the caller, NULL when there was none.
- * etag may be NULL. */
+/* Send a request and read its reply: *root is decref'd by the caller, NULL when there was
+ * none. etag may be NULL. */
 enum status call_json(struct client *client, const struct client_request *request,
                       json_t **root, char *etag, struct err *err);
 
-/* Ask for the page behind this one: false when this was the last. cursor belongs to request for as
- * long as that is used. */
+/* Ask for the page behind this one: false when this was the last. cursor belongs to
+ * request for as long as that is used. */
 bool call_next_page(struct client_request *request, const json_t *page,
                     char cursor[static 128]);
 

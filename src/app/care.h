@@ -1,5 +1,5 @@
-/* care.h - what the commands that care for the data of a folder have in common: they open its
- * database themselves, also while a service runs, and print figures. */
+/* care.h - what the commands that care for the data of a folder have in common: they open
+ * its database themselves, also while a service runs, and print figures. */
 #ifndef REDRESS_APP_CARE_H
 #define REDRESS_APP_CARE_H
 

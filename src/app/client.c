@@ -207,7 +207,8 @@ enum status client_call(struct client *client, const struct client_request *requ
 
 /* --- the way ---------------------------------------------------------------------------------- */
 
-/* Without the white space around it; what is left must be printable, as it becomes a header. */
+/* Without the white space around it; what is left must be printable, as it becomes a
+ * header. */
 static enum status key_clean(const char *text, const char *from, char *key,
                              size_t key_bytes, struct err *err)
 {
@@ -317,8 +318,8 @@ static enum status folder_check(const char *folder, struct err *err)
                    folder);
 }
 
-/* Whoever has it does not say how it is reached: a service whose control.json was tidied away, or another
- * command, which has none. */
+/* Whoever has it does not say how it is reached: a service whose control.json was tidied
+ * away, or another command, which has none. */
 static enum status refuse_silent(const char *folder, struct err *err)
 {
     long owner = control_owner(folder);
@@ -333,8 +334,8 @@ static enum status refuse_silent(const char *folder, struct err *err)
         folder, owner, owner);
 }
 
-/* The folder is ours, or a service's that tells how to reach it; a service that just starts, or
- * another command, is waited for. */
+/* The folder is ours, or a service's that tells how to reach it; a service that just
+ * starts, or another command, is waited for. */
 static enum status open_folder(struct client *client,
                                const struct client_settings *settings, struct err *err)
 {

@@ -1,4 +1,5 @@
-/* client.h - the command line as a client of the service's own routes, however they are reached:
+/* client.h - the command line as a client of the service's own routes, however they are
+ * reached:
  *
  *   --url URL     a service anywhere (http://, https://, unix:/PATH), with a key from REDRESS_KEY or --key-file
  *   --data DIR    the folder's service when one runs (its address and a key of this run are in
@@ -62,7 +63,8 @@ enum status client_open(const struct client_settings *settings, struct client **
                         struct err *err);
 void client_close(struct client *client); /* NULL is fine */
 
-/* Whether client_open made the database, which nobody else has until the client is closed. */
+/* Whether client_open made the database, which nobody else has until the client is
+ * closed. */
 bool client_has_created(const struct client *client);
 
 struct client_query {
@@ -84,8 +86,8 @@ struct client_reply {
     char etag[64]; /* with its quotes; empty: none */
 };
 
-/* Send it and read the reply, which the caller frees with client_reply_free. Anything but 2xx is
- * an error that says what the service said. */
+/* Send it and read the reply, which the caller frees with client_reply_free. Anything but
+ * 2xx is an error that says what the service said. */
 enum status client_call(struct client *client, const struct client_request *request,
                         struct client_reply *reply, struct err *err);
 void client_reply_free(struct client_reply *reply);
@@ -101,7 +103,8 @@ void client_idempotency_key(char key[static ID_BYTES]);
 enum status client_problem(int http_status, const char *body, size_t bytes,
                            struct err *err);
 
-/* The data folder that the settings mean; borrowed from them, the environment, or the program. */
+/* The data folder that the settings mean; borrowed from them, the environment, or the
+ * program. */
 const char *client_folder(const struct client_settings *settings);
 
 #endif

@@ -4,8 +4,8 @@
 
 #include "app/client.h"
 
-/* Over HTTP: url "http://HOST:PORT", "https://...", without a slash at its end, or "unix:/PATH"; key
- * "key_<id>.<secret>". */
+/* Over HTTP: url "http://HOST:PORT", "https://...", without a slash at its end, or
+ * "unix:/PATH"; key "key_<id>.<secret>". */
 struct wire_settings {
     const char *url, *key;
     long process;        /* that answers there; 0: unknown */

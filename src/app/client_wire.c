@@ -53,8 +53,8 @@ static void set_common(CURL *curl)
     curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 }
 
-/* What cannot be set must not be left out: false. With a pin, only who has that very key is believed,
- * so that neither its name nor who vouches for it matters. */
+/* What cannot be set must not be left out: false. With a pin, only who has that very key
+ * is believed, so that neither its name nor who vouches for it matters. */
 static bool set_way(CURL *curl, const struct wire_settings *settings)
 {
     bool is_fine = true;

@@ -1,4 +1,5 @@
-/* commands.h - the commands of the program, and how a word on the command line becomes one. */
+/* commands.h - the commands of the program, and how a word on the command line becomes
+ * one. */
 #ifndef REDRESS_APP_COMMANDS_H
 #define REDRESS_APP_COMMANDS_H
 
@@ -14,8 +15,9 @@ struct command {
     const struct call_command *call;
 };
 
-/* Run the command that argv[1] names. group: what stands before it on the command line ("budget"),
- * or NULL. No word, --help or -h: list them. An unknown word: the nearest one is suggested. */
+/* Run the command that argv[1] names. group: what stands before it on the command line
+ * ("budget"), or NULL. No word, --help or -h: list them. An unknown word: the nearest one
+ * is suggested. */
 int command_dispatch(const char *group, const char *summary,
                      const struct command *commands, int argc, char **argv);
 

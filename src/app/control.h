@@ -1,5 +1,6 @@
-/* control.h - DIR/control.json: how the commands of this machine reach the service that runs on a
- * folder. Written when it starts, removed when it ends, readable by its user only. */
+/* control.h - DIR/control.json: how the commands of this machine reach the service that
+ * runs on a folder. Written when it starts, removed when it ends, readable by its user
+ * only. */
 #ifndef REDRESS_APP_CONTROL_H
 #define REDRESS_APP_CONTROL_H
 
@@ -23,8 +24,8 @@ long control_owner(const char *folder);
 bool control_is_ours(const char *folder);
 void control_remove(const char *folder);
 
-/* NOT_FOUND when no service runs there, or when what lies there is of one that was killed: the
- * process that has the folder is another one. */
+/* NOT_FOUND when no service runs there, or when what lies there is of one that was
+ * killed: the process that has the folder is another one. */
 enum status control_read(const char *folder, struct control *control, struct err *err);
 
 #endif

@@ -6,7 +6,8 @@
 
 enum { ID_BYTES_MAX = 64, BLOCK_IDS = 8000 };
 
-/* They are never moved, since the columns of a log that grow beside them would leave holes in memory. */
+/* They are never moved, since the columns of a log that grow beside them would leave
+ * holes in memory. */
 struct block {
     struct block *next;
     uint64_t hashes[BLOCK_IDS];

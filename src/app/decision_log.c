@@ -365,7 +365,8 @@ static enum status refuse_line(const struct decision_log *log, const struct err 
                    log->export ? log->path : log->input.name, log->line, why->text);
 }
 
-/* What the options have; none of them knows a propensity in a log that was made by hand. */
+/* What the options have; none of them knows a propensity in a log that was made by
+ * hand. */
 struct shares {
     double sum, chosen; /* NaN: what was done is no option */
     bool are_known;

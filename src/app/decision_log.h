@@ -1,4 +1,5 @@
-/* decision_log.h - the server's own decision log, row by row: an export as NDJSON, or a data folder.
+/* decision_log.h - the server's own decision log, row by row: an export as NDJSON, or a
+ * data folder.
  *
  * Which rows count is said in passed_over.h. */
 #ifndef REDRESS_APP_DECISION_LOG_H
@@ -13,8 +14,8 @@ enum { DECISION_LINE_BYTES_MAX = 1 << 20 };
 
 struct decision_log; /* opaque */
 
-/* path: a data folder, also while a service runs on it, a file, or "-". reward: the metric of the
- * outcome that is asked for. Both are borrowed. The caller closes *log. */
+/* path: a data folder, also while a service runs on it, a file, or "-". reward: the
+ * metric of the outcome that is asked for. Both are borrowed. The caller closes *log. */
 enum status decision_log_open(const char *path, const char *reward,
                               struct decision_log **log, struct err *err);
 void decision_log_close(struct decision_log *log); /* NULL is fine */
@@ -41,13 +42,14 @@ struct logged_row {
     int option_count;
 };
 
-/* The next row that counts; *has_row is false at the end. Errors name the line; that of a decision which is there
- * twice, also among those that do not count, comes at the end. */
+/* The next row that counts; *has_row is false at the end. Errors name the line; that of a
+ * decision which is there twice, also among those that do not count, comes at the end. */
 enum status decision_log_next(struct decision_log *log, struct logged_row *row,
                               bool *has_row, struct err *err);
 
-/* Whether the row's propensity is that of the option which was chosen, those of all options sum to 1, and what was
- * not allowed has none; true where no option has one. Else why not. */
+/* Whether the row's propensity is that of the option which was chosen, those of all
+ * options sum to 1, and what was not allowed has none; true where no option has one. Else
+ * why not. */
 enum { PROPENSITY_REASON_BYTES = 100 };
 bool logged_row_agrees(const struct logged_row *row, char why[PROPENSITY_REASON_BYTES]);
 
@@ -57,8 +59,8 @@ bool logged_row_can_tell(const struct logged_row *row);
 /* So far. */
 struct passed_over decision_log_passed_over(struct decision_log *log);
 
-/* Outcomes that there were so far beside the one that is asked for: "'paid', 'returned'", the first few; "" without
- * any. Borrowed until it is closed. */
+/* Outcomes that there were so far beside the one that is asked for: "'paid', 'returned'",
+ * the first few; "" without any. Borrowed until it is closed. */
 const char *decision_log_metrics(const struct decision_log *log);
 
 /* How far it is, 0 to 1; -1 when that is not known. */

@@ -34,8 +34,8 @@ static const struct demo_role {
     {"admin", "admin"},
 };
 
-/* Cases as they happen. The sample case is the one whose credit is worth most, as decided by the
- * folder itself. */
+/* Cases as they happen. The sample case is the one whose credit is worth most, as decided
+ * by the folder itself. */
 static const char *const candidates[] = {
     "{\"case_id\": \"zd-1001\", \"customer_id\": \"c_1001\", \"currency\": \"USD\","
     " \"order_amount\": 4250, \"issue\": \"late_delivery\", \"market\": \"us-ca\","

@@ -23,7 +23,8 @@ static enum status read_rule(struct estimation *e, struct err *err)
     if (rc)
         return rc;
     e->rule.is_att = strcmp(e->estimand, "att") == 0;
-    /* Who names a kind means the regression's own errors, as other programs print them. */
+    /* Who names a kind means the regression's own errors, as other programs print
+     * them. */
     e->rule.are_means_known =
         e->rule.method == EFFECT_LIN && e->se != estimate_ate_errors && !e->cluster;
     e->rule.fold_count = (int)e->fold_count;
@@ -107,7 +108,8 @@ static enum status read_columns(struct estimation *e, struct err *err)
                                    err);
 }
 
-/* Rows of other arms count as missing the treatment: then one sweep leaves all of them out. */
+/* Rows of other arms count as missing the treatment: then one sweep leaves all of them
+ * out. */
 static enum status leave_out(struct estimation *e, struct err *err)
 {
     struct table_column *treatment = &e->columns->items[0];
@@ -141,7 +143,8 @@ static enum status check_arms(const struct estimation *e, struct err *err)
     return STATUS_OK;
 }
 
-/* How clusters differ is seen where there are several: one alone has no error, however many its rows. */
+/* How clusters differ is seen where there are several: one alone has no error, however
+ * many its rows. */
 static enum status check_clusters(const struct estimation *e, struct err *err)
 {
     int32_t first[2] = {-1, -1};

@@ -1,4 +1,5 @@
-/* estimate_ate.h - what redress estimate ate was asked and what it found. Private to app/estimate_ate*.c. */
+/* estimate_ate.h - what redress estimate ate was asked and what it found. Private to
+ * app/estimate_ate*.c. */
 #ifndef REDRESS_APP_ESTIMATE_ATE_H
 #define REDRESS_APP_ESTIMATE_ATE_H
 
@@ -17,9 +18,9 @@ struct estimation {
 
     const char *categories;
     struct name_list covariate_list, category_list;
-    struct columns
-        *columns; /* treatment, outcome, covariates, then cluster and placebo, then what
-                     says which rows of a decision log count */
+    /* treatment, outcome, covariates, then cluster and placebo, then what says which rows
+     * of a decision log count */
+    struct columns *columns;
     int placebo_item; /* where there is one */
     struct decision_rows decisions;
     struct arms arms;

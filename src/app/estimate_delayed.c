@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The curve of the model and that of Kaplan and Meier are compared at so many times, and apart by more than so many
- * errors of the latter. Both are of the same rows, so that chance alone takes them so far in one log of a hundred. */
+/* The curve of the model and that of Kaplan and Meier are compared at so many times, and
+ * apart by more than so many errors of the latter. Both are of the same rows, so that
+ * chance alone takes them so far in one log of a hundred. */
 enum { CURVE_POINTS = 8 };
 static const double curve_errors_max = 1.5;
 
@@ -25,8 +26,8 @@ struct arm {
     struct delayed_fit fit;
     double incidence, incidence_se, windowed, windowed_se;
     int64_t windowed_count;
-    double
-        curve_errors; /* the most by which model and Kaplan-Meier are apart, in errors of the latter */
+    /* the most by which model and Kaplan-Meier are apart, in errors of the latter */
+    double curve_errors;
 };
 
 struct estimation {

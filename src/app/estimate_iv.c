@@ -170,7 +170,8 @@ static bool is_robust(const struct estimation *e)
     return e->cluster || e->kind != COVARIANCE_CLASSICAL;
 }
 
-/* Of the test that believes no more of rows than the errors do; NaN with one instrument. */
+/* Of the test that believes no more of rows than the errors do; NaN with one
+ * instrument. */
 static double agreement_p(const struct estimation *e)
 {
     return is_robust(e) ? e->effect.hansen_p : e->effect.sargan_p;

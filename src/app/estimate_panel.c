@@ -180,7 +180,8 @@ static bool has_error(const struct estimation *e)
     return e->wants_placebo && !isnan(e->placebo.se);
 }
 
-/* Half of the interval: the error is that of so many others as there are, less their mean. */
+/* Half of the interval: the error is that of so many others as there are, less their
+ * mean. */
 static double reach_of(const struct estimation *e)
 {
     return student_95(e->placebo.count - 1) * e->placebo.se;

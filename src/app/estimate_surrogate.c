@@ -27,8 +27,8 @@ struct estimation {
 
     struct name_list covariate_list, surrogate_list;
     struct columns *past; /* outcome, covariates, surrogates */
-    struct columns
-        *now; /* treatment, covariates, surrogates, and the outcome when it is there */
+    /* treatment, covariates, surrogates, and the outcome when it is there */
+    struct columns *now;
     int64_t past_missing, now_missing;
     struct arms arms;
     int treated;
@@ -106,8 +106,8 @@ static enum status leave_out_past(struct estimation *e, struct err *err)
     return column_must_vary(e->past, &e->past->items[0], err);
 }
 
-/* Rows of the experiment that are in one of both arms and have all the regressors; the outcome may be still to
- * come. is_kept (row). */
+/* Rows of the experiment that are in one of both arms and have all the regressors; the
+ * outcome may be still to come. is_kept (row). */
 static int64_t pick(const struct estimation *e, bool *is_kept)
 {
     int64_t count = 0;
@@ -218,7 +218,8 @@ static enum status doubt_columns(struct estimation *e, struct err *err)
     return STATUS_OK;
 }
 
-/* Marks the experiment's rows in which a regressor is beyond all that the history has of it. */
+/* Marks the experiment's rows in which a regressor is beyond all that the history has of
+ * it. */
 static void mark_outside(const struct estimation *e, int item, bool *is_outside)
 {
     const double *past = e->past->items[item].numbers, *now = e->now->items[item].numbers;
@@ -260,7 +261,8 @@ static void doubt(struct estimation *e)
 {
     double n = (double)e->past->row_count, k = regressor_count(e);
 
-    /* The next row of the same kind is a column's lowest or highest by a chance of 2 / (n + 1). */
+    /* The next row of the same kind is a column's lowest or highest by a chance of 2 / (n
+     * + 1). */
     if (e->outside_share > outside_share_max + 4 * k / (n + 1))
         warnings_add(
             &e->warnings, "outside_of_history",

@@ -25,8 +25,8 @@ struct evaluation {
     bool is_json;
 
     struct name_list effect_list, score_list, baseline_list;
-    struct columns *
-        columns; /* effects, then scores, then effects of the baseline, then the cluster */
+    /* effects, then scores, then effects of the baseline, then the cluster */
+    struct columns *columns;
     int32_t *clusters;
     int32_t cluster_count;
     double *cost_list; /* (arm) */
@@ -140,7 +140,8 @@ static bool is_score(const struct evaluation *e, int item, int score)
            roles_is_copy(e->columns, item, score);
 }
 
-/* Effects that are scores, also under another name, are right in every row: of the columns from the first on. */
+/* Effects that are scores, also under another name, are right in every row: of the
+ * columns from the first on. */
 static void doubt_effects(struct evaluation *e, const char *name, const char *option,
                           int first)
 {

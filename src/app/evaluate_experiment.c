@@ -100,7 +100,8 @@ static enum status read_options(struct experiment_evaluation *e, struct err *err
     return rc ? rc : check_roles(e, err);
 }
 
-/* Weights may sum to anything, as 1,2 does; what looks like shares of one whole has to be. */
+/* Weights may sum to anything, as 1,2 does; what looks like shares of one whole has to
+ * be. */
 static enum status check_shares(const struct experiment_evaluation *e, double *sum,
                                 struct err *err)
 {
@@ -150,7 +151,8 @@ static enum status read_clusters(struct experiment_evaluation *e, struct err *er
     return rc;
 }
 
-/* How clusters differ is seen where there are several: one alone has no error, however many its rows. */
+/* How clusters differ is seen where there are several: one alone has no error, however
+ * many its rows. */
 static enum status check_clusters(const struct experiment_evaluation *e, int column,
                                   struct err *err)
 {
@@ -194,7 +196,8 @@ static enum status judge_clusters(const struct experiment_evaluation *e, int col
                                     &lost->chi2, &lost->p, err);
 }
 
-/* Each column is judged by the rows that have it; which rows have it should not depend on the arm. */
+/* Each column is judged by the rows that have it; which rows have it should not depend on
+ * the arm. */
 static enum status find_lost(const struct experiment_evaluation *e, int column,
                              struct lost *lost, struct err *err)
 {

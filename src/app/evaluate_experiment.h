@@ -1,5 +1,5 @@
-/* evaluate_experiment.h - what redress evaluate experiment was asked and what it found. Private to
- * app/evaluate_experiment*.c. */
+/* evaluate_experiment.h - what redress evaluate experiment was asked and what it found.
+ * Private to app/evaluate_experiment*.c. */
 #ifndef REDRESS_APP_EVALUATE_EXPERIMENT_H
 #define REDRESS_APP_EVALUATE_EXPERIMENT_H
 
@@ -10,8 +10,8 @@
 
 enum { GUARDRAIL_COUNT_MAX = 16 };
 
-/* A metric that must not get worse by more than a margin: fall by it, or rise when it is negative; 0 and -0: at
- * all. */
+/* A metric that must not get worse by more than a margin: fall by it, or rise when it is
+ * negative; 0 and -0: at all. */
 struct guardrail {
     char *column; /* freed at the end */
     double margin;
@@ -67,8 +67,8 @@ static inline int cluster_column(const struct experiment_evaluation *e)
     return guardrail_column(e, e->guardrail_count);
 }
 
-/* Whether the arms do not have the sizes they should have, and whether values are missing in some more than in
- * others: no difference is to be believed then. */
+/* Whether the arms do not have the sizes they should have, and whether values are missing
+ * in some more than in others: no difference is to be believed then. */
 bool experiment_has_mismatch(const struct experiment_evaluation *e);
 bool experiment_lost_some(const struct experiment_evaluation *e);
 

@@ -1,4 +1,5 @@
-/* evaluate_policy.c - redress evaluate policy: the command; what it prints is in evaluate_policy_report.c. */
+/* evaluate_policy.c - redress evaluate policy: the command; what it prints is in
+ * evaluate_policy_report.c. */
 #include "app/evaluate.h"
 
 #include "app/evaluate_policy.h"
@@ -104,7 +105,8 @@ static void drop_estimates(struct policy_evaluation *e)
 
 /* ---- estimating ---- */
 
-/* Of decisions whose outcome should be there, since that of a later one is, so many lack it. */
+/* Of decisions whose outcome should be there, since that of a later one is, so many lack
+ * it. */
 static double missing_share(const struct policy_log *log)
 {
     double missing = (double)(log->passed_over.without_reward - log->passed_over.awaited);

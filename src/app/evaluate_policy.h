@@ -1,5 +1,5 @@
-/* evaluate_policy.h - what redress evaluate policy was asked, what it found, and how it is printed. Private to
- * app/evaluate_policy*.c. */
+/* evaluate_policy.h - what redress evaluate policy was asked, what it found, and how it
+ * is printed. Private to app/evaluate_policy*.c. */
 #ifndef REDRESS_APP_EVALUATE_POLICY_H
 #define REDRESS_APP_EVALUATE_POLICY_H
 

@@ -105,7 +105,8 @@ static void put_model(const struct reward_fit *model, struct report *report)
     report_object_end(report);
 }
 
-/* Whether the error of the headline rests on so few draws that its interval is likely too narrow. */
+/* Whether the error of the headline rests on so few draws that its interval is likely too
+ * narrow. */
 static bool is_few(const struct policy_evaluation *e)
 {
     const struct offpolicy_estimate *best = headline(e);

@@ -74,7 +74,8 @@ static enum status check_copies(const struct uplift_evaluation *e, struct err *e
                                    OUTCOME, err);
 }
 
-/* Scores and features were there before the treatment: where chance gave it, the arms are alike by them. */
+/* Scores and features were there before the treatment: where chance gave it, the arms are
+ * alike by them. */
 static enum status compare_arms(struct uplift_evaluation *e, struct err *err)
 {
     struct row_clusters clusters = {0};
@@ -179,7 +180,8 @@ static enum status open_baseline(struct uplift_evaluation *e, struct scored_rows
     return rc == STATUS_INVALID ? err_wrap(err, "column '%s'", e->more.baseline) : rc;
 }
 
-/* What is needed no more is freed at once, so that the rows are in memory little more than once. */
+/* What is needed no more is freed at once, so that the rows are in memory little more
+ * than once. */
 static enum status open_rows(struct uplift_evaluation *e, struct err *err)
 {
     bool *is_treated = malloc((size_t)e->columns->row_count * sizeof *is_treated);

@@ -1,5 +1,5 @@
-/* evaluate_uplift.h - what redress evaluate uplift was asked, what it found, and how it is shown. Private to
- * app/evaluate_uplift*.c. */
+/* evaluate_uplift.h - what redress evaluate uplift was asked, what it found, and how it
+ * is shown. Private to app/evaluate_uplift*.c. */
 #ifndef REDRESS_APP_EVALUATE_UPLIFT_H
 #define REDRESS_APP_EVALUATE_UPLIFT_H
 

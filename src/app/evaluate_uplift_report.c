@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* With fewer, an interval is no ground for a verdict: there is nothing beyond 2.5 % of 39 resamples, and those of a
- * few rows all look alike. */
+/* With fewer, an interval is no ground for a verdict: there is nothing beyond 2.5 % of 39
+ * resamples, and those of a few rows all look alike. */
 enum { VERDICT_RESAMPLES_MIN = 40, VERDICT_ROWS_MIN = 30 };
 
 /* ---- JSON ---- */
@@ -160,7 +160,8 @@ static void print_metric(const struct uplift_evaluation *e, const char *label,
                : "");
 }
 
-/* The end of the curve, by whose size auuc is divided, lies below 0 for a treatment that harms. */
+/* The end of the curve, by whose size auuc is divided, lies below 0 for a treatment that
+ * harms. */
 static const char *label_of(const struct uplift_evaluation *e,
                             const struct uplift_metric *metric)
 {

@@ -11,7 +11,8 @@ struct figure {
 /* As %g has it with so many digits; "-" of what is not finite. */
 struct figure figure(double value, int digits);
 
-/* "[0.1, 0.3]" behind so many blanks; empty where there is no value, or none of its ends. */
+/* "[0.1, 0.3]" behind so many blanks; empty where there is no value, or none of its
+ * ends. */
 struct figure figure_interval(double value, double low, double high, int digits,
                               int blanks);
 

@@ -154,8 +154,8 @@ static const char *last_part(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* Two names of one file would leave one of the two texts, or both mixed. One that is not there yet is told by its
- * folder. */
+/* Two names of one file would leave one of the two texts, or both mixed. One that is not
+ * there yet is told by its folder. */
 static bool is_same_file(const char *a, const char *b)
 {
     char parent_a[PATH_MAX], parent_b[PATH_MAX];
@@ -256,8 +256,8 @@ static enum status write_all(const struct request *request, struct run *run,
     return rc;
 }
 
-/* Neither is in its place before both are on the disk; the truth first, so that a log which is there has its
- * truth beside it. */
+/* Neither is in its place before both are on the disk; the truth first, so that a log
+ * which is there has its truth beside it. */
 static enum status write_files(const struct request *request, struct run *run,
                                struct err *err)
 {

@@ -1,4 +1,5 @@
-/* generate.h - the parts of redress generate: what a made case looks like in each file. */
+/* generate.h - the parts of redress generate: what a made case looks like in each
+ * file. */
 #ifndef REDRESS_APP_GENERATE_H
 #define REDRESS_APP_GENERATE_H
 

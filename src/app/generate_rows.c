@@ -1,4 +1,5 @@
-/* generate_rows.c - made cases as lines of a log, of its truth, and as cases to be decided. */
+/* generate_rows.c - made cases as lines of a log, of its truth, and as cases to be
+ * decided. */
 #include "app/generate.h"
 
 #include "base/clock.h"

@@ -1,4 +1,5 @@
-/* instance.c - arrays that grow while an instance is read, and the problem they become. */
+/* instance.c - arrays that grow while an instance is read, and the problem they
+ * become. */
 #include "app/instance_build.h"
 
 #include <stdlib.h>
@@ -51,7 +52,8 @@ static enum status actions_grow(struct instance *instance, struct err *err)
     return rc;
 }
 
-/* With the first number that has decimals there is room for them; all before have none. */
+/* With the first number that has decimals there is room for them; all before have
+ * none. */
 static enum status column_put(struct instance_column *column, int64_t capacity,
                               int64_t at, const struct decimal *number, struct err *err)
 {
@@ -338,8 +340,8 @@ static __int128 most_cost(const struct instance *instance)
     return sum;
 }
 
-/* What is spent is a whole number of the costs' unit, so a limit may be rounded down to it. One
- * that is beyond 64 bits then matters only if as much could be spent. */
+/* What is spent is a whole number of the costs' unit, so a limit may be rounded down to
+ * it. One that is beyond 64 bits then matters only if as much could be spent. */
 static enum status scale_limit(const struct instance *instance, int32_t budget,
                                const char *name, struct err *err)
 {

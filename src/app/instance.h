@@ -1,15 +1,15 @@
 /* instance.h - what 'redress allocate' reads: requests with their actions, and budgets.
  *
- * Three formats, told apart by their first byte: one JSON object; NDJSON, whose first line has the
- * budgets and every further line one request; and CSV with the columns request, action, value and
- * cost, whose rows stand in any order. Each is read in one pass through a window, so only what is
- * kept of it takes memory: 12 bytes a request and 16 an action for the problem, and while it is
- * read 20 to 30 bytes and the id a request; 2 bytes an action when there are decimals; of CSV 4
- * bytes an action, which stay, as do the ids, and 8 more and a copy of a column when the rows of a
- * request are not adjacent.
+ * Three formats, told apart by their first byte: one JSON object; NDJSON, whose first
+ * line has the budgets and every further line one request; and CSV with the columns
+ * request, action, value and cost, whose rows stand in any order. Each is read in one
+ * pass through a window, so only what is kept of it takes memory: 12 bytes a request and
+ * 16 an action for the problem, and while it is read 20 to 30 bytes and the id a request;
+ * 2 bytes an action when there are decimals; of CSV 4 bytes an action, which stay, as do
+ * the ids, and 8 more and a copy of a column when the rows of a request are not adjacent.
  *
- * Numbers are exact: costs become integers of the smallest unit that any of them has, values too
- * where 2^53 allows. */
+ * Numbers are exact: costs become integers of the smallest unit that any of them has,
+ * values too where 2^53 allows. */
 #ifndef REDRESS_APP_INSTANCE_H
 #define REDRESS_APP_INSTANCE_H
 
@@ -52,8 +52,8 @@ struct instance_budget {
 
 struct instance {
     enum instance_format format;
-    struct allocation
-        allocation; /* in units of 10^-cost_decimals and 10^-value_decimals */
+    /* in units of 10^-cost_decimals and 10^-value_decimals */
+    struct allocation allocation;
     int cost_decimals, value_decimals;
     bool is_rounded; /* some value had more decimals than fit */
     struct text_set *budgets;
@@ -73,8 +73,9 @@ struct instance {
 /* Whether what is to be read is a table (CSV) rather than JSON. Refuses what is empty. */
 enum status instance_sniff(struct input *input, bool *is_table, struct err *err);
 
-/* Read all of it; the err is one line with the name, the line and the field. limit: of the one
- * budget of a table. The instance is closed by the caller, also after a failure. */
+/* Read all of it; the err is one line with the name, the line and the field. limit: of
+ * the one budget of a table. The instance is closed by the caller, also after a
+ * failure. */
 enum status instance_read_json(struct input *input, struct progress *progress,
                                struct instance *instance, struct err *err);
 enum status instance_read_table(struct input *input, const struct decimal *limit,

@@ -14,7 +14,8 @@ enum status instance_init(struct instance *instance, enum instance_format format
 enum status instance_add_action(struct instance *instance, const struct decimal *cost,
                                 const struct decimal *value, struct err *err);
 
-/* The actions from first_action on, which have been added, are those of the next request. */
+/* The actions from first_action on, which have been added, are those of the next
+ * request. */
 enum status instance_add_request(struct instance *instance, int64_t first_action,
                                  int32_t cell, struct err *err);
 
@@ -22,12 +23,13 @@ enum status instance_add_request(struct instance *instance, int64_t first_action
 enum status instance_budget(struct instance *instance, struct text id, int32_t *index,
                             bool *is_new, struct err *err);
 
-/* Bring all numbers to their scales and set up the allocation; cells are the sets of budgets as
- * arrays of int32_t. name: of the input, for messages. */
+/* Bring all numbers to their scales and set up the allocation; cells are the sets of
+ * budgets as arrays of int32_t. name: of the input, for messages. */
 enum status instance_finish(struct instance *instance, const struct text_set *cells,
                             const char *name, struct err *err);
 
-/* A larger capacity, half as much again, and an array made as large; EXHAUSTED leaves it. */
+/* A larger capacity, half as much again, and an array made as large; EXHAUSTED leaves
+ * it. */
 int64_t instance_capacity(int64_t capacity);
 enum status instance_resize(void *array_pointer, int64_t count, size_t item_bytes,
                             struct err *err);

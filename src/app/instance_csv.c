@@ -1,5 +1,5 @@
-/* instance_csv.c - an instance from a table: one action a row, the rows of a request wherever they
- * stand. */
+/* instance_csv.c - an instance from a table: one action a row, the rows of a request
+ * wherever they stand. */
 #include "app/instance_build.h"
 
 #include "table/csv.h"
@@ -19,7 +19,8 @@ struct row {
     uint32_t line;
 };
 
-/* Of each name of an action: the request that had it last, and what name came after it last. */
+/* Of each name of an action: the request that had it last, and what name came after it
+ * last. */
 struct action_name {
     int32_t request, next;
 };
@@ -133,8 +134,8 @@ static enum status name_action(struct table *table, struct text name, struct err
     return rc;
 }
 
-/* Most tables repeat their actions in the same order, so the name that followed last is tried
- * first. While rows are adjacent a second one of the same name is seen at once. */
+/* Most tables repeat their actions in the same order, so the name that followed last is
+ * tried first. While rows are adjacent a second one of the same name is seen at once. */
 static enum status find_action(struct table *table, struct err *err)
 {
     struct text_set *names = table->instance->actions;

@@ -207,8 +207,8 @@ static bool read_set(struct document *document, struct json_scan *scan, int32_t 
     return !scan->status && find_cell(document, scan, count, cell);
 }
 
-/* So that the next set that is written in the same way need not be read. When as many as may be
- * are known, others are read each time. */
+/* So that the next set that is written in the same way need not be read. When as many as
+ * may be are known, others are read each time. */
 static bool remember_set(struct document *document, struct json_scan *scan,
                          struct text written, int32_t cell)
 {

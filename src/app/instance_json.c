@@ -127,8 +127,9 @@ static enum status next(struct document *document, bool *is_first, char closing,
     return rc;
 }
 
-/* Read one item that may go beyond what has been read of the file: whatever is wrong with it may
- * come right when there is more, so that it is read again until there is no more, or too much. */
+/* Read one item that may go beyond what has been read of the file: whatever is wrong with
+ * it may come right when there is more, so that it is read again until there is no more,
+ * or too much. */
 static enum status read_whole(struct document *document, read_item *read)
 {
     struct input *input = document->input;
@@ -247,7 +248,8 @@ static enum status read_object(struct document *document, struct progress *progr
 
 /* ---- lines ---- */
 
-/* Make sure that a whole line is there; *line_end is its newline, or the end of the file. */
+/* Make sure that a whole line is there; *line_end is its newline, or the end of the
+ * file. */
 static enum status find_line_end(struct document *document, const char **line_end)
 {
     struct input *input = document->input;
@@ -313,7 +315,8 @@ static enum status read_lines(struct document *document, struct progress *progre
 
 /* ---- all of it ---- */
 
-/* Budgets may stand behind the requests; one that never came is told of where it was named. */
+/* Budgets may stand behind the requests; one that never came is told of where it was
+ * named. */
 static enum status check_budgets(struct document *document)
 {
     const struct instance *instance = document->instance;

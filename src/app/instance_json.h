@@ -1,7 +1,8 @@
 /* instance_json.h - a JSON or NDJSON instance while it is read; private to its readers.
  *
- * The document (instance_json.c) goes from item to item through a window; an item (one budget, one
- * request; instance_item.c) is read by one scan of a piece of text that holds it whole. */
+ * The document (instance_json.c) goes from item to item through a window; an item (one
+ * budget, one request; instance_item.c) is read by one scan of a piece of text that holds
+ * it whole. */
 #ifndef REDRESS_APP_INSTANCE_JSON_H
 #define REDRESS_APP_INSTANCE_JSON_H
 
@@ -38,8 +39,8 @@ struct document {
     char buffer[4096];
 };
 
-/* Read the item that the scan is at. False when it is refused; nothing of it is then kept, but for
- * names of budgets. */
+/* Read the item that the scan is at. False when it is refused; nothing of it is then
+ * kept, but for names of budgets. */
 bool document_read_budget(struct document *document, struct json_scan *scan);
 bool document_read_request(struct document *document, struct json_scan *scan);
 

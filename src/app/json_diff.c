@@ -5,7 +5,8 @@
 /* 0.8 as people wrote it, not 0.80000000000000004. */
 enum { REAL_FORMAT = JSON_REAL_PRECISION(15) };
 
-/* Appends {"pointer", "before", "after"} to list for each difference at pointer and below. */
+/* Appends {"pointer", "before", "after"} to list for each difference at pointer and
+ * below. */
 static void compare(json_t *list, const char *pointer, const json_t *before,
                     const json_t *after);
 

@@ -113,8 +113,9 @@ static int digit_count(const char *at)
     return (int)strspn(at, "0123456789");
 }
 
-/* The first difference of two periods: below 0 when a is earlier. *a_rest, *b_rest: where it is, or their ends. *is_alike is false
- * when it is one of letters, so that neither is known to be earlier. */
+/* The first difference of two periods: below 0 when a is earlier. *a_rest, *b_rest: where
+ * it is, or their ends. *is_alike is false when it is one of letters, so that neither is
+ * known to be earlier. */
 static int period_compare(const char *a, const char *b, const char **a_rest,
                           const char **b_rest, bool *is_alike)
 {
@@ -152,8 +153,8 @@ static int by_time(const void *a, const void *b)
     return period_compare(a, b, &rest[0], &rest[1], &is_alike);
 }
 
-/* One number after any word, or several of which the first is a year: days or months before it would order
- * periods in another way than time does. */
+/* One number after any word, or several of which the first is a year: days or months
+ * before it would order periods in another way than time does. */
 static bool has_large_units_first(const char *name)
 {
     int number_count = 0, first_digits = 0;

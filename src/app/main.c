@@ -51,8 +51,9 @@ static int finish(int code)
     return code == EXIT_DONE ? EXIT_REFUSED : code;
 }
 
-/* What is mapped is the index of the database's log, and cannot be had. No answer leaves that needed it:
- * this is the end of the process. What reads stderr is given a moment, not more. */
+/* What is mapped is the index of the database's log, and cannot be had. No answer leaves
+ * that needed it: this is the end of the process. What reads stderr is given a moment,
+ * not more. */
 static void end_without_index(int signal)
 {
     static const char words[] =

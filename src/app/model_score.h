@@ -1,4 +1,5 @@
-/* model_score.h - one run of redress model score, between the command line and the rows. */
+/* model_score.h - one run of redress model score, between the command line and the
+ * rows. */
 #ifndef REDRESS_APP_MODEL_SCORE_H
 #define REDRESS_APP_MODEL_SCORE_H
 
@@ -35,8 +36,8 @@ struct score_job {
 };
 
 /* Score the table from its first row to its last: columns, buffers, a line per row on
- * standard output, a header line before them for a bundle. The model, the table, the output
- * and the rounds are settled. Frees nothing. */
+ * standard output, a header line before them for a bundle. The model, the table, the
+ * output and the rounds are settled. Frees nothing. */
 enum status score_table(struct score_job *job);
 
 #endif

@@ -12,14 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* getopt names an option of the table by FIRST_ANSWER and its index, above every character
- * that it may also answer. */
+/* getopt names an option of the table by FIRST_ANSWER and its index, above every
+ * character that it may also answer. */
 enum { OPTION_COUNT_MAX = 64, HELP_COLUMN = 26, LINE_COLUMNS = 80, FIRST_ANSWER = 256 };
 
 /* A path may be long; what does not fit is cut. */
 enum { LINE_BYTES = 8192, NAMES_BYTES = 512 };
 
-/* The words of the synopsis that name the command: "model score FILE" -> "model score". */
+/* The words of the synopsis that name the command: "model score FILE" -> "model
+ * score". */
 static int command_bytes(const struct command_usage *usage)
 {
     const char *at = usage->synopsis;
@@ -178,7 +179,8 @@ static int make_table(const struct command_usage *usage,
     return count;
 }
 
-/* What getopt could not take; it leaves the option in optopt, 0 for an unknown long one. */
+/* What getopt could not take; it leaves the option in optopt, 0 for an unknown long
+ * one. */
 static int refuse_option(const struct command_usage *usage, int answer, const char *word,
                          const struct option *table)
 {
@@ -276,8 +278,8 @@ int options_parse(const struct command_usage *usage, int argc, char **argv,
     return code == OPTIONS_GO_ON ? check_first(usage, is_said) : code;
 }
 
-/* Whether the sentence ends with what the first fault says, as it does unless somebody wrote a
- * better one; *before: how much stands before that. */
+/* Whether the sentence ends with what the first fault says, as it does unless somebody
+ * wrote a better one; *before: how much stands before that. */
 static bool ends_with_fault(const struct err *err, int *before)
 {
     const struct fault *first = &err->faults[0];

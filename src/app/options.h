@@ -1,7 +1,7 @@
 /* options.h - command lines: GNU long options from a table that also prints --help.
  *
- * Results go to stdout, messages to stderr; exit 0 done, 1 refused or a check failed, 2 wrong
- * usage. */
+ * Results go to stdout, messages to stderr; exit 0 done, 1 refused or a check failed, 2
+ * wrong usage. */
 #ifndef REDRESS_APP_OPTIONS_H
 #define REDRESS_APP_OPTIONS_H
 
@@ -17,8 +17,8 @@ enum option_kind {
     OPTION_INT,  /* long *target, in [minimum, maximum] */
 };
 
-/* With one of these options_parse refuses a command line: without the option; with it but without the first option
- * of the table, which it has no meaning without. */
+/* With one of these options_parse refuses a command line: without the option; with it but
+ * without the first option of the table, which it has no meaning without. */
 enum { OPTION_NEEDED = 8, OPTION_WITH_FIRST = 16 };
 
 struct option_spec {
@@ -42,10 +42,10 @@ struct command_usage {
     const struct option_spec *options;
 };
 
-/* Parse argv[1..]; options and positionals may be mixed, "--" ends options. --help is always
- * there; one that takes a value may be there once. Returns OPTIONS_GO_ON, or the code to exit
- * with after help or a message. positionals has room for positional_max + 1 entries and is ended
- * by NULL. */
+/* Parse argv[1..]; options and positionals may be mixed, "--" ends options. --help is
+ * always there; one that takes a value may be there once. Returns OPTIONS_GO_ON, or the
+ * code to exit with after help or a message. positionals has room for positional_max + 1
+ * entries and is ended by NULL. */
 int options_parse(const struct command_usage *usage, int argc, char **argv,
                   const char **positionals);
 
@@ -57,15 +57,16 @@ void print_line(FILE *out, const char *format, ...) __attribute__((format(printf
 int usage_wrong(const struct command_usage *usage, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* "redress: sentence" on stderr, faults one a line unless the sentence is the only one; returns
- * EXIT_REFUSED. */
+/* "redress: sentence" on stderr, faults one a line unless the sentence is the only one;
+ * returns EXIT_REFUSED. */
 int command_failed(const struct err *err);
 
-/* What a step that looks at options alone returns: marks what it refuses as wrong usage, which needs no look at the
- * data. Returns rc. */
+/* What a step that looks at options alone returns: marks what it refuses as wrong usage,
+ * which needs no look at the data. Returns rc. */
 enum status option_checked(enum status rc, struct err *err);
 
-/* The code to exit with: EXIT_DONE, or after a message that of wrong usage or of what was refused. */
+/* The code to exit with: EXIT_DONE, or after a message that of wrong usage or of what was
+ * refused. */
 int command_end(const struct command_usage *usage, enum status rc, const struct err *err);
 
 /* A command: argv[0] is its last word. */

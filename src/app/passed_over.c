@@ -58,7 +58,8 @@ static void forget_before(struct awaited *awaited)
     awaited->count = kept;
 }
 
-/* Doubled only when half of the room is needed: what a row costs is bounded in any order. */
+/* Doubled only when half of the room is needed: what a row costs is bounded in any
+ * order. */
 static enum status make_room(struct awaited *awaited, struct err *err)
 {
     int64_t capacity = awaited->capacity ? 2 * awaited->capacity : TIMES_FIRST;

@@ -58,8 +58,8 @@ static bool has_gnuplot(void)
     return false;
 }
 
-/* gnuplot, which reads from a pipe and complains into a file. Where it cannot open a picture it draws on its standard
- * output, which is nobody's here. */
+/* gnuplot, which reads from a pipe and complains into a file. Where it cannot open a
+ * picture it draws on its standard output, which is nobody's here. */
 static int spawn(struct plot *plot, const int pipe_ends[2])
 {
     static char name[] = "gnuplot", *const words[] = {name, NULL};
@@ -163,7 +163,8 @@ void plot_put_quoted(struct plot *plot, struct text text)
     fputc('\'', plot->script);
 }
 
-/* gnuplot does not say when the disk is full: a picture is whole when its last piece is there. */
+/* gnuplot does not say when the disk is full: a picture is whole when its last piece is
+ * there. */
 static bool is_whole(int file)
 {
     static const unsigned char end[] = {0,   0,   0,    0,    'I',  'E',

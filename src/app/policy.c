@@ -163,7 +163,8 @@ static enum status fetch(struct call *call, const char *revision, json_t **docum
     return STATUS_OK;
 }
 
-/* An earlier revision became the present one; the present one would become what a file says. */
+/* An earlier revision became the present one; the present one would become what a file
+ * says. */
 static enum status fetch_both(struct call *call, struct comparison *comparison,
                               struct err *err)
 {

@@ -60,7 +60,8 @@ static enum status tabulate(struct walk *walk, const struct logged_row *row,
     return rc ? err_wrap(err, "%s line %ld", walk->request->log, row->line) : STATUS_OK;
 }
 
-/* Else why not, empty where it has no propensity at all. choice_count: what the policy chooses among. */
+/* Else why not, empty where it has no propensity at all. choice_count: what the policy
+ * chooses among. */
 static bool is_believed(const struct logged_row *row, int choice_count,
                         char why[static PROPENSITY_REASON_BYTES])
 {
@@ -232,8 +233,8 @@ static int by_slope(const void *a, const void *b)
     return (one->slope < other->slope) - (one->slope > other->slope);
 }
 
-/* The least slope at which the steps above it are within the limit: that of the first that is not. Equal ones are
- * taken together or not at all. */
+/* The least slope at which the steps above it are within the limit: that of the first
+ * that is not. Equal ones are taken together or not at all. */
 static void find_price(struct walk *walk)
 {
     const struct step *steps = walk->steps;
@@ -257,7 +258,8 @@ static void find_price(struct walk *walk)
     walk->summary->price = walk->slope - 1;
 }
 
-/* The best at the price, and of equals the cheapest: steps are compared as the price was found. */
+/* The best at the price, and of equals the cheapest: steps are compared as the price was
+ * found. */
 static enum status take_budget(struct walk *walk, const struct logged_row *row,
                                struct err *err)
 {

@@ -1,5 +1,5 @@
-/* policy_candidate.h - the decision log beside what another policy would have done: a bundle under a
- * policy document, or the model that decided with another budget. */
+/* policy_candidate.h - the decision log beside what another policy would have done: a
+ * bundle under a policy document, or the model that decided with another budget. */
 #ifndef REDRESS_APP_POLICY_CANDIDATE_H
 #define REDRESS_APP_POLICY_CANDIDATE_H
 
@@ -17,16 +17,17 @@ struct candidate_request {
 };
 
 struct candidate_summary {
-    double
-        price; /* of the budget: what a unit of cost has to earn beyond itself; NaN: none */
+    /* of the budget: what a unit of cost has to earn beyond itself; NaN: none */
+    double price;
     int64_t given;   /* at that price, at most the limit */
     int64_t covered; /* rows in the scope of the document; -1: there is no document */
 };
 
-/* A budget's price is the least at which it is enough, as if all cases had been known from the start; then each case
- * gets its best option at that price, of equals the cheapest. The log is read three times where the budget binds. Fill the log's columns,
- * about 30 bytes a row, or 50 and what reward_table.h keeps with an outcome model, which is fitted when no
- * propensity is bad. The caller frees the log, also after a failure. */
+/* A budget's price is the least at which it is enough, as if all cases had been known
+ * from the start; then each case gets its best option at that price, of equals the
+ * cheapest. The log is read three times where the budget binds. Fill the log's columns,
+ * about 30 bytes a row, or 50 and what reward_table.h keeps with an outcome model, which
+ * is fitted when no propensity is bad. The caller frees the log, also after a failure. */
 enum status candidate_log_read(const struct candidate_request *request,
                                struct policy_log *log, struct candidate_summary *summary,
                                struct err *err);

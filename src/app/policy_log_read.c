@@ -1,4 +1,5 @@
-/* policy_log_read.c - of a table, one walk over the log, a look into the files beside it for every row. */
+/* policy_log_read.c - of a table, one walk over the log, a look into the files beside it
+ * for every row. */
 #include "app/policy_log.h"
 
 #include "app/analysis.h"
@@ -200,7 +201,8 @@ static enum status take_feature(struct walk *walk, int i, struct err *err)
                : reward_table_text(walk->table, name, field, err);
 }
 
-/* What is known of the row, what was done, and what the policy would do. Rows of a cluster are one owner's. */
+/* What is known of the row, what was done, and what the policy would do. Rows of a
+ * cluster are one owner's. */
 static enum status tabulate(struct walk *walk, const struct policy_group *policy,
                             struct err *err)
 {

@@ -16,10 +16,12 @@ enum { VALUE_TEXT_BYTES = 512 };
  * characters. {"market": "us-ca"} becomes "market=us-ca", an empty object "-". */
 void value_text(const json_t *value, char text[static VALUE_TEXT_BYTES]);
 
-/* An array of objects; numbers stand to the right. With "nothing" in place of an empty table. */
+/* An array of objects; numbers stand to the right. With "nothing" in place of an empty
+ * table. */
 void print_table(const json_t *rows, const struct column *columns, const char *nothing);
 
-/* The details of the reply's "warnings", a line each, on standard error; nothing where there are none. */
+/* The details of the reply's "warnings", a line each, on standard error; nothing where
+ * there are none. */
 void print_warnings(const json_t *reply);
 
 /* "title: value", aligned. What is not there is left out. */

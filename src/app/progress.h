@@ -12,8 +12,8 @@ struct progress {
 
 void progress_start(struct progress *progress);
 
-/* A line on stderr in place of the one before, at most five times a second: "reading 42.0 %". share: 0 to 1, below 0 when it is
- * not known. */
+/* A line on stderr in place of the one before, at most five times a second: "reading 42.0
+ * %". share: 0 to 1, below 0 when it is not known. */
 void progress_show(struct progress *progress, const char *what, double share);
 
 /* The same whatever time has passed, for a step that cannot be asked how far it is. */

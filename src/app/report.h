@@ -1,7 +1,9 @@
-/* report.h - a JSON document of any length, on standard output or in a file, written as it is made.
+/* report.h - a JSON document of any length, on standard output or in a file, written as
+ * it is made.
  *
- * Nesting order is the caller's; keys are literals of the program, NULL within an array. Numbers have
- * 17 significant digits, those that are not finite become null. One thread at a time. */
+ * Nesting order is the caller's; keys are literals of the program, NULL within an array.
+ * Numbers have 17 significant digits, those that are not finite become null. One thread
+ * at a time. */
 #ifndef REDRESS_APP_REPORT_H
 #define REDRESS_APP_REPORT_H
 

@@ -49,8 +49,8 @@ struct reward_table {
     int64_t place_count, place_capacity;
     float *option_values; /* (option, OPTION_WIDTH) */
     int64_t option_count, option_capacity;
-    int32_t
-        recent[RECENT_COUNT]; /* by their hash, options that may come again; -1: none */
+    /* by their hash, options that may come again; -1: none */
+    int32_t recent[RECENT_COUNT];
 };
 
 static enum status refuse_memory(const struct reward_table *table, struct err *err)
@@ -389,7 +389,8 @@ enum status reward_base_read(const char *name, enum reward_base *base, struct er
                    "--base: '%.40s' is not auto, ridge, logistic, xgboost or none", name);
 }
 
-/* Too few rows are refused whatever a model says; owners of one fold teach nothing about another. */
+/* Too few rows are refused whatever a model says; owners of one fold teach nothing about
+ * another. */
 static bool is_enough(const struct reward_table *table)
 {
     bool differs = false;
@@ -434,8 +435,8 @@ static struct feature_rows features_of(const struct reward_table *table,
                                  .shared_of = table->taken};
 }
 
-/* What was done is no such column: its effect is what is asked for. Menus, which are not needed any more, give
- * way to it. */
+/* What was done is no such column: its effect is what is asked for. Menus, which are not
+ * needed any more, give way to it. */
 static void find_giveaway(struct reward_table *table, const double *rewards,
                           struct reward_fit *fit)
 {

@@ -1,10 +1,11 @@
-/* reward_table.h - the cases of a log, and what could have been done with them, as numbers: gathered while the
- * log is read, and fitted when it is (learn/reward_model.h).
+/* reward_table.h - the cases of a log, and what could have been done with them, as
+ * numbers: gathered while the log is read, and fitted when it is (learn/reward_model.h).
  *
- * Columns are those that are named, in the order in which they come; a row that does not name one misses it. A
- * column is of numbers or of texts by the first value it has, values of the other kind count as missing. Of a
- * column of texts the first 63 count, all others as one. About 4 bytes a column and 20 a row, 12 an option of each menu
- * that is told apart, and 16 of each option.
+ * Columns are those that are named, in the order in which they come; a row that does not
+ * name one misses it. A column is of numbers or of texts by the first value it has,
+ * values of the other kind count as missing. Of a column of texts the first 63 count, all
+ * others as one. About 4 bytes a column and 20 a row, 12 an option of each menu that is
+ * told apart, and 16 of each option.
  *
  * One thread at a time. */
 #ifndef REDRESS_APP_REWARD_TABLE_H
@@ -31,7 +32,8 @@ enum status reward_table_open(uint64_t seed, struct reward_table **table,
                               struct err *err);
 void reward_table_close(struct reward_table *table); /* NULL is fine */
 
-/* The next row. owner: rows with the same are never judged by a model that saw one of them. */
+/* The next row. owner: rows with the same are never judged by a model that saw one of
+ * them. */
 enum status reward_table_begin(struct reward_table *table, struct text owner,
                                struct err *err);
 
@@ -41,23 +43,24 @@ enum status reward_table_number(struct reward_table *table, struct text name,
 enum status reward_table_text(struct reward_table *table, struct text name,
                               struct text value, struct err *err);
 
-/* Something that could have been done, and what the model that decided thought of it: NaN where it did
- * not. */
+/* Something that could have been done, and what the model that decided thought of it: NaN
+ * where it did not. */
 struct reward_option {
     struct text name; /* none: its amount is its name, a whole number then */
     double amount;    /* NaN when it is none */
     double effect, cost;
 };
 
-/* What was given in the row's case, which every row has, and what the policy would give with which probability. */
+/* What was given in the row's case, which every row has, and what the policy would give
+ * with which probability. */
 enum status reward_table_take(struct reward_table *table,
                               const struct reward_option *option, struct err *err);
 enum status reward_table_add(struct reward_table *table,
                              const struct reward_option *option, double probability,
                              struct err *err);
 
-/* Rows that say the same index, from 0, have the same options: *has_options when an earlier row had it, and none are to
- * be added to this one. */
+/* Rows that say the same index, from 0, have the same options: *has_options when an
+ * earlier row had it, and none are to be added to this one. */
 enum status reward_table_share(struct reward_table *table, int32_t index,
                                bool *has_options, struct err *err);
 
@@ -79,13 +82,15 @@ struct reward_fit {
     int column_count;      /* of the case */
     double explained; /* 1 - sum (r - q)^2 / sum (r - mean r)^2; NaN: all r are equal */
 
-    /* A column of the case that alone explains the rewards (learn/giveaway.h), cut; "": none does. */
+    /* A column of the case that alone explains the rewards (learn/giveaway.h), cut; "":
+     * none does. */
     char giveaway[REWARD_SHOWN_BYTES];
     double giveaway_share;
 };
 
-/* No more rows after it. rewards, logged, expected (row). fit->base is REWARD_BASE_NONE, and nothing else is set, when
- * there are too few rows or owners. INVALID for logistic of other rewards than 0 and 1. */
+/* No more rows after it. rewards, logged, expected (row). fit->base is REWARD_BASE_NONE,
+ * and nothing else is set, when there are too few rows or owners. INVALID for logistic of
+ * other rewards than 0 and 1. */
 enum status reward_table_fit(struct reward_table *table, enum reward_base base,
                              const double *rewards, double *logged, double *expected,
                              struct reward_fit *fit, struct err *err);

@@ -1,4 +1,5 @@
-/* roles.h - which columns of a table have which role, and which roles a column can have at once. */
+/* roles.h - which columns of a table have which role, and which roles a column can have
+ * at once. */
 #ifndef REDRESS_APP_ROLES_H
 #define REDRESS_APP_ROLES_H
 
@@ -9,7 +10,8 @@ enum column_role {
     AS_OUTCOME,   /* known after, and what is asked about */
     AS_BESIDE,    /* known after, too: costs, guardrails; may also be an outcome */
     AS_BEFORE,    /* known before, and what tells rows apart */
-    AS_ABOUT, /* known before: clusters, weights, propensities; may also tell rows apart */
+    /* known before: clusters, weights, propensities; may also tell rows apart */
+    AS_ABOUT,
     AS_ROLE_COUNT
 };
 
@@ -21,17 +23,19 @@ struct role_use {
     const struct name_list *list; /* these */
 };
 
-/* INVALID names the first column that two options (uses: count) give roles that exclude each other. */
+/* INVALID names the first column that two options (uses: count) give roles that exclude
+ * each other. */
 enum status roles_check(const struct role_use *uses, int count, struct err *err);
 
 /* Of fewer rows a column may be like another by chance. */
 enum { ROLES_ROWS_MIN = 50 };
 
-/* Whether a column of numbers is an outcome under another name: the same number in every row, and not in all the
- * same. */
+/* Whether a column of numbers is an outcome under another name: the same number in every
+ * row, and not in all the same. */
 bool roles_is_copy(const struct columns *columns, int item, int outcome);
 
-/* INVALID when one of the columns [first, first + count), which were known before, is such. */
+/* INVALID when one of the columns [first, first + count), which were known before, is
+ * such. */
 enum status roles_check_copies(const struct columns *columns, int first, int count,
                                int outcome, struct err *err);
 

@@ -81,8 +81,8 @@ static enum status score_linear(struct score_job *job, const struct linear *line
     return STATUS_OK;
 }
 
-/* Effects stand in the manifest's order, as the header line says. *scored_count: up to the first row
- * that cannot be scored. */
+/* Effects stand in the manifest's order, as the header line says. *scored_count: up to
+ * the first row that cannot be scored. */
 static enum status score_bundle(struct score_job *job, int row_count, int *scored_count)
 {
     const struct scorer *scorer = job->loaded.scorer;

@@ -84,7 +84,8 @@ static void health_beside(const char *listen, bool is_any_port, char *health,
     snprintf(health, bytes, "%.*s:%ld", (int)(colon - listen), listen, port);
 }
 
-/* Judged here, since nobody wrote that address: the words are about the one that somebody did. */
+/* Judged here, since nobody wrote that address: the words are about the one that somebody
+ * did. */
 static enum status choose_health(struct settings *settings, struct err *err)
 {
     if (settings->health_listen[0])
@@ -205,8 +206,9 @@ static enum status tell_control(struct run *run, struct err *err)
     return control_write(run->settings.data, control, err);
 }
 
-/* Let the commands of this machine in, with a key that ends with this process. It carries the name
- * they have when no service runs: an idempotency key counts in both cases, and after a restart. */
+/* Let the commands of this machine in, with a key that ends with this process. It carries
+ * the name they have when no service runs: an idempotency key counts in both cases, and
+ * after a restart. */
 static enum status offer_control(struct run *run, struct err *err)
 {
     char text[KEY_TEXT_BYTES];
@@ -319,7 +321,8 @@ static void reload(struct run *run)
     renew_certificate(run);
 }
 
-/* Now and then, how many were turned away: of requests only the first have lines of their own. */
+/* Now and then, how many were turned away: of requests only the first have lines of their
+ * own. */
 static void tell_refused(struct run *run)
 {
     int64_t now_us = clock_monotonic_us(&system_clock);

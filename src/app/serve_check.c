@@ -67,7 +67,8 @@ static mode_t mode_of(const char *path)
     return stat(path, &info) == 0 ? info.st_mode & 0777 : 0;
 }
 
-/* Who may not go through the folder does not reach the database, whatever its own mode. */
+/* Who may not go through the folder does not reach the database, whatever its own
+ * mode. */
 static bool is_open_to_others(mode_t folder, mode_t database)
 {
     return folder & 0066 || (folder & 0010 && database & 0060) ||
@@ -160,7 +161,8 @@ static int thread_count(long wanted)
     return count < 1 ? 1 : count > THREAD_COUNT_MAX ? THREAD_COUNT_MAX : (int)count;
 }
 
-/* The largest body there is, and what its request may need beside it, find room in any case. */
+/* The largest body there is, and what its request may need beside it, find room in any
+ * case. */
 static size_t key_memory_bytes(const struct settings *settings)
 {
     const size_t least = BUNDLE_BYTES_MAX + EXCHANGE_ARENA_BYTES_MAX;

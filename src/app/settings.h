@@ -1,5 +1,6 @@
-/* settings.h - what 'redress serve' can be told: one line per setting in settings.c, from which
- * come the configuration file's members, the REDRESS_ variables, the options, and --help.
+/* settings.h - what 'redress serve' can be told: one line per setting in settings.c, from
+ * which come the configuration file's members, the REDRESS_ variables, the options, and
+ * --help.
  *
  * In rising priority: the default, the file, the environment, the command line. */
 #ifndef REDRESS_APP_SETTINGS_H
@@ -37,8 +38,9 @@ struct setting_options {
 /* Fill in a table of options: one line per setting. Returns how many. */
 int setting_options_make(struct setting_options *options, struct option_spec *table);
 
-/* Put together what was said. config may be NULL. getter: getenv, or another for tests. The first
- * wrong value of an option is told apart by *is_usage. Faults of the file carry pointers. */
+/* Put together what was said. config may be NULL. getter: getenv, or another for tests.
+ * The first wrong value of an option is told apart by *is_usage. Faults of the file carry
+ * pointers. */
 enum status settings_read(const char *config, const struct setting_options *options,
                           char *(*getter)(const char *name), struct settings *settings,
                           bool *is_usage, struct err *err);
@@ -48,8 +50,8 @@ void settings_print(const struct settings *settings, FILE *out);
 void settings_print_line(const char *name, const char *value, const char *source,
                          FILE *out);
 
-/* An object of names and values, with "sources", an object of names and sources; the caller's, NULL
- * without memory. */
+/* An object of names and values, with "sources", an object of names and sources; the
+ * caller's, NULL without memory. */
 json_t *settings_json(const struct settings *settings);
 
 /* Where to listen, as a demo folder says it: for want of anybody else's word. */
@@ -67,8 +69,8 @@ static inline const char *setting_path(const char *path)
 
 enum log_level settings_log_level(const struct settings *settings);
 
-/* Take over from fresh what can change in a running service; each other difference is told with
- * ignored. Returns how many were taken over. */
+/* Take over from fresh what can change in a running service; each other difference is
+ * told with ignored. Returns how many were taken over. */
 int settings_renew(struct settings *settings, const struct settings *fresh,
                    void (*ignored)(const char *name));
 

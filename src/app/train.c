@@ -113,9 +113,9 @@ static void warn(const struct train_options *options, const struct train_table *
     warn_of_overlap(table, result);
 }
 
-/* Tables, rows and what the library makes of them go back to the system when they are freed: in one heap they
- * would leave holes between what lives on, and the next large piece would come on top. Smaller ones come and go
- * with every tree. */
+/* Tables, rows and what the library makes of them go back to the system when they are
+ * freed: in one heap they would leave holes between what lives on, and the next large
+ * piece would come on top. Smaller ones come and go with every tree. */
 static void return_large_pieces(void)
 {
 #ifdef __GLIBC__

@@ -53,7 +53,8 @@ struct train_table {
     double doses[LEARNER_ARM_COUNT_MAX];
     int64_t arm_rows[LEARNER_ARM_COUNT_MAX];
     bool is_binary, has_propensities, has_clusters, has_made_doses;
-    int low_arm; /* whose amount is not above 0, so that doses are made; 0: there is none */
+    /* whose amount is not above 0, so that doses are made; 0: there is none */
+    int low_arm;
     char dose_name[32];
 };
 
@@ -62,9 +63,9 @@ enum status train_table_read(const struct train_options *options,
                              struct train_table *table, struct err *err);
 void train_table_free(struct train_table *table);
 
-/* Put rows in the order of a hash of their features, those of the same features by their other columns: the same
- * rows are the same table, and learn the same, in whatever order a file has them. feature: the first column of
- * features. */
+/* Put rows in the order of a hash of their features, those of the same features by their
+ * other columns: the same rows are the same table, and learn the same, in whatever order
+ * a file has them. feature: the first column of features. */
 enum status train_order_rows(struct columns *columns, int feature, int feature_count,
                              uint32_t *rows, int64_t count, struct err *err);
 
@@ -99,17 +100,18 @@ struct train_result {
         expected;         /* of costs, by models that have not seen the row; owned */
     double *propensities; /* (row, arm), where they were estimated; else NULL */
     double shares[LEARNER_ARM_COUNT_MAX]; /* (arm) of a randomised experiment */
-    double *
-        scores; /* (row, arm), from when rows were held out: expected outcomes, then scores; until all is fitted */
-    double *
-        own; /* (row): of what was done, those that are not in scores; until all is fitted */
+    /* (row, arm), from when rows were held out: expected outcomes, then scores; until all
+     * is fitted */
+    double *scores;
+    /* (row): of what was done, those that are not in scores; until all is fitted */
+    double *own;
     struct learner_propensity_fit propensity_fit; /* log_loss 0: none was estimated */
     int64_t apart_counts
         [LEARNER_ARM_COUNT_MAX]; /* (arm): of it and control, without overlap */
     struct judge_mean arm_weights[LEARNER_ARM_COUNT_MAX]; /* (arm): 1 if p is right */
     struct balance balances[LEARNER_ARM_COUNT_MAX];       /* (arm) */
-    struct offpolicy_weights
-        row_weights[LEARNER_ARM_COUNT_MAX]; /* (arm): of its own rows */
+    /* (arm): of its own rows */
+    struct offpolicy_weights row_weights[LEARNER_ARM_COUNT_MAX];
     struct giveaway giveaway; /* a feature that alone explains the outcome */
     double scale;
     bool is_held_out, is_logistic;
@@ -119,13 +121,14 @@ struct train_result {
     struct judge_mean policies[LEARNER_KIND_COUNT];
     struct judge_mean averages[LEARNER_ARM_COUNT_MAX]; /* (arm) */
     struct train_judgement *judgements;                /* (arm), NULL: none held out */
-    struct judge_correction
-        corrections[LEARNER_ARM_COUNT_MAX]; /* (arm), where asked for */
+    /* (arm), where asked for */
+    struct judge_correction corrections[LEARNER_ARM_COUNT_MAX];
     struct judge_mean corrected_policy; /* with corrections that have not seen the row */
     double *importance; /* (feature, and the dose): shares of what they explain */
 };
 
-/* What the options say, before anything is read: settings, scale and which learners are wanted. */
+/* What the options say, before anything is read: settings, scale and which learners are
+ * wanted. */
 enum status train_settle(const struct train_options *options, struct train_result *result,
                          struct err *err);
 
@@ -139,8 +142,8 @@ void train_result_free(struct train_result *result);
 enum status train_complete(const struct train_table *table, struct train_result *result,
                            struct err *err);
 
-/* The values of the policies of all learners whose effects were held out, and the one that is kept; the effects
- * of the others are freed. */
+/* The values of the policies of all learners whose effects were held out, and the one
+ * that is kept; the effects of the others are freed. */
 enum status train_choose(const struct train_options *options,
                          const struct train_table *table, struct train_result *result,
                          struct err *err);
@@ -154,8 +157,8 @@ enum status train_expect_costs(const struct train_table *table,
                                struct train_result *result, struct row_set all,
                                uint32_t *room, struct err *err);
 
-/* Judge the learner that was chosen, by what it said of rows held out: before it is fitted to all rows, since both
- * take memory. */
+/* Judge the learner that was chosen, by what it said of rows held out: before it is
+ * fitted to all rows, since both take memory. */
 enum status train_judge(const struct train_options *options,
                         const struct train_table *table, struct train_result *result,
                         struct err *err);
@@ -164,12 +167,13 @@ enum status train_judge(const struct train_options *options,
 enum status train_find_importance(const struct train_table *table,
                                   struct train_result *result, struct err *err);
 
-/* Whether the folder can be written, before anything is learned for it: INVALID of a symbolic link to nothing,
- * CONFLICT where it holds what no training wrote, IO. */
+/* Whether the folder can be written, before anything is learned for it: INVALID of a
+ * symbolic link to nothing, CONFLICT where it holds what no training wrote, IO. */
 enum status train_check_output(const char *output, struct err *err);
 
-/* Write the folder: all of it or nothing, but for pictures that nobody insisted on: *no_pictures, which is
- * zero, says why they are not there where they should be. *has_replaced: an earlier training. */
+/* Write the folder: all of it or nothing, but for pictures that nobody insisted on:
+ * *no_pictures, which is zero, says why they are not there where they should be.
+ * *has_replaced: an earlier training. */
 enum status train_write(const struct train_options *options,
                         const struct train_table *table,
                         const struct train_result *result, bool *has_replaced,

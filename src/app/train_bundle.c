@@ -1,4 +1,5 @@
-/* train_bundle.c - a bundle with examples, read back as it is served, and written as a whole. */
+/* train_bundle.c - a bundle with examples, read back as it is served, and written as a
+ * whole. */
 #include "app/train_manifest.h"
 
 #include "app/train_folder.h"
@@ -121,8 +122,9 @@ static enum status add_example(const struct output_bundle *out, int64_t row,
     return rc;
 }
 
-/* Scores of trees and linear models come out the same to the bit wherever they are made. Behind a link they
- * go through exp(), of which each C library and processor rounds the last bits its own way. */
+/* Scores of trees and linear models come out the same to the bit wherever they are made.
+ * Behind a link they go through exp(), of which each C library and processor rounds the
+ * last bits its own way. */
 static bool is_exact(const struct bundle *bundle)
 {
     for (int i = 0; i < bundle->component_count; i++) {
@@ -172,8 +174,8 @@ static enum status write_file(const char *folder, const char *name, struct text 
     return file_write(path, content.at, content.bytes, 0666, err);
 }
 
-/* Pictures are welcome where gnuplot is, but only --plot insists on them: what was trained is not lost
- * for them. */
+/* Pictures are welcome where gnuplot is, but only --plot insists on them: what was
+ * trained is not lost for them. */
 static enum status draw(struct output_bundle *out, const char *folder, struct err *err)
 {
     enum status rc = train_draw(out->table, out->result, folder,

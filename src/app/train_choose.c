@@ -1,4 +1,5 @@
-/* train_choose.c - which learner is kept, by what the policies of all gain on rows held out. */
+/* train_choose.c - which learner is kept, by what the policies of all gain on rows held
+ * out. */
 #include "app/train.h"
 
 #include "learn/distribution.h"
@@ -42,8 +43,8 @@ static enum status measure(const struct train_table *table, struct train_result 
                         contest->room, &result->policies[kind], err);
 }
 
-/* How much more the best gains than another, on the same rows. What each row gains is made again rather than
- * kept for all learners. */
+/* How much more the best gains than another, on the same rows. What each row gains is
+ * made again rather than kept for all learners. */
 static enum status measure_lead(const struct train_table *table,
                                 struct train_result *result, struct contest *contest,
                                 int kind, struct err *err)
@@ -84,13 +85,15 @@ static enum status measure_policies(const struct train_table *table,
     return STATUS_OK;
 }
 
-/* By how much they hold effects together: s learns one model of all arms, t each arm alone. */
+/* By how much they hold effects together: s learns one model of all arms, t each arm
+ * alone. */
 static const enum learner_kind simplest_first[LEARNER_KIND_COUNT] = {
     LEARNER_S, LEARNER_R, LEARNER_X, LEARNER_DR, LEARNER_T};
 
-/* Luck picks among learners that do about as well, and the more luck has to say the worse the pick: so
- * the simplest of those that are not told from the best, by the error of the difference on the same rows
- * (after Breiman et al. 1984, section 3.4.3, who take one standard error). */
+/* Luck picks among learners that do about as well, and the more luck has to say the worse
+ * the pick: so the simplest of those that are not told from the best, by the error of the
+ * difference on the same rows (after Breiman et al. 1984, section 3.4.3, who take one
+ * standard error). */
 static enum status choose_kind(const struct train_table *table,
                                struct train_result *result, struct contest *contest,
                                struct err *err)

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Features, what was done and its cost of every row, with the arm as a category; and with surrogates behind
- * them. */
+/* Features, what was done and its cost of every row, with the arm as a category; and with
+ * surrogates behind them. */
 struct history {
     int plain_width, width;
     float *plain, *values;      /* (row, plain_width), (row, width) */

@@ -136,8 +136,8 @@ static int64_t most_rows(const struct train_table *table,
     return most;
 }
 
-/* Of trees, whose predictions have no more, in four bytes; to which the mean of an arm is rounded where the other
- * folds have no model. */
+/* Of trees, whose predictions have no more, in four bytes; to which the mean of an arm is
+ * rounded where the other folds have no model. */
 static bool open_expected(const struct train_table *table, struct train_result *result)
 {
     size_t count = (size_t)table->row_count * ((size_t)table->arm_count - 1) + 1;

@@ -1,4 +1,5 @@
-/* train_feature.c - a column as a feature: numbers, truths, or categories with their names. */
+/* train_feature.c - a column as a feature: numbers, truths, or categories with their
+ * names. */
 #include "app/train_reading.h"
 
 #include "app/options.h"

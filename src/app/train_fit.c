@@ -1,4 +1,5 @@
-/* train_fit.c - from rows to a learner that was chosen, and what it is worth on rows held out. */
+/* train_fit.c - from rows to a learner that was chosen, and what it is worth on rows held
+ * out. */
 #include "app/train.h"
 
 #include <malloc.h>
@@ -192,7 +193,8 @@ static enum status settle_propensities(const struct train_options *options,
     return estimate_propensities(table, result, err);
 }
 
-/* Where too few rows could have been either, auto does without the learners that need them. */
+/* Where too few rows could have been either, auto does without the learners that need
+ * them. */
 static enum status check_overlap(const struct train_options *options,
                                  const struct train_table *table,
                                  struct train_result *result, struct err *err)
@@ -237,8 +239,8 @@ static enum status weigh_rows(const struct train_table *table,
     return offpolicy_weigh(&log, &result->row_weights[arm], err);
 }
 
-/* Rows of an arm by the inverse of their propensities stand for all rows; those that could not have
- * been of it for themselves. */
+/* Rows of an arm by the inverse of their propensities stand for all rows; those that
+ * could not have been of it for themselves. */
 static enum status weigh_arms(const struct train_table *table,
                               struct train_result *result, struct err *err)
 {
@@ -279,7 +281,8 @@ static void tell(void *context, double done)
     progress->done += done >= 1;
 }
 
-/* What one step freed among what lives on would be there beside what the next one takes. */
+/* What one step freed among what lives on would be there beside what the next one
+ * takes. */
 static void return_small_pieces(void)
 {
 #ifdef __GLIBC__
@@ -367,7 +370,8 @@ static enum status score(const struct train_table *table, struct train_result *r
     return rc;
 }
 
-/* Expected outcomes and scores differ only in what was done: they take turns in one table. */
+/* Expected outcomes and scores differ only in what was done: they take turns in one
+ * table. */
 static void exchange(const struct train_table *table, struct train_result *result)
 {
     for (int64_t row = 0; row < table->row_count; row++) {

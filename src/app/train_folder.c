@@ -1,4 +1,5 @@
-/* train_folder.c - the folder that a bundle is written to: what may be replaced, and how. */
+/* train_folder.c - the folder that a bundle is written to: what may be replaced, and
+ * how. */
 #include "app/train_folder.h"
 
 #include "app/train.h"
@@ -72,8 +73,8 @@ enum status train_folder_install(const char *made, const char *path, bool *has_r
     return file_name_sync(path, err);
 }
 
-/* Where the folder is. Of a symbolic link that is the folder it points to: exchanged for a folder, the link would
- * be what is cleaned up, and what it points to be emptied. */
+/* Where the folder is. Of a symbolic link that is the folder it points to: exchanged for
+ * a folder, the link would be what is cleaned up, and what it points to be emptied. */
 enum status train_folder_find(const char *output, char path[static PATH_MAX],
                               struct err *err)
 {
@@ -105,7 +106,8 @@ static void go_up(char *path)
         strcpy(path, ".");
 }
 
-/* It is made beside what is there, and folders above it are made as well: the first that is there has to take it. */
+/* It is made beside what is there, and folders above it are made as well: the first that
+ * is there has to take it. */
 static enum status check_parent(const char *path, struct err *err)
 {
     char parent[PATH_MAX];

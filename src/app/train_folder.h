@@ -10,11 +10,13 @@
 /* Of a path with what is put behind it while the folder is made. */
 enum { TRAIN_PATH_BYTES = PATH_MAX + 32 };
 
-/* Where the folder is; of a symbolic link what it points to. INVALID when that is nothing. */
+/* Where the folder is; of a symbolic link what it points to. INVALID when that is
+ * nothing. */
 enum status train_folder_find(const char *output, char path[static PATH_MAX],
                               struct err *err);
 
-/* Whether it holds only what an earlier training left, or is not there; else CONFLICT. IO. */
+/* Whether it holds only what an earlier training left, or is not there; else CONFLICT.
+ * IO. */
 enum status train_folder_check(const char *path, struct err *err);
 
 /* Put what was made in its place; *has_replaced when something was there. IO. */

@@ -1,4 +1,5 @@
-/* train_manifest.c - what was learned as components, and what the manifest says of them. */
+/* train_manifest.c - what was learned as components, and what the manifest says of
+ * them. */
 #include "app/train_manifest.h"
 
 #include "app/train_folder.h"

@@ -1,4 +1,5 @@
-/* train_manifest.h - a bundle while it is made of what was learned. Private to app/train_*.c. */
+/* train_manifest.h - a bundle while it is made of what was learned. Private to
+ * app/train_*.c. */
 #ifndef REDRESS_APP_TRAIN_MANIFEST_H
 #define REDRESS_APP_TRAIN_MANIFEST_H
 

@@ -32,7 +32,8 @@ static uint64_t cell_hash(const struct table_column *column, int64_t row)
     return bits;
 }
 
-/* Of features alone: what an outcome or a weight is counted in has no say in where a row stands. */
+/* Of features alone: what an outcome or a weight is counted in has no say in where a row
+ * stands. */
 static uint64_t row_hash(const struct table_column *features, int feature_count,
                          int64_t row)
 {
@@ -75,7 +76,8 @@ static int compare_cells(const struct table_column *column, int64_t one, int64_t
     return compare_texts(column_text(column, one), column_text(column, other));
 }
 
-/* Rows of the same features by what else is known of them, until nothing is left that tells them apart. */
+/* Rows of the same features by what else is known of them, until nothing is left that
+ * tells them apart. */
 static int compare_places(const void *a, const void *b, void *context)
 {
     const struct columns *columns = context;

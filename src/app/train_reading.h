@@ -1,5 +1,5 @@
-/* train_reading.h - how a table becomes rows to learn from, between src/app/train_table.c, train_columns.c and
- * train_feature.c. Private to them. */
+/* train_reading.h - how a table becomes rows to learn from, between
+ * src/app/train_table.c, train_columns.c and train_feature.c. Private to them. */
 #ifndef REDRESS_APP_TRAIN_READING_H
 #define REDRESS_APP_TRAIN_READING_H
 
@@ -31,22 +31,22 @@ enum status train_refuse_memory(struct err *err);
 enum status train_refuse_cell(const struct train_reading *reading, int column,
                               int64_t row, const char *what, struct err *err);
 
-/* What the options say by themselves: columns, weights of outcomes, the window. The caller frees the lists, also after
- * a failure. */
+/* What the options say by themselves: columns, weights of outcomes, the window. The
+ * caller frees the lists, also after a failure. */
 enum status train_options_read(struct train_reading *reading, struct err *err);
 
-/* The columns that are asked for, of the rows that count. The caller closes them, and frees the wishes, also after a
- * failure. */
+/* The columns that are asked for, of the rows that count. The caller closes them, and
+ * frees the wishes, also after a failure. */
 enum status train_columns_read(struct train_reading *reading, struct err *err);
 
-/* INVALID: a text of the column that a manifest cannot hold as a name; the first row whose code (row) it is is
- * named. */
+/* INVALID: a text of the column that a manifest cannot hold as a name; the first row
+ * whose code (row) it is is named. */
 enum status train_text_check(const struct train_reading *reading, const char *column,
                              const int32_t *codes, int32_t code, struct text text,
                              struct err *err);
 
-/* A column of features, into the table's values of the rows that are kept (row of the table). TOO_LARGE: more
- * categories than a bundle has. */
+/* A column of features, into the table's values of the rows that are kept (row of the
+ * table). TOO_LARGE: more categories than a bundle has. */
 enum status train_feature_read(const struct train_reading *reading, int index,
                                const uint32_t *kept, struct err *err);
 

@@ -1,4 +1,5 @@
-/* train_table.c - the columns of a log as rows to learn from: arms, and what a row has besides features. */
+/* train_table.c - the columns of a log as rows to learn from: arms, and what a row has
+ * besides features. */
 #include "app/train_reading.h"
 
 #include "app/options.h"
@@ -150,7 +151,8 @@ static double outcome_of(const struct train_reading *reading, int64_t row)
     return sum;
 }
 
-/* Whether the window of a row has not closed: what its outcome is so far is not what it will be. */
+/* Whether the window of a row has not closed: what its outcome is so far is not what it
+ * will be. */
 static bool is_young(const struct train_reading *reading, int64_t row)
 {
     int age = reading->layout.age;
@@ -403,7 +405,8 @@ static void name_dose(struct train_table *table, const struct name_list *feature
     table->names[table->feature_count] = table->dose_name;
 }
 
-/* A column is freed once its rows are in the table: they are in memory little more than once. */
+/* A column is freed once its rows are in the table: they are in memory little more than
+ * once. */
 static void drop_all_but_features(struct train_reading *reading)
 {
     int first = reading->layout.feature, count = reading->layout.features.count;

@@ -1,5 +1,5 @@
-/* uplift_more.h - what evaluate uplift says of a score beyond its own ranking: whether it is right as an
- * effect, and what it is beside another score. Private to the command. */
+/* uplift_more.h - what evaluate uplift says of a score beyond its own ranking: whether it
+ * is right as an effect, and what it is beside another score. Private to the command. */
 #ifndef REDRESS_APP_UPLIFT_MORE_H
 #define REDRESS_APP_UPLIFT_MORE_H
 

@@ -1,5 +1,6 @@
-/* uplift_weights.h - whether the weights 1/p of evaluate uplift can be believed, by the rule of evaluate policy: each of
- * the two arms is a policy that gives it to everybody. Private to the command. */
+/* uplift_weights.h - whether the weights 1/p of evaluate uplift can be believed, by the
+ * rule of evaluate policy: each of the two arms is a policy that gives it to everybody.
+ * Private to the command. */
 #ifndef REDRESS_APP_UPLIFT_WEIGHTS_H
 #define REDRESS_APP_UPLIFT_WEIGHTS_H
 

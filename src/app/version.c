@@ -1,4 +1,5 @@
-/* version.c - which program this is; the only file that is compiled anew with each revision. */
+/* version.c - which program this is; the only file that is compiled anew with each
+ * revision. */
 #include "app/commands.h"
 
 #include <stdbool.h>

@@ -11,7 +11,8 @@ struct warnings {
     const char *names[WARNING_COUNT_MAX]; /* literals of the program */
 };
 
-/* A line on standard error: "redress: NAME: ...". At most WARNING_COUNT_MAX of a result. */
+/* A line on standard error: "redress: NAME: ...". At most WARNING_COUNT_MAX of a
+ * result. */
 [[gnu::format(printf, 3, 4)]] void warnings_add(struct warnings *warnings,
                                                 const char *name, const char *format,
                                                 ...);

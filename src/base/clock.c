@@ -182,7 +182,8 @@ static int64_t read_offset_seconds(struct reader *reader)
     return (is_east ? 1 : -1) * (hours * 3600 + minutes * 60);
 }
 
-/* Leap seconds exist only as the last of a UTC month. utc counts it as the second after. */
+/* Leap seconds exist only as the last of a UTC month. utc counts it as the second
+ * after. */
 static bool is_leap_second(int64_t utc)
 {
     return utc % SECONDS_PER_DAY == 0 && civil_date(utc / SECONDS_PER_DAY).day == 1;

@@ -107,8 +107,9 @@ static bool read_parts(struct text text, struct parts *parts)
     return at == end;
 }
 
-/* Cut off digits until no more than the allowed decimals are left. The last one kept is moved
- * off 0 and 5 when something was lost behind it: a tie is then never seen where there is none. */
+/* Cut off digits until no more than the allowed decimals are left. The last one kept is
+ * moved off 0 and 5 when something was lost behind it: a tie is then never seen where
+ * there is none. */
 static void cut(struct parts *parts)
 {
     while (parts->exponent < -DECIMAL_DIGITS_MAX && parts->digits != 0) {

@@ -77,14 +77,15 @@ static enum status read_all(int fd, const char *path, size_t bytes_max, char **c
     return err_set(err, STATUS_EXHAUSTED, "no memory to read '%s'", path);
 }
 
-/* What the caller of this program opened for it, such as the pipe of a shell's <(command). */
+/* What the caller of this program opened for it, such as the pipe of a shell's
+ * <(command). */
 static bool is_inherited(const char *path)
 {
     return strncmp(path, "/dev/fd/", 8) == 0 || strcmp(path, "/dev/stdin") == 0;
 }
 
-/* Reading a pipe or a device may never end, so that only regular files are read; and none that says
- * at once that it is too large. */
+/* Reading a pipe or a device may never end, so that only regular files are read; and none
+ * that says at once that it is too large. */
 static enum status check_file(int fd, const char *path, size_t bytes_max, struct err *err)
 {
     struct stat info;

@@ -1,4 +1,5 @@
-/* log_line.h - a line of the log between who makes it and who writes it. Private to base/. */
+/* log_line.h - a line of the log between who makes it and who writes it. Private to
+ * base/. */
 #ifndef REDRESS_BASE_LOG_LINE_H
 #define REDRESS_BASE_LOG_LINE_H
 

@@ -1,7 +1,8 @@
-/* log_output.c - lines on their way out: written at once, or by a thread that alone waits for whoever
- * reads them. Neither a write without waiting nor poll(2) would do: the first is a property of the open
- * file, which other programs share; and after the second a terminal, or a pipe that others fill, may
- * block all the same, as a file does on a disk that hangs. */
+/* log_output.c - lines on their way out: written at once, or by a thread that alone waits
+ * for whoever reads them. Neither a write without waiting nor poll(2) would do: the first
+ * is a property of the open file, which other programs share; and after the second a
+ * terminal, or a pipe that others fill, may block all the same, as a file does on a disk
+ * that hangs. */
 #include "log_line.h"
 
 #include "base/thread.h"

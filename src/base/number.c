@@ -1,4 +1,5 @@
-/* number.c - decimal texts to doubles: several ways that round correctly, the fastest that applies. */
+/* number.c - decimal texts to doubles: several ways that round correctly, the fastest
+ * that applies. */
 #include "base/number.h"
 
 #include "base/number_powers.h"
@@ -51,8 +52,8 @@ static inline uint64_t load_few(const char *at, const char *end)
     return (uint64_t)last << 32 | (uint64_t)first << (64 - 8 * (end - at));
 }
 
-/* Eight digits at once, in pairs, fours, and all, of which the lowest bytes were written first; false when
- * one of them is no digit. */
+/* Eight digits at once, in pairs, fours, and all, of which the lowest bytes were written
+ * first; false when one of them is no digit. */
 static inline bool sum_eight(uint64_t word, uint64_t *eight)
 {
     if (((word + EACH_BYTE(0x7f - 9)) | word) & EACH_BYTE(0x80))
@@ -137,7 +138,8 @@ static inline enum number_fault cut(const char *at, const char *end,
     return fault;
 }
 
-/* A double of 53 bits (the top one set) times 2^exponent, in the range without denormals. */
+/* A double of 53 bits (the top one set) times 2^exponent, in the range without
+ * denormals. */
 static inline double assemble(uint64_t mantissa, int exponent)
 {
     enum { EXPONENT_BIAS = 1075, MANTISSA_BITS = 52 };
@@ -149,9 +151,10 @@ static inline double assemble(uint64_t mantissa, int exponent)
     return value;
 }
 
-/* digits x 10^power by one product with the first 64 bits of the power of five, or two when those are too
- * few to decide: Eisel and Lemire's method (Lemire 2021, "Number parsing at a gigabyte per second"). False
- * when 128 bits are too few as well. digits > 0; the power is in the table, so that nothing overflows. */
+/* digits x 10^power by one product with the first 64 bits of the power of five, or two
+ * when those are too few to decide: Eisel and Lemire's method (Lemire 2021, "Number
+ * parsing at a gigabyte per second"). False when 128 bits are too few as well. digits >
+ * 0; the power is in the table, so that nothing overflows. */
 static inline bool from_product(uint64_t digits, int power, double *size)
 {
     enum { SPARE_BITS = 9, KEPT_BITS = 54 }; /* one bit more, to round by */
@@ -241,8 +244,8 @@ static struct scaled power_of_five(int power)
     return result;
 }
 
-/* mantissa x 2^exponent to nearest, also among the denormals; false when the last bits of mantissa,
- * DOUBT of which mean nothing, could decide. */
+/* mantissa x 2^exponent to nearest, also among the denormals; false when the last bits of
+ * mantissa, DOUBT of which mean nothing, could decide. */
 static bool round_scaled(struct scaled value, double *size)
 {
     enum { DOUBT = 32, BITS_DROPPED = 11, EXPONENT_MIN = -1074 };
@@ -265,9 +268,9 @@ static bool round_scaled(struct scaled value, double *size)
     return true;
 }
 
-/* Up to 19 digits and any power of ten that a double can have, with 64 bits throughout. The
- * factors are off by up to half a unit of the last bit, each of at most five operations by up to
- * two: false when that could decide the rounding. digits > 0. */
+/* Up to 19 digits and any power of ten that a double can have, with 64 bits throughout.
+ * The factors are off by up to half a unit of the last bit, each of at most five
+ * operations by up to two: false when that could decide the rounding. digits > 0. */
 static bool from_scaled(uint64_t digits, int64_t power, double *size)
 {
     struct scaled value, five;
@@ -281,7 +284,8 @@ static bool from_scaled(uint64_t digits, int64_t power, double *size)
     return round_scaled(value, size);
 }
 
-/* More digits: when the first 19, and these and one more, are the same double, so is the number. */
+/* More digits: when the first 19, and these and one more, are the same double, so is the
+ * number. */
 static bool from_first_digits(const struct number *number, double *size)
 {
     uint64_t digits = 0;
@@ -369,8 +373,8 @@ static bool convert(const struct number *number, double *value)
     return isfinite(size);
 }
 
-/* The digits of a fraction, all of them up to end, after those before the point. The text from `start`
- * on may be read. */
+/* The digits of a fraction, all of them up to end, after those before the point. The text
+ * from `start` on may be read. */
 static inline bool read_fraction(const char *start, const char *at, const char *end,
                                  uint64_t *digits)
 {
@@ -411,7 +415,8 @@ static inline double with_sign(double size, bool is_negative)
     return size;
 }
 
-/* A sign, digits, a point and digits: as tables hold them. False when it takes a closer look. */
+/* A sign, digits, a point and digits: as tables hold them. False when it takes a closer
+ * look. */
 static inline bool parse_plain(const char *start, const char *end, double *value)
 {
     bool is_negative = start < end && *start == '-';

@@ -1,5 +1,5 @@
-/* order.c - passes over the first half of the keys, whose few ties are then put in order; where there are many, over
- * the second half and the first. */
+/* order.c - passes over the first half of the keys, whose few ties are then put in order;
+ * where there are many, over the second half and the first. */
 #include "base/order.h"
 
 #include "base/pages.h"
@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bits are counted eleven at a time, and items are moved by the lower five and the upper six of them: to more than 64
- * places at once a processor writes several times as slowly. */
+/* Bits are counted eleven at a time, and items are moved by the lower five and the upper
+ * six of them: to more than 64 places at once a processor writes several times as
+ * slowly. */
 enum {
     DIGIT_BITS = 11,
     DIGIT_COUNT = 1 << DIGIT_BITS,
@@ -37,7 +38,8 @@ static uint32_t index_of(uint64_t item)
     return (uint32_t)item;
 }
 
-/* Rises as the double falls: the bits of positive doubles rise as they do; those of negative ones fall. */
+/* Rises as the double falls: the bits of positive doubles rise as they do; those of
+ * negative ones fall. */
 static uint64_t falling_key(double value)
 {
     const uint64_t sign = UINT64_C(1) << 63;
@@ -62,7 +64,8 @@ static enum status refuse_memory(int64_t count, struct err *err)
                    (long long)count);
 }
 
-/* One pass, by so many bits from shift on: starts (place) is where the first of each goes. */
+/* One pass, by so many bits from shift on: starts (place) is where the first of each
+ * goes. */
 static void move_items(struct sorter *sorter, int shift, uint32_t mask, uint32_t *starts)
 {
     uint64_t *from = sorter->items, *to = sorter->room;
@@ -153,7 +156,8 @@ static void fetch_ahead(const struct sorter *sorter, const double *keys, int64_t
     __builtin_prefetch(&keys[index_of(items[1])]);
 }
 
-/* Insert each among those before it. False when one has to go far: then the other way is better. */
+/* Insert each among those before it. False when one has to go far: then the other way is
+ * better. */
 static bool settle_run(const double *keys, uint64_t *items, int64_t count)
 {
     for (int64_t i = 1; i < count; i++) {

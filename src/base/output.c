@@ -33,7 +33,8 @@ static enum status failed(struct err *err, const char *what, const char *path)
                    "cannot %s %s: %s", what, path, strerror(errno));
 }
 
-/* A file without a name, which is given one through /proc; false when there is no such thing. */
+/* A file without a name, which is given one through /proc; false when there is no such
+ * thing. */
 static bool open_unnamed(struct output *output, mode_t mode)
 {
     char parent[PATH_MAX];

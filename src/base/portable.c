@@ -6,7 +6,8 @@
 
 enum { EXP_TERM_COUNT = 14, LOG_TERM_COUNT = 11 };
 
-/* ln 2 as a number of 32 bits, whose multiples by an exponent are exact, and the rest of it. */
+/* ln 2 as a number of 32 bits, whose multiples by an exponent are exact, and the rest of
+ * it. */
 static const double ln2_high = 0x1.62e42feep-1, ln2_low = 0x1.a39ef35793c76p-33;
 static const double ln2_inverse = 0x1.71547652b82fep+0;
 static const double inverses[EXP_TERM_COUNT + 1] = {
@@ -26,7 +27,8 @@ double portable_exp(double x)
     return ldexp(sum, (int)k);
 }
 
-/* x = 2^k m with m around 1, and log m = 2 (s + s^3/3 + s^5/5 + ...) for s = (m - 1) / (m + 1). */
+/* x = 2^k m with m around 1, and log m = 2 (s + s^3/3 + s^5/5 + ...) for s = (m - 1) / (m
+ * + 1). */
 double portable_log(double x)
 {
     int k;

@@ -45,8 +45,9 @@ uint64_t text_hash(struct text text)
     return hash;
 }
 
-/* Each step is a bijection of the hash, so that no byte's influence is lost; the high bits, where
- * products mix best, are folded into the low ones, by which tables take their places. */
+/* Each step is a bijection of the hash, so that no byte's influence is lost; the high
+ * bits, where products mix best, are folded into the low ones, by which tables take their
+ * places. */
 static inline uint64_t mix(uint64_t hash, uint64_t word)
 {
     hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
@@ -119,7 +120,8 @@ static bool is_control(const unsigned char *at, size_t bytes, bool allows_lines)
 
 #define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
 
-/* Whether eight bytes are free of all that a control character can begin with; no false "yes". */
+/* Whether eight bytes are free of all that a control character can begin with; no false
+ * "yes". */
 static inline bool is_clean(uint64_t word)
 {
     uint64_t del = word ^ EACH_BYTE(0x7f), c1 = word ^ EACH_BYTE(0xc2);

@@ -169,8 +169,8 @@ static bool read_rule(const char *at, struct zone_table *table)
     return read_change(&at, &table->starts) && read_change(&at, &table->ends) && !*at;
 }
 
-/* Local midnight of the day of the change, as seconds since 1970 of the local calendar, and the time
- * of day. */
+/* Local midnight of the day of the change, as seconds since 1970 of the local calendar,
+ * and the time of day. */
 static int64_t change_local(const struct zone_change *change, int64_t year)
 {
     int64_t first = civil_days(year, 1, 1), day = first, weekday;
@@ -213,7 +213,8 @@ static int64_t rule_offset(const struct zone_table *table, int64_t utc)
 
 /* --- both ------------------------------------------------------------------------------------- */
 
-/* The text between the last two ends of line. False when it is cut, or too long for a rule. */
+/* The text between the last two ends of line. False when it is cut, or too long for a
+ * rule. */
 static bool copy_rule(const unsigned char *at, size_t bytes,
                       char rule[static RULE_BYTES_MAX])
 {

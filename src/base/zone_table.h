@@ -1,5 +1,6 @@
-/* zone_table.h - the offsets of one time zone, as a file of the tz database has them (TZif, RFC
- * 9636): a table of changes, and a rule for what comes after the last. Private to base/. */
+/* zone_table.h - the offsets of one time zone, as a file of the tz database has them
+ * (TZif, RFC 9636): a table of changes, and a rule for what comes after the last. Private
+ * to base/. */
 #ifndef REDRESS_BASE_ZONE_TABLE_H
 #define REDRESS_BASE_ZONE_TABLE_H
 

@@ -1,4 +1,5 @@
-/* again.c - the circumstances of a decision brought back, and the decision made from them. */
+/* again.c - the circumstances of a decision brought back, and the decision made from
+ * them. */
 #include "decide/again.h"
 
 #include "decide/admin.h"

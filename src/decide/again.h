@@ -1,5 +1,5 @@
-/* again.h - a decision made again from what was stored, under the versions it was made under. For
- * replay and explanation; private to decide/. */
+/* again.h - a decision made again from what was stored, under the versions it was made
+ * under. For replay and explanation; private to decide/. */
 #ifndef REDRESS_DECIDE_AGAIN_H
 #define REDRESS_DECIDE_AGAIN_H
 

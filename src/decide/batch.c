@@ -189,8 +189,8 @@ static enum status prepare_cases(struct action *action, struct batch_request *re
 
 /* --- deciding --------------------------------------------------------------------------------- */
 
-/* One case of the batch as a request of its own: asked for again is the batch, not the case. What is
- * made for it lasts until the next one. */
+/* One case of the batch as a request of its own: asked for again is the batch, not the
+ * case. What is made for it lasts until the next one. */
 static struct action action_of_one(const struct action *action, struct arena *scratch)
 {
     struct action one = *action;

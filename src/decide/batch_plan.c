@@ -146,8 +146,8 @@ void batch_plan_add(struct batch_plan *plan, const struct decision *alone)
 
 /* --- solving ---------------------------------------------------------------------------------- */
 
-/* Take an amount out of the room of all budgets of a cell. A thousand of the largest are within 64
- * bits. */
+/* Take an amount out of the room of all budgets of a cell. A thousand of the largest are
+ * within 64 bits. */
 static void take(struct batch_plan *plan, int32_t cell, int64_t amount)
 {
     static_assert(MONEY_MINOR_MAX <= INT64_MAX / BATCH_CASE_COUNT_MAX);
@@ -168,8 +168,8 @@ static bool has_room(const struct batch_plan *plan, int32_t cell, int64_t amount
     return true;
 }
 
-/* What is owed comes first, then what policies give where no model answers, in the order of the
- * cases; the rest is weighed. */
+/* What is owed comes first, then what policies give where no model answers, in the order
+ * of the cases; the rest is weighed. */
 static void take_given(struct batch_plan *plan)
 {
     for (int i = 0; i < plan->item_count; i++)

@@ -1,6 +1,6 @@
-/* batch_plan.h - what each case of a batch gets when all are weighed together: the option of every
- * case that makes the sum of net values largest within what remains of every budget. Private to
- * decide/. */
+/* batch_plan.h - what each case of a batch gets when all are weighed together: the option
+ * of every case that makes the sum of net values largest within what remains of every
+ * budget. Private to decide/. */
 #ifndef REDRESS_DECIDE_BATCH_PLAN_H
 #define REDRESS_DECIDE_BATCH_PLAN_H
 
@@ -23,9 +23,10 @@ struct batch_plan; /* opaque; in the arena */
 enum status batch_plan_open(int case_count_max, struct arena *arena,
                             struct batch_plan **plan, struct err *err);
 
-/* Add the next case as it would be decided alone, finished without chance, at the prices and with
- * the budgets as they are before the batch. What of the decision is needed is copied. A case that
- * goes to a person is planned nothing on top: until somebody decides it holds nothing more. */
+/* Add the next case as it would be decided alone, finished without chance, at the prices
+ * and with the budgets as they are before the batch. What of the decision is needed is
+ * copied. A case that goes to a person is planned nothing on top: until somebody decides
+ * it holds nothing more. */
 void batch_plan_add(struct batch_plan *plan, const struct decision *alone);
 
 struct batch_outcome {
@@ -39,9 +40,9 @@ struct batch_outcome {
 enum status batch_plan_solve(struct batch_plan *plan, struct batch_outcome *outcome,
                              struct err *err);
 
-/* Of the solved plan: the amount in all that a case gets, by the order of adding; of one that goes
- * to a person, what is recommended. To recommend it while the money that was planned for the others
- * is still there, those are decided first. */
+/* Of the solved plan: the amount in all that a case gets, by the order of adding; of one
+ * that goes to a person, what is recommended. To recommend it while the money that was
+ * planned for the others is still there, those are decided first. */
 int64_t batch_plan_amount(const struct batch_plan *plan, int index);
 bool batch_plan_is_review(const struct batch_plan *plan, int index);
 

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* For all rows there can be: the arena keeps the shorter arrays that they have grown out of. */
+/* For all rows there can be: the arena keeps the shorter arrays that they have grown out
+ * of. */
 enum {
     LOAD_BYTES_MAX = 3 * BUDGET_COUNT_MAX * (sizeof(struct budget) + 64) + (64 << 10)
 };
@@ -217,8 +218,9 @@ static enum status roll(struct budget *budget, struct store *store, int64_t now_
     return append(store, budget, ENTRY_ROLL, spent, "", "", now_us, err);
 }
 
-/* The clock was set back by more than a period: the one we are in is taken, and nothing is given
- * anew. Set back by less, the period that had begun goes on, so that it does not begin twice. */
+/* The clock was set back by more than a period: the one we are in is taken, and nothing
+ * is given anew. Set back by less, the period that had begun goes on, so that it does not
+ * begin twice. */
 static enum status step_back(struct budget *budget, int64_t now_us, struct err *err)
 {
     log_event(LOG_WARN, "budget_period_set_back", LOG_TEXT("budget", budget->id));
@@ -250,7 +252,8 @@ enum status book_roll(struct book *book, struct store *store, int64_t now_us,
 
 /* --- matching ------------------------------------------------------------------------------- */
 
-/* As scope_matches, on the budget's own strings: this runs for every budget of every case. */
+/* As scope_matches, on the budget's own strings: this runs for every budget of every
+ * case. */
 static bool part_matches(const char *wanted, struct text given)
 {
     return wanted[0] == '\0' || text_is(given, wanted);
@@ -280,7 +283,8 @@ void book_view(const struct budget *budget, struct budget_view *view)
     view->kept = 0;
 }
 
-/* A currency that no budget has, in a case that budgets are there for, is a mistake of somebody. */
+/* A currency that no budget has, in a case that budgets are there for, is a mistake of
+ * somebody. */
 static enum status check_currency(const struct book *book,
                                   const struct refund_case *asked, struct err *err)
 {
@@ -429,8 +433,8 @@ enum status budget_check_unfunded(const struct budget *budget, int64_t amount,
                     (long long)MONEY_MINOR_MAX);
 }
 
-/* Note what found no room (> 0), or that it is not asked for any more: of this period, so that the
- * figure does not go below 0. */
+/* Note what found no room (> 0), or that it is not asked for any more: of this period, so
+ * that the figure does not go below 0. */
 static enum status note_unfunded(struct store *store, struct budget *budget,
                                  const char *decision_id, int64_t amount, int64_t now_us,
                                  struct err *err)
@@ -505,7 +509,8 @@ static void note_end(struct budget *budget, int64_t charge, int64_t returned)
     budget->returned += returned;
 }
 
-/* One charge: settled of it is spent, the rest goes back; likewise what had found no room. */
+/* One charge: settled of it is spent, the rest goes back; likewise what had found no
+ * room. */
 static enum status close_charge(struct budget *budget, struct store *store,
                                 const struct closing *closing, const struct charge *open,
                                 struct err *err)
@@ -547,7 +552,8 @@ enum status book_find_charges(struct book *book, struct store *store,
                      open->count);
     for (int i = 0; i < open->count && !rc; i++) {
         open->budgets[i] = book_find(book, open->charges[i].budget_id);
-        /* A budget that holds something cannot be removed; one that had no room for this can. */
+        /* A budget that holds something cannot be removed; one that had no room for this
+         * can. */
         if (!open->budgets[i] && open->charges[i].amount != 0)
             rc = err_set(err, STATUS_CORRUPT, "budget %s, charged by %s, is gone",
                          open->charges[i].budget_id, decision_id);

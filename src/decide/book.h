@@ -1,9 +1,9 @@
-/* book.h - the budgets in memory, as the commit thread knows them, and the moves of money.
+/* book.h - the budgets in memory, as the commit thread knows them, and the moves of
+ * money.
  *
- * Owned by the commit thread. Every move appends its entries to the ledger at once; the rows of the
- * budgets are written by book_flush, once per transaction. After a rollback book_load makes the
- * book what the store says. Private
- * to decide/. */
+ * Owned by the commit thread. Every move appends its entries to the ledger at once; the
+ * rows of the budgets are written by book_flush, once per transaction. After a rollback
+ * book_load makes the book what the store says. Private to decide/. */
 #ifndef REDRESS_DECIDE_BOOK_H
 #define REDRESS_DECIDE_BOOK_H
 
@@ -16,17 +16,20 @@ enum status book_open(struct store *store, struct book **book, struct err *err);
 void book_close(struct book *book); /* NULL is fine */
 enum status book_load(struct book *book, struct store *store, struct err *err);
 
-/* Begin the new period of every budget whose period has ended; *has_rolled says whether one has. */
+/* Begin the new period of every budget whose period has ended; *has_rolled says whether
+ * one has. */
 enum status book_roll(struct book *book, struct store *store, int64_t now_us,
                       bool *has_rolled, struct err *err);
 enum status book_flush(struct book *book, struct store *store, struct err *err);
 
-/* Whether a case is in the scope of a budget, and in its currency, which is part of every scope. */
+/* Whether a case is in the scope of a budget, and in its currency, which is part of every
+ * scope. */
 bool budget_covers(const struct budget *budget, const struct refund_case *asked);
 
-/* What a decision sees of the budgets: those whose scope matches, by id, and the snapshot their prices
- * are of. INVALID when there are more than DECISION_BUDGET_COUNT_MAX, as scopes that have only some cases in
- * common may come to (overlap.h), and when no budget has the case's currency, but some would cover it in another. */
+/* What a decision sees of the budgets: those whose scope matches, by id, and the snapshot
+ * their prices are of. INVALID when there are more than DECISION_BUDGET_COUNT_MAX, as
+ * scopes that have only some cases in common may come to (overlap.h), and when no budget
+ * has the case's currency, but some would cover it in another. */
 enum status book_match(const struct book *book, const struct refund_case *asked,
                        struct circumstances *seen, struct err *err);
 
@@ -49,8 +52,9 @@ enum status book_insert(struct book *book, struct store *store,
 enum status book_remove(struct book *book, struct store *store, const char *id,
                         int64_t now_us, struct err *err);
 
-/* Whether so much more can be noted as unfunded: CONFLICT, code unfunded_out_of_range, when the figure would
- * pass the largest amount. To be asked before the first write of a decision. */
+/* Whether so much more can be noted as unfunded: CONFLICT, code unfunded_out_of_range,
+ * when the figure would pass the largest amount. To be asked before the first write of a
+ * decision. */
 enum status budget_check_unfunded(const struct budget *budget, int64_t amount,
                                   struct err *err);
 
@@ -58,13 +62,14 @@ enum status budget_check_unfunded(const struct budget *budget, int64_t amount,
 enum status book_check(struct book *book, const struct decision *decision,
                        struct err *err);
 
-/* Reserve what the decision charges to each of its budgets (kind HOLD or OVERRIDE), count the
- * case, and note what found no room as unfunded, whole: refused as by book_check. */
+/* Reserve what the decision charges to each of its budgets (kind HOLD or OVERRIDE), count
+ * the case, and note what found no room as unfunded, whole: refused as by book_check. */
 enum status book_hold(struct book *book, struct store *store,
                       const struct decision *decision, enum entry_kind kind,
                       int64_t now_us, struct err *err);
 
-/* How the open charges of a decision end: settled of each goes to spent, the rest back. */
+/* How the open charges of a decision end: settled of each goes to spent, the rest
+ * back. */
 struct closing {
     const char *decision_id;
     int64_t settled;

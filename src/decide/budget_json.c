@@ -251,7 +251,8 @@ enum status budget_check(const struct budget *budget, struct err *err)
         rc = err_fault(err, "/scope/currency", "currency_mismatch",
                        "the budget is in %s and cannot cover cases in %s",
                        budget->currency, budget->scope_currency);
-    /* What a budget is paced towards: the end of its period, or the last of so many cases. */
+    /* What a budget is paced towards: the end of its period, or the last of so many
+     * cases. */
     if ((budget->pacing == PACING_EVEN || budget->pacing == PACING_PROFILE) &&
         budget->period == PERIOD_TOTAL && budget->expected_cases == 0)
         rc = err_fault(err, "/pacing", "not_supported",

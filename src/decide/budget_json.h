@@ -1,4 +1,5 @@
-/* budget_json.h - a budget as it is shown, and what a body says of one. Private to decide/. */
+/* budget_json.h - a budget as it is shown, and what a body says of one. Private to
+ * decide/. */
 #ifndef REDRESS_DECIDE_BUDGET_JSON_H
 #define REDRESS_DECIDE_BUDGET_JSON_H
 
@@ -14,8 +15,8 @@ struct budget_request {
         has_expected_cases;
 };
 
-/* Decode action->body and check each member for itself. is_new: what a budget cannot do without has
- * to be there. *request belongs to the action's arena. */
+/* Decode action->body and check each member for itself. is_new: what a budget cannot do
+ * without has to be there. *request belongs to the action's arena. */
 enum status budget_decode(struct action *action, bool is_new,
                           struct budget_request **request, struct err *err);
 

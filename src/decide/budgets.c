@@ -1,4 +1,5 @@
-/* budgets.c - budgets as people set them: create, change, adjust, delete; and reading them. */
+/* budgets.c - budgets as people set them: create, change, adjust, delete; and reading
+ * them. */
 #include "decide/admin.h"
 
 #include "base/id.h"
@@ -193,9 +194,10 @@ static enum status merge(const struct budget_request *request, int64_t now_us,
                        &budget->period_starts_at_us, &budget->period_ends_at_us, err);
 }
 
-/* Put after in place of the live budget; a new limit is an entry of the ledger. Otherwise the live one
- * moves when all is written that can be refused: what is refused before a write is refused alone. Behind the
- * entry of a limit, a refusal undoes the batch, and the book is read anew. */
+/* Put after in place of the live budget; a new limit is an entry of the ledger. Otherwise
+ * the live one moves when all is written that can be refused: what is refused before a
+ * write is refused alone. Behind the entry of a limit, a refusal undoes the batch, and
+ * the book is read anew. */
 static enum status put_in_force(struct action *action, struct commit *commit,
                                 const char *verb, const char *note, const char *reason,
                                 struct budget *live, struct budget *after,

@@ -20,8 +20,8 @@ struct decide_request {
     bool was_performed; /* the decision is no longer as it was prepared */
 };
 
-/* A retry has the same idempotency key, hence the same draw; a dry run has none and keeps nothing,
- * and must not foretell what will be drawn. */
+/* A retry has the same idempotency key, hence the same draw; a dry run has none and keeps
+ * nothing, and must not foretell what will be drawn. */
 static enum status take_draw(struct action *action, struct decision *decision,
                              struct err *err)
 {
@@ -39,7 +39,8 @@ static enum status take_draw(struct action *action, struct decision *decision,
     return STATUS_OK;
 }
 
-/* The decision as a row, after its answer was recorded. The writer has room for its context. */
+/* The decision as a row, after its answer was recorded. The writer has room for its
+ * context. */
 static enum status record(struct action *action, struct commit *commit,
                           const struct decision *decision,
                           const struct refund_case *asked, struct text case_body,
@@ -134,7 +135,8 @@ enum status case_foretell(struct action *action, struct commit *commit,
     return action_answer(action, commit, 200, &writer, false, err);
 }
 
-/* Ready for the commit thread. The arrays are long, and filled in as far as they are used. */
+/* Ready for the commit thread. The arrays are long, and filled in as far as they are
+ * used. */
 static enum status prepare(struct action *action, struct decide_request *request,
                            int64_t now_us, struct err *err)
 {

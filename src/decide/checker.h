@@ -1,5 +1,5 @@
-/* checker.h - a thread that reads all that is stored, beside the service, and says whether it can be
- * true: once after the start, and every day. Private to decide/. */
+/* checker.h - a thread that reads all that is stored, beside the service, and says
+ * whether it can be true: once after the start, and every day. Private to decide/. */
 #ifndef REDRESS_DECIDE_CHECKER_H
 #define REDRESS_DECIDE_CHECKER_H
 
@@ -12,8 +12,9 @@ enum status checker_open(const char *database, struct checker **checker, struct 
 /* Wherever it is, it stops within a second. NULL is fine. */
 void checker_close(struct checker *checker);
 
-/* What came of the last look at everything: "running" until there is one, "passed", "failed";
- * "not_done" when it could not be done, which is tried again in minutes. Any thread. */
+/* What came of the last look at everything: "running" until there is one, "passed",
+ * "failed"; "not_done" when it could not be done, which is tried again in minutes. Any
+ * thread. */
 const char *checker_result(const struct checker *checker);
 
 #endif

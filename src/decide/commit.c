@@ -30,8 +30,8 @@ static bool is_refusal(enum status status)
            status == STATUS_PRECONDITION || status == STATUS_TOO_LARGE;
 }
 
-/* Everybody in a batch that was undone hears why; also who was refused, since the reason may have
- * been written in the same batch. */
+/* Everybody in a batch that was undone hears why; also who was refused, since the reason
+ * may have been written in the same batch. */
 static void fail_all(struct job **jobs, int count, bool may_be_recorded,
                      bool lacks_memory, const struct err *why)
 {
@@ -55,10 +55,10 @@ enum status err_waited_too_long(struct err *err)
                     "this waited too long and was not worked on: try again shortly");
 }
 
-/* Run one job. Its refusal concerns nobody else, unless it came after a write; nor does it when there was no
- * memory for it. But a statement without memory, even one that reads, may have ended the whole
- * transaction, and the book may have moved before the row that failed. Everything else is trouble that
- * undoes the batch. */
+/* Run one job. Its refusal concerns nobody else, unless it came after a write; nor does
+ * it when there was no memory for it. But a statement without memory, even one that
+ * reads, may have ended the whole transaction, and the book may have moved before the row
+ * that failed. Everything else is trouble that undoes the batch. */
 static enum status run_one(struct commit *tools, struct job *job, int64_t began_us,
                            struct err *why)
 {
@@ -84,7 +84,8 @@ static enum status run_one(struct commit *tools, struct job *job, int64_t began_
 
 enum { NOBODY = -1 };
 
-/* Run all in one transaction. On failure *why, and the index of the job that is at fault, or NOBODY. */
+/* Run all in one transaction. On failure *why, and the index of the job that is at fault,
+ * or NOBODY. */
 static enum status run_batch(struct committer *committer, struct job **jobs, int count,
                              int *at_fault, struct err *why)
 {
@@ -130,8 +131,8 @@ static void start_over(struct committer *committer)
         atomic_store(&committer->has_failed, true);
 }
 
-/* Run and commit some jobs; true when it is done with, one way or the other. False: it was undone,
- * and may be tried again in parts; *at_fault as run_batch tells it. */
+/* Run and commit some jobs; true when it is done with, one way or the other. False: it
+ * was undone, and may be tried again in parts; *at_fault as run_batch tells it. */
 static bool try_batch(struct committer *committer, struct job **jobs, int count,
                       int *at_fault)
 {
@@ -164,7 +165,8 @@ static bool try_batch(struct committer *committer, struct job **jobs, int count,
     return true;
 }
 
-/* Those that are to be last behind the others; both keep their order. How many others there are. */
+/* Those that are to be last behind the others; both keep their order. How many others
+ * there are. */
 static int put_last(struct job **jobs, int count)
 {
     struct job *last[COMMIT_BATCH_MAX];
@@ -207,9 +209,9 @@ static void work_one_by_one(struct committer *committer, struct job **jobs, int 
     }
 }
 
-/* All in one transaction. When that is undone by one of them, those before it in another, it alone, and
- * those behind it as if they had just come: so only the one that is at fault fails, and however many
- * are, the others wait for few commits. */
+/* All in one transaction. When that is undone by one of them, those before it in another,
+ * it alone, and those behind it as if they had just come: so only the one that is at
+ * fault fails, and however many are, the others wait for few commits. */
 static void work(struct committer *committer, struct job **jobs, int count)
 {
     int at_fault, again;

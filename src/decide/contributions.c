@@ -1,4 +1,5 @@
-/* contributions.c - an attribution turned into members of an explanation, and into words. */
+/* contributions.c - an attribution turned into members of an explanation, and into
+ * words. */
 #include "decide/contributions.h"
 
 #include "decide/lists.h"

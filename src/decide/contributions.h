@@ -31,8 +31,9 @@ struct contributions {
 enum status features_see(const struct again *again, struct arena *arena,
                          struct seen_features *seen, struct err *err);
 
-/* For a decision that gave nothing on top: of the best amount it could have given, else of the
- * best that was blocked. That there are none to be had is not a failure: note says why. */
+/* For a decision that gave nothing on top: of the best amount it could have given, else
+ * of the best that was blocked. That there are none to be had is not a failure: note says
+ * why. */
 enum status contributions_find(const struct again *again,
                                const struct seen_features *seen, struct arena *arena,
                                struct contributions *contributions, struct err *err);

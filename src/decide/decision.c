@@ -288,7 +288,8 @@ static double forgone(const struct decision *decision)
     return most - chosen;
 }
 
-/* In the order that matters most to whoever asked; contributions are minor units of net value. */
+/* In the order that matters most to whoever asked; contributions are minor units of net
+ * value. */
 static void give_reasons(const struct refund_case *asked, struct decision *decision)
 {
     const struct menu *menu = &decision->menu;
@@ -341,8 +342,8 @@ static enum outcome outcome_of(const struct decision *decision)
     return decision->amount > 0 ? OUTCOME_CREDIT : OUTCOME_NO_CREDIT;
 }
 
-/* Whether the best option goes to a person first; the others that can be drawn never do. What would
- * happen with its probability is then nothing on top. */
+/* Whether the best option goes to a person first; the others that can be drawn never do.
+ * What would happen with its probability is then nothing on top. */
 static enum status find_review(const struct refund_case *asked, struct arena *arena,
                                struct decision *decision, bool *is_review,
                                struct blocker *why, struct err *err)
@@ -455,7 +456,8 @@ void decision_by_person(int64_t amount, int64_t entitled, struct decision *decis
     add_reason(decision, CODE_MANUAL_OVERRIDE, true, 0, NULL);
 }
 
-/* The check of a folder says the same from what is stored (read_budget, store/check_decisions.c). */
+/* The check of a folder says the same from what is stored (read_budget,
+ * store/check_decisions.c). */
 int64_t decision_charge(const struct decision *decision, int budget)
 {
     const struct budget_view *view = &decision->seen.budgets[budget];

@@ -1,8 +1,9 @@
-/* decision.h - the decision itself: a pure function of case, world, budgets, the customer's past,
- * time, and chance. No I/O; what it was made from is stored beside it, so that it can be made again.
+/* decision.h - the decision itself: a pure function of case, world, budgets, the
+ * customer's past, time, and chance. No I/O; what it was made from is stored beside it,
+ * so that it can be made again.
  *
- * Two steps: prepare (parallel, before the commit thread) and finish (serial, where money moves). Private
- * to decide/. */
+ * Two steps: prepare (parallel, before the commit thread) and finish (serial, where money
+ * moves). Private to decide/. */
 #ifndef REDRESS_DECIDE_DECISION_H
 #define REDRESS_DECIDE_DECISION_H
 
@@ -31,8 +32,8 @@ struct budget_view {
     char id[BUDGET_ID_BYTES];
     double shadow_price;
     int64_t remaining;
-    int64_t
-        kept; /* of the decision that this one replaces: may be held again whatever remains */
+    /* of the decision that this one replaces: may be held again whatever remains */
+    int64_t kept;
 };
 
 /* What the world outside the case contributes to a decision; stored for replay. */
@@ -48,8 +49,8 @@ struct circumstances {
     bool is_planned;         /* chosen together with other cases, before this: */
     int64_t planned_amount;  /* take it, or the dearest allowed below it; no chance */
     char batch_id[ID_BYTES]; /* of those cases; empty: none */
-    struct budget_view
-        budgets[DECISION_BUDGET_COUNT_MAX]; /* last: long, and mostly empty */
+    /* last: long, and mostly empty */
+    struct budget_view budgets[DECISION_BUDGET_COUNT_MAX];
 };
 
 struct decision {
@@ -66,7 +67,8 @@ struct decision {
     bool is_explored;           /* chance gave something else than the best */
     struct reason reasons[REASON_COUNT_MAX];
     int reason_count;
-    int best; /* what would be chosen, or recommended, without chance; index into the menu */
+    /* what would be chosen, or recommended, without chance; index into the menu */
+    int best;
     int chosen; /* index into the menu */
     struct menu menu;
 
@@ -88,10 +90,10 @@ struct decision {
     struct circumstances seen;
 };
 
-/* Find policy and model, make the menu, score it. Leaves decision->is_fallback when no model can
- * answer. INVALID for features that the model does not know or for a foreign currency. decision is
- * zeroed by the caller, but for the menu's options and the budgets seen, and borrows from world, asked
- * and arena. */
+/* Find policy and model, make the menu, score it. Leaves decision->is_fallback when no
+ * model can answer. INVALID for features that the model does not know or for a foreign
+ * currency. decision is zeroed by the caller, but for the menu's options and the budgets
+ * seen, and borrows from world, asked and arena. */
 enum status decision_prepare(const struct world *world, const struct refund_case *asked,
                              int64_t now_us, struct arena *arena,
                              struct decision *decision, struct err *err);
@@ -99,21 +101,23 @@ enum status decision_prepare(const struct world *world, const struct refund_case
 /* Whether chance takes part, so that finish wants a draw. After prepare. */
 bool decision_wants_draw(const struct decision *decision);
 
-/* Apply the past, the budgets and their prices (decision->seen must be filled in), choose, and
- * give reasons. Everything but the ids is set afterwards.
+/* Apply the past, the budgets and their prices (decision->seen must be filled in),
+ * choose, and give reasons. Everything but the ids is set afterwards.
  *
- * Propensities are the probabilities with which each option happens, given all that is left after
- * policy and budgets: 0 for what is blocked; of an option that a person would have to look at
- * first, nothing on top has the probability. They sum to 1 within 1e-12. */
+ * Propensities are the probabilities with which each option happens, given all that is
+ * left after policy and budgets: 0 for what is blocked; of an option that a person would
+ * have to look at first, nothing on top has the probability. They sum to 1 within
+ * 1e-12. */
 enum status decision_finish(const struct refund_case *asked, struct arena *arena,
                             struct decision *decision, struct err *err);
 
-/* A person's decision in place of another: amount in all. decision->seen, the versions and ids are
- * the caller's. */
+/* A person's decision in place of another: amount in all. decision->seen, the versions
+ * and ids are the caller's. */
 void decision_by_person(int64_t amount, int64_t entitled, struct decision *decision);
 
-/* What one budget is charged: the amount, but never more than it has room for (only entitled
- * amounts can be more). What the decision before held there is room, also below a lowered limit. */
+/* What one budget is charged: the amount, but never more than it has room for (only
+ * entitled amounts can be more). What the decision before held there is room, also below
+ * a lowered limit. */
 int64_t decision_charge(const struct decision *decision, int budget);
 
 /* The decision as it is answered, and the room that surely takes. */

@@ -1,4 +1,5 @@
-/* decision_json.c - a decision as it is answered, and what it was made from as it is stored. */
+/* decision_json.c - a decision as it is answered, and what it was made from as it is
+ * stored. */
 #include "decide/decision.h"
 
 #include "base/clock.h"

@@ -36,7 +36,8 @@ struct page {
     bool has_more;
 };
 
-/* A page, and whether anything comes after it. The entries of a deleted budget can still be read. */
+/* A page, and whether anything comes after it. The entries of a deleted budget can still
+ * be read. */
 static enum status read_page(struct store *reader, const char *id, int64_t after,
                              int limit, bool is_descending, struct arena *arena,
                              struct page *page, struct err *err)

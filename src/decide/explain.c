@@ -1,4 +1,5 @@
-/* explain.c - how a decision came about: what it was made from, made again and laid open. */
+/* explain.c - how a decision came about: what it was made from, made again and laid
+ * open. */
 #include "decide/cases.h"
 
 #include "decide/again.h"
@@ -27,7 +28,8 @@ static void put_features(const struct bundle *bundle, const double *row,
     json_put_array_end(writer);
 }
 
-/* Every bit of what the model said: decisions rest on it, and it is compared with other tools. */
+/* Every bit of what the model said: decisions rest on it, and it is compared with other
+ * tools. */
 static void put_arms(const struct bundle *bundle, const struct decision *decision,
                      struct json_writer *writer)
 {
@@ -221,7 +223,8 @@ static void put_reasons(const struct decision *decision, struct json_writer *wri
 
 enum { EXPLORATION_BYTES = 512 };
 
-/* The terms of the options, as in the decision and once more per budget; the model's part. */
+/* The terms of the options, as in the decision and once more per budget; the model's
+ * part. */
 static size_t explain_room(const struct again *again, const struct seen_features *seen,
                            const struct contributions *contributions)
 {

@@ -14,7 +14,8 @@ int64_t logged_cost(const struct decision_row *row)
     return row->status == DECISION_SETTLED ? row->settled_amount : 0;
 }
 
-/* Whether a later outcome of the same metric stands behind this one: it counts in its place. */
+/* Whether a later outcome of the same metric stands behind this one: it counts in its
+ * place. */
 static bool is_superseded(const struct logged *logged, int index)
 {
     for (int i = index + 1; i < logged->outcome_count; i++)

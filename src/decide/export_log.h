@@ -1,5 +1,5 @@
-/* export_log.h - a decision of the log as a line: what was asked, what was done, with which
- * probability, and what became of it. Private to decide/. */
+/* export_log.h - a decision of the log as a line: what was asked, what was done, with
+ * which probability, and what became of it. Private to decide/. */
 #ifndef REDRESS_DECIDE_EXPORT_LOG_H
 #define REDRESS_DECIDE_EXPORT_LOG_H
 
@@ -31,8 +31,8 @@ void log_columns_close(struct log_columns *columns); /* zeroed is fine */
 enum status log_columns_add(struct log_columns *columns, const struct logged *logged,
                             struct arena *arena, struct err *err);
 
-/* The line of a decision, and the room that surely takes. CORRUPT when what is stored cannot be
- * read. */
+/* The line of a decision, and the room that surely takes. CORRUPT when what is stored
+ * cannot be read. */
 size_t log_json_room(const struct logged *logged);
 enum status log_json_put(struct json_writer *writer, const struct logged *logged,
                          struct arena *arena, struct err *err);

@@ -31,7 +31,8 @@ struct lines {
 struct store *export_reader_take(struct export *export);
 void export_reader_give(struct export *export, struct store *reader);
 
-/* Room for lines, in the export's arena; a line is written behind those that are there. */
+/* Room for lines, in the export's arena; a line is written behind those that are
+ * there. */
 enum status lines_start(struct export *export, size_t bytes, struct lines *lines,
                         struct err *err);
 void lines_json(const struct lines *lines, struct json_writer *writer);

@@ -20,7 +20,8 @@ struct wanted {
     struct text *value;
 };
 
-/* Members of an object by their keys, the last one's key is NULL. False when it cannot be read. */
+/* Members of an object by their keys, the last one's key is NULL. False when it cannot be
+ * read. */
 static bool read_members(struct text json, const struct wanted *wanted)
 {
     struct json_scan scan;

@@ -1,4 +1,5 @@
-/* export_stored.h - what the stored texts of a decision say, cut into pieces. Private to decide/. */
+/* export_stored.h - what the stored texts of a decision say, cut into pieces. Private to
+ * decide/. */
 #ifndef REDRESS_DECIDE_EXPORT_STORED_H
 #define REDRESS_DECIDE_EXPORT_STORED_H
 

@@ -12,7 +12,8 @@ enum { FRAME_BYTES = 2048, OUTCOME_BYTES = 64 };
 
 /* --- columns ---------------------------------------------------------------------------------- */
 
-/* Columns of every table; those of the case come after them, then features, then metrics. */
+/* Columns of every table; those of the case come after them, then features, then
+ * metrics. */
 static const char *const own_columns[] = {
     "decision_id",   "parent_id", "overridden", "created_at", "mode", "outcome",
     "status",        "action",    "propensity", "explored",   "cost", "expected_effect",

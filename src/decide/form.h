@@ -1,5 +1,5 @@
-/* form.h - the body of a request, member by member; every fault is collected, so that whoever
- * sent it can mend all of them at once. Private to decide/. */
+/* form.h - the body of a request, member by member; every fault is collected, so that
+ * whoever sent it can mend all of them at once. Private to decide/. */
 #ifndef REDRESS_DECIDE_FORM_H
 #define REDRESS_DECIDE_FORM_H
 
@@ -21,8 +21,8 @@ struct form {
     enum status status; /* STATUS_OK as long as there is no fault */
 };
 
-/* Unknown and missing members are faults, which form_close tells. Fails only when there is no JSON
- * object to read; form_close is needed after success. */
+/* Unknown and missing members are faults, which form_close tells. Fails only when there
+ * is no JSON object to read; form_close is needed after success. */
 enum status form_open(const struct action *action, const struct field *fields,
                       struct form *form, struct err *err);
 enum status form_close(struct form *form);
@@ -30,9 +30,9 @@ enum status form_close(struct form *form);
 bool form_has(const struct form *form, const char *name);
 bool form_is_null(const struct form *form, const char *name);
 
-/* Each is true when the member is there and *value was set; a value that will not do is a fault.
- * form_text: 1 to buffer_bytes - 1 bytes; form_text_or_null also takes null, as it is answered where
- * there is none. */
+/* Each is true when the member is there and *value was set; a value that will not do is a
+ * fault. form_text: 1 to buffer_bytes - 1 bytes; form_text_or_null also takes null, as it
+ * is answered where there is none. */
 bool form_text(struct form *form, const char *name, char *buffer, size_t buffer_bytes);
 bool form_text_or_null(struct form *form, const char *name, char *buffer,
                        size_t buffer_bytes);

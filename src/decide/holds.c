@@ -145,7 +145,8 @@ struct expire_request {
     struct expiry expiry;
 };
 
-/* Read before anything is written for it: what cannot be, or is no such hold, is damaged. */
+/* Read before anything is written for it: what cannot be, or is no such hold, is
+ * damaged. */
 static enum status find_ended(struct commit *commit, const char *id, struct arena *arena,
                               struct decision_row *row, struct open_charges *open,
                               bool *is_damaged, struct err *err)

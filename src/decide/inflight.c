@@ -3,8 +3,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* At most one key per request that waits or runs; more than this at once are turned away. So few
- * buckets that they stay in the cache: rarely are there more than a few hundred keys. */
+/* At most one key per request that waits or runs; more than this at once are turned away.
+ * So few buckets that they stay in the cache: rarely are there more than a few hundred
+ * keys. */
 enum { CLAIM_COUNT_MAX = 1 << 15, BUCKET_COUNT = 1 << 12 };
 
 struct inflight {

@@ -1,6 +1,6 @@
-/* inflight.h - what requests under way have claimed by name, so that the second of two at once is told
- * to wait: idempotency keys, paths that are handled alone, places of exports. Any thread. Private to
- * decide/. */
+/* inflight.h - what requests under way have claimed by name, so that the second of two at
+ * once is told to wait: idempotency keys, paths that are handled alone, places of
+ * exports. Any thread. Private to decide/. */
 #ifndef REDRESS_DECIDE_INFLIGHT_H
 #define REDRESS_DECIDE_INFLIGHT_H
 

@@ -75,7 +75,8 @@ static enum status write_again(struct job *job, struct commit *commit, struct er
     return store_write_again(commit->store, err);
 }
 
-/* Nobody asks a server that is not ready: whether its disk works again it finds out by itself. */
+/* Nobody asks a server that is not ready: whether its disk works again it finds out by
+ * itself. */
 static void try_disk(struct committer *committer)
 {
     struct job job = {.run = write_again};
@@ -123,7 +124,8 @@ static void save_traffic(struct keeper *keeper)
         log_event(LOG_WARN, "traffic_not_saved", LOG_TEXT("detail", err.text));
 }
 
-/* Prices that are asked for faster than they can be solved do not keep the machine from deciding. */
+/* Prices that are asked for faster than they can be solved do not keep the machine from
+ * deciding. */
 static void *price_thread(void *argument)
 {
     struct keeper *keeper = argument;
@@ -160,7 +162,8 @@ struct rest_job {
     struct service *service;
 };
 
-/* Between two transactions, with nobody writing: the log starts again when all of it was moved. */
+/* Between two transactions, with nobody writing: the log starts again when all of it was
+ * moved. */
 static void move_rest(struct job *job, struct commit *commit)
 {
     struct err err;

@@ -1,5 +1,5 @@
-/* keeper.h - what goes on beside the requests: holds that end, prices that are solved again, and
- * the checkpoints of the store. Private to decide/. */
+/* keeper.h - what goes on beside the requests: holds that end, prices that are solved
+ * again, and the checkpoints of the store. Private to decide/. */
 #ifndef REDRESS_DECIDE_KEEPER_H
 #define REDRESS_DECIDE_KEEPER_H
 

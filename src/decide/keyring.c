@@ -111,8 +111,8 @@ enum status access_parse(struct text scopes, unsigned *bits, struct err *err)
 
 /* --- the table ------------------------------------------------------------------------------ */
 
-/* The slot of the id, or the free one where it would go. Ids are made by us at random enough: nobody
- * can choose colliding ones without being able to create keys. */
+/* The slot of the id, or the free one where it would go. Ids are made by us at random
+ * enough: nobody can choose colliding ones without being able to create keys. */
 static struct entry *find_slot(struct entry *slots, size_t slot_count, struct text id)
 {
     size_t at = text_quick_hash(id) & (slot_count - 1);

@@ -1,4 +1,5 @@
-/* keys.c - API keys: create, revoke, rotate, list. The secret is answered once and never stored. */
+/* keys.c - API keys: create, revoke, rotate, list. The secret is answered once and never
+ * stored. */
 #include "decide/form.h"
 
 #include "base/log.h"
@@ -18,8 +19,8 @@ enum {
 };
 
 struct key_request {
-    struct api_key
-        key; /* create: as asked; revoke, rotate: the one of the path, changed */
+    /* create: as asked; revoke, rotate: the one of the path, changed */
+    struct api_key key;
     struct api_key made; /* create, rotate: the new one */
     char text[KEY_TEXT_BYTES];
     int64_t overlap_s;
@@ -301,7 +302,8 @@ static enum status check_usable(const struct api_key *key, int64_t now_us,
     return STATUS_OK;
 }
 
-/* What the audit trail says of its end when it was made; *ends_at_us stays when it says nothing. */
+/* What the audit trail says of its end when it was made; *ends_at_us stays when it says
+ * nothing. */
 static enum status find_first_end(struct store *reader, const char *id,
                                   struct arena *arena, int64_t *ends_at_us,
                                   struct err *err)
@@ -331,8 +333,8 @@ static enum status find_first_end(struct store *reader, const char *id,
     return rc;
 }
 
-/* Rotated before, a key ends with the overlap: what follows it lives as long as it was to live itself.
- * That never changes, and is looked for here, not on the commit thread. */
+/* Rotated before, a key ends with the overlap: what follows it lives as long as it was to
+ * live itself. That never changes, and is looked for here, not on the commit thread. */
 static enum status find_life(struct action *action, struct key_request *request,
                              struct err *err)
 {

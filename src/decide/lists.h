@@ -1,5 +1,5 @@
-/* lists.h - answers made of rows: room for them, the frame of a list, and its cursor. Private to
- * decide/. */
+/* lists.h - answers made of rows: room for them, the frame of a list, and its cursor.
+ * Private to decide/. */
 #ifndef REDRESS_DECIDE_LISTS_H
 #define REDRESS_DECIDE_LISTS_H
 
@@ -21,11 +21,13 @@ enum status show_writer(struct arena *arena, size_t bytes, struct json_writer *w
 
 enum { LIST_FRAME_BYTES = 512 };
 
-/* {"object": "list", "data": [ ... ], "has_more", "next_cursor"}; next NULL: that was all. */
+/* {"object": "list", "data": [ ... ], "has_more", "next_cursor"}; next NULL: that was
+ * all. */
 void list_put_start(struct json_writer *writer);
 void list_put_end(struct json_writer *writer, const char *next);
 
-/* The cursor of a list that is ordered by a number: none is 0. INVALID, code invalid_cursor. */
+/* The cursor of a list that is ordered by a number: none is 0. INVALID, code
+ * invalid_cursor. */
 enum status list_after(struct text after, int64_t *seq, struct err *err);
 
 /* A row as it is listed and exported, and the room that surely takes. */

@@ -115,10 +115,11 @@ static enum status damaged(const char *what, const char *name, int64_t version,
                     (long long)version, why->text);
 }
 
-/* What is whole, but cannot be served by this program, is left out: cases then find no policy, or
- * take the fallback for want of a model, which is better than no service at all. What is damaged
- * ends the start: nobody is to decide by less than was put in force. For want of memory or of a disk
- * that reads there is no start either: the next one may have all of them. */
+/* What is whole, but cannot be served by this program, is left out: cases then find no
+ * policy, or take the fallback for want of a model, which is better than no service at
+ * all. What is damaged ends the start: nobody is to decide by less than was put in force.
+ * For want of memory or of a disk that reads there is no start either: the next one may
+ * have all of them. */
 static enum status leave_out(enum status rc, const char *what, const char *name,
                              int64_t version, const struct err *why, struct err *err)
 {

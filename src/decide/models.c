@@ -215,8 +215,8 @@ static enum status audit_move(struct action *action, struct commit *commit,
     return action_audit(action, commit, "model.alias_moved", subject, detail, err);
 }
 
-/* "'a', 'b', 'c' and 2 more": the features that cases may have until now, and may not with the next model; returns how
- * many. */
+/* "'a', 'b', 'c' and 2 more": the features that cases may have until now, and may not
+ * with the next model; returns how many. */
 static int name_lost(const struct bundle *before, const struct bundle *next,
                      char names[static LOST_BYTES])
 {

@@ -5,8 +5,8 @@
 #include "decide/lists.h"
 #include "store/registry.h"
 
-/* With what its manifest says of it, when that was read; aliases: of its model, of which those that
- * point at it are listed. */
+/* With what its manifest says of it, when that was read; aliases: of its model, of which
+ * those that point at it are listed. */
 enum status put_version(struct json_writer *writer, const struct model_version *version,
                         const struct model_alias *aliases, int alias_count,
                         struct err *err);

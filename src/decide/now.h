@@ -1,5 +1,5 @@
-/* now.h - a stored decision as it is now: its JSON as first answered, with what has happened to it
- * since. Private to decide/. */
+/* now.h - a stored decision as it is now: its JSON as first answered, with what has
+ * happened to it since. Private to decide/. */
 #ifndef REDRESS_DECIDE_NOW_H
 #define REDRESS_DECIDE_NOW_H
 

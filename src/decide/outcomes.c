@@ -1,5 +1,5 @@
-/* outcomes.c - outcomes as they come in: read in one strict pass, compared with one another and with
- * what is stored, written all together. */
+/* outcomes.c - outcomes as they come in: read in one strict pass, compared with one
+ * another and with what is stored, written all together. */
 #include "decide/outcomes.h"
 
 #include "base/clock.h"
@@ -18,8 +18,8 @@ enum {
     FIELD_COUNT = 4,
 };
 
-/* Clocks differ, days end at different hours; what is further ahead could not be corrected, since a
- * correction has a later moment. */
+/* Clocks differ, days end at different hours; what is further ahead could not be
+ * corrected, since a correction has a later moment. */
 #define AHEAD_US_MAX (INT64_C(86400) * SECOND_US)
 
 struct reported {
@@ -144,8 +144,8 @@ static enum status read_outcome(struct text json, const char *parent, struct are
     return input_end(&input);
 }
 
-/* The next line with something on it. A single outcome may stand on several lines: the text is one
- * JSON value then. */
+/* The next line with something on it. A single outcome may stand on several lines: the
+ * text is one JSON value then. */
 static bool next_line(struct text *rest, struct text *line)
 {
     while (rest->bytes > 0) {
@@ -172,7 +172,8 @@ static int count_lines(struct text body)
     return count;
 }
 
-/* Whether the body is one object on one or more lines: its first line is no object by itself. */
+/* Whether the body is one object on one or more lines: its first line is no object by
+ * itself. */
 static bool is_one(struct text body)
 {
     struct json_scan scan;

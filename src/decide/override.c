@@ -1,4 +1,5 @@
-/* override.c - a person decides otherwise: a new decision, linked to the one it replaces. */
+/* override.c - a person decides otherwise: a new decision, linked to the one it
+ * replaces. */
 #include "decide/cases.h"
 
 #include "base/id.h"
@@ -45,7 +46,8 @@ static enum status check_override(const struct decision_row *row,
     return STATUS_OK;
 }
 
-/* What the budget would have to note once what the old decision has there is taken back. */
+/* What the budget would have to note once what the old decision has there is taken
+ * back. */
 static enum status check_unfunded(const struct budget *budget, const struct charge *back,
                                   int64_t missing, struct err *err)
 {
@@ -62,8 +64,9 @@ static const struct charge *find_charge(const struct open_charges *open, const c
     return NULL;
 }
 
-/* Room in each budget once the old hold is back. Where the limit was lowered since, that may still be less
- * than nothing: as much as was held may be held again, since nothing more is taken. */
+/* Room in each budget once the old hold is back. Where the limit was lowered since, that
+ * may still be less than nothing: as much as was held may be held again, since nothing
+ * more is taken. */
 static enum status check_room(struct commit *commit, const struct decision_row *parent,
                               struct arena *arena, struct decision *decision,
                               struct err *err)

@@ -1,5 +1,5 @@
-/* pacing.c - how a budget keeps to its plan: what was to be spent by now and what was, the price, and
- * what is expected of the rest of the period. */
+/* pacing.c - how a budget keeps to its plan: what was to be spent by now and what was,
+ * the price, and what is expected of the rest of the period. */
 #include "decide/admin.h"
 
 #include "decide/budget_json.h"

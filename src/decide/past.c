@@ -150,7 +150,8 @@ static int64_t add_amounts(int64_t a, int64_t b)
     return a < MONEY_MINOR_MAX - b ? a + b : MONEY_MINOR_MAX;
 }
 
-/* What the store would answer now: the decision is newer than the start of every window. */
+/* What the store would answer now: the decision is newer than the start of every
+ * window. */
 static void add_to(struct sum *sum, const struct refund_case *asked,
                    const struct decision *decision)
 {

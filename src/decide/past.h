@@ -1,5 +1,6 @@
-/* past.h - what customers and orders have had before a case, as policies ask for it. A batch looks each of
- * them up once and adds what it gives itself. Commit thread only. Private to decide/. */
+/* past.h - what customers and orders have had before a case, as policies ask for it. A
+ * batch looks each of them up once and adds what it gives itself. Commit thread only.
+ * Private to decide/. */
 #ifndef REDRESS_DECIDE_PAST_H
 #define REDRESS_DECIDE_PAST_H
 
@@ -12,9 +13,9 @@ struct past; /* opaque */
 enum status past_open(int case_count, struct arena *arena, struct past **past,
                       struct err *err);
 
-/* Fill seen->history with what seen->needs names, at seen->now_us. Whoever had more decisions than
- * DECISION_PAST_MAX, before the batch if there is one, has reached every limit. past: NULL outside a batch; else asked must
- * live as long as it. */
+/* Fill seen->history with what seen->needs names, at seen->now_us. Whoever had more
+ * decisions than DECISION_PAST_MAX, before the batch if there is one, has reached every
+ * limit. past: NULL outside a batch; else asked must live as long as it. */
 enum status past_look(struct past *past, struct store *store,
                       const struct refund_case *asked, struct circumstances *seen,
                       struct err *err);

@@ -1,4 +1,5 @@
-/* perform.h - what a use case needs while it is prepared and performed. Private to decide/. */
+/* perform.h - what a use case needs while it is prepared and performed. Private to
+ * decide/. */
 #ifndef REDRESS_DECIDE_PERFORM_H
 #define REDRESS_DECIDE_PERFORM_H
 
@@ -8,9 +9,9 @@
 /* MALFORMED with code idempotency_key_missing or _invalid. */
 enum status action_require_key(struct action *action, struct err *err);
 
-/* For preparations: a refusal that depends on what is in force now must not stand before an answer
- * given earlier. It is kept, and given once the key turned out to be new. Returns OK, or rc itself
- * when there is no key to look up. */
+/* For preparations: a refusal that depends on what is in force now must not stand before
+ * an answer given earlier. It is kept, and given once the key turned out to be new.
+ * Returns OK, or rc itself when there is no key to look up. */
 enum status action_refuse_later(struct action *action, enum status rc, struct err *err);
 
 /* Start an answer of at most so many bytes; then give it. action_answer records it

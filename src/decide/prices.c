@@ -19,7 +19,8 @@ enum {
     SOLVE_US_MAX = 5000, /* what takes longer is left to the keeper */
 };
 
-/* What moves less than this is not worth a new snapshot: of 1 + price, by which cost is weighed. */
+/* What moves less than this is not worth a new snapshot: of 1 + price, by which cost is
+ * weighed. */
 static const double price_step = 1e-3;
 
 struct prices {
@@ -194,7 +195,8 @@ static void publish(struct commit *commit, const struct sample *sample)
     book_publish(commit->book, commit->now_us);
 }
 
-/* The sample that the keeper may be solving for is of other budgets: it must not come into force. */
+/* The sample that the keeper may be solving for is of other budgets: it must not come
+ * into force. */
 static void leave_to_keeper(struct commit *commit, bool has_changed)
 {
     if (has_changed)
@@ -253,7 +255,8 @@ static enum status look(struct job *job, struct commit *commit, struct err *err)
     return sample_take(sample, commit, err);
 }
 
-/* Budgets that come and go bring a snapshot of their own: with the same one, the book is the same. */
+/* Budgets that come and go bring a snapshot of their own: with the same one, the book is
+ * the same. */
 static enum status put_in_force(struct job *job, struct commit *commit, struct err *err)
 {
     struct solve_job *solve = (struct solve_job *)job;
@@ -364,8 +367,9 @@ enum status prices_save(struct service *service, struct err *err)
 
 /* --- cases ------------------------------------------------------------------------------------ */
 
-/* Prices are kept from one period to the next, so that only in its first a budget is young. How much
- * is to come has to be known beforehand: the rate of the first few cases would be no guide. */
+/* Prices are kept from one period to the next, so that only in its first a budget is
+ * young. How much is to come has to be known beforehand: the rate of the first few cases
+ * would be no guide. */
 static bool is_young(const struct budget *budget)
 {
     return (budget->pacing == PACING_EVEN || budget->pacing == PACING_PROFILE) &&

@@ -1,5 +1,5 @@
-/* reads.c - what was decided, shown as it is now, or beside what comes out when it is made
- * again. */
+/* reads.c - what was decided, shown as it is now, or beside what comes out when it is
+ * made again. */
 #include "decide/cases.h"
 
 #include "decide/again.h"
@@ -56,8 +56,9 @@ enum status decision_list_show(struct service *service,
 
 /* --- replay --------------------------------------------------------------------------------- */
 
-/* Not compared: who asked, which a replay cannot bring back; and the time, which answers of former
- * programs have of their preparation where the row has that of the recording. */
+/* Not compared: who asked, which a replay cannot bring back; and the time, which answers
+ * of former programs have of their preparation where the row has that of the
+ * recording. */
 static bool is_compared(struct text key)
 {
     return !text_is(key, "request_id") && !text_is(key, "created_at");
@@ -77,7 +78,8 @@ static enum status put_differences(struct text then, struct text now,
     json_scan_init(&new, now.at, now.bytes, JSON_DEPTH_MAX, err);
     json_enter_object(&old, &old_object);
     json_enter_object(&new, &new_object);
-    /* Both are written by the same code, hence in the same order, unless a member is missing. */
+    /* Both are written by the same code, hence in the same order, unless a member is
+     * missing. */
     while (json_member(&old, &old_object, &key) && json_raw(&old, &value)) {
         bool is_same = json_member(&new, &new_object, &other_key) &&
                        json_raw(&new, &other_value) && text_equal(key, other_key) &&

@@ -18,8 +18,8 @@ struct simulate_ledger {
     struct commit commit; /* what a job of the commit thread has, but for worlds */
 };
 
-/* A zeroed ledger gets an empty store, a book, and a transaction at a time. To be closed in any
- * case. */
+/* A zeroed ledger gets an empty store, a book, and a transaction at a time. To be closed
+ * in any case. */
 enum status simulate_ledger_open(struct simulate_ledger *ledger, int64_t now_us,
                                  struct err *err);
 

@@ -1,6 +1,6 @@
-/* simulate_pricer.h - the prices of the service (decide/prices.h) on a simulated clock: what the
- * commit thread does after a case, and what the keeper would have done until the next. Private to
- * simulate.c. */
+/* simulate_pricer.h - the prices of the service (decide/prices.h) on a simulated clock:
+ * what the commit thread does after a case, and what the keeper would have done until the
+ * next. Private to simulate.c. */
 #ifndef REDRESS_DECIDE_SIMULATE_PRICER_H
 #define REDRESS_DECIDE_SIMULATE_PRICER_H
 
@@ -16,15 +16,15 @@ struct simulate_pricer {
     double solve_cpu_us; /* and what that took of this thread */
 };
 
-/* A zeroed pricer gets prices for commit, which it borrows and which has no case yet. To be closed
- * in any case. */
+/* A zeroed pricer gets prices for commit, which it borrows and which has no case yet. To
+ * be closed in any case. */
 enum status simulate_pricer_open(struct simulate_pricer *pricer,
                                  const struct simulation *simulation,
                                  struct commit *commit, struct err *err);
 void simulate_pricer_close(struct simulate_pricer *pricer); /* zeroed is fine */
 
-/* A case was decided, and written, at the commit's time. cell: of the simulation. Solves prices when
- * they are due. */
+/* A case was decided, and written, at the commit's time. cell: of the simulation. Solves
+ * prices when they are due. */
 enum status simulate_pricer_note(struct simulate_pricer *pricer, int cell,
                                  const struct decision *decision, struct err *err);
 

@@ -1,4 +1,5 @@
-/* traffic.c - the list of cases to be learned from, and the pacer behind a lock of its own. */
+/* traffic.c - the list of cases to be learned from, and the pacer behind a lock of its
+ * own. */
 #include "decide/traffic_state.h"
 
 #include "base/clock.h"

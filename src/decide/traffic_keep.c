@@ -105,8 +105,8 @@ enum status traffic_load(struct traffic *traffic, struct store *store, int64_t n
 
 /* --- saving --------------------------------------------------------------------------------- */
 
-/* A curve, after its cell. The cell that the pacer shares among those it has no room for is none of
- * ours, and is not kept. */
+/* A curve, after its cell. The cell that the pacer shares among those it has no room for
+ * is none of ours, and is not kept. */
 static enum status put_curve(struct traffic *traffic, struct store *store,
                              const struct pacer_curve *curve, struct err *err)
 {

@@ -1,5 +1,6 @@
-/* worker.h - one thread for what takes long (opening models, making decisions again), so that the
- * threads that poll sockets do not have to. Chores run one after the other. Private to decide/. */
+/* worker.h - one thread for what takes long (opening models, making decisions again), so
+ * that the threads that poll sockets do not have to. Chores run one after the other.
+ * Private to decide/. */
 #ifndef REDRESS_DECIDE_WORKER_H
 #define REDRESS_DECIDE_WORKER_H
 

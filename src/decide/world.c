@@ -7,8 +7,8 @@
 #include <string.h>
 
 struct world_holder {
-    /* Held for as long as it takes to read the pointer and count one more holder: between the two
-     * the writer must not let go of the world. */
+    /* Held for as long as it takes to read the pointer and count one more holder: between
+     * the two the writer must not let go of the world. */
     pthread_mutex_t lock;
     struct world *current;
 };
@@ -151,8 +151,8 @@ void world_release(struct world *world)
 
 /* --- the next world ------------------------------------------------------------------------- */
 
-/* A copy with holds of its own on all parts, not yet anybody's; NULL when there is no memory. Only
- * the one writer changes current, so it may read it without the lock. */
+/* A copy with holds of its own on all parts, not yet anybody's; NULL when there is no
+ * memory. Only the one writer changes current, so it may read it without the lock. */
 static struct world *copy_current(struct world_holder *holder)
 {
     const struct world *old = holder->current;

@@ -66,8 +66,8 @@ static bool parse_host(const char *host, struct sockaddr_storage *address, in_po
                      &four->sin_addr) == 1;
 }
 
-/* An absolute path that fits; a folder of the process would be a different one after a restart. NULL: fine,
- * else what is wrong. */
+/* An absolute path that fits; a folder of the process would be a different one after a
+ * restart. NULL: fine, else what is wrong. */
 static const char *parse_path(const char *path, struct sockaddr_storage *address)
 {
     struct sockaddr_un *local = (struct sockaddr_un *)address;
@@ -266,8 +266,8 @@ static enum status hold(const char *path, int file, struct err *err)
                     errno == EWOULDBLOCK ? "another process holds it" : strerror(errno));
 }
 
-/* A file of its own is locked, for as long as it takes to bind. It stays: a file that is taken away while
- * somebody waits for it locks nothing. */
+/* A file of its own is locked, for as long as it takes to bind. It stays: a file that is
+ * taken away while somebody waits for it locks nothing. */
 static enum status lock_place(const char *path, int *lock, struct err *err)
 {
     char beside[ADDRESS_BYTES];
@@ -285,7 +285,8 @@ static enum status lock_place(const char *path, int *lock, struct err *err)
     return rc;
 }
 
-/* Whether lock_place would lock it: a file that is there, but for a folder, or one that could be made. */
+/* Whether lock_place would lock it: a file that is there, but for a folder, or one that
+ * could be made. */
 static enum status try_lock(const char *path, bool may_be_made, int reason,
                             struct err *err)
 {
@@ -327,8 +328,9 @@ static enum status try_there(const struct sockaddr_un *local, struct err *err)
     return rc;
 }
 
-/* Locked meanwhile: of two that start at once, none takes the other's socket for one that was left. Nothing
- * is locked, and no file made for it, beside what is not to be had anyway. */
+/* Locked meanwhile: of two that start at once, none takes the other's socket for one that
+ * was left. Nothing is locked, and no file made for it, beside what is not to be had
+ * anyway. */
 static enum status open_there(const struct sockaddr_un *local, int backlog,
                               struct listen_socket *opened, struct err *err)
 {
@@ -356,7 +358,8 @@ static int port_of(const struct sockaddr_storage *address)
                      : ((const struct sockaddr_in *)address)->sin_port);
 }
 
-/* A port whose last connections are not forgotten yet can be had; an address of IPv6 means nothing else. */
+/* A port whose last connections are not forgotten yet can be had; an address of IPv6
+ * means nothing else. */
 static bool bind_port(int descriptor, const struct sockaddr_storage *address)
 {
     static const int yes = 1;
@@ -408,8 +411,8 @@ static bool is_any(const struct sockaddr_storage *address)
                : ((const struct sockaddr_in *)address)->sin_addr.s_addr == INADDR_ANY;
 }
 
-/* As the system has it while somebody listens; an address of IPv6 means nothing else here. Port 0 is any
- * that is free. */
+/* As the system has it while somebody listens; an address of IPv6 means nothing else
+ * here. Port 0 is any that is free. */
 static bool is_same_port(const struct sockaddr_storage *one,
                          const struct sockaddr_storage *other)
 {

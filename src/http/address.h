@@ -1,5 +1,6 @@
 /* address.h - where a listener stands: "127.0.0.1:8080", "[::1]:0", "localhost:80", or
- * "unix:/run/redress/redress.sock". No other names, so that nothing depends on a name server. */
+ * "unix:/run/redress/redress.sock". No other names, so that nothing depends on a name
+ * server. */
 #ifndef REDRESS_HTTP_ADDRESS_H
 #define REDRESS_HTTP_ADDRESS_H
 
@@ -19,9 +20,9 @@ enum status address_parse(const char *text, struct sockaddr_storage *address,
 void address_format(const struct sockaddr_storage *address, int port,
                     char text[static ADDRESS_BYTES]);
 
-/* Whether both can be listened on at once. UNAVAILABLE, with the code cannot_listen, when the second is the
- * first, by whatever path, or its port on all addresses of the machine, or when one lies where the other
- * has its lock. INVALID as above. */
+/* Whether both can be listened on at once. UNAVAILABLE, with the code cannot_listen, when
+ * the second is the first, by whatever path, or its port on all addresses of the machine,
+ * or when one lies where the other has its lock. INVALID as above. */
 enum status addresses_check(const char *one, const char *other, struct err *err);
 
 /* A socket that listens. */
@@ -34,24 +35,28 @@ struct listen_socket {
     ino_t inode;
 };
 
-/* Bind and listen. UNAVAILABLE, with the code cannot_listen, names the address and what is in the way.
+/* Bind and listen. UNAVAILABLE, with the code cannot_listen, names the address and what
+ * is in the way.
  *
- * In the file system: for the user and the group, mode 0660. The socket of a process that is gone is
- * removed; UNAVAILABLE when somebody answers on it, when something else lies there, or when another
- * process holds the lock PATH.lock for more than a second. That file is made, mode 0600, and stays; beside a place
- * that is taken already it is not made. */
+ * In the file system: for the user and the group, mode 0660. The socket of a process that
+ * is gone is removed; UNAVAILABLE when somebody answers on it, when something else lies
+ * there, or when another process holds the lock PATH.lock for more than a second. That
+ * file is made, mode 0600, and stays; beside a place that is taken already it is not
+ * made. */
 enum status listen_socket_open(const struct sockaddr_storage *address, int backlog,
                                struct listen_socket *opened, struct err *err);
 
-/* Whether that can be done now, without doing it; if not, in the same words. An address of the internet is
- * bound and let go, in the file system the place is looked at, and a lock that is there is locked and let go. */
+/* Whether that can be done now, without doing it; if not, in the same words. An address
+ * of the internet is bound and let go, in the file system the place is looked at, and a
+ * lock that is there is locked and let go. */
 enum status listen_socket_try(const struct sockaddr_storage *address, struct err *err);
 
-/* Close the descriptor, unless it is closed, or stands for something else by now: the library that it
- * was handed to may have done so. */
+/* Close the descriptor, unless it is closed, or stands for something else by now: the
+ * library that it was handed to may have done so. */
 void listen_socket_close(struct listen_socket *opened);
 
-/* Take the file away, unless another has come to lie there. The descriptor is left alone. */
+/* Take the file away, unless another has come to lie there. The descriptor is left
+ * alone. */
 void listen_socket_remove(struct listen_socket *opened);
 
 #endif

@@ -369,7 +369,8 @@ enum status exchange_show(struct exchange *exchange, struct text json)
     return STATUS_OK;
 }
 
-/* Trouble of ours and attempts without the right key stand out; the rest is for those who look. */
+/* Trouble of ours and attempts without the right key stand out; the rest is for those who
+ * look. */
 static enum log_level level_of(int status)
 {
     return status >= 500 || status == 401 || status == 403 ? LOG_WARN : LOG_DEBUG;

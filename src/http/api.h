@@ -13,8 +13,8 @@ typedef enum status preparation(struct action *action, struct err *err);
 
 enum { ACCESS_PUBLIC = -1, LIST_COUNT_DEFAULT = 50 };
 
-/* LATER: handled, or prepared, on the thread for what takes long. LATER_ALONE: refused while another
- * one of the route waits or is handled; for routes without an action. */
+/* LATER: handled, or prepared, on the thread for what takes long. LATER_ALONE: refused
+ * while another one of the route waits or is handled; for routes without an action. */
 enum pace { AT_ONCE, LATER, LATER_ALONE };
 
 struct route {
@@ -27,8 +27,9 @@ struct route {
     enum pace pace;
 };
 
-/* The route of a method and path, its parameters decoded into the exchange. Else NULL, and allowed
- * lists the methods that the path has, or is empty when there is no such path. */
+/* The route of a method and path, its parameters decoded into the exchange. Else NULL,
+ * and allowed lists the methods that the path has, or is empty when there is no such
+ * path. */
 const struct route *route_find(const char *method, const char *path,
                                char params[PARAM_COUNT_MAX][PARAM_BYTES],
                                char allowed[static ALLOW_BYTES]);
@@ -57,8 +58,8 @@ enum status query_time(const struct exchange *exchange, const char *name, int64_
 enum status query_order(const struct exchange *exchange, bool is_descending_by_default,
                         bool *is_descending, struct err *err);
 
-/* A new action on behalf of the exchange, about what the path names ("NAME/REST" when that is two
- * things); NULL when its arena is full. */
+/* A new action on behalf of the exchange, about what the path names ("NAME/REST" when
+ * that is two things); NULL when its arena is full. */
 struct action *exchange_action(struct exchange *exchange);
 
 /* Hand a prepared action over: PENDING, unless it is refused at once. */

@@ -1,5 +1,5 @@
-/* call.h - one request that is under way on a connection of the server: what came and goes through
- * libmicrohttpd. Private to the server. */
+/* call.h - one request that is under way on a connection of the server: what came and
+ * goes through libmicrohttpd. Private to the server. */
 #ifndef REDRESS_HTTP_CALL_H
 #define REDRESS_HTTP_CALL_H
 
@@ -47,9 +47,9 @@ struct call {
 enum head_fault call_read_head(struct call *call, const char *target, const char *method,
                                const char *version);
 
-/* Hand the reply to the library, which sends the body from where it is, or asks a stream for it piece by
- * piece: the exchange lives until the request is completed. A reply that cannot be made whole is not
- * made: the client asks again. */
+/* Hand the reply to the library, which sends the body from where it is, or asks a stream
+ * for it piece by piece: the exchange lives until the request is completed. A reply that
+ * cannot be made whole is not made: the client asks again. */
 enum MHD_Result call_reply(struct call *call);
 
 #endif

@@ -1,9 +1,10 @@
 /* call_head.c - what the head of a request says, as an exchange.
  *
- * libmicrohttpd hides some of what it read: it ends texts at a NUL, drops lines without a name, takes
- * a bare line feed for the end of a line, and adds a folded line to the name of its header. But it
- * leaves the head where it came in and writes zeros over the ends of texts. So a head without such
- * things is one whose texts lie one behind the other, without gaps, from the method to the end. */
+ * libmicrohttpd hides some of what it read: it ends texts at a NUL, drops lines without a
+ * name, takes a bare line feed for the end of a line, and adds a folded line to the name
+ * of its header. But it leaves the head where it came in and writes zeros over the ends
+ * of texts. So a head without such things is one whose texts lie one behind the other,
+ * without gaps, from the method to the end. */
 #include "http/call.h"
 
 #include <string.h>

@@ -108,8 +108,8 @@ static struct MHD_Response *make_response(struct call *call)
             reply->body.bytes, (void *)(uintptr_t)reply->body.at, MHD_RESPMEM_PERSISTENT);
     response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES,
                                                  read_stream, call, NULL);
-    /* In chunks, the library would send the last of them even when none is wanted: so it goes
-     * without, to the end of the connection. */
+    /* In chunks, the library would send the last of them even when none is wanted: so it
+     * goes without, to the end of the connection. */
     if (response && call->is_head &&
         MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT,
                                  MHD_RO_END) != MHD_YES) {

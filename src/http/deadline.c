@@ -33,8 +33,8 @@ struct deadlines {
     int open_count;             /* of those that are not shut down */
 };
 
-/* Under the lock, so that no socket is closed, and its number given away, meanwhile. The owner sees
- * the end of the stream and closes. */
+/* Under the lock, so that no socket is closed, and its number given away, meanwhile. The
+ * owner sees the end of the stream and closes. */
 static void shut(struct deadlines *deadlines, struct watch *watch)
 {
     shutdown(watch->socket, SHUT_RDWR);

@@ -1,7 +1,9 @@
-/* deadline.h - sockets that are shut down when their time is over, however busy they look: an idle
- * time-out alone is no help against a client that sends a byte now and then.
+/* deadline.h - sockets that are shut down when their time is over, however busy they
+ * look: an idle time-out alone is no help against a client that sends a byte now and
+ * then.
  *
- * A thread of its own looks around a few times a second. Any thread may move a deadline. */
+ * A thread of its own looks around a few times a second. Any thread may move a
+ * deadline. */
 #ifndef REDRESS_HTTP_DEADLINE_H
 #define REDRESS_HTTP_DEADLINE_H
 
@@ -20,8 +22,8 @@ struct watch;     /* one socket that is watched; opaque */
 enum status deadlines_open(struct deadlines **deadlines, struct err *err);
 void deadlines_close(struct deadlines *deadlines); /* NULL is fine; frees all watches */
 
-/* Watch a socket from now on; NULL when there is no memory. Forget it before it is closed. life_us:
- * how long it may rest and begin anew, in all; 0: for ever. */
+/* Watch a socket from now on; NULL when there is no memory. Forget it before it is
+ * closed. life_us: how long it may rest and begin anew, in all; 0: for ever. */
 struct watch *deadlines_watch(struct deadlines *deadlines, int socket, int64_t wait_us,
                               int64_t life_us);
 void deadlines_forget(struct deadlines *deadlines, struct watch *watch);
@@ -34,9 +36,10 @@ void watch_set(struct watch *watch, int64_t wait_us);
 void watch_rest(struct watch *watch, int64_t wait_us);
 void watch_pause(struct watch *watch);
 
-/* Beside that, for a stream of many pieces, each with a deadline of its own, until the socket rests or
- * pauses: who reads has to keep up over all of it with REPLY_BYTES_PER_S_MIN, wait_us late at most.
- * Bytes that were sent count when the client's system has them. */
+/* Beside that, for a stream of many pieces, each with a deadline of its own, until the
+ * socket rests or pauses: who reads has to keep up over all of it with
+ * REPLY_BYTES_PER_S_MIN, wait_us late at most. Bytes that were sent count when the
+ * client's system has them. */
 void watch_stream(struct watch *watch, int64_t wait_us);
 void watch_sent(struct watch *watch, size_t bytes);
 

@@ -26,8 +26,8 @@ static void close(void *of)
     export_close(of);
 }
 
-/* An export that is not ready to be sent: piece by piece, on the thread for what takes long, which does
- * what others wait for in between. */
+/* An export that is not ready to be sent: piece by piece, on the thread for what takes
+ * long, which does what others wait for in between. */
 struct opening {
     struct chore chore;
     struct exchange *exchange;

@@ -124,7 +124,8 @@ static enum head_header find_header(struct text name)
     return HEADER_COUNT;
 }
 
-/* Digits only: no sign, no space, no list. So long that it cannot be meant: refused as well. */
+/* Digits only: no sign, no space, no list. So long that it cannot be meant: refused as
+ * well. */
 static bool read_length(struct text text, int64_t *length)
 {
     int64_t value = 0;
@@ -197,7 +198,8 @@ static bool is_hex(const char *at, int count, char but)
     return is_other;
 }
 
-/* version "-" trace-id "-" parent-id "-" flags; later versions may go on after another "-". */
+/* version "-" trace-id "-" parent-id "-" flags; later versions may go on after another
+ * "-". */
 void head_trace_id(const struct head *head, char id[static 33])
 {
     enum { VERSION_AT = 0, TRACE_AT = 3, PARENT_AT = 36, FLAGS_AT = 53, BYTES = 55 };

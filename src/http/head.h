@@ -1,5 +1,6 @@
-/* head.h - judges the head of a request before anything believes it: what two HTTP programs could
- * read in two ways is refused, so that no second request can hide in a first.
+/* head.h - judges the head of a request before anything believes it: what two HTTP
+ * programs could read in two ways is refused, so that no second request can hide in a
+ * first.
  *
  * Pure; knows nothing of sockets. Texts are borrowed from the headers. */
 #ifndef REDRESS_HTTP_HEAD_H
@@ -71,18 +72,20 @@ void head_add(struct head *head, struct text name, struct text value);
 /* True: the head may be believed. */
 bool head_end(struct head *head, const char *version);
 
-/* Copy a client's X-Request-Id when it is 1 to 64 printable ASCII characters; else an empty string. */
+/* Copy a client's X-Request-Id when it is 1 to 64 printable ASCII characters; else an
+ * empty string. */
 void head_request_id(const struct head *head, char id[static 65]);
 
 /* The trace id of a W3C traceparent (32 digits); else an empty string. */
 void head_trace_id(const struct head *head, char id[static 33]);
 
-/* Whether a Content-Type is this type, with nothing said of its charset but UTF-8 (RFC 9110, section
- * 8.3.1). Other parameters do not matter; what cannot be read is not of the type. */
+/* Whether a Content-Type is this type, with nothing said of its charset but UTF-8 (RFC
+ * 9110, section 8.3.1). Other parameters do not matter; what cannot be read is not of the
+ * type. */
 bool head_is_type(const char *value, const char *type);
 
-/* Percent-decode into out (at least text.bytes + 1). False when an escape is broken or when the
- * result is not UTF-8 or holds control characters. */
+/* Percent-decode into out (at least text.bytes + 1). False when an escape is broken or
+ * when the result is not UTF-8 or holds control characters. */
 bool head_decode(struct text text, char *out);
 
 #endif

@@ -1,5 +1,5 @@
-/* key_memory.h - of the memory of all requests, what those of one API key may hold: else one of them could hold
- * all of it, and the others were refused. Private to http/.
+/* key_memory.h - of the memory of all requests, what those of one API key may hold: else
+ * one of them could hold all of it, and the others were refused. Private to http/.
  *
  * As many shares are kept as keys have asked, in blocks. Any thread. */
 #ifndef REDRESS_HTTP_KEY_MEMORY_H
@@ -19,8 +19,8 @@ struct key_memory {
     _Atomic(struct memory_share *) blocks[KEY_MEMORY_BLOCK_COUNT];
 };
 
-/* The share of the key of that number, for as long as it is open; of number 0, which is no key, the whole. NULL:
- * no memory for it. */
+/* The share of the key of that number, for as long as it is open; of number 0, which is
+ * no key, the whole. NULL: no memory for it. */
 struct memory_share *key_memory_share(struct key_memory *memory, int number);
 
 /* Nothing of it is held any more. Fine for one that is zeroed. */

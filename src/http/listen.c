@@ -1,8 +1,9 @@
 /* listen.c - starting libmicrohttpd as it serves best here.
  *
- * Polling, because it is the cheapest mode for requests that are suspended, and because the
- * library's epoll mode hangs with 128 connections ready at once. 8 KB of memory for a connection,
- * because it is cleared for every request; a larger head is answered with 431. */
+ * Polling, because it is the cheapest mode for requests that are suspended, and because
+ * the library's epoll mode hangs with 128 connections ready at once. 8 KB of memory for a
+ * connection, because it is cleared for every request; a larger head is answered with
+ * 431. */
 #include "http/listen.h"
 
 #include "base/clock.h"
@@ -24,8 +25,8 @@ enum { BACKLOG = 1024, MORE_COUNT_MAX = 4, PANIC_FLUSH_MS = 1000 };
 
 /* --- what the library tells ----------------------------------------------------------------- */
 
-/* While it starts its words become the error; later they are logged, now and then, because clients
- * can make it talk. */
+/* While it starts its words become the error; later they are logged, now and then,
+ * because clients can make it talk. */
 static void on_words(void *context, const char *format, va_list arguments)
 {
     struct listener *listener = context;
@@ -166,8 +167,8 @@ void visitor_takes_piece(struct visitor *visitor, const char *piece, size_t byte
         visitor->read_end -= bytes;
 }
 
-/* Whether some of the next request was read with this one. The library moves it to where its memory begins, but
- * has not done so yet. */
+/* Whether some of the next request was read with this one. The library moves it to where
+ * its memory begins, but has not done so yet. */
 static bool keeps_some(struct visitor *visitor)
 {
     const char *kept = visitor->request_end;
@@ -189,8 +190,9 @@ void visitor_rests(struct visitor *visitor)
         visitor_begins(visitor);
 }
 
-/* The library shows the target where it came in, behind the method and a zero. It reads each request to where
- * its memory begins, and writes zeros over the ends of empty lines before it. */
+/* The library shows the target where it came in, behind the method and a zero. It reads
+ * each request to where its memory begins, and writes zeros over the ends of empty lines
+ * before it. */
 static bool is_behind_head(const struct visitor *visitor, const char *target)
 {
     static const char head[] = "HEAD";
@@ -225,8 +227,8 @@ static size_t keep_escapes(void *context, struct MHD_Connection *connection, cha
 
 /* --- starting and stopping ------------------------------------------------------------------ */
 
-/* What only some listeners have. A pool of one thread is what the library does without one, and it
- * complains. */
+/* What only some listeners have. A pool of one thread is what the library does without
+ * one, and it complains. */
 static void list_more(const struct listener *listener,
                       struct MHD_OptionItem more[static MORE_COUNT_MAX + 1])
 {
@@ -299,7 +301,8 @@ enum status listener_open(struct listener *listener,
         rc = check_library(settings, err);
     if (!rc)
         rc = refusal_open(err);
-    /* By us: of what is in the way, the library would say neither the port nor the address. */
+    /* By us: of what is in the way, the library would say neither the port nor the
+     * address. */
     if (!rc)
         rc = listen_socket_open(&address, BACKLOG, &listener->socket, err);
     if (rc)
@@ -307,7 +310,8 @@ enum status listener_open(struct listener *listener,
     listener->daemon = start(listener);
     if (!listener->daemon) {
         listen_socket_remove(&listener->socket);
-        /* Of what it could not start with, the library closes the socket in some cases only. */
+        /* Of what it could not start with, the library closes the socket in some cases
+         * only. */
         listen_socket_close(&listener->socket);
         return err_code(err, STATUS_UNAVAILABLE, "cannot_listen",
                         "cannot listen on %s: %s", settings->listen,
@@ -318,9 +322,9 @@ enum status listener_open(struct listener *listener,
     return STATUS_OK;
 }
 
-/* The socket is closed only at the end, so that its number cannot come to mean something else while
- * the library's threads learn of the change. A local one is taken away first: the next to start finds
- * its place free. */
+/* The socket is closed only at the end, so that its number cannot come to mean something
+ * else while the library's threads learn of the change. A local one is taken away first:
+ * the next to start finds its place free. */
 void listener_quiesce(struct listener *listener)
 {
     listen_socket_remove(&listener->socket);

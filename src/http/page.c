@@ -35,7 +35,8 @@ static bool is_key(const struct page_order *order, struct text text)
     return text.bytes >= bytes && memcmp(text.at, order->key_start, bytes) == 0;
 }
 
-/* Below 0 when a comes before b in rising order: of numbers the one with more digits is larger. */
+/* Below 0 when a comes before b in rising order: of numbers the one with more digits is
+ * larger. */
 static int compare(const struct page_order *order, struct text a, struct text b)
 {
     size_t bytes = a.bytes < b.bytes ? a.bytes : b.bytes;
@@ -147,7 +148,8 @@ static const struct item *item_at(const struct items *items,
     return &items->at[is_turned ? items->count - 1 - place : place];
 }
 
-/* How many items come before the page, whether or not the one before it is still there. */
+/* How many items come before the page, whether or not the one before it is still
+ * there. */
 static int start_of(const struct items *items, const struct page_order *order,
                     const struct wanted *wanted)
 {

@@ -12,9 +12,9 @@ struct page_order {
     bool is_descending;
 };
 
-/* Cut the page that limit, after and order ask for out of {"object": "list", "data": [...]}. The
- * cursor is the key of the last item before, which need not be there any more; INVALID, code
- * invalid_cursor, when it cannot be one. */
+/* Cut the page that limit, after and order ask for out of {"object": "list", "data":
+ * [...]}. The cursor is the key of the last item before, which need not be there any
+ * more; INVALID, code invalid_cursor, when it cannot be one. */
 enum status page_cut(struct exchange *exchange, struct text whole,
                      const struct page_order *order, struct text *page, struct err *err);
 

@@ -1,4 +1,5 @@
-/* peer.c - addresses in a table of lists; a keyed hash, so that nobody can choose one list. */
+/* peer.c - addresses in a table of lists; a keyed hash, so that nobody can choose one
+ * list. */
 #include "http/peer.h"
 
 #include <assert.h>
@@ -67,8 +68,8 @@ void peers_close(struct peers *peers)
 
 /* --- addresses ---------------------------------------------------------------------------------- */
 
-/* IPv4 as it is written in IPv6 (RFC 4291, section 2.5.5.2), whichever way it came; of true IPv6 the
- * network. False: no address of the internet. */
+/* IPv4 as it is written in IPv6 (RFC 4291, section 2.5.5.2), whichever way it came; of
+ * true IPv6 the network. False: no address of the internet. */
 static bool key_of(const struct sockaddr *address, unsigned char key[ADDRESS_KEY_BYTES],
                    bool *is_loopback)
 {
@@ -104,7 +105,8 @@ static bool is_forgotten(const struct peer *peer, int64_t now_us)
     return peer->connection_count == 0 && peer->failures_forgot_ns <= now_us * 1000;
 }
 
-/* Drop what lingers for nothing at the head of what link leads to; false: there was none. */
+/* Drop what lingers for nothing at the head of what link leads to; false: there was
+ * none. */
 static bool drop_forgotten(struct peers *peers, struct peer **link, int64_t now_us)
 {
     struct peer *peer = *link;
@@ -117,8 +119,8 @@ static bool drop_forgotten(struct peers *peers, struct peer **link, int64_t now_
     return true;
 }
 
-/* The link to the peer with that key, or to the NULL at the end; passing by, those that linger for
- * nothing are dropped. */
+/* The link to the peer with that key, or to the NULL at the end; passing by, those that
+ * linger for nothing are dropped. */
 static struct peer **find(struct peers *peers, const unsigned char key[ADDRESS_KEY_BYTES],
                           int64_t now_us)
 {
@@ -130,8 +132,8 @@ static struct peer **find(struct peers *peers, const unsigned char key[ADDRESS_K
     return link;
 }
 
-/* Make room among those that linger: list after list, going round, so that addresses that never come
- * again are found; up to so many lists, so that nobody waits for long. */
+/* Make room among those that linger: list after list, going round, so that addresses that
+ * never come again are found; up to so many lists, so that nobody waits for long. */
 static void sweep(struct peers *peers, int64_t now_us)
 {
     for (int i = 0; i < SWEEP_LIST_COUNT && peers->linger_count >= LINGER_COUNT_MAX;

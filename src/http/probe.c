@@ -9,8 +9,9 @@
 
 #include <string.h>
 
-/* Who is slow makes room for who comes: the oldest connection is closed with each one beyond
- * EVICTION_COUNT. The rest of the room is for those that are about to be closed. */
+/* Who is slow makes room for who comes: the oldest connection is closed with each one
+ * beyond EVICTION_COUNT. The rest of the room is for those that are about to be
+ * closed. */
 enum { CONNECTION_COUNT_MAX = 96, EVICTION_COUNT = 64, DEADLINE_S = 2 };
 
 static enum MHD_Result send_health(struct MHD_Connection *connection, int number,

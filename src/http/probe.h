@@ -1,5 +1,5 @@
-/* probe.h - health on a listener and a thread of its own, so that it is answered when the service is
- * drowning. Never touches the store. */
+/* probe.h - health on a listener and a thread of its own, so that it is answered when the
+ * service is drowning. Never touches the store. */
 #ifndef REDRESS_HTTP_PROBE_H
 #define REDRESS_HTTP_PROBE_H
 
@@ -17,8 +17,8 @@ struct probe {
     atomic_bool is_draining; /* from now on it is not ready */
 };
 
-/* Answer on address; a connection lasts two seconds at most, less when many come. The probe is the
- * caller's and does not move until it is closed. */
+/* Answer on address; a connection lasts two seconds at most, less when many come. The
+ * probe is the caller's and does not move until it is closed. */
 enum status probe_open(struct probe *probe, const char *address,
                        const struct service *service, struct err *err);
 void probe_close(struct probe *probe); /* fine for one that is zeroed */

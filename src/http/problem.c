@@ -11,8 +11,9 @@ struct http_status {
     const char *title;
 };
 
-/* Asking again does not mend what is stored: a read says so with 500. What would write may find other
- * rows next time, and has to be asked again with its key whatever happened. */
+/* Asking again does not mend what is stored: a read says so with 500. What would write
+ * may find other rows next time, and has to be asked again with its key whatever
+ * happened. */
 static bool is_read(const struct exchange *exchange)
 {
     return exchange->method && (strcmp(exchange->method, "GET") == 0 ||
@@ -82,7 +83,8 @@ static void put_faults(struct json_writer *writer, const struct err *err)
 
 void exchange_refuse(struct exchange *exchange, const struct err *err)
 {
-    /* Sixteen faults, fully escaped, fit; written in place, since the arena may be what is full. */
+    /* Sixteen faults, fully escaped, fit; written in place, since the arena may be what
+     * is full. */
     static const char fallback[] = "{\"type\":\"urn:redress:problem:out_of_memory\","
                                    "\"title\":\"Service Unavailable\","
                                    "\"status\":503,\"code\":\"out_of_memory\"}";

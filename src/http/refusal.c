@@ -1,9 +1,10 @@
 /* refusal.c - see refusal.h.
  *
- * The library cannot be told what to say. But it says it by its own MHD_queue_response, and a function of
- * that name in the program goes before its own: so the call comes here, with the connection and the number
- * in hand. What we have to say is written to the socket, whose sending side is then closed, and the library
- * goes on as it always would; its page, which it sometimes begins twice, reaches nobody. */
+ * The library cannot be told what to say. But it says it by its own MHD_queue_response,
+ * and a function of that name in the program goes before its own: so the call comes here,
+ * with the connection and the number in hand. What we have to say is written to the
+ * socket, whose sending side is then closed, and the library goes on as it always would;
+ * its page, which it sometimes begins twice, reaches nobody. */
 #include "http/refusal.h"
 
 #include "base/clock.h"
@@ -116,8 +117,8 @@ static gnutls_session_t session_of(struct MHD_Connection *connection)
     return info ? info->tls_session : NULL;
 }
 
-/* What the client has sent already is taken in, or the system would answer it by a reset, which can
- * overtake the reply. Not by recv: this is not what the library reads. */
+/* What the client has sent already is taken in, or the system would answer it by a reset,
+ * which can overtake the reply. Not by recv: this is not what the library reads. */
 static void take_in(int socket)
 {
     char unread[4096];
@@ -130,8 +131,8 @@ static void take_in(int socket)
     } while (bytes > 0 && all < UNREAD_BYTES_MAX);
 }
 
-/* All answers before it are sent: the library reads no head earlier. A client that leaves no room for so
- * few bytes does not get them. */
+/* All answers before it are sent: the library reads no head earlier. A client that leaves
+ * no room for so few bytes does not get them. */
 static void say(struct MHD_Connection *connection, gnutls_session_t session,
                 const char *text, size_t bytes)
 {

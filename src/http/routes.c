@@ -449,8 +449,8 @@ static const struct route routes[] = {
 
 /* --- finding ---------------------------------------------------------------------------------- */
 
-/* One segment of a path, decoded once it is cut out, so that an escaped slash belongs to the name.
- * Empty ones do not match. */
+/* One segment of a path, decoded once it is cut out, so that an escaped slash belongs to
+ * the name. Empty ones do not match. */
 static bool decode_segment(const char *from, size_t bytes, char param[PARAM_BYTES])
 {
     char decoded[3 * PARAM_BYTES];

@@ -1,5 +1,6 @@
-/* security.c - see security.h. There is no Server header, which would tell an attacker what to try, and
- * no Date: the machine's clock is not vouched for (RFC 9110, section 6.6.1). */
+/* security.c - see security.h. There is no Server header, which would tell an attacker
+ * what to try, and no Date: the machine's clock is not vouched for (RFC 9110, section
+ * 6.6.1). */
 #include "http/security.h"
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* security.h - headers that every reply has: nothing in it is to be kept, guessed at, shown as a page
- * or run. Private to http/. */
+/* security.h - headers that every reply has: nothing in it is to be kept, guessed at,
+ * shown as a page or run. Private to http/. */
 #ifndef REDRESS_HTTP_SECURITY_H
 #define REDRESS_HTTP_SECURITY_H
 

@@ -1,9 +1,10 @@
 /* serving.c - carries exchanges over libmicrohttpd.
  *
- * The library calls serving_request once with the head, then with pieces of the body, then once more
- * to be answered. What must be refused by its head is refused in the first call, the only moment when
- * a body can still be declined. A request that has to wait for the commit thread is suspended; when
- * done has resumed it, the library calls serving_request again, and the reply is there. */
+ * The library calls serving_request once with the head, then with pieces of the body,
+ * then once more to be answered. What must be refused by its head is refused in the first
+ * call, the only moment when a body can still be declined. A request that has to wait for
+ * the commit thread is suspended; when done has resumed it, the library calls
+ * serving_request again, and the reply is there. */
 #include "http/serving.h"
 
 #include "base/clock.h"
@@ -18,11 +19,13 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-/* Lines of the log about requests that were turned away: so many, and again in so many seconds. */
+/* Lines of the log about requests that were turned away: so many, and again in so many
+ * seconds. */
 enum { REFUSED_LINE_COUNT = 20, REFUSED_LINES_S = 20 };
 
-/* When the library cannot allocate what it waits with, it forgets that a connection was resumed
- * until the next event; after so long the connection is shut down, which is one. */
+/* When the library cannot allocate what it waits with, it forgets that a connection was
+ * resumed until the next event; after so long the connection is shut down, which is
+ * one. */
 #define RESUMED_US (3 * SECOND_US)
 
 /* --- calls ---------------------------------------------------------------------------------- */
@@ -99,8 +102,9 @@ static enum MHD_Result send_reply(struct call *call)
         watch_stream(call->visitor->watch, server->deadline_us);
     if (call_reply(call) == MHD_YES)
         return MHD_YES;
-    /* What was done is done: asked again with the same key, it is answered. To be told nothing would
-     * be worse, since the library does not hang up before the connection's next event. */
+    /* What was done is done: asked again with the same key, it is answered. To be told
+     * nothing would be worse, since the library does not hang up before the connection's
+     * next event. */
     reply_close(&call->exchange.reply);
     call->exchange.reply = (struct reply){.status = 503};
     return reply_queue(call->connection, 503, server->no_memory);
@@ -152,8 +156,8 @@ static enum status enter_share(struct call *call, struct err *err)
     return STATUS_OK;
 }
 
-/* Room is made for what has come, not for what is announced, whose length api_begin has judged. But what would
- * find none now is better not sent. */
+/* Room is made for what has come, not for what is announced, whose length api_begin has
+ * judged. But what would find none now is better not sent. */
 static enum status expect_body(struct call *call, struct err *err)
 {
     const size_t bytes = (size_t)call->exchange.content_length;
@@ -164,8 +168,8 @@ static enum status expect_body(struct call *call, struct err *err)
     return refuse_body(lack_of(call, bytes), err);
 }
 
-/* A wrong key: too many of them are told to wait, and have to connect anew. Right ones from the same
- * address are let in all the same. */
+/* A wrong key: too many of them are told to wait, and have to connect anew. Right ones
+ * from the same address are let in all the same. */
 static void count_failed_login(struct call *call)
 {
     struct server *server = call->server;
@@ -184,8 +188,9 @@ static void count_failed_login(struct call *call)
     call->must_close = true;
 }
 
-/* The first call. True: go on reading. False: the reply is a refusal, to be sent at once. The library
- * closes a connection that is answered in the first call; without a body that can wait. */
+/* The first call. True: go on reading. False: the reply is a refusal, to be sent at once.
+ * The library closes a connection that is answered in the first call; without a body that
+ * can wait. */
 static bool begin(struct call *call, const char *target, const char *method,
                   const char *version)
 {
@@ -246,8 +251,9 @@ static enum MHD_Result starve(struct call *call)
     return send_reply(call);
 }
 
-/* The whole request is there. MHD_NO when the server closes. Counted before is_closing is looked at,
- * and the other way round in server_stop: nothing can be suspended once that has counted to zero. */
+/* The whole request is there. MHD_NO when the server closes. Counted before is_closing is
+ * looked at, and the other way round in server_stop: nothing can be suspended once that
+ * has counted to zero. */
 static enum MHD_Result run(struct call *call)
 {
     struct server *server = call->server;
@@ -322,8 +328,8 @@ static enum MHD_Result take_body(struct call *call, const char *piece,
     return MHD_YES;
 }
 
-/* The head of a reply is written behind that of the request, in the same memory: what has no room for it
- * would be done, but never answered. */
+/* The head of a reply is written behind that of the request, in the same memory: what has
+ * no room for it would be done, but never answered. */
 static bool leaves_room(struct MHD_Connection *connection, size_t head_bytes)
 {
     enum { KEPT_BYTES = 64, REPLY_HEAD_BYTES_MAX = 1024 };
@@ -374,8 +380,8 @@ enum MHD_Result serving_request(void *context, struct MHD_Connection *connection
     return begin(call, target, method, version) ? MHD_YES : send_reply(call);
 }
 
-/* One line for each that was turned away would let strangers fill the log: so many at a time, the rest
- * is counted (server_stats). */
+/* One line for each that was turned away would let strangers fill the log: so many at a
+ * time, the rest is counted (server_stats). */
 static void tell(struct server *server, const struct exchange *exchange)
 {
     const struct rate lines =

@@ -1,5 +1,5 @@
-/* serving.h - what libmicrohttpd calls for each request, and what all requests of a server share.
- * Private to the server. */
+/* serving.h - what libmicrohttpd calls for each request, and what all requests of a
+ * server share. Private to the server. */
 #ifndef REDRESS_HTTP_SERVING_H
 #define REDRESS_HTTP_SERVING_H
 
@@ -19,8 +19,8 @@ struct server {
     struct listener main;
     struct probe probe;
     int64_t idle_us, deadline_us, life_us, queue_wait_us;
-    struct memory_share
-        memory; /* of bodies, and of what requests need beyond their buffer */
+    /* of bodies, and of what requests need beyond their buffer */
+    struct memory_share memory;
     struct key_memory key_memory;
     _Atomic int64_t failed_login_count, shed_login_count, forbidden_count;
     _Atomic int64_t told_full_at_ns; /* of the lines that tell of such requests */
@@ -32,8 +32,8 @@ struct server {
     atomic_bool is_draining, is_closing;
 };
 
-/* Of libmicrohttpd, the context is the server: the head of a request is there, pieces of its body, its end;
- * it is over, answered or not. On the polling threads. */
+/* Of libmicrohttpd, the context is the server: the head of a request is there, pieces of
+ * its body, its end; it is over, answered or not. On the polling threads. */
 enum MHD_Result serving_request(void *context, struct MHD_Connection *connection,
                                 const char *target, const char *method,
                                 const char *version, const char *piece,

@@ -1,7 +1,8 @@
 /* tls.c - certificates from files, checked before anybody sees them.
  *
- * A handshake under way may still use what was there before: identities are kept until the end, and
- * only files that differ make a new one, so that there are as many as certificates were renewed. */
+ * A handshake under way may still use what was there before: identities are kept until
+ * the end, and only files that differ make a new one, so that there are as many as
+ * certificates were renewed. */
 #include "http/tls.h"
 
 #include "base/clock.h"
@@ -77,8 +78,8 @@ static enum status make_pin(struct identity *identity, const char *path, struct 
     return STATUS_OK;
 }
 
-/* What clients of today ask for at least: GnuTLS's level MEDIUM, and no curve below P-256. 0: no TLS of
- * today has keys of that kind. */
+/* What clients of today ask for at least: GnuTLS's level MEDIUM, and no curve below
+ * P-256. 0: no TLS of today has keys of that kind. */
 static unsigned least_bits(gnutls_pk_algorithm_t kind)
 {
     bool is_rsa = kind == GNUTLS_PK_RSA || kind == GNUTLS_PK_RSA_PSS;
@@ -90,7 +91,8 @@ static unsigned least_bits(gnutls_pk_algorithm_t kind)
                       : 0;
 }
 
-/* One that no client accepts would be found out at the first handshake, by whoever connects. */
+/* One that no client accepts would be found out at the first handshake, by whoever
+ * connects. */
 static enum status check_strength(const struct identity *identity, const char *path,
                                   struct err *err)
 {

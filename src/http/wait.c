@@ -1,8 +1,9 @@
 /* wait.c - see wait.h.
  *
- * The library waits by poll(2) and reads by recv(2), and functions of these names in the program go before the
- * system's: so the calls come here, as do those of every other library of the process, whose sockets are
- * nobody's. So it is with what it calls of GnuTLS. */
+ * The library waits by poll(2) and reads by recv(2), and functions of these names in the
+ * program go before the system's: so the calls come here, as do those of every other
+ * library of the process, whose sockets are nobody's. So it is with what it calls of
+ * GnuTLS. */
 #include "http/wait.h"
 
 #include "http/server.h"
@@ -14,7 +15,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
-/* Each is written and read by the thread that polls the socket; a number goes to another with its socket. */
+/* Each is written and read by the thread that polls the socket; a number goes to another
+ * with its socket. */
 static _Atomic(struct visitor *) visitors[SERVER_DESCRIPTOR_COUNT];
 
 void wait_know(int socket, struct visitor *visitor)
@@ -30,7 +32,8 @@ static struct visitor *visitor_of(int socket)
                : NULL;
 }
 
-/* What comes, be it the end, is for the next request. Errors and the end of both sides are told all the same. */
+/* What comes, be it the end, is for the next request. Errors and the end of both sides
+ * are told all the same. */
 static void hold_back(struct pollfd *socket)
 {
     const struct visitor *visitor = visitor_of(socket->fd);
@@ -80,8 +83,8 @@ static void *own(_Atomic(void *) *found, const char *name)
     return function;
 }
 
-/* Called by the library, again and again until it is 0: the client has said the last word of the handshake, and
- * what it says from now on is requests. */
+/* Called by the library, again and again until it is 0: the client has said the last word
+ * of the handshake, and what it says from now on is requests. */
 int gnutls_handshake(gnutls_session_t session)
 {
     static _Atomic(void *) found;
@@ -95,8 +98,8 @@ int gnutls_handshake(gnutls_session_t session)
     return rc;
 }
 
-/* Called by the library. What there is of a record, and is not the whole of it, may be anything: it is taken
- * for the beginning of a request. */
+/* Called by the library. What there is of a record, and is not the whole of it, may be
+ * anything: it is taken for the beginning of a request. */
 ssize_t gnutls_record_recv(gnutls_session_t session, void *to, size_t room)
 {
     static _Atomic(void *) found;

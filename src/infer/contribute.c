@@ -1,19 +1,21 @@
-/* contribute.c - Shapley values of forests, tree by tree, and of XGBoost's linear booster.
+/* contribute.c - Shapley values of forests, tree by tree, and of XGBoost's linear
+ * booster.
  *
- * In the game of one tree and one row, a coalition S of features reaches a leaf with the weight
- * prod_{j in S} one_j prod_{j not in S} zero_j over the features j on the path to the leaf: one_j
- * is 1 when the row passes all splits on j towards the leaf and else 0; zero_j is the share of the
- * training data that does. Averaging over all orders is an integral over the chance t that a
- * feature is in the coalition (Owen 1972, "Multilinear extensions of games"):
+ * In the game of one tree and one row, a coalition S of features reaches a leaf with the
+ * weight prod_{j in S} one_j prod_{j not in S} zero_j over the features j on the path to
+ * the leaf: one_j is 1 when the row passes all splits on j towards the leaf and else 0;
+ * zero_j is the share of the training data that does. Averaging over all orders is an
+ * integral over the chance t that a feature is in the coalition (Owen 1972, "Multilinear
+ * extensions of games"):
  *
  *     phi_i = sum over leaves of value (one_i - zero_i) integral_0^1 prod_{j != i} f_j(t) dt,
  *     f_j(t) = t one_j + (1 - t) zero_j
  *
- * The integrand is a polynomial of a degree below the number of features on the path, so a
- * Gauss-Legendre rule of half as many points is exact. These are the very values of Lundberg et
- * al. (2018), algorithm 2, but every term is positive, so nothing cancels in deep trees, and a
- * tree costs (nodes x points) instead of (leaves x depth^2): products over the path are carried
- * down, sums over the leaves are carried up. */
+ * The integrand is a polynomial of a degree below the number of features on the path, so
+ * a Gauss-Legendre rule of half as many points is exact. These are the very values of
+ * Lundberg et al. (2018), algorithm 2, but every term is positive, so nothing cancels in
+ * deep trees, and a tree costs (nodes x points) instead of (leaves x depth^2): products
+ * over the path are carried down, sums over the leaves are carried up. */
 #include "infer/contribute.h"
 
 #include "infer/evaluate.h"
@@ -28,7 +30,8 @@ enum {
     LEVEL_COUNT_MAX = CONTRIBUTE_DEPTH_MAX + 1, /* a root is at level 0 */
 };
 
-/* A share of the data below which a leaf that the row does not reach counts for nothing. */
+/* A share of the data below which a leaf that the row does not reach counts for
+ * nothing. */
 static const double share_min = 1e-300;
 
 /* Where the walk is: a node, and the feature that the edge to it asked for. */
@@ -50,9 +53,9 @@ struct walk {
     struct level levels[LEVEL_COUNT_MAX];
     int point_count;
     double points[POINT_COUNT_MAX], weights[POINT_COUNT_MAX];
-    double
-        *products; /* (level, point): the rule's weight x f of all features on the path */
-    double *sums;  /* (level, point): products x value, over the leaves met below */
+    /* (level, point): the rule's weight x f of all features on the path */
+    double *products;
+    double *sums; /* (level, point): products x value, over the leaves met below */
 };
 
 /* ---- the rule ---- */
@@ -164,8 +167,8 @@ static double worth(const struct walk *walk, const struct level *level,
     return (level->one - level->zero) * integral;
 }
 
-/* Go up an edge. Its leaves have been, or will be, counted once more for the same feature higher
- * up, where less of the path was known: that is taken back. */
+/* Go up an edge. Its leaves have been, or will be, counted once more for the same feature
+ * higher up, where less of the path was known: that is taken back. */
 static void leave(struct walk *walk)
 {
     const struct level *level = &walk->levels[walk->depth];
@@ -268,7 +271,8 @@ static enum status forest_depth(const struct forest *forest, int group, int *dep
     return STATUS_OK;
 }
 
-/* What rounding left between the sum and the score, in XGBoost's case of float32, is the base's. */
+/* What rounding left between the sum and the score, in XGBoost's case of float32, is the
+ * base's. */
 static void settle(double raw, int count, double *contributions)
 {
     double sum = 0;

@@ -1,4 +1,5 @@
-/* contribute_effect.c - from the contributions to a model's score to those to an effect. */
+/* contribute_effect.c - from the contributions to a model's score to those to an
+ * effect. */
 #include "infer/contribute.h"
 
 #include "infer/evaluate.h"
@@ -82,7 +83,8 @@ static enum status add_component(struct adding *adding,
     return STATUS_OK;
 }
 
-/* The parts of one arm's effect: one model over nothing, or two of which one is over the other. */
+/* The parts of one arm's effect: one model over nothing, or two of which one is over the
+ * other. */
 static enum status add_arm(struct adding *adding, int arm, double share, struct err *err)
 {
     const struct bundle *bundle = adding->bundle;
@@ -109,7 +111,8 @@ static enum status add_arm(struct adding *adding, int arm, double share, struct 
     return rc;
 }
 
-/* The share of an arm in the effect of an amount: effects are linear in those of the arms. */
+/* The share of an arm in the effect of an amount: effects are linear in those of the
+ * arms. */
 static double arm_share(const struct scorer *scorer, int arm, int64_t amount,
                         int64_t order_amount)
 {
@@ -119,7 +122,8 @@ static double arm_share(const struct scorer *scorer, int arm, int64_t amount,
     return scorer_effect_at(scorer, effects, amount, order_amount);
 }
 
-/* The value rule, where the scores are the effect, which calibration moves by offset; and the sum of all. */
+/* The value rule, where the scores are the effect, which calibration moves by offset; and
+ * the sum of all. */
 static enum status finish(const struct bundle *bundle, const double *row, double offset,
                           struct attribution *attribution, struct err *err)
 {

@@ -18,7 +18,8 @@ static const char *const names[] = {
 };
 
 #if defined(__x86_64__)
-/* Asked of the processor itself: not every compiler's __builtin_cpu_supports knows the name. */
+/* Asked of the processor itself: not every compiler's __builtin_cpu_supports knows the
+ * name. */
 static bool has_lzcnt(void)
 {
     unsigned a, b, c, d;

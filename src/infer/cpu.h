@@ -12,11 +12,13 @@ enum isa {
     ISA_VBMI,   /* AVX512 and VBMI: bytes permuted across a whole register */
 };
 
-/* The most that this machine has, or what the environment variable REDRESS_ISA (portable, avx2,
- * avx512, vbmi) allows of it. Asked when something is opened, never while scoring. */
+/* The most that this machine has, or what the environment variable REDRESS_ISA (portable,
+ * avx2, avx512, vbmi) allows of it. Asked when something is opened, never while
+ * scoring. */
 enum isa cpu_isa(void);
 
-/* INVALID when REDRESS_ISA names no instruction set; one that the machine does not have is fine. */
+/* INVALID when REDRESS_ISA names no instruction set; one that the machine does not have
+ * is fine. */
 enum status cpu_check(struct err *err);
 
 const char *isa_name(enum isa isa);

@@ -76,8 +76,8 @@ static void draft_release(struct draft *draft)
     free(draft->selections);
 }
 
-/* One quantizer for all forests, at quantizers[0]; when that would have too many slots, one for
- * each. */
+/* One quantizer for all forests, at quantizers[0]; when that would have too many slots,
+ * one for each. */
 static enum status open_quantizers(struct draft *draft, bool *is_shared, struct err *err)
 {
     enum status rc = quantizer_open(draft->compiled, draft->forest_count,

@@ -1,5 +1,5 @@
-/* engine_compile.c - a forest compiled for every kernel that takes it, and the clock's word on
- * which is fastest. */
+/* engine_compile.c - a forest compiled for every kernel that takes it, and the clock's
+ * word on which is fastest. */
 #include "infer/engine_compile.h"
 
 #include "base/rng.h"
@@ -19,8 +19,9 @@ enum {
     TRIAL_COUNT_MAX = 12,
     TRIAL_NS = 8000,
     TRIAL_NS_MAX = 200000, /* a run that takes longer is tried once a round */
-    /* Kernels make room for the largest of some trees in all of them, which a strange forest can
-     * make very large. Those of training are below five times the simplest form. */
+    /* Kernels make room for the largest of some trees in all of them, which a strange
+     * forest can make very large. Those of training are below five times the simplest
+     * form. */
     FORM_RATIO_MAX = 6,
     FORM_BYTES_ALWAYS = 64 << 10,
 };
@@ -197,9 +198,9 @@ static void run_once(const struct compiled *compiled, const struct trial *trial,
                 trial->codes + shift * (size_t)(turn % (QUANTIZE_BLOCK - 1)), trial->raw);
 }
 
-/* The least of a few runs and of what was known before: whatever disturbs makes them longer. A
- * kernel that seems to take long is tried once more each time, in case that was a disturbance too.
- * When time is over, only what was known before. */
+/* The least of a few runs and of what was known before: whatever disturbs makes them
+ * longer. A kernel that seems to take long is tried once more each time, in case that was
+ * a disturbance too. When time is over, only what was known before. */
 static int64_t cost_ns(const struct compiled *compiled, const struct trial *trial,
                        int row_count, int64_t least)
 {
@@ -316,8 +317,8 @@ static void try_rows(const struct candidates *candidates, const struct trial *tr
     }
 }
 
-/* Kernels for blocks gain with the number of rows: from the most to the fewest, until scoring them
- * one by one is clearly faster. */
+/* Kernels for blocks gain with the number of rows: from the most to the fewest, until
+ * scoring them one by one is clearly faster. */
 static void try_blocks(const struct candidates *candidates, const struct trial *trial,
                        struct costs *costs)
 {

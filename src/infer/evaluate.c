@@ -143,7 +143,8 @@ static void raw_double(const struct forest *forest, const double *row, int tree_
             raw[g] = raw[g] * forest->sum_scale + forest->base_margin[g];
 }
 
-/* gblinear: float32, from bias and base margin, feature by feature; missing adds nothing. */
+/* gblinear: float32, from bias and base margin, feature by feature; missing adds
+ * nothing. */
 static void raw_weights(const struct forest *forest, const double *row, double *raw)
 {
     int n = forest->feature_count, groups = forest->group_count;

@@ -1,9 +1,10 @@
-/* kernel.h - one way of scoring a forest from the codes of quantize.h; the engine picks the
- * fastest of those that take a forest.
+/* kernel.h - one way of scoring a forest from the codes of quantize.h; the engine picks
+ * the fastest of those that take a forest.
  *
- * Every kernel gives the bits of forest_raw (evaluate.h): XGBoost's leaves, times the tree's
- * weight, are added in float from the base margin in the order of the trees; LightGBM's likewise
- * in double. So the choice among kernels, which is made by the clock, never shows.
+ * Every kernel gives the bits of forest_raw (evaluate.h): XGBoost's leaves, times the
+ * tree's weight, are added in float from the base margin in the order of the trees;
+ * LightGBM's likewise in double. So the choice among kernels, which is made by the clock,
+ * never shows.
  *
  * A kernel is plugged in by its line in kernels.c. Private to infer/. */
 #ifndef REDRESS_INFER_KERNEL_H
@@ -31,8 +32,8 @@ struct kernel_forest {
     int depth_max, leaf_count_max;
 };
 
-/* Either row or block is set. Both may write raw (.., group) only, and read the compiled form and
- * the codes only; any number of threads. */
+/* Either row or block is set. Both may write raw (.., group) only, and read the compiled
+ * form and the codes only; any number of threads. */
 struct kernel {
     const char *name;
     enum isa isa;           /* the least it needs */
@@ -41,14 +42,15 @@ struct kernel {
     /* Bytes of the compiled form; 0 for a forest that this kernel does not take. */
     size_t (*measure)(const struct kernel_forest *forest);
 
-    /* Write it into so many zeroed bytes, aligned to KERNEL_ALIGNMENT. It holds no pointers: the
-     * engine moves it. */
+    /* Write it into so many zeroed bytes, aligned to KERNEL_ALIGNMENT. It holds no
+     * pointers: the engine moves it. */
     void (*compile)(const struct kernel_forest *forest, void *compiled);
 
     /* codes (slot), readable for CODE_SLACK bytes beyond its last -> raw (group). */
     void (*row)(const void *compiled, const uint8_t *codes, double *raw);
 
-    /* codes (slot, 64), aligned to row_count_max, a power of two; 1 <= row_count <= row_count_max
+    /* codes (slot, 64), aligned to row_count_max, a power of two; 1 <= row_count <=
+     * row_count_max
      * -> raw (row, group), rows raw_stride numbers apart. Codes beyond row_count may be
      * anything. */
     void (*block)(const void *compiled, const uint8_t *codes, int row_count, double *raw,
@@ -72,8 +74,9 @@ extern const struct kernel kernel_planes_avx2, kernel_lanes_avx512;
 
 /* ---- what kernels have in common ---- */
 
-/* Functions of kernels are put together from parts that are always inlined, so that what is known
- * when compiling (how many slots or levels, which number type) is worked out once. */
+/* Functions of kernels are put together from parts that are always inlined, so that what
+ * is known when compiling (how many slots or levels, which number type) is worked out
+ * once. */
 #define KERNEL_INLINE static inline __attribute__((always_inline))
 
 /* Rounded up to KERNEL_ALIGNMENT. */

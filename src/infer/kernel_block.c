@@ -31,8 +31,8 @@ void block_head_compile(const struct kernel_forest *source, const struct block_h
         margins[g] = margin_of(forest, g);
 }
 
-/* A float, or the lower half of a double and, behind the lower halves of all leaf_count, the upper
- * one. */
+/* A float, or the lower half of a double and, behind the lower halves of all leaf_count,
+ * the upper one. */
 static void put_leaf(double value, bool is_float, int leaf_count, int index, void *leaves)
 {
     uint32_t *halves = leaves;

@@ -1,5 +1,5 @@
-/* kernel_block.h - what the kernels for blocks of rows have in common: the sums of up to 64 rows,
- * group by group, until they go to where the caller wants them.
+/* kernel_block.h - what the kernels for blocks of rows have in common: the sums of up to
+ * 64 rows, group by group, until they go to where the caller wants them.
  *
  * Private to kernel_block_*.c. */
 #ifndef REDRESS_INFER_KERNEL_BLOCK_H
@@ -35,8 +35,9 @@ struct block_head block_head_layout(const struct kernel_forest *source,
 void block_head_compile(const struct kernel_forest *source, const struct block_head *head,
                         void *compiled);
 
-/* Write a tree's leaves into its room: floats, or the lower halves of doubles and then the upper
- * ones. nodes (leaf_count): where they stand in the forest, -1 where there is none. */
+/* Write a tree's leaves into its room: floats, or the lower halves of doubles and then
+ * the upper ones. nodes (leaf_count): where they stand in the forest, -1 where there is
+ * none. */
 void block_put_leaves(const struct kernel_forest *source, int tree, const int32_t *nodes,
                       int leaf_count, void *leaves);
 
@@ -56,22 +57,22 @@ struct tree_size {
 struct tree_size largest_tree(const struct kernel_forest *source, int first,
                               int tree_count);
 
-/* The tree completed to so many levels: nodes (2^level + index), -1 where all go left; leaves
- * (BLOCK_LEAF_COUNT_MAX), -1 where no row ends. */
+/* The tree completed to so many levels: nodes (2^level + index), -1 where all go left;
+ * leaves (BLOCK_LEAF_COUNT_MAX), -1 where no row ends. */
 void tree_complete(const struct forest *forest, int tree, int levels, int32_t *nodes,
                    int32_t *leaves);
 
-/* A node visited from left to right: the one between leaves i and i + 1, and the first leaf of its
- * left subtree. With the nodes before it visited, a row ends at `leaf` unless a later node says
- * otherwise; this one moves it to leaf i + 1 if the row turns right there and `leaf` is in the left
- * subtree, that is, not left of its first leaf. */
+/* A node visited from left to right: the one between leaves i and i + 1, and the first
+ * leaf of its left subtree. With the nodes before it visited, a row ends at `leaf` unless
+ * a later node says otherwise; this one moves it to leaf i + 1 if the row turns right
+ * there and `leaf` is in the left subtree, that is, not left of its first leaf. */
 struct sweep {
     int32_t node;
     int first;
 };
 
-/* The nodes of a tree of up to BLOCK_LEAF_COUNT_MAX leaves from left to right, and its leaves, as
- * above; how many nodes. */
+/* The nodes of a tree of up to BLOCK_LEAF_COUNT_MAX leaves from left to right, and its
+ * leaves, as above; how many nodes. */
 int tree_sweep(const struct forest *forest, int tree, struct sweep *nodes,
                int32_t *leaves);
 

@@ -1,8 +1,9 @@
-/* kernel_block_avx512.h - leaves to sums, 16 rows at a time: the leaves of a tree are a table of
- * whole registers, and permutations look rows up in it. Doubles are looked up as two halves.
+/* kernel_block_avx512.h - leaves to sums, 16 rows at a time: the leaves of a tree are a
+ * table of whole registers, and permutations look rows up in it. Doubles are looked up as
+ * two halves.
  *
- * A leaf is a byte: its five lowest bits and, for trees of more than 32 leaves, the sixth as the
- * sign. Private to kernel_block_*.c. */
+ * A leaf is a byte: its five lowest bits and, for trees of more than 32 leaves, the sixth
+ * as the sign. Private to kernel_block_*.c. */
 #ifndef REDRESS_INFER_KERNEL_BLOCK_AVX512_H
 #define REDRESS_INFER_KERNEL_BLOCK_AVX512_H
 
@@ -15,7 +16,8 @@
 
 enum { GROUP_ROWS = 16 };
 
-/* Sums (group, row): the rows of doubles stand in the order in which halves are put together. */
+/* Sums (group, row): the rows of doubles stand in the order in which halves are put
+ * together. */
 union block_sums {
     alignas(KERNEL_ALIGNMENT) float floats[BLOCK_GROUP_COUNT_MAX][QUANTIZE_BLOCK];
     alignas(KERNEL_ALIGNMENT) double doubles[BLOCK_GROUP_COUNT_MAX][QUANTIZE_BLOCK];
@@ -57,7 +59,8 @@ INLINE struct leaf_table leaf_table_load(const char *leaves, int tree, int leaf_
     return table;
 }
 
-/* The sums of 16 rows: floats in the first, or doubles in the order that place_of_double tells. */
+/* The sums of 16 rows: floats in the first, or doubles in the order that place_of_double
+ * tells. */
 struct row_sums {
     __m512i first, second;
 };

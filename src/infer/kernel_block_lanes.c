@@ -1,5 +1,5 @@
-/* kernel_block_lanes.c - 64 rows in the bytes of a register, tree after tree: what comes out is the
- * leaf of every row.
+/* kernel_block_lanes.c - 64 rows in the bytes of a register, tree after tree: what comes
+ * out is the leaf of every row.
  *
  * Four trees make a bunch. They are prepared in either of two ways:
  *
@@ -190,8 +190,8 @@ static void lanes_compile(const struct kernel_forest *source, void *compiled)
 
 /* ---- complete trees ---- */
 
-/* The codes that rows ask for at a level, out of those of nodes step apart: all but the last blend
- * wait for no new turn. */
+/* The codes that rows ask for at a level, out of those of nodes step apart: all but the
+ * last blend wait for no new turn. */
 INLINE __m512i pick_0(const uint16_t *places, int step, const uint8_t *codes,
                       const __mmask64 *turns)
 {

@@ -1,14 +1,15 @@
-/* kernel_block_planes.h - the compiled form of the kernels that score a block of rows by bits: one
- * comparison per node tells for every row of the block whether it turns right there, one bit for
- * each row; then bitwise operations on whole words turn these into the leaves of all rows, as
- * planes: bit b of the leaf of every row.
+/* kernel_block_planes.h - the compiled form of the kernels that score a block of rows by
+ * bits: one comparison per node tells for every row of the block whether it turns right
+ * there, one bit for each row; then bitwise operations on whole words turn these into the
+ * leaves of all rows, as planes: bit b of the leaf of every row.
  *
- * Eight trees make a bunch, whose masks stand side by side in a register. The leaves of a tree of n
- * levels are numbers of n bits, found by a binary search among its masks:
+ * Eight trees make a bunch, whose masks stand side by side in a register. The leaves of a
+ * tree of n levels are numbers of n bits, found by a binary search among its masks:
  *
  *     bit 0 = mask 1;  bit 1 = mask (bit 0 ? 3 : 2);  bit 2 = mask (4 + bits 0 and 1) ...
  *
- * where the first bit is the most significant. Trees are prepared for this in either of two ways:
+ * where the first bit is the most significant. Trees are prepared for this in either of
+ * two ways:
  *
  * - complete: the tree is completed to n levels; a mask is a node's.
  * - ordered: leaves are numbered from left to right, whatever the shape. The mask in the place of
@@ -32,9 +33,9 @@ enum {
     MASK_COUNT,
 };
 
-/* Nodes of the eight trees take turns, so that none waits for the one before and masks are stored
- * line by line. Positions are packed, since loads are what bounds these kernels: where a slot's
- * codes begin, in steps of eight bytes. */
+/* Nodes of the eight trees take turns, so that none waits for the one before and masks
+ * are stored line by line. Positions are packed, since loads are what bounds these
+ * kernels: where a slot's codes begin, in steps of eight bytes. */
 enum { CODES_STEP = 8, TURN_GROUP = 4 };
 
 /* One comparison in each of four trees, each rank repeated over four bytes. */
@@ -43,8 +44,8 @@ struct turns {
     uint16_t codes[TURN_GROUP];
 };
 
-/* One comparison, and where masks of the same tree are: those of both ends of the subtree, and its
- * own. */
+/* One comparison, and where masks of the same tree are: those of both ends of the
+ * subtree, and its own. */
 struct border {
     uint32_t ranks;
     uint16_t codes;
@@ -52,8 +53,8 @@ struct border {
 };
 
 struct plane_bunch {
-    uint32_t
-        nodes; /* struct turn (tree, 1 .. 2^levels - 1), or struct border, tree by tree */
+    /* struct turn (tree, 1 .. 2^levels - 1), or struct border, tree by tree */
+    uint32_t nodes;
     uint32_t leaves; /* float (tree, leaf), or double; see leaf_count */
     int32_t levels;
     int32_t tree_count;

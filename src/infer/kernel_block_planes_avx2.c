@@ -1,5 +1,5 @@
-/* kernel_block_planes_avx2.c - planes of 32 rows, for machines without AVX-512: the masks of eight
- * trees fill a register here too. Leaves are added one by one. */
+/* kernel_block_planes_avx2.c - planes of 32 rows, for machines without AVX-512: the masks
+ * of eight trees fill a register here too. Leaves are added one by one. */
 #include "infer/kernel_block_planes.h"
 
 #if defined(__x86_64__)
@@ -67,7 +67,8 @@ INLINE void find_borders(const struct border *border, const struct plane_bunch *
 
 /* ---- planes ---- */
 
-/* The mask that rows ask at a level, by the bits so far: out of those at first, step apart. */
+/* The mask that rows ask at a level, by the bits so far: out of those at first, step
+ * apart. */
 INLINE __m256i pick_0(const struct masks *masks, int first, int step,
                       const __m256i *planes)
 {

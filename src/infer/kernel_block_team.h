@@ -1,6 +1,6 @@
-/* kernel_block_team.h - the compiled form of the kernels that score a few rows together: trees in
- * the lanes of registers, one register for a node of each of them, row after row while they are in
- * the nearest cache.
+/* kernel_block_team.h - the compiled form of the kernels that score a few rows together:
+ * trees in the lanes of registers, one register for a node of each of them, row after row
+ * while they are in the nearest cache.
  *
  * Trees of a bunch are prepared in either of two ways:
  *
@@ -28,13 +28,13 @@ struct team_bunch {
     int32_t tree_count;
     int32_t size;       /* levels, or nodes */
     int32_t leaf_count; /* room: 32 or 64 */
-    uint32_t
-        half_bytes; /* lanes of 16 bits: from the nodes of the first 32 trees to the others' */
+    /* lanes of 16 bits: from the nodes of the first 32 trees to the others' */
+    uint32_t half_bytes;
     bool is_complete;
 };
 
-/* Parts of a node. Lanes of bytes: all three, the last when swept. Lanes of 16 bits: rank above
- * slot, then the first leaf; all nodes of 32 trees, then those of the others. */
+/* Parts of a node. Lanes of bytes: all three, the last when swept. Lanes of 16 bits: rank
+ * above slot, then the first leaf; all nodes of 32 trees, then those of the others. */
 enum team_part { TEAM_SLOT, TEAM_RANK, TEAM_FIRST };
 
 struct team {
@@ -57,8 +57,8 @@ struct found {
     alignas(KERNEL_ALIGNMENT) uint8_t leaves[TEAM_ROW_COUNT * TEAM_LANE_COUNT];
 };
 
-/* The leaves of row_count rows, up to TEAM_ROW_COUNT, in the trees of a bunch; those of other
- * rows may be anything. codes (row, slots.count of the team). */
+/* The leaves of row_count rows, up to TEAM_ROW_COUNT, in the trees of a bunch; those of
+ * other rows may be anything. codes (row, slots.count of the team). */
 typedef void find_leaves_fn(const struct team *team, const struct team_bunch *bunch,
                             const uint8_t *codes, int row_count, struct found *found);
 

@@ -1,6 +1,6 @@
-/* kernel_block_team_avx512.c - what teams do with the leaves they found; and the kernel with
- * trees in lanes of 16 bits, for machines that cannot permute bytes: two registers for the trees
- * of a bunch. */
+/* kernel_block_team_avx512.c - what teams do with the leaves they found; and the kernel
+ * with trees in lanes of 16 bits, for machines that cannot permute bytes: two registers
+ * for the trees of a bunch. */
 #include "infer/kernel_block_avx512.h"
 #include "infer/kernel_block_team.h"
 
@@ -109,14 +109,15 @@ enum {
     TOGETHER = 4, /* rows swept at a time, so that they wait for each other less */
 };
 
-/* With equal upper bytes the node is never the smaller one, since a code has no lower byte. */
+/* With equal upper bytes the node is never the smaller one, since a code has no lower
+ * byte. */
 INLINE __mmask32 turn_right(const struct word_codes *row, int slot_count, __m512i nodes)
 {
     return _mm512_cmpgt_epu16_mask(fetch_words(row, slot_count, nodes), nodes);
 }
 
-/* The node that each tree asks at a level, out of those step nodes apart: all but the last blend
- * wait for no new turn. */
+/* The node that each tree asks at a level, out of those step nodes apart: all but the
+ * last blend wait for no new turn. */
 INLINE __m512i pick_0(const __m512i *nodes, int step, const __mmask32 *turns)
 {
     (void)step;

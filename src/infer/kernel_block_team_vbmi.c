@@ -1,5 +1,5 @@
-/* kernel_block_team_vbmi.c - 64 trees in the bytes of a register; their codes are fetched by
- * permutations of bytes. */
+/* kernel_block_team_vbmi.c - 64 trees in the bytes of a register; their codes are fetched
+ * by permutations of bytes. */
 #include "infer/kernel_block_team.h"
 
 #if defined(__x86_64__)
@@ -14,8 +14,8 @@ enum {
 
 /* ---- complete trees ---- */
 
-/* A part of the node that each tree asks at a level, out of those step nodes apart: all but the
- * last blend wait for no new turn. */
+/* A part of the node that each tree asks at a level, out of those step nodes apart: all
+ * but the last blend wait for no new turn. */
 INLINE __m512i pick_0(const __m512i *nodes, int first, int step, const __mmask64 *turns)
 {
     (void)step;

@@ -1,6 +1,6 @@
-/* kernel_row.h - what the vector kernels for single rows have in common: few slots per forest, so
- * that the codes stay in registers, trees in the lanes of registers, and the sum of their leaves in
- * the order of the trees.
+/* kernel_row.h - what the vector kernels for single rows have in common: few slots per
+ * forest, so that the codes stay in registers, trees in the lanes of registers, and the
+ * sum of their leaves in the order of the trees.
  *
  * Private to kernel_row_*.c. */
 #ifndef REDRESS_INFER_KERNEL_ROW_H
@@ -10,7 +10,8 @@
 
 /* ---- trees side by side ---- */
 
-/* As many trees as there are lanes. Positions are bytes from the beginning of the compiled form. */
+/* As many trees as there are lanes. Positions are bytes from the beginning of the
+ * compiled form. */
 struct bunch {
     uint32_t nodes;
     uint32_t leaves;     /* float or double (tree, leaf_stride) */
@@ -38,14 +39,15 @@ struct lanes_shape {
     size_t (*node_bytes)(int size); /* of a bunch */
     int (*size)(const struct kernel_forest *source, int tree);
     int (*leaf_stride)(int size); /* that is enough for trees of that size */
-    /* Room for so many leaves more behind those of the bunch, for one tree of it; or NULL. */
+    /* Room for so many leaves more behind those of the bunch, for one tree of it; or
+     * NULL. */
     size_t (*further_leaves)(const struct kernel_forest *source, int tree, int size);
     void (*put_tree)(const struct kernel_forest *source, const struct lanes *lanes,
                      struct bunch *bunch, int tree, int lane, void *compiled);
 };
 
-/* Everything but the trees is laid out; false when the forest is too large or looks at too many
- * slots. */
+/* Everything but the trees is laid out; false when the forest is too large or looks at
+ * too many slots. */
 bool lanes_layout(const struct kernel_forest *source, const struct lanes_shape *shape,
                   struct lanes *lanes);
 

@@ -1,10 +1,12 @@
-/* kernel_row_mux.c - trees of up to eight levels, 32 of them in the lanes of a register (AVX-512).
+/* kernel_row_mux.c - trees of up to eight levels, 32 of them in the lanes of a register
+ * (AVX-512).
  *
- * Every tree is completed: where it has a leaf early, the way on is always left. A node is 16 bits,
- * rank above slot. At each level the node of every tree is chosen from all nodes of the level by
- * blending them under the turns taken so far, its code is fetched from registers by a permutation,
- * and one comparison of 16 bits takes the next turn: nothing is gathered until the leaf. Reading
- * whole trees costs less than following pointers, as long as they are small. */
+ * Every tree is completed: where it has a leaf early, the way on is always left. A node
+ * is 16 bits, rank above slot. At each level the node of every tree is chosen from all
+ * nodes of the level by blending them under the turns taken so far, its code is fetched
+ * from registers by a permutation, and one comparison of 16 bits takes the next turn:
+ * nothing is gathered until the leaf. Reading whole trees costs less than following
+ * pointers, as long as they are small. */
 #include "infer/kernel_row_mux.h"
 
 #if defined(__x86_64__)
@@ -31,7 +33,8 @@ struct place {
     void *compiled;
 };
 
-/* The subtree below a node, which stands at an index of its level. A leaf goes on to the left. */
+/* The subtree below a node, which stands at an index of its level. A leaf goes on to the
+ * left. */
 static void put_subtree(const struct place *place, int32_t node_index, int level,
                         int index)
 {

@@ -1,5 +1,5 @@
-/* kernel_row_mux.h - complete levels of 32 trees: the node of every tree is chosen from all nodes
- * of a level by blending them under the turns taken so far (AVX-512).
+/* kernel_row_mux.h - complete levels of 32 trees: the node of every tree is chosen from
+ * all nodes of a level by blending them under the turns taken so far (AVX-512).
  *
  * A node is 16 bits, rank above slot. Private to kernel_row_*.c. */
 #ifndef REDRESS_INFER_KERNEL_ROW_MUX_H
@@ -19,8 +19,8 @@ static inline size_t mux_node_bytes(int depth)
     return (((size_t)1 << depth) - 1) * MUX_LANE_COUNT * sizeof(uint16_t);
 }
 
-/* Nodes of a level stand in the order in which blending pairs them: those that the first turn tells
- * apart side by side. */
+/* Nodes of a level stand in the order in which blending pairs them: those that the first
+ * turn tells apart side by side. */
 static inline int reversed(int index, int bit_count)
 {
     int result = 0;
@@ -38,7 +38,8 @@ static inline int mux_place(int level, int index)
 
 /* ---- scoring ---- */
 
-/* The node of each tree at level l, out of 2^l: all but the last blend wait for no new turn. */
+/* The node of each tree at level l, out of 2^l: all but the last blend wait for no new
+ * turn. */
 KERNEL_INLINE TARGET_AVX512 __m512i pick_0(const __m512i *nodes, const __mmask32 *turns)
 {
     (void)turns;
@@ -60,7 +61,8 @@ PICK(5, 4)
 PICK(6, 5)
 PICK(7, 6)
 
-/* With equal upper bytes the node is never the smaller one, since a code has no lower byte. */
+/* With equal upper bytes the node is never the smaller one, since a code has no lower
+ * byte. */
 #define TURN(level)                                                                      \
     if (depth > level) {                                                                 \
         __m512i node = pick_##level(nodes + (1 << level) - 1, turns);                    \

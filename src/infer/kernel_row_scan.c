@@ -1,10 +1,10 @@
-/* kernel_row_scan.c - trees of any shape with up to 128 leaves, 64 of them in the byte lanes of a
- * register (AVX-512 with or without VBMI) or of two (AVX2).
+/* kernel_row_scan.c - trees of any shape with up to 128 leaves, 64 of them in the byte
+ * lanes of a register (AVX-512 with or without VBMI) or of two (AVX2).
  *
- * Every lane knows the node at which its tree stands. All nodes of a tree are passed in one fixed
- * order, parents first: each fetches its code from registers and finds its turn, and the lanes that
- * stand at it step to the child. Reading all nodes in a row is faster than following pointers, and
- * takes four bytes a node. */
+ * Every lane knows the node at which its tree stands. All nodes of a tree are passed in
+ * one fixed order, parents first: each fetches its code from registers and finds its
+ * turn, and the lanes that stand at it step to the child. Reading all nodes in a row is
+ * faster than following pointers, and takes four bytes a node. */
 #include "infer/kernel_row.h"
 
 #if defined(__x86_64__)
@@ -176,8 +176,8 @@ static TARGET_VBMI void scan_row_vbmi(const void *compiled, const uint8_t *codes
         score_vbmi(lanes, local, 256, raw);
 }
 
-/* Bytes are looked up in tables of 16: adding 0x70, which stops at 255, sets the upper bit of every
- * slot beyond the table, and for those a shuffle gives zero. */
+/* Bytes are looked up in tables of 16: adding 0x70, which stops at 255, sets the upper
+ * bit of every slot beyond the table, and for those a shuffle gives zero. */
 static TARGET_AVX512 void scan_row_avx512(const void *compiled, const uint8_t *codes,
                                           double *raw)
 {

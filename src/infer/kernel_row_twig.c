@@ -1,9 +1,10 @@
 /* kernel_row_twig.c - trees of any depth up to 40: the upper levels by blending, as in
  * kernel_row_mux.c, the rest three levels at a time (AVX-512).
  *
- * Below the top every tree is cut into twigs: seven nodes, completed, which are compared at once,
- * and their eight ends. A row reads one twig for each three levels of a tree, which is one line
- * of the cache with the leaves in it, where blending reads all nodes. */
+ * Below the top every tree is cut into twigs: seven nodes, completed, which are compared
+ * at once, and their eight ends. A row reads one twig for each three levels of a tree,
+ * which is one line of the cache with the leaves in it, where blending reads all
+ * nodes. */
 #include "infer/kernel_row_mux.h"
 
 #if defined(__x86_64__)
@@ -20,12 +21,13 @@ enum {
     BUNCH_TWIG_COUNT_MAX = UINT16_MAX,
 };
 
-/* Each end is a leaf, or leads to another twig; with doubles the leaves begin at byte 64. */
+/* Each end is a leaf, or leads to another twig; with doubles the leaves begin at byte
+ * 64. */
 struct twig {
     uint16_t nodes[TWIG_END_COUNT]; /* level by level; the last always goes left */
-    uint16_t
-        ways[TWIG_END_COUNT]; /* twigs from this one to the next; at a leaf 0, so that
-                                       trees may wait for each other */
+    /* twigs from this one to the next; at a leaf 0, so that trees may wait for each
+     * other */
+    uint16_t ways[TWIG_END_COUNT];
     float leaves[TWIG_END_COUNT];
 };
 
@@ -248,8 +250,8 @@ static void twig_compile(const struct kernel_forest *source, void *compiled)
 
 static const uint8_t ends[128] = {ENDS_64(0), ENDS_64(64)};
 
-/* Trees are scored in chunks, so that what waits for each other within one tree does not hold up
- * the next. */
+/* Trees are scored in chunks, so that what waits for each other within one tree does not
+ * hold up the next. */
 enum { CHUNK_BUNCH_COUNT = 16, CHUNK_TREE_COUNT = CHUNK_BUNCH_COUNT * MUX_LANE_COUNT };
 
 /* What is the same for all trees of a row. */
@@ -266,8 +268,8 @@ KERNEL_INLINE size_t twig_bytes(const struct scan *scan)
     return TWIG_NUMBER_COUNT * (scan->is_float ? sizeof(float) : sizeof(double));
 }
 
-/* Where the first twig of each tree of a bunch stands, in bytes from the form's beginning; places
- * of trees that are not there lead to a twig that is. */
+/* Where the first twig of each tree of a bunch stands, in bytes from the form's
+ * beginning; places of trees that are not there lead to a twig that is. */
 KERNEL_INLINE TARGET_AVX512 void begin_twigs(const struct scan *scan,
                                              const struct bunch *bunch, uint32_t *twigs)
 {

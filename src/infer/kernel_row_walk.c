@@ -1,8 +1,9 @@
-/* kernel_row_walk.c - trees of any shape, walked node by node in portable C: eight of them abreast,
- * so that the latency of a step is hidden, with no branch that depends on the row.
+/* kernel_row_walk.c - trees of any shape, walked node by node in portable C: eight of
+ * them abreast, so that the latency of a step is hidden, with no branch that depends on
+ * the row.
  *
- * The two children of a node stand side by side; a leaf leads to itself, so that trees may wait for
- * each other. */
+ * The two children of a node stand side by side; a leaf leads to itself, so that trees
+ * may wait for each other. */
 #include "infer/kernel.h"
 
 #include <string.h>
@@ -23,8 +24,8 @@ struct walk {
     int32_t sum_count; /* trees that are added */
     int32_t group_count;
     size_t roots; /* uint32_t (tree) */
-    size_t
-        depths; /* uint32_t (group of lanes): steps until all its trees are at a leaf */
+    /* uint32_t (group of lanes): steps until all its trees are at a leaf */
+    size_t depths;
     size_t groups;  /* int32_t (tree) */
     size_t margins; /* double (group) */
     size_t steps;   /* struct step (node) */
@@ -66,8 +67,8 @@ static size_t walk_measure(const struct kernel_forest *source)
     return layout(source).bytes;
 }
 
-/* Level by level from steps[first]: a step's left holds the node it stands for until its turn
- * comes. */
+/* Level by level from steps[first]: a step's left holds the node it stands for until its
+ * turn comes. */
 static void lay_tree(const struct kernel_forest *source, int tree, uint32_t first,
                      const struct walk *walk, char *compiled)
 {
@@ -123,8 +124,8 @@ static void walk_compile(const struct kernel_forest *source, void *compiled)
     }
 }
 
-/* A step, taken from eight trees at once. The positions are named one by one, so that they stay in
- * registers. */
+/* A step, taken from eight trees at once. The positions are named one by one, so that
+ * they stay in registers. */
 #define STEP(lane)                                                                       \
     step = steps[at_##lane];                                                             \
     at_##lane = step.left + (codes[step.slot] > step.rank);

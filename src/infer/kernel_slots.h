@@ -1,4 +1,5 @@
-/* kernel_slots.h - the slots that one forest looks at: so few that their codes stay in registers.
+/* kernel_slots.h - the slots that one forest looks at: so few that their codes stay in
+ * registers.
  *
  * Private to kernel_*.c. */
 #ifndef REDRESS_INFER_KERNEL_SLOTS_H
@@ -12,8 +13,8 @@
 
 enum { LOCAL_SLOT_COUNT_MAX = 256 };
 
-/* The slots that one forest looks at: a window of all slots where that is narrow enough, else a
- * list. */
+/* The slots that one forest looks at: a window of all slots where that is narrow enough,
+ * else a list. */
 struct local_slots {
     int32_t count; /* room for codes: 64, 128 or 256 */
     int32_t width; /* of it, how much is used */
@@ -66,7 +67,8 @@ KERNEL_INLINE TARGET_AVX512 struct word_codes word_codes_load(const uint8_t *cod
     return row;
 }
 
-/* The code that each node asks for: the permutation looks at the six lowest bits of a slot. */
+/* The code that each node asks for: the permutation looks at the six lowest bits of a
+ * slot. */
 KERNEL_INLINE TARGET_AVX512 __m512i fetch_words(const struct word_codes *row,
                                                 int slot_count, __m512i nodes)
 {

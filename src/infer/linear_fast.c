@@ -1,4 +1,5 @@
-/* linear_fast.c - linear models through BLAS, for tables where the last digits do not matter. */
+/* linear_fast.c - linear models through BLAS, for tables where the last digits do not
+ * matter. */
 #include "infer/evaluate.h"
 
 #include <cblas.h>

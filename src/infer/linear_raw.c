@@ -1,11 +1,12 @@
-/* linear_raw.c - sums of products in one order, so that they are the same on every machine. */
+/* linear_raw.c - sums of products in one order, so that they are the same on every
+ * machine. */
 #include "infer/evaluate.h"
 
 #include <math.h>
 
-/* As many partial sums: number k takes the products k, k + LANE_COUNT, ... in turn. They wait for
- * each other less than one sum would. Their number is part of every score: decisions that were
- * recorded do not replay to the bit under another. */
+/* As many partial sums: number k takes the products k, k + LANE_COUNT, ... in turn. They
+ * wait for each other less than one sum would. Their number is part of every score:
+ * decisions that were recorded do not replay to the bit under another. */
 enum { LANE_COUNT = 8 };
 
 /* Two lanes, wherever they stand: the compiler does not find them by itself at -O2. */

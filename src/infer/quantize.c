@@ -91,7 +91,8 @@ static bool plant_searches(struct builder *builder)
     return quantizer->trees;
 }
 
-/* Slots came in the order in which scales were finished, so those of a scale stand together. */
+/* Slots came in the order in which scales were finished, so those of a scale stand
+ * together. */
 static void fill_slots(struct builder *builder)
 {
     struct quantizer *quantizer = builder->quantizer;

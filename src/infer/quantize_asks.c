@@ -114,8 +114,8 @@ static inline unsigned byte_of(const struct ask *ask, int byte)
     return ask->place >> 8 * (byte - KEY_BYTES) & 0xff;
 }
 
-/* By feature, forest, threshold: a radix sort from the least byte up. Bytes that are the same
- * everywhere, which are many, cost nothing. */
+/* By feature, forest, threshold: a radix sort from the least byte up. Bytes that are the
+ * same everywhere, which are many, cost nothing. */
 static void sort(struct builder *builder)
 {
     size_t counts[KEY_BYTES + PLACE_BYTES][256] = {0};

@@ -1,8 +1,9 @@
-/* quantize_block.c - the codes of a block of rows, feature by feature: 16 rows at a time go down a
- * search tree of thresholds that stands in registers.
+/* quantize_block.c - the codes of a block of rows, feature by feature: 16 rows at a time
+ * go down a search tree of thresholds that stands in registers.
  *
- * The trees hold floats, of which a register takes twice as many. Where that may be too coarse (see
- * struct search) a row that comes too near to a threshold is coded by itself. */
+ * The trees hold floats, of which a register takes twice as many. Where that may be too
+ * coarse (see struct search) a row that comes too near to a threshold is coded by
+ * itself. */
 #include "infer/quantize_tables.h"
 
 #include <assert.h>
@@ -41,7 +42,8 @@ static int level_count(int threshold_count)
     return levels;
 }
 
-/* Each level halves what the one above left, so that a leaf's place is a count of thresholds. */
+/* Each level halves what the one above left, so that a leaf's place is a count of
+ * thresholds. */
 static void fill_tree(const double *thresholds, int count, const struct search *search,
                       float *tree)
 {
@@ -109,8 +111,8 @@ struct tile {
     alignas(64) double values[TILE_WIDTH][QUANTIZE_BLOCK];
 };
 
-/* Eight rows become columns: three perfect shuffles. Places beyond row_count and the features of
- * the mask are zero. */
+/* Eight rows become columns: three perfect shuffles. Places beyond row_count and the
+ * features of the mask are zero. */
 INLINE void turn_over(const double *rows, size_t width, int row_count, __mmask8 features,
                       double *to)
 {
@@ -165,8 +167,8 @@ INLINE __m512 pick_of_64(const float *tree, __m512i node, __mmask16 turn)
                                 pick_of_32(tree + 32, node));
 }
 
-/* The threshold at each row's node: permutations look at the lowest bits of its number, earlier
- * turns say the others. The four uppermost levels share a register. */
+/* The threshold at each row's node: permutations look at the lowest bits of its number,
+ * earlier turns say the others. The four uppermost levels share a register. */
 INLINE __m512 pick(const float *tree, int level, __m512i node, const __mmask16 *turns)
 {
     const float *of_level = tree + (1 << level);

@@ -1,7 +1,7 @@
-/* quantize_build.h - how the splits of all forests become the tables of a quantizer: they are
- * collected and sorted (quantize_asks.c), their thresholds gathered into scales
- * (quantize_scales.c), their category sets told apart (quantize_sets.c), and all is laid out
- * (quantize.c).
+/* quantize_build.h - how the splits of all forests become the tables of a quantizer: they
+ * are collected and sorted (quantize_asks.c), their thresholds gathered into scales
+ * (quantize_scales.c), their category sets told apart (quantize_sets.c), and all is laid
+ * out (quantize.c).
  *
  * Private to quantize*.c. */
 #ifndef REDRESS_INFER_QUANTIZE_BUILD_H
@@ -63,8 +63,8 @@ void builder_collect_asks(struct builder *builder);
 /* Scales of sorted thresholds with their slots, and the splits that look at them. */
 void builder_add_scales(struct builder *builder);
 
-/* Slots of category sets, after those of scales, and the splits that look at them; false when
- * memory is out. */
+/* Slots of category sets, after those of scales, and the splits that look at them; false
+ * when memory is out. */
 bool builder_add_sets(struct builder *builder);
 
 #endif

@@ -1,5 +1,5 @@
-/* quantize_codes.c - values to codes: how many thresholds each reaches, found among 16 blocks and
- * then within one. */
+/* quantize_codes.c - values to codes: how many thresholds each reaches, found among 16
+ * blocks and then within one. */
 #include "infer/quantize_tables.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
-/* quantize_row.c - the codes of one row where features and scales are few: values become floats
- * and flags in registers, each is counted into its scale, and registers hand the counts to the
- * slots. */
+/* quantize_row.c - the codes of one row where features and scales are few: values become
+ * floats and flags in registers, each is counted into its scale, and registers hand the
+ * counts to the slots. */
 #include "infer/quantize_tables.h"
 
 #include <math.h>
@@ -20,8 +20,8 @@ enum {
 
 /* Arrays (slot), padded to a multiple of QUANTIZE_BLOCK. */
 struct row_tables {
-    float *
-        singles; /* the quantizer's thresholds; NULL when floats would not say the same */
+    /* the quantizer's thresholds; NULL when floats would not say the same */
+    float *singles;
     uint8_t *scales, *features, *missing_flags, *missing_codes;
     int slot_count;
 };

@@ -1,5 +1,5 @@
-/* quantize_scales.c - the sorted thresholds of all forests put into scales, and what is done with
- * missing values into slots. */
+/* quantize_scales.c - the sorted thresholds of all forests put into scales, and what is
+ * done with missing values into slots. */
 #include "infer/quantize_build.h"
 
 #include <string.h>
@@ -21,8 +21,8 @@ static int slot_of(struct builder *builder, int scale, int rule)
     return *slot;
 }
 
-/* The asks [from, to), whose distinct keys stand in the last draft, get slots and ranks. Within
- * each forest they rise. */
+/* The asks [from, to), whose distinct keys stand in the last draft, get slots and ranks.
+ * Within each forest they rise. */
 static void finish_scale(struct builder *builder, size_t from, size_t to)
 {
     struct quantizer *quantizer = builder->quantizer;
@@ -52,8 +52,8 @@ static void finish_scale(struct builder *builder, size_t from, size_t to)
     builder->drafts[quantizer->scale_count].first = draft->first + (size_t)draft->count;
 }
 
-/* The distinct keys of one forest's asks [from, to) joined with those of the last draft, into
- * joined; how many, at most one more than a scale may have. */
+/* The distinct keys of one forest's asks [from, to) joined with those of the last draft,
+ * into joined; how many, at most one more than a scale may have. */
 static int join(const struct builder *builder, const struct draft *draft, size_t from,
                 size_t to, uint64_t *joined)
 {
@@ -97,9 +97,9 @@ static void add_ranges(struct builder *builder, size_t from, size_t to)
     }
 }
 
-/* Forests share the scale of a feature as long as their thresholds fit together, so that their
- * codes are found once; a forest that does not fit begins another one, so that each forest looks
- * at few slots. */
+/* Forests share the scale of a feature as long as their thresholds fit together, so that
+ * their codes are found once; a forest that does not fit begins another one, so that each
+ * forest looks at few slots. */
 static void add_feature(struct builder *builder, size_t from, size_t to)
 {
     uint64_t joined[QUANTIZE_RANK_COUNT + 1];

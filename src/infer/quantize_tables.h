@@ -1,8 +1,9 @@
 /* quantize_tables.h - what quantize.c builds, and quantize_row.c, quantize_codes.c and
  * quantize_block.c read.
  *
- * Every comparison of either library becomes T <= x in double: XGBoost's rounding to float and
- * LightGBM's <= and its zero are folded into T (see the cutpoints of quantize_asks.c). */
+ * Every comparison of either library becomes T <= x in double: XGBoost's rounding to
+ * float and LightGBM's <= and its zero are folded into T (see the cutpoints of
+ * quantize_asks.c). */
 #ifndef REDRESS_INFER_QUANTIZE_TABLES_H
 #define REDRESS_INFER_QUANTIZE_TABLES_H
 
@@ -19,18 +20,19 @@ enum {
     SEARCH_LEVEL_MAX = 8,
 };
 
-/* Sorted thresholds of one feature. At `first` there are 16 doubles, the last threshold of each
- * block, then the blocks of 16: threshold_count / 16 + 1 of them, filled up with NaN, which is
- * never <= x. */
+/* Sorted thresholds of one feature. At `first` there are 16 doubles, the last threshold
+ * of each block, then the blocks of 16: threshold_count / 16 + 1 of them, filled up with
+ * NaN, which is never <= x. */
 struct scale {
     uint32_t first;
     uint32_t feature;
     uint16_t slot_from, slot_to;
 };
 
-/* The same thresholds for blocks of rows: a balanced search tree of 2^levels floats, of which the
- * first is unused; node i has the children 2i and 2i + 1. Exact: T <= x is float(T) <= (float)x.
- * Otherwise floats are rounded down on both sides, which tells unless the two are equal. */
+/* The same thresholds for blocks of rows: a balanced search tree of 2^levels floats, of
+ * which the first is unused; node i has the children 2i and 2i + 1. Exact: T <= x is
+ * float(T) <= (float)x. Otherwise floats are rounded down on both sides, which tells
+ * unless the two are equal. */
 struct search {
     uint32_t first;
     uint8_t levels;

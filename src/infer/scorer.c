@@ -35,8 +35,8 @@ struct scores {
 
 /* ---- models ---- */
 
-/* The rows as an evaluation's model wants them, so many numbers wide. A dose that comes behind the
- * features is missing for a model that does not look at it. */
+/* The rows as an evaluation's model wants them, so many numbers wide. A dose that comes
+ * behind the features is missing for a model that does not look at it. */
 static const double *inputs_of(const struct scorer *scorer, double dose,
                                const double *rows, int row_count, size_t width,
                                const struct room *room)
@@ -300,7 +300,8 @@ static enum status refuse_example(const struct bundle *bundle, int row, int arm,
 {
     char pointer[64];
 
-    /* The row is enough: its columns are in the manifest's order of arms, ours by dose. */
+    /* The row is enough: its columns are in the manifest's order of arms, ours by
+     * dose. */
     snprintf(pointer, sizeof pointer, "/examples/effects/%d", row);
     return err_fault(err, pointer, "effect_differs",
                      "row %d, arm '%s': the effect is %.17g, not %.17g", row,

@@ -1,10 +1,10 @@
-/* scorer_plan.h - which of a bundle's models are evaluated how often, and where their numbers go:
- * what scorer_plan.c finds at opening and scorer.c follows for every row.
+/* scorer_plan.h - which of a bundle's models are evaluated how often, and where their
+ * numbers go: what scorer_plan.c finds at opening and scorer.c follows for every row.
  *
- * Components become terms (what an arm's effect or cost is made of), and terms share evaluations:
- * a model is evaluated once per row for each dose it must see, however many components read it.
- * All forests that decide are in one engine; where no model sees a dose, one call of it scores
- * them all.
+ * Components become terms (what an arm's effect or cost is made of), and terms share
+ * evaluations: a model is evaluated once per row for each dose it must see, however many
+ * components read it. All forests that decide are in one engine; where no model sees a
+ * dose, one call of it scores them all.
  *
  * Private to scorer*.c. */
 #ifndef REDRESS_INFER_SCORER_PLAN_H

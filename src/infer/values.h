@@ -1,5 +1,5 @@
-/* values.h - what the libraries make of a feature's value before a split looks at it. Private to
- * infer/. */
+/* values.h - what the libraries make of a feature's value before a split looks at it.
+ * Private to infer/. */
 #ifndef REDRESS_INFER_VALUES_H
 #define REDRESS_INFER_VALUES_H
 

@@ -12,7 +12,8 @@ static inline const char *skip_digits(const char *at, const char *end, long coun
     return at;
 }
 
-/* Where the next item begins: after a comma and at most one space; NULL: a closer look is due. */
+/* Where the next item begins: after a comma and at most one space; NULL: a closer look is
+ * due. */
 static inline const char *item_start(const char *at, const char *end, bool has_items)
 {
     if (has_items && (at == end || *at++ != ','))

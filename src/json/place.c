@@ -1,4 +1,5 @@
-/* place.c - from the front of a text to where reading it stopped, remembering what is open. */
+/* place.c - from the front of a text to where reading it stopped, remembering what is
+ * open. */
 #include "json/place.h"
 
 #include "reading.h"
@@ -15,7 +16,8 @@ struct walk {
     int depth;
 };
 
-/* The innermost level that is open; NULL outside of all, and beyond those that are kept. */
+/* The innermost level that is open; NULL outside of all, and beyond those that are
+ * kept. */
 static struct level *innermost(struct walk *walk)
 {
     return walk->depth > 0 && walk->depth <= JSON_DEPTH_MAX
@@ -65,7 +67,8 @@ static size_t step(struct walk *walk, size_t at)
     return end;
 }
 
-/* As written where it is no string, and where it is long: not even its front fits into a pointer. */
+/* As written where it is no string, and where it is long: not even its front fits into a
+ * pointer. */
 static struct text name_of(struct text key, char name[static JSON_KEY_BYTES_MAX])
 {
     struct text read = {0};

@@ -23,7 +23,8 @@ static inline uint64_t zero_bytes(uint64_t word)
     return (word - EACH_BYTE(1)) & ~word & EACH_BYTE(0x80);
 }
 
-/* The high bit of the first byte of eight that is not plain, and perhaps of some after it. */
+/* The high bit of the first byte of eight that is not plain, and perhaps of some after
+ * it. */
 static inline uint64_t special_bytes(uint64_t word)
 {
     return zero_bytes(word ^ EACH_BYTE('"')) | zero_bytes(word ^ EACH_BYTE('\\')) |

@@ -1,6 +1,8 @@
-/* reading.h - what the parts of the reader share: where it stands, what stands there, and refusing it.
+/* reading.h - what the parts of the reader share: where it stands, what stands there, and
+ * refusing it.
  *
- * Private to scan.c, scan_string.c and scan_number.c. After the first failure every call fails. */
+ * Private to scan.c, scan_string.c and scan_number.c. After the first failure every call
+ * fails. */
 #ifndef REDRESS_JSON_READING_H
 #define REDRESS_JSON_READING_H
 
@@ -71,8 +73,8 @@ struct quoted {
 /* Read and check the string whose opening quote is here. */
 bool scan_quoted(struct json_scan *scan, struct quoted *quoted);
 
-/* Write a string without its escapes; it never grows. At NULL when one of them is none, which a string that was
- * checked does not have. */
+/* Write a string without its escapes; it never grows. At NULL when one of them is none,
+ * which a string that was checked does not have. */
 struct text scan_unescape(struct text written, char *buffer);
 
 /* Go past the number that is to stand here; it has to be finite. */

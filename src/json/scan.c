@@ -1,4 +1,5 @@
-/* scan.c - the strict JSON reader: one pass, no recursion. Refusals, containers and what is skipped. */
+/* scan.c - the strict JSON reader: one pass, no recursion. Refusals, containers and what
+ * is skipped. */
 #include "reading.h"
 
 #include <stdarg.h>

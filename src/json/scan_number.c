@@ -2,7 +2,8 @@
 #include "base/number.h"
 #include "reading.h"
 
-/* 0x10, 1_000, 2.5.1, 3e4f: what goes on where a number ends is no slip between two values. */
+/* 0x10, 1_000, 2.5.1, 3e4f: what goes on where a number ends is no slip between two
+ * values. */
 static bool goes_on(const struct json_scan *scan, const char *end)
 {
     char next = end < scan->end ? *end : ',', letter = (char)(next | 0x20);

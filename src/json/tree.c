@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* After the first lack no more of a text is read than the piece that jansson has asked for, a
- * kilobyte: some 150 KB of values on each of up to 64 threads; and the buffer of a string grows
- * once more, to twice the length of the text, and is copied: 12 MB for the longest, of which one is
- * read at a time. These pages cost nothing until they are used. */
+/* After the first lack no more of a text is read than the piece that jansson has asked
+ * for, a kilobyte: some 150 KB of values on each of up to 64 threads; and the buffer of a
+ * string grows once more, to twice the length of the text, and is copied: 12 MB for the
+ * longest, of which one is read at a time. These pages cost nothing until they are
+ * used. */
 enum { RESERVE_BYTES = 24 << 20, UNIT_BYTES = 16 };
 
 static struct {

@@ -210,7 +210,8 @@ static inline void all_digits_before(char *end, uint64_t value, int count)
         *--end = (char)('0' + value % 10);
 }
 
-/* The number whose digits are there, with its sign and comma, for which there is room before. */
+/* The number whose digits are there, with its sign and comma, for which there is room
+ * before. */
 static void put_number(struct json_writer *writer, bool is_negative, char *at,
                        const char *end)
 {
@@ -273,9 +274,10 @@ void json_put_decimal(struct json_writer *writer, double value, int decimals)
                scaled % scales[places], places);
 }
 
-/* As "%.17g" prints a number from [0.0001, 2^53) that is not whole. Its fraction is bits / 2^shift,
- * so that 17 digits are a product of at most 128 bits and a shift, both exact; ties go to the even
- * digit. Doubles lie too far apart for rounding to reach the next power of ten. */
+/* As "%.17g" prints a number from [0.0001, 2^53) that is not whole. Its fraction is bits
+ * / 2^shift, so that 17 digits are a product of at most 128 bits and a shift, both exact;
+ * ties go to the even digit. Doubles lie too far apart for rounding to reach the next
+ * power of ten. */
 static void put_fraction(struct json_writer *writer, double value)
 {
     double size = fabs(value);

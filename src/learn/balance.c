@@ -1,5 +1,5 @@
-/* balance.c - means of features, of all rows and of those of an arm by their inverse propensities; and of one
- * arm beside another. */
+/* balance.c - means of features, of all rows and of those of an arm by their inverse
+ * propensities; and of one arm beside another. */
 #include "learn/balance.h"
 
 #include <stdlib.h>
@@ -112,7 +112,8 @@ struct balance balance_of_arm(const struct learner_data *data, int arm)
 
 /* ---- an arm beside another ---- */
 
-/* Of the rows of an arm that have the column; square_sum is around the mean (Welford 1962). */
+/* Of the rows of an arm that have the column; square_sum is around the mean (Welford
+ * 1962). */
 struct side {
     double rows, count, count_squares, mean, square_sum;
 };
@@ -152,7 +153,8 @@ static struct balance_gap gap_between(const struct side *one, const struct side 
     return (struct balance_gap){difference / deviation, error / deviation};
 }
 
-/* 1 of one arm, 0 of the other, -1 of neither; without a branch, which would be guessed wrong half the time. */
+/* 1 of one arm, 0 of the other, -1 of neither; without a branch, which would be guessed
+ * wrong half the time. */
 static int side_of(const struct balance_arms *arms, int64_t row)
 {
     int arm = arms->arms[row], is_one = arm == arms->one;
@@ -179,7 +181,8 @@ static double value_at(const struct values *values, int64_t row)
     return values->codes[row] < 0 ? NAN : values->codes[row] == values->code;
 }
 
-/* With clusters the error is CR1, as in learn/experiment.h: of what each row, by its weight, moves the difference. */
+/* With clusters the error is CR1, as in learn/experiment.h: of what each row, by its
+ * weight, moves the difference. */
 static void cluster_gap(const struct values *values, const struct balance_arms *arms,
                         const struct side sides[2], struct balance_gap *gap)
 {

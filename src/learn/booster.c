@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* xgboost/c_api.h: handles are pointers, bst_ulong has 64 bits, 0 is success; and of the library it runs on, OpenMP. */
+/* xgboost/c_api.h: handles are pointers, bst_ulong has 64 bits, 0 is success; and of the
+ * library it runs on, OpenMP. */
 typedef void *handle;
 
 enum { PREDICT_MARGIN = 1, VERSION_BYTES = 40, FEED_ROWS = 1 << 13 };
@@ -150,7 +151,8 @@ static void feed_reset(void *context)
     ((struct feed *)context)->next = 0;
 }
 
-/* 1: there is a block. One that cannot be given ends the rows early, which the library refuses. */
+/* 1: there is a block. One that cannot be given ends the rows early, which the library
+ * refuses. */
 static int feed_next(void *context)
 {
     struct feed *feed = context;
@@ -176,7 +178,8 @@ static int feed_next(void *context)
                                           (uint64_t)count) == 0);
 }
 
-/* Rows in bins, and no copy of the rows themselves; ref: rows whose bins these are put into, or NULL. */
+/* Rows in bins, and no copy of the rows themselves; ref: rows whose bins these are put
+ * into, or NULL. */
 static enum status put_into_bins(const struct booster_rows *rows, handle ref,
                                  handle *matrix, struct err *err)
 {
@@ -220,9 +223,9 @@ static void put_cuts(const void *context, int64_t first, int count,
     memset(block->targets, 0, (size_t)count * sizeof *block->targets);
 }
 
-/* Left to itself the library sketches quantiles of the rows, in 16 bytes for each of some ten thousands of values
- * of every feature, which it keeps until all rows are in bins. Of rows that are the quantiles it makes bins of
- * each value, and puts others into them. */
+/* Left to itself the library sketches quantiles of the rows, in 16 bytes for each of some
+ * ten thousands of values of every feature, which it keeps until all rows are in bins. Of
+ * rows that are the quantiles it makes bins of each value, and puts others into them. */
 static enum status make_bins(const struct booster_rows *rows, handle *matrix,
                              struct err *err)
 {
@@ -321,7 +324,8 @@ static enum status configure(struct booster *booster, const struct booster_rows 
     return rc;
 }
 
-/* format: "ubj" or "json". The text is the library's, until the booster is asked for something else. */
+/* format: "ubj" or "json". The text is the library's, until the booster is asked for
+ * something else. */
 static enum status write_out(const struct booster *booster, const char *format,
                              const char **written, uint64_t *bytes, struct err *err)
 {
@@ -333,8 +337,8 @@ static enum status write_out(const struct booster *booster, const char *format,
         "saving", err);
 }
 
-/* A booster keeps what it was trained with, some 40 bytes a row; one that is loaded has its trees alone, the same to
- * the bit. */
+/* A booster keeps what it was trained with, some 40 bytes a row; one that is loaded has
+ * its trees alone, the same to the bit. */
 static enum status shed(struct booster *booster, struct err *err)
 {
     struct booster loaded = {0};

@@ -116,7 +116,8 @@ static void take(const struct ranking *ranking, int64_t place, double count,
         bin_add(bin, arm, outcome, ranking->scores[place], count);
 }
 
-/* The next so many rows; a second time, when their means are known, for what they move. */
+/* The next so many rows; a second time, when their means are known, for what they
+ * move. */
 static void walk_bin(struct walk *walk, double rows, struct bin *bin, bool is_second)
 {
     const struct uplift *uplift = walk->ranking->uplift;
@@ -157,7 +158,8 @@ static double count_all(const struct uplift *uplift, const uint32_t *draws)
     return count;
 }
 
-/* Whole rows, unless these have weights; resamples of clusters have more rows or fewer. */
+/* Whole rows, unless these have weights; resamples of clusters have more rows or
+ * fewer. */
 static double bin_size(const struct uplift *uplift, int bin, double count)
 {
     int64_t n = (int64_t)count, whole = n / CALIBRATION_BIN_COUNT;

@@ -31,7 +31,8 @@ const struct world_market world_markets[] = {
     {"jp-13", "JPY", 1.5, 0.2}, {0},
 };
 
-/* One customer in 37 claims all the time, with four times as many cases: one case in ten. */
+/* One customer in 37 claims all the time, with four times as many cases: one case in
+ * ten. */
 static const double claimer_share = 1.0 / 37, claimer_weight = 4;
 static const double claims_of_a_claimer = 4.5;
 
@@ -102,7 +103,8 @@ static bool is_claimer(const struct case_world *world, int64_t number)
     return rng_uniform(&rng) < claimer_share;
 }
 
-/* Everybody with the same chance, and who does not claim all the time is passed over mostly. */
+/* Everybody with the same chance, and who does not claim all the time is passed over
+ * mostly. */
 static int64_t draw_customer(const struct case_world *world, struct rng *rng)
 {
     for (;;) {

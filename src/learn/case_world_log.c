@@ -1,4 +1,5 @@
-/* case_world_log.c - which credit a case was given, with which chances, and what came of it. */
+/* case_world_log.c - which credit a case was given, with which chances, and what came of
+ * it. */
 #include "learn/case_world_parts.h"
 
 #include "learn/draw.h"
@@ -16,8 +17,8 @@ enum {
 /* Days until the next order of those who come back, by arm. */
 static const double return_days_means[WORLD_ARM_COUNT] = {30, 24, 20, 18, 16};
 
-/* How much of the variance of a customer's value is theirs in all their cases, is seen within 14 days,
- * and comes later. */
+/* How much of the variance of a customer's value is theirs in all their cases, is seen
+ * within 14 days, and comes later. */
 static const double lasting_share = 0.2, early_share = 0.3, late_share = 0.5;
 
 /* --- the log -------------------------------------------------------------------------------- */
@@ -88,8 +89,8 @@ static void draw_mood(struct world_case *drawn, struct rng *rng)
         is_asked ? world_most(1, world_least(5, floor(mood + 0.5))) : NAN;
 }
 
-/* The first days tell all that a credit does; what comes later depends on them and on chance. luck: what
- * all cases of a customer have in common and no feature tells. */
+/* The first days tell all that a credit does; what comes later depends on them and on
+ * chance. luck: what all cases of a customer have in common and no feature tells. */
 static void draw_value(struct world_case *drawn, double luck, struct rng *rng)
 {
     double unit = drawn->market->unit, claims = drawn->features[WORLD_CLAIMS_90D];

@@ -6,8 +6,8 @@
 #include "base/rng.h"
 #include "learn/case_world.h"
 
-/* What chance is drawn for: each has a stream of its own, so that a change to one leaves the others as
- * they were. */
+/* What chance is drawn for: each has a stream of its own, so that a change to one leaves
+ * the others as they were. */
 enum world_concern {
     CONCERN_CUSTOMER,
     CONCERN_HOLDOUT,
@@ -45,7 +45,8 @@ void world_log(const struct case_world *world, struct world_case *drawn);
 /* Probability of leaving for good when nothing is given. */
 double world_leaving(const struct world_case *drawn);
 
-/* Contribution over 90 days of a customer who stays, before anything else is known of them. */
+/* Contribution over 90 days of a customer who stays, before anything else is known of
+ * them. */
 double world_value(const struct world_case *drawn);
 
 static inline double world_sigmoid(double x)

@@ -6,7 +6,8 @@
 const int64_t world_credits[WORLD_ARM_COUNT] = {0, 500, 1000, 1500, 2000};
 const double world_cost_share = 0.9;
 
-/* By issue, in their order: what it adds to the severity, and whether a small credit settles it. */
+/* By issue, in their order: what it adds to the severity, and whether a small credit
+ * settles it. */
 static const double issue_severity[] = {0.0, 0.5, 1.6, 1.2, 0.6};
 static const bool issue_wants_more[] = {false, false, true, true, false};
 

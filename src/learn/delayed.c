@@ -68,7 +68,8 @@ static void improve_by_em(const struct delayed_rows *rows, double *p, double *ra
     *rate = (double)converted / time;
 }
 
-/* A Newton step that stays inside, halved until the likelihood gains. False: there is none. */
+/* A Newton step that stays inside, halved until the likelihood gains. False: there is
+ * none. */
 static bool improve_by_newton(const struct delayed_rows *rows, double *p, double *rate)
 {
     struct slopes at = slopes_at(rows, *p, *rate);

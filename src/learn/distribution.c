@@ -1,5 +1,6 @@
-/* distribution.c - by incomplete gamma and beta functions: series where they converge fast, continued
- * fractions elsewhere (Lentz's way, see Press et al., Numerical Recipes, 6.2 and 6.4). */
+/* distribution.c - by incomplete gamma and beta functions: series where they converge
+ * fast, continued fractions elsewhere (Lentz's way, see Press et al., Numerical Recipes,
+ * 6.2 and 6.4). */
 #include "learn/distribution.h"
 
 #include <float.h>
@@ -108,7 +109,8 @@ static double beta_fraction(double a, double b, double x)
     return h;
 }
 
-/* What Stirling's formula leaves of log gamma: Abramowitz and Stegun 6.1.41; for a from 10 on. */
+/* What Stirling's formula leaves of log gamma: Abramowitz and Stegun 6.1.41; for a from
+ * 10 on. */
 static double stirling_rest(double a)
 {
     double square = 1 / (a * a);
@@ -119,7 +121,8 @@ static double stirling_rest(double a)
            a;
 }
 
-/* log(gamma(a + b) / gamma(a)), where a is large without the difference of two large numbers. */
+/* log(gamma(a + b) / gamma(a)), where a is large without the difference of two large
+ * numbers. */
 static double log_gamma_ratio(double a, double b)
 {
     if (a < 20)
@@ -139,8 +142,8 @@ static double log_of(double x, double rest)
     return rest < 0.5 ? log1p(-rest) : log(x);
 }
 
-/* The regularised incomplete beta function at x, given x and 1 - x, each without rounding of the
- * other. */
+/* The regularised incomplete beta function at x, given x and 1 - x, each without rounding
+ * of the other. */
 static double beta_lower(double a, double b, double x, double rest)
 {
     double front;

@@ -1,5 +1,5 @@
-/* draw.h - numbers drawn from the usual distributions, the same on every machine for the same state.
- * Pure but for the state of rng. */
+/* draw.h - numbers drawn from the usual distributions, the same on every machine for the
+ * same state. Pure but for the state of rng. */
 #ifndef REDRESS_LEARN_DRAW_H
 #define REDRESS_LEARN_DRAW_H
 
@@ -10,8 +10,8 @@ double draw_exponential(struct rng *rng, double mean);
 /* Mean 0, variance 1 (Marsaglia's polar method). */
 double draw_normal(struct rng *rng);
 
-/* Mean shape, variance shape; shape >= 1 (Marsaglia and Tsang 2000, "A simple method for generating
- * gamma variables"). */
+/* Mean shape, variance shape; shape >= 1 (Marsaglia and Tsang 2000, "A simple method for
+ * generating gamma variables"). */
 double draw_gamma(struct rng *rng, double shape);
 
 /* a, b >= 1. */

@@ -71,8 +71,8 @@ static double mean_of(const struct effect_data *data, int column, bool is_att)
     return sum / count;
 }
 
-/* 1, then X, or X - mean X and its products with t, then t: the last, so that it is t which is left out when it
- * follows from the others. (column) */
+/* 1, then X, or X - mean X and its products with t, then t: the last, so that it is t
+ * which is left out when it follows from the others. (column) */
 static struct regressor *make_design(const struct effect_data *data,
                                      struct effect_rule rule, int *column_count)
 {
@@ -96,7 +96,8 @@ static struct regressor *make_design(const struct effect_data *data,
     return columns;
 }
 
-/* What a regression whose residuals sum to 0 expects of all rows, had none been treated. */
+/* What a regression whose residuals sum to 0 expects of all rows, had none been
+ * treated. */
 static double mean_without(const struct effect_data *data, double value)
 {
     double sum = 0;
@@ -106,8 +107,9 @@ static double mean_without(const struct effect_data *data, double value)
     return sum / (double)data->row_count;
 }
 
-/* A row that nothing else is compared with, and that moves the effect: how far it may be off is not known. A
- * row of leverage 1 that only decides the coefficient of a covariate does no harm. */
+/* A row that nothing else is compared with, and that moves the effect: how far it may be
+ * off is not known. A row of leverage 1 that only decides the coefficient of a covariate
+ * does no harm. */
 static enum status refuse_lone_row(const struct basis *basis, int treatment,
                                    struct err *err)
 {
@@ -122,7 +124,8 @@ static enum status refuse_lone_row(const struct basis *basis, int treatment,
                    (long long)row + 1);
 }
 
-/* Else which of the columns that depend on one another is left out would decide the effect. */
+/* Else which of the columns that depend on one another is left out would decide the
+ * effect. */
 static enum status check_treatment(const struct basis *basis, int treatment,
                                    enum effect_method method, struct effect *effect,
                                    struct err *err)
@@ -180,8 +183,8 @@ static void fit_close(struct fit *fit)
     free(fit->line);
 }
 
-/* The effect, times its share: each row of those whom lin's effect is of moves the means of the covariates, which the
- * effect differs with. */
+/* The effect, times its share: each row of those whom lin's effect is of moves the means
+ * of the covariates, which the effect differs with. */
 static void add_value(const struct fit *fit, double share, double row_count)
 {
     int k = fit->data->column_count, means = fit->rule.is_att ? 1 + k : 1;
@@ -311,7 +314,8 @@ static enum status set_freedom(const struct effect_data *data, struct effect *ef
     return STATUS_OK;
 }
 
-/* The error, as that of a difference of means, is one of rows that are off by rounding. */
+/* The error, as that of a difference of means, is one of rows that are off by
+ * rounding. */
 static enum status check_error(const struct effect_data *data, struct effect *effect,
                                struct err *err)
 {
@@ -383,7 +387,8 @@ static double e_value(double ratio)
     return ratio + sqrt(ratio * (ratio - 1));
 }
 
-/* An end of an interval that is nearer to none than the middle; 0 when that holds none. */
+/* An end of an interval that is nearer to none than the middle; 0 when that holds
+ * none. */
 static double near_end(double middle, double reach)
 {
     return fabs(middle) <= reach ? 0 : middle - copysign(reach, middle);

@@ -1,4 +1,5 @@
-/* effect_weights.c - probabilities of being treated, as weights and beside regressions. */
+/* effect_weights.c - probabilities of being treated, as weights and beside
+ * regressions. */
 #include "learn/effect_weights.h"
 
 #include "base/rng.h"
@@ -24,8 +25,9 @@ struct work {
     struct regressor *columns; /* (1 + column): 1, X */
     double *probabilities;     /* of being treated */
     double *models[2];         /* expected outcomes without and with treatment */
-    double *
-        moved; /* what each row adds to what an error is of: in the place of models[0], which is known by then */
+    /* what each row adds to what an error is of: in the place of models[0], which is
+     * known by then */
+    double *moved;
     const uint8_t *folds; /* which each row is in; NULL: models see all rows */
     bool *is_used;        /* what a model sees; NULL: all */
     bool is_determined;   /* no logistic regression: the covariates say who was treated */
@@ -123,7 +125,8 @@ int effect_separating(const struct effect_data *data)
     return -1;
 }
 
-/* Coefficients of the probability of being treated; scores (row): room. dropped: as in effect_estimate, or NULL. */
+/* Coefficients of the probability of being treated; scores (row): room. dropped: as in
+ * effect_estimate, or NULL. */
 static enum status fit_chances(struct work *work, double *coefficients, double *scores,
                                bool *dropped, struct err *err)
 {
@@ -160,8 +163,8 @@ static enum status fit_line(const struct work *work, const double *outcomes,
     return rc;
 }
 
-/* Fit on the rows outside of the fold, predict those in it: the probability of being treated when which is
- * WHICH_ALL (models[0] is room for it), else the outcome. */
+/* Fit on the rows outside of the fold, predict those in it: the probability of being
+ * treated when which is WHICH_ALL (models[0] is room for it), else the outcome. */
 static enum status fit(struct work *work, enum which which, int fold, double *predictions,
                        bool *dropped, struct err *err)
 {
@@ -216,7 +219,8 @@ static void set_overlap(const struct work *work, bool is_att, struct effect *eff
     effect->effective_treated = sums[1] * sums[1] / squares[1];
 }
 
-/* A weight that is as good as infinite: of a row that cannot have been treated as it was. */
+/* A weight that is as good as infinite: of a row that cannot have been treated as it
+ * was. */
 static enum status check_chances(const struct work *work, bool is_att, struct err *err)
 {
     for (int64_t i = 0; i < work->data->row_count; i++) {
@@ -265,7 +269,8 @@ static enum status find_error(const struct work *work, double *se, double *draw_
 
 /* ---- ipw ---- */
 
-/* How the weight of a row moves with its score x'b, over what all weights of its arm sum to. */
+/* How the weight of a row moves with its score x'b, over what all weights of its arm sum
+ * to. */
 static double weight_slope(const struct work *work, int64_t i, bool is_att)
 {
     double p = work->probabilities[i];
@@ -308,10 +313,11 @@ static double row_off(const struct work *work, const struct hajek *arms, int64_t
            (work->data->outcomes[i] - arms->means[arm]);
 }
 
-/* The probabilities were fitted to these very rows, which moves the estimate by D'(b - beta): add s'H^-1 D
- * to what each row adds, s = (t - p) x its score, H the sum of p (1 - p) x x', D the derivative of the
- * estimate (stacked estimating equations: Newey and McFadden 1994, section 6; Lunceford and Davidian
- * 2004). H^-1 D are the coefficients of a regression with weights p (1 - p), of slope / (p (1 - p)). */
+/* The probabilities were fitted to these very rows, which moves the estimate by D'(b -
+ * beta): add s'H^-1 D to what each row adds, s = (t - p) x its score, H the sum of p (1 -
+ * p) x x', D the derivative of the estimate (stacked estimating equations: Newey and
+ * McFadden 1994, section 6; Lunceford and Davidian 2004). H^-1 D are the coefficients of
+ * a regression with weights p (1 - p), of slope / (p (1 - p)). */
 static enum status fit_slopes(struct work *work, const struct hajek *arms,
                               double *coefficients, struct err *err)
 {
@@ -450,7 +456,8 @@ static enum status fit_all(struct work *work, struct effect_rule rule, bool *dro
     return rc;
 }
 
-/* What each row adds to the effect and to the mean without treatment: in the places of the models. */
+/* What each row adds to the effect and to the mean without treatment: in the places of
+ * the models. */
 static void set_parts(struct work *work, bool is_att, double share)
 {
     const struct effect_data *data = work->data;

@@ -13,7 +13,8 @@ struct effect_slopes {
 bool effect_log_ratio(const struct effect *effect, struct effect_rule rule,
                       struct effect_slopes *slopes);
 
-/* effect_estimate for ipw and aipw, when both arms have rows; means and counts are there. */
+/* effect_estimate for ipw and aipw, when both arms have rows; means and counts are
+ * there. */
 enum status effect_by_weights(const struct effect_data *data, struct effect_rule rule,
                               struct effect *effect, bool *dropped, struct err *err);
 

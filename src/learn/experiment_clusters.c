@@ -1,4 +1,5 @@
-/* experiment_clusters.c - whether arms have the rows they should have, when rows come in clusters. */
+/* experiment_clusters.c - whether arms have the rows they should have, when rows come in
+ * clusters. */
 #include "learn/experiment.h"
 
 #include "learn/distribution.h"
@@ -119,7 +120,8 @@ static double statistic(struct scores *scores)
                                            p[b] * scores->mixed[a];
     }
     if (most <= rounding * (double)scores->rows->row_count)
-        return 0; /* to the row; clusters that are each shared out exactly have no variance */
+        /* to the row; clusters that are each shared out exactly have no variance */
+        return 0;
     dposv_("L", &n, &one, scores->products, &k, off, &n, &info, 1);
     for (int a = 0; a < n; a++)
         chi2 += off[a] * scores->sums[a];

@@ -8,8 +8,8 @@
 
 enum { ARM_COUNT_MAX = 1024 };
 
-/* A hull from the cheapest arm on, as places among the arms by cost; returns how many are on it. Of two that cost the
- * same the better one is steeper. */
+/* A hull from the cheapest arm on, as places among the arms by cost; returns how many are
+ * on it. Of two that cost the same the better one is steeper. */
 static int make_hull(const struct frontier_data *data, const int *by_cost, int64_t row,
                      int *hull)
 {

@@ -84,7 +84,8 @@ static void draw_rows(struct resampling *of, const struct frontier *frontier,
     }
 }
 
-/* Add sign times the gain at each spend, where the rows are there as often as they were drawn. */
+/* Add sign times the gain at each spend, where the rows are there as often as they were
+ * drawn. */
 static void add_gains(const struct frontier *frontier, const struct resampling *of,
                       double sign, double *gains)
 {

@@ -1,4 +1,5 @@
-/* frontier_sort.c - steps in order, in place: an American flag sort (McIlroy, Bostic and McIlroy 1993). */
+/* frontier_sort.c - steps in order, in place: an American flag sort (McIlroy, Bostic and
+ * McIlroy 1993). */
 #include "learn/frontier_steps.h"
 
 #include <stdbool.h>

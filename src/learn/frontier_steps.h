@@ -6,7 +6,8 @@
 
 enum { STEPS_PER_MARK = 1024 };
 
-/* From one arm of a unit's hull to the next: 16 bytes, since there may be one for each arm of each row. */
+/* From one arm of a unit's hull to the next: 16 bytes, since there may be one for each
+ * arm of each row. */
 struct step {
     union {
         double slope; /* until they are sorted */

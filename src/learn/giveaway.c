@@ -72,7 +72,8 @@ static double share_of_line(const struct look *look)
                     sum.yy, sum.count - group_count);
 }
 
-/* The texts that are counted together are the last one; what is missing comes behind it. */
+/* The texts that are counted together are the last one; what is missing comes behind
+ * it. */
 static int cell_of(float code)
 {
     if (isnan(code))

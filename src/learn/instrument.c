@@ -93,7 +93,8 @@ static double sum_products(const double *a, const double *b, int64_t count)
     return sum;
 }
 
-/* What y and t leave beyond the covariates, and beyond the instruments too: sums of squares and products. */
+/* What y and t leave beyond the covariates, and beyond the instruments too: sums of
+ * squares and products. */
 struct remains {
     double yy, yt, tt;
 };
@@ -161,7 +162,8 @@ static enum status find_robust(struct stages *stages, struct instrument_effect *
     return STATUS_OK;
 }
 
-/* The first stage: how the instruments move the treatment, and what they do not explain of it. */
+/* The first stage: how the instruments move the treatment, and what they do not explain
+ * of it. */
 static enum status first_stage(struct stages *stages, struct instrument_effect *effect,
                                bool *dropped, struct err *err)
 {
@@ -268,7 +270,8 @@ static enum status test_instruments(struct stages *stages,
     return STATUS_OK;
 }
 
-/* Whether instruments were needed: what they leave of the treatment, beside the treatment itself. */
+/* Whether instruments were needed: what they leave of the treatment, beside the treatment
+ * itself. */
 static enum status test_treatment(struct stages *stages, struct instrument_effect *effect,
                                   struct err *err)
 {

@@ -1,4 +1,5 @@
-/* instrument_reduced.c - quadratic forms of what instruments move, and where they reach a critical value. */
+/* instrument_reduced.c - quadratic forms of what instruments move, and where they reach a
+ * critical value. */
 #include "learn/instrument_reduced.h"
 
 #include "learn/distribution.h"
@@ -8,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Effects that are tried, from minus to plus infinity by angle: fewer where each takes long. */
+/* Effects that are tried, from minus to plus infinity by angle: fewer where each takes
+ * long. */
 enum { GRID_MIN = 90, GRID_MAX = 1440, GRID_WORK = 50 * GRID_MAX, HALVING_COUNT = 60 };
 
 static const double half_turn = 3.14159265358979323846;
@@ -124,7 +126,8 @@ enum status reduced_open(const struct basis *basis, int first,
     rc = reduced_make(basis, first, reduced, err);
     reduced->freedom = rule.clusters ? (double)rule.cluster_count - 1
                                      : (double)(basis->row_count - basis->rank);
-    /* What clusters add sums to 0, and the constant takes one: so many directions less two. */
+    /* What clusters add sums to 0, and the constant takes one: so many directions less
+     * two. */
     if (!rc && rule.clusters && rule.cluster_count <= reduced->count + 1)
         rc = err_set(err, STATUS_INVALID, "%d clusters are too few for %d instruments",
                      rule.cluster_count, reduced->count);
@@ -157,7 +160,8 @@ static double product(const double *a, const double *b, int count)
     return sum;
 }
 
-/* x' M^-1 y by the matrix and the right side of the room, which are lost; infinite when M is singular. */
+/* x' M^-1 y by the matrix and the right side of the room, which are lost; infinite when M
+ * is singular. */
 static double solved_product(struct reduced *reduced, const double *x)
 {
     int one = 1, info = 0;
@@ -233,7 +237,8 @@ static struct line line_of(const struct reduced *reduced)
                          half_turn / count};
 }
 
-/* The angle at which the statistic is least: the best of the grid, then ever smaller steps from it. */
+/* The angle at which the statistic is least: the best of the grid, then ever smaller
+ * steps from it. */
 static double best_angle(struct reduced *reduced, const struct line *line)
 {
     double angle = 0, least = statistic_at(reduced, line, 0), step = line->step;
@@ -275,7 +280,8 @@ static double border(struct reduced *reduced, const struct line *line, double in
     return inside;
 }
 
-/* From a place inside on, the longest way outside: (from, to). Angles go on beyond a half turn. */
+/* From a place inside on, the longest way outside: (from, to). Angles go on beyond a half
+ * turn. */
 static int longest_outside(struct reduced *reduced, const struct line *line, double start,
                            double critical, int *from)
 {

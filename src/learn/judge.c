@@ -118,8 +118,8 @@ static int best_arm(const struct policy *policy, int64_t row, double *worth)
     return best;
 }
 
-/* Budgets pay for one tenth of all, two tenths .. all. The sum over the first u of all, from 0 to 1, of
- * the share of budgets that reach each. */
+/* Budgets pay for one tenth of all, two tenths .. all. The sum over the first u of all,
+ * from 0 to 1, of the share of budgets that reach each. */
 static double reach(double u)
 {
     double full = fmin(floor(u * BUDGET_COUNT), BUDGET_COUNT - 1);

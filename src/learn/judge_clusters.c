@@ -17,14 +17,16 @@ static size_t slot_count_for(int64_t row_count)
     return count;
 }
 
-/* Keys may be as plain as row numbers, so they are spread (Knuth's multiplicative hashing). */
+/* Keys may be as plain as row numbers, so they are spread (Knuth's multiplicative
+ * hashing). */
 static size_t first_slot(uint64_t key, size_t slot_count)
 {
     key ^= key >> 32;
     return (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (slot_count - 1);
 }
 
-/* slots: twice as many as rows; the row with a key that came first, from 1; 0: none did. */
+/* slots: twice as many as rows; the row with a key that came first, from 1; 0: none
+ * did. */
 static void number_rows(const struct learner_data *data, uint32_t *slots,
                         size_t slot_count, struct clusters *clusters)
 {

@@ -1,4 +1,5 @@
-/* judge_line.c - whether effects are too bold or too timid, and by how much to set them right. */
+/* judge_line.c - whether effects are too bold or too timid, and by how much to set them
+ * right. */
 #include "learn/judge_parts.h"
 
 struct fit {
@@ -120,7 +121,8 @@ enum status judge_line_fit(const struct learner_data *data, const double *scores
     return rc;
 }
 
-/* The part of a deviation that chance does not explain (James and Stein 1961, of one number). */
+/* The part of a deviation that chance does not explain (James and Stein 1961, of one
+ * number). */
 static double beyond_chance(double deviation, double se)
 {
     double share = 1 - se * se / (deviation * deviation);

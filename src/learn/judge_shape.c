@@ -117,13 +117,14 @@ enum status judge_calibrate(const struct learner_data *data, const double *score
 
 /* ---- ranking ---- */
 
-/* The sum over the first rows, and what its error takes: of the clusters' sums s and weights w, sums of
- * s^2, s w and w^2. */
+/* The sum over the first rows, and what its error takes: of the clusters' sums s and
+ * weights w, sums of s^2, s w and w^2. */
 struct walk {
     double sum, ss, sw, ww;
 };
 
-/* What the next rows, of equal effects, add: s is as it is before them, d what they bring. */
+/* What the next rows, of equal effects, add: s is as it is before them, d what they
+ * bring. */
 struct step {
     double weight, d, sd, dd, dw;
 };

@@ -256,7 +256,8 @@ static enum status fit_effects(struct fitting *fitting, struct err *err)
 
 /* ---- effects that rise with the dose ---- */
 
-/* Rows once for each arm that speaks of them, and once for no dose, where the effect is 0. */
+/* Rows once for each arm that speaks of them, and once for no dose, where the effect is
+ * 0. */
 struct stack {
     float *values, *doses;
     double *targets, *weights;
@@ -445,8 +446,8 @@ void learner_close(struct learner *learner)
     free(learner);
 }
 
-/* Add sign times what a part says of the rows of a set, at a dose where it takes one, to the effects of an
- * arm. */
+/* Add sign times what a part says of the rows of a set, at a dose where it takes one, to
+ * the effects of an arm. */
 static enum status add_effects(const struct learner_part *part,
                                const struct learner_data *data, struct row_set set,
                                double dose, int arm, double sign, double *numbers,

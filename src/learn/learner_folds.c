@@ -228,8 +228,8 @@ enum status learner_cross_fit_to(const struct learner_data *data,
     return rc;
 }
 
-/* Numbers in four bytes, which stand behind room for as many, spread over all of it: each is read before its place
- * is written to. */
+/* Numbers in four bytes, which stand behind room for as many, spread over all of it: each
+ * is read before its place is written to. */
 static void spread(double *table, int64_t count)
 {
     const char *narrow = (const char *)(table) + (size_t)count * sizeof(float);

@@ -1,5 +1,5 @@
-/* learner_propensities.c - the probability of what was done, by the model of a few that foresees it
- * best. */
+/* learner_propensities.c - the probability of what was done, by the model of a few that
+ * foresees it best. */
 #include "learn/learner_parts.h"
 
 #include <stdlib.h>
@@ -170,7 +170,8 @@ static bool falls(const struct block *before, const struct block *after)
     return before->sum * after->weight >= after->sum * before->weight;
 }
 
-/* Pool adjacent violators (Ayer et al. 1955) among the rows of other folds; rows of equal p are one. */
+/* Pool adjacent violators (Ayer et al. 1955) among the rows of other folds; rows of equal
+ * p are one. */
 static int64_t make_blocks(struct estimate *estimate, int arm, int fold)
 {
     const struct learner_data *data = estimate->data;

@@ -10,7 +10,8 @@
 
 enum { STEP_COUNT_MAX = 100, HALVING_COUNT_MAX = 40 };
 
-/* Of the log likelihood, twice what a step promises: near, rounding may hide what it gains. */
+/* Of the log likelihood, twice what a step promises: near, rounding may hide what it
+ * gains. */
 static const double near = 1e-6, settled = 1e-22;
 static const double flat = 1e-13; /* of a column's square that the others leave */
 static const double still =
@@ -89,8 +90,8 @@ static void add_block(struct logit *logit, int count)
     }
 }
 
-/* Whether a column of the hessian, now its factor, follows from those before it to rounding: where it does, the rows
- * that told them apart are certain by now. */
+/* Whether a column of the hessian, now its factor, follows from those before it to
+ * rounding: where it does, the rows that told them apart are certain by now. */
 static bool is_flat(const struct logit *logit)
 {
     for (int c = 0; c < logit->basis->rank; c++) {
@@ -146,9 +147,10 @@ static bool improve(struct logit *logit, double *value)
     return false;
 }
 
-/* Where columns tell outcomes apart there is no finite answer: however far it has come, each step moves
- * the scores of the rows told apart by 1, or what is left of their chances is too little for a step.
- * A row far away from others that do overlap has a large score, too, but that one stands still. */
+/* Where columns tell outcomes apart there is no finite answer: however far it has come,
+ * each step moves the scores of the rows told apart by 1, or what is left of their
+ * chances is too little for a step. A row far away from others that do overlap has a
+ * large score, too, but that one stands still. */
 static bool is_separated(struct logit *logit)
 {
     struct basis_rows rows = {0};

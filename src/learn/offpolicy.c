@@ -302,8 +302,9 @@ static int sum_terms(const struct offpolicy_log *log, enum offpolicy_kind kind,
     return count;
 }
 
-/* The error of a mean whose rows move it so; of cluster sums when there are clusters. A ratio is
- * linearised, which is known to be true only for many rows: no row is taken off their number. */
+/* The error of a mean whose rows move it so; of cluster sums when there are clusters. A
+ * ratio is linearised, which is known to be true only for many rows: no row is taken off
+ * their number. */
 static double error_of(const struct offpolicy_log *log, double squares, bool is_ratio)
 {
     double n = (double)log->row_count, g = log->clusters ? log->cluster_count : n;
@@ -311,8 +312,8 @@ static double error_of(const struct offpolicy_log *log, double squares, bool is_
     return sqrt(squares * (is_ratio && !log->clusters ? 1 : g / (g - 1))) / n;
 }
 
-/* Of the influences, summed within clusters; less those on the mean of the rewards, unless it is NaN.
- * moved (cluster): scratch. */
+/* Of the influences, summed within clusters; less those on the mean of the rewards,
+ * unless it is NaN. moved (cluster): scratch. */
 static struct draws sum_moves(const struct offpolicy_log *log,
                               const struct offpolicy_estimate *estimate, int term_count,
                               const double *sums, double logged_mean, double *moved)

@@ -1,5 +1,5 @@
-/* offpolicy_bootstrap.c - intervals by drawing rows, or clusters, again. All that the estimates without
- * bias need are a few sums, which fit into one cache line a row. */
+/* offpolicy_bootstrap.c - intervals by drawing rows, or clusters, again. All that the
+ * estimates without bias need are a few sums, which fit into one cache line a row. */
 #include "learn/offpolicy.h"
 
 #include "base/rng.h"
@@ -74,8 +74,8 @@ static double value_of(enum offpolicy_kind kind, const sums *of)
 #define FOR_EACH_MACHINE __attribute__((target_clones("avx512f", "avx2", "default")))
 #endif
 
-/* As many draws as there are units, two from each number of the generator; a unit is more likely
- * than another by less than count / 2^32. */
+/* As many draws as there are units, two from each number of the generator; a unit is more
+ * likely than another by less than count / 2^32. */
 FOR_EACH_MACHINE static void draw(const sums *units, uint32_t count, struct rng *rng,
                                   sums *total)
 {

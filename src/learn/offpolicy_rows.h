@@ -12,8 +12,9 @@ struct offpolicy_terms {
     double of[OFFPOLICY_TERM_COUNT][OFFPOLICY_BLOCK_ROWS];
 };
 
-/* One term: the estimate is its mean. Two: the sum of the first over that of the second. Three: that,
- * and the mean of the third. Of count rows from `from` on; returns how many terms. */
+/* One term: the estimate is its mean. Two: the sum of the first over that of the second.
+ * Three: that, and the mean of the third. Of count rows from `from` on; returns how many
+ * terms. */
 int offpolicy_terms(const struct offpolicy_log *log, enum offpolicy_kind kind,
                     double parameter, int64_t from, int count,
                     struct offpolicy_terms *terms);

@@ -14,7 +14,8 @@ static const double time_ridge = 1e-6; /* of sigma: only makes the weights uniqu
 /* Of the squares of outcomes what rounding leaves of a fit that explains all. */
 static const double perfect_share = 1e-12;
 
-/* Of the same: below it the squares that weights differ by are lost in those that they are made of. */
+/* Of the same: below it the squares that weights differ by are lost in those that they
+ * are made of. */
 static const double loose_share = 1e-7;
 
 /* Of the same: a ridge that chooses the most even of weights that explain all. */
@@ -128,7 +129,8 @@ static double largest_square(const struct work *work, int count)
     return largest;
 }
 
-/* Weights sum to 1, so that what they have to explain can be taken off each row beforehand. */
+/* Weights sum to 1, so that what they have to explain can be taken off each row
+ * beforehand. */
 static enum status solve(struct work *work, int count, int length, double ridge,
                          bool has_intercept, double *gap, struct err *err)
 {
@@ -192,8 +194,8 @@ static enum status weigh_periods(struct work *work, double ridge, double *time_w
     return rc;
 }
 
-/* Standard deviation of the donors' changes from one period to the next, before the treatment; 0 of a
- * single one. */
+/* Standard deviation of the donors' changes from one period to the next, before the
+ * treatment; 0 of a single one. */
 static double noise_of(const struct work *work)
 {
     const struct panel *panel = work->panel;
@@ -252,7 +254,8 @@ double panel_gap(const struct panel *panel, int treated, const double *unit_weig
     return gap;
 }
 
-/* Of the gaps in each period, less their weighted mean before the treatment unless it is a synthetic control. */
+/* Of the gaps in each period, less their weighted mean before the treatment unless it is
+ * a synthetic control. */
 static void set_effect(const struct panel *panel, enum panel_method method, int treated,
                        const double *unit_weights, const double *time_weights,
                        struct panel_effect *effect)

@@ -7,7 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* What the loops below share: a panel cut off at the treatment, without the treated unit among the others. */
+/* What the loops below share: a panel cut off at the treatment, without the treated unit
+ * among the others. */
 struct before {
     const struct panel *panel;
     int treated, donor_count;
@@ -39,8 +40,8 @@ static double period_mean(const struct before *before, int period)
     return sum / before->donor_count;
 }
 
-/* Squares of what the means of unit and period leave of the donors. Each is taken by itself: a difference of sums
- * is lost in them where levels are far apart. */
+/* Squares of what the means of unit and period leave of the donors. Each is taken by
+ * itself: a difference of sums is lost in them where levels are far apart. */
 static double rest_squares(const struct before *before, const double *means)
 {
     int pre_count = before->panel->pre_count;
@@ -57,7 +58,8 @@ static double rest_squares(const struct before *before, const double *means)
     return squares;
 }
 
-/* Each donor of a period about the period's mean, and about its own beside it. means (pre_count): scratch. */
+/* Each donor of a period about the period's mean, and about its own beside it. means
+ * (pre_count): scratch. */
 static void set_spreads(const struct before *before, double *means, struct panel_fit *fit)
 {
     int pre_count = before->panel->pre_count;
@@ -144,8 +146,8 @@ static double size_of(const struct before *before)
     return largest;
 }
 
-/* The slope of the gap beside those of the others, of which it is one and a weighted mean. Slopes that differ
- * by rounding only are the same. */
+/* The slope of the gap beside those of the others, of which it is one and a weighted
+ * mean. Slopes that differ by rounding only are the same. */
 static void set_slope(const struct before *before, const double *unit_weights,
                       struct panel_fit *fit)
 {

@@ -83,11 +83,12 @@ static double weighted_spread(const double *targets, const double *weights,
     return sqrt(sum / weight_sum(weights, set));
 }
 
-/* XGBoost splits nothing that gains less than 1e-6, in the unit of weights times squares of targets, and squares
- * beyond floats are lost. Weights in another unit, of rows, leaves and penalty alike, change gains and nothing else:
- * where targets spread so little or so much, one by which they gain as if they spread 1 to 2. It is a power of two,
- * so that all else is the same to the bit. Targets that are all the same, or differ by less than floats of their
- * size can tell, stay as they are. */
+/* XGBoost splits nothing that gains less than 1e-6, in the unit of weights times squares
+ * of targets, and squares beyond floats are lost. Weights in another unit, of rows,
+ * leaves and penalty alike, change gains and nothing else: where targets spread so little
+ * or so much, one by which they gain as if they spread 1 to 2. It is a power of two, so
+ * that all else is the same to the bit. Targets that are all the same, or differ by less
+ * than floats of their size can tell, stay as they are. */
 #define SPREAD_MIN   0x1p-4
 #define SPREAD_MAX   0x1p40
 #define SPREAD_NOISE 1e-6 /* of the mean */

@@ -1,4 +1,5 @@
-/* ranking.c - rows in the order of a score, drawn again, and two scores beside one another. */
+/* ranking.c - rows in the order of a score, drawn again, and two scores beside one
+ * another. */
 #include "learn/ranking_parts.h"
 
 #include "base/order.h"
@@ -131,7 +132,8 @@ static void draw_rows(const struct ranking *ranking, struct rng *rng, uint32_t *
         by_row[row] = by_cluster[ranking->clusters[row]];
 }
 
-/* Of each number (number) the ends of its interval; a resample that does not define it is left out. */
+/* Of each number (number) the ends of its interval; a resample that does not define it is
+ * left out. */
 static enum status resample(const struct ranking *const *rankings, measure *of,
                             size_t number_count, int resample_count, uint64_t seed,
                             struct uplift_progress progress, double *low, double *high,

@@ -14,8 +14,8 @@ struct ranking {
     double *sums; /* (cluster): room, NaN between uses */
 };
 
-/* Of the rows, or of a resample that has some several times: draws (place); NULL: once each, and only then with the error
- * of the slope. */
+/* Of the rows, or of a resample that has some several times: draws (place); NULL: once
+ * each, and only then with the error of the slope. */
 void ranking_calibrate(const struct ranking *ranking, const uint32_t *draws,
                        struct calibration *out);
 

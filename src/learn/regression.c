@@ -1,4 +1,5 @@
-/* regression.c - least squares through an orthonormal basis, whose rows are made when they are needed. */
+/* regression.c - least squares through an orthonormal basis, whose rows are made when
+ * they are needed. */
 #include "learn/basis_rows.h"
 
 #include "learn/draws.h"
@@ -214,7 +215,8 @@ void basis_solve(const struct basis *basis, const double *outcome, double *coeff
     double rest[BASIS_BLOCK_ROWS], more[REGRESSION_COLUMN_COUNT_MAX];
 
     memset(coefficients, 0, (size_t)basis->design.column_count * sizeof *coefficients);
-    /* The second time takes what rounding left, which is more the nearer columns are to one another. */
+    /* The second time takes what rounding left, which is more the nearer columns are to
+     * one another. */
     for (int again = 0; again < 2; again++)
         add_shares(basis, outcome, coefficients, more);
     while (residuals && basis_next(basis, &rows)) {
@@ -227,7 +229,8 @@ void basis_solve(const struct basis *basis, const double *outcome, double *coeff
 
 /* ---- what one direction is in the basis ---- */
 
-/* along (rank): sum of direction x coefficients is that of along x coordinates: R' along = direction. */
+/* along (rank): sum of direction x coefficients is that of along x coordinates: R' along
+ * = direction. */
 static void set_along(const struct basis *basis, const double *direction, double *along)
 {
     int k = basis->design.column_count;
@@ -301,7 +304,8 @@ enum status covariance_kind_read(const char *name, enum covariance_kind *kind,
                    "'%.40s' is no kind of errors: classical, hc0, hc1, hc2 or hc3", name);
 }
 
-/* What a row of the block counts for the errors: its residual, more where it draws the fit to itself. */
+/* What a row of the block counts for the errors: its residual, more where it draws the
+ * fit to itself. */
 static double row_error(const struct basis *basis, int at, double residual,
                         enum covariance_kind kind)
 {

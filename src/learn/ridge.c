@@ -1,4 +1,5 @@
-/* ridge.c - penalised least squares by normal equations, and its logistic kin by Newton's steps. */
+/* ridge.c - penalised least squares by normal equations, and its logistic kin by Newton's
+ * steps. */
 #include "learn/ridge.h"
 
 #include "base/rng.h"
@@ -20,8 +21,8 @@ static enum status refuse_memory(struct err *err)
 
 /* ---- least squares ---- */
 
-/* Sums of products of (1, columns, target) of each fold, (width, width) each, and of all behind them:
- * the lower half by rows. */
+/* Sums of products of (1, columns, target) of each fold, (width, width) each, and of all
+ * behind them: the lower half by rows. */
 struct moments {
     int width;
     double *sums; /* (fold + 1, width, width) */
@@ -96,8 +97,8 @@ static enum status sum_rows(const struct ridge *ridge,
     return STATUS_OK;
 }
 
-/* Weights (1 + column) from all rows but those of a fold (-1: all). matrix (width, width) is room.
- * False when the equations have no answer. */
+/* Weights (1 + column) from all rows but those of a fold (-1: all). matrix (width, width)
+ * is room. False when the equations have no answer. */
 static bool solve(const struct moments *moments, int without, double penalty,
                   double *matrix, double *weights)
 {

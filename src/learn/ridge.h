@@ -1,4 +1,5 @@
-/* ridge.h - linear and logistic models with a penalty, on standardised columns. Private to learn/. */
+/* ridge.h - linear and logistic models with a penalty, on standardised columns. Private
+ * to learn/. */
 #ifndef REDRESS_LEARN_RIDGE_H
 #define REDRESS_LEARN_RIDGE_H
 
@@ -11,8 +12,8 @@ struct ridge_column {
     double mean, spread; /* of the rows it was fitted on; spread 0: does not vary */
 };
 
-/* Which codes of a category the model knows: those with a column. Any other counts as missing, which is what
- * is usual. */
+/* Which codes of a category the model knows: those with a column. Any other counts as
+ * missing, which is what is usual. */
 struct ridge_levels {
     bool is_category; /* else a number: nothing below */
     int count;
@@ -34,7 +35,8 @@ static inline double ridge_weight(const double *weights, int64_t row)
     return weights ? weights[row] : 1;
 }
 
-/* Room for the columns of a zeroed model, and what they are among the rows; freed by ridge_free, also after a failure. */
+/* Room for the columns of a zeroed model, and what they are among the rows; freed by
+ * ridge_free, also after a failure. */
 enum status ridge_open_columns(struct ridge *ridge, const struct feature_rows *features,
                                struct row_set set, const double *weights,
                                struct err *err);

@@ -1,5 +1,5 @@
-/* ridge_columns.c - from features to standardised columns: numbers as they are, categories as the texts they
- * have. */
+/* ridge_columns.c - from features to standardised columns: numbers as they are,
+ * categories as the texts they have. */
 #include "learn/ridge.h"
 
 #include <stdlib.h>
@@ -75,8 +75,8 @@ static void count_codes(const struct feature_rows *features, struct row_set set,
     qsort(frequencies, (size_t)count, sizeof *frequencies, compare_frequencies);
 }
 
-/* A column for each of the most frequent codes: the penalty shares out what they have in common, so that no code
- * is special, and nothing depends on how they are numbered. */
+/* A column for each of the most frequent codes: the penalty shares out what they have in
+ * common, so that no code is special, and nothing depends on how they are numbered. */
 static enum status add_category(struct ridge *ridge, const struct feature_rows *features,
                                 struct row_set set, int feature, struct err *err)
 {

@@ -14,8 +14,9 @@ struct plain {
     double intercept;
 };
 
-/* A column of a category adds weight / spread where it is the row's, and otherwise nothing; where the code is
- * missing or not known, what all its columns add on average. */
+/* A column of a category adds weight / spread where it is the row's, and otherwise
+ * nothing; where the code is missing or not known, what all its columns add on
+ * average. */
 static void undo_category(const struct ridge_column *column, double slope,
                           struct plain *plain)
 {

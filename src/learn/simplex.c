@@ -1,5 +1,5 @@
-/* simplex.c - an active set, grown and shrunk one weight at a time, as Lawson and Hanson's (1974) for
- * least squares without negative weights. */
+/* simplex.c - an active set, grown and shrunk one weight at a time, as Lawson and
+ * Hanson's (1974) for least squares without negative weights. */
 #include "learn/simplex.h"
 
 #include "learn/lapack.h"
@@ -76,7 +76,8 @@ static void drop(struct search *s, int place)
     s->support[place] = s->support[--s->support_count];
 }
 
-/* Go to the least value on the support; weights that would fall below 0 on the way leave it. */
+/* Go to the least value on the support; weights that would fall below 0 on the way leave
+ * it. */
 static void settle(struct search *s, double ridge)
 {
     for (;;) {

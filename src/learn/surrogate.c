@@ -40,8 +40,8 @@ static double share_explained(const struct surrogate_data *data, const double *r
     return 1 - rest / all;
 }
 
-/* An index of the history: basis is opened with its columns, which the caller frees; coefficients (k + 1) with
- * the constant first; residuals (row of the history). */
+/* An index of the history: basis is opened with its columns, which the caller frees;
+ * coefficients (k + 1) with the constant first; residuals (row of the history). */
 static enum status fit_index(const struct surrogate_data *data,
                              const struct regressor *columns, struct basis *basis,
                              double *coefficients, double *residuals, struct err *err)
@@ -57,7 +57,8 @@ static enum status fit_index(const struct surrogate_data *data,
     return rc;
 }
 
-/* What the history does not tell from the columns before it moves the index by nothing. */
+/* What the history does not tell from the columns before it moves the index by
+ * nothing. */
 static enum status find_dropped(const struct surrogate_data *data,
                                 const struct basis *basis,
                                 struct surrogate_effect *effect, bool *dropped,
@@ -125,8 +126,8 @@ static void set_difference(const struct surrogate_data *data, const struct side 
         }
 }
 
-/* The coefficient of the treatment in a regression of the outcomes that are known on 1, the regressors and the
- * treatment, with HC1. */
+/* The coefficient of the treatment in a regression of the outcomes that are known on 1,
+ * the regressors and the treatment, with HC1. */
 static enum status fit_direct(const struct surrogate_data *data,
                               const struct regression_design *design,
                               struct surrogate_effect *effect, struct err *err)
@@ -157,7 +158,8 @@ static enum status fit_direct(const struct surrogate_data *data,
     return rc;
 }
 
-/* Whether the treatment does something beside the surrogates, where outcomes are known. */
+/* Whether the treatment does something beside the surrogates, where outcomes are
+ * known. */
 static enum status test_direct(const struct surrogate_data *data,
                                struct surrogate_effect *effect, struct err *err)
 {
@@ -182,7 +184,8 @@ static enum status test_direct(const struct surrogate_data *data,
     return rc;
 }
 
-/* The difference of the index; its error is that of two samples, and that of the coefficients: d'Vd, with HC0. */
+/* The difference of the index; its error is that of two samples, and that of the
+ * coefficients: d'Vd, with HC0. */
 static enum status compare(const struct surrogate_data *data, const struct basis *basis,
                            const double *coefficients, const double *residuals,
                            double *difference, struct surrogate_effect *effect,

@@ -41,8 +41,8 @@ static int fill_bands(struct bands *bands, int next, double row_count,
     return next;
 }
 
-/* Sums of weights come out a little different from walk to walk: what of the grid is behind the last point has its
- * values. */
+/* Sums of weights come out a little different from walk to walk: what of the grid is
+ * behind the last point has its values. */
 static void end_bands(struct bands *bands, int next, const struct point *last)
 {
     for (; next < UPLIFT_BAND_POINT_COUNT; next++) {
@@ -51,10 +51,12 @@ static void end_bands(struct bands *bands, int next, const struct point *last)
     }
 }
 
-/* Over the rows, of a value that is not defined at first: there it rises evenly from 0 to the first that is. */
+/* Over the rows, of a value that is not defined at first: there it rises evenly from 0 to
+ * the first that is. */
 struct curve_sum {
     double sum,
-        before; /* what the rows before the first that is have for each unit of its value */
+        /* what the rows before the first that is have for each unit of its value */
+        before;
     bool has_begun;
 };
 
@@ -82,7 +84,8 @@ struct areas {
     struct point last;
 };
 
-/* How far the walk has come: what the rows of the groups before have, and the group at hand. */
+/* How far the walk has come: what the rows of the groups before have, and the group at
+ * hand. */
 struct walk {
     double before, effects; /* sums of effects */
     double mean, row_count; /* of all */
@@ -311,7 +314,8 @@ static bool are_binary(const double *outcomes, int64_t count)
     return true;
 }
 
-/* What is known of a row in a byte: a million of them stay in the cache, where they are looked up in no order. */
+/* What is known of a row in a byte: a million of them stay in the cache, where they are
+ * looked up in no order. */
 enum { KNOWN_TREATED = 1, KNOWN_GOOD = 2 };
 
 static enum status place_binary(struct uplift *uplift, const double *outcomes,

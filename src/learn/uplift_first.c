@@ -26,7 +26,8 @@ static void cuts_pass(struct cuts *cuts, double count, const struct tally *tally
         cuts->seen[cuts->next++] = *tally;
 }
 
-/* The first tenth, two tenths ..: shares as they are written, rounded down as Python does. */
+/* The first tenth, two tenths ..: shares as they are written, rounded down as Python
+ * does. */
 static void cuts_shares(struct cuts *cuts, double count)
 {
     static const double shares[CUT_COUNT] = {0.1, 0.2, 0.3, 0.4, 0.5,

@@ -45,7 +45,8 @@ static inline void tally_add(struct tally *tally, bool is_treated, double outcom
 {
     double treated = count * is_treated, other = count - treated;
 
-    /* Both arms each time: sums that stay in registers are quicker than one that is looked up. */
+    /* Both arms each time: sums that stay in registers are quicker than one that is
+     * looked up. */
     tally->count[0] += other;
     tally->count[1] += treated;
     tally->sum[0] += other * outcome;
@@ -97,7 +98,8 @@ void uplift_walk(const struct uplift *uplift, const uint32_t *draws,
 void uplift_walk_first(const struct uplift *uplift, const uint32_t *draws,
                        const struct tally *all, struct uplift_metrics *metrics);
 
-/* uplift_open_weighted where the order of the rows is known, and where groups end: that of order_falling_groups. */
+/* uplift_open_weighted where the order of the rows is known, and where groups end: that
+ * of order_falling_groups. */
 enum status uplift_open_ordered(const double *scores, const double *outcomes,
                                 const bool *is_treated, const double *weights,
                                 const uint32_t *order, const bool *ends,

@@ -257,7 +257,8 @@ static enum status read_manifest(struct bundle *bundle, struct err *err)
     return rc;
 }
 
-/* A file ends with a line feed, a member of a JSON text does not: both are the same manifest. */
+/* A file ends with a line feed, a member of a JSON text does not: both are the same
+ * manifest. */
 static struct text without_space(struct text text)
 {
     static const char space[] = " \t\r\n";

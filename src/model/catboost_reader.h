@@ -51,8 +51,8 @@ void catboost_go_to(struct catboost_reader *reader, const char *format, ...)
 /* The object "features_info". */
 void catboost_features_read(struct catboost_reader *reader);
 
-/* When all is read: features of the forest instead of those of the file, the way of NaN, and
- * names if all columns have one. */
+/* When all is read: features of the forest instead of those of the file, the way of NaN,
+ * and names if all columns have one. */
 enum status catboost_features_place(struct catboost_reader *reader);
 
 #endif

@@ -87,8 +87,9 @@ enum status catboost_tree_add(const struct catboost_tree *tree,
 
     if (!rc)
         rc = forest_builder_tree(builder, err);
-    /* The root decides the highest bit: a walk, left first, meets the leaves in order, and
-     * before each of them the nodes of the bits that its index has just turned over. */
+    /* The root decides the highest bit: a walk, left first, meets the leaves in order,
+     * and before each of them the nodes of the bits that its index has just turned
+     * over. */
     for (int32_t leaf = 0; leaf < 1 << tree->split_count && !rc; leaf++) {
         int height = leaf ? __builtin_ctz((unsigned)leaf) : tree->split_count;
 

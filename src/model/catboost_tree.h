@@ -1,7 +1,7 @@
 /* catboost_tree.h - one oblivious tree of CatBoost, and the nodes it becomes.
  *
- * It has one split per level, the same for all nodes there; bit i of a leaf's index says on
- * which side of split i a row is: 1, right, when float32(x) > border. */
+ * It has one split per level, the same for all nodes there; bit i of a leaf's index says
+ * on which side of split i a row is: 1, right, when float32(x) > border. */
 #ifndef REDRESS_MODEL_CATBOOST_TREE_H
 #define REDRESS_MODEL_CATBOOST_TREE_H
 

@@ -49,9 +49,9 @@ enum status forest_builder_term(struct forest_builder *builder, struct forest_te
 enum status forest_builder_name(struct forest_builder *builder, struct text name,
                                 struct err *err);
 
-/* Take the forest out, marked with needs_evaluator if need be. Names become feature_names when there are any; how many they must
- * be is the reader's business. Covers stay when every node of a tree with splits has a
- * sound one. */
+/* Take the forest out, marked with needs_evaluator if need be. Names become feature_names
+ * when there are any; how many they must be is the reader's business. Covers stay when
+ * every node of a tree with splits has a sound one. */
 enum status forest_builder_finish(struct forest_builder *builder, struct forest **forest,
                                   struct err *err);
 

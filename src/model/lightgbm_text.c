@@ -145,7 +145,8 @@ static enum status read_version(struct reader *reader)
     return STATUS_OK;
 }
 
-/* LightGBM names features Column_0, Column_1, ... when it knows no names: that is none. */
+/* LightGBM names features Column_0, Column_1, ... when it knows no names: that is
+ * none. */
 static bool is_default_name(struct text name, int index)
 {
     char text[24];

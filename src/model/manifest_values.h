@@ -1,5 +1,5 @@
-/* manifest_values.h - single values of a manifest. Each says its faults itself, at the JSON
- * pointer of the object it is in, and goes on with something harmless. */
+/* manifest_values.h - single values of a manifest. Each says its faults itself, at the
+ * JSON pointer of the object it is in, and goes on with something harmless. */
 #ifndef REDRESS_MODEL_MANIFEST_VALUES_H
 #define REDRESS_MODEL_MANIFEST_VALUES_H
 

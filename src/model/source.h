@@ -1,10 +1,10 @@
-/* source.h - pulling values out of a model file that is JSON or UBJ (Universal Binary JSON,
- * draft 12, big-endian), without knowing which.
+/* source.h - pulling values out of a model file that is JSON or UBJ (Universal Binary
+ * JSON, draft 12, big-endian), without knowing which.
  *
- * The calls and their rules are those of json/scan.h: no recursion, at most JSON_DEPTH_MAX
- * levels, and after the first failure every call fails. Counts in the bytes are compared
- * with the bytes left; of UBJ's types, those without bytes cannot fill a counted array of
- * one type, and "no operation" and "high precision" are refused. */
+ * The calls and their rules are those of json/scan.h: no recursion, at most
+ * JSON_DEPTH_MAX levels, and after the first failure every call fails. Counts in the
+ * bytes are compared with the bytes left; of UBJ's types, those without bytes cannot fill
+ * a counted array of one type, and "no operation" and "high precision" are refused. */
 #ifndef REDRESS_MODEL_SOURCE_H
 #define REDRESS_MODEL_SOURCE_H
 
@@ -46,7 +46,8 @@ bool source_null(struct source *source);
 bool source_text(struct source *source, struct arena *arena, struct text *value);
 
 /* Read past one value; at most 32 MB of JSON or 16 million values of UBJ in all, since
- * reading past more would take seconds, and no trainer writes as much beside its trees. */
+ * reading past more would take seconds, and no trainer writes as much beside its
+ * trees. */
 bool source_skip(struct source *source);
 
 /* The items of an array that come next, as far as they are plain: see json_plain_ints. */

@@ -185,7 +185,8 @@ static void enter(struct source *source, struct source_level *level, char openin
 
     if (!take_marker(source, &type))
         return;
-    /* level may lie behind the last one there is room for: only touch it below the limit. */
+    /* level may lie behind the last one there is room for: only touch it below the
+     * limit. */
     if (type != opening)
         wrong_type(source, opening == '{' ? "an object" : "an array", type);
     else if (source->scan.depth >= source->scan.depth_max)

@@ -385,7 +385,8 @@ static void read_id(struct xgboost_reader *reader, int)
         reader_refuse(reader, STATUS_INVALID, "is %lld", (long long)id);
 }
 
-/* What is wrong with a whole tree begins with the array: "trees[17].left_children[4]: ". */
+/* What is wrong with a whole tree begins with the array: "trees[17].left_children[4]:
+ * ". */
 static void place_tree_fault(struct xgboost_reader *reader)
 {
     struct err *err = reader->err;

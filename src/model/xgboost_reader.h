@@ -89,7 +89,8 @@ void read_tree(struct xgboost_reader *reader);
 /* Put where the scan is before the message: "trees[17].left_children[4]: ...". */
 enum status wrap_place(struct xgboost_reader *reader);
 
-/* The whole file, member by member; what is said in several places is not compared yet. */
+/* The whole file, member by member; what is said in several places is not compared
+ * yet. */
 enum status xgboost_document_read(struct xgboost_reader *reader);
 
 /* Compare, and complete the forest but for what its builder finishes. */

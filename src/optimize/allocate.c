@@ -1,4 +1,5 @@
-/* allocate.c - budgeted choice for a batch: prices, then whole choices, then better ones. */
+/* allocate.c - budgeted choice for a batch: prices, then whole choices, then better
+ * ones. */
 #include "optimize/allocate.h"
 
 #include <assert.h>
@@ -100,8 +101,8 @@ static double gap_of(const struct work *work)
     return work->bound - (double)choices_value(work);
 }
 
-/* Search small problems with more and more states until nothing better is possible. Where several
- * budgets are short there are too many states: then node by node. */
+/* Search small problems with more and more states until nothing better is possible. Where
+ * several budgets are short there are too many states: then node by node. */
 static enum status search_small(struct work *work, bool *is_exact, struct err *err)
 {
     static const struct search_effort efforts[] = {
@@ -126,8 +127,8 @@ static bool is_close(const struct work *work, double gap)
     return gap_of(work) < fmax(1, gap * fabs(work->bound)); /* values are whole */
 }
 
-/* Moves and pairs of them; where that leaves much, many tie and no two moves make up for the rooms of
- * several budgets: all are moved at once, then as before. */
+/* Moves and pairs of them; where that leaves much, many tie and no two moves make up for
+ * the rooms of several budgets: all are moved at once, then as before. */
 static enum status improve_moves(struct work *work, struct err *err)
 {
     enum status rc = STATUS_OK;

@@ -1,9 +1,10 @@
-/* allocate_branch.c - the very best choice of a small problem with several budgets: branch and bound.
+/* allocate_branch.c - the very best choice of a small problem with several budgets:
+ * branch and bound.
  *
- * A node leaves each request a range of its actions, by cost. Its bound is the dual's, from prices
- * that are warm from the node above; the range of a request that a divisible choice splits in two is
- * split there (special ordered sets; Beale and Tomlin, 1970). Nothing rests on how well prices are
- * found: whatever they are, they give a bound. */
+ * A node leaves each request a range of its actions, by cost. Its bound is the dual's,
+ * from prices that are warm from the node above; the range of a request that a divisible
+ * choice splits in two is split there (special ordered sets; Beale and Tomlin, 1970).
+ * Nothing rests on how well prices are found: whatever they are, they give a bound. */
 #include "optimize/allocate_branch.h"
 
 #include <math.h>
@@ -202,8 +203,8 @@ static int by_cost(const void *a, const void *b)
     return x->action - y->action;
 }
 
-/* The menu of a request: what is dearer is worth more, or it is never better. Returns where the next
- * begins. */
+/* The menu of a request: what is dearer is worth more, or it is never better. Returns
+ * where the next begins. */
 static int fill_menu(struct branch *branch, int64_t request, int start)
 {
     const struct allocation *problem = branch->work->problem;

@@ -1,5 +1,5 @@
-/* allocate_branch.h - a node of branch and bound (allocate_branch.c): what it leaves each request, and what
- * that is worth at most (allocate_node.c). */
+/* allocate_branch.h - a node of branch and bound (allocate_branch.c): what it leaves each
+ * request, and what that is worth at most (allocate_node.c). */
 #ifndef REDRESS_OPTIMIZE_ALLOCATE_BRANCH_H
 #define REDRESS_OPTIMIZE_ALLOCATE_BRANCH_H
 
@@ -8,7 +8,8 @@
 
 enum { BRANCH_BUDGET_COUNT_MAX = 64 };
 
-/* The actions of a request that can be best, by rising cost and value, and what a node leaves. */
+/* The actions of a request that can be best, by rising cost and value, and what a node
+ * leaves. */
 struct menu {
     int64_t request;
     int32_t cell;
@@ -52,8 +53,8 @@ void node_charge(struct branch *branch, int t, int from, int to);
 /* The least room of a menu's budgets. */
 __int128 node_room(const struct branch *branch, int t);
 
-/* Narrow a menu's range; undo all changes but the first so many. Without memory to remember a change, the
- * search is cut short (is_cut). */
+/* Narrow a menu's range; undo all changes but the first so many. Without memory to
+ * remember a change, the search is cut short (is_cut). */
 void node_narrow(struct branch *branch, int t, int first, int last);
 void node_undo(struct branch *branch, int change_count);
 

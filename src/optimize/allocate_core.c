@@ -50,7 +50,8 @@ static int32_t hull_all(struct hulls *hulls, int64_t request)
     return points[0];
 }
 
-/* The steepest way up from an action, of equals the farthest; -1 when there is none over low. */
+/* The steepest way up from an action, of equals the farthest; -1 when there is none over
+ * low. */
 static int32_t next_point(const int64_t *costs, const int64_t *values, int count,
                           int32_t point, double low, double *slope)
 {

@@ -1,5 +1,5 @@
-/* allocate_fix.c - most requests choose the same at every price that is likely: only the others need
- * hulls. */
+/* allocate_fix.c - most requests choose the same at every price that is likely: only the
+ * others need hulls. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -19,7 +19,8 @@ enum {
 
 /* --- a sample -------------------------------------------------------------------------------- */
 
-/* One request of each stretch, anywhere in it, so that no rhythm of the data is caught. */
+/* One request of each stretch, anywhere in it, so that no rhythm of the data is
+ * caught. */
 static int64_t *sample_requests(int64_t request_count, int64_t sample_count)
 {
     int64_t *requests = malloc((size_t)sample_count * sizeof *requests);
@@ -85,8 +86,8 @@ static void spread_charges(const struct work *work, struct spread *spread)
     }
 }
 
-/* Charge each cell a standard error more or less, as chance has it: the first cell more in even
- * shifts and less in odd ones. sign -1 takes it back. */
+/* Charge each cell a standard error more or less, as chance has it: the first cell more
+ * in even shifts and less in odd ones. sign -1 takes it back. */
 static void shift_charges(struct work *work, const struct spread *spread, int shift,
                           double sign)
 {
@@ -99,7 +100,8 @@ static void shift_charges(struct work *work, const struct spread *spread, int sh
     }
 }
 
-/* Standard errors of the prices: what they would be had chance charged the sample otherwise. */
+/* Standard errors of the prices: what they would be had chance charged the sample
+ * otherwise. */
 static enum status spread_prices(struct work *work, struct spread *spread,
                                  struct err *err)
 {
@@ -121,7 +123,8 @@ static enum status spread_prices(struct work *work, struct spread *spread,
     return rc;
 }
 
-/* Few shifts say little of one cell: none is taken to be surer, beside its price, than all are. */
+/* Few shifts say little of one cell: none is taken to be surer, beside its price, than
+ * all are. */
 static void bracket_spread(struct work *work, const struct spread *spread)
 {
     int cell_count = work->problem->cell_count;
@@ -207,7 +210,8 @@ static bool holds(const struct work *work, int g)
            (work->mus[g] > work->lows[g] || work->lows[g] <= 0);
 }
 
-/* Whether the prices lie within the brackets, so that what was left out of them does not matter. */
+/* Whether the prices lie within the brackets, so that what was left out of them does not
+ * matter. */
 static bool is_within(const struct work *work)
 {
     for (int g = 0; g < work->problem->cell_count; g++)

@@ -1,5 +1,5 @@
-/* allocate_items.c - what a search over states is made of: requests that may choose other than their
- * default, and budgets that may run short. See allocate_search.h. */
+/* allocate_items.c - what a search over states is made of: requests that may choose other
+ * than their default, and budgets that may run short. See allocate_search.h. */
 #include "optimize/allocate_search.h"
 
 #include <math.h>
@@ -88,7 +88,8 @@ static int item_compare(const void *a, const void *b)
     return x->request < y->request ? -1 : x->request > y->request;
 }
 
-/* By cell, so that budgets are done with one after the other, and states become the same. */
+/* By cell, so that budgets are done with one after the other, and states become the
+ * same. */
 static int item_compare_cell(const void *a, const void *b, void *problem)
 {
     const struct allocation *of = problem;

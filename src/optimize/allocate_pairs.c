@@ -1,5 +1,6 @@
-/* allocate_pairs.c - of one budget, the best of up to four moves together: pairs by rising cost, and
- * beside each the most valuable pair that still fits (Horowitz and Sahni, 1974). */
+/* allocate_pairs.c - of one budget, the best of up to four moves together: pairs by
+ * rising cost, and beside each the most valuable pair that still fits (Horowitz and
+ * Sahni, 1974). */
 #include <stdlib.h>
 
 #include "optimize/allocate_work.h"

@@ -86,7 +86,8 @@ static long double cell_price(const struct work *work, int32_t cell)
     return mu;
 }
 
-/* The most that an action of the request is worth at a price, beside the one that is chosen. */
+/* The most that an action of the request is worth at a price, beside the one that is
+ * chosen. */
 static void add_best(const struct work *work, int64_t request, long double mu,
                      struct sum *sum)
 {
@@ -110,9 +111,9 @@ static void add_best(const struct work *work, int64_t request, long double mu,
     sum->size += fabsl((long double)problem->values[chosen]);
 }
 
-/* What is left of each budget when everybody is served at the price, times its price. Rounding is on
- * the safe side: long doubles have 64 bits, so that most of it is of the double that is returned.
- * Those who are not of the core were compared in doubles. */
+/* What is left of each budget when everybody is served at the price, times its price.
+ * Rounding is on the safe side: long doubles have 64 bits, so that most of it is of the
+ * double that is returned. Those who are not of the core were compared in doubles. */
 double prices_bound(const struct work *work)
 {
     const struct allocation *problem = work->problem;

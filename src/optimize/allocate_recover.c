@@ -63,8 +63,8 @@ static void take(struct work *work, const struct step *step, int sign)
     charge(work, work->problem->cells[step->request], (__int128)sign * step->cost);
 }
 
-/* What a divisible choice takes is before the window: where many steps tie, it knows better than
- * their price which ones leave no budget with too little. */
+/* What a divisible choice takes is before the window: where many steps tie, it knows
+ * better than their price which ones leave no budget with too little. */
 static void set_taken(struct recovery *recovery)
 {
     const struct work *work = recovery->work;
@@ -190,7 +190,8 @@ enum status recover(struct work *work, struct err *err)
     return rc;
 }
 
-/* The request and action that are worth most beside everybody else's cheapest, if any fit. */
+/* The request and action that are worth most beside everybody else's cheapest, if any
+ * fit. */
 static int64_t find_single(const struct work *work, const int32_t *bases, int32_t *action)
 {
     const struct allocation *problem = work->problem;

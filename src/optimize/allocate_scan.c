@@ -1,10 +1,11 @@
 /* allocate_scan.c - the one pass over all requests: who chooses the same at two prices.
  *
- * What is best at both ends of a bracket is best everywhere between: the best worth is convex in the
- * price. Worths are doubles; who is best by a hair does not matter. */
+ * What is best at both ends of a bracket is best everywhere between: the best worth is
+ * convex in the price. Worths are doubles; who is best by a hair does not matter. */
 #include "optimize/allocate_work.h"
 
-/* The first of the best actions at the low price, if none beats it at the high price; else -1. */
+/* The first of the best actions at the low price, if none beats it at the high price;
+ * else -1. */
 static inline int32_t same_action(const int64_t *costs, const int64_t *values, int count,
                                   double low, double high)
 {

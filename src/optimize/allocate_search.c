@@ -1,9 +1,10 @@
-/* allocate_search.c - the requests whose choice can still matter, all together: dynamic programming
- * over rooms, with the dual bound to prune (reduced costs as in Dyer, Kayal and Walker, 1984).
+/* allocate_search.c - the requests whose choice can still matter, all together: dynamic
+ * programming over rooms, with the dual bound to prune (reduced costs as in Dyer, Kayal
+ * and Walker, 1984).
  *
- * Served at the price, each request has a default. Any other action loses, of the bound, its loss;
- * room that is left over loses its price. What loses more than the gap between bound and best
- * choice so far cannot be better. */
+ * Served at the price, each request has a default. Any other action loses, of the bound,
+ * its loss; room that is left over loses its price. What loses more than the gap between
+ * bound and best choice so far cannot be better. */
 #include "optimize/allocate_search.h"
 
 #include <math.h>
@@ -21,7 +22,8 @@ enum {
 
 #define ROUNDING 1e-12 /* of all that is added up */
 
-/* What losses are made of, whatever its sign: values and prices of rooms may cancel in the bound. */
+/* What losses are made of, whatever its sign: values and prices of rooms may cancel in
+ * the bound. */
 static double size_of(const struct work *work)
 {
     const struct allocation *problem = work->problem;
@@ -87,8 +89,8 @@ static uint32_t hash_of(const int64_t *rooms, int count)
     return (uint32_t)hash;
 }
 
-/* Put a state with the rooms at the end of next into next, unless one with the same rooms is there
- * and worth as much. */
+/* Put a state with the rooms at the end of next into next, unless one with the same rooms
+ * is there and worth as much. */
 static void insert(struct search *search, struct state state, struct trail trail)
 {
     struct layer *next = &search->next;
@@ -329,7 +331,8 @@ static void limit_states(struct search *search)
             most > STATE_COUNT_LEAST ? (int)most : STATE_COUNT_LEAST;
 }
 
-/* So many that the effort allowed is enough for all items; false when that is next to none. */
+/* So many that the effort allowed is enough for all items; false when that is next to
+ * none. */
 static bool afford_states(struct search *search)
 {
     int64_t choice_count = search->item_count;

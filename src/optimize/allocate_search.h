@@ -1,5 +1,5 @@
-/* allocate_search.h - what the search over states (allocate_search.c) shares with the items it is made of
- * (allocate_items.c). */
+/* allocate_search.h - what the search over states (allocate_search.c) shares with the
+ * items it is made of (allocate_items.c). */
 #ifndef REDRESS_OPTIMIZE_ALLOCATE_SEARCH_H
 #define REDRESS_OPTIMIZE_ALLOCATE_SEARCH_H
 
@@ -71,9 +71,10 @@ struct search {
 /* The action of a request that is best at the price; of equals the cheapest. */
 int32_t search_default(const struct work *work, int64_t request);
 
-/* Fill items and choices: the requests of the core whose choice can still matter at search->margin, those
- * closest to the price first, at most item_count_max of them, and base. All of these allocate; search_free
- * gives back what they took, also when they are false for want of memory. */
+/* Fill items and choices: the requests of the core whose choice can still matter at
+ * search->margin, those closest to the price first, at most item_count_max of them, and
+ * base. All of these allocate; search_free gives back what they took, also when they are
+ * false for want of memory. */
 bool search_find_items(struct search *search, int item_count_max);
 
 /* Fill dimensions, places and start_rooms: the budgets that the items may exhaust. */

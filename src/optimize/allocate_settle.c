@@ -1,11 +1,12 @@
-/* allocate_settle.c - where many choices are worth the same at the price, which of them to make: each
- * request in turn takes what is best at prices that rise where too much is spent and fall where room
- * is left (multipliers with a quadratic penalty: Hestenes, 1969; Powell, 1969), with some heat that
- * cools down (Kirkpatrick, Gelatt and Vecchi, 1983); then limits are made to hold.
+/* allocate_settle.c - where many choices are worth the same at the price, which of them
+ * to make: each request in turn takes what is best at prices that rise where too much is
+ * spent and fall where room is left (multipliers with a quadratic penalty: Hestenes,
+ * 1969; Powell, 1969), with some heat that cools down (Kirkpatrick, Gelatt and Vecchi,
+ * 1983); then limits are made to hold.
  *
- * Against the bound a choice loses its loss at the price, and room that is left over its price. Among
- * choices that tie there is no loss: what is left to do is to let no budget have room while another
- * has too little. */
+ * Against the bound a choice loses its loss at the price, and room that is left over its
+ * price. Among choices that tie there is no loss: what is left to do is to let no budget
+ * have room while another has too little. */
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-/* allocate_sort.c - steps by falling slope: a radix sort on the slope as a float, then by the rest
- * of the double among those that are equal so far. */
+/* allocate_sort.c - steps by falling slope: a radix sort on the slope as a float, then by
+ * the rest of the double among those that are equal so far. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,7 +59,8 @@ static int item_compare(const void *a, const void *b, void *steps)
     return goes_before(steps, *(const struct item *)a, *(const struct item *)b) ? -1 : 1;
 }
 
-/* Put items of one key in order; equal slopes, of which there may be many, are so already. */
+/* Put items of one key in order; equal slopes, of which there may be many, are so
+ * already. */
 static void sort_run(const struct step *steps, struct item *items, uint32_t count)
 {
     int move_count = 0;

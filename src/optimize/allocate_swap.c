@@ -1,5 +1,5 @@
-/* allocate_swap.c - better choices by one move, or by two that pay for each other, over all actions,
- * those no price would choose among them. */
+/* allocate_swap.c - better choices by one move, or by two that pay for each other, over
+ * all actions, those no price would choose among them. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +16,8 @@ enum {
     DOWN_EFFORT = 5,
 };
 
-/* The moves of least loss: as a heap while they are collected, the worst on top; then by falling
- * value. */
+/* The moves of least loss: as a heap while they are collected, the worst on top; then by
+ * falling value. */
 struct moves {
     struct move *items;
     int count, room;
@@ -177,7 +177,8 @@ static bool holds(const struct allocation *problem, int cell, int32_t budget)
     return false;
 }
 
-/* How much the budgets lack for a move at most, and in which cells that could be made up for. */
+/* How much the budgets lack for a move at most, and in which cells that could be made up
+ * for. */
 static __int128 find_lack(struct swap *swap, const struct move *up)
 {
     const struct work *work = swap->work;
@@ -208,7 +209,8 @@ static bool is_current(const struct work *work, const struct move *move)
            values[move->action] - values[now] == move->value;
 }
 
-/* The move down that makes up for a lack and loses least; NULL when none leaves a gain. */
+/* The move down that makes up for a lack and loses least; NULL when none leaves a
+ * gain. */
 static const struct move *find_down(const struct swap *swap, const struct move *up,
                                     __int128 lack)
 {

@@ -1,5 +1,6 @@
-/* allocate_tree.c - nested budgets: steps by falling slope fill the rooms of a tree, which is best
- * for divisible steps (the greedy algorithm on a laminar polymatroid; Federgruen and Groenevelt, 1986). */
+/* allocate_tree.c - nested budgets: steps by falling slope fill the rooms of a tree,
+ * which is best for divisible steps (the greedy algorithm on a laminar polymatroid;
+ * Federgruen and Groenevelt, 1986). */
 #include <math.h>
 #include <stdlib.h>
 
@@ -81,8 +82,8 @@ static void front_sink(struct front *front, int at)
     front->heap[at] = cell;
 }
 
-/* Take the top cell's next step, as far as there is room. fills: the slope at which a budget first
- * had too little. */
+/* Take the top cell's next step, as far as there is room. fills: the slope at which a
+ * budget first had too little. */
 static void take(struct front *front, double *rooms, double *fills)
 {
     int g = front->heap[0], k = front->taken[g];

@@ -1,5 +1,6 @@
-/* allocate_units.c - where all that a budget can be charged are whole multiples of one amount, so is
- * all that can be spent of it: what its limit has over is of no use to anybody. */
+/* allocate_units.c - where all that a budget can be charged are whole multiples of one
+ * amount, so is all that can be spent of it: what its limit has over is of no use to
+ * anybody. */
 #include <stdlib.h>
 
 #include "optimize/allocate_work.h"

@@ -1,7 +1,8 @@
 /* allocate_work.h - an allocation while it is made. Private to the allocator.
  *
- * The core are the requests whose choice the price still decides, and their steps: increments along
- * the hull by falling slope, cell by cell. All other requests have their choice. */
+ * The core are the requests whose choice the price still decides, and their steps:
+ * increments along the hull by falling slope, cell by cell. All other requests have their
+ * choice. */
 #ifndef REDRESS_OPTIMIZE_ALLOCATE_WORK_H
 #define REDRESS_OPTIMIZE_ALLOCATE_WORK_H
 
@@ -102,20 +103,21 @@ void core_forget(struct work *work);
 /* The same, and one bracket for all cells. */
 void core_reset(struct work *work, double low, double high);
 /* Hull the given requests (NULL: all), give each the choice of the price at the
- * top of its cell's bracket, and sort the steps within the bracket. The rooms must be those of the
- * other requests' choices, and end with all. Free with core_free also after a failure. */
+ * top of its cell's bracket, and sort the steps within the bracket. The rooms must be
+ * those of the other requests' choices, and end with all. Free with core_free also after
+ * a failure. */
 enum status core_make(struct work *work, int64_t *requests, int64_t request_count,
                       struct err *err);
 void core_free(struct core *core);
 
-/* allocate_sort.c: steps by falling slope, equal ones in the order they came. EXHAUSTED when there
- * is no memory. */
+/* allocate_sort.c: steps by falling slope, equal ones in the order they came. EXHAUSTED
+ * when there is no memory. */
 enum status steps_sort(struct step *steps, int64_t count, struct err *err);
 
 /* allocate_tree.c: whether the budgets are nested; fills parents and chain. */
 enum status tree_find(struct work *work, struct err *err);
-/* Prices of nested budgets: steps by falling slope, each as far as there is room in all budgets
- * above it, which is best for divisible steps. rooms (budget) are used up. */
+/* Prices of nested budgets: steps by falling slope, each as far as there is room in all
+ * budgets above it, which is best for divisible steps. rooms (budget) are used up. */
 enum status tree_solve(const struct work *work, double *rooms, double *prices,
                        struct err *err);
 
@@ -129,7 +131,8 @@ double prices_bound(const struct work *work);
 
 /* allocate_recover.c: choices of the core by price as far as rooms go. */
 enum status recover(struct work *work, struct err *err);
-/* All on the cheapest but the one with most to win: where one big action beats many small ones. */
+/* All on the cheapest but the one with most to win: where one big action beats many small
+ * ones. */
 enum status recover_single(struct work *work, struct err *err);
 
 /* Another action for a request. */
@@ -140,44 +143,47 @@ struct move {
     int32_t action, cell;
 };
 
-/* allocate_pairs.c: of one budget, make those of the first moves that are worth most together; a
- * few dozen are looked at. Returns what they gain; 0 when no four of them gain anything. */
+/* allocate_pairs.c: of one budget, make those of the first moves that are worth most
+ * together; a few dozen are looked at. Returns what they gain; 0 when no four of them
+ * gain anything. */
 int64_t pairs_improve(struct work *work, const struct move *moves, int move_count);
 
-/* allocate_swap.c: better choices one and two at a time, of one budget up to four, until there is
- * none among the likeliest or values, which are whole, leave no room for one. */
+/* allocate_swap.c: better choices one and two at a time, of one budget up to four, until
+ * there is none among the likeliest or values, which are whole, leave no room for one. */
 enum status swap_improve(struct work *work, struct err *err);
 
-/* allocate_search.c: better choices of all that can matter together. Sets *is_exact when none is
- * better. */
+/* allocate_search.c: better choices of all that can matter together. Sets *is_exact when
+ * none is better. */
 struct search_effort {
     int state_count_max;   /* kept after each request */
     int request_count_max; /* those closest to the price */
-    bool
-        is_by_cell; /* so that budgets are done with one after the other; else the closest first */
+    /* so that budgets are done with one after the other; else the closest first */
+    bool is_by_cell;
 };
 enum status search_improve(struct work *work, const struct search_effort *effort,
                            bool *is_exact, struct err *err);
 
-/* allocate_scan.c: requests that choose the same at both ends of their cell's bracket get that choice,
- * its cost added to cell_costs (cell) and its value to outside_value. The others are put into rest
- * (request), in order. Returns how many those are. */
+/* allocate_scan.c: requests that choose the same at both ends of their cell's bracket get
+ * that choice, its cost added to cell_costs (cell) and its value to outside_value. The
+ * others are put into rest (request), in order. Returns how many those are. */
 int64_t scan_same(struct work *work, int64_t *rest, __int128 *cell_costs);
 
-/* allocate_fix.c: a bracket of each cell's price from a sample; the requests that choose the same at both ends have their choice, the others are the core. Not done
- * when no bracket held. */
+/* allocate_fix.c: a bracket of each cell's price from a sample; the requests that choose
+ * the same at both ends have their choice, the others are the core. Not done when no
+ * bracket held. */
 enum status fix_and_solve(struct work *work, bool *is_done, struct err *err);
 
-/* allocate_units.c: take from each room what no choice can ever use, since all costs are multiples of
- * some amount. Once. */
+/* allocate_units.c: take from each room what no choice can ever use, since all costs are
+ * multiples of some amount. Once. */
 enum status rooms_round(struct work *work, struct err *err);
 
-/* allocate_branch.c: the best choice of all, of several budgets, if the effort suffices: then sets
+/* allocate_branch.c: the best choice of all, of several budgets, if the effort suffices:
+ * then sets
  * *is_exact. If not, what was found, and a bound that leaves out what was looked at. */
 enum status branch_improve(struct work *work, bool *is_exact, struct err *err);
 
-/* allocate_settle.c: better choices where many lose little, all at once, so that no budget keeps room
- * while another has too little. */
+/* allocate_settle.c: better choices where many lose little, all at once, so that no
+ * budget keeps room while another has too little. */
 enum status settle_improve(struct work *work, struct err *err);
 
 /* The value of all choices. */

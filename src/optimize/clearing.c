@@ -147,7 +147,8 @@ static double excess(const struct search *search, int budget, double price)
     return sum;
 }
 
-/* The lowest price of one budget that fits, the others as they are: by halves of its logarithm. */
+/* The lowest price of one budget that fits, the others as they are: by halves of its
+ * logarithm. */
 static void settle_one(struct search *search, int budget)
 {
     double low = demand_edges[1] / 4, high = demand_edges[DEMAND_BIN_COUNT];
@@ -186,7 +187,8 @@ static void sweep(struct search *search, int sweep_count)
 
 /* --- all prices at once ----------------------------------------------------------------------- */
 
-/* Prices that may move: those over 0 and those that want to rise. Returns the largest residual. */
+/* Prices that may move: those over 0 and those that want to rise. Returns the largest
+ * residual. */
 static double find_free(struct search *search)
 {
     double residual = 0;

@@ -1,12 +1,12 @@
-/* clearing.h - prices at which smooth demand fits into budgets: the dual of budgeted choice on curves
- * instead of cases. Pure.
+/* clearing.h - prices at which smooth demand fits into budgets: the dual of budgeted
+ * choice on curves instead of cases. Pure.
  *
  *     D(lambda) = sum_b lambda_b limit_b + sum_g integral of demand_g from mu_g up
  *     mu_g = given_g + sum of lambda_b over the budgets of g
  *
- * Demand falls evenly within each bin of the price, so D is convex and its gradient is piecewise
- * linear: a damped Newton step on the prices that are free settles it in a few rounds. Private to
- * optimize/. */
+ * Demand falls evenly within each bin of the price, so D is convex and its gradient is
+ * piecewise linear: a damped Newton step on the prices that are free settles it in a few
+ * rounds. Private to optimize/. */
 #ifndef REDRESS_OPTIMIZE_CLEARING_H
 #define REDRESS_OPTIMIZE_CLEARING_H
 
@@ -42,8 +42,8 @@ struct clearing_curve clearing_curve_make(const struct demand *demand, double *r
 /* What is taken at a price. */
 double clearing_demand(const struct clearing_curve *curve, double price);
 
-/* Prices (budget), >= 0. In: a warm start, zeros will do. EXHAUSTED when there is no memory; the
- * prices are then as they came. */
+/* Prices (budget), >= 0. In: a warm start, zeros will do. EXHAUSTED when there is no
+ * memory; the prices are then as they came. */
 enum status clearing_solve(const struct clearing *clearing, double *prices,
                            struct err *err);
 

@@ -1,8 +1,10 @@
-/* demand.h - what cases would take of a budget as its price falls: curves in bins of the price. Pure.
+/* demand.h - what cases would take of a budget as its price falls: curves in bins of the
+ * price. Pure.
  *
- * Bins are evenly spaced in the logarithm of the price, 8 to an octave, and the first reaches down
- * to 0. Within a bin demand falls evenly with the price; so curves of whatever number of cases have
- * one size, and prices between the bins are exact to second order. Private to optimize/. */
+ * Bins are evenly spaced in the logarithm of the price, 8 to an octave, and the first
+ * reaches down to 0. Within a bin demand falls evenly with the price; so curves of
+ * whatever number of cases have one size, and prices between the bins are exact to second
+ * order. Private to optimize/. */
 #ifndef REDRESS_OPTIMIZE_DEMAND_H
 #define REDRESS_OPTIMIZE_DEMAND_H
 
@@ -15,7 +17,8 @@ enum {
     DEMAND_OPTION_COUNT_MAX = 64,
 };
 
-/* What some cases take: base at any price, and of each bin what is taken only below it. */
+/* What some cases take: base at any price, and of each bin what is taken only below
+ * it. */
 struct demand {
     double case_count;
     double base;
@@ -43,8 +46,8 @@ struct demand_steps {
     struct demand_step items[DEMAND_OPTION_COUNT_MAX];
 };
 
-/* The upper hull of value over cost; beyond DEMAND_OPTION_COUNT_MAX options the later are left out.
- * What is no finite number is left out too. */
+/* The upper hull of value over cost; beyond DEMAND_OPTION_COUNT_MAX options the later are
+ * left out. What is no finite number is left out too. */
 void demand_steps_make(const struct pacer_option *options, int option_count,
                        struct demand_steps *steps);
 

@@ -1,4 +1,5 @@
-/* dual.c - prices of shared budgets: one price after the other, then all at once, then exactly. */
+/* dual.c - prices of shared budgets: one price after the other, then all at once, then
+ * exactly. */
 #include "optimize/dual.h"
 
 #include <math.h>
@@ -91,7 +92,8 @@ void dual_accept(struct dual_search *search)
 
 /* --- one price after the other --------------------------------------------------------------- */
 
-/* How many of a cell's slopes in [from, to) are over a price beside the rest of its prices. */
+/* How many of a cell's slopes in [from, to) are over a price beside the rest of its
+ * prices. */
 static int count_between(const struct dual_search *search, int g, double price)
 {
     const double *slopes = search->problem->cells[g].slopes;
@@ -122,7 +124,8 @@ static double spend_at(const struct dual_search *search, int budget, double pric
     return spend;
 }
 
-/* Begin a search along a budget's price; returns the price at which only bases are left. */
+/* Begin a search along a budget's price; returns the price at which only bases are
+ * left. */
 static double line_begin(struct dual_search *search, int budget)
 {
     double highest = 0;

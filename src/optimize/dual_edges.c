@@ -1,11 +1,12 @@
 /* dual_edges.c - the exact end of the search for prices: the simplex method on the dual.
  *
- * The prices stand where as many equations hold as there are budgets: a price is zero, a cell's
- * price is one of its slopes, or, as long as nothing better is known, a price is where it is. Let go
- * of one equation and the others leave one edge to move along. Along an edge D is a convex
- * polygon; a step passes kinks as long as D falls (the long-step rule of the bounded dual simplex;
- * Maros, Computational Techniques of the Simplex Method, chapter 10). What holds is counted, not compared:
- * each cell knows how many increments it has taken. */
+ * The prices stand where as many equations hold as there are budgets: a price is zero, a
+ * cell's price is one of its slopes, or, as long as nothing better is known, a price is
+ * where it is. Let go of one equation and the others leave one edge to move along. Along
+ * an edge D is a convex polygon; a step passes kinks as long as D falls (the long-step
+ * rule of the bounded dual simplex; Maros, Computational Techniques of the Simplex
+ * Method, chapter 10). What holds is counted, not compared: each cell knows how many
+ * increments it has taken. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -159,7 +160,8 @@ static void take_gradient(struct edges *edges)
     }
 }
 
-/* How fast D falls on the edge of a row, towards the better side, per length; 0 when it does not. */
+/* How fast D falls on the edge of a row, towards the better side, per length; 0 when it
+ * does not. */
 static double fall_of(const struct edges *edges, int row, int *side, double *slope)
 {
     const double *direction = edges->directions + (size_t)row * (size_t)edges->n;
@@ -358,7 +360,8 @@ static void swap_lines(double *a, double *b, int count)
     }
 }
 
-/* Gauss and Jordan: [matrix | unit] to [unit | inverse], in scratch; false when it is singular. */
+/* Gauss and Jordan: [matrix | unit] to [unit | inverse], in scratch; false when it is
+ * singular. */
 static bool invert(double *matrix, int n)
 {
     for (int i = 0; i < n; i++) {
@@ -474,7 +477,8 @@ static bool descend(struct edges *edges)
     return false;
 }
 
-/* The choice that the rows stand for: of the increment of a row's cell as much as leaves no room. */
+/* The choice that the rows stand for: of the increment of a row's cell as much as leaves
+ * no room. */
 static void take_divisible(struct edges *edges)
 {
     struct dual_search *search = edges->search;

@@ -1,5 +1,5 @@
-/* dual_smooth.c - all prices at once: Levenberg and Marquardt's damped Newton step (Marquardt, 1963)
- * on staircases that are smoothed over a window of ranks. */
+/* dual_smooth.c - all prices at once: Levenberg and Marquardt's damped Newton step
+ * (Marquardt, 1963) on staircases that are smoothed over a window of ranks. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -50,7 +50,8 @@ static void system_free(struct system *system)
     free(system->step);
 }
 
-/* How fast what a cell spends falls as its price rises, smoothed around the count taken. */
+/* How fast what a cell spends falls as its price rises, smoothed around the count
+ * taken. */
 static double steepness(const struct dual_cell *cell, int count, double window)
 {
     int ranks = (int)fmax(2, window * sqrt(cell->increment_count));
@@ -104,7 +105,8 @@ static void fill(const struct dual_search *search, double window, struct system 
     }
 }
 
-/* Cholesky's factor of the matrix with its diagonal damped; false when that is not positive. */
+/* Cholesky's factor of the matrix with its diagonal damped; false when that is not
+ * positive. */
 static bool factorise(struct system *system, double damping)
 {
     int n = system->count;

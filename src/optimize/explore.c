@@ -6,9 +6,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* e^-x for x >= 0, off by 1e-11 of itself at most, by additions and products alone: exp() of a library
- * may differ from one machine to the next. Taylor's polynomial of degree 9 in pairs (Estrin, 1960), which
- * need not wait for each other. */
+/* e^-x for x >= 0, off by 1e-11 of itself at most, by additions and products alone: exp()
+ * of a library may differ from one machine to the next. Taylor's polynomial of degree 9
+ * in pairs (Estrin, 1960), which need not wait for each other. */
 static double decay(double x)
 {
     static const double ln2_high = 0x1.62e42fee00000p-1, ln2_low = 0x1.a39ef35793c76p-33;
@@ -45,7 +45,8 @@ static void find_open(const double *net_values, const bool *is_open, int option_
             open->indices[open->count++] = i;
 }
 
-/* Add mass x exp((sign x value - the largest) / scale) / Z to each; evenly for scale 0. */
+/* Add mass x exp((sign x value - the largest) / scale) / Z to each; evenly for scale
+ * 0. */
 static void add_softmax(double mass, double sign, const double *values, double scale,
                         const struct open_options *open, double *probabilities)
 {

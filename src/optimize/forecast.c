@@ -1,5 +1,5 @@
-/* forecast.c - what is still to come: the same slots of days before, as many times as today has shown,
- * mixed with what came of late. */
+/* forecast.c - what is still to come: the same slots of days before, as many times as
+ * today has shown, mixed with what came of late. */
 #include "optimize/pacer_state.h"
 
 #include <math.h>

@@ -1,10 +1,11 @@
 /* incident.c - bursts that no day before has shown: an outage in one market.
  *
- * Each cell is watched, and all cells of each budget together, by a running sum of evidence that cases
- * come at RATE_FACTOR times their usual rate rather than at it (Page, Continuous inspection schemes,
- * Biometrika 1954): it rises by ln RATE_FACTOR with a case, falls with the time that passes, and
- * never below 0, which is where a burst can have begun. Of those that a case is in, the one whose
- * cases are the least likely by chance is what bursts. */
+ * Each cell is watched, and all cells of each budget together, by a running sum of
+ * evidence that cases come at RATE_FACTOR times their usual rate rather than at it (Page,
+ * Continuous inspection schemes, Biometrika 1954): it rises by ln RATE_FACTOR with a
+ * case, falls with the time that passes, and never below 0, which is where a burst can
+ * have begun. Of those that a case is in, the one whose cases are the least likely by
+ * chance is what bursts. */
 #include "optimize/pacer_state.h"
 
 #include <math.h>
@@ -36,8 +37,8 @@ static double cell_rate(const struct pacer *pacer, const struct pacer_cell *cell
     return cell->recent.case_count * 1e6 / fmax(pacer->recent_us, 1);
 }
 
-/* What was counted in one quarter of an hour may have been few by chance: a rate that is more likely
- * too high. */
+/* What was counted in one quarter of an hour may have been few by chance: a rate that is
+ * more likely too high. */
 static double at_most(double rate)
 {
     double count = rate * PACER_SLOT_US / 1e6;
@@ -74,7 +75,8 @@ static bool is_burst(const struct watch *watch, double rate, int64_t now_us)
            watch->count > RATE_FACTOR * usual_count(watch, rate, now_us);
 }
 
-/* How unlikely so many cases are: ln of the likelihood ratio of their own rate to the usual one. */
+/* How unlikely so many cases are: ln of the likelihood ratio of their own rate to the
+ * usual one. */
 static double surprise(const struct watch *watch, double rate, int64_t now_us)
 {
     double usual = usual_count(watch, rate, now_us);
@@ -185,7 +187,8 @@ static void incident_go_on(struct pacer *pacer, struct incident *incident, doubl
         end(pacer, incident, now_us);
 }
 
-/* How many times its usual rate the cases of a cell come at: its own, held by that of all. */
+/* How many times its usual rate the cases of a cell come at: its own, held by that of
+ * all. */
 static double cell_times(const struct pacer *pacer, const struct pacer_cell *cell)
 {
     const struct burst *all = &pacer->incidents[cell->incident - 1].burst;

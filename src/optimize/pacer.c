@@ -254,7 +254,8 @@ static void end_cell(struct pacer *pacer, int index)
     if (cell->now.case_count <= 0)
         return;
     demand_add(&cell->recent, &cell->now, usual * RECENT_KEPT);
-    /* Without memory the slot is as if nothing had been asked for: prices are then a little off. */
+    /* Without memory the slot is as if nothing had been asked for: prices are then a
+     * little off. */
     if (pacer_keep(pacer, pacer->slot_now, index, &cell->now,
                    cell->saved_count != cell->now.case_count, NULL) == STATUS_OK)
         cell->saved_count = cell->told_count = 0;
@@ -345,8 +346,8 @@ static void resume_slot(struct pacer *pacer)
     slot_clear(pacer, slot);
 }
 
-/* What was loaded of the last days goes by once more: how today compares with the days before, and
- * what came of late, is known again. */
+/* What was loaded of the last days goes by once more: how today compares with the days
+ * before, and what came of late, is known again. */
 static void resume(struct pacer *pacer, int64_t now_us)
 {
     int64_t number = now_us / PACER_SLOT_US;
@@ -368,8 +369,8 @@ static void resume(struct pacer *pacer, int64_t now_us)
     resume_slot(pacer);
 }
 
-/* The clock was ahead and is set right: what came after now was never so. The rest is as after a
- * restart. */
+/* The clock was ahead and is set right: what came after now was never so. The rest is as
+ * after a restart. */
 static void turn_back(struct pacer *pacer, int64_t now_us)
 {
     for (int i = 0; i < PACER_SLOT_COUNT; i++)

@@ -1,5 +1,5 @@
-/* pacer_save.c - curves as bytes: little-endian, a version, counts, then the bins that have
- * something. */
+/* pacer_save.c - curves as bytes: little-endian, a version, counts, then the bins that
+ * have something. */
 #include "optimize/pacer_state.h"
 
 #include <assert.h>

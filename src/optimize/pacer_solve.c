@@ -1,4 +1,5 @@
-/* pacer_solve.c - prices: every budget's money against the demand of its own stretch of time. */
+/* pacer_solve.c - prices: every budget's money against the demand of its own stretch of
+ * time. */
 #include "optimize/clearing.h"
 #include "optimize/pacer_state.h"
 
@@ -193,8 +194,8 @@ static double period_cases(struct pacer *pacer, const struct pacer_budget *budge
     return count;
 }
 
-/* The days before tell how a period goes, people how much it is: their word is held against theirs
- * with the weight that theirs has beside what was seen. */
+/* The days before tell how a period goes, people how much it is: their word is held
+ * against theirs with the weight that theirs has beside what was seen. */
 static double said_with_history(struct solving *solving, const struct horizon *horizon,
                                 int budget)
 {
@@ -220,8 +221,8 @@ static double said_with_history(struct solving *solving, const struct horizon *h
     return forecast * (times * weight + seen) / (weight + seen);
 }
 
-/* Without days before: what was said less what came; a rate is no guide as long as little of the
- * period has been seen. */
+/* Without days before: what was said less what came; a rate is no guide as long as little
+ * of the period has been seen. */
 static double said_without_history(const struct solving *solving, int budget)
 {
     const struct pacer_budget *asked = &solving->budgets[budget];
@@ -251,8 +252,9 @@ static double said_cases_left(struct solving *solving, const struct horizon *hor
     return fmax(left, CASES_LEFT_MIN);
 }
 
-/* What the group's cases may be charged beyond their base. Where people said how many are to come,
- * and the days before do not say it better, the money is scaled instead of the cases. */
+/* What the group's cases may be charged beyond their base. Where people said how many are
+ * to come, and the days before do not say it better, the money is scaled instead of the
+ * cases. */
 static void set_limits(struct solving *solving, const struct horizon *horizon)
 {
     double all = 0;
@@ -276,7 +278,8 @@ static void set_limits(struct solving *solving, const struct horizon *horizon)
     }
 }
 
-/* What the group's cases are expected to be charged, in proportion to the cases that are expected. */
+/* What the group's cases are expected to be charged, in proportion to the cases that are
+ * expected. */
 static void add_spend(struct solving *solving, const struct clearing *clearing)
 {
     const double *prices = solving->group_prices;
@@ -360,8 +363,8 @@ static int find_ends(struct solving *solving)
     return kept;
 }
 
-/* Group after group, the prices of the others given, until they agree; once when there is one end for
- * all. */
+/* Group after group, the prices of the others given, until they agree; once when there is
+ * one end for all. */
 static enum status solve_groups(struct solving *solving, struct err *err)
 {
     int group_count = find_ends(solving);
@@ -380,7 +383,8 @@ static enum status solve_groups(struct solving *solving, struct err *err)
 
 /* --- all together ----------------------------------------------------------------------------- */
 
-/* By the clock when the same money is for every hour, else by the cases that were to come. */
+/* By the clock when the same money is for every hour, else by the cases that were to
+ * come. */
 static double planned_share(const struct solving *solving, int b)
 {
     const struct pacer_budget *budget = &solving->budgets[b];

@@ -1,5 +1,6 @@
-/* pacer_state.h - what a pacer knows: cells, what they asked for in each quarter of an hour, and how
- * today compares with the days before. Shared by the files of the pacer only. */
+/* pacer_state.h - what a pacer knows: cells, what they asked for in each quarter of an
+ * hour, and how today compares with the days before. Shared by the files of the pacer
+ * only. */
 #ifndef REDRESS_OPTIMIZE_PACER_STATE_H
 #define REDRESS_OPTIMIZE_PACER_STATE_H
 
@@ -37,7 +38,8 @@ struct slot {
     bool has_changed;
 };
 
-/* Evidence that cases come far faster than usual: of a cell, or of all cells of a budget. */
+/* Evidence that cases come far faster than usual: of a cell, or of all cells of a
+ * budget. */
 struct watch {
     double score;
     double count;     /* of cases since it was 0, */
@@ -131,9 +133,9 @@ struct pacer {
 /* Index of a cell, made when it is new. */
 int pacer_find_cell(struct pacer *pacer, uint64_t hash);
 
-/* Go on to the slot of this moment: what was now becomes the past. Returns the moment it is then:
- * the latest of all, unless the clock was set back by more than PACER_BACK_US. Then what came after
- * it is forgotten. */
+/* Go on to the slot of this moment: what was now becomes the past. Returns the moment it
+ * is then: the latest of all, unless the clock was set back by more than PACER_BACK_US.
+ * Then what came after it is forgotten. */
 int64_t pacer_advance(struct pacer *pacer, int64_t now_us);
 
 /* Keep a demand as the sheet of a past slot, if there is room for one so old. */
@@ -165,8 +167,9 @@ static inline double pacer_usual_share(const struct pacer_cell *cell)
     return cell->now.case_count > 0 ? cell->usual_now / cell->now.case_count : 1;
 }
 
-/* What is known of a cell's demand from the next slot to ends_us, until the next call. NULL: no memory.
- * To be asked for from the earliest end to the latest: each goes on from the one before. */
+/* What is known of a cell's demand from the next slot to ends_us, until the next call.
+ * NULL: no memory. To be asked for from the earliest end to the latest: each goes on from
+ * the one before. */
 struct horizon *pacer_horizon(struct pacer *pacer, int64_t ends_us);
 
 /* Cases of all kinds from now to the end of the horizon, by the days before. */
@@ -182,8 +185,8 @@ void pacer_forecast(struct pacer *pacer, const struct horizon *horizon, int cell
 /* A case came just now. Returns how much of it is to be counted as usual, 0 to 1. */
 double incident_note(struct pacer *pacer, struct pacer_cell *cell, int64_t now_us);
 
-/* What each budget's cells are, before a solve: begin, then add each cell. Incidents that are over
- * by now end. */
+/* What each budget's cells are, before a solve: begin, then add each cell. Incidents that
+ * are over by now end. */
 void incident_pools_begin(struct pacer *pacer, int pool_count, int64_t now_us);
 void incident_pools_add(struct pacer *pacer, struct pacer_cell *cell, const int *pools,
                         int count, int64_t now_us);

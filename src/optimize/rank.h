@@ -2,9 +2,9 @@
 #ifndef REDRESS_OPTIMIZE_RANK_H
 #define REDRESS_OPTIMIZE_RANK_H
 
-/* The net value in steps of 1e-6, to the nearest; those too large to have such steps stay as
- * they are. Never falls as the net value rises. Adding and taking away 3 x 2^51 rounds without
- * a call. */
+/* The net value in steps of 1e-6, to the nearest; those too large to have such steps stay
+ * as they are. Never falls as the net value rises. Adding and taking away 3 x 2^51 rounds
+ * without a call. */
 static inline double rank_of(double net_value)
 {
     static const double exact_max = 2251799813685248.0; /* 2^51 */

@@ -1,5 +1,5 @@
-/* chance.c - which cases chance may decide, how much it may give, and what is kept from customers
- * who are held out. */
+/* chance.c - which cases chance may decide, how much it may give, and what is kept from
+ * customers who are held out. */
 #include "policy/rules.h"
 
 /* What tooling says of a case that chance must keep away from, whatever the policy. */

@@ -143,7 +143,8 @@ static bool fact_is_among(const struct fact *fact, const struct condition *condi
     return false;
 }
 
-/* A fact that is missing meets nothing but "missing"; one that is no number is in no order. */
+/* A fact that is missing meets nothing but "missing"; one that is no number is in no
+ * order. */
 static bool fact_meets(const struct fact *fact, const struct condition *condition)
 {
     bool is_number = fact->kind == FACT_NUMBER;

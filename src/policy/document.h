@@ -1,4 +1,5 @@
-/* document.h - reading a JSON document by tables: one line per member, a fault per mistake. */
+/* document.h - reading a JSON document by tables: one line per member, a fault per
+ * mistake. */
 #ifndef REDRESS_POLICY_DOCUMENT_H
 #define REDRESS_POLICY_DOCUMENT_H
 

@@ -66,7 +66,8 @@ static void menu_fill(const struct menu_rule *rule, const struct refund_case *as
         };
 }
 
-/* What asks for more than a limit is blocked at nearly every case: put together without printf. */
+/* What asks for more than a limit is blocked at nearly every case: put together without
+ * printf. */
 static const char *cap_detail(const char *name, int64_t limit, int64_t asked,
                               const char *currency, struct arena *arena)
 {
@@ -135,7 +136,8 @@ static enum status cap_by_rules(const struct policy *policy,
     return rc;
 }
 
-/* In all, no more than the order was worth, nor, if the policy says so, than was asked for. */
+/* In all, no more than the order was worth, nor, if the policy says so, than was asked
+ * for. */
 static enum status cap_in_all(const struct policy *policy,
                               const struct refund_case *asked, struct arena *arena,
                               struct menu *menu, struct err *err)

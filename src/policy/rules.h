@@ -147,13 +147,13 @@ static inline bool rule_applies(const struct rule *rule, const struct refund_cas
     return scope_matches(&rule->applies, asked);
 }
 
-/* "/caps/0, clause 4.2": a pointer into the document and the clause, if any. index -1: the
- * path alone. NULL when the arena is full. */
+/* "/caps/0, clause 4.2": a pointer into the document and the clause, if any. index -1:
+ * the path alone. NULL when the arena is full. */
 const char *rule_name(const struct rule *rule, const char *path, int index,
                       struct arena *arena);
 
-/* Whether all conditions hold; else *failed is the first that does not, with the value the
- * case has. EXHAUSTED when the arena is full. */
+/* Whether all conditions hold; else *failed is the first that does not, with the value
+ * the case has. EXHAUSTED when the arena is full. */
 struct condition_failure {
     const struct condition *condition;
     struct fact fact;

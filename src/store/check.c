@@ -1,8 +1,9 @@
 /* check.c - whether everything that is stored can be true.
  *
- * One short read notes what there is: where tables and chains end, and what budgets say. Long tables are
- * then read up to there in key ranges, each a short read of its own: checking a live store does not hold
- * the log back, and ends however fast rows are added. */
+ * One short read notes what there is: where tables and chains end, and what budgets say.
+ * Long tables are then read up to there in key ranges, each a short read of its own:
+ * checking a live store does not hold the log back, and ends however fast rows are
+ * added. */
 #include "store/check.h"
 
 #include "store/audit.h"
@@ -153,7 +154,8 @@ static enum status end_read(struct store *store, enum chain_name name,
     return query_end(&query, "read where a chain ends", err);
 }
 
-/* What there is, in one state of the database; more of that state by also, unless it is NULL. */
+/* What there is, in one state of the database; more of that state by also, unless it is
+ * NULL. */
 static enum status note_state(struct check *check,
                               enum status (*also)(struct check *check, struct err *err),
                               struct err *err)

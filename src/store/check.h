@@ -1,4 +1,5 @@
-/* check.h - a check under way: what was seen so far, and what was found. Private to store/. */
+/* check.h - a check under way: what was seen so far, and what was found. Private to
+ * store/. */
 #ifndef REDRESS_STORE_CHECK_H
 #define REDRESS_STORE_CHECK_H
 
@@ -40,14 +41,15 @@ struct check {
 __attribute__((format(printf, 2, 3))) void check_fault(struct check *check,
                                                        const char *format, ...);
 
-/* Up to CHECK_RANGE_ROWS more; *is_last when there are none behind them that were there when the check
- * began. */
+/* Up to CHECK_RANGE_ROWS more; *is_last when there are none behind them that were there
+ * when the check began. */
 typedef enum status check_range(struct check *check, bool *is_last, struct err *err);
 
 /* Range after range until the last, as long as it may go on. */
 enum status check_ranges(struct check *check, check_range *range, struct err *err);
 
-/* Rows come in the order of their numbers; where they do not, a check would go round for ever. */
+/* Rows come in the order of their numbers; where they do not, a check would go round for
+ * ever. */
 static inline void expect_after(struct query *query, int64_t number, int64_t before)
 {
     if (query->code == SQLITE_ROW && number <= before)
@@ -63,8 +65,8 @@ static inline int range_rows(int64_t number, int64_t newest)
                                                : CHECK_RANGE_ROWS;
 }
 
-/* Ledger (check_ledger.c): entries with the sums they make, and, once all entries were seen, what
- * budgets say. */
+/* Ledger (check_ledger.c): entries with the sums they make, and, once all entries were
+ * seen, what budgets say. */
 check_range check_entries;
 enum status accounts_open(struct check *check, struct err *err);
 void check_accounts(struct check *check);
@@ -72,7 +74,8 @@ void check_accounts(struct check *check);
 /* What decisions say of their entries (check_decisions.c). */
 check_range check_decisions;
 
-/* Digests, keys and references (check_rows.c): of all rows, or of what a start can afford. */
+/* Digests, keys and references (check_rows.c): of all rows, or of what a start can
+ * afford. */
 enum status check_rows(struct check *check, struct err *err);
 enum status check_rows_recent(struct check *check, struct err *err);
 

@@ -1,5 +1,5 @@
-/* check_decisions.c - decisions against their entries: each budget that a decision says it is charged to,
- * also one that has no entry for it at all. */
+/* check_decisions.c - decisions against their entries: each budget that a decision says
+ * it is charged to, also one that has no entry for it at all. */
 #include "store/check.h"
 
 #include "json/scan.h"

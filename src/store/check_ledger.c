@@ -1,4 +1,5 @@
-/* check_ledger.c - the ledger: each entry against the one before, budgets against the sums of entries. */
+/* check_ledger.c - the ledger: each entry against the one before, budgets against the
+ * sums of entries. */
 #include "store/check.h"
 
 #include <stdlib.h>
@@ -54,8 +55,8 @@ static bool balance_move(struct balance *balance, const struct entry *entry)
     return false;
 }
 
-/* What the decision that an override takes the place of has given back: in the same transaction, just
- * before. */
+/* What the decision that an override takes the place of has given back: in the same
+ * transaction, just before. */
 static int64_t freed_for(const struct balance *balance, const struct entry *entry)
 {
     return entry->kind == ENTRY_OVERRIDE && balance->freed_at_us == entry->created_at_us
@@ -92,8 +93,8 @@ static void check_move(struct check *check, struct balance *balance,
         check_fault(check,
                     "Ledger entry %lld begins a period of budget '%s' with %lld spent.",
                     seq, entry->budget_id, (long long)balance->spent);
-    /* Only a lowered limit may leave less than nothing; nothing is granted from it but what the decision
-     * that was overridden has just given back. */
+    /* Only a lowered limit may leave less than nothing; nothing is granted from it but
+     * what the decision that was overridden has just given back. */
     if ((entry->kind == ENTRY_HOLD || entry->kind == ENTRY_OVERRIDE) &&
         entry->amount > freed && remaining < 0)
         check_fault(check, "Ledger entry %lld holds more than budget '%s' had left.", seq,

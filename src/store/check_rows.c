@@ -1,5 +1,5 @@
-/* check_rows.c - whether rows that are in no chain are as they were written, by their digests, found by
- * their keys, and refer to what is there. */
+/* check_rows.c - whether rows that are in no chain are as they were written, by their
+ * digests, found by their keys, and refer to what is there. */
 #include "store/check.h"
 
 enum { RECENT_ROWS = 1000 };
@@ -59,7 +59,8 @@ static void check_row(struct check *check, struct query *query, int table,
         check->report->answer_count++;
 }
 
-/* The newest row that there was when the check began, of tables that grow all the time. */
+/* The newest row that there was when the check began, of tables that grow all the
+ * time. */
 static int64_t newest_of(const struct check *check, int table)
 {
     switch (table) {

@@ -1,4 +1,5 @@
-/* claim.c - the files of the database: this process's alone, writable, and where they were. */
+/* claim.c - the files of the database: this process's alone, writable, and where they
+ * were. */
 #include "store/claim.h"
 
 #include "base/file.h"
@@ -27,7 +28,8 @@ static enum status path_make(const char *path, int file, char made[static PATH_M
 
 /* --- before it is opened ---------------------------------------------------------------------- */
 
-/* By another name another service would find the same money behind another lock, and another log. */
+/* By another name another service would find the same money behind another lock, and
+ * another log. */
 static enum status check_one_name(const char *path, const struct stat *info,
                                   struct err *err)
 {
@@ -109,8 +111,8 @@ enum status store_claim_check(const char *path, struct err *err)
     return rc;
 }
 
-/* By what its first page says (SQLite's file format, 1.3.3); what cannot be read has none. Closing the file
- * drops SQLite's locks on it: only for who has none. */
+/* By what its first page says (SQLite's file format, 1.3.3); what cannot be read has
+ * none. Closing the file drops SQLite's locks on it: only for who has none. */
 static bool has_log(const char *path)
 {
     enum { WRITE_VERSION_AT = 18, WRITE_VERSION_LOG = 2 };

@@ -1,20 +1,23 @@
-/* data_file.c - the database file while the log is moved into it: synced in pieces, and with a log that
- * does not begin anew meanwhile.
+/* data_file.c - the database file while the log is moved into it: synced in pieces, and
+ * with a log that does not begin anew meanwhile.
  *
- * Under load SQLite syncs the database file only when it happens to move the last frame of a log that
- * others go on writing: then tens of megabytes go to the disk at once, and the next commits, whose log
- * is on the same disk, wait behind them. Here who moves the log waits for the disk after each piece, and
- * a commit waits behind one piece at most. Pieces grow with what was written, so that a long log is not
- * synced thousands of times: each is an eighth of it by then, and 512 KB at least. A sync more than SQLite
- * asks for makes nothing less sure.
+ * Under load SQLite syncs the database file only when it happens to move the last frame
+ * of a log that others go on writing: then tens of megabytes go to the disk at once, and
+ * the next commits, whose log is on the same disk, wait behind them. Here who moves the
+ * log waits for the disk after each piece, and a commit waits behind one piece at most.
+ * Pieces grow with what was written, so that a long log is not synced thousands of times:
+ * each is an eighth of it by then, and 512 KB at least. A sync more than SQLite asks for
+ * makes nothing less sure.
  *
- * SQLite before 3.51.3 loses commits when a log that was moved as a whole begins anew between two looks of
- * another connection that is about to move it: that one then notes as moved what is not yet written, and
- * frames are overwritten that never came into the database. A writer begins anew under an exclusive lock
- * on all marks of readers but the first; told that the lock is busy, it appends. It is told so as long as
- * this process moves the log. Only this process does: it has the folder to itself (claim.c).
+ * SQLite before 3.51.3 loses commits when a log that was moved as a whole begins anew
+ * between two looks of another connection that is about to move it: that one then notes
+ * as moved what is not yet written, and frames are overwritten that never came into the
+ * database. A writer begins anew under an exclusive lock on all marks of readers but the
+ * first; told that the lock is busy, it appends. It is told so as long as this process
+ * moves the log. Only this process does: it has the folder to itself (claim.c).
  *
- * The log's index, which SQLite maps through the same file, has its room on the disk before it is written. */
+ * The log's index, which SQLite maps through the same file, has its room on the disk
+ * before it is written. */
 #include "store/data_file.h"
 
 #include <errno.h>
@@ -22,11 +25,12 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
-/* The locks of a log's index, as its format has them: marks of readers, of which the first is of those who
- * need no log. */
+/* The locks of a log's index, as its format has them: marks of readers, of which the
+ * first is of those who need no log. */
 enum { SECOND_MARK = 4, OTHER_MARK_COUNT = SQLITE_SHM_NLOCK - SECOND_MARK };
 
-/* And its parts: each has room for so many frames, the first for fewer by what stands before them. */
+/* And its parts: each has room for so many frames, the first for fewer by what stands
+ * before them. */
 enum { PART_BYTES = 32 << 10, PART_FRAME_COUNT = 4096, HEAD_FRAME_COUNT = 34 };
 
 enum {
@@ -90,9 +94,10 @@ static int data_write(sqlite3_file *file, const void *bytes, int count, sqlite3_
     return data_sync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
 }
 
-/* SQLite makes a part of the log's index by one byte for every 4 KB, and maps it: on a disk with smaller
- * blocks, or with blocks that are given out late, the rest has none yet. Without room, writing there would be
- * SIGBUS; asked for beforehand it is an error. Systems before Linux 5.14 do not know the question. */
+/* SQLite makes a part of the log's index by one byte for every 4 KB, and maps it: on a
+ * disk with smaller blocks, or with blocks that are given out late, the rest has none
+ * yet. Without room, writing there would be SIGBUS; asked for beforehand it is an error.
+ * Systems before Linux 5.14 do not know the question. */
 static int data_shm_map(sqlite3_file *file, int part, int bytes, int extends,
                         void volatile **at)
 {

@@ -171,9 +171,9 @@ enum status decision_find_brief(struct store *store, const char *id, struct aren
 
 /* --- lists ---------------------------------------------------------------------------------- */
 
-/* Lists of a customer or an order go by time of creation, then by row. Those of everybody go by row
- * alone, the order in which decisions were written: whoever goes on from the newest misses none, also
- * when the clock was set back before a start. */
+/* Lists of a customer or an order go by time of creation, then by row. Those of everybody
+ * go by row alone, the order in which decisions were written: whoever goes on from the
+ * newest misses none, also when the clock was set back before a start. */
 struct place {
     int64_t created_at_us, number;
 };
@@ -235,8 +235,9 @@ static enum status last_before(struct store *store, int64_t moment_us, int64_t *
     return bound_take(query, number, err);
 }
 
-/* The rows between which those of everybody lie, without the ends. What comes before and after would
- * be read for nothing; where the list goes on, it has come past that already. */
+/* The rows between which those of everybody lie, without the ends. What comes before and
+ * after would be read for nothing; where the list goes on, it has come past that
+ * already. */
 static enum status row_span(struct store *store, const struct decision_filter *filter,
                             const struct place *place, int64_t *low, int64_t *high,
                             struct err *err)
@@ -263,8 +264,8 @@ static enum status row_span(struct store *store, const struct decision_filter *f
     return rc;
 }
 
-/* The statement with the narrowest index. When both are asked for, the order is: it has fewer
- * decisions than a customer; the customer is compared row by row. */
+/* The statement with the narrowest index. When both are asked for, the order is: it has
+ * fewer decisions than a customer; the customer is compared row by row. */
 static enum sql page_of(const struct decision_filter *filter)
 {
     bool is_up = filter->is_ascending;

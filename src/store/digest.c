@@ -1,9 +1,10 @@
-/* digest.c - row_digest(a, b, ...), a function of SQL: 64 bits that are other ones when a column is.
+/* digest.c - row_digest(a, b, ...), a function of SQL: 64 bits that are other ones when a
+ * column is.
  *
- * Each row that is not in a hash chain carries the digest of its columns, so that what a disk has
- * changed is found when the row is read. Multiply and fold, 16 bytes a step, under constants that
- * everybody knows: good against damage, no hindrance to people. Every column goes in with its type and
- * its length. */
+ * Each row that is not in a hash chain carries the digest of its columns, so that what a
+ * disk has changed is found when the row is read. Multiply and fold, 16 bytes a step,
+ * under constants that everybody knows: good against damage, no hindrance to people.
+ * Every column goes in with its type and its length. */
 #include "store/sql.h"
 
 #include <endian.h>
@@ -42,7 +43,8 @@ static uint64_t add_word(uint64_t digest, int type, uint64_t word)
     return mix(digest, (uint64_t)type, word);
 }
 
-/* The last piece is filled up with zeros, which the length tells from zeros of its own. */
+/* The last piece is filled up with zeros, which the length tells from zeros of its
+ * own. */
 static uint64_t add_bytes(uint64_t digest, const unsigned char *bytes, size_t count)
 {
     unsigned char rest[16] = {0};

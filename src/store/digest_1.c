@@ -1,8 +1,9 @@
-/* digest_1.c - row_digest_1(a, b, ...), the digest that rows had up to schema 4, for migrations only.
+/* digest_1.c - row_digest_1(a, b, ...), the digest that rows had up to schema 4, for
+ * migrations only.
  *
- * It is SipHash under a key that everybody knows, of each column with its type and its length. Beside it
- * unless_changed(table, row, is_whole, value): a migration that makes digests anew would otherwise take
- * what a disk has changed for what was written. */
+ * It is SipHash under a key that everybody knows, of each column with its type and its
+ * length. Beside it unless_changed(table, row, is_whole, value): a migration that makes
+ * digests anew would otherwise take what a disk has changed for what was written. */
 #include "store/sql.h"
 
 #include <assert.h>
@@ -106,7 +107,8 @@ static void row_digest_1(sqlite3_context *context, int count, sqlite3_value **va
     sqlite3_result_int64(context, (int64_t)le64toh(digest.sum));
 }
 
-/* The value; the statement fails, and with it the migration, when the row is not whole. */
+/* The value; the statement fails, and with it the migration, when the row is not
+ * whole. */
 static void unless_changed(sqlite3_context *context, int count, sqlite3_value **values)
 {
     char text[160];

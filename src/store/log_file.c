@@ -1,14 +1,16 @@
 /* log_file.c - the write-ahead log written in few large pieces.
  *
- * SQLite writes each page of a commit with two calls, a header of 24 bytes and the page, then syncs.
- * Here writes that follow each other are gathered and go to the disk at the sync.
+ * SQLite writes each page of a commit with two calls, a header of 24 bytes and the page,
+ * then syncs. Here writes that follow each other are gathered and go to the disk at the
+ * sync.
  *
- * Why that is safe: others look at frames of the log only after the index in shared memory names
- * them as committed, and SQLite does that after the sync. Without cache_spill the log is written
- * during a commit only. A migration spills pages into it before: then some frames of its transaction
- * may be gathered between two statements; its own connection, which alone knows them, reads them
- * through log_read, which writes them first. When writing fails, all that was gathered is dropped and
- * the transaction fails with it. */
+ * Why that is safe: others look at frames of the log only after the index in shared
+ * memory names them as committed, and SQLite does that after the sync. Without
+ * cache_spill the log is written during a commit only. A migration spills pages into it
+ * before: then some frames of its transaction may be gathered between two statements; its
+ * own connection, which alone knows them, reads them through log_read, which writes them
+ * first. When writing fails, all that was gathered is dropped and the transaction fails
+ * with it. */
 #include "store/log_file.h"
 
 #include "store/data_file.h"
@@ -97,8 +99,8 @@ static int log_truncate(sqlite3_file *file, sqlite3_int64 bytes)
     return code == SQLITE_OK ? log->real->pMethods->xTruncate(log->real, bytes) : code;
 }
 
-/* The writer alone writes, so what it has synced is the whole log: moving the last of it between two
- * transactions need not wait for the disk once more. */
+/* The writer alone writes, so what it has synced is the whole log: moving the last of it
+ * between two transactions need not wait for the disk once more. */
 static int log_sync(sqlite3_file *file, int flags)
 {
     struct log_file *log = log_of(file);
@@ -201,8 +203,8 @@ static void layer_make(void)
 {
     int data_bytes;
 
-    /* Its statistics would cost a lock at every allocation. Too late when somebody else has started
-     * the library already; then it is slower, and that is all. */
+    /* Its statistics would cost a lock at every allocation. Too late when somebody else
+     * has started the library already; then it is slower, and that is all. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     original = sqlite3_vfs_find(NULL);
     if (!original)

@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 enum {
-    /* More than these left behind by a PASSIVE checkpoint: a long read holds them, such as a copy. */
+    /* More than these left behind by a PASSIVE checkpoint: a long read holds them, such
+     * as a copy. */
     HELD_FRAME_COUNT = 8192,
     ZERO_BYTES = 64 << 10,        /* written at a time; SQLite takes less than 128 KB */
     LOG_FRAME_COUNT_LONG = 24576, /* 96 MB: time to start again at the front */
@@ -33,10 +34,10 @@ static enum status checkpoint(struct store *store, int *frame_count, int *moved_
     return sql_fail(store, code, "move the log into the database", err);
 }
 
-/* The writer goes on adding frames meanwhile. When the log is long, one pass follows the other, each
- * with less to move than the one before, and without waiting for the disk in between; all that was
- * moved is synced then, so that little is left to sync for the writer's own thread. While somebody
- * reads for long the log grows. */
+/* The writer goes on adding frames meanwhile. When the log is long, one pass follows the
+ * other, each with less to move than the one before, and without waiting for the disk in
+ * between; all that was moved is synced then, so that little is left to sync for the
+ * writer's own thread. While somebody reads for long the log grows. */
 static enum status move_long(struct store *store, int *frame_count, int *moved_count,
                              struct err *err)
 {
@@ -77,10 +78,10 @@ enum status store_checkpoint_rest(struct store *store, struct err *err)
     return checkpoint(store, NULL, NULL, err);
 }
 
-/* Append zeros to the log, and sync them. SQLite reads a log up to the first frame that does not
- * carry its salt, and a zero page number is no frame, so that zeros are never taken for content;
- * what it wrote before is not touched. Written blocks, unlike those of fallocate, need no change
- * of metadata when they are written again. */
+/* Append zeros to the log, and sync them. SQLite reads a log up to the first frame that
+ * does not carry its salt, and a zero page number is no frame, so that zeros are never
+ * taken for content; what it wrote before is not touched. Written blocks, unlike those of
+ * fallocate, need no change of metadata when they are written again. */
 static int log_extend(sqlite3_file *file, int64_t bytes)
 {
     static const char zeros[ZERO_BYTES];

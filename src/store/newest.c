@@ -1,4 +1,5 @@
-/* newest.c - when what was written last was written, so that a start sees a clock that is behind. */
+/* newest.c - when what was written last was written, so that a start sees a clock that is
+ * behind. */
 #include "store/sql.h"
 
 #include "store/audit.h"

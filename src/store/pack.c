@@ -9,8 +9,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* In the order of their numbers, which are on disks: new ones go at the end, none is changed. The first
- * ones take one byte, the others two. Each begins with one of , { } " and has eight bytes at least. */
+/* In the order of their numbers, which are on disks: new ones go at the end, none is
+ * changed. The first ones take one byte, the others two. Each begins with one of , { } "
+ * and has eight bytes at least. */
 static const char *const pieces[] = {
     ",\"propensity\":0,\"allowed\":true},{\"amount\":",
     ",\"effect\":",
@@ -89,7 +90,8 @@ static const char *const pieces[] = {
     "},\"metadata\":{\"",
 };
 
-/* Bytes of a packed text. The others below SPACE, but for blanks, are pieces: JSON has none of them. */
+/* Bytes of a packed text. The others below SPACE, but for blanks, are pieces: JSON has
+ * none of them. */
 enum { MARK = 1, LITERAL, LONG_CODE, SPACE = 0x20 };
 
 static const unsigned char short_codes[] = {
@@ -108,9 +110,9 @@ enum {
 
 static_assert(PIECE_COUNT <= SHORT_COUNT + LONG_COUNT_MAX);
 
-/* A program of before, put back on a folder, would take a piece that it does not know for damage; a newer
- * schema it refuses by its number. So the list grows with a migration only, be it an empty one: raise both
- * numbers here. */
+/* A program of before, put back on a folder, would take a piece that it does not know for
+ * damage; a newer schema it refuses by its number. So the list grows with a migration
+ * only, be it an empty one: raise both numbers here. */
 static_assert(PIECE_COUNT == 75 && STORE_SCHEMA_VERSION >= 6);
 
 enum class { PLAIN, STARTS_PIECE, CONTROL };
@@ -252,8 +254,8 @@ struct text pack(struct text text, char *room)
     return text;
 }
 
-/* One step through a packed text: the piece or the one byte that stands at *at. False when nothing
- * that was packed can be there. */
+/* One step through a packed text: the piece or the one byte that stands at *at. False
+ * when nothing that was packed can be there. */
 static bool step(const char **at, const char *end, const char **piece, size_t *bytes)
 {
     unsigned char byte = (unsigned char)*(*at)++;

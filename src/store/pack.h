@@ -1,9 +1,9 @@
-/* pack.h - JSON as this program writes it, in fewer bytes: what answers and contexts have in common is
- * replaced by numbers of one or two bytes. Private to store/.
+/* pack.h - JSON as this program writes it, in fewer bytes: what answers and contexts have
+ * in common is replaced by numbers of one or two bytes. Private to store/.
  *
- * A packed text begins with a byte that no JSON begins with; every other text is its own packed form,
- * such as what was stored before there was packing. What was packed once can be unpacked for good:
- * the list of pieces only grows (pack.c). */
+ * A packed text begins with a byte that no JSON begins with; every other text is its own
+ * packed form, such as what was stored before there was packing. What was packed once can
+ * be unpacked for good: the list of pieces only grows (pack.c). */
 #ifndef REDRESS_STORE_PACK_H
 #define REDRESS_STORE_PACK_H
 
@@ -17,8 +17,8 @@ static inline size_t pack_room(size_t bytes)
     return 2 * bytes + 1;
 }
 
-/* The packed form of a text, written to room where it is another one; borrowed from either. Any
- * thread. */
+/* The packed form of a text, written to room where it is another one; borrowed from
+ * either. Any thread. */
 struct text pack(struct text text, char *room);
 
 /* How many bytes a packed text has unpacked; false when it was never packed so. */

@@ -1,7 +1,8 @@
-/* schema.c - the tables, as an append-only list of migrations counted by PRAGMA user_version.
+/* schema.c - the tables, as an append-only list of migrations counted by PRAGMA
+ * user_version.
  *
- * Enumerations are stored as the numbers of their headers; new values go at the end there. An
- * empty optional text or moment is NULL. */
+ * Enumerations are stored as the numbers of their headers; new values go at the end
+ * there. An empty optional text or moment is NULL. */
 #include "store/decisions.h"
 #include "store/ledger.h"
 #include "store/sql.h"
@@ -35,7 +36,8 @@ static_assert(MONEY_MINOR_MAX == 9007199254740991);
     "CREATE TRIGGER " table "_no_delete BEFORE DELETE ON " table                         \
     " BEGIN SELECT RAISE(ABORT, '" table " rows are never deleted'); END;"
 
-/* Tables whose rows have a digest, and the columns it is of; apart those whose rows never change. */
+/* Tables whose rows have a digest, and the columns it is of; apart those whose rows never
+ * change. */
 #define DIGESTED_TABLES(CHANGES, STAYS)                                                  \
     CHANGES("answers", "scope_key, request_hash, http_status, body, revision, location," \
                        " created_at_us")                                                 \
@@ -136,8 +138,8 @@ static const char *const migrations[] = {
     "CREATE INDEX decisions_parent ON decisions (parent_id) WHERE parent_id IS NOT NULL;"
     "CREATE INDEX decisions_order ON decisions (order_id) WHERE order_id IS NOT NULL;"
 
-    /* Within a transaction an entry may come before its decision. The hash before is that of the
-     * row before. */
+    /* Within a transaction an entry may come before its decision. The hash before is that
+     * of the row before. */
     "CREATE TABLE entries ("
     " seq INTEGER PRIMARY KEY CHECK (seq > 0),"
     " decision_id TEXT REFERENCES decisions (id) DEFERRABLE INITIALLY DEFERRED,"
@@ -223,8 +225,9 @@ static const char *const migrations[] = {
     ") STRICT;"
     NEVER_CHANGES("secrets"),
 
-    /* 3: more ways to pace; what becomes of holds; demand, and prices as snapshots. A CHECK cannot
-     * be changed: the column is made anew, and the table, which entries refer to, stays. */
+    /* 3: more ways to pace; what becomes of holds; demand, and prices as snapshots. A
+     * CHECK cannot be changed: the column is made anew, and the table, which entries
+     * refer to, stays. */
     "ALTER TABLE budgets ADD COLUMN plan INTEGER NOT NULL DEFAULT 0"
     " CHECK (plan BETWEEN 0 AND 3);"
     "UPDATE budgets SET plan = pacing;"
@@ -255,10 +258,12 @@ static const char *const migrations[] = {
     ") STRICT;"
     "CREATE INDEX traffic_curves_cell ON traffic_curves (cell);",
 
-    /* 4: a digest of every row that is in no chain (digest_1.c); chains has the schema's, too. */
+    /* 4: a digest of every row that is in no chain (digest_1.c); chains has the schema's,
+     * too. */
     DIGESTED_TABLES(DIGEST_FIRST, DIGEST_FIRST_ONCE),
 
-    /* 5: digests of another kind, which cost less, for rows that are whole by the former ones. Ids rise with time: lists need no other index. */
+    /* 5: digests of another kind, which cost less, for rows that are whole by the former
+     * ones. Ids rise with time: lists need no other index. */
     DIGESTED_TABLES(DIGEST_AGAIN, DIGEST_AGAIN_ONCE)
     "DROP INDEX decisions_created;",
 
@@ -366,7 +371,8 @@ enum status schema_note(struct store *store, struct err *err)
     return sql_run(store, text, "note the schema", err);
 }
 
-/* Of what the connection has not prepared yet: a migration asks, too. Zeros when it was not noted. */
+/* Of what the connection has not prepared yet: a migration asks, too. Zeros when it was
+ * not noted. */
 static enum status noted_hash(struct store *store, unsigned char noted[static HASH_BYTES],
                               struct err *err)
 {
@@ -399,7 +405,8 @@ enum status schema_is_intact(struct store *store, bool *is_intact, struct err *e
 
 /* --- migrations ----------------------------------------------------------------------------- */
 
-/* What is damaged stays as it is, so that it can be seen: a migration would note it as what was written. */
+/* What is damaged stays as it is, so that it can be seen: a migration would note it as
+ * what was written. */
 static enum status refuse_damaged(enum status rc, struct err *err)
 {
     char found[sizeof err->text];

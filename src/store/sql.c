@@ -56,7 +56,8 @@ enum status sql_fail(struct store *store, int code, const char *what, struct err
     int system = store->db ? sqlite3_system_errno(store->db) : 0;
 
     store->failure_count++;
-    /* The message belongs to the last call on the connection, which may be another one. */
+    /* The message belongs to the last call on the connection, which may be another
+     * one. */
     if (!store->db || sqlite3_extended_errcode(store->db) != code)
         why = sqlite3_errstr(code);
     if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
@@ -109,8 +110,8 @@ struct query query_write(struct store *store, enum sql sql)
     struct query query = query_start(store, sql);
 
     query.is_write = true;
-    /* SQLite ends the transaction by itself when a disk is full or memory runs out. What came
-     * after would commit on its own. */
+    /* SQLite ends the transaction by itself when a disk is full or memory runs out. What
+     * came after would commit on its own. */
     if (!store->is_writing || sqlite3_get_autocommit(store->db))
         query.code = SQLITE_ABORT_ROLLBACK;
     return query;

@@ -1,4 +1,5 @@
-/* sql.h - how the store speaks to SQLite: one statement run from its arguments to its status.
+/* sql.h - how the store speaks to SQLite: one statement run from its arguments to its
+ * status.
  *
  *     struct query query = query_start(store, SQL_BUDGET_FIND);
  *
@@ -7,8 +8,8 @@
  *         budget_take(&query, budget);
  *     return query_end(&query, "read the budget", err);
  *
- * Failures stick: after the first one, puts and takes do nothing and rows end. Arguments are
- * borrowed until query_end. */
+ * Failures stick: after the first one, puts and takes do nothing and rows end. Arguments
+ * are borrowed until query_end. */
 #ifndef REDRESS_STORE_SQL_H
 #define REDRESS_STORE_SQL_H
 
@@ -62,8 +63,8 @@ struct store {
     char path[]; /* ended by NUL */
 };
 
-/* The last failure of the connection as a status and "cannot WHAT: why". code is an extended
- * result code of SQLite. */
+/* The last failure of the connection as a status and "cannot WHAT: why". code is an
+ * extended result code of SQLite. */
 enum status sql_fail(struct store *store, int code, const char *what, struct err *err);
 
 /* Run SQL without arguments; rows are ignored. */
@@ -86,7 +87,8 @@ struct query {
 
 struct query query_start(struct store *store, enum sql sql);
 
-/* The same for a write: fails outside a transaction, also when an earlier failure ended it. */
+/* The same for a write: fails outside a transaction, also when an earlier failure ended
+ * it. */
 struct query query_write(struct store *store, enum sql sql);
 
 void put_int(struct query *query, int64_t value);
@@ -126,15 +128,16 @@ void take_bytes(struct query *query, unsigned char *bytes,
 /* Whether the row's digest is that of its columns, by the column that compares them. */
 void take_intact(struct query *query);
 
-/* Room for one more item in a list of the arena's that grows; *items, a pointer, may move. NULL
- * when the arena is full, which ends the query. */
+/* Room for one more item in a list of the arena's that grows; *items, a pointer, may
+ * move. NULL when the arena is full, which ends the query. */
 void *query_push(struct query *query, struct arena *arena, void *items, int count,
                  int *capacity, size_t item_bytes);
 #define QUERY_PUSH(query, arena, items, count, capacity)                                 \
     ((typeof(*(items)))query_push((query), (arena), (items), (count), (capacity),        \
                                   sizeof **(items)))
 
-/* The schema of a file, 0 for a new one. INVALID when it is newer than ours, or another program's. */
+/* The schema of a file, 0 for a new one. INVALID when it is newer than ours, or another
+ * program's. */
 enum status schema_version(struct store *store, int64_t *version, struct err *err);
 
 /* Refuse a file whose schema is not ours. */
@@ -147,8 +150,8 @@ enum status schema_migrate(struct store *store, bool *was_created, struct err *e
 enum status schema_note(struct store *store, struct err *err);
 enum status schema_is_intact(struct store *store, bool *is_intact, struct err *err);
 
-/* Digests of rows (digest.c): each column added to that of the ones before, which begins with 0. bytes
- * are of type SQLITE_TEXT or SQLITE_BLOB. */
+/* Digests of rows (digest.c): each column added to that of the ones before, which begins
+ * with 0. bytes are of type SQLITE_TEXT or SQLITE_BLOB. */
 uint64_t digest_int(uint64_t digest, int64_t value);
 uint64_t digest_double(uint64_t digest, double value);
 uint64_t digest_null(uint64_t digest);
@@ -157,8 +160,8 @@ uint64_t digest_bytes(uint64_t digest, int type, const void *bytes, size_t count
 /* Let the connection know row_digest, the same over its arguments. */
 enum status digest_provide(struct store *store, struct err *err);
 
-/* And what migrations need besides (digest_1.c): row_digest_1, the digest up to schema 4, and
- * unless_changed(table, row, is_whole, value), which is value or CORRUPT. */
+/* And what migrations need besides (digest_1.c): row_digest_1, the digest up to schema 4,
+ * and unless_changed(table, row, is_whole, value), which is value or CORRUPT. */
 enum status digest_1_provide(struct store *store, struct err *err);
 
 /* Chains (chain.c). */
@@ -169,7 +172,8 @@ void entry_hash(const unsigned char prev_hash[static HASH_BYTES],
 void audit_hash(const unsigned char prev_hash[static HASH_BYTES],
                 const struct audit_event *event, unsigned char hash[static HASH_BYTES]);
 
-/* The chain with its newest row; CORRUPT when that is not the row that was written last. */
+/* The chain with its newest row; CORRUPT when that is not the row that was written
+ * last. */
 enum status chain_head(struct store *store, enum chain_name name, struct chain **chain,
                        struct err *err);
 void chain_advance(struct chain *chain, const unsigned char hash[static HASH_BYTES]);

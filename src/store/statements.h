@@ -26,8 +26,8 @@
     " d.settled_amount, d.currency, d.customer_id, d.order_id, d.case_id, d.issue,"      \
     " d.external_ref, a.body, " DECISION_INTACT                                          \
     " AND (d.answer_number IS NULL OR " ANSWER_INTACT ")"
-/* All columns of a row but its digest, which is made of them in this order (digest.c). What an update
- * changes is handed in. */
+/* All columns of a row but its digest, which is made of them in this order (digest.c).
+ * What an update changes is handed in. */
 #define ANSWER_COLUMNS                                                                   \
     "scope_key, request_hash, http_status, body, revision, location, created_at_us"
 #define ANSWER_INTACT                                                                    \
@@ -73,7 +73,8 @@
     " FROM decisions d LEFT JOIN answers a ON a.number = d.answer_number"
 
 /* One page of decisions. ?1 customer or order, ?2 outcome or -1, ?3 and ?4 the time span,
- * ?5 and ?6 time and number of the row to go on from, ?7 customer or NULL, ?8 how many. */
+ * ?5 and ?6 time and number of the row to go on from, ?7 customer or NULL, ?8 how
+ * many. */
 #define DECISION_PAGE(scope, compare, direction)                                         \
     "SELECT " DECISION_COLUMNS DECISION_TABLES " WHERE " scope                           \
     " AND (?2 < 0 OR d.outcome = ?2)"                                                    \
@@ -89,8 +90,9 @@
     " AND d.created_at_us > ?4 AND d.created_at_us < ?5"                                 \
     " ORDER BY d.number " direction " LIMIT ?6"
 
-/* The rows between which a span of time lies, from an index alone: the plus keeps SQLite from walking
- * through the rows themselves. Before a moment that is not long ago comes one of the newest rows. */
+/* The rows between which a span of time lies, from an index alone: the plus keeps SQLite
+ * from walking through the rows themselves. Before a moment that is not long ago comes
+ * one of the newest rows. */
 #define DECISION_FIRST_SINCE                                                             \
     "SELECT coalesce(min(+number), 0x7fffffffffffffff) FROM decisions WHERE id > ?1"
 #define DECISION_LAST_BEFORE                                                             \
@@ -106,8 +108,8 @@
 #define MOVE_COLUMNS   "name, alias, version, moved_at_us, moved_by, reason"
 #define KEY_COLUMNS    "id, name, scopes, hash, created_at_us, expires_at_us, revoked_at_us"
 
-/* So many rows of a table beyond one, whether each is as it was written, whether it is found by its key,
- * and whether all is there that it refers to. */
+/* So many rows of a table beyond one, whether each is as it was written, whether it is
+ * found by its key, and whether all is there that it refers to. */
 #define CHECK_ROWS(table, number, intact) CHECK_ROWS_ALL(table, number, intact, "1", "1")
 #define CHECK_ROWS_ALL(table, number, intact, is_found, is_linked)                       \
     "SELECT " number ", " intact ", " is_found ", " is_linked " FROM " table             \
@@ -135,8 +137,8 @@
     " WHERE name = m.name AND version = m.version)"
 #define CURVE_LINKED "EXISTS (SELECT 1 FROM traffic_cells WHERE hash = c.cell)"
 
-/* Sums in one currency, exact up to the largest amount there is, and no more than that: sum() would
- * fail beyond 64 bits. */
+/* Sums in one currency, exact up to the largest amount there is, and no more than that:
+ * sum() would fail beyond 64 bits. */
 #define AMOUNT_SUM(condition, amount)                                                    \
     "cast(min(total(iif(" condition ", " amount ", 0)), 9007199254740991.0) AS INTEGER)"
 #define GOODWILL_SUM AMOUNT_SUM("currency = ?3 AND status IN (0, 1)", "goodwill")

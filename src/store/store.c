@@ -35,8 +35,8 @@ static const char statement_roles[SQL_COUNT] = {
 #undef SQL_ROLE
 };
 
-/* Nothing in a damaged or hostile file may make SQLite run code, follow views into trouble, or
- * grow without bounds. */
+/* Nothing in a damaged or hostile file may make SQLite run code, follow views into
+ * trouble, or grow without bounds. */
 static const struct {
     int limit, value;
 } limits[] = {
@@ -54,8 +54,8 @@ static const struct {
     {SQLITE_LIMIT_WORKER_THREADS, 0},
 };
 
-/* References are looked up by the check (check.c), not by every insert: four of five are of rows that were
- * written a moment ago in the same transaction. */
+/* References are looked up by the check (check.c), not by every insert: four of five are
+ * of rows that were written a moment ago in the same transaction. */
 static const struct {
     int option, value;
 } guards[] = {
@@ -65,14 +65,15 @@ static const struct {
     {SQLITE_DBCONFIG_DQS_DDL, 0},     {SQLITE_DBCONFIG_DQS_DML, 0},
 };
 
-/* Memory maps of the database stay off: an I/O error must be an error, not SIGBUS. The log's index is mapped
- * nevertheless: see data_shm_map (data_file.c) and what the program does about that signal (main.c). */
+/* Memory maps of the database stay off: an I/O error must be an error, not SIGBUS. The
+ * log's index is mapped nevertheless: see data_shm_map (data_file.c) and what the program
+ * does about that signal (main.c). */
 static const char common_pragmas[] = "PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON;"
                                      "PRAGMA temp_store = MEMORY;";
 
-/* The log is moved into the file by a thread of its own (store_checkpoint), and never cut:
- * a large log that is written again needs no metadata at each commit. Pages stay in memory until
- * the commit, but for a migration. */
+/* The log is moved into the file by a thread of its own (store_checkpoint), and never
+ * cut: a large log that is written again needs no metadata at each commit. Pages stay in
+ * memory until the commit, but for a migration. */
 static const char writer_pragmas[] =
     "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
     "PRAGMA journal_size_limit = -1; PRAGMA cache_size = -32768;"
@@ -115,8 +116,8 @@ static bool is_empty(const char *path)
     return stat(path, &info) == 0 && info.st_size == 0;
 }
 
-/* To SQLite an empty file is a new database: it would even throw a log beside it away. Whoever
- * emptied it, all money in it would be forgotten. */
+/* To SQLite an empty file is a new database: it would even throw a log beside it away.
+ * Whoever emptied it, all money in it would be forgotten. */
 static enum status check_present(const char *path, struct err *err)
 {
     if (access(path, F_OK) != 0)
@@ -170,8 +171,8 @@ static enum status connect(struct store *store, struct err *err)
     return rc ? rc : digest_provide(store, err);
 }
 
-/* A migration may change every row: what does not fit into the cache goes to the log meanwhile, and
- * what a statement would need to be undone to a file, not to memory. */
+/* A migration may change every row: what does not fit into the cache goes to the log
+ * meanwhile, and what a statement would need to be undone to a file, not to memory. */
 static enum status migrate(struct store *store, bool *was_created, struct err *err)
 {
     enum status rc = sql_run(store, "PRAGMA cache_spill = ON; PRAGMA temp_store = FILE",
@@ -270,7 +271,8 @@ static void clear_away(const char *fresh)
     }
 }
 
-/* A log beside it would become part of the new database, or be thrown away; it may hold money. */
+/* A log beside it would become part of the new database, or be thrown away; it may hold
+ * money. */
 static enum status check_alone(const char *path, struct err *err)
 {
     static const char *const endings[] = {"-wal", "-journal"};
@@ -314,9 +316,10 @@ static enum status fill(const char *fresh, struct err *err)
     return rc;
 }
 
-/* Made beside, then named: whenever the power goes, under its name there is a whole database or
- * none, so that an empty one is always somebody's mistake. What has the name beside is deleted; it is
- * none that people would give a copy which they are about to put back. */
+/* Made beside, then named: whenever the power goes, under its name there is a whole
+ * database or none, so that an empty one is always somebody's mistake. What has the name
+ * beside is deleted; it is none that people would give a copy which they are about to put
+ * back. */
 static enum status make_new(const char *path, bool *is_made, struct err *err)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -502,8 +505,8 @@ enum status store_begin(struct store *store, struct err *err)
     return STATUS_OK;
 }
 
-/* A disk that takes anything is well again. In a damaged file other tables can still be written: there
- * only an answer shows that requests are. */
+/* A disk that takes anything is well again. In a damaged file other tables can still be
+ * written: there only an answer shows that requests are. */
 static void end_trouble(struct store *store)
 {
     bool is_damage = store->trouble == SQLITE_CORRUPT || store->trouble == SQLITE_NOTADB;

@@ -1,5 +1,5 @@
-/* traffic.c - the rows of cells and curves. SQLite's integers have a sign: a hash is kept as the
- * number of the same bits. */
+/* traffic.c - the rows of cells and curves. SQLite's integers have a sign: a hash is kept
+ * as the number of the same bits. */
 #include "store/traffic.h"
 
 #include "store/sql.h"

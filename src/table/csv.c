@@ -1,5 +1,5 @@
-/* csv.c - RFC 4180: records cut at commas and line ends, many bytes at a time, and with more care
- * where there are quotes. */
+/* csv.c - RFC 4180: records cut at commas and line ends, many bytes at a time, and with
+ * more care where there are quotes. */
 #include "table/csv.h"
 
 #include "table/field.h"
@@ -36,8 +36,8 @@ static enum status fill(struct csv *csv, struct err *err)
                : rc;
 }
 
-/* Where the record that begins at `at` ends: its newline, or the end of the file. Newlines within
- * quotes belong to a field. */
+/* Where the record that begins at `at` ends: its newline, or the end of the file.
+ * Newlines within quotes belong to a field. */
 static enum status find_record_end(struct csv *csv, size_t *record_bytes, long *newlines,
                                    struct err *err)
 {
@@ -261,7 +261,8 @@ static enum status keep_names(struct csv *csv, struct err *err)
     return STATUS_OK;
 }
 
-/* As spreadsheets may save it: two bytes for each letter, behind a byte order mark or none. */
+/* As spreadsheets may save it: two bytes for each letter, behind a byte order mark or
+ * none. */
 static bool is_utf16(const struct input *input)
 {
     const char *at = input->at;

@@ -18,7 +18,8 @@ bool field_is_missing(struct text field)
     return false;
 }
 
-/* Any decimal number, infinite if it is too large: strtod also knows hexadecimal, words and leading space. */
+/* Any decimal number, infinite if it is too large: strtod also knows hexadecimal, words
+ * and leading space. */
 static bool parse_decimal(struct text field, double *number)
 {
     char copy[NUMBER_BYTES_MAX];

@@ -4,8 +4,8 @@
 
 #include "base/text.h"
 
-/* A decimal, an infinity or a word for what is missing, by the rules of csv_number; spaces
- * around it are taken off *field. False when it is none of these. */
+/* A decimal, an infinity or a word for what is missing, by the rules of csv_number;
+ * spaces around it are taken off *field. False when it is none of these. */
 bool field_number(struct text *field, double *number);
 
 /* The quick way for the shortest numbers, of which tables are full: one digit. */

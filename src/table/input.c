@@ -1,4 +1,5 @@
-/* input.c - a window over a file: what is used leaves in front, what is read comes behind. */
+/* input.c - a window over a file: what is used leaves in front, what is read comes
+ * behind. */
 #include "table/input.h"
 
 #include <assert.h>

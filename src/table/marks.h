@@ -1,4 +1,5 @@
-/* marks.h - where a table's commas, newlines and quotes are, 64 bytes at a time. Private to table/. */
+/* marks.h - where a table's commas, newlines and quotes are, 64 bytes at a time. Private
+ * to table/. */
 #ifndef REDRESS_TABLE_MARKS_H
 #define REDRESS_TABLE_MARKS_H
 

@@ -1,8 +1,9 @@
-/* text_set.c - texts one behind the other, and a table of their hashes with open addressing.
+/* text_set.c - texts one behind the other, and a table of their hashes with open
+ * addressing.
  *
- * A search reads a byte a slot, a part of the hash, so that what it walks through stays in the
- * caches far longer than the indices would; most searches are for what is not there, and need no
- * more. */
+ * A search reads a byte a slot, a part of the hash, so that what it walks through stays
+ * in the caches far longer than the indices would; most searches are for what is not
+ * there, and need no more. */
 #include "table/text_set.h"
 
 #include "base/pages.h"

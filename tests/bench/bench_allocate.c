@@ -1,12 +1,13 @@
-/* bench_allocate.c - batch allocation: gap to the bound, time, and time beside one pass over the
- * problem's arrays in memory.
+/* bench_allocate.c - batch allocation: gap to the bound, time, and time beside one pass
+ * over the problem's arrays in memory.
  *
  * usage: bench_allocate [--json] [--rounds 5] [--seed 20240501]    the table
  *        bench_allocate --write FILE N BUDGETS MENU    one instance of it, for another solver:
  *            numbers of 64 bits: requests, actions each, budgets, cells; limits; costs, values;
  *            the cell of each request; cell starts; cell budgets
  *
- * Problems are made up, the same ones for a seed. One thread; times are thread CPU time; medians. */
+ * Problems are made up, the same ones for a seed. One thread; times are thread CPU time;
+ * medians. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* bench_engine.c - nanoseconds per call of every kernel, of the engine with all that belongs to a
- * call, and of the plain evaluator, for 1, 8, 64 and 1024 rows.
+/* bench_engine.c - nanoseconds per call of every kernel, of the engine with all that
+ * belongs to a call, and of the plain evaluator, for 1, 8, 64 and 1024 rows.
  *
  * bench_engine [MODEL ...]: without model files, forests grown by chance. */
 #include "base/file.h"
@@ -171,7 +171,8 @@ static void run_kernel(const struct run *run, int first)
     }
 }
 
-/* The least mean over passes of at least a millisecond, each call with rows of its own. */
+/* The least mean over passes of at least a millisecond, each call with rows of its
+ * own. */
 static double ns_per_call(run_fn *call, const struct run *run)
 {
     double least = INFINITY, began = now_ns();

@@ -1,6 +1,7 @@
-/* bench_linear.c - nanoseconds of thread CPU time per row of a linear model: linear_raw beside what
- * OpenBLAS takes for the same row (ddot for one output, dgemv for several) and for all rows at once
- * (dgemm). They take turns; a number is the median over the rounds. */
+/* bench_linear.c - nanoseconds of thread CPU time per row of a linear model: linear_raw
+ * beside what OpenBLAS takes for the same row (ddot for one output, dgemv for several)
+ * and for all rows at once (dgemm). They take turns; a number is the median over the
+ * rounds. */
 #include "infer/evaluate.h"
 
 #include <cblas.h>

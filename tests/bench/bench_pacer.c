@@ -1,5 +1,6 @@
-/* bench_pacer.c - nanoseconds of thread CPU time for what one case costs the prices: choosing among
- * eight options at the prices of a snapshot, and noting the case afterwards; and a solve. */
+/* bench_pacer.c - nanoseconds of thread CPU time for what one case costs the prices:
+ * choosing among eight options at the prices of a snapshot, and noting the case
+ * afterwards; and a solve. */
 #include "base/rng.h"
 #include "optimize/choose.h"
 #include "optimize/pacer.h"

@@ -3,9 +3,10 @@
  * Closed loop: each connection sends its next request when the answer to the last one has
  * come. Open loop, with --rate: requests are due at even distances whatever the server
  * does, and latency counts from the moment a request was due, also when no connection was
- * free. Every request has an Idempotency-Key of its own, and ten '@' in a row within a body become a
- * number of ten digits that no other request has, so that no customer asks twice.
- * Prints one JSON object. Errors are answers outside 2xx and broken connections. */
+ * free. Every request has an Idempotency-Key of its own, and ten '@' in a row within a
+ * body become a number of ten digits that no other request has, so that no customer asks
+ * twice. Prints one JSON object. Errors are answers outside 2xx and broken
+ * connections. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>

@@ -1,11 +1,11 @@
-/* score_own.c - what this project's own scoring takes where there is no peer: opening a model, and
- * all arms of a bundle with quantising and links.
+/* score_own.c - what this project's own scoring takes where there is no peer: opening a
+ * model, and all arms of a bundle with quantising and links.
  *
  * usage: score_own MODEL.json BUNDLE ROWS.f64 ROUNDS
  *
- * Lines of name and value: load_ms, once per round (read, check and compile; thread CPU time, the
- * file is in memory); p50_us and p99_us, once per round, of single cases through the scorer with
- * warm caches, by the wall clock. */
+ * Lines of name and value: load_ms, once per round (read, check and compile; thread CPU
+ * time, the file is in memory); p50_us and p99_us, once per round, of single cases
+ * through the scorer with warm caches, by the wall clock. */
 #include "base/file.h"
 #include "infer/engine.h"
 #include "infer/scorer.h"

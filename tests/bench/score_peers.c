@@ -1,15 +1,17 @@
-/* score_peers.c - one XGBoost model scored by this project's engine, by libxgboost and by C code
- * compiled from it (scripts/ifelse.py), in turn, on one thread.
+/* score_peers.c - one XGBoost model scored by this project's engine, by libxgboost and by
+ * C code compiled from it (scripts/ifelse.py), in turn, on one thread.
  *
  * usage: score_peers MODEL.json ROWS.f64 IFELSE.so ROUNDS MS COLD-CALLS
  *
- * A line per measurement: round, rows per call, 1 when the caches were cold, who, nanoseconds of
- * thread CPU time per call; and one "# name value" for each thing worth knowing. Every call sees
- * rows that the call before did not. Before anything is timed, all must agree on every row.
+ * A line per measurement: round, rows per call, 1 when the caches were cold, who,
+ * nanoseconds of thread CPU time per call; and one "# name value" for each thing worth
+ * knowing. Every call sees rows that the call before did not. Before anything is timed,
+ * all must agree on every row.
  *
- * The peers are handed float rows, which is their form, so that turning doubles into floats is not
- * their cost; the engine is handed doubles. libxgboost is tried in each way that it offers; the
- * DMatrix is made anew in every call, because it caches its predictions. */
+ * The peers are handed float rows, which is their form, so that turning doubles into
+ * floats is not their cost; the engine is handed doubles. libxgboost is tried in each way
+ * that it offers; the DMatrix is made anew in every call, because it caches its
+ * predictions. */
 #include "base/file.h"
 #include "infer/engine.h"
 #include "model/bundle.h"

@@ -2,9 +2,10 @@
  *
  * Usage: store_bench [DECISIONS] [RESERVE_MB] [random|ordered] [FOLDER] [BATCH]
  *
- * Per decision: an answer looked up and not found, an answer and a decision as large as those of the
- * demo, two hold entries for three decisions; per batch the row of the budget. Prints CPU of the
- * writing thread, elapsed time, and what was written to the disk (with checkpoints) per decision. */
+ * Per decision: an answer looked up and not found, an answer and a decision as large as
+ * those of the demo, two hold entries for three decisions; per batch the row of the
+ * budget. Prints CPU of the writing thread, elapsed time, and what was written to the
+ * disk (with checkpoints) per decision. */
 #include "base/rng.h"
 #include "store/audit.h"
 #include "store/decisions.h"
@@ -44,7 +45,8 @@ static double seconds(clockid_t clock)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* As the demo's policy and model answer a case: what differs from one to the next is made up. */
+/* As the demo's policy and model answer a case: what differs from one to the next is made
+ * up. */
 static struct text body_of(struct bench *b, const char *id)
 {
     static const int amounts[] = {0, 500, 900, 1000, 1500, 1800, 2000, 3600};

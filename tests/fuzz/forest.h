@@ -1,5 +1,6 @@
-/* forest.h - what the fuzz targets for forests have in common: a model that is refused is refused
- * with a reason, and one that is accepted can be scored, by the engine to the same bits. */
+/* forest.h - what the fuzz targets for forests have in common: a model that is refused is
+ * refused with a reason, and one that is accepted can be scored, by the engine to the
+ * same bits. */
 #ifndef REDRESS_FUZZ_FOREST_H
 #define REDRESS_FUZZ_FOREST_H
 

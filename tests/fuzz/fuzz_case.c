@@ -1,5 +1,5 @@
-/* fuzz_case.c - any bytes as a case; one that is accepted keeps the contract. What is JSON, and what its
- * money is, jansson is asked too. */
+/* fuzz_case.c - any bytes as a case; one that is accepted keeps the contract. What is
+ * JSON, and what its money is, jansson is asked too. */
 #include <assert.h>
 #include <jansson.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
-/* fuzz_csv.c - any bytes as a table: the reader, eight bytes at a time, and one that goes byte by byte
- * find the same fields, and the columns made of them hold what was asked for. */
+/* fuzz_csv.c - any bytes as a table: the reader, eight bytes at a time, and one that goes
+ * byte by byte find the same fields, and the columns made of them hold what was asked
+ * for. */
 #include <assert.h>
 #include <math.h>
 #include <stddef.h>
@@ -35,8 +36,8 @@ static void plain_put(struct plain *plain, char byte)
     plain->fields[plain->field_count].bytes++;
 }
 
-/* What stands between quotes, from behind the first; NULL when it does not end, or something other
- * than a comma follows. */
+/* What stands between quotes, from behind the first; NULL when it does not end, or
+ * something other than a comma follows. */
 static const char *plain_quoted(struct plain *plain, const char *at, const char *end)
 {
     for (; at < end; at++) {
@@ -86,7 +87,8 @@ static enum plain_row plain_next(struct plain *plain)
     }
 }
 
-/* The same as a table: blank lines of a wide one are left out, every row is as wide as the first. */
+/* The same as a table: blank lines of a wide one are left out, every row is as wide as
+ * the first. */
 static enum plain_row plain_next_of_width(struct plain *plain, int width)
 {
     enum plain_row row;
@@ -182,7 +184,8 @@ static void check_column(const struct columns *columns, int item, bool may_miss)
     }
 }
 
-/* Each of the first columns as each kind of wish. Where anything goes, only the names can be wrong, and a NUL. */
+/* Each of the first columns as each kind of wish. Where anything goes, only the names can
+ * be wrong, and a NUL. */
 static void check_columns(const char *path, const struct csv *csv, int64_t row_count,
                           enum column_kind kind, bool may_miss, bool has_nul)
 {

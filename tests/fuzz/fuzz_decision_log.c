@@ -1,5 +1,6 @@
-/* fuzz_decision_log.c - any bytes as the export of a decision log: each row that counts is sound, a candidate
- * bundle and a budget are judged on all of them or it is said which line is wrong. */
+/* fuzz_decision_log.c - any bytes as the export of a decision log: each row that counts
+ * is sound, a candidate bundle and a budget are judged on all of them or it is said which
+ * line is wrong. */
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,4 +1,5 @@
-/* fuzz_head.c - any bytes as a request head: one that is believed has only one meaning. */
+/* fuzz_head.c - any bytes as a request head: one that is believed has only one
+ * meaning. */
 #include <assert.h>
 #include <ctype.h>
 #include <stddef.h>

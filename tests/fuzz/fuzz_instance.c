@@ -1,5 +1,6 @@
-/* fuzz_instance.c - any bytes as an instance of allocation, in whichever format they look like; one
- * that is accepted is a sound problem, and its answer is sound JSON and a sound table. */
+/* fuzz_instance.c - any bytes as an instance of allocation, in whichever format they look
+ * like; one that is accepted is a sound problem, and its answer is sound JSON and a sound
+ * table. */
 #include <assert.h>
 #include <fcntl.h>
 #include <stddef.h>

@@ -35,8 +35,8 @@ static struct text text_of_json(const json_t *string)
     return (struct text){json_string_value(string), json_string_length(string)};
 }
 
-/* Read the value that jansson says stands here, each kind by its own function. Also called
- * for what we wrote ourselves. */
+/* Read the value that jansson says stands here, each kind by its own function. Also
+ * called for what we wrote ourselves. */
 static void expect_value(struct json_scan *scan, struct arena *arena, json_t *value)
 {
     struct json_level level;
@@ -97,7 +97,8 @@ static void expect_value(struct json_scan *scan, struct arena *arena, json_t *va
 
 /* --- the shorter forms ------------------------------------------------------------------------ */
 
-/* As printf rounds what is no tie; a tie goes away from zero, as the number behind it does. */
+/* As printf rounds what is no tie; a tie goes away from zero, as the number behind it
+ * does. */
 static double rounded(double value, int decimals)
 {
     double scale = 2 * pow(10, decimals), product = fabs(value) * scale;

@@ -1,5 +1,5 @@
-/* fuzz_ledger.c - any bytes as operations on the ledger, faults included: the service and a plain
- * ledger of integers never differ. */
+/* fuzz_ledger.c - any bytes as operations on the ledger, faults included: the service and
+ * a plain ledger of integers never differ. */
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,5 +1,6 @@
-/* fuzz_outcomes.c - any bytes as the body of POST /v1/outcomes: what is taken is in the store as jansson reads
- * it, line by line, and what is refused is told. Nothing of it stays.
+/* fuzz_outcomes.c - any bytes as the body of POST /v1/outcomes: what is taken is in the
+ * store as jansson reads it, line by line, and what is refused is told. Nothing of it
+ * stays.
  *
  * "dec_" with 25 zeros and a digit from 0 to 3 stands for one of four decisions. */
 #include <jansson.h>

@@ -1,5 +1,5 @@
-/* fuzz_simulation.c - any bytes as a stream of cases, of today or of the day before: what is
- * accepted is a sound day, and what is not is told. */
+/* fuzz_simulation.c - any bytes as a stream of cases, of today or of the day before: what
+ * is accepted is a sound day, and what is not is told. */
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-/* fuzz_ubj.c - any bytes as an XGBoost model in UBJ. The first byte is given, so that all of the
- * effort goes into UBJ. */
+/* fuzz_ubj.c - any bytes as an XGBoost model in UBJ. The first byte is given, so that all
+ * of the effort goes into UBJ. */
 #include "fuzz/forest.h"
 
 #include <string.h>

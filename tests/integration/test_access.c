@@ -1,8 +1,8 @@
-/* test_access.c - who may do what: every role and every scope against every route, broken keys, and
- * paths that only look like others. Denied by default.
+/* test_access.c - who may do what: every role and every scope against every route, broken
+ * keys, and paths that only look like others. Denied by default.
  *
- * Requests are harmless even where they are let in: bodies are empty and ids unknown, so that being
- * let in shows as any answer but 401 and 403. */
+ * Requests are harmless even where they are let in: bodies are empty and ids unknown, so
+ * that being let in shows as any answer but 401 and 403. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,8 +29,8 @@ static const char *const scopes[] = {"decide",      "settle",        "override",
 
 enum { ROLE_COUNT = 5, SCOPE_COUNT = 12 };
 
-/* For each route: the scope it needs (NULL: none, it is public), and the demo's roles that are let
- * in: u support, o ops, s science, t audit, A admin. */
+/* For each route: the scope it needs (NULL: none, it is public), and the demo's roles
+ * that are let in: u support, o ops, s science, t audit, A admin. */
 static const struct route_row {
     const char *method, *pattern, *path, *scope, *roles;
 } routes[] = {

@@ -1,5 +1,5 @@
-/* test_allocate_command.c - redress allocate: the optimum within the limits, from every format; what
- * is wrong with an instance, and where; and no file half written. */
+/* test_allocate_command.c - redress allocate: the optimum within the limits, from every
+ * format; what is wrong with an instance, and where; and no file half written. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -523,8 +523,8 @@ static void put_large(FILE *lines_file, FILE *table_file, int request_count)
     }
 }
 
-/* Text of 50 to 70 MB must not be held; the problem, what solving needs beside it and the ids
- * are. */
+/* Text of 50 to 70 MB must not be held; the problem, what solving needs beside it and the
+ * ids are. */
 static void large_instances_take_memory_by_the_request_and_not_by_the_text(void **)
 {
     enum { REQUEST_COUNT = 200000, BYTES_A_REQUEST_MAX = 500 };

@@ -1,5 +1,6 @@
-/* test_allocate_glpk.c - the bound and the value of budgeted choice beside GLPK's, which solves the
- * same problems as linear and as whole-number programs. Skips where glpsol is not installed. */
+/* test_allocate_glpk.c - the bound and the value of budgeted choice beside GLPK's, which
+ * solves the same problems as linear and as whole-number programs. Skips where glpsol is
+ * not installed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,7 +42,8 @@ static int rounds_of_run(void)
     return text ? atoi(text) : ROUND_COUNT;
 }
 
-/* The next kind of problem; the first is left to chance, so that some runs see all of them. */
+/* The next kind of problem; the first is left to chance, so that some runs see all of
+ * them. */
 static struct allocation_fixture *problem_next(struct rng *rng, int *kind,
                                                int request_count, int budget_count)
 {

@@ -1,6 +1,6 @@
-/* test_backup_drill.c - the drill that a backup is for: a copy is made while the service decides,
- * restored into an empty folder, checked, made again, served; and it gives the answers that were
- * given before. */
+/* test_backup_drill.c - the drill that a backup is for: a copy is made while the service
+ * decides, restored into an empty folder, checked, made again, served; and it gives the
+ * answers that were given before. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

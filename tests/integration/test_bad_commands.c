@@ -1,5 +1,5 @@
-/* test_bad_commands.c - commands, settings, folders and files that cannot be used: each is refused in
- * one line that names them, and left as it was. */
+/* test_bad_commands.c - commands, settings, folders and files that cannot be used: each
+ * is refused in one line that names them, and left as it was. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -183,7 +183,8 @@ static void what_lets_others_in_is_warned_of(void **state)
     free(folder);
 }
 
-/* What a start would be refused for, its check says. What a running service has is its own. */
+/* What a start would be refused for, its check says. What a running service has is its
+ * own. */
 static void a_check_tries_what_a_start_needs(void **state)
 {
     char *folder = folder_temporary(), *none = folder_temporary(), *health;
@@ -220,8 +221,8 @@ static void a_folder_is_served_once(void **state)
             "127.0.0.1:0");
 }
 
-/* Where the name of a file in a folder was cut off, the file that the first part of the folder's own name
- * names was opened, and emptied. */
+/* Where the name of a file in a folder was cut off, the file that the first part of the
+ * folder's own name names was opened, and emptied. */
 static void a_folder_with_too_long_a_name_is_refused_and_nothing_is_touched(void **state)
 {
     enum { MIDDLE_BYTES = 240, ALL_BYTES = 513, CUT_BYTES = 511 };

@@ -1,7 +1,8 @@
-/* test_bad_input.c - everything that can be sent wrong, against the real server: one row per kind.
+/* test_bad_input.c - everything that can be sent wrong, against the real server: one row
+ * per kind.
  *
- * Each row says what is sent and what has to be said about it. After each the problem is complete
- * (RFC 9457), nothing was written, and the server still answers. */
+ * Each row says what is sent and what has to be said about it. After each the problem is
+ * complete (RFC 9457), nothing was written, and the server still answers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -662,7 +663,8 @@ complain(const char *what, const char *format, ...)
     wrong_count++;
 }
 
-/* Every member that RFC 9457 and ours ask for, and what they say agrees with the status line. */
+/* Every member that RFC 9457 and ours ask for, and what they say agrees with the status
+ * line. */
 static void judge_problem(const char *what, const struct live_reply *reply,
                           const char *path)
 {

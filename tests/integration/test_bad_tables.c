@@ -1,5 +1,5 @@
-/* test_bad_tables.c - tables from which nothing can be learned: each is refused in one line that says
- * what is wrong and where, with nothing on standard output. */
+/* test_bad_tables.c - tables from which nothing can be learned: each is refused in one
+ * line that says what is wrong and where, with nothing on standard output. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

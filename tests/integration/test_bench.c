@@ -1,5 +1,5 @@
-/* test_bench.c - redress bench score, the program: what it reports is of the answers that model
- * score gives, and it measures what it was asked to. */
+/* test_bench.c - redress bench score, the program: what it reports is of the answers that
+ * model score gives, and it measures what it was asked to. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,7 +32,8 @@ static int write_text(const char *path, const char *text)
     return fclose(file);
 }
 
-/* The table of the sample models: a header, and rows of which only a few features are set. */
+/* The table of the sample models: a header, and rows of which only a few features are
+ * set. */
 static int write_bundle_rows(const char *path)
 {
     FILE *file = fopen(path, "w");

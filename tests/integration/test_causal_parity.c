@@ -1,5 +1,6 @@
-/* test_causal_parity.c - every number of evaluate and estimate beside NumPy and SciPy, on random inputs
- * with ties, texts, clusters and holes, and beside published numbers where their data is at hand. */
+/* test_causal_parity.c - every number of evaluate and estimate beside NumPy and SciPy, on
+ * random inputs with ties, texts, clusters and holes, and beside published numbers where
+ * their data is at hand. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +15,8 @@
 
 enum { EXIT_SKIP = 77, EXIT_NO_PROGRAM = 127 };
 
-/* Some comparisons are with a made truth, which chance may miss: the environment's SEED tries others. */
+/* Some comparisons are with a made truth, which chance may miss: the environment's SEED
+ * tries others. */
 #define SEED_OF_EVERY_DAY 20261122LL
 
 /* The script prints what it compared, with its seed. */

@@ -1,4 +1,5 @@
-/* test_commands.c - the command line, with and without a running service: the same answers. */
+/* test_commands.c - the command line, with and without a running service: the same
+ * answers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

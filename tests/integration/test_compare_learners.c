@@ -1,11 +1,12 @@
-/* test_compare_learners.c - learners beside each other: what a public experiment shows of them, and that what
- * scripts/compare_learners.py calls more than noise is.
+/* test_compare_learners.c - learners beside each other: what a public experiment shows of
+ * them, and that what scripts/compare_learners.py calls more than noise is.
  *
- * Hillstrom's e-mail experiment of 2008 and five realisations of IHDP (Hill 2011), whose outcomes were
- * made up so that effects are known, are expected in ../shared/data (REDRESS_SHARED overrides ../shared).
+ * Hillstrom's e-mail experiment of 2008 and five realisations of IHDP (Hill 2011), whose
+ * outcomes were made up so that effects are known, are expected in ../shared/data
+ * (REDRESS_SHARED overrides ../shared).
  *
- * The environment may say COMPARE_SPLITS: from ten on all learners stand beside each other, for each of the
- * mails, and the table of ten is that of docs/train.md. */
+ * The environment may say COMPARE_SPLITS: from ten on all learners stand beside each
+ * other, for each of the mails, and the table of ten is that of docs/train.md. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -147,7 +148,8 @@ static struct verdict read_verdict(const char *line)
     return verdict;
 }
 
-/* An interval that holds 0 is called noise, and no other; rounded to 0, it may be either. */
+/* An interval that holds 0 is called noise, and no other; rounded to 0, it may be
+ * either. */
 static void assert_called_by_name(const struct verdict *verdict)
 {
     bool is_noise = strncmp(verdict->words, "noise", 5) == 0;
@@ -306,7 +308,8 @@ static void known_effects_are_found(void **state)
 
 static void equal_learners_are_not_told_apart_and_better_ones_are(void **state)
 {
-    /* Of 300 experiments; by other seeds, one in some thousand is further off than is allowed. */
+    /* Of 300 experiments; by other seeds, one in some thousand is further off than is
+     * allowed. */
     const char *seed = getenv("SEED");
     char command[PATH_BYTES];
 

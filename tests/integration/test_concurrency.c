@@ -1,5 +1,6 @@
-/* test_concurrency.c - many at once against the real server: one key from many connections, many
- * ends of one hold, and everything that can change changing while cases are decided.
+/* test_concurrency.c - many at once against the real server: one key from many
+ * connections, many ends of one hold, and everything that can change changing while cases
+ * are decided.
  *
  * Also meant for ThreadSanitizer: a race in the server shows in its exit code. */
 #include <setjmp.h>
@@ -57,7 +58,8 @@ static void must_be_done(struct live_reply reply)
     live_reply_free(&reply);
 }
 
-/* Effects of v1 are 900 per unit of need, those of v2 1700: a decision tells who scored it. */
+/* Effects of v1 are 900 per unit of need, those of v2 1700: a decision tells who scored
+ * it. */
 #define MODEL(weight, effect)                                                            \
     "{\"manifest\": {\"format\": \"redress-bundle/1\", \"name\": \"swap\", "             \
     "\"kind\": \"effect\", \"learner\": \"effect\", \"features\": [{\"name\": "          \
@@ -377,8 +379,9 @@ complain(struct decider *decider, const char *format, ...)
     va_end(arguments);
 }
 
-/* The menu is that of the policy revision it names, the effects those of the model version, the
- * checksum always the same for a version, and no budget went below nothing for it. */
+/* The menu is that of the policy revision it names, the effects those of the model
+ * version, the checksum always the same for a version, and no budget went below nothing
+ * for it. */
 static void judge(struct decider *decider, const struct live_reply *reply)
 {
     const json_t *versions = json_object_get(reply->json, "versions"),

@@ -1,5 +1,5 @@
-/* test_contributions_parity.c - models that XGBoost trains now, on this machine: each feature
- * contributes here what XGBoost's predict(pred_contribs=True) says. */
+/* test_contributions_parity.c - models that XGBoost trains now, on this machine: each
+ * feature contributes here what XGBoost's predict(pred_contribs=True) says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -80,7 +80,8 @@ static struct bundle_model model_of(const char *name)
     return model;
 }
 
-/* XGBoost counts in float32; by the size of the largest contribution, that is 1e-4 at worst. */
+/* XGBoost counts in float32; by the size of the largest contribution, that is 1e-4 at
+ * worst. */
 static double worst_difference(const double *ours, const double *theirs, int count)
 {
     double scale = 1, worst = 0;

@@ -1,13 +1,15 @@
-/* test_day.c - a day of cases over HTTP, faster than life, with limits that change on the way.
+/* test_day.c - a day of cases over HTTP, faster than life, with limits that change on the
+ * way.
  *
- * Generated cases come by the hours of a day to the real program, whose calendar the test moves on from case
- * to case, at most DAY_SPEED times as fast as the true one: on a machine that stalls, or is slow, the day
- * waits. Each case comes twice: once to priced budgets, once to budgets of the same limits that are
- * served first come, first served. People raise and lower the limits meanwhile. No hold may ever
- * leave less than nothing, and what the priced budgets buy must be worth at least twice as much.
+ * Generated cases come by the hours of a day to the real program, whose calendar the test
+ * moves on from case to case, at most DAY_SPEED times as fast as the true one: on a
+ * machine that stalls, or is slow, the day waits. Each case comes twice: once to priced
+ * budgets, once to budgets of the same limits that are served first come, first served.
+ * People raise and lower the limits meanwhile. No hold may ever leave less than nothing,
+ * and what the priced budgets buy must be worth at least twice as much.
  *
- * The day before, other cases came by much the same hours, so that there is something to foresee
- * them by; at midnight the program is stopped and started again.
+ * The day before, other cases came by much the same hours, so that there is something to
+ * foresee them by; at midnight the program is stopped and started again.
  *
  * The environment may say DAY_SPEED (50 takes half an hour), DAY_CASES and WORLD_SEED. */
 #include <setjmp.h>
@@ -83,7 +85,8 @@ static struct day yesterday = {.name = "yesterday"}, today = {.name = "today"};
 
 /* --- the day -------------------------------------------------------------------------------- */
 
-/* Cases per hour, in proportion: quiet nights, a peak after lunch and one in the evening. */
+/* Cases per hour, in proportion: quiet nights, a peak after lunch and one in the
+ * evening. */
 static const double hours[24] = {2,  1,  1, 1, 1, 1,  2,  3,  4,  5,  7, 10,
                                  14, 13, 8, 6, 7, 10, 15, 18, 16, 11, 7, 4};
 
@@ -311,7 +314,8 @@ static void change_limit(const struct stage *stage, enum side side,
                     json_pack("{s:I, s:s}", "amount", step, "reason_code", "DAY"), 201));
 }
 
-/* Not before its time, and however late by the true clock: then that is how late the day is. */
+/* Not before its time, and however late by the true clock: then that is how late the day
+ * is. */
 static void move_clock(struct sending *sending, double share)
 {
     int64_t rest_us =
@@ -325,8 +329,8 @@ static void move_clock(struct sending *sending, double share)
     set_clock(sending->day, share * DAY_SECONDS);
 }
 
-/* Wait for the time of the next case, and for nobody who was before it; -1 when there is none. At most
- * SENDER_COUNT cases are under way. */
+/* Wait for the time of the next case, and for nobody who was before it; -1 when there is
+ * none. At most SENDER_COUNT cases are under way. */
 static int take_turn(struct sending *sending)
 {
     const struct day *day = sending->day;
@@ -384,7 +388,8 @@ static void live_through(const struct stage *stage, struct day *day, bool has_ch
 
 /* --- the account ---------------------------------------------------------------------------- */
 
-/* Every entry of a budget in order: no hold leaves less than nothing. Returns what is held. */
+/* Every entry of a budget in order: no hold leaves less than nothing. Returns what is
+ * held. */
 static int64_t audit(const struct stage *stage, enum side side, const char *scope)
 {
     char id[64], path[256], cursor[64] = "0";

@@ -1,5 +1,6 @@
-/* test_decision_log.c - which decisions of the log a policy is judged on: the same of an export in both
- * formats, whatever order its members have, and none left out for what came after it. */
+/* test_decision_log.c - which decisions of the log a policy is judged on: the same of an
+ * export in both formats, whatever order its members have, and none left out for what
+ * came after it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -170,8 +171,8 @@ static void put_rows(const struct row *rows, int count, bool is_sorted)
     assert_int_equal(fclose(lines) + fclose(table) + fclose(policy), 0);
 }
 
-/* Half of the customers got 500, by chance, which is worth 300 to them; of the others the unhappy ones
- * complain, so that a person gives them something after all. */
+/* Half of the customers got 500, by chance, which is worth 300 to them; of the others the
+ * unhappy ones complain, so that a person gives them something after all. */
 static struct written write_log(struct log log)
 {
     static struct row rows[2 * DECISIONS];
@@ -303,7 +304,8 @@ static void both_formats_are_judged_on_the_same_decisions(void **)
             assert_int_equal(code, 0);
             assert_counts(answers[format], &written);
         }
-        /* Options have no propensities there, that of what was done cannot be compared. */
+        /* Options have no propensities there, that of what was done cannot be
+         * compared. */
         assert_int_equal(number(answers[LINES], "unchecked", NULL, NULL),
                          written.counted);
         assert_true(json_equal(
@@ -314,8 +316,9 @@ static void both_formats_are_judged_on_the_same_decisions(void **)
     }
 }
 
-/* 500 for everybody brings 1,300; nothing brings 1,000. Without those whom a person gave something later,
- * only the happy ones are left of those who got nothing, and it looks like 1,150. */
+/* 500 for everybody brings 1,300; nothing brings 1,000. Without those whom a person gave
+ * something later, only the happy ones are left of those who got nothing, and it looks
+ * like 1,150. */
 static void who_got_something_from_a_person_later_counts_as_who_got_nothing(void **)
 {
     FILE *policy;
@@ -471,7 +474,8 @@ static void a_budget_has_nothing_to_choose_of_a_decision_without_options(void **
 
 enum { BUDGET_ROWS = 400 };
 
-/* 500 earns so many times its cost of 500, near enough to each other for a coarse price to mistake them. */
+/* 500 earns so many times its cost of 500, near enough to each other for a coarse price
+ * to mistake them. */
 static double slope_of(int row)
 {
     return 1.5 + 1e-6 * ((row * 7) % BUDGET_ROWS);

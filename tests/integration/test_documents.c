@@ -1,4 +1,5 @@
-/* test_documents.c - the commands that documents show, run on what they generate, print what is shown. */
+/* test_documents.c - the commands that documents show, run on what they generate, print
+ * what is shown. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
-/* test_edge.c - the real program towards others: TLS and sockets in the file system with the command
- * line as the client, limits, too few descriptors, and no secret where anybody could see it. */
+/* test_edge.c - the real program towards others: TLS and sockets in the file system with
+ * the command line as the client, limits, too few descriptors, and no secret where
+ * anybody could see it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -327,7 +328,8 @@ static void a_key_that_asks_too_often_hears_429_and_others_do_not(void **state)
 
 /* --- heads ---------------------------------------------------------------------------------------- */
 
-/* A client that keeps the connection would take what follows for the beginning of the next answer. */
+/* A client that keeps the connection would take what follows for the beginning of the
+ * next answer. */
 static void nothing_follows_the_head_of_an_export(void **state)
 {
     static const char *const targets[] = {

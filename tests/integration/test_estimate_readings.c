@@ -1,4 +1,5 @@
-/* test_estimate_readings.c - what people read of estimates that rest on too little: warnings by name, and refusals. */
+/* test_estimate_readings.c - what people read of estimates that rest on too little:
+ * warnings by name, and refusals. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +22,8 @@ enum { TABLE_BYTES = 1 << 15 };
     "estimate surrogate --history a.csv --experiment b.csv --treatment t --outcome y "   \
     "--surrogates "
 
-/* In the history b is twice a, and c always 4; the treatment moves a by 1, b by 6 and c by its row. */
+/* In the history b is twice a, and c always 4; the treatment moves a by 1, b by 6 and c
+ * by its row. */
 static const char *history(int row_count)
 {
     static char table[TABLE_BYTES];
@@ -156,8 +158,9 @@ static void periods_that_the_others_do_not_tell_apart_are_told(void **)
     table_expect(PANEL "sc", panel(2), NULL, 0, "\"estimate\"", "loose_periods");
 }
 
-/* B, a thousand times as far from T as A, could make the misfit less, but by less than its last digit where it lies
- * in A's direction nearly as A does: there the search ends. */
+/* B, a thousand times as far from T as A, could make the misfit less, but by less than
+ * its last digit where it lies in A's direction nearly as A does: there the search
+ * ends. */
 static void weights_that_are_not_the_best_are_told(void **)
 {
 #define FAR_AWAY(b)                                                                      \

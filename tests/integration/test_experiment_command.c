@@ -1,5 +1,6 @@
-/* test_experiment_command.c - what evaluate experiment says of arms whose sizes, or whose missing values,
- * should make nobody believe a difference, and of plans before there is data. */
+/* test_experiment_command.c - what evaluate experiment says of arms whose sizes, or whose
+ * missing values, should make nobody believe a difference, and of plans before there is
+ * data. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +18,8 @@
 
 enum { ROWS = 4000 };
 
-/* Arms of one size but for the share that never came into arm 1; of those who did, some have no y. */
+/* Arms of one size but for the share that never came into arm 1; of those who did, some
+ * have no y. */
 static void write_rows(double never_came, double lost_of_0, double lost_of_1)
 {
     FILE *file = fopen(group_path("rows.csv"), "w");
@@ -40,7 +42,8 @@ static void write_rows(double never_came, double lost_of_0, double lost_of_1)
     assert_int_equal(fclose(file), 0);
 }
 
-/* evaluate experiment with these words ends so; the caller frees what it wrote to both. */
+/* evaluate experiment with these words ends so; the caller frees what it wrote to
+ * both. */
 static void run(const char *const *arguments, int code, char **output, char **messages)
 {
     int ended = program_run_messages(arguments, NULL, output, messages);

@@ -1,5 +1,5 @@
-/* test_generate.c - redress generate: the same bytes for the same seed, whole files or none, pipes, cases
- * that the service takes, and what is refused. */
+/* test_generate.c - redress generate: the same bytes for the same seed, whole files or
+ * none, pipes, cases that the service takes, and what is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,8 +26,8 @@
 
 enum { FILE_BYTES_MAX = 64 << 20, PATH_BYTES = 512, WORD_COUNT_MAX = 32 };
 
-/* "generate log --output @log.csv": a word that begins with '@' is a file of the folder. Returns the
- * exit code. */
+/* "generate log --output @log.csv": a word that begins with '@' is a file of the folder.
+ * Returns the exit code. */
 static int run(const char *command, char **output, char **messages)
 {
     static char words[WORD_COUNT_MAX][PATH_BYTES];

@@ -1,10 +1,10 @@
-/* test_hillstrom.c - a public experiment from its log to its decisions: train on half of the
- * customers, push the model to a running server, and let a budget that is enough for 30 % of the
- * other half decide who gets the e-mail. Those it chose were in truth sent it, or not, at random:
- * so the difference that it made among them can be read off.
+/* test_hillstrom.c - a public experiment from its log to its decisions: train on half of
+ * the customers, push the model to a running server, and let a budget that is enough for
+ * 30 % of the other half decide who gets the e-mail. Those it chose were in truth sent
+ * it, or not, at random: so the difference that it made among them can be read off.
  *
- * Hillstrom's e-mail experiment of 2008 is expected in ../shared/data/hillstrom (REDRESS_SHARED
- * overrides ../shared). */
+ * Hillstrom's e-mail experiment of 2008 is expected in ../shared/data/hillstrom
+ * (REDRESS_SHARED overrides ../shared). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -83,8 +83,8 @@ static bool can_train(void)
     return true;
 }
 
-/* By a hash of the customer, never by the order of the file, which may have been sorted: the even
- * CRC-32 of "1:CUSTOMER". */
+/* By a hash of the customer, never by the order of the file, which may have been sorted:
+ * the even CRC-32 of "1:CUSTOMER". */
 static bool is_for_training(int customer)
 {
     char id[32];
@@ -280,8 +280,8 @@ static struct lift lift_of(const bool *is_chosen)
     return (struct lift){mean[1] - mean[0], sqrt(variance[0] + variance[1])};
 }
 
-/* As many as were chosen, drawn at random, many times: the mean of their lifts, and what the
- * standard error of one of them is. */
+/* As many as were chosen, drawn at random, many times: the mean of their lifts, and what
+ * the standard error of one of them is. */
 static struct lift lift_of_random(struct rng *rng, int chosen_count)
 {
     bool *is_chosen = malloc((size_t)held_out_count * sizeof *is_chosen);

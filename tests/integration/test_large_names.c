@@ -1,5 +1,6 @@
-/* test_large_names.c - numbers that name something, as clusters, arms and units, are told apart however large they are:
- * results are those of the same names with a letter in front. */
+/* test_large_names.c - numbers that name something, as clusters, arms and units, are told
+ * apart however large they are: results are those of the same names with a letter in
+ * front. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,7 +33,8 @@ static const char *answer_to(const char *command, const char *table, char **outp
 
 /* ---- clusters ---- */
 
-/* What a cluster has in common is large, so that errors tell whether clusters were merged. */
+/* What a cluster has in common is large, so that errors tell whether clusters were
+ * merged. */
 static const char *clustered(const char *letter)
 {
     static char table[TABLE_BYTES];
@@ -81,7 +83,8 @@ static void clusters_with_large_numbers_stay_apart(void **)
     }
 }
 
-/* A cluster of letters, of a row that has no outcome, makes texts of all and changes nothing else. */
+/* A cluster of letters, of a row that has no outcome, makes texts of all and changes
+ * nothing else. */
 static void clusters_of_what_is_learned_from_stay_apart(void **)
 {
     char *reports[2];

@@ -1,4 +1,5 @@
-/* test_manual.c - the manual page knows every command and every option that --help knows. */
+/* test_manual.c - the manual page knows every command and every option that --help
+ * knows. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +17,8 @@
 
 enum { WORD_BYTES = 64, PAGE_BYTES_MAX = 1 << 20 };
 
-/* The manual page as text; each entry of a list begins with ENTRY, where the line break was. */
+/* The manual page as text; each entry of a list begins with ENTRY, where the line break
+ * was. */
 static const char ENTRY = '\001';
 static char *page;
 
@@ -63,8 +65,8 @@ static int forget_page(void **state)
     return 0;
 }
 
-/* What the page says of "budget set", up to the next command; freed by the caller, NULL when it
- * does not know it. */
+/* What the page says of "budget set", up to the next command; freed by the caller, NULL
+ * when it does not know it. */
 static char *entry_find(const char *command)
 {
     char start[2 * WORD_BYTES + 16],
@@ -182,8 +184,8 @@ static void the_common_options_are_told_once(void **state)
     }
 }
 
-/* What a line such as .BR "redress " [-x \fIFILE\fR] prints: its parts follow each other without the
- * blanks between them. */
+/* What a line such as .BR "redress " [-x \fIFILE\fR] prints: its parts follow each other
+ * without the blanks between them. */
 static void parts_put(char *to, const char *from, const char *end)
 {
     bool is_quoted = false;

@@ -1,5 +1,5 @@
-/* test_model_commands.c - redress model check and model score, the program: what they print of
- * small models is what was worked out by hand. */
+/* test_model_commands.c - redress model check and model score, the program: what they
+ * print of small models is what was worked out by hand. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
-/* test_model_commands_parity.c - what redress model score prints of every model beside the tree,
- * and of those that XGBoost trains now, on this machine, is what the library that trained it says. */
+/* test_model_commands_parity.c - what redress model score prints of every model beside
+ * the tree, and of those that XGBoost trains now, on this machine, is what the library
+ * that trained it says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -62,7 +63,8 @@ static double next_number(const char **at, char *end)
     return number;
 }
 
-/* The line's columns [from, to) beside all that was printed of the row; to < 0: to the last one. */
+/* The line's columns [from, to) beside all that was printed of the row; to < 0: to the
+ * last one. */
 static void compare_line(const char *what, const char **output, const char **expected,
                          int from, int to, enum nearness nearness)
 {

@@ -1,5 +1,6 @@
-/* test_outcomes.c - the real server: outcomes come in while cases are decided and everything is
- * exported again and again; nothing that was answered is lost, also when it is killed. */
+/* test_outcomes.c - the real server: outcomes come in while cases are decided and
+ * everything is exported again and again; nothing that was answered is lost, also when it
+ * is killed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -120,7 +121,8 @@ static struct live_reply export_of(struct http_client *client, const char *path)
                                                    .authorization = stage.audit});
 }
 
-/* Each line is a decision of its own that has both outcomes or none. Returns how many have. */
+/* Each line is a decision of its own that has both outcomes or none. Returns how many
+ * have. */
 static int check_log(const struct http_response *response, int *line_count)
 {
     char *text = strdup(response->body), *rest = NULL, before[ID_ROOM] = "";
@@ -250,7 +252,8 @@ static void nothing_is_lost_or_halved_while_all_comes_at_once(void **state)
     http_client_close(client);
 }
 
-/* Kill it between two outcomes: each that was acknowledged is there, and none is there by half. */
+/* Kill it between two outcomes: each that was acknowledged is there, and none is there by
+ * half. */
 static void what_was_acknowledged_outlives_a_kill(void **state)
 {
     (void)state;
@@ -289,7 +292,8 @@ static void what_was_acknowledged_outlives_a_kill(void **state)
     }
 }
 
-/* A row that is not what was written, far behind the first: the client is told, not spared. */
+/* A row that is not what was written, far behind the first: the client is told, not
+ * spared. */
 static void damage_on_the_way_cuts_the_answer(void **state)
 {
     const struct http_header headers[] = {{"Authorization", stage.audit}, {NULL, NULL}};

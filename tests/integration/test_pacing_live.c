@@ -1,8 +1,9 @@
-/* test_pacing_live.c - three days of a service that paces two budgets, on a clock in the test's hands:
- * plans, periods, limits that change, snapshots that decisions name, and a restart in between.
+/* test_pacing_live.c - three days of a service that paces two budgets, on a clock in the
+ * test's hands: plans, periods, limits that change, snapshots that decisions name, and a
+ * restart in between.
  *
- * The keeper's part, to solve now and then, is played by the test, so that nothing depends on how
- * fast the machine is. */
+ * The keeper's part, to solve now and then, is played by the test, so that nothing
+ * depends on how fast the machine is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -191,7 +192,8 @@ static void print_day(const struct stage *stage, int day)
 static struct stage stage_open(void)
 {
     const char *said = getenv("REDRESS_SEED");
-    /* The same days each time: how far chance may take them from the plan, nobody has worked out. */
+    /* The same days each time: how far chance may take them from the plan, nobody has
+     * worked out. */
     uint64_t seed = said ? strtoull(said, NULL, 10) : 1;
     struct stage stage = {.running = running_open()};
 
@@ -274,7 +276,8 @@ static void the_books_are_right(struct stage *stage)
         fail_msg("%s", report.first_fault);
 }
 
-/* Day two knows day one: nothing is left, nothing is overspent, and each budget keeps to its plan. */
+/* Day two knows day one: nothing is left, nothing is overspent, and each budget keeps to
+ * its plan. */
 static void a_day_is_spent_as_planned(struct stage *stage)
 {
     run_hours(stage, 0, HOUR_COUNT);
@@ -359,7 +362,8 @@ static void a_limit_below_what_is_spent_gives_nothing(struct stage *stage)
         call(stage, "PUT", "/v1/budgets/bud_even", NULL, "*", "{\"limit\": 67200}", 200));
 }
 
-/* Midnight comes: the first case of the new day already sees a price for the new day's money. */
+/* Midnight comes: the first case of the new day already sees a price for the new day's
+ * money. */
 static void a_period_begins_with_a_price_of_its_own(struct stage *stage)
 {
     double last;

@@ -1,5 +1,5 @@
-/* test_policy_memory.c - what evaluate policy takes of a long log that a model is fitted on: so many bytes a
- * row, beyond what a short one takes. */
+/* test_policy_memory.c - what evaluate policy takes of a long log that a model is fitted
+ * on: so many bytes a row, beyond what a short one takes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -72,8 +72,8 @@ static long peak_bytes(int row_count)
     return usage.ru_maxrss * 1024;
 }
 
-/* Sixteen of the log, sixteen of what the model says, four of the feature, and of how rows hang together
- * thirteen. */
+/* Sixteen of the log, sixteen of what the model says, four of the feature, and of how
+ * rows hang together thirteen. */
 static void a_row_with_one_feature_takes_some_fifty_bytes(void **)
 {
     enum { BYTES_A_ROW_MAX = 58 };

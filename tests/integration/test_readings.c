@@ -1,5 +1,5 @@
-/* test_readings.c - what people read when a command that estimates or evaluates is done: verdicts, warnings,
- * and the exit code that goes with them. */
+/* test_readings.c - what people read when a command that estimates or evaluates is done:
+ * verdicts, warnings, and the exit code that goes with them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,8 +58,8 @@ static void a_ranking_is_judged_on_enough_rows_and_resamples(void **)
            NULL);
 }
 
-/* Every second row is treated, or those with the largest x, which the scores do not show; zone c is only among the
- * treated. */
+/* Every second row is treated, or those with the largest x, which the scores do not show;
+ * zone c is only among the treated. */
 static const char *treated_rows(bool is_by_chance)
 {
     static char table[TABLE_BYTES];
@@ -154,7 +154,8 @@ static void weights_that_cannot_be_believed_are_refused(void **)
            "than chance (");
 }
 
-/* Three arms in turn, each with the chance of one in three; customers c of per_customer rows in a row have one arm. */
+/* Three arms in turn, each with the chance of one in three; customers c of per_customer
+ * rows in a row have one arm. */
 static const char *three_arms(int count, int per_customer)
 {
     static char table[TABLE_BYTES];
@@ -179,7 +180,8 @@ static void weights_are_judged_with_the_rows_of_other_arms(void **)
            "200 rows of other arms left out", "verdict: refused");
 }
 
-/* Where customers are the draws their weights have to be believed, not those of their rows. */
+/* Where customers are the draws their weights have to be believed, not those of their
+ * rows. */
 static void weights_of_clusters_are_judged(void **)
 {
     expect(UPLIFT "2 --propensity p --control 0 --arm 1 --cluster c", three_arms(1800, 3),
@@ -380,8 +382,9 @@ static void a_curve_chosen_by_what_judges_it_is_the_best_there_is_and_told_so(vo
     }
 }
 
-/* value is the reward before the cost of what was done, billed nearly so, settled what was paid out, follow_up there
- * only where all went well; x was known before and is a good part of it. */
+/* value is the reward before the cost of what was done, billed nearly so, settled what
+ * was paid out, follow_up there only where all went well; x was known before and is a
+ * good part of it. */
 static const char *rewarded_rows(void)
 {
     static char table[TABLE_BYTES];
@@ -485,7 +488,8 @@ static void a_log_in_which_all_have_converted_is_not_too_young(void **)
            NULL, 0, "redress: the log is too young", "every row");
 }
 
-/* Neither does an arm of which all have, nor one of which nobody has within the window. */
+/* Neither does an arm of which all have, nor one of which nobody has within the
+ * window. */
 static void a_share_of_all_or_of_nobody_has_no_error(void **)
 {
     const char *ask = "estimate delayed --data a.csv --arm a --elapsed e --converted c "
@@ -543,7 +547,8 @@ static void delays_that_are_not_exponential_are_told(void **)
 
 /* ---- surrogates ---- */
 
-/* s from 0 to 9 was worth twice itself, where it was worth anything; the second table's is higher by as much. */
+/* s from 0 to 9 was worth twice itself, where it was worth anything; the second table's
+ * is higher by as much. */
 static void expect_of_surrogates(int worth, int shift, const char *said)
 {
     char past[TABLE_BYTES] = "s,y\n", now[TABLE_BYTES] = "t,s\n";
@@ -720,7 +725,8 @@ static void a_policy_of_few_rewards_is_said_to_be_one(void **)
     }
 }
 
-/* Of 200 treated one bought, of 1,800 others 18; and a metric of which one row is nearly all. */
+/* Of 200 treated one bought, of 1,800 others 18; and a metric of which one row is nearly
+ * all. */
 static void money_of_few_buyers_is_said_to_be(void **)
 {
     static const struct {

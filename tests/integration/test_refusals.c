@@ -1,5 +1,6 @@
-/* test_refusals.c - heads that the HTTP library refuses by itself, before the service sees them: whichever
- * way they come in, what goes out is one problem document with our headers, and the end of the connection. */
+/* test_refusals.c - heads that the HTTP library refuses by itself, before the service
+ * sees them: whichever way they come in, what goes out is one problem document with our
+ * headers, and the end of the connection. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,8 +39,8 @@ static const struct row {
     const char *end;
     int status; /* 0: the connection is closed without a word */
     const char *code;
-    bool
-        is_judged_by_us; /* where requests are judged; the listener for health looks at the first line */
+    /* where requests are judged; the listener for health looks at the first line */
+    bool is_judged_by_us;
     bool is_head; /* nothing may follow the head of the answer */
 } rows[] = {
     {"no host", "GET /version HTTP/1.1\r\n\r\n", .status = 400,

@@ -1,4 +1,5 @@
-/* test_request_memory.c - the memory that one key's requests hold, announced or sent: others go on. */
+/* test_request_memory.c - the memory that one key's requests hold, announced or sent:
+ * others go on. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -117,7 +118,8 @@ static void assert_others_go_on(const struct stage *stage, const char *idempoten
     http_client_close(health);
 }
 
-/* Twice what all requests together may hold is announced with one key, none of it sent. */
+/* Twice what all requests together may hold is announced with one key, none of it
+ * sent. */
 static void who_announces_much_with_one_key_holds_up_no_other(void **state)
 {
     struct stage stage = start();
@@ -141,8 +143,8 @@ static void send_all_but_the_end(struct wire *wire)
         assert_true(wire_send(wire, spaces, sizeof spaces - (i == 0 ? 2 : 0)));
 }
 
-/* What it may hold is sent with one key, but for the last byte of each. What it sends beyond that is refused;
- * all that others need is there. */
+/* What it may hold is sent with one key, but for the last byte of each. What it sends
+ * beyond that is refused; all that others need is there. */
 static void who_sends_much_with_one_key_and_stalls_holds_up_no_other(void **state)
 {
     struct stage stage = start();

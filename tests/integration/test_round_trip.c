@@ -1,6 +1,7 @@
-/* test_round_trip.c - the whole circle, in a world whose truth is known: a log trains a model, the model
- * decides over HTTP with some of it left to chance, outcomes come back, the decision log goes out, and
- * what other policies would have earned is estimated from it. The truth says what they would have.
+/* test_round_trip.c - the whole circle, in a world whose truth is known: a log trains a
+ * model, the model decides over HTTP with some of it left to chance, outcomes come back,
+ * the decision log goes out, and what other policies would have earned is estimated from
+ * it. The truth says what they would have.
  *
  * The environment may say SEED. */
 #include <setjmp.h>
@@ -34,10 +35,10 @@ enum { CASE_COUNT = 3000, EXPLAINED_EVERY = 8, PATH_BYTES = 512, BULK = 1000 };
                 "\"cost_scale\": 2000, \"floor\": 0.03}}"
 #define GREEDY POLICY_HEAD "}"
 
-/* A normal estimate misses the truth by more than so many of its standard errors once in 26 million times; of
- * the three here one does less than once in eight million runs. That of which it is made, some 800
- * effective rows, is near enough to normal. The errors, a sixth of what there is to find, are small enough
- * for a wrong answer to be missed. */
+/* A normal estimate misses the truth by more than so many of its standard errors once in
+ * 26 million times; of the three here one does less than once in eight million runs. That
+ * of which it is made, some 800 effective rows, is near enough to normal. The errors, a
+ * sixth of what there is to find, are small enough for a wrong answer to be missed. */
 static const double errors_max = 5.5;
 static const double noise = 1500;
 
@@ -218,7 +219,8 @@ static void report(void)
     free(body);
 }
 
-/* Every third customer took what he was offered, enough to learn costs from; the rest is still held. */
+/* Every third customer took what he was offered, enough to learn costs from; the rest is
+ * still held. */
 static void settle(void)
 {
     struct http_client *client = http_client_open(stage.server.listen);
@@ -393,7 +395,8 @@ static void a_bundle_under_a_document_is_worth_what_it_truly_is(void **state)
     json_decref(json);
 }
 
-/* What decided, scored anew, has the same probabilities to the last bit: every weight is 1. */
+/* What decided, scored anew, has the same probabilities to the last bit: every weight is
+ * 1. */
 static void what_decided_is_scored_the_same_to_the_bit(void **state)
 {
     char bundle[PATH_BYTES], document[PATH_BYTES];
@@ -562,9 +565,10 @@ static json_t *asked_of(const json_t *row, const char *method, const char *what)
     return json;
 }
 
-/* The answer's probabilities, which have all their bits, rest on the unrounded effects: made again, they come
- * out the same only by the same effects. And those, which the explanation shows, are the same to the last bit
- * as those of model score for the exported features. */
+/* The answer's probabilities, which have all their bits, rest on the unrounded effects:
+ * made again, they come out the same only by the same effects. And those, which the
+ * explanation shows, are the same to the last bit as those of model score for the
+ * exported features. */
 static void the_table_scores_to_the_bit_what_decided(void **state)
 {
     static double effects[CASE_COUNT][WORLD_DOSE_COUNT];
@@ -595,8 +599,8 @@ static void the_table_scores_to_the_bit_what_decided(void **state)
     }
 }
 
-/* And round again: the exported table trains the next model as it is, also with those that compare all
- * learners. */
+/* And round again: the exported table trains the next model as it is, also with those
+ * that compare all learners. */
 static void the_table_trains_the_next_model(void **state)
 {
     static const char *const ways[][2] = {{"s", "xgboost"}, {"auto", "ridge"}};

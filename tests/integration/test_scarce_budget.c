@@ -1,11 +1,14 @@
-/* test_scarce_budget.c - what the price of a scarce budget is worth, where the truth is known.
+/* test_scarce_budget.c - what the price of a scarce budget is worth, where the truth is
+ * known.
  *
- * Generated refund cases are decided over HTTP twice: with a paced budget of 15 % of what the
- * same model would give away if money were no matter, and with an unpaced one of the same size,
- * which whoever comes first empties. Beside them stand what the same model could have reached
- * with one price fixed in hindsight, and the most that anybody could who knew the truth.
+ * Generated refund cases are decided over HTTP twice: with a paced budget of 15 % of what
+ * the same model would give away if money were no matter, and with an unpaced one of the
+ * same size, which whoever comes first empties. Beside them stand what the same model
+ * could have reached with one price fixed in hindsight, and the most that anybody could
+ * who knew the truth.
  *
- * The environment may say WORLD_SEED, SCARCE_PERCENT and CONNECTIONS, as docs/walkthrough.md does. */
+ * The environment may say WORLD_SEED, SCARCE_PERCENT and CONNECTIONS, as
+ * docs/walkthrough.md does. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -114,7 +117,8 @@ static void spend_at(double price, bool is_by_truth, struct spending *spending)
     }
 }
 
-/* Greedy choice at the one price that suits all cases: the least at which the budget is enough. */
+/* Greedy choice at the one price that suits all cases: the least at which the budget is
+ * enough. */
 static double hindsight(bool is_by_truth, int64_t limit, struct spending *spending)
 {
     double low = 0, high = 1000;

@@ -1,4 +1,5 @@
-/* test_serve_check.c - what "serve --check" refuses is what a start refuses, in the same words. */
+/* test_serve_check.c - what "serve --check" refuses is what a start refuses, in the same
+ * words. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,7 +42,8 @@ static int forget_folder(void **state)
     return 0;
 }
 
-/* What a service says that does not start, without the lines of its log; "" when it does. */
+/* What a service says that does not start, without the lines of its log; "" when it
+ * does. */
 static void say_why_not(const char *const *options, bool is_check,
                         char words[static LINE_BYTES])
 {

@@ -1,4 +1,5 @@
-/* test_simulate.c - redress simulate pacing: days whose truth is known, traces, and bad input. */
+/* test_simulate.c - redress simulate pacing: days whose truth is known, traces, and bad
+ * input. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* test_train.c - from a log to a bundle to a decision, with the program as it is; what is said of them:
- * test_train_report.c. */
+/* test_train.c - from a log to a bundle to a decision, with the program as it is; what is
+ * said of them: test_train_report.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -142,7 +142,8 @@ static void every_learner_writes_a_bundle_that_scores_as_it_was_trained(void **s
     }
 }
 
-/* effects (issue, arm) of an order that differs in nothing else, and of one whose issue no log has. */
+/* effects (issue, arm) of an order that differs in nothing else, and of one whose issue
+ * no log has. */
 static void score_issues(const char *name, double effects[4][2])
 {
     static const char rows[] = "tenure,late,is_member,issue\n"

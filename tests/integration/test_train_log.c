@@ -1,5 +1,5 @@
-/* test_train_log.c - logs as they come: arms in any order, words for amounts, rows that were sure of
- * their treatment. */
+/* test_train_log.c - logs as they come: arms in any order, words for amounts, rows that
+ * were sure of their treatment. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,8 @@ enum { ROW_COUNT = 1500, ARGUMENT_COUNT_MAX = 40 };
 static const char *const words[] = {"none", "large", "small"};
 static const double shares[] = {0.5, 0.2, 0.3}; /* none, large, small */
 
-/* Effects are 10 x and 4 x; one row in seven, when some are sure, got what it got with certainty. */
+/* Effects are 10 x and 4 x; one row in seven, when some are sure, got what it got with
+ * certainty. */
 static void write_log(const char *name, int first, bool some_are_sure)
 {
     FILE *file = fopen(group_path(name), "w");
@@ -48,7 +49,8 @@ static void write_log(const char *name, int first, bool some_are_sure)
     assert_int_equal(fclose(file), 0);
 }
 
-/* The report, or NULL with *messages. Words of more are apart by blanks; without --control among them it is none. */
+/* The report, or NULL with *messages. Words of more are apart by blanks; without
+ * --control among them it is none. */
 static json_t *report_of(const char *data, const char *more, char **messages)
 {
     const char *arguments[ARGUMENT_COUNT_MAX] = {
@@ -134,8 +136,8 @@ static void amounts_without_an_arm_are_refused_by_its_name(void **state)
     }
 }
 
-/* An exported decision log: every tenth row a person's, with an amount of his own, every eleventh held out; every
- * twelfth of the rest was changed later. */
+/* An exported decision log: every tenth row a person's, with an amount of his own, every
+ * eleventh held out; every twelfth of the rest was changed later. */
 static void write_decisions(const char *name)
 {
     FILE *file = fopen(group_path(name), "w");

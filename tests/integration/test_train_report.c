@@ -1,5 +1,5 @@
-/* test_train_report.c - what training says of a log and of what it learned, and logs that nothing can be learned
- * from. */
+/* test_train_report.c - what training says of a log and of what it learned, and logs that
+ * nothing can be learned from. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,8 +38,8 @@ static json_t *report_of(const char *data, const char *name, const char *options
     return report;
 }
 
-/* Effects differ between rows, which s on a linear model cannot say, and the others say as well as each
- * other. */
+/* Effects differ between rows, which s on a linear model cannot say, and the others say
+ * as well as each other. */
 static void auto_leaves_the_simplest_learner_where_another_is_told_from_it(void **state)
 {
     json_t *report = report_of(train_log_path, "auto",

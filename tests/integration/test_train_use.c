@@ -1,5 +1,5 @@
-/* test_train_use.c - redress train as it is used: logs without propensities, cells that are no
- * numbers, what it shows meanwhile, and what it leaves behind. */
+/* test_train_use.c - redress train as it is used: logs without propensities, cells that
+ * are no numbers, what it shows meanwhile, and what it leaves behind. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -145,7 +145,8 @@ static double worst_error(const char *options, const double truth[ARM_COUNT],
     return worst;
 }
 
-/* The more went wrong, the more was given: by steps in a sum of features, which no straight line follows. */
+/* The more went wrong, the more was given: by steps in a sum of features, which no
+ * straight line follows. */
 static void a_rule_without_its_propensities_gives_true_effects(void **state)
 {
     double truth[ARM_COUNT];
@@ -293,8 +294,8 @@ static void a_long_training_says_how_far_it_is(void **state)
 
 /* ---- what is left behind ---- */
 
-/* A gnuplot that ends well and makes of each picture what a word of the shell prints, after a word that is run before
- * all; the PATH from before, of the caller. */
+/* A gnuplot that ends well and makes of each picture what a word of the shell prints,
+ * after a word that is run before all; the PATH from before, of the caller. */
 static char *install_gnuplot(const char *first, const char *makes)
 {
     char *path = strdup(getenv("PATH")), whole[2 * PATH_BYTES];
@@ -413,7 +414,8 @@ static void what_gnuplot_says_is_passed_on(void **state)
     }
 }
 
-/* The folder is looked through before those of the system; the library stands in it under the name of the real one. */
+/* The folder is looked through before those of the system; the library stands in it under
+ * the name of the real one. */
 static void a_library_without_openmp_is_refused_as_that(void **state)
 {
     char *whole = realpath(PRELOAD_FOLDER "/no_openmp.so", NULL), *output, *messages;

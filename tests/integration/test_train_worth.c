@@ -1,10 +1,10 @@
-/* test_train_worth.c - what trained effects are worth in a generated world whose truth is known: as a
- * share of what its oracle gains over the best constant credit, both with all the money they want and
- * under a budget that `redress allocate` shares out.
+/* test_train_worth.c - what trained effects are worth in a generated world whose truth is
+ * known: as a share of what its oracle gains over the best constant credit, both with all
+ * the money they want and under a budget that `redress allocate` shares out.
  *
- * The environment may say TRAIN_WORLDS, how many worlds each mean is over (else one), SEED, that of
- * the first (1), and TRAIN_CALIBRATE, to have effects calibrated. What five worlds from seed 1 on print is
- * in docs/train.md. */
+ * The environment may say TRAIN_WORLDS, how many worlds each mean is over (else one),
+ * SEED, that of the first (1), and TRAIN_CALIBRATE, to have effects calibrated. What five
+ * worlds from seed 1 on print is in docs/train.md. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -87,8 +87,8 @@ static struct columns *read_arms(const char *path, const char *prefix)
 
 /* ---- as much money as they want ---- */
 
-/* What the policy of the largest estimated effect, less that share of the credit, gains over the best
- * constant credit, as a share of what the truth would. */
+/* What the policy of the largest estimated effect, less that share of the credit, gains
+ * over the best constant credit, as a share of what the truth would. */
 static double share_of_oracle(const struct columns *effects, double weighed_share,
                               const struct columns *truth)
 {
@@ -119,7 +119,8 @@ static double share_of_oracle(const struct columns *effects, double weighed_shar
 
 /* ---- under a budget ---- */
 
-/* What allocate is told of an arm, from the columns of effects; costs: NULL for the truth's. */
+/* What allocate is told of an arm, from the columns of effects; costs: NULL for the
+ * truth's. */
 struct offers {
     const struct columns *effects, *costs;
     bool is_net; /* values are effects less costs */
@@ -182,8 +183,9 @@ static struct outcome allocate(const char *folder, const struct offers *offers,
     return outcome;
 }
 
-/* One credit for everybody, or, where the budget does not pay for all, for as many as it does, whoever
- * they are: what the best such credit is expected to gain; at least nothing, for nobody. */
+/* One credit for everybody, or, where the budget does not pay for all, for as many as it
+ * does, whoever they are: what the best such credit is expected to gain; at least
+ * nothing, for nobody. */
 static double best_constant_within(double limit, const struct columns *truth)
 {
     double most = 0;
@@ -200,8 +202,8 @@ static double best_constant_within(double limit, const struct columns *truth)
     return most;
 }
 
-/* The budget is shared out by estimated costs, and the true ones may come out higher: then the oracle
- * and the constant credit get as much. */
+/* The budget is shared out by estimated costs, and the true ones may come out higher:
+ * then the oracle and the constant credit get as much. */
 static double share_within(const char *folder, const struct offers *offers,
                            const struct columns *truth, double *spent)
 {
@@ -381,8 +383,8 @@ static void the_learner_that_is_chosen_by_itself_does_so_too(void **state)
     expect_most_of_the_gain("auto");
 }
 
-/* Who pleases everybody gives the most to all, or, under a budget, to those who like it best, and loses
- * to one small credit for whoever comes. */
+/* Who pleases everybody gives the most to all, or, under a budget, to those who like it
+ * best, and loses to one small credit for whoever comes. */
 static void who_learns_satisfaction_loses_to_the_best_constant_credit(void **state)
 {
     struct worth worth;

@@ -1,6 +1,6 @@
-/* test_worst_models.c - the largest and slowest files of each format: redress model check is done
- * with each within two seconds of CPU time and 512 MB of address space, whether it takes it or
- * not. */
+/* test_worst_models.c - the largest and slowest files of each format: redress model check
+ * is done with each within two seconds of CPU time and 512 MB of address space, whether
+ * it takes it or not. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -123,8 +123,8 @@ static void xgboost_of_vectors(FILE *file)
     fputs("\"id\":0}]}}}}", file);
 }
 
-/* Two trees of 513 nodes with 4096 numbers each, of which only those of 257 leaves are taken: the
- * others count too. */
+/* Two trees of 513 nodes with 4096 numbers each, of which only those of 257 leaves are
+ * taken: the others count too. */
 static void xgboost_of_node_weights(FILE *file)
 {
     enum { INNER_COUNT = 256, NODES = 2 * INNER_COUNT + 1, GROUPS = 4096 };

@@ -1,5 +1,6 @@
-/* test_wrong_usage.c - options that are wrong whatever the files hold: exit code 2, a line that says what is wrong
- * and one that says where to find help. What is wrong with the data ends with 1: test_bad_tables.c. */
+/* test_wrong_usage.c - options that are wrong whatever the files hold: exit code 2, a
+ * line that says what is wrong and one that says where to find help. What is wrong with
+ * the data ends with 1: test_bad_tables.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

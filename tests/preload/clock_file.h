@@ -1,5 +1,6 @@
-/* clock_file.h - what the preloaded clocks share: the true clock, a number in a file by which a test sets
- * the wall clock, and the calls that follow clock_gettime. Included once by each. */
+/* clock_file.h - what the preloaded clocks share: the true clock, a number in a file by
+ * which a test sets the wall clock, and the calls that follow clock_gettime. Included
+ * once by each. */
 #ifndef REDRESS_TESTS_CLOCK_FILE_H
 #define REDRESS_TESTS_CLOCK_FILE_H
 
@@ -17,8 +18,8 @@
 static int (*true_clock)(clockid_t id, struct timespec *now);
 static const _Atomic int64_t *set_us; /* what is in the file */
 
-/* Once; other libraries ask for the time before anything else of this one runs. The environment's variable
- * names a file of eight bytes. */
+/* Once; other libraries ask for the time before anything else of this one runs. The
+ * environment's variable names a file of eight bytes. */
 static void clock_file_open(const char *variable)
 {
     const char *path = getenv(variable);

@@ -1,7 +1,9 @@
-/* disk_recorder.c - preloaded into a program, it keeps a journal of all that the program does to the
- * files of a folder, so that a test can make the disk as it could be after a loss of power.
+/* disk_recorder.c - preloaded into a program, it keeps a journal of all that the program
+ * does to the files of a folder, so that a test can make the disk as it could be after a
+ * loss of power.
  *
- * The format, and what is left out, stands in disk_recorder.h. All calls go straight to the system. */
+ * The format, and what is left out, stands in disk_recorder.h. All calls go straight to
+ * the system. */
 #include "disk_recorder.h"
 
 #include <errno.h>
@@ -20,7 +22,8 @@
 
 enum { DESCRIPTOR_COUNT = 4096, PATH_BYTES = 4096 };
 
-/* What a descriptor stands for, when it is one of the files or folders that are watched. */
+/* What a descriptor stands for, when it is one of the files or folders that are
+ * watched. */
 struct watched {
     bool is_watched, is_folder;
     uint64_t object;
@@ -304,8 +307,8 @@ int ftruncate64(int fd, off_t bytes)
     return ftruncate(fd, bytes);
 }
 
-/* Only as posix_fallocate asks for it: room that is there reads as it did, room that is new as
- * zeros; the model has only to know the new size. */
+/* Only as posix_fallocate asks for it: room that is there reads as it did, room that is
+ * new as zeros; the model has only to know the new size. */
 int fallocate(int fd, int mode, off_t offset, off_t bytes)
 {
     struct stat before;
@@ -346,7 +349,8 @@ int posix_fallocate64(int fd, off_t offset, off_t bytes)
     return posix_fallocate(fd, offset, bytes);
 }
 
-/* Sure is what was written before the sync began; it is known to be sure when the sync has ended. */
+/* Sure is what was written before the sync began; it is known to be sure when the sync
+ * has ended. */
 static int sync_file(int fd, long call)
 {
     struct disk_record record = {.change = DISK_SYNC};

@@ -1,5 +1,6 @@
-/* fault.c - preloaded into a program, the n-th call of a kind fails, once or from then on, as the
- * page says that FAULT_PLAN names (tests/support/fault_plan.h). Without the variable nothing fails.
+/* fault.c - preloaded into a program, the n-th call of a kind fails, once or from then
+ * on, as the page says that FAULT_PLAN names (tests/support/fault_plan.h). Without the
+ * variable nothing fails.
  *
  * Files are told by their path, so that sockets and what wakes threads are left alone. */
 #include "../support/fault_plan.h"

@@ -1,8 +1,8 @@
-/* jump_clock.c - preloaded into a program, its wall clock can be set from outside, as date(1) would: the
- * clocks by which it waits and measures go on as they are.
+/* jump_clock.c - preloaded into a program, its wall clock can be set from outside, as
+ * date(1) would: the clocks by which it waits and measures go on as they are.
  *
- * JUMP_CLOCK names a file of eight bytes, an int64_t: microseconds to add to the wall time from now
- * on. Whoever sets the clock writes there. */
+ * JUMP_CLOCK names a file of eight bytes, an int64_t: microseconds to add to the wall
+ * time from now on. Whoever sets the clock writes there. */
 #include "clock_file.h"
 
 __attribute__((constructor)) static void begin(void)

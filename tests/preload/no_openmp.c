@@ -1,5 +1,5 @@
-/* no_openmp.c - in place of libxgboost: all that redress calls of it, and no OpenMP below it. Nothing of it is ever
- * called. */
+/* no_openmp.c - in place of libxgboost: all that redress calls of it, and no OpenMP below
+ * it. Nothing of it is ever called. */
 
 #define CALL(name)                                                                       \
     int name(void);                                                                      \

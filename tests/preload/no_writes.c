@@ -1,9 +1,10 @@
 /* no_writes.c - preloaded into the service, SQLite writes nothing after SIGUSR2.
  *
- * What redress costs without its commit: every transaction is then one that only reads, each
- * statement that would write does nothing, and nothing is synced. All else is done as ever: the
- * idempotency key and the customer's past are looked up, the answer and what it was made from are
- * encoded, the hash chain goes on. Balances change in memory only. */
+ * What redress costs without its commit: every transaction is then one that only reads,
+ * each statement that would write does nothing, and nothing is synced. All else is done
+ * as ever: the idempotency key and the customer's past are looked up, the answer and what
+ * it was made from are encoded, the hash chain goes on. Balances change in memory
+ * only. */
 #include <dlfcn.h>
 #include <signal.h>
 #include <sqlite3.h>

@@ -1,5 +1,5 @@
-/* slow_disk.c - preloaded into a program, its disk is slow: every fsync and fdatasync takes SLOW_DISK_MS
- * milliseconds more (a decimal number). */
+/* slow_disk.c - preloaded into a program, its disk is slow: every fsync and fdatasync
+ * takes SLOW_DISK_MS milliseconds more (a decimal number). */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-/* told_clock.c - preloaded into a program, its calendar stands where a test says: a day passes as fast as the
- * test moves it on, and waits while the machine does. The monotonic clock, by which it waits, stays as
- * it is.
+/* told_clock.c - preloaded into a program, its calendar stands where a test says: a day
+ * passes as fast as the test moves it on, and waits while the machine does. The monotonic
+ * clock, by which it waits, stays as it is.
  *
  * TOLD_CLOCK names a file of eight bytes, an int64_t: the wall time in microseconds. */
 #include "clock_file.h"

@@ -89,8 +89,8 @@ static int triple_of(int budget_count, int cell, int32_t *set)
     return budget_count;
 }
 
-/* Distinct budget sets, one cell each. Budget 0 holds all; then markets and issues share, or markets
- * hold segments. */
+/* Distinct budget sets, one cell each. Budget 0 holds all; then markets and issues share,
+ * or markets hold segments. */
 static int set_of(enum budget_kind kind, int budget_count, int cell, struct rng *rng,
                   int32_t *set)
 {

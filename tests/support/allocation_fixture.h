@@ -1,5 +1,5 @@
-/* allocation_fixture.h - allocation problems that are made up: random ones of every kind, and
- * storage for those that a test writes out. */
+/* allocation_fixture.h - allocation problems that are made up: random ones of every kind,
+ * and storage for those that a test writes out. */
 #ifndef REDRESS_TESTS_SUPPORT_ALLOCATION_FIXTURE_H
 #define REDRESS_TESTS_SUPPORT_ALLOCATION_FIXTURE_H
 
@@ -39,9 +39,9 @@ struct allocation_fixture {
 
 extern const char *const menu_names[MENU_KIND_COUNT];
 
-/* Between what the cheapest cost and what the dearest cost, limits are a share of the way; share < 0:
- * each budget a random one, some with nothing to spare. Budgets_nested, _shared and _three have
- * budget_count budgets if that is 3 or more. */
+/* Between what the cheapest cost and what the dearest cost, limits are a share of the
+ * way; share < 0: each budget a random one, some with nothing to spare. Budgets_nested,
+ * _shared and _three have budget_count budgets if that is 3 or more. */
 struct allocation_fixture *allocation_random(struct rng *rng, int64_t request_count,
                                              int action_count, enum menu_kind menu,
                                              enum budget_kind budgets, int budget_count,

@@ -1,12 +1,13 @@
-/* batch_calls.h - cases of a few words, asked for one by one or together. What cannot be is an
- * assertion that fails. */
+/* batch_calls.h - cases of a few words, asked for one by one or together. What cannot be
+ * is an assertion that fails. */
 #ifndef REDRESS_TESTS_BATCH_CALLS_H
 #define REDRESS_TESTS_BATCH_CALLS_H
 
 #include "support/api_call.h"
 #include "support/service_fixture.h"
 
-/* need: the effects are 900 x need for 500 and 1700 x need for 1000, at a cost of as much. */
+/* need: the effects are 900 x need for 500 and 1700 x need for 1000, at a cost of as
+ * much. */
 struct wish {
     const char *customer;
     double need;

@@ -54,7 +54,8 @@ static enum status add_one(struct bulk *bulk, int64_t number)
     return rc;
 }
 
-/* budget_move writes the row of the budget, too: as often as the service would at worst. */
+/* budget_move writes the row of the budget, too: as often as the service would at
+ * worst. */
 static enum status add_batch(struct bulk *bulk, int64_t first, int64_t end)
 {
     enum status rc = store_begin(bulk->store, &bulk->err);

@@ -1,5 +1,5 @@
-/* case_stream.h - many cases decided by a real server over HTTP, through several connections at
- * once, as fast as it goes; and the few calls that prepare it for them.
+/* case_stream.h - many cases decided by a real server over HTTP, through several
+ * connections at once, as fast as it goes; and the few calls that prepare it for them.
  *
  * Every function stops the test with a message when it does not work. */
 #ifndef REDRESS_TESTS_CASE_STREAM_H
@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Make an empty data folder with one key that may do everything: the value of an Authorization
- * header, freed by the caller. */
+/* Make an empty data folder with one key that may do everything: the value of an
+ * Authorization header, freed by the caller. */
 char *admin_make(const char *folder);
 
 /* One call, answered with this status. body may be NULL; it is taken over. The
@@ -45,7 +45,8 @@ struct stream {
     double seconds; /* out: how long it took */
 };
 
-/* Decide the cases (JSON texts) in this order, each under its number as idempotency key. */
+/* Decide the cases (JSON texts) in this order, each under its number as idempotency
+ * key. */
 void stream_decide(struct stream *stream, char *const *cases, int count,
                    struct stream_answer *answers);
 

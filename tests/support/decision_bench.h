@@ -1,5 +1,5 @@
-/* decision_bench.h - one decision without a service: a small world, a case, budgets and a draw in the
- * test's hands. */
+/* decision_bench.h - one decision without a service: a small world, a case, budgets and a
+ * draw in the test's hands. */
 #ifndef REDRESS_TESTS_DECISION_BENCH_H
 #define REDRESS_TESTS_DECISION_BENCH_H
 

@@ -1,8 +1,8 @@
 /* disk_image.h - disks as they could be after a loss of power, made from the journal that
  * preload/disk_recorder.c keeps.
  *
- * The model, which is that of ext4 and XFS on a disk that keeps its word about flushes, and no
- * kinder:
+ * The model, which is that of ext4 and XFS on a disk that keeps its word about flushes,
+ * and no kinder:
  * - What was written to a file before an fsync of it began is sure once that fsync has returned.
  * - Each later write may be there, or not, or in part, by sectors of 512 bytes, whatever became of
  *   those before and after it; only of two writes to one sector the later one wins when both are
@@ -12,7 +12,8 @@
  *   makes sure all changes of its own entries, an fsync of a file those of entries that name it; and,
  *   by the order, all before them.
  *
- * For one thread. Every function stops the program with a message when it does not work. */
+ * For one thread. Every function stops the program with a message when it does not
+ * work. */
 #ifndef REDRESS_TESTS_DISK_IMAGE_H
 #define REDRESS_TESTS_DISK_IMAGE_H
 
@@ -40,8 +41,9 @@ const char *disk_change_name(enum disk_change change);
 
 struct disk_recording; /* opaque */
 
-/* Make a journal in a folder of its own, for what happens below root; what is there now counts as
- * sure. From now on, programs started by this process are recorded, until disk_recording_pause. */
+/* Make a journal in a folder of its own, for what happens below root; what is there now
+ * counts as sure. From now on, programs started by this process are recorded, until
+ * disk_recording_pause. */
 struct disk_recording *disk_recording_start(const char *root);
 void disk_recording_pause(const struct disk_recording *recording);
 void disk_recording_go_on(const struct disk_recording *recording);
@@ -64,8 +66,8 @@ struct disk; /* opaque */
 struct disk *disk_open(const struct disk_recording *recording);
 void disk_close(struct disk *disk); /* NULL is fine */
 
-/* A change and where it begins; name: of the file it concerns, as it is called then; "" when it has
- * none any more. Both belong to the disk. */
+/* A change and where it begins; name: of the file it concerns, as it is called then; ""
+ * when it has none any more. Both belong to the disk. */
 struct disk_moment {
     int64_t place;
     enum disk_change change;

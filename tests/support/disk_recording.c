@@ -1,5 +1,5 @@
-/* disk_recording.c - the side of the test: an empty journal, the lock, and the environment of what
- * is started. */
+/* disk_recording.c - the side of the test: an empty journal, the lock, and the
+ * environment of what is started. */
 #include "support/disk_image.h"
 
 #include "base/file.h"

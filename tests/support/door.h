@@ -1,8 +1,8 @@
-/* door.h - the same requests to a service inside the test's own process and to the real program: one
- * test, both ways in.
+/* door.h - the same requests to a service inside the test's own process and to the real
+ * program: one test, both ways in.
  *
- * A door is for one thread; any number may lead to one service. Every function stops the program
- * with a message when there is no answer. */
+ * A door is for one thread; any number may lead to one service. Every function stops the
+ * program with a message when there is no answer. */
 #ifndef REDRESS_TESTS_DOOR_H
 #define REDRESS_TESTS_DOOR_H
 
@@ -44,16 +44,18 @@ struct said door_get(struct door *door, const char *path); /* 200 */
 /* Member of an answer; INT64_MIN when there is none. */
 int64_t said_int(const struct said *said, const char *member);
 
-/* What remains, as a decision says, in one of its budgets; INT64_MIN when it has no such budget. */
+/* What remains, as a decision says, in one of its budgets; INT64_MIN when it has no such
+ * budget. */
 int64_t said_remaining(const struct said *said, const char *budget);
 
-/* A new key of the folder, which is made when it is not there, that may do everything, as the value of
- * an Authorization header. The caller frees it. */
+/* A new key of the folder, which is made when it is not there, that may do everything, as
+ * the value of an Authorization header. The caller frees it. */
 char *admin_authorization(const char *folder);
 
-/* A model and a policy for cases of market "serial": 1000 minor units for whom a credit does good
- * (feature "need" of 1) when every budget has room for that, else 500, else nothing. And a
- * budget over this market, or over one issue of it when that is not NULL. */
+/* A model and a policy for cases of market "serial": 1000 minor units for whom a credit
+ * does good (feature "need" of 1) when every budget has room for that, else 500, else
+ * nothing. And a budget over this market, or over one issue of it when that is not
+ * NULL. */
 void door_fill(struct door *door);
 void door_add_budget(struct door *door, const char *id, const char *issue, int64_t limit);
 

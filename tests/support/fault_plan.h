@@ -1,8 +1,9 @@
-/* fault_plan.h - which call of another process is to fail: a page shared with tests/preload/fault.c,
- * which is preloaded into it. Armed and disarmed while it runs.
+/* fault_plan.h - which call of another process is to fail: a page shared with
+ * tests/preload/fault.c, which is preloaded into it. Armed and disarmed while it runs.
  *
- * A test makes the page, puts the library and the page's name into its environment for as long as
- * it starts the process that is to suffer, and then arms. One process at a time. */
+ * A test makes the page, puts the library and the page's name into its environment for as
+ * long as it starts the process that is to suffer, and then arms. One process at a
+ * time. */
 #ifndef REDRESS_TESTS_FAULT_PLAN_H
 #define REDRESS_TESTS_FAULT_PLAN_H
 
@@ -36,15 +37,15 @@ struct fault_plan {
     atomic_long call_count, struck_count; /* since it was armed */
 };
 
-/* The page in a file of this folder, disarmed. It lasts until the program ends. NULL when it cannot
- * be made, with a word on stderr. */
+/* The page in a file of this folder, disarmed. It lasts until the program ends. NULL when
+ * it cannot be made, with a word on stderr. */
 struct fault_plan *fault_plan_make(const char *folder);
 
 /* Whether what is started from now on has the library in it. */
 void fault_plan_preload(bool is_preloaded);
 
-/* The nth call of that kind from now on fails, and all after it when is_lasting. path counts for
- * all kinds but memory. */
+/* The nth call of that kind from now on fails, and all after it when is_lasting. path
+ * counts for all kinds but memory. */
 void fault_plan_arm(struct fault_plan *plan, enum call_kind kind, long nth,
                     bool is_lasting, const char *path);
 

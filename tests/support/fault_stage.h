@@ -1,8 +1,8 @@
-/* fault_stage.h - the real server with tests/preload/fault.c in it, and what has to hold after any
- * of its calls has failed.
+/* fault_stage.h - the real server with tests/preload/fault.c in it, and what has to hold
+ * after any of its calls has failed.
  *
- * One stage per program, opened and closed by cmocka's group set-up. Every function stops the test
- * with a message when something does not hold. */
+ * One stage per program, opened and closed by cmocka's group set-up. Every function stops
+ * the test with a message when something does not hold. */
 #ifndef REDRESS_TESTS_FAULT_STAGE_H
 #define REDRESS_TESTS_FAULT_STAGE_H
 
@@ -26,8 +26,8 @@ struct fault_stage {
 
 extern struct fault_stage stage;
 
-/* A demo folder whose budgets have room for all that follows, and a server on it. under: the data
- * folder is made inside this one; NULL: anywhere. */
+/* A demo folder whose budgets have room for all that follows, and a server on it. under:
+ * the data folder is made inside this one; NULL: anywhere. */
 void stage_open(const char *under);
 void stage_close(void);
 
@@ -60,8 +60,8 @@ void request_free(struct request *request);
 /* False when there was no answer; one that takes HTTP_CLIENT_TIMEOUT_S stops the test. */
 bool request_send(const struct request *request, struct live_reply *reply);
 
-/* The operation is done, in whatever state the server is: it is started again when it ends, which
- * it may do with 1 only. The caller frees the reply. */
+/* The operation is done, in whatever state the server is: it is started again when it
+ * ends, which it may do with 1 only. The caller frees the reply. */
 struct live_reply request_insist(const struct request *request);
 
 /* An answer is the one of the operation, or a clean 503. Returns whether it is done. */
@@ -70,8 +70,8 @@ bool answer_judge(const struct request *request, const struct live_reply *reply)
 /* What /readyz says. */
 bool stage_is_ready(void);
 
-/* Once nothing fails any more: the server is well, or has ended with 1 and is started again.
- * Returns whether it had ended. */
+/* Once nothing fails any more: the server is well, or has ended with 1 and is started
+ * again. Returns whether it had ended. */
 bool stage_recover(void);
 
 /* The balances of all budgets as one text, which the caller frees. */

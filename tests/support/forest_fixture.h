@@ -16,8 +16,8 @@ extern const char xgboost_small[];
  * goes right in both. regression. */
 extern const char lightgbm_small[];
 
-/* A copy of text in which the first `from` has become `to`; the caller frees it. Fails the
- * test when `from` does not occur. */
+/* A copy of text in which the first `from` has become `to`; the caller frees it. Fails
+ * the test when `from` does not occur. */
 char *text_replaced(const char *text, const char *from, const char *to);
 
 enum { PATH_BYTES = 1024 };
@@ -32,9 +32,9 @@ struct comparison {
     int inexact_count; /* raw scores that are not the same to the bit */
 };
 
-/* Score X.csv by every file model.* there is, the same model in several formats, and its rounds
- * 2 to 7 as in raw_2_7.csv. Fails the test when a raw score or a prediction is off by more than
- * 1e-6 (1 + |raw|), and when a file there may not be refused. */
+/* Score X.csv by every file model.* there is, the same model in several formats, and its
+ * rounds 2 to 7 as in raw_2_7.csv. Fails the test when a raw score or a prediction is off
+ * by more than 1e-6 (1 + |raw|), and when a file there may not be refused. */
 struct comparison compare_folder(const char *folder, bool may_be_refused);
 
 /* The fixtures' folder, e.g. "../shared/fixtures/trees"; NULL, and a line that says

@@ -96,7 +96,8 @@ void maker_head(struct maker *maker)
 
 /* --- honest requests, spoiled ------------------------------------------------------------------- */
 
-/* Bytes changed, left out, doubled, moved: the case inside is an honest one of customer "mutated". */
+/* Bytes changed, left out, doubled, moved: the case inside is an honest one of customer
+ * "mutated". */
 static void hostile_mutation(struct maker *maker)
 {
     char *text = hostile_decision("mutated", maker->number, maker->keys->admin, "");

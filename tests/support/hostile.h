@@ -1,8 +1,8 @@
-/* hostile.h - requests that no honest client would send, made from a seed and a number: the same again
- * for the same two.
+/* hostile.h - requests that no honest client would send, made from a seed and a number:
+ * the same again for the same two.
  *
- * Many of them hide a second request, one that would be believed if it were seen: a case of customer
- * "hidden" under the number of the request that hid it. */
+ * Many of them hide a second request, one that would be believed if it were seen: a case
+ * of customer "hidden" under the number of the request that hid it. */
 #ifndef REDRESS_TESTS_HOSTILE_H
 #define REDRESS_TESTS_HOSTILE_H
 
@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Values of Authorization: who may do everything, and who may decide but not see keys and audit. */
+/* Values of Authorization: who may do everything, and who may decide but not see keys and
+ * audit. */
 struct hostile_keys {
     const char *admin, *support;
 };

@@ -1,5 +1,5 @@
-/* hostile_bodies.c - heads and bodies of the wrong size, wrong keys, paths that only look like others, and
- * what breaks parsers, for every route that takes a body. */
+/* hostile_bodies.c - heads and bodies of the wrong size, wrong keys, paths that only look
+ * like others, and what breaks parsers, for every route that takes a body. */
 #include "support/hostile_maker.h"
 
 #include <assert.h>

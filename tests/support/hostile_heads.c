@@ -1,5 +1,5 @@
-/* hostile_heads.c - heads that one HTTP program reads in one way and another in another, with a request
- * hidden where one of them would look for the next. */
+/* hostile_heads.c - heads that one HTTP program reads in one way and another in another,
+ * with a request hidden where one of them would look for the next. */
 #include "support/hostile_maker.h"
 
 #include <assert.h>
@@ -282,8 +282,8 @@ void hostile_repeated(struct maker *maker)
     rest_put(maker, &rest);
 }
 
-/* Lines that end otherwise, or go on, and NULs: there are two ways to read the head, and the length of
- * the body is the same in both. The hidden request is in it. */
+/* Lines that end otherwise, or go on, and NULs: there are two ways to read the head, and
+ * the length of the body is the same in both. The hidden request is in it. */
 void hostile_odd_lines(struct maker *maker)
 {
     static const char *const lines[] = {

@@ -1,4 +1,5 @@
-/* hostile_maker.h - what the families of hostile requests are written with. Private to hostile*.c. */
+/* hostile_maker.h - what the families of hostile requests are written with. Private to
+ * hostile*.c. */
 #ifndef REDRESS_TESTS_HOSTILE_MAKER_H
 #define REDRESS_TESTS_HOSTILE_MAKER_H
 
@@ -29,8 +30,8 @@ void maker_noise(struct maker *maker, size_t count);
 /* In tables, @ stands for a length, and ` for NUL. */
 void maker_value(struct maker *maker, const char *value, size_t length);
 
-/* An honest case, an honest request to decide it, with further headers, and its head: the headers, and
- * the first line with them. */
+/* An honest case, an honest request to decide it, with further headers, and its head: the
+ * headers, and the first line with them. */
 enum { HOSTILE_CASE_BYTES = 512 };
 int hostile_case(char text[static HOSTILE_CASE_BYTES], const char *customer,
                  int64_t number);

@@ -418,7 +418,8 @@ bool http_call(struct http_client *client, const char *method, const char *path,
         return trouble(client, "out of memory");
     }
 
-    /* A connection the server has closed meanwhile is opened anew; nothing is sent twice. */
+    /* A connection the server has closed meanwhile is opened anew; nothing is sent
+     * twice. */
     http_is_closed(client, 0);
     is_fine = http_send(client, request, request_bytes) &&
               http_receive(client, strcmp(method, "HEAD") != 0, response);

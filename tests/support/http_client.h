@@ -32,8 +32,8 @@ struct http_response {
     char *memory; /* private */
 };
 
-/* address: "127.0.0.1:8080", "[::1]:8080", "unix:/PATH". It connects with the first call. NULL when the
- * address cannot be read. */
+/* address: "127.0.0.1:8080", "[::1]:8080", "unix:/PATH". It connects with the first call.
+ * NULL when the address cannot be read. */
 struct http_client *http_client_open(const char *address);
 void http_client_close(struct http_client *client); /* NULL is fine */
 

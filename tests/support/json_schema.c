@@ -59,7 +59,8 @@ static bool check_keywords(struct judge *judge, const json_t *schema, const json
 
 /* --- any value -------------------------------------------------------------------------------- */
 
-/* What a keyword says of a value; argument is what stands behind the keyword in the schema. */
+/* What a keyword says of a value; argument is what stands behind the keyword in the
+ * schema. */
 typedef bool rule(struct judge *judge, const json_t *schema, const json_t *argument,
                   const json_t *value, const char *where);
 

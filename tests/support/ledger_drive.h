@@ -1,12 +1,13 @@
-/* ledger_drive.h - any bytes as a sequence of operations, run against the real service in process, on a
- * real store, and against the plain ledger of ledger_model.h.
+/* ledger_drive.h - any bytes as a sequence of operations, run against the real service in
+ * process, on a real store, and against the plain ledger of ledger_model.h.
  *
- * Budgets are made, changed and deleted; cases decided, settled, released, overridden; keys used
- * again, with the same and with other bodies; time moves, holds and periods end; the service is
- * closed and opened, also with the clock set back; and at the n-th write, sync, truncation,
- * read or allocation below SQLite something fails. After every operation the answer, the
- * balances, the periods and the entries have to be the model's; at the end the store's own check,
- * with its hash chains, has to find nothing. Else the program says what was done and aborts. */
+ * Budgets are made, changed and deleted; cases decided, settled, released, overridden;
+ * keys used again, with the same and with other bodies; time moves, holds and periods
+ * end; the service is closed and opened, also with the clock set back; and at the n-th
+ * write, sync, truncation, read or allocation below SQLite something fails. After every
+ * operation the answer, the balances, the periods and the entries have to be the model's;
+ * at the end the store's own check, with its hash chains, has to find nothing. Else the
+ * program says what was done and aborts. */
 #ifndef REDRESS_TESTS_LEDGER_DRIVE_H
 #define REDRESS_TESTS_LEDGER_DRIVE_H
 

@@ -60,8 +60,8 @@ static void set_period(struct model_budget *budget, int64_t now_us)
     budget->ends_us = (day + length) * DAY_US;
 }
 
-/* Set back by no more than a period the clock is still in one that has begun; by more, the
- * budget goes back with it, and nothing is given anew. */
+/* Set back by no more than a period the clock is still in one that has begun; by more,
+ * the budget goes back with it, and nothing is given anew. */
 void plain_commit(struct ledger_model *model)
 {
     for (int b = 0; b < MODEL_BUDGET_COUNT; b++) {
@@ -157,7 +157,8 @@ struct expected plain_delete_budget(struct ledger_model *model, int index)
 
 /* --- decisions ------------------------------------------------------------------------------ */
 
-/* The least that any of the covering budgets has left; false when none covers the case. */
+/* The least that any of the covering budgets has left; false when none covers the
+ * case. */
 static bool least_room(const struct ledger_model *model, bool is_late, int64_t *room)
 {
     bool is_covered = false;
@@ -190,7 +191,8 @@ static void note_unfunded(struct ledger_model *model, int index, int decision,
     append(model, ENTRY_UNFUNDED, index, decision, amount);
 }
 
-/* What is owed may find no room: then as much is held as there is, the rest is unfunded. */
+/* What is owed may find no room: then as much is held as there is, the rest is
+ * unfunded. */
 static void hold(struct ledger_model *model, int decision, enum entry_kind kind)
 {
     struct model_decision *made = &model->decisions[decision];
@@ -251,8 +253,8 @@ struct expected plain_decide(struct ledger_model *model, bool is_late, bool is_i
     return done(201);
 }
 
-/* Settled of each charge is spent; the rest goes back. What was paid and found no room stays
- * unfunded, but not that of a period which is over. */
+/* Settled of each charge is spent; the rest goes back. What was paid and found no room
+ * stays unfunded, but not that of a period which is over. */
 static void end_charges(struct ledger_model *model, int decision, int64_t settled,
                         enum entry_kind rest)
 {

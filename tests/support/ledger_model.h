@@ -1,10 +1,12 @@
-/* ledger_model.h - the ledger as it ought to be: plain integers, one call after the other.
+/* ledger_model.h - the ledger as it ought to be: plain integers, one call after the
+ * other.
  *
- * It knows no store, no thread and no fault. Each call says what the service has to answer (HTTP's
- * number and the code of a refusal), changes the balances, and lists the entries that have to
- * stand in the ledger after it. Cases are those of door.h: 1000 minor units of goodwill for whom a
- * credit does good when every budget that covers the case has room for it and what is owed by right,
- * else 500, else nothing. Amounts are minor units, times microseconds. */
+ * It knows no store, no thread and no fault. Each call says what the service has to
+ * answer (HTTP's number and the code of a refusal), changes the balances, and lists the
+ * entries that have to stand in the ledger after it. Cases are those of door.h: 1000
+ * minor units of goodwill for whom a credit does good when every budget that covers the
+ * case has room for it and what is owed by right, else 500, else nothing. Amounts are
+ * minor units, times microseconds. */
 #ifndef REDRESS_TESTS_LEDGER_MODEL_H
 #define REDRESS_TESTS_LEDGER_MODEL_H
 
@@ -69,8 +71,8 @@ struct expected {
 
 void plain_forget_entries(struct ledger_model *model);
 
-/* Every call that reaches the commit thread, also one that is refused there, begins the periods that
- * are due. Part of each call below. */
+/* Every call that reaches the commit thread, also one that is refused there, begins the
+ * periods that are due. Part of each call below. */
 void plain_commit(struct ledger_model *model);
 
 struct expected plain_make_budget(struct ledger_model *model, int budget,

@@ -301,8 +301,8 @@ static void check_store(struct drive *drive)
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
-/* Ask; in trouble, which only a fault excuses, nothing has changed unless that is not known. Then ask
- * again, after a restart where nothing else helps. */
+/* Ask; in trouble, which only a fault excuses, nothing has changed unless that is not
+ * known. Then ask again, after a restart where nothing else helps. */
 struct said stage_ask(struct drive *drive, const struct asked *asked)
 {
     struct said said;

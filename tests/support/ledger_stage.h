@@ -1,5 +1,6 @@
-/* ledger_stage.h - the stage of ledger_drive.c: the service and the plain ledger side by side, asked and
- * compared. Everything that differs ends the program with what was done before. */
+/* ledger_stage.h - the stage of ledger_drive.c: the service and the plain ledger side by
+ * side, asked and compared. Everything that differs ends the program with what was done
+ * before. */
 #ifndef REDRESS_TESTS_LEDGER_STAGE_H
 #define REDRESS_TESTS_LEDGER_STAGE_H
 
@@ -65,8 +66,8 @@ void stage_crash(struct drive *drive);
 void stage_fault_begin(struct drive *drive);
 bool stage_fault_end(struct drive *drive);
 
-/* Ask; in trouble, which only a fault excuses, nothing has changed unless that is not known. Then ask
- * again, after a restart where nothing else helps. */
+/* Ask; in trouble, which only a fault excuses, nothing has changed unless that is not
+ * known. Then ask again, after a restart where nothing else helps. */
 struct said stage_ask(struct drive *drive, const struct asked *asked);
 /* The same with a key of its own, and remember it when it was done. */
 struct said stage_ask_once(struct drive *drive, const char *method, const char *path,
@@ -78,7 +79,8 @@ bool stage_compare(struct drive *drive, const struct said *said,
 void stage_compare_int(const struct drive *drive, const json_t *found, const char *what,
                        const char *member, int64_t wanted);
 void stage_compare_budget(const struct drive *drive, const json_t *found, int index);
-/* Amount, status, and what each covering budget has left, of the newest decision, whose id is noted. */
+/* Amount, status, and what each covering budget has left, of the newest decision, whose
+ * id is noted. */
 void stage_compare_decision(struct drive *drive, const struct said *said);
 /* All budgets, and the entries that came since. */
 void stage_compare_all(struct drive *drive);

@@ -20,7 +20,8 @@ struct live_reply {
 };
 void live_reply_free(struct live_reply *reply);
 
-/* False when there was no answer: the server is gone, or hung up. Then the reply is empty. */
+/* False when there was no answer: the server is gone, or hung up. Then the reply is
+ * empty. */
 bool live_call(struct http_client *client, const struct live_request *request,
                struct live_reply *reply);
 

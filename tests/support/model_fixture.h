@@ -1,4 +1,5 @@
-/* model_fixture.h - models of one arm in a running service: pushed, pointed at, and asked who decides.
+/* model_fixture.h - models of one arm in a running service: pushed, pointed at, and asked
+ * who decides.
  *
  * The model is "m", its feature "need", its arm a500. */
 #ifndef REDRESS_TESTS_MODEL_FIXTURE_H
@@ -6,7 +7,8 @@
 
 #include "support/service_fixture.h"
 
-/* Whose effect is slope x need; its example says that need 2 gives effect. Valid until the next call. */
+/* Whose effect is slope x need; its example says that need 2 gives effect. Valid until
+ * the next call. */
 const char *model_bundle(int slope, int effect);
 
 enum status model_push(struct running *running, const char *name, const char *body);

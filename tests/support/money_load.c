@@ -256,8 +256,8 @@ static void *client_run(void *argument)
 
 /* --- the watcher ------------------------------------------------------------------------------ */
 
-/* What is held and spent of the budget whose limit only grows is never more than the limit; and each
- * budget's figures agree with each other. */
+/* What is held and spent of the budget whose limit only grows is never more than the
+ * limit; and each budget's figures agree with each other. */
 void money_look(struct money_load *load, struct http_client *http, const char *path)
 {
     struct live_reply reply;

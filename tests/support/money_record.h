@@ -1,5 +1,5 @@
-/* money_record.h - what money_load.c and money_check.c have in common: the clients of a load and what
- * they remember. For these two only. */
+/* money_record.h - what money_load.c and money_check.c have in common: the clients of a
+ * load and what they remember. For these two only. */
 #ifndef REDRESS_TESTS_MONEY_RECORD_H
 #define REDRESS_TESTS_MONEY_RECORD_H
 
@@ -64,8 +64,8 @@ bool money_send(const struct money_load *load, struct http_client *http,
 void money_keep(struct money_load *load, struct record *record,
                 const struct live_reply *reply);
 
-/* A budget's figures agree; of the one that only grows no more is bound than the limit. Else it is
- * counted as a fault. */
+/* A budget's figures agree; of the one that only grows no more is bound than the limit.
+ * Else it is counted as a fault. */
 void money_look(struct money_load *load, struct http_client *http, const char *path);
 
 #endif

@@ -1,4 +1,5 @@
-/* pacer_day.h - a day of made-up cases, its budgets, and what a pacer makes of them. Not for threads.
+/* pacer_day.h - a day of made-up cases, its budgets, and what a pacer makes of them. Not
+ * for threads.
  *
  * What cannot be is an assertion that fails. */
 #ifndef REDRESS_TESTS_PACER_DAY_H
@@ -27,7 +28,8 @@ struct pacer_day {
 void pacer_day_open(struct pacer_day *day, int budget_count, int64_t limit);
 void pacer_day_close(struct pacer_day *day);
 
-/* Cell c is charged to budget 0 and, when there is one, to budget c. The context is the day. */
+/* Cell c is charged to budget 0 and, when there is one, to budget c. The context is the
+ * day. */
 int pacer_day_budgets_of(void *context, uint64_t cell, int *budgets);
 
 /* Nothing, or credits of 100, 200 and 300 whose worth falls. */
@@ -41,8 +43,8 @@ double pacer_day_price(const struct pacer_day *day, uint64_t cell);
 /* Decide a case at the prices in force, note it, and charge it. Returns its value. */
 double pacer_day_decide(struct pacer_day *day, uint64_t cell, int64_t at_us);
 
-/* So many cases from one moment to another; prices solved as often as the pacer wants it. Returns their
- * value. */
+/* So many cases from one moment to another; prices solved as often as the pacer wants it.
+ * Returns their value. */
 double pacer_day_run(struct pacer_day *day, int64_t from_us, int64_t to_us,
                      int case_count);
 

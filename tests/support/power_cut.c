@@ -216,7 +216,8 @@ static bool is_wanted(const struct disk_moment *moment, bool is_to_be_rare)
     return is_to_be_rare ? is_rare(moment) : is_of_interest(moment);
 }
 
-/* In any of the stretches between milestones, so that short ones get as many as long ones. */
+/* In any of the stretches between milestones, so that short ones get as many as long
+ * ones. */
 static const struct disk_moment *choose(struct power_cuts *cuts, bool is_to_be_rare)
 {
     int stretch = (int)rng_below(&cuts->rng, (uint64_t)cuts->milestone_count + 1);

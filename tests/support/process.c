@@ -49,7 +49,8 @@ int process_descriptor_count(pid_t pid)
     return count;
 }
 
-/* Fields 14 and 15, counted from behind the name in parentheses, which is the second (proc(5)). */
+/* Fields 14 and 15, counted from behind the name in parentheses, which is the second
+ * (proc(5)). */
 int64_t process_cpu_us(pid_t pid)
 {
     char path[64], line[1024] = "";

@@ -8,7 +8,8 @@
 
 int64_t process_resident_bytes(pid_t pid);
 
-/* Whether that says what the program needs: a sanitizer keeps what was freed. If not, says so. */
+/* Whether that says what the program needs: a sanitizer keeps what was freed. If not,
+ * says so. */
 bool process_memory_is_told(void);
 
 int process_descriptor_count(pid_t pid);

@@ -1,5 +1,5 @@
-/* random_forest.h - forests of any shape, with splits and values that lie on each other, one step
- * beside, at zero and at the ends of the number line. */
+/* random_forest.h - forests of any shape, with splits and values that lie on each other,
+ * one step beside, at zero and at the ends of the number line. */
 #ifndef REDRESS_TESTS_RANDOM_FOREST_H
 #define REDRESS_TESTS_RANDOM_FOREST_H
 
@@ -30,8 +30,8 @@ struct forest_shape forest_shape_random(struct rng *rng);
 /* The caller frees it with forest_free. Fails the test when memory is out. */
 struct forest *forest_random(struct rng *rng, const struct forest_shape *shape);
 
-/* A row for it (feature): often a threshold of the forest or the number beside it, sometimes NaN,
- * a zero of some kind, an infinity or a category. */
+/* A row for it (feature): often a threshold of the forest or the number beside it,
+ * sometimes NaN, a zero of some kind, an infinity or a category. */
 void row_random(struct rng *rng, const struct forest *forest, double *row);
 
 /* A seed from the environment variable SEED, else from the clock; printed. */

@@ -1,4 +1,5 @@
-/* refund_world.h - generated refund cases whose truth is known: what redress generate cases writes, read.
+/* refund_world.h - generated refund cases whose truth is known: what redress generate
+ * cases writes, read.
  *
  * Every function stops the test with a message when it does not work. */
 #ifndef REDRESS_TESTS_REFUND_WORLD_H

@@ -209,7 +209,8 @@ static bool was_here(struct search *search, uint64_t done, const struct ledger *
     return false;
 }
 
-/* The first answer among the calls that are not done: what was called after it comes later. */
+/* The first answer among the calls that are not done: what was called after it comes
+ * later. */
 static int64_t first_return(const struct serial_history *history, uint64_t done)
 {
     int64_t first = INT64_MAX;

@@ -1,12 +1,12 @@
-/* serial_history.h - what several callers did to two budgets at the same time, and whether there is a serial
- * order of it that a plain ledger of integers explains.
+/* serial_history.h - what several callers did to two budgets at the same time, and
+ * whether there is a serial order of it that a plain ledger of integers explains.
  *
- * Every call has the moments when it was made and when its answer was there. An order explains a
- * history when each call stands in it after all calls that had returned before it was made, and when
- * the ledger, taking them one by one, says to each exactly what was said. The search is that of
- * J. M. Wing and C. Gong, "Testing and verifying concurrent objects" (1993), with the memo of
- * G. Lowe, "Testing for linearizability" (2017): which calls are done already, and the limits, is all
- * that what follows depends on. */
+ * Every call has the moments when it was made and when its answer was there. An order
+ * explains a history when each call stands in it after all calls that had returned before
+ * it was made, and when the ledger, taking them one by one, says to each exactly what was
+ * said. The search is that of J. M. Wing and C. Gong, "Testing and verifying concurrent
+ * objects" (1993), with the memo of G. Lowe, "Testing for linearizability" (2017): which
+ * calls are done already, and the limits, is all that what follows depends on. */
 #ifndef REDRESS_TESTS_SERIAL_HISTORY_H
 #define REDRESS_TESTS_SERIAL_HISTORY_H
 
@@ -47,8 +47,8 @@ struct call {
     int status;       /* what was said: HTTP's number, */
     char code[48];    /* and the code of a refusal */
     int64_t remaining[SERIAL_BUDGET_COUNT]; /* of a decision, an adjustment */
-    struct balance
-        balances[SERIAL_BUDGET_COUNT]; /* of a read; of budget 0 for one budget */
+    /* of a read; of budget 0 for one budget */
+    struct balance balances[SERIAL_BUDGET_COUNT];
     bool is_replayed;
 };
 

@@ -22,12 +22,14 @@ int program_run(const char *const *arguments, const char *input, char **output);
 int program_run_messages(const char *const *arguments, const char *input, char **output,
                          char **messages);
 
-/* Start "redress ARGUMENTS..." and do not wait; what it says is thrown away. -1 when it could not run.
- * program_end: kill it with signal, unless that is 0, and wait; as program_run returns. */
+/* Start "redress ARGUMENTS..." and do not wait; what it says is thrown away. -1 when it
+ * could not run. program_end: kill it with signal, unless that is 0, and wait; as
+ * program_run returns. */
 pid_t program_start(const char *const *arguments);
 int program_end(pid_t child, int signal);
 
-/* program_start for a test that reads what it says, or does not; messages stays the caller's. */
+/* program_start for a test that reads what it says, or does not; messages stays the
+ * caller's. */
 pid_t program_start_saying(const char *const *arguments, int messages);
 
 /* "redress demo --data folder". */
@@ -47,9 +49,9 @@ struct live_server {
     char health_listen[120]; /* empty: health answers on listen */
 };
 
-/* "redress serve --data folder EXTRA... --listen 127.0.0.1:0", the last unless extra has one, and wait until /readyz says
- * 200. extra ends with NULL, or is NULL. stderr is appended to folder/serve.log, whose
- * end is printed when the server does not come up. */
+/* "redress serve --data folder EXTRA... --listen 127.0.0.1:0", the last unless extra has
+ * one, and wait until /readyz says 200. extra ends with NULL, or is NULL. stderr is
+ * appended to folder/serve.log, whose end is printed when the server does not come up. */
 bool live_server_start(const char *folder, const char *const *extra,
                        struct live_server *server);
 

@@ -1,5 +1,6 @@
-/* service_fixture.h - a running service in a folder that goes away, its clock in the test's hands,
- * and actions as the routes would make them. Requests through the routes: api_call.h.
+/* service_fixture.h - a running service in a folder that goes away, its clock in the
+ * test's hands, and actions as the routes would make them. Requests through the routes:
+ * api_call.h.
  *
  * Every function stops the test with a message when it does not work. */
 #ifndef REDRESS_TESTS_SERVICE_FIXTURE_H
@@ -45,18 +46,19 @@ struct asking {
     size_t arena_bytes; /* all the memory it gets; 0: plenty */
 };
 
-/* Prepare and run an action for actor "key_test"; the answer, or the refusal, is in running. */
+/* Prepare and run an action for actor "key_test"; the answer, or the refusal, is in
+ * running. */
 enum status ask(struct running *running, struct asking asking);
 
 /* The same, and it has to be done. Returns the answer, which running owns. */
 json_t *ask_ok(struct running *running, struct asking asking);
 
-/* Ask with more and more memory until it is done, and see that every failure before was a clean one
- * that left no event in the audit trail. Returns how many there were. */
+/* Ask with more and more memory until it is done, and see that every failure before was a
+ * clean one that left no event in the audit trail. Returns how many there were. */
 int ask_sweep(struct running *running, struct asking asking);
 
-/* Note what a *_show gave: shown(running, budget_show(.., &running->text, &running->revision,
- * &running->err)). */
+/* Note what a *_show gave: shown(running, budget_show(.., &running->text,
+ * &running->revision, &running->err)). */
 json_t *shown(struct running *running, enum status status);
 
 /* An empty arena for the next answer. */

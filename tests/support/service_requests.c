@@ -160,7 +160,8 @@ struct api_reply request_call(struct running *running,
                     request->if_match, filled(request->body, subject, body, sizeof body));
 }
 
-/* It has to be done; the member of its answer, or its id when member is NULL, is noted. */
+/* It has to be done; the member of its answer, or its id when member is NULL, is
+ * noted. */
 static void make(struct running *running, const struct service_request *request,
                  const char *member, struct request_subject *subject, char *noted,
                  size_t noted_bytes)

@@ -1,5 +1,6 @@
-/* service_requests.h - a request for every route that reads, and for every one that changes
- * something, for tests that bring trouble over all of them; on a service of service_fixture.h.
+/* service_requests.h - a request for every route that reads, and for every one that
+ * changes something, for tests that bring trouble over all of them; on a service of
+ * service_fixture.h.
  *
  * Every function stops the test with a message when it does not work. */
 #ifndef REDRESS_TESTS_SERVICE_REQUESTS_H
@@ -8,8 +9,8 @@
 #include "support/api_call.h"
 #include "support/service_fixture.h"
 
-/* In path and body "{decision}" is one that is held, "{n}" a number that no other request has, and
- * "{made}" what was made before. */
+/* In path and body "{decision}" is one that is held, "{n}" a number that no other request
+ * has, and "{made}" what was made before. */
 struct service_request {
     const char *method, *path, *body, *if_match;
     const struct service_request *before; /* makes what this one is about; or NULL */
@@ -33,12 +34,12 @@ struct api_reply request_call(struct running *running,
                               const struct service_request *request,
                               const struct request_subject *subject, const char *key);
 
-/* A service with a model, a policy that looks at the customer's past, budgets with and without
- * prices, two decisions and outcomes of one. */
+/* A service with a model, a policy that looks at the customer's past, budgets with and
+ * without prices, two decisions and outcomes of one. */
 struct running *requests_open(void);
 
-/* Where both hash chains end, and a hash of all budgets as they are stored: nothing was written, nor moved in
- * memory to be written later, as long as it is the same. */
+/* Where both hash chains end, and a hash of all budgets as they are stored: nothing was
+ * written, nor moved in memory to be written later, as long as it is the same. */
 struct standing {
     int64_t entry_seq, event_seq;
     unsigned char budgets[32];

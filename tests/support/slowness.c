@@ -24,10 +24,12 @@ enum {
     ECHO_COUNT_MAX = 100000,
 };
 
-/* Of a try, in a release build on two cores of an Intel Xeon at 2.1 GHz, otherwise idle. */
+/* Of a try, in a release build on two cores of an Intel Xeon at 2.1 GHz, otherwise
+ * idle. */
 static const double usual_ns = 1.1e6;
 
-/* Each step waits for the one before: a division, a branch and a cell that nobody foresees. */
+/* Each step waits for the one before: a division, a branch and a cell that nobody
+ * foresees. */
 static double work_ns(double *cells)
 {
     int64_t begun_ns = clock_thread_ns();

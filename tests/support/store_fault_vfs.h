@@ -19,7 +19,8 @@ enum fault_kind {
 /* Put them below SQLite; before anything else touches it. */
 void fault_install(void);
 
-/* The nth call of that kind from now on fails, from 1; and all after it when is_lasting. */
+/* The nth call of that kind from now on fails, from 1; and all after it when
+ * is_lasting. */
 void fault_arm(enum fault_kind kind, long nth, bool is_lasting);
 
 /* All is well again; whether the fault has struck. */

@@ -1,4 +1,5 @@
-/* store_fixture.h - stores in folders that go away, and rows that are right unless told otherwise.
+/* store_fixture.h - stores in folders that go away, and rows that are right unless told
+ * otherwise.
  *
  * Every function stops the test with a message when it does not work. */
 #ifndef REDRESS_TESTS_STORE_FIXTURE_H
@@ -36,7 +37,8 @@ struct answer answer_of(const char *scope_key);
 /* A budget with its first adjust entry; inside a transaction. */
 enum status budget_open(struct store *store, struct budget *budget, struct err *err);
 
-/* Append an entry and do to the budget what it means; the row of the budget is written too. */
+/* Append an entry and do to the budget what it means; the row of the budget is written
+ * too. */
 enum status budget_move(struct store *store, struct budget *budget, enum entry_kind kind,
                         int64_t amount, const char *decision_id, struct err *err);
 
@@ -44,15 +46,16 @@ enum status budget_move(struct store *store, struct budget *budget, enum entry_k
 enum status decide_once(struct store *store, struct budget *budget, int64_t number,
                         int64_t amount, struct decision_row *row, struct err *err);
 
-/* Run SQL on the file through a plain connection, as somebody who tampers would: the triggers that
- * guard it are dropped before and made again afterwards. */
+/* Run SQL on the file through a plain connection, as somebody who tampers would: the
+ * triggers that guard it are dropped before and made again afterwards. */
 void tamper(const char *path, const char *sql);
 
-/* Make the database at path as a program of that released schema left it (tests/schemas; the
- * test runs in the root of the sources). */
+/* Make the database at path as a program of that released schema left it (tests/schemas;
+ * the test runs in the root of the sources). */
 void schema_make(int schema, const char *path);
 
-/* The answers in a database of any schema, and their keys, as one text; freed by the caller. */
+/* The answers in a database of any schema, and their keys, as one text; freed by the
+ * caller. */
 char *stored_answers(const char *path);
 
 /* REDRESS_SEED or the time; printed. */

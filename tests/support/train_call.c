@@ -55,7 +55,8 @@ static void write_log(const char *path)
                 value + 50 * rng_normal(&rng),
                 rng_uniform(&rng) < 0.3 + has_credit * late / 200,
                 value + 20 * rng_normal(&rng), 1 + row % 2);
-        /* The second of three issues is what a credit is liked for, the others are not. */
+        /* The second of three issues is what a credit is liked for, the others are
+         * not. */
         fprintf(file, ",%.4f,%d\n",
                 has_credit * train_liking[row % 3] + rng_normal(&other),
                 rng_uniform(&other) < 0.3 + has_credit * 0.05 * train_liking[row % 3]);

@@ -1,5 +1,5 @@
-/* wire.h - bytes to a server and back, in the worst of manners: plain, over a socket of this machine, or
- * over TLS; in pieces; half-closed, closed, reset.
+/* wire.h - bytes to a server and back, in the worst of manners: plain, over a socket of
+ * this machine, or over TLS; in pieces; half-closed, closed, reset.
  *
  * A wire is for one thread. Nothing here stops the test. */
 #ifndef REDRESS_TESTS_WIRE_H
@@ -10,8 +10,8 @@
 
 struct wire; /* opaque */
 
-/* address: "127.0.0.1:8080", "unix:/PATH". NULL when nobody listens, or the handshake fails; every
- * wait ends after timeout_ms. */
+/* address: "127.0.0.1:8080", "unix:/PATH". NULL when nobody listens, or the handshake
+ * fails; every wait ends after timeout_ms. */
 struct wire *wire_open(const char *address, bool has_tls, int timeout_ms);
 
 /* False when the server has hung up. */
@@ -31,7 +31,8 @@ enum wire_end { WIRE_CLOSED, WIRE_RESET, WIRE_TIMED_OUT, WIRE_FULL };
 /* All that comes until the server hangs up, at most size - 1 bytes, and a NUL. */
 enum wire_end wire_receive(struct wire *wire, char *text, size_t size, size_t *count);
 
-/* With a reset, which throws away what was sent and not yet read; else in good manners. NULL is fine. */
+/* With a reset, which throws away what was sent and not yet read; else in good manners.
+ * NULL is fine. */
 void wire_close(struct wire *wire, bool is_reset);
 
 #endif

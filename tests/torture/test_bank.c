@@ -1,10 +1,11 @@
-/* test_bank.c - limits go up and down under load, and no read ever shows more money bound than there
- * may be; at the end all sums agree.
+/* test_bank.c - limits go up and down under load, and no read ever shows more money bound
+ * than there may be; at the end all sums agree.
  *
- * Every change of a limit is answered with the revision it made, and with what was held and spent at
- * that moment. From then on, until the next revision, what is held and spent may rise to the limit
- * and no further; where the limit was lowered below it, it may only fall. So each revision has a
- * bound, and each read, which names its revision, is held against it.
+ * Every change of a limit is answered with the revision it made, and with what was held
+ * and spent at that moment. From then on, until the next revision, what is held and spent
+ * may rise to the limit and no further; where the limit was lowered below it, it may only
+ * fall. So each revision has a bound, and each read, which names its revision, is held
+ * against it.
  *
  * REDRESS_SEED repeats a run's choices, though not its timing. */
 #include <setjmp.h>

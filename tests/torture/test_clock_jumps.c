@@ -1,10 +1,11 @@
-/* test_clock_jumps.c - the wall clock of the machine is set, far forward and back: no money moves for
- * it, no hold ends and no key expires early, no period begins twice, and no list
- * leaves a decision out.
+/* test_clock_jumps.c - the wall clock of the machine is set, far forward and back: no
+ * money moves for it, no hold ends and no key expires early, no period begins twice, and
+ * no list leaves a decision out.
  *
- * The program runs with tests/preload/jump_clock.c. By its clock it is noon of a Wednesday at first;
- * then the clock is set while requests come, by an hour, a day, to 1970, 2038 and 2106, and at random.
- * Afterwards it is started again under clocks that are wrong, and right again. */
+ * The program runs with tests/preload/jump_clock.c. By its clock it is noon of a
+ * Wednesday at first; then the clock is set while requests come, by an hour, a day, to
+ * 1970, 2038 and 2106, and at random. Afterwards it is started again under clocks that
+ * are wrong, and right again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -306,8 +307,8 @@ static void follow_from_here(void)
     list_one("limit=1", stage.read_up_to);
 }
 
-/* The decision made last is the newest, also up to a moment and from one on, and the next of those that
- * were read before. */
+/* The decision made last is the newest, also up to a moment and from one on, and the next
+ * of those that were read before. */
 static void assert_listed(void)
 {
     char before[TIME_TEXT_BYTES], after[TIME_TEXT_BYTES], query[128], id[ID_BYTES];
@@ -512,7 +513,8 @@ static void the_next_period_begins_once(void **state)
     }
 }
 
-/* The clock was ahead for a while, a period ended early, and its money is not given again. */
+/* The clock was ahead for a while, a period ended early, and its money is not given
+ * again. */
 static void a_clock_behind_what_was_recorded_is_refused_until_accepted(void **state)
 {
     const char *const accept[] = {"--accept-clock", NULL};

@@ -1,8 +1,10 @@
-/* test_damage.c - thousands of damaged copies of a database: none of them gives a wrong answer.
+/* test_damage.c - thousands of damaged copies of a database: none of them gives a wrong
+ * answer.
  *
- * Bits flip, bytes are overwritten, pages are zeroed, swapped or taken from an older state, files are
- * cut. Each copy is then opened as a service would, checked as "db check" does, and, when nobody
- * has said a word, read as a whole through every index: it must say what the undamaged one says. */
+ * Bits flip, bytes are overwritten, pages are zeroed, swapped or taken from an older
+ * state, files are cut. Each copy is then opened as a service would, checked as "db
+ * check" does, and, when nobody has said a word, read as a whole through every index: it
+ * must say what the undamaged one says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -191,7 +193,8 @@ static void register_some(void)
     assert_ok(f, store_commit(f->store, &f->err));
 }
 
-/* A model of two files, larger than a page, and what points at it; round tells one from the next. */
+/* A model of two files, larger than a page, and what points at it; round tells one from
+ * the next. */
 static void push_model(int round)
 {
     static char trees[3 * PAGE_BYTES];
@@ -213,9 +216,9 @@ static void push_model(int round)
     assert_ok(f, store_commit(f->store, &f->err));
 }
 
-/* What cases wanted, and the snapshot of the prices that followed. Written once: these rows are replaced
- * every few seconds, no chain counts them, and a page of them as it was before says what was true then,
- * which no money depends on. */
+/* What cases wanted, and the snapshot of the prices that followed. Written once: these
+ * rows are replaced every few seconds, no chain counts them, and a page of them as it was
+ * before says what was true then, which no money depends on. */
 static void price_some(void)
 {
     struct fixture *f = &stage.fixture;

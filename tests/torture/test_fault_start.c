@@ -1,8 +1,9 @@
-/* test_fault_start.c - the n-th call of the real server fails while it starts, once or from then on:
- * it comes up and works, or ends with 1 and leaves the folder as it can be opened.
+/* test_fault_start.c - the n-th call of the real server fails while it starts, once or
+ * from then on: it comes up and works, or ends with 1 and leaves the folder as it can be
+ * opened.
  *
- * The long form lets the first calls of each kind fail in their turn, and of the others ever fewer; the quick form
- * some of them. Which, REDRESS_SEED says. */
+ * The long form lets the first calls of each kind fail in their turn, and of the others
+ * ever fewer; the quick form some of them. Which, REDRESS_SEED says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,8 +75,9 @@ static long calls_of(enum call_kind kind)
     return atomic_load(&stage.plan->call_count);
 }
 
-/* Each of the first DENSE_COUNT calls; of a hundred thousand mallocs, then, ever fewer, about as many for
- * each time that their number is multiplied by e: a try takes a second, and all of them days. */
+/* Each of the first DENSE_COUNT calls; of a hundred thousand mallocs, then, ever fewer,
+ * about as many for each time that their number is multiplied by e: a try takes a second,
+ * and all of them days. */
 static void calls_fail_in_turn(void)
 {
     struct rng rng;
@@ -137,7 +139,8 @@ static void it_comes_up_or_says_why_not(void **state)
     assert_true(struck_sum() > 0 && refused_count >= torture_count(0, 1));
 }
 
-/* That a server has started its log alone says: lines are written elsewhere, where no fault strikes. */
+/* That a server has started its log alone says: lines are written elsewhere, where no
+ * fault strikes. */
 static int open_it(void **state)
 {
     char *place = folder_temporary();

@@ -1,8 +1,9 @@
-/* test_faults.c - the n-th call of the real server fails, once or from then on: memory, writes,
- * syncs, reads, opening, while each operation is under way. Whatever is said then is true.
+/* test_faults.c - the n-th call of the real server fails, once or from then on: memory,
+ * writes, syncs, reads, opening, while each operation is under way. Whatever is said then
+ * is true.
  *
- * The long form lets every call fail in its turn, the quick form one of each kind and then some of them,
- * by REDRESS_SEED. */
+ * The long form lets every call fail in its turn, the quick form one of each kind and
+ * then some of them, by REDRESS_SEED. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -125,8 +126,8 @@ static void see_that_nothing_is_done(void)
     stage_start();
 }
 
-/* The library's loop needs memory to wait for sockets: without any nothing is answered, until there
- * is some again. */
+/* The library's loop needs memory to wait for sockets: without any nothing is answered,
+ * until there is some again. */
 static void *give_memory_back(void *argument)
 {
     const atomic_bool *is_answered = argument;
@@ -253,8 +254,8 @@ static void see_that_exports_are_made(const char *path)
     fail_msg("%s: exports are not made any more", stage.what);
 }
 
-/* There are two places: two that are lost are enough. Memory that others ask for beside it is counted
- * too. */
+/* There are two places: two that are lost are enough. Memory that others ask for beside
+ * it is counted too. */
 static void an_export_that_fails_gives_its_place_back(void **state)
 {
     static const char *const paths[] = {"/v1/exports/audit",
@@ -292,7 +293,8 @@ static void every_call_may_fail(void)
             for (int is_lasting = 0; is_lasting < 2; is_lasting++)
                 for (long nth = 1, count = calls_of(&operations[i], kind); nth <= count;
                      nth++) {
-                    /* One that does not come to strike is no end: what goes on beside counts. */
+                    /* One that does not come to strike is no end: what goes on beside
+                     * counts. */
                     (void)try((struct trial){.operation = &operations[i],
                                              .kind = kind,
                                              .nth = nth,
@@ -302,7 +304,8 @@ static void every_call_may_fail(void)
                 }
 }
 
-/* A running service has its files open, cuts none and maps none: those strike at the start. */
+/* A running service has its files open, cuts none and maps none: those strike at the
+ * start. */
 static bool is_called(int kind)
 {
     return kind != CALL_OPEN && kind != CALL_TRUNCATE && kind != CALL_MAP;
@@ -321,7 +324,8 @@ static void one_may_fail(struct rng *rng, int operation, int kind)
     (void)try(trial);
 }
 
-/* One of each kind that is called, of whichever operation calls it; then any, while there is time. */
+/* One of each kind that is called, of whichever operation calls it; then any, while there
+ * is time. */
 static void some_calls_fail(void)
 {
     struct rng rng;
@@ -365,7 +369,8 @@ static void whatever_fails_what_is_said_is_true(void **state)
     see_that_faults_struck();
 }
 
-/* The pages it was about are written again by the next one, but that says nothing about others. */
+/* The pages it was about are written again by the next one, but that says nothing about
+ * others. */
 static void a_checkpoint_that_cannot_sync_ends_the_service(void **state)
 {
     struct request request = request_make(&operations[0]);
@@ -385,8 +390,8 @@ static void a_checkpoint_that_cannot_sync_ends_the_service(void **state)
     see_that_it_is_kept();
 }
 
-/* Nobody sends requests to a server that is not ready: it finds out by itself that its disk is well. A
- * server that has just started has to read what it is asked for. */
+/* Nobody sends requests to a server that is not ready: it finds out by itself that its
+ * disk is well. A server that has just started has to read what it is asked for. */
 static void a_server_whose_disk_works_again_is_ready_without_being_asked(void **state)
 {
     struct request settle = request_make(&operations[1]);

@@ -1,8 +1,10 @@
-/* test_gone_clients.c - clients that go without waiting for what they asked for: by a reset while their
- * decision is being written, or by closing the side that speaks while they read an export slowly. What was
- * asked for is done once, answered when it is asked for again, and nothing of them stays.
+/* test_gone_clients.c - clients that go without waiting for what they asked for: by a
+ * reset while their decision is being written, or by closing the side that speaks while
+ * they read an export slowly. What was asked for is done once, answered when it is asked
+ * for again, and nothing of them stays.
  *
- * The disk is slow by tests/preload/slow_disk.c, so that every reset comes before an answer. */
+ * The disk is slow by tests/preload/slow_disk.c, so that every reset comes before an
+ * answer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -114,7 +116,8 @@ static void send_case(struct wire *wire, int number)
     free(body);
 }
 
-/* All at once, and all gone before a flush can have ended; false when this machine took longer. */
+/* All at once, and all gone before a flush can have ended; false when this machine took
+ * longer. */
 static bool send_and_go(int first)
 {
     struct wire *wires[BURST];
@@ -257,8 +260,8 @@ static void decide_many(void)
     }
 }
 
-/* Ask as HTTP/1.0, whose answer ends with the connection, and read in pieces with a pause behind each. All that
- * came, its length in *bytes; freed by the caller. */
+/* Ask as HTTP/1.0, whose answer ends with the connection, and read in pieces with a pause
+ * behind each. All that came, its length in *bytes; freed by the caller. */
 static char *read_export(bool closes_its_side, int pause_ms, size_t *bytes)
 {
     struct wire *wire = wire_open(stage.server.listen, false, PATIENCE_MS);

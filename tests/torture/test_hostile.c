@@ -1,7 +1,8 @@
-/* test_hostile.c - thousands of requests that no honest client would send (support/hostile.h), to the
- * real server, its health listener, over TLS and over a socket of this machine: it never crashes,
- * never answers with trouble of its own, believes no request that hides in another, hangs up on who
- * is not clear, stays within its memory and descriptors, and goes on answering the others.
+/* test_hostile.c - thousands of requests that no honest client would send
+ * (support/hostile.h), to the real server, its health listener, over TLS and over a
+ * socket of this machine: it never crashes, never answers with trouble of its own,
+ * believes no request that hides in another, hangs up on who is not clear, stays within
+ * its memory and descriptors, and goes on answering the others.
  *
  * REDRESS_SEED replays all of them; each is made from the seed and its number alone. */
 #include <setjmp.h>
@@ -148,7 +149,8 @@ static void send_all(struct wire *wire, const struct hostile_request *request)
     }
 }
 
-/* What may be said to trouble of the client's making: versions and methods that are not spoken here. */
+/* What may be said to trouble of the client's making: versions and methods that are not
+ * spoken here. */
 static bool is_fine(int status)
 {
     return status < 500 || status == 501 || status == 505;
@@ -193,8 +195,8 @@ static void count_in(const struct answers *answers)
     atomic_fetch_add(&stage.tally.answered, answers->count > 0);
 }
 
-/* On a machine that stalls a handshake may be cut for its deadline; a server that is gone takes none of some. Without
- * a handshake the first has to do. */
+/* On a machine that stalls a handshake may be cut for its deadline; a server that is gone
+ * takes none of some. Without a handshake the first has to do. */
 static struct wire *connect_to(const char *address, bool has_tls)
 {
     struct wire *wire = NULL;

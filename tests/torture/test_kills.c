@@ -1,6 +1,6 @@
-/* test_kills.c - the real program, killed at random moments: under load, while it starts, migrates
- * or copies. What was acknowledged is there, byte for byte; what was in doubt becomes exactly one
- * decision; nothing is overspent; and it is soon back. */
+/* test_kills.c - the real program, killed at random moments: under load, while it starts,
+ * migrates or copies. What was acknowledged is there, byte for byte; what was in doubt
+ * becomes exactly one decision; nothing is overspent; and it is soon back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -69,7 +69,8 @@ static void check_folder(const char *folder)
     assert_int_equal(run_on(folder, "db", "check"), 0);
 }
 
-/* Kill a program between now and at most so many us later; when it ended before that, it is well. */
+/* Kill a program between now and at most so many us later; when it ended before that, it
+ * is well. */
 static void start_and_kill(struct rng *rng, const char *const *arguments, int64_t us_max)
 {
     pid_t child = program_start(arguments);
@@ -167,7 +168,8 @@ static void what_was_acknowledged_survives_kill_9(void **state)
 
     (void)state;
     life_open(&life, seed);
-    /* By chance, all that was in doubt may have been asked for again by the clients: then on. */
+    /* By chance, all that was in doubt may have been asked for again by the clients: then
+     * on. */
     while (life.kill_count < kill_count || life.counts.doubt_count == 0) {
         live_under_load(&life);
         start_again(&life);
@@ -307,8 +309,8 @@ static void a_backup_that_was_killed_is_whole_or_not_there(void **state)
 
 /* --- how soon it is back ---------------------------------------------------------------------- */
 
-/* As long as somebody reads, the log cannot begin anew: it grows. In a process that is killed, since
- * the last one to close a store moves its log. */
+/* As long as somebody reads, the log cannot begin anew: it grows. In a process that is
+ * killed, since the last one to close a store moves its log. */
 static pid_t hold_log(const char *path)
 {
     pid_t child = fork();
@@ -332,8 +334,8 @@ static int64_t size_of(const char *path)
     return stat(path, &info) == 0 ? (int64_t)info.st_size : 0;
 }
 
-/* Under load until the log is full, and killed. It begins at the front of its file: full is what makes that
- * longer. In the quick form it comes as far as it does. */
+/* Under load until the log is full, and killed. It begins at the front of its file: full
+ * is what makes that longer. In the quick form it comes as far as it does. */
 static void fill_log_and_kill(struct life *life)
 {
     char path[PATH_BYTES], log_path[PATH_BYTES];

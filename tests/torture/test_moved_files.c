@@ -1,5 +1,5 @@
-/* test_moved_files.c - the files of a running service are moved, deleted or replaced: it ends with 1
- * instead of answering from files that nobody finds again. */
+/* test_moved_files.c - the files of a running service are moved, deleted or replaced: it
+ * ends with 1 instead of answering from files that nobody finds again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

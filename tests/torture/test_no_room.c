@@ -1,8 +1,8 @@
-/* test_no_room.c - the real server on a disk that is full, and with too few descriptors: what it has
- * acknowledged is kept, what it cannot do it says, and with room it goes on.
+/* test_no_room.c - the real server on a disk that is full, and with too few descriptors:
+ * what it has acknowledged is kept, what it cannot do it says, and with room it goes on.
  *
- * The disk is a small file system in memory, or one in a file whose blocks are smaller than pages: only root
- * may mount them. */
+ * The disk is a small file system in memory, or one in a file whose blocks are smaller
+ * than pages: only root may mount them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -95,7 +95,8 @@ static void fill(const char *path)
     close(fd);
 }
 
-/* Whether the log of the server has these words from there on; *from (may be NULL) is then where it ends. */
+/* Whether the log of the server has these words from there on; *from (may be NULL) is
+ * then where it ends. */
 static bool log_has(const char *words, long *from)
 {
     char path[256], line[4096];
@@ -217,8 +218,8 @@ static void a_full_disk_loses_nothing(void **state)
     free(disk);
 }
 
-/* SQLite makes the index of its log by one byte for each page: of blocks that are smaller than pages most are
- * missing then, and writing them without room is SIGBUS. */
+/* SQLite makes the index of its log by one byte for each page: of blocks that are smaller
+ * than pages most are missing then, and writing them without room is SIGBUS. */
 static bool mount_small_blocks(const char *image, const char *disk)
 {
     char *command;
@@ -232,8 +233,8 @@ static bool mount_small_blocks(const char *image, const char *disk)
     return is_done;
 }
 
-/* Nothing but the database is there: a command makes the log's index, with some blocks more room each time,
- * until there is enough. */
+/* Nothing but the database is there: a command makes the log's index, with some blocks
+ * more room each time, until there is enough. */
 static void ask_with_ever_more_room(const char *ballast)
 {
     const char *const arguments[] = {"db", "stats", "--data", stage.folder, NULL};
@@ -297,8 +298,8 @@ static void a_full_disk_of_small_blocks_loses_nothing(void **state)
     free(disk);
 }
 
-/* Where the system does not give room beforehand, or the disk fails, touching the index is SIGBUS. So it is
- * when somebody cuts it. */
+/* Where the system does not give room beforehand, or the disk fails, touching the index
+ * is SIGBUS. So it is when somebody cuts it. */
 static void an_index_that_cannot_be_had_ends_the_service_with_words(void **state)
 {
     char path[256];
@@ -365,8 +366,8 @@ static long ticks_in_a_second(void)
     return ticks_of(stage.server.pid) - ticks;
 }
 
-/* More connections than it has descriptors: those it has are served. The HTTP library's threads try
- * again at once meanwhile, and rest when there are some. */
+/* More connections than it has descriptors: those it has are served. The HTTP library's
+ * threads try again at once meanwhile, and rest when there are some. */
 static void a_crowd_without_descriptors(void)
 {
     struct http_client *crowd[CONNECTION_COUNT];
@@ -418,7 +419,8 @@ int main(void)
         cmocka_unit_test(too_few_descriptors_lose_nothing),
     };
 
-    /* What is mounted here nobody else sees, and it ends with this process, however that ends. */
+    /* What is mounted here nobody else sees, and it ends with this process, however that
+     * ends. */
     if (unshare(CLONE_NEWNS) == 0)
         (void)mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* test_one_process.c - one process per data folder: many that want it at once, one that gets it; a
- * lock of one that is dead, or that somebody took away. */
+/* test_one_process.c - one process per data folder: many that want it at once, one that
+ * gets it; a lock of one that is dead, or that somebody took away. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
-/* test_operations.c - random sequences of operations, faults included, against the real service and a
- * plain ledger of integers: the two never differ (support/ledger_drive.h).
+/* test_operations.c - random sequences of operations, faults included, against the real
+ * service and a plain ledger of integers: the two never differ (support/ledger_drive.h).
  *
- * REDRESS_SEED repeats a run. A sequence that makes a difference is kept in a file that the fuzz
- * target takes, too. */
+ * REDRESS_SEED repeats a run. A sequence that makes a difference is kept in a file that
+ * the fuzz target takes, too. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

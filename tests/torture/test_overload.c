@@ -1,6 +1,7 @@
-/* test_overload.c - more connections than there is room for, of clients that are slow on purpose, and a
- * process that has no descriptors left: health answers within 100 ms, or ten times what an echo beside
- * it takes on a busy machine, memory stays within its bound, no thread spins, and who comes afterwards is served. */
+/* test_overload.c - more connections than there is room for, of clients that are slow on
+ * purpose, and a process that has no descriptors left: health answers within 100 ms, or
+ * ten times what an echo beside it takes on a busy machine, memory stays within its
+ * bound, no thread spins, and who comes afterwards is served. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -278,8 +279,8 @@ static void without_descriptors_it_waits_and_goes_on_afterwards(void **state)
         "%d connections, %d descriptors: %" PRId64 " ms of CPU in %" PRId64 " ms\n",
         SCARCE_COUNT, process_descriptor_count(stage.server.pid), cpu_us / 1000, ms);
     flood_end(stage.flood, SCARCE_COUNT);
-    /* Told, not judged: a polling thread of libmicrohttpd that has no connection of its own tries again
-     * at once when there is no descriptor for one. */
+    /* Told, not judged: a polling thread of libmicrohttpd that has no connection of its
+     * own tries again at once when there is no descriptor for one. */
     assert_descriptors_return(descriptors);
     assert_serves();
     torture_report("connections without descriptors", SCARCE_COUNT);

@@ -1,8 +1,9 @@
-/* test_power_cut.c - the power goes at any moment: what was answered before is there, byte for byte.
+/* test_power_cut.c - the power goes at any moment: what was answered before is there,
+ * byte for byte.
  *
- * The real program works while all that it does to its disk is recorded (preload/disk_recorder.c).
- * For many moments the disks are made as they could be then (support/disk_image.h says by which
- * model), and the real program starts on each. */
+ * The real program works while all that it does to its disk is recorded
+ * (preload/disk_recorder.c). For many moments the disks are made as they could be then
+ * (support/disk_image.h says by which model), and the real program starts on each. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -245,8 +246,8 @@ struct first_start {
     int64_t has_key_at;
 };
 
-/* The disk lacks the folder, or has some of it: the server starts as if it were the first time, and
- * what a command had made by then is there. */
+/* The disk lacks the folder, or has some of it: the server starts as if it were the first
+ * time, and what a command had made by then is there. */
 static void check_first_start(void *context, const char *image, int64_t place)
 {
     struct first_start *start = context;

@@ -1,10 +1,12 @@
-/* test_serial_order.c - what several callers did at the same time to two small budgets had some serial
- * order: each was told exactly what a plain ledger, asked one after the other, would have said.
+/* test_serial_order.c - what several callers did at the same time to two small budgets
+ * had some serial order: each was told exactly what a plain ledger, asked one after the
+ * other, would have said.
  *
- * Many short rounds of decisions, retries of the same key, settlements, releases, overrides, limits,
- * adjustments and reads from a few threads, on the same few decisions and the last bit of money; the
- * histories are searched for an order (support/serial_history.h). Inside the process, where calls are
- * shorter and meet more often, and over HTTP.
+ * Many short rounds of decisions, retries of the same key, settlements, releases,
+ * overrides, limits, adjustments and reads from a few threads, on the same few decisions
+ * and the last bit of money; the histories are searched for an order
+ * (support/serial_history.h). Inside the process, where calls are shorter and meet more
+ * often, and over HTTP.
  *
  * REDRESS_SEED repeats a run's choices, though not its timing. */
 #include <setjmp.h>

@@ -1,11 +1,11 @@
-/* test_slow.c - a disk that takes its time, and a process that is stopped for seconds: what cannot wait
- * is shed with 503 and Retry-After, health answers within 100 ms all the while, or ten times what an echo
- * beside it takes on a busy machine, nothing that was
+/* test_slow.c - a disk that takes its time, and a process that is stopped for seconds:
+ * what cannot wait is shed with 503 and Retry-After, health answers within 100 ms all the
+ * while, or ten times what an echo beside it takes on a busy machine, nothing that was
  * answered is lost, and deadlines pass by the clock, not by the process.
  *
- * The disk is slow by tests/preload/slow_disk.c. What latencies come to with 4 ms more for each flush
- * is judged in the long form, beside what a flush takes at that time without them: a busy machine has
- * neighbours on its disk and its processors. */
+ * The disk is slow by tests/preload/slow_disk.c. What latencies come to with 4 ms more
+ * for each flush is judged in the long form, beside what a flush takes at that time
+ * without them: a busy machine has neighbours on its disk and its processors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -213,9 +213,9 @@ static bool is_in_flight(const struct live_reply *reply)
            strstr(reply->response.body, "idempotency_key_in_flight");
 }
 
-/* A connection may be cut whose deadline passed while the process stood still, or the machine: asked again,
- * with the same key, on another, and once more when the first is still under way. Not when nothing comes for as
- * long as the client waits. */
+/* A connection may be cut whose deadline passed while the process stood still, or the
+ * machine: asked again, with the same key, on another, and once more when the first is
+ * still under way. Not when nothing comes for as long as the client waits. */
 static bool ask_until_answered(struct http_client **http,
                                const struct live_request *request,
                                struct live_reply *reply)

@@ -1,7 +1,8 @@
-/* test_soak.c - mixed traffic for as long as one wants, five seconds or twenty minutes: what a service
- * that runs for months must not do is grow. Memory, descriptors and the write-ahead log are sampled
- * from the end of a warm-up on. Where the caches of the database still fill, in the quick form, a small
- * leak is lost in them: so requests that add no row are repeated alone, too, with a close bound. */
+/* test_soak.c - mixed traffic for as long as one wants, five seconds or twenty minutes:
+ * what a service that runs for months must not do is grow. Memory, descriptors and the
+ * write-ahead log are sampled from the end of a warm-up on. Where the caches of the
+ * database still fill, in the quick form, a small leak is lost in them: so requests that
+ * add no row are repeated alone, too, with a close bound. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -112,7 +113,8 @@ static int get(struct client *client, const char *path, const char *authorizatio
                                                .authorization = authorization});
 }
 
-/* One round of what clients do, good and bad; a turn is wrong when an answer is not the expected. */
+/* One round of what clients do, good and bad; a turn is wrong when an answer is not the
+ * expected. */
 static bool take_turn(struct client *client)
 {
     char path[128];

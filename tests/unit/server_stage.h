@@ -1,5 +1,6 @@
-/* server_stage.h - http/server.h over real sockets, with a tiny API in place of the real one: a path for
- * each thing that a carrier must do. "Authorization: 7" is the key of number 7. */
+/* server_stage.h - http/server.h over real sockets, with a tiny API in place of the real
+ * one: a path for each thing that a carrier must do. "Authorization: 7" is the key of
+ * number 7. */
 #ifndef REDRESS_TESTS_SERVER_STAGE_H
 #define REDRESS_TESTS_SERVER_STAGE_H
 
@@ -51,8 +52,9 @@ int stage_try_get(struct http_client *client, const char *path);
 /* Monotonic. */
 double stage_seconds_since(int64_t start_us);
 
-/* What was sent last is a part of a request: cut off when its time is over, SHORT_DEADLINE_S after start_us,
- * and not before; returns how many answers came until then. Closes the wire. */
+/* What was sent last is a part of a request: cut off when its time is over,
+ * SHORT_DEADLINE_S after start_us, and not before; returns how many answers came until
+ * then. Closes the wire. */
 struct wire;
 int stage_await_cut(struct wire *wire, int64_t start_us);
 

@@ -1,4 +1,5 @@
-/* test_action.c - decide/action.h: an action begins with nothing of what lay in its memory before. */
+/* test_action.c - decide/action.h: an action begins with nothing of what lay in its
+ * memory before. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,8 +37,8 @@ static void a_new_action_waits_for_nothing_and_for_nobody(void **state)
     assert_ptr_equal(action->arena, &arena);
 }
 
-/* Whatever fields it has, and in whatever order: the sentence of an error alone is not looked at before
- * there is one, nor the padding behind it. */
+/* Whatever fields it has, and in whatever order: the sentence of an error alone is not
+ * looked at before there is one, nor the padding behind it. */
 static void a_new_action_is_cleared_but_for_the_text_of_an_error(void **state)
 {
     struct arena arena = used_arena(sizeof used);

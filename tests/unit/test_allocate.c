@@ -1,4 +1,5 @@
-/* test_allocate.c - budgeted choice against every choice there is, and against its own bound. */
+/* test_allocate.c - budgeted choice against every choice there is, and against its own
+ * bound. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,7 +38,8 @@ static void solve(struct allocation_fixture *fixture)
         fail_msg("%s", err.text);
 }
 
-/* What every answer has to keep: one action each, limits, sums, and a bound that is one. */
+/* What every answer has to keep: one action each, limits, sums, and a bound that is
+ * one. */
 static void assert_holds(const struct allocation_fixture *fixture)
 {
     const struct allocation *problem = &fixture->problem;

@@ -1,4 +1,5 @@
-/* test_app.c - what the program does before it reaches a service, and reaching one in process. */
+/* test_app.c - what the program does before it reaches a service, and reaching one in
+ * process. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* test_batch.c - many cases decided together: the best sum within the budgets, all or nothing, and
- * every decision one that can be made again. */
+/* test_batch.c - many cases decided together: the best sum within the budgets, all or
+ * nothing, and every decision one that can be made again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -351,7 +351,8 @@ static void a_dry_run_keeps_nothing(void **state)
     api_reply_free(&list);
 }
 
-/* Nothing is kept that a limit on a customer could count; what budgets have, they have for all. */
+/* Nothing is kept that a limit on a customer could count; what budgets have, they have
+ * for all. */
 static void a_dry_run_shows_every_case_as_planned(void **state)
 {
     struct running *running = *state;
@@ -477,8 +478,8 @@ static void a_bad_batch_is_refused_whole(void **state)
     assert_int_equal(batch_remaining(running), 10000);
 }
 
-/* No policy that was read takes a case of another currency; one that does all the same refuses it
- * without a fault of any member. */
+/* No policy that was read takes a case of another currency; one that does all the same
+ * refuses it without a fault of any member. */
 static void what_no_member_is_to_blame_for_is_said_with_the_number_of_the_case(
     void **state)
 {

@@ -1,5 +1,6 @@
-/* test_batch_faults.c - many requests in one transaction, and one malloc in it fails: each in its turn, of ours and
- * of SQLite's. Nobody is refused but who is at fault, and the budgets in memory are those that are stored. */
+/* test_batch_faults.c - many requests in one transaction, and one malloc in it fails:
+ * each in its turn, of ours and of SQLite's. Nobody is refused but who is at fault, and
+ * the budgets in memory are those that are stored. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,8 +49,8 @@ static struct {
     struct member members[CROWD_COUNT_MAX];
     int count;
     atomic_int answered_count;
-    sem_t
-        may_go; /* once nothing fails any more: what a member does for itself is none of this */
+    /* once nothing fails any more: what a member does for itself is none of this */
+    sem_t may_go;
     long nth;
     bool is_sqlite;
 } crowd;
@@ -73,7 +74,8 @@ static void *ask_once(void *context)
     return NULL;
 }
 
-/* Holds the commit thread up until all wait; what comes behind it is one batch, in which something fails. */
+/* Holds the commit thread up until all wait; what comes behind it is one batch, in which
+ * something fails. */
 struct gate {
     struct job job;
     sem_t is_reached, is_open, is_left;
@@ -185,7 +187,8 @@ static enum status compare_book(struct job *job, struct commit *commit, struct e
     return STATUS_OK;
 }
 
-/* A clean refusal has left nothing: asked again it is done as for the first time. What was done stays done. */
+/* A clean refusal has left nothing: asked again it is done as for the first time. What
+ * was done stays done. */
 static int judge(struct member *member, long nth)
 {
     bool was_refused = member->reply.status >= 300;
@@ -249,7 +252,8 @@ static void who_finds_no_memory_is_refused_and_no_other(void **state)
     running_close(running);
 }
 
-/* A statement that fails undoes the batch; run once more, with memory again, all are done. */
+/* A statement that fails undoes the batch; run once more, with memory again, all are
+ * done. */
 static void what_failed_once_below_is_done_for_all(void **state)
 {
     struct running *running = requests_open();

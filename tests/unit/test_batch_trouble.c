@@ -1,4 +1,5 @@
-/* test_batch_trouble.c - batches when something else fails, is in the way, or is missing. */
+/* test_batch_trouble.c - batches when something else fails, is in the way, or is
+ * missing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,8 +65,8 @@ static void wait_for_jobs(struct committer *committer, int64_t count)
     } while (stats.waiting_count < count);
 }
 
-/* Post while the commit thread is held up, and a job that fails in the same transaction behind it: both
- * are undone, and run once more. */
+/* Post while the commit thread is held up, and a job that fails in the same transaction
+ * behind it: both are undone, and run once more. */
 static void post_and_undo(struct running *running, void *(*post_one)(void *),
                           struct poster *poster)
 {
@@ -165,8 +166,9 @@ static struct api_reply decide_after_trouble(struct running *running, const char
     return reply;
 }
 
-/* What is below SQLite fails at the n-th time, in the middle of a batch or at its end, for one n after
- * the other: all of the batch is there, or nothing. Who asks again with the same key has it, once. */
+/* What is below SQLite fails at the n-th time, in the middle of a batch or at its end,
+ * for one n after the other: all of the batch is there, or nothing. Who asks again with
+ * the same key has it, once. */
 static void whatever_fails_below_a_batch_is_there_whole_or_not(void **state)
 {
     static const struct {

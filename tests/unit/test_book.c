@@ -1,5 +1,5 @@
-/* test_book.c - the budgets in memory against the plainest model of them there is, and against the
- * store. */
+/* test_book.c - the budgets in memory against the plainest model of them there is, and
+ * against the store. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -352,7 +352,8 @@ static void step(struct stage *stage)
         step_time(stage);
 }
 
-/* One transaction of a few steps, as the commit thread would make it; now and then undone. */
+/* One transaction of a few steps, as the commit thread would make it; now and then
+ * undone. */
 static void transaction(struct stage *stage)
 {
     struct fixture *f = &stage->fixture;

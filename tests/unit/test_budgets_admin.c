@@ -1,4 +1,5 @@
-/* test_budgets_admin.c - budgets as ops set them, and the ledger that says how they came about. */
+/* test_budgets_admin.c - budgets as ops set them, and the ledger that says how they came
+ * about. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -417,8 +418,8 @@ static void an_adjustment_out_of_bounds_is_refused(void **state)
     assert_int_equal(int_at(running->json, "limit"), 0);
 }
 
-/* Whatever is done to limits, in whatever order: they are sums of entries, and what remains is the
- * newest balance. */
+/* Whatever is done to limits, in whatever order: they are sums of entries, and what
+ * remains is the newest balance. */
 static void limits_are_sums_of_entries(void **state)
 {
     struct running *running = *state;

@@ -1,5 +1,5 @@
-/* test_calibration.c - scores that are effects are found to be, and two scores are told apart by the rows
- * they share. */
+/* test_calibration.c - scores that are effects are found to be, and two scores are told
+ * apart by the rows they share. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -93,7 +93,8 @@ static void a_slope_by_hand(void **state)
     assert_true(found.bins[9].rows == 0);
 }
 
-/* One effect for all rows, as a model has it that adds it to each row's prediction and takes that away again. */
+/* One effect for all rows, as a model has it that adds it to each row's prediction and
+ * takes that away again. */
 static void scores_that_differ_by_rounding_have_no_slope(void **state)
 {
     struct calibration_intervals intervals;
@@ -166,7 +167,8 @@ static void a_score_has_nothing_more_than_itself(void **state)
         }
 }
 
-/* Rows that both have are no noise: the interval of the difference is narrower than those of each. */
+/* Rows that both have are no noise: the interval of the difference is narrower than those
+ * of each. */
 static void a_better_score_is_told_from_a_worse_one_on_the_same_rows(void **state)
 {
     struct ranking_comparison found, again, other;

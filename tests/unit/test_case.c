@@ -115,7 +115,8 @@ static void amounts_are_exact_to_the_last_unit(void **state)
     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"                   \
     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-/* One thing wrong each: what is put behind the rest of the case, and where it is refused. */
+/* One thing wrong each: what is put behind the rest of the case, and where it is
+ * refused. */
 static const struct {
     const char *member, *pointer, *code;
 } faults[] = {

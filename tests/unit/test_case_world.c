@@ -1,5 +1,6 @@
-/* test_case_world.c - the made world is the one that docs/generate.md describes: its moments, its
- * formulas, its chances, and that what it calls the truth is the mean of what can happen. */
+/* test_case_world.c - the made world is the one that docs/generate.md describes: its
+ * moments, its formulas, its chances, and that what it calls the truth is the mean of
+ * what can happen. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,8 +21,8 @@
 
 enum { CASE_COUNT = 100000, DRAW_COUNT = 200000, FUTURE_COUNT = 40000 };
 
-/* All is well, and a mean is further off once in 500 million times: of some 30 means and 100 chi-squares, less
- * than once in ten million runs is there any. */
+/* All is well, and a mean is further off once in 500 million times: of some 30 means and
+ * 100 chi-squares, less than once in ten million runs is there any. */
 static const double z_max = 6, p_min = 1e-9;
 
 static uint64_t seed_of_run(void)
@@ -171,7 +172,8 @@ static struct case_world world_of_run(int64_t case_count)
     return world;
 }
 
-/* Customers have several cases: what is theirs is asked of worlds where each has about one. */
+/* Customers have several cases: what is theirs is asked of worlds where each has about
+ * one. */
 static struct case_world world_of_strangers(int64_t case_count)
 {
     struct case_world world = world_of_run(case_count);

@@ -15,7 +15,8 @@
 
 /* --- exploration ----------------------------------------------------------------------------------- */
 
-/* Of 0, 500 and 1000, whose net values are 0, 400 and 700: the propensities 0.1, 0.1 and 0.8. */
+/* Of 0, 500 and 1000, whose net values are 0, 400 and 700: the propensities 0.1, 0.1 and
+ * 0.8. */
 #define EXPLORING ", \"exploration\": {\"epsilon\": 0.3%s}"
 
 static struct bench *exploring(const char *more, const char *rest, const char *body,
@@ -80,8 +81,8 @@ static void what_exploring_is_expected_to_cost_is_said(void **state)
     bench_free(bench);
 }
 
-/* By a cap of the policy, by what remains of a budget: nothing is left for them, and the rest is
- * shared among the others. */
+/* By a cap of the policy, by what remains of a budget: nothing is left for them, and the
+ * rest is shared among the others. */
 static void what_is_masked_has_propensity_0(void **state)
 {
     static const char *const caps[] = {", \"caps\": [{\"amount\": 700}]", ""};
@@ -178,7 +179,8 @@ static void the_fallback_is_never_left_to_chance(void **state)
     bench_free(bench);
 }
 
-/* 1000 goes to a person; it is the best, and what happens with its probability is nothing. */
+/* 1000 goes to a person; it is the best, and what happens with its probability is
+ * nothing. */
 static void what_goes_to_a_person_counts_for_nothing_on_top(void **state)
 {
     static const struct {
@@ -290,7 +292,8 @@ static void who_is_held_out_gets_what_is_owed_and_nothing_on_top(void **state)
     bench_free(bench);
 }
 
-/* Whatever else forbids it: HOLDOUT is among the few blockers that are kept, and is the reason. */
+/* Whatever else forbids it: HOLDOUT is among the few blockers that are kept, and is the
+ * reason. */
 static void holdout_is_the_first_thing_said(void **state)
 {
     struct bench *bench = exploring(

@@ -1,5 +1,5 @@
-/* test_checks.c - damage is found when a row is read, when a service starts, and by the look at
- * everything beside it. */
+/* test_checks.c - damage is found when a row is read, when a service starts, and by the
+ * look at everything beside it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* test_claim.c - a database is of one folder, one process, and may be written, or no service opens. */
+/* test_claim.c - a database is of one folder, one process, and may be written, or no
+ * service opens. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -202,7 +203,8 @@ static int read_copy(struct place *place)
     return rc ? 1 : has_left(place) ? 2 : 0;
 }
 
-/* 0: refused, by a start and by its check, with the name that the rest of the folder's has. */
+/* 0: refused, by a start and by its check, with the name that the rest of the folder's
+ * has. */
 static int look_refused(struct place *place, const char *name)
 {
     const struct service_settings settings = {.folder = place->folder,

@@ -1,4 +1,5 @@
-/* test_columns.c - tables as columns: kinds, what is missing, and where something is wrong. */
+/* test_columns.c - tables as columns: kinds, what is missing, and where something is
+ * wrong. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

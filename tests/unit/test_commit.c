@@ -1,5 +1,5 @@
-/* test_commit.c - the commit thread: all of a batch or nothing of it, and said only once it is on
- * disk. */
+/* test_commit.c - the commit thread: all of a batch or nothing of it, and said only once
+ * it is on disk. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -220,7 +220,8 @@ static void a_batch_is_committed_once_and_then_published(void **state)
         assert_int_equal(works[i].job.status, STATUS_OK);
         assert_int_equal(works[i].publish_count, 1);
         assert_int_equal(works[i].done_count, 1);
-        /* Somebody else could read all of it from the disk before the first heard of it. */
+        /* Somebody else could read all of it from the disk before the first heard of
+         * it. */
         assert_int_equal(works[i].limit_published, 1030);
     }
     assert_limit(&stage, 1030);
@@ -363,7 +364,8 @@ static void a_refused_job_keeps_its_refusal_when_the_batch_is_undone(void **stat
     stage_close(&stage);
 }
 
-/* A client can bring that about: by asking for more than the memory of requests has left. */
+/* A client can bring that about: by asking for more than the memory of requests has
+ * left. */
 static void who_finds_no_memory_is_refused_alone(void **state)
 {
     struct stage stage;

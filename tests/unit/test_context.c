@@ -1,4 +1,5 @@
-/* test_context.c - what a decision was made from, read back from its row: whole, or refused. */
+/* test_context.c - what a decision was made from, read back from its row: whole, or
+ * refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
-/* test_contribute.c - contributions are Shapley values: counted out over all coalitions on small
- * trees, adding up to the score on all of them, and following a bundle to its effect. */
+/* test_contribute.c - contributions are Shapley values: counted out over all coalitions
+ * on small trees, adding up to the score on all of them, and following a bundle to its
+ * effect. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -55,7 +56,8 @@ static void make_split(struct garden *garden, struct rng *rng, struct forest_nod
     }
 }
 
-/* Mostly what training writes; sometimes nothing went one way, or the sums were rounded. */
+/* Mostly what training writes; sometimes nothing went one way, or the sums were
+ * rounded. */
 static double cover_of_left(struct rng *rng, double cover)
 {
     switch (rng_below(rng, 8)) {
@@ -258,7 +260,8 @@ static void contributions_of_a_small_forest_are_those_worked_out_by_hand(void **
         const char *text;
         double row[2], expected[3];
     } cases[] = {
-        /* expected values: nothing 2, f0 3, f1 2.5, both 4; then 0.25 of the second tree */
+        /* expected values: nothing 2, f0 3, f1 2.5, both 4; then 0.25 of the second
+         * tree */
         {xgboost_small, {1, 0}, {1.25, 0.75, 2.25}},
         {xgboost_small, {NAN, NAN}, {0.75, -0.75, 2.25}}, /* right, then left: 2 */
         {xgboost_small, {0, 0}, {-1.25, 0.25, 2.25}},
@@ -465,7 +468,8 @@ static double base_of_chain(const struct chain *chain)
     return base;
 }
 
-/* The base is what the contributions leave of the score: wrong digits of theirs end there. */
+/* The base is what the contributions leave of the score: wrong digits of theirs end
+ * there. */
 static void deep_trees_lose_no_precision(void **)
 {
     static struct chain chain;

@@ -1,4 +1,5 @@
-/* test_csv_write.c - tables are read as they were written, and nothing is written by halves. */
+/* test_csv_write.c - tables are read as they were written, and nothing is written by
+ * halves. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
-/* test_data_file.c - what is synced, and when, while the log is moved into the database file, and what
- * may be written meanwhile: seen from below, by a file layer that counts and interferes. */
+/* test_data_file.c - what is synced, and when, while the log is moved into the database
+ * file, and what may be written meanwhile: seen from below, by a file layer that counts
+ * and interferes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -53,7 +54,8 @@ static int log_sync(sqlite3_file *file, int flags)
     return real->xSync(file, flags);
 }
 
-/* SQLite has looked at the end of the log that it is about to move, and not yet at what was moved. */
+/* SQLite has looked at the end of the log that it is about to move, and not yet at what
+ * was moved. */
 static void (*in_between)(void *context);
 static void *in_between_context;
 
@@ -67,7 +69,8 @@ static int data_unfetch(sqlite3_file *file, sqlite3_int64 at, void *page)
     return real->xUnfetch(file, at, page);
 }
 
-/* What is called here is the same for all files of the original layer; a log has no index. */
+/* What is called here is the same for all files of the original layer; a log has no
+ * index. */
 static int counting_open(sqlite3_vfs *self, const char *name, sqlite3_file *file,
                          int flags, int *flags_out)
 {
@@ -151,7 +154,8 @@ static void decide_large(struct stage *stage)
     assert_ok(f, store_commit(f->store, &f->err));
 }
 
-/* The reader's view is of now: what comes later stays in the log, so that SQLite does not sync. */
+/* The reader's view is of now: what comes later stays in the log, so that SQLite does not
+ * sync. */
 static void look(struct stage *stage)
 {
     struct fixture *f = &stage->fixture;
@@ -221,8 +225,8 @@ static void of_a_long_log_nothing_moved_is_left_to_sync_for_the_writer(void **st
     stage_close(&stage);
 }
 
-/* The writer waits once, for the database, and not in pieces; who has written nothing cannot know what
- * is synced. */
+/* The writer waits once, for the database, and not in pieces; who has written nothing
+ * cannot know what is synced. */
 static void the_writer_does_not_sync_again_what_it_has_synced(void **state)
 {
     struct stage stage;
@@ -282,8 +286,8 @@ static void assert_all_there(struct stage *stage)
     store_close(other);
 }
 
-/* The writer would begin the log anew while the keeper believes to know where it ends: frames that are
- * written later would be taken for moved, and overwritten. */
+/* The writer would begin the log anew while the keeper believes to know where it ends:
+ * frames that are written later would be taken for moved, and overwritten. */
 static void a_log_does_not_begin_anew_while_it_is_moved(void **state)
 {
     struct stage stage;

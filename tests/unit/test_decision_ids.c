@@ -1,5 +1,5 @@
-/* test_decision_ids.c - a decision that a log has twice is found, wherever the two stand, and who has none is passed
- * over. */
+/* test_decision_ids.c - a decision that a log has twice is found, wherever the two stand,
+ * and who has none is passed over. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

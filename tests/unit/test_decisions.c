@@ -163,7 +163,8 @@ static void list_evenly(int count)
         list_at(i, FIXTURE_TIME_US + i / 3 * 300, FIXTURE_TIME_US + i / 3 * 300);
 }
 
-/* Written under clocks that were set between starts, and some with ids of a later time. */
+/* Written under clocks that were set between starts, and some with ids of a later
+ * time. */
 static void list_in_leaps(void)
 {
     static const int64_t leaps_us[] = {0, HOUR_US, -HOUR_US, 2 * HOUR_US, 1200, 0};
@@ -274,7 +275,8 @@ static void lists_page_through_every_filter(void **state)
     fixture_close(&f);
 }
 
-/* What a span of time leaves out is left out by the times in the rows, whatever the ids say. */
+/* What a span of time leaves out is left out by the times in the rows, whatever the ids
+ * say. */
 static void lists_of_everybody_go_in_the_order_of_writing(void **state)
 {
     static const int64_t moments_us[] = {

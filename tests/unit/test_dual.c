@@ -1,5 +1,5 @@
-/* test_dual.c - the prices of shared budgets against grids, optimality conditions and the greedy
- * answer. */
+/* test_dual.c - the prices of shared budgets against grids, optimality conditions and the
+ * greedy answer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -251,8 +251,8 @@ static double grid_bound(const struct sample *sample, double step, double top)
     return least;
 }
 
-/* Slopes are whole, so the least of D is at prices in halves at most (three budgets: the corners
- * solve equations of zeros and ones, whose determinant is at most 2). */
+/* Slopes are whole, so the least of D is at prices in halves at most (three budgets: the
+ * corners solve equations of zeros and ones, whose determinant is at most 2). */
 static void no_point_of_a_grid_is_below_the_bound(void **state)
 {
     struct rng rng;
@@ -273,7 +273,8 @@ static void no_point_of_a_grid_is_below_the_bound(void **state)
     }
 }
 
-/* From no neighbour does D look lower: along each price, each pair of prices, and at random. */
+/* From no neighbour does D look lower: along each price, each pair of prices, and at
+ * random. */
 static void assert_is_lowest(struct sample *sample, struct rng *rng)
 {
     int n = sample->problem.budget_count;
@@ -311,7 +312,8 @@ static void no_neighbour_is_below_the_bound(void **state)
     }
 }
 
-/* A tree of budgets has a greedy answer to the relaxed problem, which the bound has to meet. */
+/* A tree of budgets has a greedy answer to the relaxed problem, which the bound has to
+ * meet. */
 static double greedy_tree(const struct sample *sample)
 {
     double rooms[BUDGETS_MAX], value = 0;
@@ -341,8 +343,8 @@ static double greedy_tree(const struct sample *sample)
     }
 }
 
-/* Budget 0 holds 1 to 3, which hold 4 to 12; some limits are met twice over, so that prices are
- * not unique and the curvature is singular. */
+/* Budget 0 holds 1 to 3, which hold 4 to 12; some limits are met twice over, so that
+ * prices are not unique and the curvature is singular. */
 static void trees_meet_their_greedy_answer(void **state)
 {
     struct rng rng;

@@ -1,5 +1,5 @@
-/* test_effect.c - effects by weights and regressions where the truth is known by hand, and how often
- * their intervals hold it. */
+/* test_effect.c - effects by weights and regressions where the truth is known by hand,
+ * and how often their intervals hold it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -65,8 +65,8 @@ static struct effect estimate(struct effect_rule rule)
 
 /* ---- how often intervals hold the truth ---- */
 
-/* The effect is 1 + 3 x, for those who are more likely treated more than for others. With clusters, rows
- * of one share their covariate and their treatment. */
+/* The effect is 1 + 3 x, for those who are more likely treated more than for others. With
+ * clusters, rows of one share their covariate and their treatment. */
 static void draw_rows(struct rng *rng, bool has_clusters)
 {
     double x = 0, own = 0;
@@ -247,8 +247,8 @@ static void degrees_of_freedom_are_of_the_smaller_arm(void **)
 
 /* ---- by hand ---- */
 
-/* Counts of (x, t, y): half of x = 0 treated, 3 of 4 of x = 1. Risks .25 and .5 among x = 0, .5 and .75
- * among x = 1. */
+/* Counts of (x, t, y): half of x = 0 treated, 3 of 4 of x = 1. Risks .25 and .5 among x =
+ * 0, .5 and .75 among x = 1. */
 static void set_strata(void)
 {
     static const struct {
@@ -273,7 +273,8 @@ static double e_value_of(double ratio)
     return ratio + sqrt(ratio * (ratio - 1));
 }
 
-/* Everybody: 80 of x = 0 and 80 of x = 1, risks .375 and .625. The treated: 40 and 60, .4 and .65. */
+/* Everybody: 80 of x = 0 and 80 of x = 1, risks .375 and .625. The treated: 40 and 60, .4
+ * and .65. */
 static void an_e_value_is_of_the_adjusted_risks(void **)
 {
     static const struct {
@@ -306,8 +307,9 @@ static void an_e_value_is_of_the_adjusted_risks(void **)
     }
 }
 
-/* What a row of the strata moves the logarithm of the ratio of risks by, times the rows: of models that fit each
- * stratum, as those of ipw, aipw and lin do, the efficient influence (Hahn 1998). */
+/* What a row of the strata moves the logarithm of the ratio of risks by, times the rows:
+ * of models that fit each stratum, as those of ipw, aipw and lin do, the efficient
+ * influence (Hahn 1998). */
 static double move_of_ratio(int64_t row, bool is_att)
 {
     double x = room.covariates[row], y = room.outcomes[row], p = x > 0 ? 0.75 : 0.5;
@@ -349,9 +351,10 @@ static void errors_of_ratios_of_risks_are_those_by_hand(void **)
     }
 }
 
-/* One effect of .25 and one difference of .25 between the strata fit both, too. How much of an outcome is in the
- * effect follows from t - p (Frisch and Waugh 1933); the mean without treatment is the mean less the effect times the
- * share of the treated, and moves with the mean of x. */
+/* One effect of .25 and one difference of .25 between the strata fit both, too. How much
+ * of an outcome is in the effect follows from t - p (Frisch and Waugh 1933); the mean
+ * without treatment is the mean less the effect times the share of the treated, and moves
+ * with the mean of x. */
 static void errors_of_ratios_by_a_regression_are_those_by_hand(void **)
 {
     double of_value = 1 / 0.625, of_untreated = 1 / 0.625 - 1 / 0.375;
@@ -396,7 +399,8 @@ static void an_e_value_beyond_all_numbers_is_none(void **)
     expect(limit, e_value_of(exp(0.91 * (2 - NORMAL_95))), 1e-12);
 }
 
-/* The interval of the ratio may leave none out where that of the difference holds it, and the other way round. */
+/* The interval of the ratio may leave none out where that of the difference holds it, and
+ * the other way round. */
 static void an_e_value_is_1_where_either_interval_holds_none(void **)
 {
     static const struct {
@@ -418,8 +422,8 @@ static void an_e_value_is_1_where_either_interval_holds_none(void **)
     }
 }
 
-/* Controls with 12 of 200, treated with 300 of 2000: the error of log(.15 / .06) is that of Katz et al. (1978),
- * the variances being of n - 1. */
+/* Controls with 12 of 200, treated with 300 of 2000: the error of log(.15 / .06) is that
+ * of Katz et al. (1978), the variances being of n - 1. */
 static void the_limit_of_an_e_value_is_that_of_the_ratio_of_risks(void **)
 {
     double se = sqrt(0.94 / 0.06 / 199 + 0.85 / 0.15 / 1999), value, limit;
@@ -440,8 +444,8 @@ static void the_limit_of_an_e_value_is_that_of_the_ratio_of_risks(void **)
     expect(limit, e_value_of(exp(log(2.5) - NORMAL_95 * se)), 1e-12);
 }
 
-/* Of a rare outcome, the lower limit lies above the true ratio as often as it says, and not where the ratio is
- * taken of a risk without an error. */
+/* Of a rare outcome, the lower limit lies above the true ratio as often as it says, and
+ * not where the ratio is taken of a risk without an error. */
 static void limits_of_ratios_are_seldom_above_the_truth(void **)
 {
     int above = 0, above_if_known = 0;
@@ -537,7 +541,8 @@ static void an_error_of_rounding_is_none(void **)
 
     for (size_t unit = 0; unit < 3; unit++)
         for (size_t i = 0; i < sizeof exact_rules / sizeof *exact_rules; i++) {
-            /* A difference does not know of covariates, and weights do not make them quite alike. */
+            /* A difference does not know of covariates, and weights do not make them
+             * quite alike. */
             bool has_slope = exact_rules[i].method != EFFECT_DIFFERENCE &&
                              exact_rules[i].method != EFFECT_IPW;
             struct effect found;
@@ -555,7 +560,8 @@ static void an_error_of_rounding_is_none(void **)
         }
 }
 
-/* Where effects differ, which rows were drawn is an error, unless the effect is that of these. */
+/* Where effects differ, which rows were drawn is an error, unless the effect is that of
+ * these. */
 static void an_exact_effect_that_differs_has_an_error(void **)
 {
     struct effect_rule rule = {.method = EFFECT_LIN, .kind = COVARIANCE_HC2};
@@ -616,8 +622,8 @@ static void who_cannot_be_where_he_is_is_named(void **)
     assert_non_null(strstr(err.text, "row 8 of 1000 is a control"));
 }
 
-/* With as many folds as rows each row is predicted by all others, whichever fold it was drawn into: the means of the
- * others in each arm, and their share of treated. */
+/* With as many folds as rows each row is predicted by all others, whichever fold it was
+ * drawn into: the means of the others in each arm, and their share of treated. */
 static void models_do_not_see_the_rows_they_are_used_on(void **)
 {
     static const double outcomes[] = {1, 2, 9, 4, 0, 3, 5, 5, 11, 6, 2, 8};

@@ -1,5 +1,5 @@
-/* test_engine.c - every kernel, on every instruction set of this machine, gives the bits of the
- * plain evaluator. */
+/* test_engine.c - every kernel, on every instruction set of this machine, gives the bits
+ * of the plain evaluator. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -394,8 +394,8 @@ static int32_t lay_chain(struct forest_node *nodes, int32_t at, int depth)
     return at + 1;
 }
 
-/* Single leaves, and so few deep trees among them that making room for one in all that are side by
- * side would take a hundred times more than the forest. */
+/* Single leaves, and so few deep trees among them that making room for one in all that
+ * are side by side would take a hundred times more than the forest. */
 static struct forest *forest_strange(void)
 {
     struct forest *forest = calloc(1, sizeof *forest);

@@ -1,5 +1,5 @@
-/* test_experiment.c - differences, what is missing, and how many rows find something, by hand and by
- * simulation. */
+/* test_experiment.c - differences, what is missing, and how many rows find something, by
+ * hand and by simulation. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,8 +36,8 @@ static uint64_t seed_of_run(void)
 
 /* ---- what an error rests on ---- */
 
-/* A metric of money: nothing of most rows, and of the others as much as a log-normal has. A tenth of the rows is treated
- * and buys twice as often. */
+/* A metric of money: nothing of most rows, and of the others as much as a log-normal has.
+ * A tenth of the rows is treated and buys twice as often. */
 static struct spend {
     double values[SPEND_ROWS];
     int32_t codes[SPEND_ROWS];
@@ -114,7 +114,8 @@ static void an_interval_of_few_buyers_is_known_to_be_one(void **)
     }
 }
 
-/* Whether the truth leaves the bounds at one of many looks: those that are given, and those that would be. */
+/* Whether the truth leaves the bounds at one of many looks: those that are given, and
+ * those that would be. */
 static void look_often(double tightest_at, bool *left, bool *left_early)
 {
     double rho = sequence_rho(tightest_at, 0.05);
@@ -221,7 +222,8 @@ static void what_is_missing_more_in_one_arm_is_told(void **)
 
 static void a_plan_is_the_known_formula(void **)
 {
-    /* 2 (1.959964 + 0.841621)^2 / 0.01 = 1569.8; at 1 % and 90 %: 2 (2.575829 + 1.281552)^2. */
+    /* 2 (1.959964 + 0.841621)^2 / 0.01 = 1569.8; at 1 % and 90 %: 2 (2.575829 +
+     * 1.281552)^2. */
     expect(sample_size(1, 0.1, 0.05, 0.8), 1570, 0);
     expect(sample_size(4, 2, 0.01, 0.9), 30, 0);
 }
@@ -235,8 +237,8 @@ static double skewed(struct rng *rng)
     return exp(0.5 * z);
 }
 
-/* Each look of one experiment: how often a difference is found where there is one of the size that was
- * planned, and none. */
+/* Each look of one experiment: how often a difference is found where there is one of the
+ * size that was planned, and none. */
 static void a_plan_finds_what_it_says_as_often_as_it_says(void **)
 {
     double sd = sqrt((exp(0.25) - 1) * exp(0.25)), y[2 * ROWS];
@@ -298,7 +300,8 @@ static void draw_visits(struct visits *visits, struct rng *rng)
     }
 }
 
-/* Rows taken for draws would hold the truth too rarely, and find sizes that are wrong where there is nothing. */
+/* Rows taken for draws would hold the truth too rarely, and find sizes that are wrong
+ * where there is nothing. */
 static void clusters_are_the_draws(void **)
 {
     static const double shares[] = {0.5, 0.5};

@@ -1,4 +1,5 @@
-/* test_explain.c - what an explanation says of contributions, asked through the routes. */
+/* test_explain.c - what an explanation says of contributions, asked through the
+ * routes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -61,8 +62,8 @@ static json_t *explain(const char *issue, const char *features)
     return explanation;
 }
 
-/* A model of its own for the cases of an issue. members: components, value, treatment; file: the
- * JSON of f.json. */
+/* A model of its own for the cases of an issue. members: components, value, treatment;
+ * file: the JSON of f.json. */
 static void put_model(const char *issue, const char *members, const char *examples,
                       const char *file)
 {

@@ -1,5 +1,5 @@
-/* test_explore.c - choosing by chance: probabilities that are those of the formula, kept in their
- * bounds, and met by the draws. */
+/* test_explore.c - choosing by chance: probabilities that are those of the formula, kept
+ * in their bounds, and met by the draws. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -270,7 +270,8 @@ static void a_draw_falls_on_the_option_whose_share_it_lies_in(void **state)
     assert_int_equal(explore_choose(short_of_one, 4, 1 - 0x1p-53), 2);
 }
 
-/* Going through the interval in even steps meets each option as often as its share says. */
+/* Going through the interval in even steps meets each option as often as its share
+ * says. */
 static void the_share_of_the_interval_is_the_probability(void **state)
 {
     enum { STEP_COUNT = 4096 };

@@ -1,5 +1,5 @@
-/* test_export.c - the decision log, the ledger and the audit trail, whole: every row once, as it is,
- * or no answer that looks whole. */
+/* test_export.c - the decision log, the ledger and the audit trail, whole: every row
+ * once, as it is, or no answer that looks whole. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -341,7 +341,8 @@ static void what_comes_while_it_runs_is_not_in_it(void **state)
     assert_int_equal(drained(ledger), EXPORT_BLOCK_ROWS + 1);
 }
 
-/* A metric that is new finds no column when the table has begun: it is left for the next export. */
+/* A metric that is new finds no column when the table has begun: it is left for the next
+ * export. */
 static void outcomes_that_come_while_it_runs_are_not_in_it(void **state)
 {
     struct export *export;

@@ -1,5 +1,5 @@
-/* test_export_beside.c - a table of many decisions is prepared on the thread that batches, models and
- * replays wait for: they wait for a piece of it, not for all. */
+/* test_export_beside.c - a table of many decisions is prepared on the thread that
+ * batches, models and replays wait for: they wait for a piece of it, not for all. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -76,7 +76,8 @@ struct table {
     struct api_reply reply;
 };
 
-/* The table that is under way: from now on its caller reads it, and nobody waits for that. */
+/* The table that is under way: from now on its caller reads it, and nobody waits for
+ * that. */
 static atomic_bool is_prepared;
 
 static void note_prepared(void)
@@ -114,8 +115,8 @@ static int table_end(struct table *table)
     return count;
 }
 
-/* How many batches of one case are answered, one after the other, while a table of so many is
- * prepared. */
+/* How many batches of one case are answered, one after the other, while a table of so
+ * many is prepared. */
 static int batches_beside(int batch_count)
 {
     struct table table;
@@ -140,7 +141,8 @@ static int by_size(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-/* The middle of some tables: one may be slow to begin, and batches before that wait for nothing. */
+/* The middle of some tables: one may be slow to begin, and batches before that wait for
+ * nothing. */
 static int usual_batches_beside(int batch_count)
 {
     int counts[TABLE_COUNT];
@@ -151,8 +153,8 @@ static int usual_batches_beside(int batch_count)
     return counts[TABLE_COUNT / 2];
 }
 
-/* No time is measured. Where a table is prepared all at once, one batch waits for the end of that, and one was
- * before its beginning, perhaps; however slow the machine is. */
+/* No time is measured. Where a table is prepared all at once, one batch waits for the end
+ * of that, and one was before its beginning, perhaps; however slow the machine is. */
 static void a_batch_waits_for_a_piece_of_a_table_and_not_for_all(void **state)
 {
     int batch_count = BATCH_COUNT, answered_count;

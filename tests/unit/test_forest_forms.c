@@ -1,5 +1,5 @@
-/* test_forest_forms.c - models that are more than a number per leaf: vector leaves, linear
- * leaves, no trees at all; worked out by hand. */
+/* test_forest_forms.c - models that are more than a number per leaf: vector leaves,
+ * linear leaves, no trees at all; worked out by hand. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -167,7 +167,8 @@ static void an_unsound_linear_booster_is_refused(void **)
     check_refused(LINEAR_MODEL("[1,1],\"trees\":[]"), "trees: the booster is gblinear");
 }
 
-/* Leaves: 1 + 0.5 f0 - 2 f1 | 2 | 3 + 4 f1, and 10, 20, 30 where one of them is missing. */
+/* Leaves: 1 + 0.5 f0 - 2 f1 | 2 | 3 + 4 f1, and 10, 20, 30 where one of them is
+ * missing. */
 static void linear_leaves_give_their_number_where_a_feature_is_missing(void **)
 {
     static const struct {

@@ -201,7 +201,8 @@ static void categories_in_the_set_go_left(void **)
     struct err err;
 
     err_clear(&err);
-    /* "threshold=1.5 0" also ends cat_threshold's name: the first match must be the line. */
+    /* "threshold=1.5 0" also ends cat_threshold's name: the first match must be the
+     * line. */
     if (forest_read_lightgbm(text, strlen(text), &forest, &err))
         fail_msg("%s", err.text);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

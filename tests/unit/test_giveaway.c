@@ -1,4 +1,5 @@
-/* test_giveaway.c - which columns give an outcome away, and which only know much of it. */
+/* test_giveaway.c - which columns give an outcome away, and which only know much of
+ * it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

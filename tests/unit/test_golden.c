@@ -1,14 +1,17 @@
-/* test_golden.c - whole answers, kept as files: tests/golden/CASE/{request,response}.json.
+/* test_golden.c - whole answers, kept as files:
+ * tests/golden/CASE/{request,response}.json.
  *
- * Each case is asked of the demo's models, policy and budgets on a fixed clock. A request has
+ * Each case is asked of the demo's models, policy and budgets on a fixed clock. A request
+ * has
  *
  *     about    what it is an example of
  *     before   steps that lead up to it; each is a call that has to succeed, or one of
  *              {"advance_s": seconds} and {"price": {budget: shadow price}}
  *     method, path, key, if_match, body
  *
- * "{id}" in a path is the id of the last decision a step made. What differs between runs (ids, hashes,
- * the build) is masked. UPDATE_GOLDEN=1 writes the responses anew; read the diff then. */
+ * "{id}" in a path is the id of the last decision a step made. What differs between runs
+ * (ids, hashes, the build) is masked. UPDATE_GOLDEN=1 writes the responses anew; read the
+ * diff then. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -197,7 +200,8 @@ static char *file_text(const char *path)
     return text;
 }
 
-/* The first line in which two texts differ, from 1, and where it begins in each; 0: none. */
+/* The first line in which two texts differ, from 1, and where it begins in each; 0:
+ * none. */
 static int first_difference(const char **wanted, const char **got)
 {
     int line = 1;

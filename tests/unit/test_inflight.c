@@ -51,8 +51,8 @@ static void a_key_is_claimed_once_until_it_is_released(void **state)
     inflight_close(NULL);
 }
 
-/* Against a plain array of flags; so many keys are claimed that several share a bucket, and those in
- * its middle are released all the time. */
+/* Against a plain array of flags; so many keys are claimed that several share a bucket,
+ * and those in its middle are released all the time. */
 static void it_agrees_with_a_plain_set_under_random_use(void **state)
 {
     enum { COUNT = KEY_COUNT_MAX_AT_ONCE };

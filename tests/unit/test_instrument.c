@@ -1,4 +1,5 @@
-/* test_instrument.c - two-stage least squares against ratios of differences and other closed forms. */
+/* test_instrument.c - two-stage least squares against ratios of differences and other
+ * closed forms. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -136,7 +137,8 @@ static double product(const double *a, const double *b)
     return sum;
 }
 
-/* The treatment's square of t in a two-sample comparison: an F with 1 and n - 2 degrees of freedom. */
+/* The treatment's square of t in a two-sample comparison: an F with 1 and n - 2 degrees
+ * of freedom. */
 static double f_between(const struct sides *sides)
 {
     double difference = sides->mean[1] - sides->mean[0];
@@ -186,7 +188,8 @@ static void without_instruments_it_is_the_slope_and_the_test_tells_them_apart(vo
     assert_true(found.wu_hausman_p < 0.01); /* what is not seen does move both */
 }
 
-/* Effects at the ends of the set leave differences in the outcome that are just not rejected. */
+/* Effects at the ends of the set leave differences in the outcome that are just not
+ * rejected. */
 static void the_set_ends_where_the_differences_that_are_left_are_just_rejected(void **)
 {
     struct world world = make_world(1.5, 3);

@@ -1,4 +1,5 @@
-/* test_json_array.c - many items at a time give what one at a time gives, also of broken arrays. */
+/* test_json_array.c - many items at a time give what one at a time gives, also of broken
+ * arrays. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

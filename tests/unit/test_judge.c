@@ -1,5 +1,5 @@
-/* test_judge.c - what is said of effects does not depend on the order of rows, on the unit of weights, or on
- * how often a customer came. */
+/* test_judge.c - what is said of effects does not depend on the order of rows, on the
+ * unit of weights, or on how often a customer came. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -191,7 +191,8 @@ static void effects_that_differ_by_rounding_only_are_equal(void **state)
     expect_same(1e-6, &one, &two);
 }
 
-/* One effect for all rows, which is fitted anew for each fold: the folds of low scores have the low effects. */
+/* One effect for all rows, which is fitted anew for each fold: the folds of low scores
+ * have the low effects. */
 static void effects_that_differ_between_folds_only_tell_no_rows_apart(void **state)
 {
     struct judge_correction correction;
@@ -329,7 +330,8 @@ static void who_is_dear_is_left_out(void **state)
     assert_true(mean.value < gained - 0.2);
 }
 
-/* Effects twice as bold as they should be and 3 too high, with little noise; then with none but noise. */
+/* Effects twice as bold as they should be and 3 too high, with little noise; then with
+ * none but noise. */
 static void effects_are_set_right_as_far_as_chance_allows(void **state)
 {
     struct judge_correction correction;

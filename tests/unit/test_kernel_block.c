@@ -1,5 +1,5 @@
-/* test_kernel_block.c - the kernels for blocks of rows, straight from codes: the bits of the plain
- * evaluator for any number of rows, whatever stands beside them. */
+/* test_kernel_block.c - the kernels for blocks of rows, straight from codes: the bits of
+ * the plain evaluator for any number of rows, whatever stands beside them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -124,7 +124,8 @@ static void subject_release(struct subject *subject)
     forest_free(subject->forest);
 }
 
-/* The forest compiled for a kernel; NULL when it is not for this machine or this forest. */
+/* The forest compiled for a kernel; NULL when it is not for this machine or this
+ * forest. */
 static void *form_of(const struct kernel *kernel, const struct subject *subject)
 {
     size_t bytes =
@@ -143,7 +144,8 @@ static void *form_of(const struct kernel *kernel, const struct subject *subject)
     return form;
 }
 
-/* Take the rows named by order as a block of so many, with anything in the places of the others. */
+/* Take the rows named by order as a block of so many, with anything in the places of the
+ * others. */
 static void compare_rows(struct rng *rng, const struct kernel *kernel, const void *form,
                          const struct subject *subject, const uint8_t *order,
                          int row_count)
@@ -256,8 +258,8 @@ static void every_tree_ends_in_the_plain_leaf(void **state)
     }
 }
 
-/* The shapes for which the forms differ: one leaf, up to 32, 33 and 64 leaves, dart, many slots;
- * both dialects. */
+/* The shapes for which the forms differ: one leaf, up to 32, 33 and 64 leaves, dart, many
+ * slots; both dialects. */
 static void shapes_at_the_edges_have_the_plain_scores(void **state)
 {
     static const struct forest_shape shapes[] = {

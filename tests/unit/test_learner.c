@@ -21,8 +21,8 @@ enum { ROW_COUNT = 6000, FEATURE_COUNT = 3, ARM_COUNT = 3, WIDTH = ARM_COUNT - 1
 static const char *const names[] = {"x0", "x1", "x2", "dose"};
 static const double doses[ARM_COUNT] = {0, 1, 2};
 
-/* Rows drawn from a world: the effect of a dose d is d (0.5 + x0), which x0 decides; who gets what
- * depends on x1, which also moves the outcome. */
+/* Rows drawn from a world: the effect of a dose d is d (0.5 + x0), which x0 decides; who
+ * gets what depends on x1, which also moves the outcome. */
 static struct world {
     float features[ROW_COUNT * FEATURE_COUNT];
     double outcomes[ROW_COUNT], truth[ROW_COUNT * WIDTH];

@@ -1,5 +1,5 @@
-/* test_learner_overlap.c - what learners make of rows that were sure of their treatment, and how the
- * two halves of an x-learner are weighed; and propensities in four bytes. */
+/* test_learner_overlap.c - what learners make of rows that were sure of their treatment,
+ * and how the two halves of an x-learner are weighed; and propensities in four bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,7 +32,8 @@ static struct {
 
 static const struct learner_settings linear = {.base = PREDICTOR_LINEAR, .seed = 1};
 
-/* Arms drawn alike by p; the effect of an arm is its dose. mu is the truth but for an error per arm. */
+/* Arms drawn alike by p; the effect of an arm is its dose. mu is the truth but for an
+ * error per arm. */
 static void draw_world(int arm_count, const double *p, const double *errors)
 {
     struct rng rng;

@@ -1,4 +1,5 @@
-/* test_learner_propensities.c - probabilities that nobody wrote down, found again from who got what. */
+/* test_learner_propensities.c - probabilities that nobody wrote down, found again from
+ * who got what. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,7 +30,8 @@ static struct {
     struct learner_data data;
 } world;
 
-/* A rule: the arm by which quarter of its range a sum of two features lies in, but 3 in 10 drawn evenly. */
+/* A rule: the arm by which quarter of its range a sum of two features lies in, but 3 in
+ * 10 drawn evenly. */
 static void draw_rule(double *p, const float *x)
 {
     int grade = (int)(2 * (x[0] + x[1]));

@@ -1,5 +1,5 @@
-/* test_ledger_check.c - ledgers that a wrong program could have written, hashes and all: the check
- * of the store names what cannot be true. */
+/* test_ledger_check.c - ledgers that a wrong program could have written, hashes and all:
+ * the check of the store names what cannot be true. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -134,7 +134,8 @@ static void entries_that_cannot_be_true_are_named(void **state)
     }
 }
 
-/* From a budget with less than nothing left: what a decision gave back, another may not take later. */
+/* From a budget with less than nothing left: what a decision gave back, another may not
+ * take later. */
 static void what_was_given_back_is_there_for_the_override_it_was_for(void **state)
 {
     static const char said[] =
@@ -155,7 +156,8 @@ static void what_was_given_back_is_there_for_the_override_it_was_for(void **stat
     }
 }
 
-/* What was settled, expired, held or lowered in the same microsecond was given back to nobody. */
+/* What was settled, expired, held or lowered in the same microsecond was given back to
+ * nobody. */
 static void nothing_but_what_was_given_back_makes_room_for_an_override(void **state)
 {
     static const struct forged ledgers[][3] = {

@@ -1,4 +1,5 @@
-/* test_lifecycle.c - a case from its decision to its end, through the routes, on a real store. */
+/* test_lifecycle.c - a case from its decision to its end, through the routes, on a real
+ * store. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -281,7 +282,8 @@ static void asking_again_returns_the_first_answer(void **state)
     running_close(stage);
 }
 
-/* A model that does not know the feature any more must not stand before an answer of before. */
+/* A model that does not know the feature any more must not stand before an answer of
+ * before. */
 static void asking_again_returns_the_first_answer_whatever_is_in_force_now(void **state)
 {
     static const char narrow[] =
@@ -609,7 +611,8 @@ static void a_person_may_decide_otherwise_for_who_is_held_out(void **state)
     running_close(stage);
 }
 
-/* What is owed by right and found no room holds nothing there, so the budget can go before it ends. */
+/* What is owed by right and found no room holds nothing there, so the budget can go
+ * before it ends. */
 static void a_hold_ends_without_the_budget_that_had_no_room_for_it(void **state)
 {
     static const char *const ends[][2] = {{"settle", "{\"amount\": 300}"},
@@ -633,8 +636,8 @@ static void a_hold_ends_without_the_budget_that_had_no_room_for_it(void **state)
     running_close(stage);
 }
 
-/* An hour or a day back at a restart: the period that has begun goes on. More than a period back: the
- * budget goes back with the clock, with what was spent. */
+/* An hour or a day back at a restart: the period that has begun goes on. More than a
+ * period back: the budget goes back with the clock, with what was spent. */
 static void a_period_does_not_begin_twice_when_the_clock_was_set_back(void **state)
 {
     struct running *stage = stage_of("", 1000);

@@ -212,7 +212,8 @@ static void scores_are_eight_sums_in_one_order_alone_and_in_any_batch(void **)
     }
 }
 
-/* BLAS adds in whatever order it likes on this machine: alone by DGEMV, in a batch by DGEMM. */
+/* BLAS adds in whatever order it likes on this machine: alone by DGEMV, in a batch by
+ * DGEMM. */
 static void fast_scores_are_the_same_but_for_rounding(void **)
 {
     struct drawn drawn;

@@ -234,8 +234,9 @@ static bool logs_without_waiting(pthread_t *thread, sem_t *over)
     return sem_timedwait(over, &until) == 0;
 }
 
-/* Read until as many lines have come or are told to be lost as there were. How many were lost, or -1
- * when the reader waits in vain. Nothing is asserted while the test has no standard error output. */
+/* Read until as many lines have come or are told to be lost as there were. How many were
+ * lost, or -1 when the reader waits in vain. Nothing is asserted while the test has no
+ * standard error output. */
 static int64_t read_all_told(int pipe, int64_t count)
 {
     struct pollfd file = {.fd = pipe, .events = POLLIN};

@@ -1,5 +1,5 @@
-/* test_many_budgets.c - a decision that is charged to as many budgets as there may be is held and ends as
- * any other, and one that cannot end stops no other. */
+/* test_many_budgets.c - a decision that is charged to as many budgets as there may be is
+ * held and ends as any other, and one that cannot end stops no other. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* test_maturity.c - outcomes that were completed are not taken for outcomes that were seen: intervals hold the
- * truth as often as they say. */
+/* test_maturity.c - outcomes that were completed are not taken for outcomes that were
+ * seen: intervals hold the truth as often as they say. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,8 @@
 
 enum { ROW_COUNT = 500, ARM_COUNT = 2, WIDTH = 3, LOG_COUNT = 200 };
 
-/* x, arm and surrogate are known of every row; the surrogate carries half of the effect of 1. */
+/* x, arm and surrogate are known of every row; the surrogate carries half of the effect
+ * of 1. */
 static struct {
     float known[ROW_COUNT * WIDTH], x[ROW_COUNT];
     double truth[ROW_COUNT], outcomes[ROW_COUNT], propensities[ROW_COUNT * ARM_COUNT];
@@ -140,7 +141,8 @@ static void what_was_seen_stays_and_nothing_is_learned_from_its_own_fold(void **
     rng_seed(&rng, 4);
     draw_log(&rng, 0.5);
     assert_int_equal(maturity_complete(&data, PREDICTOR_LINEAR, 1, &one, &err), 0);
-    /* Another outcome in fold 0 changes nothing that is learned while fold 0 is held out. */
+    /* Another outcome in fold 0 changes nothing that is learned while fold 0 is held
+     * out. */
     for (int row = 0; row < ROW_COUNT; row++)
         if (learner_held_out_fold(log_.keys[row], 1) == 0)
             log_.outcomes[row] += 100;
@@ -159,8 +161,8 @@ static void what_was_seen_stays_and_nothing_is_learned_from_its_own_fold(void **
     maturity_free(&two);
 }
 
-/* The youngest rows have no surrogate either, and none of them is mature: what is said of them rests on x and arm,
- * not on what the others' model makes of a gap. */
+/* The youngest rows have no surrogate either, and none of them is mature: what is said of
+ * them rests on x and arm, not on what the others' model makes of a gap. */
 static void rows_without_surrogates_are_expected_by_what_they_have(void **state)
 {
     float plain[ROW_COUNT * 2];

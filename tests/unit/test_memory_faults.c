@@ -1,6 +1,6 @@
-/* test_memory_faults.c - every reader of files and bodies with each of its mallocs failing in its
- * turn, once and from then on: it says so, or reads what it reads without a fault. Leaks are seen
- * by make check-asan. */
+/* test_memory_faults.c - every reader of files and bodies with each of its mallocs
+ * failing in its turn, once and from then on: it says so, or reads what it reads without
+ * a fault. Leaks are seen by make check-asan. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -343,8 +343,8 @@ static char *long_document(size_t bytes)
     return text;
 }
 
-/* From the first malloc on, so that all comes from the reserve; and again, so that it is given
- * back. */
+/* From the first malloc on, so that all comes from the reserve; and again, so that it is
+ * given back. */
 static void the_longest_text_ends_within_the_reserve(void **state)
 {
     char *text = long_document(JSON_TREE_BYTES_MAX - 4096);

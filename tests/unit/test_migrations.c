@@ -1,5 +1,5 @@
-/* test_migrations.c - data folders of every released schema, made by the programs of their time
- * (scripts/schema-fixture), opened with today's. */
+/* test_migrations.c - data folders of every released schema, made by the programs of
+ * their time (scripts/schema-fixture), opened with today's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -274,8 +274,9 @@ static void a_damaged_folder_is_refused_and_left_as_it_was(void **state)
 
 /* --- interrupted ------------------------------------------------------------------------------ */
 
-/* From one write or sync to the next that is tried: from the newest of the old schemas, and in the long form,
- * all of them; else about every third, and under sanitizers every sixth. */
+/* From one write or sync to the next that is tried: from the newest of the old schemas,
+ * and in the long form, all of them; else about every third, and under sanitizers every
+ * sixth. */
 static long step_after(int schema, struct rng *rng)
 {
     int64_t most = schema == STORE_SCHEMA_VERSION - 1 ? 1 : torture_sample(5, 11, 1);
@@ -323,8 +324,8 @@ static void a_migration_is_whole_or_not_at_all_under_any_fault(void **state)
         }
 }
 
-/* A migration by a process that is killed at its nth write, and then one by another. Returns
- * whether it came to so many; counts in untouched when it left the old schema. */
+/* A migration by a process that is killed at its nth write, and then one by another.
+ * Returns whether it came to so many; counts in untouched when it left the old schema. */
 static bool migrate_killed(int schema, long nth, int *untouched)
 {
     struct fixture f;

@@ -1,4 +1,5 @@
-/* test_model_aliases.c - who is pointed at decides: champions that move, back too, while others are asked. */
+/* test_model_aliases.c - who is pointed at decides: champions that move, back too, while
+ * others are asked. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -253,7 +254,8 @@ static const char *wide_bundle(const char *const *names, int count)
 #define TEN(text) text text text text text text text text text text
 #define LONG(end) TEN("long_") "nine_more" end
 
-/* Three names, each with 60 bytes at most and without half a character; how many more there are is said. */
+/* Three names, each with 60 bytes at most and without half a character; how many more
+ * there are is said. */
 static void of_many_lost_features_a_few_are_named_in_short(void **state)
 {
     static const char *const names[] = {

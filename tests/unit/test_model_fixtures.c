@@ -35,7 +35,8 @@ static bool is_optional(const char *folder)
     return is;
 }
 
-/* No library that trained a fixture adds up in an order of its own: nothing is excepted. */
+/* No library that trained a fixture adds up in an order of its own: nothing is
+ * excepted. */
 static void check_comparison(const char *folder, struct comparison comparison)
 {
     if (comparison.model_count)

@@ -1,5 +1,5 @@
-/* test_models_admin.c - models pushed, listed and deleted, and starts with those that cannot serve; who is
- * pointed at: test_model_aliases.c. */
+/* test_models_admin.c - models pushed, listed and deleted, and starts with those that
+ * cannot serve; who is pointed at: test_model_aliases.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

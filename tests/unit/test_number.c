@@ -95,7 +95,8 @@ static void any_digits_with_any_exponent(void **)
     }
 }
 
-/* Plain ones of every length before and after the point, and one letter wrong anywhere in them. */
+/* Plain ones of every length before and after the point, and one letter wrong anywhere in
+ * them. */
 static void plain_decimals_of_every_length(void **)
 {
     char text[64];

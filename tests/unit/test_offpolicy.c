@@ -1,4 +1,5 @@
-/* test_offpolicy.c - values of policies by hand, their errors by simulation, and logs that cannot tell. */
+/* test_offpolicy.c - values of policies by hand, their errors by simulation, and logs
+ * that cannot tell. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -79,7 +80,8 @@ static int refuse(char reasons[OFFPOLICY_REASON_COUNT_MAX][OFFPOLICY_REASON_BYTE
 
 /* ---- by hand ---- */
 
-/* Probabilities 1, 0, 1/2 of what was done with 1/2 each: weights 2, 0, 1; and rewards 3, 5, 1, of which the model knows 2, 4, 1 and, for the policy, 1, 2, 3. */
+/* Probabilities 1, 0, 1/2 of what was done with 1/2 each: weights 2, 0, 1; and rewards 3,
+ * 5, 1, of which the model knows 2, 4, 1 and, for the policy, 1, 2, 3. */
 static void set_three_rows(void)
 {
     static const double pi[] = {1, 0, 0.5}, r[] = {3, 5, 1}, q[] = {2, 4, 1},
@@ -329,8 +331,8 @@ static void what_is_no_number_is_refused(void **)
     }
 }
 
-/* Every customer is given the same in each of his decisions, drawn once, half of them what the policy
- * does: rows as draws would be refused in one log of five. */
+/* Every customer is given the same in each of his decisions, drawn once, half of them
+ * what the policy does: rows as draws would be refused in one log of five. */
 static void draw_customers(struct rng *rng, int rows_each, double propensity)
 {
     bool is_taken = false;
@@ -419,8 +421,8 @@ static void a_sequence_holds_at_every_look(void **)
 
 /* ---- what an error rests on ---- */
 
-/* Rewards of 1 for one row of a hundred, two where the policy's action was taken; that has a probability between .02
- * and .62. */
+/* Rewards of 1 for one row of a hundred, two where the policy's action was taken; that
+ * has a probability between .02 and .62. */
 static void draw_rare(struct rng *rng, int row_count)
 {
     for (int i = 0; i < row_count; i++) {
@@ -477,7 +479,8 @@ static void a_share_just_over_what_is_trusted_is_printed_as_such(void **)
                            "one row has 5.4 % of all weight, at most 5 % are trusted"));
 }
 
-/* Of rows that all move it alike, as many as there are; of one that moves it most, little more than one. */
+/* Of rows that all move it alike, as many as there are; of one that moves it most, little
+ * more than one. */
 static void draws_are_those_of_what_moves_the_estimate(void **)
 {
     set_log(100);
@@ -502,7 +505,8 @@ static void draws_are_those_of_what_moves_the_estimate(void **)
            pow(20 * 9 + 20 * 4, 2) / (20 * 81 + 20 * 16), 1e-12);
 }
 
-/* A third is no binary number: its mean is off by rounding, which is no draw of anything. */
+/* A third is no binary number: its mean is off by rounding, which is no draw of
+ * anything. */
 static void what_all_rows_say_alike_has_no_error(void **)
 {
     set_log(999);

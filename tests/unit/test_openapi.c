@@ -421,7 +421,8 @@ static void check_code(const char *code, const char *where)
         fail_msg("%s: the problem code %s is not described", where, code);
 }
 
-/* The first literal behind each "err_code(", which is the code when it is a single word. */
+/* The first literal behind each "err_code(", which is the code when it is a single
+ * word. */
 static int check_problems(const char *path, const char *source)
 {
     char code[64];
@@ -439,8 +440,8 @@ static int check_problems(const char *path, const char *source)
     return count;
 }
 
-/* Whether a literal stands within a call, from its opening bracket to the semicolon: *literal is what is
- * behind its first quote, *at goes on behind its last one. */
+/* Whether a literal stands within a call, from its opening bracket to the semicolon:
+ * *literal is what is behind its first quote, *at goes on behind its last one. */
 static bool next_literal(const char **at, const char **literal, size_t *bytes)
 {
     *at += strcspn(*at, ";\"");

@@ -1,4 +1,5 @@
-/* test_openapi_answers.c - the service answers, and refuses, as docs/openapi.json says. */
+/* test_openapi_answers.c - the service answers, and refuses, as docs/openapi.json
+ * says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -129,8 +130,8 @@ static void see(const json_t *value)
     }
 }
 
-/* Every line of an export, each a JSON value of its own; of a table nothing more than its columns is
- * described. */
+/* Every line of an export, each a JSON value of its own; of a table nothing more than its
+ * columns is described. */
 static void check_lines(const struct asked *asked, const json_t *response,
                         const struct api_reply *reply)
 {

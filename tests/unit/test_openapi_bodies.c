@@ -1,4 +1,5 @@
-/* test_openapi_bodies.c - docs/openapi.json and the service take and refuse the same bodies.
+/* test_openapi_bodies.c - docs/openapi.json and the service take and refuse the same
+ * bodies.
  *
  * Good bodies are changed at one place at a time, in every way and everywhere. */
 #include <setjmp.h>
@@ -45,8 +46,8 @@ static int close_service(void **state)
 
 struct trial {
     const char *method, *path, *schema;
-    const char
-        *unsaid; /* parts of pointers where the service knows more than a schema says */
+    /* parts of pointers where the service knows more than a schema says */
+    const char *unsaid;
     json_t *body;
     int taken_count, refused_count;
 };

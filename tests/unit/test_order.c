@@ -1,4 +1,5 @@
-/* test_order.c - many numbers come into the order that comparing them gives, and their groups end where they do. */
+/* test_order.c - many numbers come into the order that comparing them gives, and their
+ * groups end where they do. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

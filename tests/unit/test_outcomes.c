@@ -1,5 +1,5 @@
-/* test_outcomes.c - what became of decisions: reported once or again, alone or a thousand at a time,
- * rightly or wrongly. */
+/* test_outcomes.c - what became of decisions: reported once or again, alone or a thousand
+ * at a time, rightly or wrongly. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
-/* test_overlap.c - which budgets a case is charged to, and that a scope of which every case would have more of
- * them than a decision may have is refused where a budget is made or changed. */
+/* test_overlap.c - which budgets a case is charged to, and that a scope of which every
+ * case would have more of them than a decision may have is refused where a budget is made
+ * or changed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -202,7 +203,8 @@ static struct refund_case case_at(int number, const char *currency)
     return asked;
 }
 
-/* Whether the wide one covers each case that the narrow one does, of all cases that there are. */
+/* Whether the wide one covers each case that the narrow one does, of all cases that there
+ * are. */
 static bool covers_each(const struct budget *wide, const struct budget *narrow)
 {
     bool is_covered = true;
@@ -310,7 +312,8 @@ struct budget *__wrap_book_at(struct book *book, int index)
     return __real_book_at(book, index);
 }
 
-/* Each names one or two parts of four: they meet in more ways than can be gone through. */
+/* Each names one or two parts of four: they meet in more ways than can be gone
+ * through. */
 static void of_a_thousand_budgets_each_is_looked_at_once(void **state)
 {
     struct stage stage;

@@ -292,7 +292,8 @@ static bool note_one(struct pacer_day *stage, uint64_t cell, int64_t at_us)
                                            .option_count = PACER_DAY_OPTION_COUNT});
 }
 
-/* 1600 cases a day, evenly; prices solved now and then. How many bursts were thought to begin. */
+/* 1600 cases a day, evenly; prices solved now and then. How many bursts were thought to
+ * begin. */
 static int run_halves(struct pacer_day *stage, int64_t from_us, int64_t to_us)
 {
     int begun = 0;
@@ -305,7 +306,8 @@ static int run_halves(struct pacer_day *stage, int64_t from_us, int64_t to_us)
     return begun;
 }
 
-/* Each of the cells has one or two cases only by the time that all together are too many. */
+/* Each of the cells has one or two cases only by the time that all together are too
+ * many. */
 static void a_burst_in_many_cells_of_a_budget_is_noticed_by_all_of_them(void **state)
 {
     int64_t noon = START + DAY + DAY / 2, at_us = noon;
@@ -330,7 +332,8 @@ static void a_burst_in_many_cells_of_a_budget_is_noticed_by_all_of_them(void **s
     solve_halves(&stage, at_us);
     assert_true(stage.outlooks[1].is_incident);
     assert_false(stage.outlooks[2].is_incident);
-    /* Its rate is known at once: 540 more cases in the 45 minutes that are thought of first. */
+    /* Its rate is known at once: 540 more cases in the 45 minutes that are thought of
+     * first. */
     assert_true(stage.outlooks[1].cases_left > usual + 250);
     assert_true(stage.outlooks[1].cases_left < usual + 1000);
     /* Soon after its end it is over, and does not begin again. */

@@ -48,7 +48,8 @@ static int widest_curve(unsigned char *bytes)
     return (int)(sizeof head + 8 * head.bin_count);
 }
 
-/* Two weeks that take 200 MB. Those that find no room are not known, rather than empty. */
+/* Two weeks that take 200 MB. Those that find no room are not known, rather than
+ * empty. */
 static void the_past_takes_no_more_than_its_share_of_memory(void **state)
 {
     enum { CELL_COUNT = 60, SLOT_COUNT = PACER_HISTORY_DAYS * 96 };
@@ -103,8 +104,8 @@ static int crowd_budgets_of(void *context, uint64_t cell, int *budgets)
     return 3;
 }
 
-/* Median of what solves take after 100,000 cases, ms of CPU. Budgets end a quarter of a day on, those with
- * another remainder by end_count a quarter of a day later each. */
+/* Median of what solves take after 100,000 cases, ms of CPU. Budgets end a quarter of a
+ * day on, those with another remainder by end_count a quarter of a day later each. */
 static double crowd_solve_ms(int budget_count, int end_count, pacer_budgets_of *charged)
 {
     enum { CELLS = 250, SOLVES = 51, CROWD_MAX = 100 };

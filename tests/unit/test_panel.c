@@ -1,4 +1,5 @@
-/* test_panel.c - placebos of panels, and whether others can stand for a unit, on panels with a known truth. */
+/* test_panel.c - placebos of panels, and whether others can stand for a unit, on panels
+ * with a known truth. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -225,7 +226,8 @@ static void the_fit_of_a_panel_by_hand(void **)
     assert_true(fabs(fit_of(&world, PANEL_DID).misfit - 1) < 1e-9);
 }
 
-/* Levels as far apart as given, which the means of units explain: the noise beside them stays what it is. */
+/* Levels as far apart as given, which the means of units explain: the noise beside them
+ * stays what it is. */
 static void noise_is_told_beside_levels_of_any_size(void **)
 {
     static const double scales[] = {0, 10, 1e4, 1e8, 1e10};
@@ -249,8 +251,9 @@ static void noise_is_told_beside_levels_of_any_size(void **)
     }
 }
 
-/* Slopes of 0, 0, 1 and 3 have a variance of 2; the treated is off the weighted mean of them by as many errors as the
- * root of 3, of three degrees of freedom, of which p is 1 - 2 (1 / 2 + pi / 4) / pi. */
+/* Slopes of 0, 0, 1 and 3 have a variance of 2; the treated is off the weighted mean of
+ * them by as many errors as the root of 3, of three degrees of freedom, of which p is 1 -
+ * 2 (1 / 2 + pi / 4) / pi. */
 static void a_slope_is_off_by_its_own_error_and_that_of_the_weighted_others(void **)
 {
     static const struct {

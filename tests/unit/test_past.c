@@ -1,5 +1,5 @@
-/* test_past.c - what a batch remembers of customers and orders is what the store would say, and nobody's
- * past is long enough to keep the others waiting. */
+/* test_past.c - what a batch remembers of customers and orders is what the store would
+ * say, and nobody's past is long enough to keep the others waiting. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -120,7 +120,8 @@ static void a_batch_remembers_what_the_store_would_say(void **state)
     fixture_close(&f);
 }
 
-/* Nothing in the past of an order but what the batch gives: what it remembers, and what the store says. */
+/* Nothing in the past of an order but what the batch gives: what it remembers, and what
+ * the store says. */
 static void look_twice(struct fixture *f, struct past *past,
                        const struct refund_case *asked, struct circumstances *seen)
 {

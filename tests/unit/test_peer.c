@@ -134,8 +134,8 @@ static void failures_outlast_the_connection(void **state)
     peers_close(peers);
 }
 
-/* However many addresses fail and go, no more of them are kept than there is room for: the oldest
- * memory of all is of those that came first. */
+/* However many addresses fail and go, no more of them are kept than there is room for:
+ * the oldest memory of all is of those that came first. */
 static void those_that_left_are_remembered_up_to_a_limit(void **state)
 {
     struct peers *peers = open_peers(0, 1, true);

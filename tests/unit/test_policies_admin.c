@@ -297,8 +297,8 @@ static void a_stored_revision_can_be_opened_for_replay(void **state)
     service_reader_give(running->service, reader);
 }
 
-/* Asking again neither stores nor serves anything, and gives back what was prepared (the leak
- * checker of the asan build looks). */
+/* Asking again neither stores nor serves anything, and gives back what was prepared (the
+ * leak checker of the asan build looks). */
 static void putting_again_with_the_same_key_changes_nothing(void **state)
 {
     struct running *running = *state;

@@ -1,4 +1,5 @@
-/* test_policy.c - a policy's document is read whole, or refused with all that is wrong. */
+/* test_policy.c - a policy's document is read whole, or refused with all that is
+ * wrong. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,7 +64,8 @@ static void how_chance_takes_part_is_read(void **state)
     policy_free(policy);
 }
 
-/* What a server adds to a document that it is asked for is ignored in one that it is sent. */
+/* What a server adds to a document that it is asked for is ignored in one that it is
+ * sent. */
 static void members_are_read(void **state)
 {
     static const struct {

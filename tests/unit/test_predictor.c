@@ -20,7 +20,8 @@ static double targets[ROW_COUNT], weights[ROW_COUNT];
 static uint32_t all[ROW_COUNT];
 static const struct row_set set = {ROW_COUNT, all};
 
-/* The first feature, in a unit, and noise are the target, in another; the second is the same for all. */
+/* The first feature, in a unit, and noise are the target, in another; the second is the
+ * same for all. */
 static void draw_rows(double feature_unit, double target_unit)
 {
     struct rng rng;

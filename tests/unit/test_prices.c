@@ -1,5 +1,5 @@
-/* test_prices.c - when prices are solved, and how they come into force: through the routes, on a real
- * store, without the keeper. */
+/* test_prices.c - when prices are solved, and how they come into force: through the
+ * routes, on a real store, without the keeper. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -89,8 +89,8 @@ static void the_first_case_already_makes_a_price(void **state)
     (void)state;
     create(&stage, FORECAST);
     assert_int_equal(decide(&stage, 1), 1000);
-    /* 500 for 900, which is 0.8 above its cost: 999 such cases could not all have it. Prices are as fine
-     * as the bins of demand, 8 to an octave. */
+    /* 500 for 900, which is 0.8 above its cost: 999 such cases could not all have it.
+     * Prices are as fine as the bins of demand, 8 to an octave. */
     assert_true(number_in(&stage, "bud_new", "shadow_price") >= 0.8);
     assert_true(number_in(&stage, "bud_new", "shadow_price") < 0.842);
     assert_int_equal(decide(&stage, 1), 0);
@@ -142,7 +142,8 @@ static void a_restart_keeps_the_price(void **state)
     assert_true(price > 0);
     running_restart(stage.running);
     assert_true(number_in(&stage, "bud_new", "shadow_price") == price);
-    /* Had it forgotten the others, the one case seen since then would ask for far less. */
+    /* Had it forgotten the others, the one case seen since then would ask for far
+     * less. */
     decide(&stage, 0.6);
     assert_true(number_in(&stage, "bud_new", "shadow_price") > 0.98 * price);
     running_close(stage.running);
@@ -184,7 +185,8 @@ static void spending_keeps_to_the_plan_from_the_start(void **state)
                    "1000}");
     for (int i = 1; i <= 300; i++) {
         held += decide(&stage, 1 + 2 * rng_uniform(&rng));
-        /* 200 a case; chance, also in the sample, is about 560 times the root of their number. */
+        /* 200 a case; chance, also in the sample, is about 560 times the root of their
+         * number. */
         if ((double)held > 200 * i + 2000 * sqrt(i) + 2000)
             fail_msg("after %d cases %lld are gone", i, (long long)held);
     }
@@ -298,7 +300,8 @@ static int64_t decide_and_keep(struct stage *stage, double need)
     return amount;
 }
 
-/* The same cases at the same times are given the same: what is simulated is what the service does. */
+/* The same cases at the same times are given the same: what is simulated is what the
+ * service does. */
 static void the_service_chooses_as_the_simulation_foretells(void **state)
 {
     struct stage stage = {.running = running_open()};

@@ -1,5 +1,5 @@
-/* test_propensities.c - recorded propensities are the true ones: a million draws against them, under
- * masks, scarce budgets and reviews; holdout in its share, and for good. */
+/* test_propensities.c - recorded propensities are the true ones: a million draws against
+ * them, under masks, scarce budgets and reviews; holdout in its share, and for good. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,8 +21,8 @@
 
 enum { OPTION_COUNT = 6, MASK_COUNT = 1 << OPTION_COUNT };
 
-/* Beyond it less than once in a billion times when all is well: of some 50 numbers any, less than once in ten
- * million runs. */
+/* Beyond it less than once in a billion times when all is well: of some 50 numbers any,
+ * less than once in ten million runs. */
 static const double z_max = 6;
 
 static uint64_t seed_of_run(void)
@@ -109,7 +109,8 @@ struct scenario {
     const char *name, *members;
     double price;
     int64_t limit; /* what the budget can have at most */
-    int mask_count; /* that must have been seen often: 0 allowed sets do not prove anything */
+    /* that must have been seen often: 0 allowed sets do not prove anything */
+    int mask_count;
 };
 
 static const struct scenario scenarios[] = {
@@ -355,8 +356,8 @@ static void give_back(struct service *service, const json_t *answer, int number)
 
 #define EXPLORING ", \"exploration\": {\"epsilon\": 0.3, \"temperature\": 200}"
 
-/* The budget is nearly empty most of the time: what has room at the moment of the commit decides
- * what can be drawn, and is what the propensities say. */
+/* The budget is nearly empty most of the time: what has room at the moment of the commit
+ * decides what can be drawn, and is what the propensities say. */
 static void decisions_of_the_service_are_distributed_as_recorded(void **state)
 {
     struct running *running = running_open();

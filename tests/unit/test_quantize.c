@@ -136,8 +136,8 @@ static void a_code_against_a_rank_is_the_librarys_comparison(void **state)
     assert_true(opened > 80);
 }
 
-/* Values that lie on no threshold, but for a few, and any number of thresholds: blocks have a way
- * of their own to code these. */
+/* Values that lie on no threshold, but for a few, and any number of thresholds: blocks
+ * have a way of their own to code these. */
 static void a_block_has_the_codes_of_its_rows(void **state)
 {
     double rows[QUANTIZE_BLOCK * 11];
@@ -237,8 +237,8 @@ static struct forest *stump(enum forest_dialect dialect, double threshold)
     return forest;
 }
 
-/* Beside a threshold that is a float, so that values could be compared as floats, where all beyond
- * theirs are infinite. */
+/* Beside a threshold that is a float, so that values could be compared as floats, where
+ * all beyond theirs are infinite. */
 static void values_beyond_floats_are_not_beyond_every_threshold(void **state)
 {
     static const double thresholds[] = {DBL_MAX, INFINITY, -INFINITY, 0x1p128, -DBL_MAX};
@@ -282,7 +282,8 @@ static void values_beyond_floats_are_not_beyond_every_threshold(void **state)
     unsetenv("REDRESS_ISA");
 }
 
-/* A forest many times over, which has one set of slots, but more splits than any model. */
+/* A forest many times over, which has one set of slots, but more splits than any
+ * model. */
 static void more_splits_than_sound_models_have_is_no_quantizer(void **state)
 {
     enum { COPY_COUNT = 3000 };

@@ -1,4 +1,5 @@
-/* test_rate.c - base/rate.h and base/memory.h: what is shared out is never more than there is. */
+/* test_rate.c - base/rate.h and base/memory.h: what is shared out is never more than
+ * there is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* test_registry.c - models, aliases, policies and keys: what was stored is what is found. */
+/* test_registry.c - models, aliases, policies and keys: what was stored is what is
+ * found. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -143,7 +144,8 @@ static void an_alias_moves_and_remembers(void **state)
     assert_int_equal(count, 2);
     assert_string_equal(list[0].alias, "shadow");
     assert_string_equal(list[0].reason, "better");
-    /* A version that is pointed at cannot go; one that was may, and cannot be pointed at again. */
+    /* A version that is pointed at cannot go; one that was may, and cannot be pointed at
+     * again. */
     assert_status(&f, model_mark_deleted(f.store, "m", 2, &f.err), STATUS_CONFLICT);
     assert_ok(&f, model_mark_deleted(f.store, "m", 1, &f.err));
     move = alias_of("shadow", 1, 60);

@@ -1,4 +1,5 @@
-/* test_regression.c - least squares, their errors and logits against closed forms and plain matrices. */
+/* test_regression.c - least squares, their errors and logits against closed forms and
+ * plain matrices. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -56,7 +57,8 @@ static struct basis *open_basis(const double *numbers, int rows, int columns,
 
 /* ---- the basis ---- */
 
-/* Rows of the basis are as orthonormal as columns are far from one another: here two differ by 1e-7. */
+/* Rows of the basis are as orthonormal as columns are far from one another: here two
+ * differ by 1e-7. */
 static void rows_of_the_basis_are_orthonormal_and_give_the_design_back(void **)
 {
     double numbers[ROWS * COLUMNS], products[COLUMNS][COLUMNS] = {};
@@ -90,7 +92,8 @@ static void rows_of_the_basis_are_orthonormal_and_give_the_design_back(void **)
     basis_close(basis);
 }
 
-/* However many blocks there are, and whichever rows are left out, it is the regression of those that are used. */
+/* However many blocks there are, and whichever rows are left out, it is the regression of
+ * those that are used. */
 static void rows_that_are_not_used_are_as_if_not_there(void **)
 {
     enum { MANY = 3 * BASIS_BLOCK_ROWS + 77, WIDE = 3 };
@@ -244,7 +247,8 @@ static void the_scale_of_a_column_only_scales_its_coefficient(void **)
 
 /* ---- errors: of a mean, in closed form ---- */
 
-/* The variance of the mean of 1, 2, 3, 10 (mean 4; residuals -3, -2, -1, 6; leverages 1/4). */
+/* The variance of the mean of 1, 2, 3, 10 (mean 4; residuals -3, -2, -1, 6; leverages
+ * 1/4). */
 static void errors_of_a_mean_are_known(void **)
 {
     static const double design[4] = {1, 1, 1, 1}, outcome[4] = {1, 2, 3, 10};
@@ -284,8 +288,8 @@ static void errors_of_a_mean_are_known(void **)
     basis_close(basis);
 }
 
-/* Two groups of sizes 2 and 3: the errors of their means and of the difference with HC2 are those of two
- * samples. */
+/* Two groups of sizes 2 and 3: the errors of their means and of the difference with HC2
+ * are those of two samples. */
 static void hc2_of_two_groups_is_the_error_of_two_samples(void **)
 {
     static const double design[10] = {1, 1, 1, 1, 1, 0, 0, 1, 1, 1},

@@ -1,5 +1,5 @@
-/* test_reward_model.c - what rewards are expected on rows that the model has not seen, and estimates with it
- * beside the truth. */
+/* test_reward_model.c - what rewards are expected on rows that the model has not seen,
+ * and estimates with it beside the truth. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -286,7 +286,8 @@ static void put_number(struct reward_table *table, const char *name, double valu
     assert_int_equal(reward_table_number(table, text_of(name), value, &err), STATUS_OK);
 }
 
-/* Ten groups, one of a row's names each, whose rewards differ; a column of the wrong kind now and then. */
+/* Ten groups, one of a row's names each, whose rewards differ; a column of the wrong kind
+ * now and then. */
 static struct reward_table *table_of_groups(int row_count, double *rewards)
 {
     struct reward_table *table;
@@ -383,7 +384,8 @@ static void names_beyond_the_limit_are_refused(void **state)
 
 enum { SHARING_ROWS = 700, KIND_COUNT = 3 };
 
-/* Rows of three kinds, in no order, whose options are their kind's; said once for each kind, or for each row. */
+/* Rows of three kinds, in no order, whose options are their kind's; said once for each
+ * kind, or for each row. */
 static struct reward_table *table_of_kinds(bool is_shared, double *rewards)
 {
     struct reward_table *table;

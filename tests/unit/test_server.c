@@ -1,4 +1,5 @@
-/* test_server.c - what the server carries: heads, bodies and replies, over real sockets. */
+/* test_server.c - what the server carries: heads, bodies and replies, over real
+ * sockets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -153,7 +154,8 @@ static void two_honest_requests_in_one_packet_are_both_answered(void **state)
     server_stop(server, 1000);
 }
 
-/* Wherever the head is cut on its way, and whatever lies before and behind it in memory. */
+/* Wherever the head is cut on its way, and whatever lies before and behind it in
+ * memory. */
 static void an_honest_head_is_believed_in_any_pieces(void **state)
 {
     static const char *const queries[] = {"", "?", "?a", "?a=b&c=%20d+e", "?&a=1&"};
@@ -327,7 +329,8 @@ static void bodies_arrive_whole_in_any_pieces(void **state)
     server_stop(server, 1000);
 }
 
-/* The answer is there although the client had not finished, or not even begun, to send. */
+/* The answer is there although the client had not finished, or not even begun, to
+ * send. */
 static void a_body_that_is_too_large_is_refused_by_its_announcement(void **state)
 {
     static const char *const paths[] = {"/echo", "/secret"};

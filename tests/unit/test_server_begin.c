@@ -1,5 +1,5 @@
-/* test_server_begin.c - where a request begins: what came with another has its deadline, and who has said
- * nothing of the next may rest. */
+/* test_server_begin.c - where a request begins: what came with another has its deadline,
+ * and who has said nothing of the next may rest. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* test_server_edge.c - what stands before the server: who may connect, how often and for how long, and health
- * while others hold every connection. */
+/* test_server_edge.c - what stands before the server: who may connect, how often and for
+ * how long, and health while others hold every connection. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,8 +50,8 @@ static void settings_that_do_not_go_together_are_refused(void **state)
 
 /* --- how long, and how many ---------------------------------------------------------------------- */
 
-/* Ask until told that this answer is the last. False: cut off, as one is who, on a busy machine, does not ask
- * for a second. */
+/* Ask until told that this answer is the last. False: cut off, as one is who, on a busy
+ * machine, does not ask for a second. */
 static bool is_told_to_go(const char *address)
 {
     int64_t start_us = clock_monotonic_us(&system_clock);
@@ -209,7 +209,8 @@ static void lines_about_wrong_keys_are_bounded_and_all_are_counted(void **state)
 
 /* --- health -------------------------------------------------------------------------------------- */
 
-/* So many clients connect and send half a line; the earlier ones are closed by then, perhaps. */
+/* So many clients connect and send half a line; the earlier ones are closed by then,
+ * perhaps. */
 static void flood(const char *address, struct http_client *clients[static FLOOD_COUNT])
 {
     for (int i = 0; i < FLOOD_COUNT; i++) {
@@ -240,7 +241,8 @@ static double health_beside_a_flood_s(const struct server *server)
     return worst_s;
 }
 
-/* Who waits for them waits for a second or more each time; a machine that stalls does not. */
+/* Who waits for them waits for a second or more each time; a machine that stalls does
+ * not. */
 static void health_answers_while_slow_clients_hold_its_listener(void **state)
 {
     struct server *server = stage_start(2, "127.0.0.1:0");

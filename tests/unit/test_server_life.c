@@ -1,4 +1,5 @@
-/* test_server_life.c - how connections and servers begin and end: time-outs, addresses, stopping. */
+/* test_server_life.c - how connections and servers begin and end: time-outs, addresses,
+ * stopping. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +25,8 @@
 
 enum { TRY_COUNT_MAX = 20 };
 
-/* How long the server bears a client that sends these bytes, then one more every 100 ms. */
+/* How long the server bears a client that sends these bytes, then one more every 100
+ * ms. */
 static double seconds_borne(struct server *server, const char *bytes)
 {
     int64_t start_us = clock_monotonic_us(&system_clock);
@@ -42,8 +44,8 @@ static double seconds_borne(struct server *server, const char *bytes)
     return seconds;
 }
 
-/* Never before its time is over; and within a second, in one of some tries: on a machine that stalls, it may
- * be later. */
+/* Never before its time is over; and within a second, in one of some tries: on a machine
+ * that stalls, it may be later. */
 static double seconds_borne_at_least(struct server *server, const char *bytes,
                                      double seconds_min)
 {
@@ -110,7 +112,8 @@ static void waiting_for_an_answer_is_no_dripping(void **state)
 
 #define LATE "POST /later?us=200000 HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"
 
-/* What comes back to who closes the sending side behind these bytes, in two packets if there is a second part. */
+/* What comes back to who closes the sending side behind these bytes, in two packets if
+ * there is a second part. */
 static void ask_and_fall_silent(const char *address, const char *first,
                                 const char *second, char answer[static 4096])
 {
@@ -181,7 +184,8 @@ enum {
     SLOW_DEADLINE_S = 2,
     SLOW_BORNE_S_MAX = 5,
     SLOW_CUT_S_MAX =
-        15, /* on a machine that stalls; what the system holds is read in twice that time */
+        /* on a machine that stalls; what the system holds is read in twice that time */
+    15,
 };
 
 /* A connection on which little fits between server and client. */
@@ -198,8 +202,8 @@ static int connect_narrow(const char *address)
     return fd;
 }
 
-/* Read so many bytes at a time until there are no streams any more, or for so long. Returns how long it
- * was. */
+/* Read so many bytes at a time until there are no streams any more, or for so long.
+ * Returns how long it was. */
 static double read_slowly(struct server *server, int bytes_per_s, double seconds_max)
 {
     static const char request[] = "GET /stream HTTP/1.1\r\nHost: a\r\n\r\n";

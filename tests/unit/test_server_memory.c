@@ -1,4 +1,5 @@
-/* test_server_memory.c - the memory of requests: what bodies may hold, and who is refused. */
+/* test_server_memory.c - the memory of requests: what bodies may hold, and who is
+ * refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -84,7 +85,8 @@ static int post_body(struct http_client *client)
     return post_with(client, "0");
 }
 
-/* Until a body is answered so: what another has sent is there then, or what it had is free. */
+/* Until a body is answered so: what another has sent is there then, or what it had is
+ * free. */
 static void wait_until(struct http_client *client, const char *key, int wanted)
 {
     int status = 0;
@@ -112,7 +114,8 @@ static void bodies_beyond_the_memory_for_all_are_refused(void **state)
     waiting = announce(server, sizeof large_body - 1);
     wait_until_held(client);
     http_client_close(waiting);
-    /* The place comes free once the server has seen it; and what was taken is given back each time. */
+    /* The place comes free once the server has seen it; and what was taken is given back
+     * each time. */
     for (int i = 0; i < PATIENCE_S * 10 && good_count < 5; i++) {
         int status = post_body(client);
 

@@ -1,5 +1,5 @@
-/* test_server_tls.c - the server over TLS: versions, certificates that are renewed, and deadlines of handshakes
- * and of requests behind them. */
+/* test_server_tls.c - the server over TLS: versions, certificates that are renewed, and
+ * deadlines of handshakes and of requests behind them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* test_server_unix.c - sockets in the file system, and addresses that cannot be listened on together. */
+/* test_server_unix.c - sockets in the file system, and addresses that cannot be listened
+ * on together. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -234,7 +235,8 @@ static void beside_what_is_no_socket_no_lock_is_made(void **state)
     unlink(address + 5);
 }
 
-/* As somebody whom the modes of files concern. 0: told that it is not known whether anybody listens. */
+/* As somebody whom the modes of files concern. 0: told that it is not known whether
+ * anybody listens. */
 static int look_at_locked(const char *address)
 {
     struct err err = {0};
@@ -354,7 +356,8 @@ static void what_a_start_refuses_a_look_refuses_in_the_same_words(void **state)
     assert_both_say(address, "Not a directory");
 }
 
-/* As somebody whom the modes of files concern: in a folder where nothing can be made. 0: as it should be. */
+/* As somebody whom the modes of files concern: in a folder where nothing can be made. 0:
+ * as it should be. */
 static int look_at_closed(const char *address, bool has_lock)
 {
     struct server_settings settings = stage_settings(1, NULL);
@@ -417,7 +420,8 @@ static int descriptor_count(void)
     return count;
 }
 
-/* Wherever on its way the start runs out of descriptors: nothing stays, and the next is fine. */
+/* Wherever on its way the start runs out of descriptors: nothing stays, and the next is
+ * fine. */
 static void a_start_that_fails_leaves_no_socket_and_no_descriptor(void **state)
 {
     char address[PATH_BYTES];

@@ -1,6 +1,7 @@
-/* test_service_faults.c - the whole service in trouble: while it opens, and at every route, each
- * malloc of ours, on whatever thread, and each read, write and malloc of SQLite's fails in its turn,
- * once or from then on. It says so and changes nothing, or does what it does without a fault. */
+/* test_service_faults.c - the whole service in trouble: while it opens, and at every
+ * route, each malloc of ours, on whatever thread, and each read, write and malloc of
+ * SQLite's fails in its turn, once or from then on. It says so and changes nothing, or
+ * does what it does without a fault. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -101,7 +102,8 @@ static void a_service_that_cannot_open_says_why_and_opens_afterwards(void **stat
     service_close(running->service);
     running->service = NULL;
     for (int i = 0; i < TROUBLE_COUNT; i++) {
-        /* A start writes nothing that it needs, and what fails for once may be tried again. */
+        /* A start writes nothing that it needs, and what fails for once may be tried
+         * again. */
         long refused_count = sweep_open(running, &troubles[i], false);
 
         if (troubles[i].kind == OWN_MEMORY || troubles[i].kind == FAULT_READ)
@@ -186,8 +188,8 @@ static void sweep_read(struct running *running, const struct service_request *re
     api_reply_free(&wanted);
 }
 
-/* The same key all the while: what was not sure is done once. What was refused has left nothing,
- * unless it ended the service. */
+/* The same key all the while: what was not sure is done once. What was refused has left
+ * nothing, unless it ended the service. */
 static int sweep_change(struct running *running, const struct service_request *request,
                         const struct trouble *trouble, struct request_subject *subject)
 {

@@ -1,5 +1,5 @@
-/* test_service_room.c - every route with more and more room for its answer, from none at all: what
- * does not fit is refused as a whole, and leaves nothing. */
+/* test_service_room.c - every route with more and more room for its answer, from none at
+ * all: what does not fit is refused as a whole, and leaves nothing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -82,8 +82,8 @@ static void a_read_without_room_is_refused_or_whole(void **state)
     running_close(running);
 }
 
-/* A client can bring that about with any case, so it has to concern nobody else: of what has undone a batch
- * something else is said. */
+/* A client can bring that about with any case, so it has to concern nobody else: of what
+ * has undone a batch something else is said. */
 static void assert_undid_nothing(const struct service_request *request,
                                  const struct api_reply *reply)
 {

@@ -1,4 +1,5 @@
-/* test_simplex.c - weights on the simplex are optimal: no direction is better, on many problems. */
+/* test_simplex.c - weights on the simplex are optimal: no direction is better, on many
+ * problems. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

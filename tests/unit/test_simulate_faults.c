@@ -1,6 +1,6 @@
-/* test_simulate_faults.c - a simulated day in trouble: each malloc of ours, and each write and malloc
- * of SQLite's fails in its turn, once or from then on. It says so, or comes to what it comes to
- * without a fault; its folder is gone either way. */
+/* test_simulate_faults.c - a simulated day in trouble: each malloc of ours, and each
+ * write and malloc of SQLite's fails in its turn, once or from then on. It says so, or
+ * comes to what it comes to without a fault; its folder is gone either way. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -146,7 +146,8 @@ static bool is_refusal(enum status rc)
     return rc == STATUS_EXHAUSTED || rc == STATUS_IO || rc == STATUS_UNAVAILABLE;
 }
 
-/* Prices know less of demand where there was no memory to note it, as they do in the service. */
+/* Prices know less of demand where there was no memory to note it, as they do in the
+ * service. */
 static bool is_day(enum simulation_rule rule, int kind, const struct outcome *outcome,
                    const struct outcome *wanted)
 {

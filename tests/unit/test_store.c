@@ -388,8 +388,8 @@ static void see(struct fixture *f, struct store *reader)
     assert_ok(f, store_stats(reader, &stats, &f->err));
 }
 
-/* Decisions of a megabyte; checkpoints on another connection are always one decision behind, since
- * somebody reads, so that the log never starts again by itself. */
+/* Decisions of a megabyte; checkpoints on another connection are always one decision
+ * behind, since somebody reads, so that the log never starts again by itself. */
 static void a_long_log_starts_again_when_the_writer_moves_the_rest(void **state)
 {
     enum { CONTEXT_BYTES = 1 << 20, DECISION_COUNT = 260 };

@@ -1,8 +1,8 @@
-/* test_store_faults.c - the disk fails, memory ends, the process is killed: no money is lost, none
- * is made.
+/* test_store_faults.c - the disk fails, memory ends, the process is killed: no money is
+ * lost, none is made.
  *
- * Each sweep lets the first, second, third ... call fail, once and for good, until the operation
- * goes through untouched. */
+ * Each sweep lets the first, second, third ... call fail, once and for good, until the
+ * operation goes through untouched. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,8 +25,8 @@
 
 enum { BEFORE_COUNT = 3 };
 
-/* A database with all but the last of the decisions there are before, closed: making it anew for each
- * fault would take most of the time. */
+/* A database with all but the last of the decisions there are before, closed: making it
+ * anew for each fault would take most of the time. */
 static struct {
     char *bytes;
     size_t count;
@@ -166,9 +166,9 @@ static bool commit_under(enum fault_kind kind, long nth, bool is_lasting,
     return has_struck;
 }
 
-/* Every write and sync; of the calls of malloc every one in the long form, else each of some that follow each
- * other, from a first one that differs from run to run. *tried counts what struck; the last one is
- * returned. */
+/* Every write and sync; of the calls of malloc every one in the long form, else each of
+ * some that follow each other, from a first one that differs from run to run. *tried
+ * counts what struck; the last one is returned. */
 static long sweep(enum fault_kind kind, bool is_lasting, struct load load,
                   struct rng *rng, long *tried)
 {
@@ -246,8 +246,8 @@ enum {
     FIRST_OF_MEMORY = 8, /* of calls of malloc, of which there are thousands */
 };
 
-/* The next fault, after the nth and so many in all: all at first, then some of them, a share of n apart; in
- * the long form all. */
+/* The next fault, after the nth and so many in all: all at first, then some of them, a
+ * share of n apart; in the long form all. */
 static long step_after(enum fault_kind kind, long nth, long count, struct rng *rng)
 {
     bool is_first = count < (kind == FAULT_MEMORY ? FIRST_OF_MEMORY : ALL_OF_FIRST);
@@ -350,7 +350,8 @@ static void what_cannot_be_read_is_not_taken_for_missing(void **state)
 
 /* --- kill ----------------------------------------------------------------------------------- */
 
-/* Commit one decision after another, in batches, and say each number once it is durable. */
+/* Commit one decision after another, in batches, and say each number once it is
+ * durable. */
 static void commit_forever(const char *path, int64_t number, int fd)
 {
     struct store *store;

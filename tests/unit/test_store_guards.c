@@ -1,5 +1,5 @@
-/* test_store_guards.c - how SQLite is opened: every guard against damaged and hostile files is on,
- * on all connections. */
+/* test_store_guards.c - how SQLite is opened: every guard against damaged and hostile
+ * files is on, on all connections. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* test_store_trouble.c - reads, checks, copies and the care for the files in trouble: what cannot be
- * done says so, what was found is whole, and the next try finds it all. */
+/* test_store_trouble.c - reads, checks, copies and the care for the files in trouble:
+ * what cannot be done says so, what was found is whole, and the next try finds it all. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

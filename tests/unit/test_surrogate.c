@@ -1,4 +1,5 @@
-/* test_surrogate.c - the surrogate index against closed forms, and its error against worlds drawn again. */
+/* test_surrogate.c - the surrogate index against closed forms, and its error against
+ * worlds drawn again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +28,8 @@ struct world {
 
 static uint64_t seed = 3;
 
-/* One surrogate, which a treatment raises by 2 and a unit of which is worth 5 in the end. */
+/* One surrogate, which a treatment raises by 2 and a unit of which is worth 5 in the
+ * end. */
 static struct world make_world(struct rng *rng, double noise)
 {
     struct world world = {
@@ -191,7 +193,8 @@ static void origins_and_surrogates_that_say_it_again_change_nothing(void **)
     expect(found.se, alone.se);
 }
 
-/* The column before is a covariate; the experiment tells both apart, the history does not. */
+/* The column before is a covariate; the experiment tells both apart, the history does
+ * not. */
 static void what_the_history_does_not_tell_apart_is_named(void **)
 {
     struct world world = world_of_seed(8);

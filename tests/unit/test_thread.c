@@ -1,4 +1,5 @@
-/* test_thread.c - threads have the name that is asked for, and rests end when they are told to. */
+/* test_thread.c - threads have the name that is asked for, and rests end when they are
+ * told to. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* test_tls.c - http/tls.h: which files are a certificate with its key, and how they are renewed. */
+/* test_tls.c - http/tls.h: which files are a certificate with its key, and how they are
+ * renewed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* test_traffic.c - what cases wanted: by kinds of cases, learned once it is on disk, kept over
- * restarts. */
+/* test_traffic.c - what cases wanted: by kinds of cases, learned once it is on disk, kept
+ * over restarts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -261,7 +261,8 @@ static void nothing_is_dropped_when_many_come_at_once(void **state)
     stage_close(&often);
 }
 
-/* A day of 20 cases an hour, saved and read again: the next morning is expected to be the same. */
+/* A day of 20 cases an hour, saved and read again: the next morning is expected to be the
+ * same. */
 static void a_restart_knows_what_was_learned(void **state)
 {
     struct pacer_outlook before, after;
@@ -354,7 +355,8 @@ static void a_damaged_curve_is_left_out(void **state)
     stage_close(&stage);
 }
 
-/* Saved while the clock was five days ahead: neither kept nor in the way once it is set right. */
+/* Saved while the clock was five days ahead: neither kept nor in the way once it is set
+ * right. */
 static void what_a_clock_that_was_ahead_saved_is_forgotten(void **state)
 {
     struct stage stage;
@@ -392,7 +394,8 @@ static int64_t wait_ms(struct stage *stage, int64_t at_most_ms)
     return (clock_monotonic_us(&system_clock) - began_us) / 1000;
 }
 
-/* Budgets without prices ask for no solve soon, and 100 cases in an hour of 20 are a burst. */
+/* Budgets without prices ask for no solve soon, and 100 cases in an hour of 20 are a
+ * burst. */
 static void a_burst_asks_for_prices_within_seconds(void **state)
 {
     struct budget budget = budget_of("bud_all", 20000);

@@ -1,5 +1,6 @@
-/* test_unfunded.c - what is owed and finds no room, with amounts up to the largest there is: a decision
- * never says a number that its entries do not, and one that cannot be recorded whole is refused. */
+/* test_unfunded.c - what is owed and finds no room, with amounts up to the largest there
+ * is: a decision never says a number that its entries do not, and one that cannot be
+ * recorded whole is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -199,8 +200,8 @@ static void a_person_may_keep_what_was_noted_and_not_more(void **state)
     running_close(stage.running);
 }
 
-/* Nor does it make room for it once its period is over: the figure is another. Refused before anything is
- * written, and done as soon as there is room. */
+/* Nor does it make room for it once its period is over: the figure is another. Refused
+ * before anything is written, and done as soon as there is room. */
 static void what_an_earlier_period_noted_makes_no_room(void **state)
 {
     static const char as_before[] =

@@ -53,7 +53,8 @@ static void four_rows_by_hand(void **)
         expect(found[1][i], uplifts[i], 1e-15);
     }
     uplift_measure(uplift, &metrics);
-    /* Area 2.5 over a diagonal of 0; perfect: 1 (t), 0s, -1 (c): 0, 1, ., 1, 0 with area 3 or so. */
+    /* Area 2.5 over a diagonal of 0; perfect: 1 (t), 0s, -1 (c): 0, 1, ., 1, 0 with area
+     * 3 or so. */
     expect(metrics.effect, 0, 1e-15);
     expect(metrics.qini, 2.5 / 3, 1e-15);
     assert_true(isnan(metrics.auuc)); /* nothing to compare with: the gain ends at 0 */
@@ -284,8 +285,8 @@ static void an_order_falls_and_keeps_equal_keys_as_they_stand(void **)
 
 /* ---- spends ---- */
 
-/* Costs 1 and 2. The first unit: 3, then 1 more; the second: 0, then 2 for 2, of which the first arm is
- * no corner; the third: nothing. Scores are ten times the effects. */
+/* Costs 1 and 2. The first unit: 3, then 1 more; the second: 0, then 2 for 2, of which
+ * the first arm is no corner; the third: nothing. Scores are ten times the effects. */
 static void a_curve_of_spend_by_hand(void **)
 {
     static const double effects[] = {3, 0.5, -1, 4, 2, -2};
@@ -310,8 +311,9 @@ static void a_curve_of_spend_by_hand(void **)
     frontier_close(frontier);
 }
 
-/* Arms of 2, 1, 1: the first unit wants the third arm and then the first, the second the second arm of two that are
- * as good, the third only the third, which is better than what costs as much. */
+/* Arms of 2, 1, 1: the first unit wants the third arm and then the first, the second the
+ * second arm of two that are as good, the third only the third, which is better than what
+ * costs as much. */
 static void of_arms_that_cost_the_same_the_better_one_is_bought(void **)
 {
     static const double effects[] = {6, 1, 2, 3, 2, -1, 5, 2, 2};
@@ -329,7 +331,8 @@ static void of_arms_that_cost_the_same_the_better_one_is_bought(void **)
     frontier_close(frontier);
 }
 
-/* Steps that are worth as much for what they cost, and arms that are worth and cost the same. */
+/* Steps that are worth as much for what they cost, and arms that are worth and cost the
+ * same. */
 static void of_equal_steps_the_first_row_and_of_equal_arms_the_first_column_is_bought(
     void **)
 {
@@ -404,8 +407,8 @@ static bool holds(struct frontier_interval interval, double truth)
     return interval.low <= truth && truth <= interval.high;
 }
 
-/* Each resample has a path of its own, so that what it spends is no noise; the error of the path as it is is
- * wider. */
+/* Each resample has a path of its own, so that what it spends is no noise; the error of
+ * the path as it is is wider. */
 static void gains_are_within_their_intervals_as_often_as_these_say(void **)
 {
     enum { LOGS = 200 };

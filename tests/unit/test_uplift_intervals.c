@@ -1,5 +1,5 @@
-/* test_uplift_intervals.c - intervals of rankings and of gains are as wide as what chance does to them, whether rows
- * are drawn or customers. */
+/* test_uplift_intervals.c - intervals of rankings and of gains are as wide as what chance
+ * does to them, whether rows are drawn or customers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -181,7 +181,8 @@ static bool holds(const struct frontier *frontier, double spend, double truth,
     return interval.low <= truth && truth <= interval.high;
 }
 
-/* Of so many logs each, those whose intervals held the truth: with rows for draws, and with customers. */
+/* Of so many logs each, those whose intervals held the truth: with rows for draws, and
+ * with customers. */
 static void expect_held(const char *what, const int by_resamples[2],
                         const int by_error[2])
 {

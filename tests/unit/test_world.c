@@ -1,4 +1,5 @@
-/* test_world.c - decide/world.h, with policies and scorers that count how often they are freed. */
+/* test_world.c - decide/world.h, with policies and scorers that count how often they are
+ * freed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -279,8 +280,8 @@ struct reader {
     int64_t last_number;
 };
 
-/* Policy and model are always put in pairs of one number, the policy first: what is seen together
- * differs by one step at most, and never goes back. */
+/* Policy and model are always put in pairs of one number, the policy first: what is seen
+ * together differs by one step at most, and never goes back. */
 static void a_world_of_its_own_keeps_what_it_shares(void **state)
 {
     struct world_holder *holder = open_holder();

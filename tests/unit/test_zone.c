@@ -1,4 +1,5 @@
-/* test_zone.c - base/zone.h. Expected moments were worked out from the tz database's rules. */
+/* test_zone.c - base/zone.h. Expected moments were worked out from the tz database's
+ * rules. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
