@@ -118,9 +118,9 @@ asan_runs = $(filter-out %_parity $(addprefix %/test_,$(NUMBER_TESTS)),$(UNIT) $
 	$(ASAN_TORTURE:%=$(BUILD)/tests/torture/test_%)
 long_first = $(foreach name,$(LONG_TESTS),$(filter %/test_$(name),$(1))) \
 	$(filter-out $(addprefix %/test_,$(LONG_TESTS)),$(1))
-# Not those of how long something takes, nor those that kill what would have counted, or leave it no memory for
-# that, nor those of how good numbers are.
-coverage_runs = $(filter-out $(addprefix %/test_,pacing_live kills power_cut slow fault_start train_worth \
+# Not those of how long something takes, nor those that kill what would have counted, nor those of how good
+# numbers are.
+coverage_runs = $(filter-out $(addprefix %/test_,pacing_live kills power_cut slow worst_models train_worth \
 	compare_learners),$(sort $(UNIT) $(INTEGRATION) $(TORTURE)))
 tsan_runs = $(foreach name,$(TSAN_TESTS),$(filter %/test_$(name),$(UNIT) $(INTEGRATION) $(TORTURE)))
 RUN_TESTS := scripts/run-tests -j $(TEST_JOBS) -t
@@ -295,7 +295,8 @@ $(LIB_OBJ) $(BUILD)/src/app/main.o: CFLAGS_ALL += $(COUNTED)
 $(BUILD)/src/infer/%.o $(BUILD)/src/optimize/%.o $(BUILD)/src/learn/%.o: OPT_coverage = -O1 -g
 $(filter-out $(BUILD)/tests/support/% $(BUILD)/tests/bench/%,$(TEST_OBJ)): OPT_$(VARIANT) := \
 	$(or $(LIGHT_$(VARIANT)),$(OPT_$(VARIANT)))
-$(TEST_OBJ): DEFINES = -Itests $(TRUE_STACK) -DPRELOAD_FOLDER='"$(BUILD)/tests/preload"'
+$(TEST_OBJ): DEFINES = -Itests $(TRUE_STACK) -DPRELOAD_FOLDER='"$(BUILD)/tests/preload"' \
+	-DIS_COUNTED=$(if $(COUNTED),1,0)
 $(TEST_OBJ): | bootstrap-test
 ifneq ($(filter fuzz fuzzquick,$(VARIANT)),)
 $(LIB_OBJ) $(TEST_OBJ): | bootstrap-lint
