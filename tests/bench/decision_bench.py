@@ -2,7 +2,7 @@
 """Durable decisions beside what they could cost: speed, latency, CPU, memory, goals.
 
 Usage: decision_bench.py [--json] [--rounds 5] [--seconds 3] [--memory-seconds 60]
-                         [--only ROUNDS,SLOW,HEALTH,MEMORY] [--build build/release]
+                         [--only ROUNDS,SCATTERED,SLOW,HEALTH,MEMORY] [--build build/release]
 
 Paired rounds: within each, every contender is loaded once, one after the other, over the same number
 of connections, each of which asks again when its answer has come; a ratio is the median of the
@@ -37,7 +37,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONNECTIONS, OVERLOAD_CONNECTIONS, FLUSH_MS, MEMORY_RATE = 64, 1024, 4, 500
 BUDGET = "9000000000000"
-PARTS = ["ROUNDS", "SLOW", "HEALTH", "MEMORY"]
+PARTS = ["ROUNDS", "SCATTERED", "SLOW", "HEALTH", "MEMORY"]
 NUMBERS = ["per_second", "p50_ms", "p90_ms", "p99_ms", "server_cpu_us"]
 
 # What -> at least or at most how much, in which unit.
@@ -173,16 +173,20 @@ class Bench:
 
     # --- parts ----------------------------------------------------------------------------------
 
-    def run_rounds(self):
-        scattered = self.redress("scattered")
-        scattered.arguments.append("--scattered")
-        all_of_them = [self.hello(), self.redress("redress"), self.unwritten(), scattered,
-                       self.uvicorn()]
+    def take_turns(self, contenders):
+        """What one has left to the disk is written before the next is asked."""
         for number in range(self.options.rounds):
-            for contender in all_of_them:
+            for contender in contenders:
                 say(f"round {number + 1} of {self.options.rounds}: {contender.name}")
+                os.sync()
                 contender.rounds.append(self.load(contender))
-        hello, redress, unwritten, _, uvicorn = all_of_them
+        self.parts.setdefault("contenders", {}).update(
+            {one.name: {number: one.median(number) for number in NUMBERS} for one in contenders})
+
+    def run_rounds(self):
+        all_of_them = [self.hello(), self.redress("redress"), self.unwritten(), self.uvicorn()]
+        self.take_turns(all_of_them)
+        hello, redress, unwritten, uvicorn = all_of_them
 
         def ratio(number, other):
             return statistics.median(a[number] / b[number]
@@ -193,8 +197,11 @@ class Bench:
         self.measured["decisions/s, redress / uvicorn"] = ratio("per_second", uvicorn)
         self.measured["CPU per decision, redress / hello"] = ratio("server_cpu_us", hello)
         self.measured["p99, redress / unwritten"] = ratio("p99_ms", unwritten)
-        self.parts["contenders"] = {one.name: {number: one.median(number) for number in NUMBERS}
-                                    for one in all_of_them}
+
+    def run_scattered(self):
+        scattered = self.redress("scattered")
+        scattered.arguments.append("--scattered")
+        self.take_turns([self.redress("in order"), scattered])
 
     def run_slow(self):
         slow = self.redress("slow", "slow_disk", SLOW_DISK_MS=str(FLUSH_MS))
