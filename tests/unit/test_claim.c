@@ -128,6 +128,34 @@ static void a_database_in_use_is_refused_by_whatever_path(void **state)
     place_free(&other);
 }
 
+/* Where branches are counted, a process writes its counts when it ends, which only the
+ * owner of the files may: there it is somebody else for a while only. */
+#if IS_COUNTED
+void __gcov_dump(void);
+
+static int become_somebody(void)
+{
+    return seteuid(NOBODY);
+}
+
+static void end_child(int code)
+{
+    (void)!seteuid(getuid());
+    __gcov_dump();
+    _exit(code);
+}
+#else
+static int become_somebody(void)
+{
+    return setuid(NOBODY);
+}
+
+static void end_child(int code)
+{
+    _exit(code);
+}
+#endif
+
 /* As somebody whom the modes of files concern. Returns what the child says. */
 static int as_somebody(struct place *place, int (*look)(struct place *place))
 {
@@ -136,7 +164,7 @@ static int as_somebody(struct place *place, int (*look)(struct place *place))
 
     assert_true(child >= 0);
     if (child == 0)
-        _exit(geteuid() == 0 && setuid(NOBODY) != 0 ? 99 : look(place));
+        end_child(geteuid() == 0 && become_somebody() != 0 ? 99 : look(place));
     assert_int_equal(waitpid(child, &wait_status, 0), child);
     assert_true(WIFEXITED(wait_status));
     return WEXITSTATUS(wait_status);
