@@ -12,6 +12,7 @@ rounds' own ratios, so that whatever slows the machine slows both sides of it.
   redress    redress demo: 4 arms of 200 trees, two budgets that never run dry, every case another's
   unwritten  the same with tests/preload/no_writes.c: nothing is written, all else is done
   scattered  redress, asked with keys, customers and orders in no order, as UUIDs are: the others' rise
+  in order   beside it: redress, asked as it is above
   uvicorn    tests/bench/uvicorn_peer.py: Python, sqlite3, a commit for each request, no model
 
 A slow disk is tests/preload/slow_disk.c: 4 ms more for each flush. Health is asked 50 times a second
