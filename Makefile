@@ -22,8 +22,7 @@ TSAN_TESTS ?= kills operations one_process outcomes engine store export_beside c
 # Tests of how good numbers are, and long walks through many commands, over code whose memory others test: not
 # under the sanitizers.
 NUMBER_TESTS := day hillstrom train_worth compare_learners scarce_budget allocate_glpk worst_models propensities \
-	documents train train_use train_log uplift_intervals case_world round_trip simulate generate bench \
-	allocate_command
+	documents train uplift_intervals case_world round_trip simulate
 
 # Of tests/torture, by the name after "test_": what a sanitizer can live in, in their quick form. Preloaded
 # libraries and sanitizers do not mix, and clocks run late under them.

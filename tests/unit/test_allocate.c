@@ -119,7 +119,7 @@ static struct enumeration enumerate_all(const struct allocation *problem)
 static void no_choice_of_small_problems_is_better(void **state)
 {
     struct rng rng;
-    int exact_count = 0, count = 0, round_count = (int)torture_sample(6000, 500, 6000);
+    int exact_count = 0, count = 0, round_count = (int)torture_sample(6000, 1500, 6000);
 
     (void)state;
     rng_seed(&rng, seed_of_run());

@@ -172,7 +172,7 @@ static bool commit_under(enum fault_kind kind, long nth, bool is_lasting,
 static long sweep(enum fault_kind kind, bool is_lasting, struct load load,
                   struct rng *rng, long *tried)
 {
-    long step = kind == FAULT_MEMORY ? (long)torture_sample(3, 12, 1) : 1;
+    long step = kind == FAULT_MEMORY ? (long)torture_sample(3, 6, 1) : 1;
     long nth = 1 + (long)rng_below(rng, (uint64_t)step);
 
     for (*tried = 0; commit_under(kind, nth, is_lasting, load); nth += step)
